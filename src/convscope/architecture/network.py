@@ -1,0 +1,162 @@
+"""The architecture of a sequential network: its input, its layers, and all that follows from them by counting."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from convscope.architecture.diagram import diagram_svg
+from convscope.architecture.layers import (
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPooling2D,
+    Shape,
+    layer_from_dict,
+    layer_to_dict,
+)
+from convscope.architecture.summary import summary_text
+from convscope.architecture.table import Input, LayerRow, layer_table
+from convscope.errors import ArchitectureError
+
+_KERAS_STEMS = {Conv2D: "conv2d", MaxPooling2D: "max_pooling2d", Flatten: "flatten", Dense: "dense"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An input and the layers that follow it; the last gives K numbers, one for each class (the logits).
+
+    Layers without a name are named as Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only stand at the end.
+
+    >>> from convscope.architecture import Architecture, Dense, Flatten, Input
+    >>> linear = Architecture(Input(28, 28), (Flatten(), Dense(10, "softmax")), name="linear")
+    >>> linear.parameters, linear.num_classes, linear.layers[1].name
+    (7850, 10, 'dense')
+
+    Raises:
+        ArchitectureError: if a shape is not positive, two layers have one name, or the end is not a vector of at least
+            two numbers.
+    """
+
+    input: Input
+    layers: tuple[Layer, ...]
+    name: str = field(default="custom", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", _named(tuple(self.layers)))
+        if not self.layers:
+            raise ArchitectureError("an architecture needs at least one layer")
+        last = self.table[-1]
+        if len(last.output_shape) != 1 or last.output_shape[0] < 2:
+            raise ArchitectureError(
+                f"{last.layer.name} ends the network with shape {last.output_shape}; "
+                "the last layer must give a vector of two or more numbers, one for each class"
+            )
+        for row in self.table:
+            activation = getattr(row.layer, "activation", "linear")
+            if activation == "softmax" and row is not last:
+                raise ArchitectureError(f"{row.layer.name}: softmax may only stand in the last layer")
+            if activation == "relu" and row is last:
+                raise ArchitectureError(f"{row.layer.name}: the last layer gives logits; use softmax or linear there")
+        if "input" in (layer.name for layer in self.layers):
+            raise ArchitectureError("no layer may be called 'input'; that name is the image's")
+
+    @cached_property
+    def table(self) -> tuple[LayerRow, ...]:
+        """The layers with their shapes, counts and receptive fields, from input to output."""
+        return layer_table(self.input, self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers training can change."""
+        return sum(row.parameters for row in self.table)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds that one image costs on its way forward; activations and poolings not counted."""
+        return sum(row.macs for row in self.table)
+
+    @property
+    def num_classes(self) -> int:
+        return self.table[-1].output_shape[0]
+
+    @property
+    def weight_shapes(self) -> dict[str, Shape]:
+        """The shape of every weight by its name, `LAYER/kernel` and `LAYER/bias`, in the order of the layers."""
+        return {
+            f"{row.layer.name}/{weight}": shape
+            for row in self.table
+            for weight, shape in row.layer.weight_shapes(row.input_shape).items()
+        }
+
+    def row(self, name: str) -> LayerRow:
+        """Return the line of the layer called `name`; a `KeyError` lists the names there are."""
+        for row in self.table:
+            if row.layer.name == name:
+                return row
+        raise KeyError(f"no layer {name!r}; there are {', '.join(layer.name for layer in self.layers)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the architecture as plain JSON: `name`, `input`, `layers`."""
+        return {
+            "name": self.name,
+            "input": asdict(self.input),
+            "layers": [layer_to_dict(layer) for layer in self.layers],
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> "Architecture":
+        """Return the architecture that `to_dict` wrote.
+
+        Raises:
+            ArchitectureError: if anything in it is missing, unknown or out of range.
+        """
+        if not isinstance(value, Mapping) or not isinstance(value.get("input"), Mapping):
+            raise ArchitectureError("an architecture is an object with `input` and `layers`")
+        if not isinstance(value.get("layers"), list):
+            raise ArchitectureError("an architecture's `layers` is a list")
+        try:
+            given = Input(**value["input"])
+        except TypeError as error:
+            raise ArchitectureError(f"input: {error}") from error
+        return cls(given, tuple(layer_from_dict(layer) for layer in value["layers"]), str(value.get("name", "custom")))
+
+    def summary(self) -> str:
+        """Return the table that Keras users know, with multiply-adds and receptive field beside it."""
+        return summary_text(self.name, self.input, self.table)
+
+    def diagram(self) -> str:
+        """Return a drawing of the layers from left to right as one SVG element."""
+        return diagram_svg(self.input, self.table)
+
+    def _repr_html_(self) -> str:
+        return self.diagram()
+
+    def __str__(self) -> str:
+        return json.dumps(self.to_dict())
+
+
+def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    taken = Counter(layer.name for layer in layers if layer.name)
+    if taken and max(taken.values()) > 1:
+        raise ArchitectureError(f"two layers are called {taken.most_common(1)[0][0]!r}; every name must be its own")
+    for name in taken:
+        if not name.replace("_", "a").isalnum() or not name.isascii():
+            raise ArchitectureError(f"layer name {name!r}: use ASCII letters, digits and underscores")
+    counts: Counter[str] = Counter()
+    named = []
+    for layer in layers:
+        if layer.name:
+            named.append(layer)
+            continue
+        stem = _KERAS_STEMS[type(layer)]
+        while True:
+            name = f"{stem}_{counts[stem]}" if counts[stem] else stem
+            counts[stem] += 1
+            if name not in taken:
+                break
+        named.append(replace(layer, name=name))
+    return tuple(named)

@@ -1,0 +1,33 @@
+"""The layer table as text."""
+
+from convscope.architecture.table import Input, LayerRow
+
+
+def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
+    """Return a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals."""
+    header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
+    lines = [header, *(_cells(row) for row in table)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    size = " x ".join(map(str, image.shape))
+    text = [f'Architecture "{name}": {size} -> {table[-1].output_shape[0]} classes', rule]
+    for number, line in enumerate(lines):
+        left = [cell.ljust(width) for cell, width in zip(line[:2], widths[:2], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(line[2:], widths[2:], strict=True)]
+        text.append("  ".join(left + right).rstrip())
+        if number == 0:
+            text.append(rule)
+    parameters, macs = sum(row.parameters for row in table), sum(row.macs for row in table)
+    totals = f"Total: {parameters:,} parameters ({parameters * 4 / 1024:,.2f} KB), {macs:,} MACs an image"
+    return "\n".join([*text, rule, totals])
+
+
+def _cells(row: LayerRow) -> tuple[str, ...]:
+    size = row.receptive_field.size
+    return (
+        f"{row.layer.name} ({row.layer.kind})",
+        f"(None, {', '.join(map(str, row.output_shape))})",
+        f"{row.parameters:,}" if row.parameters else "0",
+        f"{row.macs:,}",
+        f"{size[0]} x {size[1]}",
+    )

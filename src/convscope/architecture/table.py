@@ -1,0 +1,93 @@
+"""What follows from layers by counting: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
+
+from dataclasses import dataclass
+from math import isfinite, prod
+
+from convscope.architecture.layers import Conv2D, Layer, MaxPooling2D, Pair, Shape, padding_before
+from convscope.errors import ArchitectureError
+
+_MAXIMUM_VALUES = 2**31 - 1  # of one layer's weights or outputs: what a 32-bit index reaches
+
+
+@dataclass(frozen=True)
+class Input:
+    """The images a network reads: their size, and how a byte becomes a number, `byte * scale + offset`."""
+
+    height: int
+    width: int
+    channels: int = 1
+    scale: float = 1 / 255
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, most in (("height", 4096), ("width", 4096), ("channels", 64)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+                raise ArchitectureError(f"input: {name} is {value!r}; it must be a whole number from 1 to {most}")
+        for name in ("scale", "offset"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not isfinite(value):
+                raise ArchitectureError(f"input: {name} is {value!r}; it must be a finite number")
+
+    @property
+    def shape(self) -> Shape:
+        return (self.height, self.width, self.channels)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The input pixels that an output reads, along rows and columns.
+
+    Output i reads the pixels from `start + i * jump` to `start + i * jump + size - 1`, where they lie in the image.
+    """
+
+    size: Pair
+    jump: Pair
+    start: Pair
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One line of the layer table: what a layer is given, gives, holds, costs and sees."""
+
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    parameters: int
+    macs: int
+    receptive_field: ReceptiveField
+
+
+def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]:
+    """Return a row for each of `layers`, in their order; raises `ArchitectureError` where a shape is not positive."""
+    rows = []
+    shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
+    for layer in layers:
+        given, shape = shape, layer.output_shape(shape)
+        parameters = sum(prod(s) for s in layer.weight_shapes(given).values())
+        if max(parameters, prod(shape)) > _MAXIMUM_VALUES:
+            raise ArchitectureError(
+                f"{layer.name}: {max(parameters, prod(shape))} values are more than an engine holds"
+            )
+        seen = _receptive_field(layer, given, seen, image)
+        rows.append(LayerRow(layer, given, shape, parameters, layer.macs(given), seen))
+    return tuple(rows)
+
+
+def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
+    if isinstance(layer, Conv2D | MaxPooling2D):
+        window = layer.window
+        before = tuple(
+            padding_before(n, k, s, window.padding) for n, k, s in zip(given, window.size, window.strides, strict=False)
+        )
+        axes = zip(seen.size, seen.jump, seen.start, window.size, window.strides, before, strict=True)
+        size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
+        return ReceptiveField(size, jump, start)
+    if len(given) == 1:
+        return seen
+    sizes, starts = [], []
+    for n, r, j, o, pixels in zip(given, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False):
+        first, last = max(o, 0), min(o + (n - 1) * j + r, pixels)
+        sizes.append(last - first)
+        starts.append(first)
+    return ReceptiveField((sizes[0], sizes[1]), (0, 0), (starts[0], starts[1]))

@@ -1,0 +1,161 @@
+"""Images with labels as one checked value."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.streams import random_stream
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint8] | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images as they are in the file, their labels, and what the labels mean.
+
+    Attributes:
+        images: (N, H, W, C) uint8.
+        labels: (N,) uint8 or int64, each below K.
+        class_names: K names; `class_names[label]` is what an image shows.
+        name: of the set, such as "mnist".
+        split: "train", "validation" or "test".
+        source: the files it was read from.
+
+    Raises:
+        ValueError: if the lengths differ, nothing is there, a label has no class name, or a type is another.
+    """
+
+    images: Images
+    labels: Labels
+    class_names: tuple[str, ...]
+    name: str = "custom"
+    split: str = "train"
+    source: tuple[SourceFile, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise ValueError(f"images are {images.dtype} of shape {images.shape}; they must be uint8 (N, H, W, C)")
+        if labels.dtype not in (np.uint8, np.int64) or labels.ndim != 1:
+            raise ValueError(f"labels are {labels.dtype} of shape {labels.shape}; they must be uint8 or int64 (N,)")
+        if len(images) != len(labels):
+            raise ValueError(f"{len(images)} images but {len(labels)} labels; there must be as many of each")
+        if images.size == 0:
+            raise ValueError(f"images have shape {images.shape}; there must be at least one pixel of one image")
+        if len(self.class_names) < 2:
+            raise ValueError(f"class_names has {len(self.class_names)} names; there must be at least two")
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest >= len(self.class_names):
+            raise ValueError(
+                f"labels run from {lowest} to {highest}, but there are {len(self.class_names)} class names"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> NDArray[np.int64]:
+        """(K,) how many images each class has."""
+        return np.bincount(self.labels, minlength=self.num_classes).astype(np.int64)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 over shape, images and labels (as int64): equal for equal data, whatever file it came from."""
+        digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        digest.update(self.labels.astype("<i8").data)
+        return digest.hexdigest()
+
+    def take(self, indices: NDArray[np.integer[Any]], split: str | None = None) -> "Dataset":
+        """Return the images at `indices` (n,), in that order, as a data set of its own."""
+        return replace(self, images=self.images[indices], labels=self.labels[indices], split=split or self.split)
+
+    def divide(self, fraction: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
+        """Return (train, validation): `fraction` of each class, drawn by the stream "split", held out for validation.
+
+        Raises:
+            ValueError: if `fraction` is not between 0 and 1 or leaves one side without an image.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction is {fraction}; it must lie between 0 and 1")
+        stream = random_stream(seed, "split")
+        held_out = np.zeros(len(self), dtype=bool)
+        for label in range(self.num_classes):
+            members = stream.permutation(np.flatnonzero(self.labels == label))
+            held_out[members[: round(fraction * len(members))]] = True
+        if held_out.all() or not held_out.any():
+            raise ValueError(f"fraction {fraction} of {len(self)} images leaves one side empty")
+        return self.take(np.flatnonzero(~held_out), "train"), self.take(np.flatnonzero(held_out), "validation")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the data set is, without its pixels, as plain JSON."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "num_images": len(self),
+            "image_shape": list(self.image_shape),
+            "class_names": list(self.class_names),
+            "class_counts": self.class_counts.tolist(),
+            "sha256": self.sha256,
+            "source": [{"name": file.name, "sha256": file.sha256} for file in self.source],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The two halves that a published data set comes in; `test` is never trained on and never chosen by.
+
+    Raises:
+        ValueError: if the two differ in image size or class names.
+    """
+
+    train: Dataset
+    test: Dataset
+
+    def __post_init__(self) -> None:
+        if self.train.image_shape != self.test.image_shape:
+            raise ValueError(f"train images are {self.train.image_shape}, but test images {self.test.image_shape}")
+        if self.train.class_names != self.test.class_names:
+            raise ValueError("train and test have different class names")
+
+    @property
+    def name(self) -> str:
+        return self.train.name
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.train.image_shape
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.train.class_names
+
+    @property
+    def num_classes(self) -> int:
+        return self.train.num_classes
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "train": self.train.to_dict(), "test": self.test.to_dict()}

@@ -1,0 +1,10 @@
+"""The engines: what computes a network's outputs, gradients and training steps.
+
+`reference` is the mathematics in NumPy, to be read and to be held against; `native` is the compiled engine that does
+the work. Both are a `Network` (see `convscope.engine.network`) and mean the same.
+"""
+
+from convscope.engine.initialization import initial_weights
+from convscope.engine.network import ENGINES, EpochResult, Network, Progress, Weights, open_network
+
+__all__ = ["ENGINES", "EpochResult", "Network", "Progress", "Weights", "initial_weights", "open_network"]

@@ -1,0 +1,117 @@
+"""The contract that every engine keeps."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.datasets import Dataset
+from convscope.recipes import Adam
+
+EngineName = Literal["native", "reference"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+
+Weights = Mapping[str, NDArray[np.floating[Any]]]
+Progress = Callable[[int, float, float], None]
+"""Called now and then within an epoch with the images done and the mean loss and accuracy over them."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Means over the images of one training epoch, each measured just before the step that its batch caused."""
+
+    loss: float
+    accuracy: float
+
+
+class Network(Protocol):
+    """An architecture with weights in an engine.
+
+    Images are uint8 (N, H, W, C) as they are in the file; labels are (N,) whole numbers below K. Weights are plain
+    named arrays in Keras layout: kernels (rows, columns, in, out) and (in, out), biases (out,).
+    """
+
+    @property
+    def architecture(self) -> Architecture: ...
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Return copies of the weights by name."""
+
+    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+        """Return what the optimizer remembers: `step` () int64, and `m/NAME`, `v/NAME` in the shape of each weight."""
+
+    def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what `optimizer_state` returned, bit for bit."""
+
+    def train_epoch(
+        self,
+        dataset: Dataset,
+        *,
+        order: NDArray[np.int64],
+        batch_size: int,
+        optimizer: Adam,
+        learning_rates: NDArray[np.float32],
+        progress: Progress | None = None,
+    ) -> EpochResult:
+        """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
+
+        Args:
+            learning_rates: (number of batches,), the learning rate of each step.
+
+        Raises:
+            KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.
+        """
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, K), the last layer's output before its softmax."""
+
+    def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the output of each of `layers` for each image, (N, *output shape); the last softmax applied."""
+
+    def gradients(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
+        """Return the mean cross-entropy over the images and its gradient by each weight's name."""
+
+
+def open_network(
+    architecture: Architecture, weights: Weights, engine: EngineName = "native", threads: int | None = None
+) -> Network:
+    """Return `architecture` with `weights` in `engine`.
+
+    Args:
+        threads: how many threads `native` uses; by default as many as the process may run on. Results are the same bits
+            for any number. `reference` has none of its own.
+
+    Raises:
+        ValueError: if a weight is missing, unknown, or of another shape; if the engine is unknown; if threads < 1.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}; it must be at least 1")
+    check_weights(architecture, weights)
+    if engine == "reference":
+        from convscope.engine.reference import ReferenceNetwork
+
+        return ReferenceNetwork(architecture, weights)
+    from convscope.engine.native import NativeNetwork
+
+    return NativeNetwork(architecture, weights, threads)
+
+
+def check_weights(architecture: Architecture, weights: Weights) -> None:
+    """Raise `ValueError`, saying which weight differs and how, unless `weights` fit `architecture`."""
+    expected = architecture.weight_shapes
+    for name, shape in expected.items():
+        if name not in weights:
+            raise ValueError(f"weight {name} is missing; the architecture needs it with shape {shape}")
+        if weights[name].shape != shape:
+            raise ValueError(f"weight {name} has shape {weights[name].shape}; the architecture needs {shape}")
+        if not np.isfinite(weights[name]).all():
+            raise ValueError(f"weight {name} holds a value that is not finite")
+    if unknown := sorted(weights.keys() - expected.keys()):
+        raise ValueError(f"weight {unknown[0]} belongs to no layer of the architecture")

@@ -1,0 +1,27 @@
+"""Errors that a user can meet and mend.
+
+Every error that comes from a file, a folder, a configuration or a command is a `ConvscopeError`: its message names the
+file or the value and the next step, and the command line prints it as one line. A wrong argument in Python code is a
+`ValueError` or `TypeError`; the two configuration errors are both, since an architecture or a recipe may come from
+either side.
+"""
+
+
+class ConvscopeError(Exception):
+    """The root of all errors that name something the user can change."""
+
+
+class ArchitectureError(ConvscopeError, ValueError):
+    """An architecture that no network can have: a shape below 1, an unknown layer, a missing output."""
+
+
+class RecipeError(ConvscopeError, ValueError):
+    """A recipe with a value out of its range."""
+
+
+class DatasetError(ConvscopeError):
+    """A data file that is damaged, missing or does not hold what it says."""
+
+
+class RunError(ConvscopeError):
+    """A run folder or model file that is damaged, incomplete, of a newer format, or in the way."""

@@ -1,0 +1,103 @@
+"""A trained network with all it needs to read an image.
+
+`Model` takes images as they are in the file and is the only place that normalises them, so no consumer can do it
+differently.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.engine import Network, Weights, open_network
+from convscope.engine.network import check_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An architecture, its weights, and what its answers mean.
+
+    Attributes:
+        weights: float32 arrays by name, in Keras layout.
+        class_names: K names, one for each logit.
+        provenance: where it came from (data set, recipe, seed, engine), as plain JSON.
+
+    Raises:
+        ValueError: if the weights or the class names do not fit the architecture.
+    """
+
+    architecture: Architecture
+    weights: Weights
+    class_names: tuple[str, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_weights(self.architecture, self.weights)
+        if len(self.class_names) != self.architecture.num_classes:
+            raise ValueError(
+                f"{len(self.class_names)} class names, but the network has {self.architecture.num_classes} outputs"
+            )
+
+    @property
+    def name(self) -> str:
+        return self.architecture.name
+
+    @cached_property
+    def network(self) -> Network:
+        """The model in the native engine, made when first needed."""
+        return open_network(self.architecture, self.weights)
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """The SHA-256 over the tensors' float32 bytes (little-endian) in the order of their names."""
+        digest = hashlib.sha256()
+        for name in sorted(self.weights):
+            digest.update(np.ascontiguousarray(self.weights[name], "<f4").data)
+        return digest.hexdigest()
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, K), one number a class, for images (N, H, W, C) uint8; see `probabilities` for what they mean.
+
+        Raises:
+            ValueError: if the images are not uint8 or not of the size the model reads.
+        """
+        self._check_images(images)
+        return self.network.logits(images)
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return (N, K), each row the softmax of its logits; raises as `logits` does."""
+        logits = self.logits(images).astype(np.float64)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return (N,), the label with the largest logit (the first of equals); raises as `logits` does."""
+        return np.asarray(self.logits(images).argmax(axis=1), dtype=np.int64)
+
+    def activations(
+        self, images: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the output of each of `layers` (all by default) for each image, (N, *output shape).
+
+        Raises:
+            ValueError: as `logits` does.
+            KeyError: for a layer that the architecture does not have.
+        """
+        self._check_images(images)
+        names = [layer.name for layer in self.architecture.layers] if layers is None else list(layers)
+        for name in names:
+            self.architecture.row(name)
+        return self.network.activations(images, names)
+
+    def _check_images(self, images: NDArray[np.uint8]) -> None:
+        shape = self.architecture.input.shape
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+            expected = ", ".join(map(str, shape))
+            raise ValueError(
+                f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})"
+            )
