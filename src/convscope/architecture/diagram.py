@@ -1,8 +1,262 @@
-"""A drawing of the layers from left to right, as SVG."""
+"""A drawing of the layers from left to right, as SVG.
 
+Maps are stacks of planes and vectors are bars. A side follows the square root of its size, the number of planes and the
+height of a bar the logarithm: they hint at the shape, and the text beneath says it. Long networks wrap into rows.
+It has no script, style sheet or ids; its text has the colour of the page, and `--accent` is the colour of its marks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from math import log2
+from re import findall
+
+from convscope.architecture.layers import Layer, Pair, Shape
 from convscope.architecture.table import Input, LayerRow
+
+# All lengths are pixels. The font is monospaced, so that a text's width is known without asking a browser.
+_FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+_FONT_SIZE, _LINE, _CHARACTER = 12, 17, 7.4
+_ACCENT = "var(--accent, #3d86d8)"
+_WIDTH = 1000  # of a full row: what a page shows without scrolling
+_MARGIN, _GAP, _ROW_GAP = 20, 26, 44
+_LABELS = ("", "", "name", "output", "parameters", "MACs")
+_LABEL_WIDTH = 10 * _CHARACTER
+_MOST_CHARACTERS = 16  # of a line of text before it wraps
+_SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
+_MOST_PLANES, _OFFSET = 10, 4
+_FILLS = {"Conv2D": (_ACCENT, 0.6), "MaxPooling2D": (_ACCENT, 0.3), "Dense": (_ACCENT, 0.6)}
+_PLAIN_FILL = ("currentColor", 0.14)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What is drawn for the input or a layer: a shape in a size, and lines of text for each of `_LABELS`."""
+
+    kind: str
+    texts: tuple[tuple[str, ...], ...]
+    shape: Shape
+    height: float
+    width: float
+    planes: int
+    read_by: Pair | None  # the window of the next layer, marked on the front plane
+
+    @property
+    def drawn_height(self) -> float:
+        return self.height + _OFFSET * (self.planes - 1)
+
+    @property
+    def drawn_width(self) -> float:
+        return self.width + _OFFSET * (self.planes - 1)
+
+    @property
+    def cell_width(self) -> float:
+        longest = max(len(line) for lines in self.texts for line in lines)
+        return max(longest * _CHARACTER, self.drawn_width)
 
 
 def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
-    """Return the layers from left to right as one SVG element."""
-    return "<svg></svg>"
+    """Return the layers from left to right as one SVG element, self-contained and readable on dark and light pages."""
+    rows = _rows(_blocks(image, table))
+    left = _MARGIN + _LABEL_WIDTH + _GAP
+    width = max(left + _row_width(row) for row in rows) + _MARGIN
+    parts: list[str] = []
+    top: float = _MARGIN
+    leaving: tuple[float, float] | None = None  # where the last row's arrow starts, and the height it runs back at
+    for row in rows:
+        drawn = max(block.drawn_height for block in row)
+        middle = top + drawn / 2
+        places = list(_places(row, left))
+        if leaving is not None:
+            start, start_y = leaving
+            turns = [(start, start_y), (width - 8, start_y), (width - 8, top - _ROW_GAP / 2), (8, top - _ROW_GAP / 2)]
+            parts.append(_arrow([*turns, (8, middle), (_drawn_left(*places[0]), middle)]))
+        for before, after in pairwise(places):
+            parts.append(_arrow([(_drawn_right(*before), middle), (_drawn_left(*after), middle)]))
+        for block, centre in places:
+            parts.append(_drawing(block, centre, middle))
+        text, bottom = _texts(places, top + drawn + _LINE + 6)
+        parts.append(text)
+        leaving = (_drawn_right(*places[-1]), middle)
+        top = bottom + _ROW_GAP
+    height = top - _ROW_GAP + _MARGIN
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'width="{width:.0f}" height="{height:.0f}" style="max-width:100%;height:auto" '
+        f'font-family="{_FONT}" font-size="{_FONT_SIZE}" fill="currentColor">\n'
+        f"<title>{escape(_title(image, table))}</title>\n<desc>{escape(_description(table))}</desc>\n"
+        + "\n".join(parts)
+        + "\n</svg>"
+    )
+
+
+# --- What is drawn ----------------------------------------------------------------------------------------------------
+
+
+def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
+    shapes = [image.shape, *(row.output_shape for row in table)]
+    largest_side = max(max(shape[:2]) for shape in shapes if len(shape) == 3)
+    largest_vector = max(shape[0] for shape in shapes if len(shape) == 1)
+    texts: list[tuple[tuple[str, ...], ...]] = [(("Input",), (), ("input",), (_sizes(image.shape),), ("0",), ("0",))]
+    kinds = ["Input"]
+    for row in table:
+        counts = ((_sizes(row.output_shape),), (f"{row.parameters:,}",), (f"{row.macs:,}",))
+        texts.append(((row.layer.kind,), _settings(row.layer), _name(row.layer.name), *counts))
+        kinds.append(row.layer.kind)
+    windows = [window.size if (window := getattr(row.layer, "window", None)) else None for row in table]
+    blocks = []
+    for kind, text, shape, window in zip(kinds, texts, shapes, [*windows, None], strict=True):
+        if len(shape) == 3:
+            height, width = (max(_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
+            planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MOST_PLANES)
+        else:
+            height = max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12)
+            width, planes = _BAR_WIDTH, 1
+        blocks.append(_Block(kind, text, shape, height, width, planes, window))
+    return blocks
+
+
+def _sizes(shape: Shape) -> str:
+    return " × ".join(map(str, shape))
+
+
+def _settings(layer: Layer) -> tuple[str, ...]:
+    """Return what a reader must know beside the kind: the window, its stride and padding, the activation."""
+    words = []
+    if (window := getattr(layer, "window", None)) is not None:
+        words.append(_sizes(window.size))
+        usual = window.size if layer.kind == "MaxPooling2D" else (1, 1)
+        if window.strides != usual:
+            rows, columns = window.strides
+            words.append(f"stride {rows}" if rows == columns else f"stride {_sizes(window.strides)}")
+        if window.padding == "same":
+            words.append("same")
+    if (activation := getattr(layer, "activation", "linear")) != "linear":
+        words.append(activation)
+    return _lines([f"{word}, " for word in words[:-1]] + words[-1:])
+
+
+def _name(name: str) -> tuple[str, ...]:
+    """Return a name in lines, broken behind underscores where it can be, else where a line is full."""
+    words = [
+        word[i : i + _MOST_CHARACTERS]
+        for word in findall("[^_]*_|[^_]+", name)
+        for i in range(0, len(word), _MOST_CHARACTERS)
+    ]
+    return _lines(words)
+
+
+def _lines(words: list[str]) -> tuple[str, ...]:
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1] + word.rstrip()) <= _MOST_CHARACTERS:
+            lines[-1] += word
+        else:
+            lines.append(word)
+    return tuple(line.rstrip() for line in lines)
+
+
+def _title(image: Input, table: tuple[LayerRow, ...]) -> str:
+    return (
+        f"A network of {len(table)} layers, from images of {_sizes(image.shape)} to {table[-1].output_shape[0]} classes"
+    )
+
+
+def _description(table: tuple[LayerRow, ...]) -> str:
+    return "; ".join(
+        f"{row.layer.name} ({row.layer.kind}): output {_sizes(row.output_shape)}, "
+        f"{row.parameters:,} parameters, {row.macs:,} multiply-adds"
+        for row in table
+    )
+
+
+# --- Where it stands --------------------------------------------------------------------------------------------------
+
+
+def _row_width(row: list[_Block]) -> float:
+    return sum(block.cell_width for block in row) + _GAP * (len(row) - 1)
+
+
+def _rows(blocks: list[_Block]) -> list[list[_Block]]:
+    """Return the blocks in as few rows as fit the width, and these about equally long."""
+    full = int(_WIDTH - 2 * _MARGIN - _LABEL_WIDTH - _GAP)
+    fewest = len(_filled(blocks, full))
+    return next(rows for limit in range(0, full + 20, 20) if len(rows := _filled(blocks, min(limit, full))) == fewest)
+
+
+def _filled(blocks: list[_Block], limit: float) -> list[list[_Block]]:
+    rows: list[list[_Block]] = [[]]
+    for block in blocks:
+        if rows[-1] and _row_width([*rows[-1], block]) > limit:
+            rows.append([])
+        rows[-1].append(block)
+    return rows
+
+
+def _places(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
+    """Yield each block with the middle of its cell."""
+    for block in row:
+        yield block, left + block.cell_width / 2
+        left += block.cell_width + _GAP
+
+
+def _drawn_left(block: _Block, centre: float) -> float:
+    return centre - block.drawn_width / 2 - 5
+
+
+def _drawn_right(block: _Block, centre: float) -> float:
+    return centre + block.drawn_width / 2 + 5
+
+
+# --- The marks --------------------------------------------------------------------------------------------------------
+
+
+def _drawing(block: _Block, centre: float, middle: float) -> str:
+    """Return the planes of a block's maps, the front one at the bottom left, or the bar of its vector."""
+    fill, opacity = _FILLS.get(block.kind, _PLAIN_FILL)
+    x, y = centre - block.drawn_width / 2, middle + block.drawn_height / 2 - block.height
+    w, h, d = block.width, block.height, _OFFSET
+    marks = [
+        # Of the planes behind, only what the one before leaves to be seen: translucent marks must not add up.
+        f'<path d="M{x + d * k:.1f} {y - d * k:.1f}h{w:.1f}v{h:.1f}h{-d}v{d - h:.1f}h{d - w:.1f}z" '
+        f'fill-opacity="{opacity * 0.7:.2f}"/>'
+        for k in range(block.planes - 1, 0, -1)
+    ]
+    marks.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" fill-opacity="{opacity}"/>')
+    if len(block.shape) == 1 and block.shape[0] <= 16:
+        steps = (y + h * k / block.shape[0] for k in range(1, block.shape[0]))
+        marks += [f'<path d="M{x:.1f} {step:.1f}h{w:.1f}" stroke-opacity="0.6"/>' for step in steps]
+    if block.read_by is not None and len(block.shape) == 3:
+        rows, columns = (min(n / size, 1) for n, size in zip(block.read_by, block.shape[:2], strict=True))
+        height, width = max(h * rows, min(h, 4)), max(w * columns, min(w, 4))
+        marks.append(
+            f'<rect x="{x + (w - width) / 3:.1f}" y="{y + (h - height) / 3:.1f}" '
+            f'width="{width:.1f}" height="{height:.1f}" fill="none" stroke-opacity="0.9"/>'
+        )
+    style = f"fill:{fill};stroke:currentColor"
+    return f'<g style="{style}" stroke-width="0.8" stroke-opacity="0.6">{"".join(marks)}</g>'
+
+
+def _arrow(points: list[tuple[float, float]]) -> str:
+    line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    x, y = points[-1]
+    return (
+        f'<path d="M{line}M{x - 5:.1f} {y - 3.5:.1f}L{x:.1f} {y:.1f}L{x - 5:.1f} {y + 3.5:.1f}" fill="none" '
+        'stroke="currentColor" stroke-opacity="0.6" stroke-linejoin="round" stroke-linecap="round"/>'
+    )
+
+
+def _texts(places: list[tuple[_Block, float]], baseline: float) -> tuple[str, float]:
+    """Return the lines of text under a row of blocks, and how far down they reach."""
+    parts = []
+    for field, label in enumerate(_LABELS):
+        weight = ' font-weight="600"' if field == 0 else ' fill-opacity="0.75"' if field in (1, 2) else ""
+        if label:
+            parts.append(f'<text x="{_MARGIN}" y="{baseline:.1f}" fill-opacity="0.6">{label}</text>')
+        for block, centre in places:
+            for number, line in enumerate(block.texts[field]):
+                y = baseline + number * _LINE
+                parts.append(f'<text x="{centre:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{escape(line)}</text>')
+        baseline += _LINE * max(len(block.texts[field]) for block, _ in places)
+    return "\n".join(parts), baseline - _LINE + 5

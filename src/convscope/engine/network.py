@@ -41,7 +41,10 @@ class Network(Protocol):
         """Return copies of the weights by name."""
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
-        """Return what the optimizer remembers: `step` () int64, and `m/NAME`, `v/NAME` in the shape of each weight."""
+        """Return what training needs beside the weights to go on to the same bits.
+
+        `step` () int64, `m/NAME` and `v/NAME` in the shape of each weight, and what else an engine keeps.
+        """
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take up what `optimizer_state` returned, bit for bit."""

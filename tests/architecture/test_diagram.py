@@ -1,0 +1,141 @@
+import re
+from itertools import combinations
+from xml.etree import ElementTree
+
+import pytest
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+
+NAMESPACE = "{http://www.w3.org/2000/svg}"
+FONT_SIZE, CHARACTER = 12, 7.25  # DejaVu Sans Mono, the widest of the fonts asked for: 0.602 of the size
+
+
+def deep(num_layers):
+    """Return a network of `num_layers` layers with names of all lengths."""
+    blocks = [
+        Conv2D(2 ** (i % 10), 3, padding="same", activation="relu", name=f"{'stage_' * (i % 6)}{i}")
+        if i % 4
+        else MaxPooling2D((1, 2) if i > 20 else (2, 1), (1, 1))
+        for i in range(num_layers - 2)
+    ]
+    return Architecture(Input(96, 64, 3), (*blocks, Flatten(), Dense(100, "softmax")))
+
+
+ARCHITECTURES = {
+    "cnn": presets.cnn(),
+    "ann": presets.ann(),
+    "colour": presets.cnn((48, 64, 3), 2),
+    "one layer": Architecture(Input(1, 1), (Conv2D(2, 1), Flatten())),
+    "one row of pixels": Architecture(Input(1, 4096), (Flatten(), Dense(2))),
+    "10 layers": deep(10),
+    "20 layers": deep(20),
+    "30 layers": deep(30),
+    "a name without a break": Architecture(Input(28, 28), (Flatten(name="x" * 200), Dense(10))),
+    "long settings": Architecture(
+        Input(64, 48, 64),
+        (Conv2D(1000, (11, 7), (2, 3), "same", "relu"), MaxPooling2D((3, 2), (1, 2)), Flatten(), Dense(1000)),
+    ),
+}
+
+
+def texts_of(svg):
+    """Return (left, top, right, bottom, text) of every line of text."""
+    boxes = []
+    for element in ElementTree.fromstring(svg).iter(f"{NAMESPACE}text"):
+        width = len(element.text) * CHARACTER
+        left = float(element.get("x")) - (width / 2 if element.get("text-anchor") == "middle" else 0)
+        baseline = float(element.get("y"))
+        boxes.append((left, baseline - 0.8 * FONT_SIZE, left + width, baseline + 0.25 * FONT_SIZE, element.text))
+    return boxes
+
+
+@pytest.fixture(params=ARCHITECTURES, scope="module")
+def architecture(request):
+    return ARCHITECTURES[request.param]
+
+
+@pytest.fixture(scope="module")
+def svg(architecture):
+    return architecture.diagram()
+
+
+def test_the_diagram_says_what_each_layer_is(architecture, svg):
+    said = [text for *_, text in texts_of(svg)]
+    for row in architecture.table:
+        assert row.layer.kind in said
+        assert " × ".join(map(str, row.output_shape)) in said
+        assert f"{row.parameters:,}" in said
+        assert f"{row.macs:,}" in said
+    assert said.count("Input") == 1
+
+
+def test_names_are_whole_in_their_lines(architecture, svg):
+    by_column = {}
+    for left, _, right, _, text in texts_of(svg):
+        by_column.setdefault(round((left + right) / 2), []).append(text)
+    columns = ["".join(column) for column in by_column.values()]
+    for layer in architecture.layers:
+        assert any(layer.name in column for column in columns)
+
+
+def test_no_text_overlaps_another(svg):
+    for a, b in combinations(texts_of(svg), 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, (a, b)
+
+
+def test_no_text_is_cut_off(svg):
+    _, _, width, height = map(float, ElementTree.fromstring(svg).get("viewBox").split())
+    for left, top, right, bottom, text in texts_of(svg):
+        assert 0 <= left < right <= width, text
+        assert 0 <= top < bottom <= height, text
+
+
+def test_the_diagram_is_no_wider_than_a_page(svg):
+    assert float(ElementTree.fromstring(svg).get("width")) <= 1000
+
+
+def test_an_arrow_leads_to_every_layer(architecture, svg):
+    arrows = [path for path in ElementTree.fromstring(svg).findall(f"{NAMESPACE}path") if path.get("fill") == "none"]
+    assert len(arrows) == len(architecture.layers)
+
+
+def test_the_diagram_stands_alone(svg):
+    root = ElementTree.fromstring(svg)
+    assert root.tag == f"{NAMESPACE}svg"
+    tags = {element.tag.removeprefix(NAMESPACE) for element in root.iter()}
+    assert tags <= {"svg", "title", "desc", "g", "path", "rect", "text"}
+    attributes = {name for element in root.iter() for name in element.attrib}
+    assert not attributes & {"id", "href", "src", "class"}
+    assert not any(name.startswith("on") for name in attributes)
+    assert "url(" not in svg
+
+
+def test_colours_come_from_the_page(svg):
+    colours = re.findall(r"(?:fill|stroke)[:=]\"?([^;\"]+)", svg)
+    assert set(colours) <= {"currentColor", "none", "var(--accent, #3d86d8)"}
+
+
+def test_the_diagram_has_a_title_and_a_description_for_those_who_do_not_see_it(architecture, svg):
+    root = ElementTree.fromstring(svg)
+    assert root.get("role") == "img"
+    assert root[0].tag == f"{NAMESPACE}title"
+    assert f"{len(architecture.layers)} layers" in root[0].text
+    for row in architecture.table:
+        assert f"{row.layer.name} ({row.layer.kind})" in root.find(f"{NAMESPACE}desc").text
+
+
+def test_a_notebook_shows_the_diagram():
+    assert presets.cnn()._repr_html_() == presets.cnn().diagram()
+
+
+def test_more_channels_are_more_planes_and_larger_maps_larger_planes():
+    def planes(filters, kernel):
+        architecture = Architecture(Input(28, 28), (Conv2D(filters, kernel), Flatten(), Dense(2)))
+        group = ElementTree.fromstring(architecture.diagram()).findall(f"{NAMESPACE}g")[1]
+        front = group.find(f"{NAMESPACE}rect")
+        return len(group), float(front.get("width"))
+
+    (few, large), (many, _), (_, small) = planes(4, 1), planes(64, 1), planes(4, 20)
+    assert few < many
+    assert small < large

@@ -1,0 +1,190 @@
+import json
+from itertools import product
+
+import pytest
+
+from convscope.architecture import Conv2D, Dense, Flatten, MaxPooling2D
+from convscope.architecture.layers import LAYER_KINDS, layer_from_dict, layer_to_dict, padding_before
+from convscope.errors import ArchitectureError, ConvscopeError
+
+LAYERS = [
+    Conv2D(16),
+    Conv2D(7, (5, 3), (2, 1), "same", "relu", name="edges"),
+    MaxPooling2D(),
+    MaxPooling2D((3, 2), (1, 2), name="pool"),
+    Flatten(),
+    Flatten(name="vector"),
+    Dense(128, "relu"),
+    Dense(10, "softmax", name="classes"),
+]
+
+
+def number_of_windows(size, kernel, stride, padding):
+    """Count by hand: a window starts at every stride, and with `valid` it must also end within the map."""
+    return sum(1 for start in range(0, size, stride) if padding == "same" or start + kernel <= size)
+
+
+# --- Shapes and counts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("padding", "stride"), list(product(("valid", "same"), (1, 2, 3))))
+def test_convolution_shape_is_the_number_of_its_windows(padding, stride):
+    for height, width, rows, columns in product((5, 8, 28, 31), (6, 17), (1, 2, 5), (1, 3, 4)):
+        layer = Conv2D(3, (rows, columns), stride, padding)
+        expected = (
+            number_of_windows(height, rows, stride, padding),
+            number_of_windows(width, columns, stride, padding),
+            3,
+        )
+        assert layer.output_shape((height, width, 2)) == expected
+
+
+def test_pooling_drops_rows_and_columns_that_fill_no_window():
+    assert MaxPooling2D().output_shape((11, 8, 32)) == (5, 4, 32)
+    assert MaxPooling2D((2, 3), (1, 3)).output_shape((11, 8, 5)) == (10, 2, 5)
+
+
+def test_pooling_strides_by_its_own_size_unless_told_otherwise():
+    assert MaxPooling2D((3, 2)).strides == (3, 2)
+    assert MaxPooling2D(3, 1).strides == (1, 1)
+
+
+def test_flatten_and_dense_give_vectors():
+    assert Flatten().output_shape((5, 5, 32)) == (800,)
+    assert Dense(7).output_shape((800,)) == (7,)
+
+
+def test_weights_have_the_shapes_that_keras_gives_them():
+    assert Conv2D(4, (5, 3)).weight_shapes((9, 9, 2)) == {"kernel": (5, 3, 2, 4), "bias": (4,)}
+    assert Dense(7).weight_shapes((800,)) == {"kernel": (800, 7), "bias": (7,)}
+    assert MaxPooling2D().weight_shapes((9, 9, 2)) == {}
+    assert Flatten().weight_shapes((9, 9, 2)) == {}
+
+
+def test_multiply_adds_are_counted_output_by_output():
+    layer = Conv2D(4, (2, 3), padding="same")
+    # 5 rows x 6 columns x 4 filters, each reading 2 x 3 pixels of 2 channels.
+    assert layer.macs((5, 6, 2)) == 5 * 6 * 4 * (2 * 3 * 2)
+    assert Dense(7).macs((800,)) == 5600
+    assert MaxPooling2D().macs((8, 8, 3)) == Flatten().macs((8, 8, 3)) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "expected"),
+    # Odd zeros go behind, as TensorFlow pads: 8 pixels read by 2 need one, by 5 four, by 3 at stride 2 one.
+    [(8, 2, 1, 0), (8, 3, 1, 1), (8, 5, 1, 2), (8, 3, 2, 0), (31, 3, 2, 1), (8, 1, 2, 0), (1, 5, 1, 2)],
+)
+def test_same_padding_puts_an_odd_zero_behind(size, kernel, stride, expected):
+    assert padding_before(size, kernel, stride, "same") == expected
+    assert padding_before(size, kernel, stride, "valid") == 0
+
+
+@pytest.mark.parametrize("given", [3, [3, 3], (3, 3)], ids=str)
+def test_a_number_a_list_and_a_pair_are_the_same_kernel_size(given):
+    assert Conv2D(8, given) == Conv2D(8, (3, 3))
+    assert hash(Conv2D(8, given)) == hash(Conv2D(8, (3, 3)))
+
+
+# --- As data ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_a_layer_goes_through_json_unchanged(layer):
+    assert layer_from_dict(json.loads(json.dumps(layer_to_dict(layer)))) == layer
+
+
+def test_every_kind_of_layer_goes_through_json_above():
+    assert {type(layer) for layer in LAYERS} == set(LAYER_KINDS.values())
+
+
+def test_a_layer_as_data_says_its_kind_first():
+    assert layer_to_dict(Conv2D(16, activation="relu", name="conv2d")) == {
+        "kind": "Conv2D",
+        "name": "conv2d",
+        "filters": 16,
+        "kernel_size": [3, 3],
+        "strides": [1, 1],
+        "padding": "valid",
+        "activation": "relu",
+    }
+    assert next(iter(layer_to_dict(Flatten()))) == "kind"
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+COUNT = "must be a whole number from 1 to 65536"
+PAIR = "must be one or two whole numbers from 1 to 1024"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        (Conv2D, {"filters": 0}, f"Conv2D: filters is 0; it {COUNT}"),
+        (Conv2D, {"filters": True}, f"Conv2D: filters is True; it {COUNT}"),
+        (Conv2D, {"filters": 65537}, f"filters is 65537; it {COUNT}"),
+        (Conv2D, {"filters": 8, "name": "edges", "kernel_size": 0}, rf"edges \(Conv2D\): kernel_size is 0; it {PAIR}"),
+        (Conv2D, {"filters": 8, "kernel_size": (3,)}, rf"kernel_size is \(3,\); it {PAIR}"),
+        (Conv2D, {"filters": 8, "kernel_size": (3, 3, 3)}, rf"kernel_size is \(3, 3, 3\); it {PAIR}"),
+        (Conv2D, {"filters": 8, "kernel_size": (3, 2.5)}, rf"kernel_size is \(3, 2.5\); it {PAIR}"),
+        (Conv2D, {"filters": 8, "kernel_size": "33"}, f"kernel_size is '33'; it {PAIR}"),
+        (Conv2D, {"filters": 8, "kernel_size": True}, f"kernel_size is True; it {PAIR}"),
+        (Conv2D, {"filters": 8, "kernel_size": None}, f"kernel_size is None; it {PAIR}"),
+        (Conv2D, {"filters": 8, "strides": (0, 1)}, rf"strides is \(0, 1\); it {PAIR}"),
+        (Conv2D, {"filters": 8, "strides": 1025}, f"strides is 1025; it {PAIR}"),
+        (Conv2D, {"filters": 8, "padding": "full"}, "padding is 'full'; it must be one of valid, same"),
+        (Conv2D, {"filters": 8, "activation": "tanh"}, "'tanh'; it must be one of linear, relu, softmax"),
+        (Conv2D, {"filters": 8, "activation": ["relu"]}, r"activation is \['relu'\]; it must be one of"),
+        (MaxPooling2D, {"pool_size": -1}, f"MaxPooling2D: pool_size is -1; it {PAIR}"),
+        (MaxPooling2D, {"strides": 0}, f"MaxPooling2D: strides is 0; it {PAIR}"),
+        (Dense, {"units": 2.0}, rf"Dense: units is 2\.0; it {COUNT}"),
+        (Dense, {"units": 2, "activation": None}, "Dense: activation is None; it must be one of"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_layer_rejects(kind, arguments, message):
+    with pytest.raises(ArchitectureError, match=message):
+        kind(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_shape", "message"),
+    [
+        (Conv2D(8), (800,), r"Conv2D reads maps \(H, W, C\), but is given a vector of 800"),
+        (Conv2D(8, 5), (4, 9, 1), "Conv2D with a window of 5 x 5 does not fit a map of 4 x 9; use a smaller window"),
+        (Conv2D(8, (3, 5)), (9, 4, 1), "window of 3 x 5 does not fit a map of 9 x 4"),
+        (MaxPooling2D(name="pool"), (1, 1, 8), r"pool \(MaxPooling2D\) with a window of 2 x 2 does not fit"),
+        (MaxPooling2D(), (8,), "MaxPooling2D reads maps"),
+        (Dense(8), (5, 5, 3), r"Dense reads maps of shape \(5, 5, 3\); put a Flatten before it"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_layer_refuses_the_input(layer, input_shape, message):
+    with pytest.raises(ArchitectureError, match=message):
+        layer.output_shape(input_shape)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "a layer is an object with a `kind`, not None"),
+        (["Conv2D"], "a layer is an object with a `kind`"),
+        ({"name": "conv2d"}, "a layer is an object with a `kind`"),
+        ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, MaxPooling2D, Flatten, Dense"),
+        ({"kind": ["Conv2D"]}, "unknown layer kind"),
+        ({"kind": "Dense", "units": 3, "use_bias": False}, "Dense has no 'use_bias'; it has activation, name, units"),
+        ({"kind": "Dense"}, "Dense: .*units"),
+        ({"kind": "Dense", "units": "3"}, "Dense: units is '3'"),
+        ({"kind": "Dense", "units": 3, "name": 7}, "Dense: name is 7, not a string"),
+        ({"kind": "Conv2D", "filters": 3, "kernel_size": [3, "3"]}, "kernel_size is"),
+        ({"kind": "Conv2D", "filters": 3, "padding": {}}, "padding is {}"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_layer_from_dict_rejects(value, message):
+    with pytest.raises(ArchitectureError, match=message):
+        layer_from_dict(value)
+
+
+def test_an_architecture_error_is_for_users_and_for_programmers():
+    assert issubclass(ArchitectureError, ConvscopeError)
+    assert issubclass(ArchitectureError, ValueError)

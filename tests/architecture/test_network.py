@@ -1,0 +1,263 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.engine import open_network
+from convscope.errors import ArchitectureError
+
+
+@st.composite
+def architectures(draw):
+    """Any architecture that is small: convolutions and poolings that fit, a flatten, dense layers."""
+    size = st.integers(1, 3)
+    layers = draw(
+        st.lists(
+            st.one_of(
+                st.builds(
+                    Conv2D,
+                    filters=st.integers(1, 4),
+                    kernel_size=st.tuples(size, size),
+                    strides=st.tuples(size, size),
+                    padding=st.sampled_from(["valid", "same"]),
+                    activation=st.sampled_from(["linear", "relu"]),
+                ),
+                st.builds(MaxPooling2D, pool_size=st.tuples(size, size), strides=st.none() | size),
+            ),
+            max_size=4,
+        )
+    )
+    dense = draw(st.lists(st.builds(Dense, units=st.integers(1, 5), activation=st.just("relu")), max_size=2))
+    last = Dense(draw(st.integers(2, 12)), draw(st.sampled_from(["softmax", "linear"])))
+    image = Input(draw(st.integers(1, 20)), draw(st.integers(1, 20)), draw(st.integers(1, 3)))
+    try:
+        return Architecture(image, (*layers, Flatten(), *dense, last))
+    except ArchitectureError:
+        assume(False)  # a window that does not fit
+
+
+def positive_network(architecture):
+    """Return a network in which a brighter pixel raises every output that reads it, and nothing else."""
+    weights = {
+        name: np.full(shape, 0.0 if name.endswith("/bias") else 0.1)
+        for name, shape in architecture.weight_shapes.items()
+    }
+    return open_network(architecture, weights, "reference")
+
+
+def pixels_that_reach(architecture, layer):
+    """Return (H, W, *output shape) bool: whether lighting a pixel of a dark image changes an output of `layer`."""
+    height, width, channels = architecture.input.shape
+    images = np.zeros((height * width, height, width, channels), np.uint8)
+    images.reshape(height * width, height * width, channels)[np.arange(height * width), np.arange(height * width)] = 255
+    outputs = positive_network(architecture).activations(images, [layer])[layer] > 0
+    return outputs.reshape(height, width, *outputs.shape[1:])
+
+
+# --- Names ------------------------------------------------------------------------------------------------------------
+
+
+def test_layers_are_named_as_keras_names_them():
+    names = [layer.name for layer in presets.cnn().layers]
+    assert names == ["conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1", "flatten", "dense", "dense_1"]
+
+
+def test_given_names_stay_and_are_never_given_twice():
+    layers = (Conv2D(2, name="conv2d_1"), Conv2D(2), Conv2D(2), Conv2D(2, name="eyes"), Flatten(), Dense(2))
+    names = [layer.name for layer in Architecture(Input(28, 28), layers).layers]
+    assert names == ["conv2d_1", "conv2d", "conv2d_2", "eyes", "flatten", "dense"]
+
+
+# --- Counts -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_cnn_has_the_published_shapes_and_counts():
+    cnn = presets.cnn()
+    assert [(row.output_shape, row.parameters, row.macs) for row in cnn.table] == [
+        ((26, 26, 16), 160, 97_344),
+        ((13, 13, 16), 0, 0),
+        ((11, 11, 32), 4_640, 557_568),
+        ((5, 5, 32), 0, 0),
+        ((800,), 0, 0),
+        ((128,), 102_528, 102_400),
+        ((10,), 1_290, 1_280),
+    ]
+    assert (cnn.parameters, cnn.macs, cnn.num_classes) == (108_618, 758_592, 10)
+
+
+def test_the_ann_has_the_published_counts():
+    ann = presets.ann()
+    assert (ann.parameters, ann.macs) == (118_282, 784 * 128 + 128 * 128 + 128 * 10)
+
+
+def test_presets_take_any_image_shape_and_number_of_classes():
+    for make in presets.PRESETS.values():
+        architecture = make((48, 64, 3), 100)
+        assert architecture.input.shape == (48, 64, 3)
+        assert architecture.num_classes == 100
+
+
+@given(architectures())
+@settings(max_examples=60, deadline=None)
+def test_the_table_says_what_the_reference_engine_computes(architecture):
+    network = positive_network(architecture)
+    images = np.zeros((2, *architecture.input.shape), np.uint8)
+    outputs = network.activations(images, [layer.name for layer in architecture.layers])
+    assert {row.layer.name: row.output_shape for row in architecture.table} == {
+        name: output.shape[1:] for name, output in outputs.items()
+    }
+    assert architecture.parameters == sum(weight.size for weight in network.weights().values())
+    assert [row.input_shape for row in architecture.table] == [
+        architecture.input.shape,
+        *(row.output_shape for row in architecture.table[:-1]),
+    ]
+
+
+# --- Receptive fields -------------------------------------------------------------------------------------------------
+
+FIELDS = {
+    "valid": (Conv2D(2, 3), MaxPooling2D(), Conv2D(2, (2, 3)), MaxPooling2D((2, 1))),
+    "same": (Conv2D(1, 3, padding="same"), Conv2D(1, 4, padding="same"), MaxPooling2D(3, 2)),
+    "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
+}
+
+
+@pytest.mark.parametrize("layers", FIELDS.values(), ids=FIELDS)
+@pytest.mark.parametrize("size", [(17, 22), (19, 13)], ids=str)
+def test_receptive_field_is_the_box_of_the_pixels_that_reach_an_output(layers, size):
+    architecture = Architecture(Input(*size), (*layers, Flatten(), Dense(2)))
+    inside = 0
+    for row in architecture.table[: len(layers)]:
+        reached = pixels_that_reach(architecture, row.layer.name).any(axis=-1)
+        for axis, pixels in enumerate(size):
+            field = row.receptive_field
+            for i in range(row.output_shape[axis]):
+                start = field.start[axis] + i * field.jump[axis]
+                expected = np.arange(start, start + field.size[axis])
+                lit = np.flatnonzero(reached.take(i, axis=2 + axis).any(axis=(1 - axis, 2)))
+                if expected[0] >= 0 and expected[-1] < pixels:
+                    np.testing.assert_array_equal(lit, expected)
+                    inside += 1
+                else:  # part of it lies in the padding
+                    assert set(lit) <= set(expected)
+    assert inside > 20
+
+
+@pytest.mark.parametrize("layers", FIELDS.values(), ids=FIELDS)
+def test_receptive_field_of_a_vector_is_the_box_of_all_pixels_that_are_read(layers):
+    architecture = Architecture(Input(18, 21), (*layers, Flatten(), Dense(3)))
+    for row in architecture.table[-2:]:
+        lit = pixels_that_reach(architecture, row.layer.name).any(axis=-1)
+        rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))
+        assert row.receptive_field.start == (rows[0], columns[0])
+        assert row.receptive_field.size == (len(rows), len(columns))
+        assert row.receptive_field.jump == (0, 0)
+
+
+def test_receptive_fields_of_the_cnn_are_those_worked_by_hand():
+    fields = [(row.receptive_field.size[0], row.receptive_field.jump[0]) for row in presets.cnn().table]
+    assert fields == [(3, 1), (4, 2), (8, 2), (10, 4), (26, 0), (26, 0), (26, 0)]
+
+
+# --- As data ----------------------------------------------------------------------------------------------------------
+
+
+@given(architectures())
+@settings(max_examples=60, deadline=None)
+def test_an_architecture_goes_through_json_unchanged(architecture):
+    assert Architecture.from_dict(json.loads(str(architecture))) == architecture
+
+
+@pytest.mark.parametrize("preset", presets.PRESETS)
+def test_a_preset_goes_through_json_unchanged(preset):
+    architecture = presets.PRESETS[preset]()
+    again = Architecture.from_dict(json.loads(json.dumps(architecture.to_dict(), allow_nan=False)))
+    assert again == architecture
+    assert again.name == preset
+
+
+def test_architectures_are_equal_whatever_they_are_called():
+    cnn = presets.cnn()
+    assert Architecture(cnn.input, cnn.layers, "other") == cnn
+
+
+def test_row_finds_a_layer_by_its_name():
+    assert presets.cnn().row("conv2d_1").output_shape == (11, 11, 32)
+    with pytest.raises(KeyError, match="no layer 'conv2d_2'; there are conv2d, max_pooling2d, conv2d_1"):
+        presets.cnn().row("conv2d_2")
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+IMAGE = Input(28, 28)
+END = (Flatten(), Dense(10))
+
+
+@pytest.mark.parametrize(
+    ("image", "layers", "message"),
+    [
+        (IMAGE, (), "needs at least one layer"),
+        (IMAGE, (Conv2D(8),), r"conv2d ends the network with shape \(26, 26, 8\); the last layer must give a vector"),
+        (IMAGE, (Flatten(), Dense(1)), r"dense ends the network with shape \(1,\).*two or more numbers"),
+        (IMAGE, (Flatten(), Dense(5, "softmax"), Dense(5)), "dense: softmax may only stand in the last layer"),
+        (IMAGE, (Conv2D(8, activation="softmax"), *END), "conv2d: softmax may only stand in the last layer"),
+        (IMAGE, (Flatten(), Dense(5, "relu")), "dense: the last layer gives logits; use softmax or linear"),
+        (IMAGE, (Flatten(name="a"), Dense(5, name="a")), "two layers are called 'a'; every name must be its own"),
+        (IMAGE, (Flatten(name="input"), Dense(5)), "no layer may be called 'input'"),
+        (IMAGE, (Flatten(name="a/b"), Dense(5)), "layer name 'a/b': use ASCII letters, digits and underscores"),
+        (IMAGE, (Flatten(name="é"), Dense(5)), "layer name 'é': use ASCII"),
+        (IMAGE, (Flatten(name="<b>"), Dense(5)), "layer name '<b>': use ASCII"),
+        (IMAGE, (Conv2D(8), Dense(5)), r"dense \(Dense\) reads maps of shape \(26, 26, 8\); put a Flatten before it"),
+        (IMAGE, (Flatten(), Conv2D(8), *END), r"conv2d \(Conv2D\) reads maps"),
+        (IMAGE, (*[MaxPooling2D()] * 5, *END), r"max_pooling2d_4 \(MaxPooling2D\) with a window of 2 x 2 does not fit"),
+        (Input(4096, 4096), (Flatten(), Dense(65536)), "dense: 1099511693312 values are more than an engine holds"),
+        (Input(4096, 4096), (Conv2D(128, 1), *END), "conv2d: 2147483648 values are more than an engine holds"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_architecture_rejects(image, layers, message):
+    with pytest.raises(ArchitectureError, match=message):
+        Architecture(image, layers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"height": 0}, "input: height is 0; it must be a whole number from 1 to 4096"),
+        ({"width": 4097}, "input: width is 4097; it must be a whole number from 1 to 4096"),
+        ({"width": 28.0}, r"input: width is 28\.0"),
+        ({"channels": True}, "input: channels is True; it must be a whole number from 1 to 64"),
+        ({"channels": 65}, "input: channels is 65"),
+        ({"scale": float("nan")}, "input: scale is nan; it must be a finite number"),
+        ({"scale": "1"}, "input: scale is '1'; it must be a finite number"),
+        ({"offset": float("inf")}, "input: offset is inf; it must be a finite number"),
+    ],
+    ids=str,
+)
+def test_an_input_rejects(arguments, message):
+    with pytest.raises(ArchitectureError, match=message):
+        Input(**{"height": 28, "width": 28, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (None, "an architecture is an object with `input` and `layers`"),
+        ({"input": 3}, "an architecture is an object with `input` and `layers`"),
+        ({"layers": {}}, "an architecture's `layers` is a list"),
+        ({"layers": [{"kind": "Flatten"}, {"kind": "Attention"}]}, "unknown layer kind 'Attention'"),
+        ({"layers": []}, "needs at least one layer"),
+        ({"input": {"height": 28}}, "input: .*width"),
+        ({"input": {"height": 28, "width": 28, "depth": 3}}, "input: .*depth"),
+        ({"input": {"height": 28, "width": "28"}}, "input: width is '28'"),
+        ({"input": {"height": 3, "width": 3}}, "max_pooling2d .* does not fit a map of 1 x 1"),
+    ],
+    ids=str,
+)
+def test_from_dict_rejects(change, message):
+    value = None if change is None else {**presets.cnn().to_dict(), **change}
+    with pytest.raises(ArchitectureError, match=message):
+        Architecture.from_dict(value)

@@ -1,0 +1,35 @@
+from convscope.architecture import Architecture, Dense, Flatten, Input, presets
+
+
+def test_summary_of_the_cnn_is_the_table_that_keras_users_know():
+    lines = [line.split() for line in presets.cnn().summary().splitlines()]
+    rows = [" ".join(words) for words in lines]
+    assert rows[0] == 'Architecture "cnn": 28 x 28 x 1 -> 10 classes'
+    assert rows[2] == "Layer (kind) Output shape Parameters MACs Receptive field"
+    assert rows[4:11] == [
+        "conv2d (Conv2D) (None, 26, 26, 16) 160 97,344 3 x 3",
+        "max_pooling2d (MaxPooling2D) (None, 13, 13, 16) 0 0 4 x 4",
+        "conv2d_1 (Conv2D) (None, 11, 11, 32) 4,640 557,568 8 x 8",
+        "max_pooling2d_1 (MaxPooling2D) (None, 5, 5, 32) 0 0 10 x 10",
+        "flatten (Flatten) (None, 800) 0 0 26 x 26",
+        "dense (Dense) (None, 128) 102,528 102,400 26 x 26",
+        "dense_1 (Dense) (None, 10) 1,290 1,280 26 x 26",
+    ]
+    assert rows[12] == "Total: 108,618 parameters (424.29 KB), 758,592 MACs an image"
+
+
+def test_columns_of_numbers_end_at_one_edge():
+    lines = presets.cnn().summary().splitlines()
+    header, rows = lines[2], lines[4:11]
+    for title, cells in (("Parameters", [row.parameters for row in presets.cnn().table]),):
+        edge = header.index(title) + len(title)
+        assert [line[:edge].split()[-1] for line in rows] == [f"{cell:,}" for cell in cells]
+
+
+def test_no_line_is_wider_than_the_rule():
+    layers = (Flatten(name="a_name_of_some_length_that_makes_the_column_wide"), Dense(65536), Dense(100, "softmax"))
+    lines = Architecture(Input(64, 48, 3), layers, "wide").summary().splitlines()
+    rules = {line for line in lines if set(line) == {"-"}}
+    assert len(rules) == 1
+    width = len(rules.pop())
+    assert max(map(len, lines[2:-2])) <= width

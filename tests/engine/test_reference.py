@@ -1,0 +1,288 @@
+"""Hand-worked numbers and real images prove the reference engine; `test_reference_gradients` does the rest."""
+
+import gzip
+from math import log, sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope.datasets
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture.layers import Window
+from convscope.datasets import Dataset
+from convscope.engine import Network, initial_weights, open_network
+from convscope.engine.reference import (
+    ReferenceNetwork,
+    adam,
+    convolution,
+    convolution_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    max_pooling,
+    max_pooling_backward,
+    softmax,
+)
+from convscope.recipes import Adam
+from convscope.streams import random_stream
+
+
+def random_images(seed, shape):
+    return random_stream(seed, "test images").integers(0, 256, shape, dtype=np.uint8)
+
+
+def real_images(count):
+    """Return the first `count` training images of MNIST, read without the readers that are tested elsewhere."""
+    folder = Path(convscope.datasets.__file__).parent / "data" / "mnist"
+    with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read(16 + 784 * count), np.uint8, offset=16)
+    with gzip.open(folder / "train-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(8 + count), np.uint8, offset=8)
+    return Dataset(images.reshape(-1, 28, 28, 1), labels, tuple("0123456789"))
+
+
+# --- By hand ----------------------------------------------------------------------------------------------------------
+
+IMAGE = np.array([[1.0, 2, 0], [0, 1, 3], [4, 1, 1]]).reshape(1, 3, 3, 1)
+KERNEL = np.array([[1.0, 2], [-1, 0]]).reshape(2, 2, 1, 1)
+
+
+def maps(values):
+    array = np.array(values, dtype=float)
+    return array.reshape(1, *array.shape, 1)
+
+
+def test_convolution_gives_the_numbers_worked_by_hand():
+    y = convolution(IMAGE, KERNEL, np.array([0.5]), Window((2, 2), (1, 1), "valid"))
+    # Top left: 1·1 + 2·2 - 1·0 + 0·1 + 0.5 = 5.5.
+    np.testing.assert_array_equal(y, maps([[5.5, 1.5], [-1.5, 6.5]]))
+
+
+def test_convolution_with_same_padding_puts_the_odd_zero_behind():
+    y = convolution(IMAGE, KERNEL, np.array([0.5]), Window((2, 2), (1, 1), "same"))
+    np.testing.assert_array_equal(y, maps([[5.5, 1.5, -2.5], [-1.5, 6.5, 2.5], [6.5, 3.5, 1.5]]))
+
+
+def test_convolution_with_stride_takes_every_second_window():
+    y = convolution(IMAGE, KERNEL, np.array([0.5]), Window((2, 2), (2, 2), "same"))
+    np.testing.assert_array_equal(y, maps([[5.5, -2.5], [6.5, 1.5]]))
+
+
+def test_convolution_backward_gives_the_numbers_worked_by_hand():
+    dx, dkernel, dbias = convolution_backward(maps([[1, 0], [2, -1]]), IMAGE, KERNEL, Window((2, 2), (1, 1), "valid"))
+    # dkernel's first: 1·1 + 0·2 + 2·0 - 1·1 = 0. The middle pixel of dx: 1·0 + 0·(-1) + 2·2 - 1·1 = 3.
+    np.testing.assert_array_equal(dkernel[:, :, 0, 0], [[0, 1], [7, 2]])
+    np.testing.assert_array_equal(dbias, [2])
+    np.testing.assert_array_equal(dx, maps([[1, 2, 0], [1, 3, -2], [-2, 1, 0]]))
+
+
+def test_convolution_adds_up_its_input_channels():
+    x = np.array([[[[2.0, 3.0, 5.0]]]])
+    kernel = np.array([[1.0, 0], [10, 1], [100, 2]]).reshape(1, 1, 3, 2)
+    y = convolution(x, kernel, np.zeros(2), Window((1, 1), (1, 1), "valid"))
+    np.testing.assert_array_equal(y, [[[[532, 13]]]])
+
+
+def test_max_pooling_gives_the_numbers_worked_by_hand():
+    x = maps([[1, 2, 9], [4, 3, 9], [9, 9, 9]])
+    np.testing.assert_array_equal(max_pooling(x, Window((2, 2), (2, 2), "valid")), maps([[4]]))
+    np.testing.assert_array_equal(max_pooling(x, Window((2, 2), (1, 1), "valid")), maps([[4, 9], [9, 9]]))
+
+
+def test_max_pooling_backward_gives_equal_values_to_the_first_row_by_row():
+    x = maps([[0, 7, 0, 0], [7, 7, 0, 0]])
+    dx = max_pooling_backward(maps([[5, 3]]), x, Window((2, 2), (2, 2), "valid"))
+    np.testing.assert_array_equal(dx, maps([[0, 5, 3, 0], [0, 0, 0, 0]]))
+
+
+def test_max_pooling_backward_adds_up_where_windows_overlap():
+    dx = max_pooling_backward(maps([[2, 3]]), maps([[1, 9, 2]]), Window((1, 2), (1, 1), "valid"))
+    np.testing.assert_array_equal(dx, maps([[0, 5, 0]]))
+
+
+def test_softmax_and_cross_entropy_give_the_numbers_worked_by_hand():
+    logits = np.log([[1.0, 2.0, 5.0], [3.0, 3.0, 2.0]])
+    np.testing.assert_allclose(softmax(logits), [[1 / 8, 2 / 8, 5 / 8], [3 / 8, 3 / 8, 2 / 8]])
+    assert cross_entropy(logits, np.array([2, 0])) == pytest.approx((log(8 / 5) + log(8 / 3)) / 2)
+
+
+def test_cross_entropy_does_not_overflow():
+    logits = np.array([[1e4, 0.0], [0.0, -1e4]])
+    assert cross_entropy(logits, np.array([1, 0], np.uint8)) == pytest.approx(5e3)
+    np.testing.assert_allclose(cross_entropy_backward(logits, np.array([1, 0], np.uint8)), [[0.5, -0.5], [0, 0]])
+
+
+def test_adam_takes_the_two_steps_worked_by_hand():
+    optimizer = Adam(beta_1=0.5, beta_2=0.75, epsilon=0.1)
+    weight, m, v = adam(np.array([1.0]), np.array([2.0]), np.zeros(1), np.zeros(1), 1, 0.5, optimizer)
+    # m = 0.5·2, v = 0.25·4, α = 0.5·√(1 - 0.75)/(1 - 0.5) = 0.5; the weight moves by 0.5·1/(1 + 0.1).
+    assert (m[0], v[0]) == (1, 1)
+    assert weight[0] == pytest.approx(1 - 0.5 / 1.1, rel=1e-15)
+    second, m, v = adam(weight, np.array([-1.0]), m, v, 2, 0.5, optimizer)
+    # m = 1 + 0.5·(-1 - 1), v = 1 + 0.25·(1 - 1): the gradients cancel in m, and the weight stays.
+    assert (m[0], v[0]) == (0, 1)
+    assert second[0] == weight[0]
+
+
+def test_adam_moves_by_the_learning_rate_whatever_the_size_of_the_first_gradient():
+    for size in (1e-3, 1.0, 1e3):
+        weight, _, _ = adam(np.zeros(1), np.array([size]), np.zeros(1), np.zeros(1), 1, 1e-3, Adam())
+        # v = 0.001·g²; epsilon outside the root makes the step a little shorter than the learning rate.
+        assert weight[0] == pytest.approx(-1e-3 * size / (size + 1e-7 / sqrt(1e-3)), rel=1e-9)
+
+
+# --- The network ------------------------------------------------------------------------------------------------------
+
+
+def small_architecture():
+    layers = (Conv2D(4, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(10, "softmax"))
+    return Architecture(Input(28, 28), layers)
+
+
+def train(network, dataset, epochs=1, batch_size=32, seed=0):
+    steps = -(-len(dataset) // batch_size)
+    result = None
+    for epoch in range(epochs):
+        order = random_stream(seed, "shuffle", epoch).permutation(len(dataset))
+        rates = np.full(steps, 3e-3, np.float32)
+        result = network.train_epoch(
+            dataset, order=order, batch_size=batch_size, optimizer=Adam(), learning_rates=rates
+        )
+    return result
+
+
+def test_the_reference_engine_is_a_network():
+    network: Network = open_network(small_architecture(), initial_weights(small_architecture(), 0), "reference")
+    assert isinstance(network, ReferenceNetwork)
+    assert network.architecture == small_architecture()
+
+
+def test_training_beats_chance_on_real_images():
+    dataset = real_images(1000)
+    train_set, held_out = dataset.take(np.arange(700)), dataset.take(np.arange(700, 1000))
+    network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
+    train(network, train_set, epochs=5)
+    accuracy = (network.logits(held_out.images).argmax(axis=1) == held_out.labels).mean()
+    assert accuracy > 0.75  # chance is 0.1; its standard deviation on 300 images below 0.02
+
+
+def test_training_reports_the_means_over_all_images_before_each_step():
+    dataset = real_images(10)
+    network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
+    seen = []
+    rates = np.full(3, 1e-30, np.float32)  # the weights do not move, so the whole set can be measured at once
+    result = network.train_epoch(
+        dataset,
+        order=np.arange(10)[::-1],
+        batch_size=4,
+        optimizer=Adam(),
+        learning_rates=rates,
+        progress=lambda *values: seen.append(values),
+    )
+    loss, _ = network.gradients(dataset.images, dataset.labels)
+    assert result.loss == pytest.approx(loss, rel=1e-12)
+    assert result.accuracy == (network.logits(dataset.images).argmax(axis=1) == dataset.labels).mean()
+    assert [done for done, _, _ in seen] == [4, 8, 10]
+    assert seen[-1][1:] == (result.loss, result.accuracy)
+
+
+def test_two_networks_with_the_same_seed_train_to_the_same_bits():
+    dataset = real_images(100)
+    networks = [ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0)) for _ in range(2)]
+    results = [train(network, dataset) for network in networks]
+    assert results[0] == results[1]
+    for name, weight in networks[0].weights().items():
+        np.testing.assert_array_equal(weight, networks[1].weights()[name])
+
+
+def test_a_network_taken_up_again_goes_on_as_if_unbroken():
+    dataset = real_images(96)
+    unbroken = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
+    train(unbroken, dataset)
+    resumed = ReferenceNetwork(small_architecture(), unbroken.weights())
+    resumed.set_optimizer_state(unbroken.optimizer_state())
+    assert resumed.optimizer_state()["step"] == 3
+    train(unbroken, dataset, seed=1)
+    train(resumed, dataset, seed=1)
+    for name, weight in unbroken.weights().items():
+        np.testing.assert_allclose(weight, resumed.weights()[name], atol=1e-6)  # weights() rounds to float32
+
+
+def test_weights_and_optimizer_state_are_copies():
+    network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
+    for values in (network.weights(), network.optimizer_state()):
+        for array in values.values():
+            array += 1
+    for name, weight in initial_weights(small_architecture(), 0).items():
+        np.testing.assert_array_equal(network.weights()[name], weight)
+    assert network.optimizer_state()["step"] == 0
+
+
+def test_activations_are_the_outputs_of_the_named_layers():
+    architecture = presets.cnn((31, 17, 3), 7)
+    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    images = random_images(0, (65, 31, 17, 3))
+    outputs = network.activations(images, [layer.name for layer in architecture.layers])
+    assert {name: output.shape[1:] for name, output in outputs.items()} == {
+        row.layer.name: row.output_shape for row in architecture.table
+    }
+    assert (outputs["conv2d"] >= 0).all()
+    np.testing.assert_array_equal(
+        outputs["flatten"].reshape(outputs["max_pooling2d_1"].shape), outputs["max_pooling2d_1"]
+    )
+    np.testing.assert_allclose(outputs["dense_1"], softmax(network.logits(images).astype(float)), atol=1e-6)
+
+
+def test_logits_do_not_depend_on_the_images_beside_them():
+    architecture = small_architecture()
+    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    images = real_images(130).images
+    together = network.logits(images)
+    alone = np.concatenate([network.logits(images[i : i + 1]) for i in range(len(images))])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_padding_is_zeros_after_normalisation():
+    architecture = Architecture(Input(1, 1, offset=-1), (Conv2D(1, 3, padding="same"), Flatten(), Dense(2)))
+    weights = {
+        "conv2d/kernel": np.ones((3, 3, 1, 1)),
+        "conv2d/bias": np.zeros(1),
+        "dense/kernel": np.ones((1, 2)),
+        "dense/bias": np.zeros(2),
+    }
+    logits = ReferenceNetwork(architecture, weights).logits(np.zeros((1, 1, 1, 1), np.uint8))
+    np.testing.assert_array_equal(logits, [[-1, -1]])
+
+
+def test_an_empty_batch_of_images_has_no_logits():
+    architecture = small_architecture()
+    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    assert network.logits(np.zeros((0, 28, 28, 1), np.uint8)).shape == (0, 10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"learning_rates": np.ones(2, np.float32)}, "2 learning rates for 3 batches"),
+        ({"order": np.arange(0), "learning_rates": np.ones(0, np.float32)}, "0 learning rates for 0 batches"),
+    ],
+)
+def test_train_epoch_rejects(arguments, message):
+    network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
+    good = {"order": np.arange(10), "batch_size": 4, "optimizer": Adam(), "learning_rates": np.ones(3, np.float32)}
+    with pytest.raises(ValueError, match=message):
+        network.train_epoch(real_images(10), **{**good, **arguments})
+
+
+def test_set_optimizer_state_rejects_another_shape_and_changes_nothing():
+    network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
+    state = {**network.optimizer_state(), "step": np.array(9), "v/dense/bias": np.zeros(11)}
+    with pytest.raises(ValueError, match=r"v/dense/bias is \(11,\); it must be \(10,\)"):
+        network.set_optimizer_state(state)
+    assert network.optimizer_state()["step"] == 0
+
+
+def test_open_network_rejects_weights_that_do_not_fit():
+    weights = initial_weights(small_architecture(), 0)
+    with pytest.raises(ValueError, match="dense/bias is missing"):
+        open_network(small_architecture(), {n: w for n, w in weights.items() if n != "dense/bias"}, "reference")
