@@ -1,2 +1,239 @@
+// The Python side: arrays in and out, the GIL released while the engine works, signals and the progress callback
+// answered now and then. What is passed in has been checked by native.py.
 #include <nanobind/nanobind.h>
-NB_MODULE(_native, m) { m.def("threads", []() { return 1; }); }
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+#include "training.hpp"
+
+namespace nb = nanobind;
+
+namespace convscope {
+namespace {
+
+template <class Element>
+using In = nb::ndarray<const Element, nb::c_contig, nb::device::cpu>;
+using Out = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
+using Outs = std::vector<Out>;
+
+// Signals and progress, at most every 50 ms. An error raised there stops the work and is thrown again afterwards.
+class PythonWatcher final : public Watcher {
+   public:
+    explicit PythonWatcher(nb::handle progress) : progress_(progress) {}
+
+    bool go_on(const Score& score) override {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ < std::chrono::milliseconds(50)) return true;
+        const nb::gil_scoped_acquire gil;
+        try {
+            if (PyErr_CheckSignals() != 0) nb::raise_python_error();
+            if (!progress_.is_none() && score.images > 0) {
+                const auto images = static_cast<double>(score.images);
+                progress_(score.images, score.loss / images, static_cast<double>(score.correct) / images);
+            }
+        } catch (...) {
+            error_ = std::current_exception();
+            return false;
+        }
+        last_ = std::chrono::steady_clock::now();
+        return true;
+    }
+
+    void rethrow() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+   private:
+    nb::handle progress_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+    std::exception_ptr error_;
+};
+
+class Core {
+   public:
+    Core(const std::vector<int64_t>& image, float scale, float offset,
+         const std::vector<std::vector<int64_t>>& layers, int threads, const std::string& instruction_set)
+        : threads_(threads), kernels_(find(instruction_set)), network_(input(image, scale, offset), plain(layers), *kernels_) {}
+
+    int threads() const { return threads_; }
+    const char* instruction_set() const { return kernels_->name; }
+    int64_t steps() const { return steps_; }
+
+    void set_steps(int64_t steps) {
+        const Turn turn(*this, true);
+        steps_ = steps;
+    }
+
+    void write(std::size_t layer, int field, In<float> kernel, In<float> bias) {
+        const Turn turn(*this, true);
+        network_.parameters(layer)->write(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
+    }
+
+    void read(std::size_t layer, int field, Out kernel, Out bias) {
+        const Turn turn(*this, false);
+        network_.parameters(layer)->read(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
+    }
+
+    nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
+                    In<float> learning_rates, double beta_1, double beta_2, double epsilon, nb::object progress) {
+        PythonWatcher watcher(progress);
+        Score score;
+        const auto count = static_cast<int64_t>(order.size());
+        {
+            const Turn turn(*this, true);
+            const Working working(working_);
+            Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
+            score = trainer.train({images.data(), labels.data(), order.data()}, count, {beta_1, beta_2, epsilon},
+                                  learning_rates.data(), steps_, watcher);
+        }
+        watcher.rethrow();
+        return nb::make_tuple(score.images, score.loss, score.correct);
+    }
+
+    double gradients(In<uint8_t> images, In<int64_t> labels, std::vector<std::size_t> layers, Outs kernels, Outs biases) {
+        PythonWatcher watcher{nb::none()};
+        Score score;
+        const auto count = static_cast<int64_t>(labels.size());
+        {
+            const Turn turn(*this, false);
+            std::vector<Buffer<float>> sums(network_.layers().size());
+            for (std::size_t layer : layers) sums[layer] = make_buffer<float>(network_.parameters(layer)->size());
+            Trainer trainer(network_, threads_, count < 256 ? count : 256);
+            score = trainer.gradients({images.data(), labels.data(), nullptr}, count, sums, watcher);
+            for (std::size_t i = 0; i < layers.size(); ++i) {
+                network_.parameters(layers[i])->unpack(sums[layers[i]].data(), kernels[i].data(), biases[i].data());
+            }
+        }
+        watcher.rethrow();
+        return score.loss;
+    }
+
+    void logits(In<uint8_t> images, Out logits) {
+        const int64_t classes = network_.classes();
+        predict_with(network_.plan(), images, static_cast<int64_t>(logits.shape(0)),
+                     [&](const Workspace&, const Batch& batch, int64_t begin, int64_t end) {
+                         for (int64_t i = begin; i < end; ++i) {
+                             const float* from = batch.values.back().data() + (i - begin) * batch.strides.back();
+                             std::copy(from, from + classes, logits.data() + i * classes);
+                         }
+                     });
+    }
+
+    void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
+        const Plan plan = network_.full_plan();
+        const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
+        predict_with(plan, images, count, [&](const Workspace& workspace, const Batch& batch, int64_t begin, int64_t end) {
+            for (std::size_t j = 0; j < layers.size(); ++j) {
+                const int64_t size = network_.layers()[layers[j]].output.size();
+                for (int64_t i = begin; i < end; ++i) {
+                    network_.read_layer(plan, workspace, batch, layers[j], i - begin, outputs[j].data() + i * size);
+                }
+            }
+        });
+    }
+
+   private:
+    // One call at a time works on a network. A progress callback may come back on the same thread to read, not to train.
+    class Turn {
+       public:
+        Turn(Core& core, bool changes) : lock_(core.mutex_) {
+            if (changes && core.working_) {
+                throw std::runtime_error("a progress callback cannot change the network that is being trained");
+            }
+        }
+
+       private:
+        nb::gil_scoped_release release_;
+        std::lock_guard<std::recursive_mutex> lock_;
+    };
+
+    struct Working {
+        explicit Working(bool& flag) : flag(flag) { flag = true; }
+        ~Working() { flag = false; }
+        bool& flag;
+    };
+
+    template <class Take>
+    void predict_with(const Plan& plan, const In<uint8_t>& images, int64_t count, Take take) {
+        PythonWatcher watcher{nb::none()};
+        {
+            const Turn turn(*this, false);
+            predict(network_, plan, threads_, {images.data(), nullptr, nullptr}, count, take, watcher);
+        }
+        watcher.rethrow();
+    }
+
+    static const Kernels* find(const std::string& name) {
+        if (name.empty()) return usable_kernels().front();
+        const Kernels* kernels = find_kernels(name.c_str());
+        if (kernels == nullptr) throw nb::value_error(("no instruction set " + name).c_str());
+        return kernels;
+    }
+
+    static Input input(const std::vector<int64_t>& image, float scale, float offset) {
+        return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
+    }
+
+    // kind, input (3), output (3), window (2), strides (2), padding (2), relu
+    static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
+        std::vector<Layer> plain;
+        for (const std::vector<int64_t>& n : layers) {
+            plain.push_back({static_cast<Kind>(n.at(0)),
+                             {n.at(1), n.at(2), n.at(3)},
+                             {n.at(4), n.at(5), n.at(6)},
+                             {n.at(7), n.at(8)},
+                             {n.at(9), n.at(10)},
+                             {n.at(11), n.at(12)},
+                             n.at(13) != 0});
+        }
+        return plain;
+    }
+
+    const int threads_;
+    const Kernels* const kernels_;
+    Network network_;
+    int64_t steps_ = 0;
+    std::recursive_mutex mutex_;
+    bool working_ = false;
+};
+
+std::vector<std::string> instruction_sets() {
+    std::vector<std::string> names;
+    for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
+    return names;
+}
+
+}  // namespace
+}  // namespace convscope
+
+NB_MODULE(_native, module) {
+    using convscope::Core;
+    module.def("instruction_sets", convscope::instruction_sets,
+               "Return the names of the instruction sets usable here, the fastest first.");
+    nb::class_<Core>(module, "Core")
+        .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<std::vector<int64_t>>&, int,
+                      const std::string&>(),
+             nb::arg("image"), nb::arg("scale"), nb::arg("offset"), nb::arg("layers"), nb::arg("threads"),
+             nb::arg("instruction_set"))
+        .def_prop_ro("threads", &Core::threads)
+        .def_prop_ro("instruction_set", &Core::instruction_set)
+        .def_prop_rw("steps", &Core::steps, &Core::set_steps)
+        .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
+        .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
+        .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
+             nb::arg("learning_rates"), nb::arg("beta_1"), nb::arg("beta_2"), nb::arg("epsilon"),
+             nb::arg("progress").none())
+        .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
+             nb::arg("kernels"), nb::arg("biases"))
+        .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))
+        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"));
+}

@@ -1,0 +1,173 @@
+#include "convolution.hpp"
+
+#include <algorithm>
+
+namespace convscope {
+
+namespace {
+
+constexpr int64_t places_at_once = 512;  // what they read stays in cache while the panels pass
+constexpr float one = 1;
+
+std::vector<int64_t> places(const Layout& layout) {
+    std::vector<int64_t> places;
+    places.reserve(static_cast<std::size_t>(layout.shape.height * layout.shape.width));
+    for (int64_t y = 0; y < layout.shape.height; ++y) {
+        for (int64_t x = 0; x < layout.shape.width; ++x) places.push_back(layout.at(y, x));
+    }
+    return places;
+}
+
+}  // namespace
+
+std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input) {
+    std::vector<int64_t> places;
+    for (int64_t r = 0; r < layer.window[0]; ++r) {
+        for (int64_t i = 0; i < layer.window[1] * layer.input.channels; ++i) places.push_back(r * input.row() + i);
+    }
+    return places;
+}
+
+Layout Convolution::input_layout(const Layer& layer) {
+    const Shape in = layer.input, out = layer.output;
+    return {in,
+            std::max(layer.padding[0] + in.height, (out.height - 1) * layer.stride[0] + layer.window[0]),
+            std::max(layer.padding[1] + in.width, (out.width - 1) * layer.stride[1] + layer.window[1]),
+            layer.padding[0],
+            layer.padding[1]};
+}
+
+Layout Convolution::gradient_layout(const Layer& layer) {
+    return {layer.output,
+            layer.input.height + layer.window[0] - 1,
+            layer.input.width + layer.window[1] - 1,
+            layer.window[0] - 1 - layer.padding[0],
+            layer.window[1] - 1 - layer.padding[1],
+            {layer.stride[0], layer.stride[1]}};
+}
+
+Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,
+                         const Kernels& kernels, bool wants_input_gradient)
+    : layer_(layer),
+      index_(index),
+      input_(maps[static_cast<std::size_t>(index)]),
+      output_(maps[static_cast<std::size_t>(index) + 1]),
+      parameters_(parameters),
+      kernels_(kernels),
+      output_gradient_(gradient_layout(layer)),
+      wants_input_gradient_(wants_input_gradient) {
+    for (int64_t y = 0; y < layer.output.height; ++y) {
+        for (int64_t x = 0; x < layer.output.width; ++x) {
+            // The kernel's corner in the frame: the padding is the frame's own.
+            reads_.push_back(y * layer.stride[0] * input_.value.row() + x * layer.stride[1] * layer.input.channels);
+        }
+    }
+    writes_ = places(output_.value);
+    kernel_reads_ = kernel_places(layer, input_.value);
+    for (int64_t row = 0; row < parameters.inputs(); ++row) kernel_writes_.push_back(row * kernels.panel_width);
+    if (wants_input_gradient) {
+        parameters.keep_turned();
+        for (int64_t y = 0; y < layer.input.height; ++y) {
+            for (int64_t x = 0; x < layer.input.width; ++x) {
+                back_reads_.push_back(y * output_gradient_.row() + x * layer.output.channels);
+            }
+        }
+        back_writes_ = places(input_.gradient);
+        back_masks_ = places(input_.value);
+    }
+}
+
+void Convolution::forward(Workspace& workspace, int64_t image) const {
+    Product p;
+    p.a = workspace.values[static_cast<std::size_t>(index_)].image(image);
+    p.a_segment = input_.value.row();
+    p.b_step = kernels_.panel_width;
+    p.segments = layer_.window[0];
+    p.length = layer_.window[1] * layer_.input.channels;
+    p.b_segment = p.length * p.b_step;
+    p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
+    float* output = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
+    const int64_t count = static_cast<int64_t>(reads_.size());
+    for (int64_t begin = 0; begin < count; begin += places_at_once) {
+        p.rows = std::min(places_at_once, count - begin);
+        p.a_rows = reads_.data() + begin;
+        p.c_rows = writes_.data() + begin;
+        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+            p.b = parameters_.panel(panel);
+            p.bias = parameters_.bias(panel);
+            p.columns = parameters_.columns(panel);
+            p.c = output + panel * kernels_.panel_width;
+            kernels_.multiply(p);
+        }
+    }
+}
+
+void Convolution::backward(Workspace& workspace, int64_t image, float* gradient) const {
+    const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].data();
+    kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+    if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
+}
+
+void Convolution::kernel_gradient(const float* input, const float* output_gradient, float* gradient) const {
+    const Layout& layout = output_.gradient;
+    Product p;
+    p.segments = layout.shape.height;
+    p.length = layout.shape.width;
+    p.b_segment = layout.step[0] * layout.row();
+    p.b_step = layout.step[1] * layout.shape.channels;
+    p.finish = Finish::accumulate;
+    p.c_rows = kernel_writes_.data();
+    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+        p.b = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
+        p.columns = parameters_.columns(panel);
+        p.c = gradient + panel * parameters_.panel_size();
+        p.a = input;
+        p.a_rows = kernel_reads_.data();
+        p.a_segment = layer_.stride[0] * input_.value.row();
+        p.a_step = layer_.stride[1] * layer_.input.channels;
+        p.rows = parameters_.inputs();
+        kernels_.multiply(p);
+        // The bias is the weight of an input that is always one.
+        p.c += parameters_.inputs() * kernels_.panel_width;
+        p.a = &one;
+        p.a_segment = 0;
+        p.a_step = 0;
+        p.rows = 1;
+        kernels_.multiply(p);
+    }
+}
+
+void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
+                                 std::size_t map) const {
+    Product p;
+    p.a = output_gradient;
+    p.a_segment = output_gradient_.row();
+    p.b_step = kernels_.panel_width;
+    p.segments = layer_.window[0];
+    p.length = layer_.window[1] * layer_.output.channels;
+    p.b_segment = p.length * p.b_step;
+    p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
+    const int64_t count = static_cast<int64_t>(back_reads_.size());
+    for (int64_t begin = 0; begin < count; begin += places_at_once) {
+        p.rows = std::min(places_at_once, count - begin);
+        p.a_rows = back_reads_.data() + begin;
+        p.c_rows = back_writes_.data() + begin;
+        p.mask_rows = back_masks_.data() + begin;
+        for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
+            const int64_t first = panel * kernels_.panel_width;
+            p.b = parameters_.turned_panel(panel);
+            p.columns = std::min(kernels_.panel_width, layer_.input.channels - first);
+            p.c = workspace.gradients[map].data() + first;
+            p.mask = workspace.values[map].image(image) + first;
+            kernels_.multiply(p);
+        }
+    }
+}
+
+void Convolution::collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel, int64_t begin,
+                          int64_t end, float* total) const {
+    const int64_t width = kernels_.panel_width;
+    add_shards(shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+}
+
+}  // namespace convscope

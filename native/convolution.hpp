@@ -1,0 +1,49 @@
+// A convolution with bias and relu: y[p, f] = act(bias[f] + sum over (r, s, c) of x[p + (r, s), c] kernel[r, s, c, f]).
+#pragma once
+
+#include "map_layer.hpp"
+#include "parameters.hpp"
+
+namespace convscope {
+
+class Convolution final : public MapLayer {
+   public:
+    // `wants_input_gradient` says whether a layer before this one has weights.
+    Convolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,
+                const Kernels& kernels, bool wants_input_gradient);
+
+    // The layout in which the gradient by a convolution's output must lie for `input_gradient`: a full correlation.
+    static Layout gradient_layout(const Layer& layer);
+    // The layout that `forward` reads.
+    static Layout input_layout(const Layer& layer);
+
+    void forward(Workspace& workspace, int64_t image) const override;
+    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
+    int64_t gradient_size() const override { return parameters_.size(); }
+    void collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel, int64_t begin, int64_t end,
+                 float* total) const override;
+
+    // dx[p, c] = sum over (r, s, f) of dy[p - (r, s), f] kernel[r, s, c, f]
+    // `map` is the layer's input in the workspace.
+    void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient, std::size_t map) const;
+
+   private:
+    // dkernel[(r, s, c), f] = sum over p of x[p + (r, s), c] dy[p, f]
+    void kernel_gradient(const float* input, const float* output_gradient, float* gradient) const;
+
+    const Layer layer_;
+    const int index_;
+    const Map input_, output_;
+    const Parameters& parameters_;
+    const Kernels& kernels_;
+    const Layout output_gradient_;
+    const bool wants_input_gradient_;
+    std::vector<int64_t> reads_, writes_;                             // forward: where each place reads and writes
+    std::vector<int64_t> back_reads_, back_writes_, back_masks_;      // input_gradient
+    std::vector<int64_t> kernel_reads_, kernel_writes_;               // kernel_gradient
+};
+
+// Where each row of a kernel matrix (kernel row, kernel column, channel) reads, from where the kernel stands.
+std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input);
+
+}  // namespace convscope

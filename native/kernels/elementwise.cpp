@@ -1,0 +1,78 @@
+// The passes that touch every number once: plain loops that the compiler turns into vectors.
+#include <math.h>
+
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+
+void normalise(const uint8_t* bytes, int64_t rows, int64_t length, float scale, float offset, float* out,
+               int64_t out_row) {
+    if (out_row == length) {  // without a frame the map is one long row
+        length *= rows;
+        rows = 1;
+    }
+    for (int64_t r = 0; r < rows; ++r) {
+        const uint8_t* __restrict from = bytes + r * length;
+        float* __restrict to = out + r * out_row;
+        for (int64_t i = 0; i < length; ++i) to[i] = static_cast<float>(from[i]) * scale + offset;
+    }
+}
+
+// Keras's Adam: the bias correction is in alpha = rate sqrt(1 - beta_2^t) / (1 - beta_1^t), epsilon stands outside the root.
+void adam(float* __restrict weights, float* __restrict m, float* __restrict v, const float* __restrict gradient,
+          int64_t count, const AdamStep& step) {
+    const float alpha = step.alpha, rate_m = step.one_minus_beta_1, rate_v = step.one_minus_beta_2;
+    const float epsilon = step.epsilon;
+    for (int64_t i = 0; i < count; ++i) {
+        const float g = gradient[i];
+        m[i] += (g - m[i]) * rate_m;
+        v[i] += (g * g - v[i]) * rate_v;
+        weights[i] -= alpha * m[i] / (sqrtf(v[i]) + epsilon);
+    }
+}
+
+double cross_entropy(const float* logits, int64_t classes, int64_t label, float scale, float* gradient,
+                     bool* correct) {
+    int64_t answer = 0;
+    for (int64_t k = 1; k < classes; ++k) answer = logits[k] > logits[answer] ? k : answer;
+    *correct = answer == label;
+    const float largest = logits[answer];
+    const float target = logits[label];  // read before `gradient`, which may be `logits` itself, is written
+    double sum = 0;
+    for (int64_t k = 0; k < classes; ++k) {
+        const float exponential = expf(logits[k] - largest);
+        gradient[k] = exponential;
+        sum += static_cast<double>(exponential);
+    }
+    const float factor = static_cast<float>(static_cast<double>(scale) / sum);
+    for (int64_t k = 0; k < classes; ++k) gradient[k] *= factor;
+    gradient[label] -= scale;
+    return log(sum) + static_cast<double>(largest) - static_cast<double>(target);
+}
+
+void softmax(const float* logits, int64_t classes, float* probabilities) {
+    float largest = logits[0];
+    for (int64_t k = 1; k < classes; ++k) largest = logits[k] > largest ? logits[k] : largest;
+    double sum = 0;
+    for (int64_t k = 0; k < classes; ++k) {
+        probabilities[k] = expf(logits[k] - largest);
+        sum += static_cast<double>(probabilities[k]);
+    }
+    const float factor = static_cast<float>(1 / sum);
+    for (int64_t k = 0; k < classes; ++k) probabilities[k] *= factor;
+}
+
+void add(float* __restrict sum, const float* __restrict values, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) sum[i] += values[i];
+}
+
+void copy_where_positive(float* __restrict to, const float* __restrict from, const float* __restrict mask,
+                         int64_t count) {
+    if (mask == nullptr) {
+        memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+        return;
+    }
+    for (int64_t i = 0; i < count; ++i) to[i] = mask[i] > 0 ? from[i] : 0.0f;
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

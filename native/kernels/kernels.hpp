@@ -1,0 +1,125 @@
+// The table of kernels of one instruction set, and what each kernel is given.
+//
+// The kernels are plain C++ with the compiler's vector extensions. Their sources are compiled once for each instruction
+// set, each time in a namespace of its own; instruction_set.cpp chooses a table when the module is loaded. This header is
+// all they share with the rest of the engine: plain structures, no templates, no standard library.
+#pragma once
+
+#include <stdint.h>
+
+namespace convscope {
+
+// What becomes of the sums of a product.
+enum class Finish {
+    store,                 // C = sums
+    accumulate,            // C += sums
+    bias,                  // C = sums + bias
+    bias_relu,             // C = max(sums + bias, 0)
+    store_where_positive,  // C = sums where the mask is above zero, else 0: the derivative of relu
+    pool,                  // C = the largest of a cell's four sums + bias; which one it was goes to `winners`
+    pool_relu,             // the same, then max(., 0)
+};
+
+// One panel of a matrix product whose left matrix is never written down, only pointed into:
+//
+//     C[m, n] = sum over q < segments, k < length of  A[a_rows[m] + q a_segment + k a_step] B[q b_segment + k b_step + n]
+//
+// A convolution is this product: row m is a place, segment q a row of the kernel, and the `length` numbers of a segment
+// are the kernel's columns and channels, which lie side by side in the map. So are a dense layer (one segment) and the
+// gradients of both by weights (rows are weights, and the sum runs over places or images).
+struct Product {
+    const float* a = nullptr;
+    const int64_t* a_rows = nullptr;
+    int64_t a_segment = 0;
+    int64_t a_step = 1;
+    const float* b = nullptr;
+    int64_t b_segment = 0;
+    int64_t b_step = 0;
+    int64_t segments = 1;
+    int64_t length = 0;
+    int64_t rows = 0;
+    int64_t columns = 0;  // at most panel_width
+    float* c = nullptr;
+    const int64_t* c_rows = nullptr;
+    Finish finish = Finish::store;
+    const float* bias = nullptr;
+    const float* mask = nullptr;
+    const int64_t* mask_rows = nullptr;
+    // For Finish::pool: a row is a cell of four places, m's place j reads from a_rows[m] + window[j], and window[0] is 0;
+    // a_step is 1.
+    int64_t window[4] = {};
+    int32_t* winners = nullptr;  // (rows, winner_row)
+    int64_t winner_row = 0;
+};
+
+// Max pooling of one image, NHWC, without padding. `winners` are offsets into `input`.
+struct PoolingImage {
+    const float* input = nullptr;
+    int64_t input_row = 0;  // floats from one row of the map to the next
+    int64_t channels = 0;
+    int64_t out_rows = 0, out_columns = 0;
+    int64_t size[2] = {}, stride[2] = {};
+    float* output = nullptr;
+    const int64_t* output_places = nullptr;  // where each cell's channels go
+    int32_t* winners = nullptr;              // (cells, channels)
+};
+
+// One image of a convolution fused with a pooling of four places a cell, on its way back: a cell's gradient belongs to
+// the one place that won. Place j of a cell reads the input from cell_places[cell] + window[j].
+struct WinnersImage {
+    const float* input = nullptr;
+    int64_t input_row = 0;
+    const float* gradient = nullptr;   // (cells, filters), zero where relu was closed
+    const int32_t* winners = nullptr;  // (cells, filters), 0 to 3
+    int64_t cells = 0;
+    const int64_t* cell_places = nullptr;
+    int64_t window[4] = {};
+    int64_t filters = 0;
+    int64_t kernel_rows = 0;
+    int64_t run = 0;              // kernel columns x channels: what a kernel row reads, side by side
+    float* kernel = nullptr;      // += the gradient by the kernel
+    float* bias = nullptr;        // += the gradient by the bias
+    int64_t* offsets = nullptr;   // scratch: filters x winners_block
+    float* values = nullptr;      // scratch: filters x winners_block
+    int32_t* list = nullptr;      // scratch: 4 x filters
+    int64_t channels = 0;         // of the input
+    const float* back = nullptr;  // weights (channel block, filter, kernel row, kernel column, vector_width)
+    float* input_gradient = nullptr;  // += the gradient by the input, laid out as the input
+};
+
+struct AdamStep {
+    float alpha, one_minus_beta_1, one_minus_beta_2, epsilon;
+};
+
+constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: a list that stays in cache
+
+struct Kernels {
+    const char* name;
+    int64_t vector_width;  // floats in a register
+    int64_t panel_width;   // columns of a product that a tile holds: two registers
+
+    void (*multiply)(const Product&);
+    void (*pool)(const PoolingImage&);
+
+    // The gradient by the kernel, vectors along filters: best where a kernel row reads few numbers. `kernel` is laid out
+    // as a panel (kernel rows x run, panel_width) for each panel_width filters, `bias` lies behind each panel's last row.
+    void (*winners_kernel_by_filters)(const WinnersImage&);
+    // The same, vectors along the kernel row; `kernel` is (filters, kernel rows, run rounded up to vector_width).
+    void (*winners_kernel_by_runs)(const WinnersImage&);
+    // The gradient by the input for square kernels of 3 or 5 that move by one place, pooled 2 x 2.
+    void (*winners_input)(const WinnersImage&);
+
+    // out[r * out_row + i] = bytes[r * length + i] * scale + offset
+    void (*normalise)(const uint8_t* bytes, int64_t rows, int64_t length, float scale, float offset, float* out,
+                      int64_t out_row);
+    void (*adam)(float* weights, float* m, float* v, const float* gradient, int64_t count, const AdamStep&);
+    // Returns the cross-entropy of softmax(logits) and writes (probabilities - one-hot) * scale over `gradient`.
+    double (*cross_entropy)(const float* logits, int64_t classes, int64_t label, float scale, float* gradient,
+                            bool* correct);
+    void (*softmax)(const float* logits, int64_t classes, float* probabilities);
+    void (*add)(float* sum, const float* values, int64_t count);
+    // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
+    void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
+};
+
+}  // namespace convscope

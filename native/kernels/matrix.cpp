@@ -1,0 +1,177 @@
+// The matrix product that convolutions and dense layers are made of (its formula stands at `Product`).
+//
+// Blocking: a tile of TILE_ROWS x 2 registers of sums stays in registers while the sum runs; each step loads two vectors
+// of B, which all rows share, and one number of A for each row, which both columns share. B comes as a panel of two
+// registers' width, so it is read from front to back. The order of a sum does not depend on the tile it is in.
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+namespace {
+
+template <int M, int V>
+CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]) {
+    const float* a[M];
+    CONVSCOPE_UNROLL
+    for (int m = 0; m < M; ++m) {
+        a[m] = p.a + p.a_rows[row + m];
+        CONVSCOPE_UNROLL
+        for (int v = 0; v < V; ++v) sums[m][v] = Vector{};
+    }
+    const int64_t a_step = p.a_step, b_step = p.b_step;
+    const float* segment = p.b;
+    for (int64_t q = 0; q < p.segments; ++q) {
+        const float* b = segment;
+        for (int64_t k = p.length, at = 0; k > 0; --k, at += a_step) {
+            Vector columns[V];
+            CONVSCOPE_UNROLL
+            for (int v = 0; v < V; ++v) columns[v] = load(b + v * width);
+            CONVSCOPE_UNROLL
+            for (int m = 0; m < M; ++m) {
+                const Vector number = broadcast(a[m][at]);
+                CONVSCOPE_UNROLL
+                for (int v = 0; v < V; ++v) sums[m][v] += number * columns[v];
+            }
+            b += b_step;
+        }
+        CONVSCOPE_UNROLL
+        for (int m = 0; m < M; ++m) a[m] += p.a_segment;
+        segment += p.b_segment;
+    }
+}
+
+template <int M, int V>
+CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[M][V]) {
+    const Vector zero{};
+    CONVSCOPE_UNROLL
+    for (int v = 0; v < V; ++v) {
+        const int64_t columns = p.columns - v * width;
+        const Vector bias = p.bias ? load(p.bias + v * width) : zero;
+        CONVSCOPE_UNROLL
+        for (int m = 0; m < M; ++m) {
+            float* c = p.c + p.c_rows[row + m] + v * width;
+            Vector value = sums[m][v] + bias;
+            if (p.finish == Finish::bias_relu) {
+                value = value > zero ? value : zero;
+            } else if (p.finish == Finish::accumulate) {
+                value += load(c);
+            } else if (p.finish == Finish::store_where_positive) {
+                value = load(p.mask + p.mask_rows[row + m] + v * width) > zero ? value : zero;
+            }
+            store_first(c, value, columns);
+        }
+    }
+}
+
+// The sums of C cells of four places. A cell has one pointer and all cells share the window, so that twice as many places
+// fit into a tile of one column, and a short sum is worth its start.
+template <int C, int V>
+CONVSCOPE_INLINE void sum_up_cells(const Product& p, int64_t cell, Vector (&sums)[4 * C][V]) {
+    const float* a[C];
+    CONVSCOPE_UNROLL
+    for (int c = 0; c < C; ++c) a[c] = p.a + p.a_rows[cell + c];
+    CONVSCOPE_UNROLL
+    for (int m = 0; m < 4 * C; ++m) {
+        CONVSCOPE_UNROLL
+        for (int v = 0; v < V; ++v) sums[m][v] = Vector{};
+    }
+    const int64_t window[4] = {0, p.window[1], p.window[2], p.window[3]};
+    const int64_t b_step = p.b_step, next_segment = p.a_segment - p.length;
+    const float* segment = p.b;
+    for (int64_t q = 0; q < p.segments; ++q) {
+        const float* b = segment;
+        for (int64_t k = p.length; k > 0; --k) {
+            Vector columns[V];
+            CONVSCOPE_UNROLL
+            for (int v = 0; v < V; ++v) columns[v] = load(b + v * width);
+            CONVSCOPE_UNROLL
+            for (int m = 0; m < 4 * C; ++m) {
+                const Vector number = broadcast(a[m / 4][window[m % 4]]);
+                CONVSCOPE_UNROLL
+                for (int v = 0; v < V; ++v) sums[m][v] += number * columns[v];
+            }
+            b += b_step;
+            CONVSCOPE_UNROLL
+            for (int c = 0; c < C; ++c) ++a[c];
+        }
+        CONVSCOPE_UNROLL
+        for (int c = 0; c < C; ++c) a[c] += next_segment;
+        segment += p.b_segment;
+    }
+}
+
+template <int C, int V>
+CONVSCOPE_INLINE void finish_pool(const Product& p, int64_t first, Vector (&sums)[4 * C][V]) {
+    const Vector zero{};
+    CONVSCOPE_UNROLL
+    for (int c = 0; c < C; ++c) {
+        const int64_t cell = first + c;
+        CONVSCOPE_UNROLL
+        for (int v = 0; v < V; ++v) {
+            Vector largest = sums[4 * c][v];
+            Mask winner{};
+            CONVSCOPE_UNROLL
+            for (int j = 1; j < 4; ++j) {
+                const Mask better = sums[4 * c + j][v] > largest;
+                largest = better ? sums[4 * c + j][v] : largest;
+                winner = better ? Mask{} + j : winner;
+            }
+            largest += load(p.bias + v * width);
+            if (p.finish == Finish::pool_relu) largest = largest > zero ? largest : zero;
+            store_first(p.c + p.c_rows[cell] + v * width, largest, p.columns - v * width);
+            store_first(p.winners + cell * p.winner_row + v * width, winner, p.columns - v * width);
+        }
+    }
+}
+
+template <int M, int V>
+void tile(const Product& p, int64_t row) {
+    Vector sums[M][V];
+    sum_up<M, V>(p, row, sums);
+    finish_rows<M, V>(p, row, sums);
+}
+
+template <int M, int V>
+void last_tile(const Product& p, int64_t row, int64_t rows) {
+    if constexpr (M > 0) {
+        if (rows == M) {
+            tile<M, V>(p, row);
+        } else {
+            last_tile<M - 1, V>(p, row, rows);
+        }
+    }
+}
+
+template <int V>
+void multiply_rows(const Product& p) {
+    constexpr int M = CONVSCOPE_TILE_ROWS;
+    int64_t row = 0;
+    for (; row + M <= p.rows; row += M) tile<M, V>(p, row);
+    last_tile<M - 1, V>(p, row, p.rows - row);
+}
+
+template <int C, int V>
+CONVSCOPE_INLINE void tile_of_cells(const Product& p, int64_t cell) {
+    Vector sums[4 * C][V];
+    sum_up_cells<C, V>(p, cell, sums);
+    finish_pool<C, V>(p, cell, sums);
+}
+
+template <int C, int V>
+void multiply_and_pool(const Product& p) {
+    int64_t cell = 0;
+    for (; cell + C <= p.rows; cell += C) tile_of_cells<C, V>(p, cell);
+    for (; cell < p.rows; ++cell) tile_of_cells<1, V>(p, cell);
+}
+
+}  // namespace
+
+void multiply(const Product& p) {
+    const bool narrow = p.columns <= width;
+    if (p.finish == Finish::pool || p.finish == Finish::pool_relu) {
+        narrow ? multiply_and_pool<CONVSCOPE_NARROW_CELLS, 1>(p) : multiply_and_pool<CONVSCOPE_WIDE_CELLS, 2>(p);
+    } else {
+        narrow ? multiply_rows<1>(p) : multiply_rows<2>(p);
+    }
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

@@ -1,0 +1,27 @@
+// The table of the kernels of the instruction set that this file is compiled for.
+#include "vector.hpp"
+
+#define CONVSCOPE_TEXT_OF(name) #name
+#define CONVSCOPE_TEXT(name) CONVSCOPE_TEXT_OF(name)
+
+namespace convscope::CONVSCOPE_ISA {
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    .name = CONVSCOPE_TEXT(CONVSCOPE_ISA),
+    .vector_width = width,
+    .panel_width = panel,
+    .multiply = multiply,
+    .pool = pool,
+    .winners_kernel_by_filters = winners_kernel_by_filters,
+    .winners_kernel_by_runs = winners_kernel_by_runs,
+    .winners_input = winners_input,
+    .normalise = normalise,
+    .adam = adam,
+    .cross_entropy = cross_entropy,
+    .softmax = softmax,
+    .add = add,
+    .copy_where_positive = copy_where_positive,
+};
+
+}  // namespace convscope::CONVSCOPE_ISA

@@ -1,0 +1,85 @@
+// The register of the instruction set a kernel is compiled for. Included by kernels only: everything here lives in that
+// instruction set's own namespace, so no two object files share a function compiled with different flags.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels.hpp"
+
+#ifndef CONVSCOPE_ISA
+#error "CONVSCOPE_ISA names the namespace of the instruction set"
+#endif
+
+#if defined(__AVX512F__)
+#define CONVSCOPE_VECTOR_BYTES 64
+#define CONVSCOPE_TILE_ROWS 8  // 8 x 2 sums, 2 of B and 1 of A: 19 of 32 registers
+#define CONVSCOPE_NARROW_CELLS 4  // cells of four places in a tile of one column and of two
+#define CONVSCOPE_WIDE_CELLS 2
+#elif defined(__AVX__)
+#define CONVSCOPE_VECTOR_BYTES 32
+#define CONVSCOPE_TILE_ROWS 6  // 6 x 2 sums, 2 of B and 1 of A: 15 of 16 registers
+#define CONVSCOPE_NARROW_CELLS 3
+#define CONVSCOPE_WIDE_CELLS 1
+#elif defined(__aarch64__)
+#define CONVSCOPE_VECTOR_BYTES 16
+#define CONVSCOPE_TILE_ROWS 8
+#define CONVSCOPE_NARROW_CELLS 4
+#define CONVSCOPE_WIDE_CELLS 2
+#else
+#define CONVSCOPE_VECTOR_BYTES 16
+#define CONVSCOPE_TILE_ROWS 6
+#define CONVSCOPE_NARROW_CELLS 3
+#define CONVSCOPE_WIDE_CELLS 1
+#endif
+
+#if defined(__clang__)
+#define CONVSCOPE_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CONVSCOPE_UNROLL _Pragma("GCC unroll 32")
+#endif
+// Makes the compiler hold a pointer in a register, where it would rather compute each address anew.
+#define CONVSCOPE_KEEP(pointer) asm("" : "+r"(pointer))
+#define CONVSCOPE_INLINE static inline __attribute__((always_inline))
+
+namespace convscope::CONVSCOPE_ISA {
+
+// Maps with odd channel counts put rows anywhere, so a vector in memory is aligned as a float is.
+typedef float Vector __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));
+typedef int32_t Mask __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));
+typedef float VectorInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(4), may_alias));
+typedef int32_t MaskInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(4), may_alias));
+
+constexpr int64_t width = CONVSCOPE_VECTOR_BYTES / 4;
+constexpr int64_t panel = 2 * width;
+
+CONVSCOPE_INLINE Vector load(const float* from) { return *reinterpret_cast<const VectorInMemory*>(from); }
+CONVSCOPE_INLINE Mask load(const int32_t* from) { return *reinterpret_cast<const MaskInMemory*>(from); }
+CONVSCOPE_INLINE void store(float* to, Vector value) { *reinterpret_cast<VectorInMemory*>(to) = value; }
+CONVSCOPE_INLINE void store(int32_t* to, Mask value) { *reinterpret_cast<MaskInMemory*>(to) = value; }
+CONVSCOPE_INLINE Vector broadcast(float value) { return value - Vector{}; }
+
+// Stores the first `count` lanes, or all of them.
+template <class Element, class Lanes>
+CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
+    if (count >= width) {
+        store(to, value);
+    } else if (count > 0) {
+        memcpy(to, &value, static_cast<size_t>(count) * sizeof(Element));
+    }
+}
+
+void multiply(const Product&);
+void pool(const PoolingImage&);
+void winners_kernel_by_filters(const WinnersImage&);
+void winners_kernel_by_runs(const WinnersImage&);
+void winners_input(const WinnersImage&);
+void normalise(const uint8_t*, int64_t, int64_t, float, float, float*, int64_t);
+void adam(float*, float*, float*, const float*, int64_t, const AdamStep&);
+double cross_entropy(const float*, int64_t, int64_t, float, float*, bool*);
+void softmax(const float*, int64_t, float*);
+void add(float*, const float*, int64_t);
+void copy_where_positive(float*, const float*, const float*, int64_t);
+
+}  // namespace convscope::CONVSCOPE_ISA

@@ -1,0 +1,264 @@
+// The way back through relu, pooling and convolution at once, touching only the places that won.
+//
+// Of the four places of a cell one carries the gradient, and none where relu was closed; so a quarter of the work of the
+// plain gradient is enough, and less. Formulas, with g the gradient of a cell and filter f, and w the place that won:
+//     kernel[f, r, i] += g input[cell + window[w] + r input_row + i]        input[... the same ...] += g kernel[f, r, i]
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+namespace {
+
+constexpr int most_sums = 12;  // registers of sums: enough to hide the latency of multiply-add, few enough for AVX2
+
+// Calls `block.template operator()<R, J>(r, j)` for blocks of R rows by J columns that cover rows x columns.
+template <int R, int J, class Block>
+CONVSCOPE_INLINE void one_block(const Block& block, int64_t rows, int64_t columns, int64_t r, int64_t j) {
+    if constexpr (R * J <= most_sums) {
+        if (rows == R && columns == J) block.template run<R, J>(r, j);
+    }
+}
+
+template <class Block>
+void for_blocks(const Block& block, int64_t rows, int64_t columns) {
+    for (int64_t j = 0; j < columns;) {
+        const int64_t wide = columns - j <= 6 ? columns - j : (columns - j >= 10 || columns - j == 8 ? 5 : 6);
+        const int64_t tall = wide <= 4 ? 3 : 2;
+        for (int64_t r = 0; r < rows;) {
+            const int64_t high = rows - r < tall ? rows - r : tall;
+            one_block<1, 1>(block, high, wide, r, j), one_block<2, 1>(block, high, wide, r, j);
+            one_block<3, 1>(block, high, wide, r, j), one_block<1, 2>(block, high, wide, r, j);
+            one_block<2, 2>(block, high, wide, r, j), one_block<3, 2>(block, high, wide, r, j);
+            one_block<1, 3>(block, high, wide, r, j), one_block<2, 3>(block, high, wide, r, j);
+            one_block<3, 3>(block, high, wide, r, j), one_block<1, 4>(block, high, wide, r, j);
+            one_block<2, 4>(block, high, wide, r, j), one_block<3, 4>(block, high, wide, r, j);
+            one_block<1, 5>(block, high, wide, r, j), one_block<2, 5>(block, high, wide, r, j);
+            one_block<1, 6>(block, high, wide, r, j), one_block<2, 6>(block, high, wide, r, j);
+            r += high;
+        }
+        j += wide;
+    }
+}
+
+// R rows by J single weights of a vector of filters: a weight's sum takes, of each cell's four places, the number that the
+// place reads times the gradients of those filters that it won.
+struct ByFilters {
+    const WinnersImage& p;
+    int64_t filter;
+    float* panel_rows;
+
+    template <int R, int J>
+    void run(int64_t r0, int64_t j0) const {
+        Vector sums[R][J] = {};
+        const int64_t row = p.input_row;
+        const Vector zero{};
+        for (int64_t cell = 0; cell < p.cells; ++cell) {
+            const Vector g = load(p.gradient + cell * p.filters + filter);
+            const Mask winner = load(p.winners + cell * p.filters + filter);
+            const float* first = p.input + p.cell_places[cell] + r0 * row + j0;
+            CONVSCOPE_UNROLL
+            for (int place = 0; place < 4; ++place) {
+                const Vector won = winner == Mask{} + place ? g : zero;
+                const float* input = first + p.window[place];
+                CONVSCOPE_UNROLL
+                for (int r = 0; r < R; ++r) {
+                    CONVSCOPE_UNROLL
+                    for (int j = 0; j < J; ++j) sums[r][j] += won * broadcast(input[r * row + j]);
+                }
+            }
+        }
+        for (int r = 0; r < R; ++r) {
+            for (int j = 0; j < J; ++j) {
+                float* to = panel_rows + ((r0 + r) * p.run + j0 + j) * panel;
+                store_first(to, load(to) + sums[r][j], p.filters - filter);
+            }
+        }
+    }
+};
+
+// R rows by J vectors of one filter's kernel, over the list of the places that the filter won.
+struct ByRuns {
+    const float* input;
+    int64_t input_row;
+    const int64_t* offsets;
+    const float* values;
+    int64_t count;
+    float* kernel;
+    int64_t kernel_row;
+
+    template <int R, int J>
+    void run(int64_t r0, int64_t j0) const {
+        constexpr int E = R * J <= 3 ? 4 : R * J <= 6 ? 2 : 1;  // winners at once, so that sums enough are in flight
+        Vector sums[E][R][J] = {};
+        const float* first = input + r0 * input_row + j0 * width;
+        int64_t i = 0;
+        for (; i + E <= count; i += E) {
+            CONVSCOPE_UNROLL
+            for (int e = 0; e < E; ++e) take<R, J>(sums[e], first, i + e);
+        }
+        for (; i < count; ++i) take<R, J>(sums[0], first, i);
+        CONVSCOPE_UNROLL
+        for (int r = 0; r < R; ++r) {
+            CONVSCOPE_UNROLL
+            for (int j = 0; j < J; ++j) {
+                CONVSCOPE_UNROLL
+                for (int e = 1; e < E; ++e) sums[0][r][j] += sums[e][r][j];
+                float* to = kernel + (r0 + r) * kernel_row + (j0 + j) * width;
+                store(to, load(to) + sums[0][r][j]);
+            }
+        }
+    }
+
+    template <int R, int J>
+    inline __attribute__((always_inline)) void take(Vector (&sums)[R][J], const float* first, int64_t i) const {
+        const Vector value = broadcast(values[i]);
+        const float* line = first + offsets[i];
+        CONVSCOPE_UNROLL
+        for (int r = 0; r < R; ++r) {
+            CONVSCOPE_UNROLL
+            for (int j = 0; j < J; ++j) sums[r][j] += value * load(line + j * width);
+            if (r + 1 < R) {
+                line += input_row;
+                CONVSCOPE_KEEP(line);
+            }
+        }
+    }
+};
+
+CONVSCOPE_INLINE bool is_nonzero(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits << 1) != 0;
+}
+
+// Lists where `filter` won in cells [begin, end) and what gradient it carries there; returns how many.
+CONVSCOPE_INLINE int64_t list_by_filter(const WinnersImage& p, int64_t filter, int64_t begin, int64_t end) {
+    const float* __restrict gradient = p.gradient + begin * p.filters + filter;
+    const int32_t* __restrict winners = p.winners + begin * p.filters + filter;
+    const int64_t* __restrict places = p.cell_places + begin;
+    int64_t* __restrict offsets = p.offsets;
+    float* __restrict values = p.values;
+    const int64_t filters = p.filters;
+    const int64_t window[4] = {p.window[0], p.window[1], p.window[2], p.window[3]};
+    int64_t count = 0;
+    for (int64_t cell = begin; cell < end; ++cell) {
+        offsets[count] = *places + window[*winners];
+        values[count] = *gradient;
+        count += is_nonzero(*gradient);
+        gradient += filters;
+        winners += filters;
+        ++places;
+    }
+    return count;
+}
+
+// The rows First ... First + Rows - 1 of the (K + 1) x (K + 1) places that the four windows of a cell read together.
+template <int K, int First, int Rows>
+CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, int64_t cell, const int64_t (&counts)[4], int64_t block) {
+    Vector sums[Rows][K + 1] = {};
+    const float* gradient = p.gradient + cell * p.filters;
+    const float* weights = p.back + block * p.filters * K * K * width;
+    CONVSCOPE_UNROLL
+    for (int place = 0; place < 4; ++place) {
+        const int down = place / 2, right = place % 2;
+        const int32_t* list = p.list + place * p.filters;
+        for (int64_t i = 0; i < counts[place]; ++i) {
+            const int64_t filter = list[i];
+            const Vector g = broadcast(gradient[filter]);
+            const float* kernel = weights + filter * K * K * width;
+            CONVSCOPE_UNROLL
+            for (int u = 0; u < Rows; ++u) {
+                const int r = First + u - down;
+                if (r < 0 || r >= K) continue;
+                CONVSCOPE_UNROLL
+                for (int s = 0; s < K; ++s) sums[u][right + s] += g * load(kernel + (r * K + s) * width);
+            }
+        }
+    }
+    float* to = p.input_gradient + p.cell_places[cell] + First * p.input_row + block * width;
+    CONVSCOPE_UNROLL
+    for (int u = 0; u < Rows; ++u) {
+        CONVSCOPE_UNROLL
+        for (int x = 0; x <= K; ++x) {
+            float* at = to + u * p.input_row + x * p.channels;
+            store(at, load(at) + sums[u][x]);
+        }
+    }
+}
+
+// Lists the filters of a cell by the place that won; filters that carry no gradient are left out. The four counts share
+// one register, 16 bits each, so that the lists grow without a branch or a trip through memory.
+CONVSCOPE_INLINE void list_by_place(const WinnersImage& p, int64_t cell, int64_t (&counts)[4]) {
+    const float* __restrict gradient = p.gradient + cell * p.filters;
+    const int32_t* __restrict winners = p.winners + cell * p.filters;
+    int32_t* __restrict list = p.list;
+    const int64_t filters = p.filters;
+    for (int64_t& count : counts) count = 0;
+    for (int64_t begin = 0; begin < filters; begin += 32768) {
+        uint64_t packed = 0;
+        const int64_t end = begin + 32768 < filters ? begin + 32768 : filters;
+        for (int64_t filter = begin; filter < end; ++filter) {
+            const uint64_t place = static_cast<uint32_t>(winners[filter]);
+            const uint64_t at = packed >> (16 * place) & 0xffff;
+            list[place * static_cast<uint64_t>(filters) + static_cast<uint64_t>(counts[place]) + at] =
+                static_cast<int32_t>(filter);
+            packed += static_cast<uint64_t>(is_nonzero(gradient[filter])) << (16 * place);
+        }
+        for (int place = 0; place < 4; ++place) counts[place] += static_cast<int64_t>(packed >> (16 * place) & 0xffff);
+    }
+}
+
+template <int K>
+void spread(const WinnersImage& p) {
+    constexpr int most = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // sums in registers
+    constexpr int rows = most / (K + 1) < K + 1 ? most / (K + 1) : K + 1;
+    for (int64_t cell = 0; cell < p.cells; ++cell) {
+        int64_t counts[4];
+        list_by_place(p, cell, counts);
+        for (int64_t block = 0; block * width < p.channels; ++block) {
+            spread_rows<K, 0, rows>(p, cell, counts, block);
+            if constexpr (rows < K + 1) {
+                constexpr int more = 2 * rows <= K + 1 ? rows : K + 1 - rows;
+                spread_rows<K, rows, more>(p, cell, counts, block);
+                if constexpr (rows + more < K + 1) {
+                    spread_rows<K, rows + more, K + 1 - rows - more>(p, cell, counts, block);
+                }
+            }
+        }
+    }
+}
+
+// bias[filter ...] += the sum over cells of the gradient, for a vector of filters.
+CONVSCOPE_INLINE void add_bias(const WinnersImage& p, int64_t filter, float* bias) {
+    Vector sum{};
+    for (int64_t cell = 0; cell < p.cells; ++cell) sum += load(p.gradient + cell * p.filters + filter);
+    store_first(bias, load(bias) + sum, p.filters - filter);
+}
+
+}  // namespace
+
+void winners_kernel_by_filters(const WinnersImage& p) {
+    const int64_t panel_size = (p.kernel_rows * p.run + 1) * panel;
+    for (int64_t filter = 0; filter < p.filters; filter += width) {
+        float* rows = p.kernel + filter / panel * panel_size + filter % panel;
+        for_blocks(ByFilters{p, filter, rows}, p.kernel_rows, p.run);
+        add_bias(p, filter, rows + p.kernel_rows * p.run * panel);
+    }
+}
+
+void winners_kernel_by_runs(const WinnersImage& p) {
+    const int64_t vectors = (p.run + width - 1) / width;
+    const int64_t kernel_row = vectors * width;
+    for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);
+    for (int64_t begin = 0; begin < p.cells; begin += winners_block) {
+        const int64_t end = begin + winners_block < p.cells ? begin + winners_block : p.cells;
+        for (int64_t filter = 0; filter < p.filters; ++filter) {
+            const int64_t count = list_by_filter(p, filter, begin, end);
+            float* kernel = p.kernel + filter * p.kernel_rows * kernel_row;
+            for_blocks(ByRuns{p.input, p.input_row, p.offsets, p.values, count, kernel, kernel_row}, p.kernel_rows, vectors);
+        }
+    }
+}
+
+void winners_input(const WinnersImage& p) { p.kernel_rows == 3 ? spread<3>(p) : spread<5>(p); }
+
+}  // namespace convscope::CONVSCOPE_ISA

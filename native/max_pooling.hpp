@@ -1,0 +1,26 @@
+// Max pooling that stands by itself: after another pooling, first in the network, or of windows other than four places.
+#pragma once
+
+#include "map_layer.hpp"
+
+namespace convscope {
+
+class MaxPooling final : public MapLayer {
+   public:
+    MaxPooling(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
+               bool wants_input_gradient);
+
+    void forward(Workspace& workspace, int64_t image) const override;
+    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
+    int64_t winners_size() const override { return layer_.output.size(); }
+
+   private:
+    const Layer layer_;
+    const int index_;
+    const Map input_, output_;
+    const Kernels& kernels_;
+    const bool wants_input_gradient_;
+    std::vector<int64_t> writes_;
+};
+
+}  // namespace convscope

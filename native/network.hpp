@@ -1,0 +1,74 @@
+// A network: its weights, and the passes over slices of a batch that prediction and training are made of.
+//
+// A batch is cut into slices of a fixed number of images, and the slices into a fixed number of shards; a shard is what
+// one thread does without looking at another. Maps go through their layers image by image, so that they stay in cache;
+// dense layers take a slice at once. No sum depends on which thread did what.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "instruction_set.hpp"
+#include "plan.hpp"
+
+namespace convscope {
+
+constexpr int64_t slice_images = 8;   // the rows of a tile of the dense layers' products
+constexpr int64_t most_shards = 16;
+
+// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices.
+struct Images {
+    const uint8_t* bytes = nullptr;
+    const int64_t* labels = nullptr;
+    const int64_t* indices = nullptr;
+    int64_t index(int64_t i) const { return indices ? indices[i] : i; }
+};
+
+// Vectors of all images of a batch: what enters the first dense layer and what leaves each, and their gradients.
+struct Batch {
+    std::vector<Buffer<float>> values, gradients;  // (images, stride)
+    std::vector<int64_t> strides;                  // of both
+    std::vector<double> losses;
+    std::vector<uint8_t> correct;
+    std::vector<Buffer<float>> shards;  // the map layers' sums of gradients
+};
+
+class Network {
+   public:
+    Network(const Input& input, const std::vector<Layer>& layers, const Kernels& kernels);
+
+    const Kernels& kernels() const { return kernels_; }
+    const Input& input() const { return input_; }
+    const std::vector<Layer>& layers() const { return layers_; }
+    const Plan& plan() const { return *plan_; }
+    Parameters* parameters(std::size_t layer) { return parameters_[layer].get(); }
+    int64_t classes() const { return layers_.back().output.size(); }
+
+    // A plan that computes every layer's output.
+    Plan full_plan() const;
+
+    Workspace make_workspace(const Plan& plan, bool training) const;
+    Batch make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const;
+
+    // Computes images [begin, end) of the batch, at most slice_images, up to the logits in batch.values.back().
+    void forward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
+                 int64_t end) const;
+    // Writes losses and `correct`, and from the logits the gradients of every vector; adds the map layers' to `shard`.
+    // `scale` is what an image's gradient counts for: one part of the batch.
+    void backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
+                  int64_t end, float scale, float* shard) const;
+
+    // Copies a layer's output for image `i` of the slice just computed by a full plan.
+    void read_layer(const Plan& plan, const Workspace& workspace, const Batch& batch, std::size_t layer, int64_t i,
+                    float* output) const;
+
+   private:
+    Input input_;
+    std::vector<Layer> layers_;
+    const Kernels& kernels_;
+    std::vector<std::unique_ptr<Parameters>> parameters_;
+    std::vector<Parameters*> parameter_pointers_;
+    std::unique_ptr<Plan> plan_;
+};
+
+}  // namespace convscope

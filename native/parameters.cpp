@@ -1,0 +1,88 @@
+#include "parameters.hpp"
+
+#include <algorithm>
+
+namespace convscope {
+
+Parameters::Parameters(const Layer& layer, const Kernels& kernels)
+    : kernels_(kernels),
+      width_(kernels.panel_width),
+      vector_(kernels.vector_width),
+      kernel_{layer.window[0], layer.window[1]},
+      channels_(layer.input.channels),
+      filters_(layer.output.channels),
+      inputs_(layer.window[0] * layer.window[1] * layer.input.channels),
+      panels_((filters_ + width_ - 1) / width_),
+      weights_(make_buffer<float>(size())),
+      m_(make_buffer<float>(size())),
+      v_(make_buffer<float>(size())) {}
+
+int64_t Parameters::columns(int64_t panel) const { return std::min(width_, filters_ - panel * width_); }
+
+void Parameters::keep_turned() {
+    if (turned_.empty()) turned_ = make_buffer<float>(turned_panels() * turned_rows() * width_);
+}
+
+void Parameters::keep_back() {
+    if (back_.empty()) back_ = make_buffer<float>(round_up(channels_, vector_) * filters_ * kernel_[0] * kernel_[1]);
+}
+
+void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const AdamStep& step) {
+    const int64_t first = panel * panel_size() + begin * width_;
+    kernels_.adam(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, (end - begin) * width_, step);
+    copy_rows(panel, begin, std::min(end, inputs_));
+}
+
+void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
+    const int64_t places = kernel_[0] * kernel_[1];
+    const float* from = this->panel(panel);
+    for (int64_t row = begin; row < end;) {
+        const int64_t place = row / channels_, channel = row % channels_;
+        // Rows of neighbouring channels go side by side, up to the next place or the next panel.
+        const int64_t until_panel = width_ - channel % width_, until_block = vector_ - channel % vector_;
+        const int64_t left = std::min(end - row, channels_ - channel);
+        const int64_t turned_count = std::min(left, until_panel);
+        const int64_t count = back_.empty() ? turned_count : std::min(turned_count, until_block);
+        for (int64_t column = 0; column < columns(panel); ++column) {
+            const int64_t filter = panel * width_ + column;
+            const float* value = from + row * width_ + column;
+            if (!turned_.empty()) {
+                const int64_t turned_row = (places - 1 - place) * filters_ + filter;
+                float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
+                for (int64_t i = 0; i < count; ++i) to[i] = value[i * width_];
+            }
+            if (!back_.empty()) {
+                float* to = back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ +
+                            channel % vector_;
+                for (int64_t i = 0; i < count; ++i) to[i] = value[i * width_];
+            }
+        }
+        row += count;
+    }
+}
+
+void Parameters::write(Field field, const float* kernel, const float* bias) {
+    float* to = array(field).data();
+    for (int64_t filter = 0; filter < filters_; ++filter) {
+        float* column = to + filter / width_ * panel_size() + filter % width_;
+        for (int64_t row = 0; row < inputs_; ++row) column[row * width_] = kernel[row * filters_ + filter];
+        column[inputs_ * width_] = bias[filter];
+    }
+    if (field == weights) {
+        for (int64_t p = 0; p < panels_; ++p) copy_rows(p, 0, inputs_);
+    }
+}
+
+void Parameters::read(Field field, float* kernel, float* bias) const {
+    unpack((field == weights ? weights_ : field == m ? m_ : v_).data(), kernel, bias);
+}
+
+void Parameters::unpack(const float* packed, float* kernel, float* bias) const {
+    for (int64_t filter = 0; filter < filters_; ++filter) {
+        const float* column = packed + filter / width_ * panel_size() + filter % width_;
+        for (int64_t row = 0; row < inputs_; ++row) kernel[row * filters_ + filter] = column[row * width_];
+        bias[filter] = column[inputs_ * width_];
+    }
+}
+
+}  // namespace convscope

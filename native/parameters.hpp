@@ -1,0 +1,60 @@
+// The weights of one layer as a packed matrix, what the optimizer remembers of them, and the copies that the way back
+// reads.
+//
+// Weights in Keras layout are a matrix of `inputs` rows (kernel row, kernel column, channel) by `filters` columns. Here
+// they are cut into panels of panel_width columns; in a panel the rows lie one behind another, and the bias is one more
+// row at the end. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
+#pragma once
+
+#include "buffer.hpp"
+#include "kernels/kernels.hpp"
+#include "layer.hpp"
+
+namespace convscope {
+
+class Parameters {
+   public:
+    Parameters(const Layer& layer, const Kernels& kernels);
+
+    int64_t filters() const { return filters_; }
+    int64_t inputs() const { return inputs_; }
+    int64_t rows() const { return inputs_ + 1; }
+    int64_t panels() const { return panels_; }
+    int64_t panel_size() const { return rows() * width_; }
+    int64_t size() const { return panels_ * panel_size(); }
+    int64_t columns(int64_t panel) const;  // of a panel that are filters
+
+    const float* panel(int64_t panel) const { return weights_.data() + panel * panel_size(); }
+    const float* bias(int64_t panel) const { return this->panel(panel) + inputs_ * width_; }
+
+    // The matrix of the way back, for the gradient by the input: rows (kernel row and column from last to first, filter)
+    // by columns (channel), in panels.
+    const float* turned_panel(int64_t panel) const { return turned_.data() + panel * turned_rows() * width_; }
+    int64_t turned_rows() const { return inputs_ / channels_ * filters_; }
+    int64_t turned_panels() const { return (channels_ + width_ - 1) / width_; }
+    // The kernels by channel block, filter, place: what `winners_input` reads.
+    const float* back() const { return back_.data(); }
+
+    void keep_turned();
+    void keep_back();
+
+    // One Adam step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
+    void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const AdamStep& step);
+
+    enum Field { weights, m, v };
+    void write(Field field, const float* kernel, const float* bias);   // from Keras layout
+    void read(Field field, float* kernel, float* bias) const;          // to Keras layout
+    void unpack(const float* packed, float* kernel, float* bias) const;  // the same from any array in this layout
+
+   private:
+    Buffer<float>& array(Field field) { return field == weights ? weights_ : field == m ? m_ : v_; }
+    void copy_rows(int64_t panel, int64_t begin, int64_t end);  // to the copies of the way back
+
+    const Kernels& kernels_;
+    int64_t width_, vector_;
+    int64_t kernel_[2];
+    int64_t channels_, filters_, inputs_, panels_;
+    Buffer<float> weights_, m_, v_, turned_, back_;
+};
+
+}  // namespace convscope

@@ -1,0 +1,88 @@
+#include "plan.hpp"
+
+#include <algorithm>
+
+#include "convolution.hpp"
+#include "max_pooling.hpp"
+#include "pooled_convolution.hpp"
+
+namespace convscope {
+
+namespace {
+
+bool works_on_maps(const Layer& layer) { return layer.kind == Kind::convolution || layer.kind == Kind::max_pooling; }
+
+Layout value_layout(const Layer& reader) {
+    return reader.kind == Kind::convolution ? Convolution::input_layout(reader) : Layout::plain(reader.input);
+}
+
+}  // namespace
+
+Plan::Plan(const std::vector<Layer>& layers, const Input& input, const std::vector<Parameters*>& parameters,
+           const Kernels& kernels, bool training)
+    : map_of_layer(layers.size(), -1), vector_of_layer(layers.size(), -1) {
+    // Steps: a map layer of the plan is one layer of the architecture or a fused pair.
+    struct Step {
+        std::size_t layer;
+        bool pooled;
+    };
+    std::vector<Step> steps;
+    std::size_t next = 0;
+    while (next < layers.size() && works_on_maps(layers[next])) {
+        const bool pooled = training && next + 1 < layers.size() && PooledConvolution::fits(layers[next], layers[next + 1]);
+        steps.push_back({next, pooled});
+        next += pooled ? 2 : 1;
+    }
+    first_trained = steps.size();
+    for (std::size_t i = steps.size(); i-- > 0;) {
+        if (layers[steps[i].layer].kind == Kind::convolution) first_trained = i;
+    }
+
+    for (std::size_t i = 0; i <= steps.size(); ++i) {
+        Map map;
+        const Layer* writer = i > 0 ? &layers[steps[i - 1].layer] : nullptr;
+        const Shape shape = writer == nullptr ? input.shape : layers[steps[i - 1].layer + steps[i - 1].pooled].output;
+        map.value = i < steps.size() ? value_layout(layers[steps[i].layer]) : Layout::plain(shape);
+        map.gradient = Layout::plain(shape);
+        if (writer != nullptr) {
+            const bool plain = writer->kind == Kind::convolution && !steps[i - 1].pooled;
+            if (plain) map.gradient = Convolution::gradient_layout(*writer);
+            map.relu = writer->relu;
+            map_of_layer[steps[i - 1].layer + steps[i - 1].pooled] = static_cast<int>(i);
+        }
+        maps.push_back(map);
+    }
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        const Layer& layer = layers[steps[i].layer];
+        const int index = static_cast<int>(i);
+        const bool wants_input_gradient = training && i > first_trained;
+        Parameters* weights = parameters[steps[i].layer];
+        if (layer.kind == Kind::max_pooling) {
+            map_layers.push_back(std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_input_gradient));
+        } else if (steps[i].pooled) {
+            map_layers.push_back(std::make_unique<PooledConvolution>(layer, layers[steps[i].layer + 1], index, maps,
+                                                                     *weights, kernels, wants_input_gradient));
+        } else {
+            map_layers.push_back(
+                std::make_unique<Convolution>(layer, index, maps, *weights, kernels, wants_input_gradient));
+        }
+        map_parameters.push_back(weights);
+    }
+    gradient_offsets.push_back(0);
+    for (const auto& layer : map_layers) {
+        gradient_offsets.push_back(gradient_offsets.back() + round_up(layer->gradient_size(), 16));
+    }
+
+    features = maps.back().value.shape.size();
+    bool after_relu = maps.back().relu;
+    for (std::size_t i = next; i < layers.size(); ++i) {
+        vector_of_layer[i] = static_cast<int>(dense.size());
+        if (layers[i].kind != Kind::dense) continue;
+        ++vector_of_layer[i];
+        dense.push_back({parameters[i], static_cast<int>(i), layers[i].relu, after_relu});
+        after_relu = layers[i].relu;
+        if (training && (dense.size() > 1 || first_trained < map_layers.size())) parameters[i]->keep_turned();
+    }
+}
+
+}  // namespace convscope

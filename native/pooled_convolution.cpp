@@ -1,0 +1,200 @@
+#include "pooled_convolution.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace convscope {
+
+bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
+    return convolution.kind == Kind::convolution && pooling.kind == Kind::max_pooling &&
+           pooling.window[0] * pooling.window[1] == 4;
+}
+
+PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pooling, int index,
+                                     const std::vector<Map>& maps, Parameters& parameters, const Kernels& kernels,
+                                     bool wants_input_gradient)
+    : layer_(convolution),
+      index_(index),
+      input_(maps[static_cast<std::size_t>(index)]),
+      output_(maps[static_cast<std::size_t>(index) + 1]),
+      parameters_(parameters),
+      kernels_(kernels),
+      wants_input_gradient_(wants_input_gradient) {
+    const int64_t* kernel = convolution.window;
+    const Layout spread = Convolution::gradient_layout(convolution);
+    for (int64_t y = 0; y < pooling.output.height; ++y) {
+        for (int64_t x = 0; x < pooling.output.width; ++x) {
+            for (int64_t j = 0; j < 4; ++j) {
+                const int64_t row = y * pooling.stride[0] + j / pooling.window[1];
+                const int64_t column = x * pooling.stride[1] + j % pooling.window[1];
+                const int64_t place = row * convolution.stride[0] * input_.value.row() +
+                                      column * convolution.stride[1] * convolution.input.channels;
+                if (j == 0) cell_places_.push_back(place);
+                window_[j] = place - cell_places_.back();
+                spread_places_.push_back(spread.at(row, column));
+            }
+            writes_.push_back(output_.value.at(y, x));
+        }
+    }
+
+    const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
+    const int64_t vectors = (run + width - 1) / width;
+    // Multiply-adds for a vector of filters and a cell: all of the four places' weights, or per filter that is not shut
+    // (about six in ten) its kernel rows as vectors and the upkeep of the list.
+    by_filters_ = 4.0 * static_cast<double>(kernel[0] * run) < (0.6 * static_cast<double>(kernel[0] * vectors) + 3) *
+                                                                    static_cast<double>(width);
+    if (wants_input_gradient) {
+        const bool square = kernel[0] == kernel[1] && (kernel[0] == 3 || kernel[0] == 5);
+        const bool by_one = convolution.stride[0] == 1 && convolution.stride[1] == 1;
+        if (square && by_one && pooling.window[0] == 2) {
+            parameters.keep_back();
+        } else {
+            std::vector<Map> around = {input_, {Layout::plain(convolution.output), spread, false}};
+            plain_ = std::make_unique<Convolution>(convolution, 0, around, parameters, kernels, true);
+        }
+    }
+}
+
+int64_t PooledConvolution::run_stride() const {
+    return round_up(layer_.window[1] * layer_.input.channels, kernels_.vector_width);
+}
+
+int64_t PooledConvolution::scratch_size() const {
+    if (!wants_input_gradient_) return 0;
+    return plain_ ? Convolution::gradient_layout(layer_).size() : input_.value.size();
+}
+
+int64_t PooledConvolution::gradient_size() const {
+    if (by_filters_) return parameters_.size();
+    return (layer_.window[0] * run_stride() + 1) * layer_.output.channels;
+}
+
+void PooledConvolution::forward(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    constexpr int64_t cells_at_once = 128;  // what they read stays in cache while the panels pass
+    Product p;
+    p.a = workspace.values[map].image(image);
+    p.a_segment = input_.value.row();
+    p.b_step = kernels_.panel_width;
+    p.segments = layer_.window[0];
+    p.length = layer_.window[1] * layer_.input.channels;
+    p.b_segment = p.length * p.b_step;
+    p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
+    p.winner_row = layer_.output.channels;
+    float* output = workspace.values[map + 1].image(image);
+    int32_t* winners = workspace.winners[map].data() + image * winners_size();
+    std::copy(window_, window_ + 4, p.window);
+    for (int64_t begin = 0; begin < cells(); begin += cells_at_once) {
+        p.rows = std::min(cells_at_once, cells() - begin);
+        p.a_rows = cell_places_.data() + begin;
+        p.c_rows = writes_.data() + begin;
+        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+            p.b = parameters_.panel(panel);
+            p.bias = parameters_.bias(panel);
+            p.columns = parameters_.columns(panel);
+            p.c = output + panel * kernels_.panel_width;
+            p.winners = winners + begin * p.winner_row + panel * kernels_.panel_width;
+            kernels_.multiply(p);
+        }
+    }
+}
+
+void PooledConvolution::backward(Workspace& workspace, int64_t image, float* gradient) const {
+    const auto map = static_cast<std::size_t>(index_);
+    WinnersImage p;
+    p.input = workspace.values[map].image(image);
+    p.input_row = input_.value.row();
+    p.gradient = workspace.gradients[map + 1].data();
+    p.winners = workspace.winners[map].data() + image * winners_size();
+    p.cells = cells();
+    p.cell_places = cell_places_.data();
+    std::copy(window_, window_ + 4, p.window);
+    p.filters = layer_.output.channels;
+    p.channels = layer_.input.channels;
+    p.kernel_rows = layer_.window[0];
+    p.run = layer_.window[1] * layer_.input.channels;
+    p.offsets = workspace.offsets.data();
+    p.values = workspace.list_values.data();
+    p.list = workspace.list.data();
+    p.kernel = gradient;
+    if (by_filters_) {
+        kernels_.winners_kernel_by_filters(p);
+    } else {
+        p.bias = gradient + layer_.window[0] * run_stride() * p.filters;
+        kernels_.winners_kernel_by_runs(p);
+    }
+    if (!wants_input_gradient_) return;
+    if (plain_) {
+        spread_and_multiply(workspace, image);
+        return;
+    }
+    // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
+    float* scratch = workspace.scratch[map].data();
+    std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
+    p.back = parameters_.back();
+    p.input_gradient = scratch;
+    kernels_.winners_input(p);
+    const Shape shape = layer_.input;
+    for (int64_t y = 0; y < shape.height; ++y) {
+        const int64_t from = input_.value.at(y, 0);
+        float* to = workspace.gradients[map].data();
+        if (input_.gradient.step[1] == 1) {
+            kernels_.copy_where_positive(to + input_.gradient.at(y, 0), scratch + from, input_.relu ? p.input + from : nullptr,
+                                         shape.width * shape.channels);
+            continue;
+        }
+        for (int64_t x = 0; x < shape.width; ++x) {
+            const int64_t pixel = from + x * shape.channels;
+            kernels_.copy_where_positive(to + input_.gradient.at(y, x), scratch + pixel,
+                                         input_.relu ? p.input + pixel : nullptr, shape.channels);
+        }
+    }
+}
+
+void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    const int64_t filters = layer_.output.channels;
+    const float* gradient = workspace.gradients[map + 1].data();
+    const int32_t* winners = workspace.winners[map].data() + image * winners_size();
+    float* scratch = workspace.scratch[map].data();
+    std::memset(scratch, 0, static_cast<std::size_t>(scratch_size()) * sizeof(float));
+    for (int64_t cell = 0; cell < cells(); ++cell) {
+        for (int64_t filter = 0; filter < filters; ++filter) {
+            const int64_t at = cell * filters + filter;
+            scratch[spread_places_[static_cast<std::size_t>(cell * 4 + winners[at])] + filter] += gradient[at];
+        }
+    }
+    plain_->input_gradient(workspace, image, scratch, map);
+}
+
+void PooledConvolution::collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel,
+                                int64_t begin, int64_t end, float* total) const {
+    const int64_t width = kernels_.panel_width;
+    if (by_filters_) {
+        add_shards(shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
+                   total);
+        return;
+    }
+    const int64_t run = layer_.window[1] * layer_.input.channels, stride = run_stride();
+    const int64_t kernel_size = layer_.window[0] * stride, inputs = parameters_.inputs();
+    constexpr int64_t most = 64;
+    float sums[most];
+    std::fill(total, total + (end - begin) * width, 0.0f);
+    for (int64_t column = 0; column < parameters_.columns(panel); ++column) {
+        const int64_t filter = panel * width + column;
+        const int64_t kernel = offset + filter * kernel_size;
+        for (int64_t row = begin; row < std::min(end, inputs);) {
+            // Rows of one kernel row lie side by side in the sums, and under one another in the panel.
+            const int64_t place = row % run, count = std::min({std::min(end, inputs) - row, run - place, most});
+            add_shards(shards, kernel + row / run * stride + place, count, kernels_, sums);
+            for (int64_t i = 0; i < count; ++i) total[(row - begin + i) * width + column] = sums[i];
+            row += count;
+        }
+        if (end > inputs) {
+            add_shards(shards, offset + kernel_size * layer_.output.channels + filter, 1, kernels_, sums);
+            total[(inputs - begin) * width + column] = sums[0];
+        }
+    }
+}
+
+}  // namespace convscope

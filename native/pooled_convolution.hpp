@@ -1,0 +1,47 @@
+// A convolution whose output only a max pooling of four places a cell reads, in one pass.
+//
+// The way there computes just the places that the pooling reads and stores the largest and which it was; relu and max
+// commute, so relu comes last. The way back follows the winners: see kernels/winners.cpp.
+#pragma once
+
+#include <memory>
+
+#include "convolution.hpp"
+
+namespace convscope {
+
+class PooledConvolution final : public MapLayer {
+   public:
+    static bool fits(const Layer& convolution, const Layer& pooling);
+
+    PooledConvolution(const Layer& convolution, const Layer& pooling, int index, const std::vector<Map>& maps,
+                      Parameters& parameters, const Kernels& kernels, bool wants_input_gradient);
+
+    void forward(Workspace& workspace, int64_t image) const override;
+    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
+    int64_t winners_size() const override { return cells() * layer_.output.channels; }
+    int64_t scratch_size() const override;
+    int64_t gradient_size() const override;
+    void collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel, int64_t begin, int64_t end,
+                 float* total) const override;
+
+   private:
+    int64_t cells() const { return static_cast<int64_t>(cell_places_.size()); }
+    int64_t run_stride() const;  // of a kernel row in the gradient by runs
+    // By a product over all places, for kernels that `winners_input` does not know.
+    void spread_and_multiply(Workspace& workspace, int64_t image) const;
+
+    const Layer layer_;
+    const int index_;
+    const Map input_, output_;
+    const Parameters& parameters_;
+    const Kernels& kernels_;
+    const bool wants_input_gradient_;
+    bool by_filters_ = false;
+    std::unique_ptr<Convolution> plain_;  // where the gradient by the input is a product over all places
+    std::vector<int64_t> cell_places_, writes_;  // where each cell reads and writes
+    std::vector<int64_t> spread_places_;  // of each cell's four places in plain_'s gradient
+    int64_t window_[4] = {};
+};
+
+}  // namespace convscope

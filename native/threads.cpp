@@ -1,0 +1,80 @@
+#include "threads.hpp"
+
+namespace convscope {
+
+#if defined(CONVSCOPE_NO_THREADS)
+
+Team::Team(int) {}
+Team::~Team() = default;
+void Team::run(Function function, void* context) { function(context, 0); }
+
+#else
+
+namespace {
+
+constexpr int spins = 4000;  // some tens of microseconds
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Returns when `value` is no longer `old`.
+template <class Value>
+void wait_while(const std::atomic<Value>& value, Value old) {
+    for (int i = 0; i < spins; ++i) {
+        if (value.load(std::memory_order_acquire) != old) return;
+        pause();
+    }
+    value.wait(old, std::memory_order_acquire);
+}
+
+}  // namespace
+
+Team::Team(int threads) {
+    threads_.reserve(static_cast<std::size_t>(threads > 0 ? threads - 1 : 0));
+    for (int thread = 1; thread < threads; ++thread) {
+#if defined(__cpp_exceptions)
+        try {
+            threads_.emplace_back(&Team::serve, this, thread);
+        } catch (...) {  // no more threads to be had
+            break;
+        }
+#else
+        threads_.emplace_back(&Team::serve, this, thread);
+#endif
+    }
+}
+
+Team::~Team() {
+    leaving_ = true;
+    task_.fetch_add(1, std::memory_order_release);
+    task_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+}
+
+void Team::run(Function function, void* context) {
+    function_ = function;
+    context_ = context;
+    busy_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
+    task_.fetch_add(1, std::memory_order_release);
+    task_.notify_all();
+    function(context, 0);
+    for (int busy; (busy = busy_.load(std::memory_order_acquire)) != 0;) wait_while(busy_, busy);
+}
+
+void Team::serve(int thread) {
+    for (uint32_t done = 0;; ++done) {
+        wait_while(task_, done);
+        if (leaving_) return;
+        function_(context_, thread);
+        if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+    }
+}
+
+#endif
+
+}  // namespace convscope

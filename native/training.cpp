@@ -1,0 +1,175 @@
+#include "training.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace convscope {
+
+namespace {
+
+constexpr int64_t block_rows = 64;  // a block's gradient, 8 KB, stays in the first cache until it is used
+constexpr float one = 1;
+
+int64_t count_slices(int64_t images) { return (images + slice_images - 1) / slice_images; }
+
+}  // namespace
+
+Trainer::Trainer(Network& network, int threads, int64_t batch_size)
+    : network_(network),
+      plan_(network.plan()),
+      batch_size_(batch_size),
+      team_(threads),
+      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), true)) {
+    const int64_t width = network.kernels().panel_width;
+    for (int i = 0; i < threads; ++i) {
+        workspaces_.push_back(network.make_workspace(plan_, true));
+        block_gradients_.push_back(make_buffer<float>((block_rows + 1) * width));
+    }
+    for (int64_t i = 0; i < block_rows; ++i) {
+        neighbours_.push_back(i);
+        block_writes_.push_back(i * width);
+    }
+    auto cut = [&](const Parameters& parameters, Block block) {
+        for (block.panel = 0; block.panel < parameters.panels(); ++block.panel) {
+            for (block.begin = 0; block.begin < parameters.inputs(); block.begin = block.end) {
+                block.end = std::min(block.begin + block_rows, parameters.inputs());
+                if (block.end == parameters.inputs()) ++block.end;  // the bias goes with the last rows
+                blocks_.push_back(block);
+            }
+        }
+    };
+    for (std::size_t l = 0; l < plan_.dense.size(); ++l) {
+        const DenseLayer& dense = plan_.dense[l];
+        cut(*dense.parameters, {static_cast<std::size_t>(dense.layer), -1, static_cast<int>(l), 0, 0, 0});
+    }
+    for (std::size_t l = 0; l < plan_.map_layers.size(); ++l) {
+        if (plan_.map_parameters[l] == nullptr) continue;
+        std::size_t layer = 0;
+        while (network.parameters(layer) != plan_.map_parameters[l]) ++layer;
+        cut(*plan_.map_parameters[l], {layer, static_cast<int>(l), -1, 0, 0, 0});
+    }
+}
+
+bool Trainer::pass(const Images& images, int64_t count, float scale, const Score& so_far, Watcher& watcher) {
+    const int64_t slices = count_slices(count);
+    const int64_t shards = std::min(most_shards, slices);
+    Queue queue(static_cast<int64_t>(batch_.shards.size()));
+    auto work = [&](int thread) {
+        Workspace& workspace = workspaces_[static_cast<std::size_t>(thread)];
+        for (int64_t shard; queue.take(shard);) {
+            Buffer<float>& sums = batch_.shards[static_cast<std::size_t>(shard)];
+            std::memset(sums.data(), 0, sums.size() * sizeof(float));
+            if (shard >= shards) continue;  // of a short batch, the last shards are empty
+            for (int64_t slice = shard * slices / shards; slice < (shard + 1) * slices / shards; ++slice) {
+                const int64_t begin = slice * slice_images, end = std::min(begin + slice_images, count);
+                network_.forward(plan_, workspace, batch_, images, begin, end);
+                network_.backward(plan_, workspace, batch_, images, begin, end, scale, sums.data());
+                if (thread == 0 && !watcher.go_on(so_far)) queue.stop();
+                if (queue.stopped()) return;
+            }
+        }
+    };
+    team_.run(work);
+    return !queue.stopped();
+}
+
+void Trainer::block_gradient(const Block& block, int64_t count, float* gradient) const {
+    const Kernels& kernels = network_.kernels();
+    const int64_t width = kernels.panel_width;
+    if (block.map_layer >= 0) {
+        const auto layer = static_cast<std::size_t>(block.map_layer);
+        plan_.map_layers[layer]->collect(batch_.shards, plan_.gradient_offsets[layer], block.panel, block.begin,
+                                         block.end, gradient);
+        return;
+    }
+    const auto l = static_cast<std::size_t>(block.dense);
+    const int64_t inputs = plan_.dense[l].parameters->inputs();
+    Product p;
+    p.a = batch_.values[l].data() + block.begin;
+    p.a_rows = neighbours_.data();
+    p.a_step = batch_.strides[l];
+    p.b = batch_.gradients[l + 1].data() + block.panel * width;
+    p.b_step = batch_.strides[l + 1];
+    p.length = count;
+    p.rows = std::min(block.end, inputs) - block.begin;
+    p.columns = width;
+    p.c = gradient;
+    p.c_rows = block_writes_.data();
+    kernels.multiply(p);
+    if (block.end > inputs) {  // the bias is the weight of an input that is always one
+        p.c = gradient + p.rows * width;
+        p.a = &one;
+        p.a_step = 0;
+        p.rows = 1;
+        kernels.multiply(p);
+    }
+}
+
+void Trainer::add_score(int64_t count, Score& score) const {
+    for (int64_t i = 0; i < count; ++i) {
+        score.loss += batch_.losses[static_cast<std::size_t>(i)];
+        score.correct += batch_.correct[static_cast<std::size_t>(i)];
+    }
+    score.images += count;
+}
+
+Score Trainer::train(const Images& images, int64_t count, const Adam& adam, const float* learning_rates,
+                     int64_t& steps, Watcher& watcher) {
+    Score score;
+    for (int64_t begin = 0, batch = 0; begin < count; begin += batch_size_, ++batch) {
+        const int64_t size = std::min(batch_size_, count - begin);
+        Images part = images;
+        part.indices += begin;
+        if (!pass(part, size, 1 / static_cast<float>(size), score, watcher)) break;
+        ++steps;
+        const double t = static_cast<double>(steps);
+        const AdamStep step = {
+            static_cast<float>(static_cast<double>(learning_rates[batch]) * std::sqrt(1 - std::pow(adam.beta_2, t)) /
+                               (1 - std::pow(adam.beta_1, t))),
+            static_cast<float>(1 - adam.beta_1), static_cast<float>(1 - adam.beta_2), static_cast<float>(adam.epsilon)};
+        Queue queue(static_cast<int64_t>(blocks_.size()));
+        auto work = [&](int thread) {
+            float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
+            for (int64_t i; queue.take(i);) {
+                const Block& block = blocks_[static_cast<std::size_t>(i)];
+                block_gradient(block, size, gradient);
+                network_.parameters(block.layer)->update(block.panel, block.begin, block.end, gradient, step);
+            }
+        };
+        team_.run(work);
+        add_score(size, score);
+        if (!watcher.go_on(score)) break;
+    }
+    return score;
+}
+
+Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients,
+                         Watcher& watcher) {
+    Score score;
+    const int64_t image_bytes = network_.input().shape.size();
+    for (int64_t begin = 0; begin < count; begin += batch_size_) {
+        const int64_t size = std::min(batch_size_, count - begin);
+        Images part = images;
+        part.bytes += begin * image_bytes;
+        part.labels += begin;
+        if (!pass(part, size, 1 / static_cast<float>(count), score, watcher)) break;
+        Queue queue(static_cast<int64_t>(blocks_.size()));
+        auto work = [&](int thread) {
+            float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
+            for (int64_t i; queue.take(i);) {
+                const Block& block = blocks_[static_cast<std::size_t>(i)];
+                const int64_t width = network_.kernels().panel_width;
+                block_gradient(block, size, gradient);
+                float* sum = gradients[block.layer].data() +
+                             block.panel * network_.parameters(block.layer)->panel_size() + block.begin * width;
+                network_.kernels().add(sum, gradient, (block.end - block.begin) * width);
+            }
+        };
+        team_.run(work);
+        add_score(size, score);
+    }
+    return score;
+}
+
+}  // namespace convscope

@@ -1,0 +1,98 @@
+// Training and prediction over many images: who computes which slice, and the steps of an epoch.
+//
+// A step has two phases, with every thread waiting at the end of each. In the first the threads take shards, forward and
+// back. In the second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or
+// over the shards in their order (map layers), and the optimizer's step is taken while it is in cache.
+#pragma once
+
+#include "network.hpp"
+#include "threads.hpp"
+
+namespace convscope {
+
+struct Adam {
+    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
+};
+
+// Sums over images, in their order.
+struct Score {
+    int64_t images = 0;
+    double loss = 0;
+    int64_t correct = 0;
+};
+
+// Asked again and again by the thread that called in; false stops the work.
+class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    virtual bool go_on(const Score& score) = 0;
+};
+
+class Trainer {
+   public:
+    Trainer(Network& network, int threads, int64_t batch_size);
+
+    // Takes a step for each batch of `count` images; `steps` counts them, on from what it holds. Stopped by the watcher,
+    // the weights are those after some whole step.
+    Score train(const Images& images, int64_t count, const Adam& adam, const float* learning_rates, int64_t& steps,
+                Watcher& watcher);
+
+    // Adds the mean gradient over `count` images to `gradients`, an array in the layout of Parameters for each layer.
+    Score gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients, Watcher& watcher);
+
+   private:
+    struct Block {
+        std::size_t layer;  // of the architecture
+        int map_layer;      // or -1
+        int dense;          // or -1
+        int64_t panel, begin, end;
+    };
+
+    // The first phase for images [0, count) of `images`; false if stopped.
+    bool pass(const Images& images, int64_t count, float scale, const Score& so_far, Watcher& watcher);
+    // A block's gradient over the batch, (end - begin, panel_width), into `gradient`.
+    void block_gradient(const Block& block, int64_t count, float* gradient) const;
+    void add_score(int64_t count, Score& score) const;
+
+    Network& network_;
+    const Plan& plan_;
+    const int64_t batch_size_;
+    Team team_;
+    Batch batch_;
+    std::vector<Workspace> workspaces_;
+    std::vector<Buffer<float>> block_gradients_;  // by thread
+    std::vector<Block> blocks_;
+    std::vector<int64_t> neighbours_, block_writes_;  // 0, 1, 2, ... and 0, panel_width, ...
+};
+
+// Computes `count` images by `plan`, a slice a thread at a time, and calls take(workspace, batch, begin, end) with each.
+template <class Take>
+bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
+             Watcher& watcher) {
+    const int64_t slices = (count + slice_images - 1) / slice_images;
+    const int members = static_cast<int>(slices < threads ? slices : threads);
+    std::vector<Workspace> workspaces;
+    std::vector<Batch> batches;
+    for (int i = 0; i < members; ++i) {
+        workspaces.push_back(network.make_workspace(plan, false));
+        batches.push_back(network.make_batch(plan, slice_images, 0, false));
+    }
+    Team team(members);
+    Queue queue(slices);
+    auto work = [&](int thread) {
+        const auto member = static_cast<std::size_t>(thread);
+        for (int64_t slice; queue.take(slice);) {
+            const int64_t begin = slice * slice_images;
+            const int64_t end = begin + slice_images < count ? begin + slice_images : count;
+            Images part = images;
+            part.bytes += begin * network.input().shape.size();
+            network.forward(plan, workspaces[member], batches[member], part, 0, end - begin);
+            take(workspaces[member], batches[member], begin, end);
+            if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
+        }
+    };
+    if (members > 0) team.run(work);
+    return !queue.stopped();
+}
+
+}  // namespace convscope

@@ -1,0 +1,259 @@
+"""The compiled engine: the same network as `reference`, some hundred times faster.
+
+This module checks what it is given, translates the architecture into plain numbers and carries arrays to the C++ in
+native/ and back; it computes nothing. Its weights live in the engine, packed for the processor's registers.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, LayerRow, MaxPooling2D
+from convscope.architecture.layers import padding_before
+from convscope.datasets import Dataset
+from convscope.engine import _native
+from convscope.engine.network import EpochResult, Progress, Weights, check_weights
+from convscope.recipes import Adam
+
+INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
+_KINDS = {Conv2D: 0, MaxPooling2D: 1, Flatten: 2, Dense: 3}  # the C++ enum Kind
+_FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """Return the names of the instruction sets that the engine can use on this processor, the fastest first."""
+    return tuple(_native.instruction_sets())
+
+
+class NativeNetwork:
+    """An architecture with weights in the compiled engine; see `convscope.engine.network.Network` for its methods.
+
+    The environment variable CONVSCOPE_ISA forces one of `instruction_sets()`. Results are the same bits for any number
+    of threads on one instruction set. Calls from several Python threads wait for each other.
+
+    Args:
+        threads: how many threads work, the caller's included; by default as many as the process may run on.
+        instruction_set: one of `instruction_sets()`; by default what CONVSCOPE_ISA says, or else the fastest.
+
+    Raises:
+        ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: Weights,
+        threads: int | None = None,
+        instruction_set: str | None = None,
+    ) -> None:
+        check_weights(architecture, weights)
+        if threads is None:
+            threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; it must be at least 1")
+        self._architecture = architecture
+        self._layers = {
+            row.layer.name: (index, row.layer.weight_shapes(row.input_shape))
+            for index, row in enumerate(architecture.table)
+            if row.parameters
+        }
+        image = architecture.input
+        self._core = _native.Core(
+            list(image.shape),
+            image.scale,
+            image.offset,
+            [_layer_numbers(row) for row in architecture.table],
+            min(threads, 1024),
+            _chosen_instruction_set(instruction_set),
+        )
+        self._write("weights", weights)
+
+    @property
+    def architecture(self) -> Architecture:
+        return self._architecture
+
+    @property
+    def threads(self) -> int:
+        """How many threads work at most."""
+        return self._core.threads
+
+    @property
+    def instruction_set(self) -> str:
+        """The instruction set whose kernels compute."""
+        return self._core.instruction_set
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        return self._read("weights")
+
+    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+        state: dict[str, NDArray[Any]] = {"step": np.array(self._core.steps, np.int64)}
+        for moment in ("m", "v"):
+            state |= {f"{moment}/{name}": value for name, value in self._read(moment).items()}
+        return state
+
+    def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what `optimizer_state` returned, bit for bit.
+
+        Raises:
+            ValueError: if something is missing, unknown, of another shape, or not a count or finite.
+        """
+        shapes = self._architecture.weight_shapes
+        if unknown := sorted(state.keys() - {"step"} - {f"{moment}/{name}" for moment in "mv" for name in shapes}):
+            raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
+        if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
+            raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")
+        moments = {
+            moment: {name: state[f"{moment}/{name}"] for name in shapes if f"{moment}/{name}" in state}
+            for moment in ("m", "v")
+        }
+        for moment, values in moments.items():
+            try:
+                check_weights(self._architecture, values)
+            except ValueError as error:
+                raise ValueError(f"optimizer state {moment}: {error}") from error
+        for moment, values in moments.items():
+            self._write(moment, values)
+        self._core.steps = int(state["step"])
+
+    def train_epoch(
+        self,
+        dataset: Dataset,
+        *,
+        order: NDArray[np.int64],
+        batch_size: int,
+        optimizer: Adam,
+        learning_rates: NDArray[np.float32],
+        progress: Progress | None = None,
+    ) -> EpochResult:
+        """Take one step for each batch of `order`; see `Network.train_epoch`.
+
+        Raises:
+            ValueError: if the images are of another size, a label has no output, `order` is empty or points outside the
+                data set, or there is not one learning rate for each batch.
+        """
+        self._check_images(dataset.images)
+        labels = self._checked_labels(dataset.labels, len(dataset))
+        order = np.ascontiguousarray(order, np.int64)
+        if order.ndim != 1 or not order.size:
+            raise ValueError(f"order has shape {order.shape}; it must list at least one image")
+        if order.min() < 0 or order.max() >= len(dataset):
+            raise ValueError(f"order runs from {order.min()} to {order.max()}, but there are {len(dataset)} images")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        batches = -(-len(order) // batch_size)
+        rates = np.ascontiguousarray(learning_rates, np.float32)
+        if rates.shape != (batches,):
+            raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one for each batch")
+        images, loss, correct = self._core.train(
+            np.ascontiguousarray(dataset.images),
+            labels,
+            order,
+            batch_size,
+            rates,
+            optimizer.beta_1,
+            optimizer.beta_2,
+            optimizer.epsilon,
+            progress,
+        )
+        return EpochResult(loss / images, correct / images)
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self._check_images(images)
+        logits = np.empty((len(images), self._architecture.num_classes), np.float32)
+        self._core.logits(np.ascontiguousarray(images), logits)
+        return logits
+
+    def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        self._check_images(images)
+        table = self._architecture.table
+        indices = [table.index(self._architecture.row(name)) for name in layers]
+        outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
+        self._core.activations(np.ascontiguousarray(images), indices, outputs)
+        for index, output in zip(indices, outputs, strict=True):
+            if getattr(table[index].layer, "activation", "linear") == "softmax":
+                exponentials = np.exp(output - output.max(axis=1, keepdims=True), dtype=np.float64)
+                output[:] = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return dict(zip(layers, outputs, strict=True))
+
+    def gradients(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
+        """Return the mean cross-entropy over the images and its gradient by each weight's name.
+
+        Raises:
+            ValueError: if there are no images, they are of another size, or a label has no output.
+        """
+        self._check_images(images)
+        if not len(images):
+            raise ValueError("there are no images; a mean needs at least one")
+        checked = self._checked_labels(labels, len(images))
+        gradients = self._empty()
+        kernels, biases = self._split(gradients)
+        layers = [index for index, _ in self._layers.values()]
+        loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, kernels, biases)
+        return loss / len(images), dict(gradients)
+
+    def _check_images(self, images: NDArray[np.uint8]) -> None:
+        shape = self._architecture.input.shape
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+            raise ValueError(
+                f"images are {images.dtype} of shape {images.shape}; this network reads uint8 (N, {shape})"
+            )
+
+    def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
+        classes = self._architecture.num_classes
+        if labels.shape != (count,) or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"labels are {labels.dtype} of shape {labels.shape}; they must be whole numbers ({count},)"
+            )
+        if labels.min() < 0 or labels.max() >= classes:
+            raise ValueError(f"labels run from {labels.min()} to {labels.max()}; the network has {classes} outputs")
+        return np.ascontiguousarray(labels, np.int64)
+
+    def _empty(self) -> dict[str, NDArray[np.float32]]:
+        return {name: np.empty(shape, np.float32) for name, shape in self._architecture.weight_shapes.items()}
+
+    def _split(self, values: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+        return [values[f"{name}/kernel"] for name in self._layers], [values[f"{name}/bias"] for name in self._layers]
+
+    def _write(self, field: str, values: Mapping[str, NDArray[Any]]) -> None:
+        for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
+            kernel, bias = np.ascontiguousarray(kernel, np.float32), np.ascontiguousarray(bias, np.float32)
+            self._core.write(index, _FIELDS[field], kernel, bias)
+
+    def _read(self, field: str) -> dict[str, NDArray[np.float32]]:
+        values = self._empty()
+        for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
+            self._core.read(index, _FIELDS[field], kernel, bias)
+        return values
+
+
+def _chosen_instruction_set(name: str | None) -> str:
+    usable = instruction_sets()
+    origin = "instruction_set"
+    if name is None:
+        name, origin = os.environ.get(INSTRUCTION_SET_VARIABLE, ""), INSTRUCTION_SET_VARIABLE
+    if name and name not in usable:
+        raise ValueError(f"{origin} is {name!r}; usable on this processor are {', '.join(usable)}")
+    return name
+
+
+def _layer_numbers(row: LayerRow) -> list[int]:
+    """Return the layer as the C++ side reads it: kind, input, output, window, strides, padding before, relu."""
+    layer = row.layer
+    numbers = [_KINDS[type(layer)]]
+    for shape in (row.input_shape, row.output_shape):
+        numbers += [1] * (3 - len(shape)) + list(shape)
+    if isinstance(layer, Conv2D | MaxPooling2D):
+        window = layer.window
+        before = [
+            padding_before(size, kernel, stride, window.padding)
+            for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
+        ]
+        numbers += [*window.size, *window.strides, *before]
+    else:
+        numbers += [1, 1, 1, 1, 0, 0]
+    return [*numbers, int(getattr(layer, "activation", "linear") == "relu")]

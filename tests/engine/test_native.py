@@ -1,0 +1,234 @@
+"""The compiled engine against the reference: logits, activations and gradients over awkward shapes."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, presets
+from convscope.engine import initial_weights
+from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.reference import ReferenceNetwork
+
+SIZES = [(8, 8), (28, 28), (31, 17)]
+
+
+def random_images(shape: tuple[int, int, int], count: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
+
+
+def random_labels(classes: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng(1).integers(0, classes, count)
+
+
+def random_weights(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
+    """Glorot's kernels and small random biases, so that a forgotten bias shows."""
+    stream = np.random.default_rng(2)
+    weights = initial_weights(architecture, 0)
+    for name, value in weights.items():
+        if name.endswith("/bias"):
+            weights[name] = stream.normal(0, 0.1, value.shape).astype(np.float32)
+    return weights
+
+
+def relative_error(value: NDArray[np.float32], expected: NDArray[np.float64]) -> float:
+    scale = np.abs(expected).max()
+    return float(np.abs(value - expected).max() / scale) if scale else float(np.abs(value).max())
+
+
+def assert_agrees(
+    architecture: Architecture, count: int, isa: str | None = None, threads: int = 2, seed: int = 0
+) -> None:
+    weights = random_weights(architecture)
+    native = NativeNetwork(architecture, weights, threads, isa)
+    reference = ReferenceNetwork(architecture, weights)
+    images = random_images(architecture.input.shape, count, seed)
+    labels = random_labels(architecture.num_classes, count)
+    assert relative_error(native.logits(images), reference.logits(images)) < 1e-5
+    names = [layer.name for layer in architecture.layers]
+    expected_activations = reference.activations(images, names)
+    for name, value in native.activations(images, names).items():
+        assert value.shape == expected_activations[name].shape
+        assert relative_error(value, expected_activations[name]) < 1e-5, name
+    loss, gradients = native.gradients(images, labels)
+    expected_loss, expected_gradients = reference.gradients(images, labels)
+    assert loss == pytest.approx(expected_loss, rel=1e-5)
+    assert gradients.keys() == expected_gradients.keys()
+    for name, value in gradients.items():
+        assert value.dtype == np.float32
+        assert relative_error(value, expected_gradients[name]) < 1e-4, name
+
+
+def two_convolutions(size: tuple[int, int], channels: int, kernel: int, padding: str, middle: Layer) -> Architecture:
+    layers = (
+        Conv2D(channels, kernel, padding=padding, activation="relu"),
+        middle,
+        Conv2D(channels + 2, kernel, padding=padding),
+        Flatten(),
+        Dense(7, "relu"),
+        Dense(5, "softmax"),
+    )
+    return Architecture(Input(*size, 3 if channels == 5 else 1), layers)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("channels", [1, 3, 5, 17])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+def test_pooled_convolutions_agree_with_the_reference(size: tuple[int, int], channels: int, kernel: int) -> None:
+    layers = (
+        Conv2D(channels, kernel, padding="same", activation="relu"),
+        MaxPooling2D(),
+        Conv2D(channels + 1, min(kernel, 3), activation="relu"),
+        MaxPooling2D(1) if min(size) < 10 else MaxPooling2D(2),
+        Flatten(),
+        Dense(5),
+    )
+    assert_agrees(Architecture(Input(*size, 1), layers), 7)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("channels", [1, 3, 5, 17])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_plain_convolutions_agree_with_the_reference(padding: str, channels: int, kernel: int, strides: int) -> None:
+    middle = Conv2D(4, kernel, strides, "same", "relu")
+    size = (12, 11) if padding == "same" else (13, 16)
+    assert_agrees(two_convolutions(size, channels, kernel, padding, middle), 3)
+
+
+@pytest.mark.parametrize("count", [1, 7, 128])
+@pytest.mark.parametrize("size", SIZES)
+def test_batches_of_any_size_agree_with_the_reference(count: int, size: tuple[int, int]) -> None:
+    assert_agrees(presets.cnn((*size, 1) if min(size) > 9 else (10, 11, 1)), count)
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        MaxPooling2D(3),
+        MaxPooling2D(3, 2),
+        MaxPooling2D(2, 1),
+        MaxPooling2D((1, 4)),
+        MaxPooling2D((4, 1), (2, 3)),
+        MaxPooling2D((1, 2)),
+        MaxPooling2D(5, 1),
+        Conv2D(33, 3, (2, 1), "same"),
+        Conv2D(6, (1, 5), (1, 3), "valid", "relu"),
+        Conv2D(6, (4, 2), (5, 4), "same", "relu"),
+    ],
+)
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_poolings_and_strides_of_any_size_agree_with_the_reference(middle: Layer, kernel: int) -> None:
+    assert_agrees(two_convolutions((19, 23), 17, kernel, "same", middle), 9)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (Flatten(), Dense(10, "softmax")),
+        (Flatten(), Flatten(), Dense(33, "relu"), Flatten(), Dense(130), Dense(100, "softmax")),
+        (MaxPooling2D(2), Flatten(), Dense(2)),
+        (MaxPooling2D(2), MaxPooling2D((2, 3), 1), Conv2D(3), MaxPooling2D(2), MaxPooling2D(2, 1), Flatten(), Dense(9)),
+        (Conv2D(4, 3, activation="relu"), Flatten()),
+        (Conv2D(2, 3, 2, "same", "relu"), MaxPooling2D(2), Flatten()),
+        (Conv2D(40, 3, 2, "same"), MaxPooling2D(2), Conv2D(70, 3, activation="relu"), Flatten(), Dense(3)),
+        (Conv2D(20, 5), MaxPooling2D(2, 1), Conv2D(24, 5), MaxPooling2D(2, 2), Flatten(), Dense(600), Dense(3)),
+        (Conv2D(5, 2, padding="same", activation="relu"), MaxPooling2D(2, 3), Conv2D(6, 4), MaxPooling2D(2), Flatten()),
+        (Conv2D(3, (16, 18)), Flatten(), Dense(4)),
+        (Conv2D(8, 3, 2), MaxPooling2D(2), Conv2D(8, 1, 2), MaxPooling2D((1, 1)), Flatten(), Dense(4)),
+    ],
+)
+def test_other_architectures_agree_with_the_reference(layers: tuple[Layer, ...]) -> None:
+    assert_agrees(Architecture(Input(16, 18, 3, 1 / 100, -0.7), layers), 11)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_every_instruction_set_agrees_with_the_reference(isa: str) -> None:
+    assert_agrees(presets.cnn(), 20, isa)
+    assert_agrees(two_convolutions((14, 15), 17, 3, "same", MaxPooling2D(2)), 9, isa)
+    assert_agrees(two_convolutions((14, 15), 17, 5, "same", MaxPooling2D(2)), 9, isa)
+    assert_agrees(two_convolutions((14, 15), 5, 2, "valid", Conv2D(40, 3, 2)), 9, isa)
+
+
+def test_gradients_of_more_images_than_a_batch_agree_with_the_reference() -> None:
+    layers = (Conv2D(3, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(4))
+    assert_agrees(Architecture(Input(6, 7), layers), 600)
+
+
+def test_first_of_equal_values_wins_in_pooling() -> None:
+    layers = (Conv2D(2, 1, activation="relu"), MaxPooling2D(2), Flatten(), Dense(2))
+    architecture = Architecture(Input(4, 4, 1, 1.0), layers)
+    images = np.full((3, 4, 4, 1), 200, np.uint8)
+    weights = random_weights(architecture)
+    _, gradients = NativeNetwork(architecture, weights).gradients(images, np.array([0, 1, 1]))
+    _, expected = ReferenceNetwork(architecture, weights).gradients(images, np.array([0, 1, 1]))
+    for name, value in gradients.items():
+        assert relative_error(value, expected[name]) < 1e-4
+
+
+def test_weights_come_back_bit_for_bit() -> None:
+    architecture = two_convolutions((9, 10), 17, 3, "same", MaxPooling2D(2))
+    weights = random_weights(architecture)
+    returned = NativeNetwork(architecture, weights).weights()
+    assert returned.keys() == weights.keys()
+    for name, value in weights.items():
+        np.testing.assert_array_equal(returned[name], value)
+
+
+def test_no_images_give_no_logits() -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    empty = np.empty((0, 28, 28, 1), np.uint8)
+    assert network.logits(empty).shape == (0, 10)
+    assert network.activations(empty, ["conv2d"])["conv2d"].shape == (0, 26, 26, 16)
+
+
+def test_environment_forces_the_instruction_set() -> None:
+    script = (
+        "from convscope.architecture import presets; from convscope.engine import initial_weights, open_network;"
+        "print(open_network(presets.cnn(), initial_weights(presets.cnn(), 0)).instruction_set)"
+    )
+    for isa in instruction_sets():
+        environment = {**os.environ, "CONVSCOPE_ISA": isa}
+        run = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
+        assert run.stdout.strip() == isa
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"threads": 0}, "threads is 0"),
+        ({"instruction_set": "mmx"}, "instruction_set is 'mmx'"),
+    ],
+)
+def test_constructor_rejects(arguments: dict[str, object], message: str) -> None:
+    architecture = presets.cnn()
+    with pytest.raises(ValueError, match=message):
+        NativeNetwork(architecture, initial_weights(architecture, 0), **arguments)
+
+
+def test_unknown_instruction_set_in_the_environment_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSCOPE_ISA", "vax")
+    with pytest.raises(ValueError, match="CONVSCOPE_ISA is 'vax'; usable on this processor are"):
+        NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((1, 28, 27, 1), np.uint8), np.zeros(1, np.int64), r"images are uint8 of shape \(1, 28, 27, 1\)"),
+        (np.zeros((1, 28, 28, 1), np.float32), np.zeros(1, np.int64), "images are float32"),
+        (np.zeros((1, 28, 28, 1), np.uint8), np.array([10]), "labels run from 10 to 10; the network has 10 outputs"),
+        (np.zeros((1, 28, 28, 1), np.uint8), np.array([-1]), "labels run from -1"),
+        (np.zeros((2, 28, 28, 1), np.uint8), np.array([1]), r"labels are int64 of shape \(1,\)"),
+        (np.zeros((0, 28, 28, 1), np.uint8), np.zeros(0, np.int64), "there are no images"),
+    ],
+)
+def test_gradients_reject(images: NDArray[np.uint8], labels: NDArray[np.int64], message: str) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    with pytest.raises(ValueError, match=message):
+        network.gradients(images, labels)

@@ -1,0 +1,338 @@
+"""Training in the compiled engine: the optimizer's steps, repeatability, state, progress, interruption."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import convscope as cs
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.datasets import Dataset
+from convscope.engine import EpochResult, Network, Progress, initial_weights
+from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.reference import ReferenceNetwork
+from convscope.recipes import Adam
+
+
+def random_dataset(count: int, shape: tuple[int, int, int] = (9, 11, 1), classes: int = 5, seed: int = 0) -> Dataset:
+    stream = np.random.default_rng(seed)
+    images = stream.integers(0, 256, (count, *shape), np.uint8)
+    return Dataset(images, stream.integers(0, classes, count), tuple(map(str, range(classes))))
+
+
+def small_architecture() -> Architecture:
+    layers = (
+        Conv2D(5, 3, padding="same", activation="relu"),
+        MaxPooling2D(),
+        Conv2D(7, 3, activation="relu"),
+        Flatten(),
+        Dense(19, "relu"),
+        Dense(5, "softmax"),
+    )
+    return Architecture(Input(9, 11), layers)
+
+
+def train(
+    network: Network,
+    dataset: Dataset,
+    batch_size: int = 32,
+    order: NDArray[np.int64] | None = None,
+    rate: float = 1e-3,
+    progress: Progress | None = None,
+) -> EpochResult:
+    order = np.arange(len(dataset)) if order is None else order
+    rates = np.full(-(-len(order) // batch_size), rate, np.float32)
+    return network.train_epoch(
+        dataset, order=order, batch_size=batch_size, optimizer=Adam(), learning_rates=rates, progress=progress
+    )
+
+
+def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> None:
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        np.testing.assert_array_equal(value, b[name], err_msg=name, strict=True)
+
+
+def test_training_agrees_with_the_reference() -> None:
+    architecture, dataset = small_architecture(), random_dataset(75)
+    weights = initial_weights(architecture, 0)
+    native, reference = NativeNetwork(architecture, weights), ReferenceNetwork(architecture, weights)
+    order = np.random.default_rng(3).permutation(75)
+    result, expected = train(native, dataset, 16, order), train(reference, dataset, 16, order)
+    assert result.loss == pytest.approx(expected.loss, rel=1e-5)
+    assert result.accuracy == expected.accuracy
+    expected_weights = reference.weights()
+    for name, value in native.weights().items():
+        np.testing.assert_allclose(value, expected_weights[name], atol=2e-5, err_msg=name)
+    state, expected_state = native.optimizer_state(), reference.optimizer_state()
+    assert state["step"].shape == ()
+    assert int(state["step"]) == 5
+    for name in state:
+        scale = np.abs(expected_state[name]).max()
+        np.testing.assert_allclose(state[name], expected_state[name], atol=1e-3 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("architecture", [small_architecture(), presets.ann((9, 11, 1), 5)])
+def test_any_number_of_threads_gives_the_same_bits(architecture: Architecture) -> None:
+    dataset = random_dataset(300)
+    outcomes = []
+    for threads in (1, 2, 3, 7):
+        network = NativeNetwork(architecture, initial_weights(architecture, 0), threads)
+        assert network.threads == threads
+        result = train(network, dataset, 128)  # the last batch has 44
+        gradients = network.gradients(dataset.images, dataset.labels.astype(np.int64))
+        outcomes.append((result, network.weights(), network.optimizer_state(), *gradients))
+    for outcome in outcomes[1:]:
+        assert outcome[0] == outcomes[0][0]
+        assert outcome[3] == outcomes[0][3]
+        for values, expected in zip(
+            (outcome[1], outcome[2], outcome[4]), (*outcomes[0][1:3], outcomes[0][4]), strict=True
+        ):
+            assert_same_bits(values, expected)
+
+
+def test_instruction_sets_agree_within_tolerance() -> None:
+    architecture, dataset = small_architecture(), random_dataset(300)
+    losses = []
+    for isa in instruction_sets():
+        network = NativeNetwork(architecture, initial_weights(architecture, 0), 2, isa)
+        assert network.instruction_set == isa
+        losses.append(train(network, dataset, 64).loss)
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
+def test_continuing_from_the_state_gives_the_same_bits() -> None:
+    architecture, dataset = small_architecture(), random_dataset(100)
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    train(network, dataset)
+    fresh = NativeNetwork(architecture, network.weights())
+    fresh.set_optimizer_state(network.optimizer_state())
+    assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
+    assert train(network, dataset) == train(fresh, dataset)
+    assert_same_bits(fresh.weights(), network.weights())
+    assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
+
+
+def test_state_starts_at_zero() -> None:
+    architecture = small_architecture()
+    state = NativeNetwork(architecture, initial_weights(architecture, 0)).optimizer_state()
+    assert state["step"].dtype == np.int64
+    assert all(not value.any() for value in state.values())
+    assert {f"{m}/{name}" for m in "mv" for name in architecture.weight_shapes} | {"step"} == state.keys()
+
+
+def test_metrics_are_those_before_each_step() -> None:
+    architecture, dataset = small_architecture(), random_dataset(20)
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    loss, _ = network.gradients(dataset.images, dataset.labels.astype(np.int64))
+    accuracy = (network.logits(dataset.images).argmax(axis=1) == dataset.labels).mean()
+    assert train(network, dataset, batch_size=20) == EpochResult(pytest.approx(loss, rel=1e-6), accuracy)
+
+
+def test_order_may_repeat_and_leave_out_images() -> None:
+    architecture, dataset = small_architecture(), random_dataset(10)
+    taken, pointed = (NativeNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
+    order = np.array([3, 3, 9, 0, 9])
+    train(taken, dataset.take(order), 2)
+    train(pointed, dataset, 2, order)
+    assert_same_bits(taken.weights(), pointed.weights())
+
+
+def test_network_learns_digits(small_mnist: cs.Splits) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    for _ in range(5):
+        train(network, small_mnist.train)
+    accuracy = (network.logits(small_mnist.test.images).argmax(axis=1) == small_mnist.test.labels).mean()
+    assert accuracy > 0.8  # chance is 0.1
+
+
+def test_network_learns_many_classes() -> None:
+    architecture = presets.cnn((12, 12, 3), 100)
+    prototypes = np.random.default_rng(0).integers(0, 256, (100, 12, 12, 3), np.uint8)
+    labels = np.tile(np.arange(100), 8)
+    noise = np.random.default_rng(1).integers(0, 20, (800, 12, 12, 3), np.uint8)
+    dataset = Dataset(prototypes[labels] // 2 + noise, labels, tuple(map(str, range(100))))
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    for _ in range(12):
+        train(network, dataset, rate=3e-3, order=np.random.default_rng(0).permutation(800))
+    assert (network.logits(dataset.images).argmax(axis=1) == labels).mean() > 0.5  # chance is 0.01
+
+
+def long_order() -> NDArray[np.int64]:
+    """Some seconds of work for `cnn` on 128 images."""
+    return np.arange(128).repeat(20_000)
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return random_dataset(128, (28, 28, 1), 10)
+
+
+def test_progress_is_called_now_and_then(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    calls: list[tuple[int, float, float]] = []
+    train(network, digits, 128, long_order()[:60_000], progress=lambda *values: calls.append(values))
+    images = [call[0] for call in calls]
+    assert 2 <= len(calls) <= 200
+    assert images == sorted(images)
+    assert images[0] > 0
+    assert images[-1] <= 60_000
+    assert all(loss > 0 and 0 <= accuracy <= 1 for _, loss, accuracy in calls)
+
+
+def test_error_in_progress_stops_the_epoch_and_comes_out(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+
+    def stop(images: int, *_: float) -> None:
+        raise LookupError(f"at {images}")
+
+    with pytest.raises(LookupError, match="at "):
+        train(network, digits, 128, long_order(), progress=stop)
+    assert 0 < int(network.optimizer_state()["step"]) < 10_000
+    assert all(np.isfinite(value).all() for value in network.weights().values())
+    train(network, digits)
+
+
+def test_progress_may_read_the_network_but_not_train_it(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    seen = []
+
+    def read_then_train(*_: object) -> None:
+        seen.append(network.logits(digits.images).shape)
+        train(network, digits)
+
+    with pytest.raises(RuntimeError, match="cannot change the network that is being trained"):
+        train(network, digits, 128, long_order(), progress=read_then_train)
+    assert seen == [(128, 10)]
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import numpy as np
+from convscope.architecture import presets
+from convscope.datasets import Dataset
+from convscope.engine import initial_weights, open_network
+from convscope.recipes import Adam
+dataset = Dataset(np.zeros((128, 28, 28, 1), np.uint8), np.zeros(128, np.int64), ("a", "b"))
+network = open_network(presets.cnn(), initial_weights(presets.cnn(), 0))
+order, size = np.arange(128).repeat(40_000), int(sys.argv[1])
+sent = []
+def interrupt():
+    sent.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Timer(0.3, interrupt).start()
+try:
+    network.train_epoch(dataset, order=order, batch_size=size, optimizer=Adam(),
+                        learning_rates=np.full(-(-len(order) // size), 1e-3, np.float32))
+except KeyboardInterrupt:
+    print(time.perf_counter() - sent[0])
+"""
+
+
+@pytest.mark.parametrize("batch_size", [128, 65_536])
+def test_interrupt_is_answered_within_a_second(batch_size: int) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(batch_size)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert float(run.stdout) < 1
+
+
+def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
+    shared = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    alone = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    train(alone, digits, order=np.tile(np.arange(128), 10))
+    results: list[dict[str, NDArray[np.float32]]] = []
+
+    def work() -> None:
+        own = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+        train(own, digits, order=np.tile(np.arange(128), 10))
+        shared.logits(digits.images)
+        results.append(own.weights())
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(results) == 4
+    for weights in results:
+        assert_same_bits(weights, alone.weights())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_network_works_in_a_forked_process(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    train(network, digits)
+    expected = network.logits(digits.images)
+    process = multiprocessing.get_context("fork").Process(
+        target=lambda: os._exit(0 if np.array_equal(network.logits(digits.images), expected) else 3)
+    )
+    process.start()
+    process.join(20)
+    if process.exitcode is None:
+        os.kill(process.pid or 0, signal.SIGKILL)
+    assert process.exitcode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"order": np.array([], np.int64)}, r"order has shape \(0,\)"),
+        ({"order": np.array([0, 20])}, "order runs from 0 to 20, but there are 20 images"),
+        ({"order": np.array([-1, 3])}, "order runs from -1 to 3"),
+        ({"order": np.array([[0, 1]])}, r"order has shape \(1, 2\)"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"learning_rates": np.zeros(3, np.float32)}, r"learning_rates has shape \(3,\); it must be \(2,\)"),
+        ({"dataset": random_dataset(20, (9, 10, 1))}, r"images are uint8 of shape \(20, 9, 10, 1\)"),
+        ({"dataset": random_dataset(20, classes=60)}, "the network has 5 outputs"),
+    ],
+)
+def test_train_epoch_rejects(arguments: dict[str, Any], message: str) -> None:
+    architecture = small_architecture()
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    good: dict[str, Any] = {
+        "dataset": random_dataset(20),
+        "order": np.arange(20),
+        "batch_size": 16,
+        "optimizer": Adam(),
+        "learning_rates": np.full(2, 1e-3, np.float32),
+    }
+    with pytest.raises(ValueError, match=message):
+        network.train_epoch(**{**good, **arguments})
+    assert int(network.optimizer_state()["step"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": np.array([1])}, "optimizer state step"),
+        ({"step": np.array(-1)}, "optimizer state step is -1"),
+        ({"m/conv2d/kernel": np.zeros((3, 3, 1, 4))}, "optimizer state m: weight conv2d/kernel has shape"),
+        (
+            {"v/dense/bias": np.full(19, np.nan)},
+            "optimizer state v: weight dense/bias holds a value that is not finite",
+        ),
+        ({"v/dense_9/bias": np.zeros(19)}, "optimizer state v/dense_9/bias belongs to no weight"),
+    ],
+)
+def test_set_optimizer_state_rejects(change: dict[str, NDArray[Any]], message: str) -> None:
+    architecture = small_architecture()
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    with pytest.raises(ValueError, match=message):
+        network.set_optimizer_state({**network.optimizer_state(), **change})
+
+
+def test_set_optimizer_state_rejects_a_missing_moment() -> None:
+    architecture = small_architecture()
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    state = network.optimizer_state()
+    del state["v/conv2d/bias"]
+    with pytest.raises(ValueError, match="optimizer state v: weight conv2d/bias is missing"):
+        network.set_optimizer_state(state)

@@ -1,0 +1,207 @@
+"""Finite differences prove the reference engine's gradients, on which the trust in the other engines rests."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from convscope.architecture.layers import Window
+from convscope.engine import initial_weights
+from convscope.engine.reference import (
+    ReferenceNetwork,
+    convolution,
+    convolution_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    dense,
+    dense_backward,
+    max_pooling,
+    max_pooling_backward,
+    relu,
+    relu_backward,
+)
+from convscope.streams import random_stream
+
+SIZES = ((8, 8), (31, 17))
+WINDOWS = [
+    Window((size, size), (stride, stride), padding)
+    for size, stride, padding in product((1, 2, 3, 5), (1, 2), ("valid", "same"))
+]
+
+
+def random_images(seed, shape):
+    return random_stream(seed, "test images").integers(0, 256, shape, dtype=np.uint8)
+
+
+def numerical_gradient(function, array, index, step):
+    """Return the derivative of `function()` by `array[index]`, by central differences of fourth order in `step`."""
+    kept = array[index]
+    values = []
+    for multiple in (-2, -1, 1, 2):
+        array[index] = kept + multiple * step
+        values.append(function())
+    array[index] = kept
+    below_2, below, above, above_2 = values
+    return (8 * (above - below) - (above_2 - below_2)) / (12 * step)
+
+
+def assert_gradient(function, array, gradient, stream, count=3, step=1e-3):
+    """Hold `count` random entries of `gradient` against finite differences of `function()` to 1e-6."""
+    assert gradient.shape == array.shape
+    scale = np.abs(gradient).max()
+    for flat in stream.integers(0, array.size, count):
+        index = np.unravel_index(flat, array.shape)
+        expected = numerical_gradient(function, array, index, step)
+        # An entry that nearly cancels out is held against the size of its neighbours: it has no digits of its own.
+        assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale), index
+
+
+# --- Layers against finite differences --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5, 17])
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}")
+def test_convolution_backward_agrees_with_finite_differences(window, channels):
+    for batch, size in product((1, 7), SIZES):
+        stream = random_stream(channels, f"convolution {window} {batch} {size}")
+        x = stream.normal(size=(batch, *size, channels))
+        kernel, bias = stream.normal(size=(*window.size, channels, 3)), stream.normal(size=3)
+        dy = stream.normal(size=convolution(x, kernel, bias, window).shape)
+
+        def loss(x=x, kernel=kernel, bias=bias, dy=dy):
+            return np.vdot(dy, convolution(x, kernel, bias, window))
+
+        for array, gradient in zip((x, kernel, bias), convolution_backward(dy, x, kernel, window), strict=True):
+            assert_gradient(loss, array, gradient, stream, step=0.1)  # linear in each: no step is too long
+
+
+@pytest.mark.parametrize("window", [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((2, 3), (3, 3)), ((1, 1), (2, 2))], ids=str)
+def test_max_pooling_backward_agrees_with_finite_differences(window):
+    window = Window(*window, "valid")
+    for batch, size in product((1, 7), SIZES):
+        stream = random_stream(0, f"pooling {window} {batch} {size}")
+        x = stream.permutation(batch * size[0] * size[1] * 5).reshape(batch, *size, 5).astype(float)
+        dy = stream.normal(size=max_pooling(x, window).shape)
+
+        def loss(x=x, dy=dy):
+            return np.vdot(dy, max_pooling(x, window))
+
+        # Values are whole numbers, all different: within a tenth of one there is no kink.
+        assert_gradient(loss, x, max_pooling_backward(dy, x, window), stream, count=20, step=0.1)
+
+
+def test_dense_backward_agrees_with_finite_differences():
+    stream = random_stream(0, "dense")
+    x, kernel, bias, dy = (stream.normal(size=shape) for shape in ((7, 11), (11, 5), (5,), (7, 5)))
+
+    def loss():
+        return np.vdot(dy, dense(x, kernel, bias))
+
+    for array, gradient in zip((x, kernel, bias), dense_backward(dy, x, kernel), strict=True):
+        assert_gradient(loss, array, gradient, stream, count=10, step=0.1)
+
+
+def test_relu_backward_agrees_with_finite_differences():
+    stream = random_stream(0, "relu")
+    x = stream.uniform(0.1, 1, (50,)) * stream.choice([-1, 1], 50)  # away from the kink at zero
+    dy = stream.normal(size=50)
+    assert_gradient(lambda: np.vdot(dy, relu(x)), x, relu_backward(dy, relu(x)), stream, count=50)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 101])
+def test_cross_entropy_backward_agrees_with_finite_differences(num_classes):
+    stream = random_stream(0, "cross-entropy")
+    logits = stream.normal(size=(7, num_classes), scale=3)
+    labels = stream.integers(0, num_classes, 7)
+    gradient = cross_entropy_backward(logits, labels)
+    assert_gradient(lambda: cross_entropy(logits, labels), logits, gradient, stream, count=30)
+
+
+# --- Networks against finite differences ------------------------------------------------------------------------------
+
+
+def kinks(network, images):
+    """Return which relus are open and which pixel wins each pooling: while these stay, the loss is smooth."""
+    table = network.architecture.table
+    outputs = network.activations(images, [row.layer.name for row in table])
+    marks = []
+    before = None
+    for row in table:
+        output = outputs[row.layer.name]
+        if getattr(row.layer, "activation", "") == "relu":
+            marks.append(output > 0)
+        if row.layer.kind == "MaxPooling2D":
+            marks.append(max_pooling_backward(np.ones_like(output), before, row.layer.window))
+        before = output
+    return b"".join(mark.tobytes() for mark in marks)
+
+
+def assert_network_gradients(architecture, images, labels, entries=4):
+    """Hold random weights of every layer against finite differences to 1e-6, at points where no kink is near."""
+    stream = random_stream(0, f"weights {architecture}")
+    weights = {name: stream.normal(size=shape) / 3 for name, shape in architecture.weight_shapes.items()}
+    _, gradients = ReferenceNetwork(architecture, weights).gradients(images, labels)
+    assert list(gradients) == list(weights)
+    at_rest = kinks(ReferenceNetwork(architecture, weights), images)
+
+    for name, gradient in gradients.items():
+        scale = np.abs(gradient).max()
+        compared = 0
+        for flat in stream.integers(0, gradient.size, 10 * entries):
+            index = np.unravel_index(flat, gradient.shape)
+            crossed = []
+
+            def loss(crossed=crossed):
+                network = ReferenceNetwork(architecture, weights)
+                crossed.append(kinks(network, images) != at_rest)
+                return cross_entropy(network._forward(images)[-1], labels)
+
+            expected = numerical_gradient(loss, weights[name], index, 2e-5)
+            if any(crossed):
+                continue
+            assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale), (name, index)
+            compared += 1
+            if compared == entries:
+                break
+        assert compared == entries, f"{name}: too few smooth points"
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "padding"),
+    [(1, 3, 1, "valid"), (3, 5, 1, "same"), (5, 2, 2, "same"), (17, 1, 2, "valid")],
+)
+@pytest.mark.parametrize("batch", [1, 7])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, stride, padding):
+    layers = (
+        Conv2D(4, kernel, stride, padding, activation="relu"),
+        MaxPooling2D(2),
+        Conv2D(3, 2, activation="linear"),
+        Flatten(),
+        Dense(6, activation="relu"),
+        Dense(5, activation="softmax"),
+    )
+    if size == (8, 8) and stride == 2:
+        layers = (*layers[:2], Conv2D(3, 3, padding="same"), *layers[3:])
+    architecture = Architecture(Input(*size, channels, scale=1 / 127.5, offset=-1), layers)
+    labels = np.arange(batch) % 5
+    assert_network_gradients(architecture, random_images(batch, (batch, *size, channels)), labels)
+
+
+def test_input_gradients_agree_with_finite_differences():
+    # The offset moves every pixel alike, so the loss's derivative by it is the sum of the gradients by the pixels.
+    layers = (Conv2D(3, 3, padding="same", activation="relu"), Flatten(), Dense(4))
+    weights = initial_weights(Architecture(Input(9, 7, 3), layers), 1)
+    images, labels = random_images(0, (5, 9, 7, 3)), np.array([0, 1, 2, 3, 0])
+
+    def logits(offset):
+        return ReferenceNetwork(Architecture(Input(9, 7, 3, offset=offset), layers), weights)._forward(images)[-1]
+
+    network = ReferenceNetwork(Architecture(Input(9, 7, 3), layers), weights)
+    dlogits = cross_entropy_backward(logits(0.0), labels)
+    gradient = network.input_gradients(images, dlogits)
+    step = 1e-6
+    expected = (cross_entropy(logits(step), labels) - cross_entropy(logits(-step), labels)) / (2 * step)
+    assert gradient.shape == images.shape
+    assert gradient.sum() == pytest.approx(expected, rel=1e-6)
