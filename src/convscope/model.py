@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.datasets import Dataset
 from convscope.engine import Network, Weights, open_network
 from convscope.engine.network import check_weights
+from convscope.metrics import softmax
+from convscope.tables import clip, html_table, text_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +35,7 @@ class Model:
     """
 
     architecture: Architecture
-    weights: Weights
+    weights: Weights = field(repr=False)
     class_names: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -71,9 +74,7 @@ class Model:
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (N, K), each row the softmax of its logits; raises as `logits` does."""
-        logits = self.logits(images).astype(np.float64)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+        return softmax(self.logits(images))
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return (N,), the label with the largest logit (the first of equals); raises as `logits` does."""
@@ -94,6 +95,34 @@ class Model:
             self.architecture.row(name)
         return self.network.activations(images, names)
 
+    def check_classes(self, dataset: Dataset) -> None:
+        """Raise `ValueError` unless the labels of `dataset` mean what the model's answers mean, name by name."""
+        ours, theirs = self.class_names, dataset.class_names
+        if len(ours) != len(theirs):
+            raise ValueError(
+                f"{dataset.name} has {len(theirs)} classes, but this model answers with one of {len(ours)}"
+            )
+        for label, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+            if our != their:
+                raise ValueError(f"label {label} is {their!r} in {dataset.name}, but {our!r} to this model")
+
+    def __str__(self) -> str:
+        return text_table(("Model", self.name), self._facts(), left=2)
+
+    def _repr_html_(self) -> str:
+        return html_table(("Model", self.name), self._facts(), left=2)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what the model is and where it came from, as far as it is known, in words."""
+        return [
+            ("reads", " × ".join(map(str, self.architecture.input.shape))),
+            ("answers", clip(f"{len(self.class_names)} classes: {', '.join(self.class_names)}", 64)),
+            ("parameters", f"{self.architecture.parameters:,}"),
+            ("MACs an image", f"{self.architecture.macs:,}"),
+            *((name.replace("_", " "), clip(_plain(value), 64)) for name, value in self.provenance.items()),
+            ("SHA-256 of the weights", self.weights_sha256),
+        ]
+
     def _check_images(self, images: NDArray[np.uint8]) -> None:
         shape = self.architecture.input.shape
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
@@ -101,3 +130,10 @@ class Model:
             raise ValueError(
                 f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})"
             )
+
+
+def _plain(value: Any) -> str:
+    """Return one entry of a provenance as text: of an object, such as a recipe, its name where it has one."""
+    if isinstance(value, Mapping):
+        value = value.get("name", dict(value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,315 @@
+"""How good a model is on a data set: `evaluate` takes the two to an `Evaluation`.
+
+An evaluation holds the predictions and what was computed from them, and no handle to the model or the images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope import metrics
+from convscope.datasets import Dataset
+from convscope.model import Model
+from convscope.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
+
+_MOST_PAIRS = 20
+_MOST_PAIRS_SHOWN = 10
+_MOST_MISTAKES_IN_JSON = 1000
+_MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
+_WIDEST_NAME = 24
+_MATRIX_CAPTION = "Confusion matrix (rows are the truth)"
+_PAIRS_CAPTION = "Most confused pairs"
+_CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
+_PAIR_HEADER = ("True", "Predicted", "Images")
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """How one class fares; where there was nothing to divide by, a value is 0.0 (see `metrics.class_metrics`).
+
+    Attributes:
+        support: how many images of the class there are.
+        recall_interval: (low, high), the 95 % Wilson interval of the recall; (0, 1) for a class without images.
+    """
+
+    class_name: str
+    support: int
+    precision: float
+    recall: float
+    recall_interval: tuple[float, float]
+    f1: float
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """How many images with the label `true` were given the label `predicted`."""
+
+    true: int
+    predicted: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image that got a wrong label.
+
+    Attributes:
+        index: of the image in the data set.
+        probability: that the model gave to its answer.
+        probability_of_true: that it gave to the true class.
+    """
+
+    index: int
+    true: int
+    predicted: int
+    probability: float
+    probability_of_true: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's answers on a data set, and how often they are right.
+
+    The intervals cover the noise of a finite number of images; they say nothing about other training seeds.
+
+    Attributes:
+        y_true: (N,) int64, the labels.
+        y_pred: (N,) int64, the answers.
+        y_prob: (N, K) float32, the probabilities.
+        loss: the mean cross-entropy in nats.
+        accuracy: the fraction of right answers.
+        accuracy_interval: (low, high), its 95 % Wilson interval.
+        confusion_matrix: (K, K) int64, rows are the truth.
+        classes: K of them, in the order of the labels.
+        confused_pairs: the 20 most frequent pairs of a wrong answer, most frequent first, then by label.
+        mistakes: all of them, the one that the model was most sure of first.
+
+    Raises:
+        ValueError: if the confusion matrix does not sum to N, the accuracy is not its trace over its sum, an array has
+            another shape, or the loss is not finite.
+    """
+
+    dataset_name: str
+    split: str
+    class_names: tuple[str, ...]
+    y_true: NDArray[np.int64] = field(repr=False)
+    y_pred: NDArray[np.int64] = field(repr=False)
+    y_prob: NDArray[np.float32] = field(repr=False)
+    loss: float
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    confusion_matrix: NDArray[np.int64] = field(repr=False)
+    classes: tuple[ClassMetrics, ...] = field(repr=False)
+    confused_pairs: tuple[ConfusedPair, ...] = field(repr=False)
+    mistakes: tuple[Mistake, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        count, num_classes = len(self.y_true), len(self.class_names)
+        for name, shape in {
+            "y_pred": (count,),
+            "y_prob": (count, num_classes),
+            "confusion_matrix": (num_classes, num_classes),
+        }.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}; it must be {shape}")
+        total, trace = int(self.confusion_matrix.sum()), int(self.confusion_matrix.trace())
+        if total != count:
+            raise ValueError(f"the confusion matrix sums to {total}; it must sum to the {count} images")
+        if abs(self.accuracy - trace / total) > 1e-12:
+            raise ValueError(f"accuracy is {self.accuracy}; by the confusion matrix it must be {trace} / {total}")
+        if len(self.mistakes) != total - trace:
+            raise ValueError(f"{len(self.mistakes)} mistakes; by the confusion matrix there must be {total - trace}")
+        if not isfinite(self.loss):
+            raise ValueError(f"loss is {self.loss}; it must be finite")
+
+    @property
+    def num_images(self) -> int:
+        return len(self.y_true)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the single answers as plain JSON; of more than 1,000 mistakes the worst 1,000."""
+        return {
+            "num_images": self.num_images,
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "class_names": list(self.class_names),
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "confusion_matrix": self.confusion_matrix.tolist(),
+            "classes": [asdict(metric) | {"recall_interval": list(metric.recall_interval)} for metric in self.classes],
+            "confused_pairs": [asdict(pair) for pair in self.confused_pairs],
+            "num_mistakes": len(self.mistakes),
+            "mistakes": [asdict(mistake) for mistake in self.mistakes[:_MOST_MISTAKES_IN_JSON]],
+        }
+
+    def __str__(self) -> str:
+        # As wide as the counts need, and as the names want where 100 columns allow it.
+        width = max(len(f"{self.confusion_matrix.max()}"), 100 // self.num_classes - 2)
+        names = [clip(name, _WIDEST_NAME) for name in self.class_names]
+        parts = [f"{_headline(self)}\nLoss: {self.loss:.4f}"]
+        if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
+            counts = [[name, *map(str, row)] for name, row in zip(names, self.confusion_matrix.tolist(), strict=True)]
+            header = ("", *(clip(name, width) for name in self.class_names))
+            parts.append(f"{_MATRIX_CAPTION}\n{text_table(header, counts)}")
+        else:
+            parts.append(_matrix_left_out(self))
+        parts.append(text_table(_CLASS_HEADER, _class_rows(self, names)))
+        if self.confused_pairs:
+            parts.append(f"{_PAIRS_CAPTION}\n{text_table(_PAIR_HEADER, _pair_rows(self, names), left=2)}")
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        names = self.class_names
+        parts = [f"<p>{escape(_headline(self))}<br>Loss: {self.loss:.4f}</p>"]
+        if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
+            parts.append(html_table(("", *names), _tinted_rows(self), _MATRIX_CAPTION))
+        else:
+            parts.append(f"<p>{escape(_matrix_left_out(self))}</p>")
+        parts.append(html_table(_CLASS_HEADER, _class_rows(self, names)))
+        if self.confused_pairs:
+            parts.append(html_table(_PAIR_HEADER, _pair_rows(self, names), _PAIRS_CAPTION, left=2))
+        return "".join(parts)
+
+
+def evaluate(model: Model, dataset: Dataset, batch_size: int = 1000) -> Evaluation:
+    """Return how `model` fares on `dataset`, `batch_size` images at a time.
+
+    Raises:
+        ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
+            finite, or `batch_size` is below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    model.check_classes(dataset)
+    starts = range(0, len(dataset), batch_size)
+    logits = [model.logits(dataset.images[start : start + batch_size]) for start in starts]
+    return evaluate_predictions(np.concatenate(logits), dataset)
+
+
+def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) -> Evaluation:
+    """Return how `logits` (N, K), one row for each image, fare on `dataset`; the largest of a row is the answer.
+
+    Raises:
+        ValueError: if the logits have another shape or one is not finite.
+    """
+    expected = (len(dataset), dataset.num_classes)
+    if logits.shape != expected:
+        raise ValueError(f"logits have shape {logits.shape}; this data set needs {expected}")
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise ValueError(
+            f"the logits of {int((~finite).sum())} of {len(logits)} images are not finite, the first at index {first}; "
+            "the weights may have diverged in training"
+        )
+    y_true = dataset.labels.astype(np.int64)
+    y_pred = logits.argmax(axis=1).astype(np.int64)
+    y_prob = metrics.softmax(logits).astype(np.float32)
+    matrix = metrics.confusion_matrix(y_true, y_pred, dataset.num_classes)
+    right = int(matrix.trace())
+    return Evaluation(
+        dataset_name=dataset.name,
+        split=dataset.split,
+        class_names=dataset.class_names,
+        y_true=y_true,
+        y_pred=y_pred,
+        y_prob=y_prob,
+        loss=metrics.cross_entropy(logits, y_true),
+        accuracy=right / len(dataset),
+        accuracy_interval=metrics.wilson_interval(right, len(dataset)),
+        confusion_matrix=matrix,
+        classes=_measure_classes(matrix, dataset.class_names),
+        confused_pairs=_find_confused_pairs(matrix),
+        mistakes=_find_mistakes(y_true, y_pred, y_prob),
+    )
+
+
+def _measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassMetrics, ...]:
+    support = matrix.sum(axis=1)
+    low, high = metrics.wilson_interval(matrix.diagonal(), support)
+    columns = zip(class_names, support, *metrics.class_metrics(matrix), low, high, strict=True)
+    return tuple(
+        ClassMetrics(name, int(images), float(precision), float(recall), (float(lowest), float(highest)), float(f1))
+        for name, images, precision, recall, f1, lowest, highest in columns
+    )
+
+
+def _find_confused_pairs(matrix: NDArray[np.int64]) -> tuple[ConfusedPair, ...]:
+    wrong = matrix - np.diag(matrix.diagonal())
+    true, predicted = np.nonzero(wrong)
+    counts = wrong[true, predicted]
+    order = np.argsort(-counts, kind="stable")[:_MOST_PAIRS]
+    return tuple(ConfusedPair(int(true[i]), int(predicted[i]), int(counts[i])) for i in order)
+
+
+def _find_mistakes(
+    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], y_prob: NDArray[np.float32]
+) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero(y_true != y_pred)
+    answered, true = y_prob[wrong, y_pred[wrong]], y_prob[wrong, y_true[wrong]]
+    order = np.lexsort((wrong, true, -answered))
+    return tuple(
+        Mistake(int(wrong[i]), int(y_true[wrong[i]]), int(y_pred[wrong[i]]), float(answered[i]), float(true[i]))
+        for i in order
+    )
+
+
+def _headline(evaluation: Evaluation) -> str:
+    right, images = evaluation.num_images - len(evaluation.mistakes), evaluation.num_images
+    accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
+    where = f"the {evaluation.split} split of {printable(evaluation.dataset_name)}"
+    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images right"
+
+
+def _matrix_left_out(evaluation: Evaluation) -> str:
+    size = f"{evaluation.num_classes} x {evaluation.num_classes}"
+    return f"The confusion matrix ({size}) is left out here; its largest wrong entries are the most confused pairs."
+
+
+def _tinted_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
+    matrix = evaluation.confusion_matrix
+    most_right = max(int(matrix.diagonal().max()), 1)
+    most_wrong = max((pair.count for pair in evaluation.confused_pairs), default=1)
+    return [
+        [
+            name,
+            *(
+                Tint(str(count), "right", count / most_right)
+                if label == column
+                else Tint(str(count), "wrong", count / most_wrong)
+                for column, count in enumerate(matrix[label].tolist())
+            ),
+        ]
+        for label, name in enumerate(evaluation.class_names)
+    ]
+
+
+def _class_rows(evaluation: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        (
+            name,
+            f"{metric.support:,}",
+            f"{metric.precision:.4f}",
+            f"{metric.recall:.4f}",
+            f"[{metric.recall_interval[0]:.4f}, {metric.recall_interval[1]:.4f}]",
+            f"{metric.f1:.4f}",
+        )
+        for name, metric in zip(names, evaluation.classes, strict=True)
+    ]
+
+
+def _pair_rows(evaluation: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        (names[pair.true], names[pair.predicted], f"{pair.count:,}")
+        for pair in evaluation.confused_pairs[:_MOST_PAIRS_SHOWN]
+    ]

@@ -1,0 +1,69 @@
+"""What a layer's output for one image amounts to, in a few numbers a map."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture, Shape
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """A layer's output for one image, in numbers. A vector's units count as maps of one cell.
+
+    Attributes:
+        layer: its name.
+        shape: (H, W, maps) or (units,).
+        minimum: of all cells, as `maximum` and `mean`.
+        active_fraction: the fraction of cells that are not zero.
+        num_dead_maps: how many maps are zero in every cell. A map that is dead on this image may answer to others.
+        map_maximum: the largest value of each map; empty for a vector, whose values are the activations themselves.
+        map_active_fraction: the fraction of cells that are not zero, map by map; empty for a vector.
+    """
+
+    layer: str
+    kind: str
+    shape: Shape
+    minimum: float
+    maximum: float
+    mean: float
+    active_fraction: float
+    num_dead_maps: int
+    map_maximum: tuple[float, ...]
+    map_active_fraction: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        values = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def summarize_activations(
+    architecture: Architecture, activations: Mapping[str, NDArray[np.float32]]
+) -> tuple[LayerSummary, ...]:
+    """Return a summary of each layer's output for one image, from input to output.
+
+    Args:
+        activations: by the layer's name, (H, W, maps) or (units,).
+    """
+    return tuple(_summarize(row.layer.name, row.layer.kind, activations[row.layer.name]) for row in architecture.table)
+
+
+def _summarize(layer: str, kind: str, values: NDArray[np.float32]) -> LayerSummary:
+    cells = values.reshape(-1, values.shape[-1])
+    active = (cells != 0).mean(axis=0)
+    is_vector = values.ndim == 1
+    return LayerSummary(
+        layer=layer,
+        kind=kind,
+        shape=values.shape,
+        minimum=float(values.min()),
+        maximum=float(values.max()),
+        mean=float(values.mean(dtype=np.float64)),
+        active_fraction=float(active.mean()),
+        num_dead_maps=int((active == 0).sum()),
+        map_maximum=() if is_vector else tuple(cells.max(axis=0).tolist()),
+        map_active_fraction=() if is_vector else tuple(active.tolist()),
+    )

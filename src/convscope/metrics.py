@@ -1,0 +1,168 @@
+"""What is measured on labels, predictions and logits: losses, counts, intervals and tests, as functions of arrays.
+
+Labels y_true and y_pred are (N,) whole numbers below K; logits are (N, K). Nothing here knows a data set or a model.
+"""
+
+from statistics import NormalDist
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
+
+
+def softmax(logits: Floats) -> NDArray[np.float64]:
+    """Return the probabilities (N, K) that finite `logits` (N, K) stand for; each row sums to 1."""
+    shifted = np.asarray(logits, np.float64)
+    exponentials = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def cross_entropy(logits: Floats, y_true: Integers) -> float:
+    """Return the mean over the images of -log(softmax probability of the true class), in nats.
+
+    Computed in float64 from the logits and not from probabilities, so a probability too small for a float still has
+    its finite logarithm.
+
+    Raises:
+        ValueError: if there is no image, the lengths differ, or a label is not below K.
+
+    >>> round(cross_entropy(np.zeros((1, 4)), np.array([2])), 6)  # log 4: it knows nothing
+    1.386294
+    """
+    _check_labels("y_true", y_true, logits.shape[1])
+    if len(logits) != len(y_true):
+        raise ValueError(f"{len(logits)} rows of logits but {len(y_true)} labels; there must be as many of each")
+    shifted = np.asarray(logits, np.float64)
+    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    return float((log_sums - shifted[np.arange(len(y_true)), y_true]).mean())
+
+
+def accuracy(y_true: Integers, y_pred: Integers) -> float:
+    """Return the fraction of the N images whose predicted label is the true one.
+
+    Raises:
+        ValueError: if there is no image or the lengths differ.
+    """
+    _check_pair(y_true, y_pred)
+    return float((y_true == y_pred).mean())
+
+
+def confusion_matrix(y_true: Integers, y_pred: Integers, num_classes: int) -> NDArray[np.int64]:
+    """Return (K, K) int64: how many images of class `row` were taken for class `column`.
+
+    Raises:
+        ValueError: if there is no image, the lengths differ, or a label is not below `num_classes`.
+
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), num_classes=2)
+    array([[1, 1],
+           [0, 1]])
+    """
+    _check_pair(y_true, y_pred)
+    _check_labels("y_true", y_true, num_classes)
+    _check_labels("y_pred", y_pred, num_classes)
+    cells = y_true.astype(np.int64) * num_classes + y_pred
+    return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)
+
+
+def class_metrics(
+    confusion_matrix: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return each class's precision, recall and F1, (K,) each, from 0 to 1.
+
+    Precision is the fraction of the images taken for the class that are of it, recall the fraction of its images that
+    were found, F1 their harmonic mean. Where there is nothing to divide by (a class that was never predicted, or of
+    which there is no image) the value is 0.0, scikit-learn's `zero_division=0`: it then says that nothing was measured.
+
+    >>> precision, recall, f1 = class_metrics(np.array([[3, 1], [0, 0]]))
+    >>> precision.tolist(), recall.tolist()
+    ([1.0, 0.0], [0.75, 0.0])
+    """
+    right = np.diagonal(confusion_matrix)
+    support, predicted = confusion_matrix.sum(axis=1), confusion_matrix.sum(axis=0)
+    return _divide(right, predicted), _divide(right, support), _divide(2 * right, support + predicted)
+
+
+@overload
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]: ...
+@overload
+def wilson_interval(
+    successes: Integers, trials: Integers, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def wilson_interval(
+    successes: int | Integers, trials: int | Integers, confidence: float = 0.95
+) -> tuple[float, float] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (low, high), the Wilson score interval of the probability behind `successes` of `trials`.
+
+    Two numbers give two floats, arrays give two arrays. It stays within 0 to 1 and is usable for no or all successes,
+    which the normal approximation is not; no trial at all gives (0, 1). It covers the noise of a finite number of
+    images, and says nothing about other training seeds or other kinds of images.
+
+    Source: Wilson 1927, without continuity correction.
+
+    Raises:
+        ValueError: unless 0 <= successes <= trials and 0 < confidence < 1.
+
+    >>> low, high = wilson_interval(9903, 10000)
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.9882 to 0.9920'
+    """
+    k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
+    if not np.all((k >= 0) & (k <= n)):
+        raise ValueError(f"successes are {successes} of trials {trials}; they must lie between 0 and the trials")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (k + z**2 / 2) / (n + z**2)
+    # k (n - k) / n, with 0 for no trial.
+    spread = np.divide(k * (n - k), n, out=np.zeros(n.shape), where=n > 0)
+    half = z * np.sqrt(spread + z**2 / 4) / (n + z**2)
+    # The ends are exact where rounding would leave them a hair off: 0 for no success, 1 for no failure.
+    low = np.where(k == 0, 0.0, np.maximum(centre - half, 0.0))
+    high = np.where(k == n, 1.0, np.minimum(centre + half, 1.0))
+    return (float(low), float(high)) if low.ndim == 0 else (low, high)
+
+
+def mcnemar_exact(only_a: int, only_b: int) -> float:
+    """Return the two-sided exact p-value of McNemar's test.
+
+    Of the images that exactly one of two models answers rightly, model A alone has `only_a` and model B alone `only_b`.
+    If they were equally good, each such image would fall to either like a fair coin; the p-value is how often coins
+    fall at least so unevenly. With no such image it is 1. It compares two trained networks, not two ways of training.
+
+    Source: McNemar 1947, with the binomial distribution in place of its normal approximation.
+
+    Raises:
+        ValueError: if a count is negative.
+
+    >>> mcnemar_exact(0, 5)
+    0.0625
+    """
+    if only_a < 0 or only_b < 0:
+        raise ValueError(f"only_a is {only_a} and only_b is {only_b}; counts are at least 0")
+    if only_a == only_b:
+        return 1.0
+    # Here and not above: it takes four times as long to import as NumPy, and only a comparison needs it.
+    from scipy.special import bdtr
+
+    return float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5))
+
+
+def _divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.divide(numerator, denominator, out=np.zeros(numerator.shape), where=denominator > 0)
+
+
+def _check_pair(y_true: Integers, y_pred: Integers) -> None:
+    if y_true.ndim != 1 or y_true.shape != y_pred.shape or not len(y_true):
+        raise ValueError(f"y_true is {y_true.shape} and y_pred {y_pred.shape}; both must be (N,) with N at least 1")
+
+
+def _check_labels(name: str, labels: Integers, num_classes: int) -> None:
+    if labels.ndim != 1 or not len(labels):
+        raise ValueError(f"{name} is {labels.shape}; it must be (N,) with N at least 1")
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest >= num_classes:
+        raise ValueError(f"{name} runs from {lowest} to {highest}; labels must lie from 0 to {num_classes - 1}")

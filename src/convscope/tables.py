@@ -1,0 +1,108 @@
+"""Values as tables: aligned text for terminals, HTML for notebooks.
+
+What goes into a cell is data and may be any string: a terminal gets no control characters from it, a page no markup.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from unicodedata import category, east_asian_width
+
+_HUES = {"right": "46, 134, 222", "wrong": "230, 126, 34"}  # blue and orange: apart for colour-blind readers too
+_MOST_OPACITY = 0.45  # text keeps its contrast on the tint, in dark letters on white and in light ones on black
+
+
+@dataclass(frozen=True)
+class Tint:
+    """A cell's text on a tint of strength 0 to 1; `kind` is "right" (blue) or "wrong" (orange)."""
+
+    text: str
+    kind: str
+    strength: float
+
+
+def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
+    """Return a fraction and its interval as percent.
+
+    >>> percent_with_interval(0.9903, (0.98817, 0.99204))
+    '99.03 % [98.82, 99.20]'
+    """
+    low, high = interval
+    return f"{100 * value:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that a terminal would obey rather than show replaced by U+FFFD."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal printable `text` takes: two for East Asian wide, none for combining."""
+    return sum(0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def clip(text: str, width: int) -> str:
+    """Return printable `text`, its end replaced by an ellipsis where it would take more than `width` columns.
+
+    >>> clip("Ankle boot", 6)
+    'Ankle…'
+    """
+    text = printable(text)
+    if display_width(text) <= width:
+        return text
+    while text and display_width(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Return `rows` under `header` with a rule between, the first `left` columns to the left, the others to the right.
+
+    >>> print(text_table(("class", "recall"), [("zero", "99.0 %"), ("one", "100.0 %")]))
+    class   recall
+    --------------
+    zero    99.0 %
+    one    100.0 %
+    """
+    lines = [[printable(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(display_width(line[column]) for line in lines) for column in range(len(header))]
+    text = []
+    for line in lines:
+        cells = []
+        for column, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            space = " " * (width - display_width(cell))
+            cells.append(cell + space if column < left else space + cell)
+        text.append("  ".join(cells).rstrip())
+    return "\n".join([text[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *text[1:]])
+
+
+def html_table(header: Sequence[str], rows: Iterable[Sequence[str | Tint]], caption: str = "", left: int = 1) -> str:
+    """Return `rows` as an HTML table that inherits its colours, so that it reads on dark and light alike."""
+    parts = [
+        '<table style="color: inherit; border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5em 0">'
+    ]
+    if caption:
+        parts.append(f'<caption style="text-align: left; caption-side: top">{escape(caption)}</caption>')
+    heads = "".join(
+        f'<th scope="col" style="{_cell_style(column < left)}">{escape(name)}</th>'
+        for column, name in enumerate(header)
+    )
+    parts.append(f"<thead><tr>{heads}</tr></thead><tbody>")
+    for row in rows:
+        cells = "".join(_html_cell(cell, column < left) for column, cell in enumerate(row))
+        parts.append(f"<tr>{cells}</tr>")
+    return "".join([*parts, "</tbody></table>"])
+
+
+def _html_cell(cell: str | Tint, left: bool) -> str:
+    style = _cell_style(left)
+    if isinstance(cell, Tint):
+        if cell.strength > 0:
+            style += f"; background: rgba({_HUES[cell.kind]}, {_MOST_OPACITY * cell.strength:.2f})"
+        cell = cell.text
+    return f'<td style="{style}">{escape(cell)}</td>'
+
+
+def _cell_style(left: bool) -> str:
+    side = "left" if left else "right"
+    return f"text-align: {side}; padding: 2px 8px; border-bottom: 1px solid rgba(128, 128, 128, 0.3)"
