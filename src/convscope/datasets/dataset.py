@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.datasets.card import html_card
+from convscope.datasets.data_file import Images, Labels
 from convscope.streams import random_stream
-
-Images = NDArray[np.uint8]
-Labels = NDArray[np.uint8] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes."""
+    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is)."""
 
     name: str
     sha256: str
+
+    def to_dict(self) -> dict[str, str]:
+        return {"name": self.name, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,8 @@ class Dataset:
         ValueError: if the lengths differ, nothing is there, a label has no class name, or a type is another.
     """
 
-    images: Images
-    labels: Labels
+    images: Images = field(repr=False)
+    labels: Labels = field(repr=False)
     class_names: tuple[str, ...]
     name: str = "custom"
     split: str = "train"
@@ -81,6 +83,11 @@ class Dataset:
         """(K,) how many images each class has."""
         return np.bincount(self.labels, minlength=self.num_classes).astype(np.int64)
 
+    @property
+    def pixel_range(self) -> tuple[int, int]:
+        """The least and the greatest value of any pixel."""
+        return int(self.images.min()), int(self.images.max())
+
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 over shape, images and labels (as int64): equal for equal data, whatever file it came from."""
@@ -117,11 +124,17 @@ class Dataset:
             "split": self.split,
             "num_images": len(self),
             "image_shape": list(self.image_shape),
+            "image_dtype": str(self.images.dtype),
+            "label_dtype": str(self.labels.dtype),
+            "pixel_range": list(self.pixel_range),
             "class_names": list(self.class_names),
             "class_counts": self.class_counts.tolist(),
             "sha256": self.sha256,
-            "source": [{"name": file.name, "sha256": file.sha256} for file in self.source],
+            "source": [file.to_dict() for file in self.source],
         }
+
+    def _repr_html_(self) -> str:
+        return html_card([self])
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,3 +172,6 @@ class Splits:
 
     def to_dict(self) -> dict[str, Any]:
         return {"name": self.name, "train": self.train.to_dict(), "test": self.test.to_dict()}
+
+    def _repr_html_(self) -> str:
+        return html_card([self.train, self.test])
