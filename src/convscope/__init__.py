@@ -1,23 +1,42 @@
 """Train a small convolutional network in seconds on a CPU, measure it honestly, and see through every part of it."""
 
+from convscope import recipes
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
-from convscope.datasets import Dataset, Splits
+from convscope.checkpoint import load_model, save_model
+from convscope.comparison import Candidate, Comparison, compare
+from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.errors import ConvscopeError
+from convscope.evaluation import Evaluation, evaluate
+from convscope.explanation import Explanation, explain
 from convscope.model import Model
 from convscope.recipes import Adam, Recipe
+from convscope.training import History, train
 
 __all__ = [
     "Adam",
     "Architecture",
+    "Candidate",
+    "Comparison",
     "Conv2D",
     "ConvscopeError",
     "Dataset",
     "Dense",
+    "Evaluation",
+    "Explanation",
     "Flatten",
+    "History",
     "Input",
     "MaxPooling2D",
     "Model",
     "Recipe",
     "Splits",
+    "compare",
+    "evaluate",
+    "explain",
+    "load_dataset",
+    "load_model",
     "presets",
+    "recipes",
+    "save_model",
+    "train",
 ]

@@ -12,6 +12,9 @@ from typing import Any
 
 from convscope.errors import ConvscopeError
 
+PARTIAL = ".partial"
+"""How the name ends of a file that is being written, or that a killed process left behind."""
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all.
@@ -22,7 +25,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()

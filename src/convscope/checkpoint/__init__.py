@@ -1,0 +1,6 @@
+"""What a run leaves on disk: model files, training states, run folders."""
+
+from convscope.checkpoint.model_file import load_model, save_model
+from convscope.checkpoint.run_folder import RunFolder, create_run, open_run
+
+__all__ = ["RunFolder", "create_run", "load_model", "open_run", "save_model"]

@@ -1,0 +1,192 @@
+"""The run folder: everything that one run leaves behind, each file whole or not there.
+
+run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
+history.jsonl     a line an epoch
+model.safetensors checkpoints/  evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
+figures/          report.html   DONE (written last)   baseline/ (the run it is compared with)
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convscope.architecture import Architecture
+from convscope.checkpoint.model_file import FORMAT, check_format, load_model, save_model
+from convscope.checkpoint.state_file import load_state, save_state
+from convscope.errors import ConvscopeError, RunError
+from convscope.evaluation import Evaluation
+from convscope.files import PARTIAL, write_bytes, write_json, write_text
+from convscope.model import Model
+from convscope.recipes import Recipe
+from convscope.training import History, TrainingState
+
+_RECORD_KEYS = (
+    "format",
+    "dataset",
+    "architecture",
+    "recipe",
+    "seed",
+    "engine",
+    "threads",
+    "versions",
+    "cpu",
+    "command",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder at `path` with what `run.json` says of it, as `record`; made by `create_run` or `open_run`."""
+
+    path: Path
+    record: Mapping[str, Any]
+    architecture: Architecture
+    recipe: Recipe
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / "DONE").exists()
+
+    @property
+    def seed(self) -> int:
+        return int(self.record["seed"])
+
+    def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
+        """Keep `state`: the weights as a model for the replay, the history, and last what a resume starts from."""
+        model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
+        save_model(model, self.path / "checkpoints" / f"epoch-{len(state.history):04}.safetensors")
+        self.write_history(state.history)
+        save_state(state, self._state_path)
+
+    def load_state(self) -> TrainingState | None:
+        """Return the state to go on from, or None when training has not begun; raises `RunError` if it is damaged."""
+        if not self._state_path.exists():
+            return None
+        return load_state(self._state_path, self.architecture)
+
+    def write_history(self, history: History) -> None:
+        lines = [json.dumps(row, allow_nan=False) + "\n" for row in history.rows()]
+        write_text(self.path / "history.jsonl", "".join(lines))
+
+    def load_history(self) -> History:
+        """Return what `history.jsonl` holds; raises `RunError` if it is missing or damaged."""
+        path = self.path / "history.jsonl"
+        try:
+            return History.from_rows([json.loads(line) for line in _read_text(path).splitlines()])
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise RunError(f"{path}: damaged ({error}); continue the run with --resume or start it again") from error
+
+    def write_model(self, model: Model) -> None:
+        """Keep the trained model, and its digest in `run.json`."""
+        save_model(model, self.path / "model.safetensors")
+        self.write("run.json", {**self.record, "weights_sha256": model.weights_sha256})
+
+    def load_model(self) -> Model:
+        """Return the trained model.
+
+        Raises:
+            RunError: if it is missing or damaged, or is not the one whose digest `run.json` holds.
+        """
+        model = load_model(self.path)
+        expected = _read_json(self.path / "run.json").get("weights_sha256")
+        if model.weights_sha256 != expected:
+            raise RunError(f"{self.path / 'model.safetensors'}: not the weights of this run; use another copy of it")
+        return model
+
+    def write_evaluation(self, evaluation: Evaluation) -> None:
+        """Keep the numbers as JSON and the predictions as arrays."""
+        self.write("evaluation.json", evaluation.to_dict())
+        buffer = io.BytesIO()
+        np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
+        write_bytes(self.path / "predictions.npz", buffer.getvalue())
+
+    def write(self, name: str, value: Any) -> None:
+        """Write `value` as JSON to the file `name`."""
+        write_json(self.path / name, value)
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return the JSON object in the file `name`; raises `RunError` if it is missing or damaged."""
+        return _read_json(self.path / name)
+
+    def finish(self) -> None:
+        """Mark the run as complete, and take away what a killed process may have left half written."""
+        for leftover in self.path.rglob(f".*{PARTIAL}"):
+            leftover.unlink(missing_ok=True)
+        write_text(self.path / "DONE", "")
+
+    @property
+    def _state_path(self) -> Path:
+        return self.path / "checkpoints" / "state.safetensors"
+
+
+def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
+    """Make the folder at `path` with `record` (the keys of `run.json` but `format`) and return it.
+
+    Raises:
+        RunError: if something is there already, which is left as it is.
+        ConvscopeError: if the folder cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
+            raise RunError(f"{path}: is there already; choose another --out, or continue it with --resume {path}")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
+    record = {"format": FORMAT, **record}
+    write_json(path / "run.json", record)
+    return _run_folder(path, record)
+
+
+def open_run(path: Path) -> RunFolder:
+    """Return the run in the folder at `path`.
+
+    Raises:
+        RunError: if there is none, or its `run.json` is damaged or of a newer format.
+    """
+    if not path.is_dir():
+        raise RunError(f"{path}: no such folder; give the folder of a run")
+    return _run_folder(path, _read_json(path / "run.json"))
+
+
+def _run_folder(path: Path, record: Mapping[str, Any]) -> RunFolder:
+    file = path / "run.json"
+    check_format(file, record.get("format"))
+    if missing := [key for key in _RECORD_KEYS if key not in record]:
+        raise RunError(f"{file}: has no {missing[0]!r}; use another copy of the run or start it again")
+    try:
+        architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
+    except ConvscopeError as error:
+        raise RunError(f"{file}: {error}") from error
+    try:
+        dataset = record["dataset"]
+        texts = (dataset["argument"], dataset["train"]["sha256"], dataset["test"]["sha256"])
+        good = isinstance(record["seed"], int) and all(isinstance(text, str) for text in texts)
+    except (KeyError, TypeError):
+        good = False
+    if not good:
+        raise RunError(f"{file}: seed or dataset is damaged; use another copy of the run or start it again")
+    return RunFolder(path, record, architecture, recipe)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: missing; continue the run with --resume or start it again") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); use another copy of the run") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(_read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: damaged ({error}); use another copy of the run or start it again") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: damaged (no JSON object); use another copy of the run or start it again")
+    return value

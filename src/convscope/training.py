@@ -1,0 +1,230 @@
+"""Train a network: from an architecture, images and a recipe to a `Model` and its `History`.
+
+Nothing here touches a disk or a terminal. Whoever wants to show progress or keep a checkpoint passes a function.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope import metrics
+from convscope.architecture import Architecture
+from convscope.datasets import Dataset, Splits
+from convscope.engine import EngineName, Network, initial_weights, open_network
+from convscope.errors import ArchitectureError, RecipeError
+from convscope.model import Model
+from convscope.recipes import Recipe, classic
+from convscope.streams import random_stream
+from convscope.tables import html_table, text_table
+
+_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+
+
+@dataclass(frozen=True)
+class History:
+    """What was measured in each epoch, one value an epoch.
+
+    Attributes:
+        loss, accuracy: means over the training images, each measured just before the step that its batch caused.
+        val_loss, val_accuracy: over the images kept for measuring, with the weights at the end of the epoch; empty when
+            there are none.
+        seconds: of training; measuring is not counted.
+
+    Raises:
+        ValueError: if the lengths differ or a value is not finite.
+    """
+
+    loss: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    val_loss: tuple[float, ...] = ()
+    val_accuracy: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in _COLUMNS:
+            values = getattr(self, name)
+            missing = name.startswith("val_") and not self.val_loss and not self.val_accuracy
+            if len(values) != len(self.loss) and not missing:
+                raise ValueError(f"history has {len(self.loss)} losses but {len(values)} values of {name}")
+            if not all(isfinite(value) for value in values):
+                raise ValueError(f"history's {name} holds a value that is not finite: {values}")
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def rows(self) -> list[dict[str, float]]:
+        """Return one plain dict an epoch, `epoch` counted from 1."""
+        columns = [name for name in _COLUMNS if getattr(self, name) or not name.startswith("val_")]
+        return [{"epoch": i + 1, **{name: getattr(self, name)[i] for name in columns}} for i in range(len(self))]
+
+    @classmethod
+    def from_rows(cls, rows: list[dict[str, float]]) -> "History":
+        """Return the history that `rows` wrote; a missing column is a `KeyError`."""
+        columns = [name for name in _COLUMNS if not rows or name in rows[0] or not name.startswith("val_")]
+        return cls(**{name: tuple(float(row[name]) for row in rows) for name in columns})
+
+    def to_dict(self) -> dict[str, list[float]]:
+        return {name: list(getattr(self, name)) for name in _COLUMNS}
+
+    def __str__(self) -> str:
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
+
+    def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        names = [name for name in _COLUMNS if getattr(self, name) or not name.startswith("val_")]
+        digits = [2 if name == "seconds" else 4 for name in names]
+        rows = [
+            (f"{row['epoch']}", *(f"{row[name]:.{places}f}" for name, places in zip(names, digits, strict=True)))
+            for row in self.rows()
+        ]
+        return ("epoch", *names), rows
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingState:
+    """All that training needs to go on from the end of an epoch, to the same bits as if it had never stopped.
+
+    Attributes:
+        weights: float32 arrays by name.
+        optimizer: what the optimizer remembers, as the engine's `optimizer_state` gives it.
+        history: of the epochs so far; its length is the number of epochs done.
+    """
+
+    weights: Mapping[str, NDArray[np.float32]]
+    optimizer: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+
+
+OnProgress = Callable[[int, int, float, float], None]
+OnEpoch = Callable[[TrainingState], None]
+ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
+
+
+def train(
+    architecture: Architecture | ArchitectureFor,
+    data: Splits | Dataset,
+    recipe: Recipe = classic,
+    *,
+    seed: int = 0,
+    validation: Dataset | None = None,
+    engine: EngineName = "native",
+    threads: int | None = None,
+    state: TrainingState | None = None,
+    on_progress: OnProgress | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Model, History]:
+    """Train a network from its seed, or from `state`, to the end of the recipe.
+
+    The weights of the last epoch are the model's; nothing is chosen by what is measured on the way.
+
+    >>> import convscope as cs
+    >>> data = cs.load_dataset("mnist").train.take(range(512))
+    >>> model, history = cs.train(cs.presets.cnn, data, cs.Recipe(epochs=1))
+    >>> model.architecture.parameters, len(history)
+    (108618, 1)
+
+    Args:
+        architecture: the network, or a preset: a function of the images' shape (H, W, C) and the number of classes.
+        data: what to train on. Of `Splits`, the training images are trained on and the test images are measured after
+            each epoch, as the `val_` columns of the history.
+        validation: images to measure after each epoch, in place of the above.
+        threads: see `open_network`; the result is the same bits for any number.
+        on_progress: called within an epoch with (epoch from 1, images done, mean loss, mean accuracy).
+        on_epoch: called with the state after each epoch, and first with the untrained one (a history of length 0).
+
+    Raises:
+        ArchitectureError: if the images or the classes are not those that the architecture is for.
+        RecipeError: if the loss stops being finite.
+        KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
+    """
+    dataset = data.train if isinstance(data, Splits) else data
+    if validation is None and isinstance(data, Splits):
+        validation = data.test
+    if not isinstance(architecture, Architecture):
+        architecture = architecture(dataset.image_shape, dataset.num_classes)
+    for images in (dataset, validation):
+        check_fit(architecture, images)
+    if state is None:
+        state = TrainingState(initial_weights(architecture, seed))
+        if on_epoch is not None:
+            on_epoch(state)
+    network = open_network(architecture, state.weights, engine, threads)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
+    weights, history = state.weights, state.history
+    for epoch in range(len(history) + 1, recipe.epochs + 1):
+        measured = _train_epoch(network, dataset, validation, recipe, seed, epoch, on_progress)
+        history = History(**{name: (*getattr(history, name), *measured.get(name, ())) for name in _COLUMNS})
+        weights = network.weights()
+        if on_epoch is not None:
+            on_epoch(TrainingState(weights, network.optimizer_state(), history))
+    provenance = {
+        "dataset": dataset.name,
+        "num_images": len(dataset),
+        "recipe": recipe.to_dict(),
+        "seed": seed,
+        "engine": engine,
+    }
+    return Model(architecture, weights, dataset.class_names, provenance), history
+
+
+def _train_epoch(
+    network: Network,
+    dataset: Dataset,
+    validation: Dataset | None,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    on_progress: OnProgress | None,
+) -> dict[str, tuple[float, ...]]:
+    """Train one epoch and return its line of the history."""
+    order = random_stream(seed, "shuffle", epoch).permutation(len(dataset))
+    steps = -(-len(dataset) // recipe.batch_size)
+    start = perf_counter()
+    result = network.train_epoch(
+        dataset,
+        order=order,
+        batch_size=recipe.batch_size,
+        optimizer=recipe.optimizer,
+        learning_rates=np.full(steps, recipe.optimizer.learning_rate, np.float32),
+        progress=None if on_progress is None else lambda *so_far: on_progress(epoch, *so_far),
+    )
+    seconds = perf_counter() - start
+    if not isfinite(result.loss):
+        raise RecipeError(
+            f"training diverged in epoch {epoch} (loss {result.loss}); lower the learning rate, "
+            f"now {recipe.optimizer.learning_rate}"
+        )
+    measured: dict[str, tuple[float, ...]] = {
+        "loss": (result.loss,),
+        "accuracy": (result.accuracy,),
+        "seconds": (seconds,),
+    }
+    if validation is not None:
+        logits = network.logits(validation.images)
+        measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
+        measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
+    return measured
+
+
+def check_fit(architecture: Architecture, dataset: Dataset | None) -> None:
+    """Raise `ArchitectureError` unless `architecture` is for images and classes like those of `dataset`, if any."""
+    if dataset is None:
+        return
+    if dataset.image_shape != architecture.input.shape:
+        raise ArchitectureError(
+            f"the {dataset.split} images of {dataset.name} are {dataset.image_shape}, "
+            f"but architecture {architecture.name} reads {architecture.input.shape}"
+        )
+    if dataset.num_classes != architecture.num_classes:
+        raise ArchitectureError(
+            f"{dataset.name} has {dataset.num_classes} classes, "
+            f"but architecture {architecture.name} has {architecture.num_classes} outputs"
+        )

@@ -1,0 +1,154 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.checkpoint import create_run, open_run
+from convscope.errors import RunError
+from convscope.training import History, TrainingState
+
+
+@pytest.fixture
+def record() -> dict:
+    return {
+        "dataset": {"argument": "mnist", "train": {"sha256": "a"}, "test": {"sha256": "b"}},
+        "architecture": cs.presets.ann((4, 4, 1), 3).to_dict(),
+        "recipe": cs.Recipe(epochs=2).to_dict(),
+        "seed": 5,
+        "engine": "native",
+        "threads": 2,
+        "versions": {},
+        "cpu": {},
+        "command": "convscope run",
+    }
+
+
+def _state(record: dict) -> TrainingState:
+    shapes = cs.Architecture.from_dict(record["architecture"]).weight_shapes
+    stream = np.random.default_rng(1)
+    weights = {name: stream.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    optimizer = {"step": np.array(3, np.int64)}
+    for name, shape in shapes.items():
+        optimizer[f"m/{name}"] = stream.normal(size=shape).astype(np.float32)
+        optimizer[f"v/{name}"] = stream.random(size=shape).astype(np.float32)
+    return TrainingState(weights, optimizer, History((0.5,), (0.8,), (0.4,), (0.9,), (1.0,)))
+
+
+def test_run_folder_opens_as_it_was_made(record: dict, tmp_path: Path):
+    made, opened = create_run(tmp_path / "a" / "b", record), open_run(tmp_path / "a" / "b")
+    assert opened == made
+    assert opened.architecture.name == "ann"
+    assert (opened.recipe.epochs, opened.seed, opened.finished) == (2, 5, False)
+
+
+def test_run_folder_goes_on_from_the_epoch_it_kept(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    assert folder.load_state() is None
+    folder.save_epoch(state, ("a", "b", "c"))
+    again = open_run(tmp_path / "run").load_state()
+    assert again is not None
+    assert again.history == state.history == folder.load_history()
+    for kept, given in ((again.weights, state.weights), (again.optimizer, state.optimizer)):
+        assert kept.keys() == given.keys()
+        assert all((kept[name] == given[name]).all() and kept[name].dtype == given[name].dtype for name in given)
+    assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
+
+
+def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(RunError, match=r"is there already; choose another --out, or continue it with --resume"):
+        create_run(tmp_path, record)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_create_run_refuses_a_file_in_its_place(record: dict, tmp_path: Path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(RunError, match="cannot be made"):
+        create_run(tmp_path / "file", record)
+
+
+def test_finish_takes_away_what_a_killed_process_left(record: dict, tmp_path: Path):
+    folder = create_run(tmp_path / "run", record)
+    (tmp_path / "run" / ".model.safetensors.abc.partial").write_bytes(b"half")
+    folder.finish()
+    assert folder.finished
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_model_of_another_run_is_refused(record: dict, tmp_path: Path):
+    state, names = _state(record), ("a", "b", "c")
+    folder = create_run(tmp_path / "run", record)
+    model = cs.Model(folder.architecture, state.weights, names)
+    folder.write_model(model)
+    assert open_run(tmp_path / "run").load_model().weights_sha256 == model.weights_sha256
+    other = {name: array + 1 for name, array in state.weights.items()}
+    cs.save_model(cs.Model(folder.architecture, other, names), tmp_path / "run" / "model.safetensors")
+    with pytest.raises(RunError, match="not the weights of this run"):
+        folder.load_model()
+
+
+def _change(**changes):
+    def damage(run: Path) -> None:
+        record = {**json.loads((run / "run.json").read_text()), **changes}
+        kept = {key: value for key, value in record.items() if value is not None}
+        (run / "run.json").write_text(json.dumps(kept))
+
+    return damage
+
+
+BAD_RECORDS = {
+    "missing": (lambda run: (run / "run.json").unlink(), "missing"),
+    "empty": (lambda run: (run / "run.json").write_text(""), "damaged"),
+    "half": (lambda run: (run / "run.json").write_text((run / "run.json").read_text()[:99]), "damaged"),
+    "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "cannot be read"),
+    "a list": (lambda run: (run / "run.json").write_text("[]"), "no JSON object"),
+    "nested too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "damaged"),
+    "newer format": (_change(format=2), "format 2 is newer than this convscope"),
+    "no format": (_change(format=None), "format is None"),
+    "no seed": (_change(seed=None), "has no 'seed'"),
+    "seed no number": (_change(seed="five"), "seed or dataset is damaged"),
+    "dataset without digests": (_change(dataset={"argument": "mnist"}), "seed or dataset is damaged"),
+    "recipe out of range": (_change(recipe={"epochs": 0}), "epochs is 0"),
+    "recipe with unknown settings": (_change(recipe={"momentum": 0.9}), "momentum"),
+    "architecture damaged": (_change(architecture={"layers": []}), "`input` and `layers`"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RECORDS)
+def test_open_run_names_what_is_wrong_with_the_record(record: dict, tmp_path: Path, case: str):
+    damage, message = BAD_RECORDS[case]
+    create_run(tmp_path / "run", record)
+    damage(tmp_path / "run")
+    with pytest.raises(RunError, match=message) as caught:
+        open_run(tmp_path / "run")
+    assert str(tmp_path / "run" / "run.json") in str(caught.value)
+
+
+def test_open_run_says_when_there_is_no_folder(tmp_path: Path):
+    with pytest.raises(RunError, match="no such folder; give the folder of a run"):
+        open_run(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("damage", ["truncate", "other network", "noise"])
+def test_load_state_refuses_a_damaged_state(record: dict, tmp_path: Path, damage: str):
+    folder = create_run(tmp_path / "run", record)
+    folder.save_epoch(_state(record), ("a", "b", "c"))
+    path = tmp_path / "run" / "checkpoints" / "state.safetensors"
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[:-5])
+    elif damage == "noise":
+        path.write_bytes(b"noise" * 100)
+    else:
+        _change(architecture=cs.presets.ann((5, 4, 1), 3).to_dict())(tmp_path / "run")
+    with pytest.raises(RunError, match=r"state\.safetensors: "):
+        open_run(tmp_path / "run").load_state()
+
+
+@pytest.mark.parametrize("text", ["{", '{"epoch": 1}\n', '{"loss": "x", "accuracy": 1, "seconds": 1}\n'])
+def test_load_history_refuses_damaged_lines(record: dict, tmp_path: Path, text: str):
+    folder = create_run(tmp_path / "run", record)
+    (tmp_path / "run" / "history.jsonl").write_text(text)
+    with pytest.raises(RunError, match=r"history\.jsonl: damaged"):
+        folder.load_history()

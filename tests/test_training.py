@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.errors import ArchitectureError, RecipeError
+from convscope.training import History, TrainingState
+
+RECIPE = cs.Recipe(epochs=3, batch_size=64)
+
+
+def test_train_learns_far_beyond_chance(small_mnist: cs.Splits):
+    model, history = cs.train(cs.presets.cnn, small_mnist, RECIPE)
+    assert history.val_accuracy[-1] > 0.6  # chance is about 0.1
+    assert history.loss[-1] < history.loss[0]
+    assert np.mean(model.predict(small_mnist.test.images) == small_mnist.test.labels) == history.val_accuracy[-1]
+
+
+def test_train_gives_the_same_bits_for_the_same_seed_and_others_for_another(small_mnist: cs.Splits):
+    digests = [cs.train(cs.presets.cnn, small_mnist, RECIPE, seed=seed)[0].weights_sha256 for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_train_gives_the_same_bits_on_one_and_two_threads(small_mnist: cs.Splits):
+    digests = [cs.train(cs.presets.cnn, small_mnist, RECIPE, threads=n)[0].weights_sha256 for n in (1, 2)]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("epochs_done", [0, 1, 2])
+def test_train_resumed_from_any_epoch_equals_an_unbroken_run(small_mnist: cs.Splits, engine, epochs_done: int):
+    data = cs.Splits(small_mnist.train.take(np.arange(100)), small_mnist.test.take(np.arange(20)))
+    states: list[TrainingState] = []
+    whole, history = cs.train(cs.presets.ann, data, RECIPE, engine=engine, on_epoch=states.append)
+    assert [len(state.history) for state in states] == [0, 1, 2, 3]
+    resumed, again = cs.train(cs.presets.ann, data, RECIPE, engine=engine, state=states[epochs_done])
+    assert resumed.weights_sha256 == whole.weights_sha256
+    assert again.val_loss == history.val_loss
+
+
+def test_train_leaves_the_first_state_as_it_was_given(small_mnist: cs.Splits):
+    states: list[TrainingState] = []
+    cs.train(cs.presets.ann, small_mnist, cs.Recipe(epochs=1), on_epoch=states.append)
+    assert any((states[0].weights[name] != states[1].weights[name]).any() for name in states[0].weights)
+
+
+def test_train_measures_what_it_is_told_to(small_mnist: cs.Splits):
+    train, validation = small_mnist.train.divide(0.2)
+    _, alone = cs.train(cs.presets.ann, train, cs.Recipe(epochs=1))
+    assert alone.val_loss == alone.val_accuracy == ()
+    _, measured = cs.train(cs.presets.ann, train, cs.Recipe(epochs=1), validation=validation)
+    assert len(measured.val_loss) == len(measured.val_accuracy) == 1
+    assert alone.loss == measured.loss
+
+
+def test_train_reports_progress_within_an_epoch(small_mnist: cs.Splits):
+    seen = []
+    cs.train(
+        cs.presets.cnn,
+        small_mnist,
+        cs.Recipe(epochs=2, batch_size=1),  # small steps, so that an epoch takes long enough to be reported on
+        on_progress=lambda epoch, images, loss, accuracy: seen.append((epoch, images, loss, accuracy)),
+    )
+    assert seen
+    assert all(
+        1 <= epoch <= 2 and 0 < images <= 1000 and loss > 0 <= accuracy for epoch, images, loss, accuracy in seen
+    )
+
+
+def test_train_takes_a_ready_architecture_and_other_sizes():
+    stream = np.random.default_rng(0)
+    images = stream.integers(0, 256, (40, 9, 12, 3), dtype=np.uint8)
+    data = cs.Dataset(images, stream.integers(0, 4, 40), tuple("abcd"))
+    layers = (cs.Conv2D(5, 2, padding="same", activation="relu"), cs.MaxPooling2D(3), cs.Flatten(), cs.Dense(4))
+    model, _ = cs.train(cs.Architecture(cs.Input(9, 12, 3), layers), data, cs.Recipe(epochs=2, batch_size=16))
+    assert model.probabilities(images).shape == (40, 4)
+    assert model.class_names == ("a", "b", "c", "d")
+
+
+def test_train_refuses_data_that_do_not_fit_the_architecture(small_mnist: cs.Splits):
+    with pytest.raises(ArchitectureError, match=r"\(28, 28, 1\).*\(8, 8, 1\)"):
+        cs.train(cs.presets.ann((8, 8, 1), 10), small_mnist, RECIPE)
+    with pytest.raises(ArchitectureError, match=r"10 classes.*26 outputs"):
+        cs.train(cs.presets.ann((28, 28, 1), 26), small_mnist, RECIPE)
+
+
+def test_train_says_when_it_diverges(small_mnist: cs.Splits):
+    huge = cs.Architecture(cs.Input(28, 28, scale=1e30), (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax")))
+    with pytest.raises(RecipeError, match=r"diverged in epoch 1.*lower the learning rate"):
+        cs.train(huge, small_mnist, cs.Recipe(epochs=1, optimizer=cs.Adam(learning_rate=1.0)))
+
+
+def test_history_goes_through_rows_unchanged():
+    history = History((0.5, 0.25), (0.8, 0.9), (0.4, 0.3), (0.85, 0.95), (1.0, 1.5))
+    assert history.rows()[1] == {
+        "epoch": 2, "loss": 0.25, "accuracy": 0.9, "val_loss": 0.3, "val_accuracy": 0.95, "seconds": 1.5,
+    }  # fmt: skip
+    assert History.from_rows(history.rows()) == history
+    without = History((0.5,), (0.8,), (), (), (1.0,))
+    assert "val_loss" not in without.rows()[0]
+    assert History.from_rows(without.rows()) == without
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"loss": (1.0,)}, "1 losses but 0 values of accuracy"),
+        ({"loss": (1.0,), "accuracy": (1.0,), "seconds": (1.0,), "val_loss": (1.0,)}, "0 values of val_accuracy"),
+        ({"loss": (float("nan"),), "accuracy": (1.0,), "seconds": (1.0,)}, "not finite"),
+    ],
+)
+def test_history_refuses_columns_that_do_not_agree(columns, message: str):
+    with pytest.raises(ValueError, match=message):
+        History(**columns)
