@@ -1,0 +1,25 @@
+"""What a run looks like: its payload as plain JSON, its figures, and its page."""
+
+from convscope.report.charts import draw_accuracies, draw_class_balance, draw_confusion_matrix, draw_training_curves
+from convscope.report.figures import write_figures
+from convscope.report.payload import report_payload
+from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
+from convscope.report.pixels import image_pixels
+from convscope.report.render import render_report, write_report
+
+__all__ = [
+    "draw_accuracies",
+    "draw_class_balance",
+    "draw_confusion_matrix",
+    "draw_feature_maps",
+    "draw_image",
+    "draw_kernels",
+    "draw_mistakes",
+    "draw_samples",
+    "draw_training_curves",
+    "image_pixels",
+    "render_report",
+    "report_payload",
+    "write_figures",
+    "write_report",
+]

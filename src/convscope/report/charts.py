@@ -1,0 +1,239 @@
+"""The charts: training curves, class balance, accuracies with their intervals, and the confusion matrix."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from convscope.report.pixels import NEGATIVE, POSITIVE
+from convscope.report.style import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    MUTED,
+    PAPER,
+    Drawing,
+    add_axes,
+    house_style,
+    new_drawing,
+)
+from convscope.tables import clip, display_width
+from convscope.training import History
+
+CHART_WIDTH = 448
+_LINE = 16  # pixels from one line of text to the next
+_MOST_NAMED_BARS = 40
+_MOST_CLASSES_WITH_LINES = 40
+
+
+def draw_training_curves(
+    histories: Mapping[str, History], measure: Literal["accuracy", "loss"] = "accuracy", title: str = ""
+) -> Drawing:
+    """Draw a measure over the epochs, in training (dashed) and on the images kept for measuring.
+
+    Args:
+        histories: by the model's name; the first is drawn in the accent's colour, the others in grey.
+
+    Raises:
+        ValueError: if there is no epoch to draw.
+    """
+    epochs = max((len(history) for history in histories.values()), default=0)
+    if epochs == 0:
+        raise ValueError("histories hold no epoch; train at least one")
+    with house_style():
+        drawing = new_drawing(CHART_WIDTH, 272, title)
+        axes = add_axes(drawing, 56, 40, CHART_WIDTH - 56 - 104, 184)
+        labels = []
+        for number, (name, history) in enumerate(histories.items()):
+            colour = ACCENT if number == 0 else MUTED
+            for split, column in (("test", f"val_{measure}"), ("train", measure)):
+                values = getattr(history, column)
+                if not values:
+                    continue
+                look: dict[str, Any] = (
+                    {"linewidth": 2} if split == "test" else {"linewidth": 1.25, "linestyle": (0, (4, 3))}
+                )
+                marker = "o" if len(values) <= 20 else ""
+                axes.plot(
+                    range(1, len(values) + 1),
+                    values,
+                    color=colour,
+                    marker=marker,
+                    markersize=3.5,
+                    clip_on=False,
+                    **look,
+                )
+                prefix = f"{clip(name, 8)} " if len(histories) > 1 else ""
+                labels.append((values[-1], prefix + split, colour))
+        axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
+        axes.margins(y=0.08)
+        axes.xaxis.set_major_locator(MaxNLocator(min(epochs, 6), integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        if measure == "accuracy":
+            axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.set_xlabel("epoch")
+        axes.grid(axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(left=False)
+        _label_ends(axes, labels)
+    return drawing
+
+
+def _percent(value: float, _position: int | None = None) -> str:
+    return f"{100 * value:.4g} %"
+
+
+def _label_ends(axes: Any, labels: list[tuple[float, str, str]]) -> None:
+    """Write each line's name at its right end, moved apart where two would overlap."""
+    low, high = axes.get_ylim()
+    height = 184
+    wanted = sorted(((value - low) / (high - low) * height, text, colour) for value, text, colour in labels)
+    places: list[float] = []
+    for place, _, _ in wanted:
+        places.append(max(place, places[-1] + _LINE) if places else place)
+    overshoot = max(places[-1] - height, 0)
+    for place, (_, text, colour) in zip(places, wanted, strict=True):
+        axes.annotate(
+            text, (1, (place - overshoot) / height), (8, 0), "axes fraction", "offset points", color=colour, va="center"
+        )
+
+
+def draw_class_balance(
+    train_counts: Sequence[int], test_counts: Sequence[int], class_names: Sequence[str], title: str = ""
+) -> Drawing:
+    """Draw each class's share of the training images as a bar and of the test images as a mark across it."""
+    train, test = np.asarray(train_counts, np.float64), np.asarray(test_counts, np.float64)
+    train_share, test_share = train / train.sum(), test / test.sum()
+    count = len(class_names)
+    largest = max(train_share.max(), test_share.max())
+    with house_style():
+        if count > _MOST_NAMED_BARS:
+            drawing = new_drawing(2 * CHART_WIDTH, 240, title)
+            axes = add_axes(drawing, 56, 40, 2 * CHART_WIDTH - 72, 152)
+            axes.bar(np.arange(count), train_share, width=0.7, color=ACCENT, alpha=0.6)
+            axes.hlines(test_share, np.arange(count) - 0.42, np.arange(count) + 0.42, color=INK, linewidth=1.5)
+            axes.set_xlim(-1, count)
+            axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+            axes.yaxis.set_major_locator(MaxNLocator(4))
+            axes.set_xlabel("label")
+            return drawing
+        left = _names_width(class_names, 18)
+        height = 24 * count
+        drawing = new_drawing(CHART_WIDTH, 40 + height + 32, title)
+        axes = add_axes(drawing, left, 40, CHART_WIDTH - left - 128, height)
+        rows = range(count)
+        axes.barh(rows, train_share, height=0.58, color=ACCENT, alpha=0.6)
+        axes.vlines(test_share, np.arange(count) - 0.42, np.arange(count) + 0.42, color=INK, linewidth=1.5)
+        for row in rows:
+            text = f"{train_counts[row]:,} + {test_counts[row]:,}"
+            axes.annotate(text, (1, row), (8, 0), ("axes fraction", "data"), "offset points", va="center", color=MUTED)
+        axes.set_yticks(rows, [clip(name, 18) for name in class_names])
+        _bare(axes, (0, largest), (count - 0.5, -0.5))
+        drawing.text(left / CHART_WIDTH, 12 / (72 + height), "bar: train", color=MUTED)
+        drawing.text((left + 88) / CHART_WIDTH, 12 / (72 + height), "mark: test", color=MUTED)
+        drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, 12 / (72 + height), "train + test", color=MUTED)
+    return drawing
+
+
+def draw_accuracies(
+    names: Sequence[str], accuracies: Sequence[float], intervals: Sequence[tuple[float, float]], title: str = ""
+) -> Drawing:
+    """Draw each model's accuracy as a dot within its interval (low, high)."""
+    count = len(names)
+    with house_style():
+        left, height = _names_width(names, 18), 36 * count
+        drawing = new_drawing(CHART_WIDTH, 40 + height + 32, title)
+        axes = add_axes(drawing, left, 40, CHART_WIDTH - left - 96, height)
+        for row, (accuracy, (low, high)) in enumerate(zip(accuracies, intervals, strict=True)):
+            colour = ACCENT if row == 0 else MUTED
+            axes.plot([low, high], [row, row], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
+            axes.plot([accuracy], [row], "o", color=colour, markersize=8, markeredgecolor=PAPER)
+            axes.annotate(
+                f"{100 * accuracy:.2f} %", (1, row), (16, 0), ("axes fraction", "data"), "offset points", va="center"
+            )
+        axes.set_yticks(range(count), [clip(name, 18) for name in names])
+        lowest, highest = min(low for low, _ in intervals), max(high for _, high in intervals)
+        spare = 0.08 * (highest - lowest) or 0.01
+        _bare(axes, (lowest - spare, highest + spare), (count - 0.5, -0.5))
+        axes.tick_params(bottom=True, labelbottom=True)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.grid(axis="x")
+    return drawing
+
+
+def _bare(axes: Any, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
+    axes.set_xlim(*xlim)
+    axes.set_ylim(*ylim)
+    axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
+    axes.tick_params(axis="x", labelcolor=MUTED)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _names_width(names: Sequence[str], most: int) -> int:
+    """Return how many pixels the longest of `names`, clipped to `most` columns, takes as labels of an axis."""
+    return 24 + round(7.6 * max(display_width(clip(name, most)) for name in names))
+
+
+def draw_confusion_matrix(
+    confusion_matrix: NDArray[np.integer[Any]], class_names: Sequence[str], title: str = ""
+) -> Drawing:
+    """Draw a confusion matrix (K, K), rows the truth: blue where the answer is right, orange where it is wrong.
+
+    Orange deepens with the logarithm of the count, so that one mistake shows beside a thousand right answers; blue with
+    the fraction of the row. Counts are written where they fit, and names where there is room for them.
+    """
+    matrix = np.asarray(confusion_matrix)
+    count = len(class_names)
+    cell = max(4, min(40, 640 // count))
+    side = cell * count
+    left = top_names = _names_width(class_names, 14)
+    every = -(-14 // cell)  # a label needs 14 pixels
+    turned = top_names - 16 > cell * every
+    above = 40 + 24 + (top_names if turned else 24)
+    with house_style():
+        width = max(left + 24 + side + 16, 320)
+        drawing = new_drawing(width, above + side + 16, title)
+        axes = add_axes(drawing, left + 24, above, side, side)
+        axes.imshow(_matrix_colours(matrix), interpolation="none", aspect="auto")
+        if count <= _MOST_CLASSES_WITH_LINES:
+            axes.hlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
+            axes.vlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
+        _write_counts(axes, matrix, cell)
+        shown = range(0, count, every)
+        names = [clip(class_names[label], 14) for label in shown]
+        _bare(axes, (-0.5, count - 0.5), (count - 0.5, -0.5))
+        axes.xaxis.tick_top()
+        axes.set_xticks(shown, names, rotation=90 if turned else 0)
+        axes.set_yticks(shown, names)
+        axes.tick_params(length=0, top=False, labeltop=True, labelcolor=INK, labelsize=12)
+        axes.set_xlabel("predicted", loc="left", labelpad=8)
+        axes.xaxis.set_label_position("top")
+        axes.set_ylabel("true", loc="top")
+        axes.yaxis.set_label_coords(-(left + 4) / side, 1)
+    return drawing
+
+
+def _matrix_colours(matrix: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
+    rows = np.maximum(matrix.sum(axis=1), 1)
+    depth = np.where(wrong > 0, 0.1 + 0.45 * np.log1p(wrong) / np.log1p(max(wrong.max(), 1)), 0.0)
+    colours = np.empty((*matrix.shape, 4), np.uint8)
+    colours[..., :3] = POSITIVE
+    np.fill_diagonal(depth, 0.5 * matrix.diagonal() / rows)
+    for channel in range(3):
+        np.fill_diagonal(colours[..., channel], NEGATIVE[channel])
+    colours[..., 3] = np.rint(255 * depth)
+    return colours
+
+
+def _write_counts(axes: Any, matrix: NDArray[np.integer[Any]], cell: int) -> None:
+    digits = len(f"{matrix.max()}")
+    size = min(12.0, (cell - 4) / (0.64 * digits))
+    if size < 8:
+        return
+    for row, column in zip(*np.nonzero(matrix), strict=True):
+        axes.text(column, row, f"{matrix[row, column]}", ha="center", va="center_baseline", fontsize=size)

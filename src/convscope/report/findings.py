@@ -1,0 +1,101 @@
+"""What the numbers of a payload say, in words: the titles of the figures, each computed from what it stands over."""
+
+from math import floor
+from typing import Any
+
+import numpy as np
+
+from convscope.tables import clip
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """Return a fraction as text in percent."""
+    return f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def accuracy_finding(history: dict[str, Any], split: str = "test") -> str:
+    """Return where the accuracy ended, and when it first came within half a point of that."""
+    measured = history["val_accuracy"] or history["accuracy"]
+    name = f"{split} accuracy" if history["val_accuracy"] else "training accuracy"
+    if len(measured) == 1:
+        return f"{name.capitalize()} is {percent(measured[0])} after one epoch"
+    near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
+    if near == len(measured):
+        return f"{name.capitalize()} still moves in the last epoch: {percent(measured[-1])}"
+    return f"{name.capitalize()} comes within 0.5 points of its end, {percent(measured[-1])}, in epoch {near}"
+
+
+def loss_finding(history: dict[str, Any]) -> str:
+    """Return how the loss on the kept images ended against the training loss."""
+    loss, measured = history["loss"], history["val_loss"]
+    if not measured:
+        return f"Training loss ends at {loss[-1]:.3f}"
+    best = int(np.argmin(measured)) + 1
+    if best < len(measured):
+        return f"Test loss is lowest in epoch {best} and ends at {measured[-1]:.3f}"
+    return f"Test loss still falls in the last epoch: {measured[-1]:.3f}"
+
+
+def balance_finding(counts: list[int], names: list[str]) -> str:
+    """Return how many times the largest class is as large as the smallest."""
+    most, least = int(np.argmax(counts)), int(np.argmin(counts))
+    if counts[most] == counts[least]:
+        return f"All {len(counts)} classes have {counts[0]:,} training images"
+    if counts[least] == 0:
+        return f"Class {clip(names[least], 12)} has no training image"
+    ratio = counts[most] / counts[least]
+    return f"Class {clip(names[most], 12)} is {ratio:.2f} times as frequent as class {clip(names[least], 12)}"
+
+
+def confusion_finding(evaluation: dict[str, Any]) -> str:
+    """Return the most frequent mistake."""
+    if not evaluation["confused_pairs"]:
+        return f"No mistake on {evaluation['num_images']:,} images"
+    pair = evaluation["confused_pairs"][0]
+    names, total = evaluation["class_names"], evaluation["classes"][pair["true"]]["support"]
+    true, predicted = clip(names[pair["true"]], 12), clip(names[pair["predicted"]], 12)
+    return f"Most often {true} is taken for {predicted}: {pair['count']:,} of {total:,}"
+
+
+def classes_finding(evaluation: dict[str, Any]) -> str:
+    """Return what all classes but the weakest reach."""
+    found = sorted((c["recall"], c["class_name"]) for c in evaluation["classes"] if c["support"])
+    if len(found) < 3:
+        return "; ".join(f"{clip(name, 24)} is found in {percent(recall)} of its images" for recall, name in found)
+    threshold = floor(found[1][0] * 200) / 200
+    rest = f"{len(found) - 1} of {len(found)} classes are found in {percent(threshold, 1)} of their images or more"
+    return f"{rest}; the weakest is {clip(found[0][1], 24)} with {percent(found[0][0])}"
+
+
+def mistakes_finding(evaluation: dict[str, Any]) -> str:
+    """Return how many of the mistakes the model was nearly certain of."""
+    mistakes, total = evaluation["mistakes"], evaluation["num_mistakes"]
+    if not mistakes:
+        return "No mistake to show"
+    certain = sum(mistake["probability"] >= 0.99 for mistake in mistakes)
+    more = "at least " if certain == len(mistakes) < total else ""
+    return f"In {more}{certain:,} of {total:,} mistakes the model was at least 99 % sure"
+
+
+def kernels_finding(kernel: Any, limit: float) -> str:
+    """Return which part of a bank's weights is positive, and how large they get."""
+    return f"{100 * float((kernel > 0).mean()):.0f} % of the weights are positive; the largest has size {limit:.3g}."
+
+
+def maps_finding(summary: dict[str, Any]) -> str:
+    """Return how many of a layer's maps answer to the image."""
+    count = summary["shape"][-1]
+    answering = count - summary["num_dead_maps"]
+    part = "all" if answering == count else f"{answering} of"
+    return f"{summary['layer']}: {part} {count} maps answer, {100 * summary['active_fraction']:.0f} % of their cells"
+
+
+def comparison_finding(comparison: dict[str, Any]) -> str:
+    """Return whose interval lies higher, or that they meet."""
+    first, second = (clip(name, 12) for name in comparison["names"])
+    (low_a, high_a), (low_b, high_b) = (comparison[side]["accuracy_interval"] for side in "ab")
+    if low_a > high_b:
+        return f"The interval of {first} lies above that of {second}"
+    if low_b > high_a:
+        return f"The interval of {second} lies above that of {first}"
+    return f"The intervals of {first} and {second} overlap"

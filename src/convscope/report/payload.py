@@ -1,0 +1,131 @@
+"""All that the report shows, as one plain JSON document: values in, a dict out.
+
+The page, the figures and whoever else wants to show a run read this and nothing else. Numbers are finite, class and
+file names are data as they came, pictures are PNG in base64, and arrays say how they are packed.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from convscope.architecture import LayerRow
+from convscope.comparison import Comparison
+from convscope.datasets import Dataset, Splits
+from convscope.evaluation import Evaluation
+from convscope.explanation import Explanation
+from convscope.model import Model
+from convscope.recipes import Recipe
+from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
+from convscope.report.pixels import array_to_json, image_pixels, picture_to_json
+from convscope.training import History
+
+FORMAT = 1
+_MOST_MISTAKES = 24
+_MOST_SAMPLES = 120
+_MOST_SAMPLES_OF_A_CLASS = 10
+_MOST_MATRIX_SIDE = 256  # a matrix beyond it would be most of the page
+
+
+def report_payload(
+    *,
+    model: Model,
+    splits: Splits,
+    recipe: Recipe,
+    history: History,
+    evaluation: Evaluation,
+    explanation: Explanation,
+    comparison: Comparison | None = None,
+    baseline_history: History | None = None,
+    record: dict[str, Any],
+) -> dict[str, Any]:
+    """Return all that the report shows of a run as finite plain JSON.
+
+    Args:
+        evaluation: of `model` on `splits.test`.
+        explanation: of one image of `splits.test`.
+        comparison: of the model (as `a`) with another one, whose history is `baseline_history`.
+        record: what run.json holds, with the seconds of each step under `timings`.
+    """
+    return {
+        "format": FORMAT,
+        "record": record,
+        "recipe": recipe.to_dict(),
+        "data": {**splits.to_dict(), "example": _example(splits.train), "samples": _samples(splits.train)},
+        "model": {
+            "architecture": model.architecture.to_dict(),
+            "layers": [_layer(row) for row in model.architecture.table],
+            "parameters": model.architecture.parameters,
+            "macs": model.architecture.macs,
+            "weights_sha256": model.weights_sha256,
+        },
+        "history": history.to_dict(),
+        "baseline_history": None if baseline_history is None else baseline_history.to_dict(),
+        "evaluation": evaluation.to_dict(),
+        "mistake_pictures": [
+            picture_to_json(image_pixels(splits.test.images[mistake.index]))
+            for mistake in evaluation.mistakes[:_MOST_MISTAKES]
+        ],
+        "comparison": None if comparison is None else comparison.to_dict(),
+        "explanation": explanation.to_dict(),
+        "explained_picture": picture_to_json(image_pixels(explanation.image)),
+        "kernels": [
+            # A wide bank is drawn in part, so only that part travels.
+            {**bank.to_dict(), "values": array_to_json(bank.kernel[:, :, :MOST_KERNELS, :MOST_KERNELS])}
+            for bank in explanation.kernels
+        ],
+        "feature_maps": [
+            _feature_maps(summary.layer, explanation) for summary in explanation.layers if len(summary.shape) == 3
+        ],
+    }
+
+
+def _example(dataset: Dataset) -> dict[str, Any]:
+    """Return the first image as picture and numbers; of a very large one the numbers of its upper left part."""
+    image = dataset.images[0]
+    part = image[:_MOST_MATRIX_SIDE, :_MOST_MATRIX_SIDE]
+    return {
+        "split": dataset.split,
+        "index": 0,
+        "label": int(dataset.labels[0]),
+        "picture": picture_to_json(image_pixels(image)),
+        "channels": [part[:, :, channel].tolist() for channel in range(image.shape[2])],
+        "is_whole": part.shape == image.shape,
+    }
+
+
+def _samples(dataset: Dataset) -> list[dict[str, Any]]:
+    """Return the first few images of each class, in the order of the labels."""
+    number = min(max(_MOST_SAMPLES // dataset.num_classes, 1), _MOST_SAMPLES_OF_A_CLASS)
+    return [
+        {
+            "label": label,
+            "indices": members.tolist(),
+            "pictures": [picture_to_json(image_pixels(dataset.images[index])) for index in members],
+        }
+        for label in range(dataset.num_classes)
+        for members in (np.flatnonzero(dataset.labels == label)[:number],)
+    ]
+
+
+def _layer(row: LayerRow) -> dict[str, Any]:
+    return {
+        "name": row.layer.name,
+        "kind": row.layer.kind,
+        "output_shape": list(row.output_shape),
+        "parameters": row.parameters,
+        "macs": row.macs,
+        "receptive_field": list(row.receptive_field.size),
+    }
+
+
+def _feature_maps(layer: str, explanation: Explanation) -> dict[str, Any]:
+    maps = explanation.activations[layer]
+    count = maps.shape[2]
+    return {
+        "layer": layer,
+        "num_maps": count,
+        "large_channels": list(large_channels(count)),
+        "minimum": float(maps.min()),
+        "maximum": float(maps.max()),
+        "values": array_to_json(maps[:, :, :MOST_MAPS]),
+    }

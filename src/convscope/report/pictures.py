@@ -1,0 +1,218 @@
+"""The pictures: images, mistakes, kernels and feature maps, each value a square of whole pixels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.report.pixels import Palette, Pixels, enlarge, paint, scale_to, tile
+from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.tables import clip
+
+MOST_MAPS = 64
+"""Of a layer, drawn in one picture."""
+MOST_KERNELS = 64
+"""Along each side of the picture of all kernels."""
+
+NOTEBOOK_CHANNELS = (4, 7, 10, 13)
+"""The four maps that the notebook shows large, counted from 0."""
+
+
+def kernel_columns(number: int) -> int:
+    """Return how many kernels stand in a row: 16 as 4 x 4 and 32 as 8 rows of 4, as the notebook shows them."""
+    return 4 if number <= 32 else 8 if number <= 128 else 16
+
+
+def large_channels(number: int) -> tuple[int, ...]:
+    """Return which of `number` maps are shown large: the notebook's, or else four spread over all there are."""
+    if number > max(NOTEBOOK_CHANNELS):
+        return NOTEBOOK_CHANNELS
+    return tuple(sorted({round(place) for place in np.linspace(0, number - 1, min(4, number))}))
+
+
+def kernel_tiles(
+    kernel: NDArray[np.floating[Any]], palette: Palette, limit: float, channel: int | None, target: int
+) -> Pixels:
+    """Return the kernels of (rows, columns, C, filters) as one picture, on the scale from -limit to limit.
+
+    Args:
+        channel: the input channel whose kernels are shown; for None all, a row an input channel and a column a filter.
+        target: how many pixels a kernel is to be wide, or less.
+    """
+    scale = scale_to(kernel.shape[1], target)
+    if channel is None:
+        kernel = kernel[:, :, :MOST_KERNELS, :MOST_KERNELS]
+        chosen = [kernel[:, :, row, column] for row in range(kernel.shape[2]) for column in range(kernel.shape[3])]
+        columns = kernel.shape[3]
+    else:
+        chosen = [kernel[:, :, channel, column] for column in range(min(kernel.shape[3], MOST_MAPS))]
+        columns = kernel_columns(len(chosen))
+    pictures = [enlarge(paint(one, palette, -limit, limit), scale) for one in chosen]
+    return tile(pictures, columns, gap=6 if channel is not None else 3, framed=channel is not None)
+
+
+def draw_kernels(
+    kernel: NDArray[np.floating[Any]],
+    layer: str,
+    *,
+    channel: int | None = 0,
+    palette: Palette = "signed",
+    limit: float | None = None,
+    part_of: tuple[int, int] | None = None,
+) -> Drawing:
+    """Draw the kernels (rows, columns, C, filters) of a convolution on one scale, whose middle is zero.
+
+    Args:
+        channel: the input channel whose kernels are drawn; for None all, a row an input channel and a column a filter.
+        palette: "signed" (negative weights blue, positive orange) or "grey" (negative black, positive white).
+        limit: the weight at the palette's ends; by default the largest there is.
+        part_of: (C, filters) of the whole bank, where `kernel` is only its first part.
+
+    Raises:
+        ValueError: if `kernel` has not four axes or there is no such channel.
+    """
+    if kernel.ndim != 4:
+        raise ValueError(f"kernel has shape {kernel.shape}; it must be (rows, columns, input channels, filters)")
+    channels, filters = part_of or kernel.shape[2:]
+    if channel is not None and not 0 <= channel < kernel.shape[2]:
+        raise ValueError(f"channel is {channel}; there are kernels for channels 0 to {kernel.shape[2] - 1}")
+    limit = float(np.abs(kernel).max()) if limit is None else limit
+    picture = kernel_tiles(kernel, palette, limit, channel, 16 if channel is None else 48)
+    if channel is None:
+        title = f"{layer}: all kernels, {channels} x {filters}" + _shown(max(channels, filters), MOST_KERNELS, "a side")
+        note = "a row an input channel, a column a filter"
+    else:
+        title = f"{layer}: input channel {channel}" + _shown(filters, MOST_MAPS, "filters")
+        note = "filters from left to right, row by row"
+    return _draw_scaled(picture, title, palette, -limit, limit, note)
+
+
+def draw_feature_maps(
+    maps: NDArray[np.floating[Any]],
+    layer: str,
+    *,
+    channels: Sequence[int] | None = None,
+    limits: tuple[float, float] | None = None,
+    part_of: int | None = None,
+) -> Drawing:
+    """Draw the feature maps (H, W, M) of a layer for one image, all on one scale.
+
+    Args:
+        channels: which maps to draw, large; by default all, of more than 64 the first 64.
+        limits: the values at the palette's ends; by default the least (or zero) and the largest there are.
+        part_of: the number of maps of the whole layer, where `maps` is only its first part.
+
+    Raises:
+        ValueError: if `maps` has not three axes or there is no such channel.
+    """
+    if maps.ndim != 3:
+        raise ValueError(f"maps has shape {maps.shape}; it must be (H, W, maps): a vector has no feature maps")
+    count = maps.shape[2]
+    chosen = tuple(range(min(count, MOST_MAPS))) if channels is None else tuple(channels)
+    if not chosen or not all(0 <= channel < count for channel in chosen):
+        raise ValueError(f"channels are {chosen}; {layer} has maps 0 to {count - 1}")
+    low, high = limits or (min(float(maps.min()), 0.0), float(maps.max()))
+    scale = scale_to(maps.shape[1], 64 if channels is None else 160)
+    pictures = [enlarge(paint(maps[:, :, channel], "viridis", low, high), scale) for channel in chosen]
+    columns = 8 if channels is None else min(4, len(chosen))
+    if channels is None:
+        whole = part_of or count
+        title = f"{layer}: {whole} maps" + _shown(whole, MOST_MAPS, "maps")
+        note = "maps from left to right, row by row"
+    else:
+        title = f"{layer}: channels {', '.join(map(str, chosen))}"
+        note = "one scale for all maps of the layer"
+    return _draw_scaled(tile(pictures, min(columns, len(pictures))), title, "viridis", low, high, note)
+
+
+def _shown(number: int, most: int, what: str) -> str:
+    return f" (the first {most} {what})" if number > most else ""
+
+
+def _draw_scaled(picture: Pixels, title: str, palette: Palette, low: float, high: float, note: str) -> Drawing:
+    height, width = picture.shape[:2]
+    with house_style():
+        drawing = new_drawing(max(width + 16, 400), 40 + height + 64, title)
+        _show(drawing, picture, 8, 40)
+        bar = paint(np.linspace(low, high, 128)[None], palette, low, high)
+        axes = add_axes(drawing, 8, 40 + height + 16, 128, 8)
+        axes.imshow(bar, aspect="auto")
+        axes.set_axis_off()
+        whole = drawing.get_size_inches() * 72
+        below = 1 - (40 + height + 48) / whole[1]
+        ends = [(8, f"{low:.3g}", "left"), (136, f"{high:.3g}", "right")]
+        if low < 0 < high and palette != "viridis":
+            ends.append((72, "0", "center"))
+        for left, text, side in ends:
+            drawing.text(left / whole[0], below, text, ha=side, va="bottom", color=MUTED)
+        drawing.text(160 / whole[0], 1 - (40 + height + 28) / whole[1], note, va="bottom", color=MUTED)
+    return drawing
+
+
+def _show(drawing: Drawing, picture: Pixels, left: float, top: float) -> Any:
+    axes = add_axes(drawing, left, top, picture.shape[1], picture.shape[0])
+    axes.imshow(picture, aspect="auto")
+    axes.set_axis_off()
+    return axes
+
+
+def draw_image(picture: Pixels, title: str) -> Drawing:
+    """Draw one image, RGBA, each pixel a square."""
+    large = enlarge(picture, scale_to(max(picture.shape[:2]), 320))
+    with house_style():
+        drawing = new_drawing(max(large.shape[1] + 16, 320), large.shape[0] + 56, title)
+        _show(drawing, large, 8, 40)
+    return drawing
+
+
+def draw_samples(rows: Sequence[tuple[str, Sequence[Pixels]]], title: str = "") -> Drawing:
+    """Draw images of each class, RGBA and of one size: a row of them for each (class name, images)."""
+    longest = max(len(pictures) for _, pictures in rows)
+    height, width = next(pictures[0].shape[:2] for _, pictures in rows if pictures)
+    scale = scale_to(max(height, width), 48 if len(rows) <= 40 else 28)
+    clear = np.zeros((height * scale, width * scale, 4), np.uint8)
+    tiles = [
+        enlarge(pictures[column], scale) if column < len(pictures) else clear
+        for _, pictures in rows
+        for column in range(longest)
+    ]
+    picture = tile(tiles, longest)
+    names = [clip(name, 24) for name, _ in rows]
+    left = 24 + round(7.6 * max(map(len, names)))
+    with house_style():
+        drawing = new_drawing(max(left + picture.shape[1] + 8, 400), picture.shape[0] + 56, title)
+        axes = _show(drawing, picture, left, 40)
+        for row, name in enumerate(names):
+            middle = (row + 0.5) / len(names)
+            axes.text(-8 / picture.shape[1], 1 - middle, name, transform=axes.transAxes, ha="right", va="center")
+    return drawing
+
+
+def draw_mistakes(mistakes: Sequence[tuple[Pixels, str, str, float]], title: str = "") -> Drawing:
+    """Draw wrongly answered images, each as (RGBA, name of the true class, name of the answer, its probability).
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not mistakes:
+        raise ValueError("mistakes is empty; there is nothing to draw")
+    height, width = mistakes[0][0].shape[:2]
+    scale = scale_to(max(height, width), 84)
+    columns, cell = 6, 120
+    rows = -(-len(mistakes) // columns)
+    step = height * scale + 64
+    with house_style():
+        drawing = new_drawing(columns * max(cell, width * scale + 16) + 8, 40 + rows * step, title)
+        whole = drawing.get_size_inches() * 72
+        for number, (picture, true, predicted, probability) in enumerate(mistakes):
+            left = 8 + (number % columns) * max(cell, width * scale + 16)
+            top = 40 + (number // columns) * step
+            _show(drawing, enlarge(picture, scale), left, top)
+            below = 1 - (top + height * scale + 4) / whole[1]
+            text = f"{clip(true, 6)} as {clip(predicted, 6)}"
+            drawing.text(left / whole[0], below, text, va="top", color=INK)
+            drawing.text(
+                left / whole[0], below - 16 / whole[1], f"{100 * probability:.1f} % sure", va="top", color=MUTED
+            )
+    return drawing

@@ -1,0 +1,124 @@
+"""Arrays as pictures: palettes, grids of small pictures, and PNG.
+
+Nothing is interpolated: a value is a square of whole pixels.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+"""(H, W, 4), RGBA."""
+
+Palette = Literal["signed", "grey", "viridis"]
+
+NEGATIVE, POSITIVE = (33, 113, 196), (222, 107, 20)
+"""Blue and orange: apart for colour-blind readers, and of one strength on white and on black."""
+
+_FRAME = (128, 128, 128, 96)  # a hairline that shows on a dark and on a light ground
+
+
+def paint(values: NDArray[np.floating[Any]], palette: Palette, low: float, high: float) -> Pixels:
+    """Return `values` (H, W) as RGBA (H, W, 4), `low` and `high` at the ends of the palette; NaN is left clear.
+
+    "signed" is blue below zero and orange above it, and the more transparent the nearer to zero: zero has the colour of
+    the ground, be it dark or light. It expects low = -high. "grey" is black to white, "viridis" as in matplotlib.
+    """
+    span = high - low
+    scaled = np.clip((np.asarray(values, np.float64) - low) / span, 0, 1) if span > 0 else np.zeros(values.shape)
+    missing = np.isnan(values)
+    scaled = np.where(missing, 0, scaled)
+    pixels = np.empty((*values.shape, 4), np.uint8)
+    if palette == "signed":
+        signed = 2 * scaled - 1 if span > 0 else scaled
+        pixels[..., :3] = np.where((signed < 0)[..., None], NEGATIVE, POSITIVE)
+        pixels[..., 3] = np.rint(255 * np.abs(signed))
+    elif palette == "grey":
+        pixels[..., :3] = np.rint(255 * scaled)[..., None]
+        pixels[..., 3] = 255
+    else:
+        pixels[:] = matplotlib.colormaps["viridis"](scaled, bytes=True)
+    pixels[missing] = 0
+    return pixels
+
+
+def image_pixels(image: NDArray[np.uint8]) -> Pixels:
+    """Return an image (H, W, C) as RGBA: one channel as grey, three as colour, any other number as their mean."""
+    channels = image.shape[2]
+    colours = image if channels in (1, 3) else np.rint(image.mean(axis=2, keepdims=True)).astype(np.uint8)
+    pixels = np.empty((*image.shape[:2], 4), np.uint8)
+    pixels[..., :3] = colours
+    pixels[..., 3] = 255
+    return pixels
+
+
+def enlarge(pixels: Pixels, scale: int) -> Pixels:
+    """Return the picture with each pixel as a square of `scale` by `scale`."""
+    return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def tile(pictures: Sequence[Pixels], columns: int, gap: int = 3, framed: bool = False) -> Pixels:
+    """Return equally large `pictures` row by row in a grid, `gap` clear pixels apart.
+
+    Framed, each has a hairline around it, which shows where a picture ends that has the colour of the ground.
+    """
+    if framed:
+        pictures = [_frame(picture) for picture in pictures]
+    height, width = pictures[0].shape[:2]
+    rows, step_down, step_right = -(-len(pictures) // columns), height + gap, width + gap
+    grid = np.zeros((rows * step_down - gap, columns * step_right - gap, 4), np.uint8)
+    for number, picture in enumerate(pictures):
+        top, left = (number // columns) * step_down, (number % columns) * step_right
+        grid[top : top + height, left : left + width] = picture
+    return grid
+
+
+def _frame(picture: Pixels) -> Pixels:
+    height, width = picture.shape[:2]
+    framed = np.full((height + 2, width + 2, 4), _FRAME, np.uint8)
+    framed[1:-1, 1:-1] = picture
+    return framed
+
+
+def scale_to(size: int, target: int) -> int:
+    """Return the whole factor that brings `size` pixels nearest to `target` without passing it, at least 1."""
+    return max(1, target // size)
+
+
+def png_of(pixels: Pixels) -> bytes:
+    """Return RGBA pixels as PNG, in the plainest mode that holds them without loss."""
+    picture = Image.fromarray(pixels)
+    if (pixels[..., 3] == 255).all():
+        is_grey = bool((pixels[..., :1] == pixels[..., 1:3]).all())
+        picture = picture.convert("L" if is_grey else "RGB")
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", compress_level=9)
+    return buffer.getvalue()
+
+
+def picture_to_json(pixels: Pixels) -> str:
+    """Return a picture as plain JSON: its PNG in base64."""
+    return b64encode(png_of(pixels)).decode()
+
+
+def picture_from_json(value: str) -> Pixels:
+    """Return the picture (H, W, 4) that `picture_to_json` wrote."""
+    with Image.open(BytesIO(b64decode(value)), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("RGBA"))
+
+
+def array_to_json(values: NDArray[np.floating[Any]]) -> dict[str, Any]:
+    """Return an array as plain JSON: its shape, and its float32 values (little-endian) in base64."""
+    data = np.ascontiguousarray(values, "<f4")
+    return {"shape": list(data.shape), "float32": b64encode(data.tobytes()).decode()}
+
+
+def array_from_json(value: dict[str, Any]) -> NDArray[np.float32]:
+    """Return the array that `array_to_json` wrote."""
+    return np.frombuffer(b64decode(value["float32"]), "<f4").reshape(value["shape"]).astype(np.float32)

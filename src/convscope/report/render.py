@@ -1,0 +1,137 @@
+"""The report as one HTML file: from the payload to text, and to the run folder.
+
+The page has no script and asks for nothing: style, charts and pictures are inside, and its policy forbids the rest.
+"""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from convscope.architecture import Architecture
+from convscope.files import write_text
+from convscope.report import findings
+from convscope.report.figures import draw_charts
+from convscope.report.style import inline_svg, svg_text
+from convscope.report.views import (
+    TERMS,
+    comparison_view,
+    curves_view,
+    example_view,
+    explained_view,
+    kernel_views,
+    map_views,
+    mistakes_view,
+    pairs_view,
+    run_view,
+    samples_view,
+)
+from convscope.tables import printable
+
+
+def render_report(payload: dict[str, Any]) -> str:
+    """Return the page of a run: one HTML document that works from a disk with no network."""
+    architecture = Architecture.from_dict(payload["model"]["architecture"])
+    charts = {}
+    titles = _chart_titles(payload)
+    for name, drawing in draw_charts(payload).items():
+        svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
+        charts[name] = {"title": titles[name], "svg": Markup(svg)}
+    evaluation, comparison = payload["evaluation"], comparison_view(payload)
+    contents = [
+        ("verdict", "Verdict"),
+        ("data", "Data"),
+        ("model", "Model"),
+        ("training", "Training"),
+        ("evaluation", "Evaluation"),
+        *([("comparison", "Comparison")] if comparison else []),
+        ("kernels", "Kernels"),
+        ("maps", "Feature maps"),
+        ("reproduce", "How to reproduce"),
+        ("glossary", "Terms"),
+    ]
+    height, width, channels = payload["data"]["train"]["image_shape"]
+    page: str = _template().render(
+        css=Markup(_read("page.css")),
+        contents=contents,
+        terms=TERMS,
+        charts=charts,
+        run=run_view(payload),
+        recipe=payload["recipe"],
+        data=payload["data"],
+        image_size=f"{height} × {width} pixels" + (f" of {channels} channels" if channels > 1 else ""),
+        model=payload["model"],
+        evaluation=evaluation,
+        interval=_interval(evaluation["accuracy_interval"]),
+        limits=_limits(payload),
+        example=example_view(payload),
+        samples=samples_view(payload),
+        diagram=Markup(architecture.diagram()),
+        curves=curves_view(payload),
+        classes={"title": findings.classes_finding(evaluation)},
+        pairs=pairs_view(payload),
+        mistakes=mistakes_view(payload),
+        comparison=comparison,
+        kernels=kernel_views(payload),
+        explained=explained_view(payload),
+        maps=map_views(payload),
+    )
+    return page
+
+
+def write_report(folder: Path, payload: dict[str, Any]) -> Path:
+    """Write the page of a run as `report.html` into `folder`, whole or not at all, and return its path.
+
+    Raises:
+        ConvscopeError: if the folder cannot be written to or the disk is full.
+    """
+    path = folder / "report.html"
+    write_text(path, render_report(payload))
+    return path
+
+
+def _chart_titles(payload: dict[str, Any]) -> dict[str, str]:
+    data, evaluation = payload["data"], payload["evaluation"]
+    titles = {
+        "class-balance": findings.balance_finding(data["train"]["class_counts"], evaluation["class_names"]),
+        "confusion-matrix": findings.confusion_finding(evaluation),
+    }
+    if payload["history"]["loss"]:
+        titles["training-accuracy"] = findings.accuracy_finding(payload["history"])
+        titles["training-loss"] = findings.loss_finding(payload["history"])
+    if payload["comparison"] is not None:
+        titles["comparison"] = findings.comparison_finding(payload["comparison"])
+    return titles
+
+
+def _limits(payload: dict[str, Any]) -> str:
+    """Return what the verdict does not say."""
+    return (
+        f"This is one run with one seed. The interval covers the luck of which {payload['evaluation']['num_images']:,} "
+        "images were drawn, not that of the initial weights and the order of training: another seed gives another "
+        "number, and one run cannot say how far off. "
+        f"The {payload['evaluation']['split']} images were measured after each epoch, but nothing was chosen by them: "
+        "the recipe's last epoch is the model. Nothing here says how it fares on images made in another way."
+    )
+
+
+def _interval(bounds: list[float]) -> str:
+    low, high = bounds
+    return f"{100 * low:.2f}, {100 * high:.2f}"
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    environment.filters["plain"] = lambda text: printable(str(text))
+    environment.filters["percent"] = findings.percent
+    environment.filters["interval"] = _interval
+    environment.filters["thousands"] = "{:,}".format
+    return environment.from_string(_read("page.html.jinja"))
+
+
+def _read(name: str) -> str:
+    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,173 @@
+"""How the figures look, and how one drawing serves a file, a notebook and both themes of the page.
+
+Figures are drawn in the colours of the light theme. Each of these colours has one role and is used for nothing else, so
+the page can replace it by the style sheet's variable of that role and show the same drawing on a dark ground.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from io import BytesIO
+from typing import Any
+
+import matplotlib
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+from convscope.tables import clip
+
+PAPER = "#fbfaf7"
+INK = "#1b2028"
+MUTED = "#59626e"
+HAIRLINE = "#dcdfe3"
+ACCENT = "#0a5fb0"
+WARM = "#b8530a"
+
+_VARIABLES = {
+    PAPER: "--paper",
+    INK: "--ink",
+    MUTED: "--muted",
+    HAIRLINE: "--hairline",
+    ACCENT: "--accent",
+    WARM: "--warm",
+}
+
+POINTS = 72
+"""Figures are laid out in CSS pixels: at 72 dots an inch, a matplotlib point is one."""
+
+TITLE_HEIGHT = 32
+"""Pixels at the top of a drawing that belong to its title."""
+
+_PIXELS_PER_POINT = 2  # of the PNG files, for screens of high resolution
+# For glyphs that matplotlib's own font lacks, and only where installed: a missing family would log a warning.
+_FALLBACK_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "Noto Emoji", "Symbola")
+_STYLE: dict[str, Any] = {
+    "font.size": 12.0,
+    "text.color": INK,
+    "text.parse_math": False,  # a class may be called "$5"
+    "axes.facecolor": "none",
+    "axes.edgecolor": HAIRLINE,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 1.0,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 14.0,
+    "axes.titleweight": "normal",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 12.0,
+    "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
+    "figure.facecolor": PAPER,
+    "figure.edgecolor": "none",
+    "figure.dpi": POINTS,
+    "image.interpolation": "none",
+    "image.origin": "upper",
+    "image.resample": False,
+    "grid.color": HAIRLINE,
+    "grid.linewidth": 1.0,
+    "lines.linewidth": 2.0,
+    "xtick.color": HAIRLINE,
+    "ytick.color": HAIRLINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.labelsize": 12.0,
+    "ytick.labelsize": 12.0,
+    "xtick.major.size": 4.0,
+    "ytick.major.size": 4.0,
+    "savefig.facecolor": "auto",
+    "savefig.bbox": None,
+    "savefig.transparent": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "convscope",
+    "svg.image_inline": True,
+}
+
+
+class Drawing(Figure):
+    """A matplotlib figure that shows itself in a notebook.
+
+    A `Figure` does so only once pyplot has been imported there, and pyplot keeps global state that nothing here needs.
+    """
+
+    def _repr_png_(self) -> bytes:
+        return png_bytes(self)
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house's style, whatever the user's own settings are, and leave those as they were."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    families = ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
+    settings: Any = {**_STYLE, "font.family": families}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # The file then shows a box for the glyph; the page shows the text in the reader's own fonts.
+        warnings.filterwarnings("ignore", message="(?s).*Glyph.*missing", category=UserWarning)
+        yield
+
+
+def new_drawing(width: float, height: float, title: str = "") -> Drawing:
+    """Return an empty drawing of `width` by `height` CSS pixels, with its title at the upper left."""
+    drawing = Drawing(figsize=(width / POINTS, height / POINTS))
+    if title:
+        size = 14
+        # Measuring text would cost more than drawing it: half an em a letter is near enough to clip by.
+        text = clip(title, int((width - 16) / (0.54 * size)))
+        drawing.text(8 / width, 1 - 8 / height, text, fontsize=size, ha="left", va="top", color=INK, gid="title")
+    return drawing
+
+
+def add_axes(drawing: Figure, left: float, top: float, width: float, height: float) -> Any:
+    """Return axes at a place given in CSS pixels from the drawing's upper left corner."""
+    whole_width, whole_height = (inches * POINTS for inches in drawing.get_size_inches())
+    bottom = whole_height - top - height
+    return drawing.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
+
+
+def png_bytes(drawing: Figure) -> bytes:
+    """Return the drawing as PNG, the same bytes for the same drawing."""
+    buffer = BytesIO()
+    with house_style():
+        drawing.savefig(buffer, format="png", dpi=POINTS * _PIXELS_PER_POINT, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg_text(drawing: Figure) -> str:
+    """Return the drawing as an SVG file with its text as text, the same bytes for the same drawing."""
+    buffer = BytesIO()
+    with house_style():
+        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue().decode()
+
+
+def inline_svg(svg: str, name: str, description: str) -> str:
+    """Return a file's `svg` as an element for the page: in the theme's colours and the page's fonts, its title cut off.
+
+    Args:
+        name: a prefix for the element's ids, which must differ between the drawings of a page.
+        description: what a screen reader says.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    # The style element would apply to the whole page.
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)
+    view_box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)
+    assert view_box, svg[:400]
+    width, height = map(float, view_box.groups())
+    body, titles = re.subn(r'<g id="title">.*?</g>', "", body, flags=re.DOTALL)
+    top = titles * TITLE_HEIGHT
+    opening = (
+        f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 {top} {width:g} {height - top:g}" '
+        f'width="{width:g}" height="{height - top:g}" role="img" aria-label="{escape(description)}">'
+    )
+    body = opening + body[body.index(">") + 1 :]
+    for colour, variable in _VARIABLES.items():
+        body = body.replace(colour, f"var({variable})")
+    body = re.sub(r"; font-family: [^;\"]*", "", body)
+    body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
+    body = re.sub(r' id="', f' id="{name}-', body)
+    body = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", body)
+    return re.sub(r"\s*\n\s*", "\n", body)

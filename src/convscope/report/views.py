@@ -1,0 +1,326 @@
+"""What the page's template shows of a payload: texts clipped and counted, pictures enlarged and packed.
+
+Everything here is data for a template that escapes it; nothing is markup but the digits of an image's matrix.
+"""
+
+from base64 import b64encode
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from convscope.architecture.presets import PRESETS
+from convscope.recipes import RECIPES
+from convscope.report import findings
+from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles
+from convscope.report.pixels import (
+    Palette,
+    Pixels,
+    array_from_json,
+    enlarge,
+    paint,
+    picture_from_json,
+    png_of,
+    scale_to,
+)
+from convscope.tables import printable
+
+TERMS = {
+    "Activation": "A layer's output for one image.",
+    "Epoch": "One pass over all training images.",
+    "F1": "The harmonic mean of precision and recall.",
+    "Feature map": "One channel of a convolution's or pooling's output: where in the image its filter answers.",
+    "Kernel": "The weights of a filter: what it multiplies each window of its input with.",
+    "Loss": "Cross-entropy: the mean of -log(probability given to the true class). Zero is perfect, and being sure and "
+    "wrong costs most.",
+    "MACs": "Multiply-adds that one image costs on its way through the network.",
+    "McNemar test": "Of the images that exactly one of two models reads right: how often would a fair coin split them "
+    "at least so unevenly?",
+    "Overfitting": "Learning the training images by heart: better on them while no better, or worse, on others.",
+    "Precision": "Of the images that were given this class, the part that belong to it.",
+    "Recall": "Of the images of this class, the part that were given it.",
+    "Receptive field": "The part of the input image, in pixels, that one output of the layer can see.",
+    "Wilson interval": "A range that holds the true rate in 95 of 100 such tests, for images drawn as these were. It "
+    "says nothing about other training seeds.",
+}
+_MOST_BARS = 10
+_NATURAL = 256  # pixels that a large single picture is wide at most
+
+
+def _uri(pixels: Pixels, scale: int = 1) -> dict[str, Any]:
+    """Return a picture for an `img` element, which shows each of its pixels as a square of `scale`."""
+    height, width = pixels.shape[:2]
+    uri = "data:image/png;base64," + b64encode(png_of(pixels)).decode()
+    return {"uri": uri, "width": width * scale, "height": height * scale}
+
+
+def _packed(png: str, target: int) -> dict[str, Any]:
+    pixels = picture_from_json(png)
+    height, width = pixels.shape[:2]
+    scale = scale_to(max(height, width), target)
+    return {"uri": "data:image/png;base64," + png, "width": width * scale, "height": height * scale}
+
+
+def run_view(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return how the run was made, as texts."""
+    record, architecture, recipe = payload["record"], payload["model"]["architecture"], payload["recipe"]
+    seconds = sum(payload["history"]["seconds"])
+    cpu = record.get("cpu", {})
+    facts = [(f"{name} version", str(version)) for name, version in record.get("versions", {}).items()]
+    facts += [("Threads", str(record["threads"]))] if "threads" in record else []
+    facts += [("Processor", ", ".join(f"{value}" if key == "name" else f"{value} {key}" for key, value in cpu.items()))]
+    facts += [(f"Seconds to {step}", f"{value:.2f}") for step, value in record.get("timings", {}).items()]
+    facts += [("SHA-256 of the training data", payload["data"]["train"]["sha256"])]
+    facts += [("SHA-256 of the test data", payload["data"]["test"]["sha256"])]
+    facts += [("SHA-256 of the weights", payload["model"]["weights_sha256"])]
+    return {
+        "architecture": architecture["name"],
+        "recipe": recipe["name"],
+        "seed": record.get("seed", "unknown"),
+        "engine": f"{record.get('engine', 'unknown')}",
+        "training_seconds": f"{seconds:.1f} s" if payload["history"]["seconds"] else "unknown",
+        "command": printable(str(record.get("command", ""))),
+        "python": _python_lines(payload),
+        "facts": [(printable(name), printable(value)) for name, value in facts if value],
+    }
+
+
+def _python_lines(payload: dict[str, Any]) -> str:
+    record, name, recipe = payload["record"], payload["model"]["architecture"]["name"], payload["recipe"]
+    dataset = record.get("dataset", {})
+    argument = dataset.get("argument", payload["data"]["name"]) if isinstance(dataset, dict) else str(dataset)
+    architecture, settings = f"cs.presets.{name}", f"cs.recipes.{recipe['name']}"
+    lines = ["import convscope as cs", ""]
+    if name not in PRESETS:
+        lines.insert(0, "import json")
+        architecture = 'cs.Architecture.from_dict(json.load(open("run.json"))["architecture"])'
+    preset = RECIPES.get(recipe["name"])
+    if preset is None or preset.to_dict() != recipe:
+        settings = f"cs.Recipe(epochs={recipe['epochs']}, batch_size={recipe['batch_size']})"
+    return "\n".join(
+        [
+            *lines,
+            f"data = cs.load_dataset({printable(argument)!r})",
+            f"model, history = cs.train({architecture}, data, {settings}, seed={record.get('seed', 0)})",
+            "print(cs.evaluate(model, data.test))",
+        ]
+    )
+
+
+def example_view(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the first training image and its matrix in full."""
+    example, names = payload["data"]["example"], payload["evaluation"]["class_names"]
+    several = len(example["channels"]) > 1
+    caption = "All its numbers, 0 to 255; numbers above zero are drawn strong, so the shape shows."
+    if not example["is_whole"]:
+        caption = f"The upper left {len(example['channels'][0])} rows and as many columns of its numbers, 0 to 255."
+    return {
+        "name": f"Labelled {printable(names[example['label']])}",
+        "index": example["index"],
+        "split": example["split"],
+        "caption": caption,
+        "picture": _packed(example["picture"], _NATURAL),
+        "channels": [
+            {"name": f"Channel {number}" if several else "", "text": _matrix_markup(channel)}
+            for number, channel in enumerate(example["channels"])
+        ],
+    }
+
+
+def _matrix_markup(rows: list[list[int]]) -> Markup:
+    """Return the numbers as aligned text, runs of those above zero in `b`."""
+    lines = []
+    for row in rows:
+        runs = groupby(row, key=bool)
+        cells = ((" ".join(f"{value:3d}" for value in run), is_ink) for is_ink, run in runs)
+        lines.append(" ".join(f"<b>{text}</b>" if is_ink else text for text, is_ink in cells))
+    return Markup("\n".join(lines))
+
+
+def samples_view(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return a few training images of each class."""
+    names = payload["evaluation"]["class_names"]
+    rows = [
+        {"name": printable(names[row["label"]]), "pictures": [_packed(picture, 32) for picture in row["pictures"]]}
+        for row in payload["data"]["samples"]
+    ]
+    return {"many": len(rows) > 26, "rows": rows}
+
+
+def curves_view(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the curves' titles and their numbers."""
+    if not payload["history"]["loss"]:
+        return {}
+    name, comparison = payload["model"]["architecture"]["name"], payload["comparison"]
+    tables = [{"name": name, "rows": _epochs(payload["history"])}]
+    if payload["baseline_history"] is not None:
+        other = "baseline" if comparison is None else comparison["names"][1]
+        tables.append({"name": printable(other), "rows": _epochs(payload["baseline_history"])})
+    return {
+        "accuracy": findings.accuracy_finding(payload["history"]),
+        "loss": findings.loss_finding(payload["history"]),
+        "tables": tables,
+    }
+
+
+def _epochs(history: dict[str, Any]) -> list[dict[str, Any]]:
+    formats = {
+        "loss": "{:.4f}",
+        "accuracy": "{:.2%}",
+        "val_loss": "{:.4f}",
+        "val_accuracy": "{:.2%}",
+        "seconds": "{:.2f}",
+    }
+    return [
+        {
+            "epoch": epoch + 1,
+            "cells": [
+                form.format(history[name][epoch]).replace("%", "\N{NO-BREAK SPACE}%")
+                if history[name]
+                else "not measured"
+                for name, form in formats.items()
+            ],
+        }
+        for epoch in range(len(history["loss"]))
+    ]
+
+
+def pairs_view(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the most confused pairs by name."""
+    names = payload["evaluation"]["class_names"]
+    return [
+        {
+            "true": printable(names[pair["true"]]),
+            "predicted": printable(names[pair["predicted"]]),
+            "count": pair["count"],
+        }
+        for pair in payload["evaluation"]["confused_pairs"][:10]
+    ]
+
+
+def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the worst mistakes as cards."""
+    evaluation = payload["evaluation"]
+    names, mistakes = evaluation["class_names"], evaluation["mistakes"]
+    cards = [
+        {
+            "picture": _packed(picture, 112),
+            "index": one["index"],
+            "true": printable(names[one["true"]]),
+            "predicted": printable(names[one["predicted"]]),
+            "probability": findings.percent(one["probability"], 1),
+            "probability_of_true": findings.percent(one["probability_of_true"], 1),
+        }
+        for picture, one in zip(payload["mistake_pictures"], mistakes, strict=False)
+    ]
+    shown = "All mistakes" if len(cards) == evaluation["num_mistakes"] else f"The {len(cards)} surest mistakes"
+    return {
+        "title": findings.mistakes_finding(evaluation),
+        "caption": f"{shown}, the surest first. Look for those that you would read differently yourself.",
+        "cards": cards,
+    }
+
+
+def comparison_view(payload: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the comparison with its two sides in order, or None where there is none."""
+    comparison = payload["comparison"]
+    if comparison is None:
+        return None
+    names = [printable(name) for name in comparison["names"]]
+    sides = []
+    for name, side in zip(names, "ab", strict=True):
+        seconds = comparison[side]["training_seconds"]
+        training = "unknown" if seconds is None else f"{seconds:.1f} s"
+        sides.append({**comparison[side], "name": name, "seconds": training})
+    return {**comparison, "names": names, "sides": sides}
+
+
+def kernel_views(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each convolution's kernels as pictures, whole or, of very many, in part."""
+    views = []
+    for bank in payload["kernels"]:
+        kernel, limit = array_from_json(bank["values"]), bank["limit"]
+        channels, filters = bank["shape"][2:]
+        part = f" (the first {MOST_KERNELS} a side)" if max(channels, filters) > MOST_KERNELS else ""
+        few = f" (the first {MOST_MAPS})" if filters > MOST_MAPS else ""
+        views.append(
+            {
+                "layer": bank["layer"],
+                "title": findings.kernels_finding(kernel, limit),
+                "first_caption": f"{filters} filters{few}" + (", input channel 0" if channels > 1 else ""),
+                "signed": _uri(kernel_tiles(kernel, "signed", limit, 0, 36)),
+                "grey": _uri(kernel_tiles(kernel, "grey", limit, 0, 36)),
+                "all": _uri(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
+                "all_caption": f"All {channels} × {filters}{part}: a row an input channel, a column a filter",
+                "signed_scale": _scale("signed", -limit, limit),
+                "grey_scale": _scale("grey", -limit, limit),
+            }
+        )
+    return views
+
+
+def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the image that the feature maps are of, and the model's answer."""
+    explanation = payload["explanation"]
+    names = [printable(name) for name in explanation["class_names"]]
+    label, predicted, probabilities = explanation["label"], explanation["predicted"], explanation["probabilities"]
+    order = list(range(len(names)))
+    if len(names) > _MOST_BARS:
+        order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MOST_BARS])
+    verdict = "right" if label == predicted else f"wrong: it is {names[label]}"
+    return {
+        "sentence": f"What each layer makes of {explanation['split']} image {explanation['index']:,}: the model reads "
+        f"{names[predicted]}, which is {verdict}. Bright cells answer strongly. Look for maps that follow an edge, "
+        "fill the inside, or stay dark; a bright map is not yet a cause.",
+        "label": names[label],
+        "picture": _packed(payload["explained_picture"], 224),
+        "bars": [
+            {
+                "name": names[i],
+                "probability": probabilities[i],
+                "text": findings.percent(probabilities[i]),
+            }
+            for i in order
+        ],
+        "bars_note": f"The {_MOST_BARS} largest of {len(names)}." if len(names) > _MOST_BARS else "",
+    }
+
+
+def map_views(payload: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each layer's feature maps as pictures on one scale, four of them large."""
+    summaries = {layer["layer"]: layer for layer in payload["explanation"]["layers"]}
+    views = []
+    for entry in payload["feature_maps"]:
+        maps, summary = array_from_json(entry["values"]), summaries[entry["layer"]]
+        low, high = min(entry["minimum"], 0.0), entry["maximum"]
+        pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(maps.shape[2])]
+        side = max(maps.shape[:2])
+        shown = f"the first {len(pictures)} of {entry['num_maps']}" if entry["num_maps"] > len(pictures) else "all"
+        views.append(
+            {
+                "title": findings.maps_finding(summary),
+                "caption": f"{summary['kind']}, {' × '.join(map(str, summary['shape']))}, one scale for all maps. "
+                f"Large, channels {', '.join(map(str, entry['large_channels']))}, counted from 0; "
+                f"below them, {shown} maps.",
+                "large": [_map(pictures, maps, channel, scale_to(side, 156)) for channel in entry["large_channels"]],
+                "all": [_map(pictures, maps, channel, scale_to(side, 56)) for channel in range(len(pictures))],
+                "scale": _scale("viridis", low, high),
+            }
+        )
+    return views
+
+
+def _map(pictures: list[Pixels], maps: NDArray[np.float32], channel: int, scale: int) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "maximum": f"{maps[:, :, channel].max():.3g}",
+        "picture": _uri(pictures[channel], scale),
+    }
+
+
+def _scale(palette: Palette, low: float, high: float) -> dict[str, Any]:
+    bar = paint(np.linspace(low, high, 160)[None], palette, low, high)
+    middle = "0" if palette != "viridis" else ""
+    return {**_uri(enlarge(bar, 1)), "low": f"{low:.3g}", "middle": middle, "high": f"{high:.3g}"}
