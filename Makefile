@@ -1,0 +1,54 @@
+# Everything that is done with this project: `make help` lists it.
+# Needed on the machine: Python 3.11 or newer, a C++20 compiler, make; Chromium for the tests of the page.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# A fresh environment is built when these change.
+SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check style format docs bench clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="--seed 1" to change it).
+	$(BIN)/convscope run $(ARGS)
+
+test: $(VENV)/.test ## Install what the tests need and run all of them.
+	$(BIN)/pytest $(ARGS)
+
+check: style test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
+
+style: $(VENV)/.test ## Formatting, lint and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test ## Put the code into its standard form.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.test ## Write the generated pages of docs/ again.
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.test ## Print the speed figures of this machine.
+	$(BIN)/python benchmarks/engine_epoch.py
+
+clean: ## Remove the environment and everything built.
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/.installed

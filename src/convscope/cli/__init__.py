@@ -1,0 +1,46 @@
+"""The command line: one function a command, each in the module of its name, loaded only when it is called."""
+
+from importlib import import_module
+
+import click
+
+from convscope.errors import ConvscopeError
+
+# Each with the first sentence of its help, so that listing them imports none of them.
+_COMMANDS = {
+    "run": "Train, measure, look inside, compare with a dense network, and write the report.",
+    "train": "Train a network and measure it.",
+    "evaluate": "Measure a trained network.",
+    "report": "Write the figures and the report of a trained run again.",
+    "data": "List data sets, tell what is in one, or show an image as its matrix.",
+    "summary": "Print the layer table of an architecture.",
+}
+
+
+class _Commands(click.Group):
+    """A group that imports a command's module when the command is needed, and turns our errors into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"convscope.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ConvscopeError as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="convscope")
+def main() -> None:
+    """Train a small convolutional network in seconds on a CPU, measure it honestly, and see through it."""

@@ -1,0 +1,177 @@
+"""The steps of the main job, each into the run folder, shared by the commands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+
+from convscope.architecture import Architecture
+from convscope.checkpoint import RunFolder, create_run, open_run
+from convscope.cli.options import architecture_for, recipe_for
+from convscope.cli.progress import TrainingProgress
+from convscope.cli.record import available_cores, run_record
+from convscope.comparison import Candidate, Comparison, compare
+from convscope.datasets import DATASETS, Splits, load_dataset
+from convscope.errors import DatasetError, RunError
+from convscope.evaluation import Evaluation, evaluate
+from convscope.model import Model
+from convscope.training import History, TrainingState, check_fit, train
+
+BASELINE = "ann"
+"""The architecture that a run is compared with."""
+
+
+@contextmanager
+def timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    """Add the seconds that the block takes to `timings[step]`."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        timings[step] = timings.get(step, 0.0) + perf_counter() - start
+
+
+def start_run(
+    *,
+    dataset: str,
+    architecture: str,
+    recipe: str,
+    epochs: int | None,
+    seed: int,
+    engine: str,
+    threads: int | None,
+    out: Path | None,
+    index: int = 0,
+) -> tuple[RunFolder, Splits]:
+    """Check all that was asked for, and only then make the run's folder."""
+    splits = load_dataset(dataset)
+    check_index(index, splits)
+    network = architecture_for(architecture, splits.image_shape, splits.num_classes)
+    for part in (splits.train, splits.test):
+        check_fit(network, part)
+    chosen = recipe_for(recipe, epochs)
+    record = run_record(
+        dataset=dataset if dataset in DATASETS else str(Path(dataset).resolve()),
+        splits=splits,
+        architecture=network,
+        recipe=chosen,
+        seed=seed,
+        engine=engine,
+        threads=threads or available_cores(),
+    )
+    return create_run(out or _free_folder(f"{splits.name}-{network.name}"), record), splits
+
+
+def resume_run(path: Path) -> tuple[RunFolder, Splits]:
+    """Open a run folder with the data that it was made from; raises `RunError` if the data are others now."""
+    folder = open_run(path)
+    recorded = folder.record["dataset"]
+    splits = load_dataset(recorded["argument"])
+    for part in (splits.train, splits.test):
+        if part.sha256 != recorded[part.split]["sha256"]:
+            raise RunError(
+                f"{recorded['argument']}: the {part.split} images are not those that {path} was made from; "
+                "put those back or start a new run"
+            )
+    return folder, splits
+
+
+def check_index(index: int, splits: Splits) -> None:
+    """Raise `DatasetError` unless there is a test image `index`."""
+    if index >= len(splits.test):
+        raise DatasetError(f"--index {index}: {splits.name} has test images 0 to {len(splits.test) - 1}")
+
+
+def train_run(folder: RunFolder, splits: Splits, *, quiet: bool) -> tuple[Model, History]:
+    """Train to the end of the recipe, from wherever the folder stands, and keep the model there."""
+    recipe, record = folder.recipe, folder.record
+    state = folder.load_state()
+    progress = TrainingProgress(folder.architecture.name, recipe.epochs, len(splits.train), quiet=quiet)
+
+    def on_epoch(state: TrainingState) -> None:
+        folder.save_epoch(state, splits.class_names)
+        progress.on_epoch(state)
+
+    try:
+        model, history = train(
+            folder.architecture,
+            splits,
+            recipe,
+            seed=folder.seed,
+            engine=record["engine"],
+            threads=record["threads"],
+            state=state,
+            on_progress=progress.on_progress,
+            on_epoch=on_epoch,
+        )
+    finally:
+        progress.close()
+    folder.write_model(model)
+    return model, history
+
+
+def measure_run(folder: RunFolder, model: Model, splits: Splits) -> Evaluation:
+    """Evaluate on the test images and keep the result."""
+    evaluation = evaluate(model, splits.test)
+    folder.write_evaluation(evaluation)
+    return evaluation
+
+
+def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:
+    """Return the run of the dense network beside `folder`'s, made now if need be; None for a run that is one itself."""
+    path = folder.path / "baseline"
+    if path.is_dir() and (path / "run.json").exists():
+        return open_run(path)
+    network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
+    if network == folder.architecture:
+        return None
+    record = run_record(
+        dataset=folder.record["dataset"]["argument"],
+        splits=splits,
+        architecture=network,
+        recipe=folder.recipe,
+        seed=folder.seed,
+        engine=folder.record["engine"],
+        threads=folder.record["threads"],
+    )
+    return create_run(path, record)
+
+
+def compare_runs(
+    models: tuple[Model, Model], histories: tuple[History, History], evaluations: tuple[Evaluation, Evaluation]
+) -> Comparison:
+    """Compare two runs on the same test images."""
+    a, b = (
+        Candidate.from_model(model, evaluation, sum(history.seconds))
+        for model, evaluation, history in zip(models, evaluations, histories, strict=True)
+    )
+    return compare(a, b)
+
+
+def interrupted(folder: RunFolder, command: str) -> click.ClickException:
+    """Return what a user who pressed Ctrl-C is told."""
+    return click.ClickException(f"interrupted; go on with: convscope {command} --resume {folder.path}")
+
+
+def print_result(values: list[Any]) -> None:
+    """Print the text of each value, with a blank line before it."""
+    for value in values:
+        click.echo(f"\n{value}")
+
+
+def describe(architecture: Architecture, splits: Splits, folder: RunFolder) -> str:
+    """Return the line that a run begins with."""
+    return (
+        f"{splits.name}: {len(splits.train):,} training and {len(splits.test):,} test images; {architecture.name}: "
+        f"{architecture.parameters:,} parameters; recipe {folder.recipe.name}, seed {folder.seed}; in {folder.path}"
+    )
+
+
+def _free_folder(name: str) -> Path:
+    number = 1
+    while (path := Path("runs") / f"{name}-{number:03}").exists():
+        number += 1
+    return path

@@ -1,0 +1,99 @@
+"""Options that several commands share, and what their values stand for."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from convscope.architecture import Architecture
+from convscope.architecture.presets import PRESETS
+from convscope.engine import ENGINES
+from convscope.errors import ArchitectureError, RecipeError
+from convscope.recipes import RECIPES, Recipe
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+index_option = click.option(
+    "--index", type=click.IntRange(min=0), default=0, show_default=True, help="Test image whose feature maps are shown."
+)
+
+
+def training_options(command: _Command) -> _Command:
+    """Add what `run` and `train` are told: data, network, recipe, seed, engine and place."""
+    options = (
+        click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder."),
+        click.option(
+            "--architecture",
+            default="cnn",
+            show_default=True,
+            help=f"{', '.join(PRESETS)}, or a JSON file.",
+        ),
+        click.option("--recipe", default="classic", show_default=True, help=f"{', '.join(RECIPES)}, or a JSON file."),
+        click.option("--epochs", type=int, help="In place of the recipe's."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."),
+        click.option(
+            "--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes."
+        ),
+        click.option("--threads", type=click.IntRange(min=1), help="Of the engine; by default one a core."),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path),
+            help="Folder for the results; by default a new one under runs/.",
+        ),
+        click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a stopped run."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as one JSON document on stdout."""
+    click.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    """Return the preset called `name` for such images, or the architecture in the JSON file of that name.
+
+    Raises:
+        ArchitectureError: if there is neither, or the file is damaged.
+    """
+    if name in PRESETS:
+        return PRESETS[name](image_shape, num_classes)
+    try:
+        return Architecture.from_dict(_read_json_file(name))
+    except FileNotFoundError as error:
+        raise ArchitectureError(f"architecture {name!r}: neither {', '.join(PRESETS)} nor a JSON file") from error
+    except (ArchitectureError, OSError, ValueError, RecursionError) as error:
+        raise ArchitectureError(f"{name}: {error}") from error
+
+
+def recipe_for(name: str, epochs: int | None = None) -> Recipe:
+    """Return the recipe called `name`, or the one in the JSON file of that name, with `epochs` if given.
+
+    Raises:
+        RecipeError: if there is neither, the file is damaged, or a value is out of range.
+    """
+    if name in RECIPES:
+        recipe = RECIPES[name]
+    else:
+        try:
+            recipe = Recipe.from_dict(_read_json_file(name))
+        except FileNotFoundError as error:
+            raise RecipeError(f"recipe {name!r}: neither {', '.join(RECIPES)} nor a JSON file") from error
+        except (RecipeError, OSError, ValueError, RecursionError) as error:
+            raise RecipeError(f"{name}: {error}") from error
+    return recipe if epochs in (None, recipe.epochs) else replace(recipe, epochs=epochs)
+
+
+def _read_json_file(name: str) -> Any:
+    path = Path(name)
+    if path.stat().st_size > _MOST_JSON_BYTES:
+        raise ValueError(f"has more than {_MOST_JSON_BYTES:,} bytes; give a JSON file of a few kB")
+    return json.loads(path.read_text(encoding="utf-8"))

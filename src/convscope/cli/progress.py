@@ -1,0 +1,48 @@
+"""What a terminal shows while a network trains: a line an epoch, and on a real terminal a bar within the epoch."""
+
+import sys
+
+import click
+from tqdm import tqdm
+
+from convscope.training import History, TrainingState
+
+
+class TrainingProgress:
+    """Prints the progress of one training to stdout; `quiet` prints nothing."""
+
+    def __init__(self, name: str, epochs: int, num_images: int, *, quiet: bool = False) -> None:
+        self._name, self._epochs, self._num_images, self._quiet = name, epochs, num_images, quiet
+        self._bar: tqdm | None = None
+        self._epoch = 0
+
+    def on_progress(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
+        """Move the bar; without a terminal there is none."""
+        if self._quiet or not sys.stdout.isatty():
+            return
+        if self._bar is None or epoch != self._epoch:
+            self.close()
+            self._epoch = epoch
+            label = f"{self._name} epoch {epoch}/{self._epochs}"
+            self._bar = tqdm(total=self._num_images, desc=label, unit=" images", leave=False, file=sys.stdout)
+        self._bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.4f}", refresh=False)
+        self._bar.update(images - self._bar.n)
+
+    def on_epoch(self, state: TrainingState) -> None:
+        """Print the line of the epoch that has just ended."""
+        self.close()
+        if not self._quiet and len(state.history):
+            click.echo(self._line(state.history))
+
+    def close(self) -> None:
+        """Take the bar away, at the end or when something broke off."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _line(self, history: History) -> str:
+        row = history.rows()[-1]
+        cells = [f"{self._name} epoch {len(history):>{len(str(self._epochs))}}/{self._epochs}"]
+        cells += [f"{name} {row[name]:.4f}" for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
+        speed = self._num_images / max(row["seconds"], 1e-9)
+        return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])

@@ -1,0 +1,71 @@
+"""`convscope run`: the main job, from the data to the report."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import click
+
+from convscope.cli import job
+from convscope.cli.options import index_option, json_option, print_json, training_options
+from convscope.comparison import Comparison
+from convscope.training import History
+
+
+@click.command()
+@training_options
+@click.option("--baseline/--no-baseline", default=True, show_default=True, help="Compare with a dense network.")
+@index_option
+@click.option("--open", "open_report", is_flag=True, help="Open the report when it is written.")
+@json_option
+def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_json: bool, **asked: Any) -> None:
+    """Train, measure, look inside, compare with a dense network, and write the report.
+
+    All of it lands in one folder under runs/, the report as report.html.
+    """
+    start, timings = perf_counter(), dict[str, float]()
+    with job.timed(timings, "load"):
+        folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked, index=index)
+    if not as_json:
+        click.echo(job.describe(folder.architecture, splits, folder))
+    comparison: Comparison | None = None
+    baseline_history: History | None = None
+    try:
+        with job.timed(timings, "train"):
+            model, history = job.train_run(folder, splits, quiet=as_json)
+        with job.timed(timings, "evaluate"):
+            evaluation = job.measure_run(folder, model, splits)
+        other = job.baseline_folder(folder, splits) if baseline else None
+        if other is not None:
+            with job.timed(timings, "baseline"):
+                other_model, baseline_history = job.train_run(other, splits, quiet=as_json)
+                other_evaluation = job.measure_run(other, other_model, splits)
+                other.finish()
+            comparison = job.compare_runs(
+                (model, other_model), (history, baseline_history), (evaluation, other_evaluation)
+            )
+            folder.write("comparison.json", comparison.to_dict())
+        from convscope.cli.report import write_run_report
+
+        report = write_run_report(
+            folder, splits, model, history, evaluation, comparison, baseline_history, index, timings
+        )
+    except KeyboardInterrupt:
+        raise job.interrupted(folder, "run") from None
+    timings["total"] = perf_counter() - start
+    folder.write("timings.json", timings)
+    folder.finish()
+    if as_json:
+        print_json(
+            {
+                "run": str(folder.path),
+                "evaluation": evaluation.to_dict(),
+                "comparison": None if comparison is None else comparison.to_dict(),
+                "timings": timings,
+            }
+        )
+    else:
+        values = [evaluation] if comparison is None else [evaluation, comparison]
+        job.print_result([*values, f"{timings['total']:.1f} s in all; the report is {report}"])
+    if open_report:
+        click.launch(str(report))

@@ -1,0 +1,57 @@
+"""`convscope summary`: the layer table."""
+
+from pathlib import Path
+
+import click
+
+from convscope.cli.options import architecture_for, json_option, print_json
+from convscope.errors import ConvscopeError
+from convscope.files import write_text
+
+
+def _image_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int, int]:
+    parts = value.lower().split("x")
+    if len(parts) not in (2, 3) or not all(part.isdecimal() for part in parts):
+        raise click.BadParameter("give HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS, such as 28x28x1")
+    height, width, channels = (*map(int, parts), 1)[:3]
+    return height, width, channels
+
+
+@click.command()
+@click.argument("architecture")
+@click.option("--image", callback=_image_size, default="28x28x1", show_default=True, help="Size of the images.")
+@click.option("--classes", type=int, default=10, show_default=True, help="How many there are.")
+@click.option("--svg", "svg_path", type=click.Path(path_type=Path), help="Write the diagram to this file too.")
+@json_option
+def summary(architecture: str, image: tuple[int, int, int], classes: int, svg_path: Path | None, as_json: bool) -> None:
+    """Print the layer table of an architecture.
+
+    ARCHITECTURE is a preset (cnn, ann), made for images of the given size, or a JSON file, which holds its own.
+    """
+    network = architecture_for(architecture, image, classes)
+    if svg_path is not None:
+        if svg_path.exists():
+            raise ConvscopeError(f"{svg_path}: is there already; choose another file for --svg")
+        write_text(svg_path, network.diagram())
+    if as_json:
+        rows = [
+            {
+                "name": row.layer.name,
+                "kind": row.layer.kind,
+                "output_shape": list(row.output_shape),
+                "parameters": row.parameters,
+                "macs": row.macs,
+                "receptive_field": list(row.receptive_field.size),
+            }
+            for row in network.table
+        ]
+        print_json(
+            {
+                "architecture": network.to_dict(),
+                "layers": rows,
+                "parameters": network.parameters,
+                "macs": network.macs,
+            }
+        )
+    else:
+        click.echo(network.summary())

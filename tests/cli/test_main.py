@@ -1,0 +1,91 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from convscope.cli import _COMMANDS, main
+
+
+def test_help_is_printed_without_importing_what_it_does_not_need():
+    code = (
+        "import sys, convscope.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'matplotlib', 'scipy', 'PIL', 'jinja2'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
+
+
+def test_every_command_is_listed_with_the_first_sentence_of_its_help():
+    shown = CliRunner().invoke(main, ["--help"]).output
+    for name, summary in _COMMANDS.items():
+        command = main.get_command(None, name)
+        assert command.help.splitlines()[0] == summary
+        assert name in shown
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["run", "--nonsense"], ["run", "--engine", "abacus"], ["evaluate"]]
+)
+def test_a_bad_command_line_exits_2(arguments: list[str]):
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+def test_summary_prints_the_table_that_keras_users_know():
+    done = CliRunner().invoke(main, ["summary", "cnn"])
+    assert done.exit_code == 0
+    lines = [" ".join(line.split()) for line in done.output.splitlines()]
+    for start in (
+        "conv2d (Conv2D) (None, 26, 26, 16) 160 97,344 3 x 3",
+        "max_pooling2d (MaxPooling2D) (None, 13, 13, 16) 0 0 4 x 4",
+        "conv2d_1 (Conv2D) (None, 11, 11, 32) 4,640 557,568 8 x 8",
+        "max_pooling2d_1 (MaxPooling2D) (None, 5, 5, 32) 0 0 10 x 10",
+        "flatten (Flatten) (None, 800) 0",
+        "dense (Dense) (None, 128) 102,528",
+        "dense_1 (Dense) (None, 10) 1,290",
+        "Total: 108,618 parameters (424.29 KB), 758,592 MACs an image",
+    ):
+        assert any(line.startswith(start) for line in lines), start
+
+
+def test_summary_as_json_takes_other_sizes_and_writes_the_diagram(tmp_path):
+    arguments = ["summary", "cnn", "--image", "20x32x3", "--classes", "26", "--svg", str(tmp_path / "d.svg"), "--json"]
+    value = json.loads(CliRunner().invoke(main, arguments).output)
+    assert value["layers"][0]["output_shape"] == [18, 30, 16]
+    assert value["parameters"] == sum(layer["parameters"] for layer in value["layers"])
+    assert (tmp_path / "d.svg").read_text().startswith("<svg")
+    again = CliRunner().invoke(main, arguments)
+    assert (again.exit_code, again.stderr.count("\n")) == (1, 1)
+
+
+BAD_ARCHITECTURES = {
+    "shrinks below 1 x 1": ('{"input": {"height": 4, "width": 4}, "layers": [{"kind": "Conv2D", "filters": 2, '
+                            '"kernel_size": 5}, {"kind": "Flatten"}, {"kind": "Dense", "units": 2}]}', "does not fit"),
+    "no JSON": ("{", "architecture.json"),
+    "a list": ("[]", "`input` and `layers`"),
+    "nested too deep": ("[" * 100_000, "architecture.json"),
+    "too large": (" " * 1_100_000, "more than"),
+    "no file": (None, "neither cnn, ann nor a JSON file"),
+    "a folder": ("folder", "architecture.json"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_ARCHITECTURES)
+def test_a_bad_architecture_is_one_line_and_exit_1(tmp_path, case: str):
+    text, message = BAD_ARCHITECTURES[case]
+    path = tmp_path / "architecture.json"
+    if text == "folder":
+        path.mkdir()
+    elif text is not None:
+        path.write_text(text)
+    done = CliRunner().invoke(main, ["summary", str(path)])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert done.stdout == ""

@@ -1,0 +1,218 @@
+"""The main job through its entry point, on a small data set."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import convscope as cs
+from convscope.cli import main
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def run_folder(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """A finished run of two epochs, and what `--json` printed of it."""
+    out = tmp_path_factory.mktemp("runs") / "first"
+    done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seed", 3, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    return out, json.loads(done.stdout)
+
+
+def test_run_leaves_every_file_of_its_contract(run_folder):
+    out, _ = run_folder
+    for name in (
+        "run.json", "history.jsonl", "model.safetensors", "checkpoints/state.safetensors",
+        "checkpoints/epoch-0000.safetensors", "checkpoints/epoch-0002.safetensors", "evaluation.json",
+        "predictions.npz", "explanation.json", "comparison.json", "timings.json", "report.html", "DONE",
+        "baseline/run.json", "baseline/model.safetensors", "baseline/DONE",
+    ):  # fmt: skip
+        assert (out / name).is_file(), name
+    assert {path.suffix for path in (out / "figures").iterdir()} == {".png", ".svg"}
+    assert not list(out.rglob("*.partial"))
+
+
+def test_run_prints_what_its_contract_says(run_folder):
+    out, printed = run_folder
+    assert set(printed) == {"run", "evaluation", "comparison", "timings"}
+    assert printed["run"] == str(out)
+    assert printed["evaluation"] == json.loads((out / "evaluation.json").read_text())
+    assert printed["comparison"] == json.loads((out / "comparison.json").read_text())
+    evaluation = printed["evaluation"]
+    matrix = np.array(evaluation["confusion_matrix"])
+    assert evaluation["num_images"] == matrix.sum() == 300
+    assert evaluation["accuracy"] == pytest.approx(np.trace(matrix) / 300)
+    low, high = evaluation["accuracy_interval"]
+    assert low < evaluation["accuracy"] < high
+    assert {"train", "evaluate", "explain", "report", "total"} <= set(printed["timings"])
+
+
+def test_run_records_how_it_was_made(run_folder):
+    out, _ = run_folder
+    record = json.loads((out / "run.json").read_text())
+    assert {
+        "format", "dataset", "architecture", "recipe", "seed", "engine", "threads", "versions", "cpu", "command",
+        "weights_sha256",
+    } <= set(record)  # fmt: skip
+    assert (record["format"], record["seed"], record["recipe"]["epochs"]) == (1, 3, 2)
+    assert record["weights_sha256"] == cs.load_model(out).weights_sha256
+    lines = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert set(lines[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
+
+
+def test_predictions_are_those_of_the_model(run_folder, small_mnist: cs.Splits):
+    out, _ = run_folder
+    with np.load(out / "predictions.npz") as arrays:
+        assert (arrays["y_pred"] == cs.load_model(out).predict(small_mnist.test.images)).all()
+        assert (arrays["y_true"] == small_mnist.test.labels).all()
+
+
+def test_the_same_command_gives_the_same_weights(run_folder, small_folder: Path, tmp_path: Path):
+    out, _ = run_folder
+    again = ("--dataset", small_folder, "--epochs", 2, "--seed", 3, "--threads", 1, "--out", tmp_path / "t")
+    done = invoke("train", *again, "--json")
+    assert set(json.loads(done.stdout)) == {"run", "evaluation", "timings"}
+    assert cs.load_model(tmp_path / "t").weights_sha256 == cs.load_model(out).weights_sha256
+
+
+def test_run_refuses_a_folder_that_is_there_and_leaves_it(run_folder, small_folder: Path):
+    out, _ = run_folder
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    done = invoke("run", "--dataset", small_folder, "--out", out)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"Error: {out}: is there already")
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_evaluate_prints_what_the_run_measured_and_changes_nothing(run_folder):
+    out, printed = run_folder
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    done = invoke("evaluate", out, "--json")
+    assert json.loads(done.stdout) == printed["evaluation"]
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+def test_report_is_written_again_from_the_folder(run_folder):
+    out, _ = run_folder
+    page = (out / "report.html").read_text()
+    (out / "report.html").unlink()
+    done = invoke("report", out, "--index", 7, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["report"] == str(out / "report.html")
+    assert (out / "report.html").read_text() != page  # another image, other maps
+    assert json.loads((out / "explanation.json").read_text())["index"] == 7
+
+
+def test_report_of_a_training_alone_needs_no_baseline(small_folder: Path, tmp_path: Path):
+    invoke("train", "--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", tmp_path / "ann")
+    done = invoke("report", tmp_path / "ann")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "ann" / "report.html").exists()
+
+
+def test_payload_is_one_json_document(run_folder):
+    out, _ = run_folder
+    done = invoke("report", out, "--payload")
+    assert json.loads(done.stdout)["evaluation"]["num_images"] == 300
+
+
+def test_run_in_plain_lines_when_stdout_is_no_terminal(small_folder: Path, tmp_path: Path):
+    done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "\r" not in done.stdout
+    lines = [line for line in done.stdout.splitlines() if line.startswith("cnn epoch")]
+    assert len(lines) == 2
+    for word in ("loss", "accuracy", "val_loss", "val_accuracy", " s ", "images/s"):
+        assert word in lines[0]
+    assert "report.html" in done.stdout.splitlines()[-1]
+
+
+def test_run_without_out_takes_a_new_folder_each_time(small_folder: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert invoke("train", "--dataset", small_folder, "--epochs", 1).exit_code == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+BAD_CALLS = {
+    "no such data": (("--dataset", "nowhere"), "nowhere"),
+    "recipe out of range": (("--epochs", 0), "epochs is 0"),
+    "no such recipe": (("--recipe", "slow"), "neither classic nor a JSON file"),
+    "no such architecture": (("--architecture", "rnn"), "neither cnn, ann nor a JSON file"),
+    "index out of range": (("--index", 300), "test images 0 to 299"),
+    "nothing to resume": (("--resume", "nowhere"), "no such folder"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CALLS)
+def test_a_bad_call_is_one_line_and_leaves_no_folder(small_folder: Path, tmp_path: Path, monkeypatch, case: str):
+    monkeypatch.chdir(tmp_path)
+    arguments, message = BAD_CALLS[case]
+    done = invoke("run", "--dataset", small_folder, *arguments)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path: Path):
+    data = tmp_path / "data.npz"
+    train, test = small_mnist.train.take(np.arange(50)), small_mnist.test
+    arrays = {"x_train": train.images, "y_train": train.labels, "x_test": test.images, "y_test": test.labels}
+    np.savez(data, **arrays)
+    assert invoke("train", "--dataset", data, "--epochs", 1, "--out", tmp_path / "run").exit_code == 0
+    np.savez(data, **{**arrays, "x_train": 255 - train.images})
+    done = invoke("train", "--resume", tmp_path / "run")
+    assert done.exit_code == 1
+    assert f"{data}: the train images are not those that" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_ten_random_moments_resumes_to_the_same_bits(small_folder: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "convscope", "run", "--dataset", str(small_folder), "--epochs", "12", "--json"]
+    start = time.monotonic()
+    subprocess.run([*command, "--out", str(tmp_path / "whole")], check=True, capture_output=True)
+    whole_seconds = time.monotonic() - start
+    expected = [cs.load_model(tmp_path / "whole" / part).weights_sha256 for part in (".", "baseline")]
+    stream = np.random.default_rng(20)
+    for trial in range(10):
+        out = tmp_path / f"killed-{trial}"
+        process = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL)
+        while not (out / "run.json").exists():
+            time.sleep(0.005)
+        time.sleep(stream.uniform(0, 0.8 * whole_seconds))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        subprocess.run(
+            [sys.executable, "-m", "convscope", "run", "--resume", str(out)], check=True, capture_output=True
+        )
+        assert [cs.load_model(out / part).weights_sha256 for part in (".", "baseline")] == expected
+        assert not list(out.rglob("*.partial"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "convscope", "run", "--epochs", "500", "--out", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while not (out / "checkpoints" / "epoch-0001.safetensors").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - start < 3
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == f"Error: interrupted; go on with: convscope run --resume {out}"
