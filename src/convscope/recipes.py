@@ -51,6 +51,8 @@ class Recipe:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
                 raise RecipeError(f"recipe: {name} is {value!r}; it must be a whole number from 1 to {most:,}")
+        if not isinstance(self.name, str):
+            raise RecipeError(f"recipe: name is {self.name!r}; it must be a string")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON, `name` first."""

@@ -1,0 +1,50 @@
+"""The compiled module, built from native/; arrays are contiguous, and native.py has checked what it passes in."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.engine.network import Progress
+
+def instruction_sets() -> list[str]: ...
+
+class Core:
+    def __init__(
+        self,
+        image: list[int],
+        scale: float,
+        offset: float,
+        layers: list[list[int]],
+        threads: int,
+        instruction_set: str,
+    ) -> None: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def instruction_set(self) -> str: ...
+    steps: int
+    def write(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
+    def read(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
+    def train(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        order: NDArray[np.int64],
+        batch_size: int,
+        learning_rates: NDArray[np.float32],
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        progress: Progress | None,
+    ) -> tuple[int, float, int]: ...
+    def gradients(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        layers: list[int],
+        kernels: list[Any],
+        biases: list[Any],
+    ) -> float: ...
+    def logits(self, images: NDArray[np.uint8], logits: NDArray[np.float32]) -> None: ...
+    def activations(self, images: NDArray[np.uint8], layers: list[int], outputs: list[NDArray[np.float32]]) -> None: ...

@@ -1,0 +1,130 @@
+"""Hold the code to the table in docs/design.md: who may import whom, and what lives in `cli` alone."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import convscope
+
+PACKAGE = Path(convscope.__file__).parent
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PUBLIC_FACE = {"__init__", "__main__"}  # the package's own two modules stand above the table and import what they show
+
+
+def import_table():
+    """Return the line of each room, from the table in docs/design.md: "9  cli" down to "0  errors"."""
+    lines = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").splitlines()
+    matches = [re.fullmatch(r"(\d)((?:  \w+)+)", line) for line in lines]
+    return {room: int(match[1]) for match in matches if match for room in match[2].split()}
+
+
+def room_of(path):
+    """Return the first component under convscope: a folder or a module."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(tree, package):
+    """Yield (line, room) for every import of the package in `tree`, wherever in the file it stands.
+
+    `package` is the dotted name that relative imports start from. A name taken from the package itself that is no room
+    yields as it is.
+    """
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*parents, *filter(None, [node.module])])
+            names = [f"{source}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.split(".")[0] == "convscope":
+                yield node.lineno, [*name.split("."), ""][1]
+
+
+def violations(path, source, table):
+    room, package = room_of(path), ".".join(["convscope", *path.relative_to(PACKAGE).parts[:-1]])
+    if room in PUBLIC_FACE:
+        return []
+    return [
+        f"{path.relative_to(PACKAGE)}:{line}: {room} (line {table[room]}) imports {other or 'the package itself'}"
+        for line, other in imported_rooms(ast.parse(source), package)
+        if other != room and not table.get(other, 99) < table[room]
+    ]
+
+
+def names_used(source):
+    """Yield (line, name) of every name and dotted name in `source`, such as `print` and `sys.exit`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.lineno, f"{node.value.id}.{node.attr}"
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def test_the_table_is_read_from_the_design_page():
+    table = import_table()
+    assert table["cli"] == max(table.values()) == 9
+    assert table["errors"] == 0
+    assert table["engine"] > table["architecture"] == table["datasets"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_room_has_a_line_and_imports_only_lower_ones(path):
+    table = import_table()
+    assert room_of(path) in table.keys() | PUBLIC_FACE, "a room that docs/design.md does not name"
+    assert violations(path, path.read_text(encoding="utf-8"), table) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "is_wrong"),
+    [
+        ("engine/network.py", "from convscope.model import Model", True),
+        ("engine/network.py", "import convscope.cli.main", True),
+        ("engine/network.py", "def f():\n    from convscope import training", True),
+        ("engine/network.py", "from ..model import Model", True),
+        ("engine/network.py", "from .. import model", True),
+        ("engine/network.py", "if TYPE_CHECKING:\n    import convscope.report", True),
+        ("engine/network.py", "import convscope as cs", True),
+        ("engine/network.py", "from convscope import Model", True),
+        ("engine/network.py", "from .reference import adam", False),
+        ("engine/network.py", "from convscope.architecture.layers import Conv2D", False),
+        ("engine/network.py", "from convscope import recipes", False),
+        ("engine/network.py", "import numpy, convscopes.model", False),
+        ("datasets/idx.py", "import convscope.architecture", True),
+        ("datasets/idx.py", "from convscope import errors, streams", False),
+        ("files.py", "from convscope.streams import random_stream", True),
+        ("files.py", "from .errors import ConvscopeError", False),
+        ("__init__.py", "from convscope.training import train", False),
+    ],
+)
+def test_the_rule_finds_what_it_forbids_and_nothing_else(module, source, is_wrong):
+    assert bool(violations(PACKAGE / module, source, import_table())) == is_wrong
+
+
+FORBIDDEN = re.compile(r"print|tqdm(\..*)?|click\.echo|sys\.(exit|stdout)|os\._exit|exit|quit|breakpoint")
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) != "cli"], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_command_line_prints_and_exits(path):
+    found = [(line, name) for line, name in names_used(path.read_text(encoding="utf-8")) if FORBIDDEN.fullmatch(name)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source", ["print(1)", "sys.exit(1)", "from sys import exit", "tqdm(x)", "from tqdm import tqdm"]
+)
+def test_printing_and_exiting_is_found(source):
+    assert any(FORBIDDEN.fullmatch(name) for _, name in names_used(source))
+
+
+def test_no_source_file_is_longer_than_600_lines():
+    sources = [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "native").rglob("*.[ch]pp")]
+    lengths = {str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources}
+    assert len(lengths) > len(MODULES)
+    assert {path: length for path, length in lengths.items() if length > 600} == {}

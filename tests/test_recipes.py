@@ -1,0 +1,96 @@
+import json
+
+import pytest
+
+from convscope.errors import ConvscopeError, RecipeError
+from convscope.recipes import RECIPES, Adam, Recipe, classic
+
+
+def test_classic_is_the_notebooks_recipe():
+    assert classic == Recipe(epochs=10, batch_size=128, optimizer=Adam(1e-3, 0.9, 0.999, 1e-7))
+    assert RECIPES["classic"] is classic
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), Recipe(3, 7, Adam(0.01, 0, 0.5, 1), "mine")], ids=str)
+def test_a_recipe_goes_through_json_unchanged(recipe):
+    again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict(), allow_nan=False)))
+    assert again == recipe
+    assert again.name == recipe.name
+
+
+def test_a_recipe_as_data_says_its_name_first():
+    assert next(iter(classic.to_dict())) == "name"
+
+
+def test_what_is_not_given_has_its_default():
+    assert Recipe.from_dict({"epochs": 2}) == Recipe(epochs=2)
+    assert Recipe.from_dict({"optimizer": {"beta_1": 0.7}}) == Recipe(optimizer=Adam(beta_1=0.7))
+
+
+def test_recipes_are_equal_whatever_they_are_called():
+    assert Recipe(name="other") == classic
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": 0}, "recipe: epochs is 0; it must be a whole number from 1 to 100,000"),
+        ({"epochs": 100_001}, "epochs is 100001"),
+        ({"epochs": 1.5}, r"epochs is 1\.5"),
+        ({"epochs": True}, "epochs is True"),
+        ({"batch_size": 0}, "recipe: batch_size is 0; it must be a whole number from 1 to 65,536"),
+        ({"batch_size": 65_537}, "batch_size is 65537"),
+        ({"batch_size": "128"}, "batch_size is '128'"),
+    ],
+    ids=str,
+)
+def test_a_recipe_rejects(arguments, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"learning_rate": 0}, "recipe: learning_rate is 0; it must be a number above 0 to 1"),
+        ({"learning_rate": 1.1}, r"learning_rate is 1\.1; it must be a number above 0 to 1"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"learning_rate": "0.1"}, r"learning_rate is '0\.1'"),
+        ({"learning_rate": True}, "learning_rate is True"),
+        ({"beta_1": 1}, "recipe: beta_1 is 1; it must be a number from 0 and below 1"),
+        ({"beta_1": -0.1}, r"beta_1 is -0\.1"),
+        ({"beta_2": 1.0}, r"beta_2 is 1\.0; it must be a number from 0 and below 1"),
+        ({"epsilon": 0}, "recipe: epsilon is 0; it must be a number above 0 to 1"),
+        ({"epsilon": float("inf")}, "epsilon is inf"),
+        ({"epsilon": None}, "epsilon is None"),
+    ],
+    ids=str,
+)
+def test_adam_rejects(arguments, message):
+    with pytest.raises(RecipeError, match=message):
+        Adam(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "a recipe is an object of settings, and its `optimizer` one too"),
+        ([1], "a recipe is an object of settings"),
+        ({"optimizer": "adam"}, "its `optimizer` one too"),
+        ({"epoch": 3}, "recipe: .*epoch"),
+        ({"optimizer": {"momentum": 0.9}}, "recipe: .*momentum"),
+        ({"epochs": "3"}, "recipe: epochs is '3'"),
+        ({"optimizer": {"beta_1": 2}}, "recipe: beta_1 is 2"),
+        ({1: 2}, "recipe: "),
+        ({"name": 5}, "recipe: name is 5; it must be a string"),
+    ],
+    ids=str,
+)
+def test_from_dict_rejects(value, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe.from_dict(value)
+
+
+def test_a_recipe_error_is_for_users_and_for_programmers():
+    assert issubclass(RecipeError, ConvscopeError)
+    assert issubclass(RecipeError, ValueError)
