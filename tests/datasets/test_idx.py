@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convscope.datasets.catalogue import DATA_FOLDER
@@ -216,6 +216,7 @@ def scratch(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("idx") / "file"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(content=st.binary(max_size=200))
 @example(content=b"\x1f\x8b\x08")
 def test_any_bytes_are_read_or_refused(scratch, content):
@@ -225,6 +226,7 @@ def test_any_bytes_are_read_or_refused(scratch, content):
     reads_or_refuses(scratch, gzip.compress(b"\0\0\x08" + content))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.data(), packed=st.booleans())
 def test_a_good_file_with_bytes_changed_is_read_or_refused(scratch, data, packed):
     content = bytearray(gzip.compress(GOOD, mtime=0) if packed else GOOD)

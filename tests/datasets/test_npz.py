@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib import format as npy_format
 
@@ -240,6 +240,7 @@ def reads_or_refuses(folder: Path, content: bytes) -> None:
     assert read.y_train.ndim == 1
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(content=st.binary(max_size=100))
 def test_any_bytes_are_read_or_refused(scratch, content):
     reads_or_refuses(scratch, content)
@@ -247,6 +248,7 @@ def test_any_bytes_are_read_or_refused(scratch, content):
     reads_or_refuses(scratch, archive(x_train=b"\x93NUMPY\x01\x00" + len(content).to_bytes(2, "little") + content))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.data())
 def test_a_good_archive_with_bytes_changed_is_read_or_refused(scratch, data):
     content = bytearray(archive())
@@ -255,6 +257,7 @@ def test_a_good_archive_with_bytes_changed_is_read_or_refused(scratch, data):
     reads_or_refuses(scratch, bytes(content))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(text=st.text("{}[]()'\": ,-+.LuUbi<>|0123456789descrfortan_shpTu\\\n", max_size=120))
 def test_any_header_text_is_read_or_refused(scratch, text):
     header = text.encode()
@@ -262,6 +265,7 @@ def test_any_header_text_is_read_or_refused(scratch, text):
     reads_or_refuses(scratch, archive(x_train=member))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(data=st.data())
 def test_a_good_header_with_characters_changed_is_read_or_refused(scratch, data):
     header = bytearray(npy(X_TRAIN))

@@ -98,10 +98,10 @@ def load_dataset(name_or_path: str | os.PathLike[str]) -> Splits:
     if name_or_path in DATASETS:
         return _read_entry(DATASETS[str(name_or_path)])
     path = Path(name_or_path)
-    try:
-        is_folder, exists = path.is_dir(), path.exists()
-    except (OSError, ValueError):  # a name too long, a folder that may not be entered, a NUL
-        is_folder = exists = False
+    is_folder = exists = False
+    if str(name_or_path):  # an empty path would mean the current folder
+        with suppress(OSError, ValueError):  # a name too long, a folder that may not be entered, a NUL
+            is_folder, exists = path.is_dir(), path.exists()
     if is_folder:
         return _read_folder(path)
     if exists:
@@ -109,7 +109,8 @@ def load_dataset(name_or_path: str | os.PathLike[str]) -> Splits:
     meant = get_close_matches(str(name_or_path), DATASETS, n=1)
     hint = f"did you mean {meant[0]!r}" if meant else f"the names are {', '.join(DATASETS)}"
     raise DatasetError(
-        f"{str(name_or_path)!r} is neither the name of a data set nor a folder or file; {hint}, or give a path"
+        f"{str(name_or_path)[:200]!r} is neither the name of a data set nor a folder or file that can be read; "
+        f"{hint}, or give a path"
     )
 
 
@@ -163,12 +164,18 @@ def _read_embedded(entry: CatalogueEntry, file: SourceFile) -> NDArray[np.uint8]
         raise DatasetError(f"{packed}: its SHA-256 is {found}, not {file.sha256}; install convscope again")
     if copy:
         with suppress(ConvscopeError):  # a read-only home or a full disk costs time, not the data set
-            write_bytes(copy, idx_header(array.shape) + array.tobytes())
+            write_bytes(copy, b"".join((idx_header(array.shape), array.data)))
     return array
 
 
 def _read_folder(folder: Path) -> Splits:
-    paths = [_find(folder, split, kind) for split in (("train",), ("t10k", "test")) for kind in ("images", "labels")]
+    try:
+        held = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
+    paths = [
+        _find(folder, held, split, kind) for split in (("train",), ("t10k", "test")) for kind in ("images", "labels")
+    ]
     train, test = (_read_half(images, labels) for images, labels in (paths[:2], paths[2:]))
     return _splits(_name(folder), train, test)
 
@@ -182,7 +189,7 @@ def _read_half(images_path: Path, labels_path: Path) -> _Half:
     return _Half(images, labels, str(images_path), str(labels_path), source)
 
 
-def _find(folder: Path, splits: tuple[str, ...], kind: str) -> Path:
+def _find(folder: Path, held: set[str], splits: tuple[str, ...], kind: str) -> Path:
     dimensions = ("3", "4") if kind == "images" else ("1",)
     names = [
         f"{split}-{kind}{dot}idx{digit}-ubyte{suffix}"
@@ -192,7 +199,7 @@ def _find(folder: Path, splits: tuple[str, ...], kind: str) -> Path:
         for suffix in ("", ".gz")
     ]
     for name in names:
-        if (folder / name).exists():
+        if name in held:
             return folder / name
     raise DatasetError(f"{folder}: has no {names[0]}, plain or .gz; put the four IDX files into one folder")
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from convscope.datasets.data_file import Images
 
 STRIP_HEIGHT = 56  # pixels of a picture in a strip, at most; twice an image of MNIST
+STRIP_WIDTH = 4 * STRIP_HEIGHT
 STRIP_GAP = 4
 
 
@@ -32,7 +33,9 @@ def image_png(image: Images, at_least: int = 280) -> bytes:
 
 
 def strip_png(images: Images) -> bytes:
-    """Return images (N, H, W, C) side by side as PNG, at most `STRIP_HEIGHT` high, with transparent gaps.
+    """Return images (N, H, W, C) side by side as PNG with transparent gaps.
+
+    Each is at most `STRIP_HEIGHT` high and `STRIP_WIDTH` wide.
 
     Raises:
         ValueError: if there is no image.
@@ -46,7 +49,8 @@ def strip_png(images: Images) -> bytes:
         pixels = _colours(image)
         height, width = pixels.shape[:2]
         # Small images grow by whole multiples and stay sharp; large ones are averaged down.
-        scale = max(STRIP_HEIGHT // height, 1) if height <= STRIP_HEIGHT else STRIP_HEIGHT / height
+        fit = min(STRIP_HEIGHT / height, STRIP_WIDTH / width)
+        scale = fit // 1 if fit >= 1 else fit
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
         piece = np.asarray(Image.fromarray(pixels).resize(size, method))

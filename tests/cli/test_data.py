@@ -1,0 +1,189 @@
+import json
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from convscope.cli import main
+from convscope.datasets.idx import idx_header
+
+
+def convscope_data(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["data", *map(str, arguments)])
+
+
+def refused(*arguments: str | Path) -> str:
+    """The one line that a user's error takes."""
+    result = convscope_data(*arguments)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def numbers(text: str) -> list[list[int]]:
+    """The rows of numbers in what was printed; lines with anything else are passed over."""
+    rows = [line.split() for line in text.splitlines()]
+    return [[int(number) for number in row] for row in rows if len(row) > 1 and all(n.isdecimal() for n in row)]
+
+
+@pytest.fixture(scope="module")
+def colour_folder(tmp_path_factory) -> Path:
+    """Two training images and one test image, 5 × 7 in colour."""
+    folder = tmp_path_factory.mktemp("colour")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
+    for name, array in {
+        "train-images-idx4-ubyte": pixels[:2],
+        "train-labels-idx1-ubyte": np.array([2, 0], dtype=np.uint8),
+        "test-images-idx4-ubyte": pixels[2:],
+        "test-labels-idx1-ubyte": np.array([1], dtype=np.uint8),
+    }.items():
+        (folder / name).write_bytes(idx_header(array.shape) + array.tobytes())
+    return folder
+
+
+def test_list_names_mnist_and_its_licence():
+    result = convscope_data("list")
+    assert result.exit_code == 0
+    assert result.output.startswith("mnist: MNIST")
+    assert "Creative Commons Attribution-Share Alike 3.0" in result.output
+
+
+def test_list_as_json_is_one_document():
+    (entry,) = json.loads(convscope_data("list", "--json").stdout)
+    assert entry["name"] == "mnist"
+    assert len(entry["files"]) == 4
+
+
+def test_info_prints_what_mnist_holds(mnist):
+    lines = [" ".join(line.split()) for line in convscope_data("info", "mnist").output.splitlines()]
+    assert "images 60,000 10,000" in lines
+    assert "shape of the images (60000, 28, 28, 1) (10000, 28, 28, 1)" in lines
+    assert "type of the images uint8 uint8" in lines
+    assert "range of the pixels 0 to 255 0 to 255" in lines
+    assert "5 5,421 892" in lines
+    for file in (*mnist.train.source, *mnist.test.source):
+        assert f"{file.name} {file.sha256}" in lines
+
+
+def test_info_as_json_has_the_numbers_of_both_splits(mnist):
+    document = json.loads(convscope_data("info", "mnist", "--json").stdout)
+    assert document["licence"].endswith("Share Alike 3.0")
+    for split in (mnist.train, mnist.test):
+        assert document[split.split] == split.to_dict()
+    assert document["train"]["num_images"] == 60_000
+    assert document["train"]["pixel_range"] == [0, 255]
+    assert document["test"]["class_counts"] == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_info_of_a_folder_has_no_licence_to_tell(colour_folder):
+    assert "licence: not known here" in convscope_data("info", colour_folder).output
+    document = json.loads(convscope_data("info", colour_folder, "--json").stdout)
+    assert document["licence"] is None
+    assert document["train"]["image_shape"] == [5, 7, 3]
+    assert [file["name"] for file in document["test"]["source"]] == ["test-images-idx4-ubyte", "test-labels-idx1-ubyte"]
+
+
+def test_show_prints_every_number_of_the_first_training_image(mnist):
+    result = convscope_data("show", "mnist", "--split", "train", "--index", "0")
+    assert result.exit_code == 0
+    assert "label 5, class 5" in result.output
+    assert numbers(result.output) == mnist.train.images[0, :, :, 0].tolist()
+
+
+def test_show_aligns_the_columns():
+    lines = convscope_data("show", "mnist").output.splitlines()[-28:]
+    assert {len(line) for line in lines} == {28 * 4 - 1}
+
+
+def test_show_prints_a_matrix_for_each_channel(colour_folder):
+    output = convscope_data("show", colour_folder, "--split", "test").output
+    image = np.array(json.loads(convscope_data("show", colour_folder, "--split", "test", "--json").stdout)["image"])
+    assert [line for line in output.splitlines() if line.startswith("channel")] == [
+        "channel 0, red",
+        "channel 1, green",
+        "channel 2, blue",
+    ]
+    assert numbers(output) == np.concatenate([image[:, :, channel] for channel in range(3)]).tolist()
+
+
+def test_show_as_json_is_one_document(mnist):
+    document = json.loads(convscope_data("show", "mnist", "--split", "test", "--index", "9999", "--json").stdout)
+    assert document["label"] == mnist.test.labels[9999]
+    assert document["class_name"] == str(document["label"])
+    assert document["png"] is None
+    np.testing.assert_array_equal(document["image"], mnist.test.images[9999])
+
+
+def test_show_writes_a_picture(mnist, tmp_path):
+    path = tmp_path / "five.png"
+    assert f"picture: {path}" in convscope_data("show", "mnist", "--png", path).output
+    picture = np.asarray(Image.open(BytesIO(path.read_bytes()), formats=["PNG"]))
+    np.testing.assert_array_equal(picture[5::10, 5::10], mnist.train.images[0, :, :, 0])
+
+
+def test_show_names_the_picture_in_json(tmp_path):
+    path = tmp_path / "five.png"
+    assert json.loads(convscope_data("show", "mnist", "--png", path, "--json").stdout)["png"] == str(path)
+    assert path.exists()
+
+
+def test_show_replaces_a_picture_only_when_forced(tmp_path):
+    path = tmp_path / "five.png"
+    path.write_text("precious")
+    assert "is there already" in refused("show", "mnist", "--png", path)
+    assert path.read_text() == "precious"
+    assert convscope_data("show", "mnist", "--png", path, "--force").exit_code == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_does_not_replace_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "link.png").symlink_to(tmp_path / "nowhere")
+    assert "is there already" in refused("show", "mnist", "--png", tmp_path / "link.png")
+
+
+@pytest.mark.parametrize("flags", [(), ("--force",)])
+def test_show_does_not_write_over_a_folder(tmp_path, flags):
+    (tmp_path / "folder").mkdir()
+    assert str(tmp_path / "folder") in refused("show", "mnist", "--png", tmp_path / "folder", *flags)
+    assert (tmp_path / "folder").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("split", "index", "last"), [("train", -1, 59999), ("train", 60000, 59999), ("test", 10**30, 9999)]
+)
+def test_show_refuses_an_index_out_of_range(split, index, last):
+    message = refused("show", "mnist", "--split", split, "--index", str(index))
+    assert f"--index {index}: the {split} split of mnist has images 0 to {last}" in message
+
+
+@pytest.mark.parametrize("command", ["info", "show"])
+def test_an_unknown_data_set_is_refused(command):
+    assert "did you mean 'mnist'" in refused(command, "mnits")
+
+
+@pytest.mark.parametrize("command", ["info", "show"])
+def test_a_damaged_file_is_refused_with_nothing_on_stdout(command, colour_folder, tmp_path):
+    for path in colour_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:-1])
+    assert "fetch it again" in refused(command, tmp_path, "--json")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("show", "mnist", "--split", "validation"), ("show",), ("show", "mnist", "--index", "x")]
+)
+def test_a_bad_command_line_exits_2(arguments):
+    assert convscope_data(*arguments).exit_code == 2
+
+
+def test_terminal_control_characters_in_a_name_are_not_sent(colour_folder, tmp_path):
+    folder = tmp_path / "\x1b[31mred"
+    folder.mkdir()
+    for path in colour_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    for command in ("info", "show"):
+        assert "\x1b" not in convscope_data(command, folder).output
