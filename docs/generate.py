@@ -1,0 +1,92 @@
+"""Write docs/cli.md from the commands' own help; with --check write nothing, and exit 1 if the page is stale."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+
+import click
+
+from convscope.cli import main
+
+PAGE = Path(__file__).parent / "cli.md"
+INTRODUCTION = """\
+# The command line
+
+`make docs` writes this page from the help of the commands; edit that, not this.
+
+Every command below takes `--json`, which prints one JSON document on stdout and nothing else, and `--help`;
+`convscope --version` prints the version.
+It exits with 0, with 1 after a single `Error:` line on stderr that names the file or value and the next step,
+or with 2 if the command line itself is wrong. [Files](files.md) says what the JSON holds.
+"""
+
+
+def cli_page() -> str:
+    """Return the page as Markdown."""
+    commands = list(_leaves("convscope", main, None))
+    contents = "\n".join(
+        f"- [`{context.command_path}`](#{_anchor(context.command_path)}): {_first_sentence(command)}"
+        for context, command in commands
+    )
+    return "\n".join([INTRODUCTION, contents, "", *(_section(context, command) for context, command in commands)])
+
+
+def _leaves(
+    name: str, command: click.Command, parent: click.Context | None
+) -> Iterator[tuple[click.Context, click.Command]]:
+    """Yield every command that does something, those of subgroups under their full name."""
+    context = click.Context(command, info_name=name, parent=parent)
+    if not isinstance(command, click.Group):
+        yield context, command
+        return
+    for child_name in command.list_commands(context):
+        child = command.get_command(context, child_name)
+        assert child is not None, child_name
+        yield from _leaves(child_name, child, context)
+
+
+def _section(context: click.Context, command: click.Command) -> str:
+    path = context.command_path
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    records = [record for option in command.params if (record := _record(option, context))]
+    rows = "\n".join(_row(*record) for record in records)
+    return (
+        f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n"
+        f"| option | meaning | default |\n| --- | --- | --- |\n{rows}\n"
+    )
+
+
+def _record(parameter: click.Parameter, context: click.Context) -> tuple[str, str] | None:
+    """Return an option and what click says of it; what an argument is, the command's text says."""
+    return parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
+
+
+def _row(option: str, text: str) -> str:
+    """Return an option's line of the table; click writes default and range in brackets behind the meaning."""
+    meaning, brackets = re.fullmatch(r"(.*?)\s*(?:\[([^\]]*)\])?", text, re.DOTALL).groups()  # type: ignore[union-attr]  # matches anything
+    notes = brackets.split("; ") if brackets else []
+    default = "".join(f"`{note.removeprefix('default: ')}`" for note in notes if note.startswith("default: "))
+    others = [f"`{note}`" for note in notes if not note.startswith("default: ")]
+    cells = [f"`{' '.join(option.split())}`", " ".join([meaning, *others]).strip(), default]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _first_sentence(command: click.Command) -> str:
+    return " ".join(cleandoc(command.help or "").split("\n\n")[0].split())
+
+
+def _anchor(heading: str) -> str:
+    return heading.lower().replace(" ", "-")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is stale")
+    page, written = cli_page(), PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    if not parser.parse_args().check:
+        PAGE.write_text(page, encoding="utf-8")
+    elif page != written:
+        sys.exit(f"{PAGE.name} is not what the commands' help says now; write it again with: make docs")

@@ -1,0 +1,226 @@
+"""The documentation against what it documents: links, paths, commands, code, keys."""
+
+import doctest
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from safetensors import safe_open
+
+from convscope.cli import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")])
+PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
+USED = [page for page in PAGES if page.name not in PLANS]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The fenced blocks of a page, each as (language, text)."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+# --- The generated page -----------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_the_command_line_is_what_the_help_says():
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# --- Links, paths, commands -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_relative_link_leads_somewhere(page: Path):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), f"{target} does not exist"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in anchors, f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("page", USED, ids=name)
+def test_every_path_of_the_project_that_a_page_names_exists(page: Path):
+    folders = r"(?:src|tests|docs|native|examples|benchmarks|dev|\.ci)"
+    for path in re.findall(rf"`({folders}/[\w./-]*)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / path).exists(), path
+
+
+def file_tree(text: str) -> list[str]:
+    """The paths of an indented file tree; what follows the last path of a line is its comment."""
+    paths, folders = [], list[tuple[int, str]]()
+    for line in text.splitlines():
+        line = re.sub("[│├└─]", " ", line)
+        indent = len(line) - len(line.lstrip())
+        while folders and folders[-1][0] >= indent:
+            folders.pop()
+        parent = folders[-1][1] if folders else ""
+        for word in line.split():
+            if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", word) or not ("." in word or "/" in word):
+                if word not in ("Makefile", "LICENSE"):
+                    break
+            paths.append(parent + word)
+        if line.split() and line.split()[0].endswith("/"):
+            folders.append((indent, parent + line.split()[0]))
+    return paths
+
+
+def test_a_file_tree_is_read_with_its_folders():
+    tree = "src/convscope/\n  cli/  report/   one function a command, e.g. run.py\n    run.py  the main job\nMakefile  all of it"
+    assert file_tree(tree) == ["src/convscope/", "src/convscope/cli/", "src/convscope/report/",
+                               "src/convscope/cli/run.py", "Makefile"]  # fmt: skip
+
+
+def test_everything_in_the_readme_s_file_tree_exists():
+    trees = [text for _, text in blocks(ROOT / "README.md") if "src/convscope/" in text]
+    for tree in trees:
+        for path in file_tree(tree):
+            assert (ROOT / path).exists(), path
+
+
+def commands(page: Path) -> list[list[str]]:
+    text = "\n".join(text for language, text in blocks(page) if language in ("sh", "bash", "console", ""))
+    lines = [line.removeprefix("$ ").partition(" #")[0] for line in text.splitlines()]
+    # A line with capitals between brackets is a usage line and not a command.
+    return [shlex.split(line) for line in lines if re.match(r"(\w+=\S+ )?convscope ", line) and "[OPTIONS]" not in line]
+
+
+@pytest.mark.parametrize("page", USED, ids=name)
+def test_every_command_that_a_page_shows_is_one(page: Path):
+    for words in commands(page):
+        arguments = words[words.index("convscope") + 1 :]
+        command: click.Command = main
+        context = click.Context(main, info_name="convscope")
+        while isinstance(command, click.Group) and arguments and arguments[0] not in ("--help", "--version"):
+            child = command.get_command(context, arguments[0])
+            assert child is not None, words
+            command, arguments = child, arguments[1:]
+        if "--help" not in arguments and "--version" not in arguments:
+            command.make_context(words[0], arguments)  # raises for an unknown option or a missing argument
+
+
+def test_no_page_names_a_place_on_someone_s_machine():
+    for page in [*PAGES, *(ROOT / "examples").glob("*.ipynb"), ROOT / "docs" / "generate.py", ROOT / "Makefile"]:
+        found = re.findall(r"(?<![\w.~])/(?:home|root|work|tmp|Users|mnt|opt)/\S*", page.read_text(encoding="utf-8"))
+        assert not found, (page, found)
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"({page.name})" in index, page.name
+
+
+# --- Dependencies -----------------------------------------------------------------------------------------------------
+
+
+def test_every_run_time_dependency_has_its_reason_in_contributing():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {re.split(r"[<>=!~\[ ]", line)[0] for line in project["dependencies"]}
+    assert set(keys(ROOT / "CONTRIBUTING.md", "Run-time dependencies")) == wanted
+
+
+# --- Code -------------------------------------------------------------------------------------------------------------
+
+WITH_CODE = [page for page in USED if any(language == "python" for language, _ in blocks(page))]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_CODE, ids=name)
+def test_the_code_of_a_page_runs_from_top_to_bottom(
+    page: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(finished_run)
+    names: dict[str, Any] = {}
+    for number, (language, text) in enumerate(blocks(page)):
+        if language != "python":
+            continue
+        if ">>>" not in text:
+            exec(compile(text, f"{page.name}, block {number}", "exec"), names)
+            continue
+        test = doctest.DocTestParser().get_doctest(text, names, f"{page.name}, block {number}", str(page), 0)
+        told = list[str]()
+        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=told.append, clear_globs=False)
+        assert not told, "".join(told)
+        names = test.globs
+
+
+# --- The run folder ---------------------------------------------------------------------------------------------------
+
+FILES = ROOT / "docs" / "files.md"
+
+
+def keys(page: Path, heading: str) -> list[str]:
+    """The first column of the table under a heading."""
+    text = page.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found = re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+    assert found, heading
+    return found
+
+
+@pytest.fixture(scope="module")
+def finished_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("documented") / "run"
+    done = CliRunner().invoke(main, ["run", "--dataset", str(small_folder), "--epochs", "1", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_every_file_of_a_run_is_documented_and_there(finished_run: Path):
+    tree = next(text for _, text in blocks(FILES) if "run.json" in text)
+    assert {line.split()[0].rstrip("/") for line in tree.splitlines()} == {path.name for path in finished_run.iterdir()}
+    checkpoints = {path.name for path in (finished_run / "checkpoints").iterdir()}
+    assert checkpoints == {"epoch-0000.safetensors", "epoch-0001.safetensors", "state.safetensors"}
+
+
+@pytest.mark.parametrize(
+    "file", ["run.json", "evaluation.json", "explanation.json", "comparison.json", "timings.json"]
+)
+def test_the_keys_of_a_file_are_those_documented(finished_run: Path, file: str):
+    assert list(json.loads((finished_run / file).read_text())) == keys(FILES, file)
+
+
+def test_the_keys_of_a_line_of_the_history_are_those_documented(finished_run: Path):
+    lines = (finished_run / "history.jsonl").read_text().splitlines()
+    assert [list(json.loads(line)) for line in lines] == [keys(FILES, "history.jsonl")]
+
+
+def test_the_metadata_of_a_model_is_that_documented(finished_run: Path):
+    with safe_open(finished_run / "model.safetensors", framework="numpy") as file:
+        assert list(file.metadata()) == ["convscope"]
+        assert list(json.loads(file.metadata()["convscope"])) == keys(FILES, "model.safetensors")
+
+
+def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):
+    with np.load(finished_run / "predictions.npz") as arrays:
+        assert list(arrays) == keys(FILES, "predictions.npz")
+        assert (str(arrays["y_true"].dtype), str(arrays["y_prob"].dtype)) == ("int64", "float32")
+
+
+def test_every_figure_is_documented(finished_run: Path):
+    layers = "conv2d_1|max_pooling2d_1|conv2d|max_pooling2d"
+    found = {re.sub(f"-({layers})", "-LAYER", path.stem) for path in (finished_run / "figures").iterdir()}
+    assert found == set(keys(FILES, "figures/"))
