@@ -1,4 +1,4 @@
-"""The compiled engine: the same network as `reference`, some hundred times faster.
+"""The compiled engine: what `reference` computes, in float32 and C++.
 
 This module checks what it is given, translates the architecture into plain numbers and carries arrays to the C++ in
 native/ and back; it computes nothing. Its weights live in the engine, packed for the processor's registers.
