@@ -26,24 +26,24 @@ def draw_charts(payload: dict[str, Any]) -> dict[str, Drawing]:
     if payload["baseline_history"] is not None and payload["baseline_history"]["loss"]:
         name = "baseline" if comparison is None else comparison["names"][1]
         histories[name] = _history(payload["baseline_history"])
-    names = evaluation["class_names"]
+    names, titles = evaluation["class_names"], findings.chart_titles(payload)
     train, test = data["train"]["class_counts"], data["test"]["class_counts"]
     charts = {
-        "class-balance": draw_class_balance(train, test, names, findings.balance_finding(train, names)),
+        "class-balance": draw_class_balance(train, test, names, titles["class-balance"]),
         "confusion-matrix": draw_confusion_matrix(
-            np.array(evaluation["confusion_matrix"]), names, findings.confusion_finding(evaluation)
+            np.array(evaluation["confusion_matrix"]), names, titles["confusion-matrix"]
         ),
     }
     if payload["history"]["loss"]:
-        charts["training-accuracy"] = draw_training_curves(histories, "accuracy", "Accuracy")
-        charts["training-loss"] = draw_training_curves(histories, "loss", "Loss (cross-entropy)")
+        charts["training-accuracy"] = draw_training_curves(histories, "accuracy", titles["training-accuracy"])
+        charts["training-loss"] = draw_training_curves(histories, "loss", titles["training-loss"])
     if comparison is not None:
         sides = [comparison[side] for side in "ab"]
         charts["comparison"] = draw_accuracies(
             comparison["names"],
             [side["accuracy"] for side in sides],
             [(side["accuracy_interval"][0], side["accuracy_interval"][1]) for side in sides],
-            findings.comparison_finding(comparison),
+            titles["comparison"],
         )
     return charts
 

@@ -13,16 +13,31 @@ def percent(fraction: float, digits: int = 2) -> str:
     return f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
-def accuracy_finding(history: dict[str, Any], split: str = "test") -> str:
+def chart_titles(payload: dict[str, Any]) -> dict[str, str]:
+    """Return the title of each chart of a run by the chart's name."""
+    data, evaluation = payload["data"], payload["evaluation"]
+    titles = {
+        "class-balance": balance_finding(data["train"]["class_counts"], evaluation["class_names"]),
+        "confusion-matrix": confusion_finding(evaluation),
+    }
+    if payload["history"]["loss"]:
+        titles["training-accuracy"] = accuracy_finding(payload["history"])
+        titles["training-loss"] = loss_finding(payload["history"])
+    if payload["comparison"] is not None:
+        titles["comparison"] = comparison_finding(payload["comparison"])
+    return titles
+
+
+def accuracy_finding(history: dict[str, Any]) -> str:
     """Return where the accuracy ended, and when it first came within half a point of that."""
     measured = history["val_accuracy"] or history["accuracy"]
-    name = f"{split} accuracy" if history["val_accuracy"] else "training accuracy"
+    name = "test accuracy" if history["val_accuracy"] else "training accuracy"
     if len(measured) == 1:
         return f"{name.capitalize()} is {percent(measured[0])} after one epoch"
     near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
     if near == len(measured):
         return f"{name.capitalize()} still moves in the last epoch: {percent(measured[-1])}"
-    return f"{name.capitalize()} comes within 0.5 points of its end, {percent(measured[-1])}, in epoch {near}"
+    return f"{name.capitalize()} is within 0.5 points of {percent(measured[-1])} by epoch {near}"
 
 
 def loss_finding(history: dict[str, Any]) -> str:
@@ -61,7 +76,10 @@ def classes_finding(evaluation: dict[str, Any]) -> str:
     """Return what all classes but the weakest reach."""
     found = sorted((c["recall"], c["class_name"]) for c in evaluation["classes"] if c["support"])
     if len(found) < 3:
-        return "; ".join(f"{clip(name, 24)} is found in {percent(recall)} of its images" for recall, name in found)
+        text = "; ".join(
+            f"class {clip(name, 24)} is found in {percent(recall)} of its images" for recall, name in found
+        )
+        return text[:1].upper() + text[1:]
     threshold = floor(found[1][0] * 200) / 200
     rest = f"{len(found) - 1} of {len(found)} classes are found in {percent(threshold, 1)} of their images or more"
     return f"{rest}; the weakest is {clip(found[0][1], 24)} with {percent(found[0][0])}"

@@ -23,7 +23,7 @@ FORMAT = 1
 _MOST_MISTAKES = 24
 _MOST_SAMPLES = 120
 _MOST_SAMPLES_OF_A_CLASS = 10
-_MOST_MATRIX_SIDE = 256  # a matrix beyond it would be most of the page
+_MOST_MATRIX_SIDE, _MOST_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
 
 
 def report_payload(
@@ -80,15 +80,15 @@ def report_payload(
 
 
 def _example(dataset: Dataset) -> dict[str, Any]:
-    """Return the first image as picture and numbers; of a very large one the numbers of its upper left part."""
+    """Return the first image as picture and numbers; of a very large one the numbers of its first part."""
     image = dataset.images[0]
-    part = image[:_MOST_MATRIX_SIDE, :_MOST_MATRIX_SIDE]
+    part = image[:_MOST_MATRIX_SIDE, :_MOST_MATRIX_SIDE, :_MOST_MATRIX_CHANNELS]
     return {
         "split": dataset.split,
         "index": 0,
         "label": int(dataset.labels[0]),
         "picture": picture_to_json(image_pixels(image)),
-        "channels": [part[:, :, channel].tolist() for channel in range(image.shape[2])],
+        "channels": [part[:, :, channel].tolist() for channel in range(part.shape[2])],
         "is_whole": part.shape == image.shape,
     }
 

@@ -98,7 +98,7 @@ def png_of(pixels: Pixels) -> bytes:
         is_grey = bool((pixels[..., :1] == pixels[..., 1:3]).all())
         picture = picture.convert("L" if is_grey else "RGB")
     buffer = BytesIO()
-    picture.save(buffer, "PNG", compress_level=9)
+    picture.save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
 

@@ -36,7 +36,7 @@ def render_report(payload: dict[str, Any]) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
     architecture = Architecture.from_dict(payload["model"]["architecture"])
     charts = {}
-    titles = _chart_titles(payload)
+    titles = findings.chart_titles(payload)
     for name, drawing in draw_charts(payload).items():
         svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
         charts[name] = {"title": titles[name], "svg": Markup(svg)}
@@ -91,20 +91,6 @@ def write_report(folder: Path, payload: dict[str, Any]) -> Path:
     path = folder / "report.html"
     write_text(path, render_report(payload))
     return path
-
-
-def _chart_titles(payload: dict[str, Any]) -> dict[str, str]:
-    data, evaluation = payload["data"], payload["evaluation"]
-    titles = {
-        "class-balance": findings.balance_finding(data["train"]["class_counts"], evaluation["class_names"]),
-        "confusion-matrix": findings.confusion_finding(evaluation),
-    }
-    if payload["history"]["loss"]:
-        titles["training-accuracy"] = findings.accuracy_finding(payload["history"])
-        titles["training-loss"] = findings.loss_finding(payload["history"])
-    if payload["comparison"] is not None:
-        titles["comparison"] = findings.comparison_finding(payload["comparison"])
-    return titles
 
 
 def _limits(payload: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from html import escape
 from io import BytesIO
 from typing import Any
@@ -32,6 +33,16 @@ _VARIABLES = {
     HAIRLINE: "--hairline",
     ACCENT: "--accent",
     WARM: "--warm",
+}
+
+# A notebook is light or dark, and a drawing in it cannot ask which: text follows the text around it.
+_NOTEBOOK_COLOURS = {
+    "--paper": "transparent",
+    "--ink": "currentColor",
+    "--muted": "color-mix(in srgb, currentColor 70%, transparent)",
+    "--hairline": "rgba(128, 128, 128, 0.35)",
+    "--accent": "#3d86d8",
+    "--warm": "#d9772b",
 }
 
 POINTS = 72
@@ -93,8 +104,23 @@ class Drawing(Figure):
     A `Figure` does so only once pyplot has been imported there, and pyplot keeps global state that nothing here needs.
     """
 
-    def _repr_png_(self) -> bytes:
-        return png_bytes(self)
+    def _repr_html_(self) -> str:
+        """Return the drawing in the notebook's own colours, its title as a caption above it."""
+        svg, title = svg_text(self), self._title()
+        colours = "; ".join(f"{variable}: {colour}" for variable, colour in _NOTEBOOK_COLOURS.items())
+        name = f"drawing-{sha256(svg.encode()).hexdigest()[:12]}"
+        return (
+            f'<figure style="{colours}; margin: 0.5em 0"><figcaption style="font-size: 14px; margin: 0 8px 8px">'
+            f"{escape(title)}</figcaption>{inline_svg(svg, name, title)}</figure>"
+        )
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        """Return the drawing for where no HTML is shown, with the size and the description that it is shown with."""
+        width, height = (round(inches * POINTS) for inches in self.get_size_inches())
+        return png_bytes(self), {"width": width, "height": height, "alt": self._title()}
+
+    def _title(self) -> str:
+        return next((text.get_text() for text in self.texts if text.get_gid() == "title"), "")
 
 
 @contextmanager

@@ -92,13 +92,17 @@ def _python_lines(payload: dict[str, Any]) -> str:
     dataset = record.get("dataset", {})
     argument = dataset.get("argument", payload["data"]["name"]) if isinstance(dataset, dict) else str(dataset)
     architecture, settings = f"cs.presets.{name}", f"cs.recipes.{recipe['name']}"
+    shape, num_classes = payload["data"]["train"]["image_shape"], len(payload["data"]["train"]["class_names"])
+    needs_file = False
+    preset = PRESETS.get(name)
+    if preset is None or preset(tuple(shape), num_classes).to_dict() != payload["model"]["architecture"]:
+        architecture, needs_file = 'cs.Architecture.from_dict(run["architecture"])', True
+    known = RECIPES.get(recipe["name"])
+    if known is None or known.to_dict() != recipe:
+        settings, needs_file = 'cs.Recipe.from_dict(run["recipe"])', True
     lines = ["import convscope as cs", ""]
-    if name not in PRESETS:
-        lines.insert(0, "import json")
-        architecture = 'cs.Architecture.from_dict(json.load(open("run.json"))["architecture"])'
-    preset = RECIPES.get(recipe["name"])
-    if preset is None or preset.to_dict() != recipe:
-        settings = f"cs.Recipe(epochs={recipe['epochs']}, batch_size={recipe['batch_size']})"
+    if needs_file:
+        lines = ["import json", *lines, 'run = json.load(open("run.json"))']
     return "\n".join(
         [
             *lines,
@@ -112,19 +116,22 @@ def _python_lines(payload: dict[str, Any]) -> str:
 def example_view(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the first training image and its matrix in full."""
     example, names = payload["data"]["example"], payload["evaluation"]["class_names"]
-    several = len(example["channels"]) > 1
-    caption = "All its numbers, 0 to 255; numbers above zero are drawn strong, so the shape shows."
+    channels = payload["data"]["train"]["image_shape"][2]
+    shown = example["channels"]
+    caption = "All its numbers, 0 to 255; those above zero are drawn strong, so the shape shows."
     if not example["is_whole"]:
-        caption = f"The upper left {len(example['channels'][0])} rows and as many columns of its numbers, 0 to 255."
+        size = f"{len(shown[0])} × {len(shown[0][0])} pixels"
+        caption = f"Its upper left {size} in the first {len(shown)} channels, as numbers from 0 to 255."
     return {
         "name": f"Labelled {printable(names[example['label']])}",
         "index": example["index"],
         "split": example["split"],
+        "pixels": "each pixel a square" + ("" if channels in (1, 3) else f", the mean of its {channels} channels"),
         "caption": caption,
         "picture": _packed(example["picture"], _NATURAL),
         "channels": [
-            {"name": f"Channel {number}" if several else "", "text": _matrix_markup(channel)}
-            for number, channel in enumerate(example["channels"])
+            {"name": f"Channel {number}" if channels > 1 else "", "text": _matrix_markup(channel)}
+            for number, channel in enumerate(shown)
         ],
     }
 

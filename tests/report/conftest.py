@@ -1,0 +1,118 @@
+"""Runs of every kind, made up in a moment: untrained networks on random images, with answers that are partly right."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.comparison import Candidate, compare
+from convscope.datasets import Dataset, Splits
+from convscope.engine import initial_weights
+from convscope.evaluation import Evaluation, evaluate_predictions
+from convscope.explanation import explain
+from convscope.model import Model
+from convscope.recipes import Recipe
+from convscope.report import report_payload
+from convscope.training import History
+
+HOSTILE_NAMES = (
+    "</script><img src=x onerror=alert(1)>",
+    r"$\frac{",
+    "a name of sixty characters that is far too long for any axis",
+    "靴 👢",
+    'quote " and & <b>bold</b>',
+    "line\nbreak\x00\x1b[31m",
+)
+HISTORY = History((0.3, 0.1), (0.9, 0.97), (0.2, 0.08), (0.93, 0.975), (1.5, 1.25))
+RECORD = {
+    "format": 1,
+    "dataset": {"argument": "mnist"},
+    "seed": 0,
+    "engine": "native",
+    "threads": 2,
+    "versions": {"convscope": "0.1.0", "numpy": "2.0.0"},
+    "cpu": {"name": "A processor", "cores": 2},
+    "command": "convscope run --dataset mnist --architecture cnn --seed 0",
+    "timings": {"train": 2.75, "evaluate": 0.25},
+}
+
+
+def make_split(split: str, shape: tuple[int, int, int], names: tuple[str, ...], number: int) -> Dataset:
+    random = np.random.default_rng(len(split))
+    images = random.integers(0, 256, (number, *shape), dtype=np.uint8)
+    return Dataset(images, (np.arange(number) % len(names)).astype(np.int64), names, "made up", split)
+
+
+def make_evaluation(dataset: Dataset, strength: float) -> Evaluation:
+    random = np.random.default_rng(7)
+    logits = random.normal(size=(len(dataset), dataset.num_classes))
+    logits[np.arange(len(dataset)), dataset.labels] += strength
+    return evaluate_predictions(logits, dataset)
+
+
+def make_payload(
+    shape: tuple[int, int, int] = (28, 28, 1),
+    names: Sequence[str] = tuple("0123456789"),
+    architecture: Callable[[tuple[int, int, int], int], Architecture] = presets.cnn,
+    *,
+    with_baseline: bool = True,
+    strength: float = 4,
+    history: History = HISTORY,
+    recipe: Recipe | None = None,
+) -> dict[str, Any]:
+    names = tuple(names)
+    splits = Splits(*(make_split(split, shape, names, 20 * len(names)) for split in ("train", "test")))
+    network = architecture(shape, len(names))
+    model = Model(network, initial_weights(network, 0), names)
+    evaluation = make_evaluation(splits.test, strength)
+    comparison = None
+    if with_baseline:
+        other = Candidate("ann", make_evaluation(splits.test, strength - 1), 118_282, 118_016, 473_128, 0.5)
+        comparison = compare(Candidate.from_model(model, evaluation, 2.75), other)
+    return report_payload(
+        model=model,
+        splits=splits,
+        recipe=recipe or Recipe(epochs=2),
+        history=history,
+        evaluation=evaluation,
+        explanation=explain(model, splits.test, 0),
+        comparison=comparison,
+        baseline_history=history if with_baseline else None,
+        record=RECORD,
+    )
+
+
+def wide_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    """A network with more filters and maps than a figure draws, and kernels that are not square."""
+    layers = (
+        Conv2D(100, (5, 3), padding="same", activation="relu"),
+        MaxPooling2D((2, 2)),
+        Conv2D(70, (1, 1), activation="relu"),
+        Flatten(),
+        Dense(num_classes, activation="softmax"),
+    )
+    return Architecture(Input(*shape), layers, "wide")
+
+
+RUNS: dict[str, Callable[[], dict[str, Any]]] = {
+    "cnn": make_payload,
+    "hostile": lambda: make_payload(names=HOSTILE_NAMES, strength=1),
+    "colour": lambda: make_payload((20, 32, 3), [f"letter {chr(65 + i)}" for i in range(26)], wide_network, strength=3),
+    "tiny": lambda: make_payload((8, 8, 1), ("no", "yes"), presets.ann, with_baseline=False),
+    "many": lambda: make_payload((12, 10, 2), [f"class {i}" for i in range(100)], wide_network, strength=2),
+}
+
+
+@pytest.fixture(scope="session")
+def payloads() -> dict[str, dict[str, Any]]:
+    """One payload of each kind of run, for tests that leave them as they are."""
+    return {name: make() for name, make in RUNS.items()}
+
+
+@pytest.fixture(params=list(RUNS))
+def payload(request: pytest.FixtureRequest, payloads: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The payloads of all kinds of run, one after the other."""
+    chosen: dict[str, Any] = payloads[request.param]
+    return chosen

@@ -1,0 +1,148 @@
+import xml.etree.ElementTree as ET
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from convscope.errors import ConvscopeError
+from convscope.report import (
+    draw_confusion_matrix,
+    draw_feature_maps,
+    draw_kernels,
+    draw_mistakes,
+    draw_training_curves,
+    write_figures,
+)
+from convscope.report.figures import draw_charts, draw_pictures
+from convscope.report.pictures import kernel_columns, large_channels
+from convscope.report.style import png_bytes, svg_text
+from convscope.training import History
+
+
+def test_every_figure_of_every_run_is_written_as_png_and_svg(payload: dict[str, Any], tmp_path: Path) -> None:
+    paths = write_figures(tmp_path / "figures", payload)
+    assert len(paths) == len(set(paths)) == len(list((tmp_path / "figures").iterdir()))
+    for path in paths:
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                assert min(picture.size) > 100
+        else:
+            assert ET.fromstring(path.read_text(encoding="utf-8")).tag.endswith("svg")
+
+
+def test_a_cnn_has_all_its_figures(payloads: dict[str, Any]) -> None:
+    payload = payloads["cnn"]
+    names = {*draw_charts(payload), *draw_pictures(payload)}
+    assert names == {
+        *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
+        *("image", "classes", "mistakes"),
+        *(f"kernels-{layer}{kind}" for layer in ("conv2d", "conv2d_1") for kind in ("", "-grey", "-all")),
+        *(
+            f"maps-{layer}{kind}"
+            for layer in ("conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1")
+            for kind in ("", "-large")
+        ),
+    }
+
+
+def test_the_same_payload_gives_the_same_bytes(payloads: dict[str, Any]) -> None:
+    first, second = (draw_charts(payloads["cnn"])["confusion-matrix"] for _ in range(2))
+    assert svg_text(first) == svg_text(second)
+    assert png_bytes(first) == png_bytes(second)
+
+
+def test_figures_name_neither_a_date_nor_the_library(payloads: dict[str, Any]) -> None:
+    svg = svg_text(draw_charts(payloads["cnn"])["class-balance"])
+    assert "dc:date" not in svg
+    assert "Matplotlib v" not in svg
+
+
+def test_hostile_class_names_are_plain_text_in_figures(payloads: dict[str, Any]) -> None:
+    svg = svg_text(draw_charts(payloads["hostile"])["class-balance"])
+    texts = {element.text for element in ET.fromstring(svg).iter() if element.tag.endswith("text")}
+    assert "</script><img…" not in svg
+    assert r"$\frac{" in texts
+    assert "</script><img src…" in texts
+
+
+def test_drawing_leaves_the_users_settings_as_they_were(payloads: dict[str, Any]) -> None:
+    before = dict(matplotlib.rcParams)
+    draw_charts(payloads["cnn"])
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_the_users_settings_do_not_change_a_figure(payloads: dict[str, Any]) -> None:
+    expected = svg_text(draw_charts(payloads["cnn"])["training-loss"])
+    with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "lines.linewidth": 9, "axes.facecolor": "red"}):
+        assert svg_text(draw_charts(payloads["cnn"])["training-loss"]) == expected
+
+
+def test_a_drawing_shows_itself_in_a_notebook_that_takes_no_html(payloads: dict[str, Any]) -> None:
+    png, shown = draw_charts(payloads["cnn"])["comparison"]._repr_png_()
+    assert (shown["width"], shown["height"]) == (448, 40 + 72 + 32)
+    assert shown["alt"] == "The interval of cnn lies above that of ann"
+    with Image.open(BytesIO(png)) as picture:
+        assert picture.size == (2 * 448, 2 * (40 + 72 + 32))
+
+
+def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(payloads: dict[str, Any]) -> None:
+    html = draw_charts(payloads["hostile"])["confusion-matrix"]._repr_html_()
+    assert "--ink: currentColor" in html
+    assert html.count("Most often") == 2  # the caption, and what a screen reader says
+    assert "<img" not in html
+
+
+@pytest.mark.parametrize(("number", "columns"), [(16, 4), (32, 4), (64, 8), (512, 16)])
+def test_kernels_stand_as_in_the_notebook(number: int, columns: int) -> None:
+    assert kernel_columns(number) == columns
+
+
+@pytest.mark.parametrize(
+    ("number", "channels"), [(16, (4, 7, 10, 13)), (14, (4, 7, 10, 13)), (13, (0, 4, 8, 12)), (3, (0, 1, 2)), (1, (0,))]
+)
+def test_four_maps_are_shown_large(number: int, channels: tuple[int, ...]) -> None:
+    assert large_channels(number) == channels
+
+
+def test_counts_are_written_only_where_they_fit() -> None:
+    few, many = (np.eye(k, dtype=np.int64) * 987 for k in (10, 60))
+    assert svg_text(draw_confusion_matrix(few, [str(i) for i in range(10)])).count(">987<") == 10
+    assert ">987<" not in svg_text(draw_confusion_matrix(many, [str(i) for i in range(60)]))
+
+
+def test_a_figure_that_shows_a_part_says_so(payloads: dict[str, Any]) -> None:
+    pictures = draw_pictures(payloads["colour"])
+    assert "the first 64 maps" in svg_text(pictures["maps-conv2d"])
+    assert "conv2d_1: all kernels, 100 x 70 (the first 64 a side)" in svg_text(pictures["kernels-conv2d_1-all"])
+
+
+def test_curves_without_measured_images_show_training_alone() -> None:
+    svg = svg_text(draw_training_curves({"cnn": History((0.5,), (0.9,), seconds=(1.0,))}))
+    assert ">train<" in svg
+    assert ">test<" not in svg
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: draw_training_curves({"cnn": History()}), "no epoch"),
+        (lambda: draw_kernels(np.zeros((3, 3, 1)), "conv2d"), "must be"),
+        (lambda: draw_kernels(np.zeros((3, 3, 1, 4)), "conv2d", channel=1), "channel is 1"),
+        (lambda: draw_feature_maps(np.zeros(10), "dense"), "a vector has no feature maps"),
+        (lambda: draw_feature_maps(np.zeros((2, 2, 4)), "conv2d", channels=[4]), "has maps 0 to 3"),
+        (lambda: draw_mistakes([]), "empty"),
+    ],
+)
+def test_wrong_arguments_are_named(draw: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        draw()
+
+
+def test_figures_need_a_folder_that_can_be_written(payloads: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "figures").write_text("a file in the way")
+    with pytest.raises(ConvscopeError, match="figures"):
+        write_figures(tmp_path / "figures", payloads["tiny"])

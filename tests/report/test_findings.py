@@ -1,0 +1,79 @@
+from typing import Any
+
+import pytest
+
+from convscope.report import findings
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def history(val_accuracy: list[float], val_loss: list[float] | None = None) -> dict[str, Any]:
+    number = max(len(val_accuracy), 1)
+    return {
+        "loss": [0.5] * number,
+        "accuracy": [0.9] * number,
+        "val_accuracy": val_accuracy,
+        "val_loss": val_loss or [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("val_accuracy", "finding"),
+    [
+        ([0.9, 0.978, 0.98], "Test accuracy is within 0.5 points of 98.00 % by epoch 2"),
+        ([0.9, 0.95], "Test accuracy still moves in the last epoch: 95.00 %"),
+        ([0.9], "Test accuracy is 90.00 % after one epoch"),
+        ([], "Training accuracy is 90.00 % after one epoch"),
+    ],
+)
+def test_the_accuracy_finding_says_when_training_settled(val_accuracy: list[float], finding: str) -> None:
+    assert findings.accuracy_finding(history(val_accuracy)).replace(SPACE, " ") == finding
+
+
+@pytest.mark.parametrize(
+    ("val_loss", "finding"),
+    [
+        ([0.2, 0.1, 0.12], "Test loss is lowest in epoch 2 and ends at 0.120"),
+        ([0.2, 0.1], "Test loss still falls in the last epoch: 0.100"),
+        ([], "Training loss ends at 0.500"),
+    ],
+)
+def test_the_loss_finding_says_where_it_was_lowest(val_loss: list[float], finding: str) -> None:
+    assert findings.loss_finding(history([0.9], val_loss)) == finding
+
+
+@pytest.mark.parametrize(
+    ("counts", "finding"),
+    [
+        ([10, 20, 15], "Class b is 2.00 times as frequent as class a"),
+        ([5, 5, 5], "All 3 classes have 5 training images"),
+        ([5, 0, 5], "Class b has no training image"),
+    ],
+)
+def test_the_balance_finding_compares_largest_and_smallest(counts: list[int], finding: str) -> None:
+    assert findings.balance_finding(counts, ["a", "b", "c"]) == finding
+
+
+def test_the_classes_finding_is_true_of_the_classes(payload: dict[str, Any]) -> None:
+    evaluation = payload["evaluation"]
+    finding = findings.classes_finding(evaluation).replace(SPACE, " ")
+    recalls = sorted(metric["recall"] for metric in evaluation["classes"])
+    if len(recalls) == 2:
+        assert finding.count("is found in 100.00 % of its images") == 2
+        return
+    threshold = float(finding.split(" found in ")[1].split(" %")[0]) / 100
+    assert sum(recall >= threshold for recall in recalls) >= len(recalls) - 1
+    assert finding.endswith(f"{100 * recalls[0]:.2f} %")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "finding"),
+    [
+        ([0.9, 0.95], [0.8, 0.85], "The interval of cnn lies above that of ann"),
+        ([0.8, 0.85], [0.9, 0.95], "The interval of ann lies above that of cnn"),
+        ([0.8, 0.9], [0.85, 0.95], "The intervals of cnn and ann overlap"),
+    ],
+)
+def test_the_comparison_finding_follows_the_intervals(first: list[float], second: list[float], finding: str) -> None:
+    comparison = {"names": ["cnn", "ann"], "a": {"accuracy_interval": first}, "b": {"accuracy_interval": second}}
+    assert findings.comparison_finding(comparison) == finding

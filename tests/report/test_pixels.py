@@ -1,0 +1,82 @@
+from base64 import b64encode
+
+import numpy as np
+import pytest
+
+from convscope.report.pixels import (
+    NEGATIVE,
+    POSITIVE,
+    Palette,
+    array_from_json,
+    array_to_json,
+    image_pixels,
+    paint,
+    picture_from_json,
+    picture_to_json,
+    scale_to,
+    tile,
+)
+
+
+def test_the_signed_palette_is_clear_at_zero_and_full_at_its_ends() -> None:
+    pixels = paint(np.array([[-2.0, 0.0, 2.0]]), "signed", -2, 2)
+    assert pixels[0, 0].tolist() == [*NEGATIVE, 255]
+    assert pixels[0, 1, 3] == 0
+    assert pixels[0, 2].tolist() == [*POSITIVE, 255]
+
+
+def test_the_signed_palette_treats_both_signs_alike() -> None:
+    values = np.linspace(0, 1, 11)[None]
+    positive, negative = (paint(signed, "signed", -1, 1)[..., 3].astype(int) for signed in (values, -values))
+    assert np.abs(positive - negative).max() <= 1  # of 255: a half may be rounded either way
+
+
+@pytest.mark.parametrize("palette", ["signed", "grey", "viridis"])
+def test_a_scale_without_extent_is_painted_without_a_warning(palette: Palette) -> None:
+    assert paint(np.zeros((2, 2)), palette, 0, 0).shape == (2, 2, 4)
+
+
+def test_viridis_runs_from_violet_to_yellow() -> None:
+    pixels = paint(np.array([[0.0, 1.0]]), "viridis", 0, 1)
+    assert pixels[0].tolist() == [[68, 1, 84, 255], [253, 231, 36, 255]]
+
+
+def test_an_image_of_two_channels_is_shown_as_their_mean() -> None:
+    assert image_pixels(np.array([[[10, 20]]], np.uint8))[0, 0].tolist() == [15, 15, 15, 255]
+
+
+def test_tiles_keep_every_pixel_of_every_picture() -> None:
+    pictures = [np.full((2, 3, 4), number + 1, np.uint8) for number in range(5)]
+    grid = tile(pictures, columns=2, gap=1)
+    assert grid.shape == (8, 7, 4)
+    assert grid[0:2, 4:7].tolist() == pictures[1].tolist()
+    assert grid[6:8, 0:3].tolist() == pictures[4].tolist()
+    assert not grid[6:8, 4:7].any()
+
+
+def test_a_frame_goes_around_a_picture_and_not_over_it() -> None:
+    picture = np.full((2, 2, 4), 7, np.uint8)
+    grid = tile([picture], columns=1, framed=True)
+    assert grid.shape == (4, 4, 4)
+    assert grid[1:3, 1:3].tolist() == picture.tolist()
+
+
+@pytest.mark.parametrize(("size", "target", "scale"), [(28, 84, 3), (28, 83, 2), (200, 84, 1)])
+def test_pictures_grow_by_whole_multiples(size: int, target: int, scale: int) -> None:
+    assert scale_to(size, target) == scale
+
+
+@pytest.mark.parametrize("alpha", [255, 100])
+def test_a_picture_survives_its_png(alpha: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 4), dtype=np.uint8)
+    pixels[..., 3] = alpha
+    assert np.array_equal(picture_from_json(picture_to_json(pixels)), pixels)
+
+
+def test_an_array_survives_its_json_bit_for_bit() -> None:
+    values = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    assert np.array_equal(array_from_json(array_to_json(values)), values)
+
+
+def test_an_array_is_little_endian_in_json() -> None:
+    assert array_to_json(np.array([1.0]))["float32"] == b64encode(b"\x00\x00\x80\x3f").decode()
