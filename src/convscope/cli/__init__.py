@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 from convscope.errors import ConvscopeError
+from convscope.tables import printable
 
 # Each with the first sentence of its help, so that listing them imports none of them.
 _COMMANDS = {
@@ -37,7 +38,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConvscopeError as error:
-            raise click.ClickException(" ".join(str(error).split())) from error
+            raise click.ClickException(printable(" ".join(str(error).split()))) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
