@@ -10,7 +10,7 @@ ARGS ?=
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check style format docs bench clean
+.PHONY: help run test check style format docs notebook bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ format: $(VENV)/.test ## Put the code into its standard form.
 
 docs: $(VENV)/.test ## Write the generated pages of docs/ again.
 	$(BIN)/python docs/generate.py
+
+notebook: $(VENV)/.test ## Execute the example notebook and export it as a dark HTML page.
+	mkdir -p build && cp examples/mnist_cnn.ipynb build/
+	$(BIN)/python -m nbconvert --to html --execute --HTMLExporter.theme=dark --KernelManager.transport=ipc \
+	  build/mnist_cnn.ipynb
 
 bench: $(VENV)/.test ## Print the speed figures of this machine.
 	$(BIN)/python benchmarks/engine_epoch.py

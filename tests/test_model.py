@@ -179,3 +179,19 @@ def test_check_classes_rejects_other_classes(names, message):
 
 def test_check_classes_accepts_its_own():
     make().check_classes(Dataset(images(2), np.array([0, 1]), NAMES))
+
+
+# --- How it shows itself ----------------------------------------------------------------------------------------------
+
+
+def test_a_model_shows_what_it_is_and_where_it_came_from_in_a_terminal_and_a_notebook():
+    model = make(provenance={"dataset": "<i>cats</i>", "num_images": 60000, "recipe": {"name": "classic"}, "seed": 0})
+    for fact in ("9 × 7 × 3", "3 classes", "60,000", "classic", model.weights_sha256):
+        assert fact in str(model)
+        assert fact in model._repr_html_()
+    assert "<i>" not in model._repr_html_()
+    assert "<b>" not in model._repr_html_()
+
+
+def test_the_repr_of_a_model_leaves_out_its_weights():
+    assert "array(" not in repr(make())

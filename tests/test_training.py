@@ -111,3 +111,12 @@ def test_history_goes_through_rows_unchanged():
 def test_history_refuses_columns_that_do_not_agree(columns, message: str):
     with pytest.raises(ValueError, match=message):
         History(**columns)
+
+
+def test_history_shows_itself_as_a_table_of_what_was_measured():
+    history = History((0.5, 0.25), (0.8, 0.9), (), (), (1.5, 1.25))
+    assert str(history).splitlines()[0].split() == ["epoch", "loss", "accuracy", "seconds"]
+    assert str(history).splitlines()[-1].split() == ["2", "0.2500", "0.9000", "1.25"]
+    assert history._repr_html_().count("<tr>") == 3
+    measured = History((0.5,), (0.8,), (0.6,), (0.7,), (1.5,))
+    assert "val_accuracy" in measured._repr_html_()

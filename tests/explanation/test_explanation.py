@@ -121,3 +121,13 @@ def test_explain_rejects_other_classes():
     model, other = make_model(cs.presets.ann()), make_model(cs.presets.ann(num_classes=3))
     with pytest.raises(ValueError, match="shapes has 3 classes, but this model answers with one of 10"):
         cs.explain(model, make_dataset(other))
+
+
+def test_a_notebook_gets_the_same_table_with_names_as_data():
+    model = make_model(cs.presets.cnn())
+    data = make_dataset(model)
+    hostile = cs.Dataset(data.images, data.labels, data.class_names, "<b>shapes", "test")
+    page = cs.explain(model, hostile)._repr_html_()
+    assert "&lt;b&gt;shapes" in page
+    assert "<b>" not in page
+    assert page.count("<tr>") == 1 + len(model.architecture.layers)

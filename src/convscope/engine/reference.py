@@ -183,7 +183,7 @@ class _State(NamedTuple):
 class ReferenceNetwork:
     """A `Network` (see `convscope.engine.network`) in NumPy; everything inside it is float64.
 
-    `weights()` rounds to float32; what that leaves out is part of `optimizer_state()`, so the two together lose nothing.
+    `weights()` rounds to float32; what that leaves out is in `optimizer_state()`, so the two together lose nothing.
     """
 
     def __init__(self, architecture: Architecture, weights: Weights) -> None:
