@@ -37,8 +37,7 @@ docs: $(VENV)/.test ## Write the generated pages of docs/ again.
 
 notebook: $(VENV)/.test ## Execute the example notebook and export it as a dark HTML page.
 	mkdir -p build && cp examples/mnist_cnn.ipynb build/
-	$(BIN)/python -m nbconvert --to html --execute --HTMLExporter.theme=dark --KernelManager.transport=ipc \
-	  build/mnist_cnn.ipynb
+	$(BIN)/python -m nbconvert --to html --execute --HTMLExporter.theme=dark build/mnist_cnn.ipynb
 
 bench: $(VENV)/.test ## Print the speed figures of this machine.
 	$(BIN)/python benchmarks/engine_epoch.py

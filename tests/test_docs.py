@@ -78,9 +78,8 @@ def file_tree(text: str) -> list[str]:
             folders.pop()
         parent = folders[-1][1] if folders else ""
         for word in line.split():
-            if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", word) or not ("." in word or "/" in word):
-                if word not in ("Makefile", "LICENSE"):
-                    break
+            if not re.fullmatch(r"[\w-]*[./][\w./-]*|Makefile|LICENSE", word):
+                break
             paths.append(parent + word)
         if line.split() and line.split()[0].endswith("/"):
             folders.append((indent, parent + line.split()[0]))
@@ -88,7 +87,7 @@ def file_tree(text: str) -> list[str]:
 
 
 def test_a_file_tree_is_read_with_its_folders():
-    tree = "src/convscope/\n  cli/  report/   one function a command, e.g. run.py\n    run.py  the main job\nMakefile  all of it"
+    tree = "src/convscope/\n  cli/  report/   one a command, e.g. run.py\n    run.py  the main job\nMakefile  all of it"
     assert file_tree(tree) == ["src/convscope/", "src/convscope/cli/", "src/convscope/report/",
                                "src/convscope/cli/run.py", "Makefile"]  # fmt: skip
 

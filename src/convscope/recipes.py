@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from convscope.errors import RecipeError
+from convscope.plain import from_plain
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,9 @@ class Recipe:
         Raises:
             RecipeError: if anything in it is unknown or out of range.
         """
-        if not isinstance(value, Mapping) or not isinstance(value.get("optimizer", {}), Mapping):
-            raise RecipeError("a recipe is an object of settings, and its `optimizer` one too")
-        try:
-            return cls(**{**value, "optimizer": Adam(**value.get("optimizer", {}))})
-        except TypeError as error:
-            raise RecipeError(f"recipe: {error}") from error
+        if isinstance(value, Mapping) and "optimizer" in value:
+            value = {**value, "optimizer": from_plain(Adam, value["optimizer"], "optimizer", RecipeError)}
+        return from_plain(cls, value, "recipe", RecipeError)
 
 
 def _check_range(

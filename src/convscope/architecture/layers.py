@@ -10,6 +10,7 @@ from math import prod
 from typing import Any, ClassVar, Literal, get_args
 
 from convscope.errors import ArchitectureError
+from convscope.plain import from_plain
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -165,16 +166,10 @@ def layer_from_dict(value: Any) -> Layer:
     kind = LAYER_KINDS.get(str(value["kind"]))
     if kind is None:
         raise ArchitectureError(f"unknown layer kind {value['kind']!r}; known are {', '.join(LAYER_KINDS)}")
-    arguments = {str(key): argument for key, argument in value.items() if key != "kind"}
-    known = {field.name for field in fields(kind)}
-    if unknown := sorted(arguments.keys() - known):
-        raise ArchitectureError(f"{kind.kind} has no {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    arguments = {key: argument for key, argument in value.items() if key != "kind"}
     if not isinstance(arguments.get("name", ""), str):
         raise ArchitectureError(f"{kind.kind}: name is {arguments['name']!r}, not a string")
-    try:
-        return kind(**arguments)
-    except TypeError as error:
-        raise ArchitectureError(f"{kind.kind}: {error}") from error
+    return from_plain(kind, arguments, kind.kind, ArchitectureError)
 
 
 def _label(layer: Layer) -> str:

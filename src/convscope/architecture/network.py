@@ -21,6 +21,7 @@ from convscope.architecture.layers import (
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, layer_table
 from convscope.errors import ArchitectureError
+from convscope.plain import from_plain
 
 _KERAS_STEMS = {Conv2D: "conv2d", MaxPooling2D: "max_pooling2d", Flatten: "flatten", Dense: "dense"}
 
@@ -118,10 +119,7 @@ class Architecture:
             raise ArchitectureError("an architecture is an object with `input` and `layers`")
         if not isinstance(value.get("layers"), list):
             raise ArchitectureError("an architecture's `layers` is a list")
-        try:
-            given = Input(**value["input"])
-        except TypeError as error:
-            raise ArchitectureError(f"input: {error}") from error
+        given = from_plain(Input, value["input"], "input", ArchitectureError)
         return cls(given, tuple(layer_from_dict(layer) for layer in value["layers"]), str(value.get("name", "custom")))
 
     def summary(self) -> str:

@@ -3,6 +3,7 @@
 import os
 import platform
 import shlex
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,14 @@ def cpu_name() -> str:
 def _command(dataset: str, architecture: Architecture, recipe: Recipe, seed: int, engine: str) -> str:
     """Return the command that makes the run again; a file's own network or recipe is named by its place in run.json."""
     words = ["convscope", "run", "--dataset", dataset]
-    words += ["--architecture", architecture.name if architecture.name in PRESETS else "ARCHITECTURE.json"]
+    # A file may call its network or recipe as a preset is called, and hold another.
+    network = PRESETS.get(architecture.name)
+    is_preset = network is not None and network(architecture.input.shape, architecture.num_classes) == architecture
+    words += ["--architecture", architecture.name if is_preset else "ARCHITECTURE.json"]
     preset = RECIPES.get(recipe.name)
-    words += ["--recipe", recipe.name if preset is not None else "RECIPE.json"]
-    if preset is not None and preset.epochs != recipe.epochs:
-        words += ["--epochs", str(recipe.epochs)]
+    if preset is not None and replace(preset, epochs=recipe.epochs) == recipe:
+        words += ["--recipe", recipe.name]
+        words += ["--epochs", str(recipe.epochs)] if recipe.epochs != preset.epochs else []
+    else:
+        words += ["--recipe", "RECIPE.json"]
     return shlex.join([*words, "--seed", str(seed), "--engine", engine])

@@ -1,0 +1,65 @@
+"""The example notebook: as it is committed, and executed from top to bottom as its reader would."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = Path(__file__).parent.parent / "examples" / "mnist_cnn.ipynb"
+
+
+def test_the_notebook_is_committed_without_results_and_with_names_for_its_cells():
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    ids = [cell["id"] for cell in notebook["cells"]]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch("[a-z-]+", cell_id) for cell_id in ids)
+    assert all(cell["metadata"] == {} for cell in notebook["cells"])
+    assert set(notebook["metadata"]) == {"kernelspec", "language_info", "title"}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The executed notebook as a dark HTML page; the copy keeps what it saves out of the project."""
+    folder = tmp_path_factory.mktemp("notebook")
+    shutil.copy(NOTEBOOK, folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "--HTMLExporter.theme=dark", NOTEBOOK.name],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (folder / "mnist_cnn.safetensors").is_file()
+    return (folder / "mnist_cnn.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_without_an_error_or_a_warning(page: str):
+    assert 'data-jp-theme-light="false"' in page
+    assert 'data-mime-type="application/vnd.jupyter.stderr"' not in page
+    assert "Traceback" not in page
+
+
+@pytest.mark.slow
+def test_the_notebook_reaches_what_its_network_reaches(page: str):
+    accuracy = re.search(r"Accuracy on the test split of mnist: ([\d.]+) %", page)
+    assert accuracy is not None
+    assert 98.6 < float(accuracy[1]) < 99.5
+    errors = re.search(r"cnn makes (\d+) errors and ann (\d+)", page)
+    assert errors is not None
+    assert int(errors[1]) < int(errors[2])
+
+
+@pytest.mark.slow
+def test_the_notebook_shows_data_network_curves_matrix_kernels_and_maps(page: str):
+    code = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    drawn = sum("report.draw_" in "".join(cell["source"]) for cell in code)
+    assert drawn > 5
+    assert page.count("<figcaption style=") >= drawn + 2  # and the first images of both splits
+    assert "max_pooling2d_1 (MaxPooling2D)" in page
+    assert "<title>A network of 7 layers, from images of 28 × 28 × 1 to 10 classes</title>" in page
+    assert "val_accuracy" in page
