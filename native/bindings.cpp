@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "peak.hpp"
 #include "training.hpp"
 
 namespace nb = nanobind;
@@ -58,11 +59,18 @@ class PythonWatcher final : public Watcher {
     std::exception_ptr error_;
 };
 
+const Kernels* find_or_throw(const std::string& name) {
+    if (name.empty()) return usable_kernels().front();
+    const Kernels* kernels = find_kernels(name.c_str());
+    if (kernels == nullptr) throw nb::value_error(("no instruction set " + name).c_str());
+    return kernels;
+}
+
 class Core {
    public:
     Core(const std::vector<int64_t>& image, float scale, float offset,
          const std::vector<std::vector<int64_t>>& layers, int threads, const std::string& instruction_set)
-        : threads_(threads), kernels_(find(instruction_set)), network_(input(image, scale, offset), plain(layers), *kernels_) {}
+        : threads_(threads), kernels_(find_or_throw(instruction_set)), network_(input(image, scale, offset), plain(layers), *kernels_) {}
 
     int threads() const { return threads_; }
     const char* instruction_set() const { return kernels_->name; }
@@ -172,13 +180,6 @@ class Core {
         watcher.rethrow();
     }
 
-    static const Kernels* find(const std::string& name) {
-        if (name.empty()) return usable_kernels().front();
-        const Kernels* kernels = find_kernels(name.c_str());
-        if (kernels == nullptr) throw nb::value_error(("no instruction set " + name).c_str());
-        return kernels;
-    }
-
     static Input input(const std::vector<int64_t>& image, float scale, float offset) {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
@@ -212,6 +213,12 @@ std::vector<std::string> instruction_sets() {
     return names;
 }
 
+double measured_peak(int threads, const std::string& instruction_set, double seconds) {
+    const Kernels* kernels = find_or_throw(instruction_set);
+    const nb::gil_scoped_release release;
+    return measure_peak(*kernels, threads, seconds);
+}
+
 }  // namespace
 }  // namespace convscope
 
@@ -219,6 +226,8 @@ NB_MODULE(_native, module) {
     using convscope::Core;
     module.def("instruction_sets", convscope::instruction_sets,
                "Return the names of the instruction sets usable here, the fastest first.");
+    module.def("measure_peak", convscope::measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
+               "Return the operations a second of multiply-add in float32 that so many threads reach.");
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<std::vector<int64_t>>&, int,
                       const std::string&>(),

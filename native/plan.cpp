@@ -16,11 +16,29 @@ Layout value_layout(const Layer& reader) {
     return reader.kind == Kind::convolution ? Convolution::input_layout(reader) : Layout::plain(reader.input);
 }
 
+// The layers with their maps cut to the rows and columns that a later layer reads: a pooling leaves out what fills no
+// whole window, and a stride may do so too. Images stay whole.
+std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
+    std::size_t maps = 0;
+    while (maps < layers.size() && works_on_maps(layers[maps])) ++maps;
+    for (std::size_t i = maps; i-- > 1;) {
+        Layer& layer = layers[i];
+        const auto read = [&layer](int axis, int64_t size, int64_t places) {
+            return std::min(size, (places - 1) * layer.stride[axis] + layer.window[axis] - layer.padding[axis]);
+        };
+        layer.input.height = read(0, layer.input.height, layer.output.height);
+        layer.input.width = read(1, layer.input.width, layer.output.width);
+        layers[i - 1].output = layer.input;
+    }
+    return layers;
+}
+
 }  // namespace
 
-Plan::Plan(const std::vector<Layer>& layers, const Input& input, const std::vector<Parameters*>& parameters,
+Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
            const Kernels& kernels, bool training)
-    : map_of_layer(layers.size(), -1), vector_of_layer(layers.size(), -1) {
+    : map_of_layer(whole_layers.size(), -1), vector_of_layer(whole_layers.size(), -1) {
+    const std::vector<Layer> layers = training ? cut_to_what_is_read(whole_layers) : whole_layers;
     // Steps: a map layer of the plan is one layer of the architecture or a fused pair.
     struct Step {
         std::size_t layer;

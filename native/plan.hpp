@@ -17,9 +17,9 @@ struct DenseLayer {
 };
 
 struct Plan {
-    // `parameters` by layer of the architecture, null where a layer has none. A plan for training fuses layers and has
-    // what the way back needs; the other kind computes every layer's output in full.
-    Plan(const std::vector<Layer>& layers, const Input& input, const std::vector<Parameters*>& parameters,
+    // `parameters` by layer of the architecture, null where a layer has none. A plan for training fuses layers, leaves
+    // out places that nobody reads, and has what the way back needs; the other kind computes every layer's output in full.
+    Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
          const Kernels& kernels, bool training);
 
     std::vector<Map> maps;

@@ -120,6 +120,9 @@ struct Kernels {
     void (*add)(float* sum, const float* values, int64_t count);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
+    // Multiplies and adds in registers alone, and returns how many operations that were; `numbers` holds factor, addend
+    // and start, and takes the result.
+    double (*multiply_add)(int64_t steps, float* numbers);
 };
 
 }  // namespace convscope

@@ -22,6 +22,7 @@ const Kernels kernels = {
     .softmax = softmax,
     .add = add,
     .copy_where_positive = copy_where_positive,
+    .multiply_add = multiply_add,
 };
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, presets
 from convscope.engine import initial_weights
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
 
 SIZES = [(8, 8), (28, 28), (31, 17)]
@@ -209,6 +209,24 @@ def test_constructor_rejects(arguments: dict[str, object], message: str) -> None
     architecture = presets.cnn()
     with pytest.raises(ValueError, match=message):
         NativeNetwork(architecture, initial_weights(architecture, 0), **arguments)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_the_peak_is_that_of_a_processor(isa: str) -> None:
+    assert 0.1 < measure_peak(1, isa, seconds=0.02) < 10_000
+
+
+def test_the_fastest_instruction_set_has_the_highest_peak() -> None:
+    peaks = [measure_peak(1, isa, seconds=0.1) for isa in instruction_sets()]
+    assert max(peaks) == peaks[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [((0, None), "threads is 0"), ((1, "mmx"), "instruction_set is 'mmx'")]
+)
+def test_measure_peak_rejects(arguments: tuple[int, str | None], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        measure_peak(*arguments)
 
 
 def test_unknown_instruction_set_in_the_environment_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

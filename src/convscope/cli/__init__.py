@@ -15,6 +15,7 @@ _COMMANDS = {
     "report": "Write the figures and the report of a trained run again.",
     "data": "List data sets, tell what is in one, or show an image as its matrix.",
     "summary": "Print the layer table of an architecture.",
+    "bench": "Measure how fast the native engine is on this machine.",
 }
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from convscope.engine.network import Progress
 
 def instruction_sets() -> list[str]: ...
+def measure_peak(threads: int, instruction_set: str, seconds: float) -> float: ...
 
 class Core:
     def __init__(

@@ -28,6 +28,20 @@ def instruction_sets() -> tuple[str, ...]:
     return tuple(_native.instruction_sets())
 
 
+def measure_peak(threads: int | None = None, instruction_set: str | None = None, seconds: float = 0.2) -> float:
+    """Return the peak of float32 multiply-add in GFLOP/s (a multiply-add counts as two), measured for some `seconds`.
+
+    It is the best of many short rounds of arithmetic in registers alone, so no real work reaches it.
+
+    Args:
+        threads, instruction_set: as `NativeNetwork` takes them.
+
+    Raises:
+        ValueError: if threads < 1, or if the instruction set is unknown or not usable here.
+    """
+    return _native.measure_peak(_chosen_threads(threads), _chosen_instruction_set(instruction_set), seconds) / 1e9
+
+
 class NativeNetwork:
     """An architecture with weights in the compiled engine; see `convscope.engine.network.Network` for its methods.
 
@@ -50,10 +64,7 @@ class NativeNetwork:
         instruction_set: str | None = None,
     ) -> None:
         check_weights(architecture, weights)
-        if threads is None:
-            threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if threads < 1:
-            raise ValueError(f"threads is {threads}; it must be at least 1")
+        threads = _chosen_threads(threads)
         self._architecture = architecture
         self._layers = {
             row.layer.name: (index, row.layer.weight_shapes(row.input_shape))
@@ -66,7 +77,7 @@ class NativeNetwork:
             image.scale,
             image.offset,
             [_layer_numbers(row) for row in architecture.table],
-            min(threads, 1024),
+            threads,
             _chosen_instruction_set(instruction_set),
         )
         self._write("weights", weights)
@@ -229,6 +240,14 @@ class NativeNetwork:
         for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
             self._core.read(index, _FIELDS[field], kernel, bias)
         return values
+
+
+def _chosen_threads(threads: int | None) -> int:
+    if threads is None:
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; it must be at least 1")
+    return min(threads, 1024)
 
 
 def _chosen_instruction_set(name: str | None) -> str:

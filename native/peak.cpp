@@ -1,0 +1,45 @@
+#include "peak.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "buffer.hpp"
+#include "threads.hpp"
+
+namespace convscope {
+
+double measure_peak(const Kernels& kernels, int threads, double seconds) {
+    using Clock = std::chrono::steady_clock;
+    const auto since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
+    constexpr double round_seconds = 0.01;
+    Team team(threads);
+    std::vector<Buffer<float>> numbers;
+    for (int i = 0; i < threads; ++i) {
+        numbers.push_back(make_buffer<float>(16));
+        // Sums that stay near one: neither infinite nor denormal, which would be slower.
+        const float start[] = {0.999f, 0.001f, 1.0f, 0.0f};
+        std::copy(start, start + 4, numbers.back().begin());
+    }
+    std::vector<double> operations(static_cast<std::size_t>(threads));
+    int64_t steps = 100000;
+    double best = 0;
+    const auto begin = Clock::now();
+    do {
+        std::fill(operations.begin(), operations.end(), 0.0);
+        auto work = [&](int thread) {
+            const auto i = static_cast<std::size_t>(thread);
+            operations[i] = kernels.multiply_add(steps, numbers[i].data());
+        };
+        const auto start = Clock::now();
+        team.run(work);
+        const double elapsed = std::max(since(start), 1e-6);
+        double sum = 0;
+        for (double count : operations) sum += count;
+        best = std::max(best, sum / elapsed);
+        steps = std::max<int64_t>(1000, static_cast<int64_t>(static_cast<double>(steps) * round_seconds / elapsed));
+    } while (since(begin) < seconds);
+    return best;
+}
+
+}  // namespace convscope

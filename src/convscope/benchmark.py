@@ -1,0 +1,156 @@
+"""How fast the native engine is on this machine: a peak, an epoch, a prediction, and what share of the peak they are.
+
+Numbers only; `convscope bench` prints them. Times are wall-clock and hold for this machine as busy as it was.
+"""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import prod
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from convscope.architecture import Architecture, Conv2D, MaxPooling2D
+from convscope.architecture.layers import padding_before
+from convscope.datasets import Dataset
+from convscope.engine import initial_weights
+from convscope.engine.native import NativeNetwork, measure_peak
+from convscope.recipes import Recipe
+from convscope.streams import random_stream
+
+_LATENCIES = 200  # single images timed
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Times in seconds: the median, the smallest and the largest of n."""
+
+    median: float
+    minimum: float
+    maximum: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What `measure_speed` measured: seconds, operations and shares (0 to 1)."""
+
+    instruction_set: str
+    threads: int
+    peak_gflops: float
+    num_images: int
+    training_macs: int
+    epoch_seconds: Spread
+    forward_seconds: Spread
+    peak_share: float
+    num_predicted: int
+    prediction_seconds: Spread
+    latency_seconds: Spread
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def training_macs(architecture: Architecture) -> int:
+    """Return the multiply-adds that training needs for one image, as if every convolution were computed directly.
+
+    Counted is what cannot be left out. On the way there these are the places that a later layer reads. On the way back
+    they count once for the gradient by the kernel and, except in the first layer with weights, once for the gradient by
+    the input; before a max pooling only one place a pooled value, because only the largest carries a gradient. Values
+    that relu shut count too, since how many they are depends on the images. Elementwise work and the optimizer's step
+    are left out. An engine that computes a convolution by fewer multiplications than the direct way is counted as if
+    it did not.
+    """
+    table, read = architecture.table, _places_read(architecture)
+    first = next((i for i, row in enumerate(table) if row.parameters), len(table))
+    total = 0
+    for i, row in enumerate(table):
+        if not row.parameters:
+            continue
+        inputs = prod(row.layer.weight_shapes(row.input_shape)["kernel"])  # multiply-adds a place
+        places = prod(read[i])
+        pooled = i + 1 < len(table) and isinstance(table[i + 1].layer, MaxPooling2D)
+        carrying = min(places, prod(read[i + 1])) if pooled else places
+        total += inputs * (places + carrying * (1 if i == first else 2))
+    return total
+
+
+def measure_speed(
+    architecture: Architecture,
+    recipe: Recipe,
+    train: Dataset,
+    test: Dataset,
+    threads: int | None = None,
+    epochs: int = 7,
+) -> Benchmark:
+    """Measure an epoch of `recipe` on `architecture` over `train`, and prediction over `test`.
+
+    One epoch and one prediction before the counted ones warm up caches.
+
+    Args:
+        threads: as the native engine takes it.
+        epochs: how many are timed, at least one.
+
+    Raises:
+        ValueError: if `epochs` or `threads` is below 1, or the data does not fit the architecture.
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; it must be at least 1")
+    network = NativeNetwork(architecture, initial_weights(architecture, 0), threads)
+    peak = measure_peak(network.threads, network.instruction_set)
+    batches = -(-len(train) // recipe.batch_size)
+    rates = np.full(batches, recipe.optimizer.learning_rate, np.float32)
+    orders = iter([random_stream(0, "shuffle", epoch).permutation(len(train)) for epoch in range(epochs + 1)])
+    epoch = _spread(
+        lambda: network.train_epoch(
+            train,
+            order=next(orders),
+            batch_size=recipe.batch_size,
+            optimizer=recipe.optimizer,
+            learning_rates=rates,
+        ),
+        epochs,
+    )
+    peak = max(peak, measure_peak(network.threads, network.instruction_set))
+    macs = training_macs(architecture)
+    return Benchmark(
+        instruction_set=network.instruction_set,
+        threads=network.threads,
+        peak_gflops=peak,
+        num_images=len(train),
+        training_macs=macs,
+        epoch_seconds=epoch,
+        forward_seconds=_spread(lambda: network.logits(train.images), epochs),
+        peak_share=2e-9 * macs * len(train) / epoch.median / peak,
+        num_predicted=len(test),
+        prediction_seconds=_spread(lambda: network.logits(test.images), epochs),
+        latency_seconds=_spread(lambda: network.logits(test.images[:1]), _LATENCIES),
+    )
+
+
+def _spread(work: Callable[[], object], n: int) -> Spread:
+    seconds = []
+    for _ in range(n + 1):
+        start = perf_counter()
+        work()
+        seconds.append(perf_counter() - start)
+    counted = seconds[1:]
+    return Spread(statistics.median(counted), min(counted), max(counted), n)
+
+
+def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
+    """Return for each layer how many (rows, columns) of its output later layers read; () where that is a vector."""
+    read: list[tuple[int, ...]] = []
+    wanted: tuple[int, ...] | None = None  # by the layer behind
+    for row in reversed(architecture.table):
+        output = row.output_shape[:-1]
+        here = output if wanted is None else tuple(min(pair) for pair in zip(output, wanted, strict=True))
+        read.append(here)
+        wanted = None
+        if isinstance(row.layer, Conv2D | MaxPooling2D):
+            window = row.layer.window
+            axes = zip(row.input_shape, here, window.size, window.strides, strict=False)
+            wanted = tuple((n - 1) * s + k - padding_before(size, k, s, window.padding) for size, n, k, s in axes)
+    return read[::-1]

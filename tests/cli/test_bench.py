@@ -1,0 +1,35 @@
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from convscope.cli import main
+from convscope.engine.native import instruction_sets
+
+
+def bench(folder: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["bench", "--dataset", str(folder), "--epochs", "2", "--threads", "1", *arguments])
+
+
+def test_bench_prints_what_was_measured(small_folder: Path):
+    done = bench(small_folder, "--architecture", "ann")
+    assert done.exit_code == 0, done.output
+    assert "classic on ann, 1,000 images" in done.output
+    for name in ("processor", "instruction set", "peak, float32", "share of the peak", "a prediction", "one image"):
+        assert any(line.startswith(name) for line in done.output.splitlines()), name
+
+
+def test_bench_as_json_holds_the_same(small_folder: Path):
+    value = json.loads(bench(small_folder, "--json").stdout)
+    assert value["instruction_set"] in instruction_sets()
+    assert value["threads"] == 1
+    assert value["num_images"] == 1000
+    assert value["training_macs"] == 1_105_920
+    assert value["epoch_seconds"]["n"] == 2
+    assert value["cpu"]
+
+
+def test_bench_refuses_data_that_is_not_there(tmp_path: Path):
+    done = bench(tmp_path / "nowhere")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")

@@ -1,0 +1,44 @@
+"""What `convscope bench` prints: work counted by hand, and times that hang together."""
+
+import pytest
+
+import convscope as cs
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.benchmark import measure_speed, training_macs
+from convscope.recipes import classic
+
+
+def test_work_of_the_preset_counts_places_that_are_read_and_winners() -> None:
+    forward = 24 * 24 * 9 * 16 + 10 * 10 * 9 * 16 * 32 + 800 * 128 + 128 * 10
+    backward = 12 * 12 * 9 * 16 + 2 * 5 * 5 * 9 * 16 * 32 + 2 * (800 * 128 + 128 * 10)
+    assert training_macs(presets.cnn()) == forward + backward
+
+
+def test_a_convolution_without_pooling_counts_three_times_and_the_first_layer_twice() -> None:
+    layers = (Conv2D(4, 3, padding="same"), Conv2D(5, 3, 2), Flatten(), Dense(3))
+    # The second reads rows and columns 0 to 6 of 8.
+    expected = 2 * 7 * 7 * 9 * 4 + 3 * (3 * 3 * 9 * 4 * 5) + 3 * 45 * 3
+    assert training_macs(Architecture(Input(8, 8), layers)) == expected
+
+
+def test_a_dense_network_counts_no_gradient_by_its_images() -> None:
+    layers = (MaxPooling2D(2), Flatten(), Dense(7, "relu"), Dense(3))
+    assert training_macs(Architecture(Input(8, 6), layers)) == 2 * 12 * 7 + 3 * 7 * 3
+
+
+def test_speed_is_measured_and_hangs_together(small_mnist: cs.Splits) -> None:
+    train, test = small_mnist.train, small_mnist.test
+    result = measure_speed(presets.cnn(), classic, train, test, threads=1, epochs=2)
+    assert result.threads == 1
+    assert 0 < result.peak_share < 2
+    for times in (result.epoch_seconds, result.forward_seconds, result.prediction_seconds, result.latency_seconds):
+        assert 0 < times.minimum <= times.median <= times.maximum
+    assert result.epoch_seconds.n == 2
+    assert result.forward_seconds.minimum < result.epoch_seconds.maximum
+    operations = 2 * result.training_macs * len(train)
+    assert result.peak_share == pytest.approx(operations / result.epoch_seconds.median / result.peak_gflops / 1e9)
+
+
+def test_no_epochs_are_rejected(small_mnist: cs.Splits) -> None:
+    with pytest.raises(ValueError, match="epochs is 0"):
+        measure_speed(presets.cnn(), classic, small_mnist.train, small_mnist.test, epochs=0)
