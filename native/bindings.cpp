@@ -92,7 +92,8 @@ class Core {
     }
 
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
-                    In<float> learning_rates, double beta_1, double beta_2, double epsilon, nb::object progress) {
+                    In<float> learning_rates, double beta_1, double beta_2, double epsilon, float label_smoothing,
+                    nb::object progress) {
         PythonWatcher watcher(progress);
         Score score;
         const auto count = static_cast<int64_t>(order.size());
@@ -100,8 +101,8 @@ class Core {
             const Turn turn(*this, true);
             const Working working(working_);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
-            score = trainer.train({images.data(), labels.data(), order.data()}, count, {beta_1, beta_2, epsilon},
-                                  learning_rates.data(), steps_, watcher);
+            score = trainer.train({images.data(), labels.data(), order.data()}, count,
+                                  {{beta_1, beta_2, epsilon}, label_smoothing}, learning_rates.data(), steps_, watcher);
         }
         watcher.rethrow();
         return nb::make_tuple(score.images, score.loss, score.correct);
@@ -240,7 +241,7 @@ NB_MODULE(_native, module) {
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
              nb::arg("learning_rates"), nb::arg("beta_1"), nb::arg("beta_2"), nb::arg("epsilon"),
-             nb::arg("progress").none())
+             nb::arg("label_smoothing"), nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))

@@ -56,7 +56,7 @@ class Network {
     // Writes losses and `correct`, and from the logits the gradients of every vector; adds the map layers' to `shard`.
     // `scale` is what an image's gradient counts for: one part of the batch.
     void backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                  int64_t end, float scale, float* shard) const;
+                  int64_t end, float smoothing, float scale, float* shard) const;
 
     // Copies a layer's output for image `i` of the slice just computed by a full plan.
     void read_layer(const Plan& plan, const Workspace& workspace, const Batch& batch, std::size_t layer, int64_t i,

@@ -51,7 +51,8 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     }
 }
 
-bool Trainer::pass(const Images& images, int64_t count, float scale, const Score& so_far, Watcher& watcher) {
+bool Trainer::pass(const Images& images, int64_t count, float smoothing, float scale, const Score& so_far,
+                   Watcher& watcher) {
     const int64_t slices = count_slices(count);
     const int64_t shards = std::min(most_shards, slices);
     Queue queue(static_cast<int64_t>(batch_.shards.size()));
@@ -64,7 +65,7 @@ bool Trainer::pass(const Images& images, int64_t count, float scale, const Score
             for (int64_t slice = shard * slices / shards; slice < (shard + 1) * slices / shards; ++slice) {
                 const int64_t begin = slice * slice_images, end = std::min(begin + slice_images, count);
                 network_.forward(plan_, workspace, batch_, images, begin, end);
-                network_.backward(plan_, workspace, batch_, images, begin, end, scale, sums.data());
+                network_.backward(plan_, workspace, batch_, images, begin, end, smoothing, scale, sums.data());
                 if (thread == 0 && !watcher.go_on(so_far)) queue.stop();
                 if (queue.stopped()) return;
             }
@@ -114,14 +115,15 @@ void Trainer::add_score(int64_t count, Score& score) const {
     score.images += count;
 }
 
-Score Trainer::train(const Images& images, int64_t count, const Adam& adam, const float* learning_rates,
+Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                      int64_t& steps, Watcher& watcher) {
+    const Adam& adam = settings.adam;
     Score score;
     for (int64_t begin = 0, batch = 0; begin < count; begin += batch_size_, ++batch) {
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
         part.indices += begin;
-        if (!pass(part, size, 1 / static_cast<float>(size), score, watcher)) break;
+        if (!pass(part, size, settings.label_smoothing, 1 / static_cast<float>(size), score, watcher)) break;
         ++steps;
         const double t = static_cast<double>(steps);
         const AdamStep step = {
@@ -153,7 +155,7 @@ Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer
         Images part = images;
         part.bytes += begin * image_bytes;
         part.labels += begin;
-        if (!pass(part, size, 1 / static_cast<float>(count), score, watcher)) break;
+        if (!pass(part, size, 0, 1 / static_cast<float>(count), score, watcher)) break;
         Queue queue(static_cast<int64_t>(blocks_.size()));
         auto work = [&](int thread) {
             float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();

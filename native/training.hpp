@@ -14,6 +14,12 @@ struct Adam {
     double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
 };
 
+// What training does beside stepping along the gradient.
+struct Settings {
+    Adam adam;
+    float label_smoothing = 0;
+};
+
 // Sums over images, in their order.
 struct Score {
     int64_t images = 0;
@@ -34,8 +40,8 @@ class Trainer {
 
     // Takes a step for each batch of `count` images; `steps` counts them, on from what it holds. Stopped by the watcher,
     // the weights are those after some whole step.
-    Score train(const Images& images, int64_t count, const Adam& adam, const float* learning_rates, int64_t& steps,
-                Watcher& watcher);
+    Score train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
+                int64_t& steps, Watcher& watcher);
 
     // Adds the mean gradient over `count` images to `gradients`, an array in the layout of Parameters for each layer.
     Score gradients(const Images& images, int64_t count, std::vector<Buffer<float>>& gradients, Watcher& watcher);
@@ -49,7 +55,7 @@ class Trainer {
     };
 
     // The first phase for images [0, count) of `images`; false if stopped.
-    bool pass(const Images& images, int64_t count, float scale, const Score& so_far, Watcher& watcher);
+    bool pass(const Images& images, int64_t count, float smoothing, float scale, const Score& so_far, Watcher& watcher);
     // A block's gradient over the batch, (end - begin, panel_width), into `gradient`.
     void block_gradient(const Block& block, int64_t count, float* gradient) const;
     void add_score(int64_t count, Score& score) const;

@@ -1,9 +1,10 @@
 import json
 
+import numpy as np
 import pytest
 
 from convscope.errors import ConvscopeError, RecipeError
-from convscope.recipes import RECIPES, Adam, Recipe, classic
+from convscope.recipes import RECIPES, Adam, Recipe, Schedule, classic
 
 
 def test_classic_is_the_notebooks_recipe():
@@ -11,7 +12,10 @@ def test_classic_is_the_notebooks_recipe():
     assert RECIPES["classic"] is classic
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES.values(), Recipe(3, 7, Adam(0.01, 0, 0.5, 1), "mine")], ids=str)
+FULL = Recipe(3, 7, Adam(0.01, 0, 0.5, 1), "mine", schedule=Schedule("one_cycle", 0.3), label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), FULL], ids=str)
 def test_a_recipe_goes_through_json_unchanged(recipe):
     again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict(), allow_nan=False)))
     assert again == recipe
@@ -24,6 +28,7 @@ def test_a_recipe_as_data_says_its_name_first():
 
 def test_what_is_not_given_has_its_default():
     assert Recipe.from_dict({"epochs": 2}) == Recipe(epochs=2)
+    assert Recipe.from_dict({"schedule": {"kind": "cosine"}}) == Recipe(schedule=Schedule("cosine", 0.0))
     assert Recipe.from_dict({"optimizer": {"beta_1": 0.7}}) == Recipe(optimizer=Adam(beta_1=0.7))
 
 
@@ -41,6 +46,8 @@ def test_recipes_are_equal_whatever_they_are_called():
         ({"batch_size": 0}, "recipe: batch_size is 0; it must be a whole number from 1 to 65,536"),
         ({"batch_size": 65_537}, "batch_size is 65537"),
         ({"batch_size": "128"}, "batch_size is '128'"),
+        ({"label_smoothing": 1}, "recipe: label_smoothing is 1; it must be a number from 0 and below 1"),
+        ({"label_smoothing": -0.1}, r"label_smoothing is -0\.1"),
     ],
     ids=str,
 )
@@ -77,6 +84,9 @@ def test_adam_rejects(arguments, message):
         (None, "recipe is an object with epochs, batch_size, .*, not None"),
         ([1], "recipe is an object with"),
         ({"optimizer": "adam"}, "optimizer is an object with learning_rate, .*, not 'adam'"),
+        ({"schedule": ["linear"]}, "schedule is an object with kind"),
+        ({"schedule": {"kind": "step"}}, "recipe: schedule is of kind 'step'; it must be one of constant, linear"),
+        ({"schedule": {"decay": 1}}, "schedule has no 'decay'; it has kind"),
         ({"epoch": 3}, "recipe has no 'epoch'; it has epochs"),
         ({"optimizer": {"momentum": 0.9}}, "optimizer has no 'momentum'; it has learning_rate"),
         ({"epochs": "3"}, "recipe: epochs is '3'"),
@@ -89,6 +99,50 @@ def test_adam_rejects(arguments, message):
 def test_from_dict_rejects(value, message):
     with pytest.raises(RecipeError, match=message):
         Recipe.from_dict(value)
+
+
+@pytest.mark.parametrize("warmup", [-0.1, 1.1, float("nan"), True])
+def test_a_schedule_rejects_a_warmup(warmup):
+    with pytest.raises(RecipeError, match=r"recipe: warmup is .*; it must be a number from 0 to 1"):
+        Schedule("linear", warmup)
+
+
+@pytest.mark.parametrize("warmup", [0, 1])
+def test_one_cycle_needs_a_way_up_and_a_way_down(warmup):
+    with pytest.raises(RecipeError, match="it must be a number above 0 and below 1"):
+        Schedule("one_cycle", warmup)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        (Schedule(), [1] * 10),
+        (Schedule("constant", 0.2), [0.5, *[1] * 9]),
+        (Schedule("linear"), [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]),
+        (Schedule("linear", 0.5), [0.2, 0.4, 0.6, 0.8, 1, 1, 0.8, 0.6, 0.4, 0.2]),
+        (Schedule("linear", 1), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]),
+        (Schedule("cosine", 0.6), [*np.arange(1, 7) / 6, 1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]),
+        (Schedule("one_cycle", 0.2), [0.04, 0.52, *(1 + np.cos(np.pi * np.arange(8) / 8)) / 2]),
+    ],
+    ids=str,
+)
+def test_a_schedule_follows_its_formula(schedule, factors):
+    np.testing.assert_allclose(schedule.factors(10), factors, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["constant", "linear", "cosine", "one_cycle"])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_schedule_of_few_steps_moves_at_each(kind, steps):
+    factors = Schedule(kind, 0.1).factors(steps)
+    assert factors.shape == (steps,)
+    assert ((factors > 0) & (factors <= 1)).all()
+
+
+def test_learning_rates_run_over_all_epochs_of_a_run():
+    recipe = Recipe(epochs=3, batch_size=4, optimizer=Adam(0.5), schedule=Schedule("linear"))
+    rates = recipe.learning_rates(6)  # two steps an epoch, the second one short
+    assert rates.dtype == np.float32
+    np.testing.assert_array_equal(rates, (0.5 * (1 - np.arange(6) / 6)).astype(np.float32).reshape(3, 2))
 
 
 def test_a_recipe_error_is_for_users_and_for_programmers():

@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import convscope as cs
+from convscope.engine import initial_weights, open_network
 from convscope.errors import ArchitectureError, RecipeError
+from convscope.streams import random_stream
 from convscope.training import History, TrainingState
 
 RECIPE = cs.Recipe(epochs=3, batch_size=64)
+FULL = cs.Recipe(epochs=3, batch_size=64, schedule=cs.Schedule("one_cycle", 0.3), label_smoothing=0.1)
 
 
 def test_train_learns_far_beyond_chance(small_mnist: cs.Splits):
@@ -20,21 +25,36 @@ def test_train_gives_the_same_bits_for_the_same_seed_and_others_for_another(smal
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_train_gives_the_same_bits_on_one_and_two_threads(small_mnist: cs.Splits):
-    digests = [cs.train(cs.presets.cnn, small_mnist, RECIPE, threads=n)[0].weights_sha256 for n in (1, 2)]
+@pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["plain", "full"])
+def test_train_gives_the_same_bits_on_one_and_two_threads(small_mnist: cs.Splits, recipe: cs.Recipe):
+    digests = [cs.train(cs.presets.cnn, small_mnist, recipe, threads=n)[0].weights_sha256 for n in (1, 2)]
     assert digests[0] == digests[1]
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["plain", "full"])
 @pytest.mark.parametrize("epochs_done", [0, 1, 2])
-def test_train_resumed_from_any_epoch_equals_an_unbroken_run(small_mnist: cs.Splits, engine, epochs_done: int):
+def test_train_resumed_from_any_epoch_equals_an_unbroken_run(small_mnist: cs.Splits, engine, epochs_done, recipe):
     data = cs.Splits(small_mnist.train.take(np.arange(100)), small_mnist.test.take(np.arange(20)))
     states: list[TrainingState] = []
-    whole, history = cs.train(cs.presets.ann, data, RECIPE, engine=engine, on_epoch=states.append)
+    whole, history = cs.train(cs.presets.ann, data, recipe, engine=engine, on_epoch=states.append)
     assert [len(state.history) for state in states] == [0, 1, 2, 3]
-    resumed, again = cs.train(cs.presets.ann, data, RECIPE, engine=engine, state=states[epochs_done])
+    resumed, again = cs.train(cs.presets.ann, data, recipe, engine=engine, state=states[epochs_done])
     assert resumed.weights_sha256 == whole.weights_sha256
     assert again.val_loss == history.val_loss
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_classic_is_plain_steps_of_adam_over_the_shuffled_images(small_mnist: cs.Splits, engine):
+    data, architecture = small_mnist.train.take(np.arange(100)), cs.presets.ann()
+    model, _ = cs.train(architecture, data, replace(cs.recipes.classic, epochs=2, batch_size=32), seed=5, engine=engine)
+    network = open_network(architecture, initial_weights(architecture, 5), engine)
+    for epoch in (1, 2):
+        order = random_stream(5, "shuffle", epoch).permutation(100)
+        rates = np.full(4, 1e-3, np.float32)
+        network.train_epoch(data, order=order, batch_size=32, optimizer=cs.Adam(), learning_rates=rates)
+    for name, weight in network.weights().items():
+        np.testing.assert_array_equal(model.weights[name], weight, strict=True)
 
 
 def test_train_leaves_the_first_state_as_it_was_given(small_mnist: cs.Splits):

@@ -31,13 +31,19 @@ void adam(float* __restrict weights, float* __restrict m, float* __restrict v, c
     }
 }
 
-double cross_entropy(const float* logits, int64_t classes, int64_t label, float scale, float* gradient,
-                     bool* correct) {
+double cross_entropy(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,
+                     float* gradient, bool* correct) {
     int64_t answer = 0;
     for (int64_t k = 1; k < classes; ++k) answer = logits[k] > logits[answer] ? k : answer;
     *correct = answer == label;
     const float largest = logits[answer];
-    const float target = logits[label];  // read before `gradient`, which may be `logits` itself, is written
+    // Read before `gradient`, which may be `logits` itself, is written.
+    double target = static_cast<double>(logits[label]);
+    if (smoothing > 0) {
+        double all = 0;
+        for (int64_t k = 0; k < classes; ++k) all += static_cast<double>(logits[k]);
+        target += static_cast<double>(smoothing) * (all / static_cast<double>(classes) - target);
+    }
     double sum = 0;
     for (int64_t k = 0; k < classes; ++k) {
         const float exponential = expf(logits[k] - largest);
@@ -46,8 +52,12 @@ double cross_entropy(const float* logits, int64_t classes, int64_t label, float 
     }
     const float factor = static_cast<float>(static_cast<double>(scale) / sum);
     for (int64_t k = 0; k < classes; ++k) gradient[k] *= factor;
-    gradient[label] -= scale;
-    return log(sum) + static_cast<double>(largest) - static_cast<double>(target);
+    if (smoothing > 0) {
+        const float even = scale * smoothing / static_cast<float>(classes);
+        for (int64_t k = 0; k < classes; ++k) gradient[k] -= even;
+    }
+    gradient[label] -= scale * (1 - smoothing);
+    return log(sum) + static_cast<double>(largest) - target;
 }
 
 void softmax(const float* logits, int64_t classes, float* probabilities) {

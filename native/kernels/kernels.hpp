@@ -113,9 +113,10 @@ struct Kernels {
     void (*normalise)(const uint8_t* bytes, int64_t rows, int64_t length, float scale, float offset, float* out,
                       int64_t out_row);
     void (*adam)(float* weights, float* m, float* v, const float* gradient, int64_t count, const AdamStep&);
-    // Returns the cross-entropy of softmax(logits) and writes (probabilities - one-hot) * scale over `gradient`.
-    double (*cross_entropy)(const float* logits, int64_t classes, int64_t label, float scale, float* gradient,
-                            bool* correct);
+    // Returns the cross-entropy of softmax(logits) and writes (probabilities - target) * scale over `gradient`, where the
+    // target is one-hot but for `smoothing` of it, which is spread evenly over all classes.
+    double (*cross_entropy)(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,
+                            float* gradient, bool* correct);
     void (*softmax)(const float* logits, int64_t classes, float* probabilities);
     void (*add)(float* sum, const float* values, int64_t count);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything

@@ -77,7 +77,7 @@ void winners_kernel_by_runs(const WinnersImage&);
 void winners_input(const WinnersImage&);
 void normalise(const uint8_t*, int64_t, int64_t, float, float, float*, int64_t);
 void adam(float*, float*, float*, const float*, int64_t, const AdamStep&);
-double cross_entropy(const float*, int64_t, int64_t, float, float*, bool*);
+double cross_entropy(const float*, int64_t, int64_t, float, float, float*, bool*);
 void softmax(const float*, int64_t, float*);
 void add(float*, const float*, int64_t);
 void copy_where_positive(float*, const float*, const float*, int64_t);

@@ -9,7 +9,7 @@ from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import Explanation, explain
 from convscope.model import Model
-from convscope.recipes import Adam, Recipe
+from convscope.recipes import Adam, Recipe, Schedule
 from convscope.training import History, train
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "MaxPooling2D",
     "Model",
     "Recipe",
+    "Schedule",
     "Splits",
     "compare",
     "evaluate",

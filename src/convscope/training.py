@@ -186,14 +186,14 @@ def _train_epoch(
 ) -> dict[str, tuple[float, ...]]:
     """Train one epoch and return its line of the history."""
     order = random_stream(seed, "shuffle", epoch).permutation(len(dataset))
-    steps = -(-len(dataset) // recipe.batch_size)
     start = perf_counter()
     result = network.train_epoch(
         dataset,
         order=order,
         batch_size=recipe.batch_size,
         optimizer=recipe.optimizer,
-        learning_rates=np.full(steps, recipe.optimizer.learning_rate, np.float32),
+        learning_rates=recipe.learning_rates(len(dataset))[epoch - 1],
+        label_smoothing=recipe.label_smoothing,
         progress=None if on_progress is None else lambda *so_far: on_progress(epoch, *so_far),
     )
     seconds = perf_counter() - start

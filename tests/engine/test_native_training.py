@@ -46,12 +46,12 @@ def train(
     order: NDArray[np.int64] | None = None,
     rate: float = 1e-3,
     progress: Progress | None = None,
+    **options: Any,
 ) -> EpochResult:
     order = np.arange(len(dataset)) if order is None else order
     rates = np.full(-(-len(order) // batch_size), rate, np.float32)
-    return network.train_epoch(
-        dataset, order=order, batch_size=batch_size, optimizer=Adam(), learning_rates=rates, progress=progress
-    )
+    given = {"optimizer": Adam(), "learning_rates": rates, "progress": progress, **options}
+    return network.train_epoch(dataset, order=order, batch_size=batch_size, **given)
 
 
 def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> None:
@@ -60,12 +60,14 @@ def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> 
         np.testing.assert_array_equal(value, b[name], err_msg=name, strict=True)
 
 
-def test_training_agrees_with_the_reference() -> None:
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}], ids=str)
+def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -> None:
     architecture, dataset = small_architecture(), random_dataset(75)
     weights = initial_weights(architecture, 0)
-    native, reference = NativeNetwork(architecture, weights), ReferenceNetwork(architecture, weights)
+    native, reference = NativeNetwork(architecture, weights, None, isa), ReferenceNetwork(architecture, weights)
     order = np.random.default_rng(3).permutation(75)
-    result, expected = train(native, dataset, 16, order), train(reference, dataset, 16, order)
+    result, expected = train(native, dataset, 16, order, **options), train(reference, dataset, 16, order, **options)
     assert result.loss == pytest.approx(expected.loss, rel=1e-5)
     assert result.accuracy == expected.accuracy
     expected_weights = reference.weights()

@@ -106,6 +106,14 @@ def test_softmax_and_cross_entropy_give_the_numbers_worked_by_hand():
     assert cross_entropy(logits, np.array([2, 0])) == pytest.approx((log(8 / 5) + log(8 / 3)) / 2)
 
 
+def test_smoothed_cross_entropy_is_the_mean_over_labels_drawn_with_that_noise():
+    logits = np.random.default_rng(0).normal(size=(7, 4))
+    labels = np.array([0, 3, 1, 2, 2, 0, 1])
+    of_class = [cross_entropy(logits, np.full(7, k)) for k in range(4)]
+    expected = 0.7 * cross_entropy(logits, labels) + 0.3 * np.mean(of_class)
+    assert cross_entropy(logits, labels, 0.3) == pytest.approx(expected)
+
+
 def test_cross_entropy_does_not_overflow():
     logits = np.array([[1e4, 0.0], [0.0, -1e4]])
     assert cross_entropy(logits, np.array([1, 0], np.uint8)) == pytest.approx(5e3)

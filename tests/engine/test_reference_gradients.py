@@ -109,13 +109,14 @@ def test_relu_backward_agrees_with_finite_differences():
     assert_gradient(lambda: np.vdot(dy, relu(x)), x, relu_backward(dy, relu(x)), stream, count=50)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
 @pytest.mark.parametrize("num_classes", [2, 10, 101])
-def test_cross_entropy_backward_agrees_with_finite_differences(num_classes):
+def test_cross_entropy_backward_agrees_with_finite_differences(num_classes, smoothing):
     stream = random_stream(0, "cross-entropy")
     logits = stream.normal(size=(7, num_classes), scale=3)
     labels = stream.integers(0, num_classes, 7)
-    gradient = cross_entropy_backward(logits, labels)
-    assert_gradient(lambda: cross_entropy(logits, labels), logits, gradient, stream, count=30)
+    gradient = cross_entropy_backward(logits, labels, smoothing)
+    assert_gradient(lambda: cross_entropy(logits, labels, smoothing), logits, gradient, stream, count=30)
 
 
 # --- Networks against finite differences ------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class Core:
         beta_1: float,
         beta_2: float,
         epsilon: float,
+        label_smoothing: float,
         progress: Progress | None,
     ) -> tuple[int, float, int]: ...
     def gradients(

@@ -137,6 +137,7 @@ class NativeNetwork:
         batch_size: int,
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
+        label_smoothing: float = 0.0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order`; see `Network.train_epoch`.
@@ -167,6 +168,7 @@ class NativeNetwork:
             optimizer.beta_1,
             optimizer.beta_2,
             optimizer.epsilon,
+            label_smoothing,
             progress,
         )
         return EpochResult(loss / images, correct / images)

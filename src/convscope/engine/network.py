@@ -57,12 +57,14 @@ class Network(Protocol):
         batch_size: int,
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
+        label_smoothing: float = 0.0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
 
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
+            label_smoothing: the share of each label that is spread evenly over the classes; the loss is taken so too.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.

@@ -127,24 +127,32 @@ def softmax(logits: Array) -> Array:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
-def cross_entropy(logits: Array, labels: Labels) -> float:
+def cross_entropy(logits: Array, labels: Labels, smoothing: float = 0.0) -> float:
     """Return the mean cross-entropy of the softmax of logits z (N, K) with labels (N,), in nats.
 
     loss = 1/N · Σ_n -log p[n, label n] = 1/N · Σ_n (log Σ_j exp(z[n,j]) - z[n, label n])
+
+    With smoothing ε a label counts for 1 - ε, and every class besides for ε/K:
+
+    loss = 1/N · Σ_n (log Σ_j exp(z[n,j]) - (1 - ε) · z[n, label n] - ε/K · Σ_k z[n,k])
+
+    Source: Szegedy and others 2016, section 7.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
-    of_labels = shifted[np.arange(len(labels)), labels]
-    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - of_labels))
+    targets = shifted[np.arange(len(labels)), labels]
+    if smoothing:
+        targets = (1 - smoothing) * targets + smoothing * shifted.mean(axis=1)
+    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - targets))
 
 
-def cross_entropy_backward(logits: Array, labels: Labels) -> Array:
+def cross_entropy_backward(logits: Array, labels: Labels, smoothing: float = 0.0) -> Array:
     """Return dlogits (N, K), the gradient of `cross_entropy` by the logits: what was said, less what is true.
 
-    dz[n,k] = 1/N · (p[n,k] - (1 if k is label n else 0))
+    dz[n,k] = 1/N · (p[n,k] - ε/K - (1 - ε if k is label n else 0))
     """
-    dlogits = softmax(logits)
-    dlogits[np.arange(len(labels)), labels] -= 1
-    return dlogits / len(labels)
+    dlogits = softmax(logits) - smoothing / logits.shape[1]
+    dlogits[np.arange(len(labels)), labels] -= 1 - smoothing
+    return np.asarray(dlogits / len(labels))
 
 
 # --- Adam -------------------------------------------------------------------------------------------------------------
@@ -232,6 +240,7 @@ class ReferenceNetwork:
         batch_size: int,
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
+        label_smoothing: float = 0.0,
         progress: Progress | None = None,
     ) -> EpochResult:
         starts = range(0, len(order), batch_size)
@@ -243,9 +252,9 @@ class ReferenceNetwork:
             labels = dataset.labels[batch]
             values = self._forward(dataset.images[batch])
             logits = values[-1]
-            loss_sum += cross_entropy(logits, labels) * len(batch)
+            loss_sum += cross_entropy(logits, labels, label_smoothing) * len(batch)
             num_correct += int((logits.argmax(axis=1) == labels).sum())
-            gradients, _ = self._backward(values, cross_entropy_backward(logits, labels))
+            gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, label_smoothing))
             self._take_step(gradients, learning_rate, optimizer)
             done += len(batch)
             if progress is not None:

@@ -1,0 +1,8 @@
+"""How a network is trained: the recipe, what it is made of, and the recipes that come with convscope."""
+
+from convscope.recipes.optimizers import Adam
+from convscope.recipes.presets import RECIPES, classic
+from convscope.recipes.recipe import Recipe
+from convscope.recipes.schedule import Schedule
+
+__all__ = ["RECIPES", "Adam", "Recipe", "Schedule", "classic"]

@@ -1,0 +1,76 @@
+"""How a network is trained: the recipe.
+
+A recipe does not hold the seed: it is the same for every run of an experiment.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import RecipeError
+from convscope.plain import from_plain
+from convscope.recipes.optimizers import Adam
+from convscope.recipes.ranges import check_range, check_whole
+from convscope.recipes.schedule import Schedule
+
+_PARTS = {"optimizer": Adam, "schedule": Schedule}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about training that is not the data, the network or the seed.
+
+    Weights start Glorot-uniform and biases at zero; the loss is the cross-entropy of the labels; each epoch sees every
+    image once in a fresh order, and the last batch may be short.
+
+    Attributes:
+        schedule: how the optimizer's learning rate changes over the run.
+        label_smoothing: ε, the share of a label that is spread evenly over all K classes before the loss is taken.
+
+    Raises:
+        RecipeError: for a value out of its range.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: Adam = field(default_factory=Adam)
+    name: str = field(default="custom", compare=False)
+    schedule: Schedule = field(default_factory=Schedule, kw_only=True)
+    label_smoothing: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_whole("epochs", self.epochs, 1, 100_000)
+        check_whole("batch_size", self.batch_size, 1, 65_536)
+        check_range("label_smoothing", self.label_smoothing, 0, 1, open_above=True)
+        if not isinstance(self.name, str):
+            raise RecipeError(f"recipe: name is {self.name!r}; it must be a string")
+
+    def learning_rates(self, num_images: int) -> NDArray[np.float32]:
+        """Return (epochs, steps of one), the learning rate of each step of a run over `num_images` images.
+
+        >>> Recipe(epochs=2, batch_size=50, schedule=Schedule("linear")).learning_rates(100).tolist()[0]
+        [0.0010000000474974513, 0.0007500000356230885]
+        """
+        steps = -(-num_images // self.batch_size)
+        factors = self.schedule.factors(self.epochs * steps)
+        return (self.optimizer.learning_rate * factors).astype(np.float32).reshape(self.epochs, steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain JSON, `name` first."""
+        values = asdict(self)
+        return {"name": values.pop("name"), **values}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> "Recipe":
+        """Return the recipe that `to_dict` wrote; what is not given has its default.
+
+        Raises:
+            RecipeError: if anything in it is unknown or out of range.
+        """
+        if isinstance(value, Mapping):
+            parts = {part: kind for part, kind in _PARTS.items() if part in value}
+            value = {**value, **{part: from_plain(kind, value[part], part, RecipeError) for part, kind in parts.items()}}
+        return from_plain(cls, value, "recipe", RecipeError)

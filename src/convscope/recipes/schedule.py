@@ -1,0 +1,65 @@
+"""The learning rate over a run, as data: a warm-up, then a way down."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import RecipeError
+from convscope.recipes.ranges import check_range
+
+ScheduleKind = Literal["constant", "linear", "cosine", "one_cycle"]
+_KINDS: tuple[ScheduleKind, ...] = get_args(ScheduleKind)
+_ONE_CYCLE_START = 1 / 25  # Smith and Topin leave it free; this is what the field's libraries took up
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """By what factor the optimizer's learning rate is multiplied at each step of the whole run.
+
+    With T steps, of which the first W = round(warmup · T) are the warm-up, step t (from 0) has
+
+    - warm-up: (t + 1) / W, so that the first step after it is the first in full; for `one_cycle` half a cosine from
+      1/25 to 1.
+    - then, with u = (t - W) / (T - W): `constant` 1, `linear` 1 - u, `cosine` and `one_cycle` (1 + cos πu) / 2.
+
+    So a way down would reach zero one step after the last, and no step is spent on standing still.
+
+    Source: Smith and Topin 2018 for `one_cycle` (its cycle of the momentum is left out); Loshchilov and Hutter 2017,
+    equation 5, without restarts for `cosine`.
+
+    Raises:
+        RecipeError: for an unknown kind, a warm-up outside 0 to 1, or a `one_cycle` without one.
+    """
+
+    kind: ScheduleKind = "constant"
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise RecipeError(f"recipe: schedule is of kind {self.kind!r}; it must be one of {', '.join(_KINDS)}")
+        is_cycle = self.kind == "one_cycle"
+        check_range("warmup", self.warmup, 0, 1, open_below=is_cycle, open_above=is_cycle)
+
+    def factors(self, steps: int) -> NDArray[np.float64]:
+        """Return (steps,), the factor of each step of a run.
+
+        >>> Schedule("linear", warmup=0.25).factors(8).tolist()[:4]
+        [0.5, 1.0, 1.0, 0.8333333333333334]
+        """
+        warm = round(self.warmup * steps)
+        rising = np.arange(1, warm + 1) / max(warm, 1)
+        if self.kind == "one_cycle":
+            rising = (
+                _ONE_CYCLE_START + (1 - _ONE_CYCLE_START) * (1 - np.cos(np.pi * np.arange(warm) / max(warm, 1))) / 2
+            )
+        done = np.arange(steps - warm) / max(steps - warm, 1)
+        match self.kind:
+            case "constant":
+                falling = np.ones(steps - warm)
+            case "linear":
+                falling = 1 - done
+            case _:
+                falling = (1 + np.cos(np.pi * done)) / 2
+        return np.concatenate([rising, falling])
