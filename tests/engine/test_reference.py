@@ -12,9 +12,8 @@ from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, 
 from convscope.architecture.layers import Window
 from convscope.datasets import Dataset
 from convscope.engine import Network, initial_weights, open_network
-from convscope.engine.reference import (
-    ReferenceNetwork,
-    adam,
+from convscope.engine.reference import ReferenceNetwork, adam
+from convscope.engine.reference_layers import (
     convolution,
     convolution_backward,
     cross_entropy,

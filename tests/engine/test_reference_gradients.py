@@ -8,8 +8,8 @@ import pytest
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D
 from convscope.architecture.layers import Window
 from convscope.engine import initial_weights
-from convscope.engine.reference import (
-    ReferenceNetwork,
+from convscope.engine.reference import ReferenceNetwork
+from convscope.engine.reference_layers import (
     convolution,
     convolution_backward,
     cross_entropy,
