@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/kernels.hpp"
+
 namespace convscope {
 
 struct Shape {
@@ -18,6 +20,7 @@ struct Layer {
     int64_t window[2] = {1, 1}, stride[2] = {1, 1};
     int64_t padding[2] = {0, 0};  // zeros before the first row and column
     bool relu = false;
+    Activation activation = Activation::none;  // another than relu
 
     bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense; }
 };

@@ -9,6 +9,9 @@
 
 namespace convscope {
 
+// Activations that are a pass of their own; relu is part of a product's Finish.
+enum class Activation { none, leaky_relu, gelu, tanh, sigmoid };
+
 // What becomes of the sums of a product.
 enum class Finish {
     store,                 // C = sums
@@ -118,6 +121,9 @@ struct Kernels {
                             bool* correct);
     void (*softmax)(const float* logits, int64_t classes, float* probabilities);
     void (*add)(float* sum, const float* values, int64_t count);
+    // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
+    void (*activate)(Activation, const float* x, int64_t count, float* y);
+    void (*activate_backward)(Activation, const float* x, const float* dy, int64_t count, float* dx);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
 };

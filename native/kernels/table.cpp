@@ -21,6 +21,8 @@ const Kernels kernels = {
     .cross_entropy = cross_entropy,
     .softmax = softmax,
     .add = add,
+    .activate = activate,
+    .activate_backward = activate_backward,
     .copy_where_positive = copy_where_positive,
 };
 

@@ -80,6 +80,8 @@ void adam(float*, float*, float*, const float*, int64_t, const AdamStep&);
 double cross_entropy(const float*, int64_t, int64_t, float, float*, bool*);
 void softmax(const float*, int64_t, float*);
 void add(float*, const float*, int64_t);
+void activate(Activation, const float*, int64_t, float*);
+void activate_backward(Activation, const float*, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
 
 }  // namespace convscope::CONVSCOPE_ISA

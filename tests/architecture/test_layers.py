@@ -132,7 +132,11 @@ PAIR = "must be one or two whole numbers from 1 to 1024"
         (Conv2D, {"filters": 8, "strides": (0, 1)}, rf"strides is \(0, 1\); it {PAIR}"),
         (Conv2D, {"filters": 8, "strides": 1025}, f"strides is 1025; it {PAIR}"),
         (Conv2D, {"filters": 8, "padding": "full"}, "padding is 'full'; it must be one of valid, same"),
-        (Conv2D, {"filters": 8, "activation": "tanh"}, "'tanh'; it must be one of linear, relu, softmax"),
+        (
+            Conv2D,
+            {"filters": 8, "activation": "swish"},
+            "'swish'; it must be one of linear, relu, leaky_relu, gelu, tanh, ",
+        ),
         (Conv2D, {"filters": 8, "activation": ["relu"]}, r"activation is \['relu'\]; it must be one of"),
         (MaxPooling2D, {"pool_size": -1}, f"MaxPooling2D: pool_size is -1; it {PAIR}"),
         (MaxPooling2D, {"strides": 0}, f"MaxPooling2D: strides is 0; it {PAIR}"),

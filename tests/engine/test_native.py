@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, presets
+from convscope.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, presets
 from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork
+from convscope.engine.reference_layers import ACTIVATIONS
 
 SIZES = [(8, 8), (28, 28), (31, 17)]
 
@@ -151,6 +152,48 @@ def test_every_instruction_set_agrees_with_the_reference(isa: str) -> None:
     assert_agrees(two_convolutions((14, 15), 17, 3, "same", MaxPooling2D(2)), 9, isa)
     assert_agrees(two_convolutions((14, 15), 17, 5, "same", MaxPooling2D(2)), 9, isa)
     assert_agrees(two_convolutions((14, 15), 5, 2, "valid", Conv2D(40, 3, 2)), 9, isa)
+
+
+def with_activation(activation: Activation, channels: int) -> Architecture:
+    """Every place an activation can stand in: pooled and plain, strided, first and last, in vectors of odd lengths."""
+    layers = (
+        Conv2D(channels, 3, padding="same", activation=activation),
+        MaxPooling2D(2),
+        Conv2D(channels + 2, 3, (2, 1), "same", activation),
+        Conv2D(3, 2, activation=activation),
+        MaxPooling2D((1, 2)),
+        Flatten(),
+        Dense(19, activation),
+        Dense(33, "relu"),
+        Dense(7, activation),
+        Dense(5, "softmax"),
+    )
+    return Architecture(Input(15, 13, 3), layers)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
+def test_every_activation_agrees_with_the_reference(activation: Activation, isa: str) -> None:
+    for channels in (1, 5, 17):
+        assert_agrees(with_activation(activation, channels), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
+def test_activations_are_exact_from_their_one_tail_to_the_other(activation: Activation, isa: str) -> None:
+    # A 1 x 1 kernel carries the bytes of the image, as numbers from -20 to 20, to the activation as they are.
+    architecture = Architecture(
+        Input(16, 16, 1, 40 / 255, -20), (Conv2D(1, 1, activation=activation), Flatten(), Dense(2))
+    )
+    weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes.items()}
+    weights["conv2d/kernel"][:] = 1
+    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    x = NativeNetwork(
+        Architecture(Input(16, 16, 1, 40 / 255, -20), (Conv2D(1, 1), Flatten(), Dense(2))), weights, 1, isa
+    ).activations(images, ["conv2d"])["conv2d"]
+    y = NativeNetwork(architecture, weights, 1, isa).activations(images, ["conv2d"])["conv2d"]
+    expected = ACTIVATIONS[activation][0](x.astype(np.float64))
+    np.testing.assert_allclose(y, expected, rtol=1e-5 if activation == "gelu" else 1e-6, atol=1e-30)
 
 
 def test_gradients_of_more_images_than_a_batch_agree_with_the_reference() -> None:

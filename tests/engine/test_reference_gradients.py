@@ -10,6 +10,7 @@ from convscope.architecture.layers import Window
 from convscope.engine import initial_weights
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
+    ACTIVATIONS,
     convolution,
     convolution_backward,
     cross_entropy,
@@ -18,8 +19,6 @@ from convscope.engine.reference_layers import (
     dense_backward,
     max_pooling,
     max_pooling_backward,
-    relu,
-    relu_backward,
 )
 from convscope.streams import random_stream
 
@@ -102,11 +101,13 @@ def test_dense_backward_agrees_with_finite_differences():
         assert_gradient(loss, array, gradient, stream, count=10, step=0.1)
 
 
-def test_relu_backward_agrees_with_finite_differences():
-    stream = random_stream(0, "relu")
-    x = stream.uniform(0.1, 1, (50,)) * stream.choice([-1, 1], 50)  # away from the kink at zero
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_backward_agree_with_finite_differences(name):
+    forward, backward = ACTIVATIONS[name]
+    stream = random_stream(0, name)
+    x = stream.uniform(0.1, 4, (50,)) * stream.choice([-1, 1], 50)  # away from the kink at zero
     dy = stream.normal(size=50)
-    assert_gradient(lambda: np.vdot(dy, relu(x)), x, relu_backward(dy, relu(x)), stream, count=50)
+    assert_gradient(lambda: np.vdot(dy, forward(x)), x, backward(dy, x), stream, count=50)
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 101])
@@ -129,7 +130,7 @@ def kinks(network, images):
     before = None
     for row in table:
         output = outputs[row.layer.name]
-        if getattr(row.layer, "activation", "") == "relu":
+        if getattr(row.layer, "activation", "") in ("relu", "leaky_relu"):
             marks.append(output > 0)
         if row.layer.kind == "MaxPooling2D":
             marks.append(max_pooling_backward(np.ones_like(output), before, row.layer.window))
@@ -187,6 +188,20 @@ def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, 
     architecture = Architecture(Input(*size, channels, scale=1 / 127.5, offset=-1), layers)
     labels = np.arange(batch) % 5
     assert_network_gradients(architecture, random_images(batch, (batch, *size, channels)), labels)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
+def test_gradients_through_every_activation_agree_with_finite_differences(activation):
+    layers = (
+        Conv2D(4, 3, activation=activation),
+        MaxPooling2D(2),
+        Conv2D(3, 2, padding="same", activation=activation),
+        Flatten(),
+        Dense(6, activation),
+        Dense(5, "softmax"),
+    )
+    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
 def test_input_gradients_agree_with_finite_differences():

@@ -13,7 +13,8 @@ from convscope.errors import ArchitectureError
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
-Activation = Literal["linear", "relu", "softmax"]
+Activation = Literal["linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid", "softmax"]
+"""As Keras computes them by default: leaky_relu with slope 0.2 below zero, gelu by the error function."""
 Padding = Literal["valid", "same"]
 
 

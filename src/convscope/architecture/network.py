@@ -59,7 +59,7 @@ class Architecture:
             activation = getattr(row.layer, "activation", "linear")
             if activation == "softmax" and row is not last:
                 raise ArchitectureError(f"{row.layer.name}: softmax may only stand in the last layer")
-            if activation == "relu" and row is last:
+            if activation not in ("linear", "softmax") and row is last:
                 raise ArchitectureError(f"{row.layer.name}: the last layer gives logits; use softmax or linear there")
         if "input" in (layer.name for layer in self.layers):
             raise ArchitectureError("no layer may be called 'input'; that name is the image's")

@@ -20,6 +20,7 @@ from convscope.recipes import Adam
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _KINDS = {Conv2D: 0, MaxPooling2D: 1, Flatten: 2, Dense: 3}  # the C++ enum Kind
+_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 _FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
 
 
@@ -242,7 +243,7 @@ def _chosen_instruction_set(name: str | None) -> str:
 
 
 def _layer_numbers(row: LayerRow) -> list[int]:
-    """Return the layer as the C++ side reads it: kind, input, output, window, strides, padding before, relu."""
+    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation."""
     layer = row.layer
     numbers = [_KINDS[type(layer)]]
     for shape in (row.input_shape, row.output_shape):
@@ -256,4 +257,6 @@ def _layer_numbers(row: LayerRow) -> list[int]:
         numbers += [*window.size, *window.strides, *before]
     else:
         numbers += [1, 1, 1, 1, 0, 0]
-    return [*numbers, int(getattr(layer, "activation", "linear") == "relu")]
+    activation = getattr(layer, "activation", "linear")
+    other = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
+    return [*numbers, int(activation == "relu"), other]

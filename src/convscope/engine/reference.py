@@ -13,6 +13,7 @@ from convscope.architecture import Architecture, Conv2D, Dense, Layer, MaxPoolin
 from convscope.datasets import Dataset
 from convscope.engine.network import EpochResult, Progress, Weights
 from convscope.engine.reference_layers import (
+    ACTIVATIONS,
     Array,
     Labels,
     convolution,
@@ -23,8 +24,6 @@ from convscope.engine.reference_layers import (
     dense_backward,
     max_pooling,
     max_pooling_backward,
-    relu,
-    relu_backward,
     softmax,
 )
 from convscope.recipes import Adam
@@ -65,6 +64,13 @@ class _State(NamedTuple):
     v: dict[str, Array]
 
 
+class _Step(NamedTuple):
+    """What is computed at once: a layer, or behind it the activation that it names."""
+
+    layer: Layer
+    activation: str = ""
+
+
 class ReferenceNetwork:
     """A `Network` (see `convscope.engine.network`) in NumPy; everything inside it is float64.
 
@@ -73,6 +79,11 @@ class ReferenceNetwork:
 
     def __init__(self, architecture: Architecture, weights: Weights) -> None:
         self._architecture = architecture
+        self._steps: list[_Step] = []
+        for layer in architecture.layers:
+            self._steps.append(_Step(layer))
+            if (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
+                self._steps.append(_Step(layer, activation))
         names = architecture.weight_shapes
         self._state = _State(
             step=0,
@@ -148,10 +159,10 @@ class ReferenceNetwork:
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
         for block in _blocks(len(images)):
             values = self._forward(images[block])
-            for row, value in zip(self._architecture.table, values[1:], strict=True):
-                if row.layer.name in result:
-                    is_softmax = getattr(row.layer, "activation", "") == "softmax"
-                    result[row.layer.name][block] = softmax(value) if is_softmax else value
+            for (layer, _), value in zip(self._steps, values[1:], strict=True):  # a layer's activation comes last
+                if layer.name in result:
+                    is_softmax = getattr(layer, "activation", "") == "softmax"
+                    result[layer.name][block] = softmax(value) if is_softmax else value
         return result
 
     def gradients(
@@ -169,12 +180,14 @@ class ReferenceNetwork:
         return self._backward(self._forward(images), dlogits)[1]
 
     def _forward(self, images: NDArray[np.uint8]) -> list[Array]:
-        """Return the normalised images and then every layer's output, the last one's without its softmax."""
+        """Return the normalised images and then the output of every step, the last one's without its softmax."""
         given = self._architecture.input
         values = [images.astype(np.float64) * given.scale + given.offset]
-        for layer in self._architecture.layers:
+        for layer, activation in self._steps:
             x = values[-1]
             match layer:
+                case _ if activation:
+                    y = ACTIVATIONS[activation][0](x)
                 case Conv2D():
                     y = convolution(x, *self._layer_weights(layer), layer.window)
                 case MaxPooling2D():
@@ -183,17 +196,17 @@ class ReferenceNetwork:
                     y = dense(x, *self._layer_weights(layer))
                 case _:
                     y = x.reshape(len(x), -1)
-            values.append(relu(y) if getattr(layer, "activation", "") == "relu" else y)
+            values.append(y)
         return values
 
     def _backward(self, values: list[Array], dlogits: Array) -> tuple[dict[str, Array], Array]:
         """Return the gradients by each weight and by the normalised images, for what `_forward` returned."""
         gradients: dict[str, Array] = {}
         dy = dlogits
-        for layer, x, y in reversed(list(zip(self._architecture.layers, values, values[1:], strict=False))):
-            if getattr(layer, "activation", "") == "relu":
-                dy = relu_backward(dy, y)
+        for (layer, activation), x in reversed(list(zip(self._steps, values[:-1], strict=True))):
             match layer:
+                case _ if activation:
+                    dy = ACTIVATIONS[activation][1](dy, x)
                 case Conv2D():
                     kernel, _ = self._layer_weights(layer)
                     dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)

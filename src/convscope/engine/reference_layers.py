@@ -8,11 +8,12 @@ window, s t row and column strides. x is a layer's input, y its output. A backwa
 the loss by y, and returns the gradients of the loss by everything that y was computed from (the chain rule).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.special import expit, ndtr
 
 from convscope.architecture.layers import Pair, Window, padding_before
 
@@ -78,7 +79,7 @@ def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
     return dx
 
 
-# --- Dense layer and activations --------------------------------------------------------------------------------------
+# --- Dense layer --------------------------------------------------------------------------------------
 
 
 def dense(x: Array, kernel: Array, bias: Array) -> Array:
@@ -99,14 +100,76 @@ def dense_backward(dy: Array, x: Array, kernel: Array) -> tuple[Array, Array, Ar
     return dy @ kernel.T, x.T @ dy, dy.sum(axis=0)
 
 
+# --- Activations ------------------------------------------------------------------------------------------------------
+
+LEAKY_SLOPE = 0.2
+"""Of leaky_relu below zero: Keras's for the activation of that name (its layer LeakyReLU starts from 0.3)."""
+
+
 def relu(x: Array) -> Array:
     """Return y = max(x, 0), number by number."""
     return np.maximum(x, 0)
 
 
-def relu_backward(dy: Array, y: Array) -> Array:
-    """Return dx = dy where y > 0, else 0 (at x = 0, where there is a kink, 0 as everywhere in the field)."""
-    return np.where(y > 0, dy, 0)
+def relu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy where x > 0, else 0 (at x = 0, where there is a kink, 0 as everywhere in the field)."""
+    return np.where(x > 0, dy, 0)
+
+
+def leaky_relu(x: Array) -> Array:
+    """Return y = x where x > 0, else 0.2 · x, number by number."""
+    return np.where(x > 0, x, LEAKY_SLOPE * x)
+
+
+def leaky_relu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy where x > 0, else 0.2 · dy."""
+    return np.where(x > 0, dy, LEAKY_SLOPE * dy)
+
+
+def gelu(x: Array) -> Array:
+    """Return y = x · Φ(x), where Φ(x) = (1 + erf(x / √2)) / 2 is the normal distribution's share below x.
+
+    Source: Hendrycks and Gimpel 2016, equation 1; not their approximation by tanh.
+    """
+    return np.asarray(x * ndtr(x))
+
+
+def gelu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · (Φ(x) + x · φ(x)), where φ(x) = exp(-x² / 2) / √(2π) is the normal density."""
+    return np.asarray(dy * (ndtr(x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)))
+
+
+def tanh(x: Array) -> Array:
+    """Return y = (exp(x) - exp(-x)) / (exp(x) + exp(-x)), number by number."""
+    return np.tanh(x)
+
+
+def tanh_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · (1 - tanh²(x))."""
+    return np.asarray(dy * (1 - np.tanh(x) ** 2))
+
+
+def sigmoid(x: Array) -> Array:
+    """Return y = 1 / (1 + exp(-x)), number by number."""
+    return np.asarray(expit(x))
+
+
+def sigmoid_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · y · (1 - y), where y = sigmoid(x)."""
+    return np.asarray(dy * expit(x) * expit(-x))
+
+
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
+    "relu": (relu, relu_backward),
+    "leaky_relu": (leaky_relu, leaky_relu_backward),
+    "gelu": (gelu, gelu_backward),
+    "tanh": (tanh, tanh_backward),
+    "sigmoid": (sigmoid, sigmoid_backward),
+}
+"""By name, forward and backward. Not softmax: it ends a network, and its derivative is part of the loss's."""
+
+
+# --- Softmax and loss -------------------------------------------------------------------------------------------------
 
 
 def softmax(logits: Array) -> Array:
