@@ -12,7 +12,7 @@ struct Shape {
     int64_t size() const { return height * width * channels; }
 };
 
-enum class Kind { convolution, max_pooling, flatten, dense };
+enum class Kind { convolution, max_pooling, flatten, dense, average_pooling };
 
 struct Layer {
     Kind kind = Kind::flatten;

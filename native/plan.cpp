@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "activation_pass.hpp"
+#include "average_pooling.hpp"
 #include "convolution.hpp"
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
@@ -11,7 +12,9 @@ namespace convscope {
 
 namespace {
 
-bool works_on_maps(const Layer& layer) { return layer.kind == Kind::convolution || layer.kind == Kind::max_pooling; }
+bool works_on_maps(const Layer& layer) {
+    return layer.kind == Kind::convolution || layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
+}
 
 Layout value_layout(const Layer& reader) {
     return reader.kind == Kind::convolution ? Convolution::input_layout(reader) : Layout::plain(reader.input);
@@ -75,6 +78,8 @@ Plan::Plan(const std::vector<Layer>& layers, const Input& input, const std::vect
         Parameters* weights = parameters[steps[i].layer];
         if (layer.kind == Kind::max_pooling) {
             map_layers.push_back(std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_input_gradient));
+        } else if (layer.kind == Kind::average_pooling) {
+            map_layers.push_back(std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_input_gradient));
         } else if (steps[i].pooled) {
             map_layers.push_back(std::make_unique<PooledConvolution>(layer, layers[steps[i].layer + 1], index, maps,
                                                                      *weights, kernels, wants_input_gradient));

@@ -72,6 +72,8 @@ CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
 
 void multiply(const Product&);
 void pool(const PoolingImage&);
+void average(const PoolingImage&);
+void average_backward(const PoolingImage&);
 void winners_kernel_by_filters(const WinnersImage&);
 void winners_kernel_by_runs(const WinnersImage&);
 void winners_input(const WinnersImage&);

@@ -8,7 +8,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convscope.architecture import Activation, Architecture, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, presets
+from convscope.architecture import (
+    Activation,
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Input,
+    Layer,
+    MaxPooling2D,
+    presets,
+)
 from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork
@@ -152,6 +165,39 @@ def test_every_instruction_set_agrees_with_the_reference(isa: str) -> None:
     assert_agrees(two_convolutions((14, 15), 17, 3, "same", MaxPooling2D(2)), 9, isa)
     assert_agrees(two_convolutions((14, 15), 17, 5, "same", MaxPooling2D(2)), 9, isa)
     assert_agrees(two_convolutions((14, 15), 5, 2, "valid", Conv2D(40, 3, 2)), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize(
+    "middle",
+    [
+        AveragePooling2D(2),
+        AveragePooling2D(3, 1, "same"),
+        AveragePooling2D((1, 4), (2, 3), "same"),
+        AveragePooling2D((4, 1), (2, 3)),
+        MaxPooling2D(2, padding="same"),
+        MaxPooling2D(3, 2, "same"),
+        MaxPooling2D((5, 2), 1, "same"),
+        MaxPooling2D(1, 3, "same"),
+    ],
+    ids=str,
+)
+def test_poolings_with_padding_and_averages_agree_with_the_reference(middle: Layer, isa: str) -> None:
+    for channels in (1, 3, 17):
+        assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: str(last.kind))
+def test_global_poolings_agree_with_the_reference(last: Layer, isa: str) -> None:
+    for layers in (
+        (Conv2D(17, 3, 2, activation="relu"), last, Dense(5, "softmax")),
+        (Conv2D(5, 3), AveragePooling2D(2), last),
+        (AveragePooling2D(2), last, Dense(4, "gelu"), Dense(2)),
+        (Conv2D(19, 3, padding="same", activation="tanh"), MaxPooling2D(3, padding="same"), last),
+        (Conv2D(3, (10, 8)), last),  # a map of 2 x 2: the same window as a fused pooling's
+    ):
+        assert_agrees(Architecture(Input(11, 9, 3), layers), 9, isa)
 
 
 def with_activation(activation: Activation, channels: int) -> Architecture:

@@ -15,6 +15,8 @@ from convscope.engine import Network, initial_weights, open_network
 from convscope.engine.reference import ReferenceNetwork, adam
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
+    average_pooling,
+    average_pooling_backward,
     convolution,
     convolution_backward,
     cross_entropy,
@@ -93,6 +95,18 @@ def test_max_pooling_backward_gives_equal_values_to_the_first_row_by_row():
     x = maps([[0, 7, 0, 0], [7, 7, 0, 0]])
     dx = max_pooling_backward(maps([[5, 3]]), x, Window((2, 2), (2, 2), "valid"))
     np.testing.assert_array_equal(dx, maps([[0, 5, 3, 0], [0, 0, 0, 0]]))
+
+
+def test_pooling_with_same_padding_neither_takes_nor_counts_the_padding():
+    x = maps([[-1, -2, -9], [-4, -3, -9], [-7, -8, -6]])
+    window = Window((2, 2), (2, 2), "same")
+    np.testing.assert_array_equal(max_pooling(x, window), maps([[-1, -9], [-7, -6]]))
+    np.testing.assert_array_equal(average_pooling(x, window), maps([[-2.5, -9], [-7.5, -6]]))
+
+
+def test_average_pooling_backward_gives_each_pixel_its_part():
+    dx = average_pooling_backward(maps([[8, 3]]), maps([[1, 9, 2], [0, 0, 0]]), Window((2, 2), (2, 2), "same"))
+    np.testing.assert_array_equal(dx, maps([[2, 2, 1.5], [2, 2, 1.5]]))
 
 
 def test_max_pooling_backward_adds_up_where_windows_overlap():

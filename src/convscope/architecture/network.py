@@ -9,9 +9,12 @@ from typing import Any
 
 from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layers import (
+    AveragePooling2D,
     Conv2D,
     Dense,
     Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
     Layer,
     MaxPooling2D,
     Shape,
@@ -22,7 +25,15 @@ from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, layer_table
 from convscope.errors import ArchitectureError
 
-_KERAS_STEMS = {Conv2D: "conv2d", MaxPooling2D: "max_pooling2d", Flatten: "flatten", Dense: "dense"}
+_KERAS_STEMS: Mapping[type[Layer], str] = {
+    Conv2D: "conv2d",
+    MaxPooling2D: "max_pooling2d",
+    AveragePooling2D: "average_pooling2d",
+    GlobalMaxPooling2D: "global_max_pooling2d",
+    GlobalAveragePooling2D: "global_average_pooling2d",
+    Flatten: "flatten",
+    Dense: "dense",
+}
 
 
 @dataclass(frozen=True)

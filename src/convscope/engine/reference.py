@@ -9,13 +9,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, Dense, Layer, MaxPooling2D
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    MaxPooling2D,
+)
 from convscope.datasets import Dataset
 from convscope.engine.network import EpochResult, Progress, Weights
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     Array,
     Labels,
+    average_pooling,
+    average_pooling_backward,
     convolution,
     convolution_backward,
     cross_entropy,
@@ -25,6 +36,7 @@ from convscope.engine.reference_layers import (
     max_pooling,
     max_pooling_backward,
     softmax,
+    whole_map,
 )
 from convscope.recipes import Adam
 
@@ -192,6 +204,12 @@ class ReferenceNetwork:
                     y = convolution(x, *self._layer_weights(layer), layer.window)
                 case MaxPooling2D():
                     y = max_pooling(x, layer.window)
+                case AveragePooling2D():
+                    y = average_pooling(x, layer.window)
+                case GlobalMaxPooling2D():
+                    y = max_pooling(x, whole_map(x))[:, 0, 0]
+                case GlobalAveragePooling2D():
+                    y = average_pooling(x, whole_map(x))[:, 0, 0]
                 case Dense():
                     y = dense(x, *self._layer_weights(layer))
                 case _:
@@ -213,6 +231,12 @@ class ReferenceNetwork:
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case MaxPooling2D():
                     dy = max_pooling_backward(dy, x, layer.window)
+                case AveragePooling2D():
+                    dy = average_pooling_backward(dy, x, layer.window)
+                case GlobalMaxPooling2D():
+                    dy = max_pooling_backward(dy[:, None, None], x, whole_map(x))
+                case GlobalAveragePooling2D():
+                    dy = average_pooling_backward(dy[:, None, None], x, whole_map(x))
                 case Dense():
                     kernel, _ = self._layer_weights(layer)
                     dy, dkernel, dbias = dense_backward(dy, x, kernel)

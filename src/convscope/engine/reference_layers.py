@@ -49,19 +49,20 @@ def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> 
     dpadded = np.zeros_like(padded)
     for u, v, pixels in _positions(window, dy.shape[1:3]):
         dpadded[pixels] += dy @ kernel[u, v].T
-    (top, _), (left, _) = _padding(x, window)
-    return dpadded[:, top : top + x.shape[1], left : left + x.shape[2]], dkernel, dbias
+    return _without_padding(dpadded, x, window), dkernel, dbias
 
 
-# --- Max pooling ------------------------------------------------------------------------------------------------------
+# --- Pooling ------------------------------------------------------------------------------------------------------
 
 
 def max_pooling(x: Array, window: Window) -> Array:
     """Return the largest value of each window of each map of x (N, H, W, C): y (N, H', W', C).
 
-    y[n,i,j,c] = max over u, v of x[n, i·s+u, j·t+v, c]
+    y[n,i,j,c] = max over u, v of x̂[n, i·s+u, j·t+v, c]
+
+    where x̂ is x with the padding of `same`, which is never the largest.
     """
-    return np.asarray(_windows(x, window).max(axis=(4, 5)))
+    return np.asarray(_windows(_padded(x, window, -np.inf), window).max(axis=(4, 5)))
 
 
 def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
@@ -71,12 +72,45 @@ def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
 
     Equal values happen often (a relu makes zeros), so which of them wins has to be said.
     """
-    windows = _windows(x, window)
+    padded = _padded(x, window, -np.inf)
+    windows = _windows(padded, window)
     winner = windows.reshape(*windows.shape[:4], -1).argmax(axis=4)
-    dx = np.zeros_like(x)
+    dpadded = np.zeros_like(padded)
     for u, v, pixels in _positions(window, dy.shape[1:3]):
-        dx[pixels] += dy * (winner == u * window.size[1] + v)
-    return dx
+        dpadded[pixels] += dy * (winner == u * window.size[1] + v)
+    return _without_padding(dpadded, x, window)
+
+
+def average_pooling(x: Array, window: Window) -> Array:
+    """Return the mean of each window of each map of x (N, H, W, C): y (N, H', W', C).
+
+    y[n,i,j,c] = 1 / pixels[i,j] · Σ_u Σ_v x̂[n, i·s+u, j·t+v, c]
+
+    where pixels[i,j] is how many of the window's pixels lie in the map: those of `same` padding are not counted.
+    """
+    return np.asarray(_windows(_padded(x, window), window).sum(axis=(4, 5)) / _pixels(x, window))
+
+
+def average_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
+    """Return dx (N, H, W, C) for dy (N, H', W', C): each pixel of a window is given its part.
+
+    dx̂[n, i·s+u, j·t+v, c] += dy[n,i,j,c] / pixels[i,j]      for all u, v, i, j
+    """
+    dpadded = np.zeros_like(_padded(x, window))
+    for _, _, pixels in _positions(window, dy.shape[1:3]):
+        dpadded[pixels] += dy / _pixels(x, window)
+    return _without_padding(dpadded, x, window)
+
+
+def _pixels(x: Array, window: Window) -> Array:
+    """Return how many pixels of each window lie in the map, (1, H', W', 1)."""
+    return np.asarray(_windows(_padded(np.ones((1, *x.shape[1:3], 1)), window), window).sum(axis=(4, 5)))
+
+
+def whole_map(x: Array) -> Window:
+    """Return the window by which pooling of x (N, H, W, C) is global."""
+    size = (x.shape[1], x.shape[2])
+    return Window(size, size, "valid")
 
 
 # --- Dense layer --------------------------------------------------------------------------------------
@@ -216,9 +250,14 @@ def _padding(x: Array, window: Window) -> tuple[Pair, Pair]:
     return pairs[0], pairs[1]
 
 
-def _padded(x: Array, window: Window) -> Array:
+def _padded(x: Array, window: Window, value: float = 0) -> Array:
     rows, columns = _padding(x, window)
-    return np.pad(x, ((0, 0), rows, columns, (0, 0)))
+    return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
+
+
+def _without_padding(padded: Array, x: Array, window: Window) -> Array:
+    (top, _), (left, _) = _padding(x, window)
+    return padded[:, top : top + x.shape[1], left : left + x.shape[2]]
 
 
 def _windows(x: Array, window: Window) -> Array:
