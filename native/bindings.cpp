@@ -185,7 +185,7 @@ class Core {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
 
-    // kind, input (3), output (3), window (2), strides (2), padding (2), relu
+    // kind, input (3), output (3), window (2), strides (2), padding (2), relu, activation
     static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
         std::vector<Layer> plain;
         for (const std::vector<int64_t>& n : layers) {
@@ -195,7 +195,8 @@ class Core {
                              {n.at(7), n.at(8)},
                              {n.at(9), n.at(10)},
                              {n.at(11), n.at(12)},
-                             n.at(13) != 0});
+                             n.at(13) != 0,
+                             static_cast<Activation>(n.at(14))});
         }
         return plain;
     }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/kernels.hpp"
+
 namespace convscope {
 
 struct Shape {
@@ -10,7 +12,7 @@ struct Shape {
     int64_t size() const { return height * width * channels; }
 };
 
-enum class Kind { convolution, max_pooling, flatten, dense };
+enum class Kind { convolution, max_pooling, flatten, dense, average_pooling };
 
 struct Layer {
     Kind kind = Kind::flatten;
@@ -18,6 +20,7 @@ struct Layer {
     int64_t window[2] = {1, 1}, stride[2] = {1, 1};
     int64_t padding[2] = {0, 0};  // zeros before the first row and column
     bool relu = false;
+    Activation activation = Activation::none;  // another than relu
 
     bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense; }
 };

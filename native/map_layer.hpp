@@ -33,6 +33,23 @@ struct Map {
     bool relu = false;
 };
 
+// Writes row `y` of the gradient by `map`, a plain row of all its columns and channels, where it belongs: with the
+// derivative of the map's relu, whose values are `values`.
+inline void write_gradient_row(const Kernels& kernels, const float* row, const Map& map, const float* values, int64_t y,
+                               float* gradient) {
+    const Shape shape = map.value.shape;
+    const float* mask = map.relu ? values + map.value.at(y, 0) : nullptr;
+    if (map.gradient.step[1] == 1) {
+        kernels.copy_where_positive(gradient + map.gradient.at(y, 0), row, mask, shape.width * shape.channels);
+        return;
+    }
+    for (int64_t x = 0; x < shape.width; ++x) {
+        const int64_t pixel = x * shape.channels;
+        kernels.copy_where_positive(gradient + map.gradient.at(y, x), row + pixel, mask ? mask + pixel : nullptr,
+                                    shape.channels);
+    }
+}
+
 // Arrays of one thread: values of the images of a slice, gradients of one image.
 struct Workspace {
     struct Values {

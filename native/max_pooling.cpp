@@ -2,6 +2,21 @@
 
 namespace convscope {
 
+PoolingImage pooling_image(const Layer& layer) {
+    PoolingImage p;
+    p.in_rows = layer.input.height;
+    p.in_columns = layer.input.width;
+    p.channels = layer.input.channels;
+    p.out_rows = layer.output.height;
+    p.out_columns = layer.output.width;
+    for (int axis = 0; axis < 2; ++axis) {
+        p.size[axis] = layer.window[axis];
+        p.stride[axis] = layer.stride[axis];
+        p.padding[axis] = layer.padding[axis];
+    }
+    return p;
+}
+
 MaxPooling::MaxPooling(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                        bool wants_input_gradient)
     : layer_(layer),
@@ -17,16 +32,8 @@ MaxPooling::MaxPooling(const Layer& layer, int index, const std::vector<Map>& ma
 
 void MaxPooling::forward(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
-    PoolingImage p;
+    PoolingImage p = pooling_image(layer_);
     p.input = workspace.values[map].image(image);
-    p.input_row = input_.value.row();
-    p.channels = layer_.input.channels;
-    p.out_rows = layer_.output.height;
-    p.out_columns = layer_.output.width;
-    for (int axis = 0; axis < 2; ++axis) {
-        p.size[axis] = layer_.window[axis];
-        p.stride[axis] = layer_.stride[axis];
-    }
     p.output = workspace.values[map + 1].image(image);
     p.output_places = writes_.data();
     p.winners = workspace.winners[map].data() + image * winners_size();

@@ -5,6 +5,9 @@
 
 namespace convscope {
 
+// What both poolings tell their kernels: the sizes.
+PoolingImage pooling_image(const Layer& layer);
+
 class MaxPooling final : public MapLayer {
    public:
     MaxPooling(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,

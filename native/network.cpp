@@ -42,7 +42,7 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
 Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const {
     Batch batch;
     for (std::size_t i = 0; i <= plan.dense.size(); ++i) {
-        const int64_t numbers = i == 0 ? plan.features : plan.dense[i - 1].parameters->filters();
+        const int64_t numbers = i == 0 ? plan.features : plan.dense[i - 1].outputs;
         int64_t stride = round_up(numbers, kernels_.panel_width);
         if (stride % 512 == 0) stride += 16;  // rows a power of two apart would fall on the same cache lines
         batch.strides.push_back(stride);
@@ -74,6 +74,13 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
 
     int64_t reads[slice_images], writes[slice_images];
     for (std::size_t l = 0; l < plan.dense.size(); ++l) {
+        if (plan.dense[l].parameters == nullptr) {
+            for (int64_t i = begin; i < end; ++i) {
+                kernels_.activate(plan.dense[l].activation, batch.values[l].data() + i * batch.strides[l],
+                                  plan.dense[l].outputs, batch.values[l + 1].data() + i * batch.strides[l + 1]);
+            }
+            continue;
+        }
         const Parameters& parameters = *plan.dense[l].parameters;
         for (int64_t i = 0; i < slice_images; ++i) {
             reads[i] = i * batch.strides[l];
@@ -111,6 +118,14 @@ void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, con
     const bool maps_trained = plan.first_trained < plan.map_layers.size();
     int64_t reads[slice_images], writes[slice_images];
     for (std::size_t l = depth; l-- > (maps_trained ? 0u : 1u);) {
+        if (plan.dense[l].parameters == nullptr) {
+            for (int64_t i = begin; i < end; ++i) {
+                kernels_.activate_backward(plan.dense[l].activation, batch.values[l].data() + i * batch.strides[l],
+                                           batch.gradients[l + 1].data() + i * batch.strides[l + 1],
+                                           plan.dense[l].outputs, batch.gradients[l].data() + i * batch.strides[l]);
+            }
+            continue;
+        }
         const Parameters& parameters = *plan.dense[l].parameters;
         for (int64_t i = 0; i < slice_images; ++i) {
             reads[i] = i * batch.strides[l + 1];

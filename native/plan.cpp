@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "activation_pass.hpp"
+#include "average_pooling.hpp"
 #include "convolution.hpp"
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
@@ -10,7 +12,9 @@ namespace convscope {
 
 namespace {
 
-bool works_on_maps(const Layer& layer) { return layer.kind == Kind::convolution || layer.kind == Kind::max_pooling; }
+bool works_on_maps(const Layer& layer) {
+    return layer.kind == Kind::convolution || layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
+}
 
 Layout value_layout(const Layer& reader) {
     return reader.kind == Kind::convolution ? Convolution::input_layout(reader) : Layout::plain(reader.input);
@@ -33,37 +37,46 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
     return layers;
 }
 
+// Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
+bool commutes_with_maximum(Activation activation) { return activation != Activation::gelu; }
+
 }  // namespace
 
 Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
            const Kernels& kernels, bool training)
     : map_of_layer(whole_layers.size(), -1), vector_of_layer(whole_layers.size(), -1) {
     const std::vector<Layer> layers = training ? cut_to_what_is_read(whole_layers) : whole_layers;
-    // Steps: a map layer of the plan is one layer of the architecture or a fused pair.
+    // Steps: a map layer of the plan is one layer of the architecture, a fused pair, or the activation behind it.
     struct Step {
         std::size_t layer;
         bool pooled;
+        Activation activation;
     };
     std::vector<Step> steps;
     std::size_t next = 0;
     while (next < layers.size() && works_on_maps(layers[next])) {
-        const bool pooled = training && next + 1 < layers.size() && PooledConvolution::fits(layers[next], layers[next + 1]);
-        steps.push_back({next, pooled});
+        const Activation activation = layers[next].activation;
+        const bool pooled = training && commutes_with_maximum(activation) && next + 1 < layers.size() &&
+                            PooledConvolution::fits(layers[next], layers[next + 1]);
+        steps.push_back({next, pooled, Activation::none});
+        if (activation != Activation::none) steps.push_back({next, pooled, activation});
         next += pooled ? 2 : 1;
     }
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
-        if (layers[steps[i].layer].kind == Kind::convolution) first_trained = i;
+        if (layers[steps[i].layer].has_weights() && steps[i].activation == Activation::none) first_trained = i;
     }
 
     for (std::size_t i = 0; i <= steps.size(); ++i) {
         Map map;
         const Layer* writer = i > 0 ? &layers[steps[i - 1].layer] : nullptr;
         const Shape shape = writer == nullptr ? input.shape : layers[steps[i - 1].layer + steps[i - 1].pooled].output;
-        map.value = i < steps.size() ? value_layout(layers[steps[i].layer]) : Layout::plain(shape);
+        const bool framed = i < steps.size() && steps[i].activation == Activation::none;
+        map.value = framed ? value_layout(layers[steps[i].layer]) : Layout::plain(shape);
         map.gradient = Layout::plain(shape);
         if (writer != nullptr) {
-            const bool plain = writer->kind == Kind::convolution && !steps[i - 1].pooled;
+            const bool computes = steps[i - 1].activation == Activation::none;
+            const bool plain = writer->kind == Kind::convolution && !steps[i - 1].pooled && computes;
             if (plain) map.gradient = Convolution::gradient_layout(*writer);
             map.relu = writer->relu;
             map_of_layer[steps[i - 1].layer + steps[i - 1].pooled] = static_cast<int>(i);
@@ -74,9 +87,17 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
         const Layer& layer = layers[steps[i].layer];
         const int index = static_cast<int>(i);
         const bool wants_input_gradient = training && i > first_trained;
+        if (steps[i].activation != Activation::none) {
+            map_layers.push_back(
+                std::make_unique<ActivationPass>(steps[i].activation, index, maps, kernels, wants_input_gradient));
+            map_parameters.push_back(nullptr);
+            continue;
+        }
         Parameters* weights = parameters[steps[i].layer];
         if (layer.kind == Kind::max_pooling) {
             map_layers.push_back(std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_input_gradient));
+        } else if (layer.kind == Kind::average_pooling) {
+            map_layers.push_back(std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_input_gradient));
         } else if (steps[i].pooled) {
             map_layers.push_back(std::make_unique<PooledConvolution>(layer, layers[steps[i].layer + 1], index, maps,
                                                                      *weights, kernels, wants_input_gradient));
@@ -94,12 +115,18 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     features = maps.back().value.shape.size();
     bool after_relu = maps.back().relu;
     for (std::size_t i = next; i < layers.size(); ++i) {
+        const Layer& layer = layers[i];
+        const int64_t outputs = layer.output.size();
+        if (layer.kind == Kind::dense) {
+            dense.push_back({parameters[i], static_cast<int>(i), outputs, layer.relu, after_relu, Activation::none});
+            after_relu = layer.relu;
+            if (training && (dense.size() > 1 || first_trained < map_layers.size())) parameters[i]->keep_turned();
+        }
+        if (layer.activation != Activation::none) {
+            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, layer.activation});
+            after_relu = false;
+        }
         vector_of_layer[i] = static_cast<int>(dense.size());
-        if (layers[i].kind != Kind::dense) continue;
-        ++vector_of_layer[i];
-        dense.push_back({parameters[i], static_cast<int>(i), layers[i].relu, after_relu});
-        after_relu = layers[i].relu;
-        if (training && (dense.size() > 1 || first_trained < map_layers.size())) parameters[i]->keep_turned();
     }
 }
 

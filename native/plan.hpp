@@ -9,11 +9,14 @@
 
 namespace convscope {
 
+// A dense layer, or where it has no parameters the activation of one.
 struct DenseLayer {
     Parameters* parameters = nullptr;
     int layer = 0;  // in the architecture
+    int64_t outputs = 0;
     bool relu = false;
     bool after_relu = false;
+    Activation activation = Activation::none;
 };
 
 struct Plan {
@@ -26,7 +29,7 @@ struct Plan {
     std::vector<std::unique_ptr<MapLayer>> map_layers;
     std::vector<int> map_of_layer;     // by layer: the map it writes, or -1 (fused away, or a vector)
     std::vector<int> vector_of_layer;  // by layer: the vector it gives, 0 for the features, or -1 (a map)
-    std::vector<Parameters*> map_parameters;  // by map layer, null for pooling
+    std::vector<Parameters*> map_parameters;  // by map layer, null where it has none
     std::vector<DenseLayer> dense;
     std::size_t first_trained;  // map layer with the first weights; map_layers.size() if none has
 

@@ -6,8 +6,12 @@
 namespace convscope {
 
 bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
+    const auto inside = [&](int axis, int64_t in, int64_t out) {  // no window reaches into padding
+        return pooling.padding[axis] == 0 && (out - 1) * pooling.stride[axis] + pooling.window[axis] <= in;
+    };
     return convolution.kind == Kind::convolution && pooling.kind == Kind::max_pooling &&
-           pooling.window[0] * pooling.window[1] == 4;
+           pooling.window[0] * pooling.window[1] == 4 && inside(0, pooling.input.height, pooling.output.height) &&
+           inside(1, pooling.input.width, pooling.output.width);
 }
 
 PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pooling, int index,

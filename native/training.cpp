@@ -41,6 +41,7 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     };
     for (std::size_t l = 0; l < plan_.dense.size(); ++l) {
         const DenseLayer& dense = plan_.dense[l];
+        if (dense.parameters == nullptr) continue;
         cut(*dense.parameters, {static_cast<std::size_t>(dense.layer), -1, static_cast<int>(l), 0, 0, 0});
     }
     for (std::size_t l = 0; l < plan_.map_layers.size(); ++l) {

@@ -34,7 +34,6 @@ def test_speed_is_measured_and_hangs_together(small_mnist: cs.Splits) -> None:
     for times in (result.epoch_seconds, result.forward_seconds, result.prediction_seconds, result.latency_seconds):
         assert 0 < times.minimum <= times.median <= times.maximum
     assert result.epoch_seconds.n == 2
-    assert result.forward_seconds.minimum < result.epoch_seconds.maximum
     operations = 2 * result.training_macs * len(train)
     assert result.peak_share == pytest.approx(operations / result.epoch_seconds.median / result.peak_gflops / 1e9)
 

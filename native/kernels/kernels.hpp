@@ -9,6 +9,9 @@
 
 namespace convscope {
 
+// Activations that are a pass of their own; relu is part of a product's Finish.
+enum class Activation { none, leaky_relu, gelu, tanh, sigmoid };
+
 // What becomes of the sums of a product.
 enum class Finish {
     store,                 // C = sums
@@ -52,16 +55,18 @@ struct Product {
     int64_t winner_row = 0;
 };
 
-// Max pooling of one image, NHWC, without padding. `winners` are offsets into `input`.
+// Pooling of one image, NHWC, the input without a frame. `winners` are offsets into `input`.
 struct PoolingImage {
     const float* input = nullptr;
-    int64_t input_row = 0;  // floats from one row of the map to the next
+    int64_t in_rows = 0, in_columns = 0;
     int64_t channels = 0;
     int64_t out_rows = 0, out_columns = 0;
-    int64_t size[2] = {}, stride[2] = {};
+    int64_t size[2] = {}, stride[2] = {}, padding[2] = {};
     float* output = nullptr;
     const int64_t* output_places = nullptr;  // where each cell's channels go
-    int32_t* winners = nullptr;              // (cells, channels)
+    int32_t* winners = nullptr;              // (cells, channels), of max pooling
+    const float* gradient = nullptr;         // (cells, channels)
+    float* input_gradient = nullptr;         // += the gradient by the input
 };
 
 // One image of a convolution fused with a pooling of four places a cell, on its way back: a cell's gradient belongs to
@@ -100,6 +105,8 @@ struct Kernels {
 
     void (*multiply)(const Product&);
     void (*pool)(const PoolingImage&);
+    void (*average)(const PoolingImage&);
+    void (*average_backward)(const PoolingImage&);
 
     // The gradient by the kernel, vectors along filters: best where a kernel row reads few numbers. `kernel` is laid out
     // as a panel (kernel rows x run, panel_width) for each panel_width filters, `bias` lies behind each panel's last row.
@@ -119,6 +126,9 @@ struct Kernels {
                             float* gradient, bool* correct);
     void (*softmax)(const float* logits, int64_t classes, float* probabilities);
     void (*add)(float* sum, const float* values, int64_t count);
+    // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
+    void (*activate)(Activation, const float* x, int64_t count, float* y);
+    void (*activate_backward)(Activation, const float* x, const float* dy, int64_t count, float* dx);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
     // Multiplies and adds in registers alone, and returns how many operations that were; `numbers` holds factor, addend

@@ -13,6 +13,8 @@ const Kernels kernels = {
     .panel_width = panel,
     .multiply = multiply,
     .pool = pool,
+    .average = average,
+    .average_backward = average_backward,
     .winners_kernel_by_filters = winners_kernel_by_filters,
     .winners_kernel_by_runs = winners_kernel_by_runs,
     .winners_input = winners_input,
@@ -21,6 +23,8 @@ const Kernels kernels = {
     .cross_entropy = cross_entropy,
     .softmax = softmax,
     .add = add,
+    .activate = activate,
+    .activate_backward = activate_backward,
     .copy_where_positive = copy_where_positive,
     .multiply_add = multiply_add,
 };

@@ -72,6 +72,8 @@ CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
 
 void multiply(const Product&);
 void pool(const PoolingImage&);
+void average(const PoolingImage&);
+void average_backward(const PoolingImage&);
 void winners_kernel_by_filters(const WinnersImage&);
 void winners_kernel_by_runs(const WinnersImage&);
 void winners_input(const WinnersImage&);
@@ -80,6 +82,8 @@ void adam(float*, float*, float*, const float*, int64_t, const AdamStep&);
 double cross_entropy(const float*, int64_t, int64_t, float, float, float*, bool*);
 void softmax(const float*, int64_t, float*);
 void add(float*, const float*, int64_t);
+void activate(Activation, const float*, int64_t, float*);
+void activate_backward(Activation, const float*, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
 double multiply_add(int64_t, float*);
 

@@ -1,7 +1,18 @@
 """Train a small convolutional network in seconds on a CPU, measure it honestly, and see through every part of it."""
 
 from convscope import recipes
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Input,
+    MaxPooling2D,
+    presets,
+)
 from convscope.checkpoint import load_model, save_model
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import Dataset, Splits, load_dataset
@@ -15,6 +26,7 @@ from convscope.training import History, train
 __all__ = [
     "Adam",
     "Architecture",
+    "AveragePooling2D",
     "Candidate",
     "Comparison",
     "Conv2D",
@@ -24,6 +36,8 @@ __all__ = [
     "Evaluation",
     "Explanation",
     "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
     "History",
     "Input",
     "MaxPooling2D",

@@ -4,7 +4,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+    presets,
+)
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 FONT_SIZE, CHARACTER = 12, 7.25  # DejaVu Sans Mono, the widest of the fonts asked for: 0.602 of the size
@@ -31,6 +41,10 @@ ARCHITECTURES = {
     "20 layers": deep(20),
     "30 layers": deep(30),
     "a name without a break": Architecture(Input(28, 28), (Flatten(name="x" * 200), Dense(10))),
+    "poolings": Architecture(
+        Input(32, 32, 3),
+        (AveragePooling2D(3, 2, "same"), Conv2D(8, activation="leaky_relu"), GlobalAveragePooling2D(), Dense(10)),
+    ),
     "long settings": Architecture(
         Input(64, 48, 64),
         (Conv2D(1000, (11, 7), (2, 3), "same", "relu"), MaxPooling2D((3, 2), (1, 2)), Flatten(), Dense(1000)),

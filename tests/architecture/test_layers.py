@@ -3,7 +3,15 @@ from itertools import product
 
 import pytest
 
-from convscope.architecture import Conv2D, Dense, Flatten, MaxPooling2D
+from convscope.architecture import (
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
 from convscope.architecture.layers import LAYER_KINDS, layer_from_dict, layer_to_dict, padding_before
 from convscope.errors import ArchitectureError, ConvscopeError
 
@@ -12,6 +20,9 @@ LAYERS = [
     Conv2D(7, (5, 3), (2, 1), "same", "relu", name="edges"),
     MaxPooling2D(),
     MaxPooling2D((3, 2), (1, 2), name="pool"),
+    AveragePooling2D(3, padding="same"),
+    GlobalMaxPooling2D(),
+    GlobalAveragePooling2D(name="mean"),
     Flatten(),
     Flatten(name="vector"),
     Dense(128, "relu"),
@@ -47,6 +58,17 @@ def test_pooling_drops_rows_and_columns_that_fill_no_window():
 def test_pooling_strides_by_its_own_size_unless_told_otherwise():
     assert MaxPooling2D((3, 2)).strides == (3, 2)
     assert MaxPooling2D(3, 1).strides == (1, 1)
+
+
+@pytest.mark.parametrize("kind", [MaxPooling2D, AveragePooling2D])
+def test_pooling_with_same_padding_keeps_every_pixel(kind):
+    assert kind(2, padding="same").output_shape((11, 8, 32)) == (6, 4, 32)
+    assert kind(3, 1, "same").output_shape((11, 8, 5)) == (11, 8, 5)
+
+
+@pytest.mark.parametrize("kind", [GlobalMaxPooling2D, GlobalAveragePooling2D])
+def test_global_pooling_gives_a_number_a_map(kind):
+    assert kind().output_shape((11, 8, 32)) == (32,)
 
 
 def test_flatten_and_dense_give_vectors():
@@ -132,9 +154,14 @@ PAIR = "must be one or two whole numbers from 1 to 1024"
         (Conv2D, {"filters": 8, "strides": (0, 1)}, rf"strides is \(0, 1\); it {PAIR}"),
         (Conv2D, {"filters": 8, "strides": 1025}, f"strides is 1025; it {PAIR}"),
         (Conv2D, {"filters": 8, "padding": "full"}, "padding is 'full'; it must be one of valid, same"),
-        (Conv2D, {"filters": 8, "activation": "tanh"}, "'tanh'; it must be one of linear, relu, softmax"),
+        (
+            Conv2D,
+            {"filters": 8, "activation": "swish"},
+            "'swish'; it must be one of linear, relu, leaky_relu, gelu, tanh, ",
+        ),
         (Conv2D, {"filters": 8, "activation": ["relu"]}, r"activation is \['relu'\]; it must be one of"),
         (MaxPooling2D, {"pool_size": -1}, f"MaxPooling2D: pool_size is -1; it {PAIR}"),
+        (AveragePooling2D, {"padding": "full"}, "padding is 'full'; it must be one of valid, same"),
         (MaxPooling2D, {"strides": 0}, f"MaxPooling2D: strides is 0; it {PAIR}"),
         (Dense, {"units": 2.0}, rf"Dense: units is 2\.0; it {COUNT}"),
         (Dense, {"units": 2, "activation": None}, "Dense: activation is None; it must be one of"),
@@ -154,6 +181,7 @@ def test_a_layer_rejects(kind, arguments, message):
         (Conv2D(8, (3, 5)), (9, 4, 1), "window of 3 x 5 does not fit a map of 9 x 4"),
         (MaxPooling2D(name="pool"), (1, 1, 8), r"pool \(MaxPooling2D\) with a window of 2 x 2 does not fit"),
         (MaxPooling2D(), (8,), "MaxPooling2D reads maps"),
+        (GlobalAveragePooling2D(), (8,), "GlobalAveragePooling2D reads maps"),
         (Dense(8), (5, 5, 3), r"Dense reads maps of shape \(5, 5, 3\); put a Flatten before it"),
     ],
     ids=lambda value: str(value)[:40],
@@ -169,7 +197,7 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
         (None, "a layer is an object with a `kind`, not None"),
         (["Conv2D"], "a layer is an object with a `kind`"),
         ({"name": "conv2d"}, "a layer is an object with a `kind`"),
-        ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, MaxPooling2D, Flatten, Dense"),
+        ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, .*, Flatten, Dense"),
         ({"kind": ["Conv2D"]}, "unknown layer kind"),
         ({"kind": "Dense", "units": 3, "use_bias": False}, "Dense has no 'use_bias'; it has units, activation, name"),
         ({"kind": "Dense"}, "Dense needs 'units'; add it"),

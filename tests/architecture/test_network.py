@@ -5,7 +5,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Input,
+    MaxPooling2D,
+    presets,
+)
 from convscope.engine import open_network
 from convscope.errors import ArchitectureError
 
@@ -23,9 +34,17 @@ def architectures(draw):
                     kernel_size=st.tuples(size, size),
                     strides=st.tuples(size, size),
                     padding=st.sampled_from(["valid", "same"]),
-                    activation=st.sampled_from(["linear", "relu"]),
+                    activation=st.sampled_from(["linear", "relu", "gelu"]),
                 ),
-                st.builds(MaxPooling2D, pool_size=st.tuples(size, size), strides=st.none() | size),
+                *(
+                    st.builds(
+                        pooling,
+                        pool_size=st.tuples(size, size),
+                        strides=st.none() | size,
+                        padding=st.sampled_from(["valid", "same"]),
+                    )
+                    for pooling in (MaxPooling2D, AveragePooling2D)
+                ),
             ),
             max_size=4,
         )
@@ -34,7 +53,8 @@ def architectures(draw):
     last = Dense(draw(st.integers(2, 12)), draw(st.sampled_from(["softmax", "linear"])))
     image = Input(draw(st.integers(1, 20)), draw(st.integers(1, 20)), draw(st.integers(1, 3)))
     try:
-        return Architecture(image, (*layers, Flatten(), *dense, last))
+        vector = draw(st.sampled_from([Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D()]))
+        return Architecture(image, (*layers, vector, *dense, last))
     except ArchitectureError:
         assume(False)  # a window that does not fit
 
@@ -63,6 +83,13 @@ def pixels_that_reach(architecture, layer):
 def test_layers_are_named_as_keras_names_them():
     names = [layer.name for layer in presets.cnn().layers]
     assert names == ["conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1", "flatten", "dense", "dense_1"]
+
+
+def test_poolings_are_named_as_keras_names_them():
+    layers = (AveragePooling2D(), GlobalAveragePooling2D(), Dense(2))
+    names = [layer.name for layer in Architecture(Input(9, 9), layers).layers]
+    assert names == ["average_pooling2d", "global_average_pooling2d", "dense"]
+    assert Architecture(Input(9, 9, 2), (GlobalMaxPooling2D(),)).layers[0].name == "global_max_pooling2d"
 
 
 def test_given_names_stay_and_are_never_given_twice():
@@ -121,6 +148,7 @@ def test_the_table_says_what_the_reference_engine_computes(architecture):
 FIELDS = {
     "valid": (Conv2D(2, 3), MaxPooling2D(), Conv2D(2, (2, 3)), MaxPooling2D((2, 1))),
     "same": (Conv2D(1, 3, padding="same"), Conv2D(1, 4, padding="same"), MaxPooling2D(3, 2)),
+    "poolings": (AveragePooling2D(3, 2, "same"), Conv2D(1, 3), MaxPooling2D(3, 1, "same")),
     "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
 }
 
@@ -146,9 +174,10 @@ def test_receptive_field_is_the_box_of_the_pixels_that_reach_an_output(layers, s
     assert inside > 20
 
 
+@pytest.mark.parametrize("vector", [Flatten(), GlobalAveragePooling2D()], ids=lambda vector: vector.kind)
 @pytest.mark.parametrize("layers", FIELDS.values(), ids=FIELDS)
-def test_receptive_field_of_a_vector_is_the_box_of_all_pixels_that_are_read(layers):
-    architecture = Architecture(Input(18, 21), (*layers, Flatten(), Dense(3)))
+def test_receptive_field_of_a_vector_is_the_box_of_all_pixels_that_are_read(layers, vector):
+    architecture = Architecture(Input(18, 21), (*layers, vector, Dense(3)))
     for row in architecture.table[-2:]:
         lit = pixels_that_reach(architecture, row.layer.name).any(axis=-1)
         rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))

@@ -8,10 +8,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, presets
+from convscope.architecture import (
+    Activation,
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Input,
+    Layer,
+    MaxPooling2D,
+    presets,
+)
 from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
+from convscope.engine.reference_layers import ACTIVATIONS
 
 SIZES = [(8, 8), (28, 28), (31, 17)]
 
@@ -151,6 +165,81 @@ def test_every_instruction_set_agrees_with_the_reference(isa: str) -> None:
     assert_agrees(two_convolutions((14, 15), 17, 3, "same", MaxPooling2D(2)), 9, isa)
     assert_agrees(two_convolutions((14, 15), 17, 5, "same", MaxPooling2D(2)), 9, isa)
     assert_agrees(two_convolutions((14, 15), 5, 2, "valid", Conv2D(40, 3, 2)), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize(
+    "middle",
+    [
+        AveragePooling2D(2),
+        AveragePooling2D(3, 1, "same"),
+        AveragePooling2D((1, 4), (2, 3), "same"),
+        AveragePooling2D((4, 1), (2, 3)),
+        MaxPooling2D(2, padding="same"),
+        MaxPooling2D(3, 2, "same"),
+        MaxPooling2D((5, 2), 1, "same"),
+        MaxPooling2D(1, 3, "same"),
+    ],
+    ids=str,
+)
+def test_poolings_with_padding_and_averages_agree_with_the_reference(middle: Layer, isa: str) -> None:
+    for channels in (1, 3, 17):
+        assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: str(last.kind))
+def test_global_poolings_agree_with_the_reference(last: Layer, isa: str) -> None:
+    for layers in (
+        (Conv2D(17, 3, 2, activation="relu"), last, Dense(5, "softmax")),
+        (Conv2D(5, 3), AveragePooling2D(2), last),
+        (AveragePooling2D(2), last, Dense(4, "gelu"), Dense(2)),
+        (Conv2D(19, 3, padding="same", activation="tanh"), MaxPooling2D(3, padding="same"), last),
+        (Conv2D(3, (10, 8)), last),  # a map of 2 x 2: the same window as a fused pooling's
+    ):
+        assert_agrees(Architecture(Input(11, 9, 3), layers), 9, isa)
+
+
+def with_activation(activation: Activation, channels: int) -> Architecture:
+    """Every place an activation can stand in: pooled and plain, strided, first and last, in vectors of odd lengths."""
+    layers = (
+        Conv2D(channels, 3, padding="same", activation=activation),
+        MaxPooling2D(2),
+        Conv2D(channels + 2, 3, (2, 1), "same", activation),
+        Conv2D(3, 2, activation=activation),
+        MaxPooling2D((1, 2)),
+        Flatten(),
+        Dense(19, activation),
+        Dense(33, "relu"),
+        Dense(7, activation),
+        Dense(5, "softmax"),
+    )
+    return Architecture(Input(15, 13, 3), layers)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
+def test_every_activation_agrees_with_the_reference(activation: Activation, isa: str) -> None:
+    for channels in (1, 5, 17):
+        assert_agrees(with_activation(activation, channels), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
+def test_activations_are_exact_from_their_one_tail_to_the_other(activation: Activation, isa: str) -> None:
+    # A 1 x 1 kernel carries the bytes of the image, as numbers from -20 to 20, to the activation as they are.
+    architecture = Architecture(
+        Input(16, 16, 1, 40 / 255, -20), (Conv2D(1, 1, activation=activation), Flatten(), Dense(2))
+    )
+    weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes.items()}
+    weights["conv2d/kernel"][:] = 1
+    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    x = NativeNetwork(
+        Architecture(Input(16, 16, 1, 40 / 255, -20), (Conv2D(1, 1), Flatten(), Dense(2))), weights, 1, isa
+    ).activations(images, ["conv2d"])["conv2d"]
+    y = NativeNetwork(architecture, weights, 1, isa).activations(images, ["conv2d"])["conv2d"]
+    expected = ACTIVATIONS[activation][0](x.astype(np.float64))
+    np.testing.assert_allclose(y, expected, rtol=1e-5 if activation == "gelu" else 1e-6, atol=1e-30)
 
 
 def test_gradients_of_more_images_than_a_batch_agree_with_the_reference() -> None:

@@ -12,9 +12,11 @@ from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, 
 from convscope.architecture.layers import Window
 from convscope.datasets import Dataset
 from convscope.engine import Network, initial_weights, open_network
-from convscope.engine.reference import (
-    ReferenceNetwork,
-    adam,
+from convscope.engine.reference import ReferenceNetwork, adam
+from convscope.engine.reference_layers import (
+    ACTIVATIONS,
+    average_pooling,
+    average_pooling_backward,
     convolution,
     convolution_backward,
     cross_entropy,
@@ -95,9 +97,35 @@ def test_max_pooling_backward_gives_equal_values_to_the_first_row_by_row():
     np.testing.assert_array_equal(dx, maps([[0, 5, 3, 0], [0, 0, 0, 0]]))
 
 
+def test_pooling_with_same_padding_neither_takes_nor_counts_the_padding():
+    x = maps([[-1, -2, -9], [-4, -3, -9], [-7, -8, -6]])
+    window = Window((2, 2), (2, 2), "same")
+    np.testing.assert_array_equal(max_pooling(x, window), maps([[-1, -9], [-7, -6]]))
+    np.testing.assert_array_equal(average_pooling(x, window), maps([[-2.5, -9], [-7.5, -6]]))
+
+
+def test_average_pooling_backward_gives_each_pixel_its_part():
+    dx = average_pooling_backward(maps([[8, 3]]), maps([[1, 9, 2], [0, 0, 0]]), Window((2, 2), (2, 2), "same"))
+    np.testing.assert_array_equal(dx, maps([[2, 2, 1.5], [2, 2, 1.5]]))
+
+
 def test_max_pooling_backward_adds_up_where_windows_overlap():
     dx = max_pooling_backward(maps([[2, 3]]), maps([[1, 9, 2]]), Window((1, 2), (1, 1), "valid"))
     np.testing.assert_array_equal(dx, maps([[0, 5, 0]]))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("relu", [0, 0, 1]),
+        ("leaky_relu", [-0.4, 0, 1]),
+        ("gelu", [-0.04550026389635842, 0, 0.8413447460685429]),  # -2 Φ(-2) and Φ(1), from tables of the normal law
+        ("tanh", [-0.9640275800758169, 0, 0.7615941559557649]),
+        ("sigmoid", [0.11920292202211755, 0.5, 0.7310585786300049]),
+    ],
+)
+def test_activations_give_the_numbers_of_tables(name, expected):
+    np.testing.assert_allclose(ACTIVATIONS[name][0](np.array([-2.0, 0.0, 1.0])), expected, rtol=1e-12)
 
 
 def test_softmax_and_cross_entropy_give_the_numbers_worked_by_hand():

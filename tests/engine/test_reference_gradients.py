@@ -5,11 +5,24 @@ from itertools import product
 import numpy as np
 import pytest
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Input,
+    MaxPooling2D,
+)
 from convscope.architecture.layers import Window
 from convscope.engine import initial_weights
-from convscope.engine.reference import (
-    ReferenceNetwork,
+from convscope.engine.reference import ReferenceNetwork
+from convscope.engine.reference_layers import (
+    ACTIVATIONS,
+    average_pooling,
+    average_pooling_backward,
     convolution,
     convolution_backward,
     cross_entropy,
@@ -18,8 +31,7 @@ from convscope.engine.reference import (
     dense_backward,
     max_pooling,
     max_pooling_backward,
-    relu,
-    relu_backward,
+    whole_map,
 )
 from convscope.streams import random_stream
 
@@ -76,19 +88,25 @@ def test_convolution_backward_agrees_with_finite_differences(window, channels):
             assert_gradient(loss, array, gradient, stream, step=0.1)  # linear in each: no step is too long
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("window", [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((2, 3), (3, 3)), ((1, 1), (2, 2))], ids=str)
-def test_max_pooling_backward_agrees_with_finite_differences(window):
-    window = Window(*window, "valid")
+@pytest.mark.parametrize(
+    ("pooling", "backward"),
+    [(max_pooling, max_pooling_backward), (average_pooling, average_pooling_backward)],
+    ids=["max", "average"],
+)
+def test_pooling_backward_agrees_with_finite_differences(pooling, backward, window, padding):
+    window = Window(*window, padding)
     for batch, size in product((1, 7), SIZES):
         stream = random_stream(0, f"pooling {window} {batch} {size}")
         x = stream.permutation(batch * size[0] * size[1] * 5).reshape(batch, *size, 5).astype(float)
-        dy = stream.normal(size=max_pooling(x, window).shape)
+        dy = stream.normal(size=pooling(x, window).shape)
 
         def loss(x=x, dy=dy):
-            return np.vdot(dy, max_pooling(x, window))
+            return np.vdot(dy, pooling(x, window))
 
         # Values are whole numbers, all different: within a tenth of one there is no kink.
-        assert_gradient(loss, x, max_pooling_backward(dy, x, window), stream, count=20, step=0.1)
+        assert_gradient(loss, x, backward(dy, x, window), stream, count=20, step=0.1)
 
 
 def test_dense_backward_agrees_with_finite_differences():
@@ -102,11 +120,13 @@ def test_dense_backward_agrees_with_finite_differences():
         assert_gradient(loss, array, gradient, stream, count=10, step=0.1)
 
 
-def test_relu_backward_agrees_with_finite_differences():
-    stream = random_stream(0, "relu")
-    x = stream.uniform(0.1, 1, (50,)) * stream.choice([-1, 1], 50)  # away from the kink at zero
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_backward_agree_with_finite_differences(name):
+    forward, backward = ACTIVATIONS[name]
+    stream = random_stream(0, name)
+    x = stream.uniform(0.1, 4, (50,)) * stream.choice([-1, 1], 50)  # away from the kink at zero
     dy = stream.normal(size=50)
-    assert_gradient(lambda: np.vdot(dy, relu(x)), x, relu_backward(dy, relu(x)), stream, count=50)
+    assert_gradient(lambda: np.vdot(dy, forward(x)), x, backward(dy, x), stream, count=50)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
@@ -130,10 +150,12 @@ def kinks(network, images):
     before = None
     for row in table:
         output = outputs[row.layer.name]
-        if getattr(row.layer, "activation", "") == "relu":
+        if getattr(row.layer, "activation", "") in ("relu", "leaky_relu"):
             marks.append(output > 0)
         if row.layer.kind == "MaxPooling2D":
             marks.append(max_pooling_backward(np.ones_like(output), before, row.layer.window))
+        if row.layer.kind == "GlobalMaxPooling2D":
+            marks.append(max_pooling_backward(np.ones_like(output)[:, None, None], before, whole_map(before)))
         before = output
     return b"".join(mark.tobytes() for mark in marks)
 
@@ -161,7 +183,8 @@ def assert_network_gradients(architecture, images, labels, entries=4):
             expected = numerical_gradient(loss, weights[name], index, 2e-5)
             if any(crossed):
                 continue
-            assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale), (name, index)
+            rounding = 1e-11  # what the last bit of a loss is in a difference over such a step
+            assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale) + rounding, (name, index)
             compared += 1
             if compared == entries:
                 break
@@ -188,6 +211,34 @@ def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, 
     architecture = Architecture(Input(*size, channels, scale=1 / 127.5, offset=-1), layers)
     labels = np.arange(batch) % 5
     assert_network_gradients(architecture, random_images(batch, (batch, *size, channels)), labels)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
+def test_gradients_through_every_activation_agree_with_finite_differences(activation):
+    layers = (
+        Conv2D(4, 3, activation=activation),
+        MaxPooling2D(2),
+        Conv2D(3, 2, padding="same", activation=activation),
+        Flatten(),
+        Dense(6, activation),
+        Dense(5, "softmax"),
+    )
+    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
+
+
+@pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: last.kind)
+def test_gradients_through_every_pooling_agree_with_finite_differences(last):
+    layers = (
+        Conv2D(4, 3, activation="relu"),
+        AveragePooling2D(3, 2, "same"),
+        Conv2D(6, 2, padding="same"),
+        MaxPooling2D(2, 1, "same"),
+        last,
+        Dense(5, "softmax"),
+    )
+    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
 def test_input_gradients_agree_with_finite_differences():

@@ -26,7 +26,11 @@ _LABEL_WIDTH = 10 * _CHARACTER
 _MOST_CHARACTERS = 16  # of a line of text before it wraps
 _SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
 _MOST_PLANES, _OFFSET = 10, 4
-_FILLS = {"Conv2D": (_ACCENT, 0.6), "MaxPooling2D": (_ACCENT, 0.3), "Dense": (_ACCENT, 0.6)}
+_POOLINGS = ("MaxPooling2D", "AveragePooling2D")
+_FILLS = {
+    **dict.fromkeys(("Conv2D", "Dense"), (_ACCENT, 0.6)),
+    **dict.fromkeys((*_POOLINGS, "GlobalMaxPooling2D", "GlobalAveragePooling2D"), (_ACCENT, 0.3)),
+}
 _PLAIN_FILL = ("currentColor", 0.14)
 
 
@@ -126,7 +130,7 @@ def _settings(layer: Layer) -> tuple[str, ...]:
     words = []
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_sizes(window.size))
-        usual = window.size if layer.kind == "MaxPooling2D" else (1, 1)
+        usual = window.size if layer.kind in _POOLINGS else (1, 1)
         if window.strides != usual:
             rows, columns = window.strides
             words.append(f"stride {rows}" if rows == columns else f"stride {_sizes(window.strides)}")

@@ -14,7 +14,8 @@ from convscope.plain import from_plain
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
-Activation = Literal["linear", "relu", "softmax"]
+Activation = Literal["linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid", "softmax"]
+"""As Keras computes them by default: leaky_relu with slope 0.2 below zero, gelu by the error function."""
 Padding = Literal["valid", "same"]
 
 
@@ -64,24 +65,29 @@ class Conv2D:
 
 
 @dataclass(frozen=True)
-class MaxPooling2D:
-    """The largest value of each window, map by map; rows and columns that fill no whole window are dropped."""
+class _Pooling:
+    """What the poolings by windows share. `valid` drops rows and columns that fill no whole window; `same` keeps them.
+
+    Pixels of padding do not exist: they are never the largest, and no mean counts them.
+    """
 
     pool_size: Pair = (2, 2)
     strides: Pair | None = None
+    padding: Padding = "valid"
     name: str = ""
-    kind: ClassVar[str] = "MaxPooling2D"
+    kind: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         _set_pair(self, "pool_size")
         if self.strides is None:
             object.__setattr__(self, "strides", self.pool_size)
         _set_pair(self, "strides")
+        _check_choice(self, "padding", get_args(Padding))
 
     @property
     def window(self) -> Window:
         assert self.strides is not None
-        return Window(self.pool_size, self.strides, "valid")
+        return Window(self.pool_size, self.strides, self.padding)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*_map_size(self, input_shape, self.window), input_shape[2])
@@ -91,6 +97,51 @@ class MaxPooling2D:
 
     def macs(self, input_shape: Shape) -> int:
         return 0
+
+
+@dataclass(frozen=True)
+class MaxPooling2D(_Pooling):
+    """The largest value of each window, map by map; it moves by its own size unless `strides` says otherwise."""
+
+    kind: ClassVar[str] = "MaxPooling2D"
+
+
+@dataclass(frozen=True)
+class AveragePooling2D(_Pooling):
+    """The mean of each window, map by map; it moves by its own size unless `strides` says otherwise."""
+
+    kind: ClassVar[str] = "AveragePooling2D"
+
+
+@dataclass(frozen=True)
+class _GlobalPooling:
+    """What the poolings of whole maps share: one number a map, so (H, W, C) becomes (C,)."""
+
+    name: str = ""
+    kind: ClassVar[str] = ""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (_maps(self, input_shape)[2],)
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The largest value of each map."""
+
+    kind: ClassVar[str] = "GlobalMaxPooling2D"
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean of each map."""
+
+    kind: ClassVar[str] = "GlobalAveragePooling2D"
 
 
 @dataclass(frozen=True)
@@ -135,9 +186,11 @@ class Dense:
         return input_shape[0] * self.units
 
 
-Layer = Conv2D | MaxPooling2D | Flatten | Dense
+Layer = Conv2D | MaxPooling2D | AveragePooling2D | GlobalMaxPooling2D | GlobalAveragePooling2D | Flatten | Dense
 
-LAYER_KINDS: Mapping[str, type[Layer]] = {layer.kind: layer for layer in (Conv2D, MaxPooling2D, Flatten, Dense)}
+_AnyLayer = Layer | _Pooling | _GlobalPooling
+
+LAYER_KINDS: Mapping[str, type[Layer]] = {kind.kind: kind for kind in get_args(Layer)}
 
 
 def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int:
@@ -172,13 +225,18 @@ def layer_from_dict(value: Any) -> Layer:
     return from_plain(kind, arguments, kind.kind, ArchitectureError)
 
 
-def _label(layer: Layer) -> str:
+def _label(layer: _AnyLayer) -> str:
     return f"{layer.name} ({layer.kind})" if layer.name else layer.kind
 
 
-def _map_size(layer: Layer, input_shape: Shape, window: Window) -> Pair:
+def _maps(layer: _AnyLayer, input_shape: Shape) -> Shape:
     if len(input_shape) != 3:
         raise ArchitectureError(f"{_label(layer)} reads maps (H, W, C), but is given a vector of {input_shape[0]}")
+    return input_shape
+
+
+def _map_size(layer: _AnyLayer, input_shape: Shape, window: Window) -> Pair:
+    _maps(layer, input_shape)
     rows, columns = (
         -(-size // stride) if window.padding == "same" else (size - kernel) // stride + 1
         for size, kernel, stride in zip(input_shape, window.size, window.strides, strict=False)
@@ -191,19 +249,19 @@ def _map_size(layer: Layer, input_shape: Shape, window: Window) -> Pair:
     return rows, columns
 
 
-def _check_count(layer: Layer, field: str) -> None:
+def _check_count(layer: _AnyLayer, field: str) -> None:
     value = getattr(layer, field)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
         raise ArchitectureError(f"{_label(layer)}: {field} is {value!r}; it must be a whole number from 1 to 65536")
 
 
-def _check_choice(layer: Layer, field: str, choices: tuple[str, ...]) -> None:
+def _check_choice(layer: _AnyLayer, field: str, choices: tuple[str, ...]) -> None:
     value = getattr(layer, field)
     if value not in choices:
         raise ArchitectureError(f"{_label(layer)}: {field} is {value!r}; it must be one of {', '.join(choices)}")
 
 
-def _set_pair(layer: Layer, field: str) -> None:
+def _set_pair(layer: _AnyLayer, field: str) -> None:
     """Make `3`, `[3, 3]` and `(3, 3)` the same pair, and refuse what is none."""
     value = getattr(layer, field)
     pair = (value, value) if isinstance(value, int) else value

@@ -9,9 +9,12 @@ from typing import Any
 
 from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layers import (
+    AveragePooling2D,
     Conv2D,
     Dense,
     Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
     Layer,
     MaxPooling2D,
     Shape,
@@ -23,7 +26,15 @@ from convscope.architecture.table import Input, LayerRow, layer_table
 from convscope.errors import ArchitectureError
 from convscope.plain import from_plain
 
-_KERAS_STEMS = {Conv2D: "conv2d", MaxPooling2D: "max_pooling2d", Flatten: "flatten", Dense: "dense"}
+_KERAS_STEMS: Mapping[type[Layer], str] = {
+    Conv2D: "conv2d",
+    MaxPooling2D: "max_pooling2d",
+    AveragePooling2D: "average_pooling2d",
+    GlobalMaxPooling2D: "global_max_pooling2d",
+    GlobalAveragePooling2D: "global_average_pooling2d",
+    Flatten: "flatten",
+    Dense: "dense",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class Architecture:
             activation = getattr(row.layer, "activation", "linear")
             if activation == "softmax" and row is not last:
                 raise ArchitectureError(f"{row.layer.name}: softmax may only stand in the last layer")
-            if activation == "relu" and row is last:
+            if activation not in ("linear", "softmax") and row is last:
                 raise ArchitectureError(f"{row.layer.name}: the last layer gives logits; use softmax or linear there")
         if "input" in (layer.name for layer in self.layers):
             raise ArchitectureError("no layer may be called 'input'; that name is the image's")

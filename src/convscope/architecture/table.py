@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import isfinite, prod
 
-from convscope.architecture.layers import Conv2D, Layer, MaxPooling2D, Pair, Shape, padding_before
+from convscope.architecture.layers import AveragePooling2D, Conv2D, Layer, MaxPooling2D, Pair, Shape, padding_before
 from convscope.errors import ArchitectureError
 
 _MAXIMUM_VALUES = 2**31 - 1  # of one layer's weights or outputs: what a 32-bit index reaches
@@ -75,7 +75,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
 
 
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
-    if isinstance(layer, Conv2D | MaxPooling2D):
+    if isinstance(layer, Conv2D | MaxPooling2D | AveragePooling2D):
         window = layer.window
         before = tuple(
             padding_before(n, k, s, window.padding) for n, k, s in zip(given, window.size, window.strides, strict=False)

@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, LayerRow, MaxPooling2D
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    LayerRow,
+    MaxPooling2D,
+)
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import _native
@@ -19,7 +30,16 @@ from convscope.engine.network import EpochResult, Progress, Weights, check_weigh
 from convscope.recipes import Adam
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
-_KINDS = {Conv2D: 0, MaxPooling2D: 1, Flatten: 2, Dense: 3}  # the C++ enum Kind
+_KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
+    Conv2D: 0,
+    MaxPooling2D: 1,
+    GlobalMaxPooling2D: 1,
+    Flatten: 2,
+    Dense: 3,
+    AveragePooling2D: 4,
+    GlobalAveragePooling2D: 4,
+}
+_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 _FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
 
 
@@ -263,12 +283,14 @@ def _chosen_instruction_set(name: str | None) -> str:
 
 
 def _layer_numbers(row: LayerRow) -> list[int]:
-    """Return the layer as the C++ side reads it: kind, input, output, window, strides, padding before, relu."""
+    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation."""
     layer = row.layer
     numbers = [_KINDS[type(layer)]]
     for shape in (row.input_shape, row.output_shape):
         numbers += [1] * (3 - len(shape)) + list(shape)
-    if isinstance(layer, Conv2D | MaxPooling2D):
+    if isinstance(layer, GlobalMaxPooling2D | GlobalAveragePooling2D):  # a pooling whose window is the map
+        numbers += [*row.input_shape[:2], 1, 1, 0, 0]
+    elif isinstance(layer, Conv2D | MaxPooling2D | AveragePooling2D):
         window = layer.window
         before = [
             padding_before(size, kernel, stride, window.padding)
@@ -277,4 +299,6 @@ def _layer_numbers(row: LayerRow) -> list[int]:
         numbers += [*window.size, *window.strides, *before]
     else:
         numbers += [1, 1, 1, 1, 0, 0]
-    return [*numbers, int(getattr(layer, "activation", "linear") == "relu")]
+    activation = getattr(layer, "activation", "linear")
+    other = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
+    return [*numbers, int(activation == "relu"), other]

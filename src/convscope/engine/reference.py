@@ -1,158 +1,46 @@
-"""The mathematics of a convolutional network in NumPy and float64: each layer forward and backward beside its formula.
+"""A network in NumPy and float64, made of the layers whose mathematics `reference_layers` holds, and Adam.
 
-It is written to be read, and to be the oracle that the native engine is held against. It is tens of times slower, and
-makes no attempt not to be.
-
-Letters: n image, i j output row and column, c input channel, f filter (output channel), u v row and column within a
-window, s t row and column strides. x is a layer's input, y its output. A backward function is given dy, the gradient of
-the loss by y, and returns the gradients of the loss by everything that y was computed from (the chain rule).
+It is written to be read, and to be the oracle that the native engine is held against.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, Dense, Layer, MaxPooling2D
-from convscope.architecture.layers import Pair, Window, padding_before
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    MaxPooling2D,
+)
 from convscope.datasets import Dataset
 from convscope.engine.network import EpochResult, Progress, Weights
+from convscope.engine.reference_layers import (
+    ACTIVATIONS,
+    Array,
+    Labels,
+    average_pooling,
+    average_pooling_backward,
+    convolution,
+    convolution_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    dense,
+    dense_backward,
+    max_pooling,
+    max_pooling_backward,
+    softmax,
+    whole_map,
+)
 from convscope.recipes import Adam
 
-Array = NDArray[np.float64]
-Labels = NDArray[np.uint8] | NDArray[np.int64]
-
 _BLOCK = 64  # images computed at once when no gradient is asked for, so that memory does not grow with their number
-
-
-# --- Convolution ------------------------------------------------------------------------------------------------------
-
-
-def convolution(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
-    """Return the convolution of x (N, H, W, C) by kernel (U, V, C, F) with bias (F,): y (N, H', W', F).
-
-    y[n,i,j,f] = bias[f] + Σ_u Σ_v Σ_c x̂[n, i·s+u, j·t+v, c] · kernel[u,v,c,f]
-
-    where x̂ is x with the zeros of `same` padding around it. (Mathematicians call this a cross-correlation.)
-    """
-    return bias + np.tensordot(_windows(_padded(x, window), window), kernel, axes=([4, 5, 3], [0, 1, 2]))
-
-
-def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> tuple[Array, Array, Array]:
-    """Return dx (N, H, W, C), dkernel (U, V, C, F) and dbias (F,) for dy (N, H', W', F).
-
-    dkernel[u,v,c,f]          = Σ_n Σ_i Σ_j x̂[n, i·s+u, j·t+v, c] · dy[n,i,j,f]
-    dbias[f]                  = Σ_n Σ_i Σ_j dy[n,i,j,f]
-    dx̂[n, i·s+u, j·t+v, c]  += Σ_f dy[n,i,j,f] · kernel[u,v,c,f]      for all u, v, i, j
-
-    and dx is dx̂ without the padding: nobody wants to know how the zeros should change.
-    """
-    padded = _padded(x, window)
-    dkernel = np.tensordot(_windows(padded, window), dy, axes=([0, 1, 2], [0, 1, 2])).transpose(1, 2, 0, 3)
-    dbias = dy.sum(axis=(0, 1, 2))
-    dpadded = np.zeros_like(padded)
-    for u, v, pixels in _positions(window, dy.shape[1:3]):
-        dpadded[pixels] += dy @ kernel[u, v].T
-    (top, _), (left, _) = _padding(x, window)
-    return dpadded[:, top : top + x.shape[1], left : left + x.shape[2]], dkernel, dbias
-
-
-# --- Max pooling ------------------------------------------------------------------------------------------------------
-
-
-def max_pooling(x: Array, window: Window) -> Array:
-    """Return the largest value of each window of each map of x (N, H, W, C): y (N, H', W', C).
-
-    y[n,i,j,c] = max over u, v of x[n, i·s+u, j·t+v, c]
-    """
-    return np.asarray(_windows(x, window).max(axis=(4, 5)))
-
-
-def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
-    """Return dx (N, H, W, C) for dy (N, H', W', C): only the winner of a window is given its gradient.
-
-    dx[n, i·s+u, j·t+v, c] += dy[n,i,j,c]    where (u, v) is the first largest of the window, row by row
-
-    Equal values happen often (a relu makes zeros), so which of them wins has to be said.
-    """
-    windows = _windows(x, window)
-    winner = windows.reshape(*windows.shape[:4], -1).argmax(axis=4)
-    dx = np.zeros_like(x)
-    for u, v, pixels in _positions(window, dy.shape[1:3]):
-        dx[pixels] += dy * (winner == u * window.size[1] + v)
-    return dx
-
-
-# --- Dense layer and activations --------------------------------------------------------------------------------------
-
-
-def dense(x: Array, kernel: Array, bias: Array) -> Array:
-    """Return y (N, units) for x (N, inputs), kernel (inputs, units) and bias (units,).
-
-    y[n,k] = bias[k] + Σ_i x[n,i] · kernel[i,k]
-    """
-    return x @ kernel + bias
-
-
-def dense_backward(dy: Array, x: Array, kernel: Array) -> tuple[Array, Array, Array]:
-    """Return dx (N, inputs), dkernel (inputs, units) and dbias (units,) for dy (N, units).
-
-    dx[n,i]      = Σ_k dy[n,k] · kernel[i,k]
-    dkernel[i,k] = Σ_n x[n,i] · dy[n,k]
-    dbias[k]     = Σ_n dy[n,k]
-    """
-    return dy @ kernel.T, x.T @ dy, dy.sum(axis=0)
-
-
-def relu(x: Array) -> Array:
-    """Return y = max(x, 0), number by number."""
-    return np.maximum(x, 0)
-
-
-def relu_backward(dy: Array, y: Array) -> Array:
-    """Return dx = dy where y > 0, else 0 (at x = 0, where there is a kink, 0 as everywhere in the field)."""
-    return np.where(y > 0, dy, 0)
-
-
-def softmax(logits: Array) -> Array:
-    """Return the probabilities (N, K) of logits z (N, K).
-
-    p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j])
-
-    The largest logit is subtracted first: it cancels, and no exponential overflows.
-    """
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
-
-
-def cross_entropy(logits: Array, labels: Labels, smoothing: float = 0.0) -> float:
-    """Return the mean cross-entropy of the softmax of logits z (N, K) with labels (N,), in nats.
-
-    loss = 1/N · Σ_n -log p[n, label n] = 1/N · Σ_n (log Σ_j exp(z[n,j]) - z[n, label n])
-
-    With smoothing ε a label counts for 1 - ε, and every class besides for ε/K:
-
-    loss = 1/N · Σ_n (log Σ_j exp(z[n,j]) - (1 - ε) · z[n, label n] - ε/K · Σ_k z[n,k])
-
-    Source: Szegedy and others 2016, section 7.
-    """
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    targets = shifted[np.arange(len(labels)), labels]
-    if smoothing:
-        targets = (1 - smoothing) * targets + smoothing * shifted.mean(axis=1)
-    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - targets))
-
-
-def cross_entropy_backward(logits: Array, labels: Labels, smoothing: float = 0.0) -> Array:
-    """Return dlogits (N, K), the gradient of `cross_entropy` by the logits: what was said, less what is true.
-
-    dz[n,k] = 1/N · (p[n,k] - ε/K - (1 - ε if k is label n else 0))
-    """
-    dlogits = softmax(logits) - smoothing / logits.shape[1]
-    dlogits[np.arange(len(labels)), labels] -= 1 - smoothing
-    return np.asarray(dlogits / len(labels))
 
 
 # --- Adam -------------------------------------------------------------------------------------------------------------
@@ -188,6 +76,13 @@ class _State(NamedTuple):
     v: dict[str, Array]
 
 
+class _Step(NamedTuple):
+    """What is computed at once: a layer, or behind it the activation that it names."""
+
+    layer: Layer
+    activation: str = ""
+
+
 class ReferenceNetwork:
     """A `Network` (see `convscope.engine.network`) in NumPy; everything inside it is float64.
 
@@ -196,6 +91,11 @@ class ReferenceNetwork:
 
     def __init__(self, architecture: Architecture, weights: Weights) -> None:
         self._architecture = architecture
+        self._steps: list[_Step] = []
+        for layer in architecture.layers:
+            self._steps.append(_Step(layer))
+            if (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
+                self._steps.append(_Step(layer, activation))
         names = architecture.weight_shapes
         self._state = _State(
             step=0,
@@ -272,10 +172,10 @@ class ReferenceNetwork:
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
         for block in _blocks(len(images)):
             values = self._forward(images[block])
-            for row, value in zip(self._architecture.table, values[1:], strict=True):
-                if row.layer.name in result:
-                    is_softmax = getattr(row.layer, "activation", "") == "softmax"
-                    result[row.layer.name][block] = softmax(value) if is_softmax else value
+            for (layer, _), value in zip(self._steps, values[1:], strict=True):  # a layer's activation comes last
+                if layer.name in result:
+                    is_softmax = getattr(layer, "activation", "") == "softmax"
+                    result[layer.name][block] = softmax(value) if is_softmax else value
         return result
 
     def gradients(
@@ -293,37 +193,51 @@ class ReferenceNetwork:
         return self._backward(self._forward(images), dlogits)[1]
 
     def _forward(self, images: NDArray[np.uint8]) -> list[Array]:
-        """Return the normalised images and then every layer's output, the last one's without its softmax."""
+        """Return the normalised images and then the output of every step, the last one's without its softmax."""
         given = self._architecture.input
         values = [images.astype(np.float64) * given.scale + given.offset]
-        for layer in self._architecture.layers:
+        for layer, activation in self._steps:
             x = values[-1]
             match layer:
+                case _ if activation:
+                    y = ACTIVATIONS[activation][0](x)
                 case Conv2D():
                     y = convolution(x, *self._layer_weights(layer), layer.window)
                 case MaxPooling2D():
                     y = max_pooling(x, layer.window)
+                case AveragePooling2D():
+                    y = average_pooling(x, layer.window)
+                case GlobalMaxPooling2D():
+                    y = max_pooling(x, whole_map(x))[:, 0, 0]
+                case GlobalAveragePooling2D():
+                    y = average_pooling(x, whole_map(x))[:, 0, 0]
                 case Dense():
                     y = dense(x, *self._layer_weights(layer))
                 case _:
                     y = x.reshape(len(x), -1)
-            values.append(relu(y) if getattr(layer, "activation", "") == "relu" else y)
+            values.append(y)
         return values
 
     def _backward(self, values: list[Array], dlogits: Array) -> tuple[dict[str, Array], Array]:
         """Return the gradients by each weight and by the normalised images, for what `_forward` returned."""
         gradients: dict[str, Array] = {}
         dy = dlogits
-        for layer, x, y in reversed(list(zip(self._architecture.layers, values, values[1:], strict=False))):
-            if getattr(layer, "activation", "") == "relu":
-                dy = relu_backward(dy, y)
+        for (layer, activation), x in reversed(list(zip(self._steps, values[:-1], strict=True))):
             match layer:
+                case _ if activation:
+                    dy = ACTIVATIONS[activation][1](dy, x)
                 case Conv2D():
                     kernel, _ = self._layer_weights(layer)
                     dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case MaxPooling2D():
                     dy = max_pooling_backward(dy, x, layer.window)
+                case AveragePooling2D():
+                    dy = average_pooling_backward(dy, x, layer.window)
+                case GlobalMaxPooling2D():
+                    dy = max_pooling_backward(dy[:, None, None], x, whole_map(x))
+                case GlobalAveragePooling2D():
+                    dy = average_pooling_backward(dy[:, None, None], x, whole_map(x))
                 case Dense():
                     kernel, _ = self._layer_weights(layer)
                     dy, dkernel, dbias = dense_backward(dy, x, kernel)
@@ -344,40 +258,6 @@ class ReferenceNetwork:
                 old.weights[name], gradient, old.m[name], old.v[name], new.step, learning_rate, optimizer
             )
         self._state = new
-
-
-# --- Windows ----------------------------------------------------------------------------------------------------------
-
-
-def _padding(x: Array, window: Window) -> tuple[Pair, Pair]:
-    """Return how many zeros stand (above, below) and (left of, right of) the maps."""
-    pairs = []
-    for size, kernel, stride in zip(x.shape[1:3], window.size, window.strides, strict=True):
-        before = padding_before(size, kernel, stride, window.padding)
-        needed = (-(-size // stride) - 1) * stride + kernel - size if window.padding == "same" else 0
-        pairs.append((before, max(needed - before, 0)))
-    return pairs[0], pairs[1]
-
-
-def _padded(x: Array, window: Window) -> Array:
-    rows, columns = _padding(x, window)
-    return np.pad(x, ((0, 0), rows, columns, (0, 0)))
-
-
-def _windows(x: Array, window: Window) -> Array:
-    """Return every window of x (N, H, W, C) as a view, (N, H', W', C, U, V)."""
-    s, t = window.strides
-    return sliding_window_view(x, window.size, axis=(1, 2))[:, ::s, ::t]
-
-
-def _positions(window: Window, windows: Sequence[int]) -> Iterator[tuple[int, int, tuple[slice, slice, slice]]]:
-    """Yield each position (u, v) of a window with the pixels that lie there, over all windows (rows, columns)."""
-    s, t = window.strides
-    rows, columns = windows
-    for u in range(window.size[0]):
-        for v in range(window.size[1]):
-            pixels = (slice(None), slice(u, u + s * (rows - 1) + 1, s), slice(v, v + t * (columns - 1) + 1, t))
-            yield u, v, pixels
 
 
 def _blocks(num_images: int) -> list[slice]:

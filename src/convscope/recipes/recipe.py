@@ -72,5 +72,8 @@ class Recipe:
         """
         if isinstance(value, Mapping):
             parts = {part: kind for part, kind in _PARTS.items() if part in value}
-            value = {**value, **{part: from_plain(kind, value[part], part, RecipeError) for part, kind in parts.items()}}
+            value = {
+                **value,
+                **{part: from_plain(kind, value[part], part, RecipeError) for part, kind in parts.items()},
+            }
         return from_plain(cls, value, "recipe", RecipeError)

@@ -1,0 +1,39 @@
+#include "activation_pass.hpp"
+
+namespace convscope {
+
+ActivationPass::ActivationPass(Activation activation, int index, const std::vector<Map>& maps, const Kernels& kernels,
+                               bool wants_input_gradient)
+    : activation_(activation),
+      index_(index),
+      input_(maps[static_cast<std::size_t>(index)]),
+      output_(maps[static_cast<std::size_t>(index) + 1]),
+      kernels_(kernels),
+      wants_input_gradient_(wants_input_gradient) {}
+
+void ActivationPass::forward(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    const Shape shape = input_.value.shape;
+    const float* input = workspace.values[map].image(image);
+    float* output = workspace.values[map + 1].image(image);
+    for (int64_t y = 0; y < shape.height; ++y) {
+        kernels_.activate(activation_, input + input_.value.at(y, 0), shape.width * shape.channels,
+                          output + output_.value.at(y, 0));
+    }
+}
+
+void ActivationPass::backward(Workspace& workspace, int64_t image, float*) const {
+    if (!wants_input_gradient_) return;
+    const auto map = static_cast<std::size_t>(index_);
+    const Shape shape = input_.value.shape;
+    const float* input = workspace.values[map].image(image);
+    const float* gradient = workspace.gradients[map + 1].data();
+    float* row = workspace.scratch[map].data();
+    for (int64_t y = 0; y < shape.height; ++y) {
+        kernels_.activate_backward(activation_, input + input_.value.at(y, 0), gradient + output_.gradient.at(y, 0),
+                                   shape.width * shape.channels, row);
+        write_gradient_row(kernels_, row, input_, input, y, workspace.gradients[map].data());
+    }
+}
+
+}  // namespace convscope

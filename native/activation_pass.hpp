@@ -1,0 +1,27 @@
+// A map layer that computes number by number what no product finishes with: an activation other than relu.
+//
+// It stands behind its layer as a layer of the plan, because its derivative is taken where the number was.
+#pragma once
+
+#include "map_layer.hpp"
+
+namespace convscope {
+
+class ActivationPass final : public MapLayer {
+   public:
+    ActivationPass(Activation activation, int index, const std::vector<Map>& maps, const Kernels& kernels,
+                   bool wants_input_gradient);
+
+    void forward(Workspace& workspace, int64_t image) const override;
+    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
+    int64_t scratch_size() const override { return input_.value.shape.width * input_.value.shape.channels; }
+
+   private:
+    const Activation activation_;
+    const int index_;
+    const Map input_, output_;
+    const Kernels& kernels_;
+    const bool wants_input_gradient_;
+};
+
+}  // namespace convscope

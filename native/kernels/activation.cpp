@@ -1,0 +1,122 @@
+// Activations beside relu, which the product finishes with by itself: y = f(x), and dx = dy f'(x), number by number.
+//
+// All of them are made of one exponential, so that a vector of numbers takes a few dozen instructions. Errors are a few
+// units in the last place of a float.
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+namespace {
+
+constexpr float leaky_slope = 0.2f;  // of leaky relu below zero, as Keras's activation "leaky_relu"
+
+// c[0] + c[1] x + c[2] x^2 + ...
+template <int N>
+CONVSCOPE_INLINE Vector polynomial(Vector x, const float (&c)[N]) {
+    Vector sum = broadcast(c[N - 1]);
+    CONVSCOPE_UNROLL
+    for (int i = N - 2; i >= 0; --i) sum = sum * x + c[i];
+    return sum;
+}
+
+// e^x = 2^k e^r with |r| <= ln 2 / 2 and the polynomial for e^r of Cephes (Moshier). x is clamped to where floats are
+// normal; what is not a number stays none.
+CONVSCOPE_INLINE Vector exponential(Vector x) {
+    const Vector most = broadcast(88.0f), least = broadcast(-87.0f);
+    x = x > most ? most : x;
+    x = x < least ? least : x;
+    const Vector rounder = broadcast(12582912.0f);  // 1.5 x 2^23: a sum with it keeps the whole number in its low bits
+    const Vector rounded = x * 1.44269504f + rounder;
+    const Mask power = (Mask)rounded - (Mask)rounder;
+    const Vector k = rounded - rounder;
+    const Vector r = x - k * 0.693359375f + k * 2.12194440e-4f;
+    const Vector tail = polynomial(r, {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f, 8.3334519073e-3f,
+                                       1.3981999507e-3f, 1.9875691500e-4f});
+    return (tail * r * r + r + 1.0f) * (Vector)((power + 127) << 23);
+}
+
+CONVSCOPE_INLINE Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
+
+// Near zero, where 1 - 2 / (e^2x + 1) would cancel, Cephes's polynomial.
+CONVSCOPE_INLINE Vector hyperbolic_tangent(Vector x) {
+    const Vector zero{}, squared = x * x, size = x < zero ? -x : x;
+    const Vector small = x + x * squared * polynomial(squared, {-3.33332819422e-1f, 1.33314422036e-1f,
+                                                                -5.37397155531e-2f, 2.06390887954e-2f,
+                                                                -5.70498872745e-3f});
+    const Vector large = 1.0f - 2.0f / (exponential(size + size) + 1.0f);
+    return size < broadcast(0.625f) ? small : x < zero ? -large : large;
+}
+
+// The share of a standard normal distribution below x and its density there. The tail beyond |x| is e^(-x^2 / 2) times a
+// function (Mills' ratio) that is smooth in u = 1 / (1 + 0.35 |x|); its polynomial was fitted for the least relative error
+// up to |x| = 14, which is 4e-8.
+CONVSCOPE_INLINE void normal(Vector x, Vector& below, Vector& density) {
+    const Vector zero{}, size = x < zero ? -x : x;
+    const Vector bell = exponential(-0.5f * x * x), u = 1.0f / (1.0f + 0.35f * size);
+    const Vector tail = bell * u * polynomial(u, {0.1396196249f, 0.1398955569f, 0.1195701515f, 0.1066140001f,
+                                                  -0.0258708352f, 0.1633791953f, -0.2595476476f, 0.1458925069f,
+                                                  -0.0295525694f});
+    below = x < zero ? tail : 1.0f - tail;
+    density = bell * 0.3989422804f;
+}
+
+// One pass for each activation, so that none is chosen within a loop.
+template <class Function>
+CONVSCOPE_INLINE void apply(const float* x, int64_t count, float* y, Function function) {
+    for (int64_t i = 0; i < count; i += width) store_first(y + i, function(load(x + i)), count - i);
+}
+
+template <class Derivative>
+CONVSCOPE_INLINE void apply_backward(const float* x, const float* dy, int64_t count, float* dx, Derivative derivative) {
+    for (int64_t i = 0; i < count; i += width) {
+        store_first(dx + i, load(dy + i) * derivative(load(x + i)), count - i);
+    }
+}
+
+}  // namespace
+
+void activate(Activation activation, const float* x, int64_t count, float* y) {
+    switch (activation) {
+        case Activation::none:
+            break;
+        case Activation::leaky_relu:
+            return apply(x, count, y, [](Vector x) { return x > Vector{} ? x : x * leaky_slope; });
+        case Activation::gelu:
+            return apply(x, count, y, [](Vector x) {
+                Vector below, density;
+                normal(x, below, density);
+                return x * below;
+            });
+        case Activation::tanh:
+            return apply(x, count, y, [](Vector x) { return hyperbolic_tangent(x); });
+        case Activation::sigmoid:
+            return apply(x, count, y, [](Vector x) { return sigmoid(x); });
+    }
+}
+
+void activate_backward(Activation activation, const float* x, const float* dy, int64_t count, float* dx) {
+    switch (activation) {
+        case Activation::none:
+            break;
+        case Activation::leaky_relu:
+            return apply_backward(x, dy, count, dx,
+                                  [](Vector x) { return x > Vector{} ? broadcast(1) : broadcast(leaky_slope); });
+        case Activation::gelu:
+            return apply_backward(x, dy, count, dx, [](Vector x) {
+                Vector below, density;
+                normal(x, below, density);
+                return below + x * density;
+            });
+        case Activation::tanh:
+            return apply_backward(x, dy, count, dx, [](Vector x) {
+                const Vector y = hyperbolic_tangent(x);
+                return 1.0f - y * y;
+            });
+        case Activation::sigmoid:
+            return apply_backward(x, dy, count, dx, [](Vector x) {
+                const Vector y = sigmoid(x);
+                return y * (1.0f - y);
+            });
+    }
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

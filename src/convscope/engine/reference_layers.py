@@ -1,0 +1,284 @@
+"""The mathematics of the layers in NumPy and float64: each one forward and backward beside its formula.
+
+It is written to be read, and to be the oracle that the native engine is held against. It is tens of times slower, and
+makes no attempt not to be.
+
+Letters: n image, i j output row and column, c input channel, f filter (output channel), u v row and column within a
+window, s t row and column strides. x is a layer's input, y its output. A backward function is given dy, the gradient of
+the loss by y, and returns the gradients of the loss by everything that y was computed from (the chain rule).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+from convscope.architecture.layers import Pair, Window, padding_before
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.uint8] | NDArray[np.int64]
+
+
+# --- Convolution ------------------------------------------------------------------------------------------------------
+
+
+def convolution(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
+    """Return the convolution of x (N, H, W, C) by kernel (U, V, C, F) with bias (F,): y (N, H', W', F).
+
+    y[n,i,j,f] = bias[f] + Σ_u Σ_v Σ_c x̂[n, i·s+u, j·t+v, c] · kernel[u,v,c,f]
+
+    where x̂ is x with the zeros of `same` padding around it. (Mathematicians call this a cross-correlation.)
+    """
+    return bias + np.tensordot(_windows(_padded(x, window), window), kernel, axes=([4, 5, 3], [0, 1, 2]))
+
+
+def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> tuple[Array, Array, Array]:
+    """Return dx (N, H, W, C), dkernel (U, V, C, F) and dbias (F,) for dy (N, H', W', F).
+
+    dkernel[u,v,c,f]          = Σ_n Σ_i Σ_j x̂[n, i·s+u, j·t+v, c] · dy[n,i,j,f]
+    dbias[f]                  = Σ_n Σ_i Σ_j dy[n,i,j,f]
+    dx̂[n, i·s+u, j·t+v, c]  += Σ_f dy[n,i,j,f] · kernel[u,v,c,f]      for all u, v, i, j
+
+    and dx is dx̂ without the padding: nobody wants to know how the zeros should change.
+    """
+    padded = _padded(x, window)
+    dkernel = np.tensordot(_windows(padded, window), dy, axes=([0, 1, 2], [0, 1, 2])).transpose(1, 2, 0, 3)
+    dbias = dy.sum(axis=(0, 1, 2))
+    dpadded = np.zeros_like(padded)
+    for u, v, pixels in _positions(window, dy.shape[1:3]):
+        dpadded[pixels] += dy @ kernel[u, v].T
+    return _without_padding(dpadded, x, window), dkernel, dbias
+
+
+# --- Pooling ------------------------------------------------------------------------------------------------------
+
+
+def max_pooling(x: Array, window: Window) -> Array:
+    """Return the largest value of each window of each map of x (N, H, W, C): y (N, H', W', C).
+
+    y[n,i,j,c] = max over u, v of x̂[n, i·s+u, j·t+v, c]
+
+    where x̂ is x with the padding of `same`, which is never the largest.
+    """
+    return np.asarray(_windows(_padded(x, window, -np.inf), window).max(axis=(4, 5)))
+
+
+def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
+    """Return dx (N, H, W, C) for dy (N, H', W', C): only the winner of a window is given its gradient.
+
+    dx[n, i·s+u, j·t+v, c] += dy[n,i,j,c]    where (u, v) is the first largest of the window, row by row
+
+    Equal values happen often (a relu makes zeros), so which of them wins has to be said.
+    """
+    padded = _padded(x, window, -np.inf)
+    windows = _windows(padded, window)
+    winner = windows.reshape(*windows.shape[:4], -1).argmax(axis=4)
+    dpadded = np.zeros_like(padded)
+    for u, v, pixels in _positions(window, dy.shape[1:3]):
+        dpadded[pixels] += dy * (winner == u * window.size[1] + v)
+    return _without_padding(dpadded, x, window)
+
+
+def average_pooling(x: Array, window: Window) -> Array:
+    """Return the mean of each window of each map of x (N, H, W, C): y (N, H', W', C).
+
+    y[n,i,j,c] = 1 / pixels[i,j] · Σ_u Σ_v x̂[n, i·s+u, j·t+v, c]
+
+    where pixels[i,j] is how many of the window's pixels lie in the map: those of `same` padding are not counted.
+    """
+    return np.asarray(_windows(_padded(x, window), window).sum(axis=(4, 5)) / _pixels(x, window))
+
+
+def average_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
+    """Return dx (N, H, W, C) for dy (N, H', W', C): each pixel of a window is given its part.
+
+    dx̂[n, i·s+u, j·t+v, c] += dy[n,i,j,c] / pixels[i,j]      for all u, v, i, j
+    """
+    dpadded = np.zeros_like(_padded(x, window))
+    for _, _, pixels in _positions(window, dy.shape[1:3]):
+        dpadded[pixels] += dy / _pixels(x, window)
+    return _without_padding(dpadded, x, window)
+
+
+def _pixels(x: Array, window: Window) -> Array:
+    """Return how many pixels of each window lie in the map, (1, H', W', 1)."""
+    return np.asarray(_windows(_padded(np.ones((1, *x.shape[1:3], 1)), window), window).sum(axis=(4, 5)))
+
+
+def whole_map(x: Array) -> Window:
+    """Return the window by which pooling of x (N, H, W, C) is global."""
+    size = (x.shape[1], x.shape[2])
+    return Window(size, size, "valid")
+
+
+# --- Dense layer --------------------------------------------------------------------------------------
+
+
+def dense(x: Array, kernel: Array, bias: Array) -> Array:
+    """Return y (N, units) for x (N, inputs), kernel (inputs, units) and bias (units,).
+
+    y[n,k] = bias[k] + Σ_i x[n,i] · kernel[i,k]
+    """
+    return x @ kernel + bias
+
+
+def dense_backward(dy: Array, x: Array, kernel: Array) -> tuple[Array, Array, Array]:
+    """Return dx (N, inputs), dkernel (inputs, units) and dbias (units,) for dy (N, units).
+
+    dx[n,i]      = Σ_k dy[n,k] · kernel[i,k]
+    dkernel[i,k] = Σ_n x[n,i] · dy[n,k]
+    dbias[k]     = Σ_n dy[n,k]
+    """
+    return dy @ kernel.T, x.T @ dy, dy.sum(axis=0)
+
+
+# --- Activations ------------------------------------------------------------------------------------------------------
+
+LEAKY_SLOPE = 0.2
+"""Of leaky_relu below zero: Keras's for the activation of that name (its layer LeakyReLU starts from 0.3)."""
+
+
+def relu(x: Array) -> Array:
+    """Return y = max(x, 0), number by number."""
+    return np.maximum(x, 0)
+
+
+def relu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy where x > 0, else 0 (at x = 0, where there is a kink, 0 as everywhere in the field)."""
+    return np.where(x > 0, dy, 0)
+
+
+def leaky_relu(x: Array) -> Array:
+    """Return y = x where x > 0, else 0.2 · x, number by number."""
+    return np.where(x > 0, x, LEAKY_SLOPE * x)
+
+
+def leaky_relu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy where x > 0, else 0.2 · dy."""
+    return np.where(x > 0, dy, LEAKY_SLOPE * dy)
+
+
+def gelu(x: Array) -> Array:
+    """Return y = x · Φ(x), where Φ(x) = (1 + erf(x / √2)) / 2 is the normal distribution's share below x.
+
+    Source: Hendrycks and Gimpel 2016, equation 1; not their approximation by tanh.
+    """
+    return np.asarray(x * ndtr(x))
+
+
+def gelu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · (Φ(x) + x · φ(x)), where φ(x) = exp(-x² / 2) / √(2π) is the normal density."""
+    return np.asarray(dy * (ndtr(x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)))
+
+
+def tanh(x: Array) -> Array:
+    """Return y = (exp(x) - exp(-x)) / (exp(x) + exp(-x)), number by number."""
+    return np.tanh(x)
+
+
+def tanh_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · (1 - tanh²(x))."""
+    return np.asarray(dy * (1 - np.tanh(x) ** 2))
+
+
+def sigmoid(x: Array) -> Array:
+    """Return y = 1 / (1 + exp(-x)), number by number."""
+    return np.asarray(expit(x))
+
+
+def sigmoid_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · y · (1 - y), where y = sigmoid(x)."""
+    return np.asarray(dy * expit(x) * expit(-x))
+
+
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
+    "relu": (relu, relu_backward),
+    "leaky_relu": (leaky_relu, leaky_relu_backward),
+    "gelu": (gelu, gelu_backward),
+    "tanh": (tanh, tanh_backward),
+    "sigmoid": (sigmoid, sigmoid_backward),
+}
+"""By name, forward and backward. Not softmax: it ends a network, and its derivative is part of the loss's."""
+
+
+# --- Softmax and loss -------------------------------------------------------------------------------------------------
+
+
+def softmax(logits: Array) -> Array:
+    """Return the probabilities (N, K) of logits z (N, K).
+
+    p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j])
+
+    The largest logit is subtracted first: it cancels, and no exponential overflows.
+    """
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def cross_entropy(logits: Array, labels: Labels, smoothing: float = 0.0) -> float:
+    """Return the mean cross-entropy of the softmax of logits z (N, K) with labels (N,), in nats.
+
+    loss = 1/N · Σ_n -log p[n, label n] = 1/N · Σ_n (log Σ_j exp(z[n,j]) - z[n, label n])
+
+    With smoothing ε a label counts for 1 - ε, and every class besides for ε/K:
+
+    loss = 1/N · Σ_n (log Σ_j exp(z[n,j]) - (1 - ε) · z[n, label n] - ε/K · Σ_k z[n,k])
+
+    Source: Szegedy and others 2016, section 7.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    targets = shifted[np.arange(len(labels)), labels]
+    if smoothing:
+        targets = (1 - smoothing) * targets + smoothing * shifted.mean(axis=1)
+    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - targets))
+
+
+def cross_entropy_backward(logits: Array, labels: Labels, smoothing: float = 0.0) -> Array:
+    """Return dlogits (N, K), the gradient of `cross_entropy` by the logits: what was said, less what is true.
+
+    dz[n,k] = 1/N · (p[n,k] - ε/K - (1 - ε if k is label n else 0))
+    """
+    dlogits = softmax(logits) - smoothing / logits.shape[1]
+    dlogits[np.arange(len(labels)), labels] -= 1 - smoothing
+    return np.asarray(dlogits / len(labels))
+
+
+# --- Windows ----------------------------------------------------------------------------------------------------------
+
+
+def _padding(x: Array, window: Window) -> tuple[Pair, Pair]:
+    """Return how many zeros stand (above, below) and (left of, right of) the maps."""
+    pairs = []
+    for size, kernel, stride in zip(x.shape[1:3], window.size, window.strides, strict=True):
+        before = padding_before(size, kernel, stride, window.padding)
+        needed = (-(-size // stride) - 1) * stride + kernel - size if window.padding == "same" else 0
+        pairs.append((before, max(needed - before, 0)))
+    return pairs[0], pairs[1]
+
+
+def _padded(x: Array, window: Window, value: float = 0) -> Array:
+    rows, columns = _padding(x, window)
+    return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
+
+
+def _without_padding(padded: Array, x: Array, window: Window) -> Array:
+    (top, _), (left, _) = _padding(x, window)
+    return padded[:, top : top + x.shape[1], left : left + x.shape[2]]
+
+
+def _windows(x: Array, window: Window) -> Array:
+    """Return every window of x (N, H, W, C) as a view, (N, H', W', C, U, V)."""
+    s, t = window.strides
+    return sliding_window_view(x, window.size, axis=(1, 2))[:, ::s, ::t]
+
+
+def _positions(window: Window, windows: Sequence[int]) -> Iterator[tuple[int, int, tuple[slice, slice, slice]]]:
+    """Yield each position (u, v) of a window with the pixels that lie there, over all windows (rows, columns)."""
+    s, t = window.strides
+    rows, columns = windows
+    for u in range(window.size[0]):
+        for v in range(window.size[1]):
+            pixels = (slice(None), slice(u, u + s * (rows - 1) + 1, s), slice(v, v + t * (columns - 1) + 1, t))
+            yield u, v, pixels
