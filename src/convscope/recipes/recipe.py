@@ -51,8 +51,9 @@ class Recipe:
     def learning_rates(self, num_images: int) -> NDArray[np.float32]:
         """Return (epochs, steps of one), the learning rate of each step of a run over `num_images` images.
 
-        >>> Recipe(epochs=2, batch_size=50, schedule=Schedule("linear")).learning_rates(100).tolist()[0]
-        [0.0010000000474974513, 0.0007500000356230885]
+        >>> recipe = Recipe(epochs=2, batch_size=50, schedule=Schedule("linear"))
+        >>> (1000 * recipe.learning_rates(100)).round(2).tolist()
+        [[1.0, 0.75], [0.5, 0.25]]
         """
         steps = -(-num_images // self.batch_size)
         factors = self.schedule.factors(self.epochs * steps)
