@@ -31,6 +31,7 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
     }
     for (const auto& layer : plan.map_layers) {
         workspace.winners.push_back(make_buffer<int32_t>(slice_images * layer->winners_size()));
+        workspace.forward_scratch.push_back(make_buffer<float>(layer->forward_scratch_size()));
         workspace.scratch.push_back(make_buffer<float>(training ? layer->scratch_size() : 0));
     }
     workspace.offsets = make_buffer<int64_t>(winners_block);

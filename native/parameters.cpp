@@ -27,6 +27,15 @@ void Parameters::keep_back() {
     if (back_.empty()) back_ = make_buffer<float>(round_up(channels_, vector_) * filters_ * kernel_[0] * kernel_[1]);
 }
 
+void Parameters::keep_winograd() {
+    if (winograd_.empty()) winograd_ = make_buffer<float>(panels_ * winograd_size());
+}
+
+void Parameters::finish_panel(int64_t panel) {
+    if (winograd_.empty()) return;
+    kernels_.winograd_kernel(this->panel(panel), channels_, winograd_.data() + panel * winograd_size());
+}
+
 void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const AdamStep& step) {
     const int64_t first = panel * panel_size() + begin * width_;
     kernels_.adam(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, (end - begin) * width_, step);
@@ -69,7 +78,10 @@ void Parameters::write(Field field, const float* kernel, const float* bias) {
         column[inputs_ * width_] = bias[filter];
     }
     if (field == weights) {
-        for (int64_t p = 0; p < panels_; ++p) copy_rows(p, 0, inputs_);
+        for (int64_t p = 0; p < panels_; ++p) {
+            copy_rows(p, 0, inputs_);
+            finish_panel(p);
+        }
     }
 }
 

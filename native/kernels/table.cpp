@@ -23,6 +23,9 @@ const Kernels kernels = {
     .add = add,
     .copy_where_positive = copy_where_positive,
     .multiply_add = multiply_add,
+    .winograd_kernel = winograd_kernel,
+    .winograd_input = winograd_input,
+    .winograd_pool = winograd_pool,
 };
 
 }  // namespace convscope::CONVSCOPE_ISA
