@@ -52,19 +52,17 @@ void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
         const int64_t left = std::min(end - row, channels_ - channel);
         const int64_t turned_count = std::min(left, until_panel);
         const int64_t count = back_.empty() ? turned_count : std::min(turned_count, until_block);
-        for (int64_t column = 0; column < columns(panel); ++column) {
-            const int64_t filter = panel * width_ + column;
-            const float* value = from + row * width_ + column;
-            if (!turned_.empty()) {
-                const int64_t turned_row = (places - 1 - place) * filters_ + filter;
-                float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
-                for (int64_t i = 0; i < count; ++i) to[i] = value[i * width_];
-            }
-            if (!back_.empty()) {
-                float* to = back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ +
-                            channel % vector_;
-                for (int64_t i = 0; i < count; ++i) to[i] = value[i * width_];
-            }
+        const float* block = from + row * width_;
+        const int64_t filter = panel * width_;
+        if (!turned_.empty()) {
+            const int64_t turned_row = (places - 1 - place) * filters_ + filter;
+            float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
+            kernels_.transpose(block, width_, to, width_, count, columns(panel));
+        }
+        if (!back_.empty()) {
+            float* to =
+                back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ + channel % vector_;
+            kernels_.transpose(block, width_, to, places * vector_, count, columns(panel));
         }
         row += count;
     }

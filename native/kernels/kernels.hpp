@@ -139,6 +139,8 @@ struct Kernels {
     void (*add)(float* sum, const float* values, int64_t count);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
+    // to[c * to_row + r] = from[r * from_row + c]
+    void (*transpose)(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t columns);
     // Multiplies and adds in registers alone, and returns how many operations that were; `numbers` holds factor, addend
     // and start, and takes the result.
     double (*multiply_add)(int64_t steps, float* numbers);

@@ -22,6 +22,7 @@ const Kernels kernels = {
     .softmax = softmax,
     .add = add,
     .copy_where_positive = copy_where_positive,
+    .transpose = transpose,
     .multiply_add = multiply_add,
     .winograd_kernel = winograd_kernel,
     .winograd_input = winograd_input,

@@ -81,6 +81,7 @@ double cross_entropy(const float*, int64_t, int64_t, float, float*, bool*);
 void softmax(const float*, int64_t, float*);
 void add(float*, const float*, int64_t);
 void copy_where_positive(float*, const float*, const float*, int64_t);
+void transpose(const float*, int64_t, float*, int64_t, int64_t, int64_t);
 double multiply_add(int64_t, float*);
 void winograd_kernel(const float*, int64_t, float*);
 void winograd_input(const WinogradCells&);
