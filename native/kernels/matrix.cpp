@@ -42,6 +42,15 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
 template <int M, int V>
 CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[M][V]) {
     const Vector zero{};
+    if (p.finish == Finish::store && p.columns >= V * width) {  // short sums, so every test would count
+        CONVSCOPE_UNROLL
+        for (int m = 0; m < M; ++m) {
+            float* c = p.c + p.c_rows[row + m];
+            CONVSCOPE_UNROLL
+            for (int v = 0; v < V; ++v) store(c + v * width, sums[m][v]);
+        }
+        return;
+    }
     CONVSCOPE_UNROLL
     for (int v = 0; v < V; ++v) {
         const int64_t columns = p.columns - v * width;
