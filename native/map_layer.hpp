@@ -61,7 +61,8 @@ struct Workspace {
     std::vector<Values> values;                // by map
     std::vector<Buffer<float>> gradients;      // by map
     std::vector<Buffer<int32_t>> winners;      // by layer: images of the slice x winners_size
-    std::vector<Buffer<float>> scratch;        // by layer
+    std::vector<Buffer<float>> scratch;        // by layer, of the way back
+    std::vector<Buffer<float>> forward_scratch;  // by layer
     Buffer<int64_t> offsets;                   // lists of winners
     Buffer<float> list_values;
     Buffer<int32_t> list;
@@ -78,6 +79,7 @@ class MapLayer {
 
     virtual int64_t winners_size() const { return 0; }
     virtual int64_t scratch_size() const { return 0; }
+    virtual int64_t forward_scratch_size() const { return 0; }
     virtual int64_t gradient_size() const { return 0; }
     // Writes rows [begin, end) of a panel of the shards' sums, added in their order, to `total`, (end - begin,
     // panel_width). This layer's part of each shard begins at `offset`.

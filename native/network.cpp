@@ -5,6 +5,12 @@
 
 namespace convscope {
 
+namespace {
+
+constexpr int64_t most_prefetched = 4096;  // bytes of the next image
+
+}  // namespace
+
 Network::Network(const Input& input, const std::vector<Layer>& layers, const Kernels& kernels)
     : input_(input), layers_(layers), kernels_(kernels) {
     for (const Layer& layer : layers_) {
@@ -31,6 +37,7 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
     }
     for (const auto& layer : plan.map_layers) {
         workspace.winners.push_back(make_buffer<int32_t>(slice_images * layer->winners_size()));
+        workspace.forward_scratch.push_back(make_buffer<float>(layer->forward_scratch_size()));
         workspace.scratch.push_back(make_buffer<float>(training ? layer->scratch_size() : 0));
     }
     workspace.offsets = make_buffer<int64_t>(winners_block);
@@ -65,8 +72,13 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
 
     const Layout& layout = plan.maps[0].value;
     const int64_t row_bytes = input_.shape.width * input_.shape.channels;
+    const int64_t image_bytes = input_.shape.height * row_bytes;
     for (int64_t i = 0; i < end - begin; ++i) {
-        const uint8_t* bytes = images.bytes + images.index(begin + i) * input_.shape.height * row_bytes;
+        const uint8_t* bytes = images.bytes + images.index(begin + i) * image_bytes;
+        if (i + 1 < end - begin) {  // in a shuffled order the processor cannot guess where the next one lies
+            const uint8_t* next = images.bytes + images.index(begin + i + 1) * image_bytes;
+            for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
+        }
         float* map = workspace.values[0].image(i) + layout.at(0, 0);
         kernels_.normalise(bytes, input_.shape.height, row_bytes, input_.scale, input_.offset, map, layout.row());
         for (const auto& layer : plan.map_layers) layer->forward(workspace, i);

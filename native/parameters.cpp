@@ -27,6 +27,15 @@ void Parameters::keep_back() {
     if (back_.empty()) back_ = make_buffer<float>(round_up(channels_, vector_) * filters_ * kernel_[0] * kernel_[1]);
 }
 
+void Parameters::keep_winograd() {
+    if (winograd_.empty()) winograd_ = make_buffer<float>(panels_ * winograd_size());
+}
+
+void Parameters::finish_panel(int64_t panel) {
+    if (winograd_.empty()) return;
+    kernels_.winograd_kernel(this->panel(panel), channels_, winograd_.data() + panel * winograd_size());
+}
+
 void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const AdamStep& step) {
     const int64_t first = panel * panel_size() + begin * width_;
     kernels_.adam(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, (end - begin) * width_, step);
@@ -43,19 +52,17 @@ void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
         const int64_t left = std::min(end - row, channels_ - channel);
         const int64_t turned_count = std::min(left, until_panel);
         const int64_t count = back_.empty() ? turned_count : std::min(turned_count, until_block);
-        for (int64_t column = 0; column < columns(panel); ++column) {
-            const int64_t filter = panel * width_ + column;
-            const float* value = from + row * width_ + column;
-            if (!turned_.empty()) {
-                const int64_t turned_row = (places - 1 - place) * filters_ + filter;
-                float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
-                for (int64_t i = 0; i < count; ++i) to[i] = value[i * width_];
-            }
-            if (!back_.empty()) {
-                float* to = back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ +
-                            channel % vector_;
-                for (int64_t i = 0; i < count; ++i) to[i] = value[i * width_];
-            }
+        const float* block = from + row * width_;
+        const int64_t filter = panel * width_;
+        if (!turned_.empty()) {
+            const int64_t turned_row = (places - 1 - place) * filters_ + filter;
+            float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
+            kernels_.transpose(block, width_, to, width_, count, columns(panel));
+        }
+        if (!back_.empty()) {
+            float* to =
+                back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ + channel % vector_;
+            kernels_.transpose(block, width_, to, places * vector_, count, columns(panel));
         }
         row += count;
     }
@@ -69,7 +76,10 @@ void Parameters::write(Field field, const float* kernel, const float* bias) {
         column[inputs_ * width_] = bias[filter];
     }
     if (field == weights) {
-        for (int64_t p = 0; p < panels_; ++p) copy_rows(p, 0, inputs_);
+        for (int64_t p = 0; p < panels_; ++p) {
+            copy_rows(p, 0, inputs_);
+            finish_panel(p);
+        }
     }
 }
 

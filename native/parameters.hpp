@@ -35,11 +35,20 @@ class Parameters {
     // The kernels by channel block, filter, place: what `winners_input` reads.
     const float* back() const { return back_.data(); }
 
+    // The kernels as Winograd's way multiplies by them: 16 matrices (channel, panel_width) a panel.
+    const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(); }
+    int64_t winograd_size() const { return 16 * channels_ * width_; }
+    bool keeps_winograd() const { return !winograd_.empty(); }
+
     void keep_turned();
     void keep_back();
+    void keep_winograd();
 
     // One Adam step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
     void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const AdamStep& step);
+
+    // Brings up to date what is made from whole panels, once every row of this one has been updated.
+    void finish_panel(int64_t panel);
 
     enum Field { weights, m, v };
     void write(Field field, const float* kernel, const float* bias);   // from Keras layout
@@ -54,7 +63,7 @@ class Parameters {
     int64_t width_, vector_;
     int64_t kernel_[2];
     int64_t channels_, filters_, inputs_, panels_;
-    Buffer<float> weights_, m_, v_, turned_, back_;
+    Buffer<float> weights_, m_, v_, turned_, back_, winograd_;
 };
 
 }  // namespace convscope

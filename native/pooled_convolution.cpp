@@ -5,6 +5,12 @@
 
 namespace convscope {
 
+namespace {
+
+constexpr int64_t winograd_cells = 27;  // computed at once, in tiles of nine: what they need stays near
+
+}  // namespace
+
 bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
     const auto inside = [&](int axis, int64_t in, int64_t out) {  // no window reaches into padding
         return pooling.padding[axis] == 0 && (out - 1) * pooling.stride[axis] + pooling.window[axis] <= in;
@@ -41,6 +47,11 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
         }
     }
 
+    // Below some channels the transforms cost more than the multiplications that they save.
+    by_winograd_ = kernel[0] == 3 && kernel[1] == 3 && convolution.stride[0] == 1 && convolution.stride[1] == 1 &&
+                   pooling.window[0] == 2 && convolution.input.channels >= 8;
+    if (by_winograd_) parameters.keep_winograd();
+
     const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
     const int64_t vectors = (run + width - 1) / width;
     // Multiply-adds for a vector of filters and a cell: all of the four places' weights, or per filter that is not shut
@@ -73,7 +84,64 @@ int64_t PooledConvolution::gradient_size() const {
     return (layer_.window[0] * run_stride() + 1) * layer_.output.channels;
 }
 
+int64_t PooledConvolution::forward_scratch_size() const {
+    if (!by_winograd_) return 0;
+    return 16 * winograd_cells * (round_up(layer_.input.channels, kernels_.vector_width) + kernels_.panel_width);
+}
+
+void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    WinogradCells w;
+    w.input = workspace.values[map].image(image);
+    w.input_row = input_.value.row();
+    w.channels = layer_.input.channels;
+    w.channel_row = round_up(w.channels, kernels_.vector_width);
+    w.transformed = workspace.forward_scratch[map].data();
+    float* products = w.transformed + 16 * winograd_cells * w.channel_row;
+    w.products = products;
+    w.relu = layer_.relu;
+    w.winner_row = layer_.output.channels;
+    float* output = workspace.values[map + 1].image(image);
+    int32_t* winners = workspace.winners[map].data() + image * winners_size();
+    int64_t reads[winograd_cells], writes[winograd_cells];
+    for (int64_t i = 0; i < winograd_cells; ++i) {
+        reads[i] = i * w.channel_row;
+        writes[i] = i * kernels_.panel_width;
+    }
+    Product p;
+    p.a_rows = reads;
+    p.b_step = kernels_.panel_width;
+    p.length = w.channels;
+    p.columns = kernels_.panel_width;  // the products are scratch, whole rows of it
+    p.c_rows = writes;
+    const int64_t groups = (cells() + winograd_cells - 1) / winograd_cells;
+    for (int64_t group = 0; group < groups; ++group) {
+        const int64_t begin = group * cells() / groups;
+        w.cells = p.rows = (group + 1) * cells() / groups - begin;
+        w.cell_places = cell_places_.data() + begin;
+        w.output_places = writes_.data() + begin;
+        kernels_.winograd_input(w);
+        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+            w.columns = parameters_.columns(panel);
+            for (int64_t position = 0; position < 16; ++position) {
+                p.a = w.transformed + position * w.cells * w.channel_row;
+                p.b = parameters_.winograd_panel(panel) + position * w.channels * kernels_.panel_width;
+                p.c = products + position * w.cells * kernels_.panel_width;
+                kernels_.multiply(p);
+            }
+            w.bias = parameters_.bias(panel);
+            w.output = output + panel * kernels_.panel_width;
+            w.winners = winners + begin * w.winner_row + panel * kernels_.panel_width;
+            kernels_.winograd_pool(w);
+        }
+    }
+}
+
 void PooledConvolution::forward(Workspace& workspace, int64_t image) const {
+    if (by_winograd_) {
+        forward_by_winograd(workspace, image);
+        return;
+    }
     const auto map = static_cast<std::size_t>(index_);
     constexpr int64_t cells_at_once = 128;  // what they read stays in cache while the panels pass
     Product p;

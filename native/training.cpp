@@ -32,24 +32,28 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     }
     auto cut = [&](const Parameters& parameters, Block block) {
         for (block.panel = 0; block.panel < parameters.panels(); ++block.panel) {
+            block.whole = panel_blocks_.size();
+            panel_blocks_.push_back(0);
             for (block.begin = 0; block.begin < parameters.inputs(); block.begin = block.end) {
                 block.end = std::min(block.begin + block_rows, parameters.inputs());
                 if (block.end == parameters.inputs()) ++block.end;  // the bias goes with the last rows
                 blocks_.push_back(block);
+                ++panel_blocks_.back();
             }
         }
     };
     for (std::size_t l = 0; l < plan_.dense.size(); ++l) {
         const DenseLayer& dense = plan_.dense[l];
         if (dense.parameters == nullptr) continue;
-        cut(*dense.parameters, {static_cast<std::size_t>(dense.layer), -1, static_cast<int>(l), 0, 0, 0});
+        cut(*dense.parameters, {static_cast<std::size_t>(dense.layer), -1, static_cast<int>(l), 0, 0, 0, 0});
     }
     for (std::size_t l = 0; l < plan_.map_layers.size(); ++l) {
         if (plan_.map_parameters[l] == nullptr) continue;
         std::size_t layer = 0;
         while (network.parameters(layer) != plan_.map_parameters[l]) ++layer;
-        cut(*plan_.map_parameters[l], {layer, static_cast<int>(l), -1, 0, 0, 0});
+        cut(*plan_.map_parameters[l], {layer, static_cast<int>(l), -1, 0, 0, 0, 0});
     }
+    panel_left_ = std::vector<std::atomic<int>>(panel_blocks_.size());
 }
 
 bool Trainer::pass(const Images& images, int64_t count, float smoothing, float scale, const Score& so_far,
@@ -131,13 +135,21 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
             static_cast<float>(static_cast<double>(learning_rates[batch]) * std::sqrt(1 - std::pow(adam.beta_2, t)) /
                                (1 - std::pow(adam.beta_1, t))),
             static_cast<float>(1 - adam.beta_1), static_cast<float>(1 - adam.beta_2), static_cast<float>(adam.epsilon)};
+        for (std::size_t i = 0; i < panel_left_.size(); ++i) {
+            panel_left_[i].store(panel_blocks_[i], std::memory_order_relaxed);
+        }
         Queue queue(static_cast<int64_t>(blocks_.size()));
         auto work = [&](int thread) {
             float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
             for (int64_t i; queue.take(i);) {
                 const Block& block = blocks_[static_cast<std::size_t>(i)];
                 block_gradient(block, size, gradient);
-                network_.parameters(block.layer)->update(block.panel, block.begin, block.end, gradient, step);
+                Parameters& parameters = *network_.parameters(block.layer);
+                parameters.update(block.panel, block.begin, block.end, gradient, step);
+                // Whoever updates a panel's last block has all of it before him.
+                if (panel_left_[block.whole].fetch_sub(1, std::memory_order_acq_rel) == 1) {
+                    parameters.finish_panel(block.panel);
+                }
             }
         };
         team_.run(work);

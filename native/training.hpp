@@ -5,6 +5,8 @@
 // over the shards in their order (map layers), and the optimizer's step is taken while it is in cache.
 #pragma once
 
+#include <atomic>
+
 #include "network.hpp"
 #include "threads.hpp"
 
@@ -52,6 +54,7 @@ class Trainer {
         int map_layer;      // or -1
         int dense;          // or -1
         int64_t panel, begin, end;
+        std::size_t whole;  // which panel this is among those of all layers
     };
 
     // The first phase for images [0, count) of `images`; false if stopped.
@@ -68,6 +71,8 @@ class Trainer {
     std::vector<Workspace> workspaces_;
     std::vector<Buffer<float>> block_gradients_;  // by thread
     std::vector<Block> blocks_;
+    std::vector<int> panel_blocks_;                // how many blocks a panel was cut into
+    std::vector<std::atomic<int>> panel_left_;     // and how many of them a step has still to update
     std::vector<int64_t> neighbours_, block_writes_;  // 0, 1, 2, ... and 0, panel_width, ...
 };
 

@@ -76,6 +76,39 @@ void add(float* __restrict sum, const float* __restrict values, int64_t count) {
     for (int64_t i = 0; i < count; ++i) sum[i] += values[i];
 }
 
+namespace {
+
+typedef float Quad __attribute__((vector_size(16)));
+typedef float QuadInMemory __attribute__((vector_size(16), aligned(4), may_alias));
+
+}  // namespace
+
+// Blocks of 4 x 4 turn in registers: pairs of rows are interleaved, then pairs of pairs.
+void transpose(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t columns) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const float* line = from + r * from_row;
+        int64_t c = 0;
+        for (; c + 4 <= columns; c += 4) {
+            Quad q[4];
+            for (int i = 0; i < 4; ++i) q[i] = *reinterpret_cast<const QuadInMemory*>(line + i * from_row + c);
+            const Quad a = __builtin_shufflevector(q[0], q[1], 0, 4, 1, 5), b = __builtin_shufflevector(q[0], q[1], 2, 6, 3, 7);
+            const Quad d = __builtin_shufflevector(q[2], q[3], 0, 4, 1, 5), e = __builtin_shufflevector(q[2], q[3], 2, 6, 3, 7);
+            float* at = to + c * to_row + r;
+            *reinterpret_cast<QuadInMemory*>(at) = __builtin_shufflevector(a, d, 0, 1, 4, 5);
+            *reinterpret_cast<QuadInMemory*>(at + to_row) = __builtin_shufflevector(a, d, 2, 3, 6, 7);
+            *reinterpret_cast<QuadInMemory*>(at + 2 * to_row) = __builtin_shufflevector(b, e, 0, 1, 4, 5);
+            *reinterpret_cast<QuadInMemory*>(at + 3 * to_row) = __builtin_shufflevector(b, e, 2, 3, 6, 7);
+        }
+        for (; c < columns; ++c) {
+            for (int i = 0; i < 4; ++i) to[c * to_row + r + i] = line[i * from_row + c];
+        }
+    }
+    for (; r < rows; ++r) {
+        for (int64_t c = 0; c < columns; ++c) to[c * to_row + r] = from[r * from_row + c];
+    }
+}
+
 void copy_where_positive(float* __restrict to, const float* __restrict from, const float* __restrict mask,
                          int64_t count) {
     if (mask == nullptr) {

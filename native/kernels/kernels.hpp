@@ -92,6 +92,25 @@ struct WinnersImage {
     float* input_gradient = nullptr;  // += the gradient by the input, laid out as the input
 };
 
+// Cells of a 3 x 3 convolution pooled 2 x 2, computed by Winograd's way: see winograd.cpp.
+struct WinogradCells {
+    const float* input = nullptr;
+    int64_t input_row = 0;
+    int64_t channels = 0;
+    int64_t cells = 0;
+    const int64_t* cell_places = nullptr;
+    float* transformed = nullptr;  // (16, cells, channel_row): what the cells read
+    int64_t channel_row = 0;       // channels rounded up to vector_width
+    const float* products = nullptr;  // (16, cells, panel_width)
+    int64_t columns = 0;              // at most panel_width
+    const float* bias = nullptr;
+    bool relu = false;
+    float* output = nullptr;
+    const int64_t* output_places = nullptr;
+    int32_t* winners = nullptr;  // (cells, winner_row)
+    int64_t winner_row = 0;
+};
+
 struct AdamStep {
     float alpha, one_minus_beta_1, one_minus_beta_2, epsilon;
 };
@@ -131,9 +150,16 @@ struct Kernels {
     void (*activate_backward)(Activation, const float* x, const float* dy, int64_t count, float* dx);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
+    // to[c * to_row + r] = from[r * from_row + c]
+    void (*transpose)(const float* from, int64_t from_row, float* to, int64_t to_row, int64_t rows, int64_t columns);
     // Multiplies and adds in registers alone, and returns how many operations that were; `numbers` holds factor, addend
     // and start, and takes the result.
     double (*multiply_add)(int64_t steps, float* numbers);
+
+    // From the rows of a panel (3 x 3 places, channel) to 16 matrices (channel, panel_width).
+    void (*winograd_kernel)(const float* panel_rows, int64_t channels, float* to);
+    void (*winograd_input)(const WinogradCells&);  // from `input` to `transformed`
+    void (*winograd_pool)(const WinogradCells&);   // from `products` to `output` and `winners`
 };
 
 }  // namespace convscope

@@ -42,6 +42,15 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
 template <int M, int V>
 CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[M][V]) {
     const Vector zero{};
+    if (p.finish == Finish::store && p.columns >= V * width) {  // short sums, so every test would count
+        CONVSCOPE_UNROLL
+        for (int m = 0; m < M; ++m) {
+            float* c = p.c + p.c_rows[row + m];
+            CONVSCOPE_UNROLL
+            for (int v = 0; v < V; ++v) store(c + v * width, sums[m][v]);
+        }
+        return;
+    }
     CONVSCOPE_UNROLL
     for (int v = 0; v < V; ++v) {
         const int64_t columns = p.columns - v * width;
@@ -143,10 +152,14 @@ void last_tile(const Product& p, int64_t row, int64_t rows) {
 
 template <int V>
 void multiply_rows(const Product& p) {
+    // As many tiles as the rows need, and all of about one height: 25 rows are 9 + 8 + 8 rather than 9 + 9 + 7.
     constexpr int M = CONVSCOPE_TILE_ROWS;
-    int64_t row = 0;
-    for (; row + M <= p.rows; row += M) tile<M, V>(p, row);
-    last_tile<M - 1, V>(p, row, p.rows - row);
+    const int64_t tiles = (p.rows + M - 1) / M;
+    for (int64_t t = 0, row = 0; t < tiles; ++t) {
+        const int64_t end = (t + 1) * p.rows / tiles;
+        last_tile<M, V>(p, row, end - row);
+        row = end;
+    }
 }
 
 template <int C, int V>

@@ -26,7 +26,11 @@ const Kernels kernels = {
     .activate = activate,
     .activate_backward = activate_backward,
     .copy_where_positive = copy_where_positive,
+    .transpose = transpose,
     .multiply_add = multiply_add,
+    .winograd_kernel = winograd_kernel,
+    .winograd_input = winograd_input,
+    .winograd_pool = winograd_pool,
 };
 
 }  // namespace convscope::CONVSCOPE_ISA

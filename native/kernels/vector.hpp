@@ -14,7 +14,7 @@
 
 #if defined(__AVX512F__)
 #define CONVSCOPE_VECTOR_BYTES 64
-#define CONVSCOPE_TILE_ROWS 8  // 8 x 2 sums, 2 of B and 1 of A: 19 of 32 registers
+#define CONVSCOPE_TILE_ROWS 9  // 9 x 2 sums, 2 of B and 1 of A: 21 of 32 registers
 #define CONVSCOPE_NARROW_CELLS 4  // cells of four places in a tile of one column and of two
 #define CONVSCOPE_WIDE_CELLS 2
 #elif defined(__AVX__)
@@ -85,6 +85,10 @@ void add(float*, const float*, int64_t);
 void activate(Activation, const float*, int64_t, float*);
 void activate_backward(Activation, const float*, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
+void transpose(const float*, int64_t, float*, int64_t, int64_t, int64_t);
 double multiply_add(int64_t, float*);
+void winograd_kernel(const float*, int64_t, float*);
+void winograd_input(const WinogradCells&);
+void winograd_pool(const WinogradCells&);
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -242,15 +242,39 @@ def test_activations_are_exact_from_their_one_tail_to_the_other(activation: Acti
     np.testing.assert_allclose(y, expected, rtol=1e-5 if activation == "gelu" else 1e-6, atol=1e-30)
 
 
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("channels", [7, 8, 9, 33])
+@pytest.mark.parametrize(("size", "padding"), [((5, 4), "valid"), ((13, 22), "same"), ((24, 9), "valid")])
+def test_convolutions_by_winograd_agree_with_the_reference(
+    isa: str, channels: int, size: tuple[int, int], padding: str
+) -> None:
+    layers = (
+        Conv2D(channels, 1, activation="relu"),
+        Conv2D(70, 3, padding=padding),
+        MaxPooling2D(2),
+        Flatten(),
+        Dense(5),
+    )
+    assert_agrees(Architecture(Input(*size, 2), layers), 5, isa)
+
+
 def test_gradients_of_more_images_than_a_batch_agree_with_the_reference() -> None:
     layers = (Conv2D(3, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(4))
     assert_agrees(Architecture(Input(6, 7), layers), 600)
 
 
-def test_first_of_equal_values_wins_in_pooling() -> None:
-    layers = (Conv2D(2, 1, activation="relu"), MaxPooling2D(2), Flatten(), Dense(2))
-    architecture = Architecture(Input(4, 4, 1, 1.0), layers)
-    images = np.full((3, 4, 4, 1), 200, np.uint8)
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_first_of_equal_values_wins_in_pooling(kernel: int) -> None:
+    layers = (
+        Conv2D(8, 1, activation="relu"),
+        Conv2D(9, kernel, activation="relu"),
+        MaxPooling2D(2),
+        Flatten(),
+        Dense(2),
+    )
+    architecture = Architecture(Input(8, 8, 1), layers)
+    images = np.full((3, 8, 8, 1), 200, np.uint8)
+    images[1, :, 4:] = 17  # an edge: equal along one axis alone
     weights = random_weights(architecture)
     _, gradients = NativeNetwork(architecture, weights).gradients(images, np.array([0, 1, 1]))
     _, expected = ReferenceNetwork(architecture, weights).gradients(images, np.array([0, 1, 1]))
