@@ -5,6 +5,7 @@
 #include "activation_pass.hpp"
 #include "average_pooling.hpp"
 #include "convolution.hpp"
+#include "dropout.hpp"
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
 
@@ -13,7 +14,7 @@ namespace convscope {
 namespace {
 
 bool works_on_maps(const Layer& layer) {
-    return layer.kind == Kind::convolution || layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
+    return layer.kind != Kind::flatten && layer.kind != Kind::dense;
 }
 
 Layout value_layout(const Layer& reader) {
@@ -80,6 +81,9 @@ Plan::Plan(const std::vector<Layer>& layers, const Input& input, const std::vect
             map_layers.push_back(std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_input_gradient));
         } else if (layer.kind == Kind::average_pooling) {
             map_layers.push_back(std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_input_gradient));
+        } else if (layer.kind == Kind::dropout) {
+            const int number = static_cast<int>(steps[i].layer);
+            map_layers.push_back(std::make_unique<Dropout>(layer, number, index, maps, kernels, wants_input_gradient));
         } else if (steps[i].pooled) {
             map_layers.push_back(std::make_unique<PooledConvolution>(layer, layers[steps[i].layer + 1], index, maps,
                                                                      *weights, kernels, wants_input_gradient));
@@ -100,12 +104,16 @@ Plan::Plan(const std::vector<Layer>& layers, const Input& input, const std::vect
         const Layer& layer = layers[i];
         const int64_t outputs = layer.output.size();
         if (layer.kind == Kind::dense) {
-            dense.push_back({parameters[i], static_cast<int>(i), outputs, layer.relu, after_relu, Activation::none});
+            dense.push_back({parameters[i], static_cast<int>(i), outputs, layer.relu, after_relu, Activation::none, 0});
             after_relu = layer.relu;
             if (training && (dense.size() > 1 || first_trained < map_layers.size())) parameters[i]->keep_turned();
         }
+        if (layer.kind == Kind::dropout) {
+            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, Activation::none, layer.dropped});
+            after_relu = false;
+        }
         if (layer.activation != Activation::none) {
-            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, layer.activation});
+            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, layer.activation, 0});
             after_relu = false;
         }
         vector_of_layer[i] = static_cast<int>(dense.size());

@@ -128,6 +128,9 @@ struct Kernels {
     // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
     void (*activate)(Activation, const float* x, int64_t count, float* y);
     void (*activate_backward)(Activation, const float* x, const float* dy, int64_t count, float* dx);
+    // y[i] = 0 where the number first + i of the sequence `start` says so, for `dropped` in 2^24 of them, else
+    // x[i] / (1 - dropped / 2^24)
+    void (*dropout)(uint64_t start, int64_t first, int64_t dropped, const float* x, int64_t count, float* y);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
 };

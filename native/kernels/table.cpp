@@ -25,6 +25,7 @@ const Kernels kernels = {
     .add = add,
     .activate = activate,
     .activate_backward = activate_backward,
+    .dropout = dropout,
     .copy_where_positive = copy_where_positive,
 };
 

@@ -84,6 +84,7 @@ void softmax(const float*, int64_t, float*);
 void add(float*, const float*, int64_t);
 void activate(Activation, const float*, int64_t, float*);
 void activate_backward(Activation, const float*, const float*, int64_t, float*);
+void dropout(uint64_t, int64_t, int64_t, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -193,6 +193,7 @@ def _train_epoch(
         order=order,
         batch_size=recipe.batch_size,
         optimizer=recipe.optimizer,
+        dropout_key=int(random_stream(seed, "dropout", epoch).integers(2**63)),
         learning_rates=np.full(steps, recipe.optimizer.learning_rate, np.float32),
         progress=None if on_progress is None else lambda *so_far: on_progress(epoch, *so_far),
     )

@@ -29,6 +29,9 @@ from convscope.engine.reference_layers import (
     cross_entropy_backward,
     dense,
     dense_backward,
+    dropout,
+    dropout_backward,
+    dropout_kept,
     max_pooling,
     max_pooling_backward,
     whole_map,
@@ -118,6 +121,14 @@ def test_dense_backward_agrees_with_finite_differences():
 
     for array, gradient in zip((x, kernel, bias), dense_backward(dy, x, kernel), strict=True):
         assert_gradient(loss, array, gradient, stream, count=10, step=0.1)
+
+
+def test_dropout_backward_agrees_with_finite_differences():
+    stream = random_stream(0, "dropout")
+    x, dy = stream.normal(size=(3, 4, 5, 2)), stream.normal(size=(3, 4, 5, 2))
+    kept = dropout_kept(7, 1, 0, x.shape, 2**22)
+    gradient = dropout_backward(dy, kept, 0.25)
+    assert_gradient(lambda: np.vdot(dy, dropout(x, kept, 0.25)), x, gradient, stream, count=40, step=0.1)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -161,6 +161,37 @@ class Flatten:
 
 
 @dataclass(frozen=True)
+class Dropout:
+    """While training, each number is zero with the chance `rate`, and 1 / (1 - rate) times as large otherwise.
+
+    So the mean stays, and outside training the layer changes nothing. Source: Srivastava and others 2014, section 10.
+    """
+
+    rate: float
+    name: str = ""
+    kind: ClassVar[str] = "Dropout"
+
+    def __post_init__(self) -> None:
+        good = isinstance(self.rate, int | float) and not isinstance(self.rate, bool)
+        if not good or not 0 <= self.rate < 1:
+            raise ArchitectureError(f"{_label(self)}: rate is {self.rate!r}; it must be a number from 0 to less than 1")
+
+    @property
+    def dropped(self) -> int:
+        """How many of 2^24 numbers are dropped: what the rate is to the engines."""
+        return int(self.rate * 2**24)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
 class Dense:
     """Every output reads every input. Weights: `kernel` (inputs, units) and `bias` (units,)."""
 
@@ -185,7 +216,9 @@ class Dense:
         return input_shape[0] * self.units
 
 
-Layer = Conv2D | MaxPooling2D | AveragePooling2D | GlobalMaxPooling2D | GlobalAveragePooling2D | Flatten | Dense
+Layer = (
+    Conv2D | MaxPooling2D | AveragePooling2D | GlobalMaxPooling2D | GlobalAveragePooling2D | Flatten | Dropout | Dense
+)
 
 _AnyLayer = Layer | _Pooling | _GlobalPooling
 

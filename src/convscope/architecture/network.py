@@ -12,6 +12,7 @@ from convscope.architecture.layers import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -32,6 +33,7 @@ _KERAS_STEMS: Mapping[type[Layer], str] = {
     GlobalMaxPooling2D: "global_max_pooling2d",
     GlobalAveragePooling2D: "global_average_pooling2d",
     Flatten: "flatten",
+    Dropout: "dropout",
     Dense: "dense",
 }
 

@@ -36,6 +36,7 @@ class Core:
         beta_1: float,
         beta_2: float,
         epsilon: float,
+        dropout_key: int,
         progress: Progress | None,
     ) -> tuple[int, float, int]: ...
     def gradients(

@@ -16,6 +16,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -38,6 +39,7 @@ _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     Dense: 3,
     AveragePooling2D: 4,
     GlobalAveragePooling2D: 4,
+    Dropout: 5,
 }
 _ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 _FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
@@ -146,6 +148,7 @@ class NativeNetwork:
         batch_size: int,
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
+        dropout_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order`; see `Network.train_epoch`.
@@ -176,6 +179,7 @@ class NativeNetwork:
             optimizer.beta_1,
             optimizer.beta_2,
             optimizer.epsilon,
+            dropout_key,
             progress,
         )
         return EpochResult(loss / images, correct / images)
@@ -262,7 +266,7 @@ def _chosen_instruction_set(name: str | None) -> str:
 
 
 def _layer_numbers(row: LayerRow) -> list[int]:
-    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation."""
+    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation, dropped."""
     layer = row.layer
     numbers = [_KINDS[type(layer)]]
     for shape in (row.input_shape, row.output_shape):
@@ -280,4 +284,5 @@ def _layer_numbers(row: LayerRow) -> list[int]:
         numbers += [1, 1, 1, 1, 0, 0]
     activation = getattr(layer, "activation", "linear")
     other = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
-    return [*numbers, int(activation == "relu"), other]
+    dropped = layer.dropped if isinstance(layer, Dropout) else 0
+    return [*numbers, int(activation == "relu"), other, dropped]

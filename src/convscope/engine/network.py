@@ -57,12 +57,14 @@ class Network(Protocol):
         batch_size: int,
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
+        dropout_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
 
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
+            dropout_key: 0 to 2^64 - 1, from which follows what the `Dropout` layers drop; another for each epoch.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.
@@ -77,7 +79,7 @@ class Network(Protocol):
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Return the mean cross-entropy over the images and its gradient by each weight's name."""
+        """Return the mean cross-entropy over the images and its gradient by each weight's name; nothing is dropped."""
 
 
 def open_network(
