@@ -5,6 +5,7 @@
 #include "activation_pass.hpp"
 #include "average_pooling.hpp"
 #include "convolution.hpp"
+#include "depthwise_convolution.hpp"
 #include "dropout.hpp"
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
@@ -18,7 +19,8 @@ bool works_on_maps(const Layer& layer) {
 }
 
 Layout value_layout(const Layer& reader) {
-    return reader.kind == Kind::convolution ? Convolution::input_layout(reader) : Layout::plain(reader.input);
+    const bool framed = reader.kind == Kind::convolution || reader.kind == Kind::depthwise;
+    return framed ? Convolution::input_layout(reader) : Layout::plain(reader.input);
 }
 
 // Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
@@ -81,6 +83,9 @@ Plan::Plan(const std::vector<Layer>& layers, const Input& input, const std::vect
             map_layers.push_back(std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_input_gradient));
         } else if (layer.kind == Kind::average_pooling) {
             map_layers.push_back(std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_input_gradient));
+        } else if (layer.kind == Kind::depthwise) {
+            map_layers.push_back(std::make_unique<DepthwiseConvolution>(layer, index, maps, *weights, kernels,
+                                                                        wants_input_gradient));
         } else if (layer.kind == Kind::dropout) {
             const int number = static_cast<int>(steps[i].layer);
             map_layers.push_back(std::make_unique<Dropout>(layer, number, index, maps, kernels, wants_input_gradient));

@@ -9,6 +9,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
@@ -46,6 +47,7 @@ ARCHITECTURES = {
         Input(32, 32, 3),
         (
             AveragePooling2D(3, 2, "same"),
+            DepthwiseConv2D(5, depth_multiplier=2),
             Conv2D(8, activation="leaky_relu"),
             GlobalAveragePooling2D(),
             Dropout(0.5),

@@ -7,6 +7,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
@@ -25,6 +26,7 @@ LAYERS = [
     GlobalMaxPooling2D(),
     GlobalAveragePooling2D(name="mean"),
     Dropout(0.25),
+    DepthwiseConv2D((5, 3), 2, "same", 3, "tanh"),
     Flatten(),
     Flatten(name="vector"),
     Dense(128, "relu"),
@@ -71,6 +73,13 @@ def test_pooling_with_same_padding_keeps_every_pixel(kind):
 @pytest.mark.parametrize("kind", [GlobalMaxPooling2D, GlobalAveragePooling2D])
 def test_global_pooling_gives_a_number_a_map(kind):
     assert kind().output_shape((11, 8, 32)) == (32,)
+
+
+def test_depthwise_convolution_has_filters_for_each_channel():
+    layer = DepthwiseConv2D((5, 3), (2, 1), "same", depth_multiplier=4)
+    assert layer.output_shape((11, 8, 3)) == (6, 8, 12)
+    assert layer.weight_shapes((11, 8, 3)) == {"kernel": (5, 3, 3, 4), "bias": (12,)}
+    assert layer.macs((11, 8, 3)) == 6 * 8 * 12 * 15
 
 
 def test_flatten_and_dense_give_vectors():
@@ -164,6 +173,10 @@ PAIR = "must be one or two whole numbers from 1 to 1024"
         (Conv2D, {"filters": 8, "activation": ["relu"]}, r"activation is \['relu'\]; it must be one of"),
         (MaxPooling2D, {"pool_size": -1}, f"MaxPooling2D: pool_size is -1; it {PAIR}"),
         (AveragePooling2D, {"padding": "full"}, "padding is 'full'; it must be one of valid, same"),
+        (DepthwiseConv2D, {"depth_multiplier": 0}, f"depth_multiplier is 0; it {COUNT}"),
+        (DepthwiseConv2D, {"kernel_size": 0}, f"kernel_size is 0; it {PAIR}"),
+        (DepthwiseConv2D, {"activation": "swish"}, "activation is 'swish'"),
+        (DepthwiseConv2D, {"padding": "full"}, "padding is 'full'"),
         (Dropout, {"rate": 1}, "Dropout: rate is 1; it must be a number from 0 to less than 1"),
         (Dropout, {"rate": -0.1}, "rate is -0.1"),
         (Dropout, {"rate": float("nan")}, "rate is nan"),

@@ -22,6 +22,7 @@ from convscope.engine.reference_layers import (
     convolution_backward,
     cross_entropy,
     cross_entropy_backward,
+    depthwise,
     dropout,
     dropout_kept,
     max_pooling,
@@ -86,6 +87,18 @@ def test_convolution_adds_up_its_input_channels():
     kernel = np.array([[1.0, 0], [10, 1], [100, 2]]).reshape(1, 1, 3, 2)
     y = convolution(x, kernel, np.zeros(2), Window((1, 1), (1, 1), "valid"))
     np.testing.assert_array_equal(y, [[[[532, 13]]]])
+
+
+def test_depthwise_convolution_keeps_channels_apart():
+    x = np.array([[[[2.0, 3.0]]]])
+    kernel = np.array([[1.0, 10], [100, 1000]]).reshape(1, 1, 2, 2)
+    y = depthwise(x, kernel, np.array([0, 0, 0, 0.5]), Window((1, 1), (1, 1), "valid"))
+    np.testing.assert_array_equal(y, [[[[2, 20, 300, 3000.5]]]])
+
+
+def test_depthwise_convolution_of_one_channel_is_a_convolution():
+    bias, window = np.array([0.5]), Window((2, 2), (1, 1), "same")
+    np.testing.assert_array_equal(depthwise(IMAGE, KERNEL, bias, window), convolution(IMAGE, KERNEL, bias, window))
 
 
 def test_max_pooling_gives_the_numbers_worked_by_hand():

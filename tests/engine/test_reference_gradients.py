@@ -10,6 +10,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -29,6 +30,8 @@ from convscope.engine.reference_layers import (
     cross_entropy_backward,
     dense,
     dense_backward,
+    depthwise,
+    depthwise_backward,
     dropout,
     dropout_backward,
     dropout_kept,
@@ -110,6 +113,22 @@ def test_pooling_backward_agrees_with_finite_differences(pooling, backward, wind
 
         # Values are whole numbers, all different: within a tenth of one there is no kink.
         assert_gradient(loss, x, backward(dy, x, window), stream, count=20, step=0.1)
+
+
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}")
+def test_depthwise_backward_agrees_with_finite_differences(window, multiplier):
+    for batch, size in product((1, 7), SIZES):
+        stream = random_stream(multiplier, f"depthwise {window} {batch} {size}")
+        x = stream.normal(size=(batch, *size, 5))
+        kernel, bias = stream.normal(size=(*window.size, 5, multiplier)), stream.normal(size=5 * multiplier)
+        dy = stream.normal(size=depthwise(x, kernel, bias, window).shape)
+
+        def loss(x=x, kernel=kernel, bias=bias, dy=dy):
+            return np.vdot(dy, depthwise(x, kernel, bias, window))
+
+        for array, gradient in zip((x, kernel, bias), depthwise_backward(dy, x, kernel, window), strict=True):
+            assert_gradient(loss, array, gradient, stream, step=0.1)
 
 
 def test_dense_backward_agrees_with_finite_differences():
@@ -238,11 +257,11 @@ def test_gradients_through_every_activation_agree_with_finite_differences(activa
 
 
 @pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: last.kind)
-def test_gradients_through_every_pooling_agree_with_finite_differences(last):
+def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_finite_differences(last):
     layers = (
         Conv2D(4, 3, activation="relu"),
         AveragePooling2D(3, 2, "same"),
-        Conv2D(6, 2, padding="same"),
+        DepthwiseConv2D(2, padding="same", depth_multiplier=2),
         MaxPooling2D(2, 1, "same"),
         last,
         Dense(5, "softmax"),

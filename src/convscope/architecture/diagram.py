@@ -28,7 +28,7 @@ _SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
 _MOST_PLANES, _OFFSET = 10, 4
 _POOLINGS = ("MaxPooling2D", "AveragePooling2D")
 _FILLS = {
-    **dict.fromkeys(("Conv2D", "Dense"), (_ACCENT, 0.6)),
+    **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "Dense"), (_ACCENT, 0.6)),
     **dict.fromkeys((*_POOLINGS, "GlobalMaxPooling2D", "GlobalAveragePooling2D"), (_ACCENT, 0.3)),
 }
 _PLAIN_FILL = ("currentColor", 0.14)

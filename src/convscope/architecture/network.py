@@ -12,6 +12,7 @@ from convscope.architecture.layers import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
@@ -28,6 +29,7 @@ from convscope.errors import ArchitectureError
 
 _KERAS_STEMS: Mapping[type[Layer], str] = {
     Conv2D: "conv2d",
+    DepthwiseConv2D: "depthwise_conv2d",
     MaxPooling2D: "max_pooling2d",
     AveragePooling2D: "average_pooling2d",
     GlobalMaxPooling2D: "global_max_pooling2d",

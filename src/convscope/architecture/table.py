@@ -6,6 +6,7 @@ from math import isfinite, prod
 from convscope.architecture.layers import (
     AveragePooling2D,
     Conv2D,
+    DepthwiseConv2D,
     Dropout,
     Layer,
     MaxPooling2D,
@@ -84,7 +85,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
 
 
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
-    if isinstance(layer, Conv2D | MaxPooling2D | AveragePooling2D):
+    if isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
         window = layer.window
         before = tuple(
             padding_before(n, k, s, window.padding) for n, k, s in zip(given, window.size, window.strides, strict=False)

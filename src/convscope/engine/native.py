@@ -16,6 +16,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
@@ -40,6 +41,7 @@ _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     AveragePooling2D: 4,
     GlobalAveragePooling2D: 4,
     Dropout: 5,
+    DepthwiseConv2D: 6,
 }
 _ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 _FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
@@ -273,7 +275,7 @@ def _layer_numbers(row: LayerRow) -> list[int]:
         numbers += [1] * (3 - len(shape)) + list(shape)
     if isinstance(layer, GlobalMaxPooling2D | GlobalAveragePooling2D):  # a pooling whose window is the map
         numbers += [*row.input_shape[:2], 1, 1, 0, 0]
-    elif isinstance(layer, Conv2D | MaxPooling2D | AveragePooling2D):
+    elif isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
         window = layer.window
         before = [
             padding_before(size, kernel, stride, window.padding)

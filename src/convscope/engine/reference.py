@@ -14,6 +14,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -34,6 +35,8 @@ from convscope.engine.reference_layers import (
     cross_entropy_backward,
     dense,
     dense_backward,
+    depthwise,
+    depthwise_backward,
     dropout,
     dropout_backward,
     dropout_kept,
@@ -222,6 +225,8 @@ class ReferenceNetwork:
                     y = ACTIVATIONS[activation][0](x)
                 case Conv2D():
                     y = convolution(x, *self._layer_weights(layer), layer.window)
+                case DepthwiseConv2D():
+                    y = depthwise(x, *self._layer_weights(layer), layer.window)
                 case MaxPooling2D():
                     y = max_pooling(x, layer.window)
                 case AveragePooling2D():
@@ -252,6 +257,10 @@ class ReferenceNetwork:
                 case Conv2D():
                     kernel, _ = self._layer_weights(layer)
                     dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)
+                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
+                case DepthwiseConv2D():
+                    kernel, _ = self._layer_weights(layer)
+                    dy, dkernel, dbias = depthwise_backward(dy, x, kernel, layer.window)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case MaxPooling2D():
                     dy = max_pooling_backward(dy, x, layer.window)

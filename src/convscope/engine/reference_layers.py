@@ -53,6 +53,34 @@ def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> 
     return _without_padding(dpadded, x, window), dkernel, dbias
 
 
+# --- Depthwise convolution --------------------------------------------------------------------------------------------
+
+
+def depthwise(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
+    """Return the convolution of each channel of x (N, H, W, C) by its own kernels (U, V, C, M): y (N, H', W', C·M).
+
+    y[n,i,j,c·M+m] = bias[c·M+m] + Σ_u Σ_v x̂[n, i·s+u, j·t+v, c] · kernel[u,v,c,m]
+    """
+    y = np.einsum("nijcuv,uvcm->nijcm", _windows(_padded(x, window), window), kernel)
+    return np.asarray(y.reshape(*y.shape[:3], -1) + bias)
+
+
+def depthwise_backward(dy: Array, x: Array, kernel: Array, window: Window) -> tuple[Array, Array, Array]:
+    """Return dx (N, H, W, C), dkernel (U, V, C, M) and dbias (C·M,) for dy (N, H', W', C·M).
+
+    dkernel[u,v,c,m]          = Σ_n Σ_i Σ_j x̂[n, i·s+u, j·t+v, c] · dy[n,i,j,c·M+m]
+    dbias[o]                  = Σ_n Σ_i Σ_j dy[n,i,j,o]
+    dx̂[n, i·s+u, j·t+v, c]  += Σ_m dy[n,i,j,c·M+m] · kernel[u,v,c,m]      for all u, v, i, j
+    """
+    padded = _padded(x, window)
+    by_channel = dy.reshape(*dy.shape[:3], *kernel.shape[2:])
+    dkernel = np.einsum("nijcuv,nijcm->uvcm", _windows(padded, window), by_channel)
+    dpadded = np.zeros_like(padded)
+    for u, v, pixels in _positions(window, dy.shape[1:3]):
+        dpadded[pixels] += (by_channel * kernel[u, v]).sum(axis=4)
+    return _without_padding(dpadded, x, window), dkernel, dy.sum(axis=(0, 1, 2))
+
+
 # --- Pooling ------------------------------------------------------------------------------------------------------
 
 
