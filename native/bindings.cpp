@@ -93,6 +93,7 @@ class Core {
 
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
                     In<float> learning_rates, double beta_1, double beta_2, double epsilon, float label_smoothing,
+                    uint64_t dropout_key,
                     nb::object progress) {
         PythonWatcher watcher(progress);
         Score score;
@@ -101,7 +102,7 @@ class Core {
             const Turn turn(*this, true);
             const Working working(working_);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
-            score = trainer.train({images.data(), labels.data(), order.data()}, count,
+            score = trainer.train({images.data(), labels.data(), order.data(), {true, dropout_key, 0}}, count,
                                   {{beta_1, beta_2, epsilon}, label_smoothing}, learning_rates.data(), steps_, watcher);
         }
         watcher.rethrow();
@@ -117,7 +118,7 @@ class Core {
             std::vector<Buffer<float>> sums(network_.layers().size());
             for (std::size_t layer : layers) sums[layer] = make_buffer<float>(network_.parameters(layer)->size());
             Trainer trainer(network_, threads_, count < 256 ? count : 256);
-            score = trainer.gradients({images.data(), labels.data(), nullptr}, count, sums, watcher);
+            score = trainer.gradients({images.data(), labels.data(), nullptr, {}}, count, sums, watcher);
             for (std::size_t i = 0; i < layers.size(); ++i) {
                 network_.parameters(layers[i])->unpack(sums[layers[i]].data(), kernels[i].data(), biases[i].data());
             }
@@ -176,7 +177,7 @@ class Core {
         PythonWatcher watcher{nb::none()};
         {
             const Turn turn(*this, false);
-            predict(network_, plan, threads_, {images.data(), nullptr, nullptr}, count, take, watcher);
+            predict(network_, plan, threads_, {images.data(), nullptr, nullptr, {}}, count, take, watcher);
         }
         watcher.rethrow();
     }
@@ -185,7 +186,7 @@ class Core {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
 
-    // kind, input (3), output (3), window (2), strides (2), padding (2), relu, activation
+    // kind, input (3), output (3), window (2), strides (2), padding (2), relu, activation, dropped
     static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
         std::vector<Layer> plain;
         for (const std::vector<int64_t>& n : layers) {
@@ -196,7 +197,8 @@ class Core {
                              {n.at(9), n.at(10)},
                              {n.at(11), n.at(12)},
                              n.at(13) != 0,
-                             static_cast<Activation>(n.at(14))});
+                             static_cast<Activation>(n.at(14)),
+                             n.at(15)});
         }
         return plain;
     }
@@ -242,7 +244,7 @@ NB_MODULE(_native, module) {
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
              nb::arg("learning_rates"), nb::arg("beta_1"), nb::arg("beta_2"), nb::arg("epsilon"),
-             nb::arg("label_smoothing"), nb::arg("progress").none())
+             nb::arg("label_smoothing"), nb::arg("dropout_key"), nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))

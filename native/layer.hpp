@@ -12,7 +12,7 @@ struct Shape {
     int64_t size() const { return height * width * channels; }
 };
 
-enum class Kind { convolution, max_pooling, flatten, dense, average_pooling };
+enum class Kind { convolution, max_pooling, flatten, dense, average_pooling, dropout, depthwise };
 
 struct Layer {
     Kind kind = Kind::flatten;
@@ -21,8 +21,9 @@ struct Layer {
     int64_t padding[2] = {0, 0};  // zeros before the first row and column
     bool relu = false;
     Activation activation = Activation::none;  // another than relu
+    int64_t dropped = 0;  // by dropout, of 2^24 numbers
 
-    bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense; }
+    bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || kind == Kind::depthwise; }
 };
 
 struct Input {

@@ -50,6 +50,13 @@ inline void write_gradient_row(const Kernels& kernels, const float* row, const M
     }
 }
 
+// Whether numbers are dropped, by which key, and the place in the epoch of the first image.
+struct Chance {
+    bool drops = false;
+    uint64_t key = 0;
+    int64_t first = 0;
+};
+
 // Arrays of one thread: values of the images of a slice, gradients of one image.
 struct Workspace {
     struct Values {
@@ -66,6 +73,7 @@ struct Workspace {
     Buffer<int64_t> offsets;                   // lists of winners
     Buffer<float> list_values;
     Buffer<int32_t> list;
+    Chance chance;  // of the slice
 };
 
 // Layer `index` reads map `index` and writes map `index + 1`.

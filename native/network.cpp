@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "dropout.hpp"
+
 namespace convscope {
 
 namespace {
@@ -66,6 +68,8 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, bool
 
 void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                       int64_t end) const {
+    workspace.chance = images.chance;
+    workspace.chance.first += begin;
     Workspace::Values& last = workspace.values.back();
     last.stride = batch.strides[0];
     last.first = batch.values[0].data() + begin * last.stride;
@@ -88,8 +92,8 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
     for (std::size_t l = 0; l < plan.dense.size(); ++l) {
         if (plan.dense[l].parameters == nullptr) {
             for (int64_t i = begin; i < end; ++i) {
-                kernels_.activate(plan.dense[l].activation, batch.values[l].data() + i * batch.strides[l],
-                                  plan.dense[l].outputs, batch.values[l + 1].data() + i * batch.strides[l + 1]);
+                pass(plan.dense[l], images.chance, i, batch.values[l].data() + i * batch.strides[l],
+                     batch.values[l + 1].data() + i * batch.strides[l + 1]);
             }
             continue;
         }
@@ -116,6 +120,27 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
     }
 }
 
+void Network::pass(const DenseLayer& layer, const Chance& chance, int64_t image, const float* x, float* y) const {
+    if (layer.activation != Activation::none) {
+        kernels_.activate(layer.activation, x, layer.outputs, y);
+    } else if (chance.drops) {
+        kernels_.dropout(dropout_start(chance.key, layer.layer, chance.first + image), 0, layer.dropped, x, layer.outputs, y);
+    } else {
+        std::copy(x, x + layer.outputs, y);
+    }
+}
+
+void Network::pass_backward(const DenseLayer& layer, const Chance& chance, int64_t image, const float* x,
+                            const float* dy, float* dx) const {
+    if (layer.activation != Activation::none) {
+        kernels_.activate_backward(layer.activation, x, dy, layer.outputs, dx);
+        return;
+    }
+    pass(layer, chance, image, dy, dx);
+    if (!layer.after_relu) return;
+    for (int64_t i = 0; i < layer.outputs; ++i) dx[i] = x[i] > 0 ? dx[i] : 0.0f;
+}
+
 void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                        int64_t end, float smoothing, float scale, float* shard) const {
     const std::size_t depth = plan.dense.size();
@@ -132,9 +157,9 @@ void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, con
     for (std::size_t l = depth; l-- > (maps_trained ? 0u : 1u);) {
         if (plan.dense[l].parameters == nullptr) {
             for (int64_t i = begin; i < end; ++i) {
-                kernels_.activate_backward(plan.dense[l].activation, batch.values[l].data() + i * batch.strides[l],
-                                           batch.gradients[l + 1].data() + i * batch.strides[l + 1],
-                                           plan.dense[l].outputs, batch.gradients[l].data() + i * batch.strides[l]);
+                pass_backward(plan.dense[l], images.chance, i, batch.values[l].data() + i * batch.strides[l],
+                              batch.gradients[l + 1].data() + i * batch.strides[l + 1],
+                              batch.gradients[l].data() + i * batch.strides[l]);
             }
             continue;
         }

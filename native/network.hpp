@@ -21,6 +21,7 @@ struct Images {
     const uint8_t* bytes = nullptr;
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
+    Chance chance;
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
@@ -63,6 +64,11 @@ class Network {
                     float* output) const;
 
    private:
+    // What a dense layer without parameters makes of image `image` of the batch, and its way back.
+    void pass(const DenseLayer& layer, const Chance& chance, int64_t image, const float* x, float* y) const;
+    void pass_backward(const DenseLayer& layer, const Chance& chance, int64_t image, const float* x, const float* dy,
+                       float* dx) const;
+
     Input input_;
     std::vector<Layer> layers_;
     const Kernels& kernels_;

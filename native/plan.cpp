@@ -5,6 +5,8 @@
 #include "activation_pass.hpp"
 #include "average_pooling.hpp"
 #include "convolution.hpp"
+#include "depthwise_convolution.hpp"
+#include "dropout.hpp"
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
 
@@ -13,11 +15,12 @@ namespace convscope {
 namespace {
 
 bool works_on_maps(const Layer& layer) {
-    return layer.kind == Kind::convolution || layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
+    return layer.kind != Kind::flatten && layer.kind != Kind::dense;
 }
 
 Layout value_layout(const Layer& reader) {
-    return reader.kind == Kind::convolution ? Convolution::input_layout(reader) : Layout::plain(reader.input);
+    const bool framed = reader.kind == Kind::convolution || reader.kind == Kind::depthwise;
+    return framed ? Convolution::input_layout(reader) : Layout::plain(reader.input);
 }
 
 // The layers with their maps cut to the rows and columns that a later layer reads: a pooling leaves out what fills no
@@ -98,6 +101,12 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
             map_layers.push_back(std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_input_gradient));
         } else if (layer.kind == Kind::average_pooling) {
             map_layers.push_back(std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_input_gradient));
+        } else if (layer.kind == Kind::depthwise) {
+            map_layers.push_back(std::make_unique<DepthwiseConvolution>(layer, index, maps, *weights, kernels,
+                                                                        wants_input_gradient));
+        } else if (layer.kind == Kind::dropout) {
+            const int number = static_cast<int>(steps[i].layer);
+            map_layers.push_back(std::make_unique<Dropout>(layer, number, index, maps, kernels, wants_input_gradient));
         } else if (steps[i].pooled) {
             map_layers.push_back(std::make_unique<PooledConvolution>(layer, layers[steps[i].layer + 1], index, maps,
                                                                      *weights, kernels, wants_input_gradient));
@@ -118,12 +127,16 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
         const Layer& layer = layers[i];
         const int64_t outputs = layer.output.size();
         if (layer.kind == Kind::dense) {
-            dense.push_back({parameters[i], static_cast<int>(i), outputs, layer.relu, after_relu, Activation::none});
+            dense.push_back({parameters[i], static_cast<int>(i), outputs, layer.relu, after_relu, Activation::none, 0});
             after_relu = layer.relu;
             if (training && (dense.size() > 1 || first_trained < map_layers.size())) parameters[i]->keep_turned();
         }
+        if (layer.kind == Kind::dropout) {
+            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, Activation::none, layer.dropped});
+            after_relu = false;
+        }
         if (layer.activation != Activation::none) {
-            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, layer.activation});
+            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, layer.activation, 0});
             after_relu = false;
         }
         vector_of_layer[i] = static_cast<int>(dense.size());

@@ -9,7 +9,7 @@
 
 namespace convscope {
 
-// A dense layer, or where it has no parameters the activation of one.
+// A dense layer, or where it has no parameters the activation of one or a dropout.
 struct DenseLayer {
     Parameters* parameters = nullptr;
     int layer = 0;  // in the architecture
@@ -17,6 +17,7 @@ struct DenseLayer {
     bool relu = false;
     bool after_relu = false;
     Activation activation = Activation::none;
+    int64_t dropped = 0;
 };
 
 struct Plan {

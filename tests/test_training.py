@@ -140,3 +140,16 @@ def test_history_shows_itself_as_a_table_of_what_was_measured():
     assert history._repr_html_().count("<tr>") == 3
     measured = History((0.5,), (0.8,), (0.6,), (0.7,), (1.5,))
     assert "val_accuracy" in measured._repr_html_()
+
+
+def test_dropout_is_the_same_in_an_epoch_that_is_gone_back_to():
+    layers = (cs.Flatten(), cs.Dropout(0.5), cs.Dense(2, "softmax"))
+    stream = np.random.default_rng(0)
+    images = stream.integers(0, 256, (64, 5, 4, 1), np.uint8)
+    dataset = cs.Dataset(images, stream.integers(0, 2, 64), ("a", "b"))
+    states = []
+    architecture = cs.Architecture(cs.Input(5, 4), layers)
+    recipe = cs.Recipe(epochs=2, batch_size=16)
+    model, _ = cs.train(architecture, dataset, recipe, seed=3, on_epoch=states.append)
+    again, _ = cs.train(architecture, dataset, recipe, seed=3, state=states[1])
+    assert again.weights_sha256 == model.weights_sha256

@@ -69,6 +69,24 @@ struct PoolingImage {
     float* input_gradient = nullptr;         // += the gradient by the input
 };
 
+// Depthwise convolution of one image, NHWC, the input in its frame of zeros, weights and their gradient in panels.
+struct DepthwiseImage {
+    const float* input = nullptr;
+    int64_t input_row = 0;
+    int64_t channels = 0, outputs = 0;
+    const int64_t* sources = nullptr;  // by output, its channel, to the end of a register; null: output o reads channel o
+    int64_t out_rows = 0, out_columns = 0;
+    int64_t size[2] = {}, stride[2] = {};
+    const float* weights = nullptr;
+    int64_t panel_size = 0;
+    bool relu = false;
+    float* output = nullptr;
+    const int64_t* output_places = nullptr;
+    const float* gradient = nullptr;   // (cells, outputs)
+    float* kernel_gradient = nullptr;  // += the gradient by kernel and bias
+    float* input_gradient = nullptr;   // += the gradient by the input, laid out as the input
+};
+
 // One image of a convolution fused with a pooling of four places a cell, on its way back: a cell's gradient belongs to
 // the one place that won. Place j of a cell reads the input from cell_places[cell] + window[j].
 struct WinnersImage {
@@ -126,6 +144,9 @@ struct Kernels {
     void (*pool)(const PoolingImage&);
     void (*average)(const PoolingImage&);
     void (*average_backward)(const PoolingImage&);
+    void (*depthwise)(const DepthwiseImage&);
+    void (*depthwise_kernel)(const DepthwiseImage&);
+    void (*depthwise_input)(const DepthwiseImage&);
 
     // The gradient by the kernel, vectors along filters: best where a kernel row reads few numbers. `kernel` is laid out
     // as a panel (kernel rows x run, panel_width) for each panel_width filters, `bias` lies behind each panel's last row.
@@ -148,6 +169,9 @@ struct Kernels {
     // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
     void (*activate)(Activation, const float* x, int64_t count, float* y);
     void (*activate_backward)(Activation, const float* x, const float* dy, int64_t count, float* dx);
+    // y[i] = 0 where the number first + i of the sequence `start` says so, for `dropped` in 2^24 of them, else
+    // x[i] / (1 - dropped / 2^24)
+    void (*dropout)(uint64_t start, int64_t first, int64_t dropped, const float* x, int64_t count, float* y);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
     // to[c * to_row + r] = from[r * from_row + c]

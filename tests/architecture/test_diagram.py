@@ -9,6 +9,8 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    Dropout,
     Flatten,
     GlobalAveragePooling2D,
     Input,
@@ -43,7 +45,14 @@ ARCHITECTURES = {
     "a name without a break": Architecture(Input(28, 28), (Flatten(name="x" * 200), Dense(10))),
     "poolings": Architecture(
         Input(32, 32, 3),
-        (AveragePooling2D(3, 2, "same"), Conv2D(8, activation="leaky_relu"), GlobalAveragePooling2D(), Dense(10)),
+        (
+            AveragePooling2D(3, 2, "same"),
+            DepthwiseConv2D(5, depth_multiplier=2),
+            Conv2D(8, activation="leaky_relu"),
+            GlobalAveragePooling2D(),
+            Dropout(0.5),
+            Dense(10),
+        ),
     ),
     "long settings": Architecture(
         Input(64, 48, 64),

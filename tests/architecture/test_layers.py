@@ -7,6 +7,8 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -23,6 +25,8 @@ LAYERS = [
     AveragePooling2D(3, padding="same"),
     GlobalMaxPooling2D(),
     GlobalAveragePooling2D(name="mean"),
+    Dropout(0.25),
+    DepthwiseConv2D((5, 3), 2, "same", 3, "tanh"),
     Flatten(),
     Flatten(name="vector"),
     Dense(128, "relu"),
@@ -69,6 +73,13 @@ def test_pooling_with_same_padding_keeps_every_pixel(kind):
 @pytest.mark.parametrize("kind", [GlobalMaxPooling2D, GlobalAveragePooling2D])
 def test_global_pooling_gives_a_number_a_map(kind):
     assert kind().output_shape((11, 8, 32)) == (32,)
+
+
+def test_depthwise_convolution_has_filters_for_each_channel():
+    layer = DepthwiseConv2D((5, 3), (2, 1), "same", depth_multiplier=4)
+    assert layer.output_shape((11, 8, 3)) == (6, 8, 12)
+    assert layer.weight_shapes((11, 8, 3)) == {"kernel": (5, 3, 3, 4), "bias": (12,)}
+    assert layer.macs((11, 8, 3)) == 6 * 8 * 12 * 15
 
 
 def test_flatten_and_dense_give_vectors():
@@ -162,6 +173,15 @@ PAIR = "must be one or two whole numbers from 1 to 1024"
         (Conv2D, {"filters": 8, "activation": ["relu"]}, r"activation is \['relu'\]; it must be one of"),
         (MaxPooling2D, {"pool_size": -1}, f"MaxPooling2D: pool_size is -1; it {PAIR}"),
         (AveragePooling2D, {"padding": "full"}, "padding is 'full'; it must be one of valid, same"),
+        (DepthwiseConv2D, {"depth_multiplier": 0}, f"depth_multiplier is 0; it {COUNT}"),
+        (DepthwiseConv2D, {"kernel_size": 0}, f"kernel_size is 0; it {PAIR}"),
+        (DepthwiseConv2D, {"activation": "swish"}, "activation is 'swish'"),
+        (DepthwiseConv2D, {"padding": "full"}, "padding is 'full'"),
+        (Dropout, {"rate": 1}, "Dropout: rate is 1; it must be a number from 0 to less than 1"),
+        (Dropout, {"rate": -0.1}, "rate is -0.1"),
+        (Dropout, {"rate": float("nan")}, "rate is nan"),
+        (Dropout, {"rate": "0.5"}, "rate is '0.5'"),
+        (Dropout, {"rate": False}, "rate is False"),
         (MaxPooling2D, {"strides": 0}, f"MaxPooling2D: strides is 0; it {PAIR}"),
         (Dense, {"units": 2.0}, rf"Dense: units is 2\.0; it {COUNT}"),
         (Dense, {"units": 2, "activation": None}, "Dense: activation is None; it must be one of"),
@@ -197,7 +217,7 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
         (None, "a layer is an object with a `kind`, not None"),
         (["Conv2D"], "a layer is an object with a `kind`"),
         ({"name": "conv2d"}, "a layer is an object with a `kind`"),
-        ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, .*, Flatten, Dense"),
+        ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, .*, Dense"),
         ({"kind": ["Conv2D"]}, "unknown layer kind"),
         ({"kind": "Dense", "units": 3, "use_bias": False}, "Dense has no 'use_bias'; it has units, activation, name"),
         ({"kind": "Dense"}, "Dense needs 'units'; add it"),

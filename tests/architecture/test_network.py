@@ -10,6 +10,8 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -148,6 +150,8 @@ def test_the_table_says_what_the_reference_engine_computes(architecture):
 FIELDS = {
     "valid": (Conv2D(2, 3), MaxPooling2D(), Conv2D(2, (2, 3)), MaxPooling2D((2, 1))),
     "same": (Conv2D(1, 3, padding="same"), Conv2D(1, 4, padding="same"), MaxPooling2D(3, 2)),
+    "depthwise": (DepthwiseConv2D(3, 2, "same", 2), Conv2D(1, 2), DepthwiseConv2D((2, 3))),
+    "dropout": (Conv2D(1, 3), Dropout(0.5), MaxPooling2D(2), Dropout(0.1), Conv2D(1, 2)),
     "poolings": (AveragePooling2D(3, 2, "same"), Conv2D(1, 3), MaxPooling2D(3, 1, "same")),
     "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
 }

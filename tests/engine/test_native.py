@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -198,6 +200,33 @@ def test_global_poolings_agree_with_the_reference(last: Layer, isa: str) -> None
         (Conv2D(3, (10, 8)), last),  # a map of 2 x 2: the same window as a fused pooling's
     ):
         assert_agrees(Architecture(Input(11, 9, 3), layers), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize(
+    "arguments",
+    [(3, 1, "same"), (3, 2, "same"), ((5, 2), (1, 2), "valid"), (1, 3, "valid"), ((2, 4), (3, 1), "same")],
+    ids=str,
+)
+def test_depthwise_convolutions_agree_with_the_reference(arguments: tuple[Any, ...], multiplier: int, isa: str) -> None:
+    for channels, activation in ((1, "relu"), (3, "linear"), (17, "relu"), (40, "gelu")):
+        middle = DepthwiseConv2D(*arguments, multiplier, activation)
+        assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, isa)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_depthwise_convolutions_in_a_row_agree_with_the_reference(isa: str) -> None:
+    layers = (
+        DepthwiseConv2D(3, padding="same", depth_multiplier=7, activation="relu"),
+        MaxPooling2D(2),
+        DepthwiseConv2D(3, 2, "same", activation="leaky_relu"),
+        Conv2D(19, 1, activation="relu"),
+        DepthwiseConv2D(2),
+        GlobalAveragePooling2D(),
+        Dense(3),
+    )
+    assert_agrees(Architecture(Input(16, 13, 3), layers), 11, isa)
 
 
 def with_activation(activation: Activation, channels: int) -> Architecture:

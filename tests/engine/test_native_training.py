@@ -13,7 +13,19 @@ import pytest
 from numpy.typing import NDArray
 
 import convscope as cs
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture import (
+    Architecture,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+    presets,
+)
 from convscope.datasets import Dataset
 from convscope.engine import EpochResult, Network, Progress, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
@@ -81,9 +93,24 @@ def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -
         np.testing.assert_allclose(state[name], expected_state[name], atol=1e-3 * scale, err_msg=name)
 
 
-@pytest.mark.parametrize("architecture", [small_architecture(), presets.ann((9, 11, 1), 5)])
+def with_every_layer() -> Architecture:
+    layers = (
+        Conv2D(5, 3, padding="same", activation="gelu"),
+        AveragePooling2D(2, padding="same"),
+        DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
+        Dropout(0.2),
+        MaxPooling2D(2, 1, "same"),
+        GlobalAveragePooling2D(),
+        Dropout(0.5),
+        Dense(19, "tanh"),
+        Dense(5, "softmax"),
+    )
+    return Architecture(Input(9, 11), layers)
+
+
+@pytest.mark.parametrize("architecture", [small_architecture(), presets.ann((9, 11, 1), 5), with_every_layer()])
 def test_any_number_of_threads_gives_the_same_bits(architecture: Architecture) -> None:
-    dataset = random_dataset(300)
+    dataset = random_dataset(300, architecture.input.shape)
     outcomes = []
     for threads in (1, 2, 3, 7):
         network = NativeNetwork(architecture, initial_weights(architecture, 0), threads)

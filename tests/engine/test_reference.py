@@ -15,12 +15,16 @@ from convscope.engine import Network, initial_weights, open_network
 from convscope.engine.reference import ReferenceNetwork, adam
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
+    _split_mix,
     average_pooling,
     average_pooling_backward,
     convolution,
     convolution_backward,
     cross_entropy,
     cross_entropy_backward,
+    depthwise,
+    dropout,
+    dropout_kept,
     max_pooling,
     max_pooling_backward,
     softmax,
@@ -85,6 +89,18 @@ def test_convolution_adds_up_its_input_channels():
     np.testing.assert_array_equal(y, [[[[532, 13]]]])
 
 
+def test_depthwise_convolution_keeps_channels_apart():
+    x = np.array([[[[2.0, 3.0]]]])
+    kernel = np.array([[1.0, 10], [100, 1000]]).reshape(1, 1, 2, 2)
+    y = depthwise(x, kernel, np.array([0, 0, 0, 0.5]), Window((1, 1), (1, 1), "valid"))
+    np.testing.assert_array_equal(y, [[[[2, 20, 300, 3000.5]]]])
+
+
+def test_depthwise_convolution_of_one_channel_is_a_convolution():
+    bias, window = np.array([0.5]), Window((2, 2), (1, 1), "same")
+    np.testing.assert_array_equal(depthwise(IMAGE, KERNEL, bias, window), convolution(IMAGE, KERNEL, bias, window))
+
+
 def test_max_pooling_gives_the_numbers_worked_by_hand():
     x = maps([[1, 2, 9], [4, 3, 9], [9, 9, 9]])
     np.testing.assert_array_equal(max_pooling(x, Window((2, 2), (2, 2), "valid")), maps([[4]]))
@@ -126,6 +142,36 @@ def test_max_pooling_backward_adds_up_where_windows_overlap():
 )
 def test_activations_give_the_numbers_of_tables(name, expected):
     np.testing.assert_allclose(ACTIVATIONS[name][0](np.array([-2.0, 0.0, 1.0])), expected, rtol=1e-12)
+
+
+def test_dropout_keeps_the_mean():
+    x = np.array([[3.0, 6.0], [9.0, 12.0]])
+    kept = np.array([[True, False], [True, True]])
+    np.testing.assert_array_equal(dropout(x, kept, 0.25), [[4, 0], [12, 16]])
+
+
+def test_dropout_counts_on_the_published_sequence():
+    # The first two numbers of SplitMix64 from 0, by its author's own program.
+    expected = np.array([0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4], np.uint64)
+    np.testing.assert_array_equal(_split_mix(np.array([0], np.uint64), np.arange(2)), expected)
+
+
+def test_dropout_drops_each_number_with_the_given_chance_and_apart_from_all_others():
+    kept = dropout_kept(2**64 - 1, 3, 5, (200, 10, 10, 2), int(0.2 * 2**24))
+    assert kept.mean() == pytest.approx(0.8, abs=5 * sqrt(0.8 * 0.2 / kept.size))
+    assert dropout_kept(1, 3, 5, (9, 9), 0).all()
+    others = [
+        dropout_kept(2**64 - 2, 3, 5, kept.shape, int(0.2 * 2**24)),  # another key, layer, image
+        dropout_kept(2**64 - 1, 4, 5, kept.shape, int(0.2 * 2**24)),
+        dropout_kept(2**64 - 1, 3, 6, kept.shape, int(0.2 * 2**24)),
+    ]
+    for other in others:  # independent ones agree in 0.8² + 0.2² of the places
+        assert (kept == other).mean() == pytest.approx(0.68, abs=5 * sqrt(0.68 * 0.32 / kept.size))
+
+
+def test_dropout_goes_on_from_batch_to_batch():
+    together = dropout_kept(9, 0, 0, (7, 11), 2**23)
+    np.testing.assert_array_equal(together[4:], dropout_kept(9, 0, 4, (3, 11), 2**23))
 
 
 def test_softmax_and_cross_entropy_give_the_numbers_worked_by_hand():

@@ -10,6 +10,7 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -29,6 +30,11 @@ from convscope.engine.reference_layers import (
     cross_entropy_backward,
     dense,
     dense_backward,
+    depthwise,
+    depthwise_backward,
+    dropout,
+    dropout_backward,
+    dropout_kept,
     max_pooling,
     max_pooling_backward,
     whole_map,
@@ -109,6 +115,22 @@ def test_pooling_backward_agrees_with_finite_differences(pooling, backward, wind
         assert_gradient(loss, x, backward(dy, x, window), stream, count=20, step=0.1)
 
 
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}")
+def test_depthwise_backward_agrees_with_finite_differences(window, multiplier):
+    for batch, size in product((1, 7), SIZES):
+        stream = random_stream(multiplier, f"depthwise {window} {batch} {size}")
+        x = stream.normal(size=(batch, *size, 5))
+        kernel, bias = stream.normal(size=(*window.size, 5, multiplier)), stream.normal(size=5 * multiplier)
+        dy = stream.normal(size=depthwise(x, kernel, bias, window).shape)
+
+        def loss(x=x, kernel=kernel, bias=bias, dy=dy):
+            return np.vdot(dy, depthwise(x, kernel, bias, window))
+
+        for array, gradient in zip((x, kernel, bias), depthwise_backward(dy, x, kernel, window), strict=True):
+            assert_gradient(loss, array, gradient, stream, step=0.1)
+
+
 def test_dense_backward_agrees_with_finite_differences():
     stream = random_stream(0, "dense")
     x, kernel, bias, dy = (stream.normal(size=shape) for shape in ((7, 11), (11, 5), (5,), (7, 5)))
@@ -118,6 +140,14 @@ def test_dense_backward_agrees_with_finite_differences():
 
     for array, gradient in zip((x, kernel, bias), dense_backward(dy, x, kernel), strict=True):
         assert_gradient(loss, array, gradient, stream, count=10, step=0.1)
+
+
+def test_dropout_backward_agrees_with_finite_differences():
+    stream = random_stream(0, "dropout")
+    x, dy = stream.normal(size=(3, 4, 5, 2)), stream.normal(size=(3, 4, 5, 2))
+    kept = dropout_kept(7, 1, 0, x.shape, 2**22)
+    gradient = dropout_backward(dy, kept, 0.25)
+    assert_gradient(lambda: np.vdot(dy, dropout(x, kept, 0.25)), x, gradient, stream, count=40, step=0.1)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -228,11 +258,11 @@ def test_gradients_through_every_activation_agree_with_finite_differences(activa
 
 
 @pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: last.kind)
-def test_gradients_through_every_pooling_agree_with_finite_differences(last):
+def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_finite_differences(last):
     layers = (
         Conv2D(4, 3, activation="relu"),
         AveragePooling2D(3, 2, "same"),
-        Conv2D(6, 2, padding="same"),
+        DepthwiseConv2D(2, padding="same", depth_multiplier=2),
         MaxPooling2D(2, 1, "same"),
         last,
         Dense(5, "softmax"),

@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import log2
 from re import findall
 
-from convscope.architecture.layers import Layer, Pair, Shape
+from convscope.architecture.layers import Dropout, Layer, Pair, Shape
 from convscope.architecture.table import Input, LayerRow
 
 # All lengths are pixels. The font is monospaced, so that a text's width is known without asking a browser.
@@ -28,7 +28,7 @@ _SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
 _MOST_PLANES, _OFFSET = 10, 4
 _POOLINGS = ("MaxPooling2D", "AveragePooling2D")
 _FILLS = {
-    **dict.fromkeys(("Conv2D", "Dense"), (_ACCENT, 0.6)),
+    **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "Dense"), (_ACCENT, 0.6)),
     **dict.fromkeys((*_POOLINGS, "GlobalMaxPooling2D", "GlobalAveragePooling2D"), (_ACCENT, 0.3)),
 }
 _PLAIN_FILL = ("currentColor", 0.14)
@@ -136,6 +136,8 @@ def _settings(layer: Layer) -> tuple[str, ...]:
             words.append(f"stride {rows}" if rows == columns else f"stride {_sizes(window.strides)}")
         if window.padding == "same":
             words.append("same")
+    if isinstance(layer, Dropout):
+        words.append(f"rate {layer.rate:g}")
     if (activation := getattr(layer, "activation", "linear")) != "linear":
         words.append(activation)
     return _lines([f"{word}, " for word in words[:-1]] + words[-1:])

@@ -65,6 +65,45 @@ class Conv2D:
 
 
 @dataclass(frozen=True)
+class DepthwiseConv2D:
+    """A convolution of each channel by itself, `depth_multiplier` filters a channel, with bias.
+
+    Output c · depth_multiplier + m is channel c by its kernel m. Weights: `kernel` (kernel rows, kernel columns, C,
+    depth_multiplier) and `bias` (C · depth_multiplier,).
+    """
+
+    kernel_size: Pair = (3, 3)
+    strides: Pair = (1, 1)
+    padding: Padding = "valid"
+    depth_multiplier: int = 1
+    activation: Activation = "linear"
+    name: str = ""
+    kind: ClassVar[str] = "DepthwiseConv2D"
+
+    def __post_init__(self) -> None:
+        _set_pair(self, "kernel_size")
+        _set_pair(self, "strides")
+        _check_choice(self, "padding", get_args(Padding))
+        _check_count(self, "depth_multiplier")
+        _check_choice(self, "activation", get_args(Activation))
+
+    @property
+    def window(self) -> Window:
+        return Window(self.kernel_size, self.strides, self.padding)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (*_map_size(self, input_shape, self.window), input_shape[2] * self.depth_multiplier)
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        channels = input_shape[2]
+        kernel = (*self.kernel_size, channels, self.depth_multiplier)
+        return {"kernel": kernel, "bias": (channels * self.depth_multiplier,)}
+
+    def macs(self, input_shape: Shape) -> int:
+        return prod(self.output_shape(input_shape)) * prod(self.kernel_size)
+
+
+@dataclass(frozen=True)
 class _Pooling:
     """What the poolings by windows share. `valid` drops rows and columns that fill no whole window; `same` keeps them.
 
@@ -162,6 +201,37 @@ class Flatten:
 
 
 @dataclass(frozen=True)
+class Dropout:
+    """While training, each number is zero with the chance `rate`, and 1 / (1 - rate) times as large otherwise.
+
+    So the mean stays, and outside training the layer changes nothing. Source: Srivastava and others 2014, section 10.
+    """
+
+    rate: float
+    name: str = ""
+    kind: ClassVar[str] = "Dropout"
+
+    def __post_init__(self) -> None:
+        good = isinstance(self.rate, int | float) and not isinstance(self.rate, bool)
+        if not good or not 0 <= self.rate < 1:
+            raise ArchitectureError(f"{_label(self)}: rate is {self.rate!r}; it must be a number from 0 to less than 1")
+
+    @property
+    def dropped(self) -> int:
+        """How many of 2^24 numbers are dropped: what the rate is to the engines."""
+        return int(self.rate * 2**24)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
 class Dense:
     """Every output reads every input. Weights: `kernel` (inputs, units) and `bias` (units,)."""
 
@@ -186,7 +256,17 @@ class Dense:
         return input_shape[0] * self.units
 
 
-Layer = Conv2D | MaxPooling2D | AveragePooling2D | GlobalMaxPooling2D | GlobalAveragePooling2D | Flatten | Dense
+Layer = (
+    Conv2D
+    | DepthwiseConv2D
+    | MaxPooling2D
+    | AveragePooling2D
+    | GlobalMaxPooling2D
+    | GlobalAveragePooling2D
+    | Flatten
+    | Dropout
+    | Dense
+)
 
 _AnyLayer = Layer | _Pooling | _GlobalPooling
 

@@ -12,6 +12,8 @@ from convscope.architecture.layers import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -28,11 +30,13 @@ from convscope.plain import from_plain
 
 _KERAS_STEMS: Mapping[type[Layer], str] = {
     Conv2D: "conv2d",
+    DepthwiseConv2D: "depthwise_conv2d",
     MaxPooling2D: "max_pooling2d",
     AveragePooling2D: "average_pooling2d",
     GlobalMaxPooling2D: "global_max_pooling2d",
     GlobalAveragePooling2D: "global_average_pooling2d",
     Flatten: "flatten",
+    Dropout: "dropout",
     Dense: "dense",
 }
 

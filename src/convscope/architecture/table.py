@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from math import isfinite, prod
 
-from convscope.architecture.layers import AveragePooling2D, Conv2D, Layer, MaxPooling2D, Pair, Shape, padding_before
+from convscope.architecture.layers import (
+    AveragePooling2D,
+    Conv2D,
+    DepthwiseConv2D,
+    Dropout,
+    Layer,
+    MaxPooling2D,
+    Pair,
+    Shape,
+    padding_before,
+)
 from convscope.errors import ArchitectureError
 
 _MAXIMUM_VALUES = 2**31 - 1  # of one layer's weights or outputs: what a 32-bit index reaches
@@ -75,7 +85,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
 
 
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
-    if isinstance(layer, Conv2D | MaxPooling2D | AveragePooling2D):
+    if isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
         window = layer.window
         before = tuple(
             padding_before(n, k, s, window.padding) for n, k, s in zip(given, window.size, window.strides, strict=False)
@@ -83,7 +93,7 @@ def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: In
         axes = zip(seen.size, seen.jump, seen.start, window.size, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)
-    if len(given) == 1:
+    if len(given) == 1 or isinstance(layer, Dropout):
         return seen
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(given, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False):

@@ -38,6 +38,7 @@ class Core:
         beta_2: float,
         epsilon: float,
         label_smoothing: float,
+        dropout_key: int,
         progress: Progress | None,
     ) -> tuple[int, float, int]: ...
     def gradients(

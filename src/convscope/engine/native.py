@@ -16,6 +16,8 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    Dropout,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
@@ -38,6 +40,8 @@ _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     Dense: 3,
     AveragePooling2D: 4,
     GlobalAveragePooling2D: 4,
+    Dropout: 5,
+    DepthwiseConv2D: 6,
 }
 _ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 _FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
@@ -158,6 +162,7 @@ class NativeNetwork:
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        dropout_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order`; see `Network.train_epoch`.
@@ -189,6 +194,7 @@ class NativeNetwork:
             optimizer.beta_2,
             optimizer.epsilon,
             label_smoothing,
+            dropout_key,
             progress,
         )
         return EpochResult(loss / images, correct / images)
@@ -283,14 +289,14 @@ def _chosen_instruction_set(name: str | None) -> str:
 
 
 def _layer_numbers(row: LayerRow) -> list[int]:
-    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation."""
+    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation, dropped."""
     layer = row.layer
     numbers = [_KINDS[type(layer)]]
     for shape in (row.input_shape, row.output_shape):
         numbers += [1] * (3 - len(shape)) + list(shape)
     if isinstance(layer, GlobalMaxPooling2D | GlobalAveragePooling2D):  # a pooling whose window is the map
         numbers += [*row.input_shape[:2], 1, 1, 0, 0]
-    elif isinstance(layer, Conv2D | MaxPooling2D | AveragePooling2D):
+    elif isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
         window = layer.window
         before = [
             padding_before(size, kernel, stride, window.padding)
@@ -301,4 +307,5 @@ def _layer_numbers(row: LayerRow) -> list[int]:
         numbers += [1, 1, 1, 1, 0, 0]
     activation = getattr(layer, "activation", "linear")
     other = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
-    return [*numbers, int(activation == "relu"), other]
+    dropped = layer.dropped if isinstance(layer, Dropout) else 0
+    return [*numbers, int(activation == "relu"), other, dropped]

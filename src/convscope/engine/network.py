@@ -58,6 +58,7 @@ class Network(Protocol):
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        dropout_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
@@ -65,6 +66,7 @@ class Network(Protocol):
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
             label_smoothing: the share of each label that is spread evenly over the classes; the loss is taken so too.
+            dropout_key: 0 to 2^64 - 1, from which follows what the `Dropout` layers drop; another for each epoch.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.
@@ -79,7 +81,7 @@ class Network(Protocol):
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Return the mean cross-entropy over the images and its gradient by each weight's name."""
+        """Return the mean cross-entropy over the images and its gradient by each weight's name; nothing is dropped."""
 
 
 def open_network(

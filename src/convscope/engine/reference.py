@@ -14,6 +14,8 @@ from convscope.architecture import (
     AveragePooling2D,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    Dropout,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     Layer,
@@ -33,6 +35,11 @@ from convscope.engine.reference_layers import (
     cross_entropy_backward,
     dense,
     dense_backward,
+    depthwise,
+    depthwise_backward,
+    dropout,
+    dropout_backward,
+    dropout_kept,
     max_pooling,
     max_pooling_backward,
     softmax,
@@ -65,6 +72,9 @@ def adam(
 
 
 # --- The network ------------------------------------------------------------------------------------------------------
+
+
+_Kept = dict[str, NDArray[np.bool_]]
 
 
 class _State(NamedTuple):
@@ -141,6 +151,7 @@ class ReferenceNetwork:
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        dropout_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         starts = range(0, len(order), batch_size)
@@ -150,11 +161,12 @@ class ReferenceNetwork:
         for start, learning_rate in zip(starts, learning_rates.tolist(), strict=True):
             batch = order[start : start + batch_size]
             labels = dataset.labels[batch]
-            values = self._forward(dataset.images[batch])
+            kept = self._kept(dropout_key, start, len(batch))
+            values = self._forward(dataset.images[batch], kept)
             logits = values[-1]
             loss_sum += cross_entropy(logits, labels, label_smoothing) * len(batch)
             num_correct += int((logits.argmax(axis=1) == labels).sum())
-            gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, label_smoothing))
+            gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, label_smoothing), kept)
             self._take_step(gradients, learning_rate, optimizer)
             done += len(batch)
             if progress is not None:
@@ -192,8 +204,19 @@ class ReferenceNetwork:
         """
         return self._backward(self._forward(images), dlogits)[1]
 
-    def _forward(self, images: NDArray[np.uint8]) -> list[Array]:
-        """Return the normalised images and then the output of every step, the last one's without its softmax."""
+    def _kept(self, key: int, first: int, images: int) -> _Kept:
+        """Return by its name what each `Dropout` keeps of `images` images, from number `first` of the epoch."""
+        return {
+            row.layer.name: dropout_kept(key, number, first, (images, *row.input_shape), row.layer.dropped)
+            for number, row in enumerate(self._architecture.table)
+            if isinstance(row.layer, Dropout)
+        }
+
+    def _forward(self, images: NDArray[np.uint8], kept: _Kept | None = None) -> list[Array]:
+        """Return the normalised images and then the output of every step, the last one's without its softmax.
+
+        `kept` is what `_kept` returned; without it nothing is dropped.
+        """
         given = self._architecture.input
         values = [images.astype(np.float64) * given.scale + given.offset]
         for layer, activation in self._steps:
@@ -203,6 +226,8 @@ class ReferenceNetwork:
                     y = ACTIVATIONS[activation][0](x)
                 case Conv2D():
                     y = convolution(x, *self._layer_weights(layer), layer.window)
+                case DepthwiseConv2D():
+                    y = depthwise(x, *self._layer_weights(layer), layer.window)
                 case MaxPooling2D():
                     y = max_pooling(x, layer.window)
                 case AveragePooling2D():
@@ -213,12 +238,16 @@ class ReferenceNetwork:
                     y = average_pooling(x, whole_map(x))[:, 0, 0]
                 case Dense():
                     y = dense(x, *self._layer_weights(layer))
+                case Dropout():
+                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept else x
                 case _:
                     y = x.reshape(len(x), -1)
             values.append(y)
         return values
 
-    def _backward(self, values: list[Array], dlogits: Array) -> tuple[dict[str, Array], Array]:
+    def _backward(
+        self, values: list[Array], dlogits: Array, kept: _Kept | None = None
+    ) -> tuple[dict[str, Array], Array]:
         """Return the gradients by each weight and by the normalised images, for what `_forward` returned."""
         gradients: dict[str, Array] = {}
         dy = dlogits
@@ -229,6 +258,10 @@ class ReferenceNetwork:
                 case Conv2D():
                     kernel, _ = self._layer_weights(layer)
                     dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)
+                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
+                case DepthwiseConv2D():
+                    kernel, _ = self._layer_weights(layer)
+                    dy, dkernel, dbias = depthwise_backward(dy, x, kernel, layer.window)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case MaxPooling2D():
                     dy = max_pooling_backward(dy, x, layer.window)
@@ -242,6 +275,8 @@ class ReferenceNetwork:
                     kernel, _ = self._layer_weights(layer)
                     dy, dkernel, dbias = dense_backward(dy, x, kernel)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
+                case Dropout():
+                    dy = dropout_backward(dy, kept[layer.name], layer.dropped / 2**24) if kept else dy
                 case _:
                     dy = dy.reshape(x.shape)
         return {name: gradients[name] for name in self._state.weights}, dy

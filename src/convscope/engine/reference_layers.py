@@ -9,6 +9,7 @@ the loss by y, and returns the gradients of the loss by everything that y was co
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -50,6 +51,34 @@ def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> 
     for u, v, pixels in _positions(window, dy.shape[1:3]):
         dpadded[pixels] += dy @ kernel[u, v].T
     return _without_padding(dpadded, x, window), dkernel, dbias
+
+
+# --- Depthwise convolution --------------------------------------------------------------------------------------------
+
+
+def depthwise(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
+    """Return the convolution of each channel of x (N, H, W, C) by its own kernels (U, V, C, M): y (N, H', W', C·M).
+
+    y[n,i,j,c·M+m] = bias[c·M+m] + Σ_u Σ_v x̂[n, i·s+u, j·t+v, c] · kernel[u,v,c,m]
+    """
+    y = np.einsum("nijcuv,uvcm->nijcm", _windows(_padded(x, window), window), kernel)
+    return np.asarray(y.reshape(*y.shape[:3], -1) + bias)
+
+
+def depthwise_backward(dy: Array, x: Array, kernel: Array, window: Window) -> tuple[Array, Array, Array]:
+    """Return dx (N, H, W, C), dkernel (U, V, C, M) and dbias (C·M,) for dy (N, H', W', C·M).
+
+    dkernel[u,v,c,m]          = Σ_n Σ_i Σ_j x̂[n, i·s+u, j·t+v, c] · dy[n,i,j,c·M+m]
+    dbias[o]                  = Σ_n Σ_i Σ_j dy[n,i,j,o]
+    dx̂[n, i·s+u, j·t+v, c]  += Σ_m dy[n,i,j,c·M+m] · kernel[u,v,c,m]      for all u, v, i, j
+    """
+    padded = _padded(x, window)
+    by_channel = dy.reshape(*dy.shape[:3], *kernel.shape[2:])
+    dkernel = np.einsum("nijcuv,nijcm->uvcm", _windows(padded, window), by_channel)
+    dpadded = np.zeros_like(padded)
+    for u, v, pixels in _positions(window, dy.shape[1:3]):
+        dpadded[pixels] += (by_channel * kernel[u, v]).sum(axis=4)
+    return _without_padding(dpadded, x, window), dkernel, dy.sum(axis=(0, 1, 2))
 
 
 # --- Pooling ------------------------------------------------------------------------------------------------------
@@ -111,6 +140,39 @@ def whole_map(x: Array) -> Window:
     """Return the window by which pooling of x (N, H, W, C) is global."""
     size = (x.shape[1], x.shape[2])
     return Window(size, size, "valid")
+
+
+# --- Dropout ----------------------------------------------------------------------------------------------------------
+
+
+def dropout(x: Array, kept: NDArray[np.bool_], rate: float) -> Array:
+    """Return y = x / (1 - rate) where `kept`, else 0; x is of any shape, and the mean stays what it was."""
+    return np.where(kept, x / (1 - rate), 0)
+
+
+def dropout_backward(dy: Array, kept: NDArray[np.bool_], rate: float) -> Array:
+    """Return dx = dy / (1 - rate) where `kept`, else 0."""
+    return np.where(kept, dy / (1 - rate), 0)
+
+
+def dropout_kept(key: int, layer: int, first: int, shape: Sequence[int], dropped: int) -> NDArray[np.bool_]:
+    """Return which numbers of a layer's input `shape` (N, ...) are kept, all but about `dropped` in 2^24.
+
+    bits(start, n) = number n of the sequence SplitMix64 from `start`, which needs no other before it
+    kept[i, n]     = bits(bits(bits(key, layer), first + i), n) ≥ dropped, by their 24 highest bits
+
+    where image i is number first + i of the epoch. Source: Steele, Lea and Flood 2014, figure 16.
+    """
+    images = _split_mix(_split_mix(np.array([key], np.uint64), layer), np.arange(first, first + shape[0]))
+    bits = _split_mix(images[:, None], np.arange(prod(shape[1:])))
+    return np.asarray((bits >> np.uint64(40)) >= dropped).reshape(shape)
+
+
+def _split_mix(start: NDArray[np.uint64], numbers: int | NDArray[np.int64]) -> NDArray[np.uint64]:
+    bits = start + np.asarray(numbers + 1, np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(bits ^ (bits >> np.uint64(31)))
 
 
 # --- Dense layer --------------------------------------------------------------------------------------

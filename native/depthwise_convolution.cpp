@@ -1,0 +1,80 @@
+#include "depthwise_convolution.hpp"
+
+#include <cstring>
+
+namespace convscope {
+
+DepthwiseConvolution::DepthwiseConvolution(const Layer& layer, int index, const std::vector<Map>& maps,
+                                           const Parameters& parameters, const Kernels& kernels,
+                                           bool wants_input_gradient)
+    : layer_(layer),
+      index_(index),
+      input_(maps[static_cast<std::size_t>(index)]),
+      output_(maps[static_cast<std::size_t>(index) + 1]),
+      parameters_(parameters),
+      kernels_(kernels),
+      wants_input_gradient_(wants_input_gradient) {
+    for (int64_t y = 0; y < layer.output.height; ++y) {
+        for (int64_t x = 0; x < layer.output.width; ++x) writes_.push_back(output_.value.at(y, x));
+    }
+    const int64_t multiplier = layer.output.channels / layer.input.channels;
+    if (multiplier == 1) return;
+    // Up to a whole register: lanes behind the last output read some channel, and are not stored.
+    for (int64_t o = 0; o < round_up(layer.output.channels, kernels.vector_width); ++o) {
+        sources_.push_back(o < layer.output.channels ? o / multiplier : 0);
+    }
+}
+
+DepthwiseImage DepthwiseConvolution::sizes() const {
+    DepthwiseImage p;
+    p.input_row = input_.value.row();
+    p.channels = layer_.input.channels;
+    p.outputs = layer_.output.channels;
+    p.sources = sources_.empty() ? nullptr : sources_.data();
+    p.out_rows = layer_.output.height;
+    p.out_columns = layer_.output.width;
+    for (int axis = 0; axis < 2; ++axis) {
+        p.size[axis] = layer_.window[axis];
+        p.stride[axis] = layer_.stride[axis];
+    }
+    p.weights = parameters_.panel(0);
+    p.panel_size = parameters_.panel_size();
+    return p;
+}
+
+void DepthwiseConvolution::forward(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    DepthwiseImage p = sizes();
+    p.input = workspace.values[map].image(image);
+    p.relu = layer_.relu;
+    p.output = workspace.values[map + 1].image(image);
+    p.output_places = writes_.data();
+    kernels_.depthwise(p);
+}
+
+void DepthwiseConvolution::backward(Workspace& workspace, int64_t image, float* gradient) const {
+    const auto map = static_cast<std::size_t>(index_);
+    DepthwiseImage p = sizes();
+    p.input = workspace.values[map].image(image);
+    p.gradient = workspace.gradients[map + 1].data();
+    p.kernel_gradient = gradient;
+    kernels_.depthwise_kernel(p);
+    if (!wants_input_gradient_) return;
+    // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
+    float* scratch = workspace.scratch[map].data();
+    std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
+    p.input_gradient = scratch;
+    kernels_.depthwise_input(p);
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        write_gradient_row(kernels_, scratch + input_.value.at(y, 0), input_, p.input, y,
+                           workspace.gradients[map].data());
+    }
+}
+
+void DepthwiseConvolution::collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel,
+                                   int64_t begin, int64_t end, float* total) const {
+    const int64_t width = kernels_.panel_width;
+    add_shards(shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+}
+
+}  // namespace convscope

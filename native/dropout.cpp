@@ -1,0 +1,64 @@
+#include "dropout.hpp"
+
+#include <algorithm>
+
+namespace convscope {
+
+namespace {
+
+uint64_t split_mix(uint64_t start, int64_t number) {  // as in kernels/elementwise.cpp
+    uint64_t bits = start + static_cast<uint64_t>(number + 1) * 0x9e3779b97f4a7c15u;
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+    return bits ^ bits >> 31;
+}
+
+}  // namespace
+
+uint64_t dropout_start(uint64_t key, int64_t layer, int64_t image) { return split_mix(split_mix(key, layer), image); }
+
+Dropout::Dropout(const Layer& layer, int number, int index, const std::vector<Map>& maps, const Kernels& kernels,
+                 bool wants_input_gradient)
+    : layer_(layer),
+      number_(number),
+      index_(index),
+      input_(maps[static_cast<std::size_t>(index)]),
+      output_(maps[static_cast<std::size_t>(index) + 1]),
+      kernels_(kernels),
+      wants_input_gradient_(wants_input_gradient) {}
+
+void Dropout::forward(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    const float* input = workspace.values[map].image(image);
+    float* output = workspace.values[map + 1].image(image);
+    const int64_t row = layer_.input.width * layer_.input.channels;
+    const Chance& chance = workspace.chance;
+    const uint64_t start = dropout_start(chance.key, number_, chance.first + image);
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        const float* from = input + input_.value.at(y, 0);
+        float* to = output + output_.value.at(y, 0);
+        if (chance.drops) {
+            kernels_.dropout(start, y * row, layer_.dropped, from, row, to);
+        } else {
+            std::copy(from, from + row, to);
+        }
+    }
+}
+
+void Dropout::backward(Workspace& workspace, int64_t image, float*) const {
+    if (!wants_input_gradient_) return;
+    const auto map = static_cast<std::size_t>(index_);
+    const float* gradient = workspace.gradients[map + 1].data();
+    const int64_t row = layer_.input.width * layer_.input.channels;
+    const Chance& chance = workspace.chance;
+    const uint64_t start = dropout_start(chance.key, number_, chance.first + image);
+    float* scratch = workspace.scratch[map].data();
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        const float* from = gradient + output_.gradient.at(y, 0);
+        if (chance.drops) kernels_.dropout(start, y * row, layer_.dropped, from, row, scratch);
+        write_gradient_row(kernels_, chance.drops ? scratch : from, input_, workspace.values[map].image(image), y,
+                           workspace.gradients[map].data());
+    }
+}
+
+}  // namespace convscope

@@ -1,0 +1,110 @@
+// Depthwise convolution and its gradients. There is no product in it: each output has its own few weights.
+//
+// Vectors run along the outputs of a place. Where each channel has one output they are the channels as they lie in memory;
+// else each lane takes its channel from `sources`.
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+namespace {
+
+template <bool Spread>
+CONVSCOPE_INLINE Vector channels_of(const DepthwiseImage& p, const float* place, int64_t output) {
+    if constexpr (!Spread) return load(place + output);
+    Vector values{};
+    for (int64_t lane = 0; lane < width; ++lane) values[lane] = place[p.sources[output + lane]];
+    return values;
+}
+
+CONVSCOPE_INLINE int64_t first_place(const DepthwiseImage& p, int64_t y, int64_t x) {
+    return y * p.stride[0] * p.input_row + x * p.stride[1] * p.channels;
+}
+
+// Where the weights of `output` begin; those of the next kernel place lie `panel` behind, the bias after the last.
+CONVSCOPE_INLINE int64_t weights_of(const DepthwiseImage& p, int64_t output) {
+    return output / panel * p.panel_size + output % panel;
+}
+
+template <bool Spread>
+void forward(const DepthwiseImage& p) {
+    const int64_t places = p.size[0] * p.size[1];
+    int64_t cell = 0;
+    for (int64_t y = 0; y < p.out_rows; ++y) {
+        for (int64_t x = 0; x < p.out_columns; ++x, ++cell) {
+            const float* first = p.input + first_place(p, y, x);
+            for (int64_t o = 0; o < p.outputs; o += width) {
+                const float* weights = p.weights + weights_of(p, o);
+                Vector sum = load(weights + places * panel);
+                for (int64_t r = 0; r < p.size[0]; ++r) {
+                    const float* place = first + r * p.input_row;
+                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.channels, weights += panel) {
+                        sum += channels_of<Spread>(p, place, o) * load(weights);
+                    }
+                }
+                if (p.relu) sum = sum > Vector{} ? sum : Vector{};
+                store_first(p.output + p.output_places[cell] + o, sum, p.outputs - o);
+            }
+        }
+    }
+}
+
+template <bool Spread>
+void kernel_gradient(const DepthwiseImage& p) {
+    for (int64_t o = 0; o < p.outputs; o += width) {
+        float* weights = p.kernel_gradient + weights_of(p, o);
+        const auto add_to = [&](Vector sum) {
+            store_first(weights, load(weights) + sum, p.outputs - o);
+            weights += panel;
+        };
+        for (int64_t r = 0; r < p.size[0]; ++r) {
+            for (int64_t s = 0; s < p.size[1]; ++s) {
+                const float* gradient = p.gradient + o;
+                Vector sum{};
+                for (int64_t y = 0; y < p.out_rows; ++y) {
+                    for (int64_t x = 0; x < p.out_columns; ++x, gradient += p.outputs) {
+                        const float* place = p.input + first_place(p, y, x) + r * p.input_row + s * p.channels;
+                        sum += channels_of<Spread>(p, place, o) * load(gradient);
+                    }
+                }
+                add_to(sum);
+            }
+        }
+        Vector sum{};
+        for (int64_t cell = 0; cell < p.out_rows * p.out_columns; ++cell) sum += load(p.gradient + cell * p.outputs + o);
+        add_to(sum);
+    }
+}
+
+template <bool Spread>
+void input_gradient(const DepthwiseImage& p) {
+    const float* gradient = p.gradient;
+    for (int64_t y = 0; y < p.out_rows; ++y) {
+        for (int64_t x = 0; x < p.out_columns; ++x, gradient += p.outputs) {
+            float* first = p.input_gradient + first_place(p, y, x);
+            for (int64_t o = 0; o < p.outputs; o += width) {
+                const float* weights = p.weights + weights_of(p, o);
+                const Vector share = load(gradient + o);
+                for (int64_t r = 0; r < p.size[0]; ++r) {
+                    float* place = first + r * p.input_row;
+                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.channels, weights += panel) {
+                        const Vector product = share * load(weights);
+                        if constexpr (Spread) {
+                            for (int64_t lane = 0; lane < width && o + lane < p.outputs; ++lane) {
+                                place[p.sources[o + lane]] += product[lane];
+                            }
+                        } else {
+                            store_first(place + o, load(place + o) + product, p.outputs - o);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
+void depthwise(const DepthwiseImage& p) { p.sources ? forward<true>(p) : forward<false>(p); }
+void depthwise_kernel(const DepthwiseImage& p) { p.sources ? kernel_gradient<true>(p) : kernel_gradient<false>(p); }
+void depthwise_input(const DepthwiseImage& p) { p.sources ? input_gradient<true>(p) : input_gradient<false>(p); }
+
+}  // namespace convscope::CONVSCOPE_ISA

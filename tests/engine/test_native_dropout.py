@@ -1,0 +1,100 @@
+"""Dropout in the compiled engine: the numbers that the reference drops, and nothing but in training."""
+
+import numpy as np
+import pytest
+
+from convscope.architecture import (
+    Architecture,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    Layer,
+    MaxPooling2D,
+)
+from convscope.datasets import Dataset
+from convscope.engine import EpochResult, Network, initial_weights
+from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.reference import ReferenceNetwork
+from convscope.recipes import Adam
+
+
+def random_dataset() -> Dataset:
+    stream = np.random.default_rng(0)
+    images = stream.integers(0, 256, (45, 19, 15, 1), np.uint8)
+    return Dataset(images, stream.integers(0, 5, 45), tuple("01234"))
+
+
+def train(network: Network, key: int) -> EpochResult:
+    """Train an epoch of three batches, the last of which is short, in an order of no order."""
+    return network.train_epoch(
+        random_dataset(),
+        order=np.random.default_rng(3).permutation(45),
+        batch_size=16,
+        optimizer=Adam(),
+        learning_rates=np.full(3, 1e-3, np.float32),
+        dropout_key=key,
+    )
+
+
+def with_dropout(middle: Layer) -> Architecture:
+    layers = (
+        Dropout(0.1),
+        Conv2D(5, 3, 2, padding="same", activation="relu"),
+        Dropout(0.3),
+        DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
+        Dropout(0.2),
+        MaxPooling2D(),
+        Dropout(0),
+        middle,
+        Dropout(0.5),
+        Dense(19, "relu"),
+        Dropout(0.4),
+        Dense(18, "gelu"),
+        Dropout(0.4),
+        Dense(5, "softmax"),
+    )
+    return Architecture(Input(19, 15), layers)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("middle", [Flatten(), GlobalAveragePooling2D()], ids=lambda middle: str(middle.kind))
+def test_training_with_dropout_agrees_with_the_reference(middle: Layer, isa: str) -> None:
+    architecture = with_dropout(middle)
+    weights = initial_weights(architecture, 0)
+    native, reference = NativeNetwork(architecture, weights, 2, isa), ReferenceNetwork(architecture, weights)
+    for key in (5, 2**64 - 1):
+        result = train(native, key)
+        expected = train(reference, key)
+        assert result.loss == pytest.approx(expected.loss, rel=1e-4)
+    # The averages of the gradients: they would differ by their own size, had one number more or less been dropped.
+    state, expected_state = native.optimizer_state(), reference.optimizer_state()
+    for name in architecture.weight_shapes:
+        scale = np.abs(expected_state[f"m/{name}"]).max()
+        np.testing.assert_allclose(state[f"m/{name}"], expected_state[f"m/{name}"], atol=1e-2 * scale, err_msg=name)
+
+
+def test_another_key_drops_other_numbers() -> None:
+    architecture = with_dropout(Flatten())
+    losses = set()
+    for key in (0, 1, 0):
+        losses.add(train(NativeNetwork(architecture, initial_weights(architecture, 0)), key).loss)
+    assert len(losses) == 2
+
+
+@pytest.mark.parametrize("kind", [NativeNetwork, ReferenceNetwork])
+def test_dropout_changes_nothing_but_training(kind: type[NativeNetwork] | type[ReferenceNetwork]) -> None:
+    architecture = with_dropout(Flatten())
+    weights = initial_weights(architecture, 0)
+    layers = tuple(layer for layer in architecture.layers if layer.kind != "Dropout")
+    without = kind(Architecture(architecture.input, layers), weights)
+    network = kind(architecture, weights)
+    dataset = random_dataset()
+    labels = dataset.labels.astype(np.int64)
+    np.testing.assert_allclose(network.logits(dataset.images), without.logits(dataset.images), atol=1e-6)
+    gradients, expected = network.gradients(dataset.images, labels)[1], without.gradients(dataset.images, labels)[1]
+    for name, value in gradients.items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-6, err_msg=name)
