@@ -85,7 +85,7 @@ class Core {
 
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
                     In<float> learning_rates, double beta_1, double beta_2, double epsilon, float label_smoothing,
-                    nb::object progress) {
+                    int64_t shift, uint64_t augmentation_key, nb::object progress) {
         PythonWatcher watcher(progress);
         Score score;
         const auto count = static_cast<int64_t>(order.size());
@@ -94,7 +94,7 @@ class Core {
             const Working working(working_);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
             score = trainer.train({images.data(), labels.data(), order.data()}, count,
-                                  {{beta_1, beta_2, epsilon}, label_smoothing}, learning_rates.data(), steps_, watcher);
+                                  {{beta_1, beta_2, epsilon}, label_smoothing, {shift, augmentation_key}}, learning_rates.data(), steps_, watcher);
         }
         watcher.rethrow();
         return nb::make_tuple(score.images, score.loss, score.correct);
@@ -207,6 +207,16 @@ class Core {
     bool working_ = false;
 };
 
+void augmented(In<uint8_t> images, int64_t shift, uint64_t key, int64_t first,
+               nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu> output) {
+    const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
+                         static_cast<int64_t>(images.shape(3))};
+    const auto count = static_cast<int64_t>(images.shape(0));
+    for (int64_t i = 0; i < count; ++i) {
+        augment({shift, key}, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
+    }
+}
+
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
     for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
@@ -220,6 +230,8 @@ NB_MODULE(_native, module) {
     using convscope::Core;
     module.def("instruction_sets", convscope::instruction_sets,
                "Return the names of the instruction sets usable here, the fastest first.");
+    module.def("augment", convscope::augmented, "Write images as training sees them at positions from `first`.",
+               nb::arg("images"), nb::arg("shift"), nb::arg("key"), nb::arg("first"), nb::arg("output"));
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<std::vector<int64_t>>&, int,
                       const std::string&>(),
@@ -232,7 +244,7 @@ NB_MODULE(_native, module) {
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
              nb::arg("learning_rates"), nb::arg("beta_1"), nb::arg("beta_2"), nb::arg("epsilon"),
-             nb::arg("label_smoothing"), nb::arg("progress").none())
+             nb::arg("label_smoothing"), nb::arg("shift"), nb::arg("augmentation_key"), nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))

@@ -45,6 +45,7 @@ struct Workspace {
     std::vector<Buffer<float>> gradients;      // by map
     std::vector<Buffer<int32_t>> winners;      // by layer: images of the slice x winners_size
     std::vector<Buffer<float>> scratch;        // by layer
+    Buffer<uint8_t> image;                     // one that an augmentation changed
     Buffer<int64_t> offsets;                   // lists of winners
     Buffer<float> list_values;
     Buffer<int32_t> list;

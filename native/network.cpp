@@ -33,6 +33,7 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
         workspace.winners.push_back(make_buffer<int32_t>(slice_images * layer->winners_size()));
         workspace.scratch.push_back(make_buffer<float>(training ? layer->scratch_size() : 0));
     }
+    workspace.image = make_buffer<uint8_t>(training ? input_.shape.size() : 0);
     workspace.offsets = make_buffer<int64_t>(winners_block);
     workspace.list_values = make_buffer<float>(winners_block);
     workspace.list = make_buffer<int32_t>(4 * filters);
@@ -67,6 +68,10 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
     const int64_t row_bytes = input_.shape.width * input_.shape.channels;
     for (int64_t i = 0; i < end - begin; ++i) {
         const uint8_t* bytes = images.bytes + images.index(begin + i) * input_.shape.height * row_bytes;
+        if (images.augmentation != nullptr) {
+            augment(*images.augmentation, input_.shape, images.position + begin + i, bytes, workspace.image.data());
+            bytes = workspace.image.data();
+        }
         float* map = workspace.values[0].image(i) + layout.at(0, 0);
         kernels_.normalise(bytes, input_.shape.height, row_bytes, input_.scale, input_.offset, map, layout.row());
         for (const auto& layer : plan.map_layers) layer->forward(workspace, i);

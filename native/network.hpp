@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "augmentation.hpp"
 #include "instruction_set.hpp"
 #include "plan.hpp"
 
@@ -16,11 +17,14 @@ namespace convscope {
 constexpr int64_t slice_images = 8;   // the rows of a tile of the dense layers' products
 constexpr int64_t most_shards = 16;
 
-// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices.
+// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices. For an augmentation
+// it is the one at `position` + i of the epoch's order.
 struct Images {
     const uint8_t* bytes = nullptr;
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
+    const Augmentation* augmentation = nullptr;
+    int64_t position = 0;
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 

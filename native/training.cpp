@@ -123,6 +123,8 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
         part.indices += begin;
+        part.position = begin;
+        if (settings.augmentation.changes()) part.augmentation = &settings.augmentation;
         if (!pass(part, size, settings.label_smoothing, 1 / static_cast<float>(size), score, watcher)) break;
         ++steps;
         const double t = static_cast<double>(steps);

@@ -18,6 +18,7 @@ struct Adam {
 struct Settings {
     Adam adam;
     float label_smoothing = 0;
+    Augmentation augmentation;
 };
 
 // Sums over images, in their order.

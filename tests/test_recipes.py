@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.errors import ConvscopeError, RecipeError
-from convscope.recipes import RECIPES, Adam, Recipe, Schedule, classic
+from convscope.recipes import RECIPES, Adam, Augmentation, Recipe, Schedule, classic
 
 
 def test_classic_is_the_notebooks_recipe():
@@ -12,7 +12,15 @@ def test_classic_is_the_notebooks_recipe():
     assert RECIPES["classic"] is classic
 
 
-FULL = Recipe(3, 7, Adam(0.01, 0, 0.5, 1), "mine", schedule=Schedule("one_cycle", 0.3), label_smoothing=0.1)
+FULL = Recipe(
+    3,
+    7,
+    Adam(0.01, 0, 0.5, 1),
+    "mine",
+    schedule=Schedule("one_cycle", 0.3),
+    label_smoothing=0.1,
+    augmentation=Augmentation(shift=2),
+)
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES.values(), FULL], ids=str)
@@ -87,6 +95,10 @@ def test_adam_rejects(arguments, message):
         ({"schedule": ["linear"]}, "`schedule`.* are such objects too"),
         ({"schedule": {"kind": "step"}}, "recipe: schedule is of kind 'step'; it must be one of constant, linear"),
         ({"schedule": {"decay": 1}}, "recipe: .*decay"),
+        ({"augmentation": 3}, "`augmentation` are such objects too"),
+        ({"augmentation": {"shift": -1}}, "recipe: shift is -1; it must be a whole number from 0 to 1,000"),
+        ({"augmentation": {"shift": 0.5}}, r"recipe: shift is 0\.5"),
+        ({"augmentation": {"flip": True}}, "recipe: .*flip"),
         ({"epoch": 3}, "recipe: .*epoch"),
         ({"optimizer": {"momentum": 0.9}}, "recipe: .*momentum"),
         ({"epochs": "3"}, "recipe: epochs is '3'"),

@@ -10,7 +10,13 @@ from convscope.streams import random_stream
 from convscope.training import History, TrainingState
 
 RECIPE = cs.Recipe(epochs=3, batch_size=64)
-FULL = cs.Recipe(epochs=3, batch_size=64, schedule=cs.Schedule("one_cycle", 0.3), label_smoothing=0.1)
+FULL = cs.Recipe(
+    epochs=3,
+    batch_size=64,
+    schedule=cs.Schedule("one_cycle", 0.3),
+    label_smoothing=0.1,
+    augmentation=cs.Augmentation(shift=2),
+)
 
 
 def test_train_learns_far_beyond_chance(small_mnist: cs.Splits):

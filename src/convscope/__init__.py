@@ -9,12 +9,13 @@ from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import Explanation, explain
 from convscope.model import Model
-from convscope.recipes import Adam, Recipe, Schedule
+from convscope.recipes import Adam, Augmentation, Recipe, Schedule
 from convscope.training import History, train
 
 __all__ = [
     "Adam",
     "Architecture",
+    "Augmentation",
     "Candidate",
     "Comparison",
     "Conv2D",

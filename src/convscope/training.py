@@ -19,7 +19,7 @@ from convscope.engine import EngineName, Network, initial_weights, open_network
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.model import Model
 from convscope.recipes import Recipe, classic
-from convscope.streams import random_stream
+from convscope.streams import random_stream, stream_key
 from convscope.tables import html_table, text_table
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -194,6 +194,8 @@ def _train_epoch(
         optimizer=recipe.optimizer,
         learning_rates=recipe.learning_rates(len(dataset))[epoch - 1],
         label_smoothing=recipe.label_smoothing,
+        augmentation=recipe.augmentation,
+        augmentation_key=stream_key(seed, "augment", epoch),
         progress=None if on_progress is None else lambda *so_far: on_progress(epoch, *so_far),
     )
     seconds = perf_counter() - start

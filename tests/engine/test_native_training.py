@@ -18,7 +18,7 @@ from convscope.datasets import Dataset
 from convscope.engine import EpochResult, Network, Progress, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork
-from convscope.recipes import Adam
+from convscope.recipes import Adam, Augmentation
 
 
 def random_dataset(count: int, shape: tuple[int, int, int] = (9, 11, 1), classes: int = 5, seed: int = 0) -> Dataset:
@@ -60,8 +60,11 @@ def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> 
         np.testing.assert_array_equal(value, b[name], err_msg=name, strict=True)
 
 
+AUGMENTED = {"augmentation": Augmentation(shift=2), "augmentation_key": 2**64 - 5}
+
+
 @pytest.mark.parametrize("isa", instruction_sets())
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}, AUGMENTED], ids=str)
 def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -> None:
     architecture, dataset = small_architecture(), random_dataset(75)
     weights = initial_weights(architecture, 0)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from convscope.engine.network import Progress
 
 def instruction_sets() -> list[str]: ...
+def augment(images: NDArray[np.uint8], shift: int, key: int, first: int, output: NDArray[np.uint8]) -> None: ...
 
 class Core:
     def __init__(
@@ -37,6 +38,8 @@ class Core:
         beta_2: float,
         epsilon: float,
         label_smoothing: float,
+        shift: int,
+        augmentation_key: int,
         progress: Progress | None,
     ) -> tuple[int, float, int]: ...
     def gradients(

@@ -16,7 +16,7 @@ from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import _native
 from convscope.engine.network import EpochResult, Progress, Weights, check_weights
-from convscope.recipes import Adam
+from convscope.recipes import Adam, Augmentation
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _KINDS = {Conv2D: 0, MaxPooling2D: 1, Flatten: 2, Dense: 3}  # the C++ enum Kind
@@ -26,6 +26,13 @@ _FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
 def instruction_sets() -> tuple[str, ...]:
     """Return the names of the instruction sets that the engine can use on this processor, the fastest first."""
     return tuple(_native.instruction_sets())
+
+
+def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
+    """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
+    result = np.empty_like(images)
+    _native.augment(np.ascontiguousarray(images), augmentation.shift, key, first, result)
+    return result
 
 
 class NativeNetwork:
@@ -127,6 +134,8 @@ class NativeNetwork:
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        augmentation: Augmentation | None = None,
+        augmentation_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order`; see `Network.train_epoch`.
@@ -158,6 +167,8 @@ class NativeNetwork:
             optimizer.beta_2,
             optimizer.epsilon,
             label_smoothing,
+            augmentation.shift if augmentation else 0,
+            augmentation_key,
             progress,
         )
         return EpochResult(loss / images, correct / images)

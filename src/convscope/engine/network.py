@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.datasets import Dataset
-from convscope.recipes import Adam
+from convscope.recipes import Adam, Augmentation
 
 EngineName = Literal["native", "reference"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -58,6 +58,8 @@ class Network(Protocol):
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        augmentation: Augmentation | None = None,
+        augmentation_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
@@ -65,6 +67,9 @@ class Network(Protocol):
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
             label_smoothing: the share of each label that is spread evenly over the classes; the loss is taken so too.
+            augmentation: what is done to the images before they are seen.
+            augmentation_key: 64 bits that name its random stream; what happens to an image depends on the key and on
+                its position in `order` alone.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.

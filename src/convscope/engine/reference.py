@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture, Conv2D, Dense, Layer, MaxPooling2D
 from convscope.architecture.layers import Pair, Window, padding_before
 from convscope.datasets import Dataset
+from convscope.engine.augmentation import augment
 from convscope.engine.network import EpochResult, Progress, Weights
-from convscope.recipes import Adam
+from convscope.recipes import Adam, Augmentation
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.uint8] | NDArray[np.int64]
@@ -241,6 +242,8 @@ class ReferenceNetwork:
         optimizer: Adam,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        augmentation: Augmentation | None = None,
+        augmentation_key: int = 0,
         progress: Progress | None = None,
     ) -> EpochResult:
         starts = range(0, len(order), batch_size)
@@ -250,7 +253,10 @@ class ReferenceNetwork:
         for start, learning_rate in zip(starts, learning_rates.tolist(), strict=True):
             batch = order[start : start + batch_size]
             labels = dataset.labels[batch]
-            values = self._forward(dataset.images[batch])
+            images = dataset.images[batch]
+            if augmentation is not None:
+                images = augment(images, augmentation, augmentation_key, start)
+            values = self._forward(images)
             logits = values[-1]
             loss_sum += cross_entropy(logits, labels, label_smoothing) * len(batch)
             num_correct += int((logits.argmax(axis=1) == labels).sum())

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import RecipeError
+from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.optimizers import Adam
 from convscope.recipes.ranges import check_range, check_whole
 from convscope.recipes.schedule import Schedule
 
-_PARTS = {"optimizer": Adam, "schedule": Schedule}
+_PARTS = {"optimizer": Adam, "schedule": Schedule, "augmentation": Augmentation}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Recipe:
     Attributes:
         schedule: how the optimizer's learning rate changes over the run.
         label_smoothing: ε, the share of a label that is spread evenly over all K classes before the loss is taken.
+        augmentation: what is done to the training images at random.
 
     Raises:
         RecipeError: for a value out of its range.
@@ -39,6 +41,7 @@ class Recipe:
     name: str = field(default="custom", compare=False)
     schedule: Schedule = field(default_factory=Schedule, kw_only=True)
     label_smoothing: float = field(default=0.0, kw_only=True)
+    augmentation: Augmentation = field(default_factory=Augmentation, kw_only=True)
 
     def __post_init__(self) -> None:
         check_whole("epochs", self.epochs, 1, 100_000)
