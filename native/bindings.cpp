@@ -73,6 +73,16 @@ class Core {
         steps_ = steps;
     }
 
+    // Whether there are weights that training goes on from beside those of the model.
+    bool averaged() {
+        const Turn turn(*this, false);
+        for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
+            const Parameters* parameters = network_.parameters(layer);
+            if (parameters != nullptr && parameters->averaged()) return true;
+        }
+        return false;
+    }
+
     void write(std::size_t layer, int field, In<float> kernel, In<float> bias) {
         const Turn turn(*this, true);
         network_.parameters(layer)->write(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
@@ -84,8 +94,9 @@ class Core {
     }
 
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
-                    In<float> learning_rates, double beta_1, double beta_2, double epsilon, float label_smoothing,
-                    int64_t shift, uint64_t augmentation_key, nb::object progress) {
+                    In<float> learning_rates, const std::vector<double>& optimizer, float label_smoothing,
+                    In<float> class_weights, int64_t shift, uint64_t augmentation_key, double clip_norm,
+                    double averaging, nb::object progress) {
         PythonWatcher watcher(progress);
         Score score;
         const auto count = static_cast<int64_t>(order.size());
@@ -93,8 +104,13 @@ class Core {
             const Turn turn(*this, true);
             const Working working(working_);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
-            score = trainer.train({images.data(), labels.data(), order.data()}, count,
-                                  {{beta_1, beta_2, epsilon}, label_smoothing, {shift, augmentation_key}}, learning_rates.data(), steps_, watcher);
+            const Settings settings = {rule(optimizer),
+                                       {label_smoothing, class_weights.size() > 0 ? class_weights.data() : nullptr},
+                                       {shift, augmentation_key},
+                                       clip_norm,
+                                       averaging};
+            score = trainer.train({images.data(), labels.data(), order.data()}, count, settings, learning_rates.data(),
+                                  steps_, watcher);
         }
         watcher.rethrow();
         return nb::make_tuple(score.images, score.loss, score.correct);
@@ -184,6 +200,11 @@ class Core {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
 
+    // is_adam, beta_1, beta_2, epsilon, momentum, nesterov, weight_decay
+    static Optimizer rule(const std::vector<double>& n) {
+        return {n.at(0) != 0, n.at(1), n.at(2), n.at(3), n.at(4), n.at(5) != 0, n.at(6)};
+    }
+
     // kind, input (3), output (3), window (2), strides (2), padding (2), relu
     static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
         std::vector<Layer> plain;
@@ -240,11 +261,13 @@ NB_MODULE(_native, module) {
         .def_prop_ro("threads", &Core::threads)
         .def_prop_ro("instruction_set", &Core::instruction_set)
         .def_prop_rw("steps", &Core::steps, &Core::set_steps)
+        .def_prop_ro("averaged", &Core::averaged)
         .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
-             nb::arg("learning_rates"), nb::arg("beta_1"), nb::arg("beta_2"), nb::arg("epsilon"),
-             nb::arg("label_smoothing"), nb::arg("shift"), nb::arg("augmentation_key"), nb::arg("progress").none())
+             nb::arg("learning_rates"), nb::arg("optimizer"), nb::arg("label_smoothing"), nb::arg("class_weights"),
+             nb::arg("shift"), nb::arg("augmentation_key"), nb::arg("clip_norm"), nb::arg("averaging"),
+             nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))

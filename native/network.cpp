@@ -103,13 +103,17 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
 }
 
 void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                       int64_t end, float smoothing, float scale, float* shard) const {
+                       int64_t end, const Loss& loss, float scale, float* shard) const {
     const std::size_t depth = plan.dense.size();
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
-        batch.losses[static_cast<std::size_t>(i)] = kernels_.cross_entropy(
-            batch.values[depth].data() + i * batch.strides[depth], classes(), images.labels[images.index(i)], smoothing, scale,
-            batch.gradients[depth].data() + i * batch.strides[depth], &correct);
+        const int64_t label = images.labels[images.index(i)];
+        const float weight = loss.class_weights != nullptr ? loss.class_weights[label] : 1;
+        batch.losses[static_cast<std::size_t>(i)] =
+            static_cast<double>(weight) *
+            kernels_.cross_entropy(batch.values[depth].data() + i * batch.strides[depth], classes(), label,
+                                   loss.smoothing, scale * weight,
+                                   batch.gradients[depth].data() + i * batch.strides[depth], &correct);
         batch.correct[static_cast<std::size_t>(i)] = correct;
     }
 

@@ -28,6 +28,13 @@ struct Images {
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
+// What is added up over the images: the cross-entropy with labels of which `smoothing` is spread over all classes, times
+// the weight of the image's class.
+struct Loss {
+    float smoothing = 0;
+    const float* class_weights = nullptr;  // by class, or null: one each
+};
+
 // Vectors of all images of a batch: what enters the first dense layer and what leaves each, and their gradients.
 struct Batch {
     std::vector<Buffer<float>> values, gradients;  // (images, stride)
@@ -60,7 +67,7 @@ class Network {
     // Writes losses and `correct`, and from the logits the gradients of every vector; adds the map layers' to `shard`.
     // `scale` is what an image's gradient counts for: one part of the batch.
     void backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                  int64_t end, float smoothing, float scale, float* shard) const;
+                  int64_t end, const Loss& loss, float scale, float* shard) const;
 
     // Copies a layer's output for image `i` of the slice just computed by a full plan.
     void read_layer(const Plan& plan, const Workspace& workspace, const Batch& batch, std::size_t layer, int64_t i,
