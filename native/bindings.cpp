@@ -81,6 +81,16 @@ class Core {
         steps_ = steps;
     }
 
+    // Whether there are weights that training goes on from beside those of the model.
+    bool averaged() {
+        const Turn turn(*this, false);
+        for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
+            const Parameters* parameters = network_.parameters(layer);
+            if (parameters != nullptr && parameters->averaged()) return true;
+        }
+        return false;
+    }
+
     void write(std::size_t layer, int field, In<float> kernel, In<float> bias) {
         const Turn turn(*this, true);
         network_.parameters(layer)->write(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
@@ -92,9 +102,9 @@ class Core {
     }
 
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
-                    In<float> learning_rates, double beta_1, double beta_2, double epsilon, float label_smoothing,
-                    uint64_t dropout_key,
-                    nb::object progress) {
+                    In<float> learning_rates, const std::vector<double>& optimizer, float label_smoothing,
+                    In<float> class_weights, int64_t shift, uint64_t augmentation_key, uint64_t dropout_key,
+                    double clip_norm, double averaging, nb::object progress) {
         PythonWatcher watcher(progress);
         Score score;
         const auto count = static_cast<int64_t>(order.size());
@@ -102,8 +112,13 @@ class Core {
             const Turn turn(*this, true);
             const Working working(working_);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
-            score = trainer.train({images.data(), labels.data(), order.data(), {true, dropout_key, 0}}, count,
-                                  {{beta_1, beta_2, epsilon}, label_smoothing}, learning_rates.data(), steps_, watcher);
+            const Settings settings = {rule(optimizer),
+                                       {label_smoothing, class_weights.size() > 0 ? class_weights.data() : nullptr},
+                                       {shift, augmentation_key},
+                                       clip_norm,
+                                       averaging};
+            score = trainer.train({images.data(), labels.data(), order.data(), {true, dropout_key, 0}}, count, settings,
+                                  learning_rates.data(), steps_, watcher);
         }
         watcher.rethrow();
         return nb::make_tuple(score.images, score.loss, score.correct);
@@ -186,6 +201,11 @@ class Core {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
 
+    // is_adam, beta_1, beta_2, epsilon, momentum, nesterov, weight_decay
+    static Optimizer rule(const std::vector<double>& n) {
+        return {n.at(0) != 0, n.at(1), n.at(2), n.at(3), n.at(4), n.at(5) != 0, n.at(6)};
+    }
+
     // kind, input (3), output (3), window (2), strides (2), padding (2), relu, activation, dropped
     static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
         std::vector<Layer> plain;
@@ -211,6 +231,16 @@ class Core {
     bool working_ = false;
 };
 
+void augmented(In<uint8_t> images, int64_t shift, uint64_t key, int64_t first,
+               nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu> output) {
+    const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
+                         static_cast<int64_t>(images.shape(3))};
+    const auto count = static_cast<int64_t>(images.shape(0));
+    for (int64_t i = 0; i < count; ++i) {
+        augment({shift, key}, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
+    }
+}
+
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
     for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
@@ -232,6 +262,8 @@ NB_MODULE(_native, module) {
                "Return the names of the instruction sets usable here, the fastest first.");
     module.def("measure_peak", convscope::measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return the operations a second of multiply-add in float32 that so many threads reach.");
+    module.def("augment", convscope::augmented, "Write images as training sees them at positions from `first`.",
+               nb::arg("images"), nb::arg("shift"), nb::arg("key"), nb::arg("first"), nb::arg("output"));
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<std::vector<int64_t>>&, int,
                       const std::string&>(),
@@ -240,11 +272,13 @@ NB_MODULE(_native, module) {
         .def_prop_ro("threads", &Core::threads)
         .def_prop_ro("instruction_set", &Core::instruction_set)
         .def_prop_rw("steps", &Core::steps, &Core::set_steps)
+        .def_prop_ro("averaged", &Core::averaged)
         .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
-             nb::arg("learning_rates"), nb::arg("beta_1"), nb::arg("beta_2"), nb::arg("epsilon"),
-             nb::arg("label_smoothing"), nb::arg("dropout_key"), nb::arg("progress").none())
+             nb::arg("learning_rates"), nb::arg("optimizer"), nb::arg("label_smoothing"), nb::arg("class_weights"),
+             nb::arg("shift"), nb::arg("augmentation_key"), nb::arg("dropout_key"), nb::arg("clip_norm"), nb::arg("averaging"),
+             nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))

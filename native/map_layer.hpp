@@ -70,6 +70,7 @@ struct Workspace {
     std::vector<Buffer<int32_t>> winners;      // by layer: images of the slice x winners_size
     std::vector<Buffer<float>> scratch;        // by layer, of the way back
     std::vector<Buffer<float>> forward_scratch;  // by layer
+    Buffer<uint8_t> image;                     // one that an augmentation changed
     Buffer<int64_t> offsets;                   // lists of winners
     Buffer<float> list_values;
     Buffer<int32_t> list;

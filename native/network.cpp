@@ -42,6 +42,7 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
         workspace.forward_scratch.push_back(make_buffer<float>(layer->forward_scratch_size()));
         workspace.scratch.push_back(make_buffer<float>(training ? layer->scratch_size() : 0));
     }
+    workspace.image = make_buffer<uint8_t>(training ? input_.shape.size() : 0);
     workspace.offsets = make_buffer<int64_t>(winners_block);
     workspace.list_values = make_buffer<float>(winners_block);
     workspace.list = make_buffer<int32_t>(4 * filters);
@@ -82,6 +83,10 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
         if (i + 1 < end - begin) {  // in a shuffled order the processor cannot guess where the next one lies
             const uint8_t* next = images.bytes + images.index(begin + i + 1) * image_bytes;
             for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
+        }
+        if (images.augmentation != nullptr) {
+            augment(*images.augmentation, input_.shape, images.position + begin + i, bytes, workspace.image.data());
+            bytes = workspace.image.data();
         }
         float* map = workspace.values[0].image(i) + layout.at(0, 0);
         kernels_.normalise(bytes, input_.shape.height, row_bytes, input_.scale, input_.offset, map, layout.row());
@@ -142,13 +147,17 @@ void Network::pass_backward(const DenseLayer& layer, const Chance& chance, int64
 }
 
 void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                       int64_t end, float smoothing, float scale, float* shard) const {
+                       int64_t end, const Loss& loss, float scale, float* shard) const {
     const std::size_t depth = plan.dense.size();
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
-        batch.losses[static_cast<std::size_t>(i)] = kernels_.cross_entropy(
-            batch.values[depth].data() + i * batch.strides[depth], classes(), images.labels[images.index(i)], smoothing, scale,
-            batch.gradients[depth].data() + i * batch.strides[depth], &correct);
+        const int64_t label = images.labels[images.index(i)];
+        const float weight = loss.class_weights != nullptr ? loss.class_weights[label] : 1;
+        batch.losses[static_cast<std::size_t>(i)] =
+            static_cast<double>(weight) *
+            kernels_.cross_entropy(batch.values[depth].data() + i * batch.strides[depth], classes(), label,
+                                   loss.smoothing, scale * weight,
+                                   batch.gradients[depth].data() + i * batch.strides[depth], &correct);
         batch.correct[static_cast<std::size_t>(i)] = correct;
     }
 

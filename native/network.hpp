@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "augmentation.hpp"
 #include "instruction_set.hpp"
 #include "plan.hpp"
 
@@ -16,13 +17,23 @@ namespace convscope {
 constexpr int64_t slice_images = 8;   // the rows of a tile of the dense layers' products
 constexpr int64_t most_shards = 16;
 
-// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices.
+// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices. For an augmentation
+// it is the one at `position` + i of the epoch's order.
 struct Images {
     const uint8_t* bytes = nullptr;
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
     Chance chance;
+    const Augmentation* augmentation = nullptr;
+    int64_t position = 0;
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
+};
+
+// What is added up over the images: the cross-entropy with labels of which `smoothing` is spread over all classes, times
+// the weight of the image's class.
+struct Loss {
+    float smoothing = 0;
+    const float* class_weights = nullptr;  // by class, or null: one each
 };
 
 // Vectors of all images of a batch: what enters the first dense layer and what leaves each, and their gradients.
@@ -57,7 +68,7 @@ class Network {
     // Writes losses and `correct`, and from the logits the gradients of every vector; adds the map layers' to `shard`.
     // `scale` is what an image's gradient counts for: one part of the batch.
     void backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                  int64_t end, float smoothing, float scale, float* shard) const;
+                  int64_t end, const Loss& loss, float scale, float* shard) const;
 
     // Copies a layer's output for image `i` of the slice just computed by a full plan.
     void read_layer(const Plan& plan, const Workspace& workspace, const Batch& batch, std::size_t layer, int64_t i,

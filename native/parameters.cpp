@@ -36,9 +36,16 @@ void Parameters::finish_panel(int64_t panel) {
     kernels_.winograd_kernel(this->panel(panel), channels_, winograd_.data() + panel * winograd_size());
 }
 
-void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const AdamStep& step) {
-    const int64_t first = panel * panel_size() + begin * width_;
-    kernels_.adam(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, (end - begin) * width_, step);
+void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step) {
+    const int64_t first = panel * panel_size() + begin * width_, count = (end - begin) * width_;
+    if (step.is_adam) {
+        kernels_.adam(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, count, step.adam);
+    } else {
+        kernels_.momentum(weights_.data() + first, m_.data() + first, gradient, count, step.momentum);
+    }
+    if (step.average_rate > 0) {
+        kernels_.approach(other_.data() + first, weights_.data() + first, count, step.average_rate);
+    }
     copy_rows(panel, begin, std::min(end, inputs_));
 }
 
@@ -75,16 +82,32 @@ void Parameters::write(Field field, const float* kernel, const float* bias) {
         for (int64_t row = 0; row < inputs_; ++row) column[row * width_] = kernel[row * filters_ + filter];
         column[inputs_ * width_] = bias[filter];
     }
-    if (field == weights) {
-        for (int64_t p = 0; p < panels_; ++p) {
-            copy_rows(p, 0, inputs_);
-            finish_panel(p);
-        }
+    if (field == weights) copy_all();
+}
+
+Buffer<float>& Parameters::array(Field field) {
+    if (field == unaveraged) start_averaging();
+    return field == weights ? weights_ : field == m ? m_ : field == v ? v_ : other_;
+}
+
+void Parameters::start_averaging() {
+    if (other_.empty()) other_ = weights_;
+}
+
+void Parameters::exchange_average() {
+    weights_.swap(other_);
+    copy_all();
+}
+
+void Parameters::copy_all() {
+    for (int64_t p = 0; p < panels_; ++p) {
+        copy_rows(p, 0, inputs_);
+        finish_panel(p);
     }
 }
 
 void Parameters::read(Field field, float* kernel, float* bias) const {
-    unpack((field == weights ? weights_ : field == m ? m_ : v_).data(), kernel, bias);
+    unpack((field == weights ? weights_ : field == m ? m_ : field == v ? v_ : other_).data(), kernel, bias);
 }
 
 void Parameters::unpack(const float* packed, float* kernel, float* bias) const {

@@ -12,6 +12,14 @@
 
 namespace convscope {
 
+// What a step of training does with a gradient: by which rule, and by how much an average of the weights follows.
+struct Step {
+    bool is_adam = true;
+    AdamStep adam = {};
+    MomentumStep momentum = {};
+    float average_rate = 0;
+};
+
 class Parameters {
    public:
     Parameters(const Layer& layer, const Kernels& kernels);
@@ -44,26 +52,34 @@ class Parameters {
     void keep_back();
     void keep_winograd();
 
-    // One Adam step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
-    void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const AdamStep& step);
+    // One step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
+    void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step);
 
     // Brings up to date what is made from whole panels, once every row of this one has been updated.
     void finish_panel(int64_t panel);
 
-    enum Field { weights, m, v };
+    // A running average of the weights. Between trainings the average stands in the weights' place, since it is the
+    // model, and `unaveraged` holds the weights that training goes on from; within a training it is the other way round.
+    bool averaged() const { return !other_.empty(); }
+    void start_averaging();
+    void exchange_average();
+    void drop_average() { other_ = {}; }
+
+    enum Field { weights, m, v, unaveraged };
     void write(Field field, const float* kernel, const float* bias);   // from Keras layout
     void read(Field field, float* kernel, float* bias) const;          // to Keras layout
     void unpack(const float* packed, float* kernel, float* bias) const;  // the same from any array in this layout
 
    private:
-    Buffer<float>& array(Field field) { return field == weights ? weights_ : field == m ? m_ : v_; }
+    Buffer<float>& array(Field field);
+    void copy_all();
     void copy_rows(int64_t panel, int64_t begin, int64_t end);  // to the copies of the way back
 
     const Kernels& kernels_;
     int64_t width_, vector_;
     int64_t kernel_[2];
     int64_t channels_, filters_, inputs_, panels_;
-    Buffer<float> weights_, m_, v_, turned_, back_, winograd_;
+    Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_;
 };
 
 }  // namespace convscope

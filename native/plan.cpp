@@ -29,6 +29,7 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
     std::size_t maps = 0;
     while (maps < layers.size() && works_on_maps(layers[maps])) ++maps;
     for (std::size_t i = maps; i-- > 1;) {
+        if (layers[i - 1].kind == Kind::dropout) continue;  // which numbers it drops goes by their place in the whole map
         Layer& layer = layers[i];
         const auto read = [&layer](int axis, int64_t size, int64_t places) {
             return std::min(size, (places - 1) * layer.stride[axis] + layer.window[axis] - layer.padding[axis]);

@@ -56,7 +56,7 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     panel_left_ = std::vector<std::atomic<int>>(panel_blocks_.size());
 }
 
-bool Trainer::pass(const Images& images, int64_t count, float smoothing, float scale, const Score& so_far,
+bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float scale, const Score& so_far,
                    Watcher& watcher) {
     const int64_t slices = count_slices(count);
     const int64_t shards = std::min(most_shards, slices);
@@ -70,7 +70,7 @@ bool Trainer::pass(const Images& images, int64_t count, float smoothing, float s
             for (int64_t slice = shard * slices / shards; slice < (shard + 1) * slices / shards; ++slice) {
                 const int64_t begin = slice * slice_images, end = std::min(begin + slice_images, count);
                 network_.forward(plan_, workspace, batch_, images, begin, end);
-                network_.backward(plan_, workspace, batch_, images, begin, end, smoothing, scale, sums.data());
+                network_.backward(plan_, workspace, batch_, images, begin, end, loss, scale, sums.data());
                 if (thread == 0 && !watcher.go_on(so_far)) queue.stop();
                 if (queue.stopped()) return;
             }
@@ -120,42 +120,112 @@ void Trainer::add_score(int64_t count, Score& score) const {
     score.images += count;
 }
 
+Step Optimizer::step(double learning_rate, int64_t number) const {
+    Step step;
+    step.is_adam = is_adam;
+    const double t = static_cast<double>(number);
+    const float kept = static_cast<float>(1 - learning_rate * weight_decay);
+    step.adam = {static_cast<float>(learning_rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t))),
+                 static_cast<float>(1 - beta_1), static_cast<float>(1 - beta_2), static_cast<float>(epsilon), kept};
+    step.momentum = {static_cast<float>(learning_rate), static_cast<float>(momentum), kept, nesterov};
+    return step;
+}
+
+void Trainer::take_step(const Block& block, const float* gradient, const Step& step) {
+    Parameters& parameters = *network_.parameters(block.layer);
+    parameters.update(block.panel, block.begin, block.end, gradient, step);
+    // Whoever updates a panel's last block has all of it before him.
+    if (panel_left_[block.whole].fetch_sub(1, std::memory_order_acq_rel) == 1) parameters.finish_panel(block.panel);
+}
+
+void Trainer::update(int64_t count, const Step& step) {
+    Queue queue(static_cast<int64_t>(blocks_.size()));
+    auto work = [&](int thread) {
+        float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
+        for (int64_t i; queue.take(i);) {
+            const Block& block = blocks_[static_cast<std::size_t>(i)];
+            block_gradient(block, count, gradient);
+            take_step(block, gradient, step);
+        }
+    };
+    team_.run(work);
+}
+
+void Trainer::update_clipped(int64_t count, const Step& step, double most) {
+    const Kernels& kernels = network_.kernels();
+    while (whole_gradients_.size() < blocks_.size()) {
+        whole_gradients_.push_back(make_buffer<float>((block_rows + 1) * kernels.panel_width));
+    }
+    squares_.resize(blocks_.size());
+    Queue measured(static_cast<int64_t>(blocks_.size()));
+    auto measure = [&](int) {
+        for (int64_t i; measured.take(i);) {
+            const auto b = static_cast<std::size_t>(i);
+            const Block& block = blocks_[b];
+            block_gradient(block, count, whole_gradients_[b].data());
+            squares_[b] = kernels.sum_of_squares(whole_gradients_[b].data(), (block.end - block.begin) * kernels.panel_width);
+        }
+    };
+    team_.run(measure);
+    double squares = 0;
+    for (double square : squares_) squares += square;  // in the blocks' order, whoever measured them
+    const double norm = std::sqrt(squares);
+    const float factor = norm > most ? static_cast<float>(most / norm) : 1;
+    Queue updated(static_cast<int64_t>(blocks_.size()));
+    auto step_down = [&](int) {
+        for (int64_t i; updated.take(i);) {
+            const auto b = static_cast<std::size_t>(i);
+            const Block& block = blocks_[b];
+            float* gradient = whole_gradients_[b].data();
+            if (factor < 1) kernels.multiply_by(gradient, (block.end - block.begin) * kernels.panel_width, factor);
+            take_step(block, gradient, step);
+        }
+    };
+    team_.run(step_down);
+}
+
 Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                      int64_t& steps, Watcher& watcher) {
-    const Adam& adam = settings.adam;
     Score score;
+    const bool averages = settings.averaging > 0;
+    for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
+        Parameters* parameters = network_.parameters(layer);
+        if (parameters == nullptr) continue;
+        if (!averages) {
+            parameters->drop_average();
+        } else if (parameters->averaged()) {
+            parameters->exchange_average();
+        } else {
+            parameters->start_averaging();
+        }
+    }
     for (int64_t begin = 0, batch = 0; begin < count; begin += batch_size_, ++batch) {
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
         part.indices += begin;
         part.chance.first = begin;
-        if (!pass(part, size, settings.label_smoothing, 1 / static_cast<float>(size), score, watcher)) break;
+        part.position = begin;
+        if (settings.augmentation.changes()) part.augmentation = &settings.augmentation;
+        if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), score, watcher)) break;
         ++steps;
-        const double t = static_cast<double>(steps);
-        const AdamStep step = {
-            static_cast<float>(static_cast<double>(learning_rates[batch]) * std::sqrt(1 - std::pow(adam.beta_2, t)) /
-                               (1 - std::pow(adam.beta_1, t))),
-            static_cast<float>(1 - adam.beta_1), static_cast<float>(1 - adam.beta_2), static_cast<float>(adam.epsilon)};
+        Step step = settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps);
+        if (averages) {  // as Adam's moments are: without the pull to where they started
+            const double past = settings.averaging;
+            step.average_rate = static_cast<float>((1 - past) / (1 - std::pow(past, static_cast<double>(steps))));
+        }
         for (std::size_t i = 0; i < panel_left_.size(); ++i) {
             panel_left_[i].store(panel_blocks_[i], std::memory_order_relaxed);
         }
-        Queue queue(static_cast<int64_t>(blocks_.size()));
-        auto work = [&](int thread) {
-            float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
-            for (int64_t i; queue.take(i);) {
-                const Block& block = blocks_[static_cast<std::size_t>(i)];
-                block_gradient(block, size, gradient);
-                Parameters& parameters = *network_.parameters(block.layer);
-                parameters.update(block.panel, block.begin, block.end, gradient, step);
-                // Whoever updates a panel's last block has all of it before him.
-                if (panel_left_[block.whole].fetch_sub(1, std::memory_order_acq_rel) == 1) {
-                    parameters.finish_panel(block.panel);
-                }
-            }
-        };
-        team_.run(work);
+        if (settings.clip_norm > 0) {
+            update_clipped(size, step, settings.clip_norm);
+        } else {
+            update(size, step);
+        }
         add_score(size, score);
         if (!watcher.go_on(score)) break;
+    }
+    for (std::size_t layer = 0; averages && layer < network_.layers().size(); ++layer) {
+        if (network_.parameters(layer) != nullptr) network_.parameters(layer)->exchange_average();
     }
     return score;
 }
@@ -169,7 +239,7 @@ Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer
         Images part = images;
         part.bytes += begin * image_bytes;
         part.labels += begin;
-        if (!pass(part, size, 0, 1 / static_cast<float>(count), score, watcher)) break;
+        if (!pass(part, size, {}, 1 / static_cast<float>(count), score, watcher)) break;
         Queue queue(static_cast<int64_t>(blocks_.size()));
         auto work = [&](int thread) {
             float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();

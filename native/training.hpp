@@ -12,14 +12,23 @@
 
 namespace convscope {
 
-struct Adam {
-    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
+struct Optimizer {
+    bool is_adam = true;
+    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;  // of Adam
+    double momentum = 0;                                  // of gradient descent
+    bool nesterov = false;
+    double weight_decay = 0;
+
+    // The step number `number`, from 1, as plain factors.
+    Step step(double learning_rate, int64_t number) const;
 };
 
-// What training does beside stepping along the gradient.
 struct Settings {
-    Adam adam;
-    float label_smoothing = 0;
+    Optimizer optimizer;
+    Loss loss;
+    Augmentation augmentation;
+    double clip_norm = 0;  // at most so long is a whole gradient; 0: as long as it is
+    double averaging = 0;  // how much of its past the average of the weights keeps a step; 0: there is none
 };
 
 // Sums over images, in their order.
@@ -58,7 +67,12 @@ class Trainer {
     };
 
     // The first phase for images [0, count) of `images`; false if stopped.
-    bool pass(const Images& images, int64_t count, float smoothing, float scale, const Score& so_far, Watcher& watcher);
+    bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const Score& so_far, Watcher& watcher);
+    // The second phase: a step for every block.
+    void take_step(const Block& block, const float* gradient, const Step& step);
+    void update(int64_t count, const Step& step);
+    // The same with the whole gradient shortened to `most` where it is longer, which takes two rounds of the threads.
+    void update_clipped(int64_t count, const Step& step, double most);
     // A block's gradient over the batch, (end - begin, panel_width), into `gradient`.
     void block_gradient(const Block& block, int64_t count, float* gradient) const;
     void add_score(int64_t count, Score& score) const;
@@ -73,6 +87,8 @@ class Trainer {
     std::vector<Block> blocks_;
     std::vector<int> panel_blocks_;                // how many blocks a panel was cut into
     std::vector<std::atomic<int>> panel_left_;     // and how many of them a step has still to update
+    std::vector<Buffer<float>> whole_gradients_;  // by block, where the gradient is clipped
+    std::vector<double> squares_;                 // by block
     std::vector<int64_t> neighbours_, block_writes_;  // 0, 1, 2, ... and 0, panel_width, ...
 };
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.errors import ConvscopeError, RecipeError
-from convscope.recipes import RECIPES, Adam, Recipe, Schedule, classic
+from convscope.recipes import RECIPES, SGD, Adam, Augmentation, Recipe, Schedule, classic
 
 
 def test_classic_is_the_notebooks_recipe():
@@ -12,10 +12,22 @@ def test_classic_is_the_notebooks_recipe():
     assert RECIPES["classic"] is classic
 
 
-FULL = Recipe(3, 7, Adam(0.01, 0, 0.5, 1), "mine", schedule=Schedule("one_cycle", 0.3), label_smoothing=0.1)
+FULL = Recipe(
+    3,
+    7,
+    Adam(0.01, 0, 0.5, 1),
+    "mine",
+    schedule=Schedule("one_cycle", 0.3),
+    label_smoothing=0.1,
+    augmentation=Augmentation(shift=2),
+    class_weights=(1, 2.5),
+    clip_norm=1.0,
+    averaging=0.99,
+)
+DESCENT = Recipe(optimizer=SGD(0.1, 0.9, True, 1e-4))
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES.values(), FULL], ids=str)
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), FULL, DESCENT], ids=str)
 def test_a_recipe_goes_through_json_unchanged(recipe):
     again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict(), allow_nan=False)))
     assert again == recipe
@@ -47,6 +59,10 @@ def test_recipes_are_equal_whatever_they_are_called():
         ({"batch_size": 65_537}, "batch_size is 65537"),
         ({"batch_size": "128"}, "batch_size is '128'"),
         ({"label_smoothing": 1}, "recipe: label_smoothing is 1; it must be a number from 0 and below 1"),
+        ({"averaging": 1}, "recipe: averaging is 1; it must be a number from 0 and below 1"),
+        ({"clip_norm": 0}, "recipe: clip_norm is 0; it must be a number above 0"),
+        ({"class_weights": 3}, "recipe: class_weights is 3; it must list a number a class"),
+        ({"class_weights": (1, -1)}, "recipe: class_weights is -1; it must be a number from 0"),
         ({"label_smoothing": -0.1}, r"label_smoothing is -0\.1"),
     ],
     ids=str,
@@ -70,6 +86,7 @@ def test_a_recipe_rejects(arguments, message):
         ({"epsilon": 0}, "recipe: epsilon is 0; it must be a number above 0 to 1"),
         ({"epsilon": float("inf")}, "epsilon is inf"),
         ({"epsilon": None}, "epsilon is None"),
+        ({"weight_decay": -1}, "weight_decay is -1; it must be a number from 0 to 1"),
     ],
     ids=str,
 )
@@ -87,8 +104,21 @@ def test_adam_rejects(arguments, message):
         ({"schedule": ["linear"]}, "schedule is an object with kind"),
         ({"schedule": {"kind": "step"}}, "recipe: schedule is of kind 'step'; it must be one of constant, linear"),
         ({"schedule": {"decay": 1}}, "schedule has no 'decay'; it has kind"),
+        ({"optimizer": {"kind": "Lion"}}, "recipe: optimizer is of kind 'Lion'; it must be one of Adam, SGD"),
+        ({"optimizer": {"kind": ["SGD"]}}, "recipe: optimizer is of kind"),
+        ({"optimizer": {"kind": "SGD", "beta_1": 0.9}}, "optimizer has no 'beta_1'; it has "),
+        (
+            {"optimizer": {"kind": "SGD", "momentum": 1}},
+            "recipe: momentum is 1; it must be a number from 0 and below 1",
+        ),
+        ({"optimizer": {"kind": "SGD", "nesterov": 1}}, "recipe: nesterov is 1; it must be true or false"),
+        ({"optimizer": {"kind": "SGD", "learning_rate": 0}}, "recipe: learning_rate is 0"),
+        ({"augmentation": 3}, "augmentation is an object with shift, not 3"),
+        ({"augmentation": {"shift": -1}}, "recipe: shift is -1; it must be a whole number from 0 to 1,000"),
+        ({"augmentation": {"shift": 0.5}}, r"recipe: shift is 0\.5"),
+        ({"augmentation": {"flip": True}}, "augmentation has no 'flip'; it has shift"),
         ({"epoch": 3}, "recipe has no 'epoch'; it has epochs"),
-        ({"optimizer": {"momentum": 0.9}}, "optimizer has no 'momentum'; it has learning_rate"),
+        ({"optimizer": {"momentum": 0.9}}, "optimizer has no 'momentum'; it has "),
         ({"epochs": "3"}, "recipe: epochs is '3'"),
         ({"optimizer": {"beta_1": 2}}, "recipe: beta_1 is 2"),
         ({1: 2}, "recipe has no '1'"),

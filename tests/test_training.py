@@ -10,7 +10,17 @@ from convscope.streams import random_stream
 from convscope.training import History, TrainingState
 
 RECIPE = cs.Recipe(epochs=3, batch_size=64)
-FULL = cs.Recipe(epochs=3, batch_size=64, schedule=cs.Schedule("one_cycle", 0.3), label_smoothing=0.1)
+FULL = cs.Recipe(
+    epochs=3,
+    batch_size=64,
+    schedule=cs.Schedule("one_cycle", 0.3),
+    label_smoothing=0.1,
+    augmentation=cs.Augmentation(shift=2),
+    class_weights=(1, 1, 2, 1, 1, 1, 0.5, 1, 1, 1),
+    clip_norm=1.0,
+    averaging=0.9,
+    optimizer=cs.SGD(0.1, 0.9, nesterov=True, weight_decay=1e-4),
+)
 
 
 def test_train_learns_far_beyond_chance(small_mnist: cs.Splits):
@@ -107,6 +117,11 @@ def test_train_says_when_it_diverges(small_mnist: cs.Splits):
     huge = cs.Architecture(cs.Input(28, 28, scale=1e30), (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax")))
     with pytest.raises(RecipeError, match=r"diverged in epoch 1.*lower the learning rate"):
         cs.train(huge, small_mnist, cs.Recipe(epochs=1, optimizer=cs.Adam(learning_rate=1.0)))
+
+
+def test_train_refuses_class_weights_for_other_classes(small_mnist: cs.Splits):
+    with pytest.raises(RecipeError, match="the recipe has 2 class weights, but architecture ann has 10 outputs"):
+        cs.train(cs.presets.ann, small_mnist, cs.Recipe(class_weights=(1.0, 2.0)))
 
 
 def test_history_goes_through_rows_unchanged():

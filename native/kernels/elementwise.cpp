@@ -22,13 +22,44 @@ void normalise(const uint8_t* bytes, int64_t rows, int64_t length, float scale, 
 void adam(float* __restrict weights, float* __restrict m, float* __restrict v, const float* __restrict gradient,
           int64_t count, const AdamStep& step) {
     const float alpha = step.alpha, rate_m = step.one_minus_beta_1, rate_v = step.one_minus_beta_2;
-    const float epsilon = step.epsilon;
+    const float epsilon = step.epsilon, kept = step.kept;
     for (int64_t i = 0; i < count; ++i) {
         const float g = gradient[i];
         m[i] += (g - m[i]) * rate_m;
         v[i] += (g * g - v[i]) * rate_v;
-        weights[i] -= alpha * m[i] / (sqrtf(v[i]) + epsilon);
+        weights[i] = weights[i] * kept - alpha * m[i] / (sqrtf(v[i]) + epsilon);
     }
+}
+
+// Keras's SGD: the velocity is in units of the weights.
+void momentum(float* __restrict weights, float* __restrict velocity, const float* __restrict gradient, int64_t count,
+              const MomentumStep& step) {
+    const float rate = step.rate, keeps = step.momentum, kept = step.kept;
+    if (step.nesterov) {
+        for (int64_t i = 0; i < count; ++i) {
+            velocity[i] = keeps * velocity[i] - rate * gradient[i];
+            weights[i] = weights[i] * kept + (keeps * velocity[i] - rate * gradient[i]);
+        }
+        return;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+        velocity[i] = keeps * velocity[i] - rate * gradient[i];
+        weights[i] = weights[i] * kept + velocity[i];
+    }
+}
+
+void approach(float* __restrict average, const float* __restrict values, int64_t count, float rate) {
+    for (int64_t i = 0; i < count; ++i) average[i] += (values[i] - average[i]) * rate;
+}
+
+void multiply_by(float* values, int64_t count, float factor) {
+    for (int64_t i = 0; i < count; ++i) values[i] *= factor;
+}
+
+double sum_of_squares(const float* values, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+    return sum;
 }
 
 double cross_entropy(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,

@@ -131,6 +131,13 @@ struct WinogradCells {
 
 struct AdamStep {
     float alpha, one_minus_beta_1, one_minus_beta_2, epsilon;
+    float kept;  // of each weight, what decay leaves
+};
+
+struct MomentumStep {
+    float rate, momentum;
+    float kept;
+    bool nesterov;
 };
 
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: a list that stays in cache
@@ -160,6 +167,11 @@ struct Kernels {
     void (*normalise)(const uint8_t* bytes, int64_t rows, int64_t length, float scale, float offset, float* out,
                       int64_t out_row);
     void (*adam)(float* weights, float* m, float* v, const float* gradient, int64_t count, const AdamStep&);
+    void (*momentum)(float* weights, float* velocity, const float* gradient, int64_t count, const MomentumStep&);
+    // average[i] += (values[i] - average[i]) * rate
+    void (*approach)(float* average, const float* values, int64_t count, float rate);
+    void (*multiply_by)(float* values, int64_t count, float factor);
+    double (*sum_of_squares)(const float* values, int64_t count);
     // Returns the cross-entropy of softmax(logits) and writes (probabilities - target) * scale over `gradient`, where the
     // target is one-hot but for `smoothing` of it, which is spread evenly over all classes.
     double (*cross_entropy)(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,

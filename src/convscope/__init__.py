@@ -22,12 +22,14 @@ from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import Explanation, explain
 from convscope.model import Model
-from convscope.recipes import Adam, Recipe, Schedule
+from convscope.recipes import SGD, Adam, Augmentation, Recipe, Schedule
 from convscope.training import History, train
 
 __all__ = [
+    "SGD",
     "Adam",
     "Architecture",
+    "Augmentation",
     "AveragePooling2D",
     "Candidate",
     "Comparison",

@@ -92,7 +92,7 @@ class TrainingState:
     """All that training needs to go on from the end of an epoch, to the same bits as if it had never stopped.
 
     Attributes:
-        weights: float32 arrays by name.
+        weights: float32 arrays by name; the averages where the recipe says so.
         optimizer: what the optimizer remembers, as the engine's `optimizer_state` gives it.
         history: of the epochs so far; its length is the number of epochs done.
     """
@@ -151,6 +151,11 @@ def train(
         architecture = architecture(dataset.image_shape, dataset.num_classes)
     for images in (dataset, validation):
         check_fit(architecture, images)
+    if recipe.class_weights is not None and len(recipe.class_weights) != architecture.num_classes:
+        raise RecipeError(
+            f"the recipe has {len(recipe.class_weights)} class weights, "
+            f"but architecture {architecture.name} has {architecture.num_classes} outputs"
+        )
     if state is None:
         state = TrainingState(initial_weights(architecture, seed))
         if on_epoch is not None:
@@ -195,6 +200,11 @@ def _train_epoch(
         learning_rates=recipe.learning_rates(len(dataset))[epoch - 1],
         label_smoothing=recipe.label_smoothing,
         dropout_key=stream_key(seed, "dropout", epoch),
+        class_weights=recipe.class_weights,
+        augmentation=recipe.augmentation,
+        augmentation_key=stream_key(seed, "augment", epoch),
+        clip_norm=recipe.clip_norm,
+        averaging=recipe.averaging,
         progress=None if on_progress is None else lambda *so_far: on_progress(epoch, *so_far),
     )
     seconds = perf_counter() - start

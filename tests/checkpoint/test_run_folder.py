@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 import convscope as cs
 from convscope.checkpoint import create_run, open_run
+from convscope.checkpoint.state_file import load_state, save_state
 from convscope.errors import RunError
 from convscope.training import History, TrainingState
 
@@ -54,6 +56,29 @@ def test_run_folder_goes_on_from_the_epoch_it_kept(record: dict, tmp_path: Path)
         assert kept.keys() == given.keys()
         assert all((kept[name] == given[name]).all() and kept[name].dtype == given[name].dtype for name in given)
     assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
+
+
+def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
+    stream = np.random.default_rng(0)
+    data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
+    architecture, recipe = cs.presets.ann((4, 4, 1), 3), cs.Recipe(epochs=2, batch_size=16, averaging=0.9)
+    states: list[TrainingState] = []
+    whole, _ = cs.train(architecture, data, recipe, on_epoch=states.append)
+    save_state(states[1], tmp_path / "state.safetensors")
+    state = load_state(tmp_path / "state.safetensors", architecture)
+    resumed, _ = cs.train(architecture, data, recipe, state=state)
+    assert resumed.weights_sha256 == whole.weights_sha256
+    assert any(name.startswith("unaveraged/") for name in state.optimizer)
+
+
+def test_load_state_refuses_an_average_without_all_the_weights_it_is_of(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    name = next(iter(state.weights))
+    folder.save_epoch(
+        replace(state, optimizer={**state.optimizer, f"unaveraged/{name}": state.weights[name]}), ("a", "b", "c")
+    )
+    with pytest.raises(RunError, match=r"not a training state of this run .*unaveraged"):
+        folder.load_state()
 
 
 def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):

@@ -30,7 +30,7 @@ from convscope.datasets import Dataset
 from convscope.engine import EpochResult, Network, Progress, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork
-from convscope.recipes import Adam
+from convscope.recipes import SGD, Adam, Augmentation
 
 
 def random_dataset(count: int, shape: tuple[int, int, int] = (9, 11, 1), classes: int = 5, seed: int = 0) -> Dataset:
@@ -72,8 +72,24 @@ def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> 
         np.testing.assert_array_equal(value, b[name], err_msg=name, strict=True)
 
 
+AUGMENTED = {"augmentation": Augmentation(shift=2), "augmentation_key": 2**64 - 5}
+WEIGHTED = {"class_weights": (2.0, 1.0, 0.0, 0.5, 1.5)}
+OPTIONS: list[dict[str, Any]] = [
+    {"label_smoothing": 0.2},
+    WEIGHTED,
+    AUGMENTED,
+    {"optimizer": Adam(weight_decay=0.5)},
+    {"optimizer": SGD(weight_decay=0.5)},
+    {"optimizer": SGD(momentum=0.9)},
+    {"optimizer": SGD(momentum=0.9, nesterov=True)},
+    {"clip_norm": 0.1},
+    {"averaging": 0.7},
+]
+ALL = {**OPTIONS[0], **WEIGHTED, **AUGMENTED, "optimizer": Adam(weight_decay=0.1), "clip_norm": 1.0, "averaging": 0.9}
+
+
 @pytest.mark.parametrize("isa", instruction_sets())
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}], ids=str)
+@pytest.mark.parametrize("options", [{}, *OPTIONS, ALL], ids=str)
 def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -> None:
     architecture, dataset = small_architecture(), random_dataset(75)
     weights = initial_weights(architecture, 0)
@@ -88,6 +104,7 @@ def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -
     state, expected_state = native.optimizer_state(), reference.optimizer_state()
     assert state["step"].shape == ()
     assert int(state["step"]) == 5
+    assert state.keys() == {name for name in expected_state if not name.startswith("remainder/")}
     for name in state:
         scale = np.abs(expected_state[name]).max()
         np.testing.assert_allclose(state[name], expected_state[name], atol=1e-3 * scale, err_msg=name)
@@ -108,14 +125,15 @@ def with_every_layer() -> Architecture:
     return Architecture(Input(9, 11), layers)
 
 
+@pytest.mark.parametrize("options", [{}, ALL, {"optimizer": SGD(momentum=0.9), "clip_norm": 0.1}], ids=str)
 @pytest.mark.parametrize("architecture", [small_architecture(), presets.ann((9, 11, 1), 5), with_every_layer()])
-def test_any_number_of_threads_gives_the_same_bits(architecture: Architecture) -> None:
+def test_any_number_of_threads_gives_the_same_bits(architecture: Architecture, options: dict[str, Any]) -> None:
     dataset = random_dataset(300, architecture.input.shape)
     outcomes = []
     for threads in (1, 2, 3, 7):
         network = NativeNetwork(architecture, initial_weights(architecture, 0), threads)
         assert network.threads == threads
-        result = train(network, dataset, 128)  # the last batch has 44
+        result = train(network, dataset, 128, **options)  # the last batch has 44
         gradients = network.gradients(dataset.images, dataset.labels.astype(np.int64))
         outcomes.append((result, network.weights(), network.optimizer_state(), *gradients))
     for outcome in outcomes[1:]:
@@ -137,16 +155,59 @@ def test_instruction_sets_agree_within_tolerance() -> None:
     np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
 
 
-def test_continuing_from_the_state_gives_the_same_bits() -> None:
+@pytest.mark.parametrize("options", [{}, *OPTIONS, ALL], ids=str)
+def test_continuing_from_the_state_gives_the_same_bits(options: dict[str, Any]) -> None:
     architecture, dataset = small_architecture(), random_dataset(100)
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
-    train(network, dataset)
+    train(network, dataset, **options)
     fresh = NativeNetwork(architecture, network.weights())
     fresh.set_optimizer_state(network.optimizer_state())
     assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
-    assert train(network, dataset) == train(fresh, dataset)
+    assert train(network, dataset, **options) == train(fresh, dataset, **options)
     assert_same_bits(fresh.weights(), network.weights())
     assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
+
+
+@pytest.mark.parametrize("engine", [NativeNetwork, ReferenceNetwork])
+def test_the_average_is_the_model_and_leaves_training_as_it_was(engine: type[NativeNetwork]) -> None:
+    architecture, dataset = small_architecture(), random_dataset(96)
+    plain, averaged = (engine(architecture, initial_weights(architecture, 0)) for _ in range(2))
+    beta, seen = 0.8, []
+    for _epoch in range(2):
+        for first in range(0, 96, 32):  # three steps an epoch
+            train(plain, dataset, 32, np.arange(first, first + 32))
+            seen.append(plain.weights())
+        train(averaged, dataset, 32, averaging=beta)
+        shares = beta ** np.arange(len(seen))[::-1]  # of the steps so far, the latest counts most
+        for name, value in averaged.weights().items():
+            expected = np.average([weights[name] for weights in seen], axis=0, weights=shares)
+            np.testing.assert_allclose(value, expected, atol=1e-6, err_msg=name)
+            unaveraged = averaged.optimizer_state()[f"unaveraged/{name}"]
+            np.testing.assert_array_equal(unaveraged.astype(np.float32), seen[-1][name])
+    images = dataset.images
+    model = engine(architecture, averaged.weights())
+    np.testing.assert_allclose(averaged.logits(images), model.logits(images), atol=1e-6)
+
+
+def test_training_without_average_goes_on_from_the_average() -> None:
+    architecture, dataset = small_architecture(), random_dataset(50)
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    train(network, dataset, averaging=0.9)
+    fresh = NativeNetwork(architecture, network.weights())
+    state = network.optimizer_state()
+    fresh.set_optimizer_state({name: value for name, value in state.items() if not name.startswith("unaveraged/")})
+    train(network, dataset)
+    train(fresh, dataset)
+    assert_same_bits(fresh.weights(), network.weights())
+    assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
+
+
+def test_a_short_gradient_is_not_clipped() -> None:
+    architecture, dataset = small_architecture(), random_dataset(50)
+    free, clipped = (NativeNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
+    train(free, dataset)
+    train(clipped, dataset, clip_norm=1e6)
+    assert_same_bits(free.weights(), clipped.weights())
 
 
 def test_state_starts_at_zero() -> None:
@@ -318,6 +379,7 @@ def test_network_works_in_a_forked_process(digits: Dataset) -> None:
         ({"order": np.array([-1, 3])}, "order runs from -1 to 3"),
         ({"order": np.array([[0, 1]])}, r"order has shape \(1, 2\)"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"class_weights": (1.0, 2.0)}, r"class_weights has shape \(2,\); it must be \(5,\), one a class"),
         ({"learning_rates": np.zeros(3, np.float32)}, r"learning_rates has shape \(3,\); it must be \(2,\)"),
         ({"dataset": random_dataset(20, (9, 10, 1))}, r"images are uint8 of shape \(20, 9, 10, 1\)"),
         ({"dataset": random_dataset(20, classes=60)}, "the network has 5 outputs"),

@@ -12,7 +12,8 @@ from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, 
 from convscope.architecture.layers import Window
 from convscope.datasets import Dataset
 from convscope.engine import Network, initial_weights, open_network
-from convscope.engine.reference import ReferenceNetwork, adam
+from convscope.engine.loss import cross_entropy, cross_entropy_backward, softmax
+from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     _split_mix,
@@ -20,16 +21,14 @@ from convscope.engine.reference_layers import (
     average_pooling_backward,
     convolution,
     convolution_backward,
-    cross_entropy,
-    cross_entropy_backward,
     depthwise,
     dropout,
     dropout_kept,
     max_pooling,
     max_pooling_backward,
-    softmax,
 )
-from convscope.recipes import Adam
+from convscope.engine.steps import adam, clipped, momentum
+from convscope.recipes import SGD, Adam
 from convscope.streams import random_stream
 
 
@@ -186,6 +185,36 @@ def test_smoothed_cross_entropy_is_the_mean_over_labels_drawn_with_that_noise():
     of_class = [cross_entropy(logits, np.full(7, k)) for k in range(4)]
     expected = 0.7 * cross_entropy(logits, labels) + 0.3 * np.mean(of_class)
     assert cross_entropy(logits, labels, 0.3) == pytest.approx(expected)
+
+
+def test_class_weights_multiply_the_losses_of_their_images():
+    logits = np.log([[1.0, 2.0, 5.0], [3.0, 3.0, 2.0]])
+    loss = cross_entropy(logits, np.array([2, 0]), class_weights=(4, 100, 0.5))
+    assert loss == pytest.approx((0.5 * log(8 / 5) + 4 * log(8 / 3)) / 2)
+
+
+def test_momentum_gives_the_numbers_worked_by_hand():
+    weight, velocity = np.array([1.0]), np.array([0.5])
+    weight, velocity = momentum(weight, np.array([2.0]), velocity, 0.1, SGD(momentum=0.5, weight_decay=0.25))
+    assert (velocity[0], weight[0]) == pytest.approx((0.05, 0.975 + 0.05))
+    weight, velocity = momentum(weight, np.array([1.0]), velocity, 0.1, SGD(momentum=0.5, nesterov=True))
+    assert (velocity[0], weight[0]) == pytest.approx((-0.075, 1.025 - 0.0375 - 0.1))
+
+
+def test_weight_decay_of_adam_does_not_go_through_the_moments():
+    given = (np.array([2.0]), np.array([3.0]), np.array([0.1]), np.array([0.2]), 3, 0.1)
+    weight, m, v = adam(*given, Adam())
+    decayed, m_decayed, v_decayed = adam(*given, Adam(weight_decay=0.5))
+    assert decayed[0] == pytest.approx(weight[0] - 2.0 * 0.1 * 0.5)
+    assert (m_decayed, v_decayed) == (m, v)
+
+
+def test_clipping_shortens_all_gradients_by_one_factor():
+    gradients = {"a": np.array([3.0, 0.0]), "b": np.array([[4.0]])}
+    assert clipped(gradients, 5) is gradients
+    shorter = clipped(gradients, 1)
+    np.testing.assert_allclose(shorter["a"], [0.6, 0])
+    np.testing.assert_allclose(shorter["b"], [[0.8]])
 
 
 def test_cross_entropy_does_not_overflow():

@@ -19,6 +19,7 @@ from convscope.architecture import (
 )
 from convscope.architecture.layers import Window
 from convscope.engine import initial_weights
+from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
@@ -26,8 +27,6 @@ from convscope.engine.reference_layers import (
     average_pooling_backward,
     convolution,
     convolution_backward,
-    cross_entropy,
-    cross_entropy_backward,
     dense,
     dense_backward,
     depthwise,
@@ -159,14 +158,16 @@ def test_activations_backward_agree_with_finite_differences(name):
     assert_gradient(lambda: np.vdot(dy, forward(x)), x, backward(dy, x), stream, count=50)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
 @pytest.mark.parametrize("num_classes", [2, 10, 101])
-def test_cross_entropy_backward_agrees_with_finite_differences(num_classes, smoothing):
+def test_cross_entropy_backward_agrees_with_finite_differences(num_classes, smoothing, weighted):
     stream = random_stream(0, "cross-entropy")
     logits = stream.normal(size=(7, num_classes), scale=3)
     labels = stream.integers(0, num_classes, 7)
-    gradient = cross_entropy_backward(logits, labels, smoothing)
-    assert_gradient(lambda: cross_entropy(logits, labels, smoothing), logits, gradient, stream, count=30)
+    loss = (labels, smoothing, stream.uniform(0, 3, num_classes) if weighted else None)
+    gradient = cross_entropy_backward(logits, *loss)
+    assert_gradient(lambda: cross_entropy(logits, *loss), logits, gradient, stream, count=30)
 
 
 # --- Networks against finite differences ------------------------------------------------------------------------------

@@ -35,8 +35,11 @@ def load_state(path: Path, architecture: Architecture) -> TrainingState:
                 for name in names
                 if name.startswith("optimizer/")
             }
+            slots = [slot for slot in ("m", "v") if optimizer]
+            if any(name.startswith("unaveraged/") for name in optimizer):
+                slots.append("unaveraged")
             for name, shape in architecture.weight_shapes.items():
-                for array in (weights[name], *(optimizer[f"{slot}/{name}"] for slot in ("m", "v") if optimizer)):
+                for array in (weights[name], *(optimizer[f"{slot}/{name}"] for slot in slots)):
                     if array.shape != shape:
                         raise ValueError(f"a tensor of {name} has shape {array.shape}, not {shape}")
             return TrainingState(weights, optimizer, history)

@@ -9,6 +9,7 @@ from convscope.engine.network import Progress
 
 def instruction_sets() -> list[str]: ...
 def measure_peak(threads: int, instruction_set: str, seconds: float) -> float: ...
+def augment(images: NDArray[np.uint8], shift: int, key: int, first: int, output: NDArray[np.uint8]) -> None: ...
 
 class Core:
     def __init__(
@@ -24,6 +25,8 @@ class Core:
     def threads(self) -> int: ...
     @property
     def instruction_set(self) -> str: ...
+    @property
+    def averaged(self) -> bool: ...
     steps: int
     def write(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
     def read(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
@@ -34,11 +37,14 @@ class Core:
         order: NDArray[np.int64],
         batch_size: int,
         learning_rates: NDArray[np.float32],
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
+        optimizer: list[float],
         label_smoothing: float,
+        class_weights: NDArray[np.float32],
+        shift: int,
+        augmentation_key: int,
         dropout_key: int,
+        clip_norm: float,
+        averaging: float,
         progress: Progress | None,
     ) -> tuple[int, float, int]: ...
     def gradients(

@@ -29,7 +29,7 @@ from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import _native
 from convscope.engine.network import EpochResult, Progress, Weights, check_weights
-from convscope.recipes import Adam
+from convscope.recipes import Adam, Augmentation, Optimizer
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
@@ -44,7 +44,7 @@ _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     DepthwiseConv2D: 6,
 }
 _ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
-_FIELDS = {"weights": 0, "m": 1, "v": 2}  # the C++ enum Parameters::Field
+_FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -64,6 +64,13 @@ def measure_peak(threads: int | None = None, instruction_set: str | None = None,
         ValueError: if threads < 1, or if the instruction set is unknown or not usable here.
     """
     return _native.measure_peak(_chosen_threads(threads), _chosen_instruction_set(instruction_set), seconds) / 1e9
+
+
+def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
+    """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
+    result = np.empty_like(images)
+    _native.augment(np.ascontiguousarray(images), augmentation.shift, key, first, result)
+    return result
 
 
 class NativeNetwork:
@@ -125,7 +132,7 @@ class NativeNetwork:
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._core.steps, np.int64)}
-        for moment in ("m", "v"):
+        for moment in ("m", "v", "unaveraged") if self._core.averaged else ("m", "v"):
             state |= {f"{moment}/{name}": value for name, value in self._read(moment).items()}
         return state
 
@@ -136,14 +143,17 @@ class NativeNetwork:
             ValueError: if something is missing, unknown, of another shape, or not a count or finite.
         """
         shapes = self._architecture.weight_shapes
-        if unknown := sorted(state.keys() - {"step"} - {f"{moment}/{name}" for moment in "mv" for name in shapes}):
+        known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
+        if unknown := sorted(state.keys() - {"step"} - known):
             raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
         if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
             raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")
         moments = {
             moment: {name: state[f"{moment}/{name}"] for name in shapes if f"{moment}/{name}" in state}
-            for moment in ("m", "v")
+            for moment in ("m", "v", "unaveraged")
         }
+        if not moments["unaveraged"]:
+            del moments["unaveraged"]
         for moment, values in moments.items():
             try:
                 check_weights(self._architecture, values)
@@ -159,10 +169,15 @@ class NativeNetwork:
         *,
         order: NDArray[np.int64],
         batch_size: int,
-        optimizer: Adam,
+        optimizer: Optimizer,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        augmentation: Augmentation | None = None,
+        augmentation_key: int = 0,
         dropout_key: int = 0,
+        clip_norm: float | None = None,
+        averaging: float = 0.0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order`; see `Network.train_epoch`.
@@ -184,17 +199,25 @@ class NativeNetwork:
         rates = np.ascontiguousarray(learning_rates, np.float32)
         if rates.shape != (batches,):
             raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one for each batch")
+        weights = np.array(() if class_weights is None else class_weights, np.float32)
+        if class_weights is not None and weights.shape != (self._architecture.num_classes,):
+            raise ValueError(
+                f"class_weights has shape {weights.shape}; it must be ({self._architecture.num_classes},), one a class"
+            )
         images, loss, correct = self._core.train(
             np.ascontiguousarray(dataset.images),
             labels,
             order,
             batch_size,
             rates,
-            optimizer.beta_1,
-            optimizer.beta_2,
-            optimizer.epsilon,
+            _optimizer_numbers(optimizer),
             label_smoothing,
+            weights,
+            augmentation.shift if augmentation else 0,
+            augmentation_key,
             dropout_key,
+            clip_norm or 0.0,
+            averaging,
             progress,
         )
         return EpochResult(loss / images, correct / images)
@@ -286,6 +309,13 @@ def _chosen_instruction_set(name: str | None) -> str:
     if name and name not in usable:
         raise ValueError(f"{origin} is {name!r}; usable on this processor are {', '.join(usable)}")
     return name
+
+
+def _optimizer_numbers(optimizer: Optimizer) -> list[float]:
+    """Return the optimizer as the C++ side reads it: is_adam, three numbers of Adam, two of SGD, weight decay."""
+    if isinstance(optimizer, Adam):
+        return [1, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, 0, 0, optimizer.weight_decay]
+    return [0, 0, 0, 0, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay]
 
 
 def _layer_numbers(row: LayerRow) -> list[int]:

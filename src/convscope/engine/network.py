@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.datasets import Dataset
-from convscope.recipes import Adam
+from convscope.recipes import Augmentation, Optimizer
 
 EngineName = Literal["native", "reference"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -43,7 +43,8 @@ class Network(Protocol):
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         """Return what training needs beside the weights to go on to the same bits.
 
-        `step` () int64, `m/NAME` and `v/NAME` in the shape of each weight, and what else an engine keeps.
+        `step` () int64, `m/NAME` and `v/NAME` in the shape of each weight (of `SGD`, m is the velocity and v stays
+        zero), `unaveraged/NAME` where the weights are averages, and what else an engine keeps.
         """
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -55,10 +56,15 @@ class Network(Protocol):
         *,
         order: NDArray[np.int64],
         batch_size: int,
-        optimizer: Adam,
+        optimizer: Optimizer,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        augmentation: Augmentation | None = None,
+        augmentation_key: int = 0,
         dropout_key: int = 0,
+        clip_norm: float | None = None,
+        averaging: float = 0.0,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
@@ -66,7 +72,15 @@ class Network(Protocol):
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
             label_smoothing: the share of each label that is spread evenly over the classes; the loss is taken so too.
+            class_weights: (K,), by what each class's images are multiplied in the loss; by default one.
+            augmentation: what is done to the images before they are seen.
+            augmentation_key: 64 bits that name its random stream; what happens to an image depends on the key and on
+                its position in `order` alone.
             dropout_key: 0 to 2^64 - 1, from which follows what the `Dropout` layers drop; another for each epoch.
+            clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened.
+            averaging: β of the running average a of the weights: a ← a + (1 - β)/(1 - β^step) · (weights - a). Where it
+                is above zero, the network's weights between epochs are the average, and training goes on from those
+                that `optimizer_state` holds as `unaveraged/NAME`.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.

@@ -22,17 +22,16 @@ from convscope.architecture import (
     MaxPooling2D,
 )
 from convscope.datasets import Dataset
+from convscope.engine.augmentation import augment
+from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
 from convscope.engine.network import EpochResult, Progress, Weights
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     Array,
-    Labels,
     average_pooling,
     average_pooling_backward,
     convolution,
     convolution_backward,
-    cross_entropy,
-    cross_entropy_backward,
     dense,
     dense_backward,
     depthwise,
@@ -42,33 +41,12 @@ from convscope.engine.reference_layers import (
     dropout_kept,
     max_pooling,
     max_pooling_backward,
-    softmax,
     whole_map,
 )
-from convscope.recipes import Adam
+from convscope.engine.steps import adam, clipped, momentum
+from convscope.recipes import Adam, Augmentation, Optimizer
 
 _BLOCK = 64  # images computed at once when no gradient is asked for, so that memory does not grow with their number
-
-
-# --- Adam -------------------------------------------------------------------------------------------------------------
-
-
-def adam(
-    weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Adam
-) -> tuple[Array, Array, Array]:
-    """Return the weight and its moving averages m and v after step number `step` (the first is 1).
-
-    m     ← m + (1 - β₁) · (gradient  - m)
-    v     ← v + (1 - β₂) · (gradient² - v)
-    α     = learning_rate · √(1 - β₂^step) / (1 - β₁^step)
-    weight ← weight - α · m / (√v + ε)
-
-    Source: Kingma and Ba 2015, algorithm 1 in the order of computation that the end of their section 2 gives.
-    """
-    m = m + (1 - optimizer.beta_1) * (gradient - m)
-    v = v + (1 - optimizer.beta_2) * (gradient**2 - v)
-    alpha = learning_rate * np.sqrt(1 - optimizer.beta_2**step) / (1 - optimizer.beta_1**step)
-    return weight - alpha * m / (np.sqrt(v) + optimizer.epsilon), m, v
 
 
 # --- The network ------------------------------------------------------------------------------------------------------
@@ -84,6 +62,8 @@ class _State(NamedTuple):
     weights: dict[str, Array]
     m: dict[str, Array]
     v: dict[str, Array]
+    # The average of the weights within an epoch; between epochs that is `weights`, and training goes on from this.
+    other: dict[str, Array] | None = None
 
 
 class _Step(NamedTuple):
@@ -129,10 +109,14 @@ class ReferenceNetwork:
             # What `weights` rounds away; without it a continued training would differ from an unbroken one.
             weight = self._state.weights[name]
             state[f"remainder/{name}"] = weight - weight.astype(np.float32)
+            if self._state.other is not None:
+                state[f"unaveraged/{name}"] = self._state.other[name].copy()
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         taken: dict[str, dict[str, Array]] = {"m": {}, "v": {}, "remainder": {}}
+        if any(name.startswith("unaveraged/") for name in state):
+            taken["unaveraged"] = {}
         for name, weight in self._state.weights.items():
             for part, arrays in taken.items():
                 value = state[f"{part}/{name}"]
@@ -140,7 +124,7 @@ class ReferenceNetwork:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
                 arrays[name] = np.array(value, np.float64)
         weights = {name: weight + taken["remainder"][name] for name, weight in self.weights().items()}
-        self._state = _State(int(state["step"]), weights, taken["m"], taken["v"])
+        self._state = _State(int(state["step"]), weights, taken["m"], taken["v"], taken.get("unaveraged"))
 
     def train_epoch(
         self,
@@ -148,30 +132,55 @@ class ReferenceNetwork:
         *,
         order: NDArray[np.int64],
         batch_size: int,
-        optimizer: Adam,
+        optimizer: Optimizer,
         learning_rates: NDArray[np.float32],
         label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        augmentation: Augmentation | None = None,
+        augmentation_key: int = 0,
         dropout_key: int = 0,
+        clip_norm: float | None = None,
+        averaging: float = 0.0,
         progress: Progress | None = None,
     ) -> EpochResult:
         starts = range(0, len(order), batch_size)
         if not len(starts) == len(learning_rates) > 0:
             raise ValueError(f"{len(learning_rates)} learning rates for {len(starts)} batches; there must be one each")
+        if not averaging:
+            self._state = self._state._replace(other=None)
+        elif self._state.other is None:
+            self._state = self._state._replace(other=self._state.weights)
+        else:
+            self._exchange_average()
         done, loss_sum, num_correct = 0, 0.0, 0
-        for start, learning_rate in zip(starts, learning_rates.tolist(), strict=True):
-            batch = order[start : start + batch_size]
-            labels = dataset.labels[batch]
-            kept = self._kept(dropout_key, start, len(batch))
-            values = self._forward(dataset.images[batch], kept)
-            logits = values[-1]
-            loss_sum += cross_entropy(logits, labels, label_smoothing) * len(batch)
-            num_correct += int((logits.argmax(axis=1) == labels).sum())
-            gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, label_smoothing), kept)
-            self._take_step(gradients, learning_rate, optimizer)
-            done += len(batch)
-            if progress is not None:
-                progress(done, loss_sum / done, num_correct / done)
+        loss = (label_smoothing, class_weights)
+        try:
+            for start, learning_rate in zip(starts, learning_rates.tolist(), strict=True):
+                batch = order[start : start + batch_size]
+                labels = dataset.labels[batch]
+                images = dataset.images[batch]
+                if augmentation is not None:
+                    images = augment(images, augmentation, augmentation_key, start)
+                kept = self._kept(dropout_key, start, len(batch))
+                values = self._forward(images, kept)
+                logits = values[-1]
+                loss_sum += cross_entropy(logits, labels, *loss) * len(batch)
+                num_correct += int((logits.argmax(axis=1) == labels).sum())
+                gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, *loss), kept)
+                if clip_norm is not None:
+                    gradients = clipped(gradients, clip_norm)
+                self._take_step(gradients, learning_rate, optimizer, averaging)
+                done += len(batch)
+                if progress is not None:
+                    progress(done, loss_sum / done, num_correct / done)
+        finally:
+            if averaging:
+                self._exchange_average()
         return EpochResult(loss_sum / done, num_correct / done)
+
+    def _exchange_average(self) -> None:
+        assert self._state.other is not None
+        self._state = self._state._replace(weights=self._state.other, other=self._state.weights)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         result = np.empty((len(images), self._architecture.num_classes), np.float32)
@@ -285,13 +294,21 @@ class ReferenceNetwork:
         weights = self._state.weights
         return weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]
 
-    def _take_step(self, gradients: dict[str, Array], learning_rate: float, optimizer: Adam) -> None:
+    def _take_step(
+        self, gradients: dict[str, Array], learning_rate: float, optimizer: Optimizer, averaging: float
+    ) -> None:
         old = self._state
-        new = _State(old.step + 1, {}, {}, {})
+        new = _State(old.step + 1, {}, {}, {}, None if old.other is None else {})
         for name, gradient in gradients.items():
-            new.weights[name], new.m[name], new.v[name] = adam(
-                old.weights[name], gradient, old.m[name], old.v[name], new.step, learning_rate, optimizer
-            )
+            weight, m, v = old.weights[name], old.m[name], old.v[name]
+            if isinstance(optimizer, Adam):
+                weight, m, v = adam(weight, gradient, m, v, new.step, learning_rate, optimizer)
+            else:
+                weight, m = momentum(weight, gradient, m, learning_rate, optimizer)
+            new.weights[name], new.m[name], new.v[name] = weight, m, v
+            if old.other is not None and new.other is not None:
+                average = old.other[name]
+                new.other[name] = average + (1 - averaging) / (1 - averaging**new.step) * (weight - average)
         self._state = new
 
 

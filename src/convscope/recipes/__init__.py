@@ -1,8 +1,9 @@
 """How a network is trained: the recipe, what it is made of, and the recipes that come with convscope."""
 
-from convscope.recipes.optimizers import Adam
+from convscope.recipes.augmentation import Augmentation
+from convscope.recipes.optimizers import SGD, Adam, Optimizer
 from convscope.recipes.presets import RECIPES, classic
 from convscope.recipes.recipe import Recipe
 from convscope.recipes.schedule import Schedule
 
-__all__ = ["RECIPES", "Adam", "Recipe", "Schedule", "classic"]
+__all__ = ["RECIPES", "SGD", "Adam", "Augmentation", "Optimizer", "Recipe", "Schedule", "classic"]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from convscope.errors import RecipeError
 from convscope.recipes.ranges import check_range
 
 
@@ -9,16 +10,46 @@ from convscope.recipes.ranges import check_range
 class Adam:
     """Adam as Keras computes it: the bias correction folded into the step size, epsilon outside the root.
 
-    Source: Kingma and Ba 2015, the variant before section 2.1's end ("epsilon hat").
+    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of each weight away, kernels and
+    biases alike, and the moments know nothing of it.
+
+    Source: Kingma and Ba 2015, the variant before section 2.1's end ("epsilon hat"); Loshchilov and Hutter 2019.
     """
 
     learning_rate: float = 1e-3
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         check_range("learning_rate", self.learning_rate, 0, 1, open_below=True)
         check_range("beta_1", self.beta_1, 0, 1, open_above=True)
         check_range("beta_2", self.beta_2, 0, 1, open_above=True)
         check_range("epsilon", self.epsilon, 0, 1, open_below=True)
+        check_range("weight_decay", self.weight_decay, 0, 1)
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Gradient descent with (Nesterov) momentum as Keras computes it, and weight decay as `Adam` has it.
+
+    Source: Sutskever and others 2013, equations 1 to 4, with Nesterov's step in the form that asks for the gradient at
+    the weights themselves.
+    """
+
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("learning_rate", self.learning_rate, 0, 100, open_below=True)
+        check_range("momentum", self.momentum, 0, 1, open_above=True)
+        check_range("weight_decay", self.weight_decay, 0, 1)
+        if not isinstance(self.nesterov, bool):
+            raise RecipeError(f"recipe: nesterov is {self.nesterov!r}; it must be true or false")
+
+
+Optimizer = Adam | SGD
+OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"Adam": Adam, "SGD": SGD}

@@ -12,11 +12,18 @@ from numpy.typing import NDArray
 
 from convscope.errors import RecipeError
 from convscope.plain import from_plain
-from convscope.recipes.optimizers import Adam
+from convscope.recipes.augmentation import Augmentation
+from convscope.recipes.optimizers import OPTIMIZERS, Adam, Optimizer
 from convscope.recipes.ranges import check_range, check_whole
 from convscope.recipes.schedule import Schedule
 
-_PARTS = {"optimizer": Adam, "schedule": Schedule}
+
+def _optimizer(value: Any) -> Optimizer:
+    settings = dict(value) if isinstance(value, Mapping) else value
+    kind = settings.pop("kind", "Adam") if isinstance(settings, dict) else "Adam"
+    if not isinstance(kind, str) or kind not in OPTIMIZERS:
+        raise RecipeError(f"recipe: optimizer is of kind {kind!r}; it must be one of {', '.join(OPTIMIZERS)}")
+    return from_plain(OPTIMIZERS[kind], settings, "optimizer", RecipeError)
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,10 @@ class Recipe:
     Attributes:
         schedule: how the optimizer's learning rate changes over the run.
         label_smoothing: ε, the share of a label that is spread evenly over all K classes before the loss is taken.
+        class_weights: by what the loss of each class's images is multiplied, a number a class; none is one each.
+        augmentation: what is done to the training images at random.
+        clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened; none is not at all.
+        averaging: β of a running average of the weights over the steps, which then is the model; 0 is none.
 
     Raises:
         RecipeError: for a value out of its range.
@@ -36,15 +47,28 @@ class Recipe:
 
     epochs: int = 10
     batch_size: int = 128
-    optimizer: Adam = field(default_factory=Adam)
+    optimizer: Optimizer = field(default_factory=Adam)
     name: str = field(default="custom", compare=False)
     schedule: Schedule = field(default_factory=Schedule, kw_only=True)
     label_smoothing: float = field(default=0.0, kw_only=True)
+    class_weights: tuple[float, ...] | None = field(default=None, kw_only=True)
+    augmentation: Augmentation = field(default_factory=Augmentation, kw_only=True)
+    clip_norm: float | None = field(default=None, kw_only=True)
+    averaging: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         check_whole("epochs", self.epochs, 1, 100_000)
         check_whole("batch_size", self.batch_size, 1, 65_536)
         check_range("label_smoothing", self.label_smoothing, 0, 1, open_above=True)
+        check_range("averaging", self.averaging, 0, 1, open_above=True)
+        if self.clip_norm is not None:
+            check_range("clip_norm", self.clip_norm, 0, 1e6, open_below=True)
+        if self.class_weights is not None:
+            if not isinstance(self.class_weights, tuple | list):
+                raise RecipeError(f"recipe: class_weights is {self.class_weights!r}; it must list a number a class")
+            for weight in self.class_weights:
+                check_range("class_weights", weight, 0, 1e6)
+            object.__setattr__(self, "class_weights", tuple(self.class_weights))
         if not isinstance(self.name, str):
             raise RecipeError(f"recipe: name is {self.name!r}; it must be a string")
 
@@ -62,6 +86,8 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON, `name` first."""
         values = asdict(self)
+        values["optimizer"] = {"kind": type(self.optimizer).__name__, **values["optimizer"]}
+        values["class_weights"] = None if self.class_weights is None else list(self.class_weights)
         return {"name": values.pop("name"), **values}
 
     @classmethod
@@ -72,9 +98,12 @@ class Recipe:
             RecipeError: if anything in it is unknown or out of range.
         """
         if isinstance(value, Mapping):
-            parts = {part: kind for part, kind in _PARTS.items() if part in value}
-            value = {
-                **value,
-                **{part: from_plain(kind, value[part], part, RecipeError) for part, kind in parts.items()},
-            }
+            parts: dict[str, Any] = {}
+            if "optimizer" in value:
+                parts["optimizer"] = _optimizer(value["optimizer"])
+            if "schedule" in value:
+                parts["schedule"] = from_plain(Schedule, value["schedule"], "schedule", RecipeError)
+            if "augmentation" in value:
+                parts["augmentation"] = from_plain(Augmentation, value["augmentation"], "augmentation", RecipeError)
+            value = {**value, **parts}
         return from_plain(cls, value, "recipe", RecipeError)

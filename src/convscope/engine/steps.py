@@ -1,0 +1,57 @@
+"""The mathematics of a training step in NumPy and float64: what `reference` does with a gradient.
+
+Each function returns new arrays, so an interrupt finds a network before a step or after it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.recipes import SGD, Adam
+
+Array = NDArray[np.float64]
+
+
+def adam(
+    weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Adam
+) -> tuple[Array, Array, Array]:
+    """Return the weight and its moving averages m and v after step number `step` (the first is 1).
+
+    m     ← m + (1 - β₁) · (gradient  - m)
+    v     ← v + (1 - β₂) · (gradient² - v)
+    α     = learning_rate · √(1 - β₂^step) / (1 - β₁^step)
+    weight ← weight · (1 - learning_rate · weight_decay) - α · m / (√v + ε)
+
+    Source: Kingma and Ba 2015, algorithm 1 in the order of computation that the end of their section 2 gives; the decay
+    as Loshchilov and Hutter 2019, algorithm 2.
+    """
+    m = m + (1 - optimizer.beta_1) * (gradient - m)
+    v = v + (1 - optimizer.beta_2) * (gradient**2 - v)
+    alpha = learning_rate * np.sqrt(1 - optimizer.beta_2**step) / (1 - optimizer.beta_1**step)
+    kept = 1 - learning_rate * optimizer.weight_decay
+    return weight * kept - alpha * m / (np.sqrt(v) + optimizer.epsilon), m, v
+
+
+def momentum(
+    weight: Array, gradient: Array, velocity: Array, learning_rate: float, optimizer: SGD
+) -> tuple[Array, Array]:
+    """Return the weight and its velocity after a step of gradient descent with momentum μ.
+
+    velocity ← μ · velocity - learning_rate · gradient
+    weight   ← weight · (1 - learning_rate · weight_decay) + velocity
+
+    Nesterov's looks one step ahead: it adds μ · velocity - learning_rate · gradient in the velocity's place.
+
+    Source: Sutskever and others 2013, equations 1 to 4.
+    """
+    velocity = optimizer.momentum * velocity - learning_rate * gradient
+    step = optimizer.momentum * velocity - learning_rate * gradient if optimizer.nesterov else velocity
+    return weight * (1 - learning_rate * optimizer.weight_decay) + step, velocity
+
+
+def clipped(gradients: dict[str, Array], most: float) -> dict[str, Array]:
+    """Return the gradients, shortened by one common factor if the Euclidean norm of all together is above `most`.
+
+    Source: Pascanu and others 2013, algorithm 1.
+    """
+    norm = np.sqrt(sum(np.sum(gradient**2) for gradient in gradients.values()))
+    return {name: gradient * (most / norm) for name, gradient in gradients.items()} if norm > most else gradients
