@@ -7,6 +7,7 @@ namespace convscope {
 namespace {
 
 constexpr int64_t places_at_once = 512;  // what they read stays in cache while the panels pass
+constexpr int64_t gradient_places_at_once = 128;  // of one panel 16 KB
 constexpr float one = 1;
 
 std::vector<int64_t> places(const Layout& layout) {
@@ -111,22 +112,29 @@ void Convolution::backward(Workspace& workspace, int64_t image, float* gradient)
 void Convolution::kernel_gradient(const float* input, const float* output_gradient, float* gradient) const {
     const Layout& layout = output_.gradient;
     Product p;
-    p.segments = layout.shape.height;
     p.length = layout.shape.width;
     p.b_segment = layout.step[0] * layout.row();
     p.b_step = layout.step[1] * layout.shape.channels;
     p.finish = Finish::accumulate;
     p.c_rows = kernel_writes_.data();
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-        p.b = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
+        const float* gradient_panel = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
         p.columns = parameters_.columns(panel);
         p.c = gradient + panel * parameters_.panel_size();
-        p.a = input;
         p.a_rows = kernel_reads_.data();
         p.a_segment = layer_.stride[0] * input_.value.row();
         p.a_step = layer_.stride[1] * layer_.input.channels;
         p.rows = parameters_.inputs();
-        kernels_.multiply(p);
+        // Every tile reads the whole gradient, so it passes a few rows at a time, which stay in the first cache.
+        const int64_t rows_at_once = std::max<int64_t>(1, gradient_places_at_once / p.length);
+        for (int64_t y = 0; y < layout.shape.height; y += rows_at_once) {
+            p.segments = std::min(rows_at_once, layout.shape.height - y);
+            p.a = input + y * p.a_segment;
+            p.b = gradient_panel + y * p.b_segment;
+            kernels_.multiply(p);
+        }
+        p.segments = layout.shape.height;
+        p.b = gradient_panel;
         // The bias is the weight of an input that is always one.
         p.c += parameters_.inputs() * kernels_.panel_width;
         p.a = &one;
