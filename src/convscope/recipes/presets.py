@@ -1,5 +1,7 @@
 """The recipes that come with convscope."""
 
+from dataclasses import replace
+
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.optimizers import Adam
 from convscope.recipes.recipe import Recipe
@@ -23,4 +25,7 @@ Its numbers were chosen for `cnn` on the last 10,000 training images of MNIST, a
 search is in dev/LOG.md.
 """
 
-RECIPES = {recipe.name: recipe for recipe in (classic, fast)}
+accurate = replace(fast, epochs=5, optimizer=Adam(learning_rate=0.006, beta_2=0.99), name="accurate")
+"""Five epochs of the same in smaller steps, chosen in the same way: about 99.5 % of the held-out training images."""
+
+RECIPES = {recipe.name: recipe for recipe in (classic, fast, accurate)}
