@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.errors import ConvscopeError, RecipeError
-from convscope.recipes import RECIPES, SGD, Adam, Augmentation, Recipe, Schedule, classic
+from convscope.recipes import RECIPES, SGD, Adam, Augmentation, Recipe, Schedule, accurate, classic, fast
 
 
 def test_classic_is_the_notebooks_recipe():
@@ -32,6 +32,20 @@ def test_a_recipe_goes_through_json_unchanged(recipe):
     again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict(), allow_nan=False)))
     assert again == recipe
     assert again.name == recipe.name
+
+
+def test_fast_is_one_epoch_that_fades_out():
+    rates = fast.learning_rates(60_000)
+    assert rates.shape == (1, 938)
+    assert rates.argmax() == 93  # the end of the warm-up over a tenth
+    assert rates[0, -1] < rates.max() / 500
+    assert RECIPES["fast"] is fast
+
+
+def test_accurate_takes_longer_than_fast_in_smaller_steps():
+    assert RECIPES["accurate"] is accurate
+    assert accurate.epochs > fast.epochs
+    assert accurate.optimizer.learning_rate < fast.optimizer.learning_rate
 
 
 def test_a_recipe_as_data_says_its_name_first():

@@ -113,6 +113,13 @@ def test_train_refuses_data_that_do_not_fit_the_architecture(small_mnist: cs.Spl
         cs.train(cs.presets.ann((28, 28, 1), 26), small_mnist, RECIPE)
 
 
+@pytest.mark.slow
+def test_fast_reaches_99_percent_in_one_epoch(mnist: cs.Splits):
+    _, history = cs.train(cs.presets.cnn, mnist, cs.recipes.fast)
+    assert len(history) == 1
+    assert history.val_accuracy[0] > 0.99
+
+
 def test_train_says_when_it_diverges(small_mnist: cs.Splits):
     huge = cs.Architecture(cs.Input(28, 28, scale=1e30), (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax")))
     with pytest.raises(RecipeError, match=r"diverged in epoch 1.*lower the learning rate"):

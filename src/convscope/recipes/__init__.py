@@ -2,8 +2,19 @@
 
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.optimizers import SGD, Adam, Optimizer
-from convscope.recipes.presets import RECIPES, classic
+from convscope.recipes.presets import RECIPES, accurate, classic, fast
 from convscope.recipes.recipe import Recipe
 from convscope.recipes.schedule import Schedule
 
-__all__ = ["RECIPES", "SGD", "Adam", "Augmentation", "Optimizer", "Recipe", "Schedule", "classic"]
+__all__ = [
+    "RECIPES",
+    "SGD",
+    "Adam",
+    "Augmentation",
+    "Optimizer",
+    "Recipe",
+    "Schedule",
+    "accurate",
+    "classic",
+    "fast",
+]
