@@ -31,8 +31,8 @@ struct Registration {
 
 }  // namespace convscope::test
 
-#define TEST(name)                                                       \
-    static void name(const convscope::Kernels& kernels);                 \
+#define TEST(name)                                                           \
+    static void name(const convscope::Kernels& kernels);                     \
     static const convscope::test::Registration register_##name(#name, name); \
     static void name([[maybe_unused]] const convscope::Kernels& kernels)
 #define CHECK(condition) convscope::test::check(condition, __FILE__, __LINE__, #condition)

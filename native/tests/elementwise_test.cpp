@@ -49,7 +49,8 @@ TEST(adam_takes_the_step_of_its_formula) {
             CHECK_NEAR(static_cast<double>(new_m[i]), wanted_m, 1e-6);
             CHECK_NEAR(static_cast<double>(new_v[i]), wanted_v, 1e-6);
             const double change = 0.01 * wanted_m / (std::sqrt(wanted_v) + 1e-7);
-            CHECK_NEAR(static_cast<double>(new_w[i]), static_cast<double>(w[i]) - change, 1e-6 + 1e-4 * std::fabs(change));
+            CHECK_NEAR(static_cast<double>(new_w[i]), static_cast<double>(w[i]) - change,
+                       1e-6 + 1e-4 * std::fabs(change));
         }
         for (auto i = static_cast<std::size_t>(count); i < new_w.size(); ++i) CHECK(new_w[i] == w[i]);
     }
@@ -63,11 +64,11 @@ TEST(cross_entropy_is_minus_the_logarithm_of_the_labels_probability) {
             for (float& value : logits) value *= 5;
             const int64_t label = random.below(classes);
             double sum = 0;
-            for (int64_t k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(logits[static_cast<std::size_t>(k)]));
+            for (int64_t k = 0; k < classes; ++k)
+                sum += std::exp(static_cast<double>(logits[static_cast<std::size_t>(k)]));
             const int64_t answer = std::max_element(logits.data(), logits.data() + classes) - logits.data();
             bool correct = false;
-            const double loss =
-                kernels.cross_entropy(logits.data(), classes, label, scale, gradient.data(), &correct);
+            const double loss = kernels.cross_entropy(logits.data(), classes, label, scale, gradient.data(), &correct);
             CHECK(correct == (answer == label));
             CHECK_NEAR(loss, std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(label)]), 1e-5);
             for (int64_t k = 0; k < classes; ++k) {

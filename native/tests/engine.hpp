@@ -45,12 +45,13 @@ class Engine {
     }
 
     // Steps over `order` in batches, all of one learning rate.
-    Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels, const std::vector<int64_t>& order,
-                int64_t batch_size, float learning_rate, int threads, Watcher& watcher) {
+    Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels,
+                const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
+                Watcher& watcher) {
         const auto count = static_cast<int64_t>(order.size());
         const std::vector<float> rates(order.size(), learning_rate);
         Trainer trainer(network_, threads, std::min(batch_size, count));
-        return trainer.train({images.data(), labels.data(), order.data()}, count, Adam{}, rates.data(), steps, watcher);
+        return trainer.train(list(images, &labels, &order), count, Adam{}, rates.data(), steps, watcher);
     }
 
     // The mean loss, and its gradients.
@@ -63,7 +64,7 @@ class Engine {
         }
         GoOn watcher;
         Trainer trainer(network_, threads, std::min(batch_size, count));
-        const Score score = trainer.gradients({images.data(), labels.data(), nullptr}, count, sums, watcher);
+        const Score score = trainer.gradients(list(images, &labels), count, sums, watcher);
         gradients.clear();
         for (std::size_t l = 0; l < sums.size(); ++l) {
             std::vector<float> kernel, bias;
@@ -94,7 +95,7 @@ class Engine {
         std::vector<float> output(static_cast<std::size_t>(count * size));
         GoOn watcher;
         predict(
-            network_, plan, threads, {images.data(), nullptr, nullptr}, count,
+            network_, plan, threads, list(images), count,
             [&](const Workspace& workspace, const Batch& batch, int64_t begin, int64_t end) {
                 for (int64_t i = begin; i < end; ++i) {
                     network_.read_layer(plan, workspace, batch, layer, i - begin, output.data() + i * size);
@@ -104,6 +105,14 @@ class Engine {
         return output;
     }
 
+    static Images list(const std::vector<uint8_t>& images, const std::vector<int64_t>* labels = nullptr,
+                       const std::vector<int64_t>* order = nullptr) {
+        Images list;
+        list.bytes = images.data();
+        list.labels = labels ? labels->data() : nullptr;
+        list.indices = order ? order->data() : nullptr;
+        return list;
+    }
     static std::vector<float> floats(const std::vector<double>& values) {
         std::vector<float> floats;
         for (double value : values) floats.push_back(static_cast<float>(value));
@@ -122,9 +131,8 @@ class Engine {
 };
 
 inline bool equal(const std::vector<Weights>& one, const std::vector<Weights>& other) {
-    return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](const Weights& a, const Weights& b) {
-        return a.kernel == b.kernel && a.bias == b.bias;
-    });
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                      [](const Weights& a, const Weights& b) { return a.kernel == b.kernel && a.bias == b.bias; });
 }
 
 }  // namespace convscope::test

@@ -1,5 +1,5 @@
-// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. A word on the
-// command line picks the tests whose name holds it.
+// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. A word on
+// the command line picks the tests whose name holds it.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// The matrix product against its formula in plain loops, for every number of rows a tile can be left with, every number of
-// columns around a register's width, and every way to finish.
+// The matrix product against its formula in plain loops, for every number of rows a tile can be left with, every number
+// of columns around a register's width, and every way to finish.
 #include <algorithm>
 #include <cmath>
 
@@ -74,11 +74,16 @@ double finished(const Operands& o, Finish finish, int64_t m, int64_t n) {
     const double bias = static_cast<double>(o.bias[static_cast<std::size_t>(n)]);
     const auto at = static_cast<std::size_t>(o.mask_rows[static_cast<std::size_t>(m)] + n);
     switch (finish) {
-        case Finish::accumulate: return sum + static_cast<double>(untouched);
-        case Finish::bias: return sum + bias;
-        case Finish::bias_relu: return std::max(sum + bias, 0.0);
-        case Finish::store_where_positive: return o.mask[at] > 0 ? sum : 0;
-        default: return sum;
+        case Finish::accumulate:
+            return sum + static_cast<double>(untouched);
+        case Finish::bias:
+            return sum + bias;
+        case Finish::bias_relu:
+            return std::max(sum + bias, 0.0);
+        case Finish::store_where_positive:
+            return o.mask[at] > 0 ? sum : 0;
+        default:
+            return sum;
     }
 }
 
@@ -122,7 +127,8 @@ TEST(a_product_of_any_segments_lengths_and_steps_is_its_formula) {
     Random random(2);
     for (int64_t segments : {1, 2, 5}) {
         for (int64_t length : {1, 2, 7, 40}) {
-            for (int64_t step : {1, 2, 5}) check_product(kernels, {11, 5, segments, length, step}, Finish::store, random);
+            for (int64_t step : {1, 2, 5})
+                check_product(kernels, {11, 5, segments, length, step}, Finish::store, random);
         }
     }
 }
@@ -189,8 +195,8 @@ TEST(a_pooled_product_keeps_the_largest_of_four_and_says_which) {
                         CHECK(winner[n] >= 0 && winner[n] < 4);
                         CHECK_NEAR(o.sum(m, n, window[winner[n] & 3]), largest, 1e-6);
                         largest += static_cast<double>(o.bias[static_cast<std::size_t>(n)]);
-                        CHECK_NEAR(static_cast<double>(row[n]), finish == Finish::pool ? largest : std::max(largest, 0.0),
-                                   1e-5);
+                        CHECK_NEAR(static_cast<double>(row[n]),
+                                   finish == Finish::pool ? largest : std::max(largest, 0.0), 1e-5);
                     }
                     for (int64_t n = columns; n <= kernels.panel_width; ++n) CHECK(row[n] == untouched);
                     for (int64_t n = columns; n < winner_row; ++n) CHECK(winner[n] == -1);

@@ -96,8 +96,8 @@ std::vector<double> backward(const Layer& layer, const Weights& weights, const s
 std::vector<double> normalised(const Architecture& architecture, const uint8_t* image) {
     std::vector<double> values(at(architecture.input.shape.size()));
     for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = image[i] * static_cast<double>(architecture.input.scale) +
-                    static_cast<double>(architecture.input.offset);
+        values[i] =
+            image[i] * static_cast<double>(architecture.input.scale) + static_cast<double>(architecture.input.offset);
     }
     return values;
 }
@@ -177,8 +177,8 @@ std::vector<std::vector<double>> outputs(const Architecture& architecture, const
                                          const uint8_t* image) {
     std::vector<std::vector<double>> outputs;
     for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
-        outputs.push_back(forward(architecture.layers[l], weights[l],
-                                  l == 0 ? normalised(architecture, image) : outputs.back()));
+        outputs.push_back(
+            forward(architecture.layers[l], weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
     }
     return outputs;
 }

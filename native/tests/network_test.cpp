@@ -16,16 +16,51 @@ std::vector<Architecture> architectures() {
         A(6, 5, 3).flatten().dense(33, true).dense(17, true).dense(2),
         A(1, 1, 1).flatten().dense(2),
         // The notebook's network, smaller.
-        A(14, 14, 1).convolution(16, 3, 3).max_pooling(2, 2, 2, 2).convolution(32, 3, 3).max_pooling(2, 2, 2, 2).flatten().dense(10),
+        A(14, 14, 1)
+            .convolution(16, 3, 3)
+            .max_pooling(2, 2, 2, 2)
+            .convolution(32, 3, 3)
+            .max_pooling(2, 2, 2, 2)
+            .flatten()
+            .dense(10),
         // Fused with a pooling: kernels for which the way back has its own kernel, and others.
-        A(11, 13, 3).convolution(5, 3, 3).max_pooling(2, 2, 2, 2).convolution(19, 5, 5, true, true).max_pooling(2, 2, 2, 2).flatten().dense(4),
-        A(9, 12, 2).convolution(7, 2, 4).max_pooling(2, 2, 2, 2).convolution(6, 1, 3).max_pooling(4, 1, 1, 1).flatten().dense(3),
-        A(12, 9, 1).convolution(33, 3, 3, false).max_pooling(1, 4, 2, 3).convolution(18, 3, 3, false, true).max_pooling(2, 2, 1, 1).flatten().dense(5),
+        A(11, 13, 3)
+            .convolution(5, 3, 3)
+            .max_pooling(2, 2, 2, 2)
+            .convolution(19, 5, 5, true, true)
+            .max_pooling(2, 2, 2, 2)
+            .flatten()
+            .dense(4),
+        A(9, 12, 2)
+            .convolution(7, 2, 4)
+            .max_pooling(2, 2, 2, 2)
+            .convolution(6, 1, 3)
+            .max_pooling(4, 1, 1, 1)
+            .flatten()
+            .dense(3),
+        A(12, 9, 1)
+            .convolution(33, 3, 3, false)
+            .max_pooling(1, 4, 2, 3)
+            .convolution(18, 3, 3, false, true)
+            .max_pooling(2, 2, 1, 1)
+            .flatten()
+            .dense(5),
         A(10, 10, 1).convolution(4, 3, 3).convolution(8, 3, 3, true, true).max_pooling(2, 2, 2, 2).flatten().dense(3),
         // Strides, paddings, and poolings that stand by themselves.
         A(13, 11, 1).convolution(6, 3, 3, true, true, 2, 2).convolution(17, 3, 2, true, false, 1, 2).flatten().dense(3),
-        A(12, 12, 3).max_pooling(2, 2, 2, 2).convolution(9, 3, 3).max_pooling(3, 3, 1, 1).max_pooling(2, 2, 1, 1).flatten().dense(3),
-        A(9, 9, 1).convolution(3, 5, 5, true, true, 3, 1).max_pooling(3, 2, 1, 2).convolution(2, 1, 1, false).flatten().dense(2),
+        A(12, 12, 3)
+            .max_pooling(2, 2, 2, 2)
+            .convolution(9, 3, 3)
+            .max_pooling(3, 3, 1, 1)
+            .max_pooling(2, 2, 1, 1)
+            .flatten()
+            .dense(3),
+        A(9, 9, 1)
+            .convolution(3, 5, 5, true, true, 3, 1)
+            .max_pooling(3, 2, 1, 2)
+            .convolution(2, 1, 1, false)
+            .flatten()
+            .dense(2),
         A(8, 8, 1).max_pooling(2, 2, 2, 2).flatten().dense(4, true).dense(2),
         // No dense layer: the last map holds the logits.
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
@@ -46,7 +81,8 @@ struct Data {
 };
 
 // The mean loss of the naive network, and its gradients.
-double naive(const Architecture& a, const std::vector<Weights>& weights, const Data& data, std::vector<Weights>& gradients) {
+double naive(const Architecture& a, const std::vector<Weights>& weights, const Data& data,
+             std::vector<Weights>& gradients) {
     gradients = zeros_like(weights);
     double loss = 0;
     const auto count = static_cast<double>(data.labels.size());
@@ -105,7 +141,8 @@ TEST(a_network_gives_the_outputs_of_the_naive_one) {
         const Data data(a, count, seed);
         Engine engine(a, weights, kernels);
         std::vector<std::vector<float>> layers;
-        for (std::size_t l = 0; l < a.layers.size(); ++l) layers.push_back(engine.activations(l, data.images, count, 2));
+        for (std::size_t l = 0; l < a.layers.size(); ++l)
+            layers.push_back(engine.activations(l, data.images, count, 2));
         const std::vector<float> logits = engine.logits(data.images, count, 2);
         for (int64_t i = 0; i < count; ++i) {
             const std::vector<std::vector<double>> wanted = outputs(a, weights, data.image(a, i));

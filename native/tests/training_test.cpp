@@ -103,7 +103,8 @@ TEST(a_step_is_that_of_adam_by_the_gradients) {
             const double g = gradients[l].kernel[i];
             CHECK_NEAR(m[l].kernel[i], 0.1 * g, 1e-6);
             if (std::fabs(g) < 1e-3) continue;  // where epsilon and rounding decide
-            CHECK_NEAR(after[l].kernel[i], start[l].kernel[i] - (g > 0 ? 0.01 : -0.01), 1e-4);  // the first step has one size
+            CHECK_NEAR(after[l].kernel[i], start[l].kernel[i] - (g > 0 ? 0.01 : -0.01),
+                       1e-4);  // the first step has one size
         }
     }
 }

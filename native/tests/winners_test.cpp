@@ -80,9 +80,10 @@ constexpr double before = 0.5;  // the gradients are added to what is there
 
 std::vector<Case> cases(const Kernels& kernels) {
     const int64_t width = kernels.vector_width;
-    return {{3, 3, 1, 16, 4, 5}, {3, 3, 3, width + 1, 3, 3},   {5, 5, 2, 2 * width, 2, 3},  {1, 1, 1, 1, 1, 1},
-            {1, 2, 5, 3, 2, 2},  {2, 4, width, width, 2, 1},   {3, 3, 16, 16, 5, 5},        {7, 3, 1, width - 1, 2, 2},
-            {3, 3, 1, 4, 17, 18}, {3, 3, width + 3, 33, 2, 2}, {4, 11, 1, 2 * width + 1, 2, 2}};
+    return {
+        {3, 3, 1, 16, 4, 5},  {3, 3, 3, width + 1, 3, 3},  {5, 5, 2, 2 * width, 2, 3},     {1, 1, 1, 1, 1, 1},
+        {1, 2, 5, 3, 2, 2},   {2, 4, width, width, 2, 1},  {3, 3, 16, 16, 5, 5},           {7, 3, 1, width - 1, 2, 2},
+        {3, 3, 1, 4, 17, 18}, {3, 3, width + 3, 33, 2, 2}, {4, 11, 1, 2 * width + 1, 2, 2}};
 }
 
 }  // namespace
@@ -129,7 +130,8 @@ TEST(the_winners_gradient_by_runs_is_its_formula) {
                     CHECK_NEAR(static_cast<double>(line[i]), before + b.kernel_gradient(filter, row, i), 2e-5);
                 }
             }
-            CHECK_NEAR(static_cast<double>(bias[static_cast<std::size_t>(filter)]), before + b.bias_gradient(filter), 2e-5);
+            CHECK_NEAR(static_cast<double>(bias[static_cast<std::size_t>(filter)]), before + b.bias_gradient(filter),
+                       2e-5);
         }
         CHECK(bias[static_cast<std::size_t>(c.filters)] == static_cast<float>(before));
     }
