@@ -10,10 +10,10 @@ ARGS ?=
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check style format docs notebook bench clean
+.PHONY: help run test native-test wasm-test arm-test check style format docs notebook bench clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="--seed 1" to change it).
 	$(BIN)/convscope run $(ARGS)
@@ -21,7 +21,16 @@ run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="-
 test: $(VENV)/.test ## Install what the tests need and run all of them.
 	$(BIN)/pytest $(ARGS)
 
-check: style test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
+native-test: ## Unit tests of the C++, under the sanitizers too (with Clang as well where it is installed).
+	native/tests/run.sh native
+
+wasm-test: ## The same tests as WebAssembly under Node, where Clang's wasm32 libraries are installed.
+	native/tests/run.sh wasm
+
+arm-test: ## The same for ARM with NEON under QEMU, where Clang and ARM's libraries are installed.
+	native/tests/run.sh arm
+
+check: style test native-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
 
 style: $(VENV)/.test ## Formatting, lint and types.
 	$(BIN)/ruff format --check .

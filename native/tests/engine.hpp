@@ -1,0 +1,138 @@
+// The engine as the tests of networks and training use it: what the Python bindings do, for plain vectors.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "naive_network.hpp"
+#include "training.hpp"
+
+namespace convscope::test {
+
+class GoOn final : public Watcher {
+   public:
+    bool go_on(const Score&) override { return true; }
+};
+
+class Engine {
+   public:
+    Engine(const Architecture& architecture, const std::vector<Weights>& weights, const Kernels& kernels)
+        : architecture_(architecture), network_(architecture.input, architecture.layers, kernels) {
+        write(Parameters::weights, weights);
+    }
+
+    int64_t steps = 0;
+
+    void write(Parameters::Field field, const std::vector<Weights>& values) {
+        for (std::size_t l = 0; l < values.size(); ++l) {
+            if (values[l].kernel.empty()) continue;
+            const std::vector<float> kernel = floats(values[l].kernel), bias = floats(values[l].bias);
+            network_.parameters(l)->write(field, kernel.data(), bias.data());
+        }
+    }
+
+    std::vector<Weights> read(Parameters::Field field) {
+        std::vector<Weights> values;
+        for (std::size_t l = 0; l < architecture_.layers.size(); ++l) {
+            std::vector<float> kernel, bias;
+            if (const Parameters* parameters = network_.parameters(l)) {
+                size_for(*parameters, kernel, bias);
+                parameters->read(field, kernel.data(), bias.data());
+            }
+            values.push_back(doubles(kernel, bias));
+        }
+        return values;
+    }
+
+    // Steps over `order` in batches, all of one learning rate.
+    Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels,
+                const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
+                Watcher& watcher) {
+        const auto count = static_cast<int64_t>(order.size());
+        const std::vector<float> rates(order.size(), learning_rate);
+        Trainer trainer(network_, threads, std::min(batch_size, count));
+        return trainer.train(list(images, &labels, &order), count, Adam{}, rates.data(), steps, watcher);
+    }
+
+    // The mean loss, and its gradients.
+    double gradients(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels, int64_t batch_size,
+                     int threads, std::vector<Weights>& gradients) {
+        const auto count = static_cast<int64_t>(labels.size());
+        std::vector<Buffer<float>> sums(architecture_.layers.size());
+        for (std::size_t l = 0; l < sums.size(); ++l) {
+            if (network_.parameters(l)) sums[l] = make_buffer<float>(network_.parameters(l)->size());
+        }
+        GoOn watcher;
+        Trainer trainer(network_, threads, std::min(batch_size, count));
+        const Score score = trainer.gradients(list(images, &labels), count, sums, watcher);
+        gradients.clear();
+        for (std::size_t l = 0; l < sums.size(); ++l) {
+            std::vector<float> kernel, bias;
+            if (const Parameters* parameters = network_.parameters(l)) {
+                size_for(*parameters, kernel, bias);
+                parameters->unpack(sums[l].data(), kernel.data(), bias.data());
+            }
+            gradients.push_back(doubles(kernel, bias));
+        }
+        return score.loss / static_cast<double>(count);
+    }
+
+    // (count, classes)
+    std::vector<float> logits(const std::vector<uint8_t>& images, int64_t count, int threads) {
+        return layer_output(network_.plan(), architecture_.layers.size() - 1, images, count, threads);
+    }
+    // A layer's output in full, (count, size).
+    std::vector<float> activations(std::size_t layer, const std::vector<uint8_t>& images, int64_t count, int threads) {
+        return layer_output(network_.full_plan(), layer, images, count, threads);
+    }
+
+    Network& network() { return network_; }
+
+   private:
+    std::vector<float> layer_output(const Plan& plan, std::size_t layer, const std::vector<uint8_t>& images,
+                                    int64_t count, int threads) {
+        const int64_t size = architecture_.layers[layer].output.size();
+        std::vector<float> output(static_cast<std::size_t>(count * size));
+        GoOn watcher;
+        predict(
+            network_, plan, threads, list(images), count,
+            [&](const Workspace& workspace, const Batch& batch, int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i) {
+                    network_.read_layer(plan, workspace, batch, layer, i - begin, output.data() + i * size);
+                }
+            },
+            watcher);
+        return output;
+    }
+
+    static Images list(const std::vector<uint8_t>& images, const std::vector<int64_t>* labels = nullptr,
+                       const std::vector<int64_t>* order = nullptr) {
+        Images list;
+        list.bytes = images.data();
+        list.labels = labels ? labels->data() : nullptr;
+        list.indices = order ? order->data() : nullptr;
+        return list;
+    }
+    static std::vector<float> floats(const std::vector<double>& values) {
+        std::vector<float> floats;
+        for (double value : values) floats.push_back(static_cast<float>(value));
+        return floats;
+    }
+    static Weights doubles(const std::vector<float>& kernel, const std::vector<float>& bias) {
+        return {std::vector<double>(kernel.begin(), kernel.end()), std::vector<double>(bias.begin(), bias.end())};
+    }
+    static void size_for(const Parameters& parameters, std::vector<float>& kernel, std::vector<float>& bias) {
+        kernel.resize(static_cast<std::size_t>(parameters.inputs() * parameters.filters()));
+        bias.resize(static_cast<std::size_t>(parameters.filters()));
+    }
+
+    Architecture architecture_;
+    Network network_;
+};
+
+inline bool equal(const std::vector<Weights>& one, const std::vector<Weights>& other) {
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                      [](const Weights& a, const Weights& b) { return a.kernel == b.kernel && a.bias == b.bias; });
+}
+
+}  // namespace convscope::test

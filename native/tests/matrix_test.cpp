@@ -1,0 +1,209 @@
+// The matrix product against its formula in plain loops, for every number of rows a tile can be left with, every number
+// of columns around a register's width, and every way to finish.
+#include <algorithm>
+#include <cmath>
+
+#include "check.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr float untouched = 12345;
+
+struct Case {
+    int64_t rows, columns, segments, length, a_step;
+};
+
+// Operands that a Product points into. Rows of A and C stand at odd places in no order.
+struct Operands {
+    Operands(const Kernels& kernels, const Case& c, Random& random) : shape(c) {
+        const int64_t width = kernels.panel_width;
+        product.rows = c.rows;
+        product.columns = c.columns;
+        product.segments = c.segments;
+        product.length = c.length;
+        product.a_step = c.a_step;
+        product.a_segment = c.length * c.a_step + 3;
+        product.b_step = width;
+        product.b_segment = c.length * width;
+        const int64_t row = c.segments * product.a_segment + 1;
+        for (int64_t m = 0; m < c.rows; ++m) {
+            a_rows.push_back((c.rows - 1 - m) * row + m % 2);
+            c_rows.push_back((m * 5 + 2) % c.rows * (width + 1));
+            mask_rows.push_back(m * (width + 3));
+        }
+        if (c.rows % 5 == 0) {  // then 5 m + 2 is not a permutation
+            for (int64_t m = 0; m < c.rows; ++m) c_rows[static_cast<std::size_t>(m)] = m * (width + 1);
+        }
+        a = random.numbers(c.rows * row + 16);
+        b = random.numbers(c.segments * c.length * width);
+        bias = random.numbers(width);
+        mask = random.numbers(c.rows * (width + 3));
+        result = make_buffer<float>(c.rows * (width + 1));
+        product.a = a.data();
+        product.a_rows = a_rows.data();
+        product.b = b.data();
+        product.c = result.data();
+        product.c_rows = c_rows.data();
+    }
+
+    double a_at(int64_t m, int64_t q, int64_t k, int64_t place) const {
+        return static_cast<double>(a[static_cast<std::size_t>(a_rows[static_cast<std::size_t>(m)] +
+                                                              q * product.a_segment + k * product.a_step + place)]);
+    }
+    double sum(int64_t m, int64_t n, int64_t place = 0) const {
+        double sum = 0;
+        for (int64_t q = 0; q < shape.segments; ++q) {
+            for (int64_t k = 0; k < shape.length; ++k) {
+                const auto at = static_cast<std::size_t>(q * product.b_segment + k * product.b_step + n);
+                sum += a_at(m, q, k, place) * static_cast<double>(b[at]);
+            }
+        }
+        return sum;
+    }
+
+    Case shape;
+    Product product;
+    std::vector<int64_t> a_rows, c_rows, mask_rows;
+    Buffer<float> a, b, bias, mask, result;
+};
+
+double finished(const Operands& o, Finish finish, int64_t m, int64_t n) {
+    const double sum = o.sum(m, n);
+    const double bias = static_cast<double>(o.bias[static_cast<std::size_t>(n)]);
+    const auto at = static_cast<std::size_t>(o.mask_rows[static_cast<std::size_t>(m)] + n);
+    switch (finish) {
+        case Finish::accumulate:
+            return sum + static_cast<double>(untouched);
+        case Finish::bias:
+            return sum + bias;
+        case Finish::bias_relu:
+            return std::max(sum + bias, 0.0);
+        case Finish::store_where_positive:
+            return o.mask[at] > 0 ? sum : 0;
+        default:
+            return sum;
+    }
+}
+
+void check_product(const Kernels& kernels, const Case& c, Finish finish, Random& random) {
+    Operands o(kernels, c, random);
+    std::fill(o.result.begin(), o.result.end(), untouched);
+    o.product.finish = finish;
+    if (finish == Finish::bias || finish == Finish::bias_relu) o.product.bias = o.bias.data();
+    if (finish == Finish::store_where_positive) {
+        o.product.mask = o.mask.data();
+        o.product.mask_rows = o.mask_rows.data();
+    }
+    kernels.multiply(o.product);
+    const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // of 12345 a float keeps three decimal places
+    for (int64_t m = 0; m < c.rows; ++m) {
+        const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
+        for (int64_t n = 0; n < c.columns; ++n) {
+            CHECK_NEAR(static_cast<double>(row[n]), finished(o, finish, m, n), tolerance);
+        }
+        for (int64_t n = c.columns; n <= kernels.panel_width; ++n) CHECK(row[n] == untouched);
+    }
+}
+
+std::vector<int64_t> columns_around(const Kernels& kernels) {
+    const int64_t width = kernels.vector_width;
+    return {1, width - 1, width, width + 1, 2 * width - 1, 2 * width};
+}
+
+}  // namespace
+
+TEST(a_product_of_any_rows_and_columns_is_its_formula) {
+    Random random(1);
+    for (int64_t rows = 1; rows <= 19; ++rows) {
+        for (int64_t columns : columns_around(kernels)) {
+            check_product(kernels, {rows, columns, 2, 3, 1}, Finish::store, random);
+        }
+    }
+}
+
+TEST(a_product_of_any_segments_lengths_and_steps_is_its_formula) {
+    Random random(2);
+    for (int64_t segments : {1, 2, 5}) {
+        for (int64_t length : {1, 2, 7, 40}) {
+            for (int64_t step : {1, 2, 5})
+                check_product(kernels, {11, 5, segments, length, step}, Finish::store, random);
+        }
+    }
+}
+
+TEST(a_product_of_length_zero_is_zero) {
+    Random random(3);
+    check_product(kernels, {9, 3, 1, 0, 1}, Finish::store, random);
+    check_product(kernels, {9, 3, 1, 0, 1}, Finish::bias, random);
+}
+
+TEST(a_product_finishes_as_it_is_told) {
+    Random random(4);
+    for (Finish finish : {Finish::accumulate, Finish::bias, Finish::bias_relu, Finish::store_where_positive}) {
+        for (int64_t rows : {1, 7, 8, 17}) {
+            for (int64_t columns : columns_around(kernels)) {
+                check_product(kernels, {rows, columns, 3, 4, 1}, finish, random);
+            }
+        }
+    }
+}
+
+TEST(the_order_of_a_sum_does_not_depend_on_the_tile) {
+    Random random(5);
+    Operands o(kernels, {17, kernels.panel_width, 3, 20, 1}, random);
+    kernels.multiply(o.product);
+    const Buffer<float> together = o.result;
+    std::fill(o.result.begin(), o.result.end(), untouched);
+    for (std::size_t m = 0; m < 17; ++m) {  // one row at a time
+        o.product.rows = 1;
+        o.product.a_rows = o.a_rows.data() + m;
+        o.product.c_rows = o.c_rows.data() + m;
+        kernels.multiply(o.product);
+    }
+    for (int64_t start : o.c_rows) {
+        for (int64_t n = 0; n < kernels.panel_width; ++n) {
+            const auto at = static_cast<std::size_t>(start + n);
+            CHECK(o.result[at] == together[at]);
+        }
+    }
+}
+
+TEST(a_pooled_product_keeps_the_largest_of_four_and_says_which) {
+    Random random(6);
+    for (Finish finish : {Finish::pool, Finish::pool_relu}) {
+        for (int64_t cells = 1; cells <= 9; ++cells) {
+            for (int64_t columns : columns_around(kernels)) {
+                Operands o(kernels, {cells, columns, 2, 6, 1}, random);
+                std::fill(o.result.begin(), o.result.end(), untouched);
+                const int64_t window[4] = {0, 1, 4, 7}, winner_row = columns + 2;
+                Buffer<int32_t> winners = make_buffer<int32_t>(cells * winner_row);
+                std::fill(winners.begin(), winners.end(), -1);
+                std::copy(window, window + 4, o.product.window);
+                o.product.finish = finish;
+                o.product.bias = o.bias.data();
+                o.product.winners = winners.data();
+                o.product.winner_row = winner_row;
+                kernels.multiply(o.product);
+                for (int64_t m = 0; m < cells; ++m) {
+                    const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
+                    const int32_t* winner = winners.data() + m * winner_row;
+                    for (int64_t n = 0; n < columns; ++n) {
+                        double largest = o.sum(m, n, window[0]);
+                        for (int j = 1; j < 4; ++j) largest = std::max(largest, o.sum(m, n, window[j]));
+                        CHECK(winner[n] >= 0 && winner[n] < 4);
+                        CHECK_NEAR(o.sum(m, n, window[winner[n] & 3]), largest, 1e-6);
+                        largest += static_cast<double>(o.bias[static_cast<std::size_t>(n)]);
+                        CHECK_NEAR(static_cast<double>(row[n]),
+                                   finish == Finish::pool ? largest : std::max(largest, 0.0), 1e-5);
+                    }
+                    for (int64_t n = columns; n <= kernels.panel_width; ++n) CHECK(row[n] == untouched);
+                    for (int64_t n = columns; n < winner_row; ++n) CHECK(winner[n] == -1);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,42 @@
+// Numbers to test with: the same on every machine, so that a failure can be had again.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+
+namespace convscope::test {
+
+class Random {
+   public:
+    explicit Random(uint64_t seed) : state_(seed) {}
+
+    // SplitMix64. Source: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators".
+    uint64_t bits() {
+        uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return z ^ (z >> 31);
+    }
+    // From -1 to 1, with 20 binary places.
+    float number() { return static_cast<float>(static_cast<int64_t>(bits() >> 43) - (1 << 20)) / (1 << 20); }
+    int64_t below(int64_t limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(limit)); }
+    uint8_t byte() { return static_cast<uint8_t>(bits() >> 56); }
+
+    Buffer<float> numbers(int64_t count) {
+        Buffer<float> numbers = make_buffer<float>(count);
+        for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = number();
+        return numbers;
+    }
+    std::vector<uint8_t> bytes(int64_t count) {
+        std::vector<uint8_t> bytes(static_cast<std::size_t>(count));
+        for (uint8_t& value : bytes) value = byte();
+        return bytes;
+    }
+
+   private:
+    uint64_t state_;
+};
+
+}  // namespace convscope::test

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Builds the engine's unit tests in every way that matters, warnings being errors, and runs them on every instruction set
+# that this processor has, or on the one that CONVSCOPE_ISA names.
+#
+#   run.sh native    with GCC, and with Clang where it is installed: as released, and under the sanitizers
+#   run.sh wasm      for wasm32 with SIMD, run by Node
+#   run.sh arm       for AArch64 with NEON, run by QEMU
+#
+# What is not installed is left out, and said so; with CONVSCOPE_REQUIRE_ALL=1 it is an error.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=build/native
+
+missing() {
+  echo "left out: $1"
+  [ -z "${CONVSCOPE_REQUIRE_ALL:-}" ] || exit 1
+}
+
+# build_tests NAME [OPTION...]
+build_tests() {
+  local name=$1
+  shift
+  echo "== $name"
+  cmake -S . -B "$build/$name" -DCONVSCOPE_TESTS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON "$@" >"$build/$name.log" 2>&1 &&
+    cmake --build "$build/$name" --parallel "$(nproc)" >>"$build/$name.log" 2>&1 || {
+    cat "$build/$name.log"
+    exit 1
+  }
+}
+
+run_tests() {
+  build_tests "$@"
+  "$build/$1/native/tests/engine_tests"
+}
+
+# Their findings end the program. UBSan's check of vptr needs run-time type information, which the engine is built without.
+address="-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer -g1"
+thread="-fsanitize=thread -g1"
+export TSAN_OPTIONS="halt_on_error=1 ${TSAN_OPTIONS:-}"
+
+has_sanitizers() {
+  local program="$build/sanitizers-of-$1"
+  for flag in address,undefined thread; do
+    echo 'int main() {}' | "$1" -fsanitize=$flag -x c++ - -o "$program" 2>/dev/null && "$program" || return 1
+  done
+}
+
+with_compiler() {
+  run_tests "$1" -DCMAKE_CXX_COMPILER="$1"
+  if has_sanitizers "$1"; then
+    # -O1 halves the time and leaves more for them to see.
+    run_tests "$1-address" -DCMAKE_CXX_COMPILER="$1" -DCMAKE_CXX_FLAGS="$address" -DCONVSCOPE_OPTIMIZATION=-O1
+    run_tests "$1-thread" -DCMAKE_CXX_COMPILER="$1" -DCMAKE_CXX_FLAGS="$thread" -DCONVSCOPE_OPTIMIZATION=-O1
+  else
+    missing "the sanitizers of $1"
+  fi
+}
+
+native() {
+  local clang
+  with_compiler g++
+  # What a processor without kernels of its own gets, and what a target without threads and exceptions gets.
+  (unset CONVSCOPE_ISA && run_tests generic -DCMAKE_CXX_COMPILER=g++ -DCONVSCOPE_GENERIC=ON)
+  (unset CONVSCOPE_ISA && run_tests bare -DCMAKE_CXX_COMPILER=g++ -DCONVSCOPE_GENERIC=ON -DCONVSCOPE_THREADS=OFF \
+    -DCONVSCOPE_EXCEPTIONS=OFF -DCONVSCOPE_OPTIMIZATION=-O1)
+  if clang=$(command -v clang++-19 || command -v clang++); then
+    with_compiler "$(basename "$clang")"
+  else
+    missing "Clang (Debian: clang-19, libclang-rt-19-dev)"
+  fi
+}
+
+wasm() {
+  local tool
+  for tool in clang++-19 wasm-ld-19 node; do
+    if ! command -v "$tool" >/dev/null; then
+      missing "wasm32, which needs $tool (Debian: clang-19, lld-19, nodejs)"
+      return
+    fi
+  done
+  if [ ! -e /usr/include/wasm32-wasi/stdlib.h ] || [ ! -e /usr/include/wasm32-wasi/c++/v1/vector ]; then
+    missing "wasm32 (Debian: wasi-libc, libc++-19-dev-wasm32, libc++abi-19-dev-wasm32, libclang-rt-19-dev-wasm32)"
+    return
+  fi
+  build_tests wasm --toolchain native/wasm32.cmake
+  (unset CONVSCOPE_ISA && node --no-warnings native/tests/wasi.mjs "$build/wasm/native/tests/engine_tests.wasm")
+}
+
+arm() {
+  local tool
+  for tool in clang++-19 ld.lld-19 qemu-aarch64; do
+    if ! command -v "$tool" >/dev/null; then
+      missing "AArch64, which needs $tool (Debian: clang-19, lld-19, qemu-user)"
+      return
+    fi
+  done
+  if [ ! -e /usr/aarch64-linux-gnu/include/stdlib.h ] || [ ! -e /usr/aarch64-linux-gnu/include/c++/14/vector ]; then
+    missing "AArch64 (Debian: libc6-dev-arm64-cross, libgcc-14-dev-arm64-cross, libstdc++-14-dev-arm64-cross)"
+    return
+  fi
+  build_tests arm -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=clang++-19 \
+    -DCMAKE_CXX_COMPILER_TARGET=aarch64-linux-gnu -DCMAKE_EXE_LINKER_FLAGS="-fuse-ld=lld-19 -static"
+  (unset CONVSCOPE_ISA && qemu-aarch64 "$build/arm/native/tests/engine_tests")
+}
+
+mkdir -p "$build"
+case "${1:-}" in
+  native | wasm | arm) "$1" ;;
+  *)
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    exit 2
+    ;;
+esac

@@ -1,0 +1,44 @@
+// The team and the queue: everything is done once, by somebody, and seen by whoever waited.
+#include "threads.hpp"
+
+#include <vector>
+
+#include "check.hpp"
+#include "instruction_set.hpp"
+
+namespace convscope::test {
+
+TEST(a_team_does_every_item_once_and_waits_for_the_last) {
+    for (int threads : {1, 2, 3, 8}) {
+        Team team(threads);
+        std::vector<int> done(1000);  // not atomic: each item belongs to one thread, and run() hands it back
+        for (int round = 1; round <= 50; ++round) {
+            Queue queue(1000);
+            auto work = [&](int thread) {
+                CHECK(thread >= 0 && thread < threads);
+                for (int64_t item; queue.take(item);) ++done[static_cast<std::size_t>(item)];
+            };
+            team.run(work);
+            bool all = true;
+            for (int times : done) all = all && times == round;
+            CHECK(all);
+        }
+    }
+}
+
+TEST(a_stopped_queue_hands_out_nothing) {
+    Queue queue(3);
+    int64_t item = -1;
+    CHECK(queue.take(item) && item == 0);
+    queue.stop();
+    CHECK(queue.stopped() && !queue.take(item));
+}
+
+TEST(an_instruction_set_is_found_by_its_name_alone) {
+    CHECK(find_kernels(kernels.name) == &kernels);
+    CHECK(find_kernels("vax") == nullptr);
+    CHECK(find_kernels("") == nullptr);
+    CHECK(kernels.panel_width == 2 * kernels.vector_width);
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,178 @@
+// Training: the same bits for any number of threads, a state that can be taken up, and something learned.
+#include <cmath>
+
+#include "check.hpp"
+#include "engine.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr int64_t side = 12, classes = 4;
+
+Architecture small_network() {
+    return Architecture(side, side, 1)
+        .convolution(8, 3, 3)
+        .max_pooling(2, 2, 2, 2)
+        .convolution(17, 3, 3, true, true)
+        .flatten()
+        .dense(20, true)
+        .dense(classes);
+}
+
+// Noise with a bright quarter; the label says which.
+struct Quarters {
+    explicit Quarters(int64_t count, uint64_t seed) {
+        Random random(seed);
+        for (int64_t i = 0; i < count; ++i) {
+            const int64_t label = random.below(classes);
+            labels.push_back(label);
+            for (int64_t y = 0; y < side; ++y) {
+                for (int64_t x = 0; x < side; ++x) {
+                    const bool bright = y / (side / 2) == label / 2 && x / (side / 2) == label % 2;
+                    images.push_back(static_cast<uint8_t>(random.byte() / 2 + (bright ? 90 : 0)));
+                }
+            }
+            order.push_back(i);
+        }
+        for (int64_t i = count; i-- > 1;) {  // no image twice, in no order
+            std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(random.below(i + 1))]);
+        }
+    }
+    std::vector<uint8_t> images;
+    std::vector<int64_t> labels, order;
+};
+
+std::vector<int64_t> part(const std::vector<int64_t>& order, std::size_t begin, std::size_t end) {
+    return {order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+class StopAfter final : public Watcher {
+   public:
+    explicit StopAfter(int64_t images) : images_(images) {}
+    bool go_on(const Score& score) override { return score.images < images_; }
+
+   private:
+    int64_t images_;
+};
+
+}  // namespace
+
+TEST(training_gives_the_same_bits_on_any_number_of_threads) {
+    const Quarters data(150, 201);
+    const std::vector<Weights> start = random_weights(small_network(), 202);
+    GoOn watcher;
+    for (int64_t batch_size : {64, 150, 5}) {
+        Engine one(small_network(), start, kernels);
+        const Score score = one.train(data.images, data.labels, data.order, batch_size, 0.003f, 1, watcher);
+        CHECK(!equal(one.read(Parameters::weights), start));
+        for (int threads : {2, 3, 7}) {
+            Engine other(small_network(), start, kernels);
+            const Score again = other.train(data.images, data.labels, data.order, batch_size, 0.003f, threads, watcher);
+            CHECK(again.loss == score.loss && again.correct == score.correct && again.images == score.images);
+            for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::v}) {
+                CHECK(equal(other.read(field), one.read(field)));
+            }
+        }
+    }
+}
+
+TEST(gradients_are_the_same_bits_on_any_number_of_threads) {
+    const Quarters data(70, 203);
+    Engine engine(small_network(), random_weights(small_network(), 204), kernels);
+    std::vector<Weights> one, three;
+    const double loss = engine.gradients(data.images, data.labels, 32, 1, one);
+    CHECK(engine.gradients(data.images, data.labels, 32, 3, three) == loss);
+    CHECK(equal(one, three));
+}
+
+TEST(a_step_is_that_of_adam_by_the_gradients) {
+    const Quarters data(24, 205);
+    const std::vector<Weights> start = random_weights(small_network(), 206);
+    Engine engine(small_network(), start, kernels);
+    std::vector<Weights> gradients;
+    engine.gradients(data.images, data.labels, 24, 2, gradients);
+    std::vector<int64_t> order;
+    for (int64_t i = 0; i < 24; ++i) order.push_back(i);
+    GoOn watcher;
+    engine.train(data.images, data.labels, order, 24, 0.01f, 2, watcher);
+    CHECK(engine.steps == 1);
+    const std::vector<Weights> m = engine.read(Parameters::m), after = engine.read(Parameters::weights);
+    for (std::size_t l = 0; l < start.size(); ++l) {
+        for (std::size_t i = 0; i < start[l].kernel.size(); ++i) {
+            const double g = gradients[l].kernel[i];
+            CHECK_NEAR(m[l].kernel[i], 0.1 * g, 1e-6);
+            if (std::fabs(g) < 1e-3) continue;  // where epsilon and rounding decide
+            CHECK_NEAR(after[l].kernel[i], start[l].kernel[i] - (g > 0 ? 0.01 : -0.01),
+                       1e-4);  // the first step has one size
+        }
+    }
+}
+
+TEST(training_goes_on_from_a_state_bit_for_bit) {
+    const Quarters data(128, 207);
+    const std::vector<Weights> start = random_weights(small_network(), 208);
+    GoOn watcher;
+    Engine whole(small_network(), start, kernels);
+    whole.train(data.images, data.labels, data.order, 32, 0.003f, 2, watcher);
+
+    Engine first(small_network(), start, kernels);
+    first.train(data.images, data.labels, part(data.order, 0, 64), 32, 0.003f, 2, watcher);
+    Engine second(small_network(), first.read(Parameters::weights), kernels);
+    second.write(Parameters::m, first.read(Parameters::m));
+    second.write(Parameters::v, first.read(Parameters::v));
+    second.steps = first.steps;
+    second.train(data.images, data.labels, part(data.order, 64, 128), 32, 0.003f, 3, watcher);
+    CHECK(second.steps == whole.steps && whole.steps == 4);
+    for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::v}) {
+        CHECK(equal(second.read(field), whole.read(field)));
+    }
+}
+
+TEST(what_is_written_is_read_again_bit_for_bit) {
+    const Architecture a = Architecture(5, 5, 3).convolution(33, 2, 3).flatten().dense(3);
+    Engine engine(a, random_weights(a, 209), kernels);
+    uint64_t seed = 210;
+    for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::v}) {
+        const std::vector<Weights> values = random_weights(a, ++seed);
+        engine.write(field, values);
+        CHECK(equal(engine.read(field), values));
+    }
+}
+
+TEST(a_stopped_training_leaves_whole_steps) {
+    const Quarters data(96, 211);
+    const std::vector<Weights> start = random_weights(small_network(), 212);
+    Engine stopped(small_network(), start, kernels), asked(small_network(), start, kernels);
+    StopAfter watcher(64);
+    GoOn on;
+    const Score score = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 2, watcher);
+    CHECK(score.images == 64 && stopped.steps == 2);
+    asked.train(data.images, data.labels, part(data.order, 0, 64), 32, 0.003f, 2, on);
+    CHECK(equal(stopped.read(Parameters::weights), asked.read(Parameters::weights)));
+
+    StopAfter at_once(0);
+    const Score none = stopped.train(data.images, data.labels, data.order, 32, 0.003f, 2, at_once);
+    CHECK(none.images == 0 && stopped.steps == 2);
+    CHECK(equal(stopped.read(Parameters::weights), asked.read(Parameters::weights)));
+}
+
+TEST(a_network_learns_where_the_light_is) {
+    const Quarters train(256, 213), test(200, 214);
+    Engine engine(small_network(), random_weights(small_network(), 215), kernels);
+    GoOn watcher;
+    Score last;
+    for (int epoch = 0; epoch < 6; ++epoch) {
+        last = engine.train(train.images, train.labels, train.order, 32, 0.003f, 2, watcher);
+    }
+    CHECK(last.images == 256 && last.correct > 250);
+    const std::vector<float> logits = engine.logits(test.images, 200, 2);
+    int64_t correct = 0;
+    for (std::size_t i = 0; i < test.labels.size(); ++i) {
+        const float* row = logits.data() + i * classes;
+        correct += std::max_element(row, row + classes) - row == test.labels[i];
+    }
+    CHECK(correct > 190);  // of 200; by chance 50
+}
+
+}  // namespace convscope::test

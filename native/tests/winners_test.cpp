@@ -1,0 +1,180 @@
+// The way back through relu, pooling and convolution at once, against the same sums in plain loops.
+#include <algorithm>
+
+#include "check.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+struct Case {
+    int64_t kernel_rows, kernel_columns, channels, filters, cell_rows, cell_columns;
+};
+
+// A map without a frame, pooled 2 x 2 by steps of two, and a gradient of which a third is zero.
+struct Backward {
+    Backward(const Case& c, Random& random) : shape(c) {
+        const int64_t height = 2 * c.cell_rows + c.kernel_rows - 1, width = 2 * c.cell_columns + c.kernel_columns - 1;
+        image.input_row = width * c.channels;
+        image.cells = c.cell_rows * c.cell_columns;
+        image.filters = c.filters;
+        image.channels = c.channels;
+        image.kernel_rows = c.kernel_rows;
+        image.run = c.kernel_columns * c.channels;
+        input_size = height * image.input_row;
+        const int64_t window[4] = {0, c.channels, image.input_row, image.input_row + c.channels};
+        std::copy(window, window + 4, image.window);
+        for (int64_t cell = 0; cell < image.cells; ++cell) {
+            places.push_back(cell / c.cell_columns * 2 * image.input_row + cell % c.cell_columns * 2 * c.channels);
+        }
+        input = random.numbers(input_size);
+        gradient = random.numbers(image.cells * c.filters);
+        winners = make_buffer<int32_t>(image.cells * c.filters);
+        for (int64_t i = 0; i < image.cells * c.filters; ++i) {
+            winners[static_cast<std::size_t>(i)] = static_cast<int32_t>(random.below(4));
+            if (random.below(3) == 0) gradient[static_cast<std::size_t>(i)] = 0;
+        }
+        offsets = make_buffer<int64_t>(c.filters * winners_block);
+        values = make_buffer<float>(c.filters * winners_block);
+        list = make_buffer<int32_t>(4 * c.filters);
+        image.input = input.data();
+        image.gradient = gradient.data();
+        image.winners = winners.data();
+        image.cell_places = places.data();
+        image.offsets = offsets.data();
+        image.values = values.data();
+        image.list = list.data();
+    }
+
+    double gradient_at(int64_t cell, int64_t filter) const {
+        return static_cast<double>(gradient[static_cast<std::size_t>(cell * shape.filters + filter)]);
+    }
+    int64_t won(int64_t cell, int64_t filter) const {
+        const int32_t winner = winners[static_cast<std::size_t>(cell * shape.filters + filter)];
+        return places[static_cast<std::size_t>(cell)] + image.window[winner];
+    }
+    double kernel_gradient(int64_t filter, int64_t row, int64_t i) const {
+        double sum = 0;
+        for (int64_t cell = 0; cell < image.cells; ++cell) {
+            const auto at = static_cast<std::size_t>(won(cell, filter) + row * image.input_row + i);
+            sum += gradient_at(cell, filter) * static_cast<double>(input[at]);
+        }
+        return sum;
+    }
+    double bias_gradient(int64_t filter) const {
+        double sum = 0;
+        for (int64_t cell = 0; cell < image.cells; ++cell) sum += gradient_at(cell, filter);
+        return sum;
+    }
+
+    Case shape;
+    WinnersImage image;
+    int64_t input_size = 0;
+    std::vector<int64_t> places;
+    Buffer<float> input, gradient, values;
+    Buffer<int32_t> winners, list;
+    Buffer<int64_t> offsets;
+};
+
+constexpr double before = 0.5;  // the gradients are added to what is there
+
+std::vector<Case> cases(const Kernels& kernels) {
+    const int64_t width = kernels.vector_width;
+    return {
+        {3, 3, 1, 16, 4, 5},  {3, 3, 3, width + 1, 3, 3},  {5, 5, 2, 2 * width, 2, 3},     {1, 1, 1, 1, 1, 1},
+        {1, 2, 5, 3, 2, 2},   {2, 4, width, width, 2, 1},  {3, 3, 16, 16, 5, 5},           {7, 3, 1, width - 1, 2, 2},
+        {3, 3, 1, 4, 17, 18}, {3, 3, width + 3, 33, 2, 2}, {4, 11, 1, 2 * width + 1, 2, 2}};
+}
+
+}  // namespace
+
+TEST(the_winners_gradient_by_filters_is_its_formula) {
+    Random random(21);
+    for (const Case& c : cases(kernels)) {
+        Backward b(c, random);
+        const int64_t width = kernels.panel_width, panels = (c.filters + width - 1) / width;
+        const int64_t inputs = b.image.kernel_rows * b.image.run, panel_size = (inputs + 1) * width;
+        Buffer<float> sums = make_buffer<float>(panels * panel_size);
+        std::fill(sums.begin(), sums.end(), static_cast<float>(before));
+        b.image.kernel = sums.data();
+        kernels.winners_kernel_by_filters(b.image);
+        for (int64_t filter = 0; filter < panels * width; ++filter) {
+            const float* column = sums.data() + filter / width * panel_size + filter % width;
+            for (int64_t row = 0; row < inputs; ++row) {
+                const double more =
+                    filter < c.filters ? b.kernel_gradient(filter, row / b.image.run, row % b.image.run) : 0;
+                CHECK_NEAR(static_cast<double>(column[row * width]), before + more, 2e-5);
+            }
+            const double more = filter < c.filters ? b.bias_gradient(filter) : 0;
+            CHECK_NEAR(static_cast<double>(column[inputs * width]), before + more, 2e-5);
+        }
+    }
+}
+
+TEST(the_winners_gradient_by_runs_is_its_formula) {
+    Random random(22);
+    for (const Case& c : cases(kernels)) {
+        Backward b(c, random);
+        const int64_t row_size = round_up(b.image.run, kernels.vector_width);
+        Buffer<float> sums = make_buffer<float>(c.filters * c.kernel_rows * row_size);
+        Buffer<float> bias = make_buffer<float>(c.filters);
+        std::fill(sums.begin(), sums.end(), static_cast<float>(before));
+        std::fill(bias.begin(), bias.end(), static_cast<float>(before));
+        b.image.kernel = sums.data();
+        b.image.bias = bias.data();
+        kernels.winners_kernel_by_runs(b.image);
+        for (int64_t filter = 0; filter < c.filters; ++filter) {
+            for (int64_t row = 0; row < c.kernel_rows; ++row) {
+                const float* line = sums.data() + (filter * c.kernel_rows + row) * row_size;
+                for (int64_t i = 0; i < b.image.run; ++i) {
+                    CHECK_NEAR(static_cast<double>(line[i]), before + b.kernel_gradient(filter, row, i), 2e-5);
+                }
+            }
+            CHECK_NEAR(static_cast<double>(bias[static_cast<std::size_t>(filter)]), before + b.bias_gradient(filter),
+                       2e-5);
+        }
+        CHECK(bias[static_cast<std::size_t>(c.filters)] == static_cast<float>(before));
+    }
+}
+
+TEST(the_winners_gradient_by_the_input_is_its_formula) {
+    Random random(23);
+    for (const Case& c : cases(kernels)) {
+        if (c.kernel_rows != c.kernel_columns || (c.kernel_rows != 3 && c.kernel_rows != 5)) continue;
+        Backward b(c, random);
+        const int64_t width = kernels.vector_width, places = c.kernel_rows * c.kernel_columns;
+        const Buffer<float> kernel = random.numbers(places * c.channels * c.filters);  // Keras layout
+        auto weight = [&](int64_t place, int64_t channel, int64_t filter) {
+            return kernel[static_cast<std::size_t>((place * c.channels + channel) * c.filters + filter)];
+        };
+        Buffer<float> back = make_buffer<float>(round_up(c.channels, width) * c.filters * places);
+        for (int64_t channel = 0; channel < c.channels; ++channel) {
+            for (int64_t filter = 0; filter < c.filters; ++filter) {
+                for (int64_t place = 0; place < places; ++place) {
+                    back[static_cast<std::size_t>(((channel / width * c.filters + filter) * places + place) * width +
+                                                  channel % width)] = weight(place, channel, filter);
+                }
+            }
+        }
+        Buffer<float> sums = make_buffer<float>(b.input_size);
+        std::vector<double> wanted(static_cast<std::size_t>(b.input_size));
+        b.image.back = back.data();
+        b.image.input_gradient = sums.data();
+        kernels.winners_input(b.image);
+        for (int64_t cell = 0; cell < b.image.cells; ++cell) {
+            for (int64_t filter = 0; filter < c.filters; ++filter) {
+                for (int64_t place = 0; place < places; ++place) {
+                    const int64_t first = b.won(cell, filter) + place / c.kernel_columns * b.image.input_row +
+                                          place % c.kernel_columns * c.channels;
+                    for (int64_t channel = 0; channel < c.channels; ++channel) {
+                        wanted[static_cast<std::size_t>(first + channel)] +=
+                            b.gradient_at(cell, filter) * static_cast<double>(weight(place, channel, filter));
+                    }
+                }
+            }
+        }
+        for (std::size_t i = 0; i < wanted.size(); ++i) CHECK_NEAR(static_cast<double>(sums[i]), wanted[i], 2e-5);
+    }
+}
+
+}  // namespace convscope::test
