@@ -41,7 +41,7 @@ TEST(adam_takes_the_step_of_its_formula) {
         Buffer<float> v = random.numbers(count);
         for (float& value : v) value = std::fabs(value);
         Buffer<float> new_w = w, new_m = m, new_v = v;
-        kernels.adam(new_w.data(), new_m.data(), new_v.data(), g.data(), count, {0.01f, 0.1f, 0.001f, 1e-7f});
+        kernels.adam(new_w.data(), new_m.data(), new_v.data(), g.data(), count, {0.01f, 0.1f, 0.001f, 1e-7f, 1.0f});
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
             const double gradient = static_cast<double>(g[i]);
             const double wanted_m = 0.9 * static_cast<double>(m[i]) + 0.1 * gradient;
@@ -68,7 +68,7 @@ TEST(cross_entropy_is_minus_the_logarithm_of_the_labels_probability) {
                 sum += std::exp(static_cast<double>(logits[static_cast<std::size_t>(k)]));
             const int64_t answer = std::max_element(logits.data(), logits.data() + classes) - logits.data();
             bool correct = false;
-            const double loss = kernels.cross_entropy(logits.data(), classes, label, scale, gradient.data(), &correct);
+            const double loss = kernels.cross_entropy(logits.data(), classes, label, 0, scale, gradient.data(), &correct);
             CHECK(correct == (answer == label));
             CHECK_NEAR(loss, std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(label)]), 1e-5);
             for (int64_t k = 0; k < classes; ++k) {
@@ -77,7 +77,7 @@ TEST(cross_entropy_is_minus_the_logarithm_of_the_labels_probability) {
                            (p - (k == label)) * static_cast<double>(scale), 1e-6);
             }
             Buffer<float> in_place = logits;  // the gradient may take the logits' place
-            CHECK(kernels.cross_entropy(in_place.data(), classes, label, scale, in_place.data(), &correct) == loss);
+            CHECK(kernels.cross_entropy(in_place.data(), classes, label, 0, scale, in_place.data(), &correct) == loss);
             CHECK(std::equal(gradient.data(), gradient.data() + classes, in_place.data()));
         }
     }
@@ -90,7 +90,7 @@ TEST(softmax_and_cross_entropy_bear_large_logits) {
     kernels.softmax(logits, 3, probabilities);
     CHECK_NEAR(static_cast<double>(probabilities[0]), 1 / (1 + std::exp(-1.0)), 1e-6);
     CHECK(probabilities[1] == 0);
-    CHECK_NEAR(kernels.cross_entropy(logits, 3, 1, 1, gradient, &correct), 2000.3132617, 1e-3);
+    CHECK_NEAR(kernels.cross_entropy(logits, 3, 1, 0, 1, gradient, &correct), 2000.3132617, 1e-3);
     CHECK_NEAR(static_cast<double>(gradient[1]), -1, 1e-6);
     CHECK(!correct);
 }

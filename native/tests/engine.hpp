@@ -51,7 +51,7 @@ class Engine {
         const auto count = static_cast<int64_t>(order.size());
         const std::vector<float> rates(order.size(), learning_rate);
         Trainer trainer(network_, threads, std::min(batch_size, count));
-        return trainer.train(list(images, &labels, &order), count, Adam{}, rates.data(), steps, watcher);
+        return trainer.train(list(images, &labels, &order), count, Settings{}, rates.data(), steps, watcher);
     }
 
     // The mean loss, and its gradients.

@@ -13,7 +13,7 @@ void check_pooling(const Kernels& kernels, int64_t channels, int64_t rows, int64
                    int64_t stride_right, Random& random) {
     const int64_t out_rows = 3, out_columns = 4;
     const int64_t height = (out_rows - 1) * stride_down + rows, width = (out_columns - 1) * stride_right + columns;
-    const int64_t input_row = (width + 1) * channels;
+    const int64_t input_row = width * channels;
     Buffer<float> input = random.numbers(height * input_row);
     for (float& value : input) value = static_cast<float>(static_cast<int>(value * 4));  // so that many are equal
     std::vector<int64_t> places;
@@ -25,7 +25,8 @@ void check_pooling(const Kernels& kernels, int64_t channels, int64_t rows, int64
 
     PoolingImage p;
     p.input = input.data();
-    p.input_row = input_row;
+    p.in_rows = height;
+    p.in_columns = width;
     p.channels = channels;
     p.out_rows = out_rows;
     p.out_columns = out_columns;
