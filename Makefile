@@ -10,7 +10,7 @@ ARGS ?=
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test native-test wasm-test arm-test check style format docs notebook bench clean
+.PHONY: help run test native-test wasm-test arm-test check style format docs notebook peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,11 +48,13 @@ notebook: $(VENV)/.test ## Execute the example notebook and export it as a dark 
 	mkdir -p build && cp examples/mnist_cnn.ipynb build/
 	$(BIN)/python -m nbconvert --to html --execute --HTMLExporter.theme=dark build/mnist_cnn.ipynb
 
-bench: $(VENV)/.test ## Print the speed figures of this machine.
-	$(BIN)/python benchmarks/engine_epoch.py
+peers: .venv-peers/.installed ## Install what the benchmarks compare with, in an environment of its own (3 GB).
+
+bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns and print the table (ARGS="--rows loops").
+	$(BIN)/python benchmarks/compare.py $(ARGS)
 
 clean: ## Remove the environment and everything built.
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -65,3 +67,8 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 $(VENV)/.test: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/.installed
+
+.venv-peers/.installed: benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --requirement benchmarks/peers.txt
+	touch $@

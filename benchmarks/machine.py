@@ -1,0 +1,62 @@
+"""What a timing was made on: processor, cores, instruction sets, load, and a wait for a quiet moment."""
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+NOTABLE = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "sve")
+
+QUIET = 0.1  # the share of the processor that others may take
+
+
+def describe() -> dict[str, Any]:
+    """Return the machine as plain JSON."""
+    lines = _lines("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    flags = {flag for line in lines if line.startswith(("flags", "Features")) for flag in line.split(":")[1].split()}
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "instruction_sets": [flag for flag in NOTABLE if flag in flags],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def load() -> list[float]:
+    """Return the load averages of the last 1, 5 and 15 minutes."""
+    return [round(value, 2) for value in os.getloadavg()]
+
+
+def busy_share(seconds: float = 1.0) -> float:
+    """Return the share of the processor that is taken during the next `seconds`; 0 where the system does not say."""
+    before = _ticks()
+    time.sleep(seconds)
+    total, idle = (now - then for now, then in zip(_ticks(), before, strict=True))
+    return 1 - idle / total if total else 0.0
+
+
+def wait_until_quiet(limit_seconds: float) -> float:
+    """Wait until others leave the processor alone, or the limit is over; return the share that they took last."""
+    end = time.monotonic() + limit_seconds
+    while (share := busy_share()) > QUIET and time.monotonic() < end:
+        time.sleep(1)
+    return share
+
+
+def _ticks() -> tuple[int, int]:
+    """Return (all, idle) ticks since the machine started."""
+    for line in _lines("/proc/stat"):
+        if line.startswith("cpu "):
+            ticks = [int(word) for word in line.split()[1:]]
+            return sum(ticks), ticks[3] + ticks[4]
+    return 0, 0
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
