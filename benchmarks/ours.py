@@ -38,7 +38,6 @@ def epoch(_options: argparse.Namespace) -> dict[str, Any]:
     measured: dict[str, Any] = {}
     try:
         from convscope.benchmark import training_macs
-
         from convscope.engine.native import measure_peak
     except ImportError:
         measured["peak_skipped"] = "this version's engine does not measure the processor's peak"
