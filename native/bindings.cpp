@@ -145,9 +145,9 @@ class Core {
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
         predict_with(network_.plan(), images, static_cast<int64_t>(logits.shape(0)),
-                     [&](const Workspace&, const Batch& batch, int64_t begin, int64_t end) {
+                     [&](const Workspace& workspace, int64_t begin, int64_t end) {
                          for (int64_t i = begin; i < end; ++i) {
-                             const float* from = batch.values.back().data() + (i - begin) * batch.strides.back();
+                             const float* from = workspace.values.back().image(i - begin);
                              std::copy(from, from + classes, logits.data() + i * classes);
                          }
                      });
@@ -156,11 +156,11 @@ class Core {
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
         const Plan plan = network_.full_plan();
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        predict_with(plan, images, count, [&](const Workspace& workspace, const Batch& batch, int64_t begin, int64_t end) {
+        predict_with(plan, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
             for (std::size_t j = 0; j < layers.size(); ++j) {
                 const int64_t size = network_.layers()[layers[j]].output.size();
                 for (int64_t i = begin; i < end; ++i) {
-                    network_.read_layer(plan, workspace, batch, layers[j], i - begin, outputs[j].data() + i * size);
+                    network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
                 }
             }
         });
