@@ -85,7 +85,7 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
             for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
         }
         if (images.augmentation != nullptr) {
-            augment(*images.augmentation, input_.shape, images.position + begin + i, bytes, workspace.image.data());
+            augment(*images.augmentation, input_.shape, workspace.chance.first + i, bytes, workspace.image.data());
             bytes = workspace.image.data();
         }
         float* map = workspace.values[0].image(i) + layout.at(0, 0);
@@ -152,7 +152,7 @@ void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, con
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
         const int64_t label = images.labels[images.index(i)];
-        const float weight = loss.class_weights != nullptr ? loss.class_weights[label] : 1;
+        const float weight = loss.class_weights.empty() ? 1 : loss.class_weights[static_cast<std::size_t>(label)];
         batch.losses[static_cast<std::size_t>(i)] =
             static_cast<double>(weight) *
             kernels_.cross_entropy(batch.values[depth].data() + i * batch.strides[depth], classes(), label,
