@@ -101,7 +101,7 @@ void Network::read_image(const Plan& plan, Workspace& workspace, const Images& i
         for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
     }
     if (images.augmentation != nullptr) {
-        augment(*images.augmentation, input_.shape, images.position + begin + i, bytes, workspace.scratch->image.data());
+        augment(*images.augmentation, input_.shape, workspace.chance.first + i, bytes, workspace.scratch->image.data());
         bytes = workspace.scratch->image.data();
     }
     float* map = workspace.values[0].image(i) + layout.at(0, 0);
@@ -133,7 +133,7 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
         const int64_t label = images.labels[images.index(i)];
-        const float weight = loss.class_weights != nullptr ? loss.class_weights[label] : 1;
+        const float weight = loss.class_weights.empty() ? 1 : loss.class_weights[static_cast<std::size_t>(label)];
         const float* logits = workspace.values.back().image(i - begin);
         batch.losses[static_cast<std::size_t>(i)] =
             static_cast<double>(weight) *

@@ -16,15 +16,14 @@ namespace convscope {
 
 constexpr int64_t most_shards = 16;
 
-// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices. For an augmentation
-// it is the one at `position` + i of the epoch's order.
+// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices. For what is done at
+// random, dropout and augmentation, it is the one at `chance.first` + i of the epoch's order.
 struct Images {
     const uint8_t* bytes = nullptr;
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
     Chance chance;
     const Augmentation* augmentation = nullptr;
-    int64_t position = 0;
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
@@ -32,7 +31,7 @@ struct Images {
 // the weight of the image's class.
 struct Loss {
     float smoothing = 0;
-    const float* class_weights = nullptr;  // by class, or null: one each
+    std::vector<float> class_weights;  // by class, or empty: one each
 };
 
 class Network {

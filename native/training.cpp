@@ -164,8 +164,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
         part.indices += begin;
-        part.chance.first = begin;
-        part.position = begin;
+        part.chance = {true, settings.dropout_key, begin};
         if (settings.augmentation.changes()) part.augmentation = &settings.augmentation;
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), score, watcher)) break;
         ++steps;

@@ -27,6 +27,7 @@ struct Settings {
     Optimizer optimizer;
     Loss loss;
     Augmentation augmentation;
+    uint64_t dropout_key = 0;  // of the epoch
     double clip_norm = 0;  // at most so long is a whole gradient; 0: as long as it is
     double averaging = 0;  // how much of its past the average of the weights keeps a step; 0: there is none
 };
