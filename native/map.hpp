@@ -28,6 +28,7 @@ struct Layout {
 struct Map {
     Layout value, gradient;
     bool relu = false;
+    bool gradient_crosses = false;  // is read in an earlier stage of the plan than it is written in
 };
 
 // Writes row `y` of the gradient by `map`, a plain row of all its columns and channels, where it belongs: with the

@@ -30,7 +30,7 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
       parameters_(parameters),
       kernels_(kernels),
       wants_input_gradient_(wants_input_gradient) {
-    const int64_t* kernel = convolution.window;
+    const auto kernel = convolution.window;
     const Layout spread = Convolution::gradient_layout(convolution);
     for (int64_t y = 0; y < pooling.output.height; ++y) {
         for (int64_t x = 0; x < pooling.output.width; ++x) {
