@@ -169,9 +169,9 @@ Layer& Architecture::append_window(Kind kind, int64_t channels, int64_t rows, in
         }
     }
     Layer& layer = append(kind, {out[0], out[1], channels});
-    std::copy(window, window + 2, layer.window);
-    std::copy(stride, stride + 2, layer.stride);
-    std::copy(padding, padding + 2, layer.padding);
+    layer.window = {window[0], window[1]};
+    layer.stride = {stride[0], stride[1]};
+    layer.padding = {padding[0], padding[1]};
     return layer;
 }
 
