@@ -14,7 +14,7 @@ import numpy as np
 
 import convscope as cs
 from convscope.architecture import presets
-from convscope.engine import initial_weights
+from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.recipes import classic
 from convscope.streams import random_stream
@@ -38,7 +38,11 @@ def epoch_seconds(network: NativeNetwork, dataset: cs.Dataset, epochs: int) -> l
         order = random_stream(0, "shuffle", epoch).permutation(len(dataset))
         start = time.perf_counter()
         network.train_epoch(
-            dataset, order=order, batch_size=classic.batch_size, optimizer=classic.optimizer, learning_rates=rates
+            dataset,
+            order=order,
+            batch_size=classic.batch_size,
+            learning_rates=rates,
+            options=EpochOptions(optimizer=classic.optimizer),
         )
         seconds.append(time.perf_counter() - start)
     return seconds[1:]

@@ -11,7 +11,7 @@ ActivationPass::ActivationPass(Activation activation, int index, const std::vect
       kernels_(kernels),
       wants_input_gradient_(wants_input_gradient) {}
 
-void ActivationPass::forward(Workspace& workspace, int64_t image) const {
+void ActivationPass::forward_image(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
     const Shape shape = input_.value.shape;
     const float* input = workspace.values[map].image(image);
@@ -22,17 +22,17 @@ void ActivationPass::forward(Workspace& workspace, int64_t image) const {
     }
 }
 
-void ActivationPass::backward(Workspace& workspace, int64_t image, float*) const {
+void ActivationPass::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;
     const auto map = static_cast<std::size_t>(index_);
     const Shape shape = input_.value.shape;
     const float* input = workspace.values[map].image(image);
-    const float* gradient = workspace.gradients[map + 1].data();
-    float* row = workspace.scratch[map].data();
+    const float* gradient = workspace.gradients[map + 1].image(image);
+    float* row = workspace.scratch->backward[map].data();
     for (int64_t y = 0; y < shape.height; ++y) {
         kernels_.activate_backward(activation_, input + input_.value.at(y, 0), gradient + output_.gradient.at(y, 0),
                                    shape.width * shape.channels, row);
-        write_gradient_row(kernels_, row, input_, input, y, workspace.gradients[map].data());
+        write_gradient_row(kernels_, row, input_, input, y, workspace.gradients[map].image(image));
     }
 }
 

@@ -12,11 +12,12 @@ class ActivationPass final : public MapLayer {
     ActivationPass(Activation activation, int index, const std::vector<Map>& maps, const Kernels& kernels,
                    bool wants_input_gradient);
 
-    void forward(Workspace& workspace, int64_t image) const override;
-    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
     int64_t scratch_size() const override { return input_.value.shape.width * input_.value.shape.channels; }
 
    private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+
     const Activation activation_;
     const int index_;
     const Map input_, output_;

@@ -19,7 +19,7 @@ AveragePooling::AveragePooling(const Layer& layer, int index, const std::vector<
     }
 }
 
-void AveragePooling::forward(Workspace& workspace, int64_t image) const {
+void AveragePooling::forward_image(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
     PoolingImage p = pooling_image(layer_);
     p.input = workspace.values[map].image(image);
@@ -28,19 +28,19 @@ void AveragePooling::forward(Workspace& workspace, int64_t image) const {
     kernels_.average(p);
 }
 
-void AveragePooling::backward(Workspace& workspace, int64_t image, float*) const {
+void AveragePooling::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;
     const auto map = static_cast<std::size_t>(index_);
     const Shape shape = layer_.input;
-    float* scratch = workspace.scratch[map].data();
+    float* scratch = workspace.scratch->backward[map].data();
     std::memset(scratch, 0, static_cast<std::size_t>(shape.size()) * sizeof(float));
     PoolingImage p = pooling_image(layer_);
-    p.gradient = workspace.gradients[map + 1].data();
+    p.gradient = workspace.gradients[map + 1].image(image);
     p.input_gradient = scratch;
     kernels_.average_backward(p);
     for (int64_t y = 0; y < shape.height; ++y) {
         write_gradient_row(kernels_, scratch + y * shape.width * shape.channels, input_,
-                           workspace.values[map].image(image), y, workspace.gradients[map].data());
+                           workspace.values[map].image(image), y, workspace.gradients[map].image(image));
     }
 }
 

@@ -10,11 +10,12 @@ class AveragePooling final : public MapLayer {
     AveragePooling(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                    bool wants_input_gradient);
 
-    void forward(Workspace& workspace, int64_t image) const override;
-    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
     int64_t scratch_size() const override { return wants_input_gradient_ ? layer_.input.size() : 0; }
 
    private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+
     const Layer layer_;
     const int index_;
     const Map input_, output_;

@@ -102,9 +102,7 @@ class Core {
     }
 
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
-                    In<float> learning_rates, const std::vector<double>& optimizer, float label_smoothing,
-                    In<float> class_weights, int64_t shift, uint64_t augmentation_key, uint64_t dropout_key,
-                    double clip_norm, double averaging, nb::object progress) {
+                    In<float> learning_rates, const Settings& settings, nb::object progress) {
         PythonWatcher watcher(progress);
         Score score;
         const auto count = static_cast<int64_t>(order.size());
@@ -112,12 +110,7 @@ class Core {
             const Turn turn(*this, true);
             const Working working(working_);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
-            const Settings settings = {rule(optimizer),
-                                       {label_smoothing, class_weights.size() > 0 ? class_weights.data() : nullptr},
-                                       {shift, augmentation_key},
-                                       clip_norm,
-                                       averaging};
-            score = trainer.train({images.data(), labels.data(), order.data(), {true, dropout_key, 0}}, count, settings,
+            score = trainer.train({images.data(), labels.data(), order.data(), {}}, count, settings,
                                   learning_rates.data(), steps_, watcher);
         }
         watcher.rethrow();
@@ -145,9 +138,9 @@ class Core {
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
         predict_with(network_.plan(), images, static_cast<int64_t>(logits.shape(0)),
-                     [&](const Workspace&, const Batch& batch, int64_t begin, int64_t end) {
+                     [&](const Workspace& workspace, int64_t begin, int64_t end) {
                          for (int64_t i = begin; i < end; ++i) {
-                             const float* from = batch.values.back().data() + (i - begin) * batch.strides.back();
+                             const float* from = workspace.values.back().image(i - begin);
                              std::copy(from, from + classes, logits.data() + i * classes);
                          }
                      });
@@ -156,11 +149,11 @@ class Core {
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
         const Plan plan = network_.full_plan();
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        predict_with(plan, images, count, [&](const Workspace& workspace, const Batch& batch, int64_t begin, int64_t end) {
+        predict_with(plan, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
             for (std::size_t j = 0; j < layers.size(); ++j) {
                 const int64_t size = network_.layers()[layers[j]].output.size();
                 for (int64_t i = begin; i < end; ++i) {
-                    network_.read_layer(plan, workspace, batch, layers[j], i - begin, outputs[j].data() + i * size);
+                    network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
                 }
             }
         });
@@ -201,11 +194,6 @@ class Core {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
 
-    // is_adam, beta_1, beta_2, epsilon, momentum, nesterov, weight_decay
-    static Optimizer rule(const std::vector<double>& n) {
-        return {n.at(0) != 0, n.at(1), n.at(2), n.at(3), n.at(4), n.at(5) != 0, n.at(6)};
-    }
-
     // kind, input (3), output (3), window (2), strides (2), padding (2), relu, activation, dropped
     static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
         std::vector<Layer> plain;
@@ -231,13 +219,13 @@ class Core {
     bool working_ = false;
 };
 
-void augmented(In<uint8_t> images, int64_t shift, uint64_t key, int64_t first,
+void augmented(In<uint8_t> images, const Augmentation& augmentation, int64_t first,
                nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu> output) {
     const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
                          static_cast<int64_t>(images.shape(3))};
     const auto count = static_cast<int64_t>(images.shape(0));
     for (int64_t i = 0; i < count; ++i) {
-        augment({shift, key}, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
+        augment(augmentation, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
     }
 }
 
@@ -257,13 +245,36 @@ double measured_peak(int threads, const std::string& instruction_set, double sec
 }  // namespace convscope
 
 NB_MODULE(_native, module) {
-    using convscope::Core;
+    using convscope::Augmentation, convscope::Core, convscope::Optimizer, convscope::Settings;
+    nb::class_<Optimizer>(module, "Optimizer")
+        .def_rw("is_adam", &Optimizer::is_adam)
+        .def_rw("beta_1", &Optimizer::beta_1)
+        .def_rw("beta_2", &Optimizer::beta_2)
+        .def_rw("epsilon", &Optimizer::epsilon)
+        .def_rw("momentum", &Optimizer::momentum)
+        .def_rw("nesterov", &Optimizer::nesterov)
+        .def_rw("weight_decay", &Optimizer::weight_decay);
+    nb::class_<Augmentation>(module, "Augmentation")
+        .def(nb::init<>())
+        .def_rw("shift", &Augmentation::shift)
+        .def_rw("key", &Augmentation::key);
+    nb::class_<Settings>(module, "Settings")
+        .def(nb::init<>())
+        .def_rw("optimizer", &Settings::optimizer)
+        .def_prop_rw("label_smoothing", [](const Settings& s) { return s.loss.smoothing; },
+                     [](Settings& s, float share) { s.loss.smoothing = share; })
+        .def_prop_rw("class_weights", [](const Settings& s) { return s.loss.class_weights; },
+                     [](Settings& s, std::vector<float> weights) { s.loss.class_weights = std::move(weights); })
+        .def_rw("augmentation", &Settings::augmentation)
+        .def_rw("dropout_key", &Settings::dropout_key)
+        .def_rw("clip_norm", &Settings::clip_norm)
+        .def_rw("averaging", &Settings::averaging);
     module.def("instruction_sets", convscope::instruction_sets,
                "Return the names of the instruction sets usable here, the fastest first.");
     module.def("measure_peak", convscope::measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return the operations a second of multiply-add in float32 that so many threads reach.");
     module.def("augment", convscope::augmented, "Write images as training sees them at positions from `first`.",
-               nb::arg("images"), nb::arg("shift"), nb::arg("key"), nb::arg("first"), nb::arg("output"));
+               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("output"));
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<std::vector<int64_t>>&, int,
                       const std::string&>(),
@@ -276,9 +287,7 @@ NB_MODULE(_native, module) {
         .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
-             nb::arg("learning_rates"), nb::arg("optimizer"), nb::arg("label_smoothing"), nb::arg("class_weights"),
-             nb::arg("shift"), nb::arg("augmentation_key"), nb::arg("dropout_key"), nb::arg("clip_norm"), nb::arg("averaging"),
-             nb::arg("progress").none())
+             nb::arg("learning_rates"), nb::arg("settings"), nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))

@@ -78,7 +78,7 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
     }
 }
 
-void Convolution::forward(Workspace& workspace, int64_t image) const {
+void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     Product p;
     p.a = workspace.values[static_cast<std::size_t>(index_)].image(image);
     p.a_segment = input_.value.row();
@@ -103,8 +103,8 @@ void Convolution::forward(Workspace& workspace, int64_t image) const {
     }
 }
 
-void Convolution::backward(Workspace& workspace, int64_t image, float* gradient) const {
-    const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].data();
+void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
+    const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].image(image);
     kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
     if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
 }
@@ -165,17 +165,16 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
             const int64_t first = panel * kernels_.panel_width;
             p.b = parameters_.turned_panel(panel);
             p.columns = std::min(kernels_.panel_width, layer_.input.channels - first);
-            p.c = workspace.gradients[map].data() + first;
+            p.c = workspace.gradients[map].image(image) + first;
             p.mask = workspace.values[map].image(image) + first;
             kernels_.multiply(p);
         }
     }
 }
 
-void Convolution::collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel, int64_t begin,
-                          int64_t end, float* total) const {
+void Convolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
-    add_shards(shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
 }
 
 }  // namespace convscope

@@ -17,17 +17,17 @@ class Convolution final : public MapLayer {
     // The layout that `forward` reads.
     static Layout input_layout(const Layer& layer);
 
-    void forward(Workspace& workspace, int64_t image) const override;
-    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
     int64_t gradient_size() const override { return parameters_.size(); }
-    void collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel, int64_t begin, int64_t end,
-                 float* total) const override;
+    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
 
     // dx[p, c] = sum over (r, s, f) of dy[p - (r, s), f] kernel[r, s, c, f]
     // `map` is the layer's input in the workspace.
     void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient, std::size_t map) const;
 
    private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+
     // dkernel[(r, s, c), f] = sum over p of x[p + (r, s), c] dy[p, f]
     void kernel_gradient(const float* input, const float* output_gradient, float* gradient) const;
 

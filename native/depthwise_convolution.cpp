@@ -42,7 +42,7 @@ DepthwiseImage DepthwiseConvolution::sizes() const {
     return p;
 }
 
-void DepthwiseConvolution::forward(Workspace& workspace, int64_t image) const {
+void DepthwiseConvolution::forward_image(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
     DepthwiseImage p = sizes();
     p.input = workspace.values[map].image(image);
@@ -52,29 +52,28 @@ void DepthwiseConvolution::forward(Workspace& workspace, int64_t image) const {
     kernels_.depthwise(p);
 }
 
-void DepthwiseConvolution::backward(Workspace& workspace, int64_t image, float* gradient) const {
+void DepthwiseConvolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     const auto map = static_cast<std::size_t>(index_);
     DepthwiseImage p = sizes();
     p.input = workspace.values[map].image(image);
-    p.gradient = workspace.gradients[map + 1].data();
+    p.gradient = workspace.gradients[map + 1].image(image);
     p.kernel_gradient = gradient;
     kernels_.depthwise_kernel(p);
     if (!wants_input_gradient_) return;
     // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
-    float* scratch = workspace.scratch[map].data();
+    float* scratch = workspace.scratch->backward[map].data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.input_gradient = scratch;
     kernels_.depthwise_input(p);
     for (int64_t y = 0; y < layer_.input.height; ++y) {
         write_gradient_row(kernels_, scratch + input_.value.at(y, 0), input_, p.input, y,
-                           workspace.gradients[map].data());
+                           workspace.gradients[map].image(image));
     }
 }
 
-void DepthwiseConvolution::collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel,
-                                   int64_t begin, int64_t end, float* total) const {
+void DepthwiseConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
-    add_shards(shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
 }
 
 }  // namespace convscope

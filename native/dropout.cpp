@@ -27,7 +27,7 @@ Dropout::Dropout(const Layer& layer, int number, int index, const std::vector<Ma
       kernels_(kernels),
       wants_input_gradient_(wants_input_gradient) {}
 
-void Dropout::forward(Workspace& workspace, int64_t image) const {
+void Dropout::forward_image(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
     const float* input = workspace.values[map].image(image);
     float* output = workspace.values[map + 1].image(image);
@@ -45,19 +45,19 @@ void Dropout::forward(Workspace& workspace, int64_t image) const {
     }
 }
 
-void Dropout::backward(Workspace& workspace, int64_t image, float*) const {
+void Dropout::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;
     const auto map = static_cast<std::size_t>(index_);
-    const float* gradient = workspace.gradients[map + 1].data();
+    const float* gradient = workspace.gradients[map + 1].image(image);
     const int64_t row = layer_.input.width * layer_.input.channels;
     const Chance& chance = workspace.chance;
     const uint64_t start = dropout_start(chance.key, number_, chance.first + image);
-    float* scratch = workspace.scratch[map].data();
+    float* scratch = workspace.scratch->backward[map].data();
     for (int64_t y = 0; y < layer_.input.height; ++y) {
         const float* from = gradient + output_.gradient.at(y, 0);
         if (chance.drops) kernels_.dropout(start, y * row, layer_.dropped, from, row, scratch);
         write_gradient_row(kernels_, chance.drops ? scratch : from, input_, workspace.values[map].image(image), y,
-                           workspace.gradients[map].data());
+                           workspace.gradients[map].image(image));
     }
 }
 

@@ -17,11 +17,12 @@ class Dropout final : public MapLayer {
     Dropout(const Layer& layer, int number, int index, const std::vector<Map>& maps, const Kernels& kernels,
             bool wants_input_gradient);
 
-    void forward(Workspace& workspace, int64_t image) const override;
-    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
     int64_t scratch_size() const override { return layer_.input.width * layer_.input.channels; }
 
    private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+
     const Layer layer_;
     const int number_;  // in the architecture
     const int index_;

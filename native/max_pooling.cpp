@@ -30,7 +30,7 @@ MaxPooling::MaxPooling(const Layer& layer, int index, const std::vector<Map>& ma
     }
 }
 
-void MaxPooling::forward(Workspace& workspace, int64_t image) const {
+void MaxPooling::forward_image(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
     PoolingImage p = pooling_image(layer_);
     p.input = workspace.values[map].image(image);
@@ -40,15 +40,15 @@ void MaxPooling::forward(Workspace& workspace, int64_t image) const {
     kernels_.pool(p);
 }
 
-void MaxPooling::backward(Workspace& workspace, int64_t image, float*) const {
+void MaxPooling::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;
     const auto map = static_cast<std::size_t>(index_);
     const Layout& to = input_.gradient;
     const Shape shape = layer_.input;
     const float* input = workspace.values[map].image(image);
-    const float* gradient = workspace.gradients[map + 1].data();
+    const float* gradient = workspace.gradients[map + 1].image(image);
     const int32_t* winners = workspace.winners[map].data() + image * winners_size();
-    float* input_gradient = workspace.gradients[map].data();
+    float* input_gradient = workspace.gradients[map].image(image);
     for (int64_t y = 0; y < shape.height; ++y) {
         for (int64_t x = 0; x < shape.width; ++x) {
             for (int64_t c = 0; c < shape.channels; ++c) input_gradient[to.at(y, x) + c] = 0;

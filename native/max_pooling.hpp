@@ -13,11 +13,12 @@ class MaxPooling final : public MapLayer {
     MaxPooling(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                bool wants_input_gradient);
 
-    void forward(Workspace& workspace, int64_t image) const override;
-    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
     int64_t winners_size() const override { return layer_.output.size(); }
 
    private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+
     const Layer layer_;
     const int index_;
     const Map input_, output_;

@@ -1,8 +1,8 @@
 // A network: its weights, and the passes over slices of a batch that prediction and training are made of.
 //
 // A batch is cut into slices of a fixed number of images, and the slices into a fixed number of shards; a shard is what
-// one thread does without looking at another. Maps go through their layers image by image, so that they stay in cache;
-// dense layers take a slice at once. No sum depends on which thread did what.
+// one thread does without looking at another. Maps go through their layers a few images at a time, so that they stay in
+// cache; vectors go a slice at once. No sum depends on which thread did what.
 #pragma once
 
 #include <memory>
@@ -14,18 +14,16 @@
 
 namespace convscope {
 
-constexpr int64_t slice_images = 8;   // the rows of a tile of the dense layers' products
 constexpr int64_t most_shards = 16;
 
-// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices. For an augmentation
-// it is the one at `position` + i of the epoch's order.
+// Images as the file has them; image i of a batch is the `indices[i]`-th, or the i-th without indices. For what is done at
+// random, dropout and augmentation, it is the one at `chance.first` + i of the epoch's order.
 struct Images {
     const uint8_t* bytes = nullptr;
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
     Chance chance;
     const Augmentation* augmentation = nullptr;
-    int64_t position = 0;
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
@@ -33,16 +31,7 @@ struct Images {
 // the weight of the image's class.
 struct Loss {
     float smoothing = 0;
-    const float* class_weights = nullptr;  // by class, or null: one each
-};
-
-// Vectors of all images of a batch: what enters the first dense layer and what leaves each, and their gradients.
-struct Batch {
-    std::vector<Buffer<float>> values, gradients;  // (images, stride)
-    std::vector<int64_t> strides;                  // of both
-    std::vector<double> losses;
-    std::vector<uint8_t> correct;
-    std::vector<Buffer<float>> shards;  // the map layers' sums of gradients
+    std::vector<float> class_weights;  // by class, or empty: one each
 };
 
 class Network {
@@ -59,26 +48,28 @@ class Network {
     // A plan that computes every layer's output.
     Plan full_plan() const;
 
+    // For one slice, without its scratch; where `training` is false, for the way there alone.
     Workspace make_workspace(const Plan& plan, bool training) const;
+    Scratch make_scratch(const Plan& plan, bool training) const;
     Batch make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const;
 
-    // Computes images [begin, end) of the batch, at most slice_images, up to the logits in batch.values.back().
+    // Computes images [begin, end) of the batch, at most slice_images, up to the logits.
     void forward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                  int64_t end) const;
-    // Writes losses and `correct`, and from the logits the gradients of every vector; adds the map layers' to `shard`.
-    // `scale` is what an image's gradient counts for: one part of the batch.
+    // Writes losses and `correct`, and from the logits the gradients of everything; adds those of weights to `shard`, but
+    // for dense layers'. `scale` is what an image's gradient counts for: one part of the batch.
     void backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                   int64_t end, const Loss& loss, float scale, float* shard) const;
 
     // Copies a layer's output for image `i` of the slice just computed by a full plan.
-    void read_layer(const Plan& plan, const Workspace& workspace, const Batch& batch, std::size_t layer, int64_t i,
-                    float* output) const;
+    void read_layer(const Plan& plan, const Workspace& workspace, std::size_t layer, int64_t i, float* output) const;
 
    private:
-    // What a dense layer without parameters makes of image `image` of the batch, and its way back.
-    void pass(const DenseLayer& layer, const Chance& chance, int64_t image, const float* x, float* y) const;
-    void pass_backward(const DenseLayer& layer, const Chance& chance, int64_t image, const float* x, const float* dy,
-                       float* dx) const;
+    // Points the workspace's vectors to their places in the batch.
+    void bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const;
+    void read_image(const Plan& plan, Workspace& workspace, const Images& images, int64_t begin, int64_t i, bool is_last) const;
+    void score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end,
+               const Loss& loss, float scale) const;
 
     Input input_;
     std::vector<Layer> layers_;

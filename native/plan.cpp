@@ -5,8 +5,10 @@
 #include "activation_pass.hpp"
 #include "average_pooling.hpp"
 #include "convolution.hpp"
+#include "dense.hpp"
 #include "depthwise_convolution.hpp"
 #include "dropout.hpp"
+#include "flatten.hpp"
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
 
@@ -14,14 +16,7 @@ namespace convscope {
 
 namespace {
 
-bool works_on_maps(const Layer& layer) {
-    return layer.kind != Kind::flatten && layer.kind != Kind::dense;
-}
-
-Layout value_layout(const Layer& reader) {
-    const bool framed = reader.kind == Kind::convolution || reader.kind == Kind::depthwise;
-    return framed ? Convolution::input_layout(reader) : Layout::plain(reader.input);
-}
+bool works_on_maps(const Layer& layer) { return layer.kind != Kind::flatten && layer.kind != Kind::dense; }
 
 // The layers with their maps cut to the rows and columns that a later layer reads: a pooling leaves out what fills no
 // whole window, and a stride may do so too. Images stay whole.
@@ -44,103 +39,125 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
 // Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
 bool commutes_with_maximum(Activation activation) { return activation != Activation::gelu; }
 
+// Whether the dense layer behind a flatten can read the map and write its gradient as they lie.
+bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const std::vector<Plan::Step>& steps) {
+    const bool plain_gradient = steps.empty() || steps.back().is_activation() || steps.back().pooled ||
+                                layers[steps.back().layer].kind != Kind::convolution;
+    const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
+    return plain_gradient && before_dense;
+}
+
 }  // namespace
 
 Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
            const Kernels& kernels, bool training)
-    : map_of_layer(whole_layers.size(), -1), vector_of_layer(whole_layers.size(), -1) {
+    : map_of_layer(whole_layers.size(), -1) {
     const std::vector<Layer> layers = training ? cut_to_what_is_read(whole_layers) : whole_layers;
-    // Steps: a map layer of the plan is one layer of the architecture, a fused pair, or the activation behind it.
-    struct Step {
-        std::size_t layer;
-        bool pooled;
-        Activation activation;
-    };
-    std::vector<Step> steps;
-    std::size_t next = 0;
-    while (next < layers.size() && works_on_maps(layers[next])) {
-        const Activation activation = layers[next].activation;
-        const bool pooled = training && commutes_with_maximum(activation) && next + 1 < layers.size() &&
-                            PooledConvolution::fits(layers[next], layers[next + 1]);
-        steps.push_back({next, pooled, Activation::none});
-        if (activation != Activation::none) steps.push_back({next, pooled, activation});
-        next += pooled ? 2 : 1;
-    }
+    lay_out_steps(layers, training);
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
-        if (layers[steps[i].layer].has_weights() && steps[i].activation == Activation::none) first_trained = i;
+        if (!steps[i].is_activation()) steps[i].parameters = parameters[steps[i].layer];
+        if (steps[i].parameters != nullptr) first_trained = i;
     }
+    lay_out_maps(layers, input);
+    make_layers(layers, kernels, training);
+    gradient_offsets.push_back(0);
+    for (const Step& step : steps) {
+        gradient_offsets.push_back(gradient_offsets.back() + round_up(step.computes->gradient_size(), 16));
+    }
+}
 
+void Plan::lay_out_steps(const std::vector<Layer>& layers, bool training) {
+    bool on_maps = true;
+    for (std::size_t next = 0; next < layers.size();) {
+        const Layer& layer = layers[next];
+        if (on_maps && !works_on_maps(layer)) {
+            on_maps = false;
+            first_vector = steps.size();
+        }
+        if (layer.kind == Kind::flatten) {
+            if (!needs_no_copy(layers, next, steps)) {
+                steps.push_back({next});
+                first_vector = steps.size();
+            }
+            map_of_layer[next++] = static_cast<int>(steps.size());
+            continue;
+        }
+        const bool pooled = training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
+                            PooledConvolution::fits(layer, layers[next + 1]);
+        steps.push_back({next, pooled});
+        if (layer.activation != Activation::none) steps.push_back({next, pooled, layer.activation});
+        next += pooled ? 2 : 1;
+        map_of_layer[next - 1] = static_cast<int>(steps.size());
+    }
+    if (on_maps) first_vector = steps.size();
+}
+
+void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
     for (std::size_t i = 0; i <= steps.size(); ++i) {
         Map map;
-        const Layer* writer = i > 0 ? &layers[steps[i - 1].layer] : nullptr;
-        const Shape shape = writer == nullptr ? input.shape : layers[steps[i - 1].layer + steps[i - 1].pooled].output;
-        const bool framed = i < steps.size() && steps[i].activation == Activation::none;
-        map.value = framed ? value_layout(layers[steps[i].layer]) : Layout::plain(shape);
-        map.gradient = Layout::plain(shape);
+        const Step* writer = i > 0 ? &steps[i - 1] : nullptr;
+        const Step* reader = i < steps.size() ? &steps[i] : nullptr;
+        const Shape shape = writer == nullptr ? input.shape : layers[writer->layer + (writer->pooled ? 1 : 0)].output;
+        map.value = map.gradient = Layout::plain(shape);
+        if (reader != nullptr && !reader->is_activation()) {
+            const Layer& layer = layers[reader->layer];
+            const bool framed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise;
+            if (framed) map.value = Convolution::input_layout(layer);
+        }
         if (writer != nullptr) {
-            const bool computes = steps[i - 1].activation == Activation::none;
-            const bool plain = writer->kind == Kind::convolution && !steps[i - 1].pooled && computes;
-            if (plain) map.gradient = Convolution::gradient_layout(*writer);
-            map.relu = writer->relu;
-            map_of_layer[steps[i - 1].layer + steps[i - 1].pooled] = static_cast<int>(i);
+            const Layer& layer = layers[writer->layer];
+            const bool plain_convolution =
+                layer.kind == Kind::convolution && !writer->pooled && !writer->is_activation();
+            if (plain_convolution) map.gradient = Convolution::gradient_layout(layer);
+            map.relu = layer.relu;
         }
         maps.push_back(map);
     }
+}
+
+void Plan::make_layers(const std::vector<Layer>& layers, const Kernels& kernels, bool training) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
-        const Layer& layer = layers[steps[i].layer];
+        Step& step = steps[i];
+        const Layer& layer = layers[step.layer];
         const int index = static_cast<int>(i);
-        const bool wants_input_gradient = training && i > first_trained;
-        if (steps[i].activation != Activation::none) {
-            map_layers.push_back(
-                std::make_unique<ActivationPass>(steps[i].activation, index, maps, kernels, wants_input_gradient));
-            map_parameters.push_back(nullptr);
+        const bool wants_gradient = training && i > first_trained;
+        if (step.is_activation()) {
+            step.computes = std::make_unique<ActivationPass>(step.activation, index, maps, kernels, wants_gradient);
             continue;
         }
-        Parameters* weights = parameters[steps[i].layer];
-        if (layer.kind == Kind::max_pooling) {
-            map_layers.push_back(std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_input_gradient));
-        } else if (layer.kind == Kind::average_pooling) {
-            map_layers.push_back(std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_input_gradient));
-        } else if (layer.kind == Kind::depthwise) {
-            map_layers.push_back(std::make_unique<DepthwiseConvolution>(layer, index, maps, *weights, kernels,
-                                                                        wants_input_gradient));
-        } else if (layer.kind == Kind::dropout) {
-            const int number = static_cast<int>(steps[i].layer);
-            map_layers.push_back(std::make_unique<Dropout>(layer, number, index, maps, kernels, wants_input_gradient));
-        } else if (steps[i].pooled) {
-            map_layers.push_back(std::make_unique<PooledConvolution>(layer, layers[steps[i].layer + 1], index, maps,
-                                                                     *weights, kernels, wants_input_gradient));
-        } else {
-            map_layers.push_back(
-                std::make_unique<Convolution>(layer, index, maps, *weights, kernels, wants_input_gradient));
+        switch (layer.kind) {
+            case Kind::convolution:
+                if (step.pooled) {
+                    step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
+                                                                        *step.parameters, kernels, wants_gradient);
+                } else {
+                    step.computes =
+                        std::make_unique<Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+                }
+                break;
+            case Kind::depthwise:
+                step.computes =
+                    std::make_unique<DepthwiseConvolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+                break;
+            case Kind::max_pooling:
+                step.computes = std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_gradient);
+                break;
+            case Kind::average_pooling:
+                step.computes = std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_gradient);
+                break;
+            case Kind::dropout:
+                step.computes = std::make_unique<Dropout>(layer, static_cast<int>(step.layer), index, maps, kernels,
+                                                          wants_gradient);
+                break;
+            case Kind::flatten:
+                step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
+                break;
+            case Kind::dense:
+                step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
+                                                        wants_gradient);
+                break;
         }
-        map_parameters.push_back(weights);
-    }
-    gradient_offsets.push_back(0);
-    for (const auto& layer : map_layers) {
-        gradient_offsets.push_back(gradient_offsets.back() + round_up(layer->gradient_size(), 16));
-    }
-
-    features = maps.back().value.shape.size();
-    bool after_relu = maps.back().relu;
-    for (std::size_t i = next; i < layers.size(); ++i) {
-        const Layer& layer = layers[i];
-        const int64_t outputs = layer.output.size();
-        if (layer.kind == Kind::dense) {
-            dense.push_back({parameters[i], static_cast<int>(i), outputs, layer.relu, after_relu, Activation::none, 0});
-            after_relu = layer.relu;
-            if (training && (dense.size() > 1 || first_trained < map_layers.size())) parameters[i]->keep_turned();
-        }
-        if (layer.kind == Kind::dropout) {
-            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, Activation::none, layer.dropped});
-            after_relu = false;
-        }
-        if (layer.activation != Activation::none) {
-            dense.push_back({nullptr, static_cast<int>(i), outputs, false, after_relu, layer.activation, 0});
-            after_relu = false;
-        }
-        vector_of_layer[i] = static_cast<int>(dense.size());
     }
 }
 

@@ -96,7 +96,7 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     w.input_row = input_.value.row();
     w.channels = layer_.input.channels;
     w.channel_row = round_up(w.channels, kernels_.vector_width);
-    w.transformed = workspace.forward_scratch[map].data();
+    w.transformed = workspace.scratch->forward[map].data();
     float* products = w.transformed + 16 * winograd_cells * w.channel_row;
     w.products = products;
     w.relu = layer_.relu;
@@ -137,7 +137,7 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     }
 }
 
-void PooledConvolution::forward(Workspace& workspace, int64_t image) const {
+void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const {
     if (by_winograd_) {
         forward_by_winograd(workspace, image);
         return;
@@ -171,12 +171,12 @@ void PooledConvolution::forward(Workspace& workspace, int64_t image) const {
     }
 }
 
-void PooledConvolution::backward(Workspace& workspace, int64_t image, float* gradient) const {
+void PooledConvolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     const auto map = static_cast<std::size_t>(index_);
     WinnersImage p;
     p.input = workspace.values[map].image(image);
     p.input_row = input_.value.row();
-    p.gradient = workspace.gradients[map + 1].data();
+    p.gradient = workspace.gradients[map + 1].image(image);
     p.winners = workspace.winners[map].data() + image * winners_size();
     p.cells = cells();
     p.cell_places = cell_places_.data();
@@ -185,9 +185,9 @@ void PooledConvolution::backward(Workspace& workspace, int64_t image, float* gra
     p.channels = layer_.input.channels;
     p.kernel_rows = layer_.window[0];
     p.run = layer_.window[1] * layer_.input.channels;
-    p.offsets = workspace.offsets.data();
-    p.values = workspace.list_values.data();
-    p.list = workspace.list.data();
+    p.offsets = workspace.scratch->offsets.data();
+    p.values = workspace.scratch->list_values.data();
+    p.list = workspace.scratch->list.data();
     p.kernel = gradient;
     if (by_filters_) {
         kernels_.winners_kernel_by_filters(p);
@@ -201,7 +201,7 @@ void PooledConvolution::backward(Workspace& workspace, int64_t image, float* gra
         return;
     }
     // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
-    float* scratch = workspace.scratch[map].data();
+    float* scratch = workspace.scratch->backward[map].data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.back = parameters_.back();
     p.input_gradient = scratch;
@@ -209,7 +209,7 @@ void PooledConvolution::backward(Workspace& workspace, int64_t image, float* gra
     const Shape shape = layer_.input;
     for (int64_t y = 0; y < shape.height; ++y) {
         const int64_t from = input_.value.at(y, 0);
-        float* to = workspace.gradients[map].data();
+        float* to = workspace.gradients[map].image(image);
         if (input_.gradient.step[1] == 1) {
             kernels_.copy_where_positive(to + input_.gradient.at(y, 0), scratch + from, input_.relu ? p.input + from : nullptr,
                                          shape.width * shape.channels);
@@ -226,9 +226,9 @@ void PooledConvolution::backward(Workspace& workspace, int64_t image, float* gra
 void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
     const int64_t filters = layer_.output.channels;
-    const float* gradient = workspace.gradients[map + 1].data();
+    const float* gradient = workspace.gradients[map + 1].image(image);
     const int32_t* winners = workspace.winners[map].data() + image * winners_size();
-    float* scratch = workspace.scratch[map].data();
+    float* scratch = workspace.scratch->backward[map].data();
     std::memset(scratch, 0, static_cast<std::size_t>(scratch_size()) * sizeof(float));
     for (int64_t cell = 0; cell < cells(); ++cell) {
         for (int64_t filter = 0; filter < filters; ++filter) {
@@ -239,11 +239,10 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
     plain_->input_gradient(workspace, image, scratch, map);
 }
 
-void PooledConvolution::collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel,
-                                int64_t begin, int64_t end, float* total) const {
+void PooledConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
     if (by_filters_) {
-        add_shards(shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
+        add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
                    total);
         return;
     }
@@ -258,12 +257,12 @@ void PooledConvolution::collect(const std::vector<Buffer<float>>& shards, int64_
         for (int64_t row = begin; row < std::min(end, inputs);) {
             // Rows of one kernel row lie side by side in the sums, and under one another in the panel.
             const int64_t place = row % run, count = std::min({std::min(end, inputs) - row, run - place, most});
-            add_shards(shards, kernel + row / run * stride + place, count, kernels_, sums);
+            add_shards(batch.shards, kernel + row / run * stride + place, count, kernels_, sums);
             for (int64_t i = 0; i < count; ++i) total[(row - begin + i) * width + column] = sums[i];
             row += count;
         }
         if (end > inputs) {
-            add_shards(shards, offset + kernel_size * layer_.output.channels + filter, 1, kernels_, sums);
+            add_shards(batch.shards, offset + kernel_size * layer_.output.channels + filter, 1, kernels_, sums);
             total[(inputs - begin) * width + column] = sums[0];
         }
     }

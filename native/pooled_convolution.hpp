@@ -17,16 +17,16 @@ class PooledConvolution final : public MapLayer {
     PooledConvolution(const Layer& convolution, const Layer& pooling, int index, const std::vector<Map>& maps,
                       Parameters& parameters, const Kernels& kernels, bool wants_input_gradient);
 
-    void forward(Workspace& workspace, int64_t image) const override;
-    void backward(Workspace& workspace, int64_t image, float* gradient) const override;
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
     int64_t gradient_size() const override;
-    void collect(const std::vector<Buffer<float>>& shards, int64_t offset, int64_t panel, int64_t begin, int64_t end,
-                 float* total) const override;
+    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
 
    private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+
     int64_t cells() const { return static_cast<int64_t>(cell_places_.size()); }
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
     int64_t run_stride() const;  // of a kernel row in the gradient by runs

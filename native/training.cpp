@@ -8,9 +8,6 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t block_rows = 64;  // a block's gradient, 8 KB, stays in the first cache until it is used
-constexpr float one = 1;
-
 int64_t count_slices(int64_t images) { return (images + slice_images - 1) / slice_images; }
 
 }  // namespace
@@ -24,14 +21,15 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     const int64_t width = network.kernels().panel_width;
     for (int i = 0; i < threads; ++i) {
         workspaces_.push_back(network.make_workspace(plan_, true));
+        scratches_.push_back(network.make_scratch(plan_, true));
         block_gradients_.push_back(make_buffer<float>((block_rows + 1) * width));
     }
-    for (int64_t i = 0; i < block_rows; ++i) {
-        neighbours_.push_back(i);
-        block_writes_.push_back(i * width);
-    }
-    auto cut = [&](const Parameters& parameters, Block block) {
-        for (block.panel = 0; block.panel < parameters.panels(); ++block.panel) {
+    // The last steps first: dense layers have the largest blocks.
+    for (std::size_t step = plan_.steps.size(); step-- > 0;) {
+        if (plan_.steps[step].parameters == nullptr) continue;
+        const Parameters& parameters = *plan_.steps[step].parameters;
+        Block block = {step, 0, 0, 0, 0};
+        for (; block.panel < parameters.panels(); ++block.panel) {
             block.whole = panel_blocks_.size();
             panel_blocks_.push_back(0);
             for (block.begin = 0; block.begin < parameters.inputs(); block.begin = block.end) {
@@ -41,17 +39,6 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
                 ++panel_blocks_.back();
             }
         }
-    };
-    for (std::size_t l = 0; l < plan_.dense.size(); ++l) {
-        const DenseLayer& dense = plan_.dense[l];
-        if (dense.parameters == nullptr) continue;
-        cut(*dense.parameters, {static_cast<std::size_t>(dense.layer), -1, static_cast<int>(l), 0, 0, 0, 0});
-    }
-    for (std::size_t l = 0; l < plan_.map_layers.size(); ++l) {
-        if (plan_.map_parameters[l] == nullptr) continue;
-        std::size_t layer = 0;
-        while (network.parameters(layer) != plan_.map_parameters[l]) ++layer;
-        cut(*plan_.map_parameters[l], {layer, static_cast<int>(l), -1, 0, 0, 0, 0});
     }
     panel_left_ = std::vector<std::atomic<int>>(panel_blocks_.size());
 }
@@ -63,6 +50,7 @@ bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float 
     Queue queue(static_cast<int64_t>(batch_.shards.size()));
     auto work = [&](int thread) {
         Workspace& workspace = workspaces_[static_cast<std::size_t>(thread)];
+        workspace.scratch = &scratches_[static_cast<std::size_t>(thread)];
         for (int64_t shard; queue.take(shard);) {
             Buffer<float>& sums = batch_.shards[static_cast<std::size_t>(shard)];
             std::memset(sums.data(), 0, sums.size() * sizeof(float));
@@ -81,35 +69,8 @@ bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float 
 }
 
 void Trainer::block_gradient(const Block& block, int64_t count, float* gradient) const {
-    const Kernels& kernels = network_.kernels();
-    const int64_t width = kernels.panel_width;
-    if (block.map_layer >= 0) {
-        const auto layer = static_cast<std::size_t>(block.map_layer);
-        plan_.map_layers[layer]->collect(batch_.shards, plan_.gradient_offsets[layer], block.panel, block.begin,
-                                         block.end, gradient);
-        return;
-    }
-    const auto l = static_cast<std::size_t>(block.dense);
-    const int64_t inputs = plan_.dense[l].parameters->inputs();
-    Product p;
-    p.a = batch_.values[l].data() + block.begin;
-    p.a_rows = neighbours_.data();
-    p.a_step = batch_.strides[l];
-    p.b = batch_.gradients[l + 1].data() + block.panel * width;
-    p.b_step = batch_.strides[l + 1];
-    p.length = count;
-    p.rows = std::min(block.end, inputs) - block.begin;
-    p.columns = width;
-    p.c = gradient;
-    p.c_rows = block_writes_.data();
-    kernels.multiply(p);
-    if (block.end > inputs) {  // the bias is the weight of an input that is always one
-        p.c = gradient + p.rows * width;
-        p.a = &one;
-        p.a_step = 0;
-        p.rows = 1;
-        kernels.multiply(p);
-    }
+    plan_.steps[block.step].computes->collect(batch_, count, plan_.gradient_offsets[block.step], block.panel, block.begin,
+                                              block.end, gradient);
 }
 
 void Trainer::add_score(int64_t count, Score& score) const {
@@ -132,7 +93,7 @@ Step Optimizer::step(double learning_rate, int64_t number) const {
 }
 
 void Trainer::take_step(const Block& block, const float* gradient, const Step& step) {
-    Parameters& parameters = *network_.parameters(block.layer);
+    Parameters& parameters = *plan_.steps[block.step].parameters;
     parameters.update(block.panel, block.begin, block.end, gradient, step);
     // Whoever updates a panel's last block has all of it before him.
     if (panel_left_[block.whole].fetch_sub(1, std::memory_order_acq_rel) == 1) parameters.finish_panel(block.panel);
@@ -203,8 +164,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
         part.indices += begin;
-        part.chance.first = begin;
-        part.position = begin;
+        part.chance = {true, settings.dropout_key, begin};
         if (settings.augmentation.changes()) part.augmentation = &settings.augmentation;
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), score, watcher)) break;
         ++steps;
@@ -247,8 +207,8 @@ Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer
                 const Block& block = blocks_[static_cast<std::size_t>(i)];
                 const int64_t width = network_.kernels().panel_width;
                 block_gradient(block, size, gradient);
-                float* sum = gradients[block.layer].data() +
-                             block.panel * network_.parameters(block.layer)->panel_size() + block.begin * width;
+                const Plan::Step& step = plan_.steps[block.step];
+                float* sum = gradients[step.layer].data() + block.panel * step.parameters->panel_size() + block.begin * width;
                 network_.kernels().add(sum, gradient, (block.end - block.begin) * width);
             }
         };

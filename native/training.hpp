@@ -2,7 +2,7 @@
 //
 // A step has two phases, with every thread waiting at the end of each. In the first the threads take shards, forward and
 // back. In the second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or
-// over the shards in their order (map layers), and the optimizer's step is taken while it is in cache.
+// over the shards in their order (the others), and the optimizer's step is taken while it is in cache.
 #pragma once
 
 #include <atomic>
@@ -27,6 +27,7 @@ struct Settings {
     Optimizer optimizer;
     Loss loss;
     Augmentation augmentation;
+    uint64_t dropout_key = 0;  // of the epoch
     double clip_norm = 0;  // at most so long is a whole gradient; 0: as long as it is
     double averaging = 0;  // how much of its past the average of the weights keeps a step; 0: there is none
 };
@@ -59,9 +60,7 @@ class Trainer {
 
    private:
     struct Block {
-        std::size_t layer;  // of the architecture
-        int map_layer;      // or -1
-        int dense;          // or -1
+        std::size_t step;  // of the plan
         int64_t panel, begin, end;
         std::size_t whole;  // which panel this is among those of all layers
     };
@@ -83,25 +82,27 @@ class Trainer {
     Team team_;
     Batch batch_;
     std::vector<Workspace> workspaces_;
+    std::vector<Scratch> scratches_;              // by thread
     std::vector<Buffer<float>> block_gradients_;  // by thread
     std::vector<Block> blocks_;
     std::vector<int> panel_blocks_;                // how many blocks a panel was cut into
     std::vector<std::atomic<int>> panel_left_;     // and how many of them a step has still to update
     std::vector<Buffer<float>> whole_gradients_;  // by block, where the gradient is clipped
     std::vector<double> squares_;                 // by block
-    std::vector<int64_t> neighbours_, block_writes_;  // 0, 1, 2, ... and 0, panel_width, ...
 };
 
-// Computes `count` images by `plan`, a slice a thread at a time, and calls take(workspace, batch, begin, end) with each.
+// Computes `count` images by `plan`, a slice a thread at a time, and calls take(workspace, begin, end) with each.
 template <class Take>
 bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
              Watcher& watcher) {
     const int64_t slices = (count + slice_images - 1) / slice_images;
     const int members = static_cast<int>(slices < threads ? slices : threads);
     std::vector<Workspace> workspaces;
+    std::vector<Scratch> scratches;
     std::vector<Batch> batches;
     for (int i = 0; i < members; ++i) {
         workspaces.push_back(network.make_workspace(plan, false));
+        scratches.push_back(network.make_scratch(plan, false));
         batches.push_back(network.make_batch(plan, slice_images, 0, false));
     }
     Team team(members);
@@ -111,10 +112,11 @@ bool predict(const Network& network, const Plan& plan, int threads, const Images
         for (int64_t slice; queue.take(slice);) {
             const int64_t begin = slice * slice_images;
             const int64_t end = begin + slice_images < count ? begin + slice_images : count;
+            workspaces[member].scratch = &scratches[member];
             Images part = images;
             part.bytes += begin * network.input().shape.size();
             network.forward(plan, workspaces[member], batches[member], part, 0, end - begin);
-            take(workspaces[member], batches[member], begin, end);
+            take(workspaces[member], begin, end);
             if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
         }
     };

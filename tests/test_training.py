@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.engine import initial_weights, open_network
+from convscope.engine import EpochOptions, initial_weights, open_network
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.streams import random_stream
 from convscope.training import History, TrainingState
@@ -62,7 +62,7 @@ def test_classic_is_plain_steps_of_adam_over_the_shuffled_images(small_mnist: cs
     for epoch in (1, 2):
         order = random_stream(5, "shuffle", epoch).permutation(100)
         rates = np.full(4, 1e-3, np.float32)
-        network.train_epoch(data, order=order, batch_size=32, optimizer=cs.Adam(), learning_rates=rates)
+        network.train_epoch(data, order=order, batch_size=32, learning_rates=rates, options=EpochOptions())
     for name, weight in network.weights().items():
         np.testing.assert_array_equal(model.weights[name], weight, strict=True)
 

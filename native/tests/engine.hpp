@@ -96,9 +96,9 @@ class Engine {
         GoOn watcher;
         predict(
             network_, plan, threads, list(images), count,
-            [&](const Workspace& workspace, const Batch& batch, int64_t begin, int64_t end) {
+            [&](const Workspace& workspace, int64_t begin, int64_t end) {
                 for (int64_t i = begin; i < end; ++i) {
-                    network_.read_layer(plan, workspace, batch, layer, i - begin, output.data() + i * size);
+                    network_.read_layer(plan, workspace, layer, i - begin, output.data() + i * size);
                 }
             },
             watcher);

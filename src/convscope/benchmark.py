@@ -15,7 +15,7 @@ import numpy as np
 from convscope.architecture import Architecture, Conv2D, MaxPooling2D
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
-from convscope.engine import initial_weights
+from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork, measure_peak
 from convscope.recipes import Recipe
 from convscope.streams import random_stream
@@ -109,8 +109,8 @@ def measure_speed(
             train,
             order=next(orders),
             batch_size=recipe.batch_size,
-            optimizer=recipe.optimizer,
             learning_rates=rates,
+            options=EpochOptions(optimizer=recipe.optimizer),
         ),
         epochs,
     )

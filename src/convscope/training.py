@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convscope import metrics
 from convscope.architecture import Architecture
 from convscope.datasets import Dataset, Splits
-from convscope.engine import EngineName, Network, initial_weights, open_network
+from convscope.engine import EngineName, EpochOptions, Network, initial_weights, open_network
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.model import Model
 from convscope.recipes import Recipe, classic
@@ -196,15 +196,17 @@ def _train_epoch(
         dataset,
         order=order,
         batch_size=recipe.batch_size,
-        optimizer=recipe.optimizer,
         learning_rates=recipe.learning_rates(len(dataset))[epoch - 1],
-        label_smoothing=recipe.label_smoothing,
-        dropout_key=stream_key(seed, "dropout", epoch),
-        class_weights=recipe.class_weights,
-        augmentation=recipe.augmentation,
-        augmentation_key=stream_key(seed, "augment", epoch),
-        clip_norm=recipe.clip_norm,
-        averaging=recipe.averaging,
+        options=EpochOptions(
+            optimizer=recipe.optimizer,
+            label_smoothing=recipe.label_smoothing,
+            class_weights=recipe.class_weights,
+            augmentation=recipe.augmentation,
+            augmentation_key=stream_key(seed, "augment", epoch),
+            dropout_key=stream_key(seed, "dropout", epoch),
+            clip_norm=recipe.clip_norm,
+            averaging=recipe.averaging,
+        ),
         progress=None if on_progress is None else lambda *so_far: on_progress(epoch, *so_far),
     )
     seconds = perf_counter() - start

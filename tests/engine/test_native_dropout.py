@@ -16,10 +16,9 @@ from convscope.architecture import (
     MaxPooling2D,
 )
 from convscope.datasets import Dataset
-from convscope.engine import EpochResult, Network, initial_weights
+from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork
-from convscope.recipes import Adam
 
 
 def random_dataset() -> Dataset:
@@ -34,9 +33,8 @@ def train(network: Network, key: int) -> EpochResult:
         random_dataset(),
         order=np.random.default_rng(3).permutation(45),
         batch_size=16,
-        optimizer=Adam(),
         learning_rates=np.full(3, 1e-3, np.float32),
-        dropout_key=key,
+        options=EpochOptions(dropout_key=key),
     )
 
 

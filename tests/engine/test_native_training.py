@@ -27,7 +27,7 @@ from convscope.architecture import (
     presets,
 )
 from convscope.datasets import Dataset
-from convscope.engine import EpochResult, Network, Progress, initial_weights
+from convscope.engine import EpochOptions, EpochResult, Network, Progress, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam, Augmentation
@@ -62,8 +62,14 @@ def train(
 ) -> EpochResult:
     order = np.arange(len(dataset)) if order is None else order
     rates = np.full(-(-len(order) // batch_size), rate, np.float32)
-    given = {"optimizer": Adam(), "learning_rates": rates, "progress": progress, **options}
-    return network.train_epoch(dataset, order=order, batch_size=batch_size, **given)
+    return network.train_epoch(
+        dataset,
+        order=order,
+        batch_size=batch_size,
+        learning_rates=rates,
+        options=EpochOptions(**options),
+        progress=progress,
+    )
 
 
 def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> None:
@@ -308,8 +314,7 @@ import os, signal, sys, threading, time
 import numpy as np
 from convscope.architecture import presets
 from convscope.datasets import Dataset
-from convscope.engine import initial_weights, open_network
-from convscope.recipes import Adam
+from convscope.engine import EpochOptions, initial_weights, open_network
 dataset = Dataset(np.zeros((128, 28, 28, 1), np.uint8), np.zeros(128, np.int64), ("a", "b"))
 network = open_network(presets.cnn(), initial_weights(presets.cnn(), 0))
 order, size = np.arange(128).repeat(40_000), int(sys.argv[1])
@@ -319,7 +324,7 @@ def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 threading.Timer(0.3, interrupt).start()
 try:
-    network.train_epoch(dataset, order=order, batch_size=size, optimizer=Adam(),
+    network.train_epoch(dataset, order=order, batch_size=size, options=EpochOptions(),
                         learning_rates=np.full(-(-len(order) // size), 1e-3, np.float32))
 except KeyboardInterrupt:
     print(time.perf_counter() - sent[0])
@@ -379,7 +384,10 @@ def test_network_works_in_a_forked_process(digits: Dataset) -> None:
         ({"order": np.array([-1, 3])}, "order runs from -1 to 3"),
         ({"order": np.array([[0, 1]])}, r"order has shape \(1, 2\)"),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"class_weights": (1.0, 2.0)}, r"class_weights has shape \(2,\); it must be \(5,\), one a class"),
+        (
+            {"options": EpochOptions(class_weights=(1.0, 2.0))},
+            r"class_weights has shape \(2,\); it must be \(5,\), one a class",
+        ),
         ({"learning_rates": np.zeros(3, np.float32)}, r"learning_rates has shape \(3,\); it must be \(2,\)"),
         ({"dataset": random_dataset(20, (9, 10, 1))}, r"images are uint8 of shape \(20, 9, 10, 1\)"),
         ({"dataset": random_dataset(20, classes=60)}, "the network has 5 outputs"),
@@ -392,8 +400,8 @@ def test_train_epoch_rejects(arguments: dict[str, Any], message: str) -> None:
         "dataset": random_dataset(20),
         "order": np.arange(20),
         "batch_size": 16,
-        "optimizer": Adam(),
         "learning_rates": np.full(2, 1e-3, np.float32),
+        "options": EpochOptions(),
     }
     with pytest.raises(ValueError, match=message):
         network.train_epoch(**{**good, **arguments})

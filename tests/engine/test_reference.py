@@ -11,7 +11,7 @@ import convscope.datasets
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.architecture.layers import Window
 from convscope.datasets import Dataset
-from convscope.engine import Network, initial_weights, open_network
+from convscope.engine import EpochOptions, Network, initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward, softmax
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
@@ -257,7 +257,7 @@ def train(network, dataset, epochs=1, batch_size=32, seed=0):
         order = random_stream(seed, "shuffle", epoch).permutation(len(dataset))
         rates = np.full(steps, 3e-3, np.float32)
         result = network.train_epoch(
-            dataset, order=order, batch_size=batch_size, optimizer=Adam(), learning_rates=rates
+            dataset, order=order, batch_size=batch_size, learning_rates=rates, options=EpochOptions()
         )
     return result
 
@@ -286,8 +286,8 @@ def test_training_reports_the_means_over_all_images_before_each_step():
         dataset,
         order=np.arange(10)[::-1],
         batch_size=4,
-        optimizer=Adam(),
         learning_rates=rates,
+        options=EpochOptions(),
         progress=lambda *values: seen.append(values),
     )
     loss, _ = network.gradients(dataset.images, dataset.labels)
@@ -380,7 +380,12 @@ def test_an_empty_batch_of_images_has_no_logits():
 )
 def test_train_epoch_rejects(arguments, message):
     network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
-    good = {"order": np.arange(10), "batch_size": 4, "optimizer": Adam(), "learning_rates": np.ones(3, np.float32)}
+    good = {
+        "order": np.arange(10),
+        "batch_size": 4,
+        "learning_rates": np.ones(3, np.float32),
+        "options": EpochOptions(),
+    }
     with pytest.raises(ValueError, match=message):
         network.train_epoch(real_images(10), **{**good, **arguments})
 

@@ -8,6 +8,7 @@ from convscope.datasets import Dataset
 from convscope.engine import initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.native import NativeNetwork
+from convscope.engine.network import EpochOptions
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
     batch_normalization,
@@ -16,7 +17,7 @@ from convscope.engine.reference_layers import (
     batch_statistics_backward,
 )
 from convscope.errors import ArchitectureError
-from convscope.recipes import SGD, Adam
+from convscope.recipes import SGD
 from convscope.streams import random_stream
 
 from .test_reference_gradients import assert_gradient, numerical_gradient
@@ -39,15 +40,14 @@ def small_dataset(count=20):
     return Dataset(images, stream.integers(0, 5, count), tuple("abcde"))
 
 
-def train(network, dataset, optimizer=None, batch_size=8, **arguments):
+def train(network, dataset, batch_size=8, **options):
     steps = -(-len(dataset) // batch_size)
     return network.train_epoch(
         dataset,
         order=np.arange(len(dataset)),
         batch_size=batch_size,
-        optimizer=optimizer or Adam(),
         learning_rates=np.full(steps, 1e-2, np.float32),
-        **arguments,
+        options=EpochOptions(**options),
     )
 
 
@@ -185,8 +185,8 @@ def test_statistics_are_neither_optimized_nor_averaged_nor_decayed():
     plain, averaged = (ReferenceNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
     optimizer = SGD(momentum=0.9, weight_decay=0.5)
     for _ in range(2):
-        train(plain, dataset, optimizer)
-        train(averaged, dataset, optimizer, averaging=0.9)
+        train(plain, dataset, optimizer=optimizer)
+        train(averaged, dataset, optimizer=optimizer, averaging=0.9)
     trained = set(architecture.trainable_weight_shapes)
     state = averaged.optimizer_state()
     for part in ("m", "v", "unaveraged"):

@@ -5,6 +5,25 @@ the work. Both are a `Network` (see `convscope.engine.network`) and mean the sam
 """
 
 from convscope.engine.initialization import initial_weights
-from convscope.engine.network import ENGINES, EngineName, EpochResult, Network, Progress, Weights, open_network
+from convscope.engine.network import (
+    ENGINES,
+    EngineName,
+    EpochOptions,
+    EpochResult,
+    Network,
+    Progress,
+    Weights,
+    open_network,
+)
 
-__all__ = ["ENGINES", "EngineName", "EpochResult", "Network", "Progress", "Weights", "initial_weights", "open_network"]
+__all__ = [
+    "ENGINES",
+    "EngineName",
+    "EpochOptions",
+    "EpochResult",
+    "Network",
+    "Progress",
+    "Weights",
+    "initial_weights",
+    "open_network",
+]

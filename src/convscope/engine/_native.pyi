@@ -9,7 +9,29 @@ from convscope.engine.network import Progress
 
 def instruction_sets() -> list[str]: ...
 def measure_peak(threads: int, instruction_set: str, seconds: float) -> float: ...
-def augment(images: NDArray[np.uint8], shift: int, key: int, first: int, output: NDArray[np.uint8]) -> None: ...
+def augment(images: NDArray[np.uint8], augmentation: Augmentation, first: int, output: NDArray[np.uint8]) -> None: ...
+
+class Optimizer:
+    is_adam: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+
+class Augmentation:
+    shift: int
+    key: int
+
+class Settings:
+    optimizer: Optimizer
+    label_smoothing: float
+    class_weights: list[float]
+    augmentation: Augmentation
+    dropout_key: int
+    clip_norm: float
+    averaging: float
 
 class Core:
     def __init__(
@@ -37,14 +59,7 @@ class Core:
         order: NDArray[np.int64],
         batch_size: int,
         learning_rates: NDArray[np.float32],
-        optimizer: list[float],
-        label_smoothing: float,
-        class_weights: NDArray[np.float32],
-        shift: int,
-        augmentation_key: int,
-        dropout_key: int,
-        clip_norm: float,
-        averaging: float,
+        settings: Settings,
         progress: Progress | None,
     ) -> tuple[int, float, int]: ...
     def gradients(

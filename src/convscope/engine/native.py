@@ -28,9 +28,9 @@ from convscope.architecture import (
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import _native
-from convscope.engine.network import EpochResult, Progress, Weights, check_arrays, check_weights
+from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_arrays, check_weights
 from convscope.errors import ArchitectureError
-from convscope.recipes import Adam, Augmentation, Optimizer
+from convscope.recipes import Adam, Augmentation
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
@@ -70,7 +70,7 @@ def measure_peak(threads: int | None = None, instruction_set: str | None = None,
 def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
     result = np.empty_like(images)
-    _native.augment(np.ascontiguousarray(images), augmentation.shift, key, first, result)
+    _native.augment(np.ascontiguousarray(images), _augmentation(augmentation, key), first, result)
     return result
 
 
@@ -172,15 +172,8 @@ class NativeNetwork:
         *,
         order: NDArray[np.int64],
         batch_size: int,
-        optimizer: Optimizer,
         learning_rates: NDArray[np.float32],
-        label_smoothing: float = 0.0,
-        class_weights: Sequence[float] | None = None,
-        augmentation: Augmentation | None = None,
-        augmentation_key: int = 0,
-        dropout_key: int = 0,
-        clip_norm: float | None = None,
-        averaging: float = 0.0,
+        options: EpochOptions,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order`; see `Network.train_epoch`.
@@ -202,25 +195,16 @@ class NativeNetwork:
         rates = np.ascontiguousarray(learning_rates, np.float32)
         if rates.shape != (batches,):
             raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one for each batch")
-        weights = np.array(() if class_weights is None else class_weights, np.float32)
-        if class_weights is not None and weights.shape != (self._architecture.num_classes,):
-            raise ValueError(
-                f"class_weights has shape {weights.shape}; it must be ({self._architecture.num_classes},), one a class"
-            )
+        classes, weights = self._architecture.num_classes, options.class_weights
+        if weights is not None and np.shape(weights) != (classes,):
+            raise ValueError(f"class_weights has shape {np.shape(weights)}; it must be ({classes},), one a class")
         images, loss, correct = self._core.train(
             np.ascontiguousarray(dataset.images),
             labels,
             order,
             batch_size,
             rates,
-            _optimizer_numbers(optimizer),
-            label_smoothing,
-            weights,
-            augmentation.shift if augmentation else 0,
-            augmentation_key,
-            dropout_key,
-            clip_norm or 0.0,
-            averaging,
+            _settings(options),
             progress,
         )
         return EpochResult(loss / images, correct / images)
@@ -324,11 +308,29 @@ def _chosen_instruction_set(name: str | None) -> str:
     return name
 
 
-def _optimizer_numbers(optimizer: Optimizer) -> list[float]:
-    """Return the optimizer as the C++ side reads it: is_adam, three numbers of Adam, two of SGD, weight decay."""
-    if isinstance(optimizer, Adam):
-        return [1, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, 0, 0, optimizer.weight_decay]
-    return [0, 0, 0, 0, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay]
+def _settings(options: EpochOptions) -> _native.Settings:
+    """Return the options as the C++ side reads them: the same names, but for what it has no use for."""
+    settings = _native.Settings()
+    settings.optimizer.is_adam = isinstance(options.optimizer, Adam)
+    for name, value in vars(options.optimizer).items():
+        if name != "learning_rate":  # the steps' own are given
+            setattr(settings.optimizer, name, value)
+    settings.label_smoothing = options.label_smoothing
+    if options.class_weights is not None:
+        settings.class_weights = [float(weight) for weight in options.class_weights]
+    settings.augmentation = _augmentation(options.augmentation, options.augmentation_key)
+    settings.dropout_key = options.dropout_key
+    settings.clip_norm = options.clip_norm or 0.0
+    settings.averaging = options.averaging
+    return settings
+
+
+def _augmentation(augmentation: Augmentation, key: int) -> _native.Augmentation:
+    result = _native.Augmentation()
+    for name, value in vars(augmentation).items():
+        setattr(result, name, value)
+    result.key = key
+    return result
 
 
 def _layer_numbers(row: LayerRow) -> list[int]:

@@ -1,7 +1,7 @@
 """The contract that every engine keeps."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
-from convscope.recipes import Augmentation, Optimizer
+from convscope.recipes import Adam, Augmentation, Optimizer
 
 EngineName = Literal["native", "reference"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -25,6 +25,33 @@ class EpochResult:
 
     loss: float
     accuracy: float
+
+
+@dataclass(frozen=True)
+class EpochOptions:
+    """How the steps of an epoch are taken: what is the same for all of them.
+
+    Attributes:
+        label_smoothing: the share of each label that is spread evenly over the classes; the loss is taken so too.
+        class_weights: (K,), by what each class's images are multiplied in the loss; by default one.
+        augmentation: what is done to the images before they are seen.
+        augmentation_key: 0 to 2^64 - 1, names its random stream; what happens to an image depends on the key and on its
+            position in the epoch's order alone.
+        dropout_key: 0 to 2^64 - 1, from which follows what the `Dropout` layers drop; another for each epoch.
+        clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened.
+        averaging: β of the running average a of the weights: a ← a + (1 - β)/(1 - β^step) · (weights - a). Where it is
+            above zero, the network's weights between epochs are the average, and training goes on from those that
+            `Network.optimizer_state` holds as `unaveraged/NAME`. Moving statistics are not averaged once more.
+    """
+
+    optimizer: Optimizer = field(default_factory=Adam)
+    label_smoothing: float = 0.0
+    class_weights: Sequence[float] | None = None
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation_key: int = 0
+    dropout_key: int = 0
+    clip_norm: float | None = None
+    averaging: float = 0.0
 
 
 class Network(Protocol):
@@ -57,15 +84,8 @@ class Network(Protocol):
         *,
         order: NDArray[np.int64],
         batch_size: int,
-        optimizer: Optimizer,
         learning_rates: NDArray[np.float32],
-        label_smoothing: float = 0.0,
-        class_weights: Sequence[float] | None = None,
-        augmentation: Augmentation | None = None,
-        augmentation_key: int = 0,
-        dropout_key: int = 0,
-        clip_norm: float | None = None,
-        averaging: float = 0.0,
+        options: EpochOptions,
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
@@ -74,16 +94,7 @@ class Network(Protocol):
 
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
-            label_smoothing: the share of each label that is spread evenly over the classes; the loss is taken so too.
-            class_weights: (K,), by what each class's images are multiplied in the loss; by default one.
-            augmentation: what is done to the images before they are seen.
-            augmentation_key: 64 bits that name its random stream; what happens to an image depends on the key and on
-                its position in `order` alone.
-            dropout_key: 0 to 2^64 - 1, from which follows what the `Dropout` layers drop; another for each epoch.
-            clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened.
-            averaging: β of the running average a of the weights: a ← a + (1 - β)/(1 - β^step) · (weights - a). Where it
-                is above zero, the network's weights between epochs are the average, and training goes on from those
-                that `optimizer_state` holds as `unaveraged/NAME`. Moving statistics are not averaged once more.
+            options: how the steps are taken.
 
         Raises:
             KeyboardInterrupt: within a second of Ctrl-C; the weights are then those of some step within the epoch.

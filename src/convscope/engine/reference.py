@@ -26,7 +26,7 @@ from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
 from convscope.datasets import Dataset
 from convscope.engine.augmentation import augment
 from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
-from convscope.engine.network import EpochResult, Progress, Weights
+from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     Array,
@@ -50,7 +50,7 @@ from convscope.engine.reference_layers import (
     whole_map,
 )
 from convscope.engine.steps import adam, clipped, momentum
-from convscope.recipes import Adam, Augmentation, Optimizer
+from convscope.recipes import Adam, Optimizer
 
 _BLOCK = 64  # images computed at once when no gradient is asked for, so that memory does not grow with their number
 
@@ -136,49 +136,42 @@ class ReferenceNetwork:
         *,
         order: NDArray[np.int64],
         batch_size: int,
-        optimizer: Optimizer,
         learning_rates: NDArray[np.float32],
-        label_smoothing: float = 0.0,
-        class_weights: Sequence[float] | None = None,
-        augmentation: Augmentation | None = None,
-        augmentation_key: int = 0,
-        dropout_key: int = 0,
-        clip_norm: float | None = None,
-        averaging: float = 0.0,
+        options: EpochOptions,
         progress: Progress | None = None,
     ) -> EpochResult:
         starts = range(0, len(order), batch_size)
         if not len(starts) == len(learning_rates) > 0:
             raise ValueError(f"{len(learning_rates)} learning rates for {len(starts)} batches; there must be one each")
-        if not averaging:
+        if not options.averaging:
             self._state = self._state._replace(other=None)
         elif self._state.other is None:
             self._state = self._state._replace(other={name: self._state.weights[name] for name in self._state.m})
         else:
             self._exchange_average()
         done, loss_sum, num_correct = 0, 0.0, 0
-        loss = (label_smoothing, class_weights)
+        loss = (options.label_smoothing, options.class_weights)
         try:
             for start, learning_rate in zip(starts, learning_rates.tolist(), strict=True):
                 batch = order[start : start + batch_size]
                 labels = dataset.labels[batch]
-                images = dataset.images[batch]
-                if augmentation is not None:
-                    images = augment(images, augmentation, augmentation_key, start)
-                kept = self._kept(dropout_key, start, len(batch))
+                images = augment(dataset.images[batch], options.augmentation, options.augmentation_key, start)
+                kept = self._kept(options.dropout_key, start, len(batch))
                 values = self._forward(images, kept)
                 logits = values[-1]
                 loss_sum += cross_entropy(logits, labels, *loss) * len(batch)
                 num_correct += int((logits.argmax(axis=1) == labels).sum())
                 gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, *loss), kept)
-                if clip_norm is not None:
-                    gradients = clipped(gradients, clip_norm)
-                self._take_step(gradients, self._moved_statistics(values), learning_rate, optimizer, averaging)
+                if options.clip_norm is not None:
+                    gradients = clipped(gradients, options.clip_norm)
+                self._take_step(
+                    gradients, self._moved_statistics(values), learning_rate, options.optimizer, options.averaging
+                )
                 done += len(batch)
                 if progress is not None:
                     progress(done, loss_sum / done, num_correct / done)
         finally:
-            if averaging:
+            if options.averaging:
                 self._exchange_average()
         return EpochResult(loss_sum / done, num_correct / done)
 

@@ -1,0 +1,103 @@
+#include "dense.hpp"
+
+#include <array>
+
+namespace convscope {
+
+namespace {
+
+constexpr float one = 1;
+
+// 0, step, 2 step, ...
+template <std::size_t count>
+std::array<int64_t, count> multiples(int64_t step) {
+    std::array<int64_t, count> numbers;
+    for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<int64_t>(i) * step;
+    return numbers;
+}
+
+}  // namespace
+
+Dense::Dense(const Layer& layer, int index, std::size_t vector, const std::vector<Map>& maps, Parameters& parameters,
+             const Kernels& kernels, bool wants_input_gradient)
+    : relu_(layer.relu),
+      map_(static_cast<std::size_t>(index)),
+      vector_(vector),
+      input_(maps[map_]),
+      parameters_(parameters),
+      kernels_(kernels),
+      wants_input_gradient_(wants_input_gradient) {
+    if (wants_input_gradient) parameters.keep_turned();
+}
+
+void Dense::forward(Workspace& workspace, int64_t begin, int64_t end) const {
+    const MapImages &from = workspace.values[map_], &to = workspace.values[map_ + 1];
+    const auto reads = multiples<slice_images>(from.stride), writes = multiples<slice_images>(to.stride);
+    Product p;
+    p.a = from.image(begin);
+    p.a_rows = reads.data();
+    p.b_step = kernels_.panel_width;
+    p.length = parameters_.inputs();
+    p.rows = end - begin;
+    p.columns = kernels_.panel_width;
+    p.c_rows = writes.data();
+    p.finish = relu_ ? Finish::bias_relu : Finish::bias;
+    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+        p.b = parameters_.panel(panel);
+        p.bias = parameters_.bias(panel);
+        p.c = to.image(begin) + panel * kernels_.panel_width;
+        kernels_.multiply(p);
+    }
+}
+
+void Dense::backward(Workspace& workspace, int64_t begin, int64_t end, float*) const {
+    if (!wants_input_gradient_) return;
+    const MapImages &values = workspace.values[map_], &from = workspace.gradients[map_ + 1];
+    const MapImages& to = workspace.gradients[map_];
+    const auto reads = multiples<slice_images>(from.stride), writes = multiples<slice_images>(to.stride);
+    const auto masks = multiples<slice_images>(values.stride);
+    Product p;
+    p.a = from.image(begin);
+    p.a_rows = reads.data();
+    p.b_step = kernels_.panel_width;
+    p.length = parameters_.filters();
+    p.rows = end - begin;
+    p.columns = kernels_.panel_width;
+    p.c_rows = writes.data();
+    p.mask_rows = masks.data();
+    p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
+    for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
+        const int64_t first = panel * kernels_.panel_width;
+        p.b = parameters_.turned_panel(panel);
+        p.c = to.image(begin) + first;
+        p.mask = values.image(begin) + first;
+        kernels_.multiply(p);
+    }
+}
+
+void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, int64_t begin, int64_t end,
+                    float* total) const {
+    const int64_t width = kernels_.panel_width;
+    const auto reads = multiples<block_rows>(1), writes = multiples<block_rows>(width);
+    Product p;
+    p.a = batch.values[vector_].data() + begin;
+    p.a_rows = reads.data();
+    p.a_step = batch.strides[vector_];
+    p.b = batch.gradients[vector_ + 1].data() + panel * width;
+    p.b_step = batch.strides[vector_ + 1];
+    p.length = images;
+    p.rows = std::min(end, parameters_.inputs()) - begin;
+    p.columns = width;
+    p.c = total;
+    p.c_rows = writes.data();
+    kernels_.multiply(p);
+    if (end > parameters_.inputs()) {  // the bias is the weight of an input that is always one
+        p.c = total + p.rows * width;
+        p.a = &one;
+        p.a_step = 0;
+        p.rows = 1;
+        kernels_.multiply(p);
+    }
+}
+
+}  // namespace convscope

@@ -1,0 +1,31 @@
+// A dense layer with bias and relu: y[n, f] = act(bias[f] + sum over i of x[n, i] kernel[i, f]), the images of a slice at
+// once. Its gradient by the weights is no sum of the shards: the vectors of the whole batch are kept, and `collect` makes
+// one product of them.
+#pragma once
+
+#include "map_layer.hpp"
+#include "parameters.hpp"
+
+namespace convscope {
+
+class Dense final : public MapLayer {
+   public:
+    // `vector` is the number of the map it reads among the vectors of a batch.
+    Dense(const Layer& layer, int index, std::size_t vector, const std::vector<Map>& maps, Parameters& parameters,
+          const Kernels& kernels, bool wants_input_gradient);
+
+    void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
+    void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
+    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
+                 float* total) const override;
+
+   private:
+    const bool relu_;
+    const std::size_t map_, vector_;
+    const Map input_;
+    const Parameters& parameters_;
+    const Kernels& kernels_;
+    const bool wants_input_gradient_;
+};
+
+}  // namespace convscope

@@ -1,0 +1,55 @@
+// The arrays that a pass over a batch needs: of the whole batch, of a slice of its images, and of a thread.
+#pragma once
+
+#include <vector>
+
+#include "buffer.hpp"
+
+namespace convscope {
+
+constexpr int64_t slice_images = 8;  // the rows of a tile of the dense layers' products
+
+// Whether numbers are dropped, by which key, and the place in the epoch of the first image.
+struct Chance {
+    bool drops = false;
+    uint64_t key = 0;
+    int64_t first = 0;
+};
+
+// What a thread writes down on its way and then forgets.
+struct Scratch {
+    std::vector<Buffer<float>> forward, backward;  // by layer of the plan
+    Buffer<uint8_t> image;                         // one that an augmentation changed
+    Buffer<float> logits_gradient;                 // of one image
+    Buffer<int64_t> offsets;                       // lists of winners
+    Buffer<float> list_values;
+    Buffer<int32_t> list;
+};
+
+// A map of the images of a slice. There are places for `held` of them, a power of two: image i has that of i + held too.
+struct MapImages {
+    float* first = nullptr;
+    int64_t stride = 0, held = 1;
+    Buffer<float> buffer;  // empty where the batch holds them
+    float* image(int64_t i) const { return first + (i & (held - 1)) * stride; }
+};
+
+// The maps of a slice, and the scratch of the thread that is at it.
+struct Workspace {
+    std::vector<MapImages> values, gradients;  // by map
+    std::vector<Buffer<int32_t>> winners;      // by layer of the plan: images of the slice x winners_size
+    Chance chance;                             // of the slice
+    Scratch* scratch = nullptr;
+};
+
+// Vectors of all images of a batch, the first of which enters the first dense layer: the gradient by dense weights is a sum
+// over all of them. And the sums that the other layers make of their gradients.
+struct Batch {
+    std::vector<Buffer<float>> values, gradients;  // by vector: (images, stride); the first one's gradients lie in slices
+    std::vector<int64_t> strides;
+    std::vector<double> losses;
+    std::vector<uint8_t> correct;
+    std::vector<Buffer<float>> shards;
+};
+
+}  // namespace convscope
