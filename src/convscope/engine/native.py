@@ -28,7 +28,8 @@ from convscope.architecture import (
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import _native
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_weights
+from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_arrays, check_weights
+from convscope.errors import ArchitectureError
 from convscope.recipes import Adam, Augmentation
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
@@ -85,6 +86,7 @@ class NativeNetwork:
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+        ArchitectureError: if there is a layer that this engine does not know.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class NativeNetwork:
         instruction_set: str | None = None,
     ) -> None:
         check_weights(architecture, weights)
+        _check_known(architecture)
         threads = _chosen_threads(threads)
         self._architecture = architecture
         self._layers = {
@@ -142,7 +145,7 @@ class NativeNetwork:
         Raises:
             ValueError: if something is missing, unknown, of another shape, or not a count or finite.
         """
-        shapes = self._architecture.weight_shapes
+        shapes = self._architecture.trainable_weight_shapes
         known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
         if unknown := sorted(state.keys() - {"step"} - known):
             raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
@@ -156,7 +159,7 @@ class NativeNetwork:
             del moments["unaveraged"]
         for moment, values in moments.items():
             try:
-                check_weights(self._architecture, values)
+                check_arrays(shapes, values)
             except ValueError as error:
                 raise ValueError(f"optimizer state {moment}: {error}") from error
         for moment, values in moments.items():
@@ -275,6 +278,16 @@ class NativeNetwork:
         for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
             self._core.read(index, _FIELDS[field], kernel, bias)
         return values
+
+
+def _check_known(architecture: Architecture) -> None:
+    for layer in architecture.layers:
+        missing = "" if type(layer) in _KINDS else layer.kind
+        missing = missing or ("" if getattr(layer, "use_bias", True) else "use_bias=False")
+        if missing:
+            raise ArchitectureError(
+                f"{layer.name}: the native engine has no {missing} yet; train with engine 'reference' or leave it out"
+            )
 
 
 def _chosen_threads(threads: int | None) -> int:
