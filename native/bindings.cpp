@@ -230,16 +230,16 @@ void augmented(In<uint8_t> images, const Augmentation& augmentation, int64_t fir
 
 std::array<int64_t, 3> plain(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
 
-std::vector<std::string> instruction_sets() {
+std::vector<std::string> instruction_sets(bool bfloat16) {
     std::vector<std::string> names;
-    for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
+    for (const Kernels* kernels : bfloat16 ? usable_bfloat16_kernels() : usable_kernels()) names.push_back(kernels->name);
     return names;
 }
 
-double measured_peak(int threads, const std::string& instruction_set, double seconds) {
+double measured_peak(int threads, const std::string& instruction_set, bool bfloat16, double seconds) {
     const Kernels* kernels = find_or_throw(instruction_set);
     const nb::gil_scoped_release release;
-    return measure_peak(*kernels, threads, seconds);
+    return measure_peak(bfloat16 ? kernels->multiply_add_bfloat16 : kernels->multiply_add, threads, seconds);
 }
 
 }  // namespace
@@ -271,6 +271,7 @@ NB_MODULE(_native, module) {
         .def_rw("relu", &Layer::relu)
         .def_rw("dropped", &Layer::dropped)
         .def_rw("has_bias", &Layer::has_bias)
+        .def_rw("bfloat16", &Layer::bfloat16)
         .def_rw("momentum", &Layer::momentum)
         .def_rw("epsilon", &Layer::epsilon)
         .def_rw("added", &Layer::added);
@@ -289,10 +290,11 @@ NB_MODULE(_native, module) {
         .def_rw("dropout_key", &Settings::dropout_key)
         .def_rw("clip_norm", &Settings::clip_norm)
         .def_rw("averaging", &Settings::averaging);
-    module.def("instruction_sets", instruction_sets,
-               "Return the names of the instruction sets usable here, the fastest first.");
-    module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
-               "Return the operations a second of multiply-add in float32 that so many threads reach.");
+    module.def("instruction_sets", instruction_sets, nb::arg("bfloat16"),
+               "Return the names of the instruction sets usable here, of all or of those that multiply bfloat16 numbers, "
+               "the fastest first.");
+    module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("bfloat16"),
+               nb::arg("seconds"), "Return the operations a second of multiply-add that so many threads reach.");
     module.def("augment", augmented, "Write images as training sees them at positions from `first`.",
                nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("output"));
     nb::class_<Core>(module, "Core")

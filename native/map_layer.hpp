@@ -26,9 +26,12 @@ class MapLayer {
         for (int64_t image = begin; image < end; ++image) backward_image(workspace, image, gradient);
     }
 
+    // How many images it is best given at once, a power of two: a network's layers go by the largest of these.
+    virtual int64_t group() const { return 1; }
     virtual int64_t winners_size() const { return 0; }
     virtual int64_t scratch_size() const { return 0; }
     virtual int64_t forward_scratch_size() const { return 0; }
+    virtual int64_t bfloat16_scratch_size() const { return 0; }
     virtual int64_t gradient_size() const { return 0; }
     // Writes rows [begin, end), at most block_rows and a bias, of a panel of the gradient by weights over the first `images` of the batch to `total`,
     // (end - begin, panel_width): from the shards' sums, where this layer's part begins at `offset`, added in their order.

@@ -32,7 +32,15 @@ void Parameters::keep_winograd() {
     if (winograd_.empty()) winograd_ = make_buffer<float>(panels_ * winograd_size());
 }
 
+void Parameters::keep_bfloat16(bool turned) {
+    if (bfloat16_ == nullptr) {
+        bfloat16_ = std::make_unique<Bfloat16Weights>(kernel_[0], kernel_[1], channels_, filters_, turned, kernels_);
+        for (int64_t p = 0; p < panels_; ++p) bfloat16_->round(p, panel(p));
+    }
+}
+
 void Parameters::finish_panel(int64_t panel) {
+    if (bfloat16_ != nullptr) bfloat16_->round(panel, this->panel(panel));
     if (winograd_.empty()) return;
     kernels_.winograd_kernel(this->panel(panel), channels_, winograd_.data() + panel * winograd_size());
 }

@@ -6,6 +6,9 @@
 // row at the end. Of batch normalisation gamma is the one row of weights, and beta the bias. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
 #pragma once
 
+#include <memory>
+
+#include "bfloat16_weights.hpp"
 #include "buffer.hpp"
 #include "kernels/kernels.hpp"
 #include "layer.hpp"
@@ -49,9 +52,12 @@ class Parameters {
     int64_t winograd_size() const { return 16 * channels_ * width_; }
     bool keeps_winograd() const { return !winograd_.empty(); }
 
+    const Bfloat16Weights& bfloat16() const { return *bfloat16_; }
+
     void keep_turned();
     void keep_back();
     void keep_winograd();
+    void keep_bfloat16(bool turned);
 
     // One step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
     void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step);
@@ -82,6 +88,7 @@ class Parameters {
     int64_t channels_, filters_, inputs_, panels_;
     bool has_bias_;
     Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_;
+    std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 
 }  // namespace convscope

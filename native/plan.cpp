@@ -4,6 +4,8 @@
 
 #include "activation_pass.hpp"
 #include "average_pooling.hpp"
+#include "bfloat16_convolution.hpp"
+#include "bfloat16_dense.hpp"
 #include "convolution.hpp"
 #include "dense.hpp"
 #include "depthwise_convolution.hpp"
@@ -79,6 +81,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     }
     gradient_offsets.push_back(0);
     for (const Step& step : steps) {
+        group = std::max(group, step.computes->group());
         gradient_offsets.push_back(gradient_offsets.back() + round_up(step.computes->gradient_size(), 16));
     }
 }
@@ -152,6 +155,9 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 if (step.pooled) {
                     step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
                                                                         *step.parameters, kernels, wants_gradient);
+                } else if (layer.bfloat16 && Bfloat16Convolution::fits(layer)) {
+                    step.computes = std::make_unique<Bfloat16Convolution>(layer, index, maps, *step.parameters, kernels,
+                                                                          wants_gradient);
                 } else {
                     step.computes =
                         std::make_unique<Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
@@ -189,8 +195,13 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
                 break;
             case Kind::dense:
-                step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
-                                                        wants_gradient);
+                if (layer.bfloat16) {
+                    step.computes = std::make_unique<Bfloat16Dense>(layer, index, i - first_vector, maps, *step.parameters,
+                                                                    kernels, wants_gradient);
+                } else {
+                    step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
+                                                            wants_gradient);
+                }
                 break;
         }
     }

@@ -44,6 +44,12 @@ const Kernels kernels = {
     .winograd_kernel = winograd_kernel,
     .winograd_input = winograd_input,
     .winograd_pool = winograd_pool,
+    .multiply_bfloat16 = multiply_bfloat16,
+    .multiply_add_bfloat16 = multiply_add_bfloat16,
+    .round_to_bfloat16 = round_to_bfloat16,
+    .pair_rows = pair_rows,
+    .turn_rows = turn_rows,
+    .by_channels = by_channels,
 };
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -141,7 +141,7 @@ def train(
 
     Raises:
         ArchitectureError: if the images or the classes are not those that the architecture is for.
-        RecipeError: if the loss stops being finite.
+        RecipeError: if the loss stops being finite, or if the engine cannot compute in the recipe's precision here.
         KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
     """
     dataset = data.train if isinstance(data, Splits) else data
@@ -160,7 +160,7 @@ def train(
         state = TrainingState(initial_weights(architecture, seed))
         if on_epoch is not None:
             on_epoch(state)
-    network = open_network(architecture, state.weights, engine, threads)
+    network = open_network(architecture, state.weights, engine, threads, recipe.precision)
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
     weights, history = state.weights, state.history

@@ -8,6 +8,11 @@ from convscope.cli.record import run_record
 CNN, CLASSIC = cs.presets.cnn(), cs.recipes.classic
 COMMANDS = {
     "presets": (CNN, CLASSIC, "--architecture cnn --recipe classic --seed"),
+    "other precision": (
+        CNN,
+        replace(CLASSIC, precision="bfloat16"),
+        "--architecture cnn --recipe classic --precision bfloat16 --seed",
+    ),
     "other epochs": (CNN, replace(CLASSIC, epochs=3), "--architecture cnn --recipe classic --epochs 3 --seed"),
     "a network that only bears the name": (
         replace(CNN, layers=CNN.layers[-3:]), CLASSIC, "--architecture ARCHITECTURE.json --recipe classic --seed",

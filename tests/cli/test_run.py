@@ -149,6 +149,10 @@ def test_run_without_out_takes_a_new_folder_each_time(small_folder: Path, tmp_pa
 BAD_CALLS = {
     "no such data": (("--dataset", "nowhere"), "nowhere"),
     "recipe out of range": (("--epochs", 0), "epochs is 0"),
+    "another precision than the engine's": (
+        ("--precision", "bfloat16", "--engine", "reference"),
+        "precision is bfloat16, but engine reference computes in float64; take engine native or precision float32",
+    ),
     "no such recipe": (("--recipe", "slow"), "neither classic, fast, accurate nor a JSON file"),
     "no such architecture": (("--architecture", "rnn"), "neither cnn, ann nor a JSON file"),
     "index out of range": (("--index", 300), "test images 0 to 299"),

@@ -15,9 +15,11 @@ from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import available_cores, run_record
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
+from convscope.engine import EngineName, check_precision
 from convscope.errors import DatasetError, RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.model import Model
+from convscope.recipes import Precision
 from convscope.training import History, TrainingState, check_fit, train
 
 BASELINE = "ann"
@@ -40,8 +42,9 @@ def start_run(
     architecture: str,
     recipe: str,
     epochs: int | None,
+    precision: Precision | None,
     seed: int,
-    engine: str,
+    engine: EngineName,
     threads: int | None,
     out: Path | None,
     index: int = 0,
@@ -52,7 +55,8 @@ def start_run(
     network = architecture_for(architecture, splits.image_shape, splits.num_classes)
     for part in (splits.train, splits.test):
         check_fit(network, part)
-    chosen = recipe_for(recipe, epochs)
+    chosen = recipe_for(recipe, epochs, precision)
+    check_precision(chosen.precision, engine)
     record = run_record(
         dataset=dataset if dataset in DATASETS else str(Path(dataset).resolve()),
         splits=splits,

@@ -12,7 +12,7 @@ from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
 from convscope.engine import ENGINES
 from convscope.errors import ArchitectureError, RecipeError
-from convscope.recipes import RECIPES, Recipe
+from convscope.recipes import PRECISIONS, RECIPES, Precision, Recipe
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
@@ -22,6 +22,8 @@ run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_ty
 index_option = click.option(
     "--index", type=click.IntRange(min=0), default=0, show_default=True, help="Test image whose feature maps are shown."
 )
+
+precision_option = click.option("--precision", type=click.Choice(PRECISIONS), help="In place of the recipe's.")
 
 
 def training_options(command: _Command) -> _Command:
@@ -36,6 +38,7 @@ def training_options(command: _Command) -> _Command:
         ),
         click.option("--recipe", default="classic", show_default=True, help=f"{', '.join(RECIPES)}, or a JSON file."),
         click.option("--epochs", type=int, help="In place of the recipe's."),
+        precision_option,
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."),
         click.option(
             "--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes."
@@ -74,8 +77,8 @@ def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: 
         raise ArchitectureError(f"{name}: {error}") from error
 
 
-def recipe_for(name: str, epochs: int | None = None) -> Recipe:
-    """Return the recipe called `name`, or the one in the JSON file of that name, with `epochs` if given.
+def recipe_for(name: str, epochs: int | None = None, precision: Precision | None = None) -> Recipe:
+    """Return the recipe called `name`, or the one in the JSON file of that name, with the others if given.
 
     Raises:
         RecipeError: if there is neither, the file is damaged, or a value is out of range.
@@ -89,7 +92,11 @@ def recipe_for(name: str, epochs: int | None = None) -> Recipe:
             raise RecipeError(f"recipe {name!r}: neither {', '.join(RECIPES)} nor a JSON file") from error
         except (RecipeError, OSError, ValueError, RecursionError) as error:
             raise RecipeError(f"{name}: {error}") from error
-    return recipe if epochs in (None, recipe.epochs) else replace(recipe, epochs=epochs)
+    return replace(
+        recipe,
+        epochs=recipe.epochs if epochs is None else epochs,
+        precision=recipe.precision if precision is None else precision,
+    )
 
 
 def _read_json_file(name: str) -> Any:

@@ -65,9 +65,10 @@ def _command(dataset: str, architecture: Architecture, recipe: Recipe, seed: int
     is_preset = network is not None and network(architecture.input.shape, architecture.num_classes) == architecture
     words += ["--architecture", architecture.name if is_preset else "ARCHITECTURE.json"]
     preset = RECIPES.get(recipe.name)
-    if preset is not None and replace(preset, epochs=recipe.epochs) == recipe:
+    if preset is not None and replace(preset, epochs=recipe.epochs, precision=recipe.precision) == recipe:
         words += ["--recipe", recipe.name]
         words += ["--epochs", str(recipe.epochs)] if recipe.epochs != preset.epochs else []
+        words += ["--precision", recipe.precision] if recipe.precision != preset.precision else []
     else:
         words += ["--recipe", "RECIPE.json"]
     return shlex.join([*words, "--seed", str(seed), "--engine", engine])

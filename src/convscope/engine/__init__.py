@@ -13,6 +13,7 @@ from convscope.engine.network import (
     Network,
     Progress,
     Weights,
+    check_precision,
     open_network,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "Network",
     "Progress",
     "Weights",
+    "check_precision",
     "initial_weights",
     "open_network",
 ]
