@@ -7,7 +7,6 @@ from convscope.architecture import Architecture, BatchNormalization, Conv2D, Den
 from convscope.datasets import Dataset
 from convscope.engine import initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
-from convscope.engine.native import NativeNetwork
 from convscope.engine.network import EpochOptions
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
@@ -16,7 +15,6 @@ from convscope.engine.reference_layers import (
     batch_statistics,
     batch_statistics_backward,
 )
-from convscope.errors import ArchitectureError
 from convscope.recipes import SGD
 from convscope.streams import random_stream
 
@@ -236,20 +234,3 @@ def test_a_variance_below_zero_is_refused():
     name = "batch_normalization/moving_variance"
     with pytest.raises(ValueError, match=f"weight {name} holds -0.5; a variance cannot be below zero"):
         open_network(small_architecture(), weights | {name: np.array([1, -0.5, 1, 1])}, "reference")
-
-
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        (
-            (Flatten(), Dense(3), BatchNormalization()),
-            "batch_normalization: the native engine has no BatchNormalization",
-        ),
-        ((Flatten(), Dense(3, use_bias=False)), "dense: the native engine has no use_bias=False yet"),
-    ],
-    ids=["normalisation", "bias"],
-)
-def test_the_native_engine_refuses_what_it_does_not_know(layers, message):
-    architecture = Architecture(Input(3, 3), layers)
-    with pytest.raises(ArchitectureError, match=message):
-        NativeNetwork(architecture, initial_weights(architecture, 0))
