@@ -56,6 +56,12 @@ void check_pooling(const Kernels& kernels, int64_t channels, int64_t rows, int64
         CHECK(place[channels] == untouched);
     }
     CHECK(winners[static_cast<std::size_t>(out_rows * out_columns * channels)] == -1);
+
+    const Buffer<float> with_winners = output;
+    std::fill(output.begin(), output.end(), untouched);
+    p.winners = nullptr;
+    kernels.pool(p);
+    CHECK(output == with_winners);
 }
 
 }  // namespace
