@@ -16,7 +16,7 @@
 #include <string>
 
 #include "peak.hpp"
-#include "training.hpp"
+#include "prediction.hpp"
 
 namespace nb = nanobind;
 
@@ -153,19 +153,20 @@ class Core {
 
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
-        predict_with(network_.plan(), images, static_cast<int64_t>(logits.shape(0)),
-                     [&](const Workspace& workspace, int64_t begin, int64_t end) {
-                         for (int64_t i = begin; i < end; ++i) {
-                             const float* from = workspace.values.back().image(i - begin);
-                             std::copy(from, from + classes, logits.data() + i * classes);
-                         }
-                     });
+        predict(network_.plan(), predictor_, images, static_cast<int64_t>(logits.shape(0)),
+                [&](const Workspace& workspace, int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                        const float* from = workspace.values.back().image(i - begin);
+                        std::copy(from, from + classes, logits.data() + i * classes);
+                    }
+                });
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
         const Plan plan = network_.full_plan();
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        predict_with(plan, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
+        std::unique_ptr<Predictor> predictor;  // all outputs in full may be much: nothing is kept
+        predict(plan, predictor, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
             for (std::size_t j = 0; j < layers.size(); ++j) {
                 const int64_t size = network_.layers()[layers[j]].output.size();
                 for (int64_t i = begin; i < end; ++i) {
@@ -196,12 +197,17 @@ class Core {
         bool& flag;
     };
 
+    // With the predictor that `kept` holds, or with a new one, which is kept. A signal's handler may come back here while
+    // its thread is at work; so it does not find one.
     template <class Take>
-    void predict_with(const Plan& plan, const In<uint8_t>& images, int64_t count, Take take) {
+    void predict(const Plan& plan, std::unique_ptr<Predictor>& kept, const In<uint8_t>& images, int64_t count, Take take) {
         PythonWatcher watcher{nb::none()};
         {
             const Turn turn(*this, false);
-            predict(network_, plan, threads_, {images.data(), nullptr, nullptr, {}}, count, take, watcher);
+            std::unique_ptr<Predictor> predictor = std::move(kept);
+            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan);
+            predictor->predict(threads_, {images.data(), nullptr, nullptr, {}}, count, take, watcher);
+            kept = std::move(predictor);
         }
         watcher.rethrow();
     }
@@ -213,6 +219,7 @@ class Core {
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
+    std::unique_ptr<Predictor> predictor_;  // of logits, kept between calls
     int64_t steps_ = 0;
     std::recursive_mutex mutex_;
     bool working_ = false;

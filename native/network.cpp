@@ -30,9 +30,11 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
         MapImages values, gradients;
-        values.held = slice_images;
+        const bool in_batch = i >= plan.first_vector;
+        const bool passes = !in_batch && !training && !plan.keeps_outputs;  // nobody reads it once its images are through
+        values.held = passes ? plan.group : slice_images;
         values.stride = round_up(plan.maps[i].value.size(), 16);
-        if (i < plan.first_vector) values.buffer = make_buffer<float>(values.held * values.stride);
+        if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
         workspace.values.push_back(std::move(values));
         if (training && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
@@ -41,7 +43,8 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
         workspace.gradients.push_back(std::move(gradients));
     }
     for (const Plan::Step& step : plan.steps) {
-        workspace.winners.push_back(make_buffer<int32_t>(slice_images * step.computes->winners_size()));
+        workspace.winners.push_back({});
+        if (training) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
     }
     return workspace;
 }

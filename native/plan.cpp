@@ -62,7 +62,7 @@ bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const 
 
 Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
            const std::vector<MovingStatistics*>& moving, const Kernels& kernels, bool training)
-    : map_of_layer(whole_layers.size(), -1) {
+    : keeps_outputs(!training), map_of_layer(whole_layers.size(), -1) {
     const std::vector<Layer> layers = training ? cut_to_what_is_read(whole_layers) : whole_layers;
     lay_out_steps(layers, training);
     first_trained = steps.size();

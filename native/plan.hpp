@@ -35,6 +35,7 @@ struct Plan {
         bool is_activation() const { return activation != Activation::none; }
     };
 
+    const bool keeps_outputs;  // of every layer, for all images of a slice
     std::vector<Map> maps;  // one more than steps
     std::vector<Step> steps;
     std::vector<int> map_of_layer;  // by layer of the architecture: the map it writes, or -1 where it is fused away

@@ -23,10 +23,11 @@ enum class Finish {
     pool_relu,             // the same, then max(., 0)
 };
 
-// One panel of a matrix product whose left matrix is never written down, only pointed into:
+// A matrix product whose left matrix is never written down, only pointed into:
 //
 //     C[m, n] = sum over q < segments, k < length of  A[a_rows[m] + q a_segment + k a_step] B[q b_segment + k b_step + n]
 //
+// The columns n come in panels of panel_width; B and bias of each further panel lie b_panel behind those of the one before.
 // A convolution is this product: row m is a place, segment q a row of the kernel, and the `length` numbers of a segment
 // are the kernel's columns and channels, which lie side by side in the map. So are a dense layer (one segment) and the
 // gradients of both by weights (rows are weights, and the sum runs over places or images).
@@ -38,10 +39,11 @@ struct Product {
     const float* b = nullptr;
     int64_t b_segment = 0;
     int64_t b_step = 0;
+    int64_t b_panel = 0;
     int64_t segments = 1;
     int64_t length = 0;
     int64_t rows = 0;
-    int64_t columns = 0;  // at most panel_width
+    int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;
     Finish finish = Finish::store;
@@ -51,7 +53,7 @@ struct Product {
     // For Finish::pool: a row is a cell of four places, m's place j reads from a_rows[m] + window[j], and window[0] is 0;
     // a_step is 1.
     int64_t window[4] = {};
-    int32_t* winners = nullptr;  // (rows, winner_row)
+    int32_t* winners = nullptr;  // (rows, winner_row), or null where nobody asks
     int64_t winner_row = 0;
 };
 
@@ -64,7 +66,7 @@ struct PoolingImage {
     int64_t size[2] = {}, stride[2] = {}, padding[2] = {};
     float* output = nullptr;
     const int64_t* output_places = nullptr;  // where each cell's channels go
-    int32_t* winners = nullptr;              // (cells, channels), of max pooling
+    int32_t* winners = nullptr;              // (cells, channels), of max pooling; null where nobody asks
     const float* gradient = nullptr;         // (cells, channels)
     float* input_gradient = nullptr;         // += the gradient by the input
 };
@@ -125,7 +127,7 @@ struct WinogradCells {
     bool relu = false;
     float* output = nullptr;
     const int64_t* output_places = nullptr;
-    int32_t* winners = nullptr;  // (cells, winner_row)
+    int32_t* winners = nullptr;  // (cells, winner_row), or null where nobody asks
     int64_t winner_row = 0;
 };
 
@@ -152,7 +154,7 @@ constexpr int64_t winners_block = 256;  // cells whose winners are listed at onc
 struct Kernels {
     const char* name;
     int64_t vector_width;  // floats in a register
-    int64_t panel_width;   // columns of a product that a tile holds: two registers
+    int64_t panel_width;   // columns of a product that a panel holds: two registers
 
     void (*multiply)(const Product&);
     void (*pool)(const PoolingImage&);

@@ -75,6 +75,26 @@ CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
     }
 }
 
+// Returns the largest of four, the first of equals, and writes which it was for the first `count` lanes, unless `winner` is
+// null.
+CONVSCOPE_INLINE Vector largest_of_four(const Vector* values, int32_t* winner, int64_t count) {
+    Vector largest = values[0];
+    if (winner == nullptr) {
+        CONVSCOPE_UNROLL
+        for (int j = 1; j < 4; ++j) largest = values[j] > largest ? values[j] : largest;
+        return largest;
+    }
+    Mask which{};
+    CONVSCOPE_UNROLL
+    for (int j = 1; j < 4; ++j) {
+        const Mask better = values[j] > largest;
+        largest = better ? values[j] : largest;
+        which = better ? Mask{} + j : which;
+    }
+    store_first(winner, which, count);
+    return largest;
+}
+
 void multiply(const Product&);
 void pool(const PoolingImage&);
 void average(const PoolingImage&);

@@ -85,18 +85,11 @@ void winograd_pool(const WinogradCells& p) {
             }
             const Vector places[4] = {top[0] + top[1] + top[2], top[1] - top[2] - top[3],
                                       bottom[0] + bottom[1] + bottom[2], bottom[1] - bottom[2] - bottom[3]};
-            Vector largest = places[0];
-            Mask winner{};
-            CONVSCOPE_UNROLL
-            for (int j = 1; j < 4; ++j) {
-                const Mask better = places[j] > largest;
-                largest = better ? places[j] : largest;
-                winner = better ? Mask{} + j : winner;
-            }
+            int32_t* winner = p.winners ? p.winners + cell * p.winner_row + v : nullptr;
+            Vector largest = largest_of_four(places, winner, p.columns - v);
             largest += load(p.bias + v);
             if (p.relu) largest = largest > zero ? largest : zero;
             store_first(p.output + p.output_places[cell] + v, largest, p.columns - v);
-            store_first(p.winners + cell * p.winner_row + v, winner, p.columns - v);
         }
     }
 }
