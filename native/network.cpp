@@ -16,33 +16,43 @@ Network::Network(const Input& input, const std::vector<Layer>& layers, const Ker
     for (const Layer& layer : layers_) {
         parameters_.push_back(layer.has_weights() ? std::make_unique<Parameters>(layer, kernels) : nullptr);
         parameter_pointers_.push_back(parameters_.back().get());
+        moving_.push_back(layer.kind == Kind::normalization ? std::make_unique<MovingStatistics>() : nullptr);
+        moving_pointers_.push_back(moving_.back().get());
+        if (layer.kind != Kind::normalization) continue;
+        moving_.back()->means = moving_.back()->variances = make_buffer<float>(layer.input.channels);
     }
-    plan_ = std::make_unique<Plan>(layers_, input_, parameter_pointers_, kernels_, true);
+    plan_ = std::make_unique<Plan>(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, true);
 }
 
-Plan Network::full_plan() const { return Plan(layers_, input_, parameter_pointers_, kernels_, false); }
+Plan Network::full_plan() const { return Plan(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, false); }
 
 Workspace Network::make_workspace(const Plan& plan, bool training) const {
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
-        const bool in_batch = i >= plan.first_vector, in_slice = i <= plan.first_vector;
         MapImages values, gradients;
         values.held = slice_images;
         values.stride = round_up(plan.maps[i].value.size(), 16);
-        if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
+        if (i < plan.first_vector) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
-        gradients.held = in_batch ? slice_images : plan.group;
-        gradients.stride = round_up(plan.maps[i].gradient.size(), kernels_.panel_width);
-        const bool wanted = training && i > plan.first_trained;
-        if (in_slice && wanted) gradients.buffer = make_buffer<float>(gradients.held * gradients.stride);
-        gradients.first = gradients.buffer.data();
         workspace.values.push_back(std::move(values));
+        if (training && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
+            gradients = make_gradients(plan, i, slice_images);
+        }
         workspace.gradients.push_back(std::move(gradients));
     }
     for (const Plan::Step& step : plan.steps) {
         workspace.winners.push_back(make_buffer<int32_t>(slice_images * step.computes->winners_size()));
     }
     return workspace;
+}
+
+MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t held) const {
+    MapImages gradients;
+    gradients.held = held;
+    gradients.stride = round_up(plan.maps[map].gradient.size(), kernels_.panel_width);
+    gradients.buffer = make_buffer<float>(held * gradients.stride);
+    gradients.first = gradients.buffer.data();
+    return gradients;
 }
 
 Scratch Network::make_scratch(const Plan& plan, bool training) const {
@@ -54,6 +64,11 @@ Scratch Network::make_scratch(const Plan& plan, bool training) const {
         scratch.backward.push_back(make_buffer<float>(training ? step.computes->scratch_size() : 0));
     }
     if (!training) return scratch;
+    scratch.gradients.resize(plan.first_vector + 1);
+    for (std::size_t i = plan.first_trained + 1; i <= plan.first_vector; ++i) {
+        if (plan.maps[i].gradient_crosses) continue;
+        scratch.gradients[i] = make_gradients(plan, i, i < plan.first_vector ? plan.group : slice_images);
+    }
     scratch.image = make_buffer<uint8_t>(input_.shape.size());
     scratch.logits_gradient = make_buffer<float>(classes());
     scratch.offsets = make_buffer<int64_t>(winners_block);
@@ -71,6 +86,11 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, bool
         batch.values.push_back(make_buffer<float>(images * stride));
         batch.gradients.push_back(make_buffer<float>(training && i > plan.first_vector ? images * stride : 0));
     }
+    batch.statistics.resize(plan.steps.size());
+    for (std::size_t step = 0; step < plan.steps.size(); ++step) {
+        if (plan.steps[step].normalizes == nullptr) continue;
+        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(training ? count_slices(images) : 0);
+    }
     if (!training) return batch;
     batch.losses.resize(static_cast<std::size_t>(images));
     batch.correct.resize(static_cast<std::size_t>(images));
@@ -78,13 +98,29 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, bool
     return batch;
 }
 
+void Network::use_moving_statistics(const Plan& plan, Batch& batch) const {
+    for (std::size_t step = 0; step < plan.steps.size(); ++step) {
+        if (plan.steps[step].normalizes != nullptr) plan.steps[step].normalizes->settle_moving(batch.statistics[step]);
+    }
+}
+
 void Network::bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const {
+    workspace.slice = begin / slice_images;
+    workspace.statistics = batch.statistics.data();
+    for (std::size_t i = 0; i < workspace.scratch->gradients.size(); ++i) {
+        const MapImages& gradients = workspace.scratch->gradients[i];
+        if (gradients.first == nullptr) continue;
+        workspace.gradients[i].first = gradients.first;
+        workspace.gradients[i].stride = gradients.stride;
+        workspace.gradients[i].held = gradients.held;
+    }
     for (std::size_t v = 0; v < batch.values.size(); ++v) {
         MapImages& values = workspace.values[plan.first_vector + v];
         values.stride = batch.strides[v];
         values.first = batch.values[v].data() + begin * values.stride;
         if (v == 0 || batch.losses.empty()) continue;
         MapImages& gradients = workspace.gradients[plan.first_vector + v];
+        gradients.held = slice_images;
         gradients.stride = batch.strides[v];
         gradients.first = batch.gradients[v].data() + begin * gradients.stride;
     }
@@ -108,22 +144,24 @@ void Network::read_image(const Plan& plan, Workspace& workspace, const Images& i
     kernels_.normalise(bytes, input_.shape.height, row_bytes, input_.scale, input_.offset, map, layout.row());
 }
 
-void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                      int64_t end) const {
+void Network::forward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, const Images& images,
+                      int64_t begin, int64_t end) const {
     bind(plan, workspace, batch, begin);
     workspace.chance = images.chance;
     workspace.chance.first += begin;
     const int64_t count = end - begin;
+    const std::size_t maps_end = std::min(steps.end, plan.first_vector);
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
-        for (int64_t i = first; i < last; ++i) read_image(plan, workspace, images, begin, i, i + 1 == count);
-        for (std::size_t step = 0; step < plan.first_vector; ++step) {
+        for (int64_t i = first; i < last && steps.begin == 0; ++i) read_image(plan, workspace, images, begin, i, i + 1 == count);
+        for (std::size_t step = steps.begin; step < maps_end; ++step) {
             plan.steps[step].computes->forward(workspace, first, last);
         }
     }
-    for (std::size_t step = plan.first_vector; step < plan.steps.size(); ++step) {
+    for (std::size_t step = std::max(steps.begin, plan.first_vector); step < steps.end; ++step) {
         plan.steps[step].computes->forward(workspace, 0, count);
     }
+    if (steps.end < plan.steps.size()) plan.steps[steps.end].normalizes->measure(workspace, count);
 }
 
 void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
@@ -148,18 +186,33 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
     }
 }
 
-void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                       int64_t end, const Loss& loss, float scale, float* shard) const {
-    score(plan, workspace, batch, images, begin, end, loss, scale);
+void Network::step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin,
+                        int64_t end, float* shard) const {
+    const Plan::Step& at = plan.steps[step];
+    float* gradient = shard + plan.gradient_offsets[step];
+    if (at.normalizes != nullptr && step == steps.end) {
+        at.normalizes->write_input_gradient(workspace, begin, end);
+    } else if (at.normalizes != nullptr && step == steps.begin && workspace.statistics[step].of_batch) {
+        at.normalizes->add_sums(workspace, begin, end, gradient);
+        return;
+    } else {
+        at.computes->backward(workspace, begin, end, gradient);
+    }
+    for (const Addition* addition : at.additions) addition->add_to_other(workspace, begin, end);
+}
+
+void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,
+                       float* shard) const {
+    bind(plan, workspace, batch, begin);
     const int64_t count = end - begin;
-    std::size_t step = plan.steps.size();
-    while (step-- > std::max(plan.first_vector, plan.first_trained)) {
-        plan.steps[step].computes->backward(workspace, 0, count, shard + plan.gradient_offsets[step]);
+    const std::size_t top = std::min(steps.end + 1, plan.steps.size()), bottom = std::max(steps.begin, plan.first_trained);
+    for (std::size_t step = top; step-- > std::max(bottom, plan.first_vector);) {
+        step_back(plan, steps, step, workspace, 0, count, shard);
     }
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
-        for (step = plan.first_vector; step-- > plan.first_trained;) {
-            plan.steps[step].computes->backward(workspace, first, last, shard + plan.gradient_offsets[step]);
+        for (std::size_t step = std::min(top, plan.first_vector); step-- > bottom;) {
+            step_back(plan, steps, step, workspace, first, last, shard);
         }
     }
 }

@@ -4,16 +4,23 @@
 #include <memory>
 #include <vector>
 
+#include "addition.hpp"
+#include "batch_normalization.hpp"
 #include "map_layer.hpp"
 #include "parameters.hpp"
 
 namespace convscope {
 
+// Steps [begin, end) of a plan.
+struct Range {
+    std::size_t begin = 0, end = 0;
+};
+
 struct Plan {
-    // `parameters` by layer of the architecture, null where a layer has none. A plan for training fuses layers, leaves
+    // `parameters` and `moving` by layer of the architecture, null where a layer has none. A plan for training fuses layers, leaves
     // out places that nobody reads, and has what the way back needs; the other kind computes every layer's output in full.
     Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
-         const Kernels& kernels, bool training);
+         const std::vector<MovingStatistics*>& moving, const Kernels& kernels, bool training);
 
     // A layer of the plan: one layer of the architecture or a fused pair, or the activation behind it.
     struct Step {
@@ -23,6 +30,8 @@ struct Plan {
         Activation activation = Activation::none;
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;
+        BatchNormalization* normalizes = nullptr;  // `computes`, where it is one
+        std::vector<Addition*> additions = {};     // the later steps that read the map which this one reads
 
         bool is_activation() const { return activation != Activation::none; }
     };
@@ -34,13 +43,18 @@ struct Plan {
     std::size_t first_trained;      // step with the first weights; steps.size() if none has
     int64_t group = 1;              // images that go from step to step together, up to the vectors; a power of two
 
+    // The steps between two batch normalisations, each of which begins a stage.
+    std::vector<Range> stages;
+    Range whole() const { return {0, steps.size()}; }
+
     // From which position of a shard's sums a step's begin; the last entry is the size of all.
     std::vector<int64_t> gradient_offsets;
 
    private:
     void lay_out_steps(const std::vector<Layer>& layers, bool training);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
-    void make_layers(const std::vector<Layer>& layers, const Kernels& kernels, bool training);
+    void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels,
+                     bool training);
 };
 
 }  // namespace convscope
