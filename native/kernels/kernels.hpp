@@ -112,15 +112,35 @@ struct WinnersImage {
     float* input_gradient = nullptr;  // += the gradient by the input, laid out as the input
 };
 
+// Winograd's minimal filtering: 2 x 2 or 4 x 4 places of a 3 x 3 or 5 x 5 kernel, a tile, are computed at once.
+enum class WinogradAlgorithm { none, f2x3, f4x3, f2x5, f4x5 };
+
+// Tiles of one map, NHWC, and what a transform makes of them: a matrix (tile, channel) for each position.
+struct WinogradTiles {
+    WinogradAlgorithm algorithm = WinogradAlgorithm::none;
+    int64_t tiles = 0, channels = 0;
+    float* map = nullptr;  // only read by the transforms from it
+    const int64_t* places = nullptr;  // where each tile's first pixel lies
+    const int64_t* inside = nullptr;  // (tiles, 2): how many of its rows and columns of outputs the map has
+    int64_t row = 0, pixel = 0;       // from one row of the map, and from one pixel, to the next
+    float* transformed = nullptr;     // only read by the transforms to the map
+    int64_t position_step = 0, tile_step = 0;  // channels go up to a whole register, whatever the lanes behind the last hold
+    const float* bias = nullptr;
+    bool relu = false;
+};
+
+// One panel of weights, rows (kernel row, kernel column, channel), and its matrices (position, channel, panel_width).
+struct WinogradWeights {
+    WinogradAlgorithm algorithm = WinogradAlgorithm::none;
+    int64_t channels = 0;
+    int64_t columns = 0;  // at most panel_width
+    float* rows = nullptr;         // only read on the way there
+    float* transformed = nullptr;  // only read on the way back
+};
+
 // Cells of a 3 x 3 convolution pooled 2 x 2, computed by Winograd's way: see winograd.cpp.
 struct WinogradCells {
-    const float* input = nullptr;
-    int64_t input_row = 0;
-    int64_t channels = 0;
     int64_t cells = 0;
-    const int64_t* cell_places = nullptr;
-    float* transformed = nullptr;  // (16, cells, channel_row): what the cells read
-    int64_t channel_row = 0;       // channels rounded up to vector_width
     const float* products = nullptr;  // (16, cells, panel_width)
     int64_t columns = 0;              // at most panel_width
     const float* bias = nullptr;
@@ -213,10 +233,14 @@ struct Kernels {
     // and start, and takes the result.
     double (*multiply_add)(int64_t steps, float* numbers);
 
-    // From the rows of a panel (3 x 3 places, channel) to 16 matrices (channel, panel_width).
-    void (*winograd_kernel)(const float* panel_rows, int64_t channels, float* to);
-    void (*winograd_input)(const WinogradCells&);  // from `input` to `transformed`
-    void (*winograd_pool)(const WinogradCells&);   // from `products` to `output` and `winners`
+    // The transforms of Winograd's way, each with its transpose for the way back.
+    void (*winograd_input)(const WinogradTiles&);            // transformed = B^T map B, of the pixels that a tile reads
+    void (*winograd_input_backward)(const WinogradTiles&);   // map += B transformed B^T
+    void (*winograd_output)(const WinogradTiles&);           // map = A^T transformed A + bias, and relu
+    void (*winograd_output_backward)(const WinogradTiles&);  // transformed = A map A^T, of a tile's places
+    void (*winograd_weights)(const WinogradWeights&);           // transformed = G rows G^T
+    void (*winograd_weights_backward)(const WinogradWeights&);  // rows += G^T transformed G
+    void (*winograd_pool)(const WinogradCells&);  // from `products` of f2x3 to `output` and `winners`
 };
 
 }  // namespace convscope

@@ -41,8 +41,12 @@ const Kernels kernels = {
     .copy_where_positive = copy_where_positive,
     .transpose = transpose,
     .multiply_add = multiply_add,
-    .winograd_kernel = winograd_kernel,
     .winograd_input = winograd_input,
+    .winograd_input_backward = winograd_input_backward,
+    .winograd_output = winograd_output,
+    .winograd_output_backward = winograd_output_backward,
+    .winograd_weights = winograd_weights,
+    .winograd_weights_backward = winograd_weights_backward,
     .winograd_pool = winograd_pool,
 };
 

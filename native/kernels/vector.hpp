@@ -47,6 +47,7 @@
 // Makes the compiler hold a pointer in a register, where it would rather compute each address anew.
 #define CONVSCOPE_KEEP(pointer) asm("" : "+r"(pointer))
 #define CONVSCOPE_INLINE static inline __attribute__((always_inline))
+#define CONVSCOPE_INLINE_LAMBDA __attribute__((always_inline))  // behind a lambda's parameters
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -125,8 +126,12 @@ void dropout(uint64_t, int64_t, int64_t, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
 void transpose(const float*, int64_t, float*, int64_t, int64_t, int64_t);
 double multiply_add(int64_t, float*);
-void winograd_kernel(const float*, int64_t, float*);
-void winograd_input(const WinogradCells&);
+void winograd_input(const WinogradTiles&);
+void winograd_input_backward(const WinogradTiles&);
+void winograd_output(const WinogradTiles&);
+void winograd_output_backward(const WinogradTiles&);
+void winograd_weights(const WinogradWeights&);
+void winograd_weights_backward(const WinogradWeights&);
 void winograd_pool(const WinogradCells&);
 
 }  // namespace convscope::CONVSCOPE_ISA
