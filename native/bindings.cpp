@@ -17,6 +17,7 @@
 
 #include "peak.hpp"
 #include "prediction.hpp"
+#include "subnormals.hpp"
 
 namespace nb = nanobind;
 
@@ -37,6 +38,7 @@ class PythonWatcher final : public Watcher {
         const auto now = std::chrono::steady_clock::now();
         if (now - last_ < std::chrono::milliseconds(50)) return true;
         const nb::gil_scoped_acquire gil;
+        const Subnormals kept(false);  // for Python's own arithmetic
         try {
             if (PyErr_CheckSignals() != 0) nb::raise_python_error();
             if (!progress_.is_none() && score.images > 0) {
