@@ -23,6 +23,7 @@ from convscope.architecture import (
 )
 from convscope.architecture.layers import padding_before
 from convscope.engine import _native
+from convscope.errors import ArchitectureError
 
 _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     Conv2D: 0,
@@ -87,7 +88,10 @@ def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> Pair:
 
 
 def plain_layers(architecture: Architecture) -> list[_native.Layer]:
-    """Return the layers as the C++ side has them."""
+    """Return the layers as the C++ side has them; raises `ArchitectureError` for a kind that it does not have."""
+    for layer in architecture.layers:
+        if type(layer) not in _KINDS:
+            raise ArchitectureError(f"{layer.name}: the native engine has no {layer.kind} yet; use engine 'reference'")
     return [_plain(row) for row in architecture.table]
 
 
