@@ -68,6 +68,7 @@ class NativeNetwork:
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+        ArchitectureError: if there is a layer that this engine does not have.
     """
 
     def __init__(
