@@ -17,10 +17,10 @@ Network::Network(const Input& input, const std::vector<Layer>& layers, const Ker
         parameters_.push_back(layer.has_weights() ? std::make_unique<Parameters>(layer, kernels) : nullptr);
         parameter_pointers_.push_back(parameters_.back().get());
     }
-    plan_ = std::make_unique<Plan>(layers_, input_, parameter_pointers_, kernels_, true);
+    plan_ = std::make_unique<Plan>(layers_, input_, parameter_pointers_, kernels_, Purpose::training);
 }
 
-Plan Network::full_plan() const { return Plan(layers_, input_, parameter_pointers_, kernels_, false); }
+Plan Network::make_plan(Purpose purpose) const { return Plan(layers_, input_, parameter_pointers_, kernels_, purpose); }
 
 Workspace Network::make_workspace(const Plan& plan, bool training) const {
     Workspace workspace;
@@ -31,10 +31,9 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
         values.stride = round_up(plan.maps[i].value.size(), 16);
         if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
-        gradients.held = in_batch ? slice_images : plan.group;
+        gradients.held = in_batch || plan.purpose == Purpose::gradients ? slice_images : plan.group;  // in one all are read in the end
         gradients.stride = round_up(plan.maps[i].gradient.size(), kernels_.panel_width);
-        const bool wanted = training && i > plan.first_trained;
-        if (in_slice && wanted) gradients.buffer = make_buffer<float>(gradients.held * gradients.stride);
+        if (in_slice && training && plan.wants_gradient(i)) gradients.buffer = make_buffer<float>(gradients.held * gradients.stride);
         gradients.first = gradients.buffer.data();
         workspace.values.push_back(std::move(values));
         workspace.gradients.push_back(std::move(gradients));
@@ -117,18 +116,39 @@ void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, cons
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
         for (int64_t i = first; i < last; ++i) read_image(plan, workspace, images, begin, i, i + 1 == count);
-        for (std::size_t step = 0; step < plan.first_vector; ++step) {
-            plan.steps[step].computes->forward(workspace, first, last);
-        }
+        forward_maps(plan, workspace, 0, plan.first_vector, first, last);
     }
-    for (std::size_t step = plan.first_vector; step < plan.steps.size(); ++step) {
-        plan.steps[step].computes->forward(workspace, 0, count);
+    forward_vectors(plan, workspace, plan.first_vector, plan.steps.size(), count);
+}
+
+void Network::read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
+                   int64_t end) const {
+    bind(plan, workspace, batch, begin);
+    workspace.chance = images.chance;
+    workspace.chance.first += begin;
+    for (int64_t i = 0; i < end - begin; ++i) read_image(plan, workspace, images, begin, i, begin + i + 1 == end);
+}
+
+void Network::forward_steps(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last,
+                            int64_t count) const {
+    for (int64_t begin = 0; begin < count; begin += plan.group) {
+        forward_maps(plan, workspace, first, std::min(last, plan.first_vector), begin, std::min(begin + plan.group, count));
     }
+    forward_vectors(plan, workspace, std::max(first, plan.first_vector), last, count);
+}
+
+void Network::forward_maps(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last, int64_t begin,
+                           int64_t end) const {
+    for (std::size_t step = first; step < last; ++step) plan.steps[step].computes->forward(workspace, begin, end);
+}
+
+void Network::forward_vectors(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last,
+                              int64_t count) const {
+    for (std::size_t step = first; step < last; ++step) plan.steps[step].computes->forward(workspace, 0, count);
 }
 
 void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                     int64_t end, const Loss& loss, float scale) const {
-    const Map& map = plan.maps.back();
     float* gradient = workspace.scratch->logits_gradient.data();
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
@@ -140,26 +160,35 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
             kernels_.cross_entropy(logits, classes(), label, loss.smoothing, scale * weight, gradient, &correct);
         batch.correct[static_cast<std::size_t>(i)] = correct;
         if (plan.first_trained == plan.steps.size()) continue;
-        const Shape shape = map.value.shape;
-        for (int64_t y = 0; y < shape.height; ++y) {
-            write_gradient_row(kernels_, gradient + y * shape.width * shape.channels, map, logits, y,
-                               workspace.gradients.back().image(i - begin));
-        }
+        write_logits_gradient(plan, workspace, i - begin, gradient);
+    }
+}
+
+void Network::write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const {
+    const Map& map = plan.maps.back();
+    const Shape shape = map.value.shape;
+    for (int64_t y = 0; y < shape.height; ++y) {
+        write_gradient_row(kernels_, gradient + y * shape.width * shape.channels, map, workspace.values.back().image(i), y,
+                           workspace.gradients.back().image(i));
     }
 }
 
 void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                        int64_t end, const Loss& loss, float scale, float* shard) const {
     score(plan, workspace, batch, images, begin, end, loss, scale);
-    const int64_t count = end - begin;
+    backward_steps(plan, workspace, end - begin, shard);
+}
+
+void Network::backward_steps(const Plan& plan, Workspace& workspace, int64_t count, float* shard) const {
+    const auto sums = [&](std::size_t step) { return shard == nullptr ? nullptr : shard + plan.gradient_offsets[step]; };
     std::size_t step = plan.steps.size();
     while (step-- > std::max(plan.first_vector, plan.first_trained)) {
-        plan.steps[step].computes->backward(workspace, 0, count, shard + plan.gradient_offsets[step]);
+        plan.steps[step].computes->backward(workspace, 0, count, sums(step));
     }
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
         for (step = plan.first_vector; step-- > plan.first_trained;) {
-            plan.steps[step].computes->backward(workspace, first, last, shard + plan.gradient_offsets[step]);
+            plan.steps[step].computes->backward(workspace, first, last, sums(step));
         }
     }
 }
@@ -173,6 +202,18 @@ void Network::read_layer(const Plan& plan, const Workspace& workspace, std::size
     const int64_t row = layout.shape.width * layout.shape.channels;
     for (int64_t y = 0; y < layout.shape.height; ++y) {
         std::copy(from + layout.at(y, 0), from + layout.at(y, 0) + row, output + y * row);
+    }
+}
+
+void Network::read_gradient(const Plan& plan, const Workspace& workspace, std::size_t map, int64_t i,
+                            float* output) const {
+    const Layout& layout = plan.maps[map].gradient;
+    const int64_t channels = layout.shape.channels;
+    const float* from = workspace.gradients[map].image(i);
+    for (int64_t y = 0; y < layout.shape.height; ++y) {
+        for (int64_t x = 0; x < layout.shape.width; ++x, output += channels) {
+            std::copy(from + layout.at(y, x), from + layout.at(y, x) + channels, output);
+        }
     }
 }
 

@@ -45,8 +45,8 @@ class Network {
     Parameters* parameters(std::size_t layer) { return parameters_[layer].get(); }
     int64_t classes() const { return layers_.back().output.size(); }
 
-    // A plan that computes every layer's output.
-    Plan full_plan() const;
+    // Of another kind than `plan`, which is for training and prediction.
+    Plan make_plan(Purpose purpose) const;
 
     // For one slice, without its scratch; where `training` is false, for the way there alone.
     Workspace make_workspace(const Plan& plan, bool training) const;
@@ -56,18 +56,29 @@ class Network {
     // Computes images [begin, end) of the batch, at most slice_images, up to the logits.
     void forward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                  int64_t end) const;
+    // The same in parts: reads the images, and computes steps [first, last) of a plan for all of them.
+    void read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end) const;
+    void forward_steps(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last, int64_t count) const;
     // Writes losses and `correct`, and from the logits the gradients of everything; adds those of weights to `shard`, but
     // for dense layers'. `scale` is what an image's gradient counts for: one part of the batch.
     void backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                   int64_t end, const Loss& loss, float scale, float* shard) const;
+    // The same from a gradient by the logits that `write_logits_gradient` wrote for each of `count` images; `shard` may be null.
+    void backward_steps(const Plan& plan, Workspace& workspace, int64_t count, float* shard) const;
+    void write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const;
 
     // Copies a layer's output for image `i` of the slice just computed by a full plan.
     void read_layer(const Plan& plan, const Workspace& workspace, std::size_t layer, int64_t i, float* output) const;
+    // The same of the gradient by a map, by a plan for gradients.
+    void read_gradient(const Plan& plan, const Workspace& workspace, std::size_t map, int64_t i, float* output) const;
 
    private:
     // Points the workspace's vectors to their places in the batch.
     void bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const;
     void read_image(const Plan& plan, Workspace& workspace, const Images& images, int64_t begin, int64_t i, bool is_last) const;
+    // Steps on maps for images [begin, end) of the slice.
+    void forward_maps(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last, int64_t begin, int64_t end) const;
+    void forward_vectors(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last, int64_t count) const;
     void score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end,
                const Loss& loss, float scale) const;
 

@@ -91,37 +91,61 @@ class Trainer {
     std::vector<double> squares_;                 // by block
 };
 
-// Computes `count` images by `plan`, a slice a thread at a time, and calls take(workspace, begin, end) with each.
-template <class Take>
-bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
-             Watcher& watcher) {
+// What a thread needs to compute one slice after another.
+struct SliceArrays {
+    Workspace workspace;
+    Scratch scratch;
+    Batch batch;
+};
+
+// Calls work(arrays, begin, end, go_on) for each slice of `count` images, on as many threads as there are; `back` says
+// whether the arrays are for the way back too. Work that takes long asks go_on() now and then, and returns where it is
+// false.
+template <class Work>
+bool for_slices(const Network& network, const Plan& plan, int threads, int64_t count, bool back, Work work,
+                Watcher& watcher) {
     const int64_t slices = (count + slice_images - 1) / slice_images;
     const int members = static_cast<int>(slices < threads ? slices : threads);
-    std::vector<Workspace> workspaces;
-    std::vector<Scratch> scratches;
-    std::vector<Batch> batches;
-    for (int i = 0; i < members; ++i) {
-        workspaces.push_back(network.make_workspace(plan, false));
-        scratches.push_back(network.make_scratch(plan, false));
-        batches.push_back(network.make_batch(plan, slice_images, 0, false));
+    std::vector<SliceArrays> arrays(static_cast<std::size_t>(members));
+    for (SliceArrays& own : arrays) {
+        own = {network.make_workspace(plan, back), network.make_scratch(plan, back),
+               network.make_batch(plan, slice_images, 0, back)};
+        own.workspace.scratch = &own.scratch;
     }
     Team team(members);
     Queue queue(slices);
-    auto work = [&](int thread) {
-        const auto member = static_cast<std::size_t>(thread);
+    auto run = [&](int thread) {
         for (int64_t slice; queue.take(slice);) {
             const int64_t begin = slice * slice_images;
             const int64_t end = begin + slice_images < count ? begin + slice_images : count;
-            workspaces[member].scratch = &scratches[member];
-            Images part = images;
-            part.bytes += begin * network.input().shape.size();
-            network.forward(plan, workspaces[member], batches[member], part, 0, end - begin);
-            take(workspaces[member], begin, end);
-            if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
+            auto go_on = [&] {
+                if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
+                return !queue.stopped();
+            };
+            work(arrays[static_cast<std::size_t>(thread)], begin, end, go_on);
+            go_on();
         }
     };
-    if (members > 0) team.run(work);
+    if (members > 0) team.run(run);
     return !queue.stopped();
+}
+
+// `images` from the `begin`-th on: what a slice's arrays read, which hold no other slice.
+inline Images from(const Network& network, const Images& images, int64_t begin) {
+    Images part = images;
+    part.bytes += begin * network.input().shape.size();
+    return part;
+}
+
+// Computes `count` images by `plan` and calls take(workspace, begin, end) with each slice.
+template <class Take>
+bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
+             Watcher& watcher) {
+    auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
+        network.forward(plan, arrays.workspace, arrays.batch, from(network, images, begin), 0, end - begin);
+        take(arrays.workspace, begin, end);
+    };
+    return for_slices(network, plan, threads, count, false, work, watcher);
 }
 
 }  // namespace convscope

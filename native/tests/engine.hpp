@@ -83,7 +83,7 @@ class Engine {
     }
     // A layer's output in full, (count, size).
     std::vector<float> activations(std::size_t layer, const std::vector<uint8_t>& images, int64_t count, int threads) {
-        return layer_output(network_.full_plan(), layer, images, count, threads);
+        return layer_output(network_.make_plan(Purpose::outputs), layer, images, count, threads);
     }
 
     Network& network() { return network_; }

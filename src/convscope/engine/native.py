@@ -28,7 +28,17 @@ from convscope.architecture import (
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import _native
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_weights
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_dlogits,
+    check_lesions,
+    check_weights,
+    float_array,
+)
 from convscope.recipes import Adam, Augmentation
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
@@ -242,6 +252,35 @@ class NativeNetwork:
         loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, kernels, biases)
         return loss / len(images), dict(gradients)
 
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        self._check_images(images)
+        check_dlogits(self._architecture, dlogits, len(images))
+        table = self._architecture.table
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
+        dlogits = np.ascontiguousarray(dlogits, np.float32)
+        self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
+        return dict(zip(layers, outputs, strict=True))
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        self._check_images(images)
+        check_lesions(self._architecture, lesions)
+        index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        all_replacements = [replacement for lesion in lesions for replacement in lesion]
+        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        self._core.lesioned_logits(
+            np.ascontiguousarray(images),
+            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
+            np.array([replacement.filter for replacement in all_replacements], np.int64),
+            np.array([replacement.value for replacement in all_replacements], np.float32),
+            logits,
+        )
+        return logits
+
     def _check_images(self, images: NDArray[np.uint8]) -> None:
         shape = self._architecture.input.shape
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
@@ -267,7 +306,7 @@ class NativeNetwork:
 
     def _write(self, field: str, values: Mapping[str, NDArray[Any]]) -> None:
         for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
-            kernel, bias = np.ascontiguousarray(kernel, np.float32), np.ascontiguousarray(bias, np.float32)
+            kernel, bias = np.ascontiguousarray(float_array(kernel)), np.ascontiguousarray(float_array(bias))
             self._core.write(index, _FIELDS[field], kernel, bias)
 
     def _read(self, field: str) -> dict[str, NDArray[np.float32]]:
