@@ -2,10 +2,12 @@
 // answered now and then. What is passed in has been checked by native.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -70,8 +72,8 @@ const Kernels* find_or_throw(const std::string& name) {
 class Core {
    public:
     Core(const std::vector<int64_t>& image, float scale, float offset,
-         const std::vector<std::vector<int64_t>>& layers, int threads, const std::string& instruction_set)
-        : threads_(threads), kernels_(find_or_throw(instruction_set)), network_(input(image, scale, offset), plain(layers), *kernels_) {}
+         const std::vector<Layer>& layers, int threads, const std::string& instruction_set)
+        : threads_(threads), kernels_(find_or_throw(instruction_set)), network_(input(image, scale, offset), layers, *kernels_) {}
 
     int threads() const { return threads_; }
     const char* instruction_set() const { return kernels_->name; }
@@ -95,6 +97,20 @@ class Core {
     void write(std::size_t layer, int field, In<float> kernel, In<float> bias) {
         const Turn turn(*this, true);
         network_.parameters(layer)->write(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
+    }
+
+    void write_moving(std::size_t layer, In<float> means, In<float> variances) {
+        const Turn turn(*this, true);
+        MovingStatistics& moving = *network_.moving(layer);
+        std::copy_n(means.data(), means.size(), moving.means.begin());
+        std::copy_n(variances.data(), variances.size(), moving.variances.begin());
+    }
+
+    void read_moving(std::size_t layer, Out means, Out variances) {
+        const Turn turn(*this, false);
+        const MovingStatistics& moving = *network_.moving(layer);
+        std::copy_n(moving.means.begin(), means.size(), means.data());
+        std::copy_n(moving.variances.begin(), variances.size(), variances.data());
     }
 
     void read(std::size_t layer, int field, Out kernel, Out bias) {
@@ -228,23 +244,6 @@ class Core {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
 
-    // kind, input (3), output (3), window (2), strides (2), padding (2), relu, activation, dropped
-    static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
-        std::vector<Layer> plain;
-        for (const std::vector<int64_t>& n : layers) {
-            plain.push_back({static_cast<Kind>(n.at(0)),
-                             {n.at(1), n.at(2), n.at(3)},
-                             {n.at(4), n.at(5), n.at(6)},
-                             {n.at(7), n.at(8)},
-                             {n.at(9), n.at(10)},
-                             {n.at(11), n.at(12)},
-                             n.at(13) != 0,
-                             static_cast<Activation>(n.at(14)),
-                             n.at(15)});
-        }
-        return plain;
-    }
-
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
@@ -263,6 +262,8 @@ void augmented(In<uint8_t> images, const Augmentation& augmentation, int64_t fir
     }
 }
 
+std::array<int64_t, 3> plain(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
+
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
     for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
@@ -279,7 +280,7 @@ double measured_peak(int threads, const std::string& instruction_set, double sec
 }  // namespace convscope
 
 NB_MODULE(_native, module) {
-    using convscope::Augmentation, convscope::Core, convscope::Optimizer, convscope::Settings;
+    using namespace convscope;
     nb::class_<Optimizer>(module, "Optimizer")
         .def_rw("is_adam", &Optimizer::is_adam)
         .def_rw("beta_1", &Optimizer::beta_1)
@@ -288,6 +289,25 @@ NB_MODULE(_native, module) {
         .def_rw("momentum", &Optimizer::momentum)
         .def_rw("nesterov", &Optimizer::nesterov)
         .def_rw("weight_decay", &Optimizer::weight_decay);
+    nb::class_<Layer>(module, "Layer")
+        .def(nb::init<>())
+        .def_prop_rw("kind", [](const Layer& l) { return static_cast<int>(l.kind); },
+                     [](Layer& l, int kind) { l.kind = static_cast<Kind>(kind); })
+        .def_prop_rw("activation", [](const Layer& l) { return static_cast<int>(l.activation); },
+                     [](Layer& l, int activation) { l.activation = static_cast<Activation>(activation); })
+        .def_prop_rw("input", [](const Layer& l) { return plain(l.input); },
+                     [](Layer& l, const std::array<int64_t, 3>& n) { l.input = {n[0], n[1], n[2]}; })
+        .def_prop_rw("output", [](const Layer& l) { return plain(l.output); },
+                     [](Layer& l, const std::array<int64_t, 3>& n) { l.output = {n[0], n[1], n[2]}; })
+        .def_rw("window", &Layer::window)
+        .def_rw("strides", &Layer::stride)
+        .def_rw("padding", &Layer::padding)
+        .def_rw("relu", &Layer::relu)
+        .def_rw("dropped", &Layer::dropped)
+        .def_rw("has_bias", &Layer::has_bias)
+        .def_rw("momentum", &Layer::momentum)
+        .def_rw("epsilon", &Layer::epsilon)
+        .def_rw("added", &Layer::added);
     nb::class_<Augmentation>(module, "Augmentation")
         .def(nb::init<>())
         .def_rw("shift", &Augmentation::shift)
@@ -303,15 +323,14 @@ NB_MODULE(_native, module) {
         .def_rw("dropout_key", &Settings::dropout_key)
         .def_rw("clip_norm", &Settings::clip_norm)
         .def_rw("averaging", &Settings::averaging);
-    module.def("instruction_sets", convscope::instruction_sets,
+    module.def("instruction_sets", instruction_sets,
                "Return the names of the instruction sets usable here, the fastest first.");
-    module.def("measure_peak", convscope::measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
+    module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return the operations a second of multiply-add in float32 that so many threads reach.");
-    module.def("augment", convscope::augmented, "Write images as training sees them at positions from `first`.",
+    module.def("augment", augmented, "Write images as training sees them at positions from `first`.",
                nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("output"));
     nb::class_<Core>(module, "Core")
-        .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<std::vector<int64_t>>&, int,
-                      const std::string&>(),
+        .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<Layer>&, int, const std::string&>(),
              nb::arg("image"), nb::arg("scale"), nb::arg("offset"), nb::arg("layers"), nb::arg("threads"),
              nb::arg("instruction_set"))
         .def_prop_ro("threads", &Core::threads)
@@ -320,6 +339,8 @@ NB_MODULE(_native, module) {
         .def_prop_ro("averaged", &Core::averaged)
         .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
+        .def("write_moving", &Core::write_moving, nb::arg("layer"), nb::arg("means"), nb::arg("variances"))
+        .def("read_moving", &Core::read_moving, nb::arg("layer"), nb::arg("means"), nb::arg("variances"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
              nb::arg("learning_rates"), nb::arg("settings"), nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),

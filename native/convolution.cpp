@@ -10,15 +10,6 @@ constexpr int64_t places_at_once = 512;  // what they read stays in cache while 
 constexpr int64_t gradient_places_at_once = 128;  // of one panel 16 KB
 constexpr float one = 1;
 
-std::vector<int64_t> places(const Layout& layout) {
-    std::vector<int64_t> places;
-    places.reserve(static_cast<std::size_t>(layout.shape.height * layout.shape.width));
-    for (int64_t y = 0; y < layout.shape.height; ++y) {
-        for (int64_t x = 0; x < layout.shape.width; ++x) places.push_back(layout.at(y, x));
-    }
-    return places;
-}
-
 }  // namespace
 
 std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input) {
@@ -63,7 +54,7 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
             reads_.push_back(y * layer.stride[0] * input_.value.row() + x * layer.stride[1] * layer.input.channels);
         }
     }
-    writes_ = places(output_.value);
+    writes_ = output_.value.places();
     kernel_reads_ = kernel_places(layer, input_.value);
     for (int64_t row = 0; row < parameters.inputs(); ++row) kernel_writes_.push_back(row * kernels.panel_width);
     if (wants_input_gradient) {
@@ -73,8 +64,8 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
                 back_reads_.push_back(y * output_gradient_.row() + x * layer.output.channels);
             }
         }
-        back_writes_ = places(input_.gradient);
-        back_masks_ = places(input_.value);
+        back_writes_ = input_.gradient.places();
+        back_masks_ = input_.value.places();
     }
 }
 

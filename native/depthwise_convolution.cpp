@@ -13,10 +13,8 @@ DepthwiseConvolution::DepthwiseConvolution(const Layer& layer, int index, const 
       output_(maps[static_cast<std::size_t>(index) + 1]),
       parameters_(parameters),
       kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient) {
-    for (int64_t y = 0; y < layer.output.height; ++y) {
-        for (int64_t x = 0; x < layer.output.width; ++x) writes_.push_back(output_.value.at(y, x));
-    }
+      wants_input_gradient_(wants_input_gradient),
+      writes_(output_.value.places()) {
     const int64_t multiplier = layer.output.channels / layer.input.channels;
     if (multiplier == 1) return;
     // Up to a whole register: lanes behind the last output read some channel, and are not stored.

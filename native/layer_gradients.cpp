@@ -7,11 +7,11 @@ bool layer_gradients(const Network& network, int threads, const Images& images, 
     const Plan plan = network.make_plan(Purpose::gradients);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
         Workspace& workspace = arrays.workspace;
-        network.forward(plan, workspace, arrays.batch, from(network, images, begin), 0, end - begin);
+        network.forward(plan, plan.whole(), workspace, arrays.batch, from(network, images, begin), 0, end - begin);
         for (int64_t i = begin; i < end; ++i) {
             network.write_logits_gradient(plan, workspace, i - begin, dlogits + i * network.classes());
         }
-        network.backward_steps(plan, workspace, end - begin, nullptr);
+        network.backward(plan, plan.whole(), workspace, arrays.batch, 0, end - begin, nullptr);
         for (const LayerGradient& one : wanted) {
             const auto map = static_cast<std::size_t>(
                 one.layer < 0 ? 0 : plan.map_of_layer[static_cast<std::size_t>(one.layer)]);

@@ -71,16 +71,16 @@ class Slice {
     // Computes the logits with `lesion`, which begins no earlier than those before it. The map it begins at is then as it was;
     // those behind are not.
     void compute(const Patches& lesion) {
-        network_.forward_steps(plan_, workspace_, reached_, lesion.first, count_);
+        network_.forward_read(plan_, {reached_, lesion.first}, workspace_, count_);
         reached_ = lesion.first;
         saved_.clear();
         std::size_t map = reached_;
         for (const Patch& patch : lesion.patches) {
-            network_.forward_steps(plan_, workspace_, map, patch.map, count_);
+            network_.forward_read(plan_, {map, patch.map}, workspace_, count_);
             map = patch.map;
             apply(patch);
         }
-        network_.forward_steps(plan_, workspace_, map, plan_.steps.size(), count_);
+        network_.forward_read(plan_, {map, plan_.steps.size()}, workspace_, count_);
     }
 
     void restore(const Patches& lesion) {

@@ -43,6 +43,7 @@ class Network {
     const std::vector<Layer>& layers() const { return layers_; }
     const Plan& plan() const { return *plan_; }
     Parameters* parameters(std::size_t layer) { return parameters_[layer].get(); }
+    MovingStatistics* moving(std::size_t layer) { return moving_[layer].get(); }
     int64_t classes() const { return layers_.back().output.size(); }
 
     // Of another kind than `plan`, which is for training and prediction.
@@ -52,20 +53,26 @@ class Network {
     Workspace make_workspace(const Plan& plan, bool training) const;
     Scratch make_scratch(const Plan& plan, bool training) const;
     Batch make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const;
+    // Lets the batch normalise by the moving statistics, as they and the weights are now.
+    void use_moving_statistics(const Plan& plan, Batch& batch) const;
 
-    // Computes images [begin, end) of the batch, at most slice_images, up to the logits.
-    void forward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
+    // Images [begin, end) of the batch, at most slice_images, go through steps that begin a plan or a stage of it. Where the
+    // statistics are the batch's, the slice measures its part for the next stage.
+    void forward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                  int64_t end) const;
-    // The same in parts: reads the images, and computes steps [first, last) of a plan for all of them.
+    // The same in parts: reads images [begin, end) of the batch, and later takes them through steps that begin anywhere. A
+    // step may go on from maps that somebody changed.
     void read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end) const;
-    void forward_steps(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last, int64_t count) const;
-    // Writes losses and `correct`, and from the logits the gradients of everything; adds those of weights to `shard`, but
-    // for dense layers'. `scale` is what an image's gradient counts for: one part of the batch.
-    void backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                  int64_t end, const Loss& loss, float scale, float* shard) const;
-    // The same from a gradient by the logits that `write_logits_gradient` wrote for each of `count` images; `shard` may be null.
-    void backward_steps(const Plan& plan, Workspace& workspace, int64_t count, float* shard) const;
+    void forward_read(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const;
+    // Writes losses, `correct` and the gradient by the logits. `scale` is what an image's gradient counts for.
+    void score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end,
+               const Loss& loss, float scale) const;
+    // Writes the gradient by the logits of image `i` of the slice just computed.
     void write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const;
+    // The way back through the same steps; adds the gradients by weights to `shard`, but for dense layers', unless it is
+    // null. A batch normalisation that begins a stage adds its sums with it, and writes its gradient with the stage before.
+    void backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,
+                  float* shard) const;
 
     // Copies a layer's output for image `i` of the slice just computed by a full plan.
     void read_layer(const Plan& plan, const Workspace& workspace, std::size_t layer, int64_t i, float* output) const;
@@ -73,20 +80,22 @@ class Network {
     void read_gradient(const Plan& plan, const Workspace& workspace, std::size_t map, int64_t i, float* output) const;
 
    private:
-    // Points the workspace's vectors to their places in the batch.
+    MapImages make_gradients(const Plan& plan, std::size_t map, int64_t held) const;
+    // Points the workspace to what the batch and the thread hold of its maps.
     void bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const;
     void read_image(const Plan& plan, Workspace& workspace, const Images& images, int64_t begin, int64_t i, bool is_last) const;
-    // Steps on maps for images [begin, end) of the slice.
-    void forward_maps(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last, int64_t begin, int64_t end) const;
-    void forward_vectors(const Plan& plan, Workspace& workspace, std::size_t first, std::size_t last, int64_t count) const;
-    void score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin, int64_t end,
-               const Loss& loss, float scale) const;
+    void forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const;
+    void forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const;
+    void step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin, int64_t end,
+                   float* shard) const;
 
     Input input_;
     std::vector<Layer> layers_;
     const Kernels& kernels_;
     std::vector<std::unique_ptr<Parameters>> parameters_;
     std::vector<Parameters*> parameter_pointers_;
+    std::vector<std::unique_ptr<MovingStatistics>> moving_;
+    std::vector<MovingStatistics*> moving_pointers_;
     std::unique_ptr<Plan> plan_;
 };
 

@@ -3,7 +3,7 @@
 //
 // Weights in Keras layout are a matrix of `inputs` rows (kernel row, kernel column, channel) by `filters` columns. Here
 // they are cut into panels of panel_width columns; in a panel the rows lie one behind another, and the bias is one more
-// row at the end. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
+// row at the end. Of batch normalisation gamma is the one row of weights, and beta the bias. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
 #pragma once
 
 #include "buffer.hpp"
@@ -27,6 +27,7 @@ class Parameters {
     int64_t filters() const { return filters_; }
     int64_t inputs() const { return inputs_; }
     int64_t rows() const { return inputs_ + 1; }
+    int64_t trained_rows() const { return inputs_ + (has_bias_ ? 1 : 0); }  // without a bias that row stays zero
     int64_t panels() const { return panels_; }
     int64_t panel_size() const { return rows() * width_; }
     int64_t size() const { return panels_ * panel_size(); }
@@ -83,6 +84,7 @@ class Parameters {
     int64_t width_, vector_;
     int64_t kernel_[2];
     int64_t channels_, filters_, inputs_, panels_;
+    bool has_bias_;
     Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_;
 };
 

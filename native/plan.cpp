@@ -23,8 +23,12 @@ bool works_on_maps(const Layer& layer) { return layer.kind != Kind::flatten && l
 std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
     std::size_t maps = 0;
     while (maps < layers.size() && works_on_maps(layers[maps])) ++maps;
+    for (const Layer& layer : layers) {
+        if (layer.kind == Kind::addition) return layers;  // it reads two maps of one size
+    }
     for (std::size_t i = maps; i-- > 1;) {
-        if (layers[i - 1].kind == Kind::dropout) continue;  // which numbers it drops goes by their place in the whole map
+        // Which numbers a dropout drops goes by their place in the whole map, and a mean is that of all of it.
+        if (layers[i - 1].kind == Kind::dropout || layers[i - 1].kind == Kind::normalization) continue;
         Layer& layer = layers[i];
         const auto read = [&layer](int axis, int64_t size, int64_t places) {
             return std::min(size, (places - 1) * layer.stride[axis] + layer.window[axis] - layer.padding[axis]);
@@ -60,18 +64,25 @@ std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers)
 // Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
 bool commutes_with_maximum(Activation activation) { return activation != Activation::gelu; }
 
+// Whether a later addition reads what `layer` gives.
+bool is_added(const std::vector<Layer>& layers, std::size_t layer) {
+    return std::any_of(layers.begin(), layers.end(), [layer](const Layer& reader) {
+        return reader.kind == Kind::addition && reader.added == layer;
+    });
+}
+
 // Whether the dense layer behind a flatten can read the map and write its gradient as they lie.
 bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const std::vector<Plan::Step>& steps) {
     const bool plain_gradient = steps.empty() || steps.back().is_activation() || steps.back().pooled ||
                                 layers[steps.back().layer].kind != Kind::convolution;
     const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
-    return plain_gradient && before_dense;
+    return plain_gradient && before_dense && !is_added(layers, flatten);
 }
 
 }  // namespace
 
 Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
-           const Kernels& kernels, Purpose purpose)
+           const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose)
     : purpose(purpose), map_of_layer(whole_layers.size(), -1) {
     const std::vector<Layer> layers = layers_for(purpose, whole_layers);
     lay_out_steps(layers);
@@ -82,7 +93,12 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     }
     if (purpose == Purpose::gradients) first_trained = 0;
     lay_out_maps(layers, input);
-    make_layers(layers, kernels);
+    make_layers(layers, moving, kernels);
+    stages.push_back({});
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (steps[i].normalizes != nullptr) stages.push_back({i, i});
+        stages.back().end = i + 1;
+    }
     gradient_offsets.push_back(0);
     for (const Step& step : steps) {
         gradient_offsets.push_back(gradient_offsets.back() + round_up(step.computes->gradient_size(), 16));
@@ -106,7 +122,7 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
             continue;
         }
         const bool pooled = purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
-                            PooledConvolution::fits(layer, layers[next + 1]);
+                            PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next);
         steps.push_back({next, pooled});
         if (layer.activation != Activation::none) steps.push_back({next, pooled, layer.activation});
         next += pooled ? 2 : 1;
@@ -116,6 +132,8 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
 }
 
 void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
+    const bool staged = std::any_of(layers.begin(), layers.end(),
+                                    [](const Layer& layer) { return layer.kind == Kind::normalization; });
     for (std::size_t i = 0; i <= steps.size(); ++i) {
         Map map;
         const Step* writer = i > 0 ? &steps[i - 1] : nullptr;
@@ -133,12 +151,17 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
                 layer.kind == Kind::convolution && !writer->pooled && !writer->is_activation();
             if (plain_convolution) map.gradient = Convolution::gradient_layout(layer);
             map.relu = layer.relu;
+            const bool may_cross = layer.kind == Kind::normalization || layer.kind == Kind::addition;
+            map.gradient_crosses = staged && may_cross && !writer->is_activation();
         }
+        // Of a slice every gradient is read at the end.
+        if (purpose == Purpose::gradients) map.gradient_crosses = true;
         maps.push_back(map);
     }
 }
 
-void Plan::make_layers(const std::vector<Layer>& layers, const Kernels& kernels) {
+void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving,
+                       const Kernels& kernels) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
         Step& step = steps[i];
         const Layer& layer = layers[step.layer];
@@ -172,6 +195,20 @@ void Plan::make_layers(const std::vector<Layer>& layers, const Kernels& kernels)
                 step.computes = std::make_unique<Dropout>(layer, static_cast<int>(step.layer), index, maps, kernels,
                                                           wants_gradient);
                 break;
+            case Kind::normalization: {
+                auto normalization = std::make_unique<BatchNormalization>(layer, index, maps, *step.parameters,
+                                                                          *moving[step.layer], kernels, wants_gradient);
+                step.normalizes = normalization.get();
+                step.computes = std::move(normalization);
+                break;
+            }
+            case Kind::addition: {
+                const auto other = static_cast<std::size_t>(map_of_layer[layer.added]);
+                auto addition = std::make_unique<Addition>(layer, index, other, maps, kernels, wants_gradient);
+                if (this->wants_gradient(other)) steps[other].additions.push_back(addition.get());
+                step.computes = std::move(addition);
+                break;
+            }
             case Kind::flatten:
                 step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
                 break;

@@ -4,10 +4,17 @@
 #include <memory>
 #include <vector>
 
+#include "addition.hpp"
+#include "batch_normalization.hpp"
 #include "map_layer.hpp"
 #include "parameters.hpp"
 
 namespace convscope {
+
+// Steps [begin, end) of a plan.
+struct Range {
+    std::size_t begin = 0, end = 0;
+};
 
 // What a plan is made for.
 enum class Purpose {
@@ -17,9 +24,9 @@ enum class Purpose {
 };
 
 struct Plan {
-    // `parameters` by layer of the architecture, null where a layer has none.
+    // `parameters` and `moving` by layer of the architecture, null where a layer has none.
     Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
-         const Kernels& kernels, Purpose purpose);
+         const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose);
 
     // A layer of the plan: one layer of the architecture or a fused pair, or the activation behind it.
     struct Step {
@@ -28,6 +35,8 @@ struct Plan {
         Activation activation = Activation::none;
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;
+        BatchNormalization* normalizes = nullptr;  // `computes`, where it is one
+        std::vector<Addition*> additions = {};     // the later steps that read the map which this one reads
 
         bool is_activation() const { return activation != Activation::none; }
     };
@@ -45,13 +54,17 @@ struct Plan {
         return purpose == Purpose::gradients || (purpose == Purpose::training && map > first_trained);
     }
 
+    // The steps between two batch normalisations, each of which begins a stage.
+    std::vector<Range> stages;
+    Range whole() const { return {0, steps.size()}; }
+
     // From which position of a shard's sums a step's begin; the last entry is the size of all.
     std::vector<int64_t> gradient_offsets;
 
    private:
     void lay_out_steps(const std::vector<Layer>& layers);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
-    void make_layers(const std::vector<Layer>& layers, const Kernels& kernels);
+    void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
 };
 
 }  // namespace convscope

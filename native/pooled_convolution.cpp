@@ -30,7 +30,7 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
       parameters_(parameters),
       kernels_(kernels),
       wants_input_gradient_(wants_input_gradient) {
-    const int64_t* kernel = convolution.window;
+    const auto kernel = convolution.window;
     const Layout spread = Convolution::gradient_layout(convolution);
     for (int64_t y = 0; y < pooling.output.height; ++y) {
         for (int64_t x = 0; x < pooling.output.width; ++x) {
@@ -43,9 +43,9 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
                 window_[j] = place - cell_places_.back();
                 spread_places_.push_back(spread.at(row, column));
             }
-            writes_.push_back(output_.value.at(y, x));
         }
     }
+    writes_ = output_.value.places();
 
     // Below some channels the transforms cost more than the multiplications that they save.
     by_winograd_ = kernel[0] == 3 && kernel[1] == 3 && convolution.stride[0] == 1 && convolution.stride[1] == 1 &&
@@ -206,20 +206,9 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.back = parameters_.back();
     p.input_gradient = scratch;
     kernels_.winners_input(p);
-    const Shape shape = layer_.input;
-    for (int64_t y = 0; y < shape.height; ++y) {
-        const int64_t from = input_.value.at(y, 0);
-        float* to = workspace.gradients[map].image(image);
-        if (input_.gradient.step[1] == 1) {
-            kernels_.copy_where_positive(to + input_.gradient.at(y, 0), scratch + from, input_.relu ? p.input + from : nullptr,
-                                         shape.width * shape.channels);
-            continue;
-        }
-        for (int64_t x = 0; x < shape.width; ++x) {
-            const int64_t pixel = from + x * shape.channels;
-            kernels_.copy_where_positive(to + input_.gradient.at(y, x), scratch + pixel,
-                                         input_.relu ? p.input + pixel : nullptr, shape.channels);
-        }
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        write_gradient_row(kernels_, scratch + input_.value.at(y, 0), input_, p.input, y,
+                           workspace.gradients[map].image(image));
     }
 }
 

@@ -1,7 +1,7 @@
 // Training and prediction over many images: who computes which slice, and the steps of an epoch.
 //
 // A step has two phases, with every thread waiting at the end of each. In the first the threads take shards, forward and
-// back. In the second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or
+// back; where a batch normalisation needs the whole batch, in stages, with every thread waiting at the end of each. In the second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or
 // over the shards in their order (the others), and the optimizer's step is taken while it is in cache.
 #pragma once
 
@@ -65,8 +65,13 @@ class Trainer {
         std::size_t whole;  // which panel this is among those of all layers
     };
 
-    // The first phase for images [0, count) of `images`; false if stopped.
-    bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const Score& so_far, Watcher& watcher);
+    // The first phase for images [0, count) of `images`, in the plan's stages or in one; false if stopped.
+    bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,
+              const Score& so_far, Watcher& watcher);
+    // Calls work(workspace, begin, end, sums) for every slice of the batch; those of a shard come on one thread and in
+    // their order, and add to the shard's sums, which are cleared before if `clears` says so.
+    template <class Work>
+    bool for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work);
     // The second phase: a step for every block.
     void take_step(const Block& block, const float* gradient, const Step& step);
     void update(int64_t count, const Step& step);
@@ -81,7 +86,7 @@ class Trainer {
     const int64_t batch_size_;
     Team team_;
     Batch batch_;
-    std::vector<Workspace> workspaces_;
+    std::vector<Workspace> workspaces_;           // by slice where there are stages, else by thread
     std::vector<Scratch> scratches_;              // by thread
     std::vector<Buffer<float>> block_gradients_;  // by thread
     std::vector<Block> blocks_;
@@ -100,17 +105,18 @@ struct SliceArrays {
 
 // Calls work(arrays, begin, end, go_on) for each slice of `count` images, on as many threads as there are; `back` says
 // whether the arrays are for the way back too. Work that takes long asks go_on() now and then, and returns where it is
-// false.
+// false. Batches are normalised by the moving statistics.
 template <class Work>
 bool for_slices(const Network& network, const Plan& plan, int threads, int64_t count, bool back, Work work,
                 Watcher& watcher) {
-    const int64_t slices = (count + slice_images - 1) / slice_images;
+    const int64_t slices = count_slices(count);
     const int members = static_cast<int>(slices < threads ? slices : threads);
     std::vector<SliceArrays> arrays(static_cast<std::size_t>(members));
     for (SliceArrays& own : arrays) {
         own = {network.make_workspace(plan, back), network.make_scratch(plan, back),
                network.make_batch(plan, slice_images, 0, back)};
         own.workspace.scratch = &own.scratch;
+        network.use_moving_statistics(plan, own.batch);
     }
     Team team(members);
     Queue queue(slices);
@@ -142,7 +148,7 @@ template <class Take>
 bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
              Watcher& watcher) {
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
-        network.forward(plan, arrays.workspace, arrays.batch, from(network, images, begin), 0, end - begin);
+        network.forward(plan, plan.whole(), arrays.workspace, arrays.batch, from(network, images, begin), 0, end - begin);
         take(arrays.workspace, begin, end);
     };
     return for_slices(network, plan, threads, count, false, work, watcher);

@@ -3,7 +3,16 @@
 import pytest
 
 import convscope as cs
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture import (
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    Input,
+    MaxPooling2D,
+    presets,
+)
 from convscope.benchmark import measure_speed, training_macs
 from convscope.recipes import classic
 
@@ -24,6 +33,17 @@ def test_a_convolution_without_pooling_counts_three_times_and_the_first_layer_tw
 def test_a_dense_network_counts_no_gradient_by_its_images() -> None:
     layers = (MaxPooling2D(2), Flatten(), Dense(7, "relu"), Dense(3))
     assert training_macs(Architecture(Input(8, 6), layers)) == 2 * 12 * 7 + 3 * 7 * 3
+
+
+def test_normalisation_reads_every_place_and_gives_each_a_gradient() -> None:
+    end = (MaxPooling2D(2), Conv2D(5, 2), Flatten(), Dense(3))
+    after = 3 * 80 + 3 * 15
+    # Of the 5 x 5 places the pooling reads 4 x 4, and of these 2 x 2 win; the statistics read all.
+    assert training_macs(Architecture(Input(7, 7), (Conv2D(4, 3), *end))) == (16 + 4) * 36 + after
+    normalized = (Conv2D(4, 3), BatchNormalization(activation="relu"), *end)
+    assert training_macs(Architecture(Input(7, 7), normalized)) == (25 + 25) * 36 + after
+    # The statistics of the images are constants, but gamma and beta before a convolution want its input's gradient.
+    assert training_macs(Architecture(Input(7, 7), (BatchNormalization(), *normalized))) == 3 * 25 * 36 + after
 
 
 def test_speed_is_measured_and_hangs_together(small_mnist: cs.Splits) -> None:

@@ -141,6 +141,13 @@ struct MomentumStep {
     bool nesterov;
 };
 
+// By channel: what the gradient by a normalised map becomes on its way to the map itself.
+struct ChannelFactors {
+    const float* by_gradient = nullptr;
+    const float* by_value = nullptr;
+    const float* constant = nullptr;
+};
+
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: a list that stays in cache
 
 struct Kernels {
@@ -179,6 +186,18 @@ struct Kernels {
                             float* gradient, bool* correct);
     void (*softmax)(const float* logits, int64_t classes, float* probabilities);
     void (*add)(float* sum, const float* values, int64_t count);
+    // Of a map (places, channels), all of them by channel: sums[c] += sum over the places of x, of (x - mean)^2, and of
+    // dy (x - mean)
+    void (*channel_sums)(const float* x, int64_t places, int64_t channels, float* sums);
+    void (*channel_squares)(const float* x, int64_t places, int64_t channels, const float* means, float* sums);
+    void (*channel_products)(const float* x, const float* dy, int64_t places, int64_t channels, const float* means,
+                             float* sums);
+    // y = x scale + shift, and no less than zero where `relu` is set
+    void (*scale_channels)(const float* x, int64_t places, int64_t channels, const float* scale, const float* shift,
+                           bool relu, float* y);
+    // dx = dy by_gradient + x by_value + constant
+    void (*combine_channels)(const float* x, const float* dy, int64_t places, int64_t channels, const ChannelFactors&,
+                             float* dx);
     // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
     void (*activate)(Activation, const float* x, int64_t count, float* y);
     void (*activate_backward)(Activation, const float* x, const float* dy, int64_t count, float* dx);

@@ -9,8 +9,6 @@
 namespace convscope::test {
 namespace {
 
-constexpr float untouched = 12345;
-
 struct Case {
     int64_t rows, columns, segments, length, a_step;
 };

@@ -4,6 +4,7 @@ from convscope import recipes
 from convscope.architecture import (
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -31,6 +32,7 @@ __all__ = [
     "Architecture",
     "Augmentation",
     "AveragePooling2D",
+    "BatchNormalization",
     "Candidate",
     "Comparison",
     "Conv2D",

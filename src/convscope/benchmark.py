@@ -59,17 +59,18 @@ def training_macs(architecture: Architecture) -> int:
     Counted is what cannot be left out. On the way there these are the places that a later layer reads. On the way back
     they count once for the gradient by the kernel and, except in the first layer with weights, once for the gradient by
     the input; before a max pooling only one place a pooled value, because only the largest carries a gradient. Values
-    that relu shut count too, since how many they are depends on the images. Elementwise work and the optimizer's step
-    are left out. An engine that computes a convolution by fewer multiplications than the direct way is counted as if
-    it did not.
+    that relu shut count too, since how many they are depends on the images. A batch normalisation reads every place for
+    its statistics, and each carries a gradient through them. Elementwise work and the optimizer's step are left out. An
+    engine that computes a convolution by fewer multiplications than the direct way is counted as if it did not.
     """
     table, read = architecture.table, _places_read(architecture)
     first = next((i for i, row in enumerate(table) if row.parameters), len(table))
     total = 0
     for i, row in enumerate(table):
-        if not row.parameters:
+        kernel = row.layer.weight_shapes(row.input_shape).get("kernel")
+        if kernel is None:
             continue
-        inputs = prod(row.layer.weight_shapes(row.input_shape)["kernel"])  # multiply-adds a place
+        inputs = prod(kernel)  # multiply-adds a place
         places = prod(read[i])
         pooled = i + 1 < len(table) and isinstance(table[i + 1].layer, MaxPooling2D)
         carrying = min(places, prod(read[i + 1])) if pooled else places

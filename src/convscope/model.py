@@ -119,7 +119,7 @@ class Model:
         return [
             ("reads", " × ".join(map(str, self.architecture.input.shape))),
             ("answers", clip(f"{len(self.class_names)} classes: {', '.join(self.class_names)}", 64)),
-            ("parameters", f"{self.architecture.parameters:,}"),
+            ("parameters", _counted(self.architecture)),
             ("MACs an image", f"{self.architecture.macs:,}"),
             *((name.replace("_", " "), clip(_plain(value), 64)) for name, value in self.provenance.items()),
             ("SHA-256 of the weights", self.weights_sha256),
@@ -132,6 +132,11 @@ class Model:
             raise ValueError(
                 f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})"
             )
+
+
+def _counted(architecture: Architecture) -> str:
+    fixed = architecture.non_trainable_parameters
+    return f"{architecture.parameters:,}" + (f", and {fixed:,} non-trainable" if fixed else "")
 
 
 def _plain(value: Any) -> str:

@@ -7,6 +7,7 @@ import pytest
 from convscope.architecture import (
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -54,6 +55,9 @@ ARCHITECTURES = {
             Dense(10),
         ),
     ),
+    "normalisation": Architecture(
+        Input(9, 9), (Conv2D(4, use_bias=False), BatchNormalization(activation="relu"), Flatten(), Dense(3))
+    ),
     "long settings": Architecture(
         Input(64, 48, 64),
         (Conv2D(1000, (11, 7), (2, 3), "same", "relu"), MaxPooling2D((3, 2), (1, 2)), Flatten(), Dense(1000)),
@@ -87,7 +91,7 @@ def test_the_diagram_says_what_each_layer_is(architecture, svg):
     for row in architecture.table:
         assert row.layer.kind in said
         assert " × ".join(map(str, row.output_shape)) in said
-        assert f"{row.parameters:,}" in said
+        assert f"{row.parameters + row.non_trainable_parameters:,}" in said
         assert f"{row.macs:,}" in said
     assert said.count("Input") == 1
 

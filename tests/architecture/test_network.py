@@ -1,4 +1,5 @@
 import json
+from math import prod
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from convscope.architecture import (
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -37,7 +39,9 @@ def architectures(draw):
                     strides=st.tuples(size, size),
                     padding=st.sampled_from(["valid", "same"]),
                     activation=st.sampled_from(["linear", "relu", "gelu"]),
+                    use_bias=st.booleans(),
                 ),
+                st.builds(BatchNormalization, activation=st.sampled_from(["linear", "relu"])),
                 *(
                     st.builds(
                         pooling,
@@ -64,7 +68,7 @@ def architectures(draw):
 def positive_network(architecture):
     """Return a network in which a brighter pixel raises every output that reads it, and nothing else."""
     weights = {
-        name: np.full(shape, 0.0 if name.endswith("/bias") else 0.1)
+        name: np.full(shape, 0.0 if name.endswith(("/bias", "/beta", "/moving_mean")) else 0.1)
         for name, shape in architecture.weight_shapes.items()
     }
     return open_network(architecture, weights, "reference")
@@ -122,6 +126,19 @@ def test_the_ann_has_the_published_counts():
     assert (ann.parameters, ann.macs) == (118_282, 784 * 128 + 128 * 128 + 128 * 10)
 
 
+def test_moving_statistics_are_weights_that_are_not_trained():
+    layers = (Conv2D(4, use_bias=False), BatchNormalization(), Flatten(), Dense(3), BatchNormalization())
+    architecture = Architecture(Input(5, 5), layers)
+    assert (architecture.parameters, architecture.non_trainable_parameters) == (36 + 8 + 111 + 6, 8 + 6)
+    assert [row.non_trainable_parameters for row in architecture.table] == [0, 8, 0, 0, 6]
+    assert set(architecture.weight_shapes) - set(architecture.trainable_weight_shapes) == {
+        "batch_normalization/moving_mean",
+        "batch_normalization/moving_variance",
+        "batch_normalization_1/moving_mean",
+        "batch_normalization_1/moving_variance",
+    }
+
+
 def test_presets_take_any_image_shape_and_number_of_classes():
     for make in presets.PRESETS.values():
         architecture = make((48, 64, 3), 100)
@@ -138,7 +155,9 @@ def test_the_table_says_what_the_reference_engine_computes(architecture):
     assert {row.layer.name: row.output_shape for row in architecture.table} == {
         name: output.shape[1:] for name, output in outputs.items()
     }
-    assert architecture.parameters == sum(weight.size for weight in network.weights().values())
+    held = architecture.parameters + architecture.non_trainable_parameters
+    assert held == sum(weight.size for weight in network.weights().values())
+    assert architecture.parameters == sum(map(prod, architecture.trainable_weight_shapes.values()))
     assert [row.input_shape for row in architecture.table] == [
         architecture.input.shape,
         *(row.output_shape for row in architecture.table[:-1]),
@@ -151,6 +170,7 @@ FIELDS = {
     "valid": (Conv2D(2, 3), MaxPooling2D(), Conv2D(2, (2, 3)), MaxPooling2D((2, 1))),
     "same": (Conv2D(1, 3, padding="same"), Conv2D(1, 4, padding="same"), MaxPooling2D(3, 2)),
     "depthwise": (DepthwiseConv2D(3, 2, "same", 2), Conv2D(1, 2), DepthwiseConv2D((2, 3))),
+    "normalisation": (BatchNormalization(), Conv2D(1, 3), BatchNormalization(activation="relu"), MaxPooling2D(2)),
     "dropout": (Conv2D(1, 3), Dropout(0.5), MaxPooling2D(2), Dropout(0.1), Conv2D(1, 2)),
     "poolings": (AveragePooling2D(3, 2, "same"), Conv2D(1, 3), MaxPooling2D(3, 1, "same")),
     "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
@@ -237,6 +257,8 @@ END = (Flatten(), Dense(10))
         (IMAGE, (Flatten(), Dense(1)), r"dense ends the network with shape \(1,\).*two or more numbers"),
         (IMAGE, (Flatten(), Dense(5, "softmax"), Dense(5)), "dense: softmax may only stand in the last layer"),
         (IMAGE, (Conv2D(8, activation="softmax"), *END), "conv2d: softmax may only stand in the last layer"),
+        (IMAGE, (BatchNormalization(activation="softmax"), *END), "batch_normalization: softmax may only stand in the"),
+        (IMAGE, (*END, BatchNormalization(activation="relu")), "batch_normalization: the last layer gives logits"),
         (IMAGE, (Flatten(), Dense(5, "relu")), "dense: the last layer gives logits; use softmax or linear"),
         (IMAGE, (Flatten(name="a"), Dense(5, name="a")), "two layers are called 'a'; every name must be its own"),
         (IMAGE, (Flatten(name="input"), Dense(5)), "no layer may be called 'input'"),

@@ -71,6 +71,21 @@ def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path
     assert any(name.startswith("unaveraged/") for name in state.optimizer)
 
 
+def test_a_normalised_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
+    stream = np.random.default_rng(0)
+    data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
+    layers = (cs.Conv2D(2, use_bias=False), cs.BatchNormalization(), cs.Flatten(), cs.Dense(3))
+    architecture, recipe = cs.Architecture(cs.Input(4, 4), layers), cs.Recipe(epochs=2, batch_size=16, averaging=0.9)
+    states: list[TrainingState] = []
+    whole, _ = cs.train(architecture, data, recipe, engine="reference", on_epoch=states.append)
+    save_state(states[1], tmp_path / "state.safetensors")
+    state = load_state(tmp_path / "state.safetensors", architecture)
+    resumed, _ = cs.train(architecture, data, recipe, engine="reference", state=state)
+    assert resumed.weights_sha256 == whole.weights_sha256
+    cs.save_model(whole, tmp_path / "model.safetensors")
+    assert cs.load_model(tmp_path / "model.safetensors").weights_sha256 == whole.weights_sha256
+
+
 def test_load_state_refuses_an_average_without_all_the_weights_it_is_of(record: dict, tmp_path: Path):
     folder, state = create_run(tmp_path / "run", record), _state(record)
     name = next(iter(state.weights))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from convscope.architecture import (
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -73,6 +74,22 @@ ARCHITECTURES = {
     "relu before the logits": Architecture(
         Input(8, 8, 1), (Conv2D(3, 3, activation="relu"), MaxPooling2D(3), Flatten())
     ),
+    "normalised": Architecture(
+        Input(13, 12, 2),
+        (
+            BatchNormalization(),
+            Conv2D(17, 3, padding="same", use_bias=False),
+            BatchNormalization(activation="relu"),
+            MaxPooling2D(2),
+            DepthwiseConv2D(3, depth_multiplier=2, activation="relu", use_bias=False),
+            BatchNormalization(0.9, 0.1, "gelu"),
+            Flatten(),
+            Dense(19, use_bias=False),
+            BatchNormalization(activation="relu"),
+            Dense(4),
+            BatchNormalization(),
+        ),
+    ),
     "one pixel": Architecture(
         Input(5, 5, 1),
         (Conv2D(7, 5, activation="relu"), Conv2D(4, 3, padding="same", activation="relu"), Flatten(), Dense(3)),
@@ -87,12 +104,12 @@ def architecture(request: pytest.FixtureRequest) -> Architecture:
 
 @pytest.fixture
 def weights(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
-    """Glorot's kernels and small random biases, so that a forgotten bias shows."""
+    """Glorot's kernels, and small random numbers added to what starts as zeros or ones: nothing forgotten hides."""
     stream = np.random.default_rng(2)
     weights = initial_weights(architecture, 0)
     for name, value in weights.items():
-        if name.endswith("/bias"):
-            weights[name] = stream.normal(0, 0.1, value.shape).astype(np.float32)
+        if not name.endswith("/kernel"):
+            weights[name] = value + stream.uniform(-0.2, 0.2, value.shape).astype(np.float32)
     return weights
 
 

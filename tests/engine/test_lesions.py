@@ -15,8 +15,14 @@ ENGINES = ["native", "reference"]
 def with_constant_filter(weights, layer, filter_, bias):
     """Return weights by which a filter is its bias alone."""
     edited = {name: value.copy() for name, value in weights.items()}
-    edited[f"{layer}/kernel"].reshape(-1, edited[f"{layer}/bias"].size)[:, filter_] = 0
-    edited[f"{layer}/bias"][filter_] = bias
+    if f"{layer}/gamma" in edited:
+        edited[f"{layer}/gamma"][filter_], edited[f"{layer}/beta"][filter_] = 0, bias
+        return edited
+    kernel = edited[f"{layer}/kernel"]
+    filters = kernel.shape[-1] * (kernel.shape[-2] if layer.startswith("depthwise") else 1)
+    kernel.reshape(-1, filters)[:, filter_] = 0
+    if f"{layer}/bias" in edited:
+        edited[f"{layer}/bias"][filter_] = bias
     return edited
 
 

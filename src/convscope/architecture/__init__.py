@@ -4,6 +4,7 @@ from convscope.architecture import presets as presets
 from convscope.architecture.layers import (
     Activation,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -23,6 +24,7 @@ __all__ = [
     "Activation",
     "Architecture",
     "AveragePooling2D",
+    "BatchNormalization",
     "Conv2D",
     "Dense",
     "DepthwiseConv2D",

@@ -105,7 +105,11 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
     texts: list[tuple[tuple[str, ...], ...]] = [(("Input",), (), ("input",), (_sizes(image.shape),), ("0",), ("0",))]
     kinds = ["Input"]
     for row in table:
-        counts = ((_sizes(row.output_shape),), (f"{row.parameters:,}",), (f"{row.macs:,}",))
+        counts = (
+            (_sizes(row.output_shape),),
+            (f"{row.parameters + row.non_trainable_parameters:,}",),
+            (f"{row.macs:,}",),
+        )
         texts.append(((row.layer.kind,), _settings(row.layer), _name(row.layer.name), *counts))
         kinds.append(row.layer.kind)
     windows = [window.size if (window := getattr(row.layer, "window", None)) else None for row in table]
@@ -172,7 +176,7 @@ def _title(image: Input, table: tuple[LayerRow, ...]) -> str:
 def _description(table: tuple[LayerRow, ...]) -> str:
     return "; ".join(
         f"{row.layer.name} ({row.layer.kind}): output {_sizes(row.output_shape)}, "
-        f"{row.parameters:,} parameters, {row.macs:,} multiply-adds"
+        f"{row.parameters + row.non_trainable_parameters:,} parameters, {row.macs:,} multiply-adds"
         for row in table
     )
 

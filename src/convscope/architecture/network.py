@@ -8,8 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from convscope.architecture.diagram import diagram_svg
+from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import (
+    NON_TRAINABLE_WEIGHTS,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -20,8 +23,6 @@ from convscope.architecture.layers import (
     Layer,
     MaxPooling2D,
     Shape,
-    layer_from_dict,
-    layer_to_dict,
 )
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, layer_table
@@ -37,6 +38,7 @@ _KERAS_STEMS: Mapping[type[Layer], str] = {
     GlobalAveragePooling2D: "global_average_pooling2d",
     Flatten: "flatten",
     Dropout: "dropout",
+    BatchNormalization: "batch_normalization",
     Dense: "dense",
 }
 
@@ -91,8 +93,13 @@ class Architecture:
         return sum(row.parameters for row in self.table)
 
     @property
+    def non_trainable_parameters(self) -> int:
+        """How many numbers are weights but not trained by gradients: the moving statistics of batch normalisation."""
+        return sum(row.non_trainable_parameters for row in self.table)
+
+    @property
     def macs(self) -> int:
-        """Multiply-adds that one image costs on its way forward; activations and poolings not counted."""
+        """Multiply-adds that one image costs on its way forward; of convolutions and dense layers alone."""
         return sum(row.macs for row in self.table)
 
     @property
@@ -101,11 +108,20 @@ class Architecture:
 
     @property
     def weight_shapes(self) -> dict[str, Shape]:
-        """The shape of every weight by its name, `LAYER/kernel` and `LAYER/bias`, in the order of the layers."""
+        """The shape of every weight by its name, such as `LAYER/kernel`, in the order of the layers."""
         return {
             f"{row.layer.name}/{weight}": shape
             for row in self.table
             for weight, shape in row.layer.weight_shapes(row.input_shape).items()
+        }
+
+    @property
+    def trainable_weight_shapes(self) -> dict[str, Shape]:
+        """Those of `weight_shapes` that a gradient changes: all but moving statistics."""
+        return {
+            name: shape
+            for name, shape in self.weight_shapes.items()
+            if name.partition("/")[2] not in NON_TRAINABLE_WEIGHTS
         }
 
     def row(self, name: str) -> LayerRow:

@@ -4,7 +4,10 @@ from convscope.architecture.table import Input, LayerRow
 
 
 def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
-    """Return a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals."""
+    """Return a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals.
+
+    As in Keras's summary a layer's parameters are all its weights, and what no gradient changes is told at the end.
+    """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
     lines = [header, *(_cells(row) for row in table)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
@@ -17,9 +20,13 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
         text.append("  ".join(left + right).rstrip())
         if number == 0:
             text.append(rule)
-    parameters, macs = sum(row.parameters for row in table), sum(row.macs for row in table)
-    totals = f"Total: {parameters:,} parameters ({parameters * 4 / 1024:,.2f} KB), {macs:,} MACs an image"
-    return "\n".join([*text, rule, totals])
+    trainable, macs = sum(row.parameters for row in table), sum(row.macs for row in table)
+    fixed = sum(row.non_trainable_parameters for row in table)
+    parameters = trainable + fixed
+    text += [rule, f"Total: {parameters:,} parameters ({parameters * 4 / 1024:,.2f} KB), {macs:,} MACs an image"]
+    if fixed:
+        text.append(f"Trainable: {trainable:,} parameters; non-trainable: {fixed:,} parameters")
+    return "\n".join(text)
 
 
 def _cells(row: LayerRow) -> tuple[str, ...]:
@@ -27,7 +34,7 @@ def _cells(row: LayerRow) -> tuple[str, ...]:
     return (
         f"{row.layer.name} ({row.layer.kind})",
         f"(None, {', '.join(map(str, row.output_shape))})",
-        f"{row.parameters:,}" if row.parameters else "0",
+        f"{row.parameters + row.non_trainable_parameters:,}",
         f"{row.macs:,}",
         f"{size[0]} x {size[1]}",
     )

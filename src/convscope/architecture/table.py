@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from math import isfinite, prod
 
 from convscope.architecture.layers import (
+    NON_TRAINABLE_WEIGHTS,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     DepthwiseConv2D,
     Dropout,
@@ -58,12 +60,19 @@ class ReceptiveField:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One line of the layer table: what a layer is given, gives, holds, costs and sees."""
+    """One line of the layer table: what a layer is given, gives, holds, costs and sees.
+
+    Attributes:
+        parameters: how many numbers training can change.
+        non_trainable_parameters: how many are weights too, but no gradient changes them.
+        macs: multiply-adds for one image on its way forward.
+    """
 
     layer: Layer
     input_shape: Shape
     output_shape: Shape
     parameters: int
+    non_trainable_parameters: int
     macs: int
     receptive_field: ReceptiveField
 
@@ -74,13 +83,13 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
     for layer in layers:
         given, shape = shape, layer.output_shape(shape)
-        parameters = sum(prod(s) for s in layer.weight_shapes(given).values())
-        if max(parameters, prod(shape)) > _MAXIMUM_VALUES:
-            raise ArchitectureError(
-                f"{layer.name}: {max(parameters, prod(shape))} values are more than an engine holds"
-            )
+        sizes = {name: prod(size) for name, size in layer.weight_shapes(given).items()}
+        fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
+        values = max(sum(sizes.values()), prod(shape))
+        if values > _MAXIMUM_VALUES:
+            raise ArchitectureError(f"{layer.name}: {values} values are more than an engine holds")
         seen = _receptive_field(layer, given, seen, image)
-        rows.append(LayerRow(layer, given, shape, parameters, layer.macs(given), seen))
+        rows.append(LayerRow(layer, given, shape, sum(sizes.values()) - fixed, fixed, layer.macs(given), seen))
     return tuple(rows)
 
 
@@ -93,7 +102,7 @@ def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: In
         axes = zip(seen.size, seen.jump, seen.start, window.size, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)
-    if len(given) == 1 or isinstance(layer, Dropout):
+    if len(given) == 1 or isinstance(layer, Dropout | BatchNormalization):
         return seen
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(given, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False):

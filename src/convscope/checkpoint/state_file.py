@@ -38,8 +38,10 @@ def load_state(path: Path, architecture: Architecture) -> TrainingState:
             slots = [slot for slot in ("m", "v") if optimizer]
             if any(name.startswith("unaveraged/") for name in optimizer):
                 slots.append("unaveraged")
+            trained = architecture.trainable_weight_shapes
             for name, shape in architecture.weight_shapes.items():
-                for array in (weights[name], *(optimizer[f"{slot}/{name}"] for slot in slots)):
+                kept = [optimizer[f"{slot}/{name}"] for slot in slots if name in trained]
+                for array in (weights[name], *kept):
                     if array.shape != shape:
                         raise ValueError(f"a tensor of {name} has shape {array.shape}, not {shape}")
             return TrainingState(weights, optimizer, history)

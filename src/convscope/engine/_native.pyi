@@ -24,6 +24,21 @@ class Augmentation:
     shift: int
     key: int
 
+class Layer:
+    kind: int
+    input: list[int]
+    output: list[int]
+    window: list[int]
+    strides: list[int]
+    padding: list[int]
+    relu: bool
+    activation: int
+    dropped: int
+    has_bias: bool
+    momentum: float
+    epsilon: float
+    added: int
+
 class Settings:
     optimizer: Optimizer
     label_smoothing: float
@@ -39,7 +54,7 @@ class Core:
         image: list[int],
         scale: float,
         offset: float,
-        layers: list[list[int]],
+        layers: list[Layer],
         threads: int,
         instruction_set: str,
     ) -> None: ...
@@ -52,6 +67,8 @@ class Core:
     steps: int
     def write(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
     def read(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
+    def write_moving(self, layer: int, means: NDArray[np.float32], variances: NDArray[np.float32]) -> None: ...
+    def read_moving(self, layer: int, means: NDArray[np.float32], variances: NDArray[np.float32]) -> None: ...
     def train(
         self,
         images: NDArray[np.uint8],

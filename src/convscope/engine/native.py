@@ -11,49 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import (
-    Architecture,
-    AveragePooling2D,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Layer,
-    LayerRow,
-    MaxPooling2D,
-)
-from convscope.architecture.layers import padding_before
+from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
 from convscope.engine import _native
+from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
 from convscope.engine.network import (
     EpochOptions,
     EpochResult,
     Lesion,
     Progress,
     Weights,
+    check_arrays,
     check_dlogits,
     check_lesions,
     check_weights,
-    float_array,
 )
 from convscope.recipes import Adam, Augmentation
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
-_KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
-    Conv2D: 0,
-    MaxPooling2D: 1,
-    GlobalMaxPooling2D: 1,
-    Flatten: 2,
-    Dense: 3,
-    AveragePooling2D: 4,
-    GlobalAveragePooling2D: 4,
-    Dropout: 5,
-    DepthwiseConv2D: 6,
-}
-_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 _FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
 
 
@@ -107,21 +82,19 @@ class NativeNetwork:
         check_weights(architecture, weights)
         threads = _chosen_threads(threads)
         self._architecture = architecture
-        self._layers = {
-            row.layer.name: (index, row.layer.weight_shapes(row.input_shape))
-            for index, row in enumerate(architecture.table)
-            if row.parameters
-        }
+        self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
         self._core = _native.Core(
             list(image.shape),
             image.scale,
             image.offset,
-            [_layer_numbers(row) for row in architecture.table],
+            plain_layers(architecture),
             threads,
             _chosen_instruction_set(instruction_set),
         )
         self._write("weights", weights)
+        for pair in self._moving:
+            self._core.write_moving(pair.layer, *pair.arrays(weights))
 
     @property
     def architecture(self) -> Architecture:
@@ -138,7 +111,11 @@ class NativeNetwork:
         return self._core.instruction_set
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        return self._read("weights")
+        trained = self._read("weights")
+        values = {name: trained.get(name, empty) for name, empty in _empty(self._architecture.weight_shapes).items()}
+        for pair in self._moving:
+            self._core.read_moving(pair.layer, *pair.arrays(values))
+        return values
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._core.steps, np.int64)}
@@ -152,7 +129,7 @@ class NativeNetwork:
         Raises:
             ValueError: if something is missing, unknown, of another shape, or not a count or finite.
         """
-        shapes = self._architecture.weight_shapes
+        shapes = self._architecture.trainable_weight_shapes
         known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
         if unknown := sorted(state.keys() - {"step"} - known):
             raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
@@ -166,7 +143,7 @@ class NativeNetwork:
             del moments["unaveraged"]
         for moment, values in moments.items():
             try:
-                check_weights(self._architecture, values)
+                check_arrays(shapes, values)
             except ValueError as error:
                 raise ValueError(f"optimizer state {moment}: {error}") from error
         for moment, values in moments.items():
@@ -246,10 +223,10 @@ class NativeNetwork:
         if not len(images):
             raise ValueError("there are no images; a mean needs at least one")
         checked = self._checked_labels(labels, len(images))
-        gradients = self._empty()
-        kernels, biases = self._split(gradients)
-        layers = [index for index, _ in self._layers.values()]
-        loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, kernels, biases)
+        gradients = _empty(self._architecture.trainable_weight_shapes)
+        layers = [pair.layer for pair in self._trained]
+        kernels, biases = zip(*(pair.arrays(gradients) for pair in self._trained), strict=True) if layers else ((), ())
+        loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
 
     def layer_gradients(
@@ -298,22 +275,19 @@ class NativeNetwork:
             raise ValueError(f"labels run from {labels.min()} to {labels.max()}; the network has {classes} outputs")
         return np.ascontiguousarray(labels, np.int64)
 
-    def _empty(self) -> dict[str, NDArray[np.float32]]:
-        return {name: np.empty(shape, np.float32) for name, shape in self._architecture.weight_shapes.items()}
-
-    def _split(self, values: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-        return [values[f"{name}/kernel"] for name in self._layers], [values[f"{name}/bias"] for name in self._layers]
-
     def _write(self, field: str, values: Mapping[str, NDArray[Any]]) -> None:
-        for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
-            kernel, bias = np.ascontiguousarray(float_array(kernel)), np.ascontiguousarray(float_array(bias))
-            self._core.write(index, _FIELDS[field], kernel, bias)
+        for pair in self._trained:
+            self._core.write(pair.layer, _FIELDS[field], *pair.arrays(values))
 
     def _read(self, field: str) -> dict[str, NDArray[np.float32]]:
-        values = self._empty()
-        for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
-            self._core.read(index, _FIELDS[field], kernel, bias)
+        values = _empty(self._architecture.trainable_weight_shapes)
+        for pair in self._trained:
+            self._core.read(pair.layer, _FIELDS[field], *pair.arrays(values))
         return values
+
+
+def _empty(shapes: Mapping[str, Shape]) -> dict[str, NDArray[np.float32]]:
+    return {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
 
 
 def _chosen_threads(threads: int | None) -> int:
@@ -357,26 +331,3 @@ def _augmentation(augmentation: Augmentation, key: int) -> _native.Augmentation:
         setattr(result, name, value)
     result.key = key
     return result
-
-
-def _layer_numbers(row: LayerRow) -> list[int]:
-    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation, dropped."""
-    layer = row.layer
-    numbers = [_KINDS[type(layer)]]
-    for shape in (row.input_shape, row.output_shape):
-        numbers += [1] * (3 - len(shape)) + list(shape)
-    if isinstance(layer, GlobalMaxPooling2D | GlobalAveragePooling2D):  # a pooling whose window is the map
-        numbers += [*row.input_shape[:2], 1, 1, 0, 0]
-    elif isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
-        window = layer.window
-        before = [
-            padding_before(size, kernel, stride, window.padding)
-            for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
-        ]
-        numbers += [*window.size, *window.strides, *before]
-    else:
-        numbers += [1, 1, 1, 1, 0, 0]
-    activation = getattr(layer, "activation", "linear")
-    other = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
-    dropped = layer.dropped if isinstance(layer, Dropout) else 0
-    return [*numbers, int(activation == "relu"), other, dropped]

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture
+from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
 from convscope.recipes import Adam, Augmentation, Optimizer
 
@@ -43,7 +43,7 @@ class EpochOptions:
         clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened.
         averaging: β of the running average a of the weights: a ← a + (1 - β)/(1 - β^step) · (weights - a). Where it is
             above zero, the network's weights between epochs are the average, and training goes on from those that
-            `Network.optimizer_state` holds as `unaveraged/NAME`.
+            `Network.optimizer_state` holds as `unaveraged/NAME`. Moving statistics are not averaged once more.
     """
 
     optimizer: Optimizer = field(default_factory=Adam)
@@ -78,7 +78,8 @@ class Network(Protocol):
     """An architecture with weights in an engine.
 
     Images are uint8 (N, H, W, C) as they are in the file; labels are (N,) whole numbers below K. Weights are plain
-    named arrays in Keras layout: kernels (rows, columns, in, out) and (in, out), biases (out,).
+    named arrays in Keras layout: kernels (rows, columns, in, out) and (in, out), biases (out,), and the four of a batch
+    normalisation (C,).
     """
 
     @property
@@ -90,8 +91,8 @@ class Network(Protocol):
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         """Return what training needs beside the weights to go on to the same bits.
 
-        `step` () int64, `m/NAME` and `v/NAME` in the shape of each weight (of `SGD`, m is the velocity and v stays
-        zero), `unaveraged/NAME` where the weights are averages, and what else an engine keeps.
+        `step` () int64, `m/NAME` and `v/NAME` in the shape of each trained weight (of `SGD`, m is the velocity and v
+        stays zero), for these also `unaveraged/NAME` where the weights are averages, and what else an engine keeps.
         """
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -108,6 +109,8 @@ class Network(Protocol):
         progress: Progress | None = None,
     ) -> EpochResult:
         """Take one step for each batch of `order` (indices into `dataset`), the last of which may be short.
+
+        A batch normalisation uses the statistics of the batch, and each step moves its own towards them.
 
         Args:
             learning_rates: (number of batches,), the learning rate of each step.
@@ -126,7 +129,12 @@ class Network(Protocol):
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
-        """Return the mean cross-entropy over the images and its gradient by each weight's name; nothing is dropped."""
+        """Return the mean cross-entropy over the images and its gradient by each trained weight's name.
+
+        The network is as it is when it predicts: nothing is dropped, and a batch normalisation uses its moving
+        statistics, which stay constants. So the gradient of one image has a meaning, and that of several is the mean of
+        theirs. A training step differs in both.
+        """
 
     def layer_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
@@ -216,19 +224,26 @@ def check_weights(architecture: Architecture, weights: Weights) -> None:
 
     They may be of any type that `float_array` takes, and must be finite in float32.
     """
-    expected = architecture.weight_shapes
+    check_arrays(architecture.weight_shapes, weights)
+    for name, weight in weights.items():
+        if name.endswith("/moving_variance") and (float_array(weight) < 0).any():
+            raise ValueError(f"weight {name} holds {float_array(weight).min()}; a variance cannot be below zero")
+
+
+def check_arrays(expected: Mapping[str, Shape], arrays: Weights) -> None:
+    """Raise `ValueError`, saying which one differs and how, unless there is a finite array for each expected shape."""
     for name, shape in expected.items():
-        if name not in weights:
+        if name not in arrays:
             raise ValueError(f"weight {name} is missing; the architecture needs it with shape {shape}")
-        if weights[name].shape != shape:
-            raise ValueError(f"weight {name} has shape {weights[name].shape}; the architecture needs {shape}")
+        if arrays[name].shape != shape:
+            raise ValueError(f"weight {name} has shape {arrays[name].shape}; the architecture needs {shape}")
         try:
-            is_finite = np.isfinite(float_array(weights[name])).all()
+            is_finite = np.isfinite(float_array(arrays[name])).all()
         except ValueError as error:
             raise ValueError(f"weight {name} {error}") from error
         if not is_finite:
             raise ValueError(f"weight {name} holds a value that is not finite")
-    if unknown := sorted(weights.keys() - expected.keys()):
+    if unknown := sorted(arrays.keys() - expected.keys()):
         raise ValueError(f"weight {unknown[0]} belongs to no layer of the architecture")
 
 

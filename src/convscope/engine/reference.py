@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from convscope.architecture import (
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -21,6 +22,7 @@ from convscope.architecture import (
     Layer,
     MaxPooling2D,
 )
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
 from convscope.datasets import Dataset
 from convscope.engine.augmentation import augment
 from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
@@ -39,6 +41,10 @@ from convscope.engine.reference_layers import (
     Array,
     average_pooling,
     average_pooling_backward,
+    batch_normalization,
+    batch_normalization_backward,
+    batch_statistics,
+    batch_statistics_backward,
     convolution,
     convolution_backward,
     dense,
@@ -68,10 +74,11 @@ class _State(NamedTuple):
     """All that a step changes, as one value: an interrupt finds the state before a step or after it."""
 
     step: int
-    weights: dict[str, Array]
+    weights: dict[str, Array]  # all of them; the other dicts hold those that are trained
     m: dict[str, Array]
     v: dict[str, Array]
-    # The average of the weights within an epoch; between epochs that is `weights`, and training goes on from this.
+    # The average of the trained weights within an epoch; between epochs that is in `weights`, and training goes on from
+    # this.
     other: dict[str, Array] | None = None
 
 
@@ -97,12 +104,12 @@ class ReferenceNetwork:
                 self._steps.append(_Step(layer, activation))
         # Where among the values of `_forward` a layer's output stands: behind its activation.
         self._output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
-        names = architecture.weight_shapes
+        trained = architecture.trainable_weight_shapes
         self._state = _State(
             step=0,
-            weights={name: np.array(float_array(weights[name], np.float64)) for name in names},
-            m={name: np.zeros(weights[name].shape) for name in names},
-            v={name: np.zeros(weights[name].shape) for name in names},
+            weights={n: np.array(float_array(weights[n], np.float64)) for n in architecture.weight_shapes},
+            m={name: np.zeros(shape) for name, shape in trained.items()},
+            v={name: np.zeros(shape) for name, shape in trained.items()},
         )
 
     @property
@@ -114,23 +121,20 @@ class ReferenceNetwork:
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._state.step, np.int64)}
-        for name in self._state.weights:
-            state[f"m/{name}"] = self._state.m[name].copy()
-            state[f"v/{name}"] = self._state.v[name].copy()
+        for name, weight in self._state.weights.items():
             # What `weights` rounds away; without it a continued training would differ from an unbroken one.
-            weight = self._state.weights[name]
             state[f"remainder/{name}"] = weight - weight.astype(np.float32)
-            if self._state.other is not None:
-                state[f"unaveraged/{name}"] = self._state.other[name].copy()
+        for part, arrays in (("m", self._state.m), ("v", self._state.v), ("unaveraged", self._state.other)):
+            state |= {f"{part}/{name}": array.copy() for name, array in (arrays or {}).items()}
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         taken: dict[str, dict[str, Array]] = {"m": {}, "v": {}, "remainder": {}}
         if any(name.startswith("unaveraged/") for name in state):
             taken["unaveraged"] = {}
-        for name, weight in self._state.weights.items():
-            for part, arrays in taken.items():
-                value = state[f"{part}/{name}"]
+        for part, arrays in taken.items():
+            for name in self._state.weights if part == "remainder" else self._state.m:
+                value, weight = state[f"{part}/{name}"], self._state.weights[name]
                 if value.shape != weight.shape:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
                 arrays[name] = np.array(value, np.float64)
@@ -153,7 +157,7 @@ class ReferenceNetwork:
         if not options.averaging:
             self._state = self._state._replace(other=None)
         elif self._state.other is None:
-            self._state = self._state._replace(other=self._state.weights)
+            self._state = self._state._replace(other={name: self._state.weights[name] for name in self._state.m})
         else:
             self._exchange_average()
         done, loss_sum, num_correct = 0, 0.0, 0
@@ -171,7 +175,9 @@ class ReferenceNetwork:
                 gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, *loss), kept)
                 if options.clip_norm is not None:
                     gradients = clipped(gradients, options.clip_norm)
-                self._take_step(gradients, learning_rate, options.optimizer, options.averaging)
+                self._take_step(
+                    gradients, self._moved_statistics(values), learning_rate, options.optimizer, options.averaging
+                )
                 done += len(batch)
                 if progress is not None:
                     progress(done, loss_sum / done, num_correct / done)
@@ -181,8 +187,9 @@ class ReferenceNetwork:
         return EpochResult(loss_sum / done, num_correct / done)
 
     def _exchange_average(self) -> None:
-        assert self._state.other is not None
-        self._state = self._state._replace(weights=self._state.other, other=self._state.weights)
+        weights, other = self._state.weights, self._state.other
+        assert other is not None
+        self._state = self._state._replace(weights=weights | other, other={name: weights[name] for name in other})
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         result = np.empty((len(images), self._architecture.num_classes), np.float32)
@@ -239,7 +246,8 @@ class ReferenceNetwork:
     def _forward(self, images: NDArray[np.uint8], kept: _Kept | None = None, lesion: Lesion = ()) -> list[Array]:
         """Return the normalised images and then the output of every step, the last one's without its softmax.
 
-        `kept` is what `_kept` returned; without it nothing is dropped.
+        While training, `kept` is what `_kept` returned, and normalisation is by the batch's own statistics. Without it
+        nothing is dropped, and the moving statistics are used.
         """
         given = self._architecture.input
         values = [images.astype(np.float64) * given.scale + given.offset]
@@ -263,7 +271,11 @@ class ReferenceNetwork:
                 case Dense():
                     y = dense(x, *self._layer_weights(layer))
                 case Dropout():
-                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept else x
+                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept is not None else x
+                case BatchNormalization():
+                    gamma, beta = self._layer_weights(layer)
+                    mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
+                    y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
                 case _:
                     y = x.reshape(len(x), -1)
             if self._output_of[layer.name] == len(values):
@@ -274,7 +286,7 @@ class ReferenceNetwork:
     def _backward(
         self, values: list[Array], dlogits: Array, kept: _Kept | None = None
     ) -> tuple[dict[str, Array], list[Array]]:
-        """Return the gradients by each weight and by each of the values that `_forward` returned."""
+        """Return the gradients by each trained weight and by each of the values that `_forward` returned."""
         gradients: dict[str, Array] = {}
         dy = dlogits
         dvalues = [dy]
@@ -303,21 +315,52 @@ class ReferenceNetwork:
                     dy, dkernel, dbias = dense_backward(dy, x, kernel)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case Dropout():
-                    dy = dropout_backward(dy, kept[layer.name], layer.dropped / 2**24) if kept else dy
+                    dy = dy if kept is None else dropout_backward(dy, kept[layer.name], layer.dropped / 2**24)
+                case BatchNormalization():
+                    gamma, _ = self._layer_weights(layer)
+                    mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
+                    dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
+                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
+                    gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case _:
                     dy = dy.reshape(x.shape)
             dvalues.append(dy)
-        return {name: gradients[name] for name in self._state.weights}, dvalues[::-1]
+        return {name: gradients[name] for name in self._state.m}, dvalues[::-1]
 
     def _layer_weights(self, layer: Layer) -> tuple[Array, Array]:
+        """Return kernel and bias, or gamma and beta; where a layer has no bias, one that is zero."""
         weights = self._state.weights
-        return weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]
+        if isinstance(layer, BatchNormalization):
+            return weights[f"{layer.name}/gamma"], weights[f"{layer.name}/beta"]
+        return weights[f"{layer.name}/kernel"], weights.get(f"{layer.name}/bias", np.zeros(1))
+
+    def _moving_statistics(self, layer: BatchNormalization) -> tuple[Array, Array]:
+        mean, variance = (self._state.weights[f"{layer.name}/{name}"] for name in NON_TRAINABLE_WEIGHTS)
+        return mean, variance
+
+    def _moved_statistics(self, values: list[Array]) -> dict[str, Array]:
+        """Return the moving statistics by name after a step over the batch for which `_forward` returned `values`.
+
+        moving ← moving · momentum + batch · (1 - momentum)
+        """
+        moved = {}
+        for (layer, activation), x in zip(self._steps, values[:-1], strict=True):
+            if isinstance(layer, BatchNormalization) and not activation:
+                statistics = zip(self._moving_statistics(layer), batch_statistics(x), strict=True)
+                for name, (moving, batch) in zip(NON_TRAINABLE_WEIGHTS, statistics, strict=True):
+                    moved[f"{layer.name}/{name}"] = moving * layer.momentum + batch * (1 - layer.momentum)
+        return moved
 
     def _take_step(
-        self, gradients: dict[str, Array], learning_rate: float, optimizer: Optimizer, averaging: float
+        self,
+        gradients: dict[str, Array],
+        statistics: dict[str, Array],
+        learning_rate: float,
+        optimizer: Optimizer,
+        averaging: float,
     ) -> None:
         old = self._state
-        new = _State(old.step + 1, {}, {}, {}, None if old.other is None else {})
+        new = _State(old.step + 1, old.weights | statistics, {}, {}, None if old.other is None else {})
         for name, gradient in gradients.items():
             weight, m, v = old.weights[name], old.m[name], old.v[name]
             if isinstance(optimizer, Adam):

@@ -30,7 +30,7 @@ def _optimizer(value: Any) -> Optimizer:
 class Recipe:
     """Everything about training that is not the data, the network or the seed.
 
-    Weights start Glorot-uniform and biases at zero; the loss is the cross-entropy of the labels; each epoch sees every
+    Kernels start Glorot-uniform and biases at zero; the loss is the cross-entropy of the labels; each epoch sees every
     image once in a fresh order, and the last batch may be short.
 
     Attributes:
@@ -39,7 +39,7 @@ class Recipe:
         class_weights: by what the loss of each class's images is multiplied, a number a class; none is one each.
         augmentation: what is done to the training images at random.
         clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened; none is not at all.
-        averaging: β of a running average of the weights over the steps, which then is the model; 0 is none.
+        averaging: β of a running average of the trained weights over the steps, which then is the model; 0 is none.
 
     Raises:
         RecipeError: for a value out of its range.

@@ -55,6 +55,7 @@ def report_payload(
             "architecture": model.architecture.to_dict(),
             "layers": [_layer(row) for row in model.architecture.table],
             "parameters": model.architecture.parameters,
+            "non_trainable_parameters": model.architecture.non_trainable_parameters,
             "macs": model.architecture.macs,
             "weights_sha256": model.weights_sha256,
         },
@@ -113,6 +114,7 @@ def _layer(row: LayerRow) -> dict[str, Any]:
         "kind": row.layer.kind,
         "output_shape": list(row.output_shape),
         "parameters": row.parameters,
+        "non_trainable_parameters": row.non_trainable_parameters,
         "macs": row.macs,
         "receptive_field": list(row.receptive_field.size),
     }
