@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "layer_gradients.hpp"
+#include "lesions.hpp"
 #include "peak.hpp"
 #include "prediction.hpp"
 #include "subnormals.hpp"
@@ -165,7 +167,7 @@ class Core {
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
-        const Plan plan = network_.full_plan();
+        const Plan plan = network_.make_plan(Purpose::outputs);
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
         std::unique_ptr<Predictor> predictor;  // all outputs in full may be much: nothing is kept
         predict(plan, predictor, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
@@ -175,6 +177,31 @@ class Core {
                     network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
                 }
             }
+        });
+    }
+
+    void layer_gradients(In<uint8_t> images, In<float> dlogits, std::vector<int64_t> layers, Outs outputs) {
+        std::vector<LayerGradient> wanted;
+        for (std::size_t j = 0; j < layers.size(); ++j) wanted.push_back({layers[j], outputs[j].data()});
+        watched([&](Watcher& watcher) {
+            convscope::layer_gradients(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)),
+                                       dlogits.data(), wanted, watcher);
+        });
+    }
+
+    // Lesion i makes the replacements [ends[i - 1], ends[i]).
+    void lesioned_logits(In<uint8_t> images, In<int64_t> ends, In<int64_t> layers, In<int64_t> filters, In<float> values,
+                         Out logits) {
+        std::vector<Lesion> lesions(ends.size());
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < lesions.size(); ++i) {
+            for (; static_cast<int64_t>(next) < ends.data()[i]; ++next) {
+                lesions[i].push_back({static_cast<std::size_t>(layers.data()[next]), filters.data()[next], values.data()[next]});
+            }
+        }
+        watched([&](Watcher& watcher) {
+            convscope::lesioned_logits(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)), lesions,
+                                       logits.data(), watcher);
         });
     }
 
@@ -203,16 +230,26 @@ class Core {
     // its thread is at work; so it does not find one.
     template <class Take>
     void predict(const Plan& plan, std::unique_ptr<Predictor>& kept, const In<uint8_t>& images, int64_t count, Take take) {
+        watched([&](Watcher& watcher) {
+            std::unique_ptr<Predictor> predictor = std::move(kept);
+            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan, plan.purpose == Purpose::training ? Kept::logits : Kept::maps);
+            predictor->predict(threads_, list(images), count, take, watcher);
+            kept = std::move(predictor);
+        });
+    }
+
+    // Computes something that leaves the network as it is; an interrupt stops it.
+    template <class Compute>
+    void watched(Compute compute) {
         PythonWatcher watcher{nb::none()};
         {
             const Turn turn(*this, false);
-            std::unique_ptr<Predictor> predictor = std::move(kept);
-            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan);
-            predictor->predict(threads_, {images.data(), nullptr, nullptr, {}}, count, take, watcher);
-            kept = std::move(predictor);
+            compute(watcher);
         }
         watcher.rethrow();
     }
+
+    static Images list(const In<uint8_t>& images) { return {images.data(), nullptr, nullptr, {}}; }
 
     static Input input(const std::vector<int64_t>& image, float scale, float offset) {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
@@ -336,5 +373,9 @@ NB_MODULE(_native, module) {
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))
-        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"));
+        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"))
+        .def("layer_gradients", &Core::layer_gradients, nb::arg("images"), nb::arg("dlogits"), nb::arg("layers"),
+             nb::arg("outputs"))
+        .def("lesioned_logits", &Core::lesioned_logits, nb::arg("images"), nb::arg("ends"), nb::arg("layers"),
+             nb::arg("filters"), nb::arg("values"), nb::arg("logits"));
 }

@@ -15,7 +15,17 @@ from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
 from convscope.engine import _native
 from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_arrays, check_weights
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_arrays,
+    check_dlogits,
+    check_lesions,
+    check_weights,
+)
 from convscope.recipes import Adam, Augmentation
 
 _UINT8, _FLOAT32 = np.dtype(np.uint8), np.dtype(np.float32)
@@ -229,6 +239,35 @@ class NativeNetwork:
         kernels, biases = zip(*(pair.arrays(gradients) for pair in self._trained), strict=True) if layers else ((), ())
         loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
+
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        self._check_images(images)
+        check_dlogits(self._architecture, dlogits, len(images))
+        table = self._architecture.table
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
+        dlogits = np.ascontiguousarray(dlogits, np.float32)
+        self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
+        return dict(zip(layers, outputs, strict=True))
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        self._check_images(images)
+        check_lesions(self._architecture, lesions)
+        index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        all_replacements = [replacement for lesion in lesions for replacement in lesion]
+        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        self._core.lesioned_logits(
+            np.ascontiguousarray(images),
+            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
+            np.array([replacement.filter for replacement in all_replacements], np.int64),
+            np.array([replacement.value for replacement in all_replacements], np.float32),
+            logits,
+        )
+        return logits
 
     def _check_images(self, images: NDArray[np.uint8]) -> None:
         if images.dtype != _UINT8 or images.shape[1:] != self._image_shape:
