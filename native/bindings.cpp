@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -19,7 +17,7 @@
 #include "lesions.hpp"
 #include "peak.hpp"
 #include "prediction.hpp"
-#include "subnormals.hpp"
+#include "python_watcher.hpp"
 
 namespace nb = nanobind;
 
@@ -30,40 +28,6 @@ template <class Element>
 using In = nb::ndarray<const Element, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 using Outs = std::vector<Out>;
-
-// Signals and progress, at most every 50 ms. An error raised there stops the work and is thrown again afterwards.
-class PythonWatcher final : public Watcher {
-   public:
-    explicit PythonWatcher(nb::handle progress) : progress_(progress) {}
-
-    bool go_on(const Score& score) override {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < std::chrono::milliseconds(50)) return true;
-        const nb::gil_scoped_acquire gil;
-        const Subnormals kept(false);  // for Python's own arithmetic
-        try {
-            if (PyErr_CheckSignals() != 0) nb::raise_python_error();
-            if (!progress_.is_none() && score.images > 0) {
-                const auto images = static_cast<double>(score.images);
-                progress_(score.images, score.loss / images, static_cast<double>(score.correct) / images);
-            }
-        } catch (...) {
-            error_ = std::current_exception();
-            return false;
-        }
-        last_ = std::chrono::steady_clock::now();
-        return true;
-    }
-
-    void rethrow() const {
-        if (error_) std::rethrow_exception(error_);
-    }
-
-   private:
-    nb::handle progress_;
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-    std::exception_ptr error_;
-};
 
 const Kernels* find_or_throw(const std::string& name) {
     if (name.empty()) return usable_kernels().front();

@@ -93,7 +93,7 @@ void activate(Activation activation, const float* x, int64_t count, float* y) {
         case Activation::sigmoid:
             return apply(x, count, y, [](Vector x) { return sigmoid(x); });
         case Activation::relu:
-            return apply(x, count, y, [](Vector x) { return x > Vector{} ? x : Vector{}; });
+            return apply(x, count, y, [](Vector x) { return x < Vector{} ? Vector{} : x; });
     }
 }
 
