@@ -101,10 +101,18 @@ class Network(Protocol):
         """
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, K), the last layer's output before its softmax."""
+        """Return (N, K), the last layer's output before its softmax.
+
+        Raises:
+            ValueError: if the images are not uint8 or not of the size the network reads.
+        """
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the output of each of `layers` for each image, (N, *output shape); the last softmax applied."""
+        """Return the output of each of `layers` for each image, (N, *output shape); the last softmax applied.
+
+        Raises:
+            ValueError: as `logits` does.
+        """
 
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
@@ -141,6 +149,16 @@ def open_network(
     from convscope.engine.native import NativeNetwork
 
     return NativeNetwork(architecture, weights, threads)
+
+
+_UINT8 = np.dtype(np.uint8)  # comparing with this takes half the time, which counts where an image takes microseconds
+
+
+def check_images(images: NDArray[Any], shape: Shape) -> None:
+    """Raise `ValueError` unless `images` are uint8 (N, *shape)."""
+    if images.dtype != _UINT8 or images.shape[1:] != shape:
+        expected = ", ".join(map(str, shape))
+        raise ValueError(f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})")
 
 
 def check_weights(architecture: Architecture, weights: Weights) -> None:
