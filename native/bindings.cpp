@@ -17,6 +17,7 @@
 
 #include "peak.hpp"
 #include "prediction.hpp"
+#include "subnormals.hpp"
 
 namespace nb = nanobind;
 
@@ -37,6 +38,7 @@ class PythonWatcher final : public Watcher {
         const auto now = std::chrono::steady_clock::now();
         if (now - last_ < std::chrono::milliseconds(50)) return true;
         const nb::gil_scoped_acquire gil;
+        const Subnormals kept(false);  // for Python's own arithmetic
         try {
             if (PyErr_CheckSignals() != 0) nb::raise_python_error();
             if (!progress_.is_none() && score.images > 0) {
@@ -225,13 +227,17 @@ class Core {
     bool working_ = false;
 };
 
-void augmented(In<uint8_t> images, const Augmentation& augmentation, int64_t first,
+void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first, const std::string& instruction_set,
                nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu> output) {
     const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
                          static_cast<int64_t>(images.shape(3))};
     const auto count = static_cast<int64_t>(images.shape(0));
+    const Kernels* kernels = find_or_throw(instruction_set);
+    const nb::gil_scoped_release release;
+    Augmenter augmenter(augmentation, shape, *kernels);
     for (int64_t i = 0; i < count; ++i) {
-        augment(augmentation, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
+        const uint8_t* image = augmenter.change(first + i, images.data() + i * shape.size());
+        std::copy(image, image + shape.size(), output.data() + i * shape.size());
     }
 }
 
@@ -284,6 +290,16 @@ NB_MODULE(_native, module) {
     nb::class_<Augmentation>(module, "Augmentation")
         .def(nb::init<>())
         .def_rw("shift", &Augmentation::shift)
+        .def_rw("rotation", &Augmentation::rotation)
+        .def_rw("scale", &Augmentation::scale)
+        .def_rw("shear", &Augmentation::shear)
+        .def_rw("crop", &Augmentation::crop)
+        .def_rw("elastic", &Augmentation::elastic)
+        .def_rw("elastic_sigma", &Augmentation::elastic_sigma)
+        .def_rw("cutout", &Augmentation::cutout)
+        .def_rw("contrast", &Augmentation::contrast)
+        .def_rw("brightness", &Augmentation::brightness)
+        .def_rw("noise", &Augmentation::noise)
         .def_rw("key", &Augmentation::key);
     nb::class_<Settings>(module, "Settings")
         .def(nb::init<>())
@@ -300,8 +316,9 @@ NB_MODULE(_native, module) {
                "Return the names of the instruction sets usable here, the fastest first.");
     module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return the operations a second of multiply-add in float32 that so many threads reach.");
-    module.def("augment", augmented, "Write images as training sees them at positions from `first`.",
-               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("output"));
+    module.def("augment", augment, "Write images as training sees them at positions from `first`.",
+               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("instruction_set"),
+               nb::arg("output"));
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<Layer>&, int, const std::string&>(),
              nb::arg("image"), nb::arg("scale"), nb::arg("offset"), nb::arg("layers"), nb::arg("threads"),

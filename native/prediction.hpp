@@ -3,6 +3,7 @@
 
 #include <deque>
 
+#include "subnormals.hpp"
 #include "training.hpp"
 
 namespace convscope {
@@ -37,6 +38,7 @@ class Predictor {
         if (members > 1) {
             Team(members).run(work);
         } else {
+            const Subnormals flushed(true);  // as in a team
             work(0);
         }
         return !queue.stopped();

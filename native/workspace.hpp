@@ -1,8 +1,11 @@
 // The arrays that a pass over a batch needs: of the whole batch, of a slice of its images, and of a thread.
 #pragma once
 
+#include <memory>
 #include <vector>
 
+#include "augmentation.hpp"
+#include "buffer.hpp"
 #include "statistics.hpp"
 
 namespace convscope {
@@ -30,7 +33,7 @@ struct MapImages {
 struct Scratch {
     std::vector<MapImages> gradients;              // by map, of those that nobody reads once their images are through
     std::vector<Buffer<float>> forward, backward;  // by step of the plan
-    Buffer<uint8_t> image;                         // one that an augmentation changed
+    std::unique_ptr<Augmenter> augmenter;          // where images are changed before they are seen
     Buffer<float> logits_gradient;                 // of one image
     Buffer<int64_t> offsets;                       // lists of winners
     Buffer<float> list_values;

@@ -151,6 +151,21 @@ struct WinogradCells {
     int64_t winner_row = 0;
 };
 
+// An image read between its pixels, bilinearly: pixel (y, x) of `output` is what lies at
+//     row = rows[0] + rows[1] y + rows[2] x + strength down[y, x]
+//     column = columns[0] + columns[1] y + columns[2] x + strength right[y, x]
+// of the source, which is zero beyond its border.
+struct Resampling {
+    const uint8_t* framed = nullptr;  // (height + 2, width + 2, channels): the source in a frame of zeros
+    uint32_t* corners = nullptr;      // scratch: (height + 1, width + 2, channels)
+    int64_t height = 0, width = 0, channels = 0;
+    double rows[3] = {}, columns[3] = {};
+    const float* down = nullptr;  // (height, width) or null, as `right`; read on to the end of an augmentation_block
+    const float* right = nullptr;
+    float strength = 0;
+    float* output = nullptr;  // (height, width, channels), and an augmentation_block of pixels that is written over
+};
+
 struct AdamStep {
     float alpha, one_minus_beta_1, one_minus_beta_2, epsilon;
     float kept;  // of each weight, what decay leaves
@@ -169,6 +184,7 @@ struct ChannelFactors {
     const float* constant = nullptr;
 };
 
+constexpr int64_t augmentation_block = 32;  // numbers or pixels at once
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: a list that stays in cache
 
 struct Kernels {
@@ -225,6 +241,17 @@ struct Kernels {
     // y[i] = 0 where the number first + i of the sequence `start` says so, for `dropped` in 2^24 of them, else
     // x[i] / (1 - dropped / 2^24)
     void (*dropout)(uint64_t start, int64_t first, int64_t dropped, const float* x, int64_t count, float* y);
+    // Two numbers from each of the first `count` of the sequence `start`: evenly spread from -1 to 1, or normally distributed.
+    void (*even_pairs)(uint64_t start, int64_t count, float* one, float* other);
+    void (*normal_pairs)(uint64_t start, int64_t count, float* one, float* other);
+    // to[i] = taps[0] from[i] + sum over k of taps[k] (from[i - k step] + from[i + k step]), k from 1 to radius. Reads on
+    // to the end of an augmentation_block, and writes zeros there.
+    void (*smooth)(const float* from, int64_t step, const float* taps, int64_t radius, int64_t count, float* to);
+    void (*resample)(const Resampling&);
+    // bytes[i] = values[i] * factor + addend + noise[i] * deviation, kept in 0 to 255 and rounded, halves up; `noise` may
+    // be null
+    void (*to_bytes)(const float* values, int64_t count, float factor, float addend, const float* noise, float deviation,
+                     uint8_t* bytes);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
     // to[c * to_row + r] = from[r * from_row + c]

@@ -96,6 +96,14 @@ CONVSCOPE_INLINE Vector largest_of_four(const Vector* values, int32_t* winner, i
     return largest;
 }
 
+// Number `number` of the sequence `start`: SplitMix64 (Steele, Lea and Flood 2014), whose numbers need none before them.
+CONVSCOPE_INLINE uint64_t random_bits(uint64_t start, int64_t number) {
+    uint64_t bits = start + static_cast<uint64_t>(number + 1) * 0x9e3779b97f4a7c15u;
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+    return bits ^ bits >> 31;
+}
+
 void multiply(const Product&);
 void pool(const PoolingImage&);
 void average(const PoolingImage&);
@@ -122,6 +130,11 @@ void scale_channels(const float*, int64_t, int64_t, const float*, const float*, 
 void combine_channels(const float*, const float*, int64_t, int64_t, const ChannelFactors&, float*);
 void activate(Activation, const float*, int64_t, float*);
 void activate_backward(Activation, const float*, const float*, int64_t, float*);
+void even_pairs(uint64_t, int64_t, float*, float*);
+void normal_pairs(uint64_t, int64_t, float*, float*);
+void smooth(const float*, int64_t, const float*, int64_t, int64_t, float*);
+void resample(const Resampling&);
+void to_bytes(const float*, int64_t, float, float, const float*, float, uint8_t*);
 void dropout(uint64_t, int64_t, int64_t, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
 void transpose(const float*, int64_t, float*, int64_t, int64_t, int64_t);

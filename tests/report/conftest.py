@@ -12,6 +12,7 @@ from convscope.architecture import (
     BatchNormalization,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     Input,
     MaxPooling2D,
@@ -19,7 +20,7 @@ from convscope.architecture import (
 )
 from convscope.comparison import Candidate, compare
 from convscope.datasets import Dataset, Splits
-from convscope.engine import initial_weights, open_network
+from convscope.engine import initial_weights
 from convscope.evaluation import Evaluation, evaluate_predictions
 from convscope.explanation import explain
 from convscope.model import Model
@@ -76,7 +77,6 @@ def make_payload(
     splits = Splits(*(make_split(split, shape, names, 20 * len(names)) for split in ("train", "test")))
     network = architecture(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
-    model.__dict__["network"] = open_network(network, model.weights, "reference")  # which knows every layer
     evaluation = make_evaluation(splits.test, strength)
     comparison = None
     if with_baseline:
@@ -121,12 +121,19 @@ def residual_network(shape: tuple[int, int, int], num_classes: int) -> Architect
     return Architecture(Input(*shape), layers, "residual")
 
 
+def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    """A network with a depthwise convolution, two filters a channel."""
+    layers = (Conv2D(6), DepthwiseConv2D(5, depth_multiplier=2), Flatten(), Dense(num_classes, activation="softmax"))
+    return Architecture(Input(*shape), layers, "depthwise")
+
+
 RUNS: dict[str, Callable[[], dict[str, Any]]] = {
     "cnn": make_payload,
     "hostile": lambda: make_payload(names=HOSTILE_NAMES, strength=1),
     "colour": lambda: make_payload((20, 32, 3), [f"letter {chr(65 + i)}" for i in range(26)], wide_network, strength=3),
     "tiny": lambda: make_payload((8, 8, 1), ("no", "yes"), presets.ann, with_baseline=False),
     "residual": lambda: make_payload((9, 8, 1), ("no", "yes", "both"), residual_network, with_baseline=False),
+    "depthwise": lambda: make_payload((12, 12, 3), ("a", "b", "c"), depthwise_network, strength=3),
     "many": lambda: make_payload((12, 10, 2), [f"class {i}" for i in range(100)], wide_network, strength=2),
 }
 

@@ -22,7 +22,7 @@ from convscope.architecture import (
     LayerRow,
     MaxPooling2D,
 )
-from convscope.architecture.layers import padding_before
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
 from convscope.engine import _native
 
 _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
@@ -67,7 +67,7 @@ def trained_pairs(architecture: Architecture) -> list[Pair]:
     """Return the weights that training changes, a pair a layer."""
     pairs = []
     for index, row in enumerate(architecture.table):
-        names = [name for name in row.layer.weight_shapes(row.input_shape) if not name.startswith("moving_")]
+        names = [name for name in row.layer.weight_shapes(row.input_shape) if name not in NON_TRAINABLE_WEIGHTS]
         if names:
             kernel, bias = (*names, None)[:2]
             pairs.append(_pair(index, row, kernel or "", bias))
