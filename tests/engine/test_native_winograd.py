@@ -1,4 +1,4 @@
-"""Convolutions that the compiled engine computes by Winograd's way, against the reference: every algorithm and border."""
+"""Convolutions that the compiled engine computes by Winograd's way, against the reference over every border."""
 
 import numpy as np
 import pytest
