@@ -23,7 +23,7 @@ struct Scratch {
     Buffer<float> logits_gradient;                 // of one image
     Buffer<int64_t> offsets;                       // lists of winners
     Buffer<float> list_values;
-    Buffer<int32_t> list;
+    Buffer<uint64_t> won;                          // marks of winners
 };
 
 // A map of the images of a slice. There are places for `held` of them, a power of two: image i has that of i + held too.
