@@ -13,11 +13,8 @@ AveragePooling::AveragePooling(const Layer& layer, int index, const std::vector<
       input_(maps[static_cast<std::size_t>(index)]),
       output_(maps[static_cast<std::size_t>(index) + 1]),
       kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient) {
-    for (int64_t y = 0; y < layer.output.height; ++y) {
-        for (int64_t x = 0; x < layer.output.width; ++x) writes_.push_back(output_.value.at(y, x));
-    }
-}
+      wants_input_gradient_(wants_input_gradient),
+      writes_(output_.value.places()) {}
 
 void AveragePooling::forward_image(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);

@@ -2,20 +2,22 @@
 // answered now and then. What is passed in has been checked by native.py.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <chrono>
-#include <exception>
+#include <array>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 
+#include "layer_gradients.hpp"
+#include "lesions.hpp"
 #include "peak.hpp"
-#include "subnormals.hpp"
-#include "training.hpp"
+#include "prediction.hpp"
+#include "python_watcher.hpp"
 
 namespace nb = nanobind;
 
@@ -27,40 +29,6 @@ using In = nb::ndarray<const Element, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 using Outs = std::vector<Out>;
 
-// Signals and progress, at most every 50 ms. An error raised there stops the work and is thrown again afterwards.
-class PythonWatcher final : public Watcher {
-   public:
-    explicit PythonWatcher(nb::handle progress) : progress_(progress) {}
-
-    bool go_on(const Score& score) override {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < std::chrono::milliseconds(50)) return true;
-        const nb::gil_scoped_acquire gil;
-        const Subnormals kept(false);  // for Python's own arithmetic
-        try {
-            if (PyErr_CheckSignals() != 0) nb::raise_python_error();
-            if (!progress_.is_none() && score.images > 0) {
-                const auto images = static_cast<double>(score.images);
-                progress_(score.images, score.loss / images, static_cast<double>(score.correct) / images);
-            }
-        } catch (...) {
-            error_ = std::current_exception();
-            return false;
-        }
-        last_ = std::chrono::steady_clock::now();
-        return true;
-    }
-
-    void rethrow() const {
-        if (error_) std::rethrow_exception(error_);
-    }
-
-   private:
-    nb::handle progress_;
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-    std::exception_ptr error_;
-};
-
 const Kernels* find_or_throw(const std::string& name) {
     if (name.empty()) return usable_kernels().front();
     const Kernels* kernels = find_kernels(name.c_str());
@@ -71,8 +39,8 @@ const Kernels* find_or_throw(const std::string& name) {
 class Core {
    public:
     Core(const std::vector<int64_t>& image, float scale, float offset,
-         const std::vector<std::vector<int64_t>>& layers, int threads, const std::string& instruction_set)
-        : threads_(threads), kernels_(find_or_throw(instruction_set)), network_(input(image, scale, offset), plain(layers), *kernels_) {}
+         const std::vector<Layer>& layers, int threads, const std::string& instruction_set)
+        : threads_(threads), kernels_(find_or_throw(instruction_set)), network_(input(image, scale, offset), layers, *kernels_) {}
 
     int threads() const { return threads_; }
     const char* instruction_set() const { return kernels_->name; }
@@ -96,6 +64,20 @@ class Core {
     void write(std::size_t layer, int field, In<float> kernel, In<float> bias) {
         const Turn turn(*this, true);
         network_.parameters(layer)->write(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
+    }
+
+    void write_moving(std::size_t layer, In<float> means, In<float> variances) {
+        const Turn turn(*this, true);
+        MovingStatistics& moving = *network_.moving(layer);
+        std::copy_n(means.data(), means.size(), moving.means.begin());
+        std::copy_n(variances.data(), variances.size(), moving.variances.begin());
+    }
+
+    void read_moving(std::size_t layer, Out means, Out variances) {
+        const Turn turn(*this, false);
+        const MovingStatistics& moving = *network_.moving(layer);
+        std::copy_n(moving.means.begin(), means.size(), means.data());
+        std::copy_n(moving.variances.begin(), variances.size(), variances.data());
     }
 
     void read(std::size_t layer, int field, Out kernel, Out bias) {
@@ -139,25 +121,51 @@ class Core {
 
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
-        predict_with(network_.plan(), images, static_cast<int64_t>(logits.shape(0)),
-                     [&](const Workspace& workspace, int64_t begin, int64_t end) {
-                         for (int64_t i = begin; i < end; ++i) {
-                             const float* from = workspace.values.back().image(i - begin);
-                             std::copy(from, from + classes, logits.data() + i * classes);
-                         }
-                     });
+        predict(network_.plan(), predictor_, images, static_cast<int64_t>(logits.shape(0)),
+                [&](const Workspace& workspace, int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                        const float* from = workspace.values.back().image(i - begin);
+                        std::copy(from, from + classes, logits.data() + i * classes);
+                    }
+                });
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
-        const Plan plan = network_.full_plan();
+        const Plan plan = network_.make_plan(Purpose::outputs);
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        predict_with(plan, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
+        std::unique_ptr<Predictor> predictor;  // all outputs in full may be much: nothing is kept
+        predict(plan, predictor, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
             for (std::size_t j = 0; j < layers.size(); ++j) {
                 const int64_t size = network_.layers()[layers[j]].output.size();
                 for (int64_t i = begin; i < end; ++i) {
                     network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
                 }
             }
+        });
+    }
+
+    void layer_gradients(In<uint8_t> images, In<float> dlogits, std::vector<int64_t> layers, Outs outputs) {
+        std::vector<LayerGradient> wanted;
+        for (std::size_t j = 0; j < layers.size(); ++j) wanted.push_back({layers[j], outputs[j].data()});
+        watched([&](Watcher& watcher) {
+            convscope::layer_gradients(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)),
+                                       dlogits.data(), wanted, watcher);
+        });
+    }
+
+    // Lesion i makes the replacements [ends[i - 1], ends[i]).
+    void lesioned_logits(In<uint8_t> images, In<int64_t> ends, In<int64_t> layers, In<int64_t> filters, In<float> values,
+                         Out logits) {
+        std::vector<Lesion> lesions(ends.size());
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < lesions.size(); ++i) {
+            for (; static_cast<int64_t>(next) < ends.data()[i]; ++next) {
+                lesions[i].push_back({static_cast<std::size_t>(layers.data()[next]), filters.data()[next], values.data()[next]});
+            }
+        }
+        watched([&](Watcher& watcher) {
+            convscope::lesioned_logits(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)), lesions,
+                                       logits.data(), watcher);
         });
     }
 
@@ -182,54 +190,59 @@ class Core {
         bool& flag;
     };
 
+    // With the predictor that `kept` holds, or with a new one, which is kept. A signal's handler may come back here while
+    // its thread is at work; so it does not find one.
     template <class Take>
-    void predict_with(const Plan& plan, const In<uint8_t>& images, int64_t count, Take take) {
+    void predict(const Plan& plan, std::unique_ptr<Predictor>& kept, const In<uint8_t>& images, int64_t count, Take take) {
+        watched([&](Watcher& watcher) {
+            std::unique_ptr<Predictor> predictor = std::move(kept);
+            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan, plan.purpose == Purpose::training ? Kept::logits : Kept::maps);
+            predictor->predict(threads_, list(images), count, take, watcher);
+            kept = std::move(predictor);
+        });
+    }
+
+    // Computes something that leaves the network as it is; an interrupt stops it.
+    template <class Compute>
+    void watched(Compute compute) {
         PythonWatcher watcher{nb::none()};
         {
             const Turn turn(*this, false);
-            predict(network_, plan, threads_, {images.data(), nullptr, nullptr, {}}, count, take, watcher);
+            compute(watcher);
         }
         watcher.rethrow();
     }
+
+    static Images list(const In<uint8_t>& images) { return {images.data(), nullptr, nullptr, {}}; }
 
     static Input input(const std::vector<int64_t>& image, float scale, float offset) {
         return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
     }
 
-    // kind, input (3), output (3), window (2), strides (2), padding (2), relu, activation, dropped
-    static std::vector<Layer> plain(const std::vector<std::vector<int64_t>>& layers) {
-        std::vector<Layer> plain;
-        for (const std::vector<int64_t>& n : layers) {
-            plain.push_back({static_cast<Kind>(n.at(0)),
-                             {n.at(1), n.at(2), n.at(3)},
-                             {n.at(4), n.at(5), n.at(6)},
-                             {n.at(7), n.at(8)},
-                             {n.at(9), n.at(10)},
-                             {n.at(11), n.at(12)},
-                             n.at(13) != 0,
-                             static_cast<Activation>(n.at(14)),
-                             n.at(15)});
-        }
-        return plain;
-    }
-
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
+    std::unique_ptr<Predictor> predictor_;  // of logits, kept between calls
     int64_t steps_ = 0;
     std::recursive_mutex mutex_;
     bool working_ = false;
 };
 
-void augmented(In<uint8_t> images, const Augmentation& augmentation, int64_t first,
+void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first, const std::string& instruction_set,
                nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu> output) {
     const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
                          static_cast<int64_t>(images.shape(3))};
     const auto count = static_cast<int64_t>(images.shape(0));
+    const Kernels* kernels = find_or_throw(instruction_set);
+    const nb::gil_scoped_release release;
+    Augmenter augmenter(augmentation, shape, *kernels);
     for (int64_t i = 0; i < count; ++i) {
-        augment(augmentation, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
+        const uint8_t* image = augmenter.change(first + i, images.data() + i * shape.size());
+        std::copy(image, image + shape.size(), output.data() + i * shape.size());
     }
 }
+
+std::array<int64_t, 3> plain(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
 
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
@@ -247,7 +260,7 @@ double measured_peak(int threads, const std::string& instruction_set, double sec
 }  // namespace convscope
 
 NB_MODULE(_native, module) {
-    using convscope::Augmentation, convscope::Core, convscope::Optimizer, convscope::Settings;
+    using namespace convscope;
     nb::class_<Optimizer>(module, "Optimizer")
         .def_rw("is_adam", &Optimizer::is_adam)
         .def_rw("beta_1", &Optimizer::beta_1)
@@ -256,9 +269,38 @@ NB_MODULE(_native, module) {
         .def_rw("momentum", &Optimizer::momentum)
         .def_rw("nesterov", &Optimizer::nesterov)
         .def_rw("weight_decay", &Optimizer::weight_decay);
+    nb::class_<Layer>(module, "Layer")
+        .def(nb::init<>())
+        .def_prop_rw("kind", [](const Layer& l) { return static_cast<int>(l.kind); },
+                     [](Layer& l, int kind) { l.kind = static_cast<Kind>(kind); })
+        .def_prop_rw("activation", [](const Layer& l) { return static_cast<int>(l.activation); },
+                     [](Layer& l, int activation) { l.activation = static_cast<Activation>(activation); })
+        .def_prop_rw("input", [](const Layer& l) { return plain(l.input); },
+                     [](Layer& l, const std::array<int64_t, 3>& n) { l.input = {n[0], n[1], n[2]}; })
+        .def_prop_rw("output", [](const Layer& l) { return plain(l.output); },
+                     [](Layer& l, const std::array<int64_t, 3>& n) { l.output = {n[0], n[1], n[2]}; })
+        .def_rw("window", &Layer::window)
+        .def_rw("strides", &Layer::stride)
+        .def_rw("padding", &Layer::padding)
+        .def_rw("relu", &Layer::relu)
+        .def_rw("dropped", &Layer::dropped)
+        .def_rw("has_bias", &Layer::has_bias)
+        .def_rw("momentum", &Layer::momentum)
+        .def_rw("epsilon", &Layer::epsilon)
+        .def_rw("added", &Layer::added);
     nb::class_<Augmentation>(module, "Augmentation")
         .def(nb::init<>())
         .def_rw("shift", &Augmentation::shift)
+        .def_rw("rotation", &Augmentation::rotation)
+        .def_rw("scale", &Augmentation::scale)
+        .def_rw("shear", &Augmentation::shear)
+        .def_rw("crop", &Augmentation::crop)
+        .def_rw("elastic", &Augmentation::elastic)
+        .def_rw("elastic_sigma", &Augmentation::elastic_sigma)
+        .def_rw("cutout", &Augmentation::cutout)
+        .def_rw("contrast", &Augmentation::contrast)
+        .def_rw("brightness", &Augmentation::brightness)
+        .def_rw("noise", &Augmentation::noise)
         .def_rw("key", &Augmentation::key);
     nb::class_<Settings>(module, "Settings")
         .def(nb::init<>())
@@ -271,15 +313,15 @@ NB_MODULE(_native, module) {
         .def_rw("dropout_key", &Settings::dropout_key)
         .def_rw("clip_norm", &Settings::clip_norm)
         .def_rw("averaging", &Settings::averaging);
-    module.def("instruction_sets", convscope::instruction_sets,
+    module.def("instruction_sets", instruction_sets,
                "Return the names of the instruction sets usable here, the fastest first.");
-    module.def("measure_peak", convscope::measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
+    module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return the operations a second of multiply-add in float32 that so many threads reach.");
-    module.def("augment", convscope::augmented, "Write images as training sees them at positions from `first`.",
-               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("output"));
+    module.def("augment", augment, "Write images as training sees them at positions from `first`.",
+               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("instruction_set"),
+               nb::arg("output"));
     nb::class_<Core>(module, "Core")
-        .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<std::vector<int64_t>>&, int,
-                      const std::string&>(),
+        .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<Layer>&, int, const std::string&>(),
              nb::arg("image"), nb::arg("scale"), nb::arg("offset"), nb::arg("layers"), nb::arg("threads"),
              nb::arg("instruction_set"))
         .def_prop_ro("threads", &Core::threads)
@@ -288,10 +330,16 @@ NB_MODULE(_native, module) {
         .def_prop_ro("averaged", &Core::averaged)
         .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
+        .def("write_moving", &Core::write_moving, nb::arg("layer"), nb::arg("means"), nb::arg("variances"))
+        .def("read_moving", &Core::read_moving, nb::arg("layer"), nb::arg("means"), nb::arg("variances"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
              nb::arg("learning_rates"), nb::arg("settings"), nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))
-        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"));
+        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"))
+        .def("layer_gradients", &Core::layer_gradients, nb::arg("images"), nb::arg("dlogits"), nb::arg("layers"),
+             nb::arg("outputs"))
+        .def("lesioned_logits", &Core::lesioned_logits, nb::arg("images"), nb::arg("ends"), nb::arg("layers"),
+             nb::arg("filters"), nb::arg("values"), nb::arg("logits"));
 }

@@ -10,15 +10,6 @@ constexpr int64_t places_at_once = 512;  // what they read stays in cache while 
 constexpr int64_t gradient_places_at_once = 128;  // of one panel 16 KB
 constexpr float one = 1;
 
-std::vector<int64_t> places(const Layout& layout) {
-    std::vector<int64_t> places;
-    places.reserve(static_cast<std::size_t>(layout.shape.height * layout.shape.width));
-    for (int64_t y = 0; y < layout.shape.height; ++y) {
-        for (int64_t x = 0; x < layout.shape.width; ++x) places.push_back(layout.at(y, x));
-    }
-    return places;
-}
-
 }  // namespace
 
 std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input) {
@@ -63,7 +54,7 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
             reads_.push_back(y * layer.stride[0] * input_.value.row() + x * layer.stride[1] * layer.input.channels);
         }
     }
-    writes_ = places(output_.value);
+    writes_ = output_.value.places();
     kernel_reads_ = kernel_places(layer, input_.value);
     for (int64_t row = 0; row < parameters.inputs(); ++row) kernel_writes_.push_back(row * kernels.panel_width);
     if (wants_input_gradient) {
@@ -73,8 +64,8 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
                 back_reads_.push_back(y * output_gradient_.row() + x * layer.output.channels);
             }
         }
-        back_writes_ = places(input_.gradient);
-        back_masks_ = places(input_.value);
+        back_writes_ = input_.gradient.places();
+        back_masks_ = input_.value.places();
     }
 }
 
@@ -86,26 +77,26 @@ void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.input.channels;
     p.b_segment = p.length * p.b_step;
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.bias = parameters_.bias(0);
+    p.columns = parameters_.filters();
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
-    float* output = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
+    p.c = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
     const int64_t count = static_cast<int64_t>(reads_.size());
     for (int64_t begin = 0; begin < count; begin += places_at_once) {
         p.rows = std::min(places_at_once, count - begin);
         p.a_rows = reads_.data() + begin;
         p.c_rows = writes_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-            p.b = parameters_.panel(panel);
-            p.bias = parameters_.bias(panel);
-            p.columns = parameters_.columns(panel);
-            p.c = output + panel * kernels_.panel_width;
-            kernels_.multiply(p);
-        }
+        kernels_.multiply(p);
     }
 }
 
 void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].image(image);
-    kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+    if (gradient != nullptr) {
+        kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+    }
     if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
 }
 
@@ -154,6 +145,11 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.output.channels;
     p.b_segment = p.length * p.b_step;
+    p.b = parameters_.turned_panel(0);
+    p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
+    p.columns = layer_.input.channels;
+    p.c = workspace.gradients[map].image(image);
+    p.mask = workspace.values[map].image(image);
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
     const int64_t count = static_cast<int64_t>(back_reads_.size());
     for (int64_t begin = 0; begin < count; begin += places_at_once) {
@@ -161,14 +157,7 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
         p.a_rows = back_reads_.data() + begin;
         p.c_rows = back_writes_.data() + begin;
         p.mask_rows = back_masks_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
-            const int64_t first = panel * kernels_.panel_width;
-            p.b = parameters_.turned_panel(panel);
-            p.columns = std::min(kernels_.panel_width, layer_.input.channels - first);
-            p.c = workspace.gradients[map].image(image) + first;
-            p.mask = workspace.values[map].image(image) + first;
-            kernels_.multiply(p);
-        }
+        kernels_.multiply(p);
     }
 }
 

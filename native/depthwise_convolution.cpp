@@ -13,10 +13,8 @@ DepthwiseConvolution::DepthwiseConvolution(const Layer& layer, int index, const 
       output_(maps[static_cast<std::size_t>(index) + 1]),
       parameters_(parameters),
       kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient) {
-    for (int64_t y = 0; y < layer.output.height; ++y) {
-        for (int64_t x = 0; x < layer.output.width; ++x) writes_.push_back(output_.value.at(y, x));
-    }
+      wants_input_gradient_(wants_input_gradient),
+      writes_(output_.value.places()) {
     const int64_t multiplier = layer.output.channels / layer.input.channels;
     if (multiplier == 1) return;
     // Up to a whole register: lanes behind the last output read some channel, and are not stored.
@@ -58,7 +56,7 @@ void DepthwiseConvolution::backward_image(Workspace& workspace, int64_t image, f
     p.input = workspace.values[map].image(image);
     p.gradient = workspace.gradients[map + 1].image(image);
     p.kernel_gradient = gradient;
-    kernels_.depthwise_kernel(p);
+    if (gradient != nullptr) kernels_.depthwise_kernel(p);
     if (!wants_input_gradient_) return;
     // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
     float* scratch = workspace.scratch->backward[map].data();

@@ -1,6 +1,8 @@
 // The layers as the engine is told of them: sizes only, checked by the Python side.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/kernels.hpp"
@@ -12,18 +14,23 @@ struct Shape {
     int64_t size() const { return height * width * channels; }
 };
 
-enum class Kind { convolution, max_pooling, flatten, dense, average_pooling, dropout, depthwise };
+enum class Kind { convolution, max_pooling, flatten, dense, average_pooling, dropout, depthwise, normalization, addition };
 
 struct Layer {
     Kind kind = Kind::flatten;
     Shape input, output;  // vectors are 1 x 1 maps
-    int64_t window[2] = {1, 1}, stride[2] = {1, 1};
-    int64_t padding[2] = {0, 0};  // zeros before the first row and column
+    std::array<int64_t, 2> window = {1, 1}, stride = {1, 1};
+    std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
     bool relu = false;
     Activation activation = Activation::none;  // another than relu
     int64_t dropped = 0;  // by dropout, of 2^24 numbers
+    bool has_bias = true;
+    double momentum = 0, epsilon = 0;  // of batch normalisation: what its moving statistics keep, and what variance gains
+    std::size_t added = 0;             // by addition: the layer whose output it reads too
 
-    bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || kind == Kind::depthwise; }
+    bool has_weights() const {
+        return kind == Kind::convolution || kind == Kind::dense || kind == Kind::depthwise || kind == Kind::normalization;
+    }
 };
 
 struct Input {

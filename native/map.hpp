@@ -1,6 +1,8 @@
 // Maps between layers, and how they lie in memory.
 #pragma once
 
+#include <vector>
+
 #include "kernels/kernels.hpp"
 #include "layer.hpp"
 
@@ -21,6 +23,15 @@ struct Layout {
     int64_t at(int64_t y, int64_t x) const {
         return (top + y * step[0]) * row() + (left + x * step[1]) * shape.channels;
     }
+    // Where each pixel lies, row by row.
+    std::vector<int64_t> places() const {
+        std::vector<int64_t> places;
+        places.reserve(static_cast<std::size_t>(shape.height * shape.width));
+        for (int64_t y = 0; y < shape.height; ++y) {
+            for (int64_t x = 0; x < shape.width; ++x) places.push_back(at(y, x));
+        }
+        return places;
+    }
 };
 
 // A map between two layers: how its values and their gradients lie, and whether the values come out of a relu. A gradient
@@ -28,6 +39,7 @@ struct Layout {
 struct Map {
     Layout value, gradient;
     bool relu = false;
+    bool gradient_crosses = false;  // is read in an earlier stage of the plan than it is written in
 };
 
 // Writes row `y` of the gradient by `map`, a plain row of all its columns and channels, where it belongs: with the

@@ -24,11 +24,8 @@ MaxPooling::MaxPooling(const Layer& layer, int index, const std::vector<Map>& ma
       input_(maps[static_cast<std::size_t>(index)]),
       output_(maps[static_cast<std::size_t>(index) + 1]),
       kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient) {
-    for (int64_t y = 0; y < layer.output.height; ++y) {
-        for (int64_t x = 0; x < layer.output.width; ++x) writes_.push_back(output_.value.at(y, x));
-    }
-}
+      wants_input_gradient_(wants_input_gradient),
+      writes_(output_.value.places()) {}
 
 void MaxPooling::forward_image(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
@@ -36,7 +33,7 @@ void MaxPooling::forward_image(Workspace& workspace, int64_t image) const {
     p.input = workspace.values[map].image(image);
     p.output = workspace.values[map + 1].image(image);
     p.output_places = writes_.data();
-    p.winners = workspace.winners[map].data() + image * winners_size();
+    p.winners = workspace.winners_of(map, image, winners_size());
     kernels_.pool(p);
 }
 

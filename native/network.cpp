@@ -16,45 +16,66 @@ Network::Network(const Input& input, const std::vector<Layer>& layers, const Ker
     for (const Layer& layer : layers_) {
         parameters_.push_back(layer.has_weights() ? std::make_unique<Parameters>(layer, kernels) : nullptr);
         parameter_pointers_.push_back(parameters_.back().get());
+        moving_.push_back(layer.kind == Kind::normalization ? std::make_unique<MovingStatistics>() : nullptr);
+        moving_pointers_.push_back(moving_.back().get());
+        if (layer.kind != Kind::normalization) continue;
+        moving_.back()->means = moving_.back()->variances = make_buffer<float>(layer.input.channels);
     }
-    plan_ = std::make_unique<Plan>(layers_, input_, parameter_pointers_, kernels_, true);
+    plan_ = std::make_unique<Plan>(make_plan(Purpose::training));
 }
 
-Plan Network::full_plan() const { return Plan(layers_, input_, parameter_pointers_, kernels_, false); }
+Plan Network::make_plan(Purpose purpose) const {
+    return Plan(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, purpose);
+}
 
-Workspace Network::make_workspace(const Plan& plan, bool training) const {
+Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
-        const bool in_batch = i >= plan.first_vector, in_slice = i <= plan.first_vector;
         MapImages values, gradients;
-        values.held = slice_images;
+        const bool in_batch = i >= plan.first_vector;
+        const bool passes = !in_batch && kept == Kept::logits;  // nobody reads it once its images are through
+        values.held = passes ? plan.group : slice_images;
         values.stride = round_up(plan.maps[i].value.size(), 16);
         if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
-        gradients.held = in_batch ? slice_images : plan.group;
-        gradients.stride = round_up(plan.maps[i].gradient.size(), kernels_.panel_width);
-        const bool wanted = training && i > plan.first_trained;
-        if (in_slice && wanted) gradients.buffer = make_buffer<float>(gradients.held * gradients.stride);
-        gradients.first = gradients.buffer.data();
         workspace.values.push_back(std::move(values));
+        if (back && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
+            gradients = make_gradients(plan, i, slice_images);
+        }
         workspace.gradients.push_back(std::move(gradients));
     }
     for (const Plan::Step& step : plan.steps) {
-        workspace.winners.push_back(make_buffer<int32_t>(slice_images * step.computes->winners_size()));
+        workspace.winners.push_back({});
+        if (back) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
     }
     return workspace;
 }
 
-Scratch Network::make_scratch(const Plan& plan, bool training) const {
+MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t held) const {
+    MapImages gradients;
+    gradients.held = held;
+    gradients.stride = round_up(plan.maps[map].gradient.size(), kernels_.panel_width);
+    gradients.buffer = make_buffer<float>(held * gradients.stride);
+    gradients.first = gradients.buffer.data();
+    return gradients;
+}
+
+Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Scratch scratch;
     int64_t filters = 0;
     for (const Map& map : plan.maps) filters = std::max(filters, map.value.shape.channels);
     for (const Plan::Step& step : plan.steps) {
         scratch.forward.push_back(make_buffer<float>(step.computes->forward_scratch_size()));
-        scratch.backward.push_back(make_buffer<float>(training ? step.computes->scratch_size() : 0));
+        scratch.backward.push_back(make_buffer<float>(back ? step.computes->scratch_size() : 0));
     }
-    if (!training) return scratch;
-    scratch.image = make_buffer<uint8_t>(input_.shape.size());
+    if (!back) return scratch;
+    scratch.gradients.resize(plan.first_vector + 1);
+    for (std::size_t i = plan.first_trained + 1; i <= plan.first_vector; ++i) {
+        if (plan.maps[i].gradient_crosses) continue;
+        scratch.gradients[i] = make_gradients(plan, i, i < plan.first_vector ? plan.group : slice_images);
+    }
     scratch.logits_gradient = make_buffer<float>(classes());
     scratch.offsets = make_buffer<int64_t>(winners_block);
     scratch.list_values = make_buffer<float>(winners_block);
@@ -62,29 +83,51 @@ Scratch Network::make_scratch(const Plan& plan, bool training) const {
     return scratch;
 }
 
-Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const {
+Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Batch batch;
     for (std::size_t i = plan.first_vector; i < plan.maps.size(); ++i) {
         int64_t stride = round_up(plan.maps[i].value.size(), kernels_.panel_width);
         if (stride % 512 == 0) stride += 16;  // rows a power of two apart would fall on the same cache lines
         batch.strides.push_back(stride);
         batch.values.push_back(make_buffer<float>(images * stride));
-        batch.gradients.push_back(make_buffer<float>(training && i > plan.first_vector ? images * stride : 0));
+        batch.gradients.push_back(make_buffer<float>(back && i > plan.first_vector ? images * stride : 0));
     }
-    if (!training) return batch;
+    batch.statistics.resize(plan.steps.size());
+    for (std::size_t step = 0; step < plan.steps.size(); ++step) {
+        if (plan.steps[step].normalizes == nullptr) continue;
+        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(back ? count_slices(images) : 0);
+    }
+    if (!back) return batch;
     batch.losses.resize(static_cast<std::size_t>(images));
     batch.correct.resize(static_cast<std::size_t>(images));
     for (int64_t s = 0; s < shards; ++s) batch.shards.push_back(make_buffer<float>(plan.gradient_offsets.back()));
     return batch;
 }
 
+void Network::use_moving_statistics(const Plan& plan, Batch& batch) const {
+    for (std::size_t step = 0; step < plan.steps.size(); ++step) {
+        if (plan.steps[step].normalizes != nullptr) plan.steps[step].normalizes->settle_moving(batch.statistics[step]);
+    }
+}
+
 void Network::bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t begin) const {
+    workspace.slice = begin / slice_images;
+    workspace.statistics = batch.statistics.data();
+    for (std::size_t i = 0; i < workspace.scratch->gradients.size(); ++i) {
+        const MapImages& gradients = workspace.scratch->gradients[i];
+        if (gradients.first == nullptr) continue;
+        workspace.gradients[i].first = gradients.first;
+        workspace.gradients[i].stride = gradients.stride;
+        workspace.gradients[i].held = gradients.held;
+    }
     for (std::size_t v = 0; v < batch.values.size(); ++v) {
         MapImages& values = workspace.values[plan.first_vector + v];
         values.stride = batch.strides[v];
         values.first = batch.values[v].data() + begin * values.stride;
         if (v == 0 || batch.losses.empty()) continue;
         MapImages& gradients = workspace.gradients[plan.first_vector + v];
+        gradients.held = slice_images;
         gradients.stride = batch.strides[v];
         gradients.first = batch.gradients[v].data() + begin * gradients.stride;
     }
@@ -100,35 +143,56 @@ void Network::read_image(const Plan& plan, Workspace& workspace, const Images& i
         const uint8_t* next = images.bytes + images.index(begin + i + 1) * image_bytes;
         for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
     }
-    if (images.augmentation != nullptr) {
-        augment(*images.augmentation, input_.shape, workspace.chance.first + i, bytes, workspace.scratch->image.data());
-        bytes = workspace.scratch->image.data();
-    }
+    Augmenter* augmenter = workspace.scratch->augmenter.get();
+    if (augmenter != nullptr) bytes = augmenter->change(workspace.chance.first + i, bytes);
     float* map = workspace.values[0].image(i) + layout.at(0, 0);
     kernels_.normalise(bytes, input_.shape.height, row_bytes, input_.scale, input_.offset, map, layout.row());
 }
 
-void Network::forward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                      int64_t end) const {
+void Network::forward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, const Images& images,
+                      int64_t begin, int64_t end) const {
     bind(plan, workspace, batch, begin);
     workspace.chance = images.chance;
     workspace.chance.first += begin;
     const int64_t count = end - begin;
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
-        for (int64_t i = first; i < last; ++i) read_image(plan, workspace, images, begin, i, i + 1 == count);
-        for (std::size_t step = 0; step < plan.first_vector; ++step) {
-            plan.steps[step].computes->forward(workspace, first, last);
-        }
+        for (int64_t i = first; i < last && steps.begin == 0; ++i) read_image(plan, workspace, images, begin, i, i + 1 == count);
+        forward_maps(plan, steps, workspace, first, last);
     }
-    for (std::size_t step = plan.first_vector; step < plan.steps.size(); ++step) {
+    forward_vectors(plan, steps, workspace, count);
+    if (steps.end < plan.steps.size()) plan.steps[steps.end].normalizes->measure(workspace, count);
+}
+
+void Network::read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
+                   int64_t end) const {
+    bind(plan, workspace, batch, begin);
+    workspace.chance = images.chance;
+    workspace.chance.first += begin;
+    for (int64_t i = 0; i < end - begin; ++i) read_image(plan, workspace, images, begin, i, begin + i + 1 == end);
+}
+
+void Network::forward_read(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const {
+    for (int64_t first = 0; first < count; first += plan.group) {
+        forward_maps(plan, steps, workspace, first, std::min(first + plan.group, count));
+    }
+    forward_vectors(plan, steps, workspace, count);
+}
+
+void Network::forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const {
+    for (std::size_t step = steps.begin; step < std::min(steps.end, plan.first_vector); ++step) {
+        plan.steps[step].computes->forward(workspace, begin, end);
+    }
+}
+
+void Network::forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const {
+    for (std::size_t step = std::max(steps.begin, plan.first_vector); step < steps.end; ++step) {
         plan.steps[step].computes->forward(workspace, 0, count);
     }
 }
 
 void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                     int64_t end, const Loss& loss, float scale) const {
-    const Map& map = plan.maps.back();
     float* gradient = workspace.scratch->logits_gradient.data();
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
@@ -140,26 +204,46 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
             kernels_.cross_entropy(logits, classes(), label, loss.smoothing, scale * weight, gradient, &correct);
         batch.correct[static_cast<std::size_t>(i)] = correct;
         if (plan.first_trained == plan.steps.size()) continue;
-        const Shape shape = map.value.shape;
-        for (int64_t y = 0; y < shape.height; ++y) {
-            write_gradient_row(kernels_, gradient + y * shape.width * shape.channels, map, logits, y,
-                               workspace.gradients.back().image(i - begin));
-        }
+        write_logits_gradient(plan, workspace, i - begin, gradient);
     }
 }
 
-void Network::backward(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
-                       int64_t end, const Loss& loss, float scale, float* shard) const {
-    score(plan, workspace, batch, images, begin, end, loss, scale);
+void Network::write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const {
+    const Map& map = plan.maps.back();
+    const Shape shape = map.value.shape;
+    for (int64_t y = 0; y < shape.height; ++y) {
+        write_gradient_row(kernels_, gradient + y * shape.width * shape.channels, map, workspace.values.back().image(i), y,
+                           workspace.gradients.back().image(i));
+    }
+}
+
+void Network::step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin,
+                        int64_t end, float* shard) const {
+    const Plan::Step& at = plan.steps[step];
+    float* gradient = shard == nullptr ? nullptr : shard + plan.gradient_offsets[step];
+    if (at.normalizes != nullptr && step == steps.end) {
+        at.normalizes->write_input_gradient(workspace, begin, end);
+    } else if (at.normalizes != nullptr && step == steps.begin && workspace.statistics[step].of_batch) {
+        at.normalizes->add_sums(workspace, begin, end, gradient);
+        return;
+    } else {
+        at.computes->backward(workspace, begin, end, gradient);
+    }
+    for (const Addition* addition : at.additions) addition->add_to_other(workspace, begin, end);
+}
+
+void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,
+                       float* shard) const {
+    bind(plan, workspace, batch, begin);
     const int64_t count = end - begin;
-    std::size_t step = plan.steps.size();
-    while (step-- > std::max(plan.first_vector, plan.first_trained)) {
-        plan.steps[step].computes->backward(workspace, 0, count, shard + plan.gradient_offsets[step]);
+    const std::size_t top = std::min(steps.end + 1, plan.steps.size()), bottom = std::max(steps.begin, plan.first_trained);
+    for (std::size_t step = top; step-- > std::max(bottom, plan.first_vector);) {
+        step_back(plan, steps, step, workspace, 0, count, shard);
     }
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
-        for (step = plan.first_vector; step-- > plan.first_trained;) {
-            plan.steps[step].computes->backward(workspace, first, last, shard + plan.gradient_offsets[step]);
+        for (std::size_t step = std::min(top, plan.first_vector); step-- > bottom;) {
+            step_back(plan, steps, step, workspace, first, last, shard);
         }
     }
 }
@@ -173,6 +257,18 @@ void Network::read_layer(const Plan& plan, const Workspace& workspace, std::size
     const int64_t row = layout.shape.width * layout.shape.channels;
     for (int64_t y = 0; y < layout.shape.height; ++y) {
         std::copy(from + layout.at(y, 0), from + layout.at(y, 0) + row, output + y * row);
+    }
+}
+
+void Network::read_gradient(const Plan& plan, const Workspace& workspace, std::size_t map, int64_t i,
+                            float* output) const {
+    const Layout& layout = plan.maps[map].gradient;
+    const int64_t channels = layout.shape.channels;
+    const float* from = workspace.gradients[map].image(i);
+    for (int64_t y = 0; y < layout.shape.height; ++y) {
+        for (int64_t x = 0; x < layout.shape.width; ++x, output += channels) {
+            std::copy(from + layout.at(y, x), from + layout.at(y, x) + channels, output);
+        }
     }
 }
 

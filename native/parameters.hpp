@@ -3,12 +3,13 @@
 //
 // Weights in Keras layout are a matrix of `inputs` rows (kernel row, kernel column, channel) by `filters` columns. Here
 // they are cut into panels of panel_width columns; in a panel the rows lie one behind another, and the bias is one more
-// row at the end. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
+// row at the end. Of batch normalisation gamma is the one row of weights, and beta the bias. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
 #pragma once
 
 #include "buffer.hpp"
 #include "kernels/kernels.hpp"
 #include "layer.hpp"
+#include "winograd_algorithm.hpp"
 
 namespace convscope {
 
@@ -27,6 +28,7 @@ class Parameters {
     int64_t filters() const { return filters_; }
     int64_t inputs() const { return inputs_; }
     int64_t rows() const { return inputs_ + 1; }
+    int64_t trained_rows() const { return inputs_ + (has_bias_ ? 1 : 0); }  // without a bias that row stays zero
     int64_t panels() const { return panels_; }
     int64_t panel_size() const { return rows() * width_; }
     int64_t size() const { return panels_ * panel_size(); }
@@ -43,14 +45,18 @@ class Parameters {
     // The kernels by channel block, filter, place: what `winners_input` reads.
     const float* back() const { return back_.data(); }
 
-    // The kernels as Winograd's way multiplies by them: 16 matrices (channel, panel_width) a panel.
-    const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(); }
-    int64_t winograd_size() const { return 16 * channels_ * width_; }
-    bool keeps_winograd() const { return !winograd_.empty(); }
+    // The kernels as Winograd's way multiplies by them: for each panel of filters matrices (position, channel, panel_width),
+    // and for the way back for each panel of channels (position, filter, panel_width).
+    const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(channels_); }
+    const float* winograd_turned_panel(int64_t panel) const {
+        return winograd_turned_.data() + panel * winograd_size(filters_);
+    }
 
+    // Each copy is made for a layer that reads it, and follows the weights from then on.
     void keep_turned();
     void keep_back();
-    void keep_winograd();
+    void keep_winograd(WinogradAlgorithm algorithm);
+    void keep_winograd_turned();
 
     // One step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
     void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step);
@@ -71,15 +77,21 @@ class Parameters {
     void unpack(const float* packed, float* kernel, float* bias) const;  // the same from any array in this layout
 
    private:
+    int64_t winograd_size(int64_t rows) const { return winograd_sizes(winograd_algorithm_).positions() * rows * width_; }
     Buffer<float>& array(Field field);
     void copy_all();
-    void copy_rows(int64_t panel, int64_t begin, int64_t end);  // to the copies of the way back
+    // Rows [begin, end) of a panel to the copies of the way back.
+    void copy_rows(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_turned(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_back(int64_t panel, int64_t begin, int64_t end);
 
     const Kernels& kernels_;
     int64_t width_, vector_;
     int64_t kernel_[2];
     int64_t channels_, filters_, inputs_, panels_;
-    Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_;
+    bool has_bias_;
+    WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
+    Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;
 };
 
 }  // namespace convscope

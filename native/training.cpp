@@ -6,22 +6,17 @@
 
 namespace convscope {
 
-namespace {
-
-int64_t count_slices(int64_t images) { return (images + slice_images - 1) / slice_images; }
-
-}  // namespace
-
 Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     : network_(network),
       plan_(network.plan()),
       batch_size_(batch_size),
       team_(threads),
-      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), true)) {
+      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), Kept::gradients)) {
     const int64_t width = network.kernels().panel_width;
+    const int64_t workspaces = plan_.stages.size() > 1 ? count_slices(batch_size) : threads;
+    for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, Kept::gradients));
     for (int i = 0; i < threads; ++i) {
-        workspaces_.push_back(network.make_workspace(plan_, true));
-        scratches_.push_back(network.make_scratch(plan_, true));
+        scratches_.push_back(network.make_scratch(plan_, Kept::gradients));
         block_gradients_.push_back(make_buffer<float>((block_rows + 1) * width));
     }
     // The last steps first: dense layers have the largest blocks.
@@ -34,7 +29,7 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
             panel_blocks_.push_back(0);
             for (block.begin = 0; block.begin < parameters.inputs(); block.begin = block.end) {
                 block.end = std::min(block.begin + block_rows, parameters.inputs());
-                if (block.end == parameters.inputs()) ++block.end;  // the bias goes with the last rows
+                if (block.end == parameters.inputs()) block.end = parameters.trained_rows();  // a bias goes with the last
                 blocks_.push_back(block);
                 ++panel_blocks_.back();
             }
@@ -43,29 +38,55 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     panel_left_ = std::vector<std::atomic<int>>(panel_blocks_.size());
 }
 
-bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float scale, const Score& so_far,
-                   Watcher& watcher) {
-    const int64_t slices = count_slices(count);
-    const int64_t shards = std::min(most_shards, slices);
-    Queue queue(static_cast<int64_t>(batch_.shards.size()));
-    auto work = [&](int thread) {
-        Workspace& workspace = workspaces_[static_cast<std::size_t>(thread)];
-        workspace.scratch = &scratches_[static_cast<std::size_t>(thread)];
+template <class Work>
+bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work) {
+    const int64_t slices = count_slices(count), shards = std::min(most_shards, slices);
+    const bool by_slice = plan_.stages.size() > 1;
+    Queue queue(clears ? static_cast<int64_t>(batch_.shards.size()) : shards);
+    auto take = [&](int thread) {
         for (int64_t shard; queue.take(shard);) {
             Buffer<float>& sums = batch_.shards[static_cast<std::size_t>(shard)];
-            std::memset(sums.data(), 0, sums.size() * sizeof(float));
+            if (clears) std::memset(sums.data(), 0, sums.size() * sizeof(float));
             if (shard >= shards) continue;  // of a short batch, the last shards are empty
             for (int64_t slice = shard * slices / shards; slice < (shard + 1) * slices / shards; ++slice) {
-                const int64_t begin = slice * slice_images, end = std::min(begin + slice_images, count);
-                network_.forward(plan_, workspace, batch_, images, begin, end);
-                network_.backward(plan_, workspace, batch_, images, begin, end, loss, scale, sums.data());
+                Workspace& workspace = workspaces_[by_slice ? static_cast<std::size_t>(slice) : static_cast<std::size_t>(thread)];
+                workspace.scratch = &scratches_[static_cast<std::size_t>(thread)];
+                work(workspace, slice * slice_images, std::min((slice + 1) * slice_images, count), sums.data());
                 if (thread == 0 && !watcher.go_on(so_far)) queue.stop();
                 if (queue.stopped()) return;
             }
         }
     };
-    team_.run(work);
+    team_.run(take);
     return !queue.stopped();
+}
+
+bool Trainer::pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,
+                   const Score& so_far, Watcher& watcher) {
+    const std::size_t last = stages.size() - 1;
+    for (std::size_t stage = 0; stage < last; ++stage) {
+        const auto forward = [&](Workspace& workspace, int64_t begin, int64_t end, float*) {
+            network_.forward(plan_, stages[stage], workspace, batch_, images, begin, end);
+        };
+        if (!for_slices(count, false, so_far, watcher, forward)) return false;
+        const std::size_t next = stages[stage + 1].begin;
+        plan_.steps[next].normalizes->settle(batch_.statistics[next], count);
+    }
+    const auto there_and_back = [&](Workspace& workspace, int64_t begin, int64_t end, float* sums) {
+        network_.forward(plan_, stages[last], workspace, batch_, images, begin, end);
+        network_.score(plan_, workspace, batch_, images, begin, end, loss, scale);
+        network_.backward(plan_, stages[last], workspace, batch_, begin, end, sums);
+    };
+    if (!for_slices(count, true, so_far, watcher, there_and_back)) return false;
+    for (std::size_t stage = last; stage-- > 0;) {
+        const std::size_t next = stages[stage + 1].begin;
+        plan_.steps[next].normalizes->settle_back(batch_.statistics[next], batch_, count, plan_.gradient_offsets[next]);
+        const auto back = [&](Workspace& workspace, int64_t begin, int64_t end, float* sums) {
+            network_.backward(plan_, stages[stage], workspace, batch_, begin, end, sums);
+        };
+        if (!for_slices(count, false, so_far, watcher, back)) return false;
+    }
+    return true;
 }
 
 void Trainer::block_gradient(const Block& block, int64_t count, float* gradient) const {
@@ -148,6 +169,11 @@ void Trainer::update_clipped(int64_t count, const Step& step, double most) {
 Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                      int64_t& steps, Watcher& watcher) {
     Score score;
+    if (settings.augmentation.changes()) {
+        for (Scratch& scratch : scratches_) {
+            scratch.augmenter = std::make_unique<Augmenter>(settings.augmentation, network_.input().shape, network_.kernels());
+        }
+    }
     const bool averages = settings.averaging > 0;
     for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
         Parameters* parameters = network_.parameters(layer);
@@ -165,8 +191,11 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         Images part = images;
         part.indices += begin;
         part.chance = {true, settings.dropout_key, begin};
-        if (settings.augmentation.changes()) part.augmentation = &settings.augmentation;
-        if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), score, watcher)) break;
+        if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
+        for (std::size_t step = 0; step < plan_.steps.size(); ++step) {
+            const BatchNormalization* normalizes = plan_.steps[step].normalizes;
+            if (normalizes != nullptr) normalizes->move(batch_.statistics[step]);
+        }
         ++steps;
         Step step = settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps);
         if (averages) {  // as Adam's moments are: without the pull to where they started
@@ -184,6 +213,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         add_score(size, score);
         if (!watcher.go_on(score)) break;
     }
+    for (Scratch& scratch : scratches_) scratch.augmenter.reset();
     for (std::size_t layer = 0; averages && layer < network_.layers().size(); ++layer) {
         if (network_.parameters(layer) != nullptr) network_.parameters(layer)->exchange_average();
     }
@@ -194,12 +224,13 @@ Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer
                          Watcher& watcher) {
     Score score;
     const int64_t image_bytes = network_.input().shape.size();
+    network_.use_moving_statistics(plan_, batch_);
     for (int64_t begin = 0; begin < count; begin += batch_size_) {
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
         part.bytes += begin * image_bytes;
         part.labels += begin;
-        if (!pass(part, size, {}, 1 / static_cast<float>(count), score, watcher)) break;
+        if (!pass(part, size, {}, 1 / static_cast<float>(count), {plan_.whole()}, score, watcher)) break;
         Queue queue(static_cast<int64_t>(blocks_.size()));
         auto work = [&](int thread) {
             float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();

@@ -1,8 +1,9 @@
-// Training and prediction over many images: who computes which slice, and the steps of an epoch.
+// Training over many images: who computes which slice, and the steps of an epoch.
 //
 // A step has two phases, with every thread waiting at the end of each. In the first the threads take shards, forward and
-// back. In the second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or
-// over the shards in their order (the others), and the optimizer's step is taken while it is in cache.
+// back; where batch normalisations need the whole batch, in stages, with every thread waiting at the end of each. In the
+// second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or over the shards
+// in their order (the others), and the optimizer's step is taken while it is in cache.
 #pragma once
 
 #include <atomic>
@@ -65,8 +66,13 @@ class Trainer {
         std::size_t whole;  // which panel this is among those of all layers
     };
 
-    // The first phase for images [0, count) of `images`; false if stopped.
-    bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const Score& so_far, Watcher& watcher);
+    // The first phase for images [0, count) of `images`, in the plan's stages or in one; false if stopped.
+    bool pass(const Images& images, int64_t count, const Loss& loss, float scale, const std::vector<Range>& stages,
+              const Score& so_far, Watcher& watcher);
+    // Calls work(workspace, begin, end, sums) for every slice of the batch; those of a shard come on one thread and in
+    // their order, and add to the shard's sums, which are cleared before if `clears` says so.
+    template <class Work>
+    bool for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work);
     // The second phase: a step for every block.
     void take_step(const Block& block, const float* gradient, const Step& step);
     void update(int64_t count, const Step& step);
@@ -81,7 +87,7 @@ class Trainer {
     const int64_t batch_size_;
     Team team_;
     Batch batch_;
-    std::vector<Workspace> workspaces_;
+    std::vector<Workspace> workspaces_;           // by slice where there are stages, else by thread
     std::vector<Scratch> scratches_;              // by thread
     std::vector<Buffer<float>> block_gradients_;  // by thread
     std::vector<Block> blocks_;
@@ -90,38 +96,5 @@ class Trainer {
     std::vector<Buffer<float>> whole_gradients_;  // by block, where the gradient is clipped
     std::vector<double> squares_;                 // by block
 };
-
-// Computes `count` images by `plan`, a slice a thread at a time, and calls take(workspace, begin, end) with each.
-template <class Take>
-bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
-             Watcher& watcher) {
-    const int64_t slices = (count + slice_images - 1) / slice_images;
-    const int members = static_cast<int>(slices < threads ? slices : threads);
-    std::vector<Workspace> workspaces;
-    std::vector<Scratch> scratches;
-    std::vector<Batch> batches;
-    for (int i = 0; i < members; ++i) {
-        workspaces.push_back(network.make_workspace(plan, false));
-        scratches.push_back(network.make_scratch(plan, false));
-        batches.push_back(network.make_batch(plan, slice_images, 0, false));
-    }
-    Team team(members);
-    Queue queue(slices);
-    auto work = [&](int thread) {
-        const auto member = static_cast<std::size_t>(thread);
-        for (int64_t slice; queue.take(slice);) {
-            const int64_t begin = slice * slice_images;
-            const int64_t end = begin + slice_images < count ? begin + slice_images : count;
-            workspaces[member].scratch = &scratches[member];
-            Images part = images;
-            part.bytes += begin * network.input().shape.size();
-            network.forward(plan, workspaces[member], batches[member], part, 0, end - begin);
-            take(workspaces[member], begin, end);
-            if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
-        }
-    };
-    if (members > 0) team.run(work);
-    return !queue.stopped();
-}
 
 }  // namespace convscope

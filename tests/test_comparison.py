@@ -179,6 +179,14 @@ def test_comparison_rejects_other_class_names():
         cs.compare(a, b)
 
 
+def test_a_candidate_weighs_what_no_gradient_trains_too():
+    layers = (cs.Flatten(), cs.Dense(2), cs.BatchNormalization())
+    architecture = cs.Architecture(cs.Input(2, 2), layers)
+    model = cs.Model(architecture, initial_weights(architecture, 0), ("a", "b"))
+    candidate = Candidate.from_model(model, make_candidate("a", [1, 0]).evaluation)
+    assert (candidate.parameters, candidate.weights_bytes) == (10 + 4, 4 * (10 + 8))
+
+
 @pytest.mark.parametrize(
     "cost", [{"parameters": -1}, {"macs": -1}, {"weights_bytes": -1}, {"training_seconds": float("nan")}]
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import convscope.model
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
 from convscope.datasets import Dataset
 from convscope.engine import initial_weights, open_network
 from convscope.model import Model
@@ -23,6 +23,13 @@ def make(engine="native", seed=0, **arguments):
 
 def images(count=20):
     return np.random.default_rng(0).integers(0, 256, (count, 9, 7, 3), dtype=np.uint8)
+
+
+def test_a_model_tells_trained_from_moving_numbers():
+    architecture = Architecture(Input(9, 7, 3), (Flatten(), Dense(3), BatchNormalization()))
+    model = Model(architecture, initial_weights(architecture, 0), NAMES)
+    assert "576, and 6 non-trainable" in str(model)
+    assert "non-trainable" not in str(make())
 
 
 # --- Answers ----------------------------------------------------------------------------------------------------------

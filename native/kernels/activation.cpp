@@ -51,7 +51,9 @@ CONVSCOPE_INLINE Vector hyperbolic_tangent(Vector x) {
 // up to |x| = 14, which is 4e-8.
 CONVSCOPE_INLINE void normal(Vector x, Vector& below, Vector& density) {
     const Vector zero{}, size = x < zero ? -x : x;
-    const Vector bell = exponential(-0.5f * x * x), u = 1.0f / (1.0f + 0.35f * size);
+    // Beyond, less than the least normal float is left; what the exponential gives in its place would matter times a huge x.
+    const Vector bell = size < broadcast(13.0f) ? exponential(-0.5f * x * x) : zero;
+    const Vector u = 1.0f / (1.0f + 0.35f * size);
     const Vector tail = bell * u * polynomial(u, {0.1396196249f, 0.1398955569f, 0.1195701515f, 0.1066140001f,
                                                   -0.0258708352f, 0.1633791953f, -0.2595476476f, 0.1458925069f,
                                                   -0.0295525694f});
@@ -90,6 +92,8 @@ void activate(Activation activation, const float* x, int64_t count, float* y) {
             return apply(x, count, y, [](Vector x) { return hyperbolic_tangent(x); });
         case Activation::sigmoid:
             return apply(x, count, y, [](Vector x) { return sigmoid(x); });
+        case Activation::relu:
+            return apply(x, count, y, [](Vector x) { return x < Vector{} ? Vector{} : x; });
     }
 }
 
@@ -116,6 +120,9 @@ void activate_backward(Activation activation, const float* x, const float* dy, i
                 const Vector y = sigmoid(x);
                 return y * (1.0f - y);
             });
+        case Activation::relu:
+            return apply_backward(x, dy, count, dx,
+                                  [](Vector x) { return x > Vector{} ? broadcast(1) : Vector{}; });
     }
 }
 

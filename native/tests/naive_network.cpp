@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "naive_activation.hpp"
 #include "numbers.hpp"
 
 namespace convscope::test {
@@ -42,53 +43,93 @@ std::vector<int64_t> winners(const Layer& layer, const std::vector<double>& inpu
     return winners;
 }
 
-std::vector<double> forward(const Layer& layer, const Weights& weights, const std::vector<double>& input) {
-    if (layer.kind == Kind::flatten) return input;
+// How many pixels of the map each window sees.
+std::vector<double> window_sizes(const Layer& layer) {
+    std::vector<double> sizes(at(layer.output.height * layer.output.width));
+    for_windows(layer, [&](int64_t to, int64_t, int64_t) { ++sizes[at(to)]; });
+    return sizes;
+}
+
+// Calls visit(output number, input number, weight) for all that a layer with weights multiplies.
+template <class Visit>
+void for_products(const Layer& layer, Visit visit) {
+    const int64_t channels = layer.input.channels, filters = layer.output.channels;
+    const int64_t multiplier = filters / channels;
+    for_windows(layer, [&](int64_t to, int64_t from, int64_t place) {
+        for (int64_t c = 0; c < channels; ++c) {
+            if (layer.kind == Kind::depthwise) {
+                for (int64_t f = c * multiplier; f < (c + 1) * multiplier; ++f) {
+                    visit(at(to * filters + f), at(from * channels + c), at(place * filters + f));
+                }
+                continue;
+            }
+            for (int64_t f = 0; f < filters; ++f) {
+                visit(at(to * filters + f), at(from * channels + c), at((place * channels + c) * filters + f));
+            }
+        }
+    });
+}
+
+// What a layer computes before its activation.
+std::vector<double> sums(const Layer& layer, const Weights& weights, const std::vector<double>& input) {
+    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return input;
     std::vector<double> output(at(layer.output.size()));
     if (layer.kind == Kind::max_pooling) {
         const std::vector<int64_t> from = winners(layer, input);
         for (std::size_t i = 0; i < output.size(); ++i) output[i] = input[at(from[i])];
         return output;
     }
-    const int64_t channels = layer.input.channels, filters = layer.output.channels;
-    for (std::size_t i = 0; i < output.size(); ++i) output[i] = weights.bias[i % at(filters)];
-    for_windows(layer, [&](int64_t to, int64_t from, int64_t place) {
-        for (int64_t c = 0; c < channels; ++c) {
-            for (int64_t f = 0; f < filters; ++f) {
-                output[at(to * filters + f)] +=
-                    input[at(from * channels + c)] * weights.kernel[at((place * channels + c) * filters + f)];
+    if (layer.kind == Kind::average_pooling) {
+        const std::vector<double> sizes = window_sizes(layer);
+        const int64_t channels = layer.input.channels;
+        for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
+            for (int64_t c = 0; c < channels; ++c) {
+                output[at(to * channels + c)] += input[at(from * channels + c)] / sizes[at(to)];
             }
-        }
-    });
-    if (layer.relu) {
-        for (double& value : output) value = std::max(value, 0.0);
+        });
+        return output;
     }
+    for (std::size_t i = 0; i < output.size(); ++i) output[i] = weights.bias[i % weights.bias.size()];
+    for_products(layer, [&](std::size_t to, std::size_t from, std::size_t weight) {
+        output[to] += input[from] * weights.kernel[weight];
+    });
     return output;
 }
 
-// From the gradient by a layer's output to that by its input, adding those by its weights to `sums`.
+std::vector<double> forward(const Layer& layer, const Weights& weights, const std::vector<double>& input) {
+    std::vector<double> output = sums(layer, weights, input);
+    for (double& value : output) value = layer.relu ? std::max(value, 0.0) : activated(layer.activation, value);
+    return output;
+}
+
+// From the gradient by a layer's output to that by its input, adding those by its weights to `gradients`.
 std::vector<double> backward(const Layer& layer, const Weights& weights, const std::vector<double>& input,
-                             const std::vector<double>& output, std::vector<double> gradient, Weights& sums) {
-    if (layer.kind == Kind::flatten) return gradient;
+                             std::vector<double> gradient, Weights& gradients) {
+    const std::vector<double> before = sums(layer, weights, input);
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+        gradient[i] *= layer.relu ? (before[i] > 0 ? 1 : 0) : derivative(layer.activation, before[i]);
+    }
+    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return gradient;
     std::vector<double> by_input(input.size());
     if (layer.kind == Kind::max_pooling) {
         const std::vector<int64_t> from = winners(layer, input);
         for (std::size_t i = 0; i < gradient.size(); ++i) by_input[at(from[i])] += gradient[i];
         return by_input;
     }
-    const int64_t channels = layer.input.channels, filters = layer.output.channels;
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-        if (layer.relu && output[i] <= 0) gradient[i] = 0;
-        sums.bias[i % at(filters)] += gradient[i];
-    }
-    for_windows(layer, [&](int64_t to, int64_t from, int64_t place) {
-        for (int64_t c = 0; c < channels; ++c) {
-            for (int64_t f = 0; f < filters; ++f) {
-                const std::size_t weight = at((place * channels + c) * filters + f);
-                sums.kernel[weight] += input[at(from * channels + c)] * gradient[at(to * filters + f)];
-                by_input[at(from * channels + c)] += gradient[at(to * filters + f)] * weights.kernel[weight];
+    if (layer.kind == Kind::average_pooling) {
+        const std::vector<double> sizes = window_sizes(layer);
+        const int64_t channels = layer.input.channels;
+        for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
+            for (int64_t c = 0; c < channels; ++c) {
+                by_input[at(from * channels + c)] += gradient[at(to * channels + c)] / sizes[at(to)];
             }
-        }
+        });
+        return by_input;
+    }
+    for (std::size_t i = 0; i < gradient.size(); ++i) gradients.bias[i % gradients.bias.size()] += gradient[i];
+    for_products(layer, [&](std::size_t to, std::size_t from, std::size_t weight) {
+        gradients.kernel[weight] += input[from] * gradient[to];
+        by_input[from] += gradient[to] * weights.kernel[weight];
     });
     return by_input;
 }
@@ -102,6 +143,21 @@ std::vector<double> normalised(const Architecture& architecture, const uint8_t* 
     return values;
 }
 
+// From the gradient by the logits to those by the image and every layer's output, adding those by weights to `gradients`.
+std::vector<std::vector<double>> back_through_all(const Architecture& architecture, const std::vector<Weights>& weights,
+                                                  const uint8_t* image, const std::vector<double>& dlogits,
+                                                  std::vector<Weights>& gradients) {
+    const std::vector<double> first = normalised(architecture, image);
+    const std::vector<std::vector<double>> values = outputs(architecture, weights, image);
+    std::vector<std::vector<double>> by_layer(values.size() + 1);
+    by_layer.back() = dlogits;
+    for (std::size_t l = values.size(); l-- > 0;) {
+        by_layer[l] = backward(architecture.layers[l], weights[l], l == 0 ? first : values[l - 1], by_layer[l + 1],
+                               gradients[l]);
+    }
+    return by_layer;
+}
+
 }  // namespace
 
 Architecture::Architecture(int64_t height, int64_t width, int64_t channels)
@@ -110,41 +166,62 @@ Architecture::Architecture(int64_t height, int64_t width, int64_t channels)
 Layer& Architecture::append(Kind kind, Shape output) {
     Layer layer;
     layer.kind = kind;
-    layer.input = layers.empty() ? input.shape : layers.back().output;
+    layer.input = last();
     layer.output = output;
     layers.push_back(layer);
     return layers.back();
 }
 
-Architecture& Architecture::convolution(int64_t filters, int64_t rows, int64_t columns, bool relu, bool same,
-                                        int64_t stride_down, int64_t stride_right) {
-    const Shape from = layers.empty() ? input.shape : layers.back().output;
-    auto places = [&](int64_t size, int64_t window, int64_t stride) {
-        return same ? (size + stride - 1) / stride : (size - window) / stride + 1;
-    };
-    const Shape to = {places(from.height, rows, stride_down), places(from.width, columns, stride_right), filters};
-    Layer& layer = append(Kind::convolution, to);
-    layer.window[0] = rows, layer.window[1] = columns;
-    layer.stride[0] = stride_down, layer.stride[1] = stride_right;
-    if (same) {
-        layer.padding[0] = std::max<int64_t>((to.height - 1) * stride_down + rows - from.height, 0) / 2;
-        layer.padding[1] = std::max<int64_t>((to.width - 1) * stride_right + columns - from.width, 0) / 2;
+Layer& Architecture::append_window(Kind kind, int64_t channels, int64_t rows, int64_t columns, Moves moves) {
+    const int64_t in[] = {last().height, last().width}, window[] = {rows, columns},
+                  stride[] = {moves.down, moves.right};
+    int64_t out[2], padding[] = {0, 0};
+    for (int axis = 0; axis < 2; ++axis) {
+        out[axis] =
+            moves.same ? (in[axis] + stride[axis] - 1) / stride[axis] : (in[axis] - window[axis]) / stride[axis] + 1;
+        if (moves.same) {
+            padding[axis] = std::max<int64_t>((out[axis] - 1) * stride[axis] + window[axis] - in[axis], 0) / 2;
+        }
     }
-    layer.relu = relu;
+    Layer& layer = append(kind, {out[0], out[1], channels});
+    layer.window = {window[0], window[1]};
+    layer.stride = {stride[0], stride[1]};
+    layer.padding = {padding[0], padding[1]};
+    return layer;
+}
+
+Architecture& Architecture::convolution(int64_t filters, int64_t rows, int64_t columns, bool relu, Moves moves) {
+    append_window(Kind::convolution, filters, rows, columns, moves).relu = relu;
     return *this;
 }
 
-Architecture& Architecture::max_pooling(int64_t rows, int64_t columns, int64_t stride_down, int64_t stride_right) {
-    const Shape from = layers.empty() ? input.shape : layers.back().output;
-    Layer& layer = append(Kind::max_pooling, {(from.height - rows) / stride_down + 1,
-                                              (from.width - columns) / stride_right + 1, from.channels});
-    layer.window[0] = rows, layer.window[1] = columns;
-    layer.stride[0] = stride_down, layer.stride[1] = stride_right;
+Architecture& Architecture::depthwise(int64_t multiplier, int64_t rows, int64_t columns, bool relu, Moves moves) {
+    append_window(Kind::depthwise, multiplier * last().channels, rows, columns, moves).relu = relu;
+    return *this;
+}
+
+Architecture& Architecture::max_pooling(int64_t rows, int64_t columns, Moves moves) {
+    append_window(Kind::max_pooling, last().channels, rows, columns, moves);
+    return *this;
+}
+
+Architecture& Architecture::average_pooling(int64_t rows, int64_t columns, Moves moves) {
+    append_window(Kind::average_pooling, last().channels, rows, columns, moves);
+    return *this;
+}
+
+Architecture& Architecture::dropout(double chance) {
+    append(Kind::dropout, last()).dropped = std::llround(chance * (1 << 24));
+    return *this;
+}
+
+Architecture& Architecture::activated(Activation activation) {
+    layers.back().activation = activation;
     return *this;
 }
 
 Architecture& Architecture::flatten() {
-    append(Kind::flatten, {1, 1, (layers.empty() ? input.shape : layers.back().output).size()});
+    append(Kind::flatten, {1, 1, last().size()});
     return *this;
 }
 
@@ -159,7 +236,8 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
     for (const Layer& layer : architecture.layers) {
         Weights all;
         if (layer.has_weights()) {
-            const int64_t inputs = layer.window[0] * layer.window[1] * layer.input.channels;
+            const int64_t places = layer.window[0] * layer.window[1];
+            const int64_t inputs = layer.kind == Kind::depthwise ? places : places * layer.input.channels;
             const float size = std::sqrt(6.0f / static_cast<float>(inputs));
             for (int64_t i = 0; i < inputs * layer.output.channels; ++i) {
                 all.kernel.push_back(static_cast<double>(size * random.number()));
@@ -174,29 +252,37 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
 }
 
 std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                                         const uint8_t* image) {
+                                         const uint8_t* image, const Lesion& lesion) {
     std::vector<std::vector<double>> outputs;
     for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
-        outputs.push_back(
-            forward(architecture.layers[l], weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
+        const Layer& layer = architecture.layers[l];
+        outputs.push_back(forward(layer, weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
+        for (const Replacement& replacement : lesion) {
+            if (replacement.layer != l) continue;
+            for (std::size_t i = at(replacement.filter); i < outputs[l].size(); i += at(layer.output.channels)) {
+                outputs[l][i] = static_cast<double>(replacement.value);
+            }
+        }
     }
     return outputs;
 }
 
+std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                                                 const uint8_t* image, const std::vector<double>& dlogits) {
+    std::vector<Weights> unused = zeros_like(weights);
+    return back_through_all(architecture, weights, image, dlogits, unused);
+}
+
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,
                      int64_t label, double scale, std::vector<Weights>& gradients) {
-    const std::vector<double> first = normalised(architecture, image);
-    const std::vector<std::vector<double>> values = outputs(architecture, weights, image);
-    std::vector<double> gradient = values.back();
+    const std::vector<double> logits = outputs(architecture, weights, image).back();
+    std::vector<double> gradient = logits;
     double sum = 0;
-    for (double logit : values.back()) sum += std::exp(logit);
+    for (double logit : logits) sum += std::exp(logit);
     for (double& logit : gradient) logit = std::exp(logit) / sum * scale;
     gradient[at(label)] -= scale;
-    for (std::size_t l = architecture.layers.size(); l-- > 0;) {
-        gradient = backward(architecture.layers[l], weights[l], l == 0 ? first : values[l - 1], values[l], gradient,
-                            gradients[l]);
-    }
-    return std::log(sum) - values.back()[at(label)];
+    back_through_all(architecture, weights, image, gradient, gradients);
+    return std::log(sum) - logits[at(label)];
 }
 
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights) {

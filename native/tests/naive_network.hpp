@@ -1,42 +1,61 @@
 // The mathematics of a network in double and plain loops, written without a look at the engine: what the tests of whole
-// networks hold it against. Finite differences prove it in turn.
+// networks hold it against. Finite differences prove it in turn. Dropout drops nothing here.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "layer.hpp"
+#include "lesions.hpp"
 
 namespace convscope::test {
 
-// Of one layer, in Keras layout: kernel (rows, columns, channels, filters), bias (filters). Empty for a layer without.
+// Of one layer, in Keras layout: kernel (rows, columns, channels, filters), of a depthwise convolution (rows, columns,
+// channels, outputs of a channel); bias (filters). Empty for a layer without.
 struct Weights {
     std::vector<double> kernel, bias;
 };
+
+// How a window moves over a map: its stride, and whether the padding is Keras's "same" or "valid".
+struct Moves {
+    int64_t down = 1, right = 1;
+    bool same = false;
+};
+constexpr Moves same = {1, 1, true};
 
 struct Architecture {
     Input input;
     std::vector<Layer> layers;
 
     Architecture(int64_t height, int64_t width, int64_t channels);
-    Architecture& convolution(int64_t filters, int64_t rows, int64_t columns, bool relu = true, bool same = false,
-                              int64_t stride_down = 1, int64_t stride_right = 1);
-    Architecture& max_pooling(int64_t rows, int64_t columns, int64_t stride_down, int64_t stride_right);
+    Architecture& convolution(int64_t filters, int64_t rows, int64_t columns, bool relu = true, Moves moves = {});
+    Architecture& depthwise(int64_t multiplier, int64_t rows, int64_t columns, bool relu = true, Moves moves = {});
+    Architecture& max_pooling(int64_t rows, int64_t columns, Moves moves);
+    Architecture& average_pooling(int64_t rows, int64_t columns, Moves moves);
+    Architecture& dropout(double chance);
     Architecture& flatten();
     Architecture& dense(int64_t units, bool relu = false);
+    // Gives the last layer an activation.
+    Architecture& activated(Activation activation);
 
     int64_t classes() const { return layers.back().output.size(); }
 
    private:
+    Shape last() const { return layers.empty() ? input.shape : layers.back().output; }
     Layer& append(Kind kind, Shape output);
+    Layer& append_window(Kind kind, int64_t channels, int64_t rows, int64_t columns, Moves moves);
 };
 
 // Weights that floats hold exactly, large enough for every layer to matter.
 std::vector<Weights> random_weights(const Architecture& architecture, uint64_t seed);
 
-// The output of every layer, (rows, columns, channels), for one image.
+// The output of every layer, (rows, columns, channels), for one image; with the lesion's replacements, if there are any.
 std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                                         const uint8_t* image);
+                                         const uint8_t* image, const Lesion& lesion = {});
+
+// The gradient of the sum of dlogits[k] logits[k] by the image, and then by the output of every layer.
+std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                                                 const uint8_t* image, const std::vector<double>& dlogits);
 
 // The cross-entropy of one image; adds `scale` times its gradient to `gradients`.
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,

@@ -1,12 +1,15 @@
 // Numbers to test with: the same on every machine, so that a failure can be had again.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
 #include "buffer.hpp"
 
 namespace convscope::test {
+
+constexpr float untouched = 12345;  // what stands where nothing may be written
 
 class Random {
    public:
@@ -22,6 +25,11 @@ class Random {
     // From -1 to 1, with 20 binary places.
     float number() { return static_cast<float>(static_cast<int64_t>(bits() >> 43) - (1 << 20)) / (1 << 20); }
     int64_t below(int64_t limit) { return static_cast<int64_t>(bits() % static_cast<uint64_t>(limit)); }
+    // The magnitude anywhere between two powers of ten, either sign.
+    float number_of_size(double least_power, double largest_power) {
+        const double power = least_power + (largest_power - least_power) * std::fabs(static_cast<double>(number()));
+        return static_cast<float>(std::pow(10.0, power)) * (bits() >> 63 ? 1.0f : -1.0f);
+    }
     uint8_t byte() { return static_cast<uint8_t>(bits() >> 56); }
 
     Buffer<float> numbers(int64_t count) {

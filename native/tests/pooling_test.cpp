@@ -1,4 +1,4 @@
-// Max pooling that stands by itself, against plain loops.
+// Poolings that stand by themselves, of any size, stride and padding, against plain loops.
 #include <algorithm>
 
 #include "check.hpp"
@@ -7,69 +7,145 @@
 namespace convscope::test {
 namespace {
 
-constexpr float untouched = 12345;
+struct Axis {
+    int64_t in, out, size, stride, padding;
+};
 
-void check_pooling(const Kernels& kernels, int64_t channels, int64_t rows, int64_t columns, int64_t stride_down,
-                   int64_t stride_right, Random& random) {
-    const int64_t out_rows = 3, out_columns = 4;
-    const int64_t height = (out_rows - 1) * stride_down + rows, width = (out_columns - 1) * stride_right + columns;
-    const int64_t input_row = width * channels;
-    Buffer<float> input = random.numbers(height * input_row);
-    for (float& value : input) value = static_cast<float>(static_cast<int>(value * 4));  // so that many are equal
-    std::vector<int64_t> places;
-    for (int64_t cell = out_rows * out_columns; cell-- > 0;) places.push_back(cell * (channels + 1));
-    Buffer<float> output = make_buffer<float>(out_rows * out_columns * (channels + 1));
-    std::fill(output.begin(), output.end(), untouched);
-    Buffer<int32_t> winners = make_buffer<int32_t>(out_rows * out_columns * channels);
-    std::fill(winners.begin(), winners.end(), -1);
+struct Case {
+    Axis down, right;
+};
 
-    PoolingImage p;
-    p.input = input.data();
-    p.in_rows = height;
-    p.in_columns = width;
-    p.channels = channels;
-    p.out_rows = out_rows;
-    p.out_columns = out_columns;
-    p.size[0] = rows, p.size[1] = columns;
-    p.stride[0] = stride_down, p.stride[1] = stride_right;
-    p.output = output.data();
-    p.output_places = places.data();
-    p.winners = winners.data();
-    kernels.pool(p);
-
-    for (int64_t cell = 0; cell < out_rows * out_columns; ++cell) {
-        const float* place = output.data() + places[static_cast<std::size_t>(cell)];
-        for (int64_t c = 0; c < channels; ++c) {
-            int64_t winner = -1;
-            for (int64_t r = 0; r < rows; ++r) {
-                for (int64_t s = 0; s < columns; ++s) {
-                    const int64_t at = (cell / out_columns * stride_down + r) * input_row +
-                                       (cell % out_columns * stride_right + s) * channels + c;
-                    if (winner < 0 || input[static_cast<std::size_t>(at)] > input[static_cast<std::size_t>(winner)]) {
-                        winner = at;  // of equals, the first
-                    }
-                }
-            }
-            CHECK(place[c] == input[static_cast<std::size_t>(winner)]);
-            CHECK(winners[static_cast<std::size_t>(cell * channels + c)] == winner);
-        }
-        CHECK(place[channels] == untouched);
+// A map without a frame, and one output place after another in no order.
+struct Pooling {
+    Pooling(const Case& c, int64_t channels, Random& random)
+        : shape(c), cells(c.down.out * c.right.out), input_size(c.down.in * c.right.in * channels) {
+        image.channels = channels;
+        image.in_rows = c.down.in, image.in_columns = c.right.in;
+        image.out_rows = c.down.out, image.out_columns = c.right.out;
+        image.size[0] = c.down.size, image.size[1] = c.right.size;
+        image.stride[0] = c.down.stride, image.stride[1] = c.right.stride;
+        image.padding[0] = c.down.padding, image.padding[1] = c.right.padding;
+        for (int64_t cell = cells; cell-- > 0;) places.push_back(cell * (channels + 1));
+        input = random.numbers(input_size);
+        gradient = random.numbers(cells * channels);
+        output = make_buffer<float>(cells * (channels + 1));
+        std::fill(output.begin(), output.end(), untouched);
+        image.input = input.data();
+        image.gradient = gradient.data();
+        image.output = output.data();
+        image.output_places = places.data();
     }
-    CHECK(winners[static_cast<std::size_t>(out_rows * out_columns * channels)] == -1);
+
+    // Where channel `c` of the pixels of a cell's window lies, row by row; what would lie in the padding is none of it.
+    std::vector<int64_t> window(int64_t cell, int64_t c) const {
+        std::vector<int64_t> pixels;
+        const int64_t top = cell / shape.right.out * shape.down.stride - shape.down.padding;
+        const int64_t left = cell % shape.right.out * shape.right.stride - shape.right.padding;
+        for (int64_t row = top; row < top + shape.down.size; ++row) {
+            for (int64_t column = left; column < left + shape.right.size; ++column) {
+                if (row < 0 || row >= shape.down.in || column < 0 || column >= shape.right.in) continue;
+                pixels.push_back((row * shape.right.in + column) * image.channels + c);
+            }
+        }
+        return pixels;
+    }
+    const float* output_of(int64_t cell) const { return image.output + image.output_places[cell]; }
+
+    Case shape;
+    PoolingImage image;
+    int64_t cells, input_size;
+    std::vector<int64_t> places;
+    Buffer<float> input, gradient, output;
+};
+
+const Case cases[] = {
+    {{6, 3, 2, 2, 0}, {8, 4, 2, 2, 0}},                                       // as in most networks
+    {{7, 3, 3, 2, 0}, {9, 4, 3, 2, 0}},                                       // windows that overlap
+    {{3, 3, 1, 1, 0}, {13, 4, 4, 3, 0}},                                      // rows only
+    {{5, 3, 3, 1, 0}, {4, 4, 1, 1, 0}},                                       // columns only
+    {{5, 3, 1, 2, 0}, {7, 4, 1, 2, 0}},                                       // pixels that nobody reads
+    {{1, 1, 1, 1, 0}, {1, 1, 1, 1, 0}},  {{5, 1, 5, 1, 0}, {4, 1, 4, 1, 0}},  // the whole map
+    {{5, 5, 3, 1, 1}, {4, 4, 3, 1, 1}},                                       // padding on every side
+    {{7, 4, 2, 2, 0}, {5, 3, 2, 2, 0}},                                       // padding behind the last
+    {{7, 4, 4, 2, 1}, {10, 4, 5, 3, 2}}, {{2, 2, 5, 1, 2}, {1, 1, 3, 1, 1}},  // a window larger than the map
+};
+
+template <class Visit>
+void each(const Kernels& kernels, uint64_t seed, Visit visit) {
+    Random random(seed);
+    const int64_t width = kernels.vector_width;
+    for (const Case& c : cases) {
+        for (int64_t channels : {int64_t{1}, int64_t{3}, width - 1, width, width + 1, 2 * width + 3}) {
+            Pooling pooling(c, channels, random);
+            visit(pooling);
+        }
+    }
 }
 
 }  // namespace
 
-TEST(pooling_of_any_size_stride_and_channels_is_its_formula) {
-    Random random(11);
-    const int64_t width = kernels.vector_width;
-    for (int64_t channels : {int64_t{1}, int64_t{3}, width - 1, width, width + 1, 2 * width + 3}) {
-        check_pooling(kernels, channels, 2, 2, 2, 2, random);
-        check_pooling(kernels, channels, 3, 3, 2, 2, random);
-        check_pooling(kernels, channels, 1, 4, 1, 3, random);
-        check_pooling(kernels, channels, 3, 1, 1, 1, random);
-        check_pooling(kernels, channels, 1, 1, 2, 2, random);
-    }
+TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
+    each(kernels, 11, [&](Pooling& p) {
+        for (float& value : p.input) value = static_cast<float>(static_cast<int>(value * 4));  // so that many are equal
+        const int64_t channels = p.image.channels;
+        Buffer<int32_t> winners = make_buffer<int32_t>(p.cells * channels);
+        std::fill(winners.begin(), winners.end(), -1);
+        p.image.winners = winners.data();
+        kernels.pool(p.image);
+        for (int64_t cell = 0; cell < p.cells; ++cell) {
+            for (int64_t c = 0; c < channels; ++c) {
+                const std::vector<int64_t> window = p.window(cell, c);
+                const int64_t winner = *std::max_element(window.begin(), window.end(), [&](int64_t one, int64_t other) {
+                    return p.image.input[one] < p.image.input[other];
+                });
+                CHECK(p.output_of(cell)[c] == p.image.input[winner]);
+                CHECK(winners.data()[cell * channels + c] == winner);
+            }
+            CHECK(p.output_of(cell)[channels] == untouched);
+        }
+        CHECK(winners.data()[p.cells * channels] == -1);
+
+        const Buffer<float> with_winners = p.output;
+        std::fill(p.output.begin(), p.output.end(), untouched);
+        p.image.winners = nullptr;
+        kernels.pool(p.image);
+        CHECK(p.output == with_winners);
+    });
+}
+
+TEST(average_pooling_is_the_mean_of_what_lies_within_the_map) {
+    each(kernels, 12, [&](Pooling& p) {
+        kernels.average(p.image);
+        for (int64_t cell = 0; cell < p.cells; ++cell) {
+            for (int64_t c = 0; c < p.image.channels; ++c) {
+                const std::vector<int64_t> window = p.window(cell, c);
+                double sum = 0;
+                for (int64_t pixel : window) sum += static_cast<double>(p.image.input[pixel]);
+                CHECK_NEAR(static_cast<double>(p.output_of(cell)[c]), sum / static_cast<double>(window.size()), 1e-6);
+            }
+            CHECK(p.output_of(cell)[p.image.channels] == untouched);
+        }
+    });
+}
+
+TEST(the_gradient_of_average_pooling_is_shared_among_what_lies_within_the_map) {
+    each(kernels, 13, [&](Pooling& p) {
+        Buffer<float> sums = make_buffer<float>(p.input_size);
+        std::fill(sums.begin(), sums.end(), 0.5f);  // the gradient is added to what is there
+        std::vector<double> wanted(sums.begin(), sums.end());
+        p.image.input_gradient = sums.data();
+        kernels.average_backward(p.image);
+        for (int64_t cell = 0; cell < p.cells; ++cell) {
+            for (int64_t c = 0; c < p.image.channels; ++c) {
+                const std::vector<int64_t> window = p.window(cell, c);
+                const double share = static_cast<double>(p.image.gradient[cell * p.image.channels + c]);
+                for (int64_t pixel : window) {
+                    wanted[static_cast<std::size_t>(pixel)] += share / static_cast<double>(window.size());
+                }
+            }
+        }
+        for (std::size_t i = 0; i < wanted.size(); ++i) CHECK_NEAR(static_cast<double>(sums[i]), wanted[i], 2e-6);
+    });
 }
 
 }  // namespace convscope::test

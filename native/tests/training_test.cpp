@@ -13,8 +13,8 @@ constexpr int64_t side = 12, classes = 4;
 Architecture small_network() {
     return Architecture(side, side, 1)
         .convolution(8, 3, 3)
-        .max_pooling(2, 2, 2, 2)
-        .convolution(17, 3, 3, true, true)
+        .max_pooling(2, 2, {2, 2})
+        .convolution(17, 3, 3, true, same)
         .flatten()
         .dense(20, true)
         .dense(classes);

@@ -2,8 +2,10 @@
 
 from convscope import recipes
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -22,15 +24,17 @@ from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import Explanation, explain
 from convscope.model import Model
-from convscope.recipes import SGD, Adam, Augmentation, Recipe, Schedule
+from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
 from convscope.training import History, train
 
 __all__ = [
     "SGD",
     "Adam",
+    "Add",
     "Architecture",
     "Augmentation",
     "AveragePooling2D",
+    "BatchNormalization",
     "Candidate",
     "Comparison",
     "Conv2D",
@@ -39,6 +43,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
+    "EarlyStopping",
     "Evaluation",
     "Explanation",
     "Flatten",

@@ -57,8 +57,9 @@ class Candidate:
         cls, model: Model, evaluation: Evaluation, training_seconds: float | None = None, name: str | None = None
     ) -> "Candidate":
         """Return `model` with its `evaluation`, called by its architecture's name unless another is given."""
-        parameters, macs = model.architecture.parameters, model.architecture.macs
-        return cls(name or model.name, evaluation, parameters, macs, 4 * parameters, training_seconds)
+        network = model.architecture
+        weights_bytes = 4 * (network.parameters + network.non_trainable_parameters)
+        return cls(name or model.name, evaluation, network.parameters, network.macs, weights_bytes, training_seconds)
 
     @property
     def num_errors(self) -> int:

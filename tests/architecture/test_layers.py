@@ -4,7 +4,9 @@ from itertools import product
 import pytest
 
 from convscope.architecture import (
+    Add,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -14,7 +16,8 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
-from convscope.architecture.layers import LAYER_KINDS, layer_from_dict, layer_to_dict, padding_before
+from convscope.architecture.layer_json import LAYER_KINDS, layer_from_dict, layer_to_dict
+from convscope.architecture.layers import padding_before
 from convscope.errors import ArchitectureError, ConvscopeError
 
 LAYERS = [
@@ -27,8 +30,15 @@ LAYERS = [
     GlobalAveragePooling2D(name="mean"),
     Dropout(0.25),
     DepthwiseConv2D((5, 3), 2, "same", 3, "tanh"),
+    Conv2D(16, use_bias=False),
+    DepthwiseConv2D(use_bias=False),
+    BatchNormalization(),
+    BatchNormalization(0.9, 1e-5, "gelu", name="normal"),
+    Add("edges"),
+    Add("edges", "relu", name="sum"),
     Flatten(),
     Flatten(name="vector"),
+    Dense(9, use_bias=False),
     Dense(128, "relu"),
     Dense(10, "softmax", name="classes"),
 ]
@@ -90,8 +100,21 @@ def test_flatten_and_dense_give_vectors():
 def test_weights_have_the_shapes_that_keras_gives_them():
     assert Conv2D(4, (5, 3)).weight_shapes((9, 9, 2)) == {"kernel": (5, 3, 2, 4), "bias": (4,)}
     assert Dense(7).weight_shapes((800,)) == {"kernel": (800, 7), "bias": (7,)}
+    normal = {"gamma": (2,), "beta": (2,), "moving_mean": (2,), "moving_variance": (2,)}
+    assert BatchNormalization().weight_shapes((9, 8, 2)) == BatchNormalization().weight_shapes((2,)) == normal
     assert MaxPooling2D().weight_shapes((9, 9, 2)) == {}
     assert Flatten().weight_shapes((9, 9, 2)) == {}
+
+
+def test_a_layer_without_bias_has_only_a_kernel():
+    assert Conv2D(4, (5, 3), use_bias=False).weight_shapes((9, 9, 2)) == {"kernel": (5, 3, 2, 4)}
+    assert DepthwiseConv2D(3, use_bias=False).weight_shapes((9, 9, 2)) == {"kernel": (3, 3, 2, 1)}
+    assert Dense(7, use_bias=False).weight_shapes((800,)) == {"kernel": (800, 7)}
+
+
+@pytest.mark.parametrize("shape", [(9, 8, 2), (5,)], ids=str)
+def test_normalisation_and_addition_keep_the_shape_of_maps_and_vectors(shape):
+    assert BatchNormalization().output_shape(shape) == Add("other").output_shape(shape) == shape
 
 
 def test_multiply_adds_are_counted_output_by_output():
@@ -99,7 +122,8 @@ def test_multiply_adds_are_counted_output_by_output():
     # 5 rows x 6 columns x 4 filters, each reading 2 x 3 pixels of 2 channels.
     assert layer.macs((5, 6, 2)) == 5 * 6 * 4 * (2 * 3 * 2)
     assert Dense(7).macs((800,)) == 5600
-    assert MaxPooling2D().macs((8, 8, 3)) == Flatten().macs((8, 8, 3)) == 0
+    assert Add("other").macs((8, 8, 3)) == 0
+    assert MaxPooling2D().macs((8, 8, 3)) == Flatten().macs((8, 8, 3)) == BatchNormalization().macs((8, 8, 3)) == 0
 
 
 @pytest.mark.parametrize(
@@ -130,6 +154,13 @@ def test_every_kind_of_layer_goes_through_json_above():
     assert {type(layer) for layer in LAYERS} == set(LAYER_KINDS.values())
 
 
+def test_what_a_layer_as_data_leaves_out_has_its_default():
+    assert layer_from_dict({"kind": "BatchNormalization", "activation": "relu"}) == BatchNormalization(
+        activation="relu"
+    )
+    assert layer_from_dict({"kind": "Conv2D", "filters": 8}) == Conv2D(8)
+
+
 def test_a_layer_as_data_says_its_kind_first():
     assert layer_to_dict(Conv2D(16, activation="relu", name="conv2d")) == {
         "kind": "Conv2D",
@@ -139,6 +170,7 @@ def test_a_layer_as_data_says_its_kind_first():
         "strides": [1, 1],
         "padding": "valid",
         "activation": "relu",
+        "use_bias": True,
     }
     assert next(iter(layer_to_dict(Flatten()))) == "kind"
 
@@ -183,6 +215,24 @@ PAIR = "must be one or two whole numbers from 1 to 1024"
         (Dropout, {"rate": "0.5"}, "rate is '0.5'"),
         (Dropout, {"rate": False}, "rate is False"),
         (MaxPooling2D, {"strides": 0}, f"MaxPooling2D: strides is 0; it {PAIR}"),
+        (BatchNormalization, {"momentum": 1}, "momentum is 1; it must be a number from 0 to less than 1"),
+        (BatchNormalization, {"momentum": -0.1}, "momentum is -0.1"),
+        (BatchNormalization, {"momentum": float("nan")}, "momentum is nan"),
+        (BatchNormalization, {"momentum": "0.9"}, "momentum is '0.9'"),
+        (
+            BatchNormalization,
+            {"epsilon": 0, "name": "bn"},
+            r"bn \(BatchNormalization\): epsilon is 0; it must be .* above 0",
+        ),
+        (BatchNormalization, {"epsilon": 2.0}, "epsilon is 2.0; it must be a number above 0 and at most 1"),
+        (BatchNormalization, {"epsilon": True}, "epsilon is True"),
+        (BatchNormalization, {"activation": "swish"}, "activation is 'swish'"),
+        (Add, {"from_layer": ""}, "Add: from_layer is ''; it must be the name of a layer"),
+        (Add, {"from_layer": 3}, "from_layer is 3"),
+        (Add, {"from_layer": "edges", "activation": "swish"}, "activation is 'swish'"),
+        (Conv2D, {"filters": 8, "use_bias": 0}, "Conv2D: use_bias is 0; it must be true or false"),
+        (DepthwiseConv2D, {"use_bias": "no"}, "use_bias is 'no'"),
+        (Dense, {"units": 2, "use_bias": None}, "use_bias is None"),
         (Dense, {"units": 2.0}, rf"Dense: units is 2\.0; it {COUNT}"),
         (Dense, {"units": 2, "activation": None}, "Dense: activation is None; it must be one of"),
     ],
@@ -219,7 +269,7 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
         ({"name": "conv2d"}, "a layer is an object with a `kind`"),
         ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, .*, Dense"),
         ({"kind": ["Conv2D"]}, "unknown layer kind"),
-        ({"kind": "Dense", "units": 3, "use_bias": False}, "Dense has no 'use_bias'; it has units, activation, name"),
+        ({"kind": "Dense", "units": 3, "bias": False}, "Dense has no 'bias'; it has units, activation, use_bias, name"),
         ({"kind": "Dense"}, "Dense needs 'units'; add it"),
         ({"kind": "Dense", "units": "3"}, "Dense: units is '3'"),
         ({"kind": "Dense", "units": 3, "name": 7}, "Dense: name is 7, not a string"),

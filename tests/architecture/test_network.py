@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pytest
@@ -6,8 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -25,7 +29,7 @@ from convscope.errors import ArchitectureError
 
 @st.composite
 def architectures(draw):
-    """Any architecture that is small: convolutions and poolings that fit, a flatten, dense layers."""
+    """Any architecture that is small: convolutions and poolings that fit, additions, a flatten, dense layers."""
     size = st.integers(1, 3)
     layers = draw(
         st.lists(
@@ -37,7 +41,9 @@ def architectures(draw):
                     strides=st.tuples(size, size),
                     padding=st.sampled_from(["valid", "same"]),
                     activation=st.sampled_from(["linear", "relu", "gelu"]),
+                    use_bias=st.booleans(),
                 ),
+                st.builds(BatchNormalization, activation=st.sampled_from(["linear", "relu"])),
                 *(
                     st.builds(
                         pooling,
@@ -55,16 +61,31 @@ def architectures(draw):
     last = Dense(draw(st.integers(2, 12)), draw(st.sampled_from(["softmax", "linear"])))
     image = Input(draw(st.integers(1, 20)), draw(st.integers(1, 20)), draw(st.integers(1, 3)))
     try:
+        layers = with_additions(draw, image, layers)
         vector = draw(st.sampled_from([Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D()]))
         return Architecture(image, (*layers, vector, *dense, last))
     except ArchitectureError:
         assume(False)  # a window that does not fit
 
 
+def with_additions(draw, image, layers):
+    """Put an `Add` behind some of `layers`, each reading any earlier one of its shape."""
+    shape, shapes, result = image.shape, {}, []
+    for number, layer in enumerate(layers):
+        shape = layer.output_shape(shape)
+        shapes[f"layer_{number}"] = shape
+        result.append(replace(layer, name=f"layer_{number}"))
+        if draw(st.booleans()):
+            source = draw(st.sampled_from([name for name, other in shapes.items() if other == shape]))
+            shapes[f"sum_{number}"] = shape
+            result.append(Add(source, draw(st.sampled_from(["linear", "relu"])), name=f"sum_{number}"))
+    return result
+
+
 def positive_network(architecture):
     """Return a network in which a brighter pixel raises every output that reads it, and nothing else."""
     weights = {
-        name: np.full(shape, 0.0 if name.endswith("/bias") else 0.1)
+        name: np.full(shape, 0.0 if name.endswith(("/bias", "/beta", "/moving_mean")) else 0.1)
         for name, shape in architecture.weight_shapes.items()
     }
     return open_network(architecture, weights, "reference")
@@ -122,6 +143,19 @@ def test_the_ann_has_the_published_counts():
     assert (ann.parameters, ann.macs) == (118_282, 784 * 128 + 128 * 128 + 128 * 10)
 
 
+def test_moving_statistics_are_weights_that_are_not_trained():
+    layers = (Conv2D(4, use_bias=False), BatchNormalization(), Flatten(), Dense(3), BatchNormalization())
+    architecture = Architecture(Input(5, 5), layers)
+    assert (architecture.parameters, architecture.non_trainable_parameters) == (36 + 8 + 111 + 6, 8 + 6)
+    assert [row.non_trainable_parameters for row in architecture.table] == [0, 8, 0, 0, 6]
+    assert set(architecture.weight_shapes) - set(architecture.trainable_weight_shapes) == {
+        "batch_normalization/moving_mean",
+        "batch_normalization/moving_variance",
+        "batch_normalization_1/moving_mean",
+        "batch_normalization_1/moving_variance",
+    }
+
+
 def test_presets_take_any_image_shape_and_number_of_classes():
     for make in presets.PRESETS.values():
         architecture = make((48, 64, 3), 100)
@@ -138,7 +172,9 @@ def test_the_table_says_what_the_reference_engine_computes(architecture):
     assert {row.layer.name: row.output_shape for row in architecture.table} == {
         name: output.shape[1:] for name, output in outputs.items()
     }
-    assert architecture.parameters == sum(weight.size for weight in network.weights().values())
+    held = architecture.parameters + architecture.non_trainable_parameters
+    assert held == sum(weight.size for weight in network.weights().values())
+    assert architecture.parameters == sum(map(prod, architecture.trainable_weight_shapes.values()))
     assert [row.input_shape for row in architecture.table] == [
         architecture.input.shape,
         *(row.output_shape for row in architecture.table[:-1]),
@@ -151,6 +187,16 @@ FIELDS = {
     "valid": (Conv2D(2, 3), MaxPooling2D(), Conv2D(2, (2, 3)), MaxPooling2D((2, 1))),
     "same": (Conv2D(1, 3, padding="same"), Conv2D(1, 4, padding="same"), MaxPooling2D(3, 2)),
     "depthwise": (DepthwiseConv2D(3, 2, "same", 2), Conv2D(1, 2), DepthwiseConv2D((2, 3))),
+    "normalisation": (BatchNormalization(), Conv2D(1, 3), BatchNormalization(activation="relu"), MaxPooling2D(2)),
+    "additions": (
+        Conv2D(1, 3, 2, "same"),
+        Add("conv2d"),
+        Conv2D(1, 3, padding="same"),
+        Add("add", "relu"),
+        Conv2D(1, (1, 4), padding="same"),
+        Add("add"),
+        Conv2D(1, 2),
+    ),
     "dropout": (Conv2D(1, 3), Dropout(0.5), MaxPooling2D(2), Dropout(0.1), Conv2D(1, 2)),
     "poolings": (AveragePooling2D(3, 2, "same"), Conv2D(1, 3), MaxPooling2D(3, 1, "same")),
     "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
@@ -237,6 +283,23 @@ END = (Flatten(), Dense(10))
         (IMAGE, (Flatten(), Dense(1)), r"dense ends the network with shape \(1,\).*two or more numbers"),
         (IMAGE, (Flatten(), Dense(5, "softmax"), Dense(5)), "dense: softmax may only stand in the last layer"),
         (IMAGE, (Conv2D(8, activation="softmax"), *END), "conv2d: softmax may only stand in the last layer"),
+        (IMAGE, (BatchNormalization(activation="softmax"), *END), "batch_normalization: softmax may only stand in the"),
+        (IMAGE, (*END, BatchNormalization(activation="relu")), "batch_normalization: the last layer gives logits"),
+        (
+            IMAGE,
+            (Add("flatten"), *END),
+            r"add \(Add\): from_layer is 'flatten', which is no layer before it; it is the first",
+        ),
+        (IMAGE, (Conv2D(8), Add("dense"), *END), "'dense', which is no layer before it; before it are conv2d$"),
+        (IMAGE, (Conv2D(8), Add("add"), *END), "from_layer is 'add', which is no layer before it"),
+        (IMAGE, (Conv2D(8), Add("input"), *END), "from_layer is 'input', which is no layer before it"),
+        (
+            IMAGE,
+            (Conv2D(8, name="a"), MaxPooling2D(name="b"), Add("a", name="sum"), *END),
+            r"sum \(Add\) adds a of shape \(26, 26, 8\) to b of shape \(13, 13, 8\); make them one shape",
+        ),
+        (IMAGE, (Conv2D(8, padding="same"), Conv2D(9, 1), Add("conv2d"), *END), r"\(28, 28, 8\) to conv2d_1 of .* 9\)"),
+        (IMAGE, (*END, Add("dense", "relu")), "add: the last layer gives logits; use softmax or linear"),
         (IMAGE, (Flatten(), Dense(5, "relu")), "dense: the last layer gives logits; use softmax or linear"),
         (IMAGE, (Flatten(name="a"), Dense(5, name="a")), "two layers are called 'a'; every name must be its own"),
         (IMAGE, (Flatten(name="input"), Dense(5)), "no layer may be called 'input'"),

@@ -3,7 +3,9 @@
 from convscope.architecture import presets as presets
 from convscope.architecture.layers import (
     Activation,
+    Add,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -21,8 +23,10 @@ from convscope.architecture.table import Input, LayerRow, ReceptiveField
 
 __all__ = [
     "Activation",
+    "Add",
     "Architecture",
     "AveragePooling2D",
+    "BatchNormalization",
     "Conv2D",
     "Dense",
     "DepthwiseConv2D",

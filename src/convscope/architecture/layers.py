@@ -4,19 +4,29 @@ A layer is a frozen dataclass with the names and arguments that Keras gives it. 
 Shapes are without the batch: (H, W, C) for maps, (units,) for vectors.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
+from convscope.architecture.arguments import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_fraction,
+    check_name,
+    check_positive,
+    label,
+    set_pair,
+)
 from convscope.errors import ArchitectureError
-from convscope.plain import from_plain
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Activation = Literal["linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid", "softmax"]
 """As Keras computes them by default: leaky_relu with slope 0.2 below zero, gelu by the error function."""
 Padding = Literal["valid", "same"]
+NON_TRAINABLE_WEIGHTS = ("moving_mean", "moving_variance")
+"""Names, within a layer, of the weights that no gradient changes: what `BatchNormalization` remembers of batches."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Window:
 class Conv2D:
     """A convolution (cross-correlation, as in every such library) with bias, stride and activation.
 
-    Weights: `kernel` (kernel rows, kernel columns, C, filters) and `bias` (filters,).
+    Weights: `kernel` (kernel rows, kernel columns, C, filters) and, unless `use_bias` is false, `bias` (filters,).
     """
 
     filters: int
@@ -40,15 +50,17 @@ class Conv2D:
     strides: Pair = (1, 1)
     padding: Padding = "valid"
     activation: Activation = "linear"
+    use_bias: bool = True
     name: str = ""
     kind: ClassVar[str] = "Conv2D"
 
     def __post_init__(self) -> None:
-        _check_count(self, "filters")
-        _set_pair(self, "kernel_size")
-        _set_pair(self, "strides")
-        _check_choice(self, "padding", get_args(Padding))
-        _check_choice(self, "activation", get_args(Activation))
+        check_count(self, "filters")
+        set_pair(self, "kernel_size")
+        set_pair(self, "strides")
+        check_choice(self, "padding", get_args(Padding))
+        check_choice(self, "activation", get_args(Activation))
+        check_flag(self, "use_bias")
 
     @property
     def window(self) -> Window:
@@ -58,7 +70,7 @@ class Conv2D:
         return (*_map_size(self, input_shape, self.window), self.filters)
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {"kernel": (*self.kernel_size, input_shape[2], self.filters), "bias": (self.filters,)}
+        return _with_bias(self, (*self.kernel_size, input_shape[2], self.filters), self.filters)
 
     def macs(self, input_shape: Shape) -> int:
         return prod(self.output_shape(input_shape)) * prod(self.kernel_size) * input_shape[2]
@@ -69,7 +81,7 @@ class DepthwiseConv2D:
     """A convolution of each channel by itself, `depth_multiplier` filters a channel, with bias.
 
     Output c · depth_multiplier + m is channel c by its kernel m. Weights: `kernel` (kernel rows, kernel columns, C,
-    depth_multiplier) and `bias` (C · depth_multiplier,).
+    depth_multiplier) and, unless `use_bias` is false, `bias` (C · depth_multiplier,).
     """
 
     kernel_size: Pair = (3, 3)
@@ -77,15 +89,17 @@ class DepthwiseConv2D:
     padding: Padding = "valid"
     depth_multiplier: int = 1
     activation: Activation = "linear"
+    use_bias: bool = True
     name: str = ""
     kind: ClassVar[str] = "DepthwiseConv2D"
 
     def __post_init__(self) -> None:
-        _set_pair(self, "kernel_size")
-        _set_pair(self, "strides")
-        _check_choice(self, "padding", get_args(Padding))
-        _check_count(self, "depth_multiplier")
-        _check_choice(self, "activation", get_args(Activation))
+        set_pair(self, "kernel_size")
+        set_pair(self, "strides")
+        check_choice(self, "padding", get_args(Padding))
+        check_count(self, "depth_multiplier")
+        check_choice(self, "activation", get_args(Activation))
+        check_flag(self, "use_bias")
 
     @property
     def window(self) -> Window:
@@ -97,7 +111,7 @@ class DepthwiseConv2D:
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         channels = input_shape[2]
         kernel = (*self.kernel_size, channels, self.depth_multiplier)
-        return {"kernel": kernel, "bias": (channels * self.depth_multiplier,)}
+        return _with_bias(self, kernel, channels * self.depth_multiplier)
 
     def macs(self, input_shape: Shape) -> int:
         return prod(self.output_shape(input_shape)) * prod(self.kernel_size)
@@ -117,11 +131,11 @@ class _Pooling:
     kind: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        _set_pair(self, "pool_size")
+        set_pair(self, "pool_size")
         if self.strides is None:
             object.__setattr__(self, "strides", self.pool_size)
-        _set_pair(self, "strides")
-        _check_choice(self, "padding", get_args(Padding))
+        set_pair(self, "strides")
+        check_choice(self, "padding", get_args(Padding))
 
     @property
     def window(self) -> Window:
@@ -212,9 +226,7 @@ class Dropout:
     kind: ClassVar[str] = "Dropout"
 
     def __post_init__(self) -> None:
-        good = isinstance(self.rate, int | float) and not isinstance(self.rate, bool)
-        if not good or not 0 <= self.rate < 1:
-            raise ArchitectureError(f"{_label(self)}: rate is {self.rate!r}; it must be a number from 0 to less than 1")
+        check_fraction(self, "rate")
 
     @property
     def dropped(self) -> int:
@@ -232,25 +244,88 @@ class Dropout:
 
 
 @dataclass(frozen=True)
+class BatchNormalization:
+    """Each channel less its mean, divided by its standard deviation, then scaled and shifted by learned numbers.
+
+    While training, mean and variance are those of the batch, over all axes but the last; after training they are the
+    moving ones, which each step leaves at `moving · momentum + batch · (1 - momentum)`. A bias just before this layer
+    changes nothing; `use_bias=False` leaves it out. Weights, each (C,): `gamma`, `beta`, `moving_mean` and
+    `moving_variance`; the last two are not trained by gradients.
+
+    Source: Ioffe and Szegedy 2015, algorithm 1; the moving variance is of the batch as it is, as Keras has it, and not
+    enlarged by m / (m - 1) as in their algorithm 2.
+    """
+
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    activation: Activation = "linear"
+    name: str = ""
+    kind: ClassVar[str] = "BatchNormalization"
+
+    def __post_init__(self) -> None:
+        check_fraction(self, "momentum")
+        check_positive(self, "epsilon")
+        check_choice(self, "activation", get_args(Activation))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), input_shape[-1:])
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Add:
+    """The sum of what the layer before gives and what the layer called `from_layer` gave, both of one shape.
+
+    It makes a list of layers a residual network: what stands between the two learns the difference from its input.
+    Source: He and others 2016, equation 1; `activation` is what they apply after the addition.
+    """
+
+    from_layer: str
+    activation: Activation = "linear"
+    name: str = ""
+    kind: ClassVar[str] = "Add"
+
+    def __post_init__(self) -> None:
+        check_name(self, "from_layer")
+        check_choice(self, "activation", get_args(Activation))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
 class Dense:
-    """Every output reads every input. Weights: `kernel` (inputs, units) and `bias` (units,)."""
+    """Every output reads every input. Weights: `kernel` (inputs, units) and, with `use_bias`, `bias` (units,)."""
 
     units: int
     activation: Activation = "linear"
+    use_bias: bool = True
     name: str = ""
     kind: ClassVar[str] = "Dense"
 
     def __post_init__(self) -> None:
-        _check_count(self, "units")
-        _check_choice(self, "activation", get_args(Activation))
+        check_count(self, "units")
+        check_choice(self, "activation", get_args(Activation))
+        check_flag(self, "use_bias")
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
-            raise ArchitectureError(f"{_label(self)} reads maps of shape {input_shape}; put a Flatten before it")
+            raise ArchitectureError(f"{label(self)} reads maps of shape {input_shape}; put a Flatten before it")
         return (self.units,)
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {"kernel": (input_shape[0], self.units), "bias": (self.units,)}
+        return _with_bias(self, (input_shape[0], self.units), self.units)
 
     def macs(self, input_shape: Shape) -> int:
         return input_shape[0] * self.units
@@ -265,12 +340,12 @@ Layer = (
     | GlobalAveragePooling2D
     | Flatten
     | Dropout
+    | BatchNormalization
+    | Add
     | Dense
 )
 
 _AnyLayer = Layer | _Pooling | _GlobalPooling
-
-LAYER_KINDS: Mapping[str, type[Layer]] = {kind.kind: kind for kind in get_args(Layer)}
 
 
 def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int:
@@ -280,38 +355,13 @@ def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int
     return max((-(-size // stride) - 1) * stride + kernel - size, 0) // 2
 
 
-def layer_to_dict(layer: Layer) -> dict[str, Any]:
-    """Return the layer as plain JSON, `kind` first."""
-    values = {field.name: getattr(layer, field.name) for field in fields(layer)}
-    name = values.pop("name")
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    return {"kind": layer.kind, "name": name, **plain}
-
-
-def layer_from_dict(value: Any) -> Layer:
-    """Return the layer that `layer_to_dict` wrote.
-
-    Raises:
-        ArchitectureError: for an unknown kind, an unknown or missing argument, or a value out of range.
-    """
-    if not isinstance(value, Mapping) or "kind" not in value:
-        raise ArchitectureError(f"a layer is an object with a `kind`, not {value!r}")
-    kind = LAYER_KINDS.get(str(value["kind"]))
-    if kind is None:
-        raise ArchitectureError(f"unknown layer kind {value['kind']!r}; known are {', '.join(LAYER_KINDS)}")
-    arguments = {key: argument for key, argument in value.items() if key != "kind"}
-    if not isinstance(arguments.get("name", ""), str):
-        raise ArchitectureError(f"{kind.kind}: name is {arguments['name']!r}, not a string")
-    return from_plain(kind, arguments, kind.kind, ArchitectureError)
-
-
-def _label(layer: _AnyLayer) -> str:
-    return f"{layer.name} ({layer.kind})" if layer.name else layer.kind
+def _with_bias(layer: Conv2D | DepthwiseConv2D | Dense, kernel: Shape, outputs: int) -> dict[str, Shape]:
+    return {"kernel": kernel, "bias": (outputs,)} if layer.use_bias else {"kernel": kernel}
 
 
 def _maps(layer: _AnyLayer, input_shape: Shape) -> Shape:
     if len(input_shape) != 3:
-        raise ArchitectureError(f"{_label(layer)} reads maps (H, W, C), but is given a vector of {input_shape[0]}")
+        raise ArchitectureError(f"{label(layer)} reads maps (H, W, C), but is given a vector of {input_shape[0]}")
     return input_shape
 
 
@@ -323,31 +373,7 @@ def _map_size(layer: _AnyLayer, input_shape: Shape, window: Window) -> Pair:
     )
     if rows < 1 or columns < 1:
         raise ArchitectureError(
-            f"{_label(layer)} with a window of {window.size[0]} x {window.size[1]} does not fit a map of "
+            f"{label(layer)} with a window of {window.size[0]} x {window.size[1]} does not fit a map of "
             f"{input_shape[0]} x {input_shape[1]}; use a smaller window, `same` padding or fewer poolings"
         )
     return rows, columns
-
-
-def _check_count(layer: _AnyLayer, field: str) -> None:
-    value = getattr(layer, field)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
-        raise ArchitectureError(f"{_label(layer)}: {field} is {value!r}; it must be a whole number from 1 to 65536")
-
-
-def _check_choice(layer: _AnyLayer, field: str, choices: tuple[str, ...]) -> None:
-    value = getattr(layer, field)
-    if value not in choices:
-        raise ArchitectureError(f"{_label(layer)}: {field} is {value!r}; it must be one of {', '.join(choices)}")
-
-
-def _set_pair(layer: _AnyLayer, field: str) -> None:
-    """Make `3`, `[3, 3]` and `(3, 3)` the same pair, and refuse what is none."""
-    value = getattr(layer, field)
-    pair = (value, value) if isinstance(value, int) else value
-    good = isinstance(pair, tuple | list) and len(pair) == 2
-    if not good or not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= 1024 for n in pair):
-        raise ArchitectureError(
-            f"{_label(layer)}: {field} is {value!r}; it must be one or two whole numbers from 1 to 1024"
-        )
-    object.__setattr__(layer, field, tuple(pair))

@@ -1,4 +1,4 @@
-"""The architecture of a sequential network: its input, its layers, and all that follows from them by counting."""
+"""The architecture of a network: its input, its layers in a row, and all that follows from them by counting."""
 
 import json
 from collections import Counter
@@ -8,8 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from convscope.architecture.diagram import diagram_svg
+from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import (
+    NON_TRAINABLE_WEIGHTS,
+    Add,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -20,8 +24,6 @@ from convscope.architecture.layers import (
     Layer,
     MaxPooling2D,
     Shape,
-    layer_from_dict,
-    layer_to_dict,
 )
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, layer_table
@@ -37,6 +39,8 @@ _KERAS_STEMS: Mapping[type[Layer], str] = {
     GlobalAveragePooling2D: "global_average_pooling2d",
     Flatten: "flatten",
     Dropout: "dropout",
+    BatchNormalization: "batch_normalization",
+    Add: "add",
     Dense: "dense",
 }
 
@@ -45,7 +49,8 @@ _KERAS_STEMS: Mapping[type[Layer], str] = {
 class Architecture:
     """An input and the layers that follow it; the last gives K numbers, one for each class (the logits).
 
-    Layers without a name are named as Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only stand at the end.
+    Each layer reads the one before it, an `Add` also an earlier one by its name. Layers without a name are named as
+    Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only stand at the end.
 
     >>> from convscope.architecture import Architecture, Dense, Flatten, Input
     >>> linear = Architecture(Input(28, 28), (Flatten(), Dense(10, "softmax")), name="linear")
@@ -53,8 +58,8 @@ class Architecture:
     (7850, 10, 'dense')
 
     Raises:
-        ArchitectureError: if a shape is not positive, two layers have one name, or the end is not a vector of at least
-            two numbers.
+        ArchitectureError: if a shape is not positive, two layers have one name, an `Add` does not find an earlier layer
+            of its shape, or the end is not a vector of at least two numbers.
     """
 
     input: Input
@@ -91,8 +96,13 @@ class Architecture:
         return sum(row.parameters for row in self.table)
 
     @property
+    def non_trainable_parameters(self) -> int:
+        """How many numbers are weights but not trained by gradients: the moving statistics of batch normalisation."""
+        return sum(row.non_trainable_parameters for row in self.table)
+
+    @property
     def macs(self) -> int:
-        """Multiply-adds that one image costs on its way forward; activations and poolings not counted."""
+        """Multiply-adds that one image costs on its way forward; of convolutions and dense layers alone."""
         return sum(row.macs for row in self.table)
 
     @property
@@ -101,11 +111,20 @@ class Architecture:
 
     @property
     def weight_shapes(self) -> dict[str, Shape]:
-        """The shape of every weight by its name, `LAYER/kernel` and `LAYER/bias`, in the order of the layers."""
+        """The shape of every weight by its name, such as `LAYER/kernel`, in the order of the layers."""
         return {
             f"{row.layer.name}/{weight}": shape
             for row in self.table
             for weight, shape in row.layer.weight_shapes(row.input_shape).items()
+        }
+
+    @property
+    def trainable_weight_shapes(self) -> dict[str, Shape]:
+        """Those of `weight_shapes` that a gradient changes: all but moving statistics."""
+        return {
+            name: shape
+            for name, shape in self.weight_shapes.items()
+            if name.partition("/")[2] not in NON_TRAINABLE_WEIGHTS
         }
 
     def row(self, name: str) -> LayerRow:

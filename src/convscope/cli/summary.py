@@ -40,6 +40,7 @@ def summary(architecture: str, image: tuple[int, int, int], classes: int, svg_pa
                 "kind": row.layer.kind,
                 "output_shape": list(row.output_shape),
                 "parameters": row.parameters,
+                "non_trainable_parameters": row.non_trainable_parameters,
                 "macs": row.macs,
                 "receptive_field": list(row.receptive_field.size),
             }
@@ -50,6 +51,7 @@ def summary(architecture: str, image: tuple[int, int, int], classes: int, svg_pa
                 "architecture": network.to_dict(),
                 "layers": rows,
                 "parameters": network.parameters,
+                "non_trainable_parameters": network.non_trainable_parameters,
                 "macs": network.macs,
             }
         )

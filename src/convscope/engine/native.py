@@ -11,39 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import (
-    Architecture,
-    AveragePooling2D,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Layer,
-    LayerRow,
-    MaxPooling2D,
-)
-from convscope.architecture.layers import padding_before
+from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
 from convscope.engine import _native
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_weights
+from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_arrays,
+    check_dlogits,
+    check_images,
+    check_lesions,
+    check_weights,
+)
 from convscope.recipes import Adam, Augmentation
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
-_KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
-    Conv2D: 0,
-    MaxPooling2D: 1,
-    GlobalMaxPooling2D: 1,
-    Flatten: 2,
-    Dense: 3,
-    AveragePooling2D: 4,
-    GlobalAveragePooling2D: 4,
-    Dropout: 5,
-    DepthwiseConv2D: 6,
-}
-_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 _FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
 
 
@@ -66,10 +52,17 @@ def measure_peak(threads: int | None = None, instruction_set: str | None = None,
     return _native.measure_peak(_chosen_threads(threads), _chosen_instruction_set(instruction_set), seconds) / 1e9
 
 
-def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
+def augment(
+    images: NDArray[np.uint8],
+    augmentation: Augmentation,
+    key: int,
+    first: int = 0,
+    instruction_set: str | None = None,
+) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
-    result = np.empty_like(images)
-    _native.augment(np.ascontiguousarray(images), _augmentation(augmentation, key), first, result)
+    images = np.ascontiguousarray(images)
+    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set)
+    _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
 
 
@@ -85,6 +78,7 @@ class NativeNetwork:
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+        ArchitectureError: if there is a layer that this engine does not have.
     """
 
     def __init__(
@@ -97,21 +91,21 @@ class NativeNetwork:
         check_weights(architecture, weights)
         threads = _chosen_threads(threads)
         self._architecture = architecture
-        self._layers = {
-            row.layer.name: (index, row.layer.weight_shapes(row.input_shape))
-            for index, row in enumerate(architecture.table)
-            if row.parameters
-        }
+        # Asked for with every image: a property takes a tenth of a microsecond.
+        self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
+        self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
         self._core = _native.Core(
             list(image.shape),
             image.scale,
             image.offset,
-            [_layer_numbers(row) for row in architecture.table],
+            plain_layers(architecture),
             threads,
             _chosen_instruction_set(instruction_set),
         )
         self._write("weights", weights)
+        for pair in self._moving:
+            self._core.write_moving(pair.layer, *pair.arrays(weights))
 
     @property
     def architecture(self) -> Architecture:
@@ -128,7 +122,11 @@ class NativeNetwork:
         return self._core.instruction_set
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        return self._read("weights")
+        trained = self._read("weights")
+        values = {name: trained.get(name, empty) for name, empty in _empty(self._architecture.weight_shapes).items()}
+        for pair in self._moving:
+            self._core.read_moving(pair.layer, *pair.arrays(values))
+        return values
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._core.steps, np.int64)}
@@ -142,7 +140,7 @@ class NativeNetwork:
         Raises:
             ValueError: if something is missing, unknown, of another shape, or not a count or finite.
         """
-        shapes = self._architecture.weight_shapes
+        shapes = self._architecture.trainable_weight_shapes
         known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
         if unknown := sorted(state.keys() - {"step"} - known):
             raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
@@ -156,7 +154,7 @@ class NativeNetwork:
             del moments["unaveraged"]
         for moment, values in moments.items():
             try:
-                check_weights(self._architecture, values)
+                check_arrays(shapes, values)
             except ValueError as error:
                 raise ValueError(f"optimizer state {moment}: {error}") from error
         for moment, values in moments.items():
@@ -179,7 +177,7 @@ class NativeNetwork:
             ValueError: if the images are of another size, a label has no output, `order` is empty or points outside the
                 data set, or there is not one learning rate for each batch.
         """
-        self._check_images(dataset.images)
+        check_images(dataset.images, self._image_shape)
         labels = self._checked_labels(dataset.labels, len(dataset))
         order = np.ascontiguousarray(order, np.int64)
         if order.ndim != 1 or not order.size:
@@ -207,13 +205,13 @@ class NativeNetwork:
         return EpochResult(loss / images, correct / images)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._check_images(images)
-        logits = np.empty((len(images), self._architecture.num_classes), np.float32)
+        check_images(images, self._image_shape)
+        logits = np.empty((len(images), self._num_classes), np.float32)
         self._core.logits(np.ascontiguousarray(images), logits)
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        self._check_images(images)
+        check_images(images, self._image_shape)
         table = self._architecture.table
         indices = [table.index(self._architecture.row(name)) for name in layers]
         outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
@@ -232,22 +230,44 @@ class NativeNetwork:
         Raises:
             ValueError: if there are no images, they are of another size, or a label has no output.
         """
-        self._check_images(images)
+        check_images(images, self._image_shape)
         if not len(images):
             raise ValueError("there are no images; a mean needs at least one")
         checked = self._checked_labels(labels, len(images))
-        gradients = self._empty()
-        kernels, biases = self._split(gradients)
-        layers = [index for index, _ in self._layers.values()]
-        loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, kernels, biases)
+        gradients = _empty(self._architecture.trainable_weight_shapes)
+        layers = [pair.layer for pair in self._trained]
+        kernels, biases = zip(*(pair.arrays(gradients) for pair in self._trained), strict=True) if layers else ((), ())
+        loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
 
-    def _check_images(self, images: NDArray[np.uint8]) -> None:
-        shape = self._architecture.input.shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
-            raise ValueError(
-                f"images are {images.dtype} of shape {images.shape}; this network reads uint8 (N, {shape})"
-            )
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        check_images(images, self._image_shape)
+        check_dlogits(self._architecture, dlogits, len(images))
+        table = self._architecture.table
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
+        dlogits = np.ascontiguousarray(dlogits, np.float32)
+        self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
+        return dict(zip(layers, outputs, strict=True))
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        check_images(images, self._image_shape)
+        check_lesions(self._architecture, lesions)
+        index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        all_replacements = [replacement for lesion in lesions for replacement in lesion]
+        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        self._core.lesioned_logits(
+            np.ascontiguousarray(images),
+            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
+            np.array([replacement.filter for replacement in all_replacements], np.int64),
+            np.array([replacement.value for replacement in all_replacements], np.float32),
+            logits,
+        )
+        return logits
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         classes = self._architecture.num_classes
@@ -259,22 +279,19 @@ class NativeNetwork:
             raise ValueError(f"labels run from {labels.min()} to {labels.max()}; the network has {classes} outputs")
         return np.ascontiguousarray(labels, np.int64)
 
-    def _empty(self) -> dict[str, NDArray[np.float32]]:
-        return {name: np.empty(shape, np.float32) for name, shape in self._architecture.weight_shapes.items()}
-
-    def _split(self, values: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-        return [values[f"{name}/kernel"] for name in self._layers], [values[f"{name}/bias"] for name in self._layers]
-
     def _write(self, field: str, values: Mapping[str, NDArray[Any]]) -> None:
-        for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
-            kernel, bias = np.ascontiguousarray(kernel, np.float32), np.ascontiguousarray(bias, np.float32)
-            self._core.write(index, _FIELDS[field], kernel, bias)
+        for pair in self._trained:
+            self._core.write(pair.layer, _FIELDS[field], *pair.arrays(values))
 
     def _read(self, field: str) -> dict[str, NDArray[np.float32]]:
-        values = self._empty()
-        for (index, _), kernel, bias in zip(self._layers.values(), *self._split(values), strict=True):
-            self._core.read(index, _FIELDS[field], kernel, bias)
+        values = _empty(self._architecture.trainable_weight_shapes)
+        for pair in self._trained:
+            self._core.read(pair.layer, _FIELDS[field], *pair.arrays(values))
         return values
+
+
+def _empty(shapes: Mapping[str, Shape]) -> dict[str, NDArray[np.float32]]:
+    return {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
 
 
 def _chosen_threads(threads: int | None) -> int:
@@ -318,26 +335,3 @@ def _augmentation(augmentation: Augmentation, key: int) -> _native.Augmentation:
         setattr(result, name, value)
     result.key = key
     return result
-
-
-def _layer_numbers(row: LayerRow) -> list[int]:
-    """Return the layer for C++: kind, input, output, window, strides, padding before, relu, activation, dropped."""
-    layer = row.layer
-    numbers = [_KINDS[type(layer)]]
-    for shape in (row.input_shape, row.output_shape):
-        numbers += [1] * (3 - len(shape)) + list(shape)
-    if isinstance(layer, GlobalMaxPooling2D | GlobalAveragePooling2D):  # a pooling whose window is the map
-        numbers += [*row.input_shape[:2], 1, 1, 0, 0]
-    elif isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
-        window = layer.window
-        before = [
-            padding_before(size, kernel, stride, window.padding)
-            for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
-        ]
-        numbers += [*window.size, *window.strides, *before]
-    else:
-        numbers += [1, 1, 1, 1, 0, 0]
-    activation = getattr(layer, "activation", "linear")
-    other = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
-    dropped = layer.dropped if isinstance(layer, Dropout) else 0
-    return [*numbers, int(activation == "relu"), other, dropped]

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -21,15 +23,30 @@ from convscope.architecture import (
     Layer,
     MaxPooling2D,
 )
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
 from convscope.datasets import Dataset
 from convscope.engine.augmentation import augment
 from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_dlogits,
+    check_images,
+    check_lesions,
+    float_array,
+)
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     Array,
     average_pooling,
     average_pooling_backward,
+    batch_normalization,
+    batch_normalization_backward,
+    batch_statistics,
+    batch_statistics_backward,
     convolution,
     convolution_backward,
     dense,
@@ -59,10 +76,11 @@ class _State(NamedTuple):
     """All that a step changes, as one value: an interrupt finds the state before a step or after it."""
 
     step: int
-    weights: dict[str, Array]
+    weights: dict[str, Array]  # all of them; the other dicts hold those that are trained
     m: dict[str, Array]
     v: dict[str, Array]
-    # The average of the weights within an epoch; between epochs that is `weights`, and training goes on from this.
+    # The average of the trained weights within an epoch; between epochs that is in `weights`, and training goes on from
+    # this.
     other: dict[str, Array] | None = None
 
 
@@ -86,12 +104,14 @@ class ReferenceNetwork:
             self._steps.append(_Step(layer))
             if (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
                 self._steps.append(_Step(layer, activation))
-        names = architecture.weight_shapes
+        # Where among the values of `_forward` a layer's output stands: behind its activation.
+        self._output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
+        trained = architecture.trainable_weight_shapes
         self._state = _State(
             step=0,
-            weights={name: np.array(weights[name], np.float64) for name in names},
-            m={name: np.zeros(weights[name].shape) for name in names},
-            v={name: np.zeros(weights[name].shape) for name in names},
+            weights={n: np.array(float_array(weights[n], np.float64)) for n in architecture.weight_shapes},
+            m={name: np.zeros(shape) for name, shape in trained.items()},
+            v={name: np.zeros(shape) for name, shape in trained.items()},
         )
 
     @property
@@ -103,23 +123,20 @@ class ReferenceNetwork:
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._state.step, np.int64)}
-        for name in self._state.weights:
-            state[f"m/{name}"] = self._state.m[name].copy()
-            state[f"v/{name}"] = self._state.v[name].copy()
+        for name, weight in self._state.weights.items():
             # What `weights` rounds away; without it a continued training would differ from an unbroken one.
-            weight = self._state.weights[name]
             state[f"remainder/{name}"] = weight - weight.astype(np.float32)
-            if self._state.other is not None:
-                state[f"unaveraged/{name}"] = self._state.other[name].copy()
+        for part, arrays in (("m", self._state.m), ("v", self._state.v), ("unaveraged", self._state.other)):
+            state |= {f"{part}/{name}": array.copy() for name, array in (arrays or {}).items()}
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         taken: dict[str, dict[str, Array]] = {"m": {}, "v": {}, "remainder": {}}
         if any(name.startswith("unaveraged/") for name in state):
             taken["unaveraged"] = {}
-        for name, weight in self._state.weights.items():
-            for part, arrays in taken.items():
-                value = state[f"{part}/{name}"]
+        for part, arrays in taken.items():
+            for name in self._state.weights if part == "remainder" else self._state.m:
+                value, weight = state[f"{part}/{name}"], self._state.weights[name]
                 if value.shape != weight.shape:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
                 arrays[name] = np.array(value, np.float64)
@@ -142,7 +159,7 @@ class ReferenceNetwork:
         if not options.averaging:
             self._state = self._state._replace(other=None)
         elif self._state.other is None:
-            self._state = self._state._replace(other=self._state.weights)
+            self._state = self._state._replace(other={name: self._state.weights[name] for name in self._state.m})
         else:
             self._exchange_average()
         done, loss_sum, num_correct = 0, 0.0, 0
@@ -160,7 +177,9 @@ class ReferenceNetwork:
                 gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, *loss), kept)
                 if options.clip_norm is not None:
                     gradients = clipped(gradients, options.clip_norm)
-                self._take_step(gradients, learning_rate, options.optimizer, options.averaging)
+                self._take_step(
+                    gradients, self._moved_statistics(values), learning_rate, options.optimizer, options.averaging
+                )
                 done += len(batch)
                 if progress is not None:
                     progress(done, loss_sum / done, num_correct / done)
@@ -170,24 +189,27 @@ class ReferenceNetwork:
         return EpochResult(loss_sum / done, num_correct / done)
 
     def _exchange_average(self) -> None:
-        assert self._state.other is not None
-        self._state = self._state._replace(weights=self._state.other, other=self._state.weights)
+        weights, other = self._state.weights, self._state.other
+        assert other is not None
+        self._state = self._state._replace(weights=weights | other, other={name: weights[name] for name in other})
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        check_images(images, self._architecture.input.shape)
         result = np.empty((len(images), self._architecture.num_classes), np.float32)
         for block in _blocks(len(images)):
             result[block] = self._forward(images[block])[-1]
         return result
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        check_images(images, self._architecture.input.shape)
         rows = {name: self._architecture.row(name) for name in layers}
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
         for block in _blocks(len(images)):
             values = self._forward(images[block])
-            for (layer, _), value in zip(self._steps, values[1:], strict=True):  # a layer's activation comes last
-                if layer.name in result:
-                    is_softmax = getattr(layer, "activation", "") == "softmax"
-                    result[layer.name][block] = softmax(value) if is_softmax else value
+            for name, row in rows.items():
+                value = values[self._output_of[name]]
+                is_softmax = getattr(row.layer, "activation", "") == "softmax"
+                result[name][block] = softmax(value) if is_softmax else value
         return result
 
     def gradients(
@@ -197,12 +219,25 @@ class ReferenceNetwork:
         gradients, _ = self._backward(values, cross_entropy_backward(values[-1], labels))
         return cross_entropy(values[-1], labels), dict(gradients)
 
-    def input_gradients(self, images: NDArray[np.uint8], dlogits: Array) -> Array:
-        """Return (N, H, W, C), the gradient of Σ logits · dlogits by the normalised pixels, for dlogits (N, K).
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        check_dlogits(self._architecture, dlogits, len(images))
+        shapes = {n: images.shape[1:] if n == "input" else self._architecture.row(n).output_shape for n in layers}
+        result: dict[str, NDArray[Any]] = {name: np.empty((len(images), *shape)) for name, shape in shapes.items()}
+        for block in _blocks(len(images)):
+            _, dvalues = self._backward(self._forward(images[block]), dlogits[block].astype(np.float64))
+            for name, gradients in result.items():
+                gradients[block] = dvalues[self._output_of[name]]
+        return result
 
-        With a one in one column it is the gradient of one logit; with `cross_entropy_backward`, that of the loss.
-        """
-        return self._backward(self._forward(images), dlogits)[1]
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        check_lesions(self._architecture, lesions)
+        result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        for block in _blocks(len(images)):
+            for logits, lesion in zip(result, lesions, strict=True):
+                logits[block] = self._forward(images[block], lesion=lesion)[-1]
+        return result
 
     def _kept(self, key: int, first: int, images: int) -> _Kept:
         """Return by its name what each `Dropout` keeps of `images` images, from number `first` of the epoch."""
@@ -212,10 +247,11 @@ class ReferenceNetwork:
             if isinstance(row.layer, Dropout)
         }
 
-    def _forward(self, images: NDArray[np.uint8], kept: _Kept | None = None) -> list[Array]:
+    def _forward(self, images: NDArray[np.uint8], kept: _Kept | None = None, lesion: Lesion = ()) -> list[Array]:
         """Return the normalised images and then the output of every step, the last one's without its softmax.
 
-        `kept` is what `_kept` returned; without it nothing is dropped.
+        While training, `kept` is what `_kept` returned, and normalisation is by the batch's own statistics. Without it
+        nothing is dropped, and the moving statistics are used.
         """
         given = self._architecture.input
         values = [images.astype(np.float64) * given.scale + given.offset]
@@ -239,19 +275,29 @@ class ReferenceNetwork:
                 case Dense():
                     y = dense(x, *self._layer_weights(layer))
                 case Dropout():
-                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept else x
+                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept is not None else x
+                case BatchNormalization():
+                    gamma, beta = self._layer_weights(layer)
+                    mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
+                    y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
+                case Add():
+                    y = x + values[self._output_of[layer.from_layer]]
                 case _:
                     y = x.reshape(len(x), -1)
+            if self._output_of[layer.name] == len(values):
+                y = _lesioned(y, layer, lesion)
             values.append(y)
         return values
 
     def _backward(
         self, values: list[Array], dlogits: Array, kept: _Kept | None = None
-    ) -> tuple[dict[str, Array], Array]:
-        """Return the gradients by each weight and by the normalised images, for what `_forward` returned."""
+    ) -> tuple[dict[str, Array], list[Array]]:
+        """Return the gradients by each trained weight and by each of the values that `_forward` returned."""
         gradients: dict[str, Array] = {}
+        added: dict[int, Array] = {}  # to the gradient by one of `values`, by those `Add` layers that read it
         dy = dlogits
-        for (layer, activation), x in reversed(list(zip(self._steps, values[:-1], strict=True))):
+        dvalues = [dy]
+        for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
             match layer:
                 case _ if activation:
                     dy = ACTIVATIONS[activation][1](dy, x)
@@ -276,20 +322,56 @@ class ReferenceNetwork:
                     dy, dkernel, dbias = dense_backward(dy, x, kernel)
                     gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
                 case Dropout():
-                    dy = dropout_backward(dy, kept[layer.name], layer.dropped / 2**24) if kept else dy
+                    dy = dy if kept is None else dropout_backward(dy, kept[layer.name], layer.dropped / 2**24)
+                case BatchNormalization():
+                    gamma, _ = self._layer_weights(layer)
+                    mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
+                    dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
+                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
+                    gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
+                case Add():  # y = x + other, so both are given dy
+                    other = self._output_of[layer.from_layer]
+                    added[other] = added.get(other, 0) + dy
                 case _:
                     dy = dy.reshape(x.shape)
-        return {name: gradients[name] for name in self._state.weights}, dy
+            dy = dy + added.pop(number, 0)
+            dvalues.append(dy)
+        return {name: gradients[name] for name in self._state.m}, dvalues[::-1]
 
     def _layer_weights(self, layer: Layer) -> tuple[Array, Array]:
+        """Return kernel and bias, or gamma and beta; where a layer has no bias, one that is zero."""
         weights = self._state.weights
-        return weights[f"{layer.name}/kernel"], weights[f"{layer.name}/bias"]
+        if isinstance(layer, BatchNormalization):
+            return weights[f"{layer.name}/gamma"], weights[f"{layer.name}/beta"]
+        return weights[f"{layer.name}/kernel"], weights.get(f"{layer.name}/bias", np.zeros(1))
+
+    def _moving_statistics(self, layer: BatchNormalization) -> tuple[Array, Array]:
+        mean, variance = (self._state.weights[f"{layer.name}/{name}"] for name in NON_TRAINABLE_WEIGHTS)
+        return mean, variance
+
+    def _moved_statistics(self, values: list[Array]) -> dict[str, Array]:
+        """Return the moving statistics by name after a step over the batch for which `_forward` returned `values`.
+
+        moving ← moving · momentum + batch · (1 - momentum)
+        """
+        moved = {}
+        for (layer, activation), x in zip(self._steps, values[:-1], strict=True):
+            if isinstance(layer, BatchNormalization) and not activation:
+                statistics = zip(self._moving_statistics(layer), batch_statistics(x), strict=True)
+                for name, (moving, batch) in zip(NON_TRAINABLE_WEIGHTS, statistics, strict=True):
+                    moved[f"{layer.name}/{name}"] = moving * layer.momentum + batch * (1 - layer.momentum)
+        return moved
 
     def _take_step(
-        self, gradients: dict[str, Array], learning_rate: float, optimizer: Optimizer, averaging: float
+        self,
+        gradients: dict[str, Array],
+        statistics: dict[str, Array],
+        learning_rate: float,
+        optimizer: Optimizer,
+        averaging: float,
     ) -> None:
         old = self._state
-        new = _State(old.step + 1, {}, {}, {}, None if old.other is None else {})
+        new = _State(old.step + 1, old.weights | statistics, {}, {}, None if old.other is None else {})
         for name, gradient in gradients.items():
             weight, m, v = old.weights[name], old.m[name], old.v[name]
             if isinstance(optimizer, Adam):
@@ -301,6 +383,16 @@ class ReferenceNetwork:
                 average = old.other[name]
                 new.other[name] = average + (1 - averaging) / (1 - averaging**new.step) * (weight - average)
         self._state = new
+
+
+def _lesioned(y: Array, layer: Layer, lesion: Lesion) -> Array:
+    """Return a layer's output with the lesion's replacements in it, if there are any."""
+    replacements = [replacement for replacement in lesion if replacement.layer == layer.name]
+    if replacements:
+        y = y.copy()
+    for replacement in replacements:
+        y[..., replacement.filter] = replacement.value
+    return y
 
 
 def _blocks(num_images: int) -> list[slice]:

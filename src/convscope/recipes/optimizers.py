@@ -10,8 +10,8 @@ from convscope.recipes.ranges import check_range
 class Adam:
     """Adam as Keras computes it: the bias correction folded into the step size, epsilon outside the root.
 
-    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of each weight away, kernels and
-    biases alike, and the moments know nothing of it.
+    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of each trained weight away,
+    kernels, biases and a normalisation's scales alike, and the moments know nothing of it.
 
     Source: Kingma and Ba 2015, the variant before section 2.1's end ("epsilon hat"); Loshchilov and Hutter 2019.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.architecture import LayerRow
+from convscope.architecture import Add, LayerRow
 from convscope.comparison import Comparison
 from convscope.datasets import Dataset, Splits
 from convscope.evaluation import Evaluation
@@ -17,7 +17,7 @@ from convscope.model import Model
 from convscope.recipes import Recipe
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import array_to_json, image_pixels, picture_to_json
-from convscope.training import History
+from convscope.training import History, describe_choice
 
 FORMAT = 1
 _MOST_MISTAKES = 24
@@ -55,10 +55,12 @@ def report_payload(
             "architecture": model.architecture.to_dict(),
             "layers": [_layer(row) for row in model.architecture.table],
             "parameters": model.architecture.parameters,
+            "non_trainable_parameters": model.architecture.non_trainable_parameters,
             "macs": model.architecture.macs,
             "weights_sha256": model.weights_sha256,
         },
         "history": history.to_dict(),
+        "choice": describe_choice(history, recipe),
         "baseline_history": None if baseline_history is None else baseline_history.to_dict(),
         "evaluation": evaluation.to_dict(),
         "mistake_pictures": [
@@ -111,8 +113,10 @@ def _layer(row: LayerRow) -> dict[str, Any]:
     return {
         "name": row.layer.name,
         "kind": row.layer.kind,
+        "from_layer": row.layer.from_layer if isinstance(row.layer, Add) else None,
         "output_shape": list(row.output_shape),
         "parameters": row.parameters,
+        "non_trainable_parameters": row.non_trainable_parameters,
         "macs": row.macs,
         "receptive_field": list(row.receptive_field.size),
     }

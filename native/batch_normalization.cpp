@@ -1,0 +1,185 @@
+#include "batch_normalization.hpp"
+
+#include <cmath>
+
+namespace convscope {
+
+namespace {
+
+std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
+
+}  // namespace
+
+BatchNormalization::BatchNormalization(const Layer& layer, int index, const std::vector<Map>& maps,
+                                       const Parameters& parameters, MovingStatistics& moving, const Kernels& kernels,
+                                       bool wants_input_gradient)
+    : layer_(layer),
+      map_(static_cast<std::size_t>(index)),
+      input_(maps[map_]),
+      output_(maps[map_ + 1]),
+      parameters_(parameters),
+      moving_(moving),
+      kernels_(kernels),
+      wants_input_gradient_(wants_input_gradient),
+      channels_(layer.input.channels),
+      row_(round_up(channels_, kernels.panel_width)),
+      places_(layer.input.height * layer.input.width) {}
+
+Statistics BatchNormalization::make_statistics(int64_t slices) const {
+    Statistics statistics;
+    statistics.row = row_;
+    for (Buffer<float>* by_channel : {&statistics.means, &statistics.inverses, &statistics.scales, &statistics.shifts,
+                                      &statistics.by_gradient, &statistics.by_value, &statistics.constant}) {
+        *by_channel = make_buffer<float>(row_);
+    }
+    statistics.variances = make_buffer<double>(channels_);
+    statistics.parts = make_buffer<float>(slices * 2 * row_);
+    return statistics;
+}
+
+void BatchNormalization::measure(Workspace& workspace, int64_t count) const {
+    float* means = workspace.statistics[map_].part(workspace.slice);
+    float* squares = means + row_;
+    std::fill(means, means + 2 * row_, 0.0f);
+    for (int64_t i = 0; i < count; ++i) {
+        kernels_.channel_sums(workspace.values[map_].image(i), places_, channels_, means);
+    }
+    for (int64_t c = 0; c < channels_; ++c) means[c] /= static_cast<float>(count * places_);
+    for (int64_t i = 0; i < count; ++i) {
+        kernels_.channel_squares(workspace.values[map_].image(i), places_, channels_, means, squares);
+    }
+}
+
+// Two groups' means and squared distances make those of both (Chan, Golub and LeVeque 1983), in double.
+void BatchNormalization::settle(Statistics& statistics, int64_t images) const {
+    statistics.of_batch = true;
+    const int64_t slices = count_slices(images);
+    for (int64_t c = 0; c < channels_; ++c) {
+        double mean = 0, squares = 0, number = 0;
+        for (int64_t slice = 0; slice < slices; ++slice) {
+            const float* part = statistics.part(slice) + c;
+            const auto more = static_cast<double>(std::min(slice_images, images - slice * slice_images) * places_);
+            const double distance = static_cast<double>(part[0]) - mean;
+            squares += static_cast<double>(part[row_]) + distance * distance * number * more / (number + more);
+            mean += distance * more / (number + more);
+            number += more;
+        }
+        statistics.means[at(c)] = static_cast<float>(mean);
+        statistics.variances[at(c)] = squares / number;
+    }
+    make_factors(statistics);
+}
+
+void BatchNormalization::settle_moving(Statistics& statistics) const {
+    statistics.of_batch = false;
+    for (int64_t c = 0; c < channels_; ++c) {
+        statistics.means[at(c)] = moving_.means[at(c)];
+        statistics.variances[at(c)] = static_cast<double>(moving_.variances[at(c)]);
+    }
+    make_factors(statistics);
+}
+
+void BatchNormalization::make_factors(Statistics& statistics) const {
+    const int64_t width = kernels_.panel_width;
+    for (int64_t c = 0; c < channels_; ++c) {
+        const float gamma = parameters_.panel(c / width)[c % width], beta = parameters_.bias(c / width)[c % width];
+        const auto inverse = static_cast<float>(1 / std::sqrt(statistics.variances[at(c)] + layer_.epsilon));
+        statistics.inverses[at(c)] = inverse;
+        statistics.scales[at(c)] = gamma * inverse;
+        statistics.shifts[at(c)] = beta - statistics.means[at(c)] * gamma * inverse;
+        statistics.by_gradient[at(c)] = gamma * inverse;
+        statistics.by_value[at(c)] = statistics.constant[at(c)] = 0;
+    }
+}
+
+void BatchNormalization::move(const Statistics& statistics) const {
+    for (int64_t c = 0; c < channels_; ++c) {
+        const double mean = static_cast<double>(statistics.means[at(c)]), kept = layer_.momentum;
+        float &moving_mean = moving_.means[at(c)], &moving_variance = moving_.variances[at(c)];
+        moving_mean = static_cast<float>(kept * static_cast<double>(moving_mean) + (1 - kept) * mean);
+        moving_variance =
+            static_cast<float>(kept * static_cast<double>(moving_variance) + (1 - kept) * statistics.variances[at(c)]);
+    }
+}
+
+void BatchNormalization::forward(Workspace& workspace, int64_t begin, int64_t end) const {
+    const Statistics& statistics = workspace.statistics[map_];
+    const float *scales = statistics.scales.data(), *shifts = statistics.shifts.data();
+    const Shape shape = layer_.input;
+    const int64_t row = shape.width * channels_;
+    for (int64_t i = begin; i < end; ++i) {
+        const float* from = workspace.values[map_].image(i);
+        float* to = workspace.values[map_ + 1].image(i);
+        if (output_.value.is_plain()) {
+            kernels_.scale_channels(from, places_, channels_, scales, shifts, layer_.relu, to);
+            continue;
+        }
+        for (int64_t y = 0; y < shape.height; ++y) {
+            kernels_.scale_channels(from + y * row, shape.width, channels_, scales, shifts, layer_.relu,
+                                    to + output_.value.at(y, 0));
+        }
+    }
+}
+
+void BatchNormalization::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
+    if (!workspace.statistics[map_].of_batch && gradient != nullptr) add_sums(workspace, begin, end, gradient);
+    write_input_gradient(workspace, begin, end);
+}
+
+void BatchNormalization::add_sums(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
+    const Statistics& statistics = workspace.statistics[map_];
+    float* products = workspace.scratch->backward[map_].data();
+    std::fill(products, products + row_, 0.0f);
+    for (int64_t i = begin; i < end; ++i) {
+        const float *x = workspace.values[map_].image(i), *dy = workspace.gradients[map_ + 1].image(i);
+        kernels_.channel_products(x, dy, places_, channels_, statistics.means.data(), products);
+        kernels_.channel_sums(dy, places_, channels_, gradient + row_);
+    }
+    for (int64_t c = 0; c < channels_; ++c) gradient[c] += products[c] * statistics.inverses[at(c)];
+}
+
+void BatchNormalization::settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const {
+    const double number = static_cast<double>(images * places_);
+    for (int64_t c = 0; c < channels_; ++c) {
+        double by_gamma = 0, by_beta = 0;
+        for (const Buffer<float>& shard : batch.shards) {
+            by_gamma += static_cast<double>(shard[at(offset + c)]);
+            by_beta += static_cast<double>(shard[at(offset + row_ + c)]);
+        }
+        const double scale = static_cast<double>(statistics.scales[at(c)]);
+        const double inverse = static_cast<double>(statistics.inverses[at(c)]);
+        const double by_value = -scale * inverse * by_gamma / number;
+        statistics.by_value[at(c)] = static_cast<float>(by_value);
+        statistics.constant[at(c)] =
+            static_cast<float>(-scale * by_beta / number - by_value * static_cast<double>(statistics.means[at(c)]));
+    }
+}
+
+void BatchNormalization::write_input_gradient(Workspace& workspace, int64_t begin, int64_t end) const {
+    if (!wants_input_gradient_) return;
+    const Statistics& statistics = workspace.statistics[map_];
+    const ChannelFactors factors = {statistics.by_gradient.data(), statistics.by_value.data(), statistics.constant.data()};
+    const Shape shape = layer_.input;
+    const int64_t row = shape.width * channels_;
+    const bool direct = !input_.relu && input_.gradient.step[1] == 1;
+    float* scratch = workspace.scratch->backward[map_].data();
+    for (int64_t i = begin; i < end; ++i) {
+        const float *x = workspace.values[map_].image(i), *dy = workspace.gradients[map_ + 1].image(i);
+        float* dx = workspace.gradients[map_].image(i);
+        for (int64_t y = 0; y < shape.height; ++y) {
+            float* to = direct ? dx + input_.gradient.at(y, 0) : scratch;
+            kernels_.combine_channels(x + y * row, dy + y * row, shape.width, channels_, factors, to);
+            if (!direct) write_gradient_row(kernels_, scratch, input_, x, y, dx);
+        }
+    }
+}
+
+void BatchNormalization::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end,
+                                 float* total) const {
+    const int64_t width = kernels_.panel_width;
+    for (int64_t row = begin; row < end; ++row) {
+        add_shards(batch.shards, offset + row * row_ + panel * width, width, kernels_, total + (row - begin) * width);
+    }
+}
+
+}  // namespace convscope

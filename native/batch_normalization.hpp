@@ -1,0 +1,57 @@
+// Batch normalisation with relu: y = act(gamma (x - mean) / sqrt(variance + epsilon) + beta), by channel.
+//
+// While training, mean and variance are those of all places of a batch's images, so nothing can be computed before every
+// image has come this far: a plan is cut into stages here. Each slice measures its own part, and the parts are merged in
+// the slices' order. Elsewhere they are the moving statistics, and images do not know of each other.
+//
+// The way back, with h = (x - mean) / sqrt(variance + epsilon) and averages over the batch's places:
+//     dbeta = sum of dy    dgamma = sum of dy h    dx = gamma / sqrt(variance + epsilon) (dy - average dy - h average dy h)
+// Source: Ioffe and Szegedy 2015, section 3.
+#pragma once
+
+#include "map_layer.hpp"
+#include "parameters.hpp"
+
+namespace convscope {
+
+class BatchNormalization final : public MapLayer {
+   public:
+    BatchNormalization(const Layer& layer, int index, const std::vector<Map>& maps, const Parameters& parameters,
+                       MovingStatistics& moving, const Kernels& kernels, bool wants_input_gradient);
+
+    Statistics make_statistics(int64_t slices) const;
+
+    // Of a batch: what the images [0, count) of a slice add, and then what all `images` are together.
+    void measure(Workspace& workspace, int64_t count) const;
+    void settle(Statistics& statistics, int64_t images) const;
+    void move(const Statistics& statistics) const;  // the moving statistics towards the batch's
+    // Not of a batch: by the moving statistics.
+    void settle_moving(Statistics& statistics) const;
+
+    void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
+    // Both halves at once where the statistics do not depend on the images.
+    void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
+    // dgamma and dbeta; all shards' make the factors of the second half.
+    void add_sums(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const;
+    void settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const;
+    void write_input_gradient(Workspace& workspace, int64_t begin, int64_t end) const;
+
+    int64_t scratch_size() const override { return 3 * row_ + input_.value.shape.width * layer_.input.channels; }
+    int64_t gradient_size() const override { return 2 * row_; }
+    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
+                 float* total) const override;
+
+   private:
+    void make_factors(Statistics& statistics) const;
+
+    const Layer layer_;
+    const std::size_t map_;
+    const Map input_, output_;
+    const Parameters& parameters_;
+    MovingStatistics& moving_;
+    const Kernels& kernels_;
+    const bool wants_input_gradient_;
+    const int64_t channels_, row_, places_;
+};
+
+}  // namespace convscope

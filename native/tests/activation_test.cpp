@@ -1,0 +1,137 @@
+// Activations and their derivatives against their formulas in double, from the least number to the largest.
+#include <algorithm>
+#include <limits>
+
+#include "check.hpp"
+#include "naive_activation.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr double epsilon = 1.2e-7;  // the distance from 1 to the next float
+
+// What a number may be off: `relative` of itself, `absolute` where it vanishes; its derivative, of which 1 is the
+// largest or nearly so, `of_derivative`. All are about twice what was found.
+struct Case {
+    Activation activation;
+    double relative, absolute, of_derivative;
+};
+
+constexpr double least = 1e-38;  // where floats become coarse
+
+const Case cases[] = {
+    {Activation::leaky_relu, epsilon, least, epsilon},
+    {Activation::gelu, 8 * epsilon, epsilon, 3 * epsilon},  // the test of its tail holds small numbers closer
+    {Activation::tanh, 2 * epsilon, least, 2 * epsilon},
+    {Activation::sigmoid, 2 * epsilon, least, epsilon},
+    {Activation::relu, epsilon, least, epsilon},
+};
+
+// Zero, all magnitudes up to the largest, and densely where the functions bend; each of either sign.
+std::vector<float> grid() {
+    using Limits = std::numeric_limits<float>;
+    std::vector<float> grid;
+    const auto add = [&grid](double x) {
+        grid.push_back(static_cast<float>(x));
+        grid.push_back(-static_cast<float>(x));
+    };
+    for (float x : {0.0f, Limits::denorm_min(), Limits::min(), 0.625f, 87.0f, 88.0f, 1e38f, Limits::max()}) {
+        add(static_cast<double>(x));
+    }
+    for (int power = -40; power <= 37; ++power) add(std::pow(10.0, power));
+    for (int i = 1; i <= 10000; ++i) add(i * 0.002);
+    for (int i = 20; i <= 200; ++i) add(i * 0.75);
+    return grid;
+}
+
+Buffer<float> buffer_of(const std::vector<float>& numbers) {
+    Buffer<float> buffer = make_buffer<float>(static_cast<int64_t>(numbers.size()));
+    std::copy(numbers.begin(), numbers.end(), buffer.begin());
+    return buffer;
+}
+
+}  // namespace
+
+TEST(activations_are_their_formulas_from_the_least_number_to_the_largest) {
+    const std::vector<float> numbers = grid();
+    const auto count = static_cast<int64_t>(numbers.size());
+    const Buffer<float> x = buffer_of(numbers);
+    for (const Case& c : cases) {
+        Buffer<float> y = make_buffer<float>(count);
+        kernels.activate(c.activation, x.data(), count, y.data());
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            const double wanted = activated(c.activation, static_cast<double>(x[i]));
+            CHECK_NEAR(static_cast<double>(y[i]), wanted, c.relative * std::fabs(wanted) + c.absolute);
+        }
+    }
+}
+
+TEST(derivatives_of_activations_are_their_formulas_from_the_least_number_to_the_largest) {
+    const std::vector<float> numbers = grid();
+    const auto count = static_cast<int64_t>(numbers.size());
+    const Buffer<float> x = buffer_of(numbers);
+    Buffer<float> dy = make_buffer<float>(count);
+    for (std::size_t i = 0; i < dy.size(); ++i) dy[i] = i / 2 % 2 == 0 ? -3.0f : 0.5f;
+    for (const Case& c : cases) {
+        Buffer<float> dx = make_buffer<float>(count);
+        kernels.activate_backward(c.activation, x.data(), dy.data(), count, dx.data());
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            const double factor = static_cast<double>(dy[i]);
+            CHECK_NEAR(static_cast<double>(dx[i]), derivative(c.activation, static_cast<double>(x[i])) * factor,
+                       c.of_derivative * std::fabs(factor));
+        }
+    }
+}
+
+TEST(the_tail_of_gelu_is_as_exact_as_its_exponent) {
+    // e^(-x^2 / 2) multiplies the rounding of x^2 / 2 by that number.
+    for (float x = -12.9f; x < 0; x += 0.01f) {
+        const Buffer<float> tail = buffer_of({x});
+        float y = untouched;
+        kernels.activate(Activation::gelu, tail.data(), 1, &y);
+        const double wanted = activated(Activation::gelu, static_cast<double>(x));
+        const double exponent = 0.5 * static_cast<double>(x) * static_cast<double>(x);
+        CHECK_NEAR(static_cast<double>(y), wanted, 5 * epsilon * (1 + exponent) * std::fabs(wanted));
+    }
+}
+
+TEST(the_formulas_of_derivatives_are_differences_of_those_of_activations) {
+    for (const Case& c : cases) {
+        for (double x = -6.01; x < 6; x += 0.25) {
+            constexpr double step = 1e-5;
+            const double rise = activated(c.activation, x + step) - activated(c.activation, x - step);
+            CHECK_NEAR(rise / (2 * step), derivative(c.activation, x), 1e-8);
+        }
+    }
+}
+
+TEST(activations_keep_what_is_not_a_number) {
+    const Buffer<float> x = buffer_of({1, std::numeric_limits<float>::quiet_NaN(), 2});
+    for (const Case& c : cases) {
+        float y[3];
+        kernels.activate(c.activation, x.data(), 3, y);
+        CHECK(!std::isnan(y[0]) && std::isnan(y[1]) && !std::isnan(y[2]));
+    }
+}
+
+TEST(activations_stay_within_their_count_and_give_every_place_the_same) {
+    for (const Case& c : cases) {
+        for (int64_t count = 1; count <= 2 * kernels.vector_width + 1; ++count) {
+            const Buffer<float> x = buffer_of(std::vector<float>(static_cast<std::size_t>(count), -0.7f));
+            Buffer<float> y = make_buffer<float>(count), dx = y;
+            std::fill(y.begin(), y.end(), untouched);
+            std::fill(dx.begin(), dx.end(), untouched);
+            kernels.activate(c.activation, x.data(), count, y.data());
+            kernels.activate_backward(c.activation, x.data(), x.data(), count, dx.data());
+            for (std::size_t i = 0; i < y.size(); ++i) {
+                const bool inside = i < static_cast<std::size_t>(count);
+                CHECK(y[i] == (inside ? y[0] : untouched));
+                CHECK(dx[i] == (inside ? dx[0] : untouched));
+            }
+            CHECK(y[0] != untouched && dx[0] != untouched);
+        }
+    }
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,81 @@
+// Dropout by counting: which numbers are dropped, how many, and that a sequence may be cut anywhere.
+#include <algorithm>
+
+#include "check.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr int64_t whole = 1 << 24;  // chances are given in parts of it
+
+}  // namespace
+
+TEST(dropout_follows_the_published_numbers_of_splitmix64) {
+    // The first numbers from the state 1234567, listed by Rosetta Code's page "Pseudo-random numbers/Splitmix64".
+    const uint64_t published[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
+                                  4593380528125082431u, 16408922859458223821u};
+    const float one = 1;
+    for (int64_t i = 0; i < 5; ++i) {
+        const auto number = static_cast<int64_t>(published[i] >> 40);
+        float kept = untouched, dropped = untouched;
+        kernels.dropout(1234567, i, number, &one, 1, &kept);
+        kernels.dropout(1234567, i, number + 1, &one, 1, &dropped);
+        CHECK(kept > 0);
+        CHECK(dropped == 0);
+    }
+}
+
+TEST(dropout_drops_its_share_and_scales_the_rest) {
+    constexpr int64_t count = 100000;
+    Random random(41);
+    const Buffer<float> x = random.numbers(count);
+    for (int64_t dropped : {int64_t{0}, int64_t{1}, whole / 10, whole / 2, whole * 9 / 10, whole - 1}) {
+        const uint64_t start = random.bits();
+        Buffer<float> y = make_buffer<float>(count);
+        std::fill(y.begin(), y.end(), untouched);
+        kernels.dropout(start, 0, dropped, x.data(), count, y.data());
+        const double chance = static_cast<double>(dropped) / static_cast<double>(whole);
+        Random sequence(start);
+        int64_t zeros = 0;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+            const bool drops = static_cast<int64_t>(sequence.bits() >> 40) < dropped;
+            const double wanted = drops ? 0 : static_cast<double>(x[i]) / (1 - chance);
+            CHECK_NEAR(static_cast<double>(y[i]), wanted, 2e-7 * std::fabs(wanted));
+            zeros += drops;
+        }
+        for (std::size_t i = count; i < y.size(); ++i) CHECK(y[i] == untouched);
+        // Six standard deviations: what chance itself leaves open once in a billion sequences.
+        const double spread = std::sqrt(chance * (1 - chance) * count);
+        CHECK_NEAR(static_cast<double>(zeros), chance * count, 6 * spread + 1);
+    }
+}
+
+TEST(dropout_does_not_depend_on_where_its_sequence_is_cut) {
+    constexpr int64_t count = 500, dropped = whole / 3;
+    Random random(42);
+    const Buffer<float> x = random.numbers(count);
+    for (int64_t first : {int64_t{0}, int64_t{7}, (int64_t{1} << 40) + 3}) {
+        Buffer<float> together = make_buffer<float>(count), cut = together;
+        kernels.dropout(99, first, dropped, x.data(), count, together.data());
+        for (int64_t begin = 0; begin < count;) {
+            const int64_t size = std::min(count - begin, random.below(40));
+            kernels.dropout(99, first + begin, dropped, x.data() + begin, size, cut.data() + begin);
+            begin += size;
+        }
+        CHECK(cut == together);
+    }
+}
+
+TEST(dropout_gives_each_start_numbers_of_its_own) {
+    constexpr int64_t count = 4096, dropped = whole / 2;
+    const Buffer<float> ones(count + slack, 1.0f);
+    Buffer<float> one = make_buffer<float>(count), other = one;
+    kernels.dropout(5, 0, dropped, ones.data(), count, one.data());
+    kernels.dropout(6, 0, dropped, ones.data(), count, other.data());
+    int64_t equal = 0;
+    for (std::size_t i = 0; i < count; ++i) equal += one[i] == other[i];
+    CHECK_NEAR(static_cast<double>(equal), count / 2, 6 * 32);  // the standard deviation is 32
+}
+
+}  // namespace convscope::test

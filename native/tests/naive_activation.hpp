@@ -1,0 +1,50 @@
+// The activations that are a pass of their own, and their derivatives, in double and as their definitions have them.
+#pragma once
+
+#include <cmath>
+
+#include "kernels/kernels.hpp"
+
+namespace convscope::test {
+
+// Of a standard normal distribution: its density at x, and its share below x.
+inline double density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * 3.14159265358979323846); }
+inline double below(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
+
+inline double activated(Activation activation, double x) {
+    switch (activation) {
+        case Activation::none:
+            return x;
+        case Activation::leaky_relu:
+            return x > 0 ? x : 0.2 * x;
+        case Activation::gelu:
+            return x * below(x);
+        case Activation::tanh:
+            return std::tanh(x);
+        case Activation::sigmoid:
+            return 1 / (1 + std::exp(-x));
+        case Activation::relu:
+            return x > 0 ? x : 0;
+    }
+    return x;
+}
+
+inline double derivative(Activation activation, double x) {
+    switch (activation) {
+        case Activation::none:
+            return 1;
+        case Activation::leaky_relu:
+            return x > 0 ? 1 : 0.2;
+        case Activation::gelu:
+            return below(x) + x * density(x);
+        case Activation::tanh:
+            return 1 / std::cosh(x) / std::cosh(x);
+        case Activation::sigmoid:
+            return 1 / (1 + std::exp(-x)) / (1 + std::exp(x));
+        case Activation::relu:
+            return x > 0 ? 1 : 0;
+    }
+    return 1;
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,260 @@
+// Winograd's convolution, pooled, against the direct convolution in double; and each of its three transforms by itself.
+#include <algorithm>
+#include <cmath>
+
+#include "check.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+// Lavin and Gray 2016, section 4.1.
+constexpr double kernel_matrix[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+constexpr double input_matrix[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+constexpr double output_matrix[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+
+// Entry (i, j) of M x M^T, with `at(row, column)` the entries of x.
+template <int Rows, int Columns, class Entry>
+double transformed(const double (&matrix)[Rows][Columns], int64_t i, int64_t j, Entry at) {
+    double sum = 0;
+    for (int64_t row = 0; row < Columns; ++row) {
+        for (int64_t column = 0; column < Columns; ++column) {
+            sum += matrix[i][row] * matrix[j][column] * static_cast<double>(at(row, column));
+        }
+    }
+    return sum;
+}
+
+struct Case {
+    int64_t channels, columns, cell_rows, cell_columns;
+};
+
+// A map one pixel wider than what the cells read, its cells in no order, and one panel of weights: rows (place of the
+// kernel, channel), the columns behind the last filter zero as Parameters keeps them.
+struct Convolution {
+    Convolution(const Kernels& kernels, const Case& c, Random& random)
+        : shape(c), cells(c.cell_rows * c.cell_columns), panel(kernels.panel_width), winner_row(c.columns + 2) {
+        tiles.algorithm = WinogradAlgorithm::f2x3;
+        tiles.row = (2 * c.cell_columns + 3) * c.channels;
+        tiles.pixel = tiles.channels = c.channels;
+        w.cells = tiles.tiles = cells;
+        tiles.tile_step = round_up(c.channels, kernels.vector_width);
+        tiles.position_step = cells * tiles.tile_step;
+        w.columns = c.columns;
+        w.winner_row = winner_row;
+        for (int64_t i = 0; i < cells; ++i) {
+            const int64_t cell = cells - 1 - i;
+            reads.push_back(2 * (cell / c.cell_columns) * tiles.row + 2 * (cell % c.cell_columns) * c.channels);
+            writes.push_back(cell * (c.columns + 1));
+        }
+        input = random.numbers((2 * c.cell_rows + 2) * tiles.row);
+        weights = random.numbers(9 * c.channels * panel);
+        for (int64_t i = 0; i < 9 * c.channels * panel; ++i) {
+            if (i % panel >= c.columns) weights[static_cast<std::size_t>(i)] = 0;
+        }
+        bias = random.numbers(panel);
+        kernel = make_buffer<float>(16 * c.channels * panel);
+        values = make_buffer<float>(16 * tiles.position_step);
+        products = make_buffer<float>(16 * cells * panel);
+        output = make_buffer<float>(cells * (c.columns + 1));
+        std::fill(output.begin(), output.end(), untouched);
+        winners = make_buffer<int32_t>(cells * winner_row);
+        std::fill(winners.begin(), winners.end(), -1);
+        tiles.map = input.data();
+        tiles.places = reads.data();
+        tiles.transformed = values.data();
+        w.products = products.data();
+        w.bias = bias.data();
+        w.output = output.data();
+        w.output_places = writes.data();
+        w.winners = winners.data();
+    }
+
+    void transform_weights(const Kernels& kernels) {
+        kernels.winograd_weights({WinogradAlgorithm::f2x3, shape.channels, panel, weights.data(), kernel.data()});
+    }
+
+    // All of it, as PooledConvolution does it for one panel.
+    void compute(const Kernels& kernels) {
+        transform_weights(kernels);
+        kernels.winograd_input(tiles);
+        std::vector<int64_t> a_rows, c_rows;
+        for (int64_t cell = 0; cell < cells; ++cell) {
+            a_rows.push_back(cell * tiles.tile_step);
+            c_rows.push_back(cell * panel);
+        }
+        Product p;
+        p.rows = cells;
+        p.columns = panel;
+        p.length = shape.channels;
+        p.a_rows = a_rows.data();
+        p.b_step = panel;
+        p.c_rows = c_rows.data();
+        for (int64_t position = 0; position < 16; ++position) {
+            p.a = values.data() + position * tiles.position_step;
+            p.b = kernel.data() + position * shape.channels * panel;
+            p.c = products.data() + position * cells * panel;
+            kernels.multiply(p);
+        }
+        kernels.winograd_pool(w);
+    }
+
+    float pixel(int64_t cell, int64_t row, int64_t column, int64_t channel) const {
+        return tiles.map[tiles.places[cell] + row * tiles.row + column * shape.channels + channel];
+    }
+    float weight(int64_t row, int64_t column, int64_t channel, int64_t filter) const {
+        return weights.data()[((row * 3 + column) * shape.channels + channel) * panel + filter];
+    }
+    // The direct way, without bias, at place 0 to 3 of a cell.
+    double direct(int64_t cell, int64_t place, int64_t filter) const {
+        double sum = 0;
+        for (int64_t r = 0; r < 3; ++r) {
+            for (int64_t s = 0; s < 3; ++s) {
+                for (int64_t c = 0; c < shape.channels; ++c) {
+                    sum += static_cast<double>(pixel(cell, place / 2 + r, place % 2 + s, c)) *
+                           static_cast<double>(weight(r, s, c, filter));
+                }
+            }
+        }
+        return sum;
+    }
+    const float* output_of(int64_t cell) const { return w.output + w.output_places[cell]; }
+    const int32_t* winners_of(int64_t cell) const { return w.winners + cell * winner_row; }
+
+    Case shape;
+    WinogradTiles tiles;
+    WinogradCells w;
+    int64_t cells, panel, winner_row;
+    std::vector<int64_t> reads, writes;
+    Buffer<float> input, weights, bias, kernel, values, products, output;
+    Buffer<int32_t> winners;
+};
+
+std::vector<Case> cases(const Kernels& kernels) {
+    const int64_t width = kernels.vector_width, panel = kernels.panel_width;
+    std::vector<Case> cases = {{1, 1, 1, 1}, {8, panel, 3, 9}, {2, 3, 1, 5}, {40, width + 1, 4, 1}};
+    for (int64_t channels : {width - 1, width, width + 1, 2 * width + 3}) {
+        for (int64_t columns : {int64_t{1}, width - 1, width, width + 1, panel - 1, panel}) {
+            cases.push_back({channels, columns, 2, 3});
+        }
+    }
+    return cases;
+}
+
+}  // namespace
+
+TEST(a_pooled_convolution_by_winograd_is_the_direct_one) {
+    Random random(61);
+    for (const Case& c : cases(kernels)) {
+        for (bool relu : {false, true}) {
+            Convolution v(kernels, c, random);
+            v.w.relu = relu;
+            v.compute(kernels);
+            for (int64_t cell = 0; cell < v.cells; ++cell) {
+                const float* got = v.output_of(cell);
+                const int32_t* winner = v.winners_of(cell);
+                for (int64_t filter = 0; filter < c.columns; ++filter) {
+                    double largest = v.direct(cell, 0, filter);
+                    for (int64_t j = 1; j < 4; ++j) largest = std::max(largest, v.direct(cell, j, filter));
+                    CHECK(winner[filter] >= 0 && winner[filter] < 4);
+                    CHECK_NEAR(v.direct(cell, winner[filter] & 3, filter), largest, 3e-5);  // or as good as it
+                    largest += static_cast<double>(v.w.bias[filter]);
+                    CHECK_NEAR(static_cast<double>(got[filter]), relu ? std::max(largest, 0.0) : largest, 2e-5);
+                }
+                CHECK(got[c.columns] == untouched);
+                CHECK(winner[c.columns] == -1 && winner[c.columns + 1] == -1);
+            }
+        }
+    }
+}
+
+TEST(winograds_kernels_are_their_formula) {
+    Random random(62);
+    for (int64_t channels : {1, 3, 8, 17}) {
+        Convolution v(kernels, {channels, kernels.panel_width, 1, 1}, random);
+        const int64_t size = 16 * channels * v.panel;
+        std::fill(v.kernel.begin(), v.kernel.end(), untouched);
+        v.transform_weights(kernels);
+        for (int64_t i = 0; i < size; ++i) {
+            const int64_t position = i / v.panel / channels, channel = i / v.panel % channels, filter = i % v.panel;
+            const double wanted =
+                transformed(kernel_matrix, position / 4, position % 4,
+                            [&](int64_t row, int64_t column) { return v.weight(row, column, channel, filter); });
+            CHECK_NEAR(static_cast<double>(v.kernel[static_cast<std::size_t>(i)]), wanted, 1e-6);
+        }
+        for (auto i = static_cast<std::size_t>(size); i < v.kernel.size(); ++i) CHECK(v.kernel[i] == untouched);
+    }
+}
+
+TEST(winograds_inputs_are_their_formula) {
+    Random random(63);
+    const int64_t width = kernels.vector_width;
+    for (int64_t channels : {int64_t{1}, width - 1, width, width + 1, 2 * width + 3}) {
+        Convolution v(kernels, {channels, 1, 2, 3}, random);
+        const auto size = static_cast<std::size_t>(16 * v.tiles.position_step);
+        std::fill(v.values.begin(), v.values.end(), untouched);
+        kernels.winograd_input(v.tiles);
+        for (int64_t position = 0; position < 16; ++position) {
+            for (int64_t cell = 0; cell < v.cells; ++cell) {
+                const float* got = v.tiles.transformed + (position * v.cells + cell) * v.tiles.tile_step;
+                for (int64_t channel = 0; channel < channels; ++channel) {
+                    const double wanted =
+                        transformed(input_matrix, position / 4, position % 4,
+                                    [&](int64_t row, int64_t column) { return v.pixel(cell, row, column, channel); });
+                    CHECK_NEAR(static_cast<double>(got[channel]), wanted, 1e-6);
+                }
+            }
+        }
+        for (std::size_t i = size; i < v.values.size(); ++i) CHECK(v.values[i] == untouched);
+    }
+}
+
+TEST(winograds_outputs_are_their_formula) {
+    Random random(64);
+    for (const Case& c : cases(kernels)) {
+        Convolution v(kernels, c, random);
+        v.products = random.numbers(16 * v.cells * v.panel);
+        v.w.products = v.products.data();
+        kernels.winograd_pool(v.w);
+        for (int64_t cell = 0; cell < v.cells; ++cell) {
+            for (int64_t filter = 0; filter < c.columns; ++filter) {
+                double places[4];
+                for (int64_t j = 0; j < 4; ++j) {
+                    places[j] = transformed(output_matrix, j / 2, j % 2, [&](int64_t row, int64_t column) {
+                        return v.w.products[((row * 4 + column) * v.cells + cell) * v.panel + filter];
+                    });
+                }
+                const double largest = *std::max_element(places, places + 4);
+                CHECK_NEAR(static_cast<double>(v.output_of(cell)[filter]),
+                           largest + static_cast<double>(v.w.bias[filter]), 3e-6);
+                CHECK_NEAR(places[v.winners_of(cell)[filter] & 3], largest, 3e-6);
+            }
+        }
+    }
+}
+
+TEST(of_places_that_are_equal_winograds_way_keeps_the_first) {
+    Random random(65);
+    const int64_t channels = kernels.vector_width + 3;
+    for (bool along_rows : {false, true}) {
+        for (bool along_columns : {false, true}) {
+            Convolution v(kernels, {channels, kernels.panel_width, 3, 4}, random);
+            for (std::size_t i = 0; i < v.input.size(); ++i) {
+                const int64_t row = static_cast<int64_t>(i) / v.tiles.row;
+                const int64_t column = static_cast<int64_t>(i) % v.tiles.row / channels;
+                Random pixel(static_cast<uint64_t>((along_columns ? 0 : row) * 100 + (along_rows ? 0 : column)));
+                v.input[i] = pixel.number();
+            }
+            v.compute(kernels);
+            for (int64_t cell = 0; cell < v.cells; ++cell) {
+                for (int64_t filter = 0; filter < v.panel; ++filter) {
+                    const int32_t winner = v.winners_of(cell)[filter];
+                    if (along_rows) CHECK(winner % 2 == 0);
+                    if (along_columns) CHECK(winner / 2 == 0);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace convscope::test

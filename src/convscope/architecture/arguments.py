@@ -1,0 +1,76 @@
+"""The checks that layers make of their arguments: each raises one error that names layer, argument, value and rule."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from convscope.errors import ArchitectureError
+
+
+class Named(Protocol):
+    """What every layer has."""
+
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str: ...
+
+
+def label(layer: Named) -> str:
+    """Return what a layer is called in an error."""
+    return f"{layer.name} ({layer.kind})" if layer.name else layer.kind
+
+
+def check_count(layer: Named, field: str) -> None:
+    """Refuse all but whole numbers from 1 to 65536."""
+    value = getattr(layer, field)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
+        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be a whole number from 1 to 65536")
+
+
+def check_fraction(layer: Named, field: str) -> None:
+    """Refuse all but numbers from 0 to less than 1."""
+    _check_number(layer, field, lambda value: 0 <= value < 1, "from 0 to less than 1")
+
+
+def check_positive(layer: Named, field: str) -> None:
+    """Refuse all but numbers above 0, up to 1."""
+    _check_number(layer, field, lambda value: 0 < value <= 1, "above 0 and at most 1")
+
+
+def check_flag(layer: Named, field: str) -> None:
+    """Refuse all but true and false."""
+    value = getattr(layer, field)
+    if not isinstance(value, bool):
+        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be true or false")
+
+
+def check_name(layer: Named, field: str) -> None:
+    """Refuse all but the name of a layer."""
+    value = getattr(layer, field)
+    if not isinstance(value, str) or not value:
+        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be the name of a layer")
+
+
+def check_choice(layer: Named, field: str, choices: tuple[str, ...]) -> None:
+    """Refuse all but `choices`."""
+    value = getattr(layer, field)
+    if value not in choices:
+        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def set_pair(layer: Named, field: str) -> None:
+    """Make `3`, `[3, 3]` and `(3, 3)` the same pair, and refuse what is none."""
+    value = getattr(layer, field)
+    pair = (value, value) if isinstance(value, int) else value
+    good = isinstance(pair, tuple | list) and len(pair) == 2
+    if not good or not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= 1024 for n in pair):
+        raise ArchitectureError(
+            f"{label(layer)}: {field} is {value!r}; it must be one or two whole numbers from 1 to 1024"
+        )
+    object.__setattr__(layer, field, tuple(pair))
+
+
+def _check_number(layer: Named, field: str, is_good: Callable[[Any], bool], rule: str) -> None:
+    value = getattr(layer, field)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not is_good(value):
+        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be a number {rule}")

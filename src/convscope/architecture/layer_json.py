@@ -1,0 +1,36 @@
+"""Layers as plain JSON, there and back."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, get_args
+
+from convscope.architecture.layers import Layer
+from convscope.errors import ArchitectureError
+from convscope.plain import from_plain
+
+LAYER_KINDS: Mapping[str, type[Layer]] = {kind.kind: kind for kind in get_args(Layer)}
+
+
+def layer_to_dict(layer: Layer) -> dict[str, Any]:
+    """Return the layer as plain JSON, `kind` first."""
+    values = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    name = values.pop("name")
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return {"kind": layer.kind, "name": name, **plain}
+
+
+def layer_from_dict(value: Any) -> Layer:
+    """Return the layer that `layer_to_dict` wrote.
+
+    Raises:
+        ArchitectureError: for an unknown kind, an unknown or missing argument, or a value out of range.
+    """
+    if not isinstance(value, Mapping) or "kind" not in value:
+        raise ArchitectureError(f"a layer is an object with a `kind`, not {value!r}")
+    kind = LAYER_KINDS.get(str(value["kind"]))
+    if kind is None:
+        raise ArchitectureError(f"unknown layer kind {value['kind']!r}; known are {', '.join(LAYER_KINDS)}")
+    arguments = {key: argument for key, argument in value.items() if key != "kind"}
+    if not isinstance(arguments.get("name", ""), str):
+        raise ArchitectureError(f"{kind.kind}: name is {arguments['name']!r}, not a string")
+    return from_plain(kind, arguments, kind.kind, ArchitectureError)

@@ -1,0 +1,128 @@
+"""An architecture and its weights as the compiled engine is told of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import (
+    Add,
+    Architecture,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    LayerRow,
+    MaxPooling2D,
+)
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
+from convscope.engine import _native
+from convscope.engine.network import float_array
+
+_KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
+    Conv2D: 0,
+    MaxPooling2D: 1,
+    GlobalMaxPooling2D: 1,
+    Flatten: 2,
+    Dense: 3,
+    AveragePooling2D: 4,
+    GlobalAveragePooling2D: 4,
+    Dropout: 5,
+    DepthwiseConv2D: 6,
+    BatchNormalization: 7,
+    Add: 8,
+}
+_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
+
+
+class Pair(NamedTuple):
+    """Two arrays of a layer that the C++ side keeps together: a kernel and the bias behind it, or their like.
+
+    Attributes:
+        layer: its number in the architecture.
+        kernel, bias: the weights' full names; a layer without a bias has None there, and the engine zeros.
+        size: how long the bias is.
+    """
+
+    layer: int
+    kernel: str
+    bias: str | None
+    size: int
+
+    def arrays(self, values: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return both of `values` as contiguous float32, the same arrays where they are so already."""
+        kernel = np.ascontiguousarray(float_array(values[self.kernel]))
+        if self.bias is None:
+            return kernel, np.zeros(self.size, np.float32)
+        return kernel, np.ascontiguousarray(float_array(values[self.bias]))
+
+
+def trained_pairs(architecture: Architecture) -> list[Pair]:
+    """Return the weights that training changes, a pair a layer."""
+    pairs = []
+    for index, row in enumerate(architecture.table):
+        names = [name for name in row.layer.weight_shapes(row.input_shape) if name not in NON_TRAINABLE_WEIGHTS]
+        if names:
+            kernel, bias = (*names, None)[:2]
+            pairs.append(_pair(index, row, kernel or "", bias))
+    return pairs
+
+
+def moving_pairs(architecture: Architecture) -> list[Pair]:
+    """Return the moving means and variances, a pair a batch normalisation."""
+    return [
+        _pair(index, row, "moving_mean", "moving_variance")
+        for index, row in enumerate(architecture.table)
+        if isinstance(row.layer, BatchNormalization)
+    ]
+
+
+def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> Pair:
+    name = row.layer.name
+    return Pair(index, f"{name}/{kernel}", None if bias is None else f"{name}/{bias}", row.output_shape[-1])
+
+
+def plain_layers(architecture: Architecture) -> list[_native.Layer]:
+    """Return the layers as the C++ side has them."""
+    numbers = {layer.name: index for index, layer in enumerate(architecture.layers)}
+    return [_plain(row, numbers) for row in architecture.table]
+
+
+def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
+    layer, plain = row.layer, _native.Layer()
+    plain.kind = _KINDS[type(layer)]
+    plain.input, plain.output = _shape(row.input_shape), _shape(row.output_shape)
+    match layer:
+        case GlobalMaxPooling2D() | GlobalAveragePooling2D():  # a pooling whose window is the map
+            plain.window = plain.input[:2]
+        case Conv2D() | DepthwiseConv2D() | MaxPooling2D() | AveragePooling2D():
+            window = layer.window
+            plain.window, plain.strides = list(window.size), list(window.strides)
+            plain.padding = [
+                padding_before(size, kernel, stride, window.padding)
+                for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
+            ]
+        case BatchNormalization():
+            plain.momentum, plain.epsilon = layer.momentum, layer.epsilon
+        case Dropout():
+            plain.dropped = layer.dropped
+        case Add():
+            plain.added = numbers[layer.from_layer]
+        case _:
+            pass
+    activation = getattr(layer, "activation", "linear")
+    plain.relu = activation == "relu"
+    plain.activation = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
+    plain.has_bias = getattr(layer, "use_bias", True)
+    return plain
+
+
+def _shape(shape: Sequence[int]) -> list[int]:
+    return [1] * (3 - len(shape)) + list(shape)

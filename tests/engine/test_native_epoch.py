@@ -1,0 +1,190 @@
+"""An epoch of the compiled engine as its caller meets it: progress, interruption, threads, forks, bad arguments."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convscope.architecture import presets
+from convscope.datasets import Dataset
+from convscope.engine import EpochOptions, Progress, initial_weights
+from convscope.engine.native import NativeNetwork
+
+
+def random_dataset(count: int, shape: tuple[int, int, int], classes: int) -> Dataset:
+    stream = np.random.default_rng(0)
+    images = stream.integers(0, 256, (count, *shape), np.uint8)
+    return Dataset(images, stream.integers(0, classes, count), tuple(map(str, range(classes))))
+
+
+def train(
+    network: NativeNetwork,
+    dataset: Dataset,
+    order: NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    order = np.arange(len(dataset)) if order is None else order
+    network.train_epoch(
+        dataset,
+        order=order,
+        batch_size=128,
+        learning_rates=np.full(-(-len(order) // 128), 1e-3, np.float32),
+        options=EpochOptions(),
+        progress=progress,
+    )
+
+
+def long_order() -> NDArray[np.int64]:
+    """Some seconds of work for `cnn` on 128 images."""
+    return np.arange(128).repeat(20_000)
+
+
+@pytest.fixture
+def digits() -> Dataset:
+    return random_dataset(128, (28, 28, 1), 10)
+
+
+def test_progress_is_called_now_and_then(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    calls: list[tuple[int, float, float]] = []
+    train(network, digits, long_order()[:60_000], progress=lambda *values: calls.append(values))
+    images = [call[0] for call in calls]
+    assert 2 <= len(calls) <= 200
+    assert images == sorted(images)
+    assert images[0] > 0
+    assert images[-1] <= 60_000
+    assert all(loss > 0 and 0 <= accuracy <= 1 for _, loss, accuracy in calls)
+
+
+def test_error_in_progress_stops_the_epoch_and_comes_out(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+
+    def stop(images: int, *_: float) -> None:
+        raise LookupError(f"at {images}")
+
+    with pytest.raises(LookupError, match="at "):
+        train(network, digits, long_order(), progress=stop)
+    assert 0 < int(network.optimizer_state()["step"]) < 10_000
+    assert all(np.isfinite(value).all() for value in network.weights().values())
+    train(network, digits)
+
+
+def test_progress_may_read_the_network_but_not_train_it(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    seen = []
+
+    def read_then_train(*_: object) -> None:
+        seen.append(network.logits(digits.images).shape)
+        train(network, digits)
+
+    with pytest.raises(RuntimeError, match="cannot change the network that is being trained"):
+        train(network, digits, long_order(), progress=read_then_train)
+    assert seen == [(128, 10)]
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import numpy as np
+from convscope.architecture import presets
+from convscope.datasets import Dataset
+from convscope.engine import EpochOptions, initial_weights, open_network
+dataset = Dataset(np.zeros((128, 28, 28, 1), np.uint8), np.zeros(128, np.int64), ("a", "b"))
+network = open_network(presets.cnn(), initial_weights(presets.cnn(), 0))
+order, size = np.arange(128).repeat(40_000), int(sys.argv[1])
+sent = []
+def interrupt():
+    sent.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Timer(0.3, interrupt).start()
+try:
+    network.train_epoch(dataset, order=order, batch_size=size, options=EpochOptions(),
+                        learning_rates=np.full(-(-len(order) // size), 1e-3, np.float32))
+except KeyboardInterrupt:
+    print(time.perf_counter() - sent[0])
+"""
+
+
+@pytest.mark.parametrize("batch_size", [128, 65_536])
+def test_interrupt_is_answered_within_a_second(batch_size: int) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(batch_size)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert float(run.stdout) < 1
+
+
+def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
+    shared = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    alone = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    train(alone, digits, order=np.tile(np.arange(128), 10))
+    results: list[dict[str, NDArray[np.float32]]] = []
+
+    def work() -> None:
+        own = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+        train(own, digits, order=np.tile(np.arange(128), 10))
+        shared.logits(digits.images)
+        results.append(own.weights())
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(results) == 4
+    for weights in results:
+        assert weights.keys() == alone.weights().keys()
+        for name, value in alone.weights().items():
+            np.testing.assert_array_equal(weights[name], value, err_msg=name, strict=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_network_works_in_a_forked_process(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    train(network, digits)
+    expected = network.logits(digits.images)
+    process = multiprocessing.get_context("fork").Process(
+        target=lambda: os._exit(0 if np.array_equal(network.logits(digits.images), expected) else 3)
+    )
+    process.start()
+    process.join(20)
+    if process.exitcode is None:
+        os.kill(process.pid or 0, signal.SIGKILL)
+    assert process.exitcode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"order": np.array([], np.int64)}, r"order has shape \(0,\)"),
+        ({"order": np.array([0, 20])}, "order runs from 0 to 20, but there are 20 images"),
+        ({"order": np.array([-1, 3])}, "order runs from -1 to 3"),
+        ({"order": np.array([[0, 1]])}, r"order has shape \(1, 2\)"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        (
+            {"options": EpochOptions(class_weights=(1.0, 2.0))},
+            r"class_weights has shape \(2,\); it must be \(5,\), one a class",
+        ),
+        ({"learning_rates": np.zeros(3, np.float32)}, r"learning_rates has shape \(3,\); it must be \(2,\)"),
+        ({"dataset": random_dataset(20, (9, 10, 1), 5)}, r"images are uint8 of shape \(20, 9, 10, 1\)"),
+        ({"dataset": random_dataset(20, (9, 11, 1), 60)}, "the network has 5 outputs"),
+    ],
+)
+def test_train_epoch_rejects(arguments: dict[str, Any], message: str) -> None:
+    architecture = presets.ann((9, 11, 1), 5)
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    good: dict[str, Any] = {
+        "dataset": random_dataset(20, (9, 11, 1), 5),
+        "order": np.arange(20),
+        "batch_size": 16,
+        "learning_rates": np.full(2, 1e-3, np.float32),
+        "options": EpochOptions(),
+    }
+    with pytest.raises(ValueError, match=message):
+        network.train_epoch(**{**good, **arguments})
+    assert int(network.optimizer_state()["step"]) == 0

@@ -1,0 +1,236 @@
+"""Numbers worked by hand and finite differences prove batch normalisation in the reference engine."""
+
+import numpy as np
+import pytest
+
+from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from convscope.datasets import Dataset
+from convscope.engine import initial_weights, open_network
+from convscope.engine.loss import cross_entropy, cross_entropy_backward
+from convscope.engine.network import EpochOptions
+from convscope.engine.reference import ReferenceNetwork
+from convscope.engine.reference_layers import (
+    batch_normalization,
+    batch_normalization_backward,
+    batch_statistics,
+    batch_statistics_backward,
+)
+from convscope.recipes import SGD
+from convscope.streams import random_stream
+
+from .test_reference_gradients import assert_gradient, numerical_gradient
+
+
+def small_architecture():
+    layers = (
+        Conv2D(4, 3, use_bias=False),
+        BatchNormalization(0.8, activation="gelu"),
+        Flatten(),
+        Dense(5),
+        BatchNormalization(0.5),
+    )
+    return Architecture(Input(7, 6, 2), layers)
+
+
+def small_dataset(count=20):
+    stream = random_stream(0, "normalised images")
+    images = stream.integers(0, 256, (count, 7, 6, 2), dtype=np.uint8)
+    return Dataset(images, stream.integers(0, 5, count), tuple("abcde"))
+
+
+def train(network, dataset, batch_size=8, **options):
+    steps = -(-len(dataset) // batch_size)
+    return network.train_epoch(
+        dataset,
+        order=np.arange(len(dataset)),
+        batch_size=batch_size,
+        learning_rates=np.full(steps, 1e-2, np.float32),
+        options=EpochOptions(**options),
+    )
+
+
+# --- By hand ----------------------------------------------------------------------------------------------------------
+
+
+def test_batch_normalization_gives_the_numbers_worked_by_hand():
+    x = np.array([[1.0, 5.0], [3.0, 5.0]])
+    mean, variance = batch_statistics(x)
+    np.testing.assert_array_equal(mean, [2, 5])
+    np.testing.assert_array_equal(variance, [1, 0])  # of the batch as it is: ((1 - 2)² + (3 - 2)²) / 2
+    y = batch_normalization(x, np.array([4.0, 7.0]), np.array([0.5, -1.0]), mean, variance, 3.0)
+    # The first: 4 · (1 - 2) / √(1 + 3) + 0.5 = -1.5. A channel without variance is beta.
+    np.testing.assert_array_equal(y, [[-1.5, -1], [2.5, -1]])
+
+
+def test_statistics_of_maps_are_over_images_rows_and_columns():
+    x = np.arange(24.0).reshape(2, 2, 3, 2)
+    mean, variance = batch_statistics(x)
+    np.testing.assert_array_equal(mean, [11, 12])
+    np.testing.assert_allclose(variance, [4 * (12**2 - 1) / 12] * 2)  # of 12 even numbers in a row
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 4, 3), (2, 8, 8, 17), (7, 11), (1, 3, 3, 2)], ids=str)
+@pytest.mark.parametrize("epsilon", [1e-3, 0.5])
+def test_backward_with_fixed_statistics_agrees_with_finite_differences(shape, epsilon):
+    stream = random_stream(0, f"normalisation {shape}")
+    x, dy = stream.normal(size=shape), stream.normal(size=shape)
+    gamma, beta, mean = stream.normal(size=(3, shape[-1]))
+    variance = stream.uniform(0.1, 3, shape[-1])
+    gradients = batch_normalization_backward(dy, x, gamma, mean, variance, epsilon)
+
+    def loss():
+        return np.vdot(dy, batch_normalization(x, gamma, beta, mean, variance, epsilon))
+
+    for array, gradient in zip((x, gamma, beta), gradients, strict=True):
+        assert_gradient(loss, array, gradient, stream, count=20, step=0.1)  # linear in each: no step is too long
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 4, 3), (2, 8, 8, 17), (7, 11), (1, 3, 3, 2)], ids=str)
+@pytest.mark.parametrize("epsilon", [1e-3, 0.5])
+def test_backward_through_the_statistics_of_the_batch_agrees_with_finite_differences(shape, epsilon):
+    stream = random_stream(0, f"statistics {shape}")
+    x, dy = stream.normal(size=shape, scale=2), stream.normal(size=shape)
+    gamma, beta = stream.normal(size=(2, shape[-1]))
+    dx, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, *batch_statistics(x), epsilon)
+    dx = batch_statistics_backward(dx, x, epsilon)
+
+    def loss():
+        return np.vdot(dy, batch_normalization(x, gamma, beta, *batch_statistics(x), epsilon))
+
+    for array, gradient in zip((x, gamma, beta), (dx, dgamma, dbeta), strict=True):
+        assert_gradient(loss, array, gradient, stream, count=20)
+
+
+def test_moving_a_whole_channel_changes_nothing():
+    stream = random_stream(0, "shift")
+    x, dx = stream.normal(size=(2, 7, 4, 3, 5))
+    np.testing.assert_allclose(batch_statistics_backward(dx, x, 1e-3).sum(axis=(0, 1, 2)), 0, atol=1e-12)
+
+
+# --- The network ------------------------------------------------------------------------------------------------------
+
+
+def test_gradients_of_a_training_step_agree_with_finite_differences_through_all_statistics():
+    architecture, dataset = small_architecture(), small_dataset(7)
+    stream = random_stream(0, "training step")
+    weights = {name: stream.uniform(0.2, 1, shape) for name, shape in architecture.weight_shapes.items()}
+
+    def loss():
+        return cross_entropy(ReferenceNetwork(architecture, weights)._forward(dataset.images, {})[-1], dataset.labels)
+
+    network = ReferenceNetwork(architecture, weights)
+    values = network._forward(dataset.images, {})
+    gradients, _ = network._backward(values, cross_entropy_backward(values[-1], dataset.labels), {})
+    assert list(gradients) == list(architecture.trainable_weight_shapes)
+    for name, gradient in gradients.items():
+        for flat in stream.integers(0, gradient.size, 6):
+            index = np.unravel_index(flat, gradient.shape)
+            expected = numerical_gradient(loss, weights[name], index, 1e-4)
+            # Where a normalisation takes a change back, what is left is rounding.
+            assert gradient[index] == pytest.approx(expected, rel=1e-6, abs=1e-10), (name, index)
+
+
+def test_a_bias_before_normalisation_has_no_gradient_in_training():
+    layers = (Flatten(), Dense(4), BatchNormalization(), Dense(5))
+    architecture, dataset = Architecture(Input(7, 6, 2), layers), small_dataset()
+    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    values = network._forward(dataset.images, {})
+    gradients, _ = network._backward(values, cross_entropy_backward(values[-1], dataset.labels), {})
+    np.testing.assert_allclose(gradients["dense/bias"], 0, atol=1e-15)
+    _, predicting = network.gradients(dataset.images, dataset.labels)
+    assert np.abs(predicting["dense/bias"]).max() > 1e-3
+
+
+def test_a_step_moves_the_statistics_towards_those_of_the_batch():
+    architecture = Architecture(Input(1, 1, scale=1), (Flatten(), BatchNormalization(0.75), Dense(2)))
+    dataset = Dataset(np.array([2, 4, 4, 6, 9], np.uint8).reshape(5, 1, 1, 1), np.array([0, 1, 0, 1, 0]), ("a", "b"))
+    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    train(network, dataset, batch_size=4)
+    # Mean 4 and variance 2 of the first four images, then 9 and 0 of the last, each for a quarter.
+    weights = network.weights()
+    assert weights["batch_normalization/moving_mean"] == 0.75 * (0.25 * 4) + 0.25 * 9
+    assert weights["batch_normalization/moving_variance"] == 0.75 * (0.75 + 0.25 * 2)
+
+
+def test_a_step_is_of_the_batch_and_a_prediction_of_the_moving_statistics():
+    architecture, dataset = small_architecture(), small_dataset(8)
+    weights = initial_weights(architecture, 0)
+    # Far from any batch: were they used in training, the loss would tell.
+    strange = weights | {name: weight + 3 for name, weight in weights.items() if "/moving_" in name}
+    networks = [ReferenceNetwork(architecture, start) for start in (weights, strange)]
+    assert train(networks[0], dataset) == train(networks[1], dataset)
+    usual, unusual = (network.weights() for network in networks)
+    for name in architecture.trainable_weight_shapes:
+        np.testing.assert_array_equal(usual[name], unusual[name])
+    assert np.abs(networks[0].logits(dataset.images) - networks[1].logits(dataset.images)).max() > 0.1
+
+
+def test_the_prediction_for_an_image_does_not_depend_on_those_beside_it():
+    architecture, dataset = small_architecture(), small_dataset()
+    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    train(network, dataset)
+    together = network.logits(dataset.images)
+    np.testing.assert_allclose(network.logits(dataset.images[3:4]), together[3:4], atol=1e-6)
+    _, mean = network.gradients(dataset.images[:2], dataset.labels[:2])
+    _, first = network.gradients(dataset.images[:1], dataset.labels[:1])
+    _, second = network.gradients(dataset.images[1:2], dataset.labels[1:2])
+    for name in mean:
+        np.testing.assert_allclose(mean[name], (first[name] + second[name]) / 2, atol=1e-12)
+
+
+def test_statistics_are_neither_optimized_nor_averaged_nor_decayed():
+    architecture, dataset = small_architecture(), small_dataset()
+    plain, averaged = (ReferenceNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
+    optimizer = SGD(momentum=0.9, weight_decay=0.5)
+    for _ in range(2):
+        train(plain, dataset, optimizer=optimizer)
+        train(averaged, dataset, optimizer=optimizer, averaging=0.9)
+    trained = set(architecture.trainable_weight_shapes)
+    state = averaged.optimizer_state()
+    for part in ("m", "v", "unaveraged"):
+        assert {name for name in state if name.startswith(f"{part}/")} == {f"{part}/{name}" for name in trained}
+    for name, weight in plain.weights().items():
+        if name in trained:
+            np.testing.assert_array_equal(state[f"unaveraged/{name}"].astype(np.float32), weight)
+            assert (averaged.weights()[name] != weight).any()
+        else:
+            np.testing.assert_array_equal(averaged.weights()[name], weight)
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_a_normalised_network_taken_up_again_goes_on_as_if_unbroken(averaging):
+    architecture, dataset = small_architecture(), small_dataset()
+    unbroken = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    train(unbroken, dataset, averaging=averaging)
+    resumed = ReferenceNetwork(architecture, unbroken.weights())
+    resumed.set_optimizer_state(unbroken.optimizer_state())
+    assert train(unbroken, dataset, averaging=averaging) == train(resumed, dataset, averaging=averaging)
+    for name, weight in unbroken.weights().items():
+        np.testing.assert_array_equal(weight, resumed.weights()[name])
+
+
+def test_training_with_normalisation_beats_chance_on_real_images(small_mnist):
+    layers = (
+        Conv2D(4, 3, use_bias=False),
+        BatchNormalization(0.9, activation="relu"),
+        MaxPooling2D(),
+        Flatten(),
+        Dense(10),
+        BatchNormalization(0.9, activation="softmax"),
+    )
+    architecture = Architecture(Input(28, 28), layers)
+    network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
+    for _ in range(3):
+        train(network, small_mnist.train, batch_size=32)
+    accuracy = (network.logits(small_mnist.test.images).argmax(axis=1) == small_mnist.test.labels).mean()
+    assert accuracy > 0.75  # chance is 0.1; its standard deviation on 300 images below 0.02
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_variance_below_zero_is_refused():
+    weights = initial_weights(small_architecture(), 0)
+    name = "batch_normalization/moving_variance"
+    with pytest.raises(ValueError, match=f"weight {name} holds -0.5; a variance cannot be below zero"):
+        open_network(small_architecture(), weights | {name: np.array([1, -0.5, 1, 1])}, "reference")
