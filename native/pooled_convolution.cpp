@@ -188,7 +188,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.run = layer_.window[1] * layer_.input.channels;
     p.offsets = workspace.scratch->offsets.data();
     p.values = workspace.scratch->list_values.data();
-    p.list = workspace.scratch->list.data();
+    p.won = workspace.scratch->won.data();
     p.kernel = gradient;
     if (by_filters_) {
         kernels_.winners_kernel_by_filters(p);
