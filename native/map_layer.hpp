@@ -26,6 +26,8 @@ class MapLayer {
         for (int64_t image = begin; image < end; ++image) backward_image(workspace, image, gradient);
     }
 
+    // How many images it is best given at once, a power of two: a network's layers go by the largest of these.
+    virtual int64_t group() const { return 1; }
     virtual int64_t winners_size() const { return 0; }
     virtual int64_t scratch_size() const { return 0; }
     virtual int64_t forward_scratch_size() const { return 0; }

@@ -30,9 +30,11 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
         MapImages values, gradients;
-        values.held = slice_images;
+        const bool in_batch = i >= plan.first_vector;
+        const bool passes = !in_batch && !training && !plan.keeps_outputs;  // nobody reads it once its images are through
+        values.held = passes ? plan.group : slice_images;
         values.stride = round_up(plan.maps[i].value.size(), 16);
-        if (i < plan.first_vector) values.buffer = make_buffer<float>(values.held * values.stride);
+        if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
         workspace.values.push_back(std::move(values));
         if (training && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
@@ -41,7 +43,8 @@ Workspace Network::make_workspace(const Plan& plan, bool training) const {
         workspace.gradients.push_back(std::move(gradients));
     }
     for (const Plan::Step& step : plan.steps) {
-        workspace.winners.push_back(make_buffer<int32_t>(slice_images * step.computes->winners_size()));
+        workspace.winners.push_back({});
+        if (training) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
     }
     return workspace;
 }
@@ -69,7 +72,6 @@ Scratch Network::make_scratch(const Plan& plan, bool training) const {
         if (plan.maps[i].gradient_crosses) continue;
         scratch.gradients[i] = make_gradients(plan, i, i < plan.first_vector ? plan.group : slice_images);
     }
-    scratch.image = make_buffer<uint8_t>(input_.shape.size());
     scratch.logits_gradient = make_buffer<float>(classes());
     scratch.offsets = make_buffer<int64_t>(winners_block);
     scratch.list_values = make_buffer<float>(winners_block);
@@ -136,10 +138,8 @@ void Network::read_image(const Plan& plan, Workspace& workspace, const Images& i
         const uint8_t* next = images.bytes + images.index(begin + i + 1) * image_bytes;
         for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
     }
-    if (images.augmentation != nullptr) {
-        augment(*images.augmentation, input_.shape, workspace.chance.first + i, bytes, workspace.scratch->image.data());
-        bytes = workspace.scratch->image.data();
-    }
+    Augmenter* augmenter = workspace.scratch->augmenter.get();
+    if (augmenter != nullptr) bytes = augmenter->change(workspace.chance.first + i, bytes);
     float* map = workspace.values[0].image(i) + layout.at(0, 0);
     kernels_.normalise(bytes, input_.shape.height, row_bytes, input_.scale, input_.offset, map, layout.row());
 }

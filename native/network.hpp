@@ -8,7 +8,6 @@
 #include <memory>
 #include <vector>
 
-#include "augmentation.hpp"
 #include "instruction_set.hpp"
 #include "plan.hpp"
 
@@ -23,7 +22,6 @@ struct Images {
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
     Chance chance;
-    const Augmentation* augmentation = nullptr;
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 

@@ -26,6 +26,7 @@ struct Plan {
     struct Step {
         std::size_t layer;  // of the architecture
         bool pooled = false;
+        bool by_winograd = false;
         Activation activation = Activation::none;
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;
@@ -35,6 +36,7 @@ struct Plan {
         bool is_activation() const { return activation != Activation::none; }
     };
 
+    const bool keeps_outputs;  // of every layer, for all images of a slice
     std::vector<Map> maps;  // one more than steps
     std::vector<Step> steps;
     std::vector<int> map_of_layer;  // by layer of the architecture: the map it writes, or -1 where it is fused away

@@ -7,10 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.architecture import Architecture, Conv2D, Dense, DepthwiseConv2D, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture import (
+    Add,
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    Input,
+    MaxPooling2D,
+    presets,
+)
 from convscope.comparison import Candidate, compare
 from convscope.datasets import Dataset, Splits
-from convscope.engine import initial_weights
+from convscope.engine import initial_weights, open_network
 from convscope.evaluation import Evaluation, evaluate_predictions
 from convscope.explanation import explain
 from convscope.model import Model
@@ -67,6 +78,7 @@ def make_payload(
     splits = Splits(*(make_split(split, shape, names, 20 * len(names)) for split in ("train", "test")))
     network = architecture(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
+    model.__dict__["network"] = open_network(network, model.weights, "reference")  # which knows every layer
     evaluation = make_evaluation(splits.test, strength)
     comparison = None
     if with_baseline:
@@ -103,6 +115,20 @@ def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> Architec
     return Architecture(Input(*shape), layers, "depthwise")
 
 
+def residual_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    """A network with layers that no gradient trains in part, and one that reads two others."""
+    layers = (
+        Conv2D(6, 3, name="stem", use_bias=False),
+        BatchNormalization(activation="relu"),
+        Conv2D(6, 3, padding="same"),
+        Add("stem", "relu"),
+        Flatten(),
+        Dense(num_classes),
+        BatchNormalization(activation="softmax"),
+    )
+    return Architecture(Input(*shape), layers, "residual")
+
+
 RUNS: dict[str, Callable[[], dict[str, Any]]] = {
     "cnn": make_payload,
     "hostile": lambda: make_payload(names=HOSTILE_NAMES, strength=1),
@@ -113,6 +139,7 @@ RUNS: dict[str, Callable[[], dict[str, Any]]] = {
         history=replace(HISTORY, val_split="validation", best_epoch=1),
         recipe=Recipe(epochs=5, validation_fraction=0.2, early_stopping=EarlyStopping()),
     ),
+    "residual": lambda: make_payload((9, 8, 1), ("no", "yes", "both"), residual_network, with_baseline=False),
     "many": lambda: make_payload((12, 10, 2), [f"class {i}" for i in range(100)], wide_network, strength=2),
 }
 

@@ -51,9 +51,16 @@ def pages(payloads: dict[str, Any]) -> dict[str, str]:
     return {name: render_report(payload) for name, payload in payloads.items()}
 
 
-@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "depthwise", "stopped", "many"])
+@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "depthwise", "stopped", "residual", "many"])
 def page(request: pytest.FixtureRequest, pages: dict[str, str]) -> Page:
     return Page(pages[request.param])
+
+
+def test_the_layer_table_tells_trained_from_moving_numbers_and_what_is_added(pages: dict[str, str]) -> None:
+    text = re.sub(r"\s+", " ", Page(pages["residual"]).text)
+    assert "Add of stem" in text
+    assert "18 of them are moving statistics, which no gradient trains." in text
+    assert "moving statistics" not in pages["cnn"]
 
 
 def test_every_element_is_closed(page: Page) -> None:

@@ -41,10 +41,17 @@ def measure_peak(threads: int | None = None, instruction_set: str | None = None,
     return _native.measure_peak(_chosen_threads(threads), _chosen_instruction_set(instruction_set), seconds) / 1e9
 
 
-def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
+def augment(
+    images: NDArray[np.uint8],
+    augmentation: Augmentation,
+    key: int,
+    first: int = 0,
+    instruction_set: str | None = None,
+) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
-    result = np.empty_like(images)
-    _native.augment(np.ascontiguousarray(images), _augmentation(augmentation, key), first, result)
+    images = np.ascontiguousarray(images)
+    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set)
+    _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
 
 
