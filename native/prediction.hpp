@@ -14,13 +14,18 @@ class Predictor {
    public:
     Predictor(const Network& network, const Plan& plan) : network_(network), plan_(plan) {}
 
+    // Makes what so many threads need.
+    void prepare(int threads) {
+        while (static_cast<int>(members_.size()) < threads) members_.emplace_back(network_, plan_);
+    }
+
     // Computes `count` images, a slice a thread at a time, and calls take(workspace, begin, end) with each. False if the
     // watcher stopped it.
     template <class Take>
     bool predict(int threads, const Images& images, int64_t count, Take take, Watcher& watcher) {
         const int64_t slices = count_slices(count);
         const int members = static_cast<int>(slices < threads ? slices : threads);
-        while (static_cast<int>(members_.size()) < members) members_.emplace_back(network_, plan_);
+        prepare(members);
         for (Member& member : members_) network_.use_moving_statistics(plan_, member.batch);  // weights may be new
         Queue queue(slices);
         auto work = [&](int thread) {

@@ -17,6 +17,7 @@ from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
 from convscope.errors import DatasetError, RunError
 from convscope.evaluation import Evaluation, evaluate
+from convscope.memory import Memory, measure_memory
 from convscope.model import Model
 from convscope.training import History, TrainingState, check_fit, train
 
@@ -125,6 +126,14 @@ def _train_from(
         )
     finally:
         progress.close()
+
+
+def memory_of(folder: RunFolder, splits: Splits) -> Memory:
+    """Return the memory that this process, which has just trained the run, has taken so far."""
+    record = folder.record
+    return measure_memory(
+        folder.architecture, folder.recipe, splits.train, splits.test, record["engine"], record["threads"]
+    )
 
 
 def measure_run(folder: RunFolder, model: Model, splits: Splits) -> Evaluation:
