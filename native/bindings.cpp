@@ -36,6 +36,10 @@ const Kernels* find_or_throw(const std::string& name) {
     return kernels;
 }
 
+Input input(const std::vector<int64_t>& image, float scale, float offset) {
+    return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
+}
+
 class Core {
    public:
     Core(const std::vector<int64_t>& image, float scale, float offset,
@@ -215,10 +219,6 @@ class Core {
 
     static Images list(const In<uint8_t>& images) { return {images.data(), nullptr, nullptr, {}}; }
 
-    static Input input(const std::vector<int64_t>& image, float scale, float offset) {
-        return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
-    }
-
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
@@ -243,6 +243,21 @@ void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first
 }
 
 std::array<int64_t, 3> plain(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
+
+// By making all of it, so that nothing is forgotten.
+int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Layer>& layers, int threads,
+                       const std::string& instruction_set, int64_t batch_size, const Settings& settings) {
+    const Kernels* kernels = find_or_throw(instruction_set);
+    const nb::gil_scoped_release release;
+    const int64_t before = requested_bytes;
+    Network network(input(image, 1, 0), layers, *kernels);
+    for (std::size_t layer = 0; settings.averaging > 0 && layer < layers.size(); ++layer) {
+        if (network.parameters(layer) != nullptr) network.parameters(layer)->start_averaging();
+    }
+    Trainer(network, threads, batch_size).prepare(settings);
+    Predictor(network, network.plan(), Kept::logits).prepare(threads);
+    return requested_bytes - before;
+}
 
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
@@ -317,6 +332,10 @@ NB_MODULE(_native, module) {
                "Return the names of the instruction sets usable here, the fastest first.");
     module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return the operations a second of multiply-add in float32 that so many threads reach.");
+    module.def("training_bytes", training_bytes,
+               "Return the bytes of all arrays that training in batches of so many images makes, and measuring in between.",
+               nb::arg("image"), nb::arg("layers"), nb::arg("threads"), nb::arg("instruction_set"), nb::arg("batch_size"),
+               nb::arg("settings"));
     module.def("augment", augment, "Write images as training sees them at positions from `first`.",
                nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("instruction_set"),
                nb::arg("output"));

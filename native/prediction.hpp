@@ -30,13 +30,18 @@ class Predictor {
    public:
     Predictor(const Network& network, const Plan& plan, Kept kept) : network_(network), plan_(plan), kept_(kept) {}
 
+    // Makes what so many threads need.
+    void prepare(int threads) {
+        while (static_cast<int>(arrays_.size()) < threads) arrays_.emplace_back(network_, plan_, kept_);
+    }
+
     // Calls work(arrays, begin, end, go_on) for each slice of `count` images, on as many threads as there are. Work that
     // takes long asks go_on() now and then, and returns where it is false. False if the watcher stopped it.
     template <class Work>
     bool for_slices(int threads, int64_t count, Work work, Watcher& watcher) {
         const int64_t slices = count_slices(count);
         const int members = static_cast<int>(slices < threads ? slices : threads);
-        while (static_cast<int>(arrays_.size()) < members) arrays_.emplace_back(network_, plan_, kept_);
+        prepare(members);
         for (SliceArrays& own : arrays_) network_.use_moving_statistics(plan_, own.batch);  // weights may be new
         Queue queue(slices);
         auto run = [&](int thread) {

@@ -135,10 +135,6 @@ void Trainer::update(int64_t count, const Step& step) {
 
 void Trainer::update_clipped(int64_t count, const Step& step, double most) {
     const Kernels& kernels = network_.kernels();
-    while (whole_gradients_.size() < blocks_.size()) {
-        whole_gradients_.push_back(make_buffer<float>((block_rows + 1) * kernels.panel_width));
-    }
-    squares_.resize(blocks_.size());
     Queue measured(static_cast<int64_t>(blocks_.size()));
     auto measure = [&](int) {
         for (int64_t i; measured.take(i);) {
@@ -166,14 +162,24 @@ void Trainer::update_clipped(int64_t count, const Step& step, double most) {
     team_.run(step_down);
 }
 
-Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
-                     int64_t& steps, Watcher& watcher) {
-    Score score;
+void Trainer::prepare(const Settings& settings) {
     if (settings.augmentation.changes()) {
         for (Scratch& scratch : scratches_) {
             scratch.augmenter = std::make_unique<Augmenter>(settings.augmentation, network_.input().shape, network_.kernels());
         }
     }
+    if (settings.clip_norm > 0) {
+        while (whole_gradients_.size() < blocks_.size()) {
+            whole_gradients_.push_back(make_buffer<float>((block_rows + 1) * network_.kernels().panel_width));
+        }
+        squares_.resize(blocks_.size());
+    }
+}
+
+Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
+                     int64_t& steps, Watcher& watcher) {
+    Score score;
+    prepare(settings);
     const bool averages = settings.averaging > 0;
     for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
         Parameters* parameters = network_.parameters(layer);

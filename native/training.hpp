@@ -51,6 +51,9 @@ class Trainer {
    public:
     Trainer(Network& network, int threads, int64_t batch_size);
 
+    // Makes what only these settings need; `train` does so first, and then no arrays but averages of the weights.
+    void prepare(const Settings& settings);
+
     // Takes a step for each batch of `count` images; `steps` counts them, on from what it holds. Stopped by the watcher,
     // the weights are those after some whole step.
     Score train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,

@@ -17,6 +17,7 @@ from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork, measure_peak
+from convscope.memory import Memory, measure_memory
 from convscope.recipes import Recipe
 from convscope.streams import random_stream
 
@@ -35,7 +36,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What `measure_speed` measured: seconds, operations and shares (0 to 1)."""
+    """What `measure_speed` measured: seconds, operations, shares (0 to 1), and the memory when the epochs were done."""
 
     instruction_set: str
     threads: int
@@ -48,6 +49,7 @@ class Benchmark:
     num_predicted: int
     prediction_seconds: Spread
     latency_seconds: Spread
+    memory: Memory
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -115,6 +117,7 @@ def measure_speed(
         ),
         epochs,
     )
+    memory = measure_memory(architecture, recipe, train, test, threads=threads)
     peak = max(peak, measure_peak(network.threads, network.instruction_set))
     macs = training_macs(architecture)
     return Benchmark(
@@ -129,6 +132,7 @@ def measure_speed(
         num_predicted=len(test),
         prediction_seconds=_spread(lambda: network.logits(test.images), epochs),
         latency_seconds=_spread(lambda: network.logits(test.images[:1]), _LATENCIES),
+        memory=memory,
     )
 
 

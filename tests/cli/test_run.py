@@ -121,6 +121,7 @@ def test_resuming_a_finished_run_keeps_the_time_that_training_took(small_folder:
     assert done.exit_code == 0, done.output
     timings = json.loads((out / "timings.json").read_text())
     assert timings == json.loads(done.stdout)["timings"]
+    assert set(timings.pop("memory")) == {"peak_memory_bytes", "data_bytes", "training_bytes"}
     assert 300 < timings["train"] < 330
     assert 300 < timings["baseline"] < 330
     assert timings["total"] == pytest.approx(sum(seconds for step, seconds in timings.items() if step != "total"))

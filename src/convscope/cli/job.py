@@ -17,6 +17,7 @@ from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
 from convscope.errors import DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
+from convscope.memory import Memory, measure_memory
 from convscope.model import Model
 from convscope.recipes import RECIPES
 from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
@@ -136,6 +137,14 @@ def _train_from(
         progress.close()
     progress.on_end(describe_choice(history, recipe))
     return model, history
+
+
+def memory_of(folder: RunFolder, splits: Splits) -> Memory:
+    """Return the memory that this process, which has just trained the run, has taken so far."""
+    record = folder.record
+    return measure_memory(
+        folder.architecture, folder.recipe, splits.train, splits.test, record["engine"], record["threads"]
+    )
 
 
 def measure_run(folder: RunFolder, model: Model, splits: Splits) -> Evaluation:

@@ -31,6 +31,7 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
     baseline_history: History | None = None
     try:
         model, history = job.train_run(folder, splits, timings, "train", quiet=as_json)
+        memory = job.memory_of(folder, splits)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)
         other = job.baseline_folder(folder, splits) if baseline else None
@@ -52,7 +53,8 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
     except KeyboardInterrupt:
         raise job.interrupted(folder, "run") from None
     timings["total"] = sum(timings.values())
-    folder.write("timings.json", timings)
+    measured = {**timings, "memory": memory.to_dict()}
+    folder.write("timings.json", measured)
     folder.finish()
     if as_json:
         print_json(
@@ -60,7 +62,7 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
                 "run": str(folder.path),
                 "evaluation": evaluation.to_dict(),
                 "comparison": None if comparison is None else comparison.to_dict(),
-                "timings": timings,
+                "timings": measured,
             }
         )
     else:

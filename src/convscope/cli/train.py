@@ -24,14 +24,22 @@ def train(resume: Path | None, as_json: bool, **asked: Any) -> None:
         click.echo(job.describe(folder.architecture, splits, folder))
     try:
         model, _ = job.train_run(folder, splits, timings, "train", quiet=as_json)
+        memory = job.memory_of(folder, splits)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)
     except KeyboardInterrupt:
         raise job.interrupted(folder, "train") from None
     timings["total"] = sum(timings.values())
-    folder.write("timings.json", timings)
+    folder.write("timings.json", {**timings, "memory": memory.to_dict()})
     folder.finish()
     if as_json:
-        print_json({"run": str(folder.path), "evaluation": evaluation.to_dict(), "timings": timings})
+        print_json(
+            {
+                "run": str(folder.path),
+                "evaluation": evaluation.to_dict(),
+                "timings": {**timings, "memory": memory.to_dict()},
+            }
+        )
     else:
-        job.print_result([evaluation, f"{timings['total']:.1f} s in all; the run is in {folder.path}"])
+        job.print_result([evaluation, f"Memory: {memory}"])
+        click.echo(f"{timings['total']:.1f} s in all; the run is in {folder.path}")

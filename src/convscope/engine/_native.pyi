@@ -60,6 +60,15 @@ class Settings:
     clip_norm: float
     averaging: float
 
+def training_bytes(
+    image: list[int],
+    layers: list[Layer],
+    threads: int,
+    instruction_set: str,
+    batch_size: int,
+    settings: Settings,
+) -> int: ...
+
 class Core:
     def __init__(
         self,

@@ -66,6 +66,35 @@ def augment(
     return result
 
 
+def training_bytes(
+    architecture: Architecture,
+    batch_size: int,
+    options: EpochOptions,
+    threads: int | None = None,
+    instruction_set: str | None = None,
+) -> int:
+    """Return the bytes of all arrays that the engine holds while it trains, and for measuring between two epochs.
+
+    They are the weights with what belongs to them, and what one batch needs. The images stand apart.
+
+    Args:
+        threads, instruction_set: as `NativeNetwork` takes them.
+
+    Raises:
+        ValueError: if batch_size or threads is below 1, or if the instruction set is unknown or not usable here.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    return _native.training_bytes(
+        list(architecture.input.shape),
+        plain_layers(architecture),
+        _chosen_threads(threads),
+        _chosen_instruction_set(instruction_set),
+        batch_size,
+        _settings(options),
+    )
+
+
 class NativeNetwork:
     """An architecture with weights in the compiled engine; see `convscope.engine.network.Network` for its methods.
 
