@@ -16,6 +16,7 @@
 #include "layer_gradients.hpp"
 #include "lesions.hpp"
 #include "peak.hpp"
+#include "prediction.hpp"
 #include "python_watcher.hpp"
 
 namespace nb = nanobind;
@@ -120,19 +121,20 @@ class Core {
 
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
-        predict_with(network_.plan(), images, static_cast<int64_t>(logits.shape(0)),
-                     [&](const Workspace& workspace, int64_t begin, int64_t end) {
-                         for (int64_t i = begin; i < end; ++i) {
-                             const float* from = workspace.values.back().image(i - begin);
-                             std::copy(from, from + classes, logits.data() + i * classes);
-                         }
-                     });
+        predict(network_.plan(), predictor_, images, static_cast<int64_t>(logits.shape(0)),
+                [&](const Workspace& workspace, int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                        const float* from = workspace.values.back().image(i - begin);
+                        std::copy(from, from + classes, logits.data() + i * classes);
+                    }
+                });
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
         const Plan plan = network_.make_plan(Purpose::outputs);
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        predict_with(plan, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
+        std::unique_ptr<Predictor> predictor;  // all outputs in full may be much: nothing is kept
+        predict(plan, predictor, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
             for (std::size_t j = 0; j < layers.size(); ++j) {
                 const int64_t size = network_.layers()[layers[j]].output.size();
                 for (int64_t i = begin; i < end; ++i) {
@@ -188,9 +190,16 @@ class Core {
         bool& flag;
     };
 
+    // With the predictor that `kept` holds, or with a new one, which is kept. A signal's handler may come back here while
+    // its thread is at work; so it does not find one.
     template <class Take>
-    void predict_with(const Plan& plan, const In<uint8_t>& images, int64_t count, Take take) {
-        watched([&](Watcher& watcher) { predict(network_, plan, threads_, list(images), count, take, watcher); });
+    void predict(const Plan& plan, std::unique_ptr<Predictor>& kept, const In<uint8_t>& images, int64_t count, Take take) {
+        watched([&](Watcher& watcher) {
+            std::unique_ptr<Predictor> predictor = std::move(kept);
+            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan, plan.purpose == Purpose::training ? Kept::logits : Kept::maps);
+            predictor->predict(threads_, list(images), count, take, watcher);
+            kept = std::move(predictor);
+        });
     }
 
     // Computes something that leaves the network as it is; an interrupt stops it.
@@ -213,18 +222,23 @@ class Core {
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
+    std::unique_ptr<Predictor> predictor_;  // of logits, kept between calls
     int64_t steps_ = 0;
     std::recursive_mutex mutex_;
     bool working_ = false;
 };
 
-void augmented(In<uint8_t> images, const Augmentation& augmentation, int64_t first,
+void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first, const std::string& instruction_set,
                nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu> output) {
     const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
                          static_cast<int64_t>(images.shape(3))};
     const auto count = static_cast<int64_t>(images.shape(0));
+    const Kernels* kernels = find_or_throw(instruction_set);
+    const nb::gil_scoped_release release;
+    Augmenter augmenter(augmentation, shape, *kernels);
     for (int64_t i = 0; i < count; ++i) {
-        augment(augmentation, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
+        const uint8_t* image = augmenter.change(first + i, images.data() + i * shape.size());
+        std::copy(image, image + shape.size(), output.data() + i * shape.size());
     }
 }
 
@@ -277,6 +291,16 @@ NB_MODULE(_native, module) {
     nb::class_<Augmentation>(module, "Augmentation")
         .def(nb::init<>())
         .def_rw("shift", &Augmentation::shift)
+        .def_rw("rotation", &Augmentation::rotation)
+        .def_rw("scale", &Augmentation::scale)
+        .def_rw("shear", &Augmentation::shear)
+        .def_rw("crop", &Augmentation::crop)
+        .def_rw("elastic", &Augmentation::elastic)
+        .def_rw("elastic_sigma", &Augmentation::elastic_sigma)
+        .def_rw("cutout", &Augmentation::cutout)
+        .def_rw("contrast", &Augmentation::contrast)
+        .def_rw("brightness", &Augmentation::brightness)
+        .def_rw("noise", &Augmentation::noise)
         .def_rw("key", &Augmentation::key);
     nb::class_<Settings>(module, "Settings")
         .def(nb::init<>())
@@ -293,8 +317,9 @@ NB_MODULE(_native, module) {
                "Return the names of the instruction sets usable here, the fastest first.");
     module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
                "Return the operations a second of multiply-add in float32 that so many threads reach.");
-    module.def("augment", augmented, "Write images as training sees them at positions from `first`.",
-               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("output"));
+    module.def("augment", augment, "Write images as training sees them at positions from `first`.",
+               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("instruction_set"),
+               nb::arg("output"));
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<Layer>&, int, const std::string&>(),
              nb::arg("image"), nb::arg("scale"), nb::arg("offset"), nb::arg("layers"), nb::arg("threads"),

@@ -5,9 +5,10 @@ namespace convscope {
 bool layer_gradients(const Network& network, int threads, const Images& images, int64_t count, const float* dlogits,
                      const std::vector<LayerGradient>& wanted, Watcher& watcher) {
     const Plan plan = network.make_plan(Purpose::gradients);
+    Predictor predictor(network, plan, Kept::gradients);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
         Workspace& workspace = arrays.workspace;
-        network.forward(plan, plan.whole(), workspace, arrays.batch, from(network, images, begin), 0, end - begin);
+        network.forward(plan, plan.whole(), workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
         for (int64_t i = begin; i < end; ++i) {
             network.write_logits_gradient(plan, workspace, i - begin, dlogits + i * network.classes());
         }
@@ -21,7 +22,7 @@ bool layer_gradients(const Network& network, int threads, const Images& images, 
             }
         }
     };
-    return for_slices(network, plan, threads, count, true, work, watcher);
+    return predictor.for_slices(threads, count, work, watcher);
 }
 
 }  // namespace convscope

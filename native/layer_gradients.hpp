@@ -1,7 +1,7 @@
 // Gradients by what layers put out and by the image, of any sum of logits, image by image and with the weights fixed.
 #pragma once
 
-#include "training.hpp"
+#include "prediction.hpp"
 
 namespace convscope {
 

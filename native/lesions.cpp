@@ -126,8 +126,9 @@ bool lesioned_logits(const Network& network, int threads, const Images& images, 
     const Plan& plan = network.plan();
     const int64_t classes = network.classes();
     const std::vector<Patches> all = arranged(network, plan, lesions);
+    Predictor predictor(network, plan, Kept::maps);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto go_on) {
-        network.read(plan, arrays.workspace, arrays.batch, from(network, images, begin), 0, end - begin);
+        network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
         Slice slice(network, plan, arrays.workspace, end - begin);
         for (const Patches& lesion : all) {
             slice.compute(lesion);
@@ -139,7 +140,7 @@ bool lesioned_logits(const Network& network, int threads, const Images& images, 
             if (!go_on()) return;
         }
     };
-    return for_slices(network, plan, threads, count, false, work, watcher);
+    return predictor.for_slices(threads, count, work, watcher);
 }
 
 }  // namespace convscope

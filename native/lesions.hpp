@@ -4,7 +4,7 @@
 // by themselves, so that no lesion computes again what it does not touch.
 #pragma once
 
-#include "training.hpp"
+#include "prediction.hpp"
 
 namespace convscope {
 

@@ -28,22 +28,26 @@ Plan Network::make_plan(Purpose purpose) const {
     return Plan(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, purpose);
 }
 
-Workspace Network::make_workspace(const Plan& plan, bool training) const {
+Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
         MapImages values, gradients;
-        values.held = slice_images;
+        const bool in_batch = i >= plan.first_vector;
+        const bool passes = !in_batch && kept == Kept::logits;  // nobody reads it once its images are through
+        values.held = passes ? plan.group : slice_images;
         values.stride = round_up(plan.maps[i].value.size(), 16);
-        if (i < plan.first_vector) values.buffer = make_buffer<float>(values.held * values.stride);
+        if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
         workspace.values.push_back(std::move(values));
-        if (training && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
+        if (back && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
             gradients = make_gradients(plan, i, slice_images);
         }
         workspace.gradients.push_back(std::move(gradients));
     }
     for (const Plan::Step& step : plan.steps) {
-        workspace.winners.push_back(make_buffer<int32_t>(slice_images * step.computes->winners_size()));
+        workspace.winners.push_back({});
+        if (back) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
     }
     return workspace;
 }
@@ -57,21 +61,21 @@ MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t hel
     return gradients;
 }
 
-Scratch Network::make_scratch(const Plan& plan, bool training) const {
+Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Scratch scratch;
     int64_t filters = 0;
     for (const Map& map : plan.maps) filters = std::max(filters, map.value.shape.channels);
     for (const Plan::Step& step : plan.steps) {
         scratch.forward.push_back(make_buffer<float>(step.computes->forward_scratch_size()));
-        scratch.backward.push_back(make_buffer<float>(training ? step.computes->scratch_size() : 0));
+        scratch.backward.push_back(make_buffer<float>(back ? step.computes->scratch_size() : 0));
     }
-    if (!training) return scratch;
+    if (!back) return scratch;
     scratch.gradients.resize(plan.first_vector + 1);
     for (std::size_t i = plan.first_trained + 1; i <= plan.first_vector; ++i) {
         if (plan.maps[i].gradient_crosses) continue;
         scratch.gradients[i] = make_gradients(plan, i, i < plan.first_vector ? plan.group : slice_images);
     }
-    scratch.image = make_buffer<uint8_t>(input_.shape.size());
     scratch.logits_gradient = make_buffer<float>(classes());
     scratch.offsets = make_buffer<int64_t>(winners_block);
     scratch.list_values = make_buffer<float>(winners_block);
@@ -79,21 +83,22 @@ Scratch Network::make_scratch(const Plan& plan, bool training) const {
     return scratch;
 }
 
-Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const {
+Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Batch batch;
     for (std::size_t i = plan.first_vector; i < plan.maps.size(); ++i) {
         int64_t stride = round_up(plan.maps[i].value.size(), kernels_.panel_width);
         if (stride % 512 == 0) stride += 16;  // rows a power of two apart would fall on the same cache lines
         batch.strides.push_back(stride);
         batch.values.push_back(make_buffer<float>(images * stride));
-        batch.gradients.push_back(make_buffer<float>(training && i > plan.first_vector ? images * stride : 0));
+        batch.gradients.push_back(make_buffer<float>(back && i > plan.first_vector ? images * stride : 0));
     }
     batch.statistics.resize(plan.steps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {
         if (plan.steps[step].normalizes == nullptr) continue;
-        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(training ? count_slices(images) : 0);
+        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(back ? count_slices(images) : 0);
     }
-    if (!training) return batch;
+    if (!back) return batch;
     batch.losses.resize(static_cast<std::size_t>(images));
     batch.correct.resize(static_cast<std::size_t>(images));
     for (int64_t s = 0; s < shards; ++s) batch.shards.push_back(make_buffer<float>(plan.gradient_offsets.back()));
@@ -138,10 +143,8 @@ void Network::read_image(const Plan& plan, Workspace& workspace, const Images& i
         const uint8_t* next = images.bytes + images.index(begin + i + 1) * image_bytes;
         for (int64_t at = 0; at < std::min(image_bytes, most_prefetched); at += 64) __builtin_prefetch(next + at);
     }
-    if (images.augmentation != nullptr) {
-        augment(*images.augmentation, input_.shape, workspace.chance.first + i, bytes, workspace.scratch->image.data());
-        bytes = workspace.scratch->image.data();
-    }
+    Augmenter* augmenter = workspace.scratch->augmenter.get();
+    if (augmenter != nullptr) bytes = augmenter->change(workspace.chance.first + i, bytes);
     float* map = workspace.values[0].image(i) + layout.at(0, 0);
     kernels_.normalise(bytes, input_.shape.height, row_bytes, input_.scale, input_.offset, map, layout.row());
 }

@@ -8,7 +8,6 @@
 #include <memory>
 #include <vector>
 
-#include "augmentation.hpp"
 #include "instruction_set.hpp"
 #include "plan.hpp"
 
@@ -23,7 +22,6 @@ struct Images {
     const int64_t* labels = nullptr;
     const int64_t* indices = nullptr;
     Chance chance;
-    const Augmentation* augmentation = nullptr;
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
@@ -33,6 +31,9 @@ struct Loss {
     float smoothing = 0;
     std::vector<float> class_weights;  // by class, or empty: one each
 };
+
+// What of a slice stays where it is until the slice is through: the logits alone, every map, or what the way back needs.
+enum class Kept { logits, maps, gradients };
 
 class Network {
    public:
@@ -49,10 +50,10 @@ class Network {
     // Of another kind than `plan`, which is for training and prediction.
     Plan make_plan(Purpose purpose) const;
 
-    // For one slice, without its scratch; where `training` is false, for the way there alone.
-    Workspace make_workspace(const Plan& plan, bool training) const;
-    Scratch make_scratch(const Plan& plan, bool training) const;
-    Batch make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const;
+    // For one slice, without its scratch.
+    Workspace make_workspace(const Plan& plan, Kept kept) const;
+    Scratch make_scratch(const Plan& plan, Kept kept) const;
+    Batch make_batch(const Plan& plan, int64_t images, int64_t shards, Kept kept) const;
     // Lets the batch normalise by the moving statistics, as they and the weights are now.
     void use_moving_statistics(const Plan& plan, Batch& batch) const;
 

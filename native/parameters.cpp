@@ -30,13 +30,34 @@ void Parameters::keep_back() {
     if (back_.empty()) back_ = make_buffer<float>(round_up(channels_, vector_) * filters_ * kernel_[0] * kernel_[1]);
 }
 
-void Parameters::keep_winograd() {
-    if (winograd_.empty()) winograd_ = make_buffer<float>(panels_ * winograd_size());
+void Parameters::keep_winograd(WinogradAlgorithm algorithm) {
+    winograd_algorithm_ = algorithm;
+    if (winograd_.empty()) winograd_ = make_buffer<float>(panels_ * winograd_size(channels_));
+}
+
+void Parameters::keep_winograd_turned() {
+    if (winograd_turned_.empty()) winograd_turned_ = make_buffer<float>(turned_panels() * winograd_size(filters_));
 }
 
 void Parameters::finish_panel(int64_t panel) {
     if (winograd_.empty()) return;
-    kernels_.winograd_kernel(this->panel(panel), channels_, winograd_.data() + panel * winograd_size());
+    WinogradWeights w;
+    w.algorithm = winograd_algorithm_;
+    w.channels = channels_;
+    w.columns = width_;
+    w.rows = weights_.data() + panel * panel_size();
+    w.transformed = winograd_.data() + panel * winograd_size(channels_);
+    kernels_.winograd_weights(w);
+    if (winograd_turned_.empty()) return;
+    for (int64_t position = 0; position < winograd_sizes(winograd_algorithm_).positions(); ++position) {
+        for (int64_t turned = 0; turned < turned_panels(); ++turned) {
+            const int64_t channel = turned * width_;
+            const float* from = w.transformed + (position * channels_ + channel) * width_;
+            float* to = winograd_turned_.data() + turned * winograd_size(filters_) +
+                        (position * filters_ + panel * width_) * width_;
+            kernels_.transpose(from, width_, to, width_, std::min(width_, channels_ - channel), columns(panel));
+        }
+    }
 }
 
 void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step) {

@@ -11,6 +11,7 @@
 #include "flatten.hpp"
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
+#include "winograd_convolution.hpp"
 
 namespace convscope {
 
@@ -101,6 +102,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     }
     gradient_offsets.push_back(0);
     for (const Step& step : steps) {
+        group = std::max(group, step.computes->group());
         gradient_offsets.push_back(gradient_offsets.back() + round_up(step.computes->gradient_size(), 16));
     }
 }
@@ -123,8 +125,9 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
         }
         const bool pooled = purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
                             PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next);
-        steps.push_back({next, pooled});
-        if (layer.activation != Activation::none) steps.push_back({next, pooled, layer.activation});
+        const bool by_winograd = purpose == Purpose::training && !pooled && choose_winograd(layer) != WinogradAlgorithm::none;
+        steps.push_back({next, pooled, by_winograd});
+        if (layer.activation != Activation::none) steps.push_back({next, pooled, false, layer.activation});
         next += pooled ? 2 : 1;
         map_of_layer[next - 1] = static_cast<int>(steps.size());
     }
@@ -144,12 +147,14 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
             const Layer& layer = layers[reader->layer];
             const bool framed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise;
             if (framed) map.value = Convolution::input_layout(layer);
+            if (reader->by_winograd) map.value = WinogradConvolution::input_layout(layer);
         }
         if (writer != nullptr) {
             const Layer& layer = layers[writer->layer];
             const bool plain_convolution =
                 layer.kind == Kind::convolution && !writer->pooled && !writer->is_activation();
             if (plain_convolution) map.gradient = Convolution::gradient_layout(layer);
+            if (writer->by_winograd) map.gradient = WinogradConvolution::gradient_layout(layer);
             map.relu = layer.relu;
             const bool may_cross = layer.kind == Kind::normalization || layer.kind == Kind::addition;
             map.gradient_crosses = staged && may_cross && !writer->is_activation();
@@ -176,6 +181,9 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 if (step.pooled) {
                     step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
                                                                         *step.parameters, kernels, wants_gradient);
+                } else if (step.by_winograd) {
+                    step.computes = std::make_unique<WinogradConvolution>(layer, index, maps, *step.parameters, kernels,
+                                                                          wants_gradient);
                 } else {
                     step.computes =
                         std::make_unique<Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);

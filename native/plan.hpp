@@ -32,6 +32,7 @@ struct Plan {
     struct Step {
         std::size_t layer;  // of the architecture
         bool pooled = false;
+        bool by_winograd = false;
         Activation activation = Activation::none;
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;

@@ -1,8 +1,9 @@
-// Training and prediction over many images: who computes which slice, and the steps of an epoch.
+// Training over many images: who computes which slice, and the steps of an epoch.
 //
 // A step has two phases, with every thread waiting at the end of each. In the first the threads take shards, forward and
-// back; where a batch normalisation needs the whole batch, in stages, with every thread waiting at the end of each. In the second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or
-// over the shards in their order (the others), and the optimizer's step is taken while it is in cache.
+// back; where batch normalisations need the whole batch, in stages, with every thread waiting at the end of each. In the
+// second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or over the shards
+// in their order (the others), and the optimizer's step is taken while it is in cache.
 #pragma once
 
 #include <atomic>
@@ -95,63 +96,5 @@ class Trainer {
     std::vector<Buffer<float>> whole_gradients_;  // by block, where the gradient is clipped
     std::vector<double> squares_;                 // by block
 };
-
-// What a thread needs to compute one slice after another.
-struct SliceArrays {
-    Workspace workspace;
-    Scratch scratch;
-    Batch batch;
-};
-
-// Calls work(arrays, begin, end, go_on) for each slice of `count` images, on as many threads as there are; `back` says
-// whether the arrays are for the way back too. Work that takes long asks go_on() now and then, and returns where it is
-// false. Batches are normalised by the moving statistics.
-template <class Work>
-bool for_slices(const Network& network, const Plan& plan, int threads, int64_t count, bool back, Work work,
-                Watcher& watcher) {
-    const int64_t slices = count_slices(count);
-    const int members = static_cast<int>(slices < threads ? slices : threads);
-    std::vector<SliceArrays> arrays(static_cast<std::size_t>(members));
-    for (SliceArrays& own : arrays) {
-        own = {network.make_workspace(plan, back), network.make_scratch(plan, back),
-               network.make_batch(plan, slice_images, 0, back)};
-        own.workspace.scratch = &own.scratch;
-        network.use_moving_statistics(plan, own.batch);
-    }
-    Team team(members);
-    Queue queue(slices);
-    auto run = [&](int thread) {
-        for (int64_t slice; queue.take(slice);) {
-            const int64_t begin = slice * slice_images;
-            const int64_t end = begin + slice_images < count ? begin + slice_images : count;
-            auto go_on = [&] {
-                if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
-                return !queue.stopped();
-            };
-            work(arrays[static_cast<std::size_t>(thread)], begin, end, go_on);
-            go_on();
-        }
-    };
-    if (members > 0) team.run(run);
-    return !queue.stopped();
-}
-
-// `images` from the `begin`-th on: what a slice's arrays read, which hold no other slice.
-inline Images from(const Network& network, const Images& images, int64_t begin) {
-    Images part = images;
-    part.bytes += begin * network.input().shape.size();
-    return part;
-}
-
-// Computes `count` images by `plan` and calls take(workspace, begin, end) with each slice.
-template <class Take>
-bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
-             Watcher& watcher) {
-    auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
-        network.forward(plan, plan.whole(), arrays.workspace, arrays.batch, from(network, images, begin), 0, end - begin);
-        take(arrays.workspace, begin, end);
-    };
-    return for_slices(network, plan, threads, count, false, work, watcher);
-}
 
 }  // namespace convscope

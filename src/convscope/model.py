@@ -71,7 +71,6 @@ class Model:
         Raises:
             ValueError: if the images are not uint8 or not of the size the model reads.
         """
-        self._check_images(images)
         return self.network.logits(images)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -91,7 +90,6 @@ class Model:
             ValueError: as `logits` does.
             KeyError: for a layer that the architecture does not have.
         """
-        self._check_images(images)
         names = [layer.name for layer in self.architecture.layers] if layers is None else list(layers)
         for name in names:
             self.architecture.row(name)
@@ -124,14 +122,6 @@ class Model:
             *((name.replace("_", " "), clip(_plain(value), 64)) for name, value in self.provenance.items()),
             ("SHA-256 of the weights", self.weights_sha256),
         ]
-
-    def _check_images(self, images: NDArray[np.uint8]) -> None:
-        shape = self.architecture.input.shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
-            expected = ", ".join(map(str, shape))
-            raise ValueError(
-                f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})"
-            )
 
 
 def _counted(architecture: Architecture) -> str:

@@ -28,6 +28,7 @@ from convscope.engine.network import (
 )
 from convscope.recipes import Adam, Augmentation
 
+_UINT8, _FLOAT32 = np.dtype(np.uint8), np.dtype(np.float32)
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
 
@@ -51,10 +52,17 @@ def measure_peak(threads: int | None = None, instruction_set: str | None = None,
     return _native.measure_peak(_chosen_threads(threads), _chosen_instruction_set(instruction_set), seconds) / 1e9
 
 
-def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
+def augment(
+    images: NDArray[np.uint8],
+    augmentation: Augmentation,
+    key: int,
+    first: int = 0,
+    instruction_set: str | None = None,
+) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
-    result = np.empty_like(images)
-    _native.augment(np.ascontiguousarray(images), _augmentation(augmentation, key), first, result)
+    images = np.ascontiguousarray(images)
+    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set)
+    _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
 
 
@@ -70,6 +78,7 @@ class NativeNetwork:
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+        ArchitectureError: if there is a layer that this engine does not have.
     """
 
     def __init__(
@@ -82,6 +91,8 @@ class NativeNetwork:
         check_weights(architecture, weights)
         threads = _chosen_threads(threads)
         self._architecture = architecture
+        # Asked for with every image: a property takes a tenth of a microsecond.
+        self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
         self._core = _native.Core(
@@ -195,7 +206,7 @@ class NativeNetwork:
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self._check_images(images)
-        logits = np.empty((len(images), self._architecture.num_classes), np.float32)
+        logits = np.empty((len(images), self._num_classes), _FLOAT32)
         self._core.logits(np.ascontiguousarray(images), logits)
         return logits
 
@@ -259,10 +270,10 @@ class NativeNetwork:
         return logits
 
     def _check_images(self, images: NDArray[np.uint8]) -> None:
-        shape = self._architecture.input.shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+        if images.dtype != _UINT8 or images.shape[1:] != self._image_shape:
+            expected = ", ".join(map(str, self._image_shape))
             raise ValueError(
-                f"images are {images.dtype} of shape {images.shape}; this network reads uint8 (N, {shape})"
+                f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})"
             )
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
     BatchNormalization,
@@ -202,10 +203,10 @@ class ReferenceNetwork:
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
         for block in _blocks(len(images)):
             values = self._forward(images[block])
-            for (layer, _), value in zip(self._steps, values[1:], strict=True):  # a layer's activation comes last
-                if layer.name in result:
-                    is_softmax = getattr(layer, "activation", "") == "softmax"
-                    result[layer.name][block] = softmax(value) if is_softmax else value
+            for name, row in rows.items():
+                value = values[self._output_of[name]]
+                is_softmax = getattr(row.layer, "activation", "") == "softmax"
+                result[name][block] = softmax(value) if is_softmax else value
         return result
 
     def gradients(
@@ -276,6 +277,8 @@ class ReferenceNetwork:
                     gamma, beta = self._layer_weights(layer)
                     mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
                     y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
+                case Add():
+                    y = x + values[self._output_of[layer.from_layer]]
                 case _:
                     y = x.reshape(len(x), -1)
             if self._output_of[layer.name] == len(values):
@@ -288,9 +291,10 @@ class ReferenceNetwork:
     ) -> tuple[dict[str, Array], list[Array]]:
         """Return the gradients by each trained weight and by each of the values that `_forward` returned."""
         gradients: dict[str, Array] = {}
+        added: dict[int, Array] = {}  # to the gradient by one of `values`, by those `Add` layers that read it
         dy = dlogits
         dvalues = [dy]
-        for (layer, activation), x in reversed(list(zip(self._steps, values[:-1], strict=True))):
+        for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
             match layer:
                 case _ if activation:
                     dy = ACTIVATIONS[activation][1](dy, x)
@@ -322,8 +326,12 @@ class ReferenceNetwork:
                     dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
                     dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
+                case Add():  # y = x + other, so both are given dy
+                    other = self._output_of[layer.from_layer]
+                    added[other] = added.get(other, 0) + dy
                 case _:
                     dy = dy.reshape(x.shape)
+            dy = dy + added.pop(number, 0)
             dvalues.append(dy)
         return {name: gradients[name] for name in self._state.m}, dvalues[::-1]
 
