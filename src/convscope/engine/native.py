@@ -23,12 +23,12 @@ from convscope.engine.network import (
     Weights,
     check_arrays,
     check_dlogits,
+    check_images,
     check_lesions,
     check_weights,
 )
 from convscope.recipes import Adam, Augmentation
 
-_UINT8, _FLOAT32 = np.dtype(np.uint8), np.dtype(np.float32)
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
 
@@ -177,7 +177,7 @@ class NativeNetwork:
             ValueError: if the images are of another size, a label has no output, `order` is empty or points outside the
                 data set, or there is not one learning rate for each batch.
         """
-        self._check_images(dataset.images)
+        check_images(dataset.images, self._image_shape)
         labels = self._checked_labels(dataset.labels, len(dataset))
         order = np.ascontiguousarray(order, np.int64)
         if order.ndim != 1 or not order.size:
@@ -205,13 +205,13 @@ class NativeNetwork:
         return EpochResult(loss / images, correct / images)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._check_images(images)
-        logits = np.empty((len(images), self._num_classes), _FLOAT32)
+        check_images(images, self._image_shape)
+        logits = np.empty((len(images), self._num_classes), np.float32)
         self._core.logits(np.ascontiguousarray(images), logits)
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        self._check_images(images)
+        check_images(images, self._image_shape)
         table = self._architecture.table
         indices = [table.index(self._architecture.row(name)) for name in layers]
         outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
@@ -230,7 +230,7 @@ class NativeNetwork:
         Raises:
             ValueError: if there are no images, they are of another size, or a label has no output.
         """
-        self._check_images(images)
+        check_images(images, self._image_shape)
         if not len(images):
             raise ValueError("there are no images; a mean needs at least one")
         checked = self._checked_labels(labels, len(images))
@@ -243,7 +243,7 @@ class NativeNetwork:
     def layer_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
     ) -> dict[str, NDArray[np.floating[Any]]]:
-        self._check_images(images)
+        check_images(images, self._image_shape)
         check_dlogits(self._architecture, dlogits, len(images))
         table = self._architecture.table
         indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
@@ -254,7 +254,7 @@ class NativeNetwork:
         return dict(zip(layers, outputs, strict=True))
 
     def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
-        self._check_images(images)
+        check_images(images, self._image_shape)
         check_lesions(self._architecture, lesions)
         index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
         all_replacements = [replacement for lesion in lesions for replacement in lesion]
@@ -268,13 +268,6 @@ class NativeNetwork:
             logits,
         )
         return logits
-
-    def _check_images(self, images: NDArray[np.uint8]) -> None:
-        if images.dtype != _UINT8 or images.shape[1:] != self._image_shape:
-            expected = ", ".join(map(str, self._image_shape))
-            raise ValueError(
-                f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})"
-            )
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         classes = self._architecture.num_classes

@@ -121,10 +121,18 @@ class Network(Protocol):
         """
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, K), the last layer's output before its softmax."""
+        """Return (N, K), the last layer's output before its softmax.
+
+        Raises:
+            ValueError: if the images are not uint8 or not of the size the network reads.
+        """
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the output of each of `layers` for each image, (N, *output shape); the last softmax applied."""
+        """Return the output of each of `layers` for each image, (N, *output shape); the last softmax applied.
+
+        Raises:
+            ValueError: as `logits` does.
+        """
 
     def gradients(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64]
@@ -217,6 +225,16 @@ def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32)
         raise ValueError(f"is {array.dtype}; give float16, float32, float64, or bfloat16 (its bits as uint16)")
     with np.errstate(over="ignore"):
         return np.asarray(array, dtype)
+
+
+_UINT8 = np.dtype(np.uint8)  # comparing with this takes half the time, which counts where an image takes microseconds
+
+
+def check_images(images: NDArray[Any], shape: Shape) -> None:
+    """Raise `ValueError` unless `images` are uint8 (N, *shape)."""
+    if images.dtype != _UINT8 or images.shape[1:] != shape:
+        expected = ", ".join(map(str, shape))
+        raise ValueError(f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})")
 
 
 def check_weights(architecture: Architecture, weights: Weights) -> None:

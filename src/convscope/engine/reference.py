@@ -34,6 +34,7 @@ from convscope.engine.network import (
     Progress,
     Weights,
     check_dlogits,
+    check_images,
     check_lesions,
     float_array,
 )
@@ -193,12 +194,14 @@ class ReferenceNetwork:
         self._state = self._state._replace(weights=weights | other, other={name: weights[name] for name in other})
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        check_images(images, self._architecture.input.shape)
         result = np.empty((len(images), self._architecture.num_classes), np.float32)
         for block in _blocks(len(images)):
             result[block] = self._forward(images[block])[-1]
         return result
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        check_images(images, self._architecture.input.shape)
         rows = {name: self._architecture.row(name) for name in layers}
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
         for block in _blocks(len(images)):
