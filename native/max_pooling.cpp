@@ -11,7 +11,7 @@ PoolingImage pooling_image(const Layer& layer) {
     p.channels = layer.input.channels;
     p.out_rows = layer.output.height;
     p.out_columns = layer.output.width;
-    for (int axis = 0; axis < 2; ++axis) {
+    for (std::size_t axis = 0; axis < 2; ++axis) {
         p.size[axis] = layer.window[axis];
         p.stride[axis] = layer.stride[axis];
         p.padding[axis] = layer.padding[axis];

@@ -12,7 +12,7 @@ constexpr int64_t winograd_cells = 27;  // computed at once, in tiles of nine: w
 }  // namespace
 
 bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
-    const auto inside = [&](int axis, int64_t in, int64_t out) {  // no window reaches into padding
+    const auto inside = [&](std::size_t axis, int64_t in, int64_t out) {  // no window reaches into padding
         return pooling.padding[axis] == 0 && (out - 1) * pooling.stride[axis] + pooling.window[axis] <= in;
     };
     return convolution.kind == Kind::convolution && pooling.kind == Kind::max_pooling &&
