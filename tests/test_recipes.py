@@ -136,11 +136,11 @@ def test_adam_rejects(arguments, message):
         ({"augmentation": 3}, "augmentation is an object with shift, rotation, .*, noise, not 3"),
         ({"augmentation": {"shift": -1}}, "recipe: shift is -1; it must be a whole number from 0 to 1,000"),
         ({"augmentation": {"shift": 0.5}}, r"recipe: shift is 0\.5"),
+        ({"augmentation": {"flip": True}}, "augmentation has no 'flip'; it has shift, rotation, scale, "),
+        ({"augmentation": {"cutout": 2.0}}, r"recipe: cutout is 2\.0; it must be a whole number from 0 to 1,000"),
         ({"early_stopping": True}, "early_stopping is an object with monitor, patience, .*, not True"),
         ({"early_stopping": {"mode": "min"}}, "early_stopping has no 'mode'; it has monitor"),
         ({"early_stopping": {"patience": 0}}, "recipe: patience is 0"),
-        ({"augmentation": {"flip": True}}, "augmentation has no 'flip'; it has shift, rotation, scale, "),
-        ({"augmentation": {"cutout": 2.0}}, r"recipe: cutout is 2\.0; it must be a whole number from 0 to 1,000"),
         ({"epoch": 3}, "recipe has no 'epoch'; it has epochs"),
         ({"optimizer": {"momentum": 0.9}}, "optimizer has no 'momentum'; it has "),
         ({"epochs": "3"}, "recipe: epochs is '3'"),
@@ -153,6 +153,27 @@ def test_adam_rejects(arguments, message):
 def test_from_dict_rejects(value, message):
     with pytest.raises(RecipeError, match=message):
         Recipe.from_dict(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "interval"),
+    [
+        ("rotation", 181, "from 0 to 180"),
+        ("rotation", -1, "from 0 to 180"),
+        ("scale", 0.95, "from 0 to 0.9"),
+        ("shear", 81, "from 0 to 80"),
+        ("crop", 1, "from 0 to 0.9"),
+        ("elastic", 1001, "from 0 to 1000"),
+        ("elastic_sigma", 0, "above 0 to 100"),
+        ("contrast", 1.5, "from 0 to 1"),
+        ("brightness", 256, "from 0 to 255"),
+        ("noise", float("nan"), "from 0 to 255"),
+        ("noise", True, "from 0 to 255"),
+    ],
+)
+def test_an_augmentation_rejects(name, value, interval):
+    with pytest.raises(RecipeError, match=f"recipe: {name} is {value!r}; it must be a number {interval}"):
+        Augmentation(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -199,27 +220,6 @@ def test_early_stopping_has_nothing_to_go_by_before_the_first_epoch():
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
 def test_the_recipes_that_come_with_convscope_train_on_every_image_to_the_last_epoch(recipe):
     assert (recipe.validation_fraction, recipe.early_stopping) == (0, None)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "interval"),
-    [
-        ("rotation", 181, "from 0 to 180"),
-        ("rotation", -1, "from 0 to 180"),
-        ("scale", 0.95, "from 0 to 0.9"),
-        ("shear", 81, "from 0 to 80"),
-        ("crop", 1, "from 0 to 0.9"),
-        ("elastic", 1001, "from 0 to 1000"),
-        ("elastic_sigma", 0, "above 0 to 100"),
-        ("contrast", 1.5, "from 0 to 1"),
-        ("brightness", 256, "from 0 to 255"),
-        ("noise", float("nan"), "from 0 to 255"),
-        ("noise", True, "from 0 to 255"),
-    ],
-)
-def test_an_augmentation_rejects(name, value, interval):
-    with pytest.raises(RecipeError, match=f"recipe: {name} is {value!r}; it must be a number {interval}"):
-        Augmentation(**{name: value})
 
 
 @pytest.mark.parametrize("warmup", [-0.1, 1.1, float("nan"), True])

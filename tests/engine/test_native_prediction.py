@@ -7,7 +7,7 @@ import pytest
 
 import convscope as cs
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
-from convscope.engine import EpochOptions, initial_weights
+from convscope.engine import EngineName, EpochOptions, initial_weights, open_network
 from convscope.engine.native import NativeNetwork, instruction_sets
 
 WIDE = Architecture(
@@ -75,3 +75,23 @@ def test_a_signal_handler_may_read_logits_in_the_midst_of_logits() -> None:
     for inner in seen:
         np.testing.assert_array_equal(inner, expected[:37])
     np.testing.assert_array_equal(logits, np.tile(expected, (200, 1)))
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            np.zeros((2, 28, 27, 1), np.uint8),
+            r"uint8 of shape \(2, 28, 27, 1\); this model reads uint8 \(N, 28, 28, 1\)",
+        ),
+        (np.zeros((28, 28, 1), np.uint8), r"uint8 of shape \(28, 28, 1\)"),
+        (np.zeros((2, 28, 28, 1), np.float32), "float32 of shape"),
+    ],
+)
+def test_every_engine_rejects_images_of_another_kind(engine: EngineName, images: np.ndarray, message: str) -> None:
+    network = open_network(presets.ann(), initial_weights(presets.ann(), 0), engine)
+    with pytest.raises(ValueError, match=message):
+        network.logits(images)
+    with pytest.raises(ValueError, match=message):
+        network.activations(images, ["dense"])

@@ -51,7 +51,7 @@ def pages(payloads: dict[str, Any]) -> dict[str, str]:
     return {name: render_report(payload) for name, payload in payloads.items()}
 
 
-@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "depthwise", "stopped", "residual", "many"])
+@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "residual", "depthwise", "stopped", "many"])
 def page(request: pytest.FixtureRequest, pages: dict[str, str]) -> Page:
     return Page(pages[request.param])
 

@@ -15,7 +15,18 @@ from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
 from convscope.engine import _native
 from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_arrays, check_weights
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_arrays,
+    check_dlogits,
+    check_images,
+    check_lesions,
+    check_weights,
+)
 from convscope.recipes import Adam, Augmentation
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
@@ -67,6 +78,7 @@ class NativeNetwork:
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+        ArchitectureError: if there is a layer that this engine does not have.
     """
 
     def __init__(
@@ -79,6 +91,8 @@ class NativeNetwork:
         check_weights(architecture, weights)
         threads = _chosen_threads(threads)
         self._architecture = architecture
+        # Asked for with every image: a property takes a tenth of a microsecond.
+        self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
         self._core = _native.Core(
@@ -163,7 +177,7 @@ class NativeNetwork:
             ValueError: if the images are of another size, a label has no output, `order` is empty or points outside the
                 data set, or there is not one learning rate for each batch.
         """
-        self._check_images(dataset.images)
+        check_images(dataset.images, self._image_shape)
         labels = self._checked_labels(dataset.labels, len(dataset))
         order = np.ascontiguousarray(order, np.int64)
         if order.ndim != 1 or not order.size:
@@ -191,13 +205,13 @@ class NativeNetwork:
         return EpochResult(loss / images, correct / images)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._check_images(images)
-        logits = np.empty((len(images), self._architecture.num_classes), np.float32)
+        check_images(images, self._image_shape)
+        logits = np.empty((len(images), self._num_classes), np.float32)
         self._core.logits(np.ascontiguousarray(images), logits)
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        self._check_images(images)
+        check_images(images, self._image_shape)
         table = self._architecture.table
         indices = [table.index(self._architecture.row(name)) for name in layers]
         outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
@@ -216,7 +230,7 @@ class NativeNetwork:
         Raises:
             ValueError: if there are no images, they are of another size, or a label has no output.
         """
-        self._check_images(images)
+        check_images(images, self._image_shape)
         if not len(images):
             raise ValueError("there are no images; a mean needs at least one")
         checked = self._checked_labels(labels, len(images))
@@ -226,12 +240,34 @@ class NativeNetwork:
         loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
 
-    def _check_images(self, images: NDArray[np.uint8]) -> None:
-        shape = self._architecture.input.shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
-            raise ValueError(
-                f"images are {images.dtype} of shape {images.shape}; this network reads uint8 (N, {shape})"
-            )
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        check_images(images, self._image_shape)
+        check_dlogits(self._architecture, dlogits, len(images))
+        table = self._architecture.table
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
+        dlogits = np.ascontiguousarray(dlogits, np.float32)
+        self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
+        return dict(zip(layers, outputs, strict=True))
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        check_images(images, self._image_shape)
+        check_lesions(self._architecture, lesions)
+        index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        all_replacements = [replacement for lesion in lesions for replacement in lesion]
+        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        self._core.lesioned_logits(
+            np.ascontiguousarray(images),
+            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
+            np.array([replacement.filter for replacement in all_replacements], np.int64),
+            np.array([replacement.value for replacement in all_replacements], np.float32),
+            logits,
+        )
+        return logits
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         classes = self._architecture.num_classes
