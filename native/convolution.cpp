@@ -77,26 +77,26 @@ void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.input.channels;
     p.b_segment = p.length * p.b_step;
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.bias = parameters_.bias(0);
+    p.columns = parameters_.filters();
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
-    float* output = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
+    p.c = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
     const int64_t count = static_cast<int64_t>(reads_.size());
     for (int64_t begin = 0; begin < count; begin += places_at_once) {
         p.rows = std::min(places_at_once, count - begin);
         p.a_rows = reads_.data() + begin;
         p.c_rows = writes_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-            p.b = parameters_.panel(panel);
-            p.bias = parameters_.bias(panel);
-            p.columns = parameters_.columns(panel);
-            p.c = output + panel * kernels_.panel_width;
-            kernels_.multiply(p);
-        }
+        kernels_.multiply(p);
     }
 }
 
 void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].image(image);
-    kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+    if (gradient != nullptr) {
+        kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+    }
     if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
 }
 
@@ -145,6 +145,11 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.output.channels;
     p.b_segment = p.length * p.b_step;
+    p.b = parameters_.turned_panel(0);
+    p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
+    p.columns = layer_.input.channels;
+    p.c = workspace.gradients[map].image(image);
+    p.mask = workspace.values[map].image(image);
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
     const int64_t count = static_cast<int64_t>(back_reads_.size());
     for (int64_t begin = 0; begin < count; begin += places_at_once) {
@@ -152,14 +157,7 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
         p.a_rows = back_reads_.data() + begin;
         p.c_rows = back_writes_.data() + begin;
         p.mask_rows = back_masks_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
-            const int64_t first = panel * kernels_.panel_width;
-            p.b = parameters_.turned_panel(panel);
-            p.columns = std::min(kernels_.panel_width, layer_.input.channels - first);
-            p.c = workspace.gradients[map].image(image) + first;
-            p.mask = workspace.values[map].image(image) + first;
-            kernels_.multiply(p);
-        }
+        kernels_.multiply(p);
     }
 }
 

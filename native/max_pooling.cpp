@@ -33,7 +33,7 @@ void MaxPooling::forward_image(Workspace& workspace, int64_t image) const {
     p.input = workspace.values[map].image(image);
     p.output = workspace.values[map + 1].image(image);
     p.output_places = writes_.data();
-    p.winners = workspace.winners[map].data() + image * winners_size();
+    p.winners = workspace.winners_of(map, image, winners_size());
     kernels_.pool(p);
 }
 

@@ -104,7 +104,7 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     w.relu = layer_.relu;
     w.winner_row = layer_.output.channels;
     float* output = workspace.values[map + 1].image(image);
-    int32_t* winners = workspace.winners[map].data() + image * winners_size();
+    int32_t* winners = workspace.winners_of(map, image, winners_size());
     int64_t reads[winograd_cells], writes[winograd_cells];
     for (int64_t i = 0; i < winograd_cells; ++i) {
         reads[i] = i * tiles.tile_step;
@@ -134,7 +134,7 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
             }
             w.bias = parameters_.bias(panel);
             w.output = output + panel * kernels_.panel_width;
-            w.winners = winners + begin * w.winner_row + panel * kernels_.panel_width;
+            if (winners) w.winners = winners + begin * w.winner_row + panel * kernels_.panel_width;
             kernels_.winograd_pool(w);
         }
     }
@@ -156,21 +156,19 @@ void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const
     p.b_segment = p.length * p.b_step;
     p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
     p.winner_row = layer_.output.channels;
-    float* output = workspace.values[map + 1].image(image);
-    int32_t* winners = workspace.winners[map].data() + image * winners_size();
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.bias = parameters_.bias(0);
+    p.columns = parameters_.filters();
+    p.c = workspace.values[map + 1].image(image);
+    int32_t* winners = workspace.winners_of(map, image, winners_size());
     std::copy(window_, window_ + 4, p.window);
     for (int64_t begin = 0; begin < cells(); begin += cells_at_once) {
         p.rows = std::min(cells_at_once, cells() - begin);
         p.a_rows = cell_places_.data() + begin;
         p.c_rows = writes_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-            p.b = parameters_.panel(panel);
-            p.bias = parameters_.bias(panel);
-            p.columns = parameters_.columns(panel);
-            p.c = output + panel * kernels_.panel_width;
-            p.winners = winners + begin * p.winner_row + panel * kernels_.panel_width;
-            kernels_.multiply(p);
-        }
+        if (winners) p.winners = winners + begin * p.winner_row;
+        kernels_.multiply(p);
     }
 }
 

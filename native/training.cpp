@@ -11,12 +11,12 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
       plan_(network.plan()),
       batch_size_(batch_size),
       team_(threads),
-      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), true)) {
+      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), Kept::gradients)) {
     const int64_t width = network.kernels().panel_width;
     const int64_t workspaces = plan_.stages.size() > 1 ? count_slices(batch_size) : threads;
-    for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, true));
+    for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, Kept::gradients));
     for (int i = 0; i < threads; ++i) {
-        scratches_.push_back(network.make_scratch(plan_, true));
+        scratches_.push_back(network.make_scratch(plan_, Kept::gradients));
         block_gradients_.push_back(make_buffer<float>((block_rows + 1) * width));
     }
     // The last steps first: dense layers have the largest blocks.
@@ -169,6 +169,11 @@ void Trainer::update_clipped(int64_t count, const Step& step, double most) {
 Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                      int64_t& steps, Watcher& watcher) {
     Score score;
+    if (settings.augmentation.changes()) {
+        for (Scratch& scratch : scratches_) {
+            scratch.augmenter = std::make_unique<Augmenter>(settings.augmentation, network_.input().shape, network_.kernels());
+        }
+    }
     const bool averages = settings.averaging > 0;
     for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
         Parameters* parameters = network_.parameters(layer);
@@ -186,7 +191,6 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         Images part = images;
         part.indices += begin;
         part.chance = {true, settings.dropout_key, begin};
-        if (settings.augmentation.changes()) part.augmentation = &settings.augmentation;
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
         for (std::size_t step = 0; step < plan_.steps.size(); ++step) {
             const BatchNormalization* normalizes = plan_.steps[step].normalizes;
@@ -209,6 +213,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         add_score(size, score);
         if (!watcher.go_on(score)) break;
     }
+    for (Scratch& scratch : scratches_) scratch.augmenter.reset();
     for (std::size_t layer = 0; averages && layer < network_.layers().size(); ++layer) {
         if (network_.parameters(layer) != nullptr) network_.parameters(layer)->exchange_average();
     }

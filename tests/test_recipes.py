@@ -19,7 +19,7 @@ FULL = Recipe(
     "mine",
     schedule=Schedule("one_cycle", 0.3),
     label_smoothing=0.1,
-    augmentation=Augmentation(shift=2),
+    augmentation=Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0),
     class_weights=(1, 2.5),
     clip_norm=1.0,
     averaging=0.99,
@@ -55,6 +55,7 @@ def test_a_recipe_as_data_says_its_name_first():
 def test_what_is_not_given_has_its_default():
     assert Recipe.from_dict({"epochs": 2}) == Recipe(epochs=2)
     assert Recipe.from_dict({"schedule": {"kind": "cosine"}}) == Recipe(schedule=Schedule("cosine", 0.0))
+    assert Recipe.from_dict({"augmentation": {"shift": 1}}) == Recipe(augmentation=Augmentation(shift=1))
     assert Recipe.from_dict({"optimizer": {"beta_1": 0.7}}) == Recipe(optimizer=Adam(beta_1=0.7))
 
 
@@ -127,10 +128,11 @@ def test_adam_rejects(arguments, message):
         ),
         ({"optimizer": {"kind": "SGD", "nesterov": 1}}, "recipe: nesterov is 1; it must be true or false"),
         ({"optimizer": {"kind": "SGD", "learning_rate": 0}}, "recipe: learning_rate is 0"),
-        ({"augmentation": 3}, "augmentation is an object with shift, not 3"),
+        ({"augmentation": 3}, "augmentation is an object with shift, rotation, .*, noise, not 3"),
         ({"augmentation": {"shift": -1}}, "recipe: shift is -1; it must be a whole number from 0 to 1,000"),
         ({"augmentation": {"shift": 0.5}}, r"recipe: shift is 0\.5"),
-        ({"augmentation": {"flip": True}}, "augmentation has no 'flip'; it has shift"),
+        ({"augmentation": {"flip": True}}, "augmentation has no 'flip'; it has shift, rotation, scale, "),
+        ({"augmentation": {"cutout": 2.0}}, r"recipe: cutout is 2\.0; it must be a whole number from 0 to 1,000"),
         ({"epoch": 3}, "recipe has no 'epoch'; it has epochs"),
         ({"optimizer": {"momentum": 0.9}}, "optimizer has no 'momentum'; it has "),
         ({"epochs": "3"}, "recipe: epochs is '3'"),
@@ -143,6 +145,27 @@ def test_adam_rejects(arguments, message):
 def test_from_dict_rejects(value, message):
     with pytest.raises(RecipeError, match=message):
         Recipe.from_dict(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "interval"),
+    [
+        ("rotation", 181, "from 0 to 180"),
+        ("rotation", -1, "from 0 to 180"),
+        ("scale", 0.95, "from 0 to 0.9"),
+        ("shear", 81, "from 0 to 80"),
+        ("crop", 1, "from 0 to 0.9"),
+        ("elastic", 1001, "from 0 to 1000"),
+        ("elastic_sigma", 0, "above 0 to 100"),
+        ("contrast", 1.5, "from 0 to 1"),
+        ("brightness", 256, "from 0 to 255"),
+        ("noise", float("nan"), "from 0 to 255"),
+        ("noise", True, "from 0 to 255"),
+    ],
+)
+def test_an_augmentation_rejects(name, value, interval):
+    with pytest.raises(RecipeError, match=f"recipe: {name} is {value!r}; it must be a number {interval}"):
+        Augmentation(**{name: value})
 
 
 @pytest.mark.parametrize("warmup", [-0.1, 1.1, float("nan"), True])

@@ -15,7 +15,7 @@ FULL = cs.Recipe(
     batch_size=64,
     schedule=cs.Schedule("one_cycle", 0.3),
     label_smoothing=0.1,
-    augmentation=cs.Augmentation(shift=2),
+    augmentation=cs.Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0),
     class_weights=(1, 1, 2, 1, 1, 1, 0.5, 1, 1, 1),
     clip_norm=1.0,
     averaging=0.9,

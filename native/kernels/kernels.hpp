@@ -9,8 +9,9 @@
 
 namespace convscope {
 
-// Activations that are a pass of their own; relu is part of a product's Finish.
-enum class Activation { none, leaky_relu, gelu, tanh, sigmoid };
+// Activations that are a pass of their own. Relu is one only where its derivative is wanted by itself: elsewhere it is part
+// of a product's Finish.
+enum class Activation { none, leaky_relu, gelu, tanh, sigmoid, relu };
 
 // What becomes of the sums of a product.
 enum class Finish {
@@ -23,10 +24,11 @@ enum class Finish {
     pool_relu,             // the same, then max(., 0)
 };
 
-// One panel of a matrix product whose left matrix is never written down, only pointed into:
+// A matrix product whose left matrix is never written down, only pointed into:
 //
 //     C[m, n] = sum over q < segments, k < length of  A[a_rows[m] + q a_segment + k a_step] B[q b_segment + k b_step + n]
 //
+// The columns n come in panels of panel_width; B and bias of each further panel lie b_panel behind those of the one before.
 // A convolution is this product: row m is a place, segment q a row of the kernel, and the `length` numbers of a segment
 // are the kernel's columns and channels, which lie side by side in the map. So are a dense layer (one segment) and the
 // gradients of both by weights (rows are weights, and the sum runs over places or images).
@@ -38,10 +40,11 @@ struct Product {
     const float* b = nullptr;
     int64_t b_segment = 0;
     int64_t b_step = 0;
+    int64_t b_panel = 0;
     int64_t segments = 1;
     int64_t length = 0;
     int64_t rows = 0;
-    int64_t columns = 0;  // at most panel_width
+    int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;
     Finish finish = Finish::store;
@@ -51,7 +54,7 @@ struct Product {
     // For Finish::pool: a row is a cell of four places, m's place j reads from a_rows[m] + window[j], and window[0] is 0;
     // a_step is 1.
     int64_t window[4] = {};
-    int32_t* winners = nullptr;  // (rows, winner_row)
+    int32_t* winners = nullptr;  // (rows, winner_row), or null where nobody asks
     int64_t winner_row = 0;
 };
 
@@ -64,7 +67,7 @@ struct PoolingImage {
     int64_t size[2] = {}, stride[2] = {}, padding[2] = {};
     float* output = nullptr;
     const int64_t* output_places = nullptr;  // where each cell's channels go
-    int32_t* winners = nullptr;              // (cells, channels), of max pooling
+    int32_t* winners = nullptr;              // (cells, channels), of max pooling; null where nobody asks
     const float* gradient = nullptr;         // (cells, channels)
     float* input_gradient = nullptr;         // += the gradient by the input
 };
@@ -145,8 +148,23 @@ struct WinogradCells {
     bool relu = false;
     float* output = nullptr;
     const int64_t* output_places = nullptr;
-    int32_t* winners = nullptr;  // (cells, winner_row)
+    int32_t* winners = nullptr;  // (cells, winner_row), or null where nobody asks
     int64_t winner_row = 0;
+};
+
+// An image read between its pixels, bilinearly: pixel (y, x) of `output` is what lies at
+//     row = rows[0] + rows[1] y + rows[2] x + strength down[y, x]
+//     column = columns[0] + columns[1] y + columns[2] x + strength right[y, x]
+// of the source, which is zero beyond its border.
+struct Resampling {
+    const uint8_t* framed = nullptr;  // (height + 2, width + 2, channels): the source in a frame of zeros
+    uint32_t* corners = nullptr;      // scratch: (height + 1, width + 2, channels)
+    int64_t height = 0, width = 0, channels = 0;
+    double rows[3] = {}, columns[3] = {};
+    const float* down = nullptr;  // (height, width) or null, as `right`; read on to the end of an augmentation_block
+    const float* right = nullptr;
+    float strength = 0;
+    float* output = nullptr;  // (height, width, channels), and an augmentation_block of pixels that is written over
 };
 
 struct AdamStep {
@@ -167,12 +185,13 @@ struct ChannelFactors {
     const float* constant = nullptr;
 };
 
+constexpr int64_t augmentation_block = 32;  // numbers or pixels at once
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: a list that stays in cache
 
 struct Kernels {
     const char* name;
     int64_t vector_width;  // floats in a register
-    int64_t panel_width;   // columns of a product that a tile holds: two registers
+    int64_t panel_width;   // columns of a product that a panel holds: two registers
 
     void (*multiply)(const Product&);
     void (*pool)(const PoolingImage&);
@@ -223,6 +242,17 @@ struct Kernels {
     // y[i] = 0 where the number first + i of the sequence `start` says so, for `dropped` in 2^24 of them, else
     // x[i] / (1 - dropped / 2^24)
     void (*dropout)(uint64_t start, int64_t first, int64_t dropped, const float* x, int64_t count, float* y);
+    // Two numbers from each of the first `count` of the sequence `start`: evenly spread from -1 to 1, or normally distributed.
+    void (*even_pairs)(uint64_t start, int64_t count, float* one, float* other);
+    void (*normal_pairs)(uint64_t start, int64_t count, float* one, float* other);
+    // to[i] = taps[0] from[i] + sum over k of taps[k] (from[i - k step] + from[i + k step]), k from 1 to radius. Reads on
+    // to the end of an augmentation_block, and writes zeros there.
+    void (*smooth)(const float* from, int64_t step, const float* taps, int64_t radius, int64_t count, float* to);
+    void (*resample)(const Resampling&);
+    // bytes[i] = values[i] * factor + addend + noise[i] * deviation, kept in 0 to 255 and rounded, halves up; `noise` may
+    // be null
+    void (*to_bytes)(const float* values, int64_t count, float factor, float addend, const float* noise, float deviation,
+                     uint8_t* bytes);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
     // to[c * to_row + r] = from[r * from_row + c]

@@ -40,8 +40,9 @@ void pool(const PoolingImage& p) {
                     winner = better ? Mask{} + static_cast<int32_t>(place) : winner;
                 }
             }
-            for (int64_t lane = 0; lane < width; ++lane) winner[lane] += static_cast<int32_t>(lane);
             store_first(p.output + p.output_places[cell] + c, largest, p.channels - c);
+            if (p.winners == nullptr) continue;
+            for (int64_t lane = 0; lane < width; ++lane) winner[lane] += static_cast<int32_t>(lane);
             store_first(p.winners + cell * p.channels + c, winner, p.channels - c);
         }
     });

@@ -26,18 +26,11 @@ void winograd_pool(const WinogradCells& p) {
                 [](const Vector(&m)[4], Vector(&t)[2]) CONVSCOPE_INLINE_LAMBDA { Transform<4, 3>::output(m, t); },
                 [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (4 * y + x) * step); },
                 [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA { places[2 * y + x] = value; });
-            Vector largest = places[0];
-            Mask winner{};
-            CONVSCOPE_UNROLL
-            for (int j = 1; j < 4; ++j) {
-                const Mask better = places[j] > largest;
-                largest = better ? places[j] : largest;
-                winner = better ? Mask{} + j : winner;
-            }
+            int32_t* winner = p.winners ? p.winners + cell * p.winner_row + v : nullptr;
+            Vector largest = largest_of_four(places, winner, p.columns - v);
             largest += load(p.bias + v);
             if (p.relu) largest = largest > zero ? largest : zero;
             store_first(p.output + p.output_places[cell] + v, largest, p.columns - v);
-            store_first(p.winners + cell * p.winner_row + v, winner, p.columns - v);
         }
     }
 }

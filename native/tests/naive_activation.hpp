@@ -15,6 +15,8 @@ inline double activated(Activation activation, double x) {
     switch (activation) {
         case Activation::none:
             return x;
+        case Activation::relu:
+            return x > 0 ? x : 0;
         case Activation::leaky_relu:
             return x > 0 ? x : 0.2 * x;
         case Activation::gelu:
@@ -31,6 +33,8 @@ inline double derivative(Activation activation, double x) {
     switch (activation) {
         case Activation::none:
             return 1;
+        case Activation::relu:
+            return x > 0 ? 1 : 0;
         case Activation::leaky_relu:
             return x > 0 ? 1 : 0.2;
         case Activation::gelu:

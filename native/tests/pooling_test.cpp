@@ -104,6 +104,12 @@ TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
             CHECK(p.output_of(cell)[channels] == untouched);
         }
         CHECK(winners.data()[p.cells * channels] == -1);
+
+        const Buffer<float> with_winners = p.output;
+        std::fill(p.output.begin(), p.output.end(), untouched);
+        p.image.winners = nullptr;
+        kernels.pool(p.image);
+        CHECK(p.output == with_winners);
     });
 }
 

@@ -2,6 +2,7 @@
 
 from convscope import recipes
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
     BatchNormalization,
@@ -29,6 +30,7 @@ from convscope.training import History, train
 __all__ = [
     "SGD",
     "Adam",
+    "Add",
     "Architecture",
     "Augmentation",
     "AveragePooling2D",

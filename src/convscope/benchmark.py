@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.architecture import Architecture, Conv2D, MaxPooling2D
+from convscope.architecture import Add, Architecture, Dropout, MaxPooling2D
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights
@@ -64,6 +64,7 @@ def training_macs(architecture: Architecture) -> int:
     engine that computes a convolution by fewer multiplications than the direct way is counted as if it did not.
     """
     table, read = architecture.table, _places_read(architecture)
+    added = {layer.from_layer for layer in architecture.layers if isinstance(layer, Add)}
     first = next((i for i, row in enumerate(table) if row.parameters), len(table))
     total = 0
     for i, row in enumerate(table):
@@ -72,7 +73,7 @@ def training_macs(architecture: Architecture) -> int:
             continue
         inputs = prod(kernel)  # multiply-adds a place
         places = prod(read[i])
-        pooled = i + 1 < len(table) and isinstance(table[i + 1].layer, MaxPooling2D)
+        pooled = i + 1 < len(table) and isinstance(table[i + 1].layer, MaxPooling2D) and row.layer.name not in added
         carrying = min(places, prod(read[i + 1])) if pooled else places
         total += inputs * (places + carrying * (1 if i == first else 2))
     return total
@@ -143,15 +144,18 @@ def _spread(work: Callable[[], object], n: int) -> Spread:
 
 def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
     """Return for each layer how many (rows, columns) of its output later layers read; () where that is a vector."""
-    read: list[tuple[int, ...]] = []
-    wanted: tuple[int, ...] | None = None  # by the layer behind
-    for row in reversed(architecture.table):
-        output = row.output_shape[:-1]
-        here = output if wanted is None else tuple(min(pair) for pair in zip(output, wanted, strict=True))
-        read.append(here)
-        wanted = None
-        if isinstance(row.layer, Conv2D | MaxPooling2D):
-            window = row.layer.window
-            axes = zip(row.input_shape, here, window.size, window.strides, strict=False)
+    table = architecture.table
+    numbers = {row.layer.name: number for number, row in enumerate(table)}
+    read = [(0,) * (len(row.output_shape) - 1) for row in table]
+    read[-1] = table[-1].output_shape[:-1]
+    for number in range(len(table) - 1, 0, -1):
+        layer, given = table[number].layer, table[number].input_shape[:-1]
+        wanted = given
+        if (window := getattr(layer, "window", None)) is not None:
+            axes = zip(given, read[number], window.size, window.strides, strict=True)
             wanted = tuple((n - 1) * s + k - padding_before(size, k, s, window.padding) for size, n, k, s in axes)
-    return read[::-1]
+        elif isinstance(layer, Dropout | Add):
+            wanted = read[number]
+        for source in (number - 1, *([numbers[layer.from_layer]] if isinstance(layer, Add) else [])):
+            read[source] = tuple(max(n, min(pair)) for n, *pair in zip(read[source], wanted, given, strict=True))
+    return read

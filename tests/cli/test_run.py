@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import convscope as cs
+from convscope.checkpoint.state_file import load_state, save_state
 from convscope.cli import main
 
 
@@ -104,6 +106,26 @@ def test_evaluate_prints_what_the_run_measured_and_changes_nothing(run_folder):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
+def test_resuming_a_finished_run_keeps_the_time_that_training_took(small_folder: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    assert invoke("run", "--dataset", small_folder, "--epochs", 2, "--out", out).exit_code == 0
+    digest = cs.load_model(out).weights_sha256
+    for file in (out, out / "baseline"):  # seconds that no small training takes
+        lines = [json.loads(line) for line in (file / "history.jsonl").read_text().splitlines()]
+        state = load_state(file / "checkpoints" / "state.safetensors", cs.load_model(file).architecture)
+        assert [line["seconds"] for line in lines] == list(state.history.seconds)
+        history = replace(state.history, seconds=(100.0, 200.0))
+        save_state(replace(state, history=history), file / "checkpoints" / "state.safetensors")
+    done = invoke("run", "--resume", out, "--json")
+    assert done.exit_code == 0, done.output
+    timings = json.loads((out / "timings.json").read_text())
+    assert timings == json.loads(done.stdout)["timings"]
+    assert 300 < timings["train"] < 330
+    assert 300 < timings["baseline"] < 330
+    assert timings["total"] == pytest.approx(sum(seconds for step, seconds in timings.items() if step != "total"))
+    assert cs.load_model(out).weights_sha256 == digest
+
+
 def test_report_is_written_again_from_the_folder(run_folder):
     out, _ = run_folder
     page = (out / "report.html").read_text()
@@ -144,6 +166,19 @@ def test_run_without_out_takes_a_new_folder_each_time(small_folder: Path, tmp_pa
     for _ in range(2):
         assert invoke("train", "--dataset", small_folder, "--epochs", 1).exit_code == 0
     assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_a_recipe_from_a_file_augments_as_it_says(small_folder: Path, tmp_path: Path):
+    asked = {"shift": 1, "rotation": 10, "elastic": 20.5, "cutout": 4, "noise": 3}
+    (tmp_path / "recipe.json").write_text(json.dumps({"epochs": 1, "augmentation": asked}))
+    arguments = ("--dataset", small_folder, "--out", tmp_path / "run", "--recipe", tmp_path / "recipe.json")
+    assert invoke("train", *arguments).exit_code == 0
+    recorded = json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["augmentation"]
+    assert recorded == cs.Recipe(augmentation=cs.Augmentation(**asked)).to_dict()["augmentation"]
+    (tmp_path / "recipe.json").write_text(json.dumps({"augmentation": {"rotation": 270}}))
+    done = invoke("train", *arguments)
+    assert done.exit_code == 1
+    assert done.stderr.endswith("recipe: rotation is 270; it must be a number from 0 to 180\n")
 
 
 BAD_CALLS = {

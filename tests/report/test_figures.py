@@ -120,6 +120,14 @@ def test_a_figure_that_shows_a_part_says_so(payloads: dict[str, Any]) -> None:
     assert "conv2d_1: all kernels, 100 x 70 (the first 64 a side)" in svg_text(pictures["kernels-conv2d_1-all"])
 
 
+def test_a_depthwise_convolution_has_all_its_filters_in_one_picture(payloads: dict[str, Any]) -> None:
+    pictures = draw_pictures(payloads["depthwise"])
+    names = {name for name in pictures if name.startswith("kernels-depthwise_conv2d")}
+    assert names == {"kernels-depthwise_conv2d", "kernels-depthwise_conv2d-grey"}
+    assert "depthwise_conv2d: 12 filters" in svg_text(pictures["kernels-depthwise_conv2d"])
+    assert "conv2d: input channel 0" in svg_text(pictures["kernels-conv2d"])
+
+
 def test_curves_without_measured_images_show_training_alone() -> None:
     svg = svg_text(draw_training_curves({"cnn": History((0.5,), (0.9,), seconds=(1.0,))}))
     assert ">train<" in svg

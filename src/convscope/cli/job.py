@@ -85,10 +85,26 @@ def check_index(index: int, splits: Splits) -> None:
         raise DatasetError(f"--index {index}: {splits.name} has test images 0 to {len(splits.test) - 1}")
 
 
-def train_run(folder: RunFolder, splits: Splits, *, quiet: bool) -> tuple[Model, History]:
-    """Train to the end of the recipe, from wherever the folder stands, and keep the model there."""
+def train_run(
+    folder: RunFolder, splits: Splits, timings: dict[str, float], step: str, *, quiet: bool
+) -> tuple[Model, History]:
+    """Train to the end of the recipe, from wherever the folder stands, and keep the model there.
+
+    `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier commands trained.
+    """
+    with timed(timings, step):
+        state = folder.load_state()
+        model, history = _train_from(state, folder, splits, quiet=quiet)
+        folder.write_model(model)
+    if state is not None:
+        timings[step] += sum(state.history.seconds)
+    return model, history
+
+
+def _train_from(
+    state: TrainingState | None, folder: RunFolder, splits: Splits, *, quiet: bool
+) -> tuple[Model, History]:
     recipe, record = folder.recipe, folder.record
-    state = folder.load_state()
     progress = TrainingProgress(folder.architecture.name, recipe.epochs, len(splits.train), quiet=quiet)
 
     def on_epoch(state: TrainingState) -> None:
@@ -96,7 +112,7 @@ def train_run(folder: RunFolder, splits: Splits, *, quiet: bool) -> tuple[Model,
         progress.on_epoch(state)
 
     try:
-        model, history = train(
+        return train(
             folder.architecture,
             splits,
             recipe,
@@ -109,8 +125,6 @@ def train_run(folder: RunFolder, splits: Splits, *, quiet: bool) -> tuple[Model,
         )
     finally:
         progress.close()
-    folder.write_model(model)
-    return model, history
 
 
 def measure_run(folder: RunFolder, model: Model, splits: Splits) -> Evaluation:

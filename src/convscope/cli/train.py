@@ -1,7 +1,6 @@
 """`convscope train`: one network, trained and measured."""
 
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import click
@@ -18,18 +17,18 @@ def train(resume: Path | None, as_json: bool, **asked: Any) -> None:
 
     The run folder then holds the model, its history and its evaluation; `convscope report` adds the pictures.
     """
-    start, timings = perf_counter(), dict[str, float]()
-    folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked)
+    timings = dict[str, float]()
+    with job.timed(timings, "load"):
+        folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked)
     if not as_json:
         click.echo(job.describe(folder.architecture, splits, folder))
     try:
-        with job.timed(timings, "train"):
-            model, _ = job.train_run(folder, splits, quiet=as_json)
+        model, _ = job.train_run(folder, splits, timings, "train", quiet=as_json)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)
     except KeyboardInterrupt:
         raise job.interrupted(folder, "train") from None
-    timings["total"] = perf_counter() - start
+    timings["total"] = sum(timings.values())
     folder.write("timings.json", timings)
     folder.finish()
     if as_json:

@@ -9,7 +9,9 @@ from convscope.engine.network import Progress
 
 def instruction_sets() -> list[str]: ...
 def measure_peak(threads: int, instruction_set: str, seconds: float) -> float: ...
-def augment(images: NDArray[np.uint8], augmentation: Augmentation, first: int, output: NDArray[np.uint8]) -> None: ...
+def augment(
+    images: NDArray[np.uint8], augmentation: Augmentation, first: int, instruction_set: str, output: NDArray[np.uint8]
+) -> None: ...
 
 class Optimizer:
     is_adam: bool
@@ -22,6 +24,16 @@ class Optimizer:
 
 class Augmentation:
     shift: int
+    rotation: float
+    scale: float
+    shear: float
+    crop: float
+    elastic: float
+    elastic_sigma: float
+    cutout: int
+    contrast: float
+    brightness: float
+    noise: float
     key: int
 
 class Layer:
@@ -89,3 +101,19 @@ class Core:
     ) -> float: ...
     def logits(self, images: NDArray[np.uint8], logits: NDArray[np.float32]) -> None: ...
     def activations(self, images: NDArray[np.uint8], layers: list[int], outputs: list[NDArray[np.float32]]) -> None: ...
+    def layer_gradients(
+        self,
+        images: NDArray[np.uint8],
+        dlogits: NDArray[np.float32],
+        layers: list[int],
+        outputs: list[NDArray[np.float32]],
+    ) -> None: ...
+    def lesioned_logits(
+        self,
+        images: NDArray[np.uint8],
+        ends: NDArray[np.int64],
+        layers: NDArray[np.int64],
+        filters: NDArray[np.int64],
+        values: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> None: ...

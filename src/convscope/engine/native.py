@@ -15,9 +15,20 @@ from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
 from convscope.engine import _native
 from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_arrays, check_weights
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_arrays,
+    check_dlogits,
+    check_lesions,
+    check_weights,
+)
 from convscope.recipes import Adam, Augmentation
 
+_UINT8, _FLOAT32 = np.dtype(np.uint8), np.dtype(np.float32)
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
 
@@ -41,10 +52,17 @@ def measure_peak(threads: int | None = None, instruction_set: str | None = None,
     return _native.measure_peak(_chosen_threads(threads), _chosen_instruction_set(instruction_set), seconds) / 1e9
 
 
-def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
+def augment(
+    images: NDArray[np.uint8],
+    augmentation: Augmentation,
+    key: int,
+    first: int = 0,
+    instruction_set: str | None = None,
+) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
-    result = np.empty_like(images)
-    _native.augment(np.ascontiguousarray(images), _augmentation(augmentation, key), first, result)
+    images = np.ascontiguousarray(images)
+    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set)
+    _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
 
 
@@ -60,6 +78,7 @@ class NativeNetwork:
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+        ArchitectureError: if there is a layer that this engine does not have.
     """
 
     def __init__(
@@ -72,6 +91,8 @@ class NativeNetwork:
         check_weights(architecture, weights)
         threads = _chosen_threads(threads)
         self._architecture = architecture
+        # Asked for with every image: a property takes a tenth of a microsecond.
+        self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
         self._core = _native.Core(
@@ -185,7 +206,7 @@ class NativeNetwork:
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self._check_images(images)
-        logits = np.empty((len(images), self._architecture.num_classes), np.float32)
+        logits = np.empty((len(images), self._num_classes), _FLOAT32)
         self._core.logits(np.ascontiguousarray(images), logits)
         return logits
 
@@ -219,11 +240,40 @@ class NativeNetwork:
         loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
 
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        self._check_images(images)
+        check_dlogits(self._architecture, dlogits, len(images))
+        table = self._architecture.table
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
+        dlogits = np.ascontiguousarray(dlogits, np.float32)
+        self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
+        return dict(zip(layers, outputs, strict=True))
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        self._check_images(images)
+        check_lesions(self._architecture, lesions)
+        index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        all_replacements = [replacement for lesion in lesions for replacement in lesion]
+        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        self._core.lesioned_logits(
+            np.ascontiguousarray(images),
+            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
+            np.array([replacement.filter for replacement in all_replacements], np.int64),
+            np.array([replacement.value for replacement in all_replacements], np.float32),
+            logits,
+        )
+        return logits
+
     def _check_images(self, images: NDArray[np.uint8]) -> None:
-        shape = self._architecture.input.shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
+        if images.dtype != _UINT8 or images.shape[1:] != self._image_shape:
+            expected = ", ".join(map(str, self._image_shape))
             raise ValueError(
-                f"images are {images.dtype} of shape {images.shape}; this network reads uint8 (N, {shape})"
+                f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})"
             )
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:

@@ -76,7 +76,8 @@ def draw_pictures(payload: dict[str, Any]) -> dict[str, Drawing]:
         whole: dict[str, Any] = {"limit": bank["limit"], "part_of": (bank["shape"][2], bank["shape"][3])}
         pictures[f"kernels-{layer}"] = draw_kernels(kernel, layer, **whole)
         pictures[f"kernels-{layer}-grey"] = draw_kernels(kernel, layer, palette="grey", **whole)
-        pictures[f"kernels-{layer}-all"] = draw_kernels(kernel, layer, channel=None, **whole)
+        if bank["kind"] == "Conv2D":  # of a depthwise one, whose filters read a channel each, the first shows all
+            pictures[f"kernels-{layer}-all"] = draw_kernels(kernel, layer, channel=None, **whole)
     for entry in payload["feature_maps"]:
         maps, layer = array_from_json(entry["values"]), entry["layer"]
         limits = (min(entry["minimum"], 0.0), entry["maximum"])

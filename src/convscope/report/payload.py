@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.architecture import LayerRow
+from convscope.architecture import Add, LayerRow
 from convscope.comparison import Comparison
 from convscope.datasets import Dataset, Splits
 from convscope.evaluation import Evaluation
@@ -112,6 +112,7 @@ def _layer(row: LayerRow) -> dict[str, Any]:
     return {
         "name": row.layer.name,
         "kind": row.layer.kind,
+        "from_layer": row.layer.from_layer if isinstance(row.layer, Add) else None,
         "output_shape": list(row.output_shape),
         "parameters": row.parameters,
         "non_trainable_parameters": row.non_trainable_parameters,

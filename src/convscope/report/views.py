@@ -252,11 +252,13 @@ def kernel_views(payload: dict[str, Any]) -> list[dict[str, Any]]:
         channels, filters = bank["shape"][2:]
         part = f" (the first {MOST_KERNELS} a side)" if max(channels, filters) > MOST_KERNELS else ""
         few = f" (the first {MOST_MAPS})" if filters > MOST_MAPS else ""
+        reads = ", each of one channel" if bank["kind"] == "DepthwiseConv2D" else ""
+        reads = ", input channel 0" if channels > 1 else reads
         views.append(
             {
                 "layer": bank["layer"],
                 "title": findings.kernels_finding(kernel, limit),
-                "first_caption": f"{filters} filters{few}" + (", input channel 0" if channels > 1 else ""),
+                "first_caption": f"{filters} {'filter' if filters == 1 else 'filters'}{few}{reads}",
                 "signed": _uri(kernel_tiles(kernel, "signed", limit, 0, 36)),
                 "grey": _uri(kernel_tiles(kernel, "grey", limit, 0, 36)),
                 "all": _uri(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
