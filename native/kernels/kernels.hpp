@@ -195,6 +195,7 @@ struct Kernels {
 
     void (*multiply)(const Product&);
     void (*pool)(const PoolingImage&);
+    void (*pool_backward)(const PoolingImage&);
     void (*average)(const PoolingImage&);
     void (*average_backward)(const PoolingImage&);
     void (*depthwise)(const DepthwiseImage&);

@@ -113,6 +113,24 @@ TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
     });
 }
 
+TEST(the_gradient_of_max_pooling_goes_to_the_winners) {
+    each(kernels, 13, [&](Pooling& p) {
+        Buffer<int32_t> winners = make_buffer<int32_t>(p.cells * p.image.channels);
+        p.image.winners = winners.data();
+        kernels.pool(p.image);
+        Buffer<float> gradient = make_buffer<float>(p.input_size);
+        std::fill(gradient.begin(), gradient.end(), 0.5f);
+        p.image.input_gradient = gradient.data();
+        kernels.pool_backward(p.image);
+        Buffer<float> wanted = make_buffer<float>(p.input_size);
+        std::fill(wanted.begin(), wanted.end(), 0.5f);
+        for (int64_t i = 0; i < p.cells * p.image.channels; ++i) {
+            wanted[static_cast<std::size_t>(winners.data()[i])] += p.image.gradient[i];
+        }
+        CHECK(gradient == wanted);
+    });
+}
+
 TEST(average_pooling_is_the_mean_of_what_lies_within_the_map) {
     each(kernels, 12, [&](Pooling& p) {
         kernels.average(p.image);
