@@ -64,6 +64,14 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
                 back_reads_.push_back(y * output_gradient_.row() + x * layer.output.channels);
             }
         }
+        const Layout& from = output_gradient_;
+        const int64_t below = from.top + (layer.output.height - 1) * layer.stride[0] + 1;
+        for (int64_t y = 0; y < layer.input.height; ++y) {
+            const int64_t first = std::max<int64_t>(0, from.top - y), end = std::max(first, std::min(layer.window[0], below - y));
+            const bool as_before = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
+            if (!as_before) bands_.push_back({y * layer.input.width, 0, first, end});
+            bands_.back().end = (y + 1) * layer.input.width;
+        }
         back_writes_ = input_.gradient.places();
         back_masks_ = input_.value.places();
     }
@@ -139,25 +147,26 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
 void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
                                  std::size_t map) const {
     Product p;
-    p.a = output_gradient;
     p.a_segment = output_gradient_.row();
     p.b_step = kernels_.panel_width;
-    p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.output.channels;
     p.b_segment = p.length * p.b_step;
-    p.b = parameters_.turned_panel(0);
     p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
     p.columns = layer_.input.channels;
     p.c = workspace.gradients[map].image(image);
     p.mask = workspace.values[map].image(image);
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
-    const int64_t count = static_cast<int64_t>(back_reads_.size());
-    for (int64_t begin = 0; begin < count; begin += places_at_once) {
-        p.rows = std::min(places_at_once, count - begin);
-        p.a_rows = back_reads_.data() + begin;
-        p.c_rows = back_writes_.data() + begin;
-        p.mask_rows = back_masks_.data() + begin;
-        kernels_.multiply(p);
+    for (const Band& band : bands_) {
+        p.a = output_gradient + band.first_row * p.a_segment;
+        p.b = parameters_.turned_panel(0) + band.first_row * p.b_segment;
+        p.segments = band.end_row - band.first_row;
+        for (int64_t begin = band.begin; begin < band.end; begin += places_at_once) {
+            p.rows = std::min(places_at_once, band.end - begin);
+            p.a_rows = back_reads_.data() + begin;
+            p.c_rows = back_writes_.data() + begin;
+            p.mask_rows = back_masks_.data() + begin;
+            kernels_.multiply(p);
+        }
     }
 }
 

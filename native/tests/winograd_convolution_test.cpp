@@ -218,6 +218,7 @@ TEST(a_convolution_gets_the_algorithm_of_the_fewest_products) {
     CHECK(chosen(24, 20, 5, 64, 1) == WinogradAlgorithm::f4x5);
     CHECK(chosen(2, 6, 5, 64, 1) == WinogradAlgorithm::f2x5);
     CHECK(chosen(1, 1, 5, 64, 1) == WinogradAlgorithm::none);
+    CHECK(chosen(1, 2, 3, 64, 1) == WinogradAlgorithm::none);  // sixteen instead of eighteen is not worth the transforms
     CHECK(chosen(24, 24, 2, 64, 1) == WinogradAlgorithm::none);
     CHECK(chosen(24, 24, 3, 64, 2) == WinogradAlgorithm::none);
     CHECK(chosen(24, 24, 3, 3, 1) == WinogradAlgorithm::none);
