@@ -90,11 +90,13 @@ void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) con
 void Bfloat16Convolution::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
     const auto map = static_cast<std::size_t>(index_);
     const bool in_bfloat16 = layer_.input.channels >= least_channels;
-    if (in_bfloat16) kernel_gradient_of(workspace, begin, end, gradient);
+    if (gradient != nullptr && in_bfloat16) kernel_gradient_of(workspace, begin, end, gradient);
     for (int64_t image = begin; image < end; ++image) {
         const float* output_gradient = workspace.gradients[map + 1].image(image);
-        if (!in_bfloat16) kernel_gradient(workspace.values[map].image(image), output_gradient, gradient);
-        bias_gradient(output_gradient, gradient);
+        if (gradient != nullptr) {
+            if (!in_bfloat16) kernel_gradient(workspace.values[map].image(image), output_gradient, gradient);
+            bias_gradient(output_gradient, gradient);
+        }
         if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, map);
     }
 }

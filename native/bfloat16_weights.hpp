@@ -22,6 +22,7 @@ class Bfloat16Weights {
     // of an even number of filters: the last may be zeros.
     const uint16_t* turned_panels() const { return turned_.data(); }
     int64_t turned_panel_size() const { return rows_ * turned_segment() * kernels_.panel_width; }
+    bool keeps_turned() const { return !turned_.empty(); }
     int64_t even_filters() const { return round_up(filters_, 2); }
 
     // Takes up panel `index` of the weights, which begins at `weights`.

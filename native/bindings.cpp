@@ -8,15 +8,16 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 
+#include "layer_gradients.hpp"
+#include "lesions.hpp"
 #include "peak.hpp"
-#include "training.hpp"
+#include "prediction.hpp"
+#include "python_watcher.hpp"
 
 namespace nb = nanobind;
 
@@ -28,44 +29,15 @@ using In = nb::ndarray<const Element, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 using Outs = std::vector<Out>;
 
-// Signals and progress, at most every 50 ms. An error raised there stops the work and is thrown again afterwards.
-class PythonWatcher final : public Watcher {
-   public:
-    explicit PythonWatcher(nb::handle progress) : progress_(progress) {}
-
-    bool go_on(const Score& score) override {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < std::chrono::milliseconds(50)) return true;
-        const nb::gil_scoped_acquire gil;
-        try {
-            if (PyErr_CheckSignals() != 0) nb::raise_python_error();
-            if (!progress_.is_none() && score.images > 0) {
-                const auto images = static_cast<double>(score.images);
-                progress_(score.images, score.loss / images, static_cast<double>(score.correct) / images);
-            }
-        } catch (...) {
-            error_ = std::current_exception();
-            return false;
-        }
-        last_ = std::chrono::steady_clock::now();
-        return true;
-    }
-
-    void rethrow() const {
-        if (error_) std::rethrow_exception(error_);
-    }
-
-   private:
-    nb::handle progress_;
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-    std::exception_ptr error_;
-};
-
 const Kernels* find_or_throw(const std::string& name) {
     if (name.empty()) return usable_kernels().front();
     const Kernels* kernels = find_kernels(name.c_str());
     if (kernels == nullptr) throw nb::value_error(("no instruction set " + name).c_str());
     return kernels;
+}
+
+Input input(const std::vector<int64_t>& image, float scale, float offset) {
+    return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
 }
 
 class Core {
@@ -153,25 +125,51 @@ class Core {
 
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
-        predict_with(network_.plan(), images, static_cast<int64_t>(logits.shape(0)),
-                     [&](const Workspace& workspace, int64_t begin, int64_t end) {
-                         for (int64_t i = begin; i < end; ++i) {
-                             const float* from = workspace.values.back().image(i - begin);
-                             std::copy(from, from + classes, logits.data() + i * classes);
-                         }
-                     });
+        predict(network_.plan(), predictor_, images, static_cast<int64_t>(logits.shape(0)),
+                [&](const Workspace& workspace, int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                        const float* from = workspace.values.back().image(i - begin);
+                        std::copy(from, from + classes, logits.data() + i * classes);
+                    }
+                });
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
-        const Plan plan = network_.full_plan();
+        const Plan plan = network_.make_plan(Purpose::outputs);
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        predict_with(plan, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
+        std::unique_ptr<Predictor> predictor;  // all outputs in full may be much: nothing is kept
+        predict(plan, predictor, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
             for (std::size_t j = 0; j < layers.size(); ++j) {
                 const int64_t size = network_.layers()[layers[j]].output.size();
                 for (int64_t i = begin; i < end; ++i) {
                     network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
                 }
             }
+        });
+    }
+
+    void layer_gradients(In<uint8_t> images, In<float> dlogits, std::vector<int64_t> layers, Outs outputs) {
+        std::vector<LayerGradient> wanted;
+        for (std::size_t j = 0; j < layers.size(); ++j) wanted.push_back({layers[j], outputs[j].data()});
+        watched([&](Watcher& watcher) {
+            convscope::layer_gradients(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)),
+                                       dlogits.data(), wanted, watcher);
+        });
+    }
+
+    // Lesion i makes the replacements [ends[i - 1], ends[i]).
+    void lesioned_logits(In<uint8_t> images, In<int64_t> ends, In<int64_t> layers, In<int64_t> filters, In<float> values,
+                         Out logits) {
+        std::vector<Lesion> lesions(ends.size());
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < lesions.size(); ++i) {
+            for (; static_cast<int64_t>(next) < ends.data()[i]; ++next) {
+                lesions[i].push_back({static_cast<std::size_t>(layers.data()[next]), filters.data()[next], values.data()[next]});
+            }
+        }
+        watched([&](Watcher& watcher) {
+            convscope::lesioned_logits(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)), lesions,
+                                       logits.data(), watcher);
         });
     }
 
@@ -196,39 +194,70 @@ class Core {
         bool& flag;
     };
 
+    // With the predictor that `kept` holds, or with a new one, which is kept. A signal's handler may come back here while
+    // its thread is at work; so it does not find one.
     template <class Take>
-    void predict_with(const Plan& plan, const In<uint8_t>& images, int64_t count, Take take) {
+    void predict(const Plan& plan, std::unique_ptr<Predictor>& kept, const In<uint8_t>& images, int64_t count, Take take) {
+        watched([&](Watcher& watcher) {
+            std::unique_ptr<Predictor> predictor = std::move(kept);
+            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan, plan.purpose == Purpose::training ? Kept::logits : Kept::maps);
+            predictor->predict(threads_, list(images), count, take, watcher);
+            kept = std::move(predictor);
+        });
+    }
+
+    // Computes something that leaves the network as it is; an interrupt stops it.
+    template <class Compute>
+    void watched(Compute compute) {
         PythonWatcher watcher{nb::none()};
         {
             const Turn turn(*this, false);
-            predict(network_, plan, threads_, {images.data(), nullptr, nullptr, {}}, count, take, watcher);
+            compute(watcher);
         }
         watcher.rethrow();
     }
 
-    static Input input(const std::vector<int64_t>& image, float scale, float offset) {
-        return {{image.at(0), image.at(1), image.at(2)}, scale, offset};
-    }
+    static Images list(const In<uint8_t>& images) { return {images.data(), nullptr, nullptr, {}}; }
 
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
+    std::unique_ptr<Predictor> predictor_;  // of logits, kept between calls
     int64_t steps_ = 0;
     std::recursive_mutex mutex_;
     bool working_ = false;
 };
 
-void augmented(In<uint8_t> images, const Augmentation& augmentation, int64_t first,
+void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first, const std::string& instruction_set,
                nb::ndarray<uint8_t, nb::c_contig, nb::device::cpu> output) {
     const Shape shape = {static_cast<int64_t>(images.shape(1)), static_cast<int64_t>(images.shape(2)),
                          static_cast<int64_t>(images.shape(3))};
     const auto count = static_cast<int64_t>(images.shape(0));
+    const Kernels* kernels = find_or_throw(instruction_set);
+    const nb::gil_scoped_release release;
+    Augmenter augmenter(augmentation, shape, *kernels);
     for (int64_t i = 0; i < count; ++i) {
-        augment(augmentation, shape, first + i, images.data() + i * shape.size(), output.data() + i * shape.size());
+        const uint8_t* image = augmenter.change(first + i, images.data() + i * shape.size());
+        std::copy(image, image + shape.size(), output.data() + i * shape.size());
     }
 }
 
 std::array<int64_t, 3> plain(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
+
+// By making all of it, so that nothing is forgotten.
+int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Layer>& layers, int threads,
+                       const std::string& instruction_set, int64_t batch_size, const Settings& settings) {
+    const Kernels* kernels = find_or_throw(instruction_set);
+    const nb::gil_scoped_release release;
+    const int64_t before = requested_bytes;
+    Network network(input(image, 1, 0), layers, *kernels);
+    for (std::size_t layer = 0; settings.averaging > 0 && layer < layers.size(); ++layer) {
+        if (network.parameters(layer) != nullptr) network.parameters(layer)->start_averaging();
+    }
+    Trainer(network, threads, batch_size).prepare(settings);
+    Predictor(network, network.plan(), Kept::logits).prepare(threads);
+    return requested_bytes - before;
+}
 
 std::vector<std::string> instruction_sets(bool bfloat16) {
     std::vector<std::string> names;
@@ -278,6 +307,16 @@ NB_MODULE(_native, module) {
     nb::class_<Augmentation>(module, "Augmentation")
         .def(nb::init<>())
         .def_rw("shift", &Augmentation::shift)
+        .def_rw("rotation", &Augmentation::rotation)
+        .def_rw("scale", &Augmentation::scale)
+        .def_rw("shear", &Augmentation::shear)
+        .def_rw("crop", &Augmentation::crop)
+        .def_rw("elastic", &Augmentation::elastic)
+        .def_rw("elastic_sigma", &Augmentation::elastic_sigma)
+        .def_rw("cutout", &Augmentation::cutout)
+        .def_rw("contrast", &Augmentation::contrast)
+        .def_rw("brightness", &Augmentation::brightness)
+        .def_rw("noise", &Augmentation::noise)
         .def_rw("key", &Augmentation::key);
     nb::class_<Settings>(module, "Settings")
         .def(nb::init<>())
@@ -295,8 +334,13 @@ NB_MODULE(_native, module) {
                "the fastest first.");
     module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("bfloat16"),
                nb::arg("seconds"), "Return the operations a second of multiply-add that so many threads reach.");
-    module.def("augment", augmented, "Write images as training sees them at positions from `first`.",
-               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("output"));
+    module.def("training_bytes", training_bytes,
+               "Return the bytes of all arrays that training in batches of so many images makes, and measuring in between.",
+               nb::arg("image"), nb::arg("layers"), nb::arg("threads"), nb::arg("instruction_set"), nb::arg("batch_size"),
+               nb::arg("settings"));
+    module.def("augment", augment, "Write images as training sees them at positions from `first`.",
+               nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("instruction_set"),
+               nb::arg("output"));
     nb::class_<Core>(module, "Core")
         .def(nb::init<const std::vector<int64_t>&, float, float, const std::vector<Layer>&, int, const std::string&>(),
              nb::arg("image"), nb::arg("scale"), nb::arg("offset"), nb::arg("layers"), nb::arg("threads"),
@@ -314,5 +358,9 @@ NB_MODULE(_native, module) {
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))
-        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"));
+        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"))
+        .def("layer_gradients", &Core::layer_gradients, nb::arg("images"), nb::arg("dlogits"), nb::arg("layers"),
+             nb::arg("outputs"))
+        .def("lesioned_logits", &Core::lesioned_logits, nb::arg("images"), nb::arg("ends"), nb::arg("layers"),
+             nb::arg("filters"), nb::arg("values"), nb::arg("logits"));
 }

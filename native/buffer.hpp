@@ -10,6 +10,9 @@ namespace convscope {
 
 constexpr int64_t slack = 64;  // floats behind an array's last: a kernel may load a whole tile's width of them
 
+// The bytes that this thread has asked for as arrays so far: between two readings lies what was made meanwhile.
+inline thread_local int64_t requested_bytes = 0;
+
 template <class Element>
 struct AlignedAllocator {
     using value_type = Element;
@@ -17,6 +20,7 @@ struct AlignedAllocator {
     template <class Other>
     AlignedAllocator(const AlignedAllocator<Other>&) {}
     Element* allocate(std::size_t count) {
+        requested_bytes += static_cast<int64_t>(count * sizeof(Element));
         return static_cast<Element*>(::operator new(count * sizeof(Element), std::align_val_t{64}));
     }
     void deallocate(Element* array, std::size_t) { ::operator delete(array, std::align_val_t{64}); }

@@ -64,6 +64,14 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
                 back_reads_.push_back(y * output_gradient_.row() + x * layer.output.channels);
             }
         }
+        const Layout& from = output_gradient_;
+        const int64_t below = from.top + (layer.output.height - 1) * layer.stride[0] + 1;
+        for (int64_t y = 0; y < layer.input.height; ++y) {
+            const int64_t first = std::max<int64_t>(0, from.top - y), end = std::max(first, std::min(layer.window[0], below - y));
+            const bool as_before = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
+            if (!as_before) bands_.push_back({y * layer.input.width, 0, first, end});
+            bands_.back().end = (y + 1) * layer.input.width;
+        }
         back_writes_ = input_.gradient.places();
         back_masks_ = input_.value.places();
     }
@@ -77,27 +85,27 @@ void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.input.channels;
     p.b_segment = p.length * p.b_step;
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.bias = parameters_.bias(0);
+    p.columns = parameters_.filters();
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
-    float* output = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
+    p.c = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
     const int64_t count = static_cast<int64_t>(reads_.size());
     for (int64_t begin = 0; begin < count; begin += places_at_once) {
         p.rows = std::min(places_at_once, count - begin);
         p.a_rows = reads_.data() + begin;
         p.c_rows = writes_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-            p.b = parameters_.panel(panel);
-            p.bias = parameters_.bias(panel);
-            p.columns = parameters_.columns(panel);
-            p.c = output + panel * kernels_.panel_width;
-            kernels_.multiply(p);
-        }
+        kernels_.multiply(p);
     }
 }
 
 void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].image(image);
-    kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
-    bias_gradient(output_gradient, gradient);
+    if (gradient != nullptr) {
+        kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+        bias_gradient(output_gradient, gradient);
+    }
     if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
 }
 
@@ -152,25 +160,24 @@ void Convolution::bias_gradient(const float* output_gradient, float* gradient) c
 void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
                                  std::size_t map) const {
     Product p;
-    p.a = output_gradient;
     p.a_segment = output_gradient_.row();
     p.b_step = kernels_.panel_width;
-    p.segments = layer_.window[0];
     p.length = layer_.window[1] * layer_.output.channels;
     p.b_segment = p.length * p.b_step;
+    p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
+    p.columns = layer_.input.channels;
+    p.c = workspace.gradients[map].image(image);
+    p.mask = workspace.values[map].image(image);
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
-    const int64_t count = static_cast<int64_t>(back_reads_.size());
-    for (int64_t begin = 0; begin < count; begin += places_at_once) {
-        p.rows = std::min(places_at_once, count - begin);
-        p.a_rows = back_reads_.data() + begin;
-        p.c_rows = back_writes_.data() + begin;
-        p.mask_rows = back_masks_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
-            const int64_t first = panel * kernels_.panel_width;
-            p.b = parameters_.turned_panel(panel);
-            p.columns = std::min(kernels_.panel_width, layer_.input.channels - first);
-            p.c = workspace.gradients[map].image(image) + first;
-            p.mask = workspace.values[map].image(image) + first;
+    for (const Band& band : bands_) {
+        p.a = output_gradient + band.first_row * p.a_segment;
+        p.b = parameters_.turned_panel(0) + band.first_row * p.b_segment;
+        p.segments = band.end_row - band.first_row;
+        for (int64_t begin = band.begin; begin < band.end; begin += places_at_once) {
+            p.rows = std::min(places_at_once, band.end - begin);
+            p.a_rows = back_reads_.data() + begin;
+            p.c_rows = back_writes_.data() + begin;
+            p.mask_rows = back_masks_.data() + begin;
             kernels_.multiply(p);
         }
     }

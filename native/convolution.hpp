@@ -28,6 +28,11 @@ class Convolution : public MapLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
+    // Places [begin, end) of the input, whole rows of them, and the rows of the turned kernel that reach the output from there.
+    struct Band {
+        int64_t begin, end, first_row, end_row;
+    };
+
     // dkernel[(r, s, c), f] = sum over p of x[p + (r, s), c] dy[p, f]
     void kernel_gradient(const float* input, const float* output_gradient, float* gradient) const;
     void bias_gradient(const float* output_gradient, float* gradient) const;
@@ -40,6 +45,7 @@ class Convolution : public MapLayer {
     const Layout output_gradient_;
     const bool wants_input_gradient_;
     std::vector<int64_t> reads_, writes_;                             // forward: where each place reads and writes
+    std::vector<Band> bands_;                                         // input_gradient
     std::vector<int64_t> back_reads_, back_writes_, back_masks_;      // input_gradient
     std::vector<int64_t> kernel_reads_, kernel_writes_;               // kernel_gradient
 };

@@ -29,15 +29,14 @@ void Dense::forward(Workspace& workspace, int64_t begin, int64_t end) const {
     p.b_step = kernels_.panel_width;
     p.length = parameters_.inputs();
     p.rows = end - begin;
-    p.columns = kernels_.panel_width;
+    p.columns = round_up(parameters_.filters(), kernels_.vector_width);  // rows have room for that
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.bias = parameters_.bias(0);
+    p.c = to.image(begin);
     p.c_rows = writes.data();
     p.finish = relu_ ? Finish::bias_relu : Finish::bias;
-    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-        p.b = parameters_.panel(panel);
-        p.bias = parameters_.bias(panel);
-        p.c = to.image(begin) + panel * kernels_.panel_width;
-        kernels_.multiply(p);
-    }
+    kernels_.multiply(p);
 }
 
 void Dense::backward(Workspace& workspace, int64_t begin, int64_t end, float*) const {
@@ -52,17 +51,15 @@ void Dense::backward(Workspace& workspace, int64_t begin, int64_t end, float*) c
     p.b_step = kernels_.panel_width;
     p.length = parameters_.filters();
     p.rows = end - begin;
-    p.columns = kernels_.panel_width;
+    p.columns = round_up(parameters_.inputs(), kernels_.vector_width);
+    p.b = parameters_.turned_panel(0);
+    p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
+    p.c = to.image(begin);
     p.c_rows = writes.data();
+    p.mask = values.image(begin);
     p.mask_rows = masks.data();
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
-    for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
-        const int64_t first = panel * kernels_.panel_width;
-        p.b = parameters_.turned_panel(panel);
-        p.c = to.image(begin) + first;
-        p.mask = values.image(begin) + first;
-        kernels_.multiply(p);
-    }
+    kernels_.multiply(p);
 }
 
 void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, int64_t begin, int64_t end,

@@ -31,7 +31,7 @@ DepthwiseImage DepthwiseConvolution::sizes() const {
     p.sources = sources_.empty() ? nullptr : sources_.data();
     p.out_rows = layer_.output.height;
     p.out_columns = layer_.output.width;
-    for (int axis = 0; axis < 2; ++axis) {
+    for (std::size_t axis = 0; axis < 2; ++axis) {
         p.size[axis] = layer_.window[axis];
         p.stride[axis] = layer_.stride[axis];
     }
@@ -56,7 +56,7 @@ void DepthwiseConvolution::backward_image(Workspace& workspace, int64_t image, f
     p.input = workspace.values[map].image(image);
     p.gradient = workspace.gradients[map + 1].image(image);
     p.kernel_gradient = gradient;
-    kernels_.depthwise_kernel(p);
+    if (gradient != nullptr) kernels_.depthwise_kernel(p);
     if (!wants_input_gradient_) return;
     // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
     float* scratch = workspace.scratch->backward[map].data();

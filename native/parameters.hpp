@@ -12,6 +12,7 @@
 #include "buffer.hpp"
 #include "kernels/kernels.hpp"
 #include "layer.hpp"
+#include "winograd_algorithm.hpp"
 
 namespace convscope {
 
@@ -47,16 +48,20 @@ class Parameters {
     // The kernels by channel block, filter, place: what `winners_input` reads.
     const float* back() const { return back_.data(); }
 
-    // The kernels as Winograd's way multiplies by them: 16 matrices (channel, panel_width) a panel.
-    const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(); }
-    int64_t winograd_size() const { return 16 * channels_ * width_; }
-    bool keeps_winograd() const { return !winograd_.empty(); }
+    // The kernels as Winograd's way multiplies by them: for each panel of filters matrices (position, channel, panel_width),
+    // and for the way back for each panel of channels (position, filter, panel_width).
+    const float* winograd_panel(int64_t panel) const { return winograd_.data() + panel * winograd_size(channels_); }
+    const float* winograd_turned_panel(int64_t panel) const {
+        return winograd_turned_.data() + panel * winograd_size(filters_);
+    }
 
     const Bfloat16Weights& bfloat16() const { return *bfloat16_; }
 
+    // Each copy is made for a layer that reads it, and follows the weights from then on.
     void keep_turned();
     void keep_back();
-    void keep_winograd();
+    void keep_winograd(WinogradAlgorithm algorithm);
+    void keep_winograd_turned();
     void keep_bfloat16(bool turned);
 
     // One step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
@@ -78,16 +83,21 @@ class Parameters {
     void unpack(const float* packed, float* kernel, float* bias) const;  // the same from any array in this layout
 
    private:
+    int64_t winograd_size(int64_t rows) const { return winograd_sizes(winograd_algorithm_).positions() * rows * width_; }
     Buffer<float>& array(Field field);
     void copy_all();
-    void copy_rows(int64_t panel, int64_t begin, int64_t end);  // to the copies of the way back
+    // Rows [begin, end) of a panel to the copies of the way back.
+    void copy_rows(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_turned(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_back(int64_t panel, int64_t begin, int64_t end);
 
     const Kernels& kernels_;
     int64_t width_, vector_;
     int64_t kernel_[2];
     int64_t channels_, filters_, inputs_, panels_;
     bool has_bias_;
-    Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_;
+    WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
+    Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;
     std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 

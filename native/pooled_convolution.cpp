@@ -14,7 +14,7 @@ constexpr int64_t winograd_cells = 27;  // computed at once, in tiles of nine: w
 }  // namespace
 
 bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
-    const auto inside = [&](int axis, int64_t in, int64_t out) {  // no window reaches into padding
+    const auto inside = [&](std::size_t axis, int64_t in, int64_t out) {  // no window reaches into padding
         return pooling.padding[axis] == 0 && (out - 1) * pooling.stride[axis] + pooling.window[axis] <= in;
     };
     return convolution.kind == Kind::convolution && pooling.kind == Kind::max_pooling &&
@@ -59,7 +59,7 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
     // Below some channels the transforms cost more than the multiplications that they save.
     by_winograd_ = kernel[0] == 3 && kernel[1] == 3 && convolution.stride[0] == 1 && convolution.stride[1] == 1 &&
                    pooling.window[0] == 2 && convolution.input.channels >= 8 && !by_bfloat16_;
-    if (by_winograd_) parameters.keep_winograd();
+    if (by_winograd_) parameters.keep_winograd(WinogradAlgorithm::f2x3);
 
     const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
     const int64_t vectors = (run + width - 1) / width;
@@ -100,47 +100,50 @@ int64_t PooledConvolution::forward_scratch_size() const {
 
 void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
+    WinogradTiles tiles;
+    tiles.algorithm = WinogradAlgorithm::f2x3;
+    tiles.map = workspace.values[map].image(image);
+    tiles.row = input_.value.row();
+    tiles.pixel = tiles.channels = layer_.input.channels;
+    tiles.tile_step = round_up(tiles.channels, kernels_.vector_width);
+    tiles.transformed = workspace.scratch->forward[map].data();
+    float* products = tiles.transformed + 16 * winograd_cells * tiles.tile_step;
     WinogradCells w;
-    w.input = workspace.values[map].image(image);
-    w.input_row = input_.value.row();
-    w.channels = layer_.input.channels;
-    w.channel_row = round_up(w.channels, kernels_.vector_width);
-    w.transformed = workspace.scratch->forward[map].data();
-    float* products = w.transformed + 16 * winograd_cells * w.channel_row;
     w.products = products;
     w.relu = layer_.relu;
     w.winner_row = layer_.output.channels;
     float* output = workspace.values[map + 1].image(image);
-    int32_t* winners = workspace.winners[map].data() + image * winners_size();
+    int32_t* winners = workspace.winners_of(map, image, winners_size());
     int64_t reads[winograd_cells], writes[winograd_cells];
     for (int64_t i = 0; i < winograd_cells; ++i) {
-        reads[i] = i * w.channel_row;
+        reads[i] = i * tiles.tile_step;
         writes[i] = i * kernels_.panel_width;
     }
     Product p;
     p.a_rows = reads;
     p.b_step = kernels_.panel_width;
-    p.length = w.channels;
+    p.length = tiles.channels;
     p.columns = kernels_.panel_width;  // the products are scratch, whole rows of it
     p.c_rows = writes;
     const int64_t groups = (cells() + winograd_cells - 1) / winograd_cells;
     for (int64_t group = 0; group < groups; ++group) {
         const int64_t begin = group * cells() / groups;
-        w.cells = p.rows = (group + 1) * cells() / groups - begin;
-        w.cell_places = cell_places_.data() + begin;
+        w.cells = tiles.tiles = p.rows = (group + 1) * cells() / groups - begin;
+        tiles.places = cell_places_.data() + begin;
+        tiles.position_step = w.cells * tiles.tile_step;
         w.output_places = writes_.data() + begin;
-        kernels_.winograd_input(w);
+        kernels_.winograd_input(tiles);
         for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
             w.columns = parameters_.columns(panel);
             for (int64_t position = 0; position < 16; ++position) {
-                p.a = w.transformed + position * w.cells * w.channel_row;
-                p.b = parameters_.winograd_panel(panel) + position * w.channels * kernels_.panel_width;
+                p.a = tiles.transformed + position * tiles.position_step;
+                p.b = parameters_.winograd_panel(panel) + position * tiles.channels * kernels_.panel_width;
                 p.c = products + position * w.cells * kernels_.panel_width;
                 kernels_.multiply(p);
             }
             w.bias = parameters_.bias(panel);
             w.output = output + panel * kernels_.panel_width;
-            w.winners = winners + begin * w.winner_row + panel * kernels_.panel_width;
+            if (winners) w.winners = winners + begin * w.winner_row + panel * kernels_.panel_width;
             kernels_.winograd_pool(w);
         }
     }
@@ -173,7 +176,7 @@ void PooledConvolution::forward_by_bfloat16(Workspace& workspace, int64_t image)
     p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
     p.bias = parameters_.bias(0);
     p.bias_panel = parameters_.panel_size();
-    p.winners = workspace.winners[map].data() + image * winners_size();
+    p.winners = workspace.winners_of(map, image, winners_size());
     p.winner_row = layer_.output.channels;
     kernels_.multiply_bfloat16(p);
 }
@@ -198,21 +201,19 @@ void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const
     p.b_segment = p.length * p.b_step;
     p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
     p.winner_row = layer_.output.channels;
-    float* output = workspace.values[map + 1].image(image);
-    int32_t* winners = workspace.winners[map].data() + image * winners_size();
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.bias = parameters_.bias(0);
+    p.columns = parameters_.filters();
+    p.c = workspace.values[map + 1].image(image);
+    int32_t* winners = workspace.winners_of(map, image, winners_size());
     std::copy(window_, window_ + 4, p.window);
     for (int64_t begin = 0; begin < cells(); begin += cells_at_once) {
         p.rows = std::min(cells_at_once, cells() - begin);
         p.a_rows = cell_places_.data() + begin;
         p.c_rows = writes_.data() + begin;
-        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-            p.b = parameters_.panel(panel);
-            p.bias = parameters_.bias(panel);
-            p.columns = parameters_.columns(panel);
-            p.c = output + panel * kernels_.panel_width;
-            p.winners = winners + begin * p.winner_row + panel * kernels_.panel_width;
-            kernels_.multiply(p);
-        }
+        if (winners) p.winners = winners + begin * p.winner_row;
+        kernels_.multiply(p);
     }
 }
 
@@ -232,7 +233,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.run = layer_.window[1] * layer_.input.channels;
     p.offsets = workspace.scratch->offsets.data();
     p.values = workspace.scratch->list_values.data();
-    p.list = workspace.scratch->list.data();
+    p.won = workspace.scratch->won.data();
     p.kernel = gradient;
     if (by_filters_) {
         kernels_.winners_kernel_by_filters(p);

@@ -1,12 +1,17 @@
 #include "threads.hpp"
 
+#include "subnormals.hpp"
+
 namespace convscope {
 
 #if defined(CONVSCOPE_NO_THREADS)
 
 Team::Team(int) {}
 Team::~Team() = default;
-void Team::run(Function function, void* context) { function(context, 0); }
+void Team::run(Function function, void* context) {
+    const Subnormals flushed(true);
+    function(context, 0);
+}
 
 #else
 
@@ -62,11 +67,15 @@ void Team::run(Function function, void* context) {
     busy_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
     task_.fetch_add(1, std::memory_order_release);
     task_.notify_all();
-    function(context, 0);
+    {
+        const Subnormals flushed(true);
+        function(context, 0);
+    }
     for (int busy; (busy = busy_.load(std::memory_order_acquire)) != 0;) wait_while(busy_, busy);
 }
 
 void Team::serve(int thread) {
+    const Subnormals flushed(true);
     for (uint32_t done = 0;; ++done) {
         wait_while(task_, done);
         if (leaving_) return;

@@ -22,7 +22,8 @@ class Team {
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;
 
-    // Calls task(thread) once on each thread, the caller being thread 0, and returns when all have returned.
+    // Calls task(thread) once on each thread, the caller being thread 0, and returns when all have returned. To the task
+    // subnormal numbers are zeros.
     template <class Task>
     void run(Task& task) {
         run([](void* context, int thread) { (*static_cast<Task*>(context))(thread); }, &task);

@@ -11,12 +11,12 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
       plan_(network.plan()),
       batch_size_(batch_size),
       team_(threads),
-      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), true)) {
+      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), Kept::gradients)) {
     const int64_t width = network.kernels().panel_width;
     const int64_t workspaces = plan_.stages.size() > 1 ? count_slices(batch_size) : threads;
-    for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, true));
+    for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, Kept::gradients));
     for (int i = 0; i < threads; ++i) {
-        scratches_.push_back(network.make_scratch(plan_, true));
+        scratches_.push_back(network.make_scratch(plan_, Kept::gradients));
         block_gradients_.push_back(make_buffer<float>((block_rows + 1) * width));
     }
     // The last steps first: dense layers have the largest blocks.
@@ -135,10 +135,6 @@ void Trainer::update(int64_t count, const Step& step) {
 
 void Trainer::update_clipped(int64_t count, const Step& step, double most) {
     const Kernels& kernels = network_.kernels();
-    while (whole_gradients_.size() < blocks_.size()) {
-        whole_gradients_.push_back(make_buffer<float>((block_rows + 1) * kernels.panel_width));
-    }
-    squares_.resize(blocks_.size());
     Queue measured(static_cast<int64_t>(blocks_.size()));
     auto measure = [&](int) {
         for (int64_t i; measured.take(i);) {
@@ -166,9 +162,24 @@ void Trainer::update_clipped(int64_t count, const Step& step, double most) {
     team_.run(step_down);
 }
 
+void Trainer::prepare(const Settings& settings) {
+    if (settings.augmentation.changes()) {
+        for (Scratch& scratch : scratches_) {
+            scratch.augmenter = std::make_unique<Augmenter>(settings.augmentation, network_.input().shape, network_.kernels());
+        }
+    }
+    if (settings.clip_norm > 0) {
+        while (whole_gradients_.size() < blocks_.size()) {
+            whole_gradients_.push_back(make_buffer<float>((block_rows + 1) * network_.kernels().panel_width));
+        }
+        squares_.resize(blocks_.size());
+    }
+}
+
 Score Trainer::train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                      int64_t& steps, Watcher& watcher) {
     Score score;
+    prepare(settings);
     const bool averages = settings.averaging > 0;
     for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
         Parameters* parameters = network_.parameters(layer);
@@ -186,7 +197,6 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         Images part = images;
         part.indices += begin;
         part.chance = {true, settings.dropout_key, begin};
-        if (settings.augmentation.changes()) part.augmentation = &settings.augmentation;
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
         for (std::size_t step = 0; step < plan_.steps.size(); ++step) {
             const BatchNormalization* normalizes = plan_.steps[step].normalizes;
@@ -209,6 +219,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         add_score(size, score);
         if (!watcher.go_on(score)) break;
     }
+    for (Scratch& scratch : scratches_) scratch.augmenter.reset();
     for (std::size_t layer = 0; averages && layer < network_.layers().size(); ++layer) {
         if (network_.parameters(layer) != nullptr) network_.parameters(layer)->exchange_average();
     }

@@ -1,8 +1,9 @@
-// Training and prediction over many images: who computes which slice, and the steps of an epoch.
+// Training over many images: who computes which slice, and the steps of an epoch.
 //
 // A step has two phases, with every thread waiting at the end of each. In the first the threads take shards, forward and
-// back; where a batch normalisation needs the whole batch, in stages, with every thread waiting at the end of each. In the second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or
-// over the shards in their order (the others), and the optimizer's step is taken while it is in cache.
+// back; where batch normalisations need the whole batch, in stages, with every thread waiting at the end of each. In the
+// second they take blocks of weights: a block's gradient is summed over the whole batch (dense layers) or over the shards
+// in their order (the others), and the optimizer's step is taken while it is in cache.
 #pragma once
 
 #include <atomic>
@@ -50,6 +51,9 @@ class Trainer {
    public:
     Trainer(Network& network, int threads, int64_t batch_size);
 
+    // Makes what only these settings need; `train` does so first, and then no arrays but averages of the weights.
+    void prepare(const Settings& settings);
+
     // Takes a step for each batch of `count` images; `steps` counts them, on from what it holds. Stopped by the watcher,
     // the weights are those after some whole step.
     Score train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
@@ -95,39 +99,5 @@ class Trainer {
     std::vector<Buffer<float>> whole_gradients_;  // by block, where the gradient is clipped
     std::vector<double> squares_;                 // by block
 };
-
-// Computes `count` images by `plan`, a slice a thread at a time, and calls take(workspace, begin, end) with each.
-template <class Take>
-bool predict(const Network& network, const Plan& plan, int threads, const Images& images, int64_t count, Take take,
-             Watcher& watcher) {
-    const int64_t slices = count_slices(count);
-    const int members = static_cast<int>(slices < threads ? slices : threads);
-    std::vector<Workspace> workspaces;
-    std::vector<Scratch> scratches;
-    std::vector<Batch> batches;
-    for (int i = 0; i < members; ++i) {
-        workspaces.push_back(network.make_workspace(plan, false));
-        scratches.push_back(network.make_scratch(plan, false));
-        batches.push_back(network.make_batch(plan, slice_images, 0, false));
-        network.use_moving_statistics(plan, batches.back());
-    }
-    Team team(members);
-    Queue queue(slices);
-    auto work = [&](int thread) {
-        const auto member = static_cast<std::size_t>(thread);
-        for (int64_t slice; queue.take(slice);) {
-            const int64_t begin = slice * slice_images;
-            const int64_t end = begin + slice_images < count ? begin + slice_images : count;
-            workspaces[member].scratch = &scratches[member];
-            Images part = images;
-            part.bytes += begin * network.input().shape.size();
-            network.forward(plan, plan.whole(), workspaces[member], batches[member], part, 0, end - begin);
-            take(workspaces[member], begin, end);
-            if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
-        }
-    };
-    if (members > 0) team.run(work);
-    return !queue.stopped();
-}
 
 }  // namespace convscope

@@ -1,8 +1,11 @@
 // The arrays that a pass over a batch needs: of the whole batch, of a slice of its images, and of a thread.
 #pragma once
 
+#include <memory>
 #include <vector>
 
+#include "augmentation.hpp"
+#include "buffer.hpp"
 #include "statistics.hpp"
 
 namespace convscope {
@@ -31,21 +34,26 @@ struct Scratch {
     std::vector<MapImages> gradients;              // by map, of those that nobody reads once their images are through
     std::vector<Buffer<float>> forward, backward;  // by step of the plan
     Buffer<uint16_t> bfloat16;                     // copies of operands
-    Buffer<uint8_t> image;                         // one that an augmentation changed
+    std::unique_ptr<Augmenter> augmenter;          // where images are changed before they are seen
     Buffer<float> logits_gradient;                 // of one image
     Buffer<int64_t> offsets;                       // lists of winners
     Buffer<float> list_values;
-    Buffer<int32_t> list;
+    Buffer<uint64_t> won;                          // marks of winners
 };
 
 // The maps of a slice, and the scratch of the thread that is at it.
 struct Workspace {
     std::vector<MapImages> values, gradients;  // by map
-    std::vector<Buffer<int32_t>> winners;      // by step of the plan: images of the slice x winners_size
+    std::vector<Buffer<int32_t>> winners;      // by step of the plan: images of the slice x winners_size, of training
     Chance chance;                             // of the slice
     int64_t slice = 0;                         // its number in the batch
     Statistics* statistics = nullptr;          // the batch's, by step
     Scratch* scratch = nullptr;
+
+    // Where step `step` writes the winners of image `i`, `size` of them; null where there is no way back.
+    int32_t* winners_of(std::size_t step, int64_t i, int64_t size) {
+        return winners[step].empty() ? nullptr : winners[step].data() + i * size;
+    }
 };
 
 // Vectors of all images of a batch, the first of which enters the first dense layer: the gradient by dense weights is a sum

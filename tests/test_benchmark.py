@@ -4,10 +4,14 @@ import pytest
 
 import convscope as cs
 from convscope.architecture import (
+    Add,
     Architecture,
+    AveragePooling2D,
     BatchNormalization,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
+    Dropout,
     Flatten,
     Input,
     MaxPooling2D,
@@ -44,6 +48,23 @@ def test_normalisation_reads_every_place_and_gives_each_a_gradient() -> None:
     assert training_macs(Architecture(Input(7, 7), normalized)) == (25 + 25) * 36 + after
     # The statistics of the images are constants, but gamma and beta before a convolution want its input's gradient.
     assert training_macs(Architecture(Input(7, 7), (BatchNormalization(), *normalized))) == 3 * 25 * 36 + after
+
+
+def test_what_two_layers_read_counts_once_and_at_its_largest() -> None:
+    image = Input(7, 7)
+    residual = (Conv2D(4, 3), Conv2D(4, 3, padding="same"), Add("conv2d"), Conv2D(5, 3, 2), Flatten(), Dense(3))
+    # All 5 x 5 places are read by the convolution of stride 2; both ways to the sum carry gradients everywhere.
+    expected = 2 * 25 * 36 + 3 * 25 * 9 * 16 + 3 * 4 * 9 * 20 + 3 * 20 * 3
+    assert training_macs(Architecture(image, residual)) == expected
+    pooled = (Conv2D(4, 3), MaxPooling2D(1), Add("conv2d"), MaxPooling2D(2), Flatten(), Dense(3))
+    # Of 5 x 5 places the last pooling, the sum, and so both that it adds, need 4 x 4, and each carries a gradient.
+    assert training_macs(Architecture(image, pooled)) == 2 * 16 * 36 + 3 * 16 * 3
+
+
+def test_every_window_leaves_out_what_it_does_not_read() -> None:
+    layers = (Conv2D(4, 3), Dropout(0.5), AveragePooling2D(2), DepthwiseConv2D(1, 2), Flatten(), Dense(3))
+    # The depthwise convolution reads one place of 2 x 2, and so the pooling, the dropout and the first 2 x 2 of 5 x 5.
+    assert training_macs(Architecture(Input(7, 7), layers)) == 2 * 4 * 36 + 3 * 4 + 3 * 4 * 3
 
 
 def test_speed_is_measured_and_hangs_together(small_mnist: cs.Splits) -> None:

@@ -184,7 +184,7 @@ void finish_cells(const Bfloat16Product& p, const Block& block, int64_t index, c
             largest += bias;
             if (p.finish == Finish::pool_relu) largest = largest > zero ? largest : zero;
             store_first(p.c + index * p.c_panel + p.c_rows[cell] + column, largest, columns);
-            store_first(p.winners + index * p.c_panel + cell * p.winner_row + column, winner, columns);
+            if (p.winners) store_first(p.winners + index * p.c_panel + cell * p.winner_row + column, winner, columns);
         }
     }
 }

@@ -140,17 +140,12 @@ void transpose(const float* from, int64_t from_row, float* to, int64_t to_row, i
     }
 }
 
-// The sequence is SplitMix64 (Steele, Lea and Flood 2014), whose n-th number needs no other before it.
 void dropout(uint64_t start, int64_t first, int64_t dropped, const float* __restrict x, int64_t count,
              float* __restrict y) {
     const float scale = 1 / (1 - static_cast<float>(dropped) / 16777216);
     const uint64_t least = static_cast<uint64_t>(dropped);
     for (int64_t i = 0; i < count; ++i) {
-        uint64_t bits = start + static_cast<uint64_t>(first + i + 1) * 0x9e3779b97f4a7c15u;
-        bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
-        bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
-        bits ^= bits >> 31;
-        y[i] = bits >> 40 >= least ? x[i] * scale : 0.0f;
+        y[i] = random_bits(start, first + i) >> 40 >= least ? x[i] * scale : 0.0f;
     }
 }
 

@@ -9,8 +9,9 @@
 
 namespace convscope {
 
-// Activations that are a pass of their own; relu is part of a product's Finish.
-enum class Activation { none, leaky_relu, gelu, tanh, sigmoid };
+// Activations that are a pass of their own. Relu is one only where its derivative is wanted by itself: elsewhere it is part
+// of a product's Finish.
+enum class Activation { none, leaky_relu, gelu, tanh, sigmoid, relu };
 
 // What becomes of the sums of a product.
 enum class Finish {
@@ -23,10 +24,11 @@ enum class Finish {
     pool_relu,             // the same, then max(., 0)
 };
 
-// One panel of a matrix product whose left matrix is never written down, only pointed into:
+// A matrix product whose left matrix is never written down, only pointed into:
 //
 //     C[m, n] = sum over q < segments, k < length of  A[a_rows[m] + q a_segment + k a_step] B[q b_segment + k b_step + n]
 //
+// The columns n come in panels of panel_width; B and bias of each further panel lie b_panel behind those of the one before.
 // A convolution is this product: row m is a place, segment q a row of the kernel, and the `length` numbers of a segment
 // are the kernel's columns and channels, which lie side by side in the map. So are a dense layer (one segment) and the
 // gradients of both by weights (rows are weights, and the sum runs over places or images).
@@ -38,10 +40,11 @@ struct Product {
     const float* b = nullptr;
     int64_t b_segment = 0;
     int64_t b_step = 0;
+    int64_t b_panel = 0;
     int64_t segments = 1;
     int64_t length = 0;
     int64_t rows = 0;
-    int64_t columns = 0;  // at most panel_width
+    int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;
     Finish finish = Finish::store;
@@ -51,7 +54,7 @@ struct Product {
     // For Finish::pool: a row is a cell of four places, m's place j reads from a_rows[m] + window[j], and window[0] is 0;
     // a_step is 1.
     int64_t window[4] = {};
-    int32_t* winners = nullptr;  // (rows, winner_row)
+    int32_t* winners = nullptr;  // (rows, winner_row), or null where nobody asks
     int64_t winner_row = 0;
 };
 
@@ -64,7 +67,7 @@ struct PoolingImage {
     int64_t size[2] = {}, stride[2] = {}, padding[2] = {};
     float* output = nullptr;
     const int64_t* output_places = nullptr;  // where each cell's channels go
-    int32_t* winners = nullptr;              // (cells, channels), of max pooling
+    int32_t* winners = nullptr;              // (cells, channels), of max pooling; null where nobody asks
     const float* gradient = nullptr;         // (cells, channels)
     float* input_gradient = nullptr;         // += the gradient by the input
 };
@@ -102,30 +105,50 @@ struct WinnersImage {
     int64_t run = 0;              // kernel columns x channels: what a kernel row reads, side by side
     float* kernel = nullptr;      // += the gradient by the kernel
     float* bias = nullptr;        // += the gradient by the bias
-    int64_t* offsets = nullptr;   // scratch: filters x winners_block
-    float* values = nullptr;      // scratch: filters x winners_block
-    int32_t* list = nullptr;      // scratch: 4 x filters
+    int64_t* offsets = nullptr;   // scratch: winners_block
+    float* values = nullptr;      // scratch: winners_block
+    uint64_t* won = nullptr;      // scratch: 4 for every 32 filters
     int64_t channels = 0;         // of the input
     const float* back = nullptr;  // weights (channel block, filter, kernel row, kernel column, vector_width)
     float* input_gradient = nullptr;  // += the gradient by the input, laid out as the input
 };
 
+// Winograd's minimal filtering: 2 x 2 or 4 x 4 places of a 3 x 3 or 5 x 5 kernel, a tile, are computed at once.
+enum class WinogradAlgorithm { none, f2x3, f4x3, f2x5, f4x5 };
+
+// Tiles of one map, NHWC, and what a transform makes of them: a matrix (tile, channel) for each position.
+struct WinogradTiles {
+    WinogradAlgorithm algorithm = WinogradAlgorithm::none;
+    int64_t tiles = 0, channels = 0;
+    float* map = nullptr;  // only read by the transforms from it
+    const int64_t* places = nullptr;  // where each tile's first pixel lies
+    const int64_t* inside = nullptr;  // (tiles, 2): how many of its rows and columns of outputs the map has
+    int64_t row = 0, pixel = 0;       // from one row of the map, and from one pixel, to the next
+    float* transformed = nullptr;     // only read by the transforms to the map
+    int64_t position_step = 0, tile_step = 0;  // channels go up to a whole register, whatever the lanes behind the last hold
+    const float* bias = nullptr;
+    bool relu = false;
+};
+
+// One panel of weights, rows (kernel row, kernel column, channel), and its matrices (position, channel, panel_width).
+struct WinogradWeights {
+    WinogradAlgorithm algorithm = WinogradAlgorithm::none;
+    int64_t channels = 0;
+    int64_t columns = 0;  // at most panel_width
+    float* rows = nullptr;         // only read on the way there
+    float* transformed = nullptr;  // only read on the way back
+};
+
 // Cells of a 3 x 3 convolution pooled 2 x 2, computed by Winograd's way: see winograd.cpp.
 struct WinogradCells {
-    const float* input = nullptr;
-    int64_t input_row = 0;
-    int64_t channels = 0;
     int64_t cells = 0;
-    const int64_t* cell_places = nullptr;
-    float* transformed = nullptr;  // (16, cells, channel_row): what the cells read
-    int64_t channel_row = 0;       // channels rounded up to vector_width
     const float* products = nullptr;  // (16, cells, panel_width)
     int64_t columns = 0;              // at most panel_width
     const float* bias = nullptr;
     bool relu = false;
     float* output = nullptr;
     const int64_t* output_places = nullptr;
-    int32_t* winners = nullptr;  // (cells, winner_row)
+    int32_t* winners = nullptr;  // (cells, winner_row), or null where nobody asks
     int64_t winner_row = 0;
 };
 
@@ -157,7 +180,7 @@ struct Bfloat16Product {
     const int64_t* mask_rows = nullptr;
     // For Finish::pool: a row is a cell of 2 x 2 places, that stand at 2 m a_row, one a_row behind, and `lower` behind both.
     int64_t lower = 0;
-    int32_t* winners = nullptr;  // (runs, rows, winner_row)
+    int32_t* winners = nullptr;  // (runs, rows, winner_row), or null
     int64_t winner_row = 0;
 };
 
@@ -166,6 +189,21 @@ constexpr int64_t bfloat16_step = 32;  // numbers of a sum that are taken at onc
 
 // Up to the end of a step.
 constexpr int64_t bfloat16_padded(int64_t length) { return (length + bfloat16_step - 1) / bfloat16_step * bfloat16_step; }
+
+// An image read between its pixels, bilinearly: pixel (y, x) of `output` is what lies at
+//     row = rows[0] + rows[1] y + rows[2] x + strength down[y, x]
+//     column = columns[0] + columns[1] y + columns[2] x + strength right[y, x]
+// of the source, which is zero beyond its border.
+struct Resampling {
+    const uint8_t* framed = nullptr;  // (height + 2, width + 2, channels): the source in a frame of zeros
+    uint32_t* corners = nullptr;      // scratch: (height + 1, width + 2, channels)
+    int64_t height = 0, width = 0, channels = 0;
+    double rows[3] = {}, columns[3] = {};
+    const float* down = nullptr;  // (height, width) or null, as `right`; read on to the end of an augmentation_block
+    const float* right = nullptr;
+    float strength = 0;
+    float* output = nullptr;  // (height, width, channels), and an augmentation_block of pixels that is written over
+};
 
 struct AdamStep {
     float alpha, one_minus_beta_1, one_minus_beta_2, epsilon;
@@ -185,15 +223,17 @@ struct ChannelFactors {
     const float* constant = nullptr;
 };
 
+constexpr int64_t augmentation_block = 32;  // numbers or pixels at once
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: a list that stays in cache
 
 struct Kernels {
     const char* name;
     int64_t vector_width;  // floats in a register
-    int64_t panel_width;   // columns of a product that a tile holds: two registers
+    int64_t panel_width;   // columns of a product that a panel holds: two registers
 
     void (*multiply)(const Product&);
     void (*pool)(const PoolingImage&);
+    void (*pool_backward)(const PoolingImage&);
     void (*average)(const PoolingImage&);
     void (*average_backward)(const PoolingImage&);
     void (*depthwise)(const DepthwiseImage&);
@@ -241,6 +281,17 @@ struct Kernels {
     // y[i] = 0 where the number first + i of the sequence `start` says so, for `dropped` in 2^24 of them, else
     // x[i] / (1 - dropped / 2^24)
     void (*dropout)(uint64_t start, int64_t first, int64_t dropped, const float* x, int64_t count, float* y);
+    // Two numbers from each of the first `count` of the sequence `start`: evenly spread from -1 to 1, or normally distributed.
+    void (*even_pairs)(uint64_t start, int64_t count, float* one, float* other);
+    void (*normal_pairs)(uint64_t start, int64_t count, float* one, float* other);
+    // to[i] = taps[0] from[i] + sum over k of taps[k] (from[i - k step] + from[i + k step]), k from 1 to radius. Reads on
+    // to the end of an augmentation_block, and writes zeros there.
+    void (*smooth)(const float* from, int64_t step, const float* taps, int64_t radius, int64_t count, float* to);
+    void (*resample)(const Resampling&);
+    // bytes[i] = values[i] * factor + addend + noise[i] * deviation, kept in 0 to 255 and rounded, halves up; `noise` may
+    // be null
+    void (*to_bytes)(const float* values, int64_t count, float factor, float addend, const float* noise, float deviation,
+                     uint8_t* bytes);
     // to[i] = mask[i] > 0 ? from[i] : 0; a null mask keeps everything
     void (*copy_where_positive)(float* to, const float* from, const float* mask, int64_t count);
     // to[c * to_row + r] = from[r * from_row + c]
@@ -249,10 +300,14 @@ struct Kernels {
     // and start, and takes the result.
     double (*multiply_add)(int64_t steps, float* numbers);
 
-    // From the rows of a panel (3 x 3 places, channel) to 16 matrices (channel, panel_width).
-    void (*winograd_kernel)(const float* panel_rows, int64_t channels, float* to);
-    void (*winograd_input)(const WinogradCells&);  // from `input` to `transformed`
-    void (*winograd_pool)(const WinogradCells&);   // from `products` to `output` and `winners`
+    // The transforms of Winograd's way, each with its transpose for the way back.
+    void (*winograd_input)(const WinogradTiles&);            // transformed = B^T map B, of the pixels that a tile reads
+    void (*winograd_input_backward)(const WinogradTiles&);   // map += B transformed B^T
+    void (*winograd_output)(const WinogradTiles&);           // map = A^T transformed A + bias, and relu
+    void (*winograd_output_backward)(const WinogradTiles&);  // transformed = A map A^T, of a tile's places
+    void (*winograd_weights)(const WinogradWeights&);           // transformed = G rows G^T
+    void (*winograd_weights_backward)(const WinogradWeights&);  // rows += G^T transformed G
+    void (*winograd_pool)(const WinogradCells&);  // from `products` of f2x3 to `output` and `winners`
 
     void (*multiply_bfloat16)(const Bfloat16Product&);
     double (*multiply_add_bfloat16)(int64_t steps, float* numbers);  // as multiply_add

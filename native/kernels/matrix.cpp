@@ -2,7 +2,8 @@
 //
 // Blocking: a tile of TILE_ROWS x 2 registers of sums stays in registers while the sum runs; each step loads two vectors
 // of B, which all rows share, and one number of A for each row, which both columns share. B comes as a panel of two
-// registers' width, so it is read from front to back. The order of a sum does not depend on the tile it is in.
+// registers' width, so it is read from front to back. Where there are so few rows that their sums would wait for one
+// another, a tile takes several panels at once. The order of a sum does not depend on the tile it is in.
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -20,18 +21,21 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
     const int64_t a_step = p.a_step, b_step = p.b_step;
     const float* segment = p.b;
     for (int64_t q = 0; q < p.segments; ++q) {
-        const float* b = segment;
+        const float* b[(V + 1) / 2];  // a panel each
+        CONVSCOPE_UNROLL
+        for (int v = 0; v < V; v += 2) b[v / 2] = segment + v / 2 * p.b_panel;
         for (int64_t k = p.length, at = 0; k > 0; --k, at += a_step) {
             Vector columns[V];
             CONVSCOPE_UNROLL
-            for (int v = 0; v < V; ++v) columns[v] = load(b + v * width);
+            for (int v = 0; v < V; ++v) columns[v] = load(b[v / 2] + v % 2 * width);
             CONVSCOPE_UNROLL
             for (int m = 0; m < M; ++m) {
                 const Vector number = broadcast(a[m][at]);
                 CONVSCOPE_UNROLL
                 for (int v = 0; v < V; ++v) sums[m][v] += number * columns[v];
             }
-            b += b_step;
+            CONVSCOPE_UNROLL
+            for (int v = 0; v < V; v += 2) b[v / 2] += b_step;
         }
         CONVSCOPE_UNROLL
         for (int m = 0; m < M; ++m) a[m] += p.a_segment;
@@ -54,7 +58,7 @@ CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[
     CONVSCOPE_UNROLL
     for (int v = 0; v < V; ++v) {
         const int64_t columns = p.columns - v * width;
-        const Vector bias = p.bias ? load(p.bias + v * width) : zero;
+        const Vector bias = p.bias ? load(p.bias + v / 2 * p.b_panel + v % 2 * width) : zero;
         CONVSCOPE_UNROLL
         for (int m = 0; m < M; ++m) {
             float* c = p.c + p.c_rows[row + m] + v * width;
@@ -116,18 +120,12 @@ CONVSCOPE_INLINE void finish_pool(const Product& p, int64_t first, Vector (&sums
         const int64_t cell = first + c;
         CONVSCOPE_UNROLL
         for (int v = 0; v < V; ++v) {
-            Vector largest = sums[4 * c][v];
-            Mask winner{};
-            CONVSCOPE_UNROLL
-            for (int j = 1; j < 4; ++j) {
-                const Mask better = sums[4 * c + j][v] > largest;
-                largest = better ? sums[4 * c + j][v] : largest;
-                winner = better ? Mask{} + j : winner;
-            }
+            const Vector values[4] = {sums[4 * c][v], sums[4 * c + 1][v], sums[4 * c + 2][v], sums[4 * c + 3][v]};
+            int32_t* winner = p.winners ? p.winners + cell * p.winner_row + v * width : nullptr;
+            Vector largest = largest_of_four(values, winner, p.columns - v * width);
             largest += load(p.bias + v * width);
             if (p.finish == Finish::pool_relu) largest = largest > zero ? largest : zero;
             store_first(p.c + p.c_rows[cell] + v * width, largest, p.columns - v * width);
-            store_first(p.winners + cell * p.winner_row + v * width, winner, p.columns - v * width);
         }
     }
 }
@@ -176,14 +174,51 @@ void multiply_and_pool(const Product& p) {
     for (; cell < p.rows; ++cell) tile_of_cells<1, V>(p, cell);
 }
 
-}  // namespace
-
-void multiply(const Product& p) {
+void multiply_panel(const Product& p) {
     const bool narrow = p.columns <= width;
     if (p.finish == Finish::pool || p.finish == Finish::pool_relu) {
         narrow ? multiply_and_pool<CONVSCOPE_NARROW_CELLS, 1>(p) : multiply_and_pool<CONVSCOPE_WIDE_CELLS, 2>(p);
     } else {
         narrow ? multiply_rows<1>(p) : multiply_rows<2>(p);
+    }
+}
+
+// Goes on by `panels` of them.
+CONVSCOPE_INLINE void skip(Product& p, int64_t panels) {
+    p.b += panels * p.b_panel;
+    if (p.bias) p.bias += panels * p.b_panel;
+    if (p.mask) p.mask += panels * panel;
+    if (p.winners) p.winners += panels * panel;
+    p.c += panels * panel;
+    p.columns -= panels * panel;
+}
+
+// Takes P panels at once while there are so many.
+template <int M, int P>
+void multiply_panels(Product& p) {
+    for (; p.columns > (P - 1) * panel; skip(p, P)) tile<M, 2 * P>(p, 0);
+}
+
+}  // namespace
+
+void multiply(const Product& product) {
+    if (product.columns <= panel) {
+        multiply_panel(product);
+        return;
+    }
+    Product p = product;
+    if (p.finish != Finish::pool && p.finish != Finish::pool_relu) {
+        if (p.rows == 1) multiply_panels<1, 4>(p);
+        if (p.rows <= 2) {
+            p.rows == 1 ? multiply_panels<1, 2>(p) : multiply_panels<2, 2>(p);
+        } else if (p.rows == 3 && CONVSCOPE_TILE_ROWS >= 8) {
+            multiply_panels<3, 2>(p);
+        }
+    }
+    for (; p.columns > 0; skip(p, 1)) {
+        Product one = p;
+        one.columns = p.columns < panel ? p.columns : panel;
+        multiply_panel(one);
     }
 }
 

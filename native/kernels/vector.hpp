@@ -47,6 +47,7 @@
 // Makes the compiler hold a pointer in a register, where it would rather compute each address anew.
 #define CONVSCOPE_KEEP(pointer) asm("" : "+r"(pointer))
 #define CONVSCOPE_INLINE static inline __attribute__((always_inline))
+#define CONVSCOPE_INLINE_LAMBDA __attribute__((always_inline))  // behind a lambda's parameters
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -92,8 +93,37 @@ CONVSCOPE_INLINE void store_first(Element* to, Lanes value, int64_t count) {
     }
 }
 
+// Returns the largest of four, the first of equals, and writes which it was for the first `count` lanes, unless `winner` is
+// null.
+CONVSCOPE_INLINE Vector largest_of_four(const Vector* values, int32_t* winner, int64_t count) {
+    Vector largest = values[0];
+    if (winner == nullptr) {
+        CONVSCOPE_UNROLL
+        for (int j = 1; j < 4; ++j) largest = values[j] > largest ? values[j] : largest;
+        return largest;
+    }
+    Mask which{};
+    CONVSCOPE_UNROLL
+    for (int j = 1; j < 4; ++j) {
+        const Mask better = values[j] > largest;
+        largest = better ? values[j] : largest;
+        which = better ? Mask{} + j : which;
+    }
+    store_first(winner, which, count);
+    return largest;
+}
+
+// Number `number` of the sequence `start`: SplitMix64 (Steele, Lea and Flood 2014), whose numbers need none before them.
+CONVSCOPE_INLINE uint64_t random_bits(uint64_t start, int64_t number) {
+    uint64_t bits = start + static_cast<uint64_t>(number + 1) * 0x9e3779b97f4a7c15u;
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+    return bits ^ bits >> 31;
+}
+
 void multiply(const Product&);
 void pool(const PoolingImage&);
+void pool_backward(const PoolingImage&);
 void average(const PoolingImage&);
 void average_backward(const PoolingImage&);
 void depthwise(const DepthwiseImage&);
@@ -118,12 +148,21 @@ void scale_channels(const float*, int64_t, int64_t, const float*, const float*, 
 void combine_channels(const float*, const float*, int64_t, int64_t, const ChannelFactors&, float*);
 void activate(Activation, const float*, int64_t, float*);
 void activate_backward(Activation, const float*, const float*, int64_t, float*);
+void even_pairs(uint64_t, int64_t, float*, float*);
+void normal_pairs(uint64_t, int64_t, float*, float*);
+void smooth(const float*, int64_t, const float*, int64_t, int64_t, float*);
+void resample(const Resampling&);
+void to_bytes(const float*, int64_t, float, float, const float*, float, uint8_t*);
 void dropout(uint64_t, int64_t, int64_t, const float*, int64_t, float*);
 void copy_where_positive(float*, const float*, const float*, int64_t);
 void transpose(const float*, int64_t, float*, int64_t, int64_t, int64_t);
 double multiply_add(int64_t, float*);
-void winograd_kernel(const float*, int64_t, float*);
-void winograd_input(const WinogradCells&);
+void winograd_input(const WinogradTiles&);
+void winograd_input_backward(const WinogradTiles&);
+void winograd_output(const WinogradTiles&);
+void winograd_output_backward(const WinogradTiles&);
+void winograd_weights(const WinogradWeights&);
+void winograd_weights_backward(const WinogradWeights&);
 void winograd_pool(const WinogradCells&);
 void multiply_bfloat16(const Bfloat16Product&);
 double multiply_add_bfloat16(int64_t, float*);

@@ -261,6 +261,10 @@ TEST(a_pooled_bfloat16_product_keeps_the_largest_of_four_and_says_which) {
                     }
                     CHECK(row[columns] == untouched && winner[columns] == -1);
                 }
+                const Buffer<float> with_winners = o.result;
+                o.product.winners = nullptr;
+                kernels.multiply_bfloat16(o.product);
+                CHECK(o.result == with_winners);
             }
         }
     }

@@ -13,10 +13,11 @@ struct Case {
     int64_t rows, columns, segments, length, a_step;
 };
 
-// Operands that a Product points into. Rows of A and C stand at odd places in no order.
+// Operands that a Product points into, as many panels as the columns need. Rows of A and C stand at odd places in no order.
 struct Operands {
-    Operands(const Kernels& kernels, const Case& c, Random& random) : shape(c) {
-        const int64_t width = kernels.panel_width;
+    Operands(const Kernels& kernels, const Case& c, Random& random) : shape(c), width(kernels.panel_width) {
+        const int64_t panels = (c.columns + width - 1) / width;
+        row_size = panels * width + 1;
         product.rows = c.rows;
         product.columns = c.columns;
         product.segments = c.segments;
@@ -25,20 +26,21 @@ struct Operands {
         product.a_segment = c.length * c.a_step + 3;
         product.b_step = width;
         product.b_segment = c.length * width;
+        product.b_panel = c.segments * c.length * width + 2 * width;
         const int64_t row = c.segments * product.a_segment + 1;
         for (int64_t m = 0; m < c.rows; ++m) {
             a_rows.push_back((c.rows - 1 - m) * row + m % 2);
-            c_rows.push_back((m * 5 + 2) % c.rows * (width + 1));
-            mask_rows.push_back(m * (width + 3));
+            c_rows.push_back((m * 5 + 2) % c.rows * row_size);
+            mask_rows.push_back(m * (row_size + 2));
         }
         if (c.rows % 5 == 0) {  // then 5 m + 2 is not a permutation
-            for (int64_t m = 0; m < c.rows; ++m) c_rows[static_cast<std::size_t>(m)] = m * (width + 1);
+            for (int64_t m = 0; m < c.rows; ++m) c_rows[static_cast<std::size_t>(m)] = m * row_size;
         }
         a = random.numbers(c.rows * row + 16);
-        b = random.numbers(c.segments * c.length * width);
-        bias = random.numbers(width);
-        mask = random.numbers(c.rows * (width + 3));
-        result = make_buffer<float>(c.rows * (width + 1));
+        b = random.numbers(panels * product.b_panel);
+        bias = random.numbers(panels * product.b_panel);
+        mask = random.numbers(c.rows * (row_size + 2));
+        result = make_buffer<float>(c.rows * row_size);
         product.a = a.data();
         product.a_rows = a_rows.data();
         product.b = b.data();
@@ -50,18 +52,21 @@ struct Operands {
         return static_cast<double>(a[static_cast<std::size_t>(a_rows[static_cast<std::size_t>(m)] +
                                                               q * product.a_segment + k * product.a_step + place)]);
     }
+    int64_t column(int64_t n) const { return n / width * product.b_panel + n % width; }
     double sum(int64_t m, int64_t n, int64_t place = 0) const {
         double sum = 0;
         for (int64_t q = 0; q < shape.segments; ++q) {
             for (int64_t k = 0; k < shape.length; ++k) {
-                const auto at = static_cast<std::size_t>(q * product.b_segment + k * product.b_step + n);
+                const auto at = static_cast<std::size_t>(q * product.b_segment + k * product.b_step + column(n));
                 sum += a_at(m, q, k, place) * static_cast<double>(b[at]);
             }
         }
         return sum;
     }
+    double bias_at(int64_t n) const { return static_cast<double>(bias[static_cast<std::size_t>(column(n))]); }
 
     Case shape;
+    int64_t width, row_size;
     Product product;
     std::vector<int64_t> a_rows, c_rows, mask_rows;
     Buffer<float> a, b, bias, mask, result;
@@ -69,7 +74,7 @@ struct Operands {
 
 double finished(const Operands& o, Finish finish, int64_t m, int64_t n) {
     const double sum = o.sum(m, n);
-    const double bias = static_cast<double>(o.bias[static_cast<std::size_t>(n)]);
+    const double bias = o.bias_at(n);
     const auto at = static_cast<std::size_t>(o.mask_rows[static_cast<std::size_t>(m)] + n);
     switch (finish) {
         case Finish::accumulate:
@@ -101,13 +106,14 @@ void check_product(const Kernels& kernels, const Case& c, Finish finish, Random&
         for (int64_t n = 0; n < c.columns; ++n) {
             CHECK_NEAR(static_cast<double>(row[n]), finished(o, finish, m, n), tolerance);
         }
-        for (int64_t n = c.columns; n <= kernels.panel_width; ++n) CHECK(row[n] == untouched);
+        for (int64_t n = c.columns; n < o.row_size; ++n) CHECK(row[n] == untouched);
     }
 }
 
+// Of one panel, and of as many as a tile of few rows takes at once, and more.
 std::vector<int64_t> columns_around(const Kernels& kernels) {
     const int64_t width = kernels.vector_width;
-    return {1, width - 1, width, width + 1, 2 * width - 1, 2 * width};
+    return {1, width - 1, width, width + 1, 2 * width - 1, 2 * width, 2 * width + 1, 4 * width, 6 * width + 3, 15 * width + 1};
 }
 
 }  // namespace
@@ -140,7 +146,7 @@ TEST(a_product_of_length_zero_is_zero) {
 TEST(a_product_finishes_as_it_is_told) {
     Random random(4);
     for (Finish finish : {Finish::accumulate, Finish::bias, Finish::bias_relu, Finish::store_where_positive}) {
-        for (int64_t rows : {1, 7, 8, 17}) {
+        for (int64_t rows : {1, 2, 3, 4, 7, 8, 17}) {
             for (int64_t columns : columns_around(kernels)) {
                 check_product(kernels, {rows, columns, 3, 4, 1}, finish, random);
             }
@@ -150,20 +156,24 @@ TEST(a_product_finishes_as_it_is_told) {
 
 TEST(the_order_of_a_sum_does_not_depend_on_the_tile) {
     Random random(5);
-    Operands o(kernels, {17, kernels.panel_width, 3, 20, 1}, random);
-    kernels.multiply(o.product);
-    const Buffer<float> together = o.result;
-    std::fill(o.result.begin(), o.result.end(), untouched);
-    for (std::size_t m = 0; m < 17; ++m) {  // one row at a time
-        o.product.rows = 1;
-        o.product.a_rows = o.a_rows.data() + m;
-        o.product.c_rows = o.c_rows.data() + m;
+    for (int64_t columns : columns_around(kernels)) {
+        Operands o(kernels, {17, columns, 3, 20, 1}, random);
         kernels.multiply(o.product);
-    }
-    for (int64_t start : o.c_rows) {
-        for (int64_t n = 0; n < kernels.panel_width; ++n) {
-            const auto at = static_cast<std::size_t>(start + n);
-            CHECK(o.result[at] == together[at]);
+        const Buffer<float> together = o.result;
+        for (int64_t rows = 1; rows <= 4; ++rows) {  // at a time
+            std::fill(o.result.begin(), o.result.end(), untouched);
+            for (int64_t m = 0; m < 17; m += rows) {
+                o.product.rows = std::min(rows, 17 - m);
+                o.product.a_rows = o.a_rows.data() + m;
+                o.product.c_rows = o.c_rows.data() + m;
+                kernels.multiply(o.product);
+            }
+            for (int64_t start : o.c_rows) {
+                for (int64_t n = 0; n < columns; ++n) {
+                    const auto at = static_cast<std::size_t>(start + n);
+                    CHECK(o.result[at] == together[at]);
+                }
+            }
         }
     }
 }
@@ -192,13 +202,17 @@ TEST(a_pooled_product_keeps_the_largest_of_four_and_says_which) {
                         for (int j = 1; j < 4; ++j) largest = std::max(largest, o.sum(m, n, window[j]));
                         CHECK(winner[n] >= 0 && winner[n] < 4);
                         CHECK_NEAR(o.sum(m, n, window[winner[n] & 3]), largest, 1e-6);
-                        largest += static_cast<double>(o.bias[static_cast<std::size_t>(n)]);
+                        largest += o.bias_at(n);
                         CHECK_NEAR(static_cast<double>(row[n]),
                                    finish == Finish::pool ? largest : std::max(largest, 0.0), 1e-5);
                     }
-                    for (int64_t n = columns; n <= kernels.panel_width; ++n) CHECK(row[n] == untouched);
+                    for (int64_t n = columns; n < o.row_size; ++n) CHECK(row[n] == untouched);
                     for (int64_t n = columns; n < winner_row; ++n) CHECK(winner[n] == -1);
                 }
+                const Buffer<float> with_winners = o.result;
+                o.product.winners = nullptr;
+                kernels.multiply(o.product);
+                CHECK(o.result == with_winners);
             }
         }
     }

@@ -5,6 +5,7 @@
 
 #include "check.hpp"
 #include "instruction_set.hpp"
+#include "subnormals.hpp"
 
 namespace convscope::test {
 
@@ -25,6 +26,28 @@ TEST(a_team_does_every_item_once_and_waits_for_the_last) {
         }
     }
 }
+
+#if defined(__x86_64__) || defined(__aarch64__)
+__attribute__((noinline)) float half_of(float value) {
+    volatile float number = value;  // read when the call is made
+    return number * 0.5f;
+}
+
+TEST(subnormal_numbers_are_zero_to_a_task_and_themselves_around_it) {
+    const float least_normal = 1.17549435e-38f;
+    for (int threads : {1, 3}) {
+        Team team(threads);
+        CHECK(half_of(least_normal) > 0);
+        auto work = [&](int) {
+            CHECK(half_of(least_normal) == 0);
+            const Subnormals kept(false);
+            CHECK(half_of(least_normal) > 0);
+        };
+        team.run(work);
+        CHECK(half_of(least_normal) > 0);
+    }
+}
+#endif
 
 TEST(a_stopped_queue_hands_out_nothing) {
     Queue queue(3);

@@ -157,6 +157,31 @@ TEST(a_stopped_training_leaves_whole_steps) {
     CHECK(equal(stopped.read(Parameters::weights), asked.read(Parameters::weights)));
 }
 
+TEST(training_makes_no_arrays_after_it_is_prepared) {
+    const Architecture a = small_network();
+    const Quarters data(70, 5);
+    Network network(a.input, a.layers, kernels);
+    Settings settings;
+    settings.clip_norm = 1;
+    const std::vector<float> rates(10, 1e-3f);
+    Images images;
+    images.bytes = data.images.data();
+    images.labels = data.labels.data();
+    images.indices = data.order.data();
+    int64_t last = 0, steps = 0;
+    for (int64_t batch_size : {8, 16, 32}) {
+        const int64_t before = requested_bytes;
+        Trainer trainer(network, 1, batch_size);
+        trainer.prepare(settings);
+        const int64_t prepared = requested_bytes - before;
+        CHECK(prepared > last);  // a larger batch takes more
+        last = prepared;
+        GoOn watcher;
+        trainer.train(images, 70, settings, rates.data(), steps, watcher);
+        CHECK(requested_bytes - before == prepared);
+    }
+}
+
 TEST(a_network_learns_where_the_light_is) {
     const Quarters train(256, 213), test(200, 214);
     Engine engine(small_network(), random_weights(small_network(), 215), kernels);

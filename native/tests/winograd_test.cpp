@@ -34,33 +34,35 @@ struct Case {
 struct Convolution {
     Convolution(const Kernels& kernels, const Case& c, Random& random)
         : shape(c), cells(c.cell_rows * c.cell_columns), panel(kernels.panel_width), winner_row(c.columns + 2) {
-        w.input_row = (2 * c.cell_columns + 3) * c.channels;
-        w.channels = c.channels;
-        w.cells = cells;
-        w.channel_row = round_up(c.channels, kernels.vector_width);
+        tiles.algorithm = WinogradAlgorithm::f2x3;
+        tiles.row = (2 * c.cell_columns + 3) * c.channels;
+        tiles.pixel = tiles.channels = c.channels;
+        w.cells = tiles.tiles = cells;
+        tiles.tile_step = round_up(c.channels, kernels.vector_width);
+        tiles.position_step = cells * tiles.tile_step;
         w.columns = c.columns;
         w.winner_row = winner_row;
         for (int64_t i = 0; i < cells; ++i) {
             const int64_t cell = cells - 1 - i;
-            reads.push_back(2 * (cell / c.cell_columns) * w.input_row + 2 * (cell % c.cell_columns) * c.channels);
+            reads.push_back(2 * (cell / c.cell_columns) * tiles.row + 2 * (cell % c.cell_columns) * c.channels);
             writes.push_back(cell * (c.columns + 1));
         }
-        input = random.numbers((2 * c.cell_rows + 2) * w.input_row);
+        input = random.numbers((2 * c.cell_rows + 2) * tiles.row);
         weights = random.numbers(9 * c.channels * panel);
         for (int64_t i = 0; i < 9 * c.channels * panel; ++i) {
             if (i % panel >= c.columns) weights[static_cast<std::size_t>(i)] = 0;
         }
         bias = random.numbers(panel);
         kernel = make_buffer<float>(16 * c.channels * panel);
-        values = make_buffer<float>(16 * cells * w.channel_row);
+        values = make_buffer<float>(16 * tiles.position_step);
         products = make_buffer<float>(16 * cells * panel);
         output = make_buffer<float>(cells * (c.columns + 1));
         std::fill(output.begin(), output.end(), untouched);
         winners = make_buffer<int32_t>(cells * winner_row);
         std::fill(winners.begin(), winners.end(), -1);
-        w.input = input.data();
-        w.cell_places = reads.data();
-        w.transformed = values.data();
+        tiles.map = input.data();
+        tiles.places = reads.data();
+        tiles.transformed = values.data();
         w.products = products.data();
         w.bias = bias.data();
         w.output = output.data();
@@ -68,13 +70,17 @@ struct Convolution {
         w.winners = winners.data();
     }
 
+    void transform_weights(const Kernels& kernels) {
+        kernels.winograd_weights({WinogradAlgorithm::f2x3, shape.channels, panel, weights.data(), kernel.data()});
+    }
+
     // All of it, as PooledConvolution does it for one panel.
     void compute(const Kernels& kernels) {
-        kernels.winograd_kernel(weights.data(), shape.channels, kernel.data());
-        kernels.winograd_input(w);
+        transform_weights(kernels);
+        kernels.winograd_input(tiles);
         std::vector<int64_t> a_rows, c_rows;
         for (int64_t cell = 0; cell < cells; ++cell) {
-            a_rows.push_back(cell * w.channel_row);
+            a_rows.push_back(cell * tiles.tile_step);
             c_rows.push_back(cell * panel);
         }
         Product p;
@@ -85,7 +91,7 @@ struct Convolution {
         p.b_step = panel;
         p.c_rows = c_rows.data();
         for (int64_t position = 0; position < 16; ++position) {
-            p.a = values.data() + position * cells * w.channel_row;
+            p.a = values.data() + position * tiles.position_step;
             p.b = kernel.data() + position * shape.channels * panel;
             p.c = products.data() + position * cells * panel;
             kernels.multiply(p);
@@ -94,7 +100,7 @@ struct Convolution {
     }
 
     float pixel(int64_t cell, int64_t row, int64_t column, int64_t channel) const {
-        return w.input[w.cell_places[cell] + row * w.input_row + column * shape.channels + channel];
+        return tiles.map[tiles.places[cell] + row * tiles.row + column * shape.channels + channel];
     }
     float weight(int64_t row, int64_t column, int64_t channel, int64_t filter) const {
         return weights.data()[((row * 3 + column) * shape.channels + channel) * panel + filter];
@@ -116,6 +122,7 @@ struct Convolution {
     const int32_t* winners_of(int64_t cell) const { return w.winners + cell * winner_row; }
 
     Case shape;
+    WinogradTiles tiles;
     WinogradCells w;
     int64_t cells, panel, winner_row;
     std::vector<int64_t> reads, writes;
@@ -167,7 +174,7 @@ TEST(winograds_kernels_are_their_formula) {
         Convolution v(kernels, {channels, kernels.panel_width, 1, 1}, random);
         const int64_t size = 16 * channels * v.panel;
         std::fill(v.kernel.begin(), v.kernel.end(), untouched);
-        kernels.winograd_kernel(v.weights.data(), channels, v.kernel.data());
+        v.transform_weights(kernels);
         for (int64_t i = 0; i < size; ++i) {
             const int64_t position = i / v.panel / channels, channel = i / v.panel % channels, filter = i % v.panel;
             const double wanted =
@@ -184,12 +191,12 @@ TEST(winograds_inputs_are_their_formula) {
     const int64_t width = kernels.vector_width;
     for (int64_t channels : {int64_t{1}, width - 1, width, width + 1, 2 * width + 3}) {
         Convolution v(kernels, {channels, 1, 2, 3}, random);
-        const auto size = static_cast<std::size_t>(16 * v.cells * v.w.channel_row);
+        const auto size = static_cast<std::size_t>(16 * v.tiles.position_step);
         std::fill(v.values.begin(), v.values.end(), untouched);
-        kernels.winograd_input(v.w);
+        kernels.winograd_input(v.tiles);
         for (int64_t position = 0; position < 16; ++position) {
             for (int64_t cell = 0; cell < v.cells; ++cell) {
-                const float* got = v.w.transformed + (position * v.cells + cell) * v.w.channel_row;
+                const float* got = v.tiles.transformed + (position * v.cells + cell) * v.tiles.tile_step;
                 for (int64_t channel = 0; channel < channels; ++channel) {
                     const double wanted =
                         transformed(input_matrix, position / 4, position % 4,
@@ -233,8 +240,8 @@ TEST(of_places_that_are_equal_winograds_way_keeps_the_first) {
         for (bool along_columns : {false, true}) {
             Convolution v(kernels, {channels, kernels.panel_width, 3, 4}, random);
             for (std::size_t i = 0; i < v.input.size(); ++i) {
-                const int64_t row = static_cast<int64_t>(i) / v.w.input_row;
-                const int64_t column = static_cast<int64_t>(i) % v.w.input_row / channels;
+                const int64_t row = static_cast<int64_t>(i) / v.tiles.row;
+                const int64_t column = static_cast<int64_t>(i) % v.tiles.row / channels;
                 Random pixel(static_cast<uint64_t>((along_columns ? 0 : row) * 100 + (along_rows ? 0 : column)));
                 v.input[i] = pixel.number();
             }

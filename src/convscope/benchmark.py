@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from convscope.architecture import Architecture, Conv2D, MaxPooling2D
+from convscope.architecture import Add, Architecture, Dropout, MaxPooling2D
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
+from convscope.memory import Memory, measure_memory
 from convscope.recipes import Precision, Recipe
 from convscope.streams import random_stream
 
@@ -35,7 +36,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What `measure_speed` measured: seconds, operations and shares (0 to 1)."""
+    """What `measure_speed` measured: seconds, operations, shares (0 to 1), and the memory when the epochs were done."""
 
     instruction_set: str
     threads: int
@@ -50,6 +51,7 @@ class Benchmark:
     num_predicted: int
     prediction_seconds: Spread
     latency_seconds: Spread
+    memory: Memory
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -66,6 +68,7 @@ def training_macs(architecture: Architecture) -> int:
     engine that computes a convolution by fewer multiplications than the direct way is counted as if it did not.
     """
     table, read = architecture.table, _places_read(architecture)
+    added = {layer.from_layer for layer in architecture.layers if isinstance(layer, Add)}
     first = next((i for i, row in enumerate(table) if row.parameters), len(table))
     total = 0
     for i, row in enumerate(table):
@@ -74,7 +77,7 @@ def training_macs(architecture: Architecture) -> int:
             continue
         inputs = prod(kernel)  # multiply-adds a place
         places = prod(read[i])
-        pooled = i + 1 < len(table) and isinstance(table[i + 1].layer, MaxPooling2D)
+        pooled = i + 1 < len(table) and isinstance(table[i + 1].layer, MaxPooling2D) and row.layer.name not in added
         carrying = min(places, prod(read[i + 1])) if pooled else places
         total += inputs * (places + carrying * (1 if i == first else 2))
     return total
@@ -116,6 +119,7 @@ def measure_speed(
         ),
         epochs,
     )
+    memory = measure_memory(architecture, recipe, train, test, threads=threads)
     peaks = {precision: max(peak, peaks[precision]) for precision, peak in _measure_peaks(network).items()}
     macs = training_macs(architecture)
     return Benchmark(
@@ -132,6 +136,7 @@ def measure_speed(
         num_predicted=len(test),
         prediction_seconds=_spread(lambda: network.logits(test.images), epochs),
         latency_seconds=_spread(lambda: network.logits(test.images[:1]), _LATENCIES),
+        memory=memory,
     )
 
 
@@ -154,15 +159,18 @@ def _spread(work: Callable[[], object], n: int) -> Spread:
 
 def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
     """Return for each layer how many (rows, columns) of its output later layers read; () where that is a vector."""
-    read: list[tuple[int, ...]] = []
-    wanted: tuple[int, ...] | None = None  # by the layer behind
-    for row in reversed(architecture.table):
-        output = row.output_shape[:-1]
-        here = output if wanted is None else tuple(min(pair) for pair in zip(output, wanted, strict=True))
-        read.append(here)
-        wanted = None
-        if isinstance(row.layer, Conv2D | MaxPooling2D):
-            window = row.layer.window
-            axes = zip(row.input_shape, here, window.size, window.strides, strict=False)
+    table = architecture.table
+    numbers = {row.layer.name: number for number, row in enumerate(table)}
+    read = [(0,) * (len(row.output_shape) - 1) for row in table]
+    read[-1] = table[-1].output_shape[:-1]
+    for number in range(len(table) - 1, 0, -1):
+        layer, given = table[number].layer, table[number].input_shape[:-1]
+        wanted = given
+        if (window := getattr(layer, "window", None)) is not None:
+            axes = zip(given, read[number], window.size, window.strides, strict=True)
             wanted = tuple((n - 1) * s + k - padding_before(size, k, s, window.padding) for size, n, k, s in axes)
-    return read[::-1]
+        elif isinstance(layer, Dropout | Add):
+            wanted = read[number]
+        for source in (number - 1, *([numbers[layer.from_layer]] if isinstance(layer, Add) else [])):
+            read[source] = tuple(max(n, min(pair)) for n, *pair in zip(read[source], wanted, given, strict=True))
+    return read

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
     BatchNormalization,
@@ -34,6 +35,21 @@ def deep(num_layers):
     return Architecture(Input(96, 64, 3), (*blocks, Flatten(), Dense(100, "softmax")))
 
 
+def residual(num_blocks):
+    """Return a network of `num_blocks` blocks that each add their input, some of it from the row above."""
+    blocks = [
+        layer
+        for i in range(num_blocks)
+        for layer in (
+            Conv2D(8, 3, padding="same", use_bias=False),
+            BatchNormalization(activation="relu"),
+            Conv2D(8, 3, padding="same"),
+            Add("add" if i > 1 else "the_very_first_convolution", "relu"),
+        )
+    ]
+    return Architecture(Input(9, 9), (Conv2D(8, 1, name="the_very_first_convolution"), *blocks, Flatten(), Dense(3)))
+
+
 ARCHITECTURES = {
     "cnn": presets.cnn(),
     "ann": presets.ann(),
@@ -58,6 +74,8 @@ ARCHITECTURES = {
     "normalisation": Architecture(
         Input(9, 9), (Conv2D(4, use_bias=False), BatchNormalization(activation="relu"), Flatten(), Dense(3))
     ),
+    "residual": residual(4),
+    "one addition": Architecture(Input(9, 9), (Conv2D(4), Add("conv2d"), Flatten(), Dense(3), Add("dense"))),
     "long settings": Architecture(
         Input(64, 48, 64),
         (Conv2D(1000, (11, 7), (2, 3), "same", "relu"), MaxPooling2D((3, 2), (1, 2)), Flatten(), Dense(1000)),
@@ -122,9 +140,39 @@ def test_the_diagram_is_no_wider_than_a_page(svg):
     assert float(ElementTree.fromstring(svg).get("width")) <= 1000
 
 
-def test_an_arrow_leads_to_every_layer(architecture, svg):
-    arrows = [path for path in ElementTree.fromstring(svg).findall(f"{NAMESPACE}path") if path.get("fill") == "none"]
-    assert len(arrows) == len(architecture.layers)
+def arrows_of(svg):
+    """Return the corners of every arrow, its head left out."""
+    paths = [path for path in ElementTree.fromstring(svg).findall(f"{NAMESPACE}path") if path.get("fill") == "none"]
+    lines = [re.match(r"M([^M]+)M", path.get("d")).group(1).split("L") for path in paths]
+    return [[tuple(map(float, point.split())) for point in line] for line in lines]
+
+
+def test_an_arrow_leads_to_every_layer_and_two_to_an_addition(architecture, svg):
+    additions = sum(isinstance(layer, Add) for layer in architecture.layers)
+    assert len(arrows_of(svg)) == len(architecture.layers) + additions
+
+
+def test_no_arc_covers_another_or_leaves_the_drawing():
+    layers = (
+        *(Conv2D(2, 1, name=name) for name in "abc"),
+        *(Add(source, name=f"with_{source}") for source in "abc"),
+        Flatten(),
+        Dense(2),
+    )
+    svg = Architecture(Input(9, 9), layers).diagram()
+    arcs = [corners for corners in arrows_of(svg) if len(corners) == 4]
+    assert len(arcs) == 3
+    assert all(left < right and y > 0 for (left, _), (_, y), (right, _), _ in arcs)
+    for (*_, a, _), (*_, b, _) in combinations([(arc[0], arc[1], arc[3]) for arc in arcs], 2):
+        assert a[1] != b[1]  # their heights differ, since each runs over some of the same blocks
+
+
+def test_an_addition_says_what_it_adds(architecture, svg):
+    description = ElementTree.fromstring(svg).find(f"{NAMESPACE}desc").text
+    for layer in architecture.layers:
+        if isinstance(layer, Add):
+            assert f"{layer.name} (Add of {layer.from_layer}): output" in description
+            assert any(text.startswith("+ ") for *_, text in texts_of(svg))
 
 
 def test_the_diagram_stands_alone(svg):
@@ -149,7 +197,7 @@ def test_the_diagram_has_a_title_and_a_description_for_those_who_do_not_see_it(a
     assert root[0].tag == f"{NAMESPACE}title"
     assert f"{len(architecture.layers)} layers" in root[0].text
     for row in architecture.table:
-        assert f"{row.layer.name} ({row.layer.kind})" in root.find(f"{NAMESPACE}desc").text
+        assert f"{row.layer.name} ({row.layer.kind}" in root.find(f"{NAMESPACE}desc").text
 
 
 def test_a_notebook_shows_the_diagram():

@@ -4,6 +4,7 @@ from itertools import product
 import pytest
 
 from convscope.architecture import (
+    Add,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -33,6 +34,8 @@ LAYERS = [
     DepthwiseConv2D(use_bias=False),
     BatchNormalization(),
     BatchNormalization(0.9, 1e-5, "gelu", name="normal"),
+    Add("edges"),
+    Add("edges", "relu", name="sum"),
     Flatten(),
     Flatten(name="vector"),
     Dense(9, use_bias=False),
@@ -110,8 +113,8 @@ def test_a_layer_without_bias_has_only_a_kernel():
 
 
 @pytest.mark.parametrize("shape", [(9, 8, 2), (5,)], ids=str)
-def test_batch_normalization_keeps_the_shape_of_maps_and_vectors(shape):
-    assert BatchNormalization().output_shape(shape) == shape
+def test_normalisation_and_addition_keep_the_shape_of_maps_and_vectors(shape):
+    assert BatchNormalization().output_shape(shape) == Add("other").output_shape(shape) == shape
 
 
 def test_multiply_adds_are_counted_output_by_output():
@@ -119,6 +122,7 @@ def test_multiply_adds_are_counted_output_by_output():
     # 5 rows x 6 columns x 4 filters, each reading 2 x 3 pixels of 2 channels.
     assert layer.macs((5, 6, 2)) == 5 * 6 * 4 * (2 * 3 * 2)
     assert Dense(7).macs((800,)) == 5600
+    assert Add("other").macs((8, 8, 3)) == 0
     assert MaxPooling2D().macs((8, 8, 3)) == Flatten().macs((8, 8, 3)) == BatchNormalization().macs((8, 8, 3)) == 0
 
 
@@ -223,6 +227,9 @@ PAIR = "must be one or two whole numbers from 1 to 1024"
         (BatchNormalization, {"epsilon": 2.0}, "epsilon is 2.0; it must be a number above 0 and at most 1"),
         (BatchNormalization, {"epsilon": True}, "epsilon is True"),
         (BatchNormalization, {"activation": "swish"}, "activation is 'swish'"),
+        (Add, {"from_layer": ""}, "Add: from_layer is ''; it must be the name of a layer"),
+        (Add, {"from_layer": 3}, "from_layer is 3"),
+        (Add, {"from_layer": "edges", "activation": "swish"}, "activation is 'swish'"),
         (Conv2D, {"filters": 8, "use_bias": 0}, "Conv2D: use_bias is 0; it must be true or false"),
         (DepthwiseConv2D, {"use_bias": "no"}, "use_bias is 'no'"),
         (Dense, {"units": 2, "use_bias": None}, "use_bias is None"),

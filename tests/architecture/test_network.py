@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
     BatchNormalization,
@@ -27,7 +29,7 @@ from convscope.errors import ArchitectureError
 
 @st.composite
 def architectures(draw):
-    """Any architecture that is small: convolutions and poolings that fit, a flatten, dense layers."""
+    """Any architecture that is small: convolutions and poolings that fit, additions, a flatten, dense layers."""
     size = st.integers(1, 3)
     layers = draw(
         st.lists(
@@ -59,10 +61,25 @@ def architectures(draw):
     last = Dense(draw(st.integers(2, 12)), draw(st.sampled_from(["softmax", "linear"])))
     image = Input(draw(st.integers(1, 20)), draw(st.integers(1, 20)), draw(st.integers(1, 3)))
     try:
+        layers = with_additions(draw, image, layers)
         vector = draw(st.sampled_from([Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D()]))
         return Architecture(image, (*layers, vector, *dense, last))
     except ArchitectureError:
         assume(False)  # a window that does not fit
+
+
+def with_additions(draw, image, layers):
+    """Put an `Add` behind some of `layers`, each reading any earlier one of its shape."""
+    shape, shapes, result = image.shape, {}, []
+    for number, layer in enumerate(layers):
+        shape = layer.output_shape(shape)
+        shapes[f"layer_{number}"] = shape
+        result.append(replace(layer, name=f"layer_{number}"))
+        if draw(st.booleans()):
+            source = draw(st.sampled_from([name for name, other in shapes.items() if other == shape]))
+            shapes[f"sum_{number}"] = shape
+            result.append(Add(source, draw(st.sampled_from(["linear", "relu"])), name=f"sum_{number}"))
+    return result
 
 
 def positive_network(architecture):
@@ -171,6 +188,15 @@ FIELDS = {
     "same": (Conv2D(1, 3, padding="same"), Conv2D(1, 4, padding="same"), MaxPooling2D(3, 2)),
     "depthwise": (DepthwiseConv2D(3, 2, "same", 2), Conv2D(1, 2), DepthwiseConv2D((2, 3))),
     "normalisation": (BatchNormalization(), Conv2D(1, 3), BatchNormalization(activation="relu"), MaxPooling2D(2)),
+    "additions": (
+        Conv2D(1, 3, 2, "same"),
+        Add("conv2d"),
+        Conv2D(1, 3, padding="same"),
+        Add("add", "relu"),
+        Conv2D(1, (1, 4), padding="same"),
+        Add("add"),
+        Conv2D(1, 2),
+    ),
     "dropout": (Conv2D(1, 3), Dropout(0.5), MaxPooling2D(2), Dropout(0.1), Conv2D(1, 2)),
     "poolings": (AveragePooling2D(3, 2, "same"), Conv2D(1, 3), MaxPooling2D(3, 1, "same")),
     "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
@@ -259,6 +285,21 @@ END = (Flatten(), Dense(10))
         (IMAGE, (Conv2D(8, activation="softmax"), *END), "conv2d: softmax may only stand in the last layer"),
         (IMAGE, (BatchNormalization(activation="softmax"), *END), "batch_normalization: softmax may only stand in the"),
         (IMAGE, (*END, BatchNormalization(activation="relu")), "batch_normalization: the last layer gives logits"),
+        (
+            IMAGE,
+            (Add("flatten"), *END),
+            r"add \(Add\): from_layer is 'flatten', which is no layer before it; it is the first",
+        ),
+        (IMAGE, (Conv2D(8), Add("dense"), *END), "'dense', which is no layer before it; before it are conv2d$"),
+        (IMAGE, (Conv2D(8), Add("add"), *END), "from_layer is 'add', which is no layer before it"),
+        (IMAGE, (Conv2D(8), Add("input"), *END), "from_layer is 'input', which is no layer before it"),
+        (
+            IMAGE,
+            (Conv2D(8, name="a"), MaxPooling2D(name="b"), Add("a", name="sum"), *END),
+            r"sum \(Add\) adds a of shape \(26, 26, 8\) to b of shape \(13, 13, 8\); make them one shape",
+        ),
+        (IMAGE, (Conv2D(8, padding="same"), Conv2D(9, 1), Add("conv2d"), *END), r"\(28, 28, 8\) to conv2d_1 of .* 9\)"),
+        (IMAGE, (*END, Add("dense", "relu")), "add: the last layer gives logits; use softmax or linear"),
         (IMAGE, (Flatten(), Dense(5, "relu")), "dense: the last layer gives logits; use softmax or linear"),
         (IMAGE, (Flatten(name="a"), Dense(5, name="a")), "two layers are called 'a'; every name must be its own"),
         (IMAGE, (Flatten(name="input"), Dense(5)), "no layer may be called 'input'"),

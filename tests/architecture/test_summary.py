@@ -1,4 +1,4 @@
-from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, presets
+from convscope.architecture import Add, Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, presets
 
 
 def test_summary_of_the_cnn_is_the_table_that_keras_users_know():
@@ -26,6 +26,15 @@ def test_summary_counts_moving_statistics_with_their_layer_and_tells_them_apart_
         "Total: 163 parameters (0.64 KB), 432 MACs an image",
         "Trainable: 155 parameters; non-trainable: 8 parameters",
     ]
+
+
+def test_summary_says_what_an_addition_reads():
+    layers = (Conv2D(4, 3, padding="same"), Conv2D(4, 1), Add("conv2d"), Flatten(), Dense(3))
+    lines = Architecture(Input(5, 5), layers).summary().splitlines()
+    assert lines[2].endswith("Receptive field  Connected to")
+    assert lines[6].endswith("3 x 3  conv2d_1, conv2d")
+    assert lines[5].endswith("3 x 3")
+    assert "Connected" not in presets.cnn().summary()
 
 
 def test_columns_of_numbers_end_at_one_edge():

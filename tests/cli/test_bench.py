@@ -26,6 +26,7 @@ def test_bench_prints_what_was_measured(small_folder: Path):
         "share of the peak",
         "a prediction",
         "one image",
+        "memory",
     ):
         assert any(line.startswith(name) for line in done.output.splitlines()), name
 
@@ -40,6 +41,7 @@ def test_bench_as_json_holds_the_same(small_folder: Path):
     assert value["training_macs"] == 1_105_920
     assert value["epoch_seconds"]["n"] == 2
     assert value["cpu"]
+    assert value["memory"]["peak_memory_bytes"] > value["memory"]["training_bytes"] > value["memory"]["data_bytes"] > 0
 
 
 def test_bench_refuses_data_that_is_not_there(tmp_path: Path):

@@ -129,6 +129,24 @@ def test_gradients_are_within_five_percent_of_exact_ones(architecture: Architect
 
 @needs_bfloat16
 @every_set
+@pytest.mark.parametrize("architecture", [presets.cnn(), Architecture(Input(13, 11, 16), CHAINS[0])], ids=range(2))
+def test_gradients_by_layers_are_within_ten_percent_of_exact_ones(architecture: Architecture, isa: str) -> None:
+    weights = random_weights(architecture)
+    network, exact = NativeNetwork(architecture, weights, 2, isa, "bfloat16"), ReferenceNetwork(architecture, weights)
+    images = random_images(architecture.input.shape, 9)
+    dlogits = np.random.default_rng(3).normal(size=(9, architecture.num_classes))
+    before = network.gradients(images, random_labels(architecture.num_classes, 9))[1]
+    names = ["input", *(layer.name for layer in architecture.layers)]
+    expected = exact.layer_gradients(images, dlogits, names)
+    for name, values in network.layer_gradients(images, dlogits, names).items():
+        assert distance({name: values}, {name: expected[name]}) < 0.1, name
+    # This needs copies of the weights that training does not; what training reads stays as it was.
+    after = network.gradients(images, random_labels(architecture.num_classes, 9))[1]
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+@needs_bfloat16
+@every_set
 def test_results_are_the_same_bits_for_any_number_of_threads(isa: str) -> None:
     for layers in (CHAINS[2], CHAINS[4]):
         architecture = Architecture(Input(13, 11, 16), layers)

@@ -98,8 +98,10 @@ def dataset(count: int, seed: int = 0) -> Dataset:
     )
 
 
-def train(network: Network, data: Dataset, batch_size: int, epochs: int = 1, **options: Any) -> EpochResult:
-    rates = np.full(-(-len(data) // batch_size), 0.05, np.float32)
+def train(
+    network: Network, data: Dataset, batch_size: int, epochs: int = 1, rate: float = 0.05, **options: Any
+) -> EpochResult:
+    rates = np.full(-(-len(data) // batch_size), rate, np.float32)
     for _ in range(epochs):
         result = network.train_epoch(
             data,

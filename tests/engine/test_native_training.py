@@ -71,6 +71,7 @@ def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> 
 
 
 AUGMENTED = {"augmentation": Augmentation(shift=2), "augmentation_key": 2**64 - 5}
+RESAMPLED = {"augmentation": Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0)}
 WEIGHTED = {"class_weights": (2.0, 1.0, 0.0, 0.5, 1.5)}
 OPTIONS: list[dict[str, Any]] = [
     {"label_smoothing": 0.2},
@@ -123,7 +124,7 @@ def with_every_layer() -> Architecture:
     return Architecture(Input(9, 11), layers)
 
 
-@pytest.mark.parametrize("options", [{}, ALL, {"optimizer": SGD(momentum=0.9), "clip_norm": 0.1}], ids=str)
+@pytest.mark.parametrize("options", [{}, ALL, {"optimizer": SGD(momentum=0.9), "clip_norm": 0.1}, RESAMPLED], ids=str)
 @pytest.mark.parametrize("architecture", [small_architecture(), presets.ann((9, 11, 1), 5), with_every_layer()])
 def test_any_number_of_threads_gives_the_same_bits(architecture: Architecture, options: dict[str, Any]) -> None:
     dataset = random_dataset(300, architecture.input.shape)
@@ -153,7 +154,7 @@ def test_instruction_sets_agree_within_tolerance() -> None:
     np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{}, *OPTIONS, ALL], ids=str)
+@pytest.mark.parametrize("options", [{}, *OPTIONS, ALL, RESAMPLED], ids=str)
 def test_continuing_from_the_state_gives_the_same_bits(options: dict[str, Any]) -> None:
     architecture, dataset = small_architecture(), random_dataset(100)
     network = NativeNetwork(architecture, initial_weights(architecture, 0))

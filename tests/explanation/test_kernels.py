@@ -36,7 +36,23 @@ def test_limit_of_a_kernel_of_zeros_is_zero():
 def test_the_first_bank_reads_the_images_channels(image_shape, channels):
     bank = kernel_banks(make_model(cs.presets.cnn(image_shape, 100)))[0]
     assert bank.num_channels == channels
-    assert bank.to_dict() == {"layer": "conv2d", "shape": [3, 3, channels, 16], "limit": bank.limit}
+    assert bank.to_dict() == {"layer": "conv2d", "kind": "Conv2D", "shape": [3, 3, channels, 16], "limit": bank.limit}
+
+
+def test_a_depthwise_convolutions_filters_read_one_channel_each():
+    layers = (cs.Conv2D(5), cs.DepthwiseConv2D((3, 2), depth_multiplier=4), cs.Flatten(), cs.Dense(3))
+    model = make_model(cs.Architecture(cs.Input(9, 8, 2), layers))
+    _, bank = kernel_banks(model)
+    assert (bank.layer, bank.kind, bank.num_channels, bank.num_filters) == (
+        "depthwise_conv2d",
+        "DepthwiseConv2D",
+        1,
+        20,
+    )
+    weights = model.weights["depthwise_conv2d/kernel"]
+    for channel in range(5):
+        for kernel in range(4):
+            np.testing.assert_array_equal(bank.kernel[:, :, 0, 4 * channel + kernel], weights[:, :, channel, kernel])
 
 
 def test_a_network_without_convolution_has_no_banks():

@@ -1,19 +1,31 @@
 """Runs of every kind, made up in a moment: untrained networks on random images, with answers that are partly right."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.architecture import (
+    Add,
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    Input,
+    MaxPooling2D,
+    presets,
+)
 from convscope.comparison import Candidate, compare
 from convscope.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evaluation import Evaluation, evaluate_predictions
 from convscope.explanation import explain
 from convscope.model import Model
-from convscope.recipes import Recipe
+from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import report_payload
 from convscope.training import History
 
@@ -96,11 +108,37 @@ def wide_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
     return Architecture(Input(*shape), layers, "wide")
 
 
+def residual_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    """A network with layers that no gradient trains in part, and one that reads two others."""
+    layers = (
+        Conv2D(6, 3, name="stem", use_bias=False),
+        BatchNormalization(activation="relu"),
+        Conv2D(6, 3, padding="same"),
+        Add("stem", "relu"),
+        Flatten(),
+        Dense(num_classes),
+        BatchNormalization(activation="softmax"),
+    )
+    return Architecture(Input(*shape), layers, "residual")
+
+
+def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    """A network with a depthwise convolution, two filters a channel."""
+    layers = (Conv2D(6), DepthwiseConv2D(5, depth_multiplier=2), Flatten(), Dense(num_classes, activation="softmax"))
+    return Architecture(Input(*shape), layers, "depthwise")
+
+
 RUNS: dict[str, Callable[[], dict[str, Any]]] = {
     "cnn": make_payload,
     "hostile": lambda: make_payload(names=HOSTILE_NAMES, strength=1),
     "colour": lambda: make_payload((20, 32, 3), [f"letter {chr(65 + i)}" for i in range(26)], wide_network, strength=3),
     "tiny": lambda: make_payload((8, 8, 1), ("no", "yes"), presets.ann, with_baseline=False),
+    "residual": lambda: make_payload((9, 8, 1), ("no", "yes", "both"), residual_network, with_baseline=False),
+    "depthwise": lambda: make_payload((12, 12, 3), ("a", "b", "c"), depthwise_network, strength=3),
+    "stopped": lambda: make_payload(
+        history=replace(HISTORY, val_split="validation", best_epoch=1),
+        recipe=Recipe(epochs=5, validation_fraction=0.2, early_stopping=EarlyStopping()),
+    ),
     "many": lambda: make_payload((12, 10, 2), [f"class {i}" for i in range(100)], wide_network, strength=2),
 }
 

@@ -51,9 +51,16 @@ def pages(payloads: dict[str, Any]) -> dict[str, str]:
     return {name: render_report(payload) for name, payload in payloads.items()}
 
 
-@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "many"])
+@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "residual", "depthwise", "stopped", "many"])
 def page(request: pytest.FixtureRequest, pages: dict[str, str]) -> Page:
     return Page(pages[request.param])
+
+
+def test_the_layer_table_tells_trained_from_moving_numbers_and_what_is_added(pages: dict[str, str]) -> None:
+    text = re.sub(r"\s+", " ", Page(pages["residual"]).text)
+    assert "Add of stem" in text
+    assert "18 of them are moving statistics, which no gradient trains." in text
+    assert "moving statistics" not in pages["cnn"]
 
 
 def test_every_element_is_closed(page: Page) -> None:
@@ -123,11 +130,30 @@ def test_the_verdict_says_what_it_rests_on_and_what_it_cannot_claim(
     assert "one run with one seed" in text
 
 
+def test_a_page_says_that_validation_images_chose_and_test_images_did_not(pages: dict[str, str]) -> None:
+    text = Page(pages["stopped"]).text.replace("\N{NO-BREAK SPACE}", " ")
+    choice = "stopped after epoch 2 of 5, 1 epoch without a better val_loss; weights of epoch 1"
+    assert f"20 % of the training images, were measured after each epoch and decided: {choice}. The test" in text
+    assert "custom, 2 of 5 epochs, weights of epoch 1" in text
+    assert "200 images to train on (20 % of them held out to validate by) and 200 to measure by" in text
+    assert "A ring marks the epoch" in text
+    assert "Validation accuracy" in text
+    assert not re.search("[Tt]est (accuracy|loss)", text)
+    assert "nothing was chosen" not in text
+    assert "last epoch is the model" not in text
+
+
 def test_the_matrix_of_the_image_is_there_in_full(pages: dict[str, str], payloads: dict[str, Any]) -> None:
     match = re.search(r'<pre class="matrix">(.*?)</pre>', pages["cnn"], re.DOTALL)
     assert match
     rows = [list(map(int, re.sub("</?b>", "", line).split())) for line in match[1].split("\n")]
     assert rows == payloads["cnn"]["data"]["example"]["channels"][0]
+
+
+def test_a_page_says_that_depthwise_filters_read_one_channel(pages: dict[str, str]) -> None:
+    text = Page(pages["depthwise"]).text
+    assert "12 filters, each of one channel" in text
+    assert "6 filters, input channel 0" in text
 
 
 def test_hostile_class_names_are_shown_as_text(pages: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from convscope.architecture import presets as presets
 from convscope.architecture.layers import (
     Activation,
+    Add,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -22,6 +23,7 @@ from convscope.architecture.table import Input, LayerRow, ReceptiveField
 
 __all__ = [
     "Activation",
+    "Add",
     "Architecture",
     "AveragePooling2D",
     "BatchNormalization",

@@ -44,6 +44,13 @@ def check_flag(layer: Named, field: str) -> None:
         raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be true or false")
 
 
+def check_name(layer: Named, field: str) -> None:
+    """Refuse all but the name of a layer."""
+    value = getattr(layer, field)
+    if not isinstance(value, str) or not value:
+        raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be the name of a layer")
+
+
 def check_choice(layer: Named, field: str, choices: tuple[str, ...]) -> None:
     """Refuse all but `choices`."""
     value = getattr(layer, field)

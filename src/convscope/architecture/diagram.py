@@ -1,7 +1,8 @@
 """A drawing of the layers from left to right, as SVG.
 
 Maps are stacks of planes and vectors are bars. A side follows the square root of its size, the number of planes and the
-height of a bar the logarithm: they hint at the shape, and the text beneath says it. Long networks wrap into rows.
+height of a bar the logarithm: they hint at the shape, and the text beneath says it. Long networks wrap into rows. What
+an `Add` reads beside the layer before it comes in an arc from above, or from above alone where that is in another row.
 It has no script, style sheet or ids; its text has the colour of the page, and `--accent` is the colour of its marks.
 """
 
@@ -12,7 +13,7 @@ from itertools import pairwise
 from math import log2
 from re import findall
 
-from convscope.architecture.layers import Dropout, Layer, Pair, Shape
+from convscope.architecture.layers import Add, Dropout, Layer, Pair, Shape
 from convscope.architecture.table import Input, LayerRow
 
 # All lengths are pixels. The font is monospaced, so that a text's width is known without asking a browser.
@@ -21,6 +22,7 @@ _FONT_SIZE, _LINE, _CHARACTER = 12, 17, 7.4
 _ACCENT = "var(--accent, #3d86d8)"
 _WIDTH = 1000  # of a full row: what a page shows without scrolling
 _MARGIN, _GAP, _ROW_GAP = 20, 26, 44
+_LANE = 12  # between arcs over the blocks
 _LABELS = ("", "", "name", "output", "parameters", "MACs")
 _LABEL_WIDTH = 10 * _CHARACTER
 _MOST_CHARACTERS = 16  # of a line of text before it wraps
@@ -45,6 +47,7 @@ class _Block:
     width: float
     planes: int
     read_by: Pair | None  # the window of the next layer, marked on the front plane
+    adds: "_Block | None"  # what an `Add` reads beside the block before it
 
     @property
     def drawn_height(self) -> float:
@@ -70,14 +73,22 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
     leaving: tuple[float, float] | None = None  # where the last row's arrow starts, and the height it runs back at
     for row in rows:
         drawn = max(block.drawn_height for block in row)
-        middle = top + drawn / 2
         places = list(_places(row, left))
+        arcs = _arcs(row)
+        above, top = top, top + _LANE * max((lane for *_, lane in arcs), default=0)
+        middle = top + drawn / 2
         if leaving is not None:
             start, start_y = leaving
-            turns = [(start, start_y), (width - 8, start_y), (width - 8, top - _ROW_GAP / 2), (8, top - _ROW_GAP / 2)]
+            turns = [
+                (start, start_y),
+                (width - 8, start_y),
+                (width - 8, above - _ROW_GAP / 2),
+                (8, above - _ROW_GAP / 2),
+            ]
             parts.append(_arrow([*turns, (8, middle), (_drawn_left(*places[0]), middle)]))
         for before, after in pairwise(places):
             parts.append(_arrow([(_drawn_right(*before), middle), (_drawn_left(*after), middle)]))
+        parts += [_arrow(_arc(places, source, target, top - _LANE * lane, middle)) for source, target, lane in arcs]
         for block, centre in places:
             parts.append(_drawing(block, centre, middle))
         text, bottom = _texts(places, top + drawn + _LINE + 6)
@@ -113,15 +124,18 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
         texts.append(((row.layer.kind,), _settings(row.layer), _name(row.layer.name), *counts))
         kinds.append(row.layer.kind)
     windows = [window.size if (window := getattr(row.layer, "window", None)) else None for row in table]
-    blocks = []
-    for kind, text, shape, window in zip(kinds, texts, shapes, [*windows, None], strict=True):
+    blocks: list[_Block] = []
+    numbers = {row.layer.name: number for number, row in enumerate(table, 1)}
+    added = [None, *(numbers[row.layer.from_layer] if isinstance(row.layer, Add) else None for row in table)]
+    for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], added, strict=True):
         if len(shape) == 3:
             height, width = (max(_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
             planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MOST_PLANES)
         else:
             height = max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12)
             width, planes = _BAR_WIDTH, 1
-        blocks.append(_Block(kind, text, shape, height, width, planes, window))
+        adds = None if number is None else blocks[number]
+        blocks.append(_Block(kind, text, shape, height, width, planes, window, adds))
     return blocks
 
 
@@ -132,6 +146,7 @@ def _sizes(shape: Shape) -> str:
 def _settings(layer: Layer) -> tuple[str, ...]:
     """Return what a reader must know beside the kind: the window, its stride and padding, the activation."""
     words = []
+    added = _name(f"+ {layer.from_layer}") if isinstance(layer, Add) else ()
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_sizes(window.size))
         usual = window.size if layer.kind in _POOLINGS else (1, 1)
@@ -144,7 +159,7 @@ def _settings(layer: Layer) -> tuple[str, ...]:
         words.append(f"rate {layer.rate:g}")
     if (activation := getattr(layer, "activation", "linear")) != "linear":
         words.append(activation)
-    return _lines([f"{word}, " for word in words[:-1]] + words[-1:])
+    return (*added, *_lines([f"{word}, " for word in words[:-1]] + words[-1:]))
 
 
 def _name(name: str) -> tuple[str, ...]:
@@ -175,10 +190,14 @@ def _title(image: Input, table: tuple[LayerRow, ...]) -> str:
 
 def _description(table: tuple[LayerRow, ...]) -> str:
     return "; ".join(
-        f"{row.layer.name} ({row.layer.kind}): output {_sizes(row.output_shape)}, "
+        f"{row.layer.name} ({row.layer.kind}{_addition(row.layer)}): output {_sizes(row.output_shape)}, "
         f"{row.parameters + row.non_trainable_parameters:,} parameters, {row.macs:,} multiply-adds"
         for row in table
     )
+
+
+def _addition(layer: Layer) -> str:
+    return f" of {layer.from_layer}" if isinstance(layer, Add) else ""
 
 
 # --- Where it stands --------------------------------------------------------------------------------------------------
@@ -209,6 +228,36 @@ def _places(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
     for block in row:
         yield block, left + block.cell_width / 2
         left += block.cell_width + _GAP
+
+
+def _arcs(row: list[_Block]) -> list[tuple[int | None, int, int]]:
+    """Return for each `Add` of a row the places of what it adds (None: in another row) and of itself, and its lane.
+
+    Lanes count from 1, upwards from the blocks; a long arc runs over the short ones that it spans.
+    """
+    ends = []
+    for target, block in enumerate(row):
+        if block.adds is not None:
+            ends.append((next((place for place, other in enumerate(row) if other is block.adds), None), target))
+    arcs: list[tuple[int | None, int, int]] = []
+    for source, target in sorted(ends, key=lambda end: (end[1] - (end[1] if end[0] is None else end[0]), end[1])):
+        first = target if source is None else source
+        below = [lane for s, t, lane in arcs if (t if s is None else s) < target and first < t]
+        arcs.append((source, target, 1 + max(below, default=0)))
+    return arcs
+
+
+def _arc(
+    places: list[tuple[_Block, float]], source: int | None, target: int, height: float, middle: float
+) -> list[tuple[float, float]]:
+    """Return the corners of an arc at `height`; where its source is elsewhere, it comes straight from above."""
+    block, centre = places[target]
+    x = centre - 4  # so that an arc that leaves this block has a line of its own
+    end = [(x, height), (x, middle - block.drawn_height / 2 - 4)]
+    if source is None:
+        return end
+    block, centre = places[source]
+    return [(centre + 4, middle - block.drawn_height / 2 - 4), (centre + 4, height), *end]
 
 
 def _drawn_left(block: _Block, centre: float) -> float:
@@ -251,8 +300,10 @@ def _drawing(block: _Block, centre: float, middle: float) -> str:
 def _arrow(points: list[tuple[float, float]]) -> str:
     line = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     x, y = points[-1]
+    downwards = points[-2][0] == x
+    a, b = ((x - 3.5, y - 5), (x + 3.5, y - 5)) if downwards else ((x - 5, y - 3.5), (x - 5, y + 3.5))
     return (
-        f'<path d="M{line}M{x - 5:.1f} {y - 3.5:.1f}L{x:.1f} {y:.1f}L{x - 5:.1f} {y + 3.5:.1f}" fill="none" '
+        f'<path d="M{line}M{a[0]:.1f} {a[1]:.1f}L{x:.1f} {y:.1f}L{b[0]:.1f} {b[1]:.1f}" fill="none" '
         'stroke="currentColor" stroke-opacity="0.6" stroke-linejoin="round" stroke-linecap="round"/>'
     )
 

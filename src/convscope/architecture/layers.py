@@ -13,6 +13,7 @@ from convscope.architecture.arguments import (
     check_count,
     check_flag,
     check_fraction,
+    check_name,
     check_positive,
     label,
     set_pair,
@@ -277,6 +278,33 @@ class BatchNormalization:
 
 
 @dataclass(frozen=True)
+class Add:
+    """The sum of what the layer before gives and what the layer called `from_layer` gave, both of one shape.
+
+    It makes a list of layers a residual network: what stands between the two learns the difference from its input.
+    Source: He and others 2016, equation 1; `activation` is what they apply after the addition.
+    """
+
+    from_layer: str
+    activation: Activation = "linear"
+    name: str = ""
+    kind: ClassVar[str] = "Add"
+
+    def __post_init__(self) -> None:
+        check_name(self, "from_layer")
+        check_choice(self, "activation", get_args(Activation))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
 class Dense:
     """Every output reads every input. Weights: `kernel` (inputs, units) and, with `use_bias`, `bias` (units,)."""
 
@@ -313,6 +341,7 @@ Layer = (
     | Flatten
     | Dropout
     | BatchNormalization
+    | Add
     | Dense
 )
 

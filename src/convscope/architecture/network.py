@@ -1,4 +1,4 @@
-"""The architecture of a sequential network: its input, its layers, and all that follows from them by counting."""
+"""The architecture of a network: its input, its layers in a row, and all that follows from them by counting."""
 
 import json
 from collections import Counter
@@ -11,6 +11,7 @@ from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
+    Add,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -39,6 +40,7 @@ _KERAS_STEMS: Mapping[type[Layer], str] = {
     Flatten: "flatten",
     Dropout: "dropout",
     BatchNormalization: "batch_normalization",
+    Add: "add",
     Dense: "dense",
 }
 
@@ -47,7 +49,8 @@ _KERAS_STEMS: Mapping[type[Layer], str] = {
 class Architecture:
     """An input and the layers that follow it; the last gives K numbers, one for each class (the logits).
 
-    Layers without a name are named as Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only stand at the end.
+    Each layer reads the one before it, an `Add` also an earlier one by its name. Layers without a name are named as
+    Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only stand at the end.
 
     >>> from convscope.architecture import Architecture, Dense, Flatten, Input
     >>> linear = Architecture(Input(28, 28), (Flatten(), Dense(10, "softmax")), name="linear")
@@ -55,8 +58,8 @@ class Architecture:
     (7850, 10, 'dense')
 
     Raises:
-        ArchitectureError: if a shape is not positive, two layers have one name, or the end is not a vector of at least
-            two numbers.
+        ArchitectureError: if a shape is not positive, two layers have one name, an `Add` does not find an earlier layer
+            of its shape, or the end is not a vector of at least two numbers.
     """
 
     input: Input

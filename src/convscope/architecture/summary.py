@@ -1,23 +1,30 @@
 """The layer table as text."""
 
+from convscope.architecture.layers import Add
 from convscope.architecture.table import Input, LayerRow
 
 
 def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     """Return a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals.
 
-    As in Keras's summary a layer's parameters are all its weights, and what no gradient changes is told at the end.
+    As in Keras's summary a layer's parameters are all its weights, and what no gradient changes is told at the end. A
+    network that is no plain sequence has one column more: what an `Add` reads.
     """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
     lines = [header, *(_cells(row) for row in table)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    if any(isinstance(row.layer, Add) for row in table):
+        sources = [_sources(row, before) for row, before in zip(table, [None, *table], strict=False)]
+        lines = [(*line, source) for line, source in zip(lines, ["Connected to", *sources], strict=True)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     size = " x ".join(map(str, image.shape))
     text = [f'Architecture "{name}": {size} -> {table[-1].output_shape[0]} classes', rule]
     for number, line in enumerate(lines):
-        left = [cell.ljust(width) for cell, width in zip(line[:2], widths[:2], strict=True)]
-        right = [cell.rjust(width) for cell, width in zip(line[2:], widths[2:], strict=True)]
-        text.append("  ".join(left + right).rstrip())
+        cells = [
+            cell.rjust(width) if 2 <= column < len(header) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        text.append("  ".join(cells).rstrip())
         if number == 0:
             text.append(rule)
     trainable, macs = sum(row.parameters for row in table), sum(row.macs for row in table)
@@ -27,6 +34,10 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     if fixed:
         text.append(f"Trainable: {trainable:,} parameters; non-trainable: {fixed:,} parameters")
     return "\n".join(text)
+
+
+def _sources(row: LayerRow, before: LayerRow | None) -> str:
+    return f"{before.layer.name}, {row.layer.from_layer}" if before and isinstance(row.layer, Add) else ""
 
 
 def _cells(row: LayerRow) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from math import isfinite, prod
 
+from convscope.architecture.arguments import label
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
+    Add,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -78,11 +80,17 @@ class LayerRow:
 
 
 def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]:
-    """Return a row for each of `layers`, in their order; raises `ArchitectureError` where a shape is not positive."""
-    rows = []
+    """Return a row for each of `layers`, in their order.
+
+    Raises:
+        ArchitectureError: where a shape is not positive, or an `Add` reads no earlier layer, or one of another shape.
+    """
+    rows: list[LayerRow] = []
     shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
     for layer in layers:
         given, shape = shape, layer.output_shape(shape)
+        if isinstance(layer, Add):
+            _check_addition(layer, rows)
         sizes = {name: prod(size) for name, size in layer.weight_shapes(given).items()}
         fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
         values = max(sum(sizes.values()), prod(shape))
@@ -91,6 +99,21 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
         seen = _receptive_field(layer, given, seen, image)
         rows.append(LayerRow(layer, given, shape, sum(sizes.values()) - fixed, fixed, layer.macs(given), seen))
     return tuple(rows)
+
+
+def _check_addition(layer: Add, before: list[LayerRow]) -> None:
+    shapes = {row.layer.name: row.output_shape for row in before}
+    if layer.from_layer not in shapes:
+        known = f"before it are {', '.join(shapes)}" if shapes else "it is the first"
+        raise ArchitectureError(
+            f"{label(layer)}: from_layer is {layer.from_layer!r}, which is no layer before it; {known}"
+        )
+    given, other = before[-1], shapes[layer.from_layer]
+    if given.output_shape != other:
+        raise ArchitectureError(
+            f"{label(layer)} adds {layer.from_layer} of shape {other} to {given.layer.name} of shape "
+            f"{given.output_shape}; make them one shape, by `same` padding, strides of 1 and as many filters in between"
+        )
 
 
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
@@ -102,7 +125,8 @@ def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: In
         axes = zip(seen.size, seen.jump, seen.start, window.size, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)
-    if len(given) == 1 or isinstance(layer, Dropout | BatchNormalization):
+    if len(given) == 1 or isinstance(layer, Dropout | BatchNormalization | Add):
+        # An `Add` reads an earlier layer of the same shape too, which can only have seen a part of this.
         return seen
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(given, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False):

@@ -33,7 +33,9 @@ def bench(
 
     Prints the peaks of multiply-add in float32 and in bfloat16, measured, then what an epoch of training and a
     prediction take, and what share of its precision's peak an epoch reaches, counting only work that cannot be left
-    out. On a busy machine repeat it.
+    out. On a busy machine repeat it. Last comes the memory that the process took at most until the epochs were done,
+    and what of it the data and the training account for; training takes what the architecture needs for one batch,
+    however many images there are.
     """
     splits = load_dataset(dataset)
     network = architecture_for(architecture, splits.train.images.shape[1:], splits.train.num_classes)
@@ -62,6 +64,7 @@ def _lines(result: Benchmark, architecture: str, recipe: str) -> list[str]:
         ("a prediction", f"{_seconds(result.prediction_seconds)}: {result.num_predicted:,} images"),
         ("  images a second", f"{result.num_predicted / prediction:,.0f}"),
         ("one image", _seconds(result.latency_seconds, 1e6, "µs")),
+        ("memory", str(result.memory)),
     ]
     return [f"{name:<20}{text}" for name, text in rows]
 

@@ -16,11 +16,12 @@ from convscope.cli.record import available_cores, run_record
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import EngineName, check_precision
-from convscope.errors import DatasetError, RunError
+from convscope.errors import DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
+from convscope.memory import Memory, measure_memory
 from convscope.model import Model
-from convscope.recipes import Precision
-from convscope.training import History, TrainingState, check_fit, train
+from convscope.recipes import RECIPES, Precision
+from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""
@@ -43,6 +44,8 @@ def start_run(
     recipe: str,
     epochs: int | None,
     precision: Precision | None,
+    validation_fraction: float | None,
+    patience: int | None,
     seed: int,
     engine: EngineName,
     threads: int | None,
@@ -55,8 +58,13 @@ def start_run(
     network = architecture_for(architecture, splits.image_shape, splits.num_classes)
     for part in (splits.train, splits.test):
         check_fit(network, part)
-    chosen = recipe_for(recipe, epochs, precision)
+    chosen = recipe_for(recipe, epochs, validation_fraction, patience, precision)
     check_precision(chosen.precision, engine)
+    try:
+        check_recipe(chosen, network)
+        hold_out(splits, chosen, seed)
+    except RecipeError as error:
+        raise RecipeError(str(error) if recipe in RECIPES else f"{recipe}: {error}") from error
     record = run_record(
         dataset=dataset if dataset in DATASETS else str(Path(dataset).resolve()),
         splits=splits,
@@ -89,11 +97,28 @@ def check_index(index: int, splits: Splits) -> None:
         raise DatasetError(f"--index {index}: {splits.name} has test images 0 to {len(splits.test) - 1}")
 
 
-def train_run(folder: RunFolder, splits: Splits, *, quiet: bool) -> tuple[Model, History]:
-    """Train to the end of the recipe, from wherever the folder stands, and keep the model there."""
+def train_run(
+    folder: RunFolder, splits: Splits, timings: dict[str, float], step: str, *, quiet: bool
+) -> tuple[Model, History]:
+    """Train to the end of the recipe, from wherever the folder stands, and keep the model there.
+
+    `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier commands trained.
+    """
+    with timed(timings, step):
+        state = folder.load_state()
+        model, history = _train_from(state, folder, splits, quiet=quiet)
+        folder.write_model(model, history)
+    if state is not None:
+        timings[step] += sum(state.history.seconds)
+    return model, history
+
+
+def _train_from(
+    state: TrainingState | None, folder: RunFolder, splits: Splits, *, quiet: bool
+) -> tuple[Model, History]:
     recipe, record = folder.recipe, folder.record
-    state = folder.load_state()
-    progress = TrainingProgress(folder.architecture.name, recipe.epochs, len(splits.train), quiet=quiet)
+    trained_on, _ = hold_out(splits, recipe, folder.seed)
+    progress = TrainingProgress(folder.architecture.name, recipe.epochs, len(trained_on), quiet=quiet)
 
     def on_epoch(state: TrainingState) -> None:
         folder.save_epoch(state, splits.class_names)
@@ -113,8 +138,16 @@ def train_run(folder: RunFolder, splits: Splits, *, quiet: bool) -> tuple[Model,
         )
     finally:
         progress.close()
-    folder.write_model(model)
+    progress.on_end(describe_choice(history, recipe))
     return model, history
+
+
+def memory_of(folder: RunFolder, splits: Splits) -> Memory:
+    """Return the memory that this process, which has just trained the run, has taken so far."""
+    record = folder.record
+    return measure_memory(
+        folder.architecture, folder.recipe, splits.train, splits.test, record["engine"], record["threads"]
+    )
 
 
 def measure_run(folder: RunFolder, model: Model, splits: Splits) -> Evaluation:
@@ -168,9 +201,12 @@ def print_result(values: list[Any]) -> None:
 
 def describe(architecture: Architecture, splits: Splits, folder: RunFolder) -> str:
     """Return the line that a run begins with."""
+    fraction = folder.recipe.validation_fraction
+    held_out = f" ({100 * fraction:.4g} % of them held out)" if fraction else ""
     return (
-        f"{splits.name}: {len(splits.train):,} training and {len(splits.test):,} test images; {architecture.name}: "
-        f"{architecture.parameters:,} parameters; recipe {folder.recipe.name}, seed {folder.seed}; in {folder.path}"
+        f"{splits.name}: {len(splits.train):,} training images{held_out} and {len(splits.test):,} test images; "
+        f"{architecture.name}: {architecture.parameters:,} parameters; "
+        f"recipe {folder.recipe.name}, seed {folder.seed}; in {folder.path}"
     )
 
 

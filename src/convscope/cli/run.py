@@ -1,7 +1,6 @@
 """`convscope run`: the main job, from the data to the report."""
 
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import click
@@ -23,7 +22,7 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
 
     All of it lands in one folder under runs/, the report as report.html.
     """
-    start, timings = perf_counter(), dict[str, float]()
+    timings = dict[str, float]()
     with job.timed(timings, "load"):
         folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked, index=index)
     if not as_json:
@@ -31,29 +30,31 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
     comparison: Comparison | None = None
     baseline_history: History | None = None
     try:
-        with job.timed(timings, "train"):
-            model, history = job.train_run(folder, splits, quiet=as_json)
+        model, history = job.train_run(folder, splits, timings, "train", quiet=as_json)
+        memory = job.memory_of(folder, splits)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)
         other = job.baseline_folder(folder, splits) if baseline else None
         if other is not None:
+            other_model, baseline_history = job.train_run(other, splits, timings, "baseline", quiet=as_json)
             with job.timed(timings, "baseline"):
-                other_model, baseline_history = job.train_run(other, splits, quiet=as_json)
                 other_evaluation = job.measure_run(other, other_model, splits)
                 other.finish()
             comparison = job.compare_runs(
                 (model, other_model), (history, baseline_history), (evaluation, other_evaluation)
             )
             folder.write("comparison.json", comparison.to_dict())
-        from convscope.cli.report import write_run_report
+        with job.timed(timings, "report"):  # matplotlib takes its time to load
+            from convscope.cli.report import write_run_report
 
         report = write_run_report(
             folder, splits, model, history, evaluation, comparison, baseline_history, index, timings
         )
     except KeyboardInterrupt:
         raise job.interrupted(folder, "run") from None
-    timings["total"] = perf_counter() - start
-    folder.write("timings.json", timings)
+    timings["total"] = sum(timings.values())
+    measured = {**timings, "memory": memory.to_dict()}
+    folder.write("timings.json", measured)
     folder.finish()
     if as_json:
         print_json(
@@ -61,7 +62,7 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
                 "run": str(folder.path),
                 "evaluation": evaluation.to_dict(),
                 "comparison": None if comparison is None else comparison.to_dict(),
-                "timings": timings,
+                "timings": measured,
             }
         )
     else:

@@ -1,7 +1,6 @@
 """`convscope train`: one network, trained and measured."""
 
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import click
@@ -18,21 +17,29 @@ def train(resume: Path | None, as_json: bool, **asked: Any) -> None:
 
     The run folder then holds the model, its history and its evaluation; `convscope report` adds the pictures.
     """
-    start, timings = perf_counter(), dict[str, float]()
-    folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked)
+    timings = dict[str, float]()
+    with job.timed(timings, "load"):
+        folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked)
     if not as_json:
         click.echo(job.describe(folder.architecture, splits, folder))
     try:
-        with job.timed(timings, "train"):
-            model, _ = job.train_run(folder, splits, quiet=as_json)
+        model, _ = job.train_run(folder, splits, timings, "train", quiet=as_json)
+        memory = job.memory_of(folder, splits)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)
     except KeyboardInterrupt:
         raise job.interrupted(folder, "train") from None
-    timings["total"] = perf_counter() - start
-    folder.write("timings.json", timings)
+    timings["total"] = sum(timings.values())
+    folder.write("timings.json", {**timings, "memory": memory.to_dict()})
     folder.finish()
     if as_json:
-        print_json({"run": str(folder.path), "evaluation": evaluation.to_dict(), "timings": timings})
+        print_json(
+            {
+                "run": str(folder.path),
+                "evaluation": evaluation.to_dict(),
+                "timings": {**timings, "memory": memory.to_dict()},
+            }
+        )
     else:
-        job.print_result([evaluation, f"{timings['total']:.1f} s in all; the run is in {folder.path}"])
+        job.print_result([evaluation, f"Memory: {memory}"])
+        click.echo(f"{timings['total']:.1f} s in all; the run is in {folder.path}")

@@ -9,7 +9,9 @@ from convscope.engine.network import Progress
 
 def instruction_sets(bfloat16: bool) -> list[str]: ...
 def measure_peak(threads: int, instruction_set: str, bfloat16: bool, seconds: float) -> float: ...
-def augment(images: NDArray[np.uint8], augmentation: Augmentation, first: int, output: NDArray[np.uint8]) -> None: ...
+def augment(
+    images: NDArray[np.uint8], augmentation: Augmentation, first: int, instruction_set: str, output: NDArray[np.uint8]
+) -> None: ...
 
 class Optimizer:
     is_adam: bool
@@ -22,6 +24,16 @@ class Optimizer:
 
 class Augmentation:
     shift: int
+    rotation: float
+    scale: float
+    shear: float
+    crop: float
+    elastic: float
+    elastic_sigma: float
+    cutout: int
+    contrast: float
+    brightness: float
+    noise: float
     key: int
 
 class Layer:
@@ -48,6 +60,15 @@ class Settings:
     dropout_key: int
     clip_norm: float
     averaging: float
+
+def training_bytes(
+    image: list[int],
+    layers: list[Layer],
+    threads: int,
+    instruction_set: str,
+    batch_size: int,
+    settings: Settings,
+) -> int: ...
 
 class Core:
     def __init__(
@@ -90,3 +111,19 @@ class Core:
     ) -> float: ...
     def logits(self, images: NDArray[np.uint8], logits: NDArray[np.float32]) -> None: ...
     def activations(self, images: NDArray[np.uint8], layers: list[int], outputs: list[NDArray[np.float32]]) -> None: ...
+    def layer_gradients(
+        self,
+        images: NDArray[np.uint8],
+        dlogits: NDArray[np.float32],
+        layers: list[int],
+        outputs: list[NDArray[np.float32]],
+    ) -> None: ...
+    def lesioned_logits(
+        self,
+        images: NDArray[np.uint8],
+        ends: NDArray[np.int64],
+        layers: NDArray[np.int64],
+        filters: NDArray[np.int64],
+        values: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> None: ...

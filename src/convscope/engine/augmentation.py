@@ -1,29 +1,38 @@
-"""The mathematics of augmentation in NumPy, number by number what native/augmentation.cpp computes.
+"""The mathematics of augmentation in NumPy and float64, which native/augmentation.cpp computes in float32.
 
 What happens to an image is a function of the epoch's key and of the image's position in the epoch's order, and of
-nothing else, so it does not depend on threads, batches, or an interruption.
+nothing else, so it does not depend on threads, batches, or an interruption. The two engines differ by at most one grey
+level, where rounding decides, and not at all in shifts and cutouts.
 """
+
+from enum import IntEnum
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.recipes import Augmentation
 
-_SHIFT_DOWN, _SHIFT_RIGHT = range(2)  # slots of an image's stream
+Array = NDArray[np.float64]
 
 
-def random_bits(key: int, positions: NDArray[np.uint64], slot: int) -> NDArray[np.uint64]:
-    """Return number `slot` of the stream of the image at each of `positions` (N,), any 64 bits with equal chance.
+class Slot(IntEnum):
+    """What each number of an image's stream is for; the last two begin a number a pixel, and one for two values."""
 
-    SplitMix64, entered at any place: its state grows by a constant from number to number.
-
-    Source: Steele, Lea and Flood 2014, with the constants of Vigna's implementation.
-    """
-    counter = (positions << np.uint64(32)) + np.uint64(slot + 1)
-    z = np.uint64(key) + counter * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)))
+    SHIFT_DOWN = 0
+    SHIFT_RIGHT = 1
+    ROTATION = 2
+    SCALE = 3
+    SHEAR = 4
+    CROP = 5
+    CROP_DOWN = 6
+    CROP_RIGHT = 7
+    CUTOUT_DOWN = 8
+    CUTOUT_RIGHT = 9
+    CONTRAST = 10
+    BRIGHTNESS = 11
+    ELASTIC = 1 << 30
+    NOISE = 2 << 30
 
 
 def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
@@ -34,19 +43,106 @@ def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, fir
     """
     if augmentation == Augmentation():
         return images
-    positions = np.arange(first, first + len(images), dtype=np.uint64)
-    down, right = (
-        _between(random_bits(key, positions, slot), augmentation.shift) for slot in (_SHIFT_DOWN, _SHIFT_RIGHT)
-    )
-    result = np.zeros_like(images)
-    height, width = images.shape[1:3]
-    for image, moved, dy, dx in zip(images, result, down.tolist(), right.tolist(), strict=True):
-        rows, columns = slice(max(dy, 0), max(height + dy, 0)), slice(max(dx, 0), max(width + dx, 0))
-        source = image[max(-dy, 0) : max(height - dy, 0), max(-dx, 0) : max(width - dx, 0)]
-        moved[rows, columns] = source
+    result = np.empty_like(images)
+    for n, image in enumerate(images):
+        result[n] = _augmented(image, augmentation, key, first + n)
     return result
 
 
-def _between(bits: NDArray[np.uint64], most: int) -> NDArray[np.int64]:
-    """Return whole numbers from -most to most, each with equal chance but for one part in 2^32."""
-    return ((bits >> np.uint64(32)) * np.uint64(2 * most + 1) >> np.uint64(32)).astype(np.int64) - most
+def _augmented(image: NDArray[np.uint8], augmentation: Augmentation, key: int, position: int) -> NDArray[np.uint8]:
+    """Return one image (H, W, C) as it is at `position` of the epoch."""
+
+    def draw(slot: Slot, most: float) -> float:
+        """Return a number from -most to most."""
+        return most * float(_even(random_bits(key, position, slot))[0])
+
+    def draw_whole(slot: Slot, choices: int) -> int:
+        """Return a whole number below `choices`, each with equal chance but for one part in 2^32."""
+        return (int(random_bits(key, position, slot)[0]) >> 32) * choices >> 32
+
+    height, width, _ = image.shape
+    down, right = (
+        draw_whole(slot, 2 * augmentation.shift + 1) - augmentation.shift
+        for slot in (Slot.SHIFT_DOWN, Slot.SHIFT_RIGHT)
+    )
+    y, x = np.indices((height, width)) - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
+    # A window of the image, then the shift, the rotation, the shear and the scale, each the other way round.
+    side = 1 - draw(Slot.CROP, augmentation.crop / 2) - augmentation.crop / 2
+    y = side * y + draw(Slot.CROP_DOWN, (1 - side) * height / 2) - down
+    x = side * x + draw(Slot.CROP_RIGHT, (1 - side) * width / 2) - right
+    angle = draw(Slot.ROTATION, np.radians(augmentation.rotation))
+    y, x = np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y
+    x = x - np.tan(draw(Slot.SHEAR, np.radians(augmentation.shear))) * y
+    size = 1 + draw(Slot.SCALE, augmentation.scale)
+    y, x = y / size + (height - 1) / 2, x / size + (width - 1) / 2
+    if augmentation.elastic:
+        bits = random_bits(key, position, Slot.ELASTIC, height * width).reshape(height, width)
+        y = y + augmentation.elastic * _smooth(_even(bits), augmentation.elastic_sigma)
+        x = x + augmentation.elastic * _smooth(_even(bits << np.uint64(24)), augmentation.elastic_sigma)
+    values = _bilinear(image, y, x)
+
+    if augmentation.cutout:
+        top = draw_whole(Slot.CUTOUT_DOWN, height) - augmentation.cutout // 2
+        left = draw_whole(Slot.CUTOUT_RIGHT, width) - augmentation.cutout // 2
+        values[max(top, 0) : max(top + augmentation.cutout, 0), max(left, 0) : max(left + augmentation.cutout, 0)] = 0
+
+    mean = values.mean()
+    values = (values - mean) * (1 + draw(Slot.CONTRAST, augmentation.contrast)) + mean
+    values = values + draw(Slot.BRIGHTNESS, augmentation.brightness)
+    if augmentation.noise:
+        half = (values.size + 1) // 2
+        normal = _normal(random_bits(key, position, Slot.NOISE, half))
+        values = values + augmentation.noise * normal[: values.size].reshape(values.shape)
+    return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)  # rounds halves up
+
+
+def random_bits(key: int, position: int, slot: int, count: int = 1) -> NDArray[np.uint64]:
+    """Return (count,), the numbers from `slot` of the stream of the image at `position`: 64 bits of equal chance each.
+
+    SplitMix64, entered at any place: its state grows by a constant from number to number.
+
+    Source: Steele, Lea and Flood 2014, with the constants of Vigna's implementation.
+    """
+    first = ((position << 32) + slot + 1) % 2**64
+    z = np.uint64(key) + (np.uint64(first) + np.arange(count, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(z ^ (z >> np.uint64(31)))
+
+
+def _even(bits: NDArray[np.uint64]) -> Array:
+    """Return numbers from -1 to 1, evenly spread, of the highest 24 bits."""
+    return (bits >> np.uint64(40)) / 2**23 - 1
+
+
+def _normal(bits: NDArray[np.uint64]) -> Array:
+    """Return twice as many numbers of the standard normal distribution: r cos φ, then r sin φ, with r² = -2 ln u.
+
+    Source: Box and Muller 1958.
+    """
+    u = ((bits >> np.uint64(40)) + np.uint64(1)) / 2**24
+    turns = (bits << np.uint64(24) >> np.uint64(40)) / 2**24
+    radius = np.sqrt(-2 * np.log(u))
+    return np.concatenate([radius * np.cos(2 * np.pi * turns), radius * np.sin(2 * np.pi * turns)])
+
+
+def _smooth(field: Array, sigma: float) -> Array:
+    """Return a field (H, W) after a Gaussian filter along its columns and rows; beyond it all is zero."""
+    radius = ceil(3 * sigma)
+    weights = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    for axis in (0, 1):
+        field = np.apply_along_axis(np.convolve, axis, field, weights / weights.sum())
+        field = np.take(field, np.arange(radius, field.shape[axis] - radius), axis)
+    return field
+
+
+def _bilinear(image: NDArray[np.uint8], rows: Array, columns: Array) -> Array:
+    """Return (H, W, C), the image at `rows` and `columns` (H, W), which may lie between pixels or outside."""
+    height, width, _ = image.shape
+    framed = np.pad(image.astype(np.float64), ((1, 1), (1, 1), (0, 0)))
+    rows, columns = rows.clip(-1, height) + 1, columns.clip(-1, width) + 1
+    top, left = np.minimum(rows.astype(int), height), np.minimum(columns.astype(int), width)
+    below, right = (rows - top)[..., None], (columns - left)[..., None]
+    upper = framed[top, left] * (1 - right) + framed[top, left + 1] * right
+    lower = framed[top + 1, left] * (1 - right) + framed[top + 1, left + 1] * right
+    return np.asarray(upper * (1 - below) + lower * below)

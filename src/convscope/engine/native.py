@@ -18,9 +18,13 @@ from convscope.engine.native_layers import moving_pairs, plain_layers, trained_p
 from convscope.engine.network import (
     EpochOptions,
     EpochResult,
+    Lesion,
     Progress,
     Weights,
     check_arrays,
+    check_dlogits,
+    check_images,
+    check_lesions,
     check_precision,
     check_weights,
 )
@@ -59,11 +63,48 @@ def measure_peak(
     return _native.measure_peak(_chosen_threads(threads), chosen, precision == "bfloat16", seconds) / 1e9
 
 
-def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, first: int = 0) -> NDArray[np.uint8]:
+def augment(
+    images: NDArray[np.uint8],
+    augmentation: Augmentation,
+    key: int,
+    first: int = 0,
+    instruction_set: str | None = None,
+) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
-    result = np.empty_like(images)
-    _native.augment(np.ascontiguousarray(images), _augmentation(augmentation, key), first, result)
+    images = np.ascontiguousarray(images)
+    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set, "float32")
+    _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
+
+
+def training_bytes(
+    architecture: Architecture,
+    batch_size: int,
+    options: EpochOptions,
+    threads: int | None = None,
+    instruction_set: str | None = None,
+    precision: Precision = "float32",
+) -> int:
+    """Return the bytes of all arrays that the engine holds while it trains, and for measuring between two epochs.
+
+    They are the weights with what belongs to them, and what one batch needs. The images stand apart.
+
+    Args:
+        threads, instruction_set, precision: as `NativeNetwork` takes them.
+
+    Raises:
+        ValueError: if batch_size or threads is below 1, or if the instruction set is unknown or not usable here.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    return _native.training_bytes(
+        list(architecture.input.shape),
+        plain_layers(architecture, precision),
+        _chosen_threads(threads),
+        _chosen_instruction_set(instruction_set, precision),
+        batch_size,
+        _settings(options),
+    )
 
 
 class NativeNetwork:
@@ -81,6 +122,7 @@ class NativeNetwork:
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
         RecipeError: if this processor has no instructions for the precision.
+        ArchitectureError: if there is a layer that this engine does not have.
     """
 
     def __init__(
@@ -95,6 +137,8 @@ class NativeNetwork:
         check_weights(architecture, weights)
         threads = _chosen_threads(threads)
         self._architecture = architecture
+        # Asked for with every image: a property takes a tenth of a microsecond.
+        self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
         self._core = _native.Core(
@@ -179,7 +223,7 @@ class NativeNetwork:
             ValueError: if the images are of another size, a label has no output, `order` is empty or points outside the
                 data set, or there is not one learning rate for each batch.
         """
-        self._check_images(dataset.images)
+        check_images(dataset.images, self._image_shape)
         labels = self._checked_labels(dataset.labels, len(dataset))
         order = np.ascontiguousarray(order, np.int64)
         if order.ndim != 1 or not order.size:
@@ -207,13 +251,13 @@ class NativeNetwork:
         return EpochResult(loss / images, correct / images)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._check_images(images)
-        logits = np.empty((len(images), self._architecture.num_classes), np.float32)
+        check_images(images, self._image_shape)
+        logits = np.empty((len(images), self._num_classes), np.float32)
         self._core.logits(np.ascontiguousarray(images), logits)
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        self._check_images(images)
+        check_images(images, self._image_shape)
         table = self._architecture.table
         indices = [table.index(self._architecture.row(name)) for name in layers]
         outputs = [np.empty((len(images), *table[index].output_shape), np.float32) for index in indices]
@@ -232,7 +276,7 @@ class NativeNetwork:
         Raises:
             ValueError: if there are no images, they are of another size, or a label has no output.
         """
-        self._check_images(images)
+        check_images(images, self._image_shape)
         if not len(images):
             raise ValueError("there are no images; a mean needs at least one")
         checked = self._checked_labels(labels, len(images))
@@ -242,12 +286,34 @@ class NativeNetwork:
         loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
 
-    def _check_images(self, images: NDArray[np.uint8]) -> None:
-        shape = self._architecture.input.shape
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape:
-            raise ValueError(
-                f"images are {images.dtype} of shape {images.shape}; this network reads uint8 (N, {shape})"
-            )
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        check_images(images, self._image_shape)
+        check_dlogits(self._architecture, dlogits, len(images))
+        table = self._architecture.table
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
+        dlogits = np.ascontiguousarray(dlogits, np.float32)
+        self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
+        return dict(zip(layers, outputs, strict=True))
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        check_images(images, self._image_shape)
+        check_lesions(self._architecture, lesions)
+        index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        all_replacements = [replacement for lesion in lesions for replacement in lesion]
+        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        self._core.lesioned_logits(
+            np.ascontiguousarray(images),
+            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
+            np.array([replacement.filter for replacement in all_replacements], np.int64),
+            np.array([replacement.value for replacement in all_replacements], np.float32),
+            logits,
+        )
+        return logits
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         classes = self._architecture.num_classes

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
     BatchNormalization,
@@ -21,8 +22,9 @@ from convscope.architecture import (
     LayerRow,
     MaxPooling2D,
 )
-from convscope.architecture.layers import padding_before
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
 from convscope.engine import _native
+from convscope.engine.network import float_array
 from convscope.recipes import Precision
 
 _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
@@ -36,6 +38,7 @@ _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     Dropout: 5,
     DepthwiseConv2D: 6,
     BatchNormalization: 7,
+    Add: 8,
 }
 _ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
 
@@ -56,17 +59,17 @@ class Pair(NamedTuple):
 
     def arrays(self, values: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return both of `values` as contiguous float32, the same arrays where they are so already."""
-        kernel = np.ascontiguousarray(values[self.kernel], np.float32)
+        kernel = np.ascontiguousarray(float_array(values[self.kernel]))
         if self.bias is None:
             return kernel, np.zeros(self.size, np.float32)
-        return kernel, np.ascontiguousarray(values[self.bias], np.float32)
+        return kernel, np.ascontiguousarray(float_array(values[self.bias]))
 
 
 def trained_pairs(architecture: Architecture) -> list[Pair]:
     """Return the weights that training changes, a pair a layer."""
     pairs = []
     for index, row in enumerate(architecture.table):
-        names = [name for name in row.layer.weight_shapes(row.input_shape) if not name.startswith("moving_")]
+        names = [name for name in row.layer.weight_shapes(row.input_shape) if name not in NON_TRAINABLE_WEIGHTS]
         if names:
             kernel, bias = (*names, None)[:2]
             pairs.append(_pair(index, row, kernel or "", bias))
@@ -89,13 +92,14 @@ def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> Pair:
 
 def plain_layers(architecture: Architecture, precision: Precision) -> list[_native.Layer]:
     """Return the layers as the C++ side has them."""
-    layers = [_plain(row) for row in architecture.table]
+    numbers = {layer.name: index for index, layer in enumerate(architecture.layers)}
+    layers = [_plain(row, numbers) for row in architecture.table]
     for layer in layers:
         layer.bfloat16 = precision == "bfloat16"
     return layers
 
 
-def _plain(row: LayerRow) -> _native.Layer:
+def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
     layer, plain = row.layer, _native.Layer()
     plain.kind = _KINDS[type(layer)]
     plain.input, plain.output = _shape(row.input_shape), _shape(row.output_shape)
@@ -113,6 +117,8 @@ def _plain(row: LayerRow) -> _native.Layer:
             plain.momentum, plain.epsilon = layer.momentum, layer.epsilon
         case Dropout():
             plain.dropped = layer.dropped
+        case Add():
+            plain.added = numbers[layer.from_layer]
         case _:
             pass
     activation = getattr(layer, "activation", "linear")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Conv2D
+from convscope.architecture import Conv2D, DepthwiseConv2D
 from convscope.model import Model
 
 
@@ -16,11 +16,14 @@ class KernelBank:
 
     Attributes:
         layer: the convolution's name.
-        kernel: (kernel rows, kernel columns, input channels, filters) float32.
+        kind: `Conv2D` or `DepthwiseConv2D`.
+        kernel: (kernel rows, kernel columns, channels that a filter reads, filters) float32. A filter of a
+            `DepthwiseConv2D` reads one channel: filter c · depth_multiplier + m is kernel m of channel c.
         limit: the largest absolute weight, so that a signed palette runs from -limit to limit; 0 if all weights are 0.
     """
 
     layer: str
+    kind: str
     kernel: NDArray[np.float32] = field(repr=False)
     limit: float
 
@@ -34,15 +37,18 @@ class KernelBank:
         return int(self.kernel.shape[3])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the bank's name, shape and limit, without its weights, as plain JSON."""
-        return {"layer": self.layer, "shape": list(self.kernel.shape), "limit": self.limit}
+        """Return the bank's layer, kind, shape and limit, without its weights, as plain JSON."""
+        return {"layer": self.layer, "kind": self.kind, "shape": list(self.kernel.shape), "limit": self.limit}
 
 
 def kernel_banks(model: Model) -> tuple[KernelBank, ...]:
-    """Return the kernels of each `Conv2D` of `model`, from input to output; none for a network without convolution."""
+    """Return the kernels of each convolution of `model`, from input to output; none for a network without one."""
     banks = []
     for layer in model.architecture.layers:
-        if isinstance(layer, Conv2D):
+        if isinstance(layer, Conv2D | DepthwiseConv2D):
             kernel = np.asarray(model.weights[f"{layer.name}/kernel"], np.float32)
-            banks.append(KernelBank(layer.name, kernel, float(np.abs(kernel).max())))
+            if isinstance(layer, DepthwiseConv2D):
+                rows, columns, channels, multiplier = kernel.shape
+                kernel = kernel.reshape(rows, columns, 1, channels * multiplier)
+            banks.append(KernelBank(layer.name, layer.kind, kernel, float(np.abs(kernel).max())))
     return tuple(banks)

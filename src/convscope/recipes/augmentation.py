@@ -2,22 +2,63 @@
 
 from dataclasses import dataclass
 
-from convscope.recipes.ranges import check_whole
+from convscope.recipes.ranges import check_range, check_whole
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """What is done to each training image each time it is seen, at random; zero is nothing.
 
+    `shift` to `elastic` say where each pixel of the new image is read in the old one: they are composed, and the image
+    is resampled once, bilinearly, about its middle. What lies outside of it is zero, the background of MNIST. Then
+    follow `cutout`, `contrast`, `brightness` and `noise` in this order, and the result is rounded and kept in 0 to 255.
+    A number "at most" is drawn evenly between its negative and itself.
+
     Attributes:
-        shift: by how many whole pixels at most an image is moved up or down, and left or right. What comes in at the
-            border is zero, which is the background of MNIST.
+        shift: by how many whole pixels at most an image is moved up or down, and left or right. Alone, it moves bytes
+            and blurs nothing.
+        rotation: by how many degrees at most it is turned.
+        scale: by what share at most it is made larger or smaller, both sides alike.
+        shear: by how many degrees at most its columns lean.
+        crop: by what share at most a window is smaller than the image, whose shape it has; it lies anywhere within, and
+            becomes the image.
+        elastic: α of elastic deformation, in pixels: each pixel is moved by α times two fields of even random numbers
+            from -1 to 1, which a Gaussian has smoothed; beyond the image they are zero.
+        elastic_sigma: σ of that Gaussian in pixels, cut off at 3 σ. Simard and others took α = 34, σ = 4 for MNIST.
+        cutout: the side in pixels of a square that is set to zero, its middle anywhere in the image, so that a part of
+            it may lie outside. Its authors set it to the mean of the data.
+        contrast: by what share at most the distance of each value to the image's mean is made larger or smaller.
+        brightness: how many grey levels at most are added to all values alike.
+        noise: standard deviation in grey levels of the Gaussian noise that each value gets for itself.
 
     Raises:
         RecipeError: for a value out of its range.
+
+    Source: Simard, Steinkraus and Platt 2003, section 2, for elastic deformation, without the normalisation of the
+    fields; DeVries and Taylor 2017, section 3, for cutout.
     """
 
     shift: int = 0
+    rotation: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    crop: float = 0.0
+    elastic: float = 0.0
+    elastic_sigma: float = 4.0
+    cutout: int = 0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         check_whole("shift", self.shift, 0, 1000)
+        check_range("rotation", self.rotation, 0, 180)
+        check_range("scale", self.scale, 0, 0.9)
+        check_range("shear", self.shear, 0, 80)
+        check_range("crop", self.crop, 0, 0.9)
+        check_range("elastic", self.elastic, 0, 1000)
+        check_range("elastic_sigma", self.elastic_sigma, 0, 100, open_below=True)
+        check_whole("cutout", self.cutout, 0, 1000)
+        check_range("contrast", self.contrast, 0, 1)
+        check_range("brightness", self.brightness, 0, 255)
+        check_range("noise", self.noise, 0, 255)

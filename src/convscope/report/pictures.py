@@ -63,6 +63,8 @@ def draw_kernels(
 ) -> Drawing:
     """Draw the kernels (rows, columns, C, filters) of a convolution on one scale, whose middle is zero.
 
+    A `KernelBank` gives them in this form, those of a depthwise convolution with C = 1, since each reads one channel.
+
     Args:
         channel: the input channel whose kernels are drawn; for None all, a row an input channel and a column a filter.
         palette: "signed" (negative weights blue, positive orange) or "grey" (negative black, positive white).
@@ -83,7 +85,8 @@ def draw_kernels(
         title = f"{layer}: all kernels, {channels} x {filters}" + _shown(max(channels, filters), MOST_KERNELS, "a side")
         note = "a row an input channel, a column a filter"
     else:
-        title = f"{layer}: input channel {channel}" + _shown(filters, MOST_MAPS, "filters")
+        which = f"input channel {channel}" if channels > 1 else f"{filters} {'filter' if filters == 1 else 'filters'}"
+        title = f"{layer}: {which}" + _shown(filters, MOST_MAPS, "filters")
         note = "filters from left to right, row by row"
     return _draw_scaled(picture, title, palette, -limit, limit, note)
 

@@ -1,0 +1,183 @@
+// What augmentation does to every pixel: random numbers, smoothing, reading between pixels, rounding.
+#include <math.h>
+
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+namespace {
+
+// Rows are short: the rest of one costs less as a whole block than pixel by pixel.
+constexpr int64_t block = augmentation_block;
+
+// The highest 24 bits and the next 24, which floats hold exactly.
+CONVSCOPE_INLINE int32_t first_part(uint64_t bits) { return static_cast<int32_t>(bits >> 40); }
+CONVSCOPE_INLINE int32_t second_part(uint64_t bits) { return static_cast<int32_t>(bits >> 16 & 0xffffff); }
+
+// ln(number / 2^24) for 1 <= number <= 2^24: the exponent and, by Cephes's polynomial (Moshier), the mantissa from
+// sqrt(1/2) to sqrt(2). It is exactly zero at 2^24.
+CONVSCOPE_INLINE float logarithm(int32_t number) {
+    const int32_t bits = __builtin_bit_cast(int32_t, static_cast<float>(number)) - 0x3f3504f3;
+    const float exponent = static_cast<float>((bits >> 23) - 24);
+    const float x = __builtin_bit_cast(float, (bits & 0x7fffff) + 0x3f3504f3) - 1;
+    float sum = 7.0376836292e-2f;
+    sum = sum * x - 1.1514610310e-1f;
+    sum = sum * x + 1.1676998740e-1f;
+    sum = sum * x - 1.2420140846e-1f;
+    sum = sum * x + 1.4249322787e-1f;
+    sum = sum * x - 1.6668057665e-1f;
+    sum = sum * x + 2.0000714765e-1f;
+    sum = sum * x - 2.4999993993e-1f;
+    sum = sum * x + 3.3333331174e-1f;
+    return exponent * 0.693147181f + (x - 0.5f * x * x + sum * x * x * x);
+}
+
+CONVSCOPE_INLINE uint8_t to_byte(float value) {
+    value = value < 0 ? 0 : value;
+    value = value > 255 ? 255 : value;
+    return static_cast<uint8_t>(static_cast<int32_t>(value + 0.5f));
+}
+
+}  // namespace
+
+void even_pairs(uint64_t start, int64_t count, float* __restrict one, float* __restrict other) {
+    for (int64_t i = 0; i < count; ++i) {
+        const uint64_t bits = random_bits(start, i);
+        one[i] = static_cast<float>(first_part(bits) - (1 << 23)) * 0x1p-23f;
+        other[i] = static_cast<float>(second_part(bits) - (1 << 23)) * 0x1p-23f;
+    }
+}
+
+// Box and Muller 1958: r cos(phi) and r sin(phi) for r^2 = -2 ln(u) with u and phi evenly spread. Sine and cosine are
+// Cephes's polynomials (Moshier) in the angle from the nearest axis.
+void normal_pairs(uint64_t start, int64_t count, float* __restrict one, float* __restrict other) {
+    for (int64_t i = 0; i < count; ++i) {
+        const uint64_t bits = random_bits(start, i);
+        const float radius = sqrtf(-2 * logarithm(first_part(bits) + 1));
+        const int32_t turn = second_part(bits), quarter = (turn + (1 << 21)) >> 22;
+        const float angle = static_cast<float>(turn - (quarter << 22)) * (0x1p-22f * 1.57079633f);
+        const float squared = angle * angle;
+        float sine = -1.9515295891e-4f * squared + 8.3321608736e-3f;
+        sine = angle + angle * squared * (sine * squared - 1.6666654611e-1f);
+        float cosine = 2.443315711809948e-5f * squared - 1.388731625493765e-3f;
+        cosine = 1 - 0.5f * squared + squared * squared * (cosine * squared + 4.166664568298827e-2f);
+        const float c = quarter & 1 ? sine : cosine, s = quarter & 1 ? cosine : sine;
+        one[i] = radius * ((quarter + 1) & 2 ? -c : c);
+        other[i] = radius * (quarter & 2 ? -s : s);
+    }
+}
+
+void smooth(const float* from, int64_t step, const float* taps, int64_t radius, int64_t count, float* to) {
+    constexpr int64_t vectors = block / width;
+    Mask lane;
+    for (int32_t i = 0; i < width; ++i) lane[i] = i;
+    for (int64_t begin = 0; begin < count; begin += block) {
+        Vector sums[vectors];
+        CONVSCOPE_UNROLL
+        for (int64_t v = 0; v < vectors; ++v) sums[v] = load(from + begin + v * width) * taps[0];
+        for (int64_t k = 1; k <= radius; ++k) {
+            const float *before = from + begin - k * step, *after = from + begin + k * step;
+            CONVSCOPE_UNROLL
+            for (int64_t v = 0; v < vectors; ++v) sums[v] += (load(before + v * width) + load(after + v * width)) * taps[k];
+        }
+        for (int64_t v = 0; v < vectors; ++v) {
+            const int64_t left = count - begin - v * width;
+            const Mask inside = lane < static_cast<int32_t>(left < width ? left : width);
+            store(to + begin + v * width, inside ? sums[v] : Vector{});
+        }
+    }
+}
+
+namespace {
+
+// The four pixels from each on, as the bytes of one number: two beside each other, then the two below. So a place between
+// pixels costs one read where four numbers lie far from each other.
+CONVSCOPE_INLINE void gather_corners(const Resampling& r) {
+    const int64_t row = (r.width + 2) * r.channels;
+    const uint8_t* __restrict above = r.framed;
+    const uint8_t* __restrict above_right = above + r.channels;
+    const uint8_t* __restrict below = above + row;
+    const uint8_t* __restrict below_right = below + r.channels;
+    uint32_t* __restrict corners = r.corners;
+    for (int64_t i = 0; i < (r.height + 1) * row - r.channels; ++i) {
+        corners[i] = static_cast<uint32_t>(above[i]) | static_cast<uint32_t>(above_right[i]) << 8 |
+                     static_cast<uint32_t>(below[i]) << 16 | static_cast<uint32_t>(below_right[i]) << 24;
+    }
+}
+
+CONVSCOPE_INLINE float byte_of(uint32_t corners, int number) {
+    return static_cast<float>(static_cast<int32_t>(corners >> 8 * number & 255));
+}
+
+// A block of pixels of a row from their corners: `below` and `right` say how far they are from the upper left one. Channels is how
+// many there are, or 0 for any number.
+template <int64_t Channels>
+CONVSCOPE_INLINE void mix(const Resampling& r, const int32_t* __restrict places, const float* __restrict below,
+                          const float* __restrict right, float* __restrict to) {
+    const int64_t channels = Channels ? Channels : r.channels;
+    for (int64_t i = 0; i < block; ++i) {
+        for (int64_t c = 0; c < channels; ++c) {
+            const uint32_t corners = r.corners[places[i] * channels + c];
+            const float upper = byte_of(corners, 0) + (byte_of(corners, 1) - byte_of(corners, 0)) * right[i];
+            const float lower = byte_of(corners, 2) + (byte_of(corners, 3) - byte_of(corners, 2)) * right[i];
+            to[i * channels + c] = upper + (lower - upper) * below[i];
+        }
+    }
+}
+
+}  // namespace
+
+void resample(const Resampling& r) {
+    gather_corners(r);
+    const int32_t height = static_cast<int32_t>(r.height), columns = static_cast<int32_t>(r.width);
+    const float last_row = static_cast<float>(height + 1), last_column = static_cast<float>(columns + 1);
+    const float row_step = static_cast<float>(r.rows[2]), column_step = static_cast<float>(r.columns[2]);
+    int32_t places[block];
+    float below[block], right[block];
+    for (int64_t y = 0; y < r.height; ++y) {
+        // The frame is one pixel wide, so the image's first pixel is at 1.
+        const float row_start = static_cast<float>(r.rows[0] + r.rows[1] * static_cast<double>(y) + 1);
+        const float column_start = static_cast<float>(r.columns[0] + r.columns[1] * static_cast<double>(y) + 1);
+        for (int64_t begin = 0; begin < r.width; begin += block) {
+            const int64_t first = y * r.width + begin;
+            for (int64_t i = 0; i < block; ++i) {
+                const float x = static_cast<float>(static_cast<int32_t>(begin + i));
+                below[i] = row_start + row_step * x;
+                right[i] = column_start + column_step * x;
+            }
+            if (r.down != nullptr) {
+                for (int64_t i = 0; i < block; ++i) {
+                    below[i] += r.strength * r.down[first + i];
+                    right[i] += r.strength * r.right[first + i];
+                }
+            }
+            for (int64_t i = 0; i < block; ++i) {
+                float row = below[i] < 0 ? 0 : below[i], column = right[i] < 0 ? 0 : right[i];
+                row = row > last_row ? last_row : row;
+                column = column > last_column ? last_column : column;
+                int32_t top = static_cast<int32_t>(row), left = static_cast<int32_t>(column);
+                top = top > height ? height : top;
+                left = left > columns ? columns : left;
+                places[i] = top * (columns + 2) + left;
+                below[i] = row - static_cast<float>(top);
+                right[i] = column - static_cast<float>(left);
+            }
+            float* to = r.output + first * r.channels;
+            if (r.channels == 1) {
+                mix<1>(r, places, below, right, to);
+            } else {
+                mix<0>(r, places, below, right, to);
+            }
+        }
+    }
+}
+
+void to_bytes(const float* __restrict values, int64_t count, float factor, float addend, const float* __restrict noise,
+              float deviation, uint8_t* __restrict bytes) {
+    if (noise == nullptr) {
+        for (int64_t i = 0; i < count; ++i) bytes[i] = to_byte(values[i] * factor + addend);
+        return;
+    }
+    for (int64_t i = 0; i < count; ++i) bytes[i] = to_byte(values[i] * factor + addend + noise[i] * deviation);
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

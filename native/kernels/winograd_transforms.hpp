@@ -1,0 +1,185 @@
+// The six linear maps of Winograd's minimal filtering in one dimension, F(M, R): M places of a kernel of R numbers by N = M + R - 1
+// multiplications, at the points 0, p and -p for each p of Points<N>, and infinity, in this order. With the matrices A, B and G of
+//
+//     y = A^T [(G g) . (B^T d)]      d: N pixels, g: the kernel, y: M places
+//
+// the way back needs their transposes: by the input B [(G g) . (A dy)], by the kernel G^T [(B^T d) . (A dy)]. In two dimensions each
+// goes along the rows and then along the columns. Points in pairs share their even and their odd powers.
+//
+// With P(x) = x (x^2 - p^2) (x^2 - q^2) ... the rows of B^T are the coefficients of P without the factor of the row's point, and
+// for infinity P itself; A holds the powers of the points, and G too, divided by P' at the point.
+// Source: Lavin and Gray, 2016, "Fast Algorithms for Convolutional Neural Networks"; Winograd, 1980, "Arithmetic Complexity of
+// Computations", for the polynomials. F(2, 3) is theirs to the sign.
+#pragma once
+
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+
+// Of all pairs of multiples of 1/8 up to 2, those with the smallest float32 errors: with six points 1.0e-6 of the largest number
+// instead of 5e-6 at 1 and 2, with eight 8e-6 (dev/LOG.md). Small powers matter, so that points lie around 1, and so do
+// numbers with few digits. See Barabasz, Anderson, Soodhalter and Gregg, 2020, "Error Analysis and Improving the Accuracy of
+// Winograd Convolution for Deep Neural Networks".
+template <int N>
+struct Points;
+template <>
+struct Points<4> {
+    static constexpr double values[] = {1};
+};
+template <>
+struct Points<6> {
+    static constexpr double values[] = {0.75, 1.5};
+};
+template <>
+struct Points<8> {
+    static constexpr double values[] = {0.5, 1, 2};
+};
+
+template <int N, int R>
+struct Transform {
+    static constexpr int points = N, kernel = R, outputs = N - R + 1;
+    static constexpr int pairs = (N - 2) / 2;
+
+    struct Coefficients {
+        float whole[pairs + 1] = {};      // of P(x) / x in x^2, with the sign that makes the first positive
+        float without[pairs][pairs] = {};  // the same without pair k's factor, as it is
+        float power[pairs][N] = {};        // of pair k's point
+        float scale[pairs] = {};           // 1 / P'
+        float scale_of_zero = 0, sign = 0;
+    };
+    static constexpr Coefficients coefficients = [] {
+        Coefficients c;
+        const double(&p)[pairs] = Points<N>::values;
+        for (int skipped = -1; skipped < pairs; ++skipped) {
+            double polynomial[pairs + 1] = {1};
+            for (int k = 0, degree = 0; k < pairs; ++k) {
+                if (k == skipped) continue;
+                ++degree;
+                for (int j = degree; j > 0; --j) polynomial[j] = polynomial[j - 1] - p[k] * p[k] * polynomial[j];
+                polynomial[0] *= -p[k] * p[k];
+            }
+            const double sign = pairs % 2 == 0 ? 1 : -1;
+            if (skipped < 0) {
+                c.sign = static_cast<float>(sign);
+                c.scale_of_zero = static_cast<float>(sign / polynomial[0]);
+                for (int j = 0; j <= pairs; ++j) c.whole[j] = static_cast<float>(sign * polynomial[j]);
+                continue;
+            }
+            double derivative = 2 * p[skipped] * p[skipped], power = 1;
+            for (int k = 0; k < pairs; ++k) {
+                if (k != skipped) derivative *= p[skipped] * p[skipped] - p[k] * p[k];
+            }
+            c.scale[skipped] = static_cast<float>(1 / derivative);
+            for (int j = 0; j < pairs; ++j) c.without[skipped][j] = static_cast<float>(polynomial[j]);
+            for (int i = 0; i < N; ++i, power *= p[skipped]) c.power[skipped][i] = static_cast<float>(power);
+        }
+        return c;
+    }();
+
+    // to = B^T d
+    CONVSCOPE_INLINE void input(const Vector (&d)[N], Vector (&to)[N]) {
+        to[0] = d[0] * coefficients.whole[0];
+        to[N - 1] = d[1] * coefficients.whole[0];
+        CONVSCOPE_UNROLL
+        for (int j = 1; j <= pairs; ++j) {
+            to[0] += d[2 * j] * coefficients.whole[j];
+            to[N - 1] += d[2 * j + 1] * coefficients.whole[j];
+        }
+        CONVSCOPE_UNROLL
+        for (int k = 0; k < pairs; ++k) {
+            Vector even = d[2] * coefficients.without[k][0], odd = d[1] * coefficients.without[k][0];
+            CONVSCOPE_UNROLL
+            for (int j = 1; j < pairs; ++j) {
+                even += d[2 * j + 2] * coefficients.without[k][j];
+                odd += d[2 * j + 1] * coefficients.without[k][j];
+            }
+            to[1 + 2 * k] = even + odd * coefficients.power[k][1];
+            to[2 + 2 * k] = even - odd * coefficients.power[k][1];
+        }
+    }
+
+    // to = B d
+    CONVSCOPE_INLINE void input_backward(const Vector (&d)[N], Vector (&to)[N]) {
+        CONVSCOPE_UNROLL
+        for (int j = 0; j <= pairs; ++j) {
+            to[2 * j] = d[0] * coefficients.whole[j];
+            to[2 * j + 1] = d[N - 1] * coefficients.whole[j];
+        }
+        CONVSCOPE_UNROLL
+        for (int k = 0; k < pairs; ++k) {
+            const Vector even = d[1 + 2 * k] + d[2 + 2 * k];
+            const Vector odd = (d[1 + 2 * k] - d[2 + 2 * k]) * coefficients.power[k][1];
+            CONVSCOPE_UNROLL
+            for (int j = 0; j < pairs; ++j) {
+                to[2 * j + 2] += even * coefficients.without[k][j];
+                to[2 * j + 1] += odd * coefficients.without[k][j];
+            }
+        }
+    }
+
+    // to = A y, and for the kernel (Scaled) G y: the powers of the points, up to the factors of G.
+    template <int Count, bool Scaled>
+    CONVSCOPE_INLINE void evaluate(const Vector (&y)[Count], Vector (&to)[N]) {
+        to[0] = Scaled ? y[0] * coefficients.scale_of_zero : y[0];
+        to[N - 1] = Scaled ? y[Count - 1] : y[Count - 1] * coefficients.sign;
+        CONVSCOPE_UNROLL
+        for (int k = 0; k < pairs; ++k) {
+            Vector even = y[0], odd = y[1] * coefficients.power[k][1];
+            CONVSCOPE_UNROLL
+            for (int i = 2; i < Count; ++i) (i % 2 == 0 ? even : odd) += y[i] * coefficients.power[k][i];
+            const Vector plus = even + odd, minus = even - odd;
+            to[1 + 2 * k] = Scaled ? plus * coefficients.scale[k] : plus;
+            to[2 + 2 * k] = Scaled ? minus * coefficients.scale[k] : minus;
+        }
+    }
+
+    // to = A^T m, or (Scaled) G^T m
+    template <int Count, bool Scaled>
+    CONVSCOPE_INLINE void evaluate_backward(const Vector (&m)[N], Vector (&to)[Count]) {
+        to[0] = Scaled ? m[0] * coefficients.scale_of_zero : m[0];
+        CONVSCOPE_UNROLL
+        for (int k = 0; k < pairs; ++k) {
+            Vector even = m[1 + 2 * k] + m[2 + 2 * k], odd = m[1 + 2 * k] - m[2 + 2 * k];
+            if (Scaled) {
+                even *= coefficients.scale[k];
+                odd *= coefficients.scale[k];
+            }
+            to[0] += even;
+            CONVSCOPE_UNROLL
+            for (int i = 1; i < Count; ++i) {
+                const Vector term = (i % 2 == 0 ? even : odd) * coefficients.power[k][i];
+                to[i] = k == 0 ? term : to[i] + term;
+            }
+        }
+        to[Count - 1] += Scaled ? m[N - 1] : m[N - 1] * coefficients.sign;
+    }
+
+    CONVSCOPE_INLINE void output(const Vector (&m)[N], Vector (&to)[outputs]) { evaluate_backward<outputs, false>(m, to); }
+    CONVSCOPE_INLINE void output_backward(const Vector (&y)[outputs], Vector (&to)[N]) { evaluate<outputs, false>(y, to); }
+    CONVSCOPE_INLINE void weights(const Vector (&g)[R], Vector (&to)[N]) { evaluate<R, true>(g, to); }
+    CONVSCOPE_INLINE void weights_backward(const Vector (&m)[N], Vector (&to)[R]) { evaluate_backward<R, true>(m, to); }
+};
+
+// A map of a square of From x From numbers, which `load(row, column)` gives, to To x To, which `store(row, column, value)` takes.
+template <int From, int To, class Map, class Load, class Store>
+CONVSCOPE_INLINE void transform_square(Map map, Load load, Store store) {
+    Vector rows[To][From];
+    CONVSCOPE_UNROLL
+    for (int x = 0; x < From; ++x) {
+        Vector column[From], mapped[To];
+        CONVSCOPE_UNROLL
+        for (int y = 0; y < From; ++y) column[y] = load(y, x);
+        map(column, mapped);
+        CONVSCOPE_UNROLL
+        for (int y = 0; y < To; ++y) rows[y][x] = mapped[y];
+    }
+    CONVSCOPE_UNROLL
+    for (int y = 0; y < To; ++y) {
+        Vector mapped[To];
+        map(rows[y], mapped);
+        CONVSCOPE_UNROLL
+        for (int x = 0; x < To; ++x) store(y, x, mapped[x]);
+    }
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

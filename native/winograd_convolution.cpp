@@ -1,0 +1,288 @@
+#include "winograd_convolution.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace convscope {
+
+namespace {
+
+// A block is as many tiles as stay in the second cache, transformed, with the kernels of a panel (512 KB), but at least so many that
+// a product by kernels, or over tiles, is worth its start.
+constexpr int64_t block_floats = 1 << 17;
+constexpr int64_t least_tiles = 32;
+constexpr float one = 1;
+
+// Where rows of `numbers` lie best: whole registers of them, and not so many apart that columns fall on the same cache lines.
+int64_t row_step(int64_t numbers) {
+    const int64_t step = round_up(numbers, 16);
+    return step % 64 == 0 ? step + 16 : step;
+}
+
+int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+std::vector<int64_t> multiples(int64_t step, int64_t count) {
+    std::vector<int64_t> numbers(static_cast<std::size_t>(count));
+    for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = i * step;
+    return numbers;
+}
+
+}  // namespace
+
+Layout WinogradConvolution::input_layout(const Layer& layer) {
+    const WinogradSizes sizes = winograd_sizes(choose_winograd(layer));
+    const Layout tiles = gradient_layout(layer);
+    return {layer.input, std::max(layer.padding[0] + layer.input.height, tiles.frame_height + sizes.kernel - 1),
+            std::max(layer.padding[1] + layer.input.width, tiles.frame_width + sizes.kernel - 1), layer.padding[0],
+            layer.padding[1]};
+}
+
+Layout WinogradConvolution::gradient_layout(const Layer& layer) {
+    const int64_t side = winograd_sizes(choose_winograd(layer)).outputs;
+    return {layer.output, round_up(layer.output.height, side), round_up(layer.output.width, side)};
+}
+
+WinogradConvolution::WinogradConvolution(const Layer& layer, int index, const std::vector<Map>& maps,
+                                         Parameters& parameters, const Kernels& kernels, bool wants_input_gradient)
+    : layer_(layer),
+      map_(static_cast<std::size_t>(index)),
+      input_(maps[map_]),
+      output_(maps[map_ + 1]),
+      parameters_(parameters),
+      kernels_(kernels),
+      wants_input_gradient_(wants_input_gradient),
+      algorithm_(choose_winograd(layer)),
+      sizes_(winograd_sizes(algorithm_)),
+      frame_(input_layout(layer)),
+      tiles_(winograd_tiles(algorithm_, layer.output)) {
+    parameters.keep_winograd(algorithm_);
+    if (wants_input_gradient) parameters.keep_winograd_turned();
+    input_step_ = row_step(layer.input.channels);
+    output_step_ = row_step(layer.output.channels);
+    frame_.shape.channels = round_up(layer.input.channels, kernels.vector_width);
+    const int64_t side = sizes_.outputs;
+    for (int64_t y = 0; y < layer.output.height; y += side) {
+        for (int64_t x = 0; x < layer.output.width; x += side) {
+            reads_.push_back(y * input_.value.row() + x * layer.input.channels);
+            writes_.push_back(output_.value.at(y, x));
+            gradient_reads_.push_back(output_.gradient.at(y, x));
+            frame_places_.push_back(y * frame_.row() + x * frame_.shape.channels);
+            inside_.push_back(std::min(side, layer.output.height - y));
+            inside_.push_back(std::min(side, layer.output.width - x));
+        }
+    }
+    const int64_t fit = std::max(least_tiles, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
+    block_images_ = std::clamp<int64_t>(std::max(fit / tiles_, divide_up(least_tiles, tiles_)), 1, slice_images);
+    block_tiles_ = divide_up(tiles_, std::max<int64_t>(1, tiles_ / fit));  // of a large map, parts of about one size
+    const int64_t tiles = block_images_ * block_tiles_;
+    input_rows_ = multiples(input_step_, tiles);
+    output_rows_ = multiples(output_step_, tiles);
+    product_rows_ = multiples(kernels.panel_width, std::max(tiles, layer.input.channels));
+    channels_ = multiples(1, layer.input.channels);
+}
+
+int64_t WinogradConvolution::products_size() const {
+    return sizes_.positions() * kernels_.panel_width * static_cast<int64_t>(product_rows_.size());
+}
+
+int64_t WinogradConvolution::forward_scratch_size() const {
+    return sizes_.positions() * block_images_ * block_tiles_ * input_step_ + products_size();
+}
+
+int64_t WinogradConvolution::scratch_size() const {
+    const int64_t transformed = sizes_.positions() * block_images_ * block_tiles_ * (input_step_ + output_step_);
+    return transformed + products_size() + (wants_input_gradient_ ? block_images_ * frame_.size() : 0);
+}
+
+template <class Work>
+void WinogradConvolution::for_each_block(int64_t begin, int64_t end, Work work) const {
+    for (int64_t image = begin; image < end; image += block_images_) {
+        for (int64_t tile = 0; tile < tiles_; tile += block_tiles_) {
+            work(Block{image, std::min(image + block_images_, end), tile, std::min(tile + block_tiles_, tiles_)});
+        }
+    }
+}
+
+template <class Image>
+void WinogradConvolution::transform(const Block& block, void (*kernel)(const WinogradTiles&), const Layout& layout,
+                                    int64_t pixel, const std::vector<int64_t>& places, const Transformed& transformed,
+                                    WinogradTiles tiles, Image image) const {
+    tiles.algorithm = algorithm_;
+    tiles.tiles = block.end_tile - block.first_tile;
+    tiles.row = layout.frame_width * pixel;
+    tiles.pixel = pixel;
+    tiles.places = places.data() + block.first_tile;
+    tiles.inside = inside_.data() + 2 * block.first_tile;
+    tiles.position_step = transformed.position_step;
+    tiles.tile_step = transformed.tile_step;
+    for (int64_t i = block.begin; i < block.end; ++i) {
+        tiles.map = image(i);
+        tiles.transformed = transformed.numbers + (i - block.begin) * tiles.tiles * tiles.tile_step;
+        kernel(tiles);
+    }
+}
+
+void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t end) const {
+    const MapImages &from = workspace.values[map_], &to = workspace.values[map_ + 1];
+    const int64_t width = kernels_.panel_width;
+    for_each_block(begin, end, [&](const Block& block) {
+        const int64_t count = block.tiles();
+        const Transformed input = {workspace.scratch->forward[map_].data(), count * input_step_, input_step_, input_rows_.data()};
+        const Transformed products = {input.numbers + sizes_.positions() * input.position_step, count * width, width,
+                                      product_rows_.data()};
+        WinogradTiles tiles;
+        tiles.channels = layer_.input.channels;
+        transform(block, kernels_.winograd_input, input_.value, layer_.input.channels, reads_, input, tiles,
+                  [&](int64_t i) { return from.image(i); });
+        tiles.relu = layer_.relu;
+        Product p;
+        p.a_rows = input.rows;
+        p.b_step = width;
+        p.length = layer_.input.channels;
+        p.rows = count;
+        p.c_rows = products.rows;
+        for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+            tiles.channels = parameters_.columns(panel);
+            tiles.bias = parameters_.bias(panel);
+            p.columns = round_up(tiles.channels, kernels_.vector_width);
+            for (int64_t position = 0; position < sizes_.positions(); ++position) {
+                p.a = input.numbers + position * input.position_step;
+                p.b = parameters_.winograd_panel(panel) + position * layer_.input.channels * width;
+                p.c = products.numbers + position * products.position_step;
+                kernels_.multiply(p);
+            }
+            transform(block, kernels_.winograd_output, output_.value, layer_.output.channels, writes_, products, tiles,
+                      [&](int64_t i) { return to.image(i) + panel * width; });
+        }
+    });
+}
+
+void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
+    const MapImages &from = workspace.values[map_], &gradients = workspace.gradients[map_ + 1];
+    for_each_block(begin, end, [&](const Block& block) {
+        const int64_t count = block.tiles();
+        const Transformed input = {workspace.scratch->backward[map_].data(), count * input_step_, input_step_, input_rows_.data()};
+        const Transformed output_gradient = {input.numbers + sizes_.positions() * input.position_step,
+                                             count * output_step_, output_step_, output_rows_.data()};
+        float* products = output_gradient.numbers + sizes_.positions() * output_gradient.position_step;
+        float* frames = products + products_size();
+        WinogradTiles tiles;
+        tiles.channels = layer_.input.channels;
+        transform(block, kernels_.winograd_input, input_.value, layer_.input.channels, reads_, input, tiles,
+                  [&](int64_t i) { return from.image(i); });
+        tiles.channels = layer_.output.channels;
+        transform(block, kernels_.winograd_output_backward, output_.gradient, layer_.output.channels, gradient_reads_,
+                  output_gradient, tiles, [&](int64_t i) { return gradients.image(i); });
+        add_kernel_gradient(block, input, output_gradient, products, gradient);
+        for (int64_t i = block.begin; layer_.has_bias && i < block.end && block.first_tile == 0; ++i) {
+            add_bias_gradient(gradients.image(i), gradient);
+        }
+        if (!wants_input_gradient_) return;
+        if (block.first_tile == 0) {
+            std::memset(frames, 0, static_cast<std::size_t>((block.end - block.begin) * frame_.size()) * sizeof(float));
+        }
+        add_input_gradient(block, output_gradient, products, frames);
+        if (block.end_tile < tiles_) return;
+        for (int64_t i = block.begin; i < block.end; ++i) {
+            write_input_gradient(workspace, i, frames + (i - block.begin) * frame_.size());
+        }
+    });
+}
+
+void WinogradConvolution::add_kernel_gradient(const Block& block, const Transformed& input,
+                                              const Transformed& output_gradient, float* products,
+                                              float* gradient) const {
+    const int64_t width = kernels_.panel_width;
+    Product p;
+    p.length = block.tiles();
+    p.a_step = input.tile_step;
+    p.b_step = output_gradient.tile_step;
+    p.c_rows = product_rows_.data();
+    WinogradWeights weights;
+    weights.algorithm = algorithm_;
+    weights.channels = layer_.input.channels;
+    weights.transformed = products;
+    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+        weights.columns = parameters_.columns(panel);
+        weights.rows = gradient + panel * parameters_.panel_size();
+        p.rows = layer_.input.channels;
+        p.a_rows = channels_.data();
+        p.columns = round_up(weights.columns, kernels_.vector_width);
+        for (int64_t position = 0; position < sizes_.positions(); ++position) {
+            p.a = input.numbers + position * input.position_step;
+            p.b = output_gradient.numbers + position * output_gradient.position_step + panel * width;
+            p.c = products + position * p.rows * width;
+            kernels_.multiply(p);
+        }
+        kernels_.winograd_weights_backward(weights);
+    }
+}
+
+void WinogradConvolution::add_bias_gradient(const float* output_gradient, float* gradient) const {
+    // The bias is the weight of an input that is always one.
+    const Layout& layout = output_.gradient;
+    const int64_t zero = 0;
+    Product p;
+    p.a = &one;
+    p.a_rows = p.c_rows = &zero;
+    p.a_step = 0;
+    p.rows = 1;
+    p.b_segment = layout.row();
+    p.b_step = layout.shape.channels;
+    p.segments = layout.shape.height;
+    p.length = layout.shape.width;
+    p.finish = Finish::accumulate;
+    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+        p.b = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
+        p.columns = parameters_.columns(panel);
+        p.c = gradient + panel * parameters_.panel_size() + parameters_.inputs() * kernels_.panel_width;
+        kernels_.multiply(p);
+    }
+}
+
+void WinogradConvolution::add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
+                                             float* frames) const {
+    const int64_t width = kernels_.panel_width;
+    const Transformed back = {products, block.tiles() * width, width, product_rows_.data()};
+    WinogradTiles tiles;
+    Product p;
+    p.a_rows = output_gradient.rows;
+    p.b_step = width;
+    p.length = layer_.output.channels;
+    p.rows = block.tiles();
+    p.c_rows = back.rows;
+    for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
+        p.columns = tiles.channels = std::min(width, frame_.shape.channels - panel * width);
+        for (int64_t position = 0; position < sizes_.positions(); ++position) {
+            p.a = output_gradient.numbers + position * output_gradient.position_step;
+            p.b = parameters_.winograd_turned_panel(panel) + position * layer_.output.channels * width;
+            p.c = products + position * back.position_step;
+            kernels_.multiply(p);
+        }
+        transform(block, kernels_.winograd_input_backward, frame_, frame_.shape.channels, frame_places_, back, tiles,
+                  [&](int64_t i) { return frames + (i - block.begin) * frame_.size() + panel * width; });
+    }
+}
+
+void WinogradConvolution::write_input_gradient(Workspace& workspace, int64_t image, const float* frame) const {
+    const float* values = workspace.values[map_].image(image);
+    float* gradient = workspace.gradients[map_].image(image);
+    const Shape shape = layer_.input;
+    for (int64_t y = 0; y < shape.height; ++y) {
+        if (frame_.shape.channels == shape.channels) {
+            write_gradient_row(kernels_, frame + frame_.at(y, 0), input_, values, y, gradient);
+            continue;
+        }
+        for (int64_t x = 0; x < shape.width; ++x) {
+            const float* mask = input_.relu ? values + input_.value.at(y, x) : nullptr;
+            kernels_.copy_where_positive(gradient + input_.gradient.at(y, x), frame + frame_.at(y, x), mask, shape.channels);
+        }
+    }
+}
+
+void WinogradConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
+    const int64_t width = kernels_.panel_width;
+    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+}
+
+}  // namespace convscope
