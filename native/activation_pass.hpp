@@ -1,4 +1,5 @@
-// A map layer that computes number by number what no product finishes with: an activation other than relu.
+// A map layer that computes number by number what no product finishes with: an activation other than relu, or relu where
+// the gradient by what comes out of it is wanted.
 //
 // It stands behind its layer as a layer of the plan, because its derivative is taken where the number was.
 #pragma once

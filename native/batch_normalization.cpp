@@ -122,7 +122,7 @@ void BatchNormalization::forward(Workspace& workspace, int64_t begin, int64_t en
 }
 
 void BatchNormalization::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
-    if (!workspace.statistics[map_].of_batch) add_sums(workspace, begin, end, gradient);
+    if (!workspace.statistics[map_].of_batch && gradient != nullptr) add_sums(workspace, begin, end, gradient);
     write_input_gradient(workspace, begin, end);
 }
 

@@ -8,16 +8,16 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 
+#include "layer_gradients.hpp"
+#include "lesions.hpp"
 #include "peak.hpp"
 #include "prediction.hpp"
-#include "subnormals.hpp"
+#include "python_watcher.hpp"
 
 namespace nb = nanobind;
 
@@ -28,40 +28,6 @@ template <class Element>
 using In = nb::ndarray<const Element, nb::c_contig, nb::device::cpu>;
 using Out = nb::ndarray<float, nb::c_contig, nb::device::cpu>;
 using Outs = std::vector<Out>;
-
-// Signals and progress, at most every 50 ms. An error raised there stops the work and is thrown again afterwards.
-class PythonWatcher final : public Watcher {
-   public:
-    explicit PythonWatcher(nb::handle progress) : progress_(progress) {}
-
-    bool go_on(const Score& score) override {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_ < std::chrono::milliseconds(50)) return true;
-        const nb::gil_scoped_acquire gil;
-        const Subnormals kept(false);  // for Python's own arithmetic
-        try {
-            if (PyErr_CheckSignals() != 0) nb::raise_python_error();
-            if (!progress_.is_none() && score.images > 0) {
-                const auto images = static_cast<double>(score.images);
-                progress_(score.images, score.loss / images, static_cast<double>(score.correct) / images);
-            }
-        } catch (...) {
-            error_ = std::current_exception();
-            return false;
-        }
-        last_ = std::chrono::steady_clock::now();
-        return true;
-    }
-
-    void rethrow() const {
-        if (error_) std::rethrow_exception(error_);
-    }
-
-   private:
-    nb::handle progress_;
-    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-    std::exception_ptr error_;
-};
 
 const Kernels* find_or_throw(const std::string& name) {
     if (name.empty()) return usable_kernels().front();
@@ -169,7 +135,7 @@ class Core {
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
-        const Plan plan = network_.full_plan();
+        const Plan plan = network_.make_plan(Purpose::outputs);
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
         std::unique_ptr<Predictor> predictor;  // all outputs in full may be much: nothing is kept
         predict(plan, predictor, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
@@ -179,6 +145,31 @@ class Core {
                     network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
                 }
             }
+        });
+    }
+
+    void layer_gradients(In<uint8_t> images, In<float> dlogits, std::vector<int64_t> layers, Outs outputs) {
+        std::vector<LayerGradient> wanted;
+        for (std::size_t j = 0; j < layers.size(); ++j) wanted.push_back({layers[j], outputs[j].data()});
+        watched([&](Watcher& watcher) {
+            convscope::layer_gradients(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)),
+                                       dlogits.data(), wanted, watcher);
+        });
+    }
+
+    // Lesion i makes the replacements [ends[i - 1], ends[i]).
+    void lesioned_logits(In<uint8_t> images, In<int64_t> ends, In<int64_t> layers, In<int64_t> filters, In<float> values,
+                         Out logits) {
+        std::vector<Lesion> lesions(ends.size());
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < lesions.size(); ++i) {
+            for (; static_cast<int64_t>(next) < ends.data()[i]; ++next) {
+                lesions[i].push_back({static_cast<std::size_t>(layers.data()[next]), filters.data()[next], values.data()[next]});
+            }
+        }
+        watched([&](Watcher& watcher) {
+            convscope::lesioned_logits(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)), lesions,
+                                       logits.data(), watcher);
         });
     }
 
@@ -207,16 +198,26 @@ class Core {
     // its thread is at work; so it does not find one.
     template <class Take>
     void predict(const Plan& plan, std::unique_ptr<Predictor>& kept, const In<uint8_t>& images, int64_t count, Take take) {
+        watched([&](Watcher& watcher) {
+            std::unique_ptr<Predictor> predictor = std::move(kept);
+            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan, plan.purpose == Purpose::training ? Kept::logits : Kept::maps);
+            predictor->predict(threads_, list(images), count, take, watcher);
+            kept = std::move(predictor);
+        });
+    }
+
+    // Computes something that leaves the network as it is; an interrupt stops it.
+    template <class Compute>
+    void watched(Compute compute) {
         PythonWatcher watcher{nb::none()};
         {
             const Turn turn(*this, false);
-            std::unique_ptr<Predictor> predictor = std::move(kept);
-            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan);
-            predictor->predict(threads_, {images.data(), nullptr, nullptr, {}}, count, take, watcher);
-            kept = std::move(predictor);
+            compute(watcher);
         }
         watcher.rethrow();
     }
+
+    static Images list(const In<uint8_t>& images) { return {images.data(), nullptr, nullptr, {}}; }
 
     const int threads_;
     const Kernels* const kernels_;
@@ -254,7 +255,7 @@ int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Laye
         if (network.parameters(layer) != nullptr) network.parameters(layer)->start_averaging();
     }
     Trainer(network, threads, batch_size).prepare(settings);
-    Predictor(network, network.plan()).prepare(threads);
+    Predictor(network, network.plan(), Kept::logits).prepare(threads);
     return requested_bytes - before;
 }
 
@@ -355,5 +356,9 @@ NB_MODULE(_native, module) {
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),
              nb::arg("kernels"), nb::arg("biases"))
         .def("logits", &Core::logits, nb::arg("images"), nb::arg("logits"))
-        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"));
+        .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"))
+        .def("layer_gradients", &Core::layer_gradients, nb::arg("images"), nb::arg("dlogits"), nb::arg("layers"),
+             nb::arg("outputs"))
+        .def("lesioned_logits", &Core::lesioned_logits, nb::arg("images"), nb::arg("ends"), nb::arg("layers"),
+             nb::arg("filters"), nb::arg("values"), nb::arg("logits"));
 }

@@ -94,7 +94,9 @@ void Convolution::forward_image(Workspace& workspace, int64_t image) const {
 
 void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
     const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].image(image);
-    kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+    if (gradient != nullptr) {
+        kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+    }
     if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
 }
 

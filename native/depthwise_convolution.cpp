@@ -56,7 +56,7 @@ void DepthwiseConvolution::backward_image(Workspace& workspace, int64_t image, f
     p.input = workspace.values[map].image(image);
     p.gradient = workspace.gradients[map + 1].image(image);
     p.kernel_gradient = gradient;
-    kernels_.depthwise_kernel(p);
+    if (gradient != nullptr) kernels_.depthwise_kernel(p);
     if (!wants_input_gradient_) return;
     // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
     float* scratch = workspace.scratch->backward[map].data();

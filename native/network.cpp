@@ -21,30 +21,33 @@ Network::Network(const Input& input, const std::vector<Layer>& layers, const Ker
         if (layer.kind != Kind::normalization) continue;
         moving_.back()->means = moving_.back()->variances = make_buffer<float>(layer.input.channels);
     }
-    plan_ = std::make_unique<Plan>(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, true);
+    plan_ = std::make_unique<Plan>(make_plan(Purpose::training));
 }
 
-Plan Network::full_plan() const { return Plan(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, false); }
+Plan Network::make_plan(Purpose purpose) const {
+    return Plan(layers_, input_, parameter_pointers_, moving_pointers_, kernels_, purpose);
+}
 
-Workspace Network::make_workspace(const Plan& plan, bool training) const {
+Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Workspace workspace;
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
         MapImages values, gradients;
         const bool in_batch = i >= plan.first_vector;
-        const bool passes = !in_batch && !training && !plan.keeps_outputs;  // nobody reads it once its images are through
+        const bool passes = !in_batch && kept == Kept::logits;  // nobody reads it once its images are through
         values.held = passes ? plan.group : slice_images;
         values.stride = round_up(plan.maps[i].value.size(), 16);
         if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
         workspace.values.push_back(std::move(values));
-        if (training && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
+        if (back && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
             gradients = make_gradients(plan, i, slice_images);
         }
         workspace.gradients.push_back(std::move(gradients));
     }
     for (const Plan::Step& step : plan.steps) {
         workspace.winners.push_back({});
-        if (training) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
+        if (back) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
     }
     return workspace;
 }
@@ -58,15 +61,16 @@ MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t hel
     return gradients;
 }
 
-Scratch Network::make_scratch(const Plan& plan, bool training) const {
+Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Scratch scratch;
     int64_t filters = 0;
     for (const Map& map : plan.maps) filters = std::max(filters, map.value.shape.channels);
     for (const Plan::Step& step : plan.steps) {
         scratch.forward.push_back(make_buffer<float>(step.computes->forward_scratch_size()));
-        scratch.backward.push_back(make_buffer<float>(training ? step.computes->scratch_size() : 0));
+        scratch.backward.push_back(make_buffer<float>(back ? step.computes->scratch_size() : 0));
     }
-    if (!training) return scratch;
+    if (!back) return scratch;
     scratch.gradients.resize(plan.first_vector + 1);
     for (std::size_t i = plan.first_trained + 1; i <= plan.first_vector; ++i) {
         if (plan.maps[i].gradient_crosses) continue;
@@ -79,21 +83,22 @@ Scratch Network::make_scratch(const Plan& plan, bool training) const {
     return scratch;
 }
 
-Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, bool training) const {
+Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept kept) const {
+    const bool back = kept == Kept::gradients;
     Batch batch;
     for (std::size_t i = plan.first_vector; i < plan.maps.size(); ++i) {
         int64_t stride = round_up(plan.maps[i].value.size(), kernels_.panel_width);
         if (stride % 512 == 0) stride += 16;  // rows a power of two apart would fall on the same cache lines
         batch.strides.push_back(stride);
         batch.values.push_back(make_buffer<float>(images * stride));
-        batch.gradients.push_back(make_buffer<float>(training && i > plan.first_vector ? images * stride : 0));
+        batch.gradients.push_back(make_buffer<float>(back && i > plan.first_vector ? images * stride : 0));
     }
     batch.statistics.resize(plan.steps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {
         if (plan.steps[step].normalizes == nullptr) continue;
-        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(training ? count_slices(images) : 0);
+        batch.statistics[step] = plan.steps[step].normalizes->make_statistics(back ? count_slices(images) : 0);
     }
-    if (!training) return batch;
+    if (!back) return batch;
     batch.losses.resize(static_cast<std::size_t>(images));
     batch.correct.resize(static_cast<std::size_t>(images));
     for (int64_t s = 0; s < shards; ++s) batch.shards.push_back(make_buffer<float>(plan.gradient_offsets.back()));
@@ -150,23 +155,44 @@ void Network::forward(const Plan& plan, Range steps, Workspace& workspace, Batch
     workspace.chance = images.chance;
     workspace.chance.first += begin;
     const int64_t count = end - begin;
-    const std::size_t maps_end = std::min(steps.end, plan.first_vector);
     for (int64_t first = 0; first < count; first += plan.group) {
         const int64_t last = std::min(first + plan.group, count);
         for (int64_t i = first; i < last && steps.begin == 0; ++i) read_image(plan, workspace, images, begin, i, i + 1 == count);
-        for (std::size_t step = steps.begin; step < maps_end; ++step) {
-            plan.steps[step].computes->forward(workspace, first, last);
-        }
+        forward_maps(plan, steps, workspace, first, last);
     }
+    forward_vectors(plan, steps, workspace, count);
+    if (steps.end < plan.steps.size()) plan.steps[steps.end].normalizes->measure(workspace, count);
+}
+
+void Network::read(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
+                   int64_t end) const {
+    bind(plan, workspace, batch, begin);
+    workspace.chance = images.chance;
+    workspace.chance.first += begin;
+    for (int64_t i = 0; i < end - begin; ++i) read_image(plan, workspace, images, begin, i, begin + i + 1 == end);
+}
+
+void Network::forward_read(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const {
+    for (int64_t first = 0; first < count; first += plan.group) {
+        forward_maps(plan, steps, workspace, first, std::min(first + plan.group, count));
+    }
+    forward_vectors(plan, steps, workspace, count);
+}
+
+void Network::forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const {
+    for (std::size_t step = steps.begin; step < std::min(steps.end, plan.first_vector); ++step) {
+        plan.steps[step].computes->forward(workspace, begin, end);
+    }
+}
+
+void Network::forward_vectors(const Plan& plan, Range steps, Workspace& workspace, int64_t count) const {
     for (std::size_t step = std::max(steps.begin, plan.first_vector); step < steps.end; ++step) {
         plan.steps[step].computes->forward(workspace, 0, count);
     }
-    if (steps.end < plan.steps.size()) plan.steps[steps.end].normalizes->measure(workspace, count);
 }
 
 void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const Images& images, int64_t begin,
                     int64_t end, const Loss& loss, float scale) const {
-    const Map& map = plan.maps.back();
     float* gradient = workspace.scratch->logits_gradient.data();
     for (int64_t i = begin; i < end; ++i) {
         bool correct = false;
@@ -178,18 +204,23 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
             kernels_.cross_entropy(logits, classes(), label, loss.smoothing, scale * weight, gradient, &correct);
         batch.correct[static_cast<std::size_t>(i)] = correct;
         if (plan.first_trained == plan.steps.size()) continue;
-        const Shape shape = map.value.shape;
-        for (int64_t y = 0; y < shape.height; ++y) {
-            write_gradient_row(kernels_, gradient + y * shape.width * shape.channels, map, logits, y,
-                               workspace.gradients.back().image(i - begin));
-        }
+        write_logits_gradient(plan, workspace, i - begin, gradient);
+    }
+}
+
+void Network::write_logits_gradient(const Plan& plan, Workspace& workspace, int64_t i, const float* gradient) const {
+    const Map& map = plan.maps.back();
+    const Shape shape = map.value.shape;
+    for (int64_t y = 0; y < shape.height; ++y) {
+        write_gradient_row(kernels_, gradient + y * shape.width * shape.channels, map, workspace.values.back().image(i), y,
+                           workspace.gradients.back().image(i));
     }
 }
 
 void Network::step_back(const Plan& plan, Range steps, std::size_t step, Workspace& workspace, int64_t begin,
                         int64_t end, float* shard) const {
     const Plan::Step& at = plan.steps[step];
-    float* gradient = shard + plan.gradient_offsets[step];
+    float* gradient = shard == nullptr ? nullptr : shard + plan.gradient_offsets[step];
     if (at.normalizes != nullptr && step == steps.end) {
         at.normalizes->write_input_gradient(workspace, begin, end);
     } else if (at.normalizes != nullptr && step == steps.begin && workspace.statistics[step].of_batch) {
@@ -226,6 +257,18 @@ void Network::read_layer(const Plan& plan, const Workspace& workspace, std::size
     const int64_t row = layout.shape.width * layout.shape.channels;
     for (int64_t y = 0; y < layout.shape.height; ++y) {
         std::copy(from + layout.at(y, 0), from + layout.at(y, 0) + row, output + y * row);
+    }
+}
+
+void Network::read_gradient(const Plan& plan, const Workspace& workspace, std::size_t map, int64_t i,
+                            float* output) const {
+    const Layout& layout = plan.maps[map].gradient;
+    const int64_t channels = layout.shape.channels;
+    const float* from = workspace.gradients[map].image(i);
+    for (int64_t y = 0; y < layout.shape.height; ++y) {
+        for (int64_t x = 0; x < layout.shape.width; ++x, output += channels) {
+            std::copy(from + layout.at(y, x), from + layout.at(y, x) + channels, output);
+        }
     }
 }
 

@@ -21,7 +21,9 @@ Parameters::Parameters(const Layer& layer, const Kernels& kernels)
 int64_t Parameters::columns(int64_t panel) const { return std::min(width_, filters_ - panel * width_); }
 
 void Parameters::keep_turned() {
-    if (turned_.empty()) turned_ = make_buffer<float>(turned_panels() * turned_rows() * width_);
+    if (!turned_.empty()) return;
+    turned_ = make_buffer<float>(turned_panels() * turned_rows() * width_);
+    for (int64_t p = 0; p < panels_; ++p) copy_to_turned(p, 0, inputs_);
 }
 
 void Parameters::keep_back() {
@@ -72,28 +74,29 @@ void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* 
 }
 
 void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
-    const int64_t places = kernel_[0] * kernel_[1];
-    const float* from = this->panel(panel);
-    for (int64_t row = begin; row < end;) {
+    if (!turned_.empty()) copy_to_turned(panel, begin, end);
+    if (!back_.empty()) copy_to_back(panel, begin, end);
+}
+
+// In both, rows of neighbouring channels go side by side, up to the next place and the copy's next panel or block.
+void Parameters::copy_to_turned(int64_t panel, int64_t begin, int64_t end) {
+    const int64_t places = kernel_[0] * kernel_[1], filter = panel * width_;
+    for (int64_t row = begin, count; row < end; row += count) {
         const int64_t place = row / channels_, channel = row % channels_;
-        // Rows of neighbouring channels go side by side, up to the next place or the next panel.
-        const int64_t until_panel = width_ - channel % width_, until_block = vector_ - channel % vector_;
-        const int64_t left = std::min(end - row, channels_ - channel);
-        const int64_t turned_count = std::min(left, until_panel);
-        const int64_t count = back_.empty() ? turned_count : std::min(turned_count, until_block);
-        const float* block = from + row * width_;
-        const int64_t filter = panel * width_;
-        if (!turned_.empty()) {
-            const int64_t turned_row = (places - 1 - place) * filters_ + filter;
-            float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
-            kernels_.transpose(block, width_, to, width_, count, columns(panel));
-        }
-        if (!back_.empty()) {
-            float* to =
-                back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ + channel % vector_;
-            kernels_.transpose(block, width_, to, places * vector_, count, columns(panel));
-        }
-        row += count;
+        count = std::min({end - row, channels_ - channel, width_ - channel % width_});
+        const int64_t turned_row = (places - 1 - place) * filters_ + filter;
+        float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
+        kernels_.transpose(this->panel(panel) + row * width_, width_, to, width_, count, columns(panel));
+    }
+}
+
+void Parameters::copy_to_back(int64_t panel, int64_t begin, int64_t end) {
+    const int64_t places = kernel_[0] * kernel_[1], filter = panel * width_;
+    for (int64_t row = begin, count; row < end; row += count) {
+        const int64_t place = row / channels_, channel = row % channels_;
+        count = std::min({end - row, channels_ - channel, vector_ - channel % vector_});
+        float* to = back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ + channel % vector_;
+        kernels_.transpose(this->panel(panel) + row * width_, width_, to, places * vector_, count, columns(panel));
     }
 }
 

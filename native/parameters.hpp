@@ -52,6 +52,7 @@ class Parameters {
         return winograd_turned_.data() + panel * winograd_size(filters_);
     }
 
+    // Each copy is made for a layer that reads it, and follows the weights from then on.
     void keep_turned();
     void keep_back();
     void keep_winograd(WinogradAlgorithm algorithm);
@@ -79,7 +80,10 @@ class Parameters {
     int64_t winograd_size(int64_t rows) const { return winograd_sizes(winograd_algorithm_).positions() * rows * width_; }
     Buffer<float>& array(Field field);
     void copy_all();
-    void copy_rows(int64_t panel, int64_t begin, int64_t end);  // to the copies of the way back
+    // Rows [begin, end) of a panel to the copies of the way back.
+    void copy_rows(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_turned(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_back(int64_t panel, int64_t begin, int64_t end);
 
     const Kernels& kernels_;
     int64_t width_, vector_;

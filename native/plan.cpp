@@ -41,6 +41,27 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
     return layers;
 }
 
+// The layers with relu as an activation behind them like any other.
+std::vector<Layer> with_relu_apart(std::vector<Layer> layers) {
+    for (Layer& layer : layers) {
+        if (layer.relu) layer.activation = Activation::relu;
+        layer.relu = false;
+    }
+    return layers;
+}
+
+std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers) {
+    switch (purpose) {
+        case Purpose::training:
+            return cut_to_what_is_read(layers);
+        case Purpose::gradients:
+            return with_relu_apart(layers);
+        case Purpose::outputs:
+            break;
+    }
+    return layers;
+}
+
 // Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
 bool commutes_with_maximum(Activation activation) { return activation != Activation::gelu; }
 
@@ -62,17 +83,18 @@ bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const 
 }  // namespace
 
 Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
-           const std::vector<MovingStatistics*>& moving, const Kernels& kernels, bool training)
-    : keeps_outputs(!training), map_of_layer(whole_layers.size(), -1) {
-    const std::vector<Layer> layers = training ? cut_to_what_is_read(whole_layers) : whole_layers;
-    lay_out_steps(layers, training);
+           const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose)
+    : purpose(purpose), map_of_layer(whole_layers.size(), -1) {
+    const std::vector<Layer> layers = layers_for(purpose, whole_layers);
+    lay_out_steps(layers);
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
         if (!steps[i].is_activation()) steps[i].parameters = parameters[steps[i].layer];
         if (steps[i].parameters != nullptr) first_trained = i;
     }
+    if (purpose == Purpose::gradients) first_trained = 0;
     lay_out_maps(layers, input);
-    make_layers(layers, moving, kernels, training);
+    make_layers(layers, moving, kernels);
     stages.push_back({});
     for (std::size_t i = 0; i < steps.size(); ++i) {
         if (steps[i].normalizes != nullptr) stages.push_back({i, i});
@@ -85,7 +107,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     }
 }
 
-void Plan::lay_out_steps(const std::vector<Layer>& layers, bool training) {
+void Plan::lay_out_steps(const std::vector<Layer>& layers) {
     bool on_maps = true;
     for (std::size_t next = 0; next < layers.size();) {
         const Layer& layer = layers[next];
@@ -101,9 +123,9 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, bool training) {
             map_of_layer[next++] = static_cast<int>(steps.size());
             continue;
         }
-        const bool pooled = training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
+        const bool pooled = purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
                             PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next);
-        const bool by_winograd = training && !pooled && choose_winograd(layer) != WinogradAlgorithm::none;
+        const bool by_winograd = purpose == Purpose::training && !pooled && choose_winograd(layer) != WinogradAlgorithm::none;
         steps.push_back({next, pooled, by_winograd});
         if (layer.activation != Activation::none) steps.push_back({next, pooled, false, layer.activation});
         next += pooled ? 2 : 1;
@@ -137,17 +159,19 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
             const bool may_cross = layer.kind == Kind::normalization || layer.kind == Kind::addition;
             map.gradient_crosses = staged && may_cross && !writer->is_activation();
         }
+        // Of a slice every gradient is read at the end.
+        if (purpose == Purpose::gradients) map.gradient_crosses = true;
         maps.push_back(map);
     }
 }
 
 void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving,
-                       const Kernels& kernels, bool training) {
+                       const Kernels& kernels) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
         Step& step = steps[i];
         const Layer& layer = layers[step.layer];
         const int index = static_cast<int>(i);
-        const bool wants_gradient = training && i > first_trained;
+        const bool wants_gradient = this->wants_gradient(i);
         if (step.is_activation()) {
             step.computes = std::make_unique<ActivationPass>(step.activation, index, maps, kernels, wants_gradient);
             continue;
@@ -189,7 +213,7 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
             case Kind::addition: {
                 const auto other = static_cast<std::size_t>(map_of_layer[layer.added]);
                 auto addition = std::make_unique<Addition>(layer, index, other, maps, kernels, wants_gradient);
-                if (training && other > first_trained) steps[other].additions.push_back(addition.get());
+                if (this->wants_gradient(other)) steps[other].additions.push_back(addition.get());
                 step.computes = std::move(addition);
                 break;
             }

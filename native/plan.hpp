@@ -16,11 +16,17 @@ struct Range {
     std::size_t begin = 0, end = 0;
 };
 
+// What a plan is made for.
+enum class Purpose {
+    training,   // layers are fused, places that nobody reads left out; the way back goes as far as there are weights
+    outputs,    // every layer's output in full, and no way back
+    gradients,  // every layer's output in full, and the way back to all of them and to the image; relu is a step of its own
+};
+
 struct Plan {
-    // `parameters` and `moving` by layer of the architecture, null where a layer has none. A plan for training fuses layers, leaves
-    // out places that nobody reads, and has what the way back needs; the other kind computes every layer's output in full.
+    // `parameters` and `moving` by layer of the architecture, null where a layer has none.
     Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
-         const std::vector<MovingStatistics*>& moving, const Kernels& kernels, bool training);
+         const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose);
 
     // A layer of the plan: one layer of the architecture or a fused pair, or the activation behind it.
     struct Step {
@@ -36,13 +42,18 @@ struct Plan {
         bool is_activation() const { return activation != Activation::none; }
     };
 
-    const bool keeps_outputs;  // of every layer, for all images of a slice
+    const Purpose purpose;
     std::vector<Map> maps;  // one more than steps
     std::vector<Step> steps;
     std::vector<int> map_of_layer;  // by layer of the architecture: the map it writes, or -1 where it is fused away
     std::size_t first_vector;       // the first map that lies in the batch: what a dense layer reads, or the logits
-    std::size_t first_trained;      // step with the first weights; steps.size() if none has
+    std::size_t first_trained;      // step with the first weights, or where all gradients are wanted the first; steps.size() if none has
     int64_t group = 1;              // images that go from step to step together, up to the vectors; a power of two
+
+    // Whether the way back writes the gradient by a map.
+    bool wants_gradient(std::size_t map) const {
+        return purpose == Purpose::gradients || (purpose == Purpose::training && map > first_trained);
+    }
 
     // The steps between two batch normalisations, each of which begins a stage.
     std::vector<Range> stages;
@@ -52,10 +63,9 @@ struct Plan {
     std::vector<int64_t> gradient_offsets;
 
    private:
-    void lay_out_steps(const std::vector<Layer>& layers, bool training);
+    void lay_out_steps(const std::vector<Layer>& layers);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
-    void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels,
-                     bool training);
+    void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
 };
 
 }  // namespace convscope

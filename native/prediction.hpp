@@ -1,4 +1,4 @@
-// Prediction over many images: who computes which slice.
+// Passes over many images that change nothing: who computes which slice.
 #pragma once
 
 #include <deque>
@@ -8,65 +8,85 @@
 
 namespace convscope {
 
+// What a thread needs to compute one slice after another.
+struct SliceArrays {
+    SliceArrays(const Network& network, const Plan& plan, Kept kept)
+        : workspace(network.make_workspace(plan, kept)),
+          scratch(network.make_scratch(plan, kept)),
+          batch(network.make_batch(plan, slice_images, 0, kept)) {
+        workspace.scratch = &scratch;
+    }
+    SliceArrays(const SliceArrays&) = delete;
+
+    Workspace workspace;
+    Scratch scratch;
+    Batch batch;
+};
+
 // Keeps what it computes in from call to call, since making that takes longer than an image does. It is made when first
-// needed, for a thread at a time, and does not grow with the number of images.
+// needed, for a thread at a time, and does not grow with the number of images. Batches are normalised by the moving
+// statistics.
 class Predictor {
    public:
-    Predictor(const Network& network, const Plan& plan) : network_(network), plan_(plan) {}
+    Predictor(const Network& network, const Plan& plan, Kept kept) : network_(network), plan_(plan), kept_(kept) {}
 
     // Makes what so many threads need.
     void prepare(int threads) {
-        while (static_cast<int>(members_.size()) < threads) members_.emplace_back(network_, plan_);
+        while (static_cast<int>(arrays_.size()) < threads) arrays_.emplace_back(network_, plan_, kept_);
     }
 
-    // Computes `count` images, a slice a thread at a time, and calls take(workspace, begin, end) with each. False if the
-    // watcher stopped it.
-    template <class Take>
-    bool predict(int threads, const Images& images, int64_t count, Take take, Watcher& watcher) {
+    // Calls work(arrays, begin, end, go_on) for each slice of `count` images, on as many threads as there are. Work that
+    // takes long asks go_on() now and then, and returns where it is false. False if the watcher stopped it.
+    template <class Work>
+    bool for_slices(int threads, int64_t count, Work work, Watcher& watcher) {
         const int64_t slices = count_slices(count);
         const int members = static_cast<int>(slices < threads ? slices : threads);
         prepare(members);
-        for (Member& member : members_) network_.use_moving_statistics(plan_, member.batch);  // weights may be new
+        for (SliceArrays& own : arrays_) network_.use_moving_statistics(plan_, own.batch);  // weights may be new
         Queue queue(slices);
-        auto work = [&](int thread) {
-            Member& member = members_[static_cast<std::size_t>(thread)];
+        auto run = [&](int thread) {
             for (int64_t slice; queue.take(slice);) {
                 const int64_t begin = slice * slice_images;
                 const int64_t end = begin + slice_images < count ? begin + slice_images : count;
-                Images part = images;
-                part.bytes += begin * network_.input().shape.size();
-                network_.forward(plan_, plan_.whole(), member.workspace, member.batch, part, 0, end - begin);
-                take(member.workspace, begin, end);
-                if (thread == 0 && end < count && !watcher.go_on({end, 0, 0})) queue.stop();
+                auto go_on = [&] {
+                    if (thread == 0 && !watcher.go_on({end, 0, 0})) queue.stop();
+                    return !queue.stopped();
+                };
+                work(arrays_[static_cast<std::size_t>(thread)], begin, end, go_on);
+                if (end < count) go_on();
             }
         };
         if (members > 1) {
-            Team(members).run(work);
+            Team(members).run(run);
         } else {
             const Subnormals flushed(true);  // as in a team
-            work(0);
+            run(0);
         }
         return !queue.stopped();
     }
 
-   private:
-    // What one thread needs for a slice.
-    struct Member {
-        Member(const Network& network, const Plan& plan)
-            : workspace(network.make_workspace(plan, false)),
-              scratch(network.make_scratch(plan, false)),
-              batch(network.make_batch(plan, slice_images, 0, false)) {
-            workspace.scratch = &scratch;
-        }
-        Member(const Member&) = delete;
-        Workspace workspace;
-        Scratch scratch;
-        Batch batch;
-    };
+    // Computes `count` images and calls take(workspace, begin, end) with each slice.
+    template <class Take>
+    bool predict(int threads, const Images& images, int64_t count, Take take, Watcher& watcher) {
+        auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
+            network_.forward(plan_, plan_.whole(), arrays.workspace, arrays.batch, from(images, begin), 0, end - begin);
+            take(arrays.workspace, begin, end);
+        };
+        return for_slices(threads, count, work, watcher);
+    }
 
+    // `images` from the `begin`-th on: what a slice's arrays read, which hold no other slice.
+    Images from(const Images& images, int64_t begin) const {
+        Images part = images;
+        part.bytes += begin * network_.input().shape.size();
+        return part;
+    }
+
+   private:
     const Network& network_;
     const Plan& plan_;
-    std::deque<Member> members_;  // by thread
+    const Kept kept_;
+    std::deque<SliceArrays> arrays_;  // by thread
 };
 
 }  // namespace convscope

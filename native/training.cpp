@@ -11,12 +11,12 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
       plan_(network.plan()),
       batch_size_(batch_size),
       team_(threads),
-      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), true)) {
+      batch_(network.make_batch(plan_, batch_size, std::min(most_shards, count_slices(batch_size)), Kept::gradients)) {
     const int64_t width = network.kernels().panel_width;
     const int64_t workspaces = plan_.stages.size() > 1 ? count_slices(batch_size) : threads;
-    for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, true));
+    for (int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(network.make_workspace(plan_, Kept::gradients));
     for (int i = 0; i < threads; ++i) {
-        scratches_.push_back(network.make_scratch(plan_, true));
+        scratches_.push_back(network.make_scratch(plan_, Kept::gradients));
         block_gradients_.push_back(make_buffer<float>((block_rows + 1) * width));
     }
     // The last steps first: dense layers have the largest blocks.

@@ -7,7 +7,10 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t block_floats = 1 << 18;  // 1 MB of transformed maps: they stay in the second cache
+// A block is as many tiles as stay in the second cache, transformed, with the kernels of a panel (512 KB), but at least so many that
+// a product by kernels, or over tiles, is worth its start.
+constexpr int64_t block_floats = 1 << 17;
+constexpr int64_t least_tiles = 32;
 constexpr float one = 1;
 
 // Where rows of `numbers` lie best: whole registers of them, and not so many apart that columns fall on the same cache lines.
@@ -15,6 +18,8 @@ int64_t row_step(int64_t numbers) {
     const int64_t step = round_up(numbers, 16);
     return step % 64 == 0 ? step + 16 : step;
 }
+
+int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 std::vector<int64_t> multiples(int64_t step, int64_t count) {
     std::vector<int64_t> numbers(static_cast<std::size_t>(count));
@@ -66,9 +71,9 @@ WinogradConvolution::WinogradConvolution(const Layer& layer, int index, const st
             inside_.push_back(std::min(side, layer.output.width - x));
         }
     }
-    const int64_t most = std::max<int64_t>(1, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
-    block_images_ = std::clamp<int64_t>(most / tiles_, 1, slice_images);
-    block_tiles_ = block_images_ > 1 ? tiles_ : (tiles_ + (tiles_ + most - 1) / most - 1) / ((tiles_ + most - 1) / most);
+    const int64_t fit = std::max(least_tiles, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
+    block_images_ = std::clamp<int64_t>(std::max(fit / tiles_, divide_up(least_tiles, tiles_)), 1, slice_images);
+    block_tiles_ = divide_up(tiles_, std::max<int64_t>(1, tiles_ / fit));  // of a large map, parts of about one size
     const int64_t tiles = block_images_ * block_tiles_;
     input_rows_ = multiples(input_step_, tiles);
     output_rows_ = multiples(output_step_, tiles);

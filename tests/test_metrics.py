@@ -34,6 +34,16 @@ def test_cross_entropy_is_scikit_learns_log_loss(num_classes):
     assert metrics.cross_entropy(logits, y_true) == pytest.approx(expected, rel=1e-12)
 
 
+def test_cross_entropies_are_those_of_each_image_by_itself():
+    stream = np.random.default_rng(4)
+    logits, y_true = stream.normal(size=(7, 5)).astype(np.float32), stream.integers(0, 5, 7)
+    each = metrics.cross_entropies(logits, y_true)
+    assert each.dtype == np.float64
+    alone = [metrics.cross_entropy(logits[n : n + 1], y_true[n : n + 1]) for n in range(7)]
+    np.testing.assert_array_equal(each, alone)
+    assert metrics.cross_entropy(logits, y_true) == each.mean()
+
+
 def test_cross_entropy_of_huge_logits_is_finite_and_exact():
     logits = np.array([[1e6, 0.0], [0.0, -1e6]], np.float32)
     assert metrics.cross_entropy(logits, np.array([1, 0])) == 5e5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.errors import ConvscopeError, RecipeError
-from convscope.recipes import RECIPES, SGD, Adam, Augmentation, Recipe, Schedule, accurate, classic, fast
+from convscope.recipes import RECIPES, SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule, accurate, classic, fast
 
 
 def test_classic_is_the_notebooks_recipe():
@@ -23,6 +23,8 @@ FULL = Recipe(
     class_weights=(1, 2.5),
     clip_norm=1.0,
     averaging=0.99,
+    validation_fraction=0.2,
+    early_stopping=EarlyStopping("val_accuracy", 3, 0.001, False),
 )
 DESCENT = Recipe(optimizer=SGD(0.1, 0.9, True, 1e-4))
 
@@ -78,6 +80,9 @@ def test_recipes_are_equal_whatever_they_are_called():
         ({"clip_norm": 0}, "recipe: clip_norm is 0; it must be a number above 0"),
         ({"class_weights": 3}, "recipe: class_weights is 3; it must list a number a class"),
         ({"class_weights": (1, -1)}, "recipe: class_weights is -1; it must be a number from 0"),
+        ({"validation_fraction": 1}, "recipe: validation_fraction is 1; it must be a number from 0 and below 1"),
+        ({"validation_fraction": -0.1}, r"validation_fraction is -0\.1"),
+        ({"early_stopping": 3}, "recipe: early_stopping is 3; it must be an EarlyStopping or None"),
         ({"label_smoothing": -0.1}, r"label_smoothing is -0\.1"),
     ],
     ids=str,
@@ -133,6 +138,9 @@ def test_adam_rejects(arguments, message):
         ({"augmentation": {"shift": 0.5}}, r"recipe: shift is 0\.5"),
         ({"augmentation": {"flip": True}}, "augmentation has no 'flip'; it has shift, rotation, scale, "),
         ({"augmentation": {"cutout": 2.0}}, r"recipe: cutout is 2\.0; it must be a whole number from 0 to 1,000"),
+        ({"early_stopping": True}, "early_stopping is an object with monitor, patience, .*, not True"),
+        ({"early_stopping": {"mode": "min"}}, "early_stopping has no 'mode'; it has monitor"),
+        ({"early_stopping": {"patience": 0}}, "recipe: patience is 0"),
         ({"epoch": 3}, "recipe has no 'epoch'; it has epochs"),
         ({"optimizer": {"momentum": 0.9}}, "optimizer has no 'momentum'; it has "),
         ({"epochs": "3"}, "recipe: epochs is '3'"),
@@ -166,6 +174,52 @@ def test_from_dict_rejects(value, message):
 def test_an_augmentation_rejects(name, value, interval):
     with pytest.raises(RecipeError, match=f"recipe: {name} is {value!r}; it must be a number {interval}"):
         Augmentation(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"monitor": "loss"}, "recipe: monitor is 'loss'; it must be one of val_loss, val_accuracy"),
+        ({"patience": 0}, "recipe: patience is 0; it must be a whole number from 1 to 100,000"),
+        ({"patience": 1.5}, r"recipe: patience is 1\.5"),
+        ({"min_delta": -1e-9}, "recipe: min_delta is -1e-09; it must be a number from 0"),
+        ({"restore_best_weights": 1}, "recipe: restore_best_weights is 1; it must be true or false"),
+    ],
+    ids=str,
+)
+def test_early_stopping_rejects(arguments, message):
+    with pytest.raises(RecipeError, match=message):
+        EarlyStopping(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("stopping", "values", "best", "stopped_after"),
+    [
+        (EarlyStopping(), [0.5, 0.4, 0.3], 3, None),
+        (EarlyStopping(), [0.5, 0.4, 0.4, 0.1], 2, 3),  # as good is no improvement
+        (EarlyStopping(patience=2), [0.5, 0.6, 0.4, 0.5, 0.4, 0.1], 3, 5),
+        (EarlyStopping(min_delta=0.1, patience=2), [0.5, 0.45, 0.39, 0.35, 0.3], 3, 5),  # each against the last counted
+        (EarlyStopping("val_accuracy", 2), [0.7, 0.9, 0.9, 0.8, 1.0], 2, 4),
+        (EarlyStopping("val_accuracy", 1, min_delta=0.1), [0.5, 0.7, 0.75], 2, 3),
+        (EarlyStopping(), [0.5, 0.6], 1, 2),
+        (EarlyStopping(patience=3), [0.5, 0.6, 0.7], 1, None),
+    ],
+    ids=str,
+)
+def test_early_stopping_stops_after_its_patience(stopping, values, best, stopped_after):
+    told = [epoch for epoch in range(1, len(values) + 1) if stopping.stops(values[:epoch])]
+    assert next(iter(told), None) == stopped_after
+    assert stopping.best_epoch(values[:stopped_after]) == best
+
+
+def test_early_stopping_has_nothing_to_go_by_before_the_first_epoch():
+    assert EarlyStopping().best_epoch([]) == 0
+    assert not EarlyStopping().stops([])
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_the_recipes_that_come_with_convscope_train_on_every_image_to_the_last_epoch(recipe):
+    assert (recipe.validation_fraction, recipe.early_stopping) == (0, None)
 
 
 @pytest.mark.parametrize("warmup", [-0.1, 1.1, float("nan"), True])

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import convscope as cs
 from convscope.engine import EpochOptions, initial_weights, open_network
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.streams import random_stream
-from convscope.training import History, TrainingState
+from convscope.training import History, TrainingState, describe_choice
 
 RECIPE = cs.Recipe(epochs=3, batch_size=64)
 FULL = cs.Recipe(
@@ -82,6 +83,143 @@ def test_train_measures_what_it_is_told_to(small_mnist: cs.Splits):
     assert alone.loss == measured.loss
 
 
+# Steps so large that a small network soon does worse on images that it does not train on.
+STOPPING = cs.Recipe(
+    epochs=12,
+    batch_size=32,
+    optimizer=cs.Adam(0.01),
+    validation_fraction=0.3,
+    early_stopping=cs.EarlyStopping(patience=2),
+)
+
+
+@pytest.fixture(scope="module")
+def few(small_mnist: cs.Splits) -> cs.Splits:
+    return cs.Splits(small_mnist.train.take(np.arange(200)), small_mnist.test.take(np.arange(20)))
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
+def test_early_stopping_takes_the_weights_that_were_best_on_the_validation_images(few: cs.Splits, monitor):
+    recipe = replace(STOPPING, early_stopping=cs.EarlyStopping(monitor, patience=2))
+    states: list[TrainingState] = []
+    model, history = cs.train(cs.presets.ann, few, recipe, on_epoch=states.append)
+    values = getattr(history, monitor)
+    best = int(np.argmin(values) if monitor == "val_loss" else np.argmax(values)) + 1
+    assert history.best_epoch == best == len(history) - 2
+    assert len(history) < recipe.epochs
+    assert model.provenance["epoch"] == best
+    for name, weight in states[best].weights.items():
+        np.testing.assert_array_equal(model.weights[name], weight, strict=True)
+    _, validation = few.train.divide(0.3, seed=0)
+    assert np.mean(model.predict(validation.images) == validation.labels) == history.val_accuracy[best - 1]
+    _, whole = cs.train(cs.presets.ann, few, replace(recipe, early_stopping=None))
+    assert len(whole) == recipe.epochs
+    assert whole.val_loss[: len(history)] == history.val_loss
+
+
+def test_early_stopping_never_looks_at_the_test_images(few: cs.Splits):
+    model, history = cs.train(cs.presets.ann, few, STOPPING)
+    other_test = replace(few.test, images=255 - few.test.images)
+    again, same = cs.train(cs.presets.ann, cs.Splits(few.train, other_test), STOPPING)
+    assert again.weights_sha256 == model.weights_sha256
+    assert (same.val_loss, same.val_split) == (history.val_loss, "validation")
+
+
+def test_a_held_out_fraction_is_not_trained_on(few: cs.Splits):
+    recipe = cs.Recipe(epochs=2, validation_fraction=0.3)
+    kept, held_out = few.train.divide(0.3, seed=4)
+    model, history = cs.train(cs.presets.ann, few, recipe, seed=4)
+    expected, measured = cs.train(cs.presets.ann, kept, cs.Recipe(epochs=2), seed=4, validation=held_out)
+    assert model.weights_sha256 == expected.weights_sha256
+    assert (history.val_loss, history.val_accuracy) == (measured.val_loss, measured.val_accuracy)
+    assert (history.val_split, history.best_epoch) == ("validation", None)
+    assert model.provenance["num_images"] == len(kept) < 200
+    assert model.provenance["epoch"] == 2
+
+
+@pytest.mark.parametrize("epochs", [4, 5])
+def test_the_best_weights_are_taken_also_after_the_last_epoch(few: cs.Splits, epochs: int):
+    patient = replace(STOPPING, epochs=epochs, early_stopping=cs.EarlyStopping(patience=100))
+    states: list[TrainingState] = []
+    model, history = cs.train(cs.presets.ann, few, patient, on_epoch=states.append)
+    assert len(history) == epochs
+    best = int(np.argmin(history.val_loss)) + 1
+    assert history.best_epoch == best
+    name = next(iter(model.weights))
+    np.testing.assert_array_equal(model.weights[name], states[best].weights[name])
+
+
+def test_without_restoring_the_model_has_the_weights_of_the_epoch_it_stopped_after(few: cs.Splits):
+    recipe = replace(STOPPING, early_stopping=cs.EarlyStopping(patience=2, restore_best_weights=False))
+    states: list[TrainingState] = []
+    model, history = cs.train(cs.presets.ann, few, recipe, on_epoch=states.append)
+    restored, same = cs.train(cs.presets.ann, few, STOPPING)
+    assert len(history) == len(same) < recipe.epochs
+    assert (history.best_epoch, model.provenance["epoch"]) == (None, len(history))
+    assert model.weights_sha256 != restored.weights_sha256
+    assert not states[-1].best_weights
+    name = next(iter(model.weights))
+    np.testing.assert_array_equal(model.weights[name], states[-1].weights[name])
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("averaging", [0, 0.9])
+def test_a_run_that_stops_early_resumes_from_any_epoch_to_the_same_bits(few: cs.Splits, engine, averaging):
+    recipe = replace(STOPPING, averaging=averaging, early_stopping=cs.EarlyStopping(patience=1))
+    states: list[TrainingState] = []
+    whole, history = cs.train(cs.presets.ann, few, recipe, engine=engine, on_epoch=states.append)
+    for state in states:
+        resumed, again = cs.train(cs.presets.ann, few, recipe, engine=engine, state=state)
+        assert resumed.weights_sha256 == whole.weights_sha256
+        assert replace(again, seconds=history.seconds) == history
+
+
+def test_train_refuses_a_state_without_its_best_weights(few: cs.Splits):
+    states: list[TrainingState] = []
+    cs.train(cs.presets.ann, few, replace(STOPPING, epochs=2), on_epoch=states.append)
+    with pytest.raises(ValueError, match="state has no best_weights, those after epoch"):
+        cs.train(cs.presets.ann, few, STOPPING, state=replace(states[2], best_weights={}))
+
+
+ALONE = replace(STOPPING, validation_fraction=0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "validation", "message"),
+    [
+        (ALONE, "none", "early_stopping needs validation images, since test images must not choose"),
+        (ALONE, "test", "early_stopping needs validation images, since test images must not choose"),
+        (STOPPING, "train", r"validation is given, but the recipe's validation_fraction is 0\.3"),
+        (replace(STOPPING, validation_fraction=0.001), "none",
+         r"validation_fraction 0\.001 of the 200 images of mnist leaves none on one side"),
+        (replace(STOPPING, validation_fraction=0.98), "none",
+         r"validation_fraction 0\.98 of the 200 images of mnist leaves none of class '.' to train on"),
+    ],
+    ids=["no images", "test images", "two ways", "too few", "too many"],
+)  # fmt: skip
+def test_train_refuses_to_choose_by_test_images_or_by_none(few: cs.Splits, recipe, validation: str, message: str):
+    given = {"none": None, "test": few.test, "train": few.train}[validation]
+    with pytest.raises(ValueError, match=message):
+        cs.train(cs.presets.ann, few, recipe, validation=given)
+
+
+@pytest.mark.parametrize(
+    ("stopping", "epochs", "best", "words"),
+    [
+        (None, 3, None, ""),
+        (cs.EarlyStopping(), 3, 2, "stopped after epoch 3 of 9, 1 epoch without a better val_loss; weights of epoch 2"),
+        (cs.EarlyStopping("val_accuracy", 4, restore_best_weights=False), 6, None,
+         "stopped after epoch 6 of 9, 4 epochs without a better val_accuracy; weights of epoch 6"),
+        (cs.EarlyStopping(), 9, 8, "all 9 epochs trained; weights of epoch 8"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_choice_in_words_says_where_it_stopped_and_what_it_took(stopping, epochs: int, best: int, words: str):
+    column = (0.5,) * epochs
+    history = History(column, column, column, column, column, "validation", best)
+    assert describe_choice(history, cs.Recipe(epochs=9, early_stopping=stopping)) == words
+
+
 def test_train_reports_progress_within_an_epoch(small_mnist: cs.Splits):
     seen = []
     cs.train(
@@ -142,11 +280,17 @@ def test_history_goes_through_rows_unchanged():
     assert History.from_rows(without.rows()) == without
 
 
+def test_history_goes_through_json_unchanged():
+    history = History((0.5, 0.25), (0.8, 0.9), (0.4, 0.3), (0.85, 0.95), (1.0, 1.5), "validation", 2)
+    assert History.from_dict(json.loads(json.dumps(history.to_dict()))) == history
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
         ({"loss": (1.0,)}, "1 losses but 0 values of accuracy"),
         ({"loss": (1.0,), "accuracy": (1.0,), "seconds": (1.0,), "val_loss": (1.0,)}, "0 values of val_accuracy"),
+        ({"best_epoch": 1}, "best_epoch is 1, but history has epochs 1 to 0"),
         ({"loss": (float("nan"),), "accuracy": (1.0,), "seconds": (1.0,)}, "not finite"),
     ],
 )
@@ -162,6 +306,7 @@ def test_history_shows_itself_as_a_table_of_what_was_measured():
     assert history._repr_html_().count("<tr>") == 3
     measured = History((0.5,), (0.8,), (0.6,), (0.7,), (1.5,))
     assert "val_accuracy" in measured._repr_html_()
+    assert str(replace(measured, best_epoch=1)).splitlines()[-1].split()[:2] == ["1", "(best)"]
 
 
 def test_dropout_is_the_same_in_an_epoch_that_is_gone_back_to():

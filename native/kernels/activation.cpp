@@ -92,6 +92,8 @@ void activate(Activation activation, const float* x, int64_t count, float* y) {
             return apply(x, count, y, [](Vector x) { return hyperbolic_tangent(x); });
         case Activation::sigmoid:
             return apply(x, count, y, [](Vector x) { return sigmoid(x); });
+        case Activation::relu:
+            return apply(x, count, y, [](Vector x) { return x < Vector{} ? Vector{} : x; });
     }
 }
 
@@ -118,6 +120,9 @@ void activate_backward(Activation activation, const float* x, const float* dy, i
                 const Vector y = sigmoid(x);
                 return y * (1.0f - y);
             });
+        case Activation::relu:
+            return apply_backward(x, dy, count, dx,
+                                  [](Vector x) { return x > Vector{} ? broadcast(1) : Vector{}; });
     }
 }
 

@@ -25,6 +25,7 @@ const Case cases[] = {
     {Activation::gelu, 8 * epsilon, epsilon, 3 * epsilon},  // the test of its tail holds small numbers closer
     {Activation::tanh, 2 * epsilon, least, 2 * epsilon},
     {Activation::sigmoid, 2 * epsilon, least, epsilon},
+    {Activation::relu, epsilon, least, epsilon},
 };
 
 // Zero, all magnitudes up to the largest, and densely where the functions bend; each of either sign.

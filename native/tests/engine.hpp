@@ -83,7 +83,7 @@ class Engine {
     }
     // A layer's output in full, (count, size).
     std::vector<float> activations(std::size_t layer, const std::vector<uint8_t>& images, int64_t count, int threads) {
-        return layer_output(network_.full_plan(), layer, images, count, threads);
+        return layer_output(network_.make_plan(Purpose::outputs), layer, images, count, threads);
     }
 
     Network& network() { return network_; }
@@ -94,7 +94,7 @@ class Engine {
         const int64_t size = architecture_.layers[layer].output.size();
         std::vector<float> output(static_cast<std::size_t>(count * size));
         GoOn watcher;
-        Predictor(network_, plan).predict(
+        Predictor(network_, plan, Kept::maps).predict(
             threads, list(images), count,
             [&](const Workspace& workspace, int64_t begin, int64_t end) {
                 for (int64_t i = begin; i < end; ++i) {

@@ -23,6 +23,8 @@ inline double activated(Activation activation, double x) {
             return std::tanh(x);
         case Activation::sigmoid:
             return 1 / (1 + std::exp(-x));
+        case Activation::relu:
+            return x > 0 ? x : 0;
     }
     return x;
 }
@@ -39,6 +41,8 @@ inline double derivative(Activation activation, double x) {
             return 1 / std::cosh(x) / std::cosh(x);
         case Activation::sigmoid:
             return 1 / (1 + std::exp(-x)) / (1 + std::exp(x));
+        case Activation::relu:
+            return x > 0 ? 1 : 0;
     }
     return 1;
 }

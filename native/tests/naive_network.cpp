@@ -143,6 +143,21 @@ std::vector<double> normalised(const Architecture& architecture, const uint8_t* 
     return values;
 }
 
+// From the gradient by the logits to those by the image and every layer's output, adding those by weights to `gradients`.
+std::vector<std::vector<double>> back_through_all(const Architecture& architecture, const std::vector<Weights>& weights,
+                                                  const uint8_t* image, const std::vector<double>& dlogits,
+                                                  std::vector<Weights>& gradients) {
+    const std::vector<double> first = normalised(architecture, image);
+    const std::vector<std::vector<double>> values = outputs(architecture, weights, image);
+    std::vector<std::vector<double>> by_layer(values.size() + 1);
+    by_layer.back() = dlogits;
+    for (std::size_t l = values.size(); l-- > 0;) {
+        by_layer[l] = backward(architecture.layers[l], weights[l], l == 0 ? first : values[l - 1], by_layer[l + 1],
+                               gradients[l]);
+    }
+    return by_layer;
+}
+
 }  // namespace
 
 Architecture::Architecture(int64_t height, int64_t width, int64_t channels)
@@ -237,28 +252,37 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
 }
 
 std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                                         const uint8_t* image) {
+                                         const uint8_t* image, const Lesion& lesion) {
     std::vector<std::vector<double>> outputs;
     for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
-        outputs.push_back(
-            forward(architecture.layers[l], weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
+        const Layer& layer = architecture.layers[l];
+        outputs.push_back(forward(layer, weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
+        for (const Replacement& replacement : lesion) {
+            if (replacement.layer != l) continue;
+            for (std::size_t i = at(replacement.filter); i < outputs[l].size(); i += at(layer.output.channels)) {
+                outputs[l][i] = static_cast<double>(replacement.value);
+            }
+        }
     }
     return outputs;
 }
 
+std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                                                 const uint8_t* image, const std::vector<double>& dlogits) {
+    std::vector<Weights> unused = zeros_like(weights);
+    return back_through_all(architecture, weights, image, dlogits, unused);
+}
+
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,
                      int64_t label, double scale, std::vector<Weights>& gradients) {
-    const std::vector<double> first = normalised(architecture, image);
-    const std::vector<std::vector<double>> values = outputs(architecture, weights, image);
-    std::vector<double> gradient = values.back();
+    const std::vector<double> logits = outputs(architecture, weights, image).back();
+    std::vector<double> gradient = logits;
     double sum = 0;
-    for (double logit : values.back()) sum += std::exp(logit);
+    for (double logit : logits) sum += std::exp(logit);
     for (double& logit : gradient) logit = std::exp(logit) / sum * scale;
     gradient[at(label)] -= scale;
-    for (std::size_t l = architecture.layers.size(); l-- > 0;) {
-        gradient = backward(architecture.layers[l], weights[l], l == 0 ? first : values[l - 1], gradient, gradients[l]);
-    }
-    return std::log(sum) - values.back()[at(label)];
+    back_through_all(architecture, weights, image, gradient, gradients);
+    return std::log(sum) - logits[at(label)];
 }
 
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "layer.hpp"
+#include "lesions.hpp"
 
 namespace convscope::test {
 
@@ -48,9 +49,13 @@ struct Architecture {
 // Weights that floats hold exactly, large enough for every layer to matter.
 std::vector<Weights> random_weights(const Architecture& architecture, uint64_t seed);
 
-// The output of every layer, (rows, columns, channels), for one image.
+// The output of every layer, (rows, columns, channels), for one image; with the lesion's replacements, if there are any.
 std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                                         const uint8_t* image);
+                                         const uint8_t* image, const Lesion& lesion = {});
+
+// The gradient of the sum of dlogits[k] logits[k] by the image, and then by the output of every layer.
+std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                                                 const uint8_t* image, const std::vector<double>& dlogits);
 
 // The cross-entropy of one image; adds `scale` times its gradient to `gradients`.
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,

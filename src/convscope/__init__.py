@@ -24,7 +24,7 @@ from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import Explanation, explain
 from convscope.model import Model
-from convscope.recipes import SGD, Adam, Augmentation, Recipe, Schedule
+from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
 from convscope.training import History, train
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
+    "EarlyStopping",
     "Evaluation",
     "Explanation",
     "Flatten",

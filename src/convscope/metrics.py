@@ -21,10 +21,7 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
 
 
 def cross_entropy(logits: Floats, y_true: Integers) -> float:
-    """Return the mean over the images of -log(softmax probability of the true class), in nats.
-
-    Computed in float64 from the logits and not from probabilities, so a probability too small for a float still has
-    its finite logarithm.
+    """Return the mean over the images of their `cross_entropies`, in nats.
 
     Raises:
         ValueError: if there is no image, the lengths differ, or a label is not below K.
@@ -32,13 +29,25 @@ def cross_entropy(logits: Floats, y_true: Integers) -> float:
     >>> round(cross_entropy(np.zeros((1, 4)), np.array([2])), 6)  # log 4: it knows nothing
     1.386294
     """
+    return float(cross_entropies(logits, y_true).mean())
+
+
+def cross_entropies(logits: Floats, y_true: Integers) -> NDArray[np.float64]:
+    """Return (N,), for each image -log(softmax probability of the true class), in nats.
+
+    Computed in float64 from the logits and not from probabilities, so a probability too small for a float still has
+    its finite logarithm.
+
+    Raises:
+        ValueError: if there is no image, the lengths differ, or a label is not below K.
+    """
     _check_labels("y_true", y_true, logits.shape[1])
     if len(logits) != len(y_true):
         raise ValueError(f"{len(logits)} rows of logits but {len(y_true)} labels; there must be as many of each")
     shifted = np.asarray(logits, np.float64)
     shifted = shifted - shifted.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(shifted).sum(axis=1))
-    return float((log_sums - shifted[np.arange(len(y_true)), y_true]).mean())
+    return np.asarray(log_sums - shifted[np.arange(len(y_true)), y_true])
 
 
 def accuracy(y_true: Integers, y_pred: Integers) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.datasets import Dataset
 from convscope.engine import Network, Weights, open_network
-from convscope.engine.network import check_weights
+from convscope.engine.network import check_weights, float_array
 from convscope.metrics import softmax
 from convscope.tables import clip, html_table, text_table
 
@@ -26,7 +26,8 @@ class Model:
     """An architecture, its weights, and what its answers mean.
 
     Attributes:
-        weights: float32 arrays by name, in Keras layout.
+        weights: float32 arrays by name, in Keras layout. Given in another float type (float16, bfloat16 or its bits as
+            uint16, float64), they are rounded once, here; see `convscope.engine.network.float_array`.
         class_names: K names, one for each logit.
         provenance: where it came from (data set, recipe, seed, engine), as plain JSON.
 
@@ -41,6 +42,7 @@ class Model:
 
     def __post_init__(self) -> None:
         check_weights(self.architecture, self.weights)
+        object.__setattr__(self, "weights", {name: float_array(weight) for name, weight in self.weights.items()})
         if len(self.class_names) != self.architecture.num_classes:
             raise ValueError(
                 f"{len(self.class_names)} class names, but the network has {self.architecture.num_classes} outputs"

@@ -4,10 +4,10 @@ Nothing here touches a disk or a terminal. Whoever wants to show progress or kee
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +34,12 @@ class History:
         val_loss, val_accuracy: over the images kept for measuring, with the weights at the end of the epoch; empty when
             there are none.
         seconds: of training; measuring is not counted.
+        val_split: which images the `val_` columns are of.
+        best_epoch: the epoch, from 1, whose weights early stopping gave to the model, or would if it ended here; None
+            where nothing is chosen and the model has those of the last epoch.
 
     Raises:
-        ValueError: if the lengths differ or a value is not finite.
+        ValueError: if the lengths differ, a value is not finite, or there is no such epoch.
     """
 
     loss: tuple[float, ...] = ()
@@ -44,6 +47,8 @@ class History:
     val_loss: tuple[float, ...] = ()
     val_accuracy: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
+    val_split: Literal["validation", "test"] = "test"
+    best_epoch: int | None = None
 
     def __post_init__(self) -> None:
         for name in _COLUMNS:
@@ -53,6 +58,8 @@ class History:
                 raise ValueError(f"history has {len(self.loss)} losses but {len(values)} values of {name}")
             if not all(isfinite(value) for value in values):
                 raise ValueError(f"history's {name} holds a value that is not finite: {values}")
+        if self.best_epoch is not None and not 1 <= self.best_epoch <= len(self):
+            raise ValueError(f"best_epoch is {self.best_epoch}, but history has epochs 1 to {len(self)}")
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -64,12 +71,24 @@ class History:
 
     @classmethod
     def from_rows(cls, rows: list[dict[str, float]]) -> "History":
-        """Return the history that `rows` wrote; a missing column is a `KeyError`."""
-        columns = [name for name in _COLUMNS if not rows or name in rows[0] or not name.startswith("val_")]
-        return cls(**{name: tuple(float(row[name]) for row in rows) for name in columns})
+        """Return the history that `rows` wrote, of test images and without a best epoch, which the rows do not hold.
 
-    def to_dict(self) -> dict[str, list[float]]:
-        return {name: list(getattr(self, name)) for name in _COLUMNS}
+        Raises:
+            KeyError: if a column is missing.
+        """
+        columns = [name for name in _COLUMNS if not rows or name in rows[0] or not name.startswith("val_")]
+        values: dict[str, Any] = {name: tuple(float(row[name]) for row in rows) for name in columns}
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        columns = {name: list(getattr(self, name)) for name in _COLUMNS}
+        return {**columns, "val_split": self.val_split, "best_epoch": self.best_epoch}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "History":
+        """Return the history that `to_dict` wrote."""
+        values: dict[str, Any] = dict(value)
+        return cls(**values | {name: tuple(values[name]) for name in _COLUMNS})
 
     def __str__(self) -> str:
         return text_table(*self._table())
@@ -81,7 +100,10 @@ class History:
         names = [name for name in _COLUMNS if getattr(self, name) or not name.startswith("val_")]
         digits = [2 if name == "seconds" else 4 for name in names]
         rows = [
-            (f"{row['epoch']}", *(f"{row[name]:.{places}f}" for name, places in zip(names, digits, strict=True)))
+            (
+                f"{row['epoch']}{' (best)' if row['epoch'] == self.best_epoch else ''}",
+                *(f"{row[name]:.{places}f}" for name, places in zip(names, digits, strict=True)),
+            )
             for row in self.rows()
         ]
         return ("epoch", *names), rows
@@ -95,11 +117,13 @@ class TrainingState:
         weights: float32 arrays by name; the averages where the recipe says so.
         optimizer: what the optimizer remembers, as the engine's `optimizer_state` gives it.
         history: of the epochs so far; its length is the number of epochs done.
+        best_weights: those after `history.best_epoch`; empty where there is none.
     """
 
     weights: Mapping[str, NDArray[np.float32]]
     optimizer: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     history: History = field(default_factory=History)
+    best_weights: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 OnProgress = Callable[[int, int, float, float], None]
@@ -122,7 +146,8 @@ def train(
 ) -> tuple[Model, History]:
     """Train a network from its seed, or from `state`, to the end of the recipe.
 
-    The weights of the last epoch are the model's; nothing is chosen by what is measured on the way.
+    The weights of the last epoch are the model's, and nothing is chosen by what is measured on the way, unless the
+    recipe has `early_stopping`: that chooses by validation images, and never by test images.
 
     >>> import convscope as cs
     >>> data = cs.load_dataset("mnist").train.take(range(512))
@@ -132,8 +157,9 @@ def train(
 
     Args:
         architecture: the network, or a preset: a function of the images' shape (H, W, C) and the number of classes.
-        data: what to train on. Of `Splits`, the training images are trained on and the test images are measured after
-            each epoch, as the `val_` columns of the history.
+        data: what to train on. Of `Splits`, the training images are trained on. With `recipe.validation_fraction`, that
+            fraction of them is held out and measured after each epoch, as the `val_` columns of the history, and
+            the test images are not looked at; without it, the test images are measured.
         validation: images to measure after each epoch, in place of the above.
         threads: see `open_network`; the result is the same bits for any number.
         on_progress: called within an epoch with (epoch from 1, images done, mean loss, mean accuracy).
@@ -141,21 +167,17 @@ def train(
 
     Raises:
         ArchitectureError: if the images or the classes are not those that the architecture is for.
-        RecipeError: if the loss stops being finite.
+        RecipeError: if the loss stops being finite, the recipe has class weights for other classes, there are too few
+            images to hold some out, or early stopping would have none but test images to choose by.
+        ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
     """
-    dataset = data.train if isinstance(data, Splits) else data
-    if validation is None and isinstance(data, Splits):
-        validation = data.test
+    dataset, validation = hold_out(data, recipe, seed, validation)
     if not isinstance(architecture, Architecture):
         architecture = architecture(dataset.image_shape, dataset.num_classes)
     for images in (dataset, validation):
         check_fit(architecture, images)
-    if recipe.class_weights is not None and len(recipe.class_weights) != architecture.num_classes:
-        raise RecipeError(
-            f"the recipe has {len(recipe.class_weights)} class weights, "
-            f"but architecture {architecture.name} has {architecture.num_classes} outputs"
-        )
+    check_recipe(recipe, architecture)
     if state is None:
         state = TrainingState(initial_weights(architecture, seed))
         if on_epoch is not None:
@@ -163,21 +185,94 @@ def train(
     network = open_network(architecture, state.weights, engine, threads)
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
-    weights, history = state.weights, state.history
-    for epoch in range(len(history) + 1, recipe.epochs + 1):
-        measured = _train_epoch(network, dataset, validation, recipe, seed, epoch, on_progress)
-        history = History(**{name: (*getattr(history, name), *measured.get(name, ())) for name in _COLUMNS})
+    weights, best_weights = state.weights, state.best_weights
+    history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
+    if history.best_epoch is not None and not best_weights:
+        raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
+    while len(history) < recipe.epochs and not _stops(recipe, history):
+        measured = _train_epoch(network, dataset, validation, recipe, seed, len(history) + 1, on_progress)
+        columns: dict[str, Any] = {name: (*getattr(history, name), *values) for name, values in measured.items()}
+        history = with_choice(replace(history, **columns), recipe, history.val_split)
         weights = network.weights()
+        if history.best_epoch == len(history):
+            best_weights = weights
         if on_epoch is not None:
-            on_epoch(TrainingState(weights, network.optimizer_state(), history))
+            on_epoch(TrainingState(weights, network.optimizer_state(), history, best_weights))
+    if history.best_epoch is not None:
+        weights = best_weights
     provenance = {
         "dataset": dataset.name,
         "num_images": len(dataset),
         "recipe": recipe.to_dict(),
         "seed": seed,
         "engine": engine,
+        "epoch": history.best_epoch or len(history),
     }
     return Model(architecture, weights, dataset.class_names, provenance), history
+
+
+def hold_out(
+    data: Splits | Dataset, recipe: Recipe, seed: int, validation: Dataset | None = None
+) -> tuple[Dataset, Dataset | None]:
+    """Return what `train` with these arguments trains on, and what it measures after each epoch, if anything.
+
+    The images held out are drawn from each class by the stream "split" of the seed.
+
+    Raises:
+        RecipeError, ValueError: as `train` does.
+    """
+    dataset = data.train if isinstance(data, Splits) else data
+    if recipe.validation_fraction > 0:
+        if validation is not None:
+            raise ValueError(
+                f"validation is given, but the recipe's validation_fraction is {recipe.validation_fraction}; "
+                "set that to 0 or give no validation"
+            )
+        which = (
+            f"recipe: validation_fraction {recipe.validation_fraction} of the {len(dataset)} images of {dataset.name}"
+        )
+        try:
+            kept, held_out = dataset.divide(recipe.validation_fraction, seed)
+        except ValueError as error:
+            raise RecipeError(f"{which} leaves none on one side; choose another or give more images") from error
+        if (lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
+            name = dataset.class_names[int(lost.argmax())]
+            raise RecipeError(f"{which} leaves none of class {name!r} to train on; choose a smaller one")
+        return kept, held_out
+    if validation is None and isinstance(data, Splits):
+        validation = data.test
+    if recipe.early_stopping is not None and (validation is None or validation.split == "test"):
+        raise RecipeError(
+            "recipe: early_stopping needs validation images, since test images must not choose; "
+            "set validation_fraction to a number such as 0.1"
+        )
+    return dataset, validation
+
+
+def with_choice(history: History, recipe: Recipe, split: str) -> History:
+    """Return `history` with the best epoch by `recipe`, if that chooses one, after measuring images of `split`."""
+    stopping = recipe.early_stopping
+    best = 0
+    if stopping is not None and stopping.restore_best_weights:
+        best = stopping.best_epoch(getattr(history, stopping.monitor))
+    return replace(history, val_split="test" if split == "test" else "validation", best_epoch=best or None)
+
+
+def describe_choice(history: History, recipe: Recipe) -> str:
+    """Return after which epoch a training ended and which epoch's weights it took; "" without early stopping."""
+    stopping, done = recipe.early_stopping, len(history)
+    if stopping is None:
+        return ""
+    ended = f"all {done} epochs trained"
+    if done < recipe.epochs:
+        waited = "1 epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
+        ended = f"stopped after epoch {done} of {recipe.epochs}, {waited} without a better {stopping.monitor}"
+    return f"{ended}; weights of epoch {history.best_epoch or done}"
+
+
+def _stops(recipe: Recipe, history: History) -> bool:
+    stopping = recipe.early_stopping
+    return stopping is not None and stopping.stops(getattr(history, stopping.monitor))
 
 
 def _train_epoch(
@@ -225,6 +320,15 @@ def _train_epoch(
         measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
         measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
     return measured
+
+
+def check_recipe(recipe: Recipe, architecture: Architecture) -> None:
+    """Raise `RecipeError` unless `recipe` is for as many classes as `architecture`."""
+    if recipe.class_weights is not None and len(recipe.class_weights) != architecture.num_classes:
+        raise RecipeError(
+            f"the recipe has {len(recipe.class_weights)} class weights, "
+            f"but architecture {architecture.name} has {architecture.num_classes} outputs; give a weight a class"
+        )
 
 
 def check_fit(architecture: Architecture, dataset: Dataset | None) -> None:

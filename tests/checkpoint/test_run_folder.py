@@ -71,6 +71,33 @@ def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path
     assert any(name.startswith("unaveraged/") for name in state.optimizer)
 
 
+def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record: dict, tmp_path: Path):
+    record["recipe"] = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping(patience=3)).to_dict()
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    best = {name: array + 1 for name, array in state.weights.items()}
+    history = History((0.5, 0.4), (0.8, 0.9), (0.3, 0.4), (0.9, 0.8), (1.0, 1.0), "validation", 1)
+    folder.save_epoch(replace(state, history=history, best_weights=best), ("a", "b", "c"))
+    again = open_run(tmp_path / "run").load_state()
+    assert again is not None
+    assert again.history == folder.load_history() == history
+    assert again.best_weights.keys() == best.keys()
+    assert all((again.best_weights[name] == best[name]).all() for name in best)
+    assert all((again.weights[name] == state.weights[name]).all() for name in best)
+    folder.write_model(cs.Model(folder.architecture, best, ("a", "b", "c")), history)
+    written = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (written["epochs_trained"], written["best_epoch"]) == (2, 1)
+
+
+@pytest.mark.parametrize("kept", ["none", "one"])
+def test_load_state_refuses_a_state_without_all_the_best_weights(record: dict, tmp_path: Path, kept: str):
+    record["recipe"] = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping()).to_dict()
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    name = next(iter(state.weights))
+    folder.save_epoch(replace(state, best_weights={name: state.weights[name]} if kept == "one" else {}), tuple("abc"))
+    with pytest.raises(RunError, match=r"state\.safetensors: .*best.*start the run again"):
+        folder.load_state()
+
+
 def test_a_normalised_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
     stream = np.random.default_rng(0)
     data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
@@ -121,7 +148,7 @@ def test_model_of_another_run_is_refused(record: dict, tmp_path: Path):
     state, names = _state(record), ("a", "b", "c")
     folder = create_run(tmp_path / "run", record)
     model = cs.Model(folder.architecture, state.weights, names)
-    folder.write_model(model)
+    folder.write_model(model, state.history)
     assert open_run(tmp_path / "run").load_model().weights_sha256 == model.weights_sha256
     other = {name: array + 1 for name, array in state.weights.items()}
     cs.save_model(cs.Model(folder.architecture, other, names), tmp_path / "run" / "model.safetensors")

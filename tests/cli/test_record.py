@@ -9,6 +9,14 @@ CNN, CLASSIC = cs.presets.cnn(), cs.recipes.classic
 COMMANDS = {
     "presets": (CNN, CLASSIC, "--architecture cnn --recipe classic --seed"),
     "other epochs": (CNN, replace(CLASSIC, epochs=3), "--architecture cnn --recipe classic --epochs 3 --seed"),
+    "early stopping": (
+        CNN, replace(CLASSIC, validation_fraction=0.1, early_stopping=cs.EarlyStopping(patience=3)),
+        "--architecture cnn --recipe classic --validation-fraction 0.1 --patience 3 --seed",
+    ),
+    "early stopping that no option asks for": (
+        CNN, replace(CLASSIC, validation_fraction=0.1, early_stopping=cs.EarlyStopping(min_delta=0.1)),
+        "--architecture cnn --recipe RECIPE.json --seed",
+    ),
     "a network that only bears the name": (
         replace(CNN, layers=CNN.layers[-3:]), CLASSIC, "--architecture ARCHITECTURE.json --recipe classic --seed",
     ),

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import convscope as cs
+from convscope.checkpoint import RunFolder
 from convscope.checkpoint.state_file import load_state, save_state
 from convscope.cli import main
 
@@ -127,6 +128,113 @@ def test_resuming_a_finished_run_keeps_the_time_that_training_took(small_folder:
     assert cs.load_model(out).weights_sha256 == digest
 
 
+STOPPING = ("--epochs", 9, "--validation-fraction", 0.2, "--patience", 1)
+
+
+def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Splits, early_run: tuple[Path, str]):
+    out, printed = early_run
+    record = json.loads((out / "run.json").read_text())
+    lines = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    trained, best = record["epochs_trained"], record["best_epoch"]
+    assert len(lines) == trained == best + 1 < 9
+    assert min(lines, key=lambda line: line["val_loss"])["epoch"] == best
+    words = f"stopped after epoch {trained} of 9, 1 epoch without a better val_loss; weights of epoch {best}"
+    assert f"cnn {words}\n" in printed
+    assert "1,000 training images (20 % of them held out) and 300 test images" in printed
+    page = (out / "report.html").read_text()
+    assert f"and decided: {words}." in page
+    assert f"{trained} of 9 epochs, weights of epoch {best}" in page
+    assert "<th>Validation loss</th>" in page
+    model = cs.load_model(out)
+    kept = cs.load_model(out / "checkpoints" / f"epoch-{best:04}.safetensors")
+    assert model.weights_sha256 == record["weights_sha256"] == kept.weights_sha256
+    _, validation = small_mnist.train.divide(0.2)
+    assert np.mean(model.predict(validation.images) == validation.labels) == lines[best - 1]["val_accuracy"]
+
+
+@pytest.fixture(scope="module")
+def early_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run that stops early, with steps so large that it does so soon, and what it printed."""
+    folder = tmp_path_factory.mktemp("early")
+    recipe = cs.Recipe(optimizer=cs.Adam(0.02), name="hasty").to_dict()
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    arguments = ("--dataset", small_folder, "--recipe", folder / "recipe.json", *STOPPING, "--out", folder / "run")
+    done = invoke("run", *arguments)
+    assert done.exit_code == 0, done.output
+    return folder / "run", done.stdout
+
+
+@pytest.mark.parametrize("before_the_end", [0, 1, 2])
+def test_a_run_that_stops_early_resumes_to_the_same_bits(
+    early_run: tuple[Path, str], small_folder: Path, tmp_path: Path, monkeypatch, before_the_end: int
+):
+    out, _ = early_run
+    expected = json.loads((out / "run.json").read_text())
+    last, save_epoch = expected["epochs_trained"] - before_the_end, RunFolder.save_epoch
+
+    def stop(folder: RunFolder, state, class_names) -> None:
+        save_epoch(folder, state, class_names)
+        if len(state.history) == last:
+            raise KeyboardInterrupt
+
+    arguments = (
+        "--dataset",
+        small_folder,
+        "--recipe",
+        out.parent / "recipe.json",
+        *STOPPING,
+        "--out",
+        tmp_path / "run",
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save_epoch", stop)
+        done = invoke("train", *arguments)
+    assert "interrupted; go on with" in done.stderr
+    assert invoke("train", "--resume", tmp_path / "run").exit_code == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    for key in ("weights_sha256", "epochs_trained", "best_epoch"):
+        assert record[key] == expected[key]
+
+
+def test_a_recipe_file_has_the_form_that_run_json_holds(
+    early_run: tuple[Path, str], small_folder: Path, tmp_path: Path
+):
+    out, _ = early_run
+    expected = json.loads((out / "run.json").read_text())
+    (tmp_path / "mine.json").write_text(json.dumps(expected["recipe"]))
+    again = ("--dataset", small_folder, "--recipe", tmp_path / "mine.json", "--out", tmp_path / "run")
+    assert invoke("train", *again).exit_code == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["recipe"], record["weights_sha256"]) == (expected["recipe"], expected["weights_sha256"])
+
+
+BAD_RECIPES = {
+    "a field that is none": ('{"epoch": 3}', "recipe has no 'epoch'; it has epochs, batch_size"),
+    "a field out of range": ('{"batch_size": 0}', "recipe: batch_size is 0; it must be a whole number from 1"),
+    "a part out of range": ('{"optimizer": {"momentum": 1, "kind": "SGD"}}', "recipe: momentum is 1"),
+    "classes of other data": ('{"class_weights": [1, 2]}', "2 class weights, but architecture cnn has 10 outputs"),
+    "no validation images": ('{"early_stopping": {"patience": 2}}', "set validation_fraction to a number such as 0.1"),
+    "no JSON": ("{epochs", "Expecting property name"),
+    "no text": (b"\xff\xfe\x00", "can't decode"),
+    "no object": ("[1]", "recipe is an object with epochs"),
+    "far too large": (" " * ((1 << 20) + 1), "has more than 1,048,576 bytes; give a JSON file of a few kB"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RECIPES)
+def test_a_bad_recipe_file_is_one_line_with_file_and_field(small_folder: Path, tmp_path: Path, case: str):
+    content, message = BAD_RECIPES[case]
+    path = tmp_path / "recipe.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = invoke("train", "--dataset", small_folder, "--recipe", path, "--out", tmp_path / "run")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert str(path) in done.stderr
+    assert message in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_report_is_written_again_from_the_folder(run_folder):
     out, _ = run_folder
     page = (out / "report.html").read_text()
@@ -185,6 +293,10 @@ def test_a_recipe_from_a_file_augments_as_it_says(small_folder: Path, tmp_path: 
 BAD_CALLS = {
     "no such data": (("--dataset", "nowhere"), "nowhere"),
     "recipe out of range": (("--epochs", 0), "epochs is 0"),
+    "patience out of range": (("--patience", 0, "--validation-fraction", 0.1), "patience is 0"),
+    "fraction out of range": (("--validation-fraction", 1), "validation_fraction is 1.0; it must be a number from 0"),
+    "fraction too small": (("--validation-fraction", 1e-4), "validation_fraction 0.0001 of the 1000 images of small"),
+    "nothing to choose by": (("--patience", 2), "set validation_fraction to a number such as 0.1"),
     "no such recipe": (("--recipe", "slow"), "neither classic, fast, accurate nor a JSON file"),
     "no such architecture": (("--architecture", "rnn"), "neither cnn, ann nor a JSON file"),
     "index out of range": (("--index", 300), "test images 0 to 299"),

@@ -81,9 +81,11 @@ def test_input_gradients_add_up_over_all_ways():
     architecture, plain = Architecture(Input(2, 2), layers), Architecture(Input(2, 2), layers[:2])
     weights = initial_weights(architecture, 0)
     images, dlogits = random_images(0, (2, 2, 2, 1)), np.array([[1.0, 0, 0], [0, 2, -1]])
-    once = ReferenceNetwork(plain, weights).input_gradients(images, dlogits)
+    once = ReferenceNetwork(plain, weights).layer_gradients(images, dlogits, ["input"])["input"]
     # add is twice dense, add_1 three times, add_2 five times.
-    np.testing.assert_allclose(ReferenceNetwork(architecture, weights).input_gradients(images, dlogits), 5 * once)
+    np.testing.assert_allclose(
+        ReferenceNetwork(architecture, weights).layer_gradients(images, dlogits, ["input"])["input"], 5 * once
+    )
 
 
 def test_a_residual_network_learns_real_images(small_mnist):

@@ -19,7 +19,6 @@ from convscope.architecture import (
     MaxPooling2D,
 )
 from convscope.architecture.layers import Window
-from convscope.engine import initial_weights
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
@@ -293,21 +292,3 @@ def test_gradients_through_normalisation_and_layers_without_bias_agree_with_fini
     )
     architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
-
-
-def test_input_gradients_agree_with_finite_differences():
-    # The offset moves every pixel alike, so the loss's derivative by it is the sum of the gradients by the pixels.
-    layers = (Conv2D(3, 3, padding="same", activation="relu"), Flatten(), Dense(4))
-    weights = initial_weights(Architecture(Input(9, 7, 3), layers), 1)
-    images, labels = random_images(0, (5, 9, 7, 3)), np.array([0, 1, 2, 3, 0])
-
-    def logits(offset):
-        return ReferenceNetwork(Architecture(Input(9, 7, 3, offset=offset), layers), weights)._forward(images)[-1]
-
-    network = ReferenceNetwork(Architecture(Input(9, 7, 3), layers), weights)
-    dlogits = cross_entropy_backward(logits(0.0), labels)
-    gradient = network.input_gradients(images, dlogits)
-    step = 1e-6
-    expected = (cross_entropy(logits(step), labels) - cross_entropy(logits(-step), labels)) / (2 * step)
-    assert gradient.shape == images.shape
-    assert gradient.sum() == pytest.approx(expected, rel=1e-6)

@@ -1,6 +1,7 @@
 """Runs of every kind, made up in a moment: untrained networks on random images, with answers that are partly right."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from convscope.engine import initial_weights
 from convscope.evaluation import Evaluation, evaluate_predictions
 from convscope.explanation import explain
 from convscope.model import Model
-from convscope.recipes import Recipe
+from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import report_payload
 from convscope.training import History
 
@@ -134,6 +135,10 @@ RUNS: dict[str, Callable[[], dict[str, Any]]] = {
     "tiny": lambda: make_payload((8, 8, 1), ("no", "yes"), presets.ann, with_baseline=False),
     "residual": lambda: make_payload((9, 8, 1), ("no", "yes", "both"), residual_network, with_baseline=False),
     "depthwise": lambda: make_payload((12, 12, 3), ("a", "b", "c"), depthwise_network, strength=3),
+    "stopped": lambda: make_payload(
+        history=replace(HISTORY, val_split="validation", best_epoch=1),
+        recipe=Recipe(epochs=5, validation_fraction=0.2, early_stopping=EarlyStopping()),
+    ),
     "many": lambda: make_payload((12, 10, 2), [f"class {i}" for i in range(100)], wide_network, strength=2),
 }
 

@@ -128,6 +128,17 @@ def test_a_depthwise_convolution_has_all_its_filters_in_one_picture(payloads: di
     assert "conv2d: input channel 0" in svg_text(pictures["kernels-conv2d"])
 
 
+@pytest.mark.parametrize("best_epoch", [None, 2])
+def test_curves_name_the_validation_images_and_ring_the_best_epoch(best_epoch: int | None) -> None:
+    columns = ((0.5, 0.3, 0.2), (0.8, 0.9, 0.95), (0.4, 0.3, 0.35), (0.85, 0.9, 0.88), (1.0, 1.0, 1.0))
+    drawing = draw_training_curves({"cnn": History(*columns, "validation", best_epoch)}, "loss")
+    svg = svg_text(drawing)
+    assert ">validation<" in svg
+    assert ">test<" not in svg
+    rings = [line.get_xydata().tolist() for line in drawing.axes[0].get_lines() if line.get_fillstyle() == "none"]
+    assert rings == ([] if best_epoch is None else [[[2, 0.3]]])
+
+
 def test_curves_without_measured_images_show_training_alone() -> None:
     svg = svg_text(draw_training_curves({"cnn": History((0.5,), (0.9,), seconds=(1.0,))}))
     assert ">train<" in svg

@@ -7,13 +7,14 @@ from convscope.report import findings
 SPACE = "\N{NO-BREAK SPACE}"
 
 
-def history(val_accuracy: list[float], val_loss: list[float] | None = None) -> dict[str, Any]:
+def history(val_accuracy: list[float], val_loss: list[float] | None = None, val_split: str = "test") -> dict[str, Any]:
     number = max(len(val_accuracy), 1)
     return {
         "loss": [0.5] * number,
         "accuracy": [0.9] * number,
         "val_accuracy": val_accuracy,
         "val_loss": val_loss or [],
+        "val_split": val_split,
     }
 
 
@@ -40,6 +41,32 @@ def test_the_accuracy_finding_says_when_training_settled(val_accuracy: list[floa
 )
 def test_the_loss_finding_says_where_it_was_lowest(val_loss: list[float], finding: str) -> None:
     assert findings.loss_finding(history([0.9], val_loss)) == finding
+
+
+def test_findings_name_the_images_that_were_measured() -> None:
+    measured = history([0.9, 0.95], [0.2, 0.1], "validation")
+    accuracy, loss = findings.accuracy_finding(measured), findings.loss_finding(measured)
+    assert accuracy.startswith("Validation accuracy still moves")
+    assert loss == "Validation loss still falls in the last epoch: 0.100"
+
+
+@pytest.mark.parametrize(
+    ("val_split", "choice", "fraction", "sentence"),
+    [
+        ("test", "", 0, "The test images were measured after each epoch, but nothing was chosen by them."),
+        ("validation", "", 0.25, "The validation images, 25 % of the training images, were measured after each epoch "
+         "but nothing was chosen by them. The test images took no part in it."),
+        ("validation", "stopped; weights of epoch 2", 0, "The validation images were measured after each epoch and "
+         "decided: stopped; weights of epoch 2. The test images took no part in it."),
+    ],
+)  # fmt: skip
+def test_the_measured_sentence_says_what_was_chosen_by(
+    val_split: str, choice: str, fraction: float, sentence: str
+) -> None:
+    payload = {
+        "history": {"val_split": val_split}, "choice": choice, "recipe": {"validation_fraction": fraction}
+    }  # fmt: skip
+    assert findings.measured_sentence(payload).replace(SPACE, " ") == sentence
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def pages(payloads: dict[str, Any]) -> dict[str, str]:
     return {name: render_report(payload) for name, payload in payloads.items()}
 
 
-@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "residual", "depthwise", "many"])
+@pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "residual", "depthwise", "stopped", "many"])
 def page(request: pytest.FixtureRequest, pages: dict[str, str]) -> Page:
     return Page(pages[request.param])
 
@@ -128,6 +128,19 @@ def test_the_verdict_says_what_it_rests_on_and_what_it_cannot_claim(
     assert "measured after each epoch, but nothing was chosen by them" in text
     assert payloads["cnn"]["model"]["weights_sha256"] in text
     assert "one run with one seed" in text
+
+
+def test_a_page_says_that_validation_images_chose_and_test_images_did_not(pages: dict[str, str]) -> None:
+    text = Page(pages["stopped"]).text.replace("\N{NO-BREAK SPACE}", " ")
+    choice = "stopped after epoch 2 of 5, 1 epoch without a better val_loss; weights of epoch 1"
+    assert f"20 % of the training images, were measured after each epoch and decided: {choice}. The test" in text
+    assert "custom, 2 of 5 epochs, weights of epoch 1" in text
+    assert "200 images to train on (20 % of them held out to validate by) and 200 to measure by" in text
+    assert "A ring marks the epoch" in text
+    assert "Validation accuracy" in text
+    assert not re.search("[Tt]est (accuracy|loss)", text)
+    assert "nothing was chosen" not in text
+    assert "last epoch is the model" not in text
 
 
 def test_the_matrix_of_the_image_is_there_in_full(pages: dict[str, str], payloads: dict[str, Any]) -> None:

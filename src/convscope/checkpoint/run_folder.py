@@ -9,7 +9,7 @@ figures/          report.html   DONE (written last)   baseline/ (the run it is c
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from convscope.evaluation import Evaluation
 from convscope.files import PARTIAL, write_bytes, write_json, write_text
 from convscope.model import Model
 from convscope.recipes import Recipe
-from convscope.training import History, TrainingState
+from convscope.training import History, TrainingState, with_choice
 
 _RECORD_KEYS = (
     "format",
@@ -67,7 +67,11 @@ class RunFolder:
         """Return the state to go on from, or None when training has not begun; raises `RunError` if it is damaged."""
         if not self._state_path.exists():
             return None
-        return load_state(self._state_path, self.architecture)
+        state = load_state(self._state_path, self.architecture)
+        state = replace(state, history=self._with_choice(state.history))
+        if state.history.best_epoch is not None and not state.best_weights:
+            raise RunError(f"{self._state_path}: has no best weights; start the run again")
+        return state
 
     def write_history(self, history: History) -> None:
         lines = [json.dumps(row, allow_nan=False) + "\n" for row in history.rows()]
@@ -77,14 +81,20 @@ class RunFolder:
         """Return what `history.jsonl` holds; raises `RunError` if it is missing or damaged."""
         path = self.path / "history.jsonl"
         try:
-            return History.from_rows([json.loads(line) for line in _read_text(path).splitlines()])
+            rows = [json.loads(line) for line in _read_text(path).splitlines()]
+            return self._with_choice(History.from_rows(rows))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise RunError(f"{path}: damaged ({error}); continue the run with --resume or start it again") from error
 
-    def write_model(self, model: Model) -> None:
-        """Keep the trained model, and its digest in `run.json`."""
+    def write_model(self, model: Model, history: History) -> None:
+        """Keep the trained model, and in `run.json` its digest and the epoch that it is of."""
         save_model(model, self.path / "model.safetensors")
-        self.write("run.json", {**self.record, "weights_sha256": model.weights_sha256})
+        result = {
+            "weights_sha256": model.weights_sha256,
+            "epochs_trained": len(history),
+            "best_epoch": history.best_epoch,
+        }
+        self.write("run.json", {**self.record, **result})
 
     def load_model(self) -> Model:
         """Return the trained model.
@@ -118,6 +128,9 @@ class RunFolder:
         for leftover in self.path.rglob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         write_text(self.path / "DONE", "")
+
+    def _with_choice(self, history: History) -> History:
+        return with_choice(history, self.recipe, "validation" if self.recipe.validation_fraction > 0 else "test")
 
     @property
     def _state_path(self) -> Path:

@@ -15,6 +15,7 @@ def save_state(state: TrainingState, path: Path) -> None:
     """Write `state` to `path`, whole or not at all; raises `ConvscopeError` if it cannot be written."""
     tensors = {f"weights/{name}": array for name, array in state.weights.items()}
     tensors |= {f"optimizer/{name}": array for name, array in state.optimizer.items()}
+    tensors |= {f"best/{name}": array for name, array in state.best_weights.items()}
     write_tensors(path, tensors, {"format": FORMAT, "history": state.history.rows()})
 
 
@@ -35,15 +36,18 @@ def load_state(path: Path, architecture: Architecture) -> TrainingState:
                 for name in names
                 if name.startswith("optimizer/")
             }
+            best = {}
+            if any(name.startswith("best/") for name in names):
+                best = {name: read_tensor(file, f"best/{name}", np.float32) for name in architecture.weight_shapes}
             slots = [slot for slot in ("m", "v") if optimizer]
             if any(name.startswith("unaveraged/") for name in optimizer):
                 slots.append("unaveraged")
             trained = architecture.trainable_weight_shapes
             for name, shape in architecture.weight_shapes.items():
                 kept = [optimizer[f"{slot}/{name}"] for slot in slots if name in trained]
-                for array in (weights[name], *kept):
+                for array in (weights[name], best.get(name, weights[name]), *kept):
                     if array.shape != shape:
                         raise ValueError(f"a tensor of {name} has shape {array.shape}, not {shape}")
-            return TrainingState(weights, optimizer, history)
+            return TrainingState(weights, optimizer, history, best)
         except (KeyError, TypeError, ValueError, SafetensorError) as error:
             raise RunError(f"{path}: not a training state of this run ({error}); start the run again") from error

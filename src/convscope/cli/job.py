@@ -15,11 +15,12 @@ from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import available_cores, run_record
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
-from convscope.errors import DatasetError, RunError
+from convscope.errors import DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.memory import Memory, measure_memory
 from convscope.model import Model
-from convscope.training import History, TrainingState, check_fit, train
+from convscope.recipes import RECIPES
+from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""
@@ -41,6 +42,8 @@ def start_run(
     architecture: str,
     recipe: str,
     epochs: int | None,
+    validation_fraction: float | None,
+    patience: int | None,
     seed: int,
     engine: str,
     threads: int | None,
@@ -53,7 +56,12 @@ def start_run(
     network = architecture_for(architecture, splits.image_shape, splits.num_classes)
     for part in (splits.train, splits.test):
         check_fit(network, part)
-    chosen = recipe_for(recipe, epochs)
+    chosen = recipe_for(recipe, epochs, validation_fraction, patience)
+    try:
+        check_recipe(chosen, network)
+        hold_out(splits, chosen, seed)
+    except RecipeError as error:
+        raise RecipeError(str(error) if recipe in RECIPES else f"{recipe}: {error}") from error
     record = run_record(
         dataset=dataset if dataset in DATASETS else str(Path(dataset).resolve()),
         splits=splits,
@@ -96,7 +104,7 @@ def train_run(
     with timed(timings, step):
         state = folder.load_state()
         model, history = _train_from(state, folder, splits, quiet=quiet)
-        folder.write_model(model)
+        folder.write_model(model, history)
     if state is not None:
         timings[step] += sum(state.history.seconds)
     return model, history
@@ -106,14 +114,15 @@ def _train_from(
     state: TrainingState | None, folder: RunFolder, splits: Splits, *, quiet: bool
 ) -> tuple[Model, History]:
     recipe, record = folder.recipe, folder.record
-    progress = TrainingProgress(folder.architecture.name, recipe.epochs, len(splits.train), quiet=quiet)
+    trained_on, _ = hold_out(splits, recipe, folder.seed)
+    progress = TrainingProgress(folder.architecture.name, recipe.epochs, len(trained_on), quiet=quiet)
 
     def on_epoch(state: TrainingState) -> None:
         folder.save_epoch(state, splits.class_names)
         progress.on_epoch(state)
 
     try:
-        return train(
+        model, history = train(
             folder.architecture,
             splits,
             recipe,
@@ -126,6 +135,8 @@ def _train_from(
         )
     finally:
         progress.close()
+    progress.on_end(describe_choice(history, recipe))
+    return model, history
 
 
 def memory_of(folder: RunFolder, splits: Splits) -> Memory:
@@ -187,9 +198,12 @@ def print_result(values: list[Any]) -> None:
 
 def describe(architecture: Architecture, splits: Splits, folder: RunFolder) -> str:
     """Return the line that a run begins with."""
+    fraction = folder.recipe.validation_fraction
+    held_out = f" ({100 * fraction:.4g} % of them held out)" if fraction else ""
     return (
-        f"{splits.name}: {len(splits.train):,} training and {len(splits.test):,} test images; {architecture.name}: "
-        f"{architecture.parameters:,} parameters; recipe {folder.recipe.name}, seed {folder.seed}; in {folder.path}"
+        f"{splits.name}: {len(splits.train):,} training images{held_out} and {len(splits.test):,} test images; "
+        f"{architecture.name}: {architecture.parameters:,} parameters; "
+        f"recipe {folder.recipe.name}, seed {folder.seed}; in {folder.path}"
     )
 
 

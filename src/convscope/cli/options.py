@@ -12,7 +12,7 @@ from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
 from convscope.engine import ENGINES
 from convscope.errors import ArchitectureError, RecipeError
-from convscope.recipes import RECIPES, Recipe
+from convscope.recipes import RECIPES, EarlyStopping, Recipe
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
@@ -35,7 +35,17 @@ def training_options(command: _Command) -> _Command:
             help=f"{', '.join(PRESETS)}, or a JSON file.",
         ),
         click.option("--recipe", default="classic", show_default=True, help=f"{', '.join(RECIPES)}, or a JSON file."),
-        click.option("--epochs", type=int, help="In place of the recipe's."),
+        click.option("--epochs", type=int, help="In place of the recipe's; with --patience the most."),
+        click.option(
+            "--validation-fraction",
+            type=float,
+            help="Of the training images, held out and measured after each epoch in place of the test images.",
+        ),
+        click.option(
+            "--patience",
+            type=int,
+            help="Stop after so many epochs without a better val_loss and keep the best epoch's weights.",
+        ),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."),
         click.option(
             "--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes."
@@ -74,8 +84,10 @@ def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: 
         raise ArchitectureError(f"{name}: {error}") from error
 
 
-def recipe_for(name: str, epochs: int | None = None) -> Recipe:
-    """Return the recipe called `name`, or the one in the JSON file of that name, with `epochs` if given.
+def recipe_for(
+    name: str, epochs: int | None = None, validation_fraction: float | None = None, patience: int | None = None
+) -> Recipe:
+    """Return the recipe called `name`, or the one in the JSON file of that name, with what else is given put into it.
 
     Raises:
         RecipeError: if there is neither, the file is damaged, or a value is out of range.
@@ -89,7 +101,14 @@ def recipe_for(name: str, epochs: int | None = None) -> Recipe:
             raise RecipeError(f"recipe {name!r}: neither {', '.join(RECIPES)} nor a JSON file") from error
         except (RecipeError, OSError, ValueError, RecursionError) as error:
             raise RecipeError(f"{name}: {error}") from error
-    return recipe if epochs in (None, recipe.epochs) else replace(recipe, epochs=epochs)
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    if validation_fraction is not None:
+        recipe = replace(recipe, validation_fraction=validation_fraction)
+    if patience is not None:
+        stopping = replace(recipe.early_stopping or EarlyStopping(), patience=patience)
+        recipe = replace(recipe, early_stopping=stopping)
+    return recipe
 
 
 def _read_json_file(name: str) -> Any:

@@ -34,6 +34,11 @@ class TrainingProgress:
         if not self._quiet and len(state.history):
             click.echo(self._line(state.history))
 
+    def on_end(self, choice: str) -> None:
+        """Print which epoch's weights were chosen, if any were."""
+        if not self._quiet and choice:
+            click.echo(f"{self._name} {choice}")
+
     def close(self) -> None:
         """Take the bar away, at the end or when something broke off."""
         if self._bar is not None:

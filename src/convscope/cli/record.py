@@ -3,13 +3,13 @@
 import os
 import platform
 import shlex
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
+from convscope.cli.options import recipe_for
 from convscope.datasets import Splits
 from convscope.recipes import RECIPES, Recipe
 
@@ -64,10 +64,22 @@ def _command(dataset: str, architecture: Architecture, recipe: Recipe, seed: int
     network = PRESETS.get(architecture.name)
     is_preset = network is not None and network(architecture.input.shape, architecture.num_classes) == architecture
     words += ["--architecture", architecture.name if is_preset else "ARCHITECTURE.json"]
-    preset = RECIPES.get(recipe.name)
-    if preset is not None and replace(preset, epochs=recipe.epochs) == recipe:
-        words += ["--recipe", recipe.name]
-        words += ["--epochs", str(recipe.epochs)] if recipe.epochs != preset.epochs else []
-    else:
-        words += ["--recipe", "RECIPE.json"]
+    words += _recipe_words(recipe) or ["--recipe", "RECIPE.json"]
     return shlex.join([*words, "--seed", str(seed), "--engine", engine])
+
+
+def _recipe_words(recipe: Recipe) -> list[str]:
+    """Return the options that make a preset into `recipe`; none if none do."""
+    if recipe.name not in RECIPES:
+        return []
+    preset, words = RECIPES[recipe.name], ["--recipe", recipe.name]
+    asked: dict[str, Any] = {}
+    if recipe.epochs != preset.epochs:
+        asked["epochs"] = recipe.epochs
+    if recipe.validation_fraction != preset.validation_fraction:
+        asked["validation_fraction"] = recipe.validation_fraction
+    if recipe.early_stopping not in (None, preset.early_stopping):
+        asked["patience"] = recipe.early_stopping.patience
+    for name, value in asked.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    return words if recipe_for(recipe.name, **asked) == recipe else []

@@ -5,13 +5,16 @@ the work. Both are a `Network` (see `convscope.engine.network`) and mean the sam
 """
 
 from convscope.engine.initialization import initial_weights
+from convscope.engine.lesions import LesionEffects, lesion_effects
 from convscope.engine.network import (
     ENGINES,
     EngineName,
     EpochOptions,
     EpochResult,
+    Lesion,
     Network,
     Progress,
+    Replacement,
     Weights,
     open_network,
 )
@@ -21,9 +24,13 @@ __all__ = [
     "EngineName",
     "EpochOptions",
     "EpochResult",
+    "Lesion",
+    "LesionEffects",
     "Network",
     "Progress",
+    "Replacement",
     "Weights",
     "initial_weights",
+    "lesion_effects",
     "open_network",
 ]

@@ -110,3 +110,19 @@ class Core:
     ) -> float: ...
     def logits(self, images: NDArray[np.uint8], logits: NDArray[np.float32]) -> None: ...
     def activations(self, images: NDArray[np.uint8], layers: list[int], outputs: list[NDArray[np.float32]]) -> None: ...
+    def layer_gradients(
+        self,
+        images: NDArray[np.uint8],
+        dlogits: NDArray[np.float32],
+        layers: list[int],
+        outputs: list[NDArray[np.float32]],
+    ) -> None: ...
+    def lesioned_logits(
+        self,
+        images: NDArray[np.uint8],
+        ends: NDArray[np.int64],
+        layers: NDArray[np.int64],
+        filters: NDArray[np.int64],
+        values: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> None: ...

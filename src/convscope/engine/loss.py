@@ -1,6 +1,7 @@
 """The loss in NumPy and float64, forward and backward: what `reference` has training make small."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,3 +56,33 @@ def cross_entropy_backward(
     if class_weights is not None:
         dlogits *= np.asarray(class_weights, np.float64)[labels, None]
     return np.asarray(dlogits / len(labels))
+
+
+def dlogits_of_logit(labels: NDArray[np.integer[Any]], num_classes: int) -> Array:
+    """Return dlogits (N, K) of each image's logit number `labels` (N,): a one there, and zeros.
+
+    Raises:
+        ValueError: if a label is not one of the K classes.
+    """
+    _check_labels(labels, num_classes)
+    return np.asarray(np.eye(num_classes)[labels])
+
+
+def dlogits_of_loss(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> Array:
+    """Return dlogits (N, K) of each image's own cross-entropy with `labels` (N,), for its logits (N, K).
+
+    dz[n,k] = p[n,k] - (1 if k is label n else 0): that of the mean over the images is an N-th of it.
+
+    Raises:
+        ValueError: if there is not one label for each row, or one is not one of the K classes.
+    """
+    if labels.shape != logits.shape[:1]:
+        raise ValueError(f"labels have shape {labels.shape} for logits of shape {logits.shape}; give one for each row")
+    return softmax(np.asarray(logits, np.float64)) - dlogits_of_logit(labels, logits.shape[1])
+
+
+def _check_labels(labels: NDArray[np.integer[Any]], num_classes: int) -> None:
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(f"labels are {labels.dtype} of shape {labels.shape}; they must be whole numbers (N,)")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}; they must be from 0 to {num_classes - 1}")

@@ -18,10 +18,13 @@ from convscope.engine.native_layers import moving_pairs, plain_layers, trained_p
 from convscope.engine.network import (
     EpochOptions,
     EpochResult,
+    Lesion,
     Progress,
     Weights,
     check_arrays,
+    check_dlogits,
     check_images,
+    check_lesions,
     check_weights,
 )
 from convscope.recipes import Adam, Augmentation
@@ -265,6 +268,35 @@ class NativeNetwork:
         kernels, biases = zip(*(pair.arrays(gradients) for pair in self._trained), strict=True) if layers else ((), ())
         loss = self._core.gradients(np.ascontiguousarray(images), checked, layers, list(kernels), list(biases))
         return loss / len(images), dict(gradients)
+
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        check_images(images, self._image_shape)
+        check_dlogits(self._architecture, dlogits, len(images))
+        table = self._architecture.table
+        indices = [-1 if name == "input" else table.index(self._architecture.row(name)) for name in layers]
+        shapes = [images.shape[1:] if index < 0 else table[index].output_shape for index in indices]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in shapes]
+        dlogits = np.ascontiguousarray(dlogits, np.float32)
+        self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
+        return dict(zip(layers, outputs, strict=True))
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        check_images(images, self._image_shape)
+        check_lesions(self._architecture, lesions)
+        index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
+        all_replacements = [replacement for lesion in lesions for replacement in lesion]
+        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        self._core.lesioned_logits(
+            np.ascontiguousarray(images),
+            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
+            np.array([replacement.filter for replacement in all_replacements], np.int64),
+            np.array([replacement.value for replacement in all_replacements], np.float32),
+            logits,
+        )
+        return logits
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
         classes = self._architecture.num_classes

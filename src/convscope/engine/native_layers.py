@@ -24,6 +24,7 @@ from convscope.architecture import (
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
 from convscope.engine import _native
+from convscope.engine.network import float_array
 
 _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     Conv2D: 0,
@@ -57,10 +58,10 @@ class Pair(NamedTuple):
 
     def arrays(self, values: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return both of `values` as contiguous float32, the same arrays where they are so already."""
-        kernel = np.ascontiguousarray(values[self.kernel], np.float32)
+        kernel = np.ascontiguousarray(float_array(values[self.kernel]))
         if self.bias is None:
             return kernel, np.zeros(self.size, np.float32)
-        return kernel, np.ascontiguousarray(values[self.bias], np.float32)
+        return kernel, np.ascontiguousarray(float_array(values[self.bias]))
 
 
 def trained_pairs(architecture: Architecture) -> list[Pair]:

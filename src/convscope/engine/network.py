@@ -1,5 +1,6 @@
 """The contract that every engine keeps."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
@@ -14,7 +15,8 @@ from convscope.recipes import Adam, Augmentation, Optimizer
 EngineName = Literal["native", "reference"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
-Weights = Mapping[str, NDArray[np.floating[Any]]]
+Weights = Mapping[str, NDArray[Any]]
+"""By name, of any type that `float_array` takes."""
 Progress = Callable[[int, float, float], None]
 """Called now and then within an epoch with the images done and the mean loss and accuracy over them."""
 
@@ -52,6 +54,24 @@ class EpochOptions:
     dropout_key: int = 0
     clip_norm: float | None = None
     averaging: float = 0.0
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """One filter that always answers the same: an output of a layer, after its activation.
+
+    Attributes:
+        filter: a channel of the layer's map, or a number of its vector, from 0.
+        value: what it is everywhere; finite. In the last layer it replaces a logit.
+    """
+
+    layer: str
+    filter: int
+    value: float = 0.0
+
+
+Lesion = Sequence[Replacement]
+"""The replacements that are made at once, each of another filter; with none of them the network is whole."""
 
 
 class Network(Protocol):
@@ -124,6 +144,39 @@ class Network(Protocol):
         theirs. A training step differs in both.
         """
 
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        """Return for each image the gradient of Σ_k dlogits[n, k] · logits[n, k] by the output of each of `layers`.
+
+        The network is as it is when it predicts. An output is what comes out of the layer's activation, as
+        `activations` returns it, but for a softmax: the last layer's are the logits. "input" names the image as the
+        network reads it, normalised. At a kink it is the gradient that training uses: relu's derivative at 0 is 0, and
+        of equal values the first is the largest.
+
+        Args:
+            dlogits: (N, K) finite, what each logit counts for; `dlogits_of_logit` and `dlogits_of_loss` in
+                `convscope.engine.loss` make it for one logit and for the loss.
+
+        Returns:
+            By name, (N, *output shape): float32 of `native`, float64 of `reference`.
+
+        Raises:
+            ValueError: if dlogits are of another shape or not finite.
+            KeyError: for a layer that the architecture does not have.
+        """
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        """Return (L, N, K), the logits of each image with each of L lesions.
+
+        That is 4 · L · N · K bytes; for many lesions give the images block by block, as
+        `convscope.engine.lesions.lesion_effects` does. `native` computes what a lesion leaves as it was only once.
+
+        Raises:
+            ValueError: if a filter is not one of its layer's or comes twice in a lesion, or a value is not finite.
+            KeyError: for a layer that the architecture does not have.
+        """
+
 
 def open_network(
     architecture: Architecture, weights: Weights, engine: EngineName = "native", threads: int | None = None
@@ -131,11 +184,14 @@ def open_network(
     """Return `architecture` with `weights` in `engine`.
 
     Args:
+        weights: by name, of any type that `float_array` takes; `native` computes with them as float32, `reference` as
+            float64.
         threads: how many threads `native` uses; by default as many as the process may run on. Results are the same bits
             for any number. `reference` has none of its own.
 
     Raises:
-        ValueError: if a weight is missing, unknown, or of another shape; if the engine is unknown; if threads < 1.
+        ValueError: if a weight is missing, unknown, of another shape or type, or not finite in float32; if the engine
+            is unknown; if threads < 1.
     """
     if engine not in ENGINES:
         raise ValueError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
@@ -151,6 +207,26 @@ def open_network(
     return NativeNetwork(architecture, weights, threads)
 
 
+def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
+    """Return weights of any float type as `dtype`: the same array where it is of that type.
+
+    float16 and bfloat16 are exact in float32; float64 is rounded to the nearest, and beyond float32's range infinite.
+    bfloat16 is an array of a type of this name, such as that of ml_dtypes, or its bits as uint16.
+
+    Raises:
+        ValueError: for any other type.
+
+    >>> float_array(np.array([0x3FC0], np.uint16))
+    array([1.5], dtype=float32)
+    """
+    if array.dtype == np.uint16:  # a bfloat16 is the first half of a float32
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    elif array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+        raise ValueError(f"is {array.dtype}; give float16, float32, float64, or bfloat16 (its bits as uint16)")
+    with np.errstate(over="ignore"):
+        return np.asarray(array, dtype)
+
+
 _UINT8 = np.dtype(np.uint8)  # comparing with this takes half the time, which counts where an image takes microseconds
 
 
@@ -162,11 +238,14 @@ def check_images(images: NDArray[Any], shape: Shape) -> None:
 
 
 def check_weights(architecture: Architecture, weights: Weights) -> None:
-    """Raise `ValueError`, saying which weight differs and how, unless `weights` fit `architecture`."""
+    """Raise `ValueError`, saying which weight differs and how, unless `weights` fit `architecture`.
+
+    They may be of any type that `float_array` takes, and must be finite in float32.
+    """
     check_arrays(architecture.weight_shapes, weights)
     for name, weight in weights.items():
-        if name.endswith("/moving_variance") and (weight < 0).any():
-            raise ValueError(f"weight {name} holds {weight.min()}; a variance cannot be below zero")
+        if name.endswith("/moving_variance") and (float_array(weight) < 0).any():
+            raise ValueError(f"weight {name} holds {float_array(weight).min()}; a variance cannot be below zero")
 
 
 def check_arrays(expected: Mapping[str, Shape], arrays: Weights) -> None:
@@ -176,7 +255,36 @@ def check_arrays(expected: Mapping[str, Shape], arrays: Weights) -> None:
             raise ValueError(f"weight {name} is missing; the architecture needs it with shape {shape}")
         if arrays[name].shape != shape:
             raise ValueError(f"weight {name} has shape {arrays[name].shape}; the architecture needs {shape}")
-        if not np.isfinite(arrays[name]).all():
+        try:
+            is_finite = np.isfinite(float_array(arrays[name])).all()
+        except ValueError as error:
+            raise ValueError(f"weight {name} {error}") from error
+        if not is_finite:
             raise ValueError(f"weight {name} holds a value that is not finite")
     if unknown := sorted(arrays.keys() - expected.keys()):
         raise ValueError(f"weight {unknown[0]} belongs to no layer of the architecture")
+
+
+def check_dlogits(architecture: Architecture, dlogits: NDArray[np.floating[Any]], num_images: int) -> None:
+    """Raise `ValueError` unless `dlogits` are what `Network.layer_gradients` takes for so many images."""
+    shape = (num_images, architecture.num_classes)
+    if dlogits.shape != shape:
+        raise ValueError(f"dlogits have shape {dlogits.shape}; they must be {shape}, a number for each logit")
+    if not np.isfinite(dlogits).all():
+        raise ValueError("dlogits hold a value that is not finite")
+
+
+def check_lesions(architecture: Architecture, lesions: Sequence[Lesion]) -> None:
+    """Raise what `Network.lesioned_logits` raises, unless each lesion can be made in the architecture."""
+    filters = {row.layer.name: row.output_shape[-1] for row in architecture.table}
+    for lesion in filter(None, lesions):
+        for one in lesion:
+            if one.layer not in filters:
+                architecture.row(one.layer)  # raises the error that lists the layers
+            if not 0 <= one.filter < filters[one.layer]:
+                raise ValueError(f"filter {one.filter} is none of {one.layer}, which has 0 to {filters[one.layer] - 1}")
+            if not abs(one.value) <= float(np.finfo(np.float32).max):
+                raise ValueError(f"filter {one.filter} of {one.layer} is to be {one.value}; give a finite number")
+        (layer, number), times = Counter((one.layer, one.filter) for one in lesion).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"filter {number} of {layer} is replaced {times} times in one lesion; once is enough")

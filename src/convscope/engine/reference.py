@@ -27,7 +27,17 @@ from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
 from convscope.datasets import Dataset
 from convscope.engine.augmentation import augment
 from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
-from convscope.engine.network import EpochOptions, EpochResult, Progress, Weights, check_images
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_dlogits,
+    check_images,
+    check_lesions,
+    float_array,
+)
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     Array,
@@ -94,12 +104,12 @@ class ReferenceNetwork:
             self._steps.append(_Step(layer))
             if (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
                 self._steps.append(_Step(layer, activation))
-        # Where in what `_forward` returns a layer's output is: behind its last step.
-        self._outputs = {layer.name: number + 1 for number, (layer, _) in enumerate(self._steps)}
+        # Where among the values of `_forward` a layer's output stands: behind its activation.
+        self._output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
         trained = architecture.trainable_weight_shapes
         self._state = _State(
             step=0,
-            weights={name: np.array(weights[name], np.float64) for name in architecture.weight_shapes},
+            weights={n: np.array(float_array(weights[n], np.float64)) for n in architecture.weight_shapes},
             m={name: np.zeros(shape) for name, shape in trained.items()},
             v={name: np.zeros(shape) for name, shape in trained.items()},
         )
@@ -197,7 +207,7 @@ class ReferenceNetwork:
         for block in _blocks(len(images)):
             values = self._forward(images[block])
             for name, row in rows.items():
-                value = values[self._outputs[name]]
+                value = values[self._output_of[name]]
                 is_softmax = getattr(row.layer, "activation", "") == "softmax"
                 result[name][block] = softmax(value) if is_softmax else value
         return result
@@ -209,12 +219,25 @@ class ReferenceNetwork:
         gradients, _ = self._backward(values, cross_entropy_backward(values[-1], labels))
         return cross_entropy(values[-1], labels), dict(gradients)
 
-    def input_gradients(self, images: NDArray[np.uint8], dlogits: Array) -> Array:
-        """Return (N, H, W, C), the gradient of Σ logits · dlogits by the normalised pixels, for dlogits (N, K).
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        check_dlogits(self._architecture, dlogits, len(images))
+        shapes = {n: images.shape[1:] if n == "input" else self._architecture.row(n).output_shape for n in layers}
+        result: dict[str, NDArray[Any]] = {name: np.empty((len(images), *shape)) for name, shape in shapes.items()}
+        for block in _blocks(len(images)):
+            _, dvalues = self._backward(self._forward(images[block]), dlogits[block].astype(np.float64))
+            for name, gradients in result.items():
+                gradients[block] = dvalues[self._output_of[name]]
+        return result
 
-        With a one in one column it is the gradient of one logit; with `cross_entropy_backward`, that of the loss.
-        """
-        return self._backward(self._forward(images), dlogits)[1]
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        check_lesions(self._architecture, lesions)
+        result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        for block in _blocks(len(images)):
+            for logits, lesion in zip(result, lesions, strict=True):
+                logits[block] = self._forward(images[block], lesion=lesion)[-1]
+        return result
 
     def _kept(self, key: int, first: int, images: int) -> _Kept:
         """Return by its name what each `Dropout` keeps of `images` images, from number `first` of the epoch."""
@@ -224,7 +247,7 @@ class ReferenceNetwork:
             if isinstance(row.layer, Dropout)
         }
 
-    def _forward(self, images: NDArray[np.uint8], kept: _Kept | None = None) -> list[Array]:
+    def _forward(self, images: NDArray[np.uint8], kept: _Kept | None = None, lesion: Lesion = ()) -> list[Array]:
         """Return the normalised images and then the output of every step, the last one's without its softmax.
 
         While training, `kept` is what `_kept` returned, and normalisation is by the batch's own statistics. Without it
@@ -258,21 +281,23 @@ class ReferenceNetwork:
                     mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
                     y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
                 case Add():
-                    y = x + values[self._outputs[layer.from_layer]]
+                    y = x + values[self._output_of[layer.from_layer]]
                 case _:
                     y = x.reshape(len(x), -1)
+            if self._output_of[layer.name] == len(values):
+                y = _lesioned(y, layer, lesion)
             values.append(y)
         return values
 
     def _backward(
         self, values: list[Array], dlogits: Array, kept: _Kept | None = None
-    ) -> tuple[dict[str, Array], Array]:
-        """Return the gradients by each trained weight and by the normalised images, for what `_forward` returned."""
+    ) -> tuple[dict[str, Array], list[Array]]:
+        """Return the gradients by each trained weight and by each of the values that `_forward` returned."""
         gradients: dict[str, Array] = {}
         added: dict[int, Array] = {}  # to the gradient by one of `values`, by those `Add` layers that read it
         dy = dlogits
+        dvalues = [dy]
         for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
-            dy = dy + added.pop(number + 1, 0)
             match layer:
                 case _ if activation:
                     dy = ACTIVATIONS[activation][1](dy, x)
@@ -305,11 +330,13 @@ class ReferenceNetwork:
                     dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
                 case Add():  # y = x + other, so both are given dy
-                    other = self._outputs[layer.from_layer]
+                    other = self._output_of[layer.from_layer]
                     added[other] = added.get(other, 0) + dy
                 case _:
                     dy = dy.reshape(x.shape)
-        return {name: gradients[name] for name in self._state.m}, dy
+            dy = dy + added.pop(number, 0)
+            dvalues.append(dy)
+        return {name: gradients[name] for name in self._state.m}, dvalues[::-1]
 
     def _layer_weights(self, layer: Layer) -> tuple[Array, Array]:
         """Return kernel and bias, or gamma and beta; where a layer has no bias, one that is zero."""
@@ -356,6 +383,16 @@ class ReferenceNetwork:
                 average = old.other[name]
                 new.other[name] = average + (1 - averaging) / (1 - averaging**new.step) * (weight - average)
         self._state = new
+
+
+def _lesioned(y: Array, layer: Layer, lesion: Lesion) -> Array:
+    """Return a layer's output with the lesion's replacements in it, if there are any."""
+    replacements = [replacement for replacement in lesion if replacement.layer == layer.name]
+    if replacements:
+        y = y.copy()
+    for replacement in replacements:
+        y[..., replacement.filter] = replacement.value
+    return y
 
 
 def _blocks(num_images: int) -> list[slice]:

@@ -1,6 +1,7 @@
 """How a network is trained: the recipe, what it is made of, and the recipes that come with convscope."""
 
 from convscope.recipes.augmentation import Augmentation
+from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import SGD, Adam, Optimizer
 from convscope.recipes.presets import RECIPES, accurate, classic, fast
 from convscope.recipes.recipe import Recipe
@@ -11,6 +12,7 @@ __all__ = [
     "SGD",
     "Adam",
     "Augmentation",
+    "EarlyStopping",
     "Optimizer",
     "Recipe",
     "Schedule",

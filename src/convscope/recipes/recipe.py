@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convscope.errors import RecipeError
 from convscope.plain import from_plain
 from convscope.recipes.augmentation import Augmentation
+from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import OPTIMIZERS, Adam, Optimizer
 from convscope.recipes.ranges import check_range, check_whole
 from convscope.recipes.schedule import Schedule
@@ -40,6 +41,10 @@ class Recipe:
         augmentation: what is done to the training images at random.
         clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened; none is not at all.
         averaging: β of a running average of the trained weights over the steps, which then is the model; 0 is none.
+        validation_fraction: of the training images of each class, the fraction that is not trained on but measured
+            after each epoch; 0 is none.
+        early_stopping: when training stops before the last epoch, and whether it goes back to the best one; none is
+            never. It needs validation images, and never sees test images. The schedule is still one over all `epochs`.
 
     Raises:
         RecipeError: for a value out of its range.
@@ -55,12 +60,17 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     averaging: float = field(default=0.0, kw_only=True)
+    validation_fraction: float = field(default=0.0, kw_only=True)
+    early_stopping: EarlyStopping | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_whole("epochs", self.epochs, 1, 100_000)
         check_whole("batch_size", self.batch_size, 1, 65_536)
         check_range("label_smoothing", self.label_smoothing, 0, 1, open_above=True)
         check_range("averaging", self.averaging, 0, 1, open_above=True)
+        check_range("validation_fraction", self.validation_fraction, 0, 1, open_above=True)
+        if not isinstance(self.early_stopping, EarlyStopping | None):
+            raise RecipeError(f"recipe: early_stopping is {self.early_stopping!r}; it must be an EarlyStopping or None")
         if self.clip_norm is not None:
             check_range("clip_norm", self.clip_norm, 0, 1e6, open_below=True)
         if self.class_weights is not None:
@@ -105,5 +115,9 @@ class Recipe:
                 parts["schedule"] = from_plain(Schedule, value["schedule"], "schedule", RecipeError)
             if "augmentation" in value:
                 parts["augmentation"] = from_plain(Augmentation, value["augmentation"], "augmentation", RecipeError)
+            if value.get("early_stopping") is not None:
+                parts["early_stopping"] = from_plain(
+                    EarlyStopping, value["early_stopping"], "early_stopping", RecipeError
+                )
             value = {**value, **parts}
         return from_plain(cls, value, "recipe", RecipeError)

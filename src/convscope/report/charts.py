@@ -33,6 +33,8 @@ def draw_training_curves(
 ) -> Drawing:
     """Draw a measure over the epochs, in training (dashed) and on the images kept for measuring.
 
+    A ring marks the best epoch, where a history has one.
+
     Args:
         histories: by the model's name; the first is drawn in the accent's colour, the others in grey.
 
@@ -44,16 +46,17 @@ def draw_training_curves(
         raise ValueError("histories hold no epoch; train at least one")
     with house_style():
         drawing = new_drawing(CHART_WIDTH, 272, title)
-        axes = add_axes(drawing, 56, 40, CHART_WIDTH - 56 - 104, 184)
+        room = 104 if all(history.val_split == "test" for history in histories.values()) else 144
+        axes = add_axes(drawing, 56, 40, CHART_WIDTH - 56 - room, 184)
         labels = []
         for number, (name, history) in enumerate(histories.items()):
             colour = ACCENT if number == 0 else MUTED
-            for split, column in (("test", f"val_{measure}"), ("train", measure)):
+            for split, column in ((history.val_split, f"val_{measure}"), ("train", measure)):
                 values = getattr(history, column)
                 if not values:
                     continue
                 look: dict[str, Any] = (
-                    {"linewidth": 2} if split == "test" else {"linewidth": 1.25, "linestyle": (0, (4, 3))}
+                    {"linewidth": 2} if split != "train" else {"linewidth": 1.25, "linestyle": (0, (4, 3))}
                 )
                 marker = "o" if len(values) <= 20 else ""
                 axes.plot(
@@ -65,6 +68,11 @@ def draw_training_curves(
                     clip_on=False,
                     **look,
                 )
+                if split != "train" and history.best_epoch is not None:
+                    best = history.best_epoch
+                    axes.plot(
+                        [best], [values[best - 1]], "o", color=colour, markersize=11, fillstyle="none", clip_on=False
+                    )
                 prefix = f"{clip(name, 8)} " if len(histories) > 1 else ""
                 labels.append((values[-1], prefix + split, colour))
         axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))

@@ -22,10 +22,10 @@ from convscope.training import History
 def draw_charts(payload: dict[str, Any]) -> dict[str, Drawing]:
     """Return the charts of a run by name, each with what it shows as its title."""
     data, evaluation, comparison = payload["data"], payload["evaluation"], payload["comparison"]
-    histories = {payload["model"]["architecture"]["name"]: _history(payload["history"])}
+    histories = {payload["model"]["architecture"]["name"]: History.from_dict(payload["history"])}
     if payload["baseline_history"] is not None and payload["baseline_history"]["loss"]:
         name = "baseline" if comparison is None else comparison["names"][1]
-        histories[name] = _history(payload["baseline_history"])
+        histories[name] = History.from_dict(payload["baseline_history"])
     names, titles = evaluation["class_names"], findings.chart_titles(payload)
     train, test = data["train"]["class_counts"], data["test"]["class_counts"]
     charts = {
@@ -106,7 +106,3 @@ def write_figures(folder: Path, payload: dict[str, Any]) -> list[Path]:
                 write_text(path, svg_text(drawing))
             paths.append(path)
     return paths
-
-
-def _history(columns: dict[str, Any]) -> History:
-    return History(**{name: tuple(values) for name, values in columns.items()})

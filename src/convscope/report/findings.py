@@ -31,7 +31,7 @@ def chart_titles(payload: dict[str, Any]) -> dict[str, str]:
 def accuracy_finding(history: dict[str, Any]) -> str:
     """Return where the accuracy ended, and when it first came within half a point of that."""
     measured = history["val_accuracy"] or history["accuracy"]
-    name = "test accuracy" if history["val_accuracy"] else "training accuracy"
+    name = f"{history['val_split']} accuracy" if history["val_accuracy"] else "training accuracy"
     if len(measured) == 1:
         return f"{name.capitalize()} is {percent(measured[0])} after one epoch"
     near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
@@ -45,10 +45,23 @@ def loss_finding(history: dict[str, Any]) -> str:
     loss, measured = history["loss"], history["val_loss"]
     if not measured:
         return f"Training loss ends at {loss[-1]:.3f}"
+    name = f"{history['val_split'].capitalize()} loss"
     best = int(np.argmin(measured)) + 1
     if best < len(measured):
-        return f"Test loss is lowest in epoch {best} and ends at {measured[-1]:.3f}"
-    return f"Test loss still falls in the last epoch: {measured[-1]:.3f}"
+        return f"{name} is lowest in epoch {best} and ends at {measured[-1]:.3f}"
+    return f"{name} still falls in the last epoch: {measured[-1]:.3f}"
+
+
+def measured_sentence(payload: dict[str, Any]) -> str:
+    """Return which images were measured after each epoch, and what was chosen by them."""
+    if payload["history"]["val_split"] == "test":
+        return "The test images were measured after each epoch, but nothing was chosen by them."
+    fraction = payload["recipe"]["validation_fraction"]
+    held_out = f", {100 * fraction:.4g}\N{NO-BREAK SPACE}% of the training images," if fraction else ""
+    decided = f"and decided: {payload['choice']}" if payload["choice"] else "but nothing was chosen by them"
+    return (
+        f"The validation images{held_out} were measured after each epoch {decided}. The test images took no part in it."
+    )
 
 
 def balance_finding(counts: list[int], names: list[str]) -> str:

@@ -17,7 +17,7 @@ from convscope.model import Model
 from convscope.recipes import Recipe
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import array_to_json, image_pixels, picture_to_json
-from convscope.training import History
+from convscope.training import History, describe_choice
 
 FORMAT = 1
 _MOST_MISTAKES = 24
@@ -60,6 +60,7 @@ def report_payload(
             "weights_sha256": model.weights_sha256,
         },
         "history": history.to_dict(),
+        "choice": describe_choice(history, recipe),
         "baseline_history": None if baseline_history is None else baseline_history.to_dict(),
         "evaluation": evaluation.to_dict(),
         "mistake_pictures": [

@@ -95,12 +95,12 @@ def write_report(folder: Path, payload: dict[str, Any]) -> Path:
 
 def _limits(payload: dict[str, Any]) -> str:
     """Return what the verdict does not say."""
+    last = "" if payload["choice"] else "The recipe's last epoch is the model. "
     return (
         f"This is one run with one seed. The interval covers the luck of which {payload['evaluation']['num_images']:,} "
         "images were drawn, not that of the initial weights and the order of training: another seed gives another "
         "number, and one run cannot say how far off. "
-        f"The {payload['evaluation']['split']} images were measured after each epoch, but nothing was chosen by them: "
-        "the recipe's last epoch is the model. Nothing here says how it fares on images made in another way."
+        f"{findings.measured_sentence(payload)} {last}Nothing here says how it fares on images made in another way."
     )
 
 

@@ -45,6 +45,10 @@ TERMS = {
     "Wilson interval": "A range that holds the true rate in 95 of 100 such tests, for images drawn as these were. It "
     "says nothing about other training seeds.",
 }
+_RING = (
+    "A ring marks the epoch whose weights were taken, because the validation images were best then: what they say of "
+    "it is a little too good for that."
+)
 _MOST_BARS = 10
 _NATURAL = 256  # pixels that a large single picture is wide at most
 
@@ -78,6 +82,7 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "architecture": architecture["name"],
         "recipe": recipe["name"],
+        "epochs": _epochs_trained(payload),
         "seed": record.get("seed", "unknown"),
         "engine": f"{record.get('engine', 'unknown')}",
         "training_seconds": f"{seconds:.1f} s" if payload["history"]["seconds"] else "unknown",
@@ -85,6 +90,14 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
         "python": _python_lines(payload),
         "facts": [(printable(name), printable(value)) for name, value in facts if value],
     }
+
+
+def _epochs_trained(payload: dict[str, Any]) -> str:
+    """Return how many epochs were trained, of how many, and which one's weights the model has if not the last one's."""
+    history, epochs = payload["history"], payload["recipe"]["epochs"]
+    trained = f"{len(history['loss']):,} of " if payload["choice"] else ""
+    taken = f", weights of epoch {history['best_epoch']}" if history["best_epoch"] is not None else ""
+    return f"{trained}{epochs:,} {'epoch' if epochs == 1 else 'epochs'}{taken}"
 
 
 def _python_lines(payload: dict[str, Any]) -> str:
@@ -166,6 +179,8 @@ def curves_view(payload: dict[str, Any]) -> dict[str, Any]:
         other = "baseline" if comparison is None else comparison["names"][1]
         tables.append({"name": printable(other), "rows": _epochs(payload["baseline_history"])})
     return {
+        "split": payload["history"]["val_split"],
+        "note": findings.measured_sentence(payload) if payload["history"]["best_epoch"] is None else _RING,
         "accuracy": findings.accuracy_finding(payload["history"]),
         "loss": findings.loss_finding(payload["history"]),
         "tables": tables,

@@ -1,0 +1,78 @@
+"""Time the lesions of an ablation study: each filter of the convolutions silenced alone, on all test images of MNIST.
+
+python benchmarks/lesions.py [--architecture NETWORK] [--repeats 7] [--threads N] [--instruction-set NAME]
+
+Printed are seconds of the lesions' logits alone and with predictions and losses made of them, and beside them of the
+whole network's logits times the number of lesions: what it would take without reusing what a lesion leaves as it was.
+"""
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import machine
+
+import convscope as cs
+from convscope.architecture import presets
+from convscope.engine import Lesion, Replacement, initial_weights, lesion_effects
+from convscope.engine.native import NativeNetwork, instruction_sets
+
+
+def single_lesions(architecture: cs.Architecture) -> list[Lesion]:
+    """Return a lesion for each filter of each convolution: zero in its place."""
+    return [
+        [Replacement(row.layer.name, filter_)]
+        for row in architecture.table
+        if isinstance(row.layer, cs.Conv2D | cs.DepthwiseConv2D)
+        for filter_ in range(row.output_shape[-1])
+    ]
+
+
+def timed(repeats: int, work: Callable[[], object]) -> list[float]:
+    """Return the seconds of each repeat; the first, which pays for cold caches, is left out."""
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--architecture", default="cnn", help="a preset, read as it is for MNIST")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--instruction-set", choices=instruction_sets())
+    arguments = parser.parse_args()
+
+    test = cs.load_dataset("mnist").test
+    architecture = getattr(presets, arguments.architecture)()
+    network = NativeNetwork(
+        architecture, initial_weights(architecture, 0), arguments.threads, arguments.instruction_set
+    )
+    lesions = single_lesions(architecture)
+    rows = {
+        "lesions' logits": timed(arguments.repeats, lambda: network.lesioned_logits(test.images, lesions)),
+        "with their effects": timed(
+            arguments.repeats, lambda: lesion_effects(network, test.images, test.labels, lesions)
+        ),
+        "whole network": timed(arguments.repeats, lambda: network.logits(test.images)),
+    }
+    print(f"device              {machine.describe()['processor']}, load {machine.load()[0]}")
+    print(f"python, convscope   {platform.python_version()}, {version('convscope')}")
+    print(f"instruction set     {network.instruction_set}")
+    print(f"threads             {network.threads}")
+    print(f"lesions, images     {len(lesions)} of {arguments.architecture}, {len(test):,} (n = {arguments.repeats})")
+    for name, seconds in rows.items():
+        times = len(lesions) if name == "whole network" else 1
+        low, high = min(seconds) * times, max(seconds) * times
+        note = f" ({times} times)" if times > 1 else ""
+        print(f"{name:<19} {statistics.median(seconds) * times:.3f} s, {low:.3f} to {high:.3f}{note}")
+
+
+if __name__ == "__main__":
+    main()

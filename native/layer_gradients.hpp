@@ -1,0 +1,19 @@
+// Gradients by what layers put out and by the image, of any sum of logits, image by image and with the weights fixed.
+#pragma once
+
+#include "prediction.hpp"
+
+namespace convscope {
+
+struct LayerGradient {
+    int64_t layer = -1;          // of the architecture; -1 is the normalised image
+    float* gradients = nullptr;  // (count, the layer's output)
+};
+
+// Writes for each of `count` images the gradient of the sum over k of dlogits[i, k] logits[i, k] by each layer's output,
+// which is what comes out of its activation. Layers are not fused and maps not cut, since every layer's own gradient is
+// asked for; false if the watcher stopped it.
+bool layer_gradients(const Network& network, int threads, const Images& images, int64_t count, const float* dlogits,
+                     const std::vector<LayerGradient>& wanted, Watcher& watcher);
+
+}  // namespace convscope

@@ -1,0 +1,146 @@
+#include "lesions.hpp"
+
+#include <algorithm>
+
+namespace convscope {
+
+namespace {
+
+// A replacement in a map of a plan: one channel of some of its pixels.
+struct Patch {
+    std::size_t map = 0;
+    int64_t top = 0, bottom = 0, left = 0, right = 0;
+    int64_t channel = 0;
+    float value = 0;
+};
+
+struct Patches {
+    std::size_t lesion = 0;
+    std::vector<Patch> patches;  // in the order of their maps
+    std::size_t first = 0;       // the map where the lesion begins; the logits', if it replaces nothing
+};
+
+std::size_t places(const Patch& patch) {
+    return static_cast<std::size_t>((patch.bottom - patch.top) * (patch.right - patch.left));
+}
+
+template <class Visit>
+void for_places(const Layout& layout, const Patch& patch, Visit visit) {
+    for (int64_t y = patch.top; y < patch.bottom; ++y) {
+        for (int64_t x = patch.left; x < patch.right; ++x) visit(layout.at(y, x) + patch.channel);
+    }
+}
+
+Patch patch(const Network& network, const Plan& plan, const Replacement& replacement) {
+    // A layer without a map of its own is fused with the pooling behind it.
+    const int own = plan.map_of_layer[replacement.layer];
+    const auto map = static_cast<std::size_t>(own >= 0 ? own : plan.map_of_layer[replacement.layer + 1]);
+    const Shape shape = plan.maps[map].value.shape;
+    if (network.layers()[replacement.layer].kind != Kind::flatten) {
+        return {map, 0, shape.height, 0, shape.width, replacement.filter, replacement.value};
+    }
+    // A flattened map may lie there as the map that it was.
+    const int64_t pixel = replacement.filter / shape.channels, y = pixel / shape.width, x = pixel % shape.width;
+    return {map, y, y + 1, x, x + 1, replacement.filter % shape.channels, replacement.value};
+}
+
+// The lesions by where they begin, and within one where its patches lie. Two layers of one lesion may share a map: then the
+// later layer has the last word, as it would have if each had its own.
+std::vector<Patches> arranged(const Network& network, const Plan& plan, const std::vector<Lesion>& lesions) {
+    std::vector<Patches> all;
+    for (const Lesion& lesion : lesions) {
+        Lesion by_layer = lesion;
+        std::stable_sort(by_layer.begin(), by_layer.end(),
+                         [](const Replacement& one, const Replacement& other) { return one.layer < other.layer; });
+        Patches one;
+        one.lesion = all.size();
+        for (const Replacement& replacement : by_layer) one.patches.push_back(patch(network, plan, replacement));
+        one.first = one.patches.empty() ? plan.steps.size() : one.patches.front().map;
+        all.push_back(std::move(one));
+    }
+    std::stable_sort(all.begin(), all.end(), [](const Patches& one, const Patches& other) { return one.first < other.first; });
+    return all;
+}
+
+// The images [0, count) of a slice with one lesion after another.
+class Slice {
+   public:
+    Slice(const Network& network, const Plan& plan, Workspace& workspace, int64_t count)
+        : network_(network), plan_(plan), workspace_(workspace), count_(count) {}
+
+    // Computes the logits with `lesion`, which begins no earlier than those before it. The map it begins at is then as it was;
+    // those behind are not.
+    void compute(const Patches& lesion) {
+        network_.forward_read(plan_, {reached_, lesion.first}, workspace_, count_);
+        reached_ = lesion.first;
+        saved_.clear();
+        std::size_t map = reached_;
+        for (const Patch& patch : lesion.patches) {
+            network_.forward_read(plan_, {map, patch.map}, workspace_, count_);
+            map = patch.map;
+            apply(patch);
+        }
+        network_.forward_read(plan_, {map, plan_.steps.size()}, workspace_, count_);
+    }
+
+    void restore(const Patches& lesion) {
+        for (auto patch = lesion.patches.rbegin(); patch != lesion.patches.rend(); ++patch) {
+            if (patch->map != reached_) continue;
+            const std::size_t size = static_cast<std::size_t>(count_) * places(*patch);
+            const float* old = saved_.data() + (saved_.size() - size);
+            for (int64_t i = 0; i < count_; ++i) {
+                float* values = workspace_.values[reached_].image(i);
+                for_places(plan_.maps[reached_].value, *patch, [&](int64_t place) { values[place] = *old++; });
+            }
+            saved_.resize(saved_.size() - size);
+        }
+    }
+
+   private:
+    void apply(const Patch& patch) {
+        const bool saves = patch.map == reached_;
+        const std::size_t before = saved_.size();
+        if (saves) saved_.resize(before + static_cast<std::size_t>(count_) * places(patch));
+        float* save = saved_.data() + before;
+        for (int64_t i = 0; i < count_; ++i) {
+            float* values = workspace_.values[patch.map].image(i);
+            for_places(plan_.maps[patch.map].value, patch, [&](int64_t place) {
+                if (saves) *save++ = values[place];
+                values[place] = patch.value;
+            });
+        }
+    }
+
+    const Network& network_;
+    const Plan& plan_;
+    Workspace& workspace_;
+    const int64_t count_;
+    std::size_t reached_ = 0;    // the last map that is as it is without a lesion
+    std::vector<float> saved_;  // what the patches of that map replaced, in their order
+};
+
+}  // namespace
+
+bool lesioned_logits(const Network& network, int threads, const Images& images, int64_t count,
+                     const std::vector<Lesion>& lesions, float* logits, Watcher& watcher) {
+    const Plan& plan = network.plan();
+    const int64_t classes = network.classes();
+    const std::vector<Patches> all = arranged(network, plan, lesions);
+    Predictor predictor(network, plan, Kept::maps);
+    auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto go_on) {
+        network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
+        Slice slice(network, plan, arrays.workspace, end - begin);
+        for (const Patches& lesion : all) {
+            slice.compute(lesion);
+            for (int64_t i = begin; i < end; ++i) {
+                const float* values = arrays.workspace.values.back().image(i - begin);
+                std::copy(values, values + classes, logits + (static_cast<int64_t>(lesion.lesion) * count + i) * classes);
+            }
+            slice.restore(lesion);
+            if (!go_on()) return;
+        }
+    };
+    return predictor.for_slices(threads, count, work, watcher);
+}
+
+}  // namespace convscope

@@ -1,0 +1,25 @@
+// What a network answers when some of its filters always give the same value.
+//
+// A network is walked through once for a slice of images. At every map the lesions that begin there go the rest of the way
+// by themselves, so that no lesion computes again what it does not touch.
+#pragma once
+
+#include "prediction.hpp"
+
+namespace convscope {
+
+// A channel of a layer's map, or a number of its vector, whose output after the activation is `value` everywhere.
+struct Replacement {
+    std::size_t layer = 0;
+    int64_t filter = 0;
+    float value = 0;
+};
+
+using Lesion = std::vector<Replacement>;
+
+// Writes `logits`, (lesions, count, classes). Where a convolution is fused with the max pooling behind it, its replacement is
+// made in the pooled map: a constant pools to itself. False if the watcher stopped it.
+bool lesioned_logits(const Network& network, int threads, const Images& images, int64_t count,
+                     const std::vector<Lesion>& lesions, float* logits, Watcher& watcher);
+
+}  // namespace convscope

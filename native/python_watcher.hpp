@@ -1,0 +1,48 @@
+// The watcher that answers Python's signals and calls its progress callback while the engine works without the GIL.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <chrono>
+#include <exception>
+
+#include "subnormals.hpp"
+#include "training.hpp"
+
+namespace convscope {
+
+// Signals and progress, at most every 50 ms. An error raised there stops the work and is thrown again afterwards.
+class PythonWatcher final : public Watcher {
+   public:
+    explicit PythonWatcher(nanobind::handle progress) : progress_(progress) {}
+
+    bool go_on(const Score& score) override {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ < std::chrono::milliseconds(50)) return true;
+        const nanobind::gil_scoped_acquire gil;
+        const Subnormals kept(false);  // for Python's own arithmetic
+        try {
+            if (PyErr_CheckSignals() != 0) nanobind::raise_python_error();
+            if (!progress_.is_none() && score.images > 0) {
+                const auto images = static_cast<double>(score.images);
+                progress_(score.images, score.loss / images, static_cast<double>(score.correct) / images);
+            }
+        } catch (...) {
+            error_ = std::current_exception();
+            return false;
+        }
+        last_ = std::chrono::steady_clock::now();
+        return true;
+    }
+
+    void rethrow() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+   private:
+    nanobind::handle progress_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+    std::exception_ptr error_;
+};
+
+}  // namespace convscope

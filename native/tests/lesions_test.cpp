@@ -1,0 +1,160 @@
+// Gradients by layers and lesions of whole networks, against the naive one.
+#include <cmath>
+
+#include "check.hpp"
+#include "engine.hpp"
+#include "layer_gradients.hpp"
+#include "lesions.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr int64_t count = 11;  // not a whole number of slices
+
+std::vector<Architecture> architectures() {
+    using A = Architecture;
+    return {
+        A(14, 14, 1)
+            .convolution(16, 3, 3)
+            .max_pooling(2, 2, {2, 2})
+            .convolution(19, 3, 3, false)
+            .activated(Activation::tanh)
+            .max_pooling(2, 2, {2, 2})
+            .flatten()
+            .dense(21, true)
+            .dense(4),
+        A(13, 11, 2)
+            .convolution(5, 3, 3, true, {2, 2, true})
+            .max_pooling(2, 2, {1, 1})
+            .depthwise(3, 3, 3, true, same)
+            .average_pooling(2, 2, {2, 2})
+            .dropout(0.5)
+            .convolution(7, 1, 2, false)
+            .activated(Activation::gelu)
+            .max_pooling(2, 1, {1, 1})
+            .flatten()
+            .dense(3),
+        A(6, 5, 3).flatten().dense(33, true).flatten().dense(2),
+        A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
+    };
+}
+
+struct Case {
+    Case(const Architecture& architecture, uint64_t seed, const Kernels& kernels)
+        : weights(random_weights(architecture, seed)), engine(architecture, weights, kernels) {
+        Random random(seed + 1);
+        bytes = random.bytes(count * architecture.input.shape.size());
+        images.bytes = bytes.data();
+        for (int64_t i = 0; i < count * architecture.classes(); ++i) dlogits.push_back(random.number());
+        for (std::size_t layer = 0; layer < architecture.layers.size(); ++layer) {
+            for (int k = 0; k < 2; ++k) {
+                const int64_t filter = random.below(architecture.layers[layer].output.channels);
+                lesions.push_back({{layer, filter, random.number()}});
+            }
+        }
+        // Two filters of one layer with one of each third layer, the last layers first; and nothing at all.
+        lesions.push_back({});
+        Lesion several = {{0, 0, 0.5f}, {0, architecture.layers[0].output.channels - 1, -0.25f}};
+        for (std::size_t layer = 2; layer < architecture.layers.size(); layer += 3) {
+            several.insert(several.begin(), {layer, 1, random.number()});
+        }
+        lesions.push_back(several);
+    }
+
+    std::vector<float> lesioned(const std::vector<Lesion>& wanted, int threads) {
+        std::vector<float> logits(wanted.size() * static_cast<std::size_t>(count * engine.network().classes()));
+        CHECK(lesioned_logits(engine.network(), threads, images, count, wanted, logits.data(), watcher));
+        return logits;
+    }
+
+    std::vector<Weights> weights;
+    std::vector<uint8_t> bytes;
+    std::vector<float> dlogits;
+    std::vector<Lesion> lesions;
+    Images images;
+    Engine engine;
+    GoOn watcher;
+};
+
+void check_near_all(const float* got, const std::vector<double>& want, double tolerance) {
+    double largest = 1e-3;
+    for (double value : want) largest = std::max(largest, std::fabs(value));
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK_NEAR(got[i], want[i], tolerance * largest);
+}
+
+class StopAtOnce final : public Watcher {
+   public:
+    bool go_on(const Score&) override { return false; }
+};
+
+}  // namespace
+
+TEST(gradients_by_layers_and_image_are_those_of_the_naive_network) {
+    uint64_t seed = 301;
+    for (const Architecture& a : architectures()) {
+        Case c(a, seed += 2, kernels);
+        std::vector<std::vector<float>> gradients;
+        std::vector<LayerGradient> wanted;
+        for (std::size_t l = 0; l <= a.layers.size(); ++l) {
+            const int64_t size = l == 0 ? a.input.shape.size() : a.layers[l - 1].output.size();
+            gradients.emplace_back(static_cast<std::size_t>(count * size));
+            wanted.push_back({static_cast<int64_t>(l) - 1, gradients.back().data()});
+        }
+        std::vector<std::vector<float>> first;
+        for (int threads : {1, 3}) {
+            CHECK(layer_gradients(c.engine.network(), threads, c.images, count, c.dlogits.data(), wanted, c.watcher));
+            CHECK(first.empty() || gradients == first);
+            first = gradients;
+        }
+        for (int64_t i = 0; i < count; ++i) {
+            const float* dlogits = c.dlogits.data() + i * a.classes();
+            const auto naive = layer_gradients(a, c.weights, c.bytes.data() + i * a.input.shape.size(),
+                                               std::vector<double>(dlogits, dlogits + a.classes()));
+            for (std::size_t l = 0; l < naive.size(); ++l) {
+                check_near_all(gradients[l].data() + i * static_cast<int64_t>(naive[l].size()), naive[l], 1e-5);
+            }
+        }
+    }
+}
+
+TEST(lesions_are_those_of_the_naive_network) {
+    uint64_t seed = 321;
+    for (const Architecture& a : architectures()) {
+        Case c(a, seed += 2, kernels);
+        const std::vector<float> logits = c.lesioned(c.lesions, 2);
+        for (std::size_t l = 0; l < c.lesions.size(); ++l) {
+            for (int64_t i = 0; i < count; ++i) {
+                const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), c.lesions[l]);
+                check_near_all(logits.data() + (static_cast<int64_t>(l) * count + i) * a.classes(), naive.back(), 1e-5);
+            }
+        }
+    }
+}
+
+TEST(a_lesion_has_the_same_bits_alone_and_in_any_company_on_any_number_of_threads) {
+    uint64_t seed = 341;
+    for (const Architecture& a : architectures()) {
+        Case c(a, seed += 2, kernels);
+        const std::vector<float> together = c.lesioned(c.lesions, 1);
+        CHECK(c.lesioned(c.lesions, 3) == together);
+        const auto size = static_cast<std::ptrdiff_t>(count * a.classes());
+        for (std::size_t l = 0; l < c.lesions.size(); ++l) {
+            const std::vector<float> alone = c.lesioned({c.lesions[l]}, 1);
+            CHECK(std::equal(alone.begin(), alone.end(), together.begin() + static_cast<std::ptrdiff_t>(l) * size));
+        }
+        CHECK(c.lesioned({{}}, 1) == c.engine.logits(c.bytes, count, 1));
+    }
+}
+
+TEST(a_watcher_stops_lesions_and_gradients) {
+    const Architecture a = architectures().front();
+    Case c(a, 361, kernels);
+    StopAtOnce stop;
+    std::vector<float> logits(c.lesions.size() * static_cast<std::size_t>(count * a.classes()));
+    CHECK(!lesioned_logits(c.engine.network(), 2, c.images, count, c.lesions, logits.data(), stop));
+    std::vector<float> gradients(static_cast<std::size_t>(count * a.input.shape.size()));
+    CHECK(!layer_gradients(c.engine.network(), 2, c.images, count, c.dlogits.data(), {{-1, gradients.data()}}, stop));
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,226 @@
+// Winograd's transforms, held by what they are for: the places of a tile are those of the direct convolution in double, and each
+// transform of the way back is the transpose of one of the way there. And which algorithm a convolution gets.
+#include <algorithm>
+#include <cmath>
+
+#include "check.hpp"
+#include "numbers.hpp"
+#include "winograd_algorithm.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr WinogradAlgorithm algorithms[] = {WinogradAlgorithm::f2x3, WinogradAlgorithm::f4x3, WinogradAlgorithm::f2x5,
+                                            WinogradAlgorithm::f4x5};
+
+// Of the largest number, what float32 leaves (measured: 0.3e-6, 1.3e-6, 1.5e-6, 6e-6), with room.
+double tolerance(WinogradAlgorithm algorithm) {
+    return algorithm == WinogradAlgorithm::f4x5 ? 2e-5 : algorithm == WinogradAlgorithm::f2x3 ? 2e-6 : 5e-6;
+}
+
+double dot(const Buffer<float>& a, const Buffer<float>& b, int64_t count) {
+    double sum = 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+        sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    }
+    return sum;
+}
+
+// Tiles side by side in one row of them, of a map whose pixels are a little further apart than the channels.
+struct Tiles {
+    Tiles(WinogradAlgorithm algorithm, int64_t channels, int64_t count, const Kernels& kernels)
+        : sizes(winograd_sizes(algorithm)) {
+        p.algorithm = algorithm;
+        p.tiles = count;
+        p.channels = channels;
+        p.pixel = round_up(channels, kernels.vector_width) + 3;
+        p.row = (count * sizes.outputs + sizes.kernel - 1) * p.pixel;
+        p.tile_step = round_up(channels, kernels.vector_width);
+        p.position_step = count * p.tile_step + 16;
+        for (int64_t tile = 0; tile < count; ++tile) places.push_back(tile * sizes.outputs * p.pixel);
+        map = make_buffer<float>(sizes.points() * p.row);
+        transformed = make_buffer<float>(sizes.positions() * p.position_step);
+        p.places = places.data();
+        p.map = map.data();
+        p.transformed = transformed.data();
+    }
+    float& pixel(int64_t row, int64_t column, int64_t channel) { return p.map[row * p.row + column * p.pixel + channel]; }
+    float& number(int64_t position, int64_t tile, int64_t channel) {
+        return p.transformed[position * p.position_step + tile * p.tile_step + channel];
+    }
+
+    WinogradSizes sizes;
+    WinogradTiles p;
+    std::vector<int64_t> places;
+    Buffer<float> map, transformed;
+};
+
+// Random numbers for the pixels or the matrices, zeros between them, so that whole arrays can be multiplied.
+void fill_map(Tiles& tiles, int64_t rows, Random& random) {
+    for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t column = 0; column < tiles.p.row / tiles.p.pixel; ++column) {
+            for (int64_t c = 0; c < tiles.p.channels; ++c) tiles.pixel(row, column, c) = random.number();
+        }
+    }
+}
+void fill_transformed(Tiles& tiles, Random& random) {
+    for (int64_t position = 0; position < tiles.sizes.positions(); ++position) {
+        for (int64_t tile = 0; tile < tiles.p.tiles; ++tile) {
+            for (int64_t c = 0; c < tiles.p.channels; ++c) tiles.number(position, tile, c) = random.number();
+        }
+    }
+}
+
+std::vector<int64_t> channel_counts(const Kernels& kernels) {
+    return {1, kernels.vector_width - 1, kernels.vector_width, 2 * kernels.vector_width + 3};
+}
+
+}  // namespace
+
+TEST(a_tile_by_winograd_is_the_direct_convolution) {
+    Random random(71);
+    const int64_t count = 3, panel = kernels.panel_width;
+    for (WinogradAlgorithm algorithm : algorithms) {
+        for (int64_t channels : channel_counts(kernels)) {
+            for (int64_t columns : {int64_t{1}, kernels.vector_width + 1, panel}) {
+                Tiles input(algorithm, channels, count, kernels), output(algorithm, columns, count, kernels);
+                const int64_t n = input.sizes.points(), m = input.sizes.outputs, r = input.sizes.kernel;
+                fill_map(input, n, random);
+                Buffer<float> rows = random.numbers(r * r * channels * panel);
+                Buffer<float> matrices = make_buffer<float>(n * n * channels * panel);
+                const Buffer<float> bias = random.numbers(panel);
+                kernels.winograd_input(input.p);
+                kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data()});
+                for (int64_t position = 0; position < n * n; ++position) {
+                    for (int64_t tile = 0; tile < count; ++tile) {
+                        for (int64_t f = 0; f < columns; ++f) {
+                            double sum = 0;
+                            for (int64_t c = 0; c < channels; ++c) {
+                                const float weight = matrices[static_cast<std::size_t>((position * channels + c) * panel + f)];
+                                sum += static_cast<double>(input.number(position, tile, c)) * static_cast<double>(weight);
+                            }
+                            output.number(position, tile, f) = static_cast<float>(sum);
+                        }
+                    }
+                }
+                // The last tile lies partly outside.
+                const std::vector<int64_t> inside = {m, m, m, m, m - 1, 1};
+                std::fill(output.map.begin(), output.map.end(), untouched);
+                output.p.inside = inside.data();
+                output.p.bias = bias.data();
+                output.p.relu = columns % 2 == 0;
+                kernels.winograd_output(output.p);
+                for (int64_t y = 0; y < m; ++y) {
+                    for (int64_t x = 0; x < count * m; ++x) {
+                        const int64_t tile = x / m;
+                        const bool is_inside = y < inside[static_cast<std::size_t>(2 * tile)] &&
+                                               x % m < inside[static_cast<std::size_t>(2 * tile + 1)];
+                        for (int64_t f = 0; f < output.p.pixel; ++f) {
+                            const float got = output.pixel(y, x, f);
+                            if (!is_inside || f >= columns) {
+                                CHECK(got == untouched);
+                                continue;
+                            }
+                            double sum = static_cast<double>(bias[static_cast<std::size_t>(f)]), size = 1;
+                            for (int64_t i = 0; i < r * r * channels; ++i) {
+                                const int64_t place = i / channels, c = i % channels;
+                                const double term = static_cast<double>(input.pixel(y + place / r, x + place % r, c)) *
+                                                    static_cast<double>(rows[static_cast<std::size_t>(i * panel + f)]);
+                                sum += term;
+                                size += std::fabs(term);
+                            }
+                            if (output.p.relu) sum = std::max(sum, 0.0);
+                            CHECK_NEAR(static_cast<double>(got), sum, tolerance(algorithm) * size);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+// <T x, y> = <x, T' y> for all x and y.
+TEST(winograds_ways_back_are_the_transposes_of_the_ways_there) {
+    Random random(72);
+    for (WinogradAlgorithm algorithm : algorithms) {
+        for (int64_t channels : channel_counts(kernels)) {
+            Tiles there(algorithm, channels, 2, kernels), back(algorithm, channels, 2, kernels);
+            const auto pixels = static_cast<int64_t>(there.map.size()), numbers = static_cast<int64_t>(there.transformed.size());
+            const int64_t n = there.sizes.points(), m = there.sizes.outputs;
+            fill_map(there, n, random);
+            fill_transformed(back, random);
+            kernels.winograd_input(there.p);
+            kernels.winograd_input_backward(back.p);
+            const double of_input = dot(there.transformed, back.transformed, numbers);
+            CHECK_NEAR(dot(there.map, back.map, pixels), of_input, 1e-4 * static_cast<double>(n * n * n));
+            // It adds: overlapping tiles share pixels, and twice gives twice.
+            kernels.winograd_input_backward(back.p);
+            CHECK_NEAR(dot(there.map, back.map, pixels), 2 * of_input, 2e-4 * static_cast<double>(n * n * n));
+
+            Tiles places(algorithm, channels, 2, kernels), outputs(algorithm, channels, 2, kernels);
+            const std::vector<int64_t> inside = {m, m, m, m};
+            const Buffer<float> bias = make_buffer<float>(channels + kernels.vector_width);
+            fill_map(places, m, random);
+            for (int64_t row = 0; row < m; ++row) {  // what lies behind the last tile is not a place
+                for (int64_t i = 2 * m * places.p.pixel; i < places.p.row; ++i) places.p.map[row * places.p.row + i] = 0;
+            }
+            fill_transformed(outputs, random);
+            outputs.p.inside = inside.data();
+            outputs.p.bias = bias.data();
+            kernels.winograd_output(outputs.p);
+            kernels.winograd_output_backward(places.p);
+            CHECK_NEAR(dot(places.transformed, outputs.transformed, numbers), dot(places.map, outputs.map, pixels),
+                       1e-4 * static_cast<double>(n * n * n));
+        }
+    }
+}
+
+TEST(winograds_kernel_gradient_is_the_transpose_of_its_kernels) {
+    Random random(73);
+    const int64_t panel = kernels.panel_width, channels = 3;
+    for (WinogradAlgorithm algorithm : algorithms) {
+        const WinogradSizes sizes = winograd_sizes(algorithm);
+        const int64_t count = sizes.kernel * sizes.kernel * channels * panel, numbers = sizes.positions() * channels * panel;
+        for (int64_t columns : {int64_t{1}, kernels.vector_width, kernels.vector_width + 1, panel}) {
+            Buffer<float> rows = random.numbers(count), sums = make_buffer<float>(count);
+            Buffer<float> matrices = make_buffer<float>(numbers), gradient = random.numbers(numbers);
+            for (int64_t i = 0; i < count; ++i) {  // columns behind the last filter are zero, and stay as they are
+                if (i % panel >= columns) rows[static_cast<std::size_t>(i)] = 0;
+                sums[static_cast<std::size_t>(i)] = i % panel < columns ? 0 : untouched;
+            }
+            kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data()});
+            const WinogradWeights back = {algorithm, channels, columns, sums.data(), gradient.data()};
+            kernels.winograd_weights_backward(back);
+            const double wanted = dot(matrices, gradient, numbers);
+            CHECK_NEAR(dot(rows, sums, count), wanted, 1e-4);
+            kernels.winograd_weights_backward(back);
+            CHECK_NEAR(dot(rows, sums, count), 2 * wanted, 2e-4);
+            for (int64_t i = 0; i < count; ++i) {
+                if (i % panel >= columns) CHECK(sums[static_cast<std::size_t>(i)] == untouched);
+            }
+        }
+    }
+}
+
+TEST(a_convolution_gets_the_algorithm_of_the_fewest_products) {
+    const auto chosen = [](int64_t height, int64_t width, int64_t side, int64_t channels, int64_t stride) {
+        Layer layer;
+        layer.kind = Kind::convolution;
+        layer.input = {height + side - 1, width + side - 1, channels};
+        layer.output = {height, width, channels};
+        layer.window = {side, side};
+        layer.stride = {1, stride};
+        return choose_winograd(layer);
+    };
+    CHECK(chosen(24, 24, 3, 64, 1) == WinogradAlgorithm::f4x3);
+    CHECK(chosen(2, 2, 3, 64, 1) == WinogradAlgorithm::f2x3);
+    CHECK(chosen(1, 1, 3, 64, 1) == WinogradAlgorithm::none);  // nine products for one place, or sixteen for four
+    CHECK(chosen(24, 20, 5, 64, 1) == WinogradAlgorithm::f4x5);
+    CHECK(chosen(2, 6, 5, 64, 1) == WinogradAlgorithm::f2x5);
+    CHECK(chosen(1, 1, 5, 64, 1) == WinogradAlgorithm::none);
+    CHECK(chosen(24, 24, 2, 64, 1) == WinogradAlgorithm::none);
+    CHECK(chosen(24, 24, 3, 64, 2) == WinogradAlgorithm::none);
+    CHECK(chosen(24, 24, 3, 3, 1) == WinogradAlgorithm::none);
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,68 @@
+"""When training stops before its last epoch, as data: a rule over what the validation images gave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from convscope.errors import RecipeError
+from convscope.recipes.ranges import check_range, check_whole
+
+Monitor = Literal["val_loss", "val_accuracy"]
+_MONITORS: tuple[Monitor, ...] = get_args(Monitor)
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop when the validation images have shown no improvement for `patience` epochs, as Keras's callback does.
+
+    An epoch is an improvement if its value is better than that of the last improvement by more than `min_delta`: lower
+    for `val_loss`, higher for `val_accuracy`. The first epoch is one. Of Keras's two ways to take the weights the
+    default is the other one: `restore_best_weights` is true.
+
+    The value by which an epoch was chosen is a little too good, because it was chosen: quote the test images.
+
+    Attributes:
+        monitor: the column of the history that is looked at.
+        patience: epochs in a row without improvement after which training stops, from 1 (to Keras, 0 means the same).
+        min_delta: by how much a value must be better to count.
+        restore_best_weights: whether the model has the weights of the last improvement, also where training went on to
+            its last epoch; else those of the last epoch.
+
+    Raises:
+        RecipeError: for a value out of its range.
+    """
+
+    monitor: Monitor = "val_loss"
+    patience: int = 1
+    min_delta: float = 0.0
+    restore_best_weights: bool = True
+
+    def __post_init__(self) -> None:
+        if self.monitor not in _MONITORS:
+            raise RecipeError(f"recipe: monitor is {self.monitor!r}; it must be one of {', '.join(_MONITORS)}")
+        check_whole("patience", self.patience, 1, 100_000)
+        check_range("min_delta", self.min_delta, 0, 1e6)
+        if not isinstance(self.restore_best_weights, bool):
+            raise RecipeError(
+                f"recipe: restore_best_weights is {self.restore_best_weights!r}; it must be true or false"
+            )
+
+    def best_epoch(self, values: Sequence[float]) -> int:
+        """Return the epoch, counted from 1, of the last improvement among `values`, one an epoch; 0 if there is none.
+
+        >>> EarlyStopping(min_delta=0.1).best_epoch([0.9, 0.5, 0.45, 0.6])
+        2
+        """
+        best, sign = 0, 1 if self.monitor == "val_loss" else -1
+        for epoch, value in enumerate(values, 1):
+            if best == 0 or sign * value + self.min_delta < sign * values[best - 1]:
+                best = epoch
+        return best
+
+    def stops(self, values: Sequence[float]) -> bool:
+        """Return whether training ends after the epochs that gave `values`.
+
+        >>> EarlyStopping(patience=2).stops([0.9, 0.5, 0.6]), EarlyStopping(patience=2).stops([0.9, 0.5, 0.6, 0.5])
+        (False, True)
+        """
+        return len(values) - self.best_epoch(values) >= self.patience

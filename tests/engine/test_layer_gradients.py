@@ -1,0 +1,193 @@
+"""Gradients by the image and by layers: `reference` against finite differences, `native` against `reference`."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input, presets
+from convscope.datasets import Dataset
+from convscope.engine import EpochOptions, initial_weights, open_network, reference
+from convscope.engine.loss import cross_entropy_backward, dlogits_of_logit, dlogits_of_loss
+from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.reference import ReferenceNetwork
+
+ENGINES = ["native", "reference"]
+
+
+def random_dlogits(architecture, count):
+    return np.random.default_rng(5).normal(size=(count, architecture.num_classes))
+
+
+def names_of(architecture):
+    return ["input", *(layer.name for layer in architecture.layers)]
+
+
+def test_the_references_gradients_agree_with_finite_differences(architecture, weights, images, monkeypatch):
+    # A first layer that does nothing stands for the image.
+    first = Dropout(0.0, name="first")
+    images = images[:2]
+    network = ReferenceNetwork(replace(architecture, layers=(first, *architecture.layers)), weights)
+    dlogits = random_dlogits(architecture, len(images))
+    moved = {}
+    monkeypatch.setattr(reference, "_lesioned", lambda y, layer, _: y + moved.get(layer.name, 0.0))
+
+    def weighted_logits(name, place, step):
+        moved[name] = np.zeros(gradients[name].shape)
+        moved[name][place] = step
+        value = (network._forward(images)[-1] * dlogits).sum()
+        del moved[name]
+        return value
+
+    gradients = network.layer_gradients(images, dlogits, ["input", "first", *names_of(architecture)[1:]])
+    np.testing.assert_array_equal(gradients["input"], gradients["first"])
+    stream = np.random.default_rng(6)
+    for row in network.architecture.table:
+        name, smooth = row.layer.name, 0
+        assert gradients[name].shape == (2, *row.output_shape)
+        for _ in range(20):
+            place = tuple(stream.integers(size) for size in gradients[name].shape)
+            below, here, above = (weighted_logits(name, place, step) for step in (-1e-6, 0.0, 1e-6))
+            if (above - here) == pytest.approx(
+                here - below, rel=1e-4, abs=1e-14
+            ):  # else a tie of a pooling, or relu's 0
+                smooth += 1
+                assert gradients[name][place] == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
+        assert smooth >= 3, name
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_native_agrees_with_the_reference(architecture, weights, images, isa):
+    dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
+    native = NativeNetwork(architecture, weights, 2, isa).layer_gradients(images, dlogits, names)
+    expected = ReferenceNetwork(architecture, weights).layer_gradients(images, dlogits, names)
+    assert list(native) == names
+    for name, value in native.items():
+        assert value.dtype == np.float32
+        assert value.shape == expected[name].shape
+        np.testing.assert_allclose(
+            value, expected[name], rtol=0, atol=1e-5 * np.abs(expected[name]).max(), err_msg=name
+        )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gradients_by_the_logits_are_what_was_given(architecture, weights, images, engine):
+    network, last = open_network(architecture, weights, engine), architecture.layers[-1].name
+    dlogits = random_dlogits(architecture, len(images)).astype(np.float32)
+    np.testing.assert_array_equal(network.layer_gradients(images, dlogits, [last])[last], dlogits)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_images_gradient_knows_nothing_of_its_neighbours(architecture, weights, images, engine):
+    network, names = open_network(architecture, weights, engine), names_of(architecture)
+    dlogits = random_dlogits(architecture, len(images))
+    together = network.layer_gradients(images, dlogits, names)
+    alone = network.layer_gradients(images[3:4], dlogits[3:4], names)
+    tolerance = 0 if engine == "native" else 1e-13
+    for name in names:
+        np.testing.assert_allclose(together[name][3:4], alone[name], rtol=tolerance, atol=tolerance)
+
+
+def test_gradients_are_the_same_bits_on_any_number_of_threads(architecture, weights, images):
+    dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
+    expected = NativeNetwork(architecture, weights, 1).layer_gradients(images, dlogits, names)
+    for threads in (2, 3):
+        for name, value in (
+            NativeNetwork(architecture, weights, threads).layer_gradients(images, dlogits, names).items()
+        ):
+            np.testing.assert_array_equal(value, expected[name])
+
+
+def test_the_losses_gradient_by_the_last_kernel_follows_from_that_by_its_layer(small_mnist):
+    architecture = presets.cnn()
+    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+    images, labels = small_mnist.test.images[:50], small_mnist.test.labels[:50]
+    inputs = network.activations(images, ["dense"])["dense"].astype(np.float64)
+    dlogits = dlogits_of_loss(network.logits(images), labels)
+    by_layer = network.layer_gradients(images, dlogits, ["dense_1"])["dense_1"]
+    _, by_weight = network.gradients(images, labels.astype(np.int64))
+    np.testing.assert_allclose(inputs.T @ by_layer / 50, by_weight["dense_1/kernel"], atol=1e-6)
+
+
+def train(network, dataset):
+    network.train_epoch(
+        dataset,
+        order=np.arange(len(dataset)),
+        batch_size=16,
+        learning_rates=np.full(-(-len(dataset) // 16), 1e-3, np.float32),
+        options=EpochOptions(),
+    )
+
+
+def test_asking_for_gradients_leaves_training_as_it_is_and_follows_it(architecture, weights):
+    # The way back to every layer reads copies of the weights that training alone would not keep.
+    stream = np.random.default_rng(7)
+    images = stream.integers(0, 256, (40, *architecture.input.shape), np.uint8)
+    labels = stream.integers(0, architecture.num_classes, 40)
+    dataset = Dataset(images, labels, tuple(str(k) for k in range(architecture.num_classes)))
+    dlogits, names = random_dlogits(architecture, 40), names_of(architecture)
+    asked, unasked = NativeNetwork(architecture, weights, 2), NativeNetwork(architecture, weights, 2)
+    asked.layer_gradients(images, dlogits, names)
+    train(asked, dataset)
+    train(unasked, dataset)
+    for name, value in asked.weights().items():
+        np.testing.assert_array_equal(value, unasked.weights()[name])
+    after = asked.layer_gradients(images, dlogits, names)
+    fresh = NativeNetwork(architecture, asked.weights()).layer_gradients(images, dlogits, names)
+    for name in names:
+        np.testing.assert_array_equal(after[name], fresh[name])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_images_and_no_layers_give_nothing(engine):
+    architecture = presets.cnn()
+    network = open_network(architecture, initial_weights(architecture, 0), engine)
+    none = np.empty((0, 28, 28, 1), np.uint8)
+    gradients = network.layer_gradients(none, np.empty((0, 10)), ["input", "conv2d"])
+    assert [value.shape for value in gradients.values()] == [(0, 28, 28, 1), (0, 26, 26, 16)]
+    assert network.layer_gradients(np.zeros((2, 28, 28, 1), np.uint8), np.zeros((2, 10)), []) == {}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("dlogits", "layers", "error", "message"),
+    [
+        (np.zeros((2, 3)), ["input"], ValueError, r"dlogits have shape \(2, 3\); they must be \(2, 4\)"),
+        (np.zeros((1, 4)), ["input"], ValueError, r"dlogits have shape \(1, 4\); they must be \(2, 4\)"),
+        (np.full((2, 4), np.nan), ["input"], ValueError, "dlogits hold a value that is not finite"),
+        (np.zeros((2, 4)), ["conv2d"], KeyError, "no layer 'conv2d'; there are flatten, dense"),
+    ],
+)
+def test_layer_gradients_reject(engine, dlogits, layers, error, message):
+    architecture = Architecture(Input(3, 3), (Flatten(), Dense(4)))
+    network = open_network(architecture, initial_weights(architecture, 0), engine)
+    with pytest.raises(error, match=message):
+        network.layer_gradients(np.zeros((2, 3, 3, 1), np.uint8), dlogits, layers)
+
+
+def test_dlogits_of_a_logit_are_one_there():
+    np.testing.assert_array_equal(dlogits_of_logit(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_dlogits_of_the_loss_are_those_of_each_image_by_itself():
+    logits, labels = np.random.default_rng(0).normal(size=(5, 3)), np.array([0, 2, 1, 1, 0])
+    np.testing.assert_allclose(dlogits_of_loss(logits, labels), 5 * cross_entropy_backward(logits, labels), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0, 3]), "labels run from 0 to 3; they must be from 0 to 2"),
+        (np.array([-1, 0]), "labels run from -1 to 0"),
+        (np.array([0.0, 1.0]), "labels are float64"),
+        (np.array([0]), r"labels have shape \(1,\) for logits of shape \(2, 3\)"),
+    ],
+)
+def test_dlogits_of_the_loss_reject(labels, message):
+    with pytest.raises(ValueError, match=message):
+        dlogits_of_loss(np.zeros((2, 3)), labels)
+
+
+def test_dlogits_of_a_logit_reject_a_label_of_no_class():
+    with pytest.raises(ValueError, match="labels run from 3 to 3"):
+        dlogits_of_logit(np.array([3]), 3)

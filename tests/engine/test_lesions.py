@@ -1,0 +1,172 @@
+"""Lesions: against networks whose weights were edited to the same effect, and `native` against `reference`."""
+
+import numpy as np
+import pytest
+
+from convscope import metrics
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
+from convscope.engine import Replacement, initial_weights, lesion_effects, lesions, open_network
+from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.reference import ReferenceNetwork
+
+ENGINES = ["native", "reference"]
+
+
+def with_constant_filter(weights, layer, filter_, bias):
+    """Return weights by which a filter is its bias alone."""
+    edited = {name: value.copy() for name, value in weights.items()}
+    if f"{layer}/gamma" in edited:
+        edited[f"{layer}/gamma"][filter_], edited[f"{layer}/beta"][filter_] = 0, bias
+        return edited
+    kernel = edited[f"{layer}/kernel"]
+    filters = kernel.shape[-1] * (kernel.shape[-2] if layer.startswith("depthwise") else 1)
+    kernel.reshape(-1, filters)[:, filter_] = 0
+    if f"{layer}/bias" in edited:
+        edited[f"{layer}/bias"][filter_] = bias
+    return edited
+
+
+def various_lesions(architecture):
+    """Return lesions of each layer alone, of several filters, of all layers at once, and of none."""
+    stream = np.random.default_rng(3)
+    singles, sets = [], []
+    for row in architecture.table:
+        count = row.output_shape[-1]
+        for filter_ in {0, count // 2, count - 1}:
+            singles.append([Replacement(row.layer.name, filter_, float(stream.normal()))])
+        chosen = stream.permutation(count)[: max(1, count // 3)]
+        sets.append([Replacement(row.layer.name, int(filter_), float(stream.normal())) for filter_ in chosen])
+    everywhere = [replacement for one in sets[::-1] for replacement in one]  # in an order that is not the layers'
+    return [[], *singles[::-1], everywhere, *sets, sets[0] + sets[-1]]
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_native_agrees_with_the_reference(architecture, weights, images, isa):
+    lesions = various_lesions(architecture)
+    logits = NativeNetwork(architecture, weights, 2, isa).lesioned_logits(images, lesions)
+    expected = ReferenceNetwork(architecture, weights).lesioned_logits(images, lesions)
+    assert logits.dtype == expected.dtype == np.float32
+    assert logits.shape == (len(lesions), len(images), architecture.num_classes)
+    for one, wanted, lesion in zip(logits, expected, lesions, strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=0, atol=1e-5 * max(1, np.abs(wanted).max()), err_msg=str(lesion))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_lesion_of_nothing_leaves_the_logits_as_they_are(architecture, weights, images, engine):
+    network = open_network(architecture, weights, engine)
+    np.testing.assert_array_equal(network.lesioned_logits(images, [()])[0], network.logits(images))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_silent_filter_is_one_of_zero_weights(architecture, weights, images, engine):
+    # With kernel and bias zero, a filter gives what its activation makes of zero, to the bit.
+    network = open_network(architecture, weights, engine)
+    of_zero = {"sigmoid": 0.5}
+    layers = [row for row in architecture.table if row.parameters]
+    chosen = [(row.layer, filter_) for row in layers for filter_ in (0, row.output_shape[-1] - 1)]
+    lesions = [[Replacement(layer.name, filter_, of_zero.get(layer.activation, 0.0))] for layer, filter_ in chosen]
+    for logits, (layer, filter_) in zip(network.lesioned_logits(images, lesions), chosen, strict=True):
+        edited = with_constant_filter(weights, layer.name, filter_, 0)
+        np.testing.assert_array_equal(logits, open_network(architecture, edited, engine).logits(images))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_replaced_filters_of_several_layers_are_biases_without_kernels(engine):
+    architecture = presets.cnn((14, 15, 1), 7)
+    weights = initial_weights(architecture, 0)
+    images = np.random.default_rng(0).integers(0, 256, (11, 14, 15, 1), np.uint8)
+    lesion = [
+        Replacement("dense", 5, 0.75),
+        Replacement("conv2d", 3, 0.25),
+        Replacement("conv2d_1", 0, 0.0),
+        Replacement("conv2d", 15, 1.5),
+        Replacement("dense_1", 6, -3.25),
+    ]
+    edited = weights
+    for one in lesion:
+        edited = with_constant_filter(edited, one.layer, one.filter, one.value)
+    logits = open_network(architecture, weights, engine).lesioned_logits(images, [lesion])[0]
+    np.testing.assert_array_equal(logits, open_network(architecture, edited, engine).logits(images))
+    assert (logits[:, 6] == -3.25).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_later_layers_replacement_has_the_last_word(engine):
+    # The native engine computes convolution and pooling as one, and flattens the map where it lies.
+    architecture = Architecture(Input(6, 7), (Conv2D(3, 3, activation="relu"), MaxPooling2D(2), Flatten(), Dense(2)))
+    network = open_network(architecture, initial_weights(architecture, 0), engine)
+    images = np.random.default_rng(0).integers(0, 256, (3, 6, 7, 1), np.uint8)
+    pooled, convolved = Replacement("max_pooling2d", 1, 2.0), Replacement("conv2d", 1, 1.0)
+    flat = [Replacement("flatten", 3 * place + 1, 4.0) for place in range(4)]
+    given = [[pooled], [pooled, convolved], [convolved, pooled], [*flat, pooled, convolved], flat, [convolved]]
+    logits = network.lesioned_logits(images, given)
+    for one in (1, 2):
+        np.testing.assert_array_equal(logits[one], logits[0])
+    np.testing.assert_array_equal(logits[3], logits[4])
+    assert not np.array_equal(logits[5], logits[0])
+
+
+def test_lesions_are_the_same_bits_on_any_number_of_threads_and_in_any_company(architecture, weights, images):
+    lesions = various_lesions(architecture)
+    network = NativeNetwork(architecture, weights, 1)
+    expected = network.lesioned_logits(images, lesions)
+    np.testing.assert_array_equal(NativeNetwork(architecture, weights, 3).lesioned_logits(images, lesions), expected)
+    np.testing.assert_array_equal(network.lesioned_logits(images, lesions[::-1])[::-1], expected)
+    np.testing.assert_array_equal(network.lesioned_logits(images[4:5], lesions), expected[:, 4:5])
+    for lesion, logits in zip(lesions, expected, strict=True):
+        np.testing.assert_array_equal(network.lesioned_logits(images, [lesion])[0], logits)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_lesions_and_no_images_give_nothing(engine):
+    architecture = presets.cnn()
+    network = open_network(architecture, initial_weights(architecture, 0), engine)
+    assert network.lesioned_logits(np.zeros((2, 28, 28, 1), np.uint8), []).shape == (0, 2, 10)
+    none = np.empty((0, 28, 28, 1), np.uint8)
+    assert network.lesioned_logits(none, [[Replacement("conv2d", 0)]]).shape == (1, 0, 10)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("lesion", "error", "message"),
+    [
+        ([Replacement("conv2d", 16)], ValueError, "filter 16 is none of conv2d, which has 0 to 15"),
+        ([Replacement("dense", -1)], ValueError, "filter -1 is none of dense, which has 0 to 127"),
+        ([Replacement("flatten", 800)], ValueError, "filter 800 is none of flatten, which has 0 to 799"),
+        ([Replacement("conv2d", 0, float("nan"))], ValueError, "filter 0 of conv2d is to be nan; give a finite"),
+        ([Replacement("conv2d", 0, 1e39)], ValueError, "filter 0 of conv2d is to be 1e\\+39; give a finite"),
+        (
+            [Replacement("conv2d", 2), Replacement("conv2d", 2, 1.0)],
+            ValueError,
+            "filter 2 of conv2d is replaced 2 times",
+        ),
+        ([Replacement("input", 0)], KeyError, "no layer 'input'; there are conv2d, max_pooling2d"),
+    ],
+)
+def test_lesioned_logits_reject(engine, lesion, error, message):
+    architecture = presets.cnn()
+    network = open_network(architecture, initial_weights(architecture, 0), engine)
+    with pytest.raises(error, match=message):
+        network.lesioned_logits(np.zeros((2, 28, 28, 1), np.uint8), [[], lesion])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_effects_are_those_of_the_logits_however_the_images_are_cut(engine, small_mnist, monkeypatch):
+    architecture, test = presets.cnn(), small_mnist.test.take(np.arange(150))
+    network = open_network(architecture, initial_weights(architecture, 0), engine)
+    given = [[], [Replacement("conv2d_1", 3)], [Replacement("dense", k) for k in range(64)]]
+    logits = network.lesioned_logits(test.images, given)
+    for block_bytes in (lesions.BLOCK_BYTES, 1):  # at once, and in blocks of 64, 64 and 22
+        monkeypatch.setattr(lesions, "BLOCK_BYTES", block_bytes)
+        effects = lesion_effects(network, test.images, test.labels, given)
+        np.testing.assert_array_equal(effects.predictions, logits.argmax(axis=2))
+        assert effects.losses.shape == (3, 150)
+        for losses, one in zip(effects.losses, logits, strict=True):
+            assert losses.mean() == pytest.approx(metrics.cross_entropy(one, test.labels), rel=1e-13)
+
+
+def test_effects_reject_labels_of_other_images(small_mnist):
+    architecture, test = presets.cnn(), small_mnist.test
+    network = open_network(architecture, initial_weights(architecture, 0))
+    with pytest.raises(ValueError, match=r"labels have shape \(299,\) for 300 images; give one for each"):
+        lesion_effects(network, test.images, test.labels[1:], [[]])

@@ -1,0 +1,120 @@
+"""Convolutions that the compiled engine computes by Winograd's way, against the reference over every border."""
+
+import numpy as np
+import pytest
+
+from convscope.architecture import (
+    Activation,
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    Input,
+    MaxPooling2D,
+)
+from convscope.engine import initial_weights
+from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.reference import ReferenceNetwork
+
+# Of the largest number, after one such convolution: what float32 leaves of F(4 x 4, 3 x 3) and of F(4 x 4, 5 x 5).
+TOLERANCES = {3: 5e-6, 5: 2e-5}
+
+
+def assert_agrees(architecture: Architecture, count: int, isa: str, tolerance: float) -> None:
+    stream = np.random.default_rng(3)
+    weights = initial_weights(architecture, 0)
+    for name, value in weights.items():
+        if name.endswith("/bias"):
+            weights[name] = stream.normal(0, 0.1, value.shape).astype(np.float32)
+    images = stream.integers(0, 256, (count, *architecture.input.shape), np.uint8)
+    labels = stream.integers(0, architecture.num_classes, count)
+    native, reference = NativeNetwork(architecture, weights, 2, isa), ReferenceNetwork(architecture, weights)
+    expected = reference.logits(images)
+    np.testing.assert_allclose(native.logits(images), expected, rtol=0, atol=tolerance * np.abs(expected).max())
+    loss, gradients = native.gradients(images, labels)
+    expected_loss, expected_gradients = reference.gradients(images, labels)
+    assert loss == pytest.approx(expected_loss, rel=tolerance)
+    for name, value in gradients.items():
+        wanted = expected_gradients[name]
+        np.testing.assert_allclose(value, wanted, rtol=0, atol=tolerance * np.abs(wanted).max(), err_msg=name)
+
+
+def one_convolution(
+    size: tuple[int, int], kernel: int, channels: tuple[int, int], padding: str, activation: Activation = "relu"
+) -> Architecture:
+    """Between two others of 1 x 1, so that its gradients by the input and by the kernel both show."""
+    layers = (
+        Conv2D(channels[0], 1, activation="relu"),
+        Conv2D(channels[1], kernel, padding=padding, activation=activation),
+        Conv2D(2, 1),
+        Flatten(),
+        Dense(4),
+    )
+    return Architecture(Input(*size, 2), layers)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("size", [(5, 6), (7, 6), (8, 15), (13, 10), (28, 28)])
+def test_maps_of_any_size_agree_with_the_reference(size: tuple[int, int], padding: str, kernel: int, isa: str) -> None:
+    # Among many values some lie so near zero that rounding decides whether relu opens.
+    activation: Activation = "relu" if min(size) < 10 else "linear"
+    assert_agrees(one_convolution(size, kernel, (17, 16), padding, activation), 9, isa, TOLERANCES[kernel])
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("channels", [(16, 16), (16, 33), (31, 48), (64, 17), (70, 65)])
+def test_any_number_of_channels_agrees_with_the_reference(channels: tuple[int, int], kernel: int, isa: str) -> None:
+    assert_agrees(one_convolution((10, 11), kernel, channels, "valid"), 3, isa, TOLERANCES[kernel])
+    assert_agrees(one_convolution((10, 11), kernel, channels, "same", "gelu"), 3, isa, TOLERANCES[kernel])
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("count", [1, 8, 21])
+@pytest.mark.parametrize(
+    "size", [(6, 6), (61, 50)]
+)  # several images in a block of tiles, and several blocks in an image
+def test_blocks_of_any_number_of_images_agree_with_the_reference(
+    size: tuple[int, int], count: int, kernel: int
+) -> None:
+    architecture = one_convolution(size, kernel, (20, 24), "valid", "linear")
+    # The sums of one large map come nearer to zero than their terms.
+    assert_agrees(architecture, count, instruction_sets()[0], 2 * TOLERANCES[kernel])
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_deep_networks_agree_with_the_reference(isa: str) -> None:
+    layers = (
+        Conv2D(20, 3, padding="same", use_bias=False),
+        BatchNormalization(activation="relu"),
+        Conv2D(24, 3, padding="same", use_bias=False),
+        BatchNormalization(activation="relu"),
+        MaxPooling2D(2),
+        Conv2D(32, 5, padding="same", activation="relu"),
+        Conv2D(40, 3, activation="relu"),
+        Conv2D(16, 3),
+        Flatten(),
+        Dense(5),
+    )
+    assert_agrees(Architecture(Input(17, 20, 1), layers), 19, isa, 5e-5)
+
+
+def test_results_do_not_depend_on_neighbours_or_threads() -> None:
+    for kernel in (3, 5):
+        architecture = one_convolution((12, 13), kernel, (19, 35), "valid")
+        images = np.random.default_rng(4).integers(0, 256, (19, 12, 13, 2), np.uint8)
+        for isa in instruction_sets():
+            weights = initial_weights(architecture, 0)
+            alone, several = (NativeNetwork(architecture, weights, threads, isa) for threads in (1, 3))
+            together = alone.logits(images)
+            np.testing.assert_array_equal(several.logits(images), together)
+            for i in (0, 7, 18):
+                np.testing.assert_array_equal(alone.logits(images[i : i + 1])[0], together[i])
+            labels = np.arange(19) % 4
+            for one, other in zip(
+                *(network.gradients(images, labels)[1].values() for network in (alone, several)), strict=True
+            ):
+                np.testing.assert_array_equal(one, other)
