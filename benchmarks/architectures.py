@@ -63,7 +63,8 @@ def architecture(name: Name) -> dict[str, Any]:
         if isinstance(block, Pooling):
             layers.append({"kind": "MaxPooling2D", "pool_size": 2})
             continue
-        layers.append({"kind": "Conv2D", "filters": block.filters, "kernel_size": block.size, "padding": block.padding})
+        convolution = block._asdict() | {"kind": "Conv2D", "use_bias": False}
+        layers.append({"kernel_size" if key == "size" else key: value for key, value in convolution.items()})
         layers.append({"kind": "BatchNormalization", "activation": "relu"})
     layers += [{"kind": "Flatten"}, {"kind": "Dense", "units": 10}]
     if network.normalized_logits:

@@ -31,7 +31,7 @@ DepthwiseImage DepthwiseConvolution::sizes() const {
     p.sources = sources_.empty() ? nullptr : sources_.data();
     p.out_rows = layer_.output.height;
     p.out_columns = layer_.output.width;
-    for (int axis = 0; axis < 2; ++axis) {
+    for (std::size_t axis = 0; axis < 2; ++axis) {
         p.size[axis] = layer_.window[axis];
         p.stride[axis] = layer_.stride[axis];
     }

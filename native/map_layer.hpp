@@ -21,7 +21,7 @@ class MapLayer {
         for (int64_t image = begin; image < end; ++image) forward_image(workspace, image);
     }
     // From the gradient by map index + 1 to that by map index (where somebody needs it), adding to `gradient`, which is
-    // this layer's part of a shard's sums, or null where nobody wants the gradient by weights.
+    // this layer's part of a shard's sums; in a plan for gradients by layers it is null, and none by weights are computed.
     virtual void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
         for (int64_t image = begin; image < end; ++image) backward_image(workspace, image, gradient);
     }

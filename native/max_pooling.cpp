@@ -1,5 +1,7 @@
 #include "max_pooling.hpp"
 
+#include <cstring>
+
 namespace convscope {
 
 PoolingImage pooling_image(const Layer& layer) {
@@ -9,7 +11,7 @@ PoolingImage pooling_image(const Layer& layer) {
     p.channels = layer.input.channels;
     p.out_rows = layer.output.height;
     p.out_columns = layer.output.width;
-    for (int axis = 0; axis < 2; ++axis) {
+    for (std::size_t axis = 0; axis < 2; ++axis) {
         p.size[axis] = layer.window[axis];
         p.stride[axis] = layer.stride[axis];
         p.padding[axis] = layer.padding[axis];
@@ -40,28 +42,18 @@ void MaxPooling::forward_image(Workspace& workspace, int64_t image) const {
 void MaxPooling::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;
     const auto map = static_cast<std::size_t>(index_);
-    const Layout& to = input_.gradient;
-    const Shape shape = layer_.input;
-    const float* input = workspace.values[map].image(image);
-    const float* gradient = workspace.gradients[map + 1].image(image);
-    const int32_t* winners = workspace.winners[map].data() + image * winners_size();
-    float* input_gradient = workspace.gradients[map].image(image);
-    for (int64_t y = 0; y < shape.height; ++y) {
-        for (int64_t x = 0; x < shape.width; ++x) {
-            for (int64_t c = 0; c < shape.channels; ++c) input_gradient[to.at(y, x) + c] = 0;
-        }
-    }
-    int64_t i = 0;  // over (row, column, channel) of the output
-    for (int64_t y = 0; y < layer_.output.height; ++y) {
-        for (int64_t x = 0; x < layer_.output.width; ++x) {
-            const int64_t cell = output_.gradient.at(y, x);
-            for (int64_t c = 0; c < shape.channels; ++c, ++i) {
-                const int64_t winner = winners[i];  // into the input, which lies without a frame
-                if (input_.relu && !(input[winner] > 0)) continue;
-                const int64_t pixel = winner / shape.channels;
-                input_gradient[to.at(pixel / shape.width, pixel % shape.width) + c] += gradient[cell + c];
-            }
-        }
+    PoolingImage p = pooling_image(layer_);
+    p.gradient = workspace.gradients[map + 1].image(image);
+    p.winners = workspace.winners_of(map, image, winners_size());
+    const bool direct = !input_.relu && input_.gradient.is_plain();
+    p.input_gradient = direct ? workspace.gradients[map].image(image) : workspace.scratch->backward[map].data();
+    std::memset(p.input_gradient, 0, static_cast<std::size_t>(layer_.input.size()) * sizeof(float));
+    kernels_.pool_backward(p);
+    if (direct) return;
+    const int64_t row = layer_.input.width * layer_.input.channels;
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        write_gradient_row(kernels_, p.input_gradient + y * row, input_, workspace.values[map].image(image), y,
+                           workspace.gradients[map].image(image));
     }
 }
 

@@ -14,6 +14,7 @@ class MaxPooling final : public MapLayer {
                bool wants_input_gradient);
 
     int64_t winners_size() const override { return layer_.output.size(); }
+    int64_t scratch_size() const override { return wants_input_gradient_ ? layer_.input.size() : 0; }
 
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;

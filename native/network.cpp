@@ -79,7 +79,7 @@ Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
     scratch.logits_gradient = make_buffer<float>(classes());
     scratch.offsets = make_buffer<int64_t>(winners_block);
     scratch.list_values = make_buffer<float>(winners_block);
-    scratch.list = make_buffer<int32_t>(4 * filters);
+    scratch.won = make_buffer<uint64_t>(4 * ((filters + 31) / 32));
     return scratch;
 }
 

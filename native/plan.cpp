@@ -31,7 +31,7 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
         // Which numbers a dropout drops goes by their place in the whole map, and a mean is that of all of it.
         if (layers[i - 1].kind == Kind::dropout || layers[i - 1].kind == Kind::normalization) continue;
         Layer& layer = layers[i];
-        const auto read = [&layer](int axis, int64_t size, int64_t places) {
+        const auto read = [&layer](std::size_t axis, int64_t size, int64_t places) {
             return std::min(size, (places - 1) * layer.stride[axis] + layer.window[axis] - layer.padding[axis]);
         };
         layer.input.height = read(0, layer.input.height, layer.output.height);

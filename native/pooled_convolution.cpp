@@ -12,7 +12,7 @@ constexpr int64_t winograd_cells = 27;  // computed at once, in tiles of nine: w
 }  // namespace
 
 bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
-    const auto inside = [&](int axis, int64_t in, int64_t out) {  // no window reaches into padding
+    const auto inside = [&](std::size_t axis, int64_t in, int64_t out) {  // no window reaches into padding
         return pooling.padding[axis] == 0 && (out - 1) * pooling.stride[axis] + pooling.window[axis] <= in;
     };
     return convolution.kind == Kind::convolution && pooling.kind == Kind::max_pooling &&
@@ -188,7 +188,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.run = layer_.window[1] * layer_.input.channels;
     p.offsets = workspace.scratch->offsets.data();
     p.values = workspace.scratch->list_values.data();
-    p.list = workspace.scratch->list.data();
+    p.won = workspace.scratch->won.data();
     p.kernel = gradient;
     if (by_filters_) {
         kernels_.winners_kernel_by_filters(p);

@@ -37,7 +37,7 @@ struct Scratch {
     Buffer<float> logits_gradient;                 // of one image
     Buffer<int64_t> offsets;                       // lists of winners
     Buffer<float> list_values;
-    Buffer<int32_t> list;
+    Buffer<uint64_t> won;                          // marks of winners
 };
 
 // The maps of a slice, and the scratch of the thread that is at it.

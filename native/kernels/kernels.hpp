@@ -105,9 +105,9 @@ struct WinnersImage {
     int64_t run = 0;              // kernel columns x channels: what a kernel row reads, side by side
     float* kernel = nullptr;      // += the gradient by the kernel
     float* bias = nullptr;        // += the gradient by the bias
-    int64_t* offsets = nullptr;   // scratch: filters x winners_block
-    float* values = nullptr;      // scratch: filters x winners_block
-    int32_t* list = nullptr;      // scratch: 4 x filters
+    int64_t* offsets = nullptr;   // scratch: winners_block
+    float* values = nullptr;      // scratch: winners_block
+    uint64_t* won = nullptr;      // scratch: 4 for every 32 filters
     int64_t channels = 0;         // of the input
     const float* back = nullptr;  // weights (channel block, filter, kernel row, kernel column, vector_width)
     float* input_gradient = nullptr;  // += the gradient by the input, laid out as the input
@@ -195,6 +195,7 @@ struct Kernels {
 
     void (*multiply)(const Product&);
     void (*pool)(const PoolingImage&);
+    void (*pool_backward)(const PoolingImage&);
     void (*average)(const PoolingImage&);
     void (*average_backward)(const PoolingImage&);
     void (*depthwise)(const DepthwiseImage&);

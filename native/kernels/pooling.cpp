@@ -48,6 +48,27 @@ void pool(const PoolingImage& p) {
     });
 }
 
+// dx[winner of the cell] += dy[cell]
+void pool_backward(const PoolingImage& p) {
+    const int64_t input_row = p.in_columns * p.channels;
+    Mask lanes{};
+    for (int64_t lane = 0; lane < width; ++lane) lanes[lane] = static_cast<int32_t>(lane);
+    each_window(p, [&](int64_t cell, int64_t first, int64_t rows, int64_t columns) {
+        for (int64_t c = 0; c < p.channels; c += width) {
+            const Vector gradient = load(p.gradient + cell * p.channels + c);
+            const Mask winner = load(p.winners + cell * p.channels + c) - lanes;
+            for (int64_t r = 0; r < rows; ++r) {
+                for (int64_t s = 0; s < columns; ++s) {
+                    const int64_t place = first + c + r * input_row + s * p.channels;
+                    const Mask won = winner == Mask{} + static_cast<int32_t>(place);
+                    float* to = p.input_gradient + place;
+                    store_first(to, load(to) + (won ? gradient : Vector{}), p.channels - c);
+                }
+            }
+        }
+    });
+}
+
 // y[cell] = the mean of the cell's window.
 void average(const PoolingImage& p) {
     const int64_t input_row = p.in_columns * p.channels;

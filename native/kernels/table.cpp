@@ -13,6 +13,7 @@ const Kernels kernels = {
     .panel_width = panel,
     .multiply = multiply,
     .pool = pool,
+    .pool_backward = pool_backward,
     .average = average,
     .average_backward = average_backward,
     .depthwise = depthwise,

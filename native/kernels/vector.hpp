@@ -106,6 +106,7 @@ CONVSCOPE_INLINE uint64_t random_bits(uint64_t start, int64_t number) {
 
 void multiply(const Product&);
 void pool(const PoolingImage&);
+void pool_backward(const PoolingImage&);
 void average(const PoolingImage&);
 void average_backward(const PoolingImage&);
 void depthwise(const DepthwiseImage&);

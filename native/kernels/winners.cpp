@@ -153,24 +153,26 @@ CONVSCOPE_INLINE int64_t list_by_filter(const WinnersImage& p, int64_t filter, i
 
 // The rows First ... First + Rows - 1 of the (K + 1) x (K + 1) places that the four windows of a cell read together.
 template <int K, int First, int Rows>
-CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, int64_t cell, const int64_t (&counts)[4], int64_t block) {
+CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, int64_t cell, int64_t block) {
     Vector sums[Rows][K + 1] = {};
     const float* gradient = p.gradient + cell * p.filters;
     const float* weights = p.back + block * p.filters * K * K * width;
     CONVSCOPE_UNROLL
     for (int place = 0; place < 4; ++place) {
         const int down = place / 2, right = place % 2;
-        const int32_t* list = p.list + place * p.filters;
-        for (int64_t i = 0; i < counts[place]; ++i) {
-            const int64_t filter = list[i];
-            const Vector g = broadcast(gradient[filter]);
-            const float* kernel = weights + filter * K * K * width;
-            CONVSCOPE_UNROLL
-            for (int u = 0; u < Rows; ++u) {
-                const int r = First + u - down;
-                if (r < 0 || r >= K) continue;
+        for (int64_t first = 0; first < p.filters; first += 32) {
+            for (uint64_t won = p.won[first / 8 + place]; won != 0; won &= won - 1) {
+                const uint64_t filter = static_cast<uint64_t>(first) + static_cast<uint32_t>(__builtin_ctzll(won));
+                const Vector g = broadcast(gradient[filter]);
+                const float* kernel = weights + filter * K * K * width;
+                CONVSCOPE_KEEP(kernel);
                 CONVSCOPE_UNROLL
-                for (int s = 0; s < K; ++s) sums[u][right + s] += g * load(kernel + (r * K + s) * width);
+                for (int u = 0; u < Rows; ++u) {
+                    const int r = First + u - down;
+                    if (r < 0 || r >= K) continue;
+                    CONVSCOPE_UNROLL
+                    for (int s = 0; s < K; ++s) sums[u][right + s] += g * load(kernel + (r * K + s) * width);
+                }
             }
         }
     }
@@ -185,25 +187,52 @@ CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, int64_t cell, const int
     }
 }
 
-// Lists the filters of a cell by the place that won; filters that carry no gradient are left out. The four counts share
-// one register, 16 bits each, so that the lists grow without a branch or a trip through memory.
-CONVSCOPE_INLINE void list_by_place(const WinnersImage& p, int64_t cell, int64_t (&counts)[4]) {
-    const float* __restrict gradient = p.gradient + cell * p.filters;
-    const int32_t* __restrict winners = p.winners + cell * p.filters;
-    int32_t* __restrict list = p.list;
-    const int64_t filters = p.filters;
-    for (int64_t& count : counts) count = 0;
-    for (int64_t begin = 0; begin < filters; begin += 32768) {
-        uint64_t packed = 0;
-        const int64_t end = begin + 32768 < filters ? begin + 32768 : filters;
-        for (int64_t filter = begin; filter < end; ++filter) {
-            const uint64_t place = static_cast<uint32_t>(winners[filter]);
-            const uint64_t at = packed >> (16 * place) & 0xffff;
-            list[place * static_cast<uint64_t>(filters) + static_cast<uint64_t>(counts[place]) + at] =
-                static_cast<int32_t>(filter);
-            packed += static_cast<uint64_t>(is_nonzero(gradient[filter])) << (16 * place);
+// The lanes' bits in one number.
+CONVSCOPE_INLINE uint64_t or_lanes(Mask lanes) {
+    typedef int32_t Half __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES >= 32 ? CONVSCOPE_VECTOR_BYTES / 2 : 16)));
+    typedef int32_t Quarter __attribute__((vector_size(16)));
+    Half half;
+    Quarter quarter;
+    if constexpr (CONVSCOPE_VECTOR_BYTES >= 32) {
+        Half halves[2];
+        memcpy(halves, &lanes, sizeof halves);
+        half = halves[0] | halves[1];
+    } else {
+        memcpy(&half, &lanes, sizeof half);
+    }
+    if constexpr (CONVSCOPE_VECTOR_BYTES == 64) {
+        Quarter quarters[2];
+        memcpy(quarters, &half, sizeof quarters);
+        quarter = quarters[0] | quarters[1];
+    } else {
+        memcpy(&quarter, &half, sizeof quarter);
+    }
+    uint64_t pairs[2];
+    memcpy(pairs, &quarter, sizeof pairs);
+    const uint64_t pair = pairs[0] | pairs[1];
+    return static_cast<uint32_t>(pair | pair >> 32);
+}
+
+// Writes down for 32 filters at a time and each place, as bits, which of the filters carry a gradient there.
+CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell) {
+    const float* gradient = p.gradient + cell * p.filters;
+    const int32_t* winners = p.winners + cell * p.filters;
+    Mask first_bits;
+    for (int32_t lane = 0; lane < width; ++lane) first_bits[lane] = 1 << lane;
+    for (int64_t first = 0; first < p.filters; first += 32) {
+        const int64_t count = p.filters - first < 32 ? p.filters - first : 32;
+        Mask won[4] = {};
+        Mask bits = first_bits;
+        for (int64_t i = 0; i < count; i += width) {
+            const Mask winner = load(winners + first + i);
+            const Mask carried = load(gradient + first + i) != Vector{} ? bits : Mask{};
+            CONVSCOPE_UNROLL
+            for (int place = 0; place < 4; ++place) won[place] |= winner == Mask{} + place ? carried : Mask{};
+            bits <<= static_cast<int32_t>(width);
         }
-        for (int place = 0; place < 4; ++place) counts[place] += static_cast<int64_t>(packed >> (16 * place) & 0xffff);
+        const uint64_t inside = (uint64_t{1} << count) - 1;
+        CONVSCOPE_UNROLL
+        for (int place = 0; place < 4; ++place) p.won[first / 8 + place] = or_lanes(won[place]) & inside;
     }
 }
 
@@ -212,15 +241,14 @@ void spread(const WinnersImage& p) {
     constexpr int most = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // sums in registers
     constexpr int rows = most / (K + 1) < K + 1 ? most / (K + 1) : K + 1;
     for (int64_t cell = 0; cell < p.cells; ++cell) {
-        int64_t counts[4];
-        list_by_place(p, cell, counts);
+        mark_winners(p, cell);
         for (int64_t block = 0; block * width < p.channels; ++block) {
-            spread_rows<K, 0, rows>(p, cell, counts, block);
+            spread_rows<K, 0, rows>(p, cell, block);
             if constexpr (rows < K + 1) {
                 constexpr int more = 2 * rows <= K + 1 ? rows : K + 1 - rows;
-                spread_rows<K, rows, more>(p, cell, counts, block);
+                spread_rows<K, rows, more>(p, cell, block);
                 if constexpr (rows + more < K + 1) {
-                    spread_rows<K, rows + more, K + 1 - rows - more>(p, cell, counts, block);
+                    spread_rows<K, rows + more, K + 1 - rows - more>(p, cell, block);
                 }
             }
         }

@@ -113,6 +113,27 @@ TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
     });
 }
 
+TEST(a_gradient_goes_to_the_winner_of_each_cell) {
+    each(kernels, 14, [&](Pooling& p) {
+        const int64_t channels = p.image.channels;
+        Buffer<int32_t> winners = make_buffer<int32_t>(p.cells * channels);
+        p.image.winners = winners.data();
+        kernels.pool(p.image);
+        Buffer<float> gradient = make_buffer<float>(p.input_size);
+        std::fill(gradient.begin(), gradient.end(), 1.0f);
+        std::vector<double> expected(static_cast<std::size_t>(p.input_size), 1.0);
+        for (int64_t i = 0; i < p.cells * channels; ++i) {
+            expected[static_cast<std::size_t>(winners.data()[i])] += static_cast<double>(p.image.gradient[i]);
+        }
+        p.image.input_gradient = gradient.data();
+        kernels.pool_backward(p.image);
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+            CHECK(std::abs(static_cast<double>(gradient[i]) - expected[i]) < 1e-5);
+        }
+        CHECK(gradient[expected.size()] == 1.0f);
+    });
+}
+
 TEST(average_pooling_is_the_mean_of_what_lies_within_the_map) {
     each(kernels, 12, [&](Pooling& p) {
         kernels.average(p.image);

@@ -34,16 +34,16 @@ struct Backward {
             winners[static_cast<std::size_t>(i)] = static_cast<int32_t>(random.below(4));
             if (random.below(3) == 0) gradient[static_cast<std::size_t>(i)] = 0;
         }
-        offsets = make_buffer<int64_t>(c.filters * winners_block);
-        values = make_buffer<float>(c.filters * winners_block);
-        list = make_buffer<int32_t>(4 * c.filters);
+        offsets = make_buffer<int64_t>(winners_block);
+        values = make_buffer<float>(winners_block);
+        won_bits = make_buffer<uint64_t>(4 * ((c.filters + 31) / 32));
         image.input = input.data();
         image.gradient = gradient.data();
         image.winners = winners.data();
         image.cell_places = places.data();
         image.offsets = offsets.data();
         image.values = values.data();
-        image.list = list.data();
+        image.won = won_bits.data();
     }
 
     double gradient_at(int64_t cell, int64_t filter) const {
@@ -72,7 +72,8 @@ struct Backward {
     int64_t input_size = 0;
     std::vector<int64_t> places;
     Buffer<float> input, gradient, values;
-    Buffer<int32_t> winners, list;
+    Buffer<int32_t> winners;
+    Buffer<uint64_t> won_bits;
     Buffer<int64_t> offsets;
 };
 

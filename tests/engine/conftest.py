@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convscope.architecture import (
+    Add,
     Architecture,
     AveragePooling2D,
     BatchNormalization,
@@ -88,6 +89,36 @@ ARCHITECTURES = {
             BatchNormalization(activation="relu"),
             Dense(4),
             BatchNormalization(),
+        ),
+    ),
+    "added": Architecture(  # maps read twice and thrice, one that ends in relu, the flattened one, and a vector
+        Input(12, 11, 2),
+        (
+            Conv2D(18, 3, padding="same", activation="relu", name="a"),
+            Conv2D(18, 3, padding="same", activation="gelu", name="b"),
+            Add("a", activation="relu", name="c"),
+            BatchNormalization(activation="tanh"),
+            Add("a"),
+            Conv2D(18, 3, padding="same", use_bias=False),
+            Add("c", activation="leaky_relu"),
+            MaxPooling2D(2),
+            Flatten(name="d"),
+            Dense(540, "relu", name="e"),
+            Add("d"),
+            Dense(9, "relu", name="f"),
+            Dense(9),
+            Add("f"),
+        ),
+    ),
+    "by Winograd": Architecture(
+        Input(21, 19, 1),
+        (
+            Conv2D(33, 5, activation="relu"),
+            Conv2D(34, 3, activation="relu"),
+            Conv2D(35, 3, padding="same", activation="sigmoid"),
+            Conv2D(40, 5, padding="same", activation="relu"),
+            GlobalAveragePooling2D(),
+            Dense(3, "softmax"),
         ),
     ),
     "one pixel": Architecture(

@@ -16,8 +16,8 @@ class EarlyStopping:
     """Stop when the validation images have shown no improvement for `patience` epochs, as Keras's callback does.
 
     An epoch is an improvement if its value is better than that of the last improvement by more than `min_delta`: lower
-    for `val_loss`, higher for `val_accuracy`. The first epoch is one. Of Keras's two ways to take the weights the
-    default is the other one: `restore_best_weights` is true.
+    for `val_loss`, higher for `val_accuracy`. The first epoch is one. The arguments are Keras's; their defaults too,
+    except that the best weights are restored.
 
     The value by which an epoch was chosen is a little too good, because it was chosen: quote the test images.
 
