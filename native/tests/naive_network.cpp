@@ -134,6 +134,20 @@ std::vector<double> backward(const Layer& layer, const Weights& weights, const s
     return by_input;
 }
 
+// Number `number` of the sequence `start`, as dropout counts them.
+uint64_t bits(uint64_t start, int64_t number) {
+    return Random(start + static_cast<uint64_t>(number) * 0x9e3779b97f4a7c15u).bits();
+}
+
+// Multiplies a dropout layer's numbers, or their gradient, by nothing or by what keeps the mean.
+void drop(const Layer& layer, int64_t layer_number, const Drops& drops, std::vector<double>& numbers) {
+    Random sequence(bits(bits(drops.key, layer_number), drops.place));
+    for (double& number : numbers) {
+        const bool kept = static_cast<int64_t>(sequence.bits() >> 40) >= layer.dropped;
+        number *= kept ? 1 / (1 - static_cast<double>(layer.dropped) / (1 << 24)) : 0;
+    }
+}
+
 std::vector<double> normalised(const Architecture& architecture, const uint8_t* image) {
     std::vector<double> values(at(architecture.input.shape.size()));
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -141,6 +155,19 @@ std::vector<double> normalised(const Architecture& architecture, const uint8_t* 
             image[i] * static_cast<double>(architecture.input.scale) + static_cast<double>(architecture.input.offset);
     }
     return values;
+}
+
+std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
+                                         const uint8_t* image, const Drops* drops) {
+    std::vector<std::vector<double>> outputs;
+    for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
+        const Layer& layer = architecture.layers[l];
+        outputs.push_back(forward(layer, weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
+        if (drops != nullptr && layer.kind == Kind::dropout) {
+            drop(layer, static_cast<int64_t>(l), *drops, outputs.back());
+        }
+    }
+    return outputs;
 }
 
 }  // namespace
@@ -238,25 +265,22 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
 
 std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
                                          const uint8_t* image) {
-    std::vector<std::vector<double>> outputs;
-    for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
-        outputs.push_back(
-            forward(architecture.layers[l], weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
-    }
-    return outputs;
+    return outputs(architecture, weights, image, nullptr);
 }
 
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,
-                     int64_t label, double scale, std::vector<Weights>& gradients) {
+                     int64_t label, double scale, std::vector<Weights>& gradients, const Drops* drops) {
     const std::vector<double> first = normalised(architecture, image);
-    const std::vector<std::vector<double>> values = outputs(architecture, weights, image);
+    const std::vector<std::vector<double>> values = outputs(architecture, weights, image, drops);
     std::vector<double> gradient = values.back();
     double sum = 0;
     for (double logit : values.back()) sum += std::exp(logit);
     for (double& logit : gradient) logit = std::exp(logit) / sum * scale;
     gradient[at(label)] -= scale;
     for (std::size_t l = architecture.layers.size(); l-- > 0;) {
-        gradient = backward(architecture.layers[l], weights[l], l == 0 ? first : values[l - 1], gradient, gradients[l]);
+        const Layer& layer = architecture.layers[l];
+        if (drops != nullptr && layer.kind == Kind::dropout) drop(layer, static_cast<int64_t>(l), *drops, gradient);
+        gradient = backward(layer, weights[l], l == 0 ? first : values[l - 1], gradient, gradients[l]);
     }
     return std::log(sum) - values.back()[at(label)];
 }
