@@ -47,11 +47,11 @@ class Engine {
     // Steps over `order` in batches, all of one learning rate.
     Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels,
                 const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
-                Watcher& watcher) {
+                Watcher& watcher, const Settings& settings = {}) {
         const auto count = static_cast<int64_t>(order.size());
         const std::vector<float> rates(order.size(), learning_rate);
         Trainer trainer(network_, threads, std::min(batch_size, count));
-        return trainer.train(list(images, &labels, &order), count, Settings{}, rates.data(), steps, watcher);
+        return trainer.train(list(images, &labels, &order), count, settings, rates.data(), steps, watcher);
     }
 
     // The mean loss, and its gradients.

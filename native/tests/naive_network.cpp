@@ -134,6 +134,20 @@ std::vector<double> backward(const Layer& layer, const Weights& weights, const s
     return by_input;
 }
 
+// Number `number` of the sequence `start`, as dropout counts them.
+uint64_t bits(uint64_t start, int64_t number) {
+    return Random(start + static_cast<uint64_t>(number) * 0x9e3779b97f4a7c15u).bits();
+}
+
+// Multiplies a dropout layer's numbers, or their gradient, by nothing or by what keeps the mean.
+void drop(const Layer& layer, int64_t layer_number, const Drops& drops, std::vector<double>& numbers) {
+    Random sequence(bits(bits(drops.key, layer_number), drops.place));
+    for (double& number : numbers) {
+        const bool kept = static_cast<int64_t>(sequence.bits() >> 40) >= layer.dropped;
+        number *= kept ? 1 / (1 - static_cast<double>(layer.dropped) / (1 << 24)) : 0;
+    }
+}
+
 std::vector<double> normalised(const Architecture& architecture, const uint8_t* image) {
     std::vector<double> values(at(architecture.input.shape.size()));
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -143,17 +157,38 @@ std::vector<double> normalised(const Architecture& architecture, const uint8_t* 
     return values;
 }
 
+std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
+                                         const uint8_t* image, const Lesion& lesion, const Drops* drops) {
+    std::vector<std::vector<double>> outputs;
+    for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
+        const Layer& layer = architecture.layers[l];
+        outputs.push_back(forward(layer, weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
+        if (drops != nullptr && layer.kind == Kind::dropout) {
+            drop(layer, static_cast<int64_t>(l), *drops, outputs.back());
+        }
+        for (const Replacement& replacement : lesion) {
+            if (replacement.layer != l) continue;
+            for (std::size_t i = at(replacement.filter); i < outputs[l].size(); i += at(layer.output.channels)) {
+                outputs[l][i] = static_cast<double>(replacement.value);
+            }
+        }
+    }
+    return outputs;
+}
+
 // From the gradient by the logits to those by the image and every layer's output, adding those by weights to `gradients`.
 std::vector<std::vector<double>> back_through_all(const Architecture& architecture, const std::vector<Weights>& weights,
                                                   const uint8_t* image, const std::vector<double>& dlogits,
-                                                  std::vector<Weights>& gradients) {
+                                                  const Drops* drops, std::vector<Weights>& gradients) {
     const std::vector<double> first = normalised(architecture, image);
-    const std::vector<std::vector<double>> values = outputs(architecture, weights, image);
+    const std::vector<std::vector<double>> values = outputs(architecture, weights, image, {}, drops);
     std::vector<std::vector<double>> by_layer(values.size() + 1);
     by_layer.back() = dlogits;
     for (std::size_t l = values.size(); l-- > 0;) {
-        by_layer[l] = backward(architecture.layers[l], weights[l], l == 0 ? first : values[l - 1], by_layer[l + 1],
-                               gradients[l]);
+        const Layer& layer = architecture.layers[l];
+        std::vector<double> gradient = by_layer[l + 1];
+        if (drops != nullptr && layer.kind == Kind::dropout) drop(layer, static_cast<int64_t>(l), *drops, gradient);
+        by_layer[l] = backward(layer, weights[l], l == 0 ? first : values[l - 1], gradient, gradients[l]);
     }
     return by_layer;
 }
@@ -253,35 +288,24 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
 
 std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
                                          const uint8_t* image, const Lesion& lesion) {
-    std::vector<std::vector<double>> outputs;
-    for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
-        const Layer& layer = architecture.layers[l];
-        outputs.push_back(forward(layer, weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
-        for (const Replacement& replacement : lesion) {
-            if (replacement.layer != l) continue;
-            for (std::size_t i = at(replacement.filter); i < outputs[l].size(); i += at(layer.output.channels)) {
-                outputs[l][i] = static_cast<double>(replacement.value);
-            }
-        }
-    }
-    return outputs;
+    return outputs(architecture, weights, image, lesion, nullptr);
 }
 
 std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
                                                  const uint8_t* image, const std::vector<double>& dlogits) {
     std::vector<Weights> unused = zeros_like(weights);
-    return back_through_all(architecture, weights, image, dlogits, unused);
+    return back_through_all(architecture, weights, image, dlogits, nullptr, unused);
 }
 
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,
-                     int64_t label, double scale, std::vector<Weights>& gradients) {
-    const std::vector<double> logits = outputs(architecture, weights, image).back();
+                     int64_t label, double scale, std::vector<Weights>& gradients, const Drops* drops) {
+    const std::vector<double> logits = outputs(architecture, weights, image, {}, drops).back();
     std::vector<double> gradient = logits;
     double sum = 0;
     for (double logit : logits) sum += std::exp(logit);
     for (double& logit : gradient) logit = std::exp(logit) / sum * scale;
     gradient[at(label)] -= scale;
-    back_through_all(architecture, weights, image, gradient, gradients);
+    back_through_all(architecture, weights, image, gradient, drops, gradients);
     return std::log(sum) - logits[at(label)];
 }
 

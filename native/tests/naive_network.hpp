@@ -1,5 +1,5 @@
 // The mathematics of a network in double and plain loops, written without a look at the engine: what the tests of whole
-// networks hold it against. Finite differences prove it in turn. Dropout drops nothing here.
+// networks hold it against. Finite differences prove it in turn.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,7 @@ struct Architecture {
 std::vector<Weights> random_weights(const Architecture& architecture, uint64_t seed);
 
 // The output of every layer, (rows, columns, channels), for one image; with the lesion's replacements, if there are any.
+// Dropout does nothing.
 std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
                                          const uint8_t* image, const Lesion& lesion = {});
 
@@ -57,9 +58,15 @@ std::vector<std::vector<double>> outputs(const Architecture& architecture, const
 std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
                                                  const uint8_t* image, const std::vector<double>& dlogits);
 
-// The cross-entropy of one image; adds `scale` times its gradient to `gradients`.
+// By which key of an epoch numbers are dropped, and the image's place in the epoch.
+struct Drops {
+    uint64_t key;
+    int64_t place;
+};
+
+// The cross-entropy of one image; adds `scale` times its gradient to `gradients`. Without `drops` dropout does nothing.
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,
-                     int64_t label, double scale, std::vector<Weights>& gradients);
+                     int64_t label, double scale, std::vector<Weights>& gradients, const Drops* drops = nullptr);
 
 // Weights of the same shapes, all zero.
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights);
