@@ -193,7 +193,7 @@ TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
             const double target = (k == label ? 1 - static_cast<double>(smoothing) : 0) + even;
             const double share = target * static_cast<double>(class_weights[static_cast<std::size_t>(label)]);
             const uint8_t* image = data.images.data() + i * side * side;
-            wanted_loss += share * add_gradients(small_network(), start, image, k, share / count, wanted);
+            wanted_loss += share * add_gradients(small_network(), start, {image}, {k}, share / count, wanted);
         }
     }
     double squares = 0;
@@ -223,13 +223,14 @@ TEST(a_step_drops_what_the_naive_network_drops) {
     const Quarters data(count, 220);
     const std::vector<Weights> start = random_weights(a, 221);
     std::vector<Weights> wanted = zeros_like(start);
-    double wanted_loss = 0;
-    for (int64_t place = 0; place < count; ++place) {
-        const int64_t i = data.order[static_cast<std::size_t>(place)];
-        const Drops drops = {78, place};
-        wanted_loss += add_gradients(a, start, data.images.data() + i * side * side,
-                                     data.labels[static_cast<std::size_t>(i)], 1.0 / count, wanted, &drops);
+    std::vector<const uint8_t*> images;
+    std::vector<int64_t> labels;
+    for (int64_t i : data.order) {
+        images.push_back(data.images.data() + i * side * side);
+        labels.push_back(data.labels[static_cast<std::size_t>(i)]);
     }
+    const Training training = {78, 0};
+    const double wanted_loss = add_gradients(a, start, images, labels, 1.0 / count, wanted, &training);
     Settings settings;
     settings.optimizer.is_adam = false;
     settings.dropout_key = 78;
