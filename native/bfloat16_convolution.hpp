@@ -5,14 +5,18 @@
 #pragma once
 
 #include "convolution.hpp"
+#include "winograd_algorithm.hpp"
 
 namespace convscope {
 
 class Bfloat16Convolution final : public Convolution {
    public:
-    // Where a row of the kernel reads fewer numbers than half a step, most would be zeros.
-    static bool fits(const Layer& layer) {
-        return layer.stride[0] == 1 && layer.stride[1] == 1 && 2 * layer.window[1] * layer.input.channels >= bfloat16_step;
+    // Whether it gains, and may: `layer` says so. Where a row of the kernel reads fewer numbers than half a step, most of them
+    // would be zeros. Instructions that multiply vectors do twice as much in bfloat16 at most, and Winograd's way saves more.
+    static bool fits(const Layer& layer, const Kernels& kernels) {
+        const bool by_one = layer.stride[0] == 1 && layer.stride[1] == 1;
+        return layer.bfloat16 && by_one && 2 * layer.window[1] * layer.input.channels >= bfloat16_step &&
+               (kernels.multiplies_tiles || choose_winograd(layer) == WinogradAlgorithm::none);
     }
 
     Bfloat16Convolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,

@@ -40,10 +40,11 @@ extern const Kernels kernels;
 namespace {
 
 // The kernels of avx512 with other products of bfloat16.
-Kernels with_products(const char* name, decltype(Kernels::multiply_bfloat16) multiply,
+Kernels with_products(const char* name, bool multiplies_tiles, decltype(Kernels::multiply_bfloat16) multiply,
                       decltype(Kernels::multiply_add_bfloat16) multiply_add) {
     Kernels kernels = avx512::kernels;
     kernels.name = name;
+    kernels.multiplies_tiles = multiplies_tiles;
     kernels.multiply_bfloat16 = multiply;
     kernels.multiply_add_bfloat16 = multiply_add;
     return kernels;
@@ -87,8 +88,8 @@ std::vector<const Kernels*> usable_bfloat16_kernels() {
     std::vector<const Kernels*> usable;
 #if defined(CONVSCOPE_X86)
     if (usable_kernels().front() != &avx512::kernels) return usable;
-    static const Kernels by_tiles = with_products("amx_bf16", amx_bf16::multiply_bfloat16, amx_bf16::multiply_add_bfloat16);
-    static const Kernels by_registers = with_products("avx512_bf16", avx512_bf16::multiply_bfloat16, avx512_bf16::multiply_add_bfloat16);
+    static const Kernels by_tiles = with_products("amx_bf16", true, amx_bf16::multiply_bfloat16, amx_bf16::multiply_add_bfloat16);
+    static const Kernels by_registers = with_products("avx512_bf16", false, avx512_bf16::multiply_bfloat16, avx512_bf16::multiply_add_bfloat16);
     static const bool tiles = may_use_tiles();
     if (tiles) usable.push_back(&by_tiles);
     if (__builtin_cpu_supports("avx512bf16")) usable.push_back(&by_registers);

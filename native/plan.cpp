@@ -67,11 +67,6 @@ std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers)
 // Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
 bool commutes_with_maximum(Activation activation) { return activation != Activation::gelu; }
 
-// Whether a convolution's products multiply bfloat16 numbers; Winograd's would round what its transforms have made large.
-bool multiplies_bfloat16(const Layer& convolution) {
-    return convolution.bfloat16 && Bfloat16Convolution::fits(convolution);
-}
-
 // Whether a later addition reads what `layer` gives.
 bool is_added(const std::vector<Layer>& layers, std::size_t layer) {
     return std::any_of(layers.begin(), layers.end(), [layer](const Layer& reader) {
@@ -93,7 +88,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
            const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose)
     : purpose(purpose), map_of_layer(whole_layers.size(), -1) {
     const std::vector<Layer> layers = layers_for(purpose, whole_layers);
-    lay_out_steps(layers);
+    lay_out_steps(layers, kernels);
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
         if (!steps[i].is_activation()) steps[i].parameters = parameters[steps[i].layer];
@@ -114,7 +109,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     }
 }
 
-void Plan::lay_out_steps(const std::vector<Layer>& layers) {
+void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels) {
     bool on_maps = true;
     for (std::size_t next = 0; next < layers.size();) {
         const Layer& layer = layers[next];
@@ -132,7 +127,7 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
         }
         const bool pooled = purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
                             PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next);
-        const bool by_winograd = purpose == Purpose::training && !pooled && !multiplies_bfloat16(layer) &&
+        const bool by_winograd = purpose == Purpose::training && !pooled && !Bfloat16Convolution::fits(layer, kernels) &&
                                  choose_winograd(layer) != WinogradAlgorithm::none;
         steps.push_back({next, pooled, by_winograd});
         if (layer.activation != Activation::none) steps.push_back({next, pooled, false, layer.activation});
@@ -189,7 +184,7 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 if (step.pooled) {
                     step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
                                                                         *step.parameters, kernels, wants_gradient);
-                } else if (multiplies_bfloat16(layer)) {
+                } else if (Bfloat16Convolution::fits(layer, kernels)) {
                     step.computes = std::make_unique<Bfloat16Convolution>(layer, index, maps, *step.parameters, kernels,
                                                                           wants_gradient);
                 } else if (step.by_winograd) {

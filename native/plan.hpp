@@ -63,7 +63,7 @@ struct Plan {
     std::vector<int64_t> gradient_offsets;
 
    private:
-    void lay_out_steps(const std::vector<Layer>& layers);
+    void lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
     void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
 };

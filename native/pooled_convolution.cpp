@@ -49,7 +49,7 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
     }
     writes_ = output_.value.places();
 
-    const bool in_bfloat16 = convolution.bfloat16 && Bfloat16Convolution::fits(convolution);
+    const bool in_bfloat16 = Bfloat16Convolution::fits(convolution, kernels);
     if (in_bfloat16) parameters.keep_bfloat16(false);  // a plan that does not pool reads them in any case
     by_bfloat16_ = in_bfloat16 && pooling.window[0] == 2 && pooling.stride[1] == 2;
     if (by_bfloat16_) {

@@ -309,6 +309,7 @@ struct Kernels {
     void (*winograd_weights_backward)(const WinogradWeights&);  // rows += G^T transformed G
     void (*winograd_pool)(const WinogradCells&);  // from `products` of f2x3 to `output` and `winners`
 
+    bool multiplies_tiles;  // of bfloat16 numbers, many times as fast as float32
     void (*multiply_bfloat16)(const Bfloat16Product&);
     double (*multiply_add_bfloat16)(int64_t steps, float* numbers);  // as multiply_add
     void (*round_to_bfloat16)(const float* from, int64_t count, uint16_t* to);

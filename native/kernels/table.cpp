@@ -54,6 +54,7 @@ const Kernels kernels = {
     .winograd_weights = winograd_weights,
     .winograd_weights_backward = winograd_weights_backward,
     .winograd_pool = winograd_pool,
+    .multiplies_tiles = false,
     .multiply_bfloat16 = multiply_bfloat16,
     .multiply_add_bfloat16 = multiply_add_bfloat16,
     .round_to_bfloat16 = round_to_bfloat16,
