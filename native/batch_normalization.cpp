@@ -86,7 +86,8 @@ void BatchNormalization::make_factors(Statistics& statistics) const {
         const auto inverse = static_cast<float>(1 / std::sqrt(statistics.variances[at(c)] + layer_.epsilon));
         statistics.inverses[at(c)] = inverse;
         statistics.scales[at(c)] = gamma * inverse;
-        statistics.shifts[at(c)] = beta - statistics.means[at(c)] * gamma * inverse;
+        statistics.shifts[at(c)] = static_cast<float>(static_cast<double>(beta) - static_cast<double>(statistics.means[at(c)]) *
+                                                      static_cast<double>(statistics.scales[at(c)]));
         statistics.by_gradient[at(c)] = gamma * inverse;
         statistics.by_value[at(c)] = statistics.constant[at(c)] = 0;
     }

@@ -76,8 +76,9 @@ CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[
 }
 
 // The sums of C cells of four places. A cell has one pointer and all cells share the window, so that twice as many places
-// fit into a tile of one column, and a short sum is worth its start.
-template <int C, int V>
+// fit into a tile of one column, and a short sum is worth its start. L is the segments' length, or 0 where it is known only
+// to the product: the steps of a short one, as of the first convolution of a grey image, are written out.
+template <int C, int V, int L>
 CONVSCOPE_INLINE void sum_up_cells(const Product& p, int64_t cell, Vector (&sums)[4 * C][V]) {
     const float* a[C];
     CONVSCOPE_UNROLL
@@ -92,7 +93,7 @@ CONVSCOPE_INLINE void sum_up_cells(const Product& p, int64_t cell, Vector (&sums
     const float* segment = p.b;
     for (int64_t q = 0; q < p.segments; ++q) {
         const float* b = segment;
-        for (int64_t k = p.length; k > 0; --k) {
+        const auto step = [&]() CONVSCOPE_INLINE_LAMBDA {
             Vector columns[V];
             CONVSCOPE_UNROLL
             for (int v = 0; v < V; ++v) columns[v] = load(b + v * width);
@@ -105,6 +106,12 @@ CONVSCOPE_INLINE void sum_up_cells(const Product& p, int64_t cell, Vector (&sums
             b += b_step;
             CONVSCOPE_UNROLL
             for (int c = 0; c < C; ++c) ++a[c];
+        };
+        if constexpr (L > 0) {
+            CONVSCOPE_UNROLL
+            for (int k = 0; k < L; ++k) step();
+        } else {
+            for (int64_t k = p.length; k > 0; --k) step();
         }
         CONVSCOPE_UNROLL
         for (int c = 0; c < C; ++c) a[c] += next_segment;
@@ -160,18 +167,23 @@ void multiply_rows(const Product& p) {
     }
 }
 
-template <int C, int V>
+template <int C, int V, int L>
 CONVSCOPE_INLINE void tile_of_cells(const Product& p, int64_t cell) {
     Vector sums[4 * C][V];
-    sum_up_cells<C, V>(p, cell, sums);
+    sum_up_cells<C, V, L>(p, cell, sums);
     finish_pool<C, V>(p, cell, sums);
+}
+
+template <int C, int V, int L>
+void multiply_and_pool(const Product& p) {
+    int64_t cell = 0;
+    for (; cell + C <= p.rows; cell += C) tile_of_cells<C, V, L>(p, cell);
+    for (; cell < p.rows; ++cell) tile_of_cells<1, V, L>(p, cell);
 }
 
 template <int C, int V>
 void multiply_and_pool(const Product& p) {
-    int64_t cell = 0;
-    for (; cell + C <= p.rows; cell += C) tile_of_cells<C, V>(p, cell);
-    for (; cell < p.rows; ++cell) tile_of_cells<1, V>(p, cell);
+    p.length == 3 ? multiply_and_pool<C, V, 3>(p) : multiply_and_pool<C, V, 0>(p);
 }
 
 void multiply_panel(const Product& p) {

@@ -5,6 +5,8 @@
 // Each test runs once for each instruction set, whose table of kernels it is given as `kernels`.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -25,6 +27,18 @@ void check(bool holds, const char* file, int line, const char* what);
 // The same unless |got - want| <= tolerance; a NaN fails.
 void check_near(double got, double want, double tolerance, const char* file, int line, const char* what);
 
+// Each number within `tolerance` of the largest, or of `least` where all are smaller: what summing larger numbers
+// leaves behind.
+template <class Number>
+void check_near_all(const Number* got, const std::vector<double>& want, double tolerance, double least,
+                    const char* file, int line, const char* what) {
+    double largest = least;
+    for (double value : want) largest = std::max(largest, std::fabs(value));
+    for (std::size_t i = 0; i < want.size(); ++i) {
+        check_near(static_cast<double>(got[i]), want[i], tolerance * largest, file, line, what);
+    }
+}
+
 struct Registration {
     Registration(const char* name, void (*run)(const Kernels&)) { tests().push_back({name, run}); }
 };
@@ -38,3 +52,5 @@ struct Registration {
 #define CHECK(condition) convscope::test::check(condition, __FILE__, __LINE__, #condition)
 #define CHECK_NEAR(got, want, tolerance) \
     convscope::test::check_near(got, want, tolerance, __FILE__, __LINE__, #got " = " #want)
+#define CHECK_NEAR_ALL(got, want, tolerance, least) \
+    convscope::test::check_near_all(got, want, tolerance, least, __FILE__, __LINE__, #got " = " #want)

@@ -23,11 +23,18 @@ class Engine {
 
     int64_t steps = 0;
 
+    // The weights with the moving statistics, or what the optimizer remembers of them.
     void write(Parameters::Field field, const std::vector<Weights>& values) {
         for (std::size_t l = 0; l < values.size(); ++l) {
             if (values[l].kernel.empty()) continue;
             const std::vector<float> kernel = floats(values[l].kernel), bias = floats(values[l].bias);
             network_.parameters(l)->write(field, kernel.data(), bias.data());
+            MovingStatistics* moving = network_.moving(l);
+            if (moving == nullptr || field != Parameters::weights) continue;
+            const std::vector<float> means = floats(values[l].moving_means),
+                                     variances = floats(values[l].moving_variances);
+            std::copy(means.begin(), means.end(), moving->means.begin());
+            std::copy(variances.begin(), variances.end(), moving->variances.begin());
         }
     }
 
@@ -40,6 +47,11 @@ class Engine {
                 parameters->read(field, kernel.data(), bias.data());
             }
             values.push_back(doubles(kernel, bias));
+            const MovingStatistics* moving = network_.moving(l);
+            if (moving == nullptr || field != Parameters::weights) continue;
+            const int64_t channels = architecture_.layers[l].input.channels;
+            values.back().moving_means.assign(moving->means.data(), moving->means.data() + channels);
+            values.back().moving_variances.assign(moving->variances.data(), moving->variances.data() + channels);
         }
         return values;
     }
@@ -47,11 +59,11 @@ class Engine {
     // Steps over `order` in batches, all of one learning rate.
     Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels,
                 const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
-                Watcher& watcher) {
+                Watcher& watcher, const Settings& settings = {}) {
         const auto count = static_cast<int64_t>(order.size());
         const std::vector<float> rates(order.size(), learning_rate);
         Trainer trainer(network_, threads, std::min(batch_size, count));
-        return trainer.train(list(images, &labels, &order), count, Settings{}, rates.data(), steps, watcher);
+        return trainer.train(list(images, &labels, &order), count, settings, rates.data(), steps, watcher);
     }
 
     // The mean loss, and its gradients.
@@ -94,14 +106,15 @@ class Engine {
         const int64_t size = architecture_.layers[layer].output.size();
         std::vector<float> output(static_cast<std::size_t>(count * size));
         GoOn watcher;
-        Predictor(network_, plan, Kept::maps).predict(
-            threads, list(images), count,
-            [&](const Workspace& workspace, int64_t begin, int64_t end) {
-                for (int64_t i = begin; i < end; ++i) {
-                    network_.read_layer(plan, workspace, layer, i - begin, output.data() + i * size);
-                }
-            },
-            watcher);
+        Predictor(network_, plan, Kept::maps)
+            .predict(
+                threads, list(images), count,
+                [&](const Workspace& workspace, int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i) {
+                        network_.read_layer(plan, workspace, layer, i - begin, output.data() + i * size);
+                    }
+                },
+                watcher);
         return output;
     }
 
@@ -131,8 +144,10 @@ class Engine {
 };
 
 inline bool equal(const std::vector<Weights>& one, const std::vector<Weights>& other) {
-    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                      [](const Weights& a, const Weights& b) { return a.kernel == b.kernel && a.bias == b.bias; });
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(), [](const Weights& a, const Weights& b) {
+        return a.kernel == b.kernel && a.bias == b.bias && a.moving_means == b.moving_means &&
+               a.moving_variances == b.moving_variances;
+    });
 }
 
 }  // namespace convscope::test

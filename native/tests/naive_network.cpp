@@ -1,9 +1,10 @@
 #include "naive_network.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
+#include <limits>
 
-#include "naive_activation.hpp"
 #include "numbers.hpp"
 
 namespace convscope::test {
@@ -12,130 +13,13 @@ namespace {
 
 std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 
-// Calls visit(output place, input place, kernel place) for all that a layer's windows see of a map, places counted in
-// pixels; what lies in the padding is left out.
-template <class Visit>
-void for_windows(const Layer& layer, Visit visit) {
-    for (int64_t y = 0; y < layer.output.height; ++y) {
-        for (int64_t x = 0; x < layer.output.width; ++x) {
-            for (int64_t r = 0; r < layer.window[0]; ++r) {
-                for (int64_t s = 0; s < layer.window[1]; ++s) {
-                    const int64_t row = y * layer.stride[0] + r - layer.padding[0];
-                    const int64_t column = x * layer.stride[1] + s - layer.padding[1];
-                    if (row < 0 || row >= layer.input.height || column < 0 || column >= layer.input.width) continue;
-                    visit(y * layer.output.width + x, row * layer.input.width + column, r * layer.window[1] + s);
-                }
-            }
-        }
-    }
+// Number `number` of the sequence `start`, as dropout counts them.
+uint64_t bits(uint64_t start, int64_t number) {
+    return Random(start + static_cast<uint64_t>(number) * 0x9e3779b97f4a7c15u).bits();
 }
 
-// Which input number each output number of a pooling is: the first of the largest.
-std::vector<int64_t> winners(const Layer& layer, const std::vector<double>& input) {
-    std::vector<int64_t> winners(at(layer.output.size()), -1);
-    const int64_t channels = layer.input.channels;
-    for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
-        for (int64_t c = 0; c < channels; ++c) {
-            int64_t& winner = winners[at(to * channels + c)];
-            if (winner < 0 || input[at(from * channels + c)] > input[at(winner)]) winner = from * channels + c;
-        }
-    });
-    return winners;
-}
-
-// How many pixels of the map each window sees.
-std::vector<double> window_sizes(const Layer& layer) {
-    std::vector<double> sizes(at(layer.output.height * layer.output.width));
-    for_windows(layer, [&](int64_t to, int64_t, int64_t) { ++sizes[at(to)]; });
-    return sizes;
-}
-
-// Calls visit(output number, input number, weight) for all that a layer with weights multiplies.
-template <class Visit>
-void for_products(const Layer& layer, Visit visit) {
-    const int64_t channels = layer.input.channels, filters = layer.output.channels;
-    const int64_t multiplier = filters / channels;
-    for_windows(layer, [&](int64_t to, int64_t from, int64_t place) {
-        for (int64_t c = 0; c < channels; ++c) {
-            if (layer.kind == Kind::depthwise) {
-                for (int64_t f = c * multiplier; f < (c + 1) * multiplier; ++f) {
-                    visit(at(to * filters + f), at(from * channels + c), at(place * filters + f));
-                }
-                continue;
-            }
-            for (int64_t f = 0; f < filters; ++f) {
-                visit(at(to * filters + f), at(from * channels + c), at((place * channels + c) * filters + f));
-            }
-        }
-    });
-}
-
-// What a layer computes before its activation.
-std::vector<double> sums(const Layer& layer, const Weights& weights, const std::vector<double>& input) {
-    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return input;
-    std::vector<double> output(at(layer.output.size()));
-    if (layer.kind == Kind::max_pooling) {
-        const std::vector<int64_t> from = winners(layer, input);
-        for (std::size_t i = 0; i < output.size(); ++i) output[i] = input[at(from[i])];
-        return output;
-    }
-    if (layer.kind == Kind::average_pooling) {
-        const std::vector<double> sizes = window_sizes(layer);
-        const int64_t channels = layer.input.channels;
-        for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
-            for (int64_t c = 0; c < channels; ++c) {
-                output[at(to * channels + c)] += input[at(from * channels + c)] / sizes[at(to)];
-            }
-        });
-        return output;
-    }
-    for (std::size_t i = 0; i < output.size(); ++i) output[i] = weights.bias[i % weights.bias.size()];
-    for_products(layer, [&](std::size_t to, std::size_t from, std::size_t weight) {
-        output[to] += input[from] * weights.kernel[weight];
-    });
-    return output;
-}
-
-std::vector<double> forward(const Layer& layer, const Weights& weights, const std::vector<double>& input) {
-    std::vector<double> output = sums(layer, weights, input);
-    for (double& value : output) value = layer.relu ? std::max(value, 0.0) : activated(layer.activation, value);
-    return output;
-}
-
-// From the gradient by a layer's output to that by its input, adding those by its weights to `gradients`.
-std::vector<double> backward(const Layer& layer, const Weights& weights, const std::vector<double>& input,
-                             std::vector<double> gradient, Weights& gradients) {
-    const std::vector<double> before = sums(layer, weights, input);
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-        gradient[i] *= layer.relu ? (before[i] > 0 ? 1 : 0) : derivative(layer.activation, before[i]);
-    }
-    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return gradient;
-    std::vector<double> by_input(input.size());
-    if (layer.kind == Kind::max_pooling) {
-        const std::vector<int64_t> from = winners(layer, input);
-        for (std::size_t i = 0; i < gradient.size(); ++i) by_input[at(from[i])] += gradient[i];
-        return by_input;
-    }
-    if (layer.kind == Kind::average_pooling) {
-        const std::vector<double> sizes = window_sizes(layer);
-        const int64_t channels = layer.input.channels;
-        for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
-            for (int64_t c = 0; c < channels; ++c) {
-                by_input[at(from * channels + c)] += gradient[at(to * channels + c)] / sizes[at(to)];
-            }
-        });
-        return by_input;
-    }
-    for (std::size_t i = 0; i < gradient.size(); ++i) gradients.bias[i % gradients.bias.size()] += gradient[i];
-    for_products(layer, [&](std::size_t to, std::size_t from, std::size_t weight) {
-        gradients.kernel[weight] += input[from] * gradient[to];
-        by_input[from] += gradient[to] * weights.kernel[weight];
-    });
-    return by_input;
-}
-
-std::vector<double> normalised(const Architecture& architecture, const uint8_t* image) {
-    std::vector<double> values(at(architecture.input.shape.size()));
+Numbers normalised(const Architecture& architecture, const uint8_t* image) {
+    Numbers values(at(architecture.input.shape.size()));
     for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] =
             image[i] * static_cast<double>(architecture.input.scale) + static_cast<double>(architecture.input.offset);
@@ -143,19 +27,120 @@ std::vector<double> normalised(const Architecture& architecture, const uint8_t* 
     return values;
 }
 
-// From the gradient by the logits to those by the image and every layer's output, adding those by weights to `gradients`.
-std::vector<std::vector<double>> back_through_all(const Architecture& architecture, const std::vector<Weights>& weights,
-                                                  const uint8_t* image, const std::vector<double>& dlogits,
-                                                  std::vector<Weights>& gradients) {
-    const std::vector<double> first = normalised(architecture, image);
-    const std::vector<std::vector<double>> values = outputs(architecture, weights, image);
-    std::vector<std::vector<double>> by_layer(values.size() + 1);
-    by_layer.back() = dlogits;
-    for (std::size_t l = values.size(); l-- > 0;) {
-        by_layer[l] = backward(architecture.layers[l], weights[l], l == 0 ? first : values[l - 1], by_layer[l + 1],
-                               gradients[l]);
+// Images on their way through a network, and what is done to them there.
+class Pass {
+   public:
+    Pass(const Architecture& architecture, const std::vector<Weights>& weights,
+         const std::vector<const uint8_t*>& images, const Training* training, const Lesion& lesion = {})
+        : architecture_(architecture), weights_(weights), training_(training) {
+        for (const uint8_t* image : images) images_.push_back(normalised(architecture, image));
+        for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
+            outputs_.push_back(forward(architecture.layers[l], weights[l], reads(l), training != nullptr));
+            drop(l, outputs_[l]);
+            for (const Replacement& replacement : lesion) {
+                if (replacement.layer == l) replace(replacement);
+            }
+        }
     }
-    return by_layer;
+
+    // Of a layer, by image.
+    const std::vector<Numbers>& output(std::size_t layer) const { return outputs_[layer]; }
+
+    // From the gradient by the logits to those by the images and every layer's output, adding those by weights to
+    // `gradients`.
+    std::vector<std::vector<Numbers>> back(std::vector<Numbers> dlogits, std::vector<Weights>& gradients) const {
+        std::vector<std::vector<Numbers>> by_map = {images_};
+        by_map.insert(by_map.end(), outputs_.begin(), outputs_.end());
+        for (std::vector<Numbers>& map : by_map) {
+            for (Numbers& image : map) std::fill(image.begin(), image.end(), 0.0);
+        }
+        by_map.back() = std::move(dlogits);
+        for (std::size_t l = outputs_.size(); l-- > 0;) {
+            const Layer& layer = architecture_.layers[l];
+            std::vector<Numbers> gradient = by_map[l + 1];
+            drop(l, gradient);
+            gradient = backward(layer, weights_[l], reads(l), training_ != nullptr, std::move(gradient), gradients[l]);
+            add(gradient, by_map[l]);
+            if (layer.kind == Kind::addition) add(gradient, by_map[layer.added + 1]);
+        }
+        return by_map;
+    }
+
+    // The sum of the cross-entropies; adds `scale` times its gradient by the weights.
+    double add_gradients(const std::vector<int64_t>& labels, double scale, std::vector<Weights>& gradients) const {
+        double loss = 0;
+        std::vector<Numbers> gradient = outputs_.back();
+        for (std::size_t n = 0; n < labels.size(); ++n) {
+            double sum = 0;
+            for (double logit : outputs_.back()[n]) sum += std::exp(logit);
+            for (double& logit : gradient[n]) logit = std::exp(logit) / sum * scale;
+            gradient[n][at(labels[n])] -= scale;
+            loss += std::log(sum) - outputs_.back()[n][at(labels[n])];
+        }
+        back(std::move(gradient), gradients);
+        return loss;
+    }
+
+    // Of what batch normalisation `layer` reads.
+    Moments moments(std::size_t layer) const { return batch_moments(architecture_.layers[layer], reads(layer).input); }
+
+    double distance_from_jumps() const {
+        double least = std::numeric_limits<double>::infinity();
+        for (std::size_t l = 0; l < outputs_.size(); ++l) {
+            const Layer& layer = architecture_.layers[l];
+            least = std::min(least, test::distance_from_jumps(layer, weights_[l], reads(l), training_ != nullptr));
+        }
+        return least;
+    }
+
+   private:
+    Reads reads(std::size_t l) const {
+        Reads reads = {l == 0 ? images_ : outputs_[l - 1], {}};
+        if (architecture_.layers[l].kind == Kind::addition) reads.added = outputs_[architecture_.layers[l].added];
+        return reads;
+    }
+
+    // Multiplies a dropout layer's numbers, or their gradient, by nothing or by what keeps the mean.
+    void drop(std::size_t l, std::vector<Numbers>& images) const {
+        const Layer& layer = architecture_.layers[l];
+        if (training_ == nullptr || layer.kind != Kind::dropout) return;
+        for (std::size_t n = 0; n < images.size(); ++n) {
+            const int64_t place = training_->place + static_cast<int64_t>(n);
+            Random sequence(bits(bits(training_->dropout_key, static_cast<int64_t>(l)), place));
+            for (double& number : images[n]) {
+                const bool kept = static_cast<int64_t>(sequence.bits() >> 40) >= layer.dropped;
+                number *= kept ? 1 / (1 - static_cast<double>(layer.dropped) / (1 << 24)) : 0;
+            }
+        }
+    }
+
+    void replace(const Replacement& replacement) {
+        const std::size_t channels = at(architecture_.layers[replacement.layer].output.channels);
+        for (Numbers& image : outputs_[replacement.layer]) {
+            for (std::size_t i = at(replacement.filter); i < image.size(); i += channels) {
+                image[i] = static_cast<double>(replacement.value);
+            }
+        }
+    }
+
+    static void add(const std::vector<Numbers>& from, std::vector<Numbers>& to) {
+        for (std::size_t n = 0; n < to.size(); ++n) {
+            for (std::size_t i = 0; i < to[n].size(); ++i) to[n][i] += from[n][i];
+        }
+    }
+
+    const Architecture& architecture_;
+    const std::vector<Weights>& weights_;
+    const Training* training_;
+    std::vector<Numbers> images_;
+    std::vector<std::vector<Numbers>> outputs_;  // by layer and image
+};
+
+// Of one image, by map.
+std::vector<Numbers> of_first(const std::vector<std::vector<Numbers>>& by_map) {
+    std::vector<Numbers> first;
+    for (const std::vector<Numbers>& map : by_map) first.push_back(map[0]);
+    return first;
 }
 
 }  // namespace
@@ -215,6 +200,22 @@ Architecture& Architecture::dropout(double chance) {
     return *this;
 }
 
+Architecture& Architecture::normalization(bool relu) {
+    Layer& layer = append(Kind::normalization, last());
+    layer.relu = relu;
+    layer.momentum = 0.9;
+    layer.epsilon = 1e-3;
+    return *this;
+}
+
+Architecture& Architecture::addition(std::size_t added, bool relu) {
+    assert(layers[added].output.size() == last().size());
+    Layer& layer = append(Kind::addition, last());
+    layer.added = added;
+    layer.relu = relu;
+    return *this;
+}
+
 Architecture& Architecture::activated(Activation activation) {
     layers.back().activation = activation;
     return *this;
@@ -237,7 +238,8 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
         Weights all;
         if (layer.has_weights()) {
             const int64_t places = layer.window[0] * layer.window[1];
-            const int64_t inputs = layer.kind == Kind::depthwise ? places : places * layer.input.channels;
+            const bool by_channel = layer.kind == Kind::depthwise || layer.kind == Kind::normalization;
+            const int64_t inputs = by_channel ? places : places * layer.input.channels;
             const float size = std::sqrt(6.0f / static_cast<float>(inputs));
             for (int64_t i = 0; i < inputs * layer.output.channels; ++i) {
                 all.kernel.push_back(static_cast<double>(size * random.number()));
@@ -246,51 +248,69 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
                 all.bias.push_back(static_cast<double>(0.25f * random.number()));
             }
         }
+        for (int64_t c = 0; layer.kind == Kind::normalization && c < layer.input.channels; ++c) {
+            all.moving_means.push_back(static_cast<double>(0.5f * random.number()));
+            all.moving_variances.push_back(static_cast<double>(1.25f + random.number()));
+        }
         weights.push_back(all);
     }
     return weights;
 }
 
-std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                                         const uint8_t* image, const Lesion& lesion) {
-    std::vector<std::vector<double>> outputs;
-    for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
-        const Layer& layer = architecture.layers[l];
-        outputs.push_back(forward(layer, weights[l], l == 0 ? normalised(architecture, image) : outputs.back()));
-        for (const Replacement& replacement : lesion) {
-            if (replacement.layer != l) continue;
-            for (std::size_t i = at(replacement.filter); i < outputs[l].size(); i += at(layer.output.channels)) {
-                outputs[l][i] = static_cast<double>(replacement.value);
-            }
-        }
-    }
+std::vector<Numbers> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
+                             const uint8_t* image, const Lesion& lesion) {
+    const Pass pass(architecture, weights, {image}, nullptr, lesion);
+    std::vector<Numbers> outputs;
+    for (std::size_t l = 0; l < architecture.layers.size(); ++l) outputs.push_back(pass.output(l)[0]);
     return outputs;
 }
 
-std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
-                                                 const uint8_t* image, const std::vector<double>& dlogits) {
+std::vector<Numbers> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                                     const uint8_t* image, const Numbers& dlogits) {
     std::vector<Weights> unused = zeros_like(weights);
-    return back_through_all(architecture, weights, image, dlogits, unused);
+    return of_first(Pass(architecture, weights, {image}, nullptr).back({dlogits}, unused));
 }
 
-double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,
-                     int64_t label, double scale, std::vector<Weights>& gradients) {
-    const std::vector<double> logits = outputs(architecture, weights, image).back();
-    std::vector<double> gradient = logits;
-    double sum = 0;
-    for (double logit : logits) sum += std::exp(logit);
-    for (double& logit : gradient) logit = std::exp(logit) / sum * scale;
-    gradient[at(label)] -= scale;
-    back_through_all(architecture, weights, image, gradient, gradients);
-    return std::log(sum) - logits[at(label)];
+double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                     const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, double scale,
+                     std::vector<Weights>& gradients, const Training* training) {
+    return Pass(architecture, weights, images, training).add_gradients(labels, scale, gradients);
+}
+
+Trained train_naively(const Architecture& architecture, std::vector<Weights>& weights,
+                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, int64_t batch_size,
+                      double rate, uint64_t dropout_key) {
+    Trained trained;
+    for (std::size_t begin = 0; begin < images.size(); begin += at(batch_size)) {
+        const auto from = static_cast<std::ptrdiff_t>(begin);
+        const auto to = static_cast<std::ptrdiff_t>(std::min(begin + at(batch_size), images.size()));
+        const std::vector<const uint8_t*> part(images.begin() + from, images.begin() + to);
+        const std::vector<int64_t> part_labels(labels.begin() + from, labels.begin() + to);
+        const Training training = {dropout_key, static_cast<int64_t>(begin)};
+        const Pass pass(architecture, weights, part, &training);
+        trained.distance_from_jumps = std::min(trained.distance_from_jumps, pass.distance_from_jumps());
+        std::vector<Weights> gradients = zeros_like(weights);
+        trained.loss += pass.add_gradients(part_labels, 1 / static_cast<double>(part.size()), gradients);
+        for (std::size_t l = 0; l < weights.size(); ++l) {
+            Weights& layer = weights[l];
+            for (std::size_t i = 0; i < layer.kernel.size(); ++i) layer.kernel[i] -= rate * gradients[l].kernel[i];
+            for (std::size_t i = 0; i < layer.bias.size(); ++i) layer.bias[i] -= rate * gradients[l].bias[i];
+            if (architecture.layers[l].kind != Kind::normalization) continue;
+            const Moments moments = pass.moments(l);
+            const double kept = architecture.layers[l].momentum;
+            for (std::size_t c = 0; c < moments.means.size(); ++c) {
+                double &mean = layer.moving_means[c], &variance = layer.moving_variances[c];
+                mean = kept * mean + (1 - kept) * moments.means[c];
+                variance = kept * variance + (1 - kept) * moments.variances[c];
+            }
+        }
+    }
+    return trained;
 }
 
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights) {
-    std::vector<Weights> zeros = weights;
-    for (Weights& layer : zeros) {
-        std::fill(layer.kernel.begin(), layer.kernel.end(), 0.0);
-        std::fill(layer.bias.begin(), layer.bias.end(), 0.0);
-    }
+    std::vector<Weights> zeros;
+    for (const Weights& layer : weights) zeros.push_back({Numbers(layer.kernel.size()), Numbers(layer.bias.size())});
     return zeros;
 }
 

@@ -1,20 +1,15 @@
-// The mathematics of a network in double and plain loops, written without a look at the engine: what the tests of whole
-// networks hold it against. Finite differences prove it in turn. Dropout drops nothing here.
+// A network in double and plain loops, written without a look at the engine: what the tests of whole networks hold it
+// against. Finite differences prove it in turn.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
-#include "layer.hpp"
 #include "lesions.hpp"
+#include "naive_layers.hpp"
 
 namespace convscope::test {
-
-// Of one layer, in Keras layout: kernel (rows, columns, channels, filters), of a depthwise convolution (rows, columns,
-// channels, outputs of a channel); bias (filters). Empty for a layer without.
-struct Weights {
-    std::vector<double> kernel, bias;
-};
 
 // How a window moves over a map: its stride, and whether the padding is Keras's "same" or "valid".
 struct Moves {
@@ -33,6 +28,9 @@ struct Architecture {
     Architecture& max_pooling(int64_t rows, int64_t columns, Moves moves);
     Architecture& average_pooling(int64_t rows, int64_t columns, Moves moves);
     Architecture& dropout(double chance);
+    Architecture& normalization(bool relu = false);
+    // Adds the output of layer number `added`.
+    Architecture& addition(std::size_t added, bool relu = false);
     Architecture& flatten();
     Architecture& dense(int64_t units, bool relu = false);
     // Gives the last layer an activation.
@@ -49,19 +47,39 @@ struct Architecture {
 // Weights that floats hold exactly, large enough for every layer to matter.
 std::vector<Weights> random_weights(const Architecture& architecture, uint64_t seed);
 
-// The output of every layer, (rows, columns, channels), for one image; with the lesion's replacements, if there are any.
-std::vector<std::vector<double>> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                                         const uint8_t* image, const Lesion& lesion = {});
+// The output of every layer, (rows, columns, channels), for one image; with the lesion's replacements, if there are
+// any.
+std::vector<Numbers> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
+                             const uint8_t* image, const Lesion& lesion = {});
 
 // The gradient of the sum of dlogits[k] logits[k] by the image, and then by the output of every layer.
-std::vector<std::vector<double>> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
-                                                 const uint8_t* image, const std::vector<double>& dlogits);
+std::vector<Numbers> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                                     const uint8_t* image, const Numbers& dlogits);
 
-// The cross-entropy of one image; adds `scale` times its gradient to `gradients`.
-double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights, const uint8_t* image,
-                     int64_t label, double scale, std::vector<Weights>& gradients);
+// What training does otherwise: batch normalisation goes by the images that come together, and dropout drops by the
+// epoch's key, the first of these images being at `place` in the epoch.
+struct Training {
+    uint64_t dropout_key = 0;
+    int64_t place = 0;
+};
 
-// Weights of the same shapes, all zero.
+// The sum of the images' cross-entropies; adds `scale` times its gradient to `gradients`. Without `training` each image
+// is by itself, normalised by the moving statistics and whole.
+double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
+                     const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, double scale,
+                     std::vector<Weights>& gradients, const Training* training = nullptr);
+
+struct Trained {
+    double loss = 0;                                                       // of all images
+    double distance_from_jumps = std::numeric_limits<double>::infinity();  // the least on the way, see naive_layers.hpp
+};
+
+// Takes plain steps down the gradient, batch after batch, and moves the moving statistics.
+Trained train_naively(const Architecture& architecture, std::vector<Weights>& weights,
+                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, int64_t batch_size,
+                      double rate, uint64_t dropout_key);
+
+// Weights of the same shapes, all zero, without moving statistics.
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights);
 
 }  // namespace convscope::test

@@ -5,6 +5,7 @@
 #include "check.hpp"
 #include "engine.hpp"
 #include "numbers.hpp"
+#include "random_data.hpp"
 
 namespace convscope::test {
 namespace {
@@ -62,8 +63,8 @@ std::vector<Architecture> architectures() {
             .flatten()
             .dense(2),
         A(8, 8, 1).max_pooling(2, 2, {2, 2}).flatten().dense(4, true).dense(2),
-        // By Winograd's way: each algorithm, maps of whole tiles and others, with and without padding, channels that fill
-        // no register, and before every kind of layer.
+        // By Winograd's way: each algorithm, maps of whole tiles and others, with and without padding, channels that
+        // fill no register, and before every kind of layer.
         A(9, 11, 1)
             .convolution(17, 1, 1)
             .convolution(16, 3, 3, true, same)
@@ -141,73 +142,116 @@ std::vector<Architecture> architectures() {
             .dense(18, true)
             .dropout(0.5)
             .dense(3),
+        // Batch normalisation: of the image, of maps that a frame, a pooling or a dense layer reads, and of vectors.
+        A(9, 10, 3)
+            .normalization()
+            .convolution(18, 3, 3, false)
+            .normalization(true)
+            .convolution(33, 3, 3, false, same)
+            .normalization()
+            .activated(Activation::gelu)
+            .max_pooling(2, 2, {2, 2})
+            .normalization(true)
+            .depthwise(2, 2, 2, false)
+            .normalization(true)
+            .normalization()
+            .flatten()
+            .normalization(true)
+            .dense(35)
+            .normalization(true)
+            .dropout(0.25)
+            .dense(3)
+            .normalization(),
+        // Additions: of a pooled map, of a layer to itself, of an activated and a strided layer, of a sum to a sum, of
+        // a flattened map to a vector, and of logits.
+        A(12, 11, 2)
+            .convolution(17, 3, 3)
+            .max_pooling(2, 2, {2, 2})
+            .convolution(17, 3, 3, false, same)
+            .addition(1, true)
+            .convolution(17, 1, 1, false)
+            .activated(Activation::tanh)
+            .addition(4)
+            .addition(3)
+            .activated(Activation::gelu)
+            .addition(1, true)
+            .convolution(5, 3, 3, true, {2, 2, true})
+            .addition(8)
+            .flatten()
+            .dense(30, true)
+            .addition(10)
+            .addition(11, true)
+            .dense(4)
+            .dense(4)
+            .addition(14),
+        // Residual blocks with batch normalisation.
+        A(8, 9, 1)
+            .normalization()
+            .addition(0)
+            .convolution(16, 3, 3, false)
+            .normalization(true)
+            .convolution(16, 3, 3, false, same)
+            .normalization()
+            .addition(3, true)
+            .depthwise(1, 3, 3, false, same)
+            .normalization()
+            .addition(6)
+            .average_pooling(6, 7, {1, 1})
+            .flatten()
+            .addition(11, true)
+            .dense(3),
         // No dense layer: the last map holds the logits.
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
     };
 }
 
-struct Data {
-    Data(const Architecture& architecture, int64_t count, uint64_t seed) {
-        Random random(seed);
-        images = random.bytes(count * architecture.input.shape.size());
-        for (int64_t i = 0; i < count; ++i) labels.push_back(random.below(architecture.classes()));
-    }
-    const uint8_t* image(const Architecture& architecture, int64_t i) const {
-        return images.data() + i * architecture.input.shape.size();
-    }
-    std::vector<uint8_t> images;
-    std::vector<int64_t> labels;
-};
-
 // The mean loss of the naive network, and its gradients.
-double naive(const Architecture& a, const std::vector<Weights>& weights, const Data& data,
-             std::vector<Weights>& gradients) {
+double naive(const Architecture& a, const std::vector<Weights>& weights, const RandomData& data,
+             std::vector<Weights>& gradients, const Training* training = nullptr) {
     gradients = zeros_like(weights);
-    double loss = 0;
-    const auto count = static_cast<double>(data.labels.size());
-    for (std::size_t i = 0; i < data.labels.size(); ++i) {
-        loss += add_gradients(a, weights, data.image(a, static_cast<int64_t>(i)), data.labels[i], 1 / count, gradients);
-    }
-    return loss / count;
+    const auto count = static_cast<double>(data.count());
+    return add_gradients(a, weights, data.images(0, data.count()), data.labels, 1 / count, gradients, training) / count;
 }
 
-// Within `tolerance` of the largest, or of `least` where all are smaller: what summing larger numbers leaves behind.
-void check_near_all(const std::vector<double>& got, const std::vector<double>& want, double tolerance, double least) {
-    CHECK(got.size() == want.size());
-    if (got.size() != want.size()) return;
-    double largest = least;
-    for (double value : want) largest = std::max(largest, std::fabs(value));
-    for (std::size_t i = 0; i < want.size(); ++i) CHECK_NEAR(got[i], want[i], tolerance * largest);
+bool differs_in_training(const Architecture& a) {
+    return std::any_of(a.layers.begin(), a.layers.end(), [](const Layer& layer) {
+        return layer.kind == Kind::normalization || layer.kind == Kind::dropout;
+    });
 }
 
 }  // namespace
 
 TEST(the_naive_gradients_are_finite_differences_of_the_naive_loss) {
     uint64_t seed = 41;
+    const Training training = {7, 3};
     for (const Architecture& a : architectures()) {
-        std::vector<Weights> weights = random_weights(a, ++seed), gradients, unused;
-        const Data data(a, 1, seed);
-        naive(a, weights, data, gradients);
-        Random random(seed);
-        for (std::size_t l = 0; l < weights.size(); ++l) {
-            if (weights[l].kernel.empty()) continue;
-            // A step small enough to pass no kink of relu or pooling by these weights.
-            auto slope = [&](double& weight) {
-                constexpr double step = 1e-6;
-                const double there = weight;
-                weight = there + step;
-                const double above = naive(a, weights, data, unused);
-                weight = there - step;
-                const double below = naive(a, weights, data, unused);
-                weight = there;
-                return (above - below) / (2 * step);
-            };
-            for (int k = 0; k < 3; ++k) {
-                const auto i = static_cast<std::size_t>(random.below(static_cast<int64_t>(weights[l].kernel.size())));
-                CHECK_NEAR(slope(weights[l].kernel[i]), gradients[l].kernel[i], 1e-6);
+        for (const Training* how : {static_cast<const Training*>(nullptr), &training}) {
+            if (how != nullptr && !differs_in_training(a)) continue;
+            std::vector<Weights> weights = random_weights(a, ++seed), gradients, unused;
+            const RandomData data(a, how == nullptr ? 1 : 3, seed);
+            naive(a, weights, data, gradients, how);
+            Random random(seed);
+            for (std::size_t l = 0; l < weights.size(); ++l) {
+                if (weights[l].kernel.empty()) continue;
+                // A step small enough to pass no kink of relu or pooling by these weights.
+                auto slope = [&](double& weight) {
+                    constexpr double step = 1e-6;
+                    const double there = weight;
+                    weight = there + step;
+                    const double above = naive(a, weights, data, unused, how);
+                    weight = there - step;
+                    const double below = naive(a, weights, data, unused, how);
+                    weight = there;
+                    return (above - below) / (2 * step);
+                };
+                for (int k = 0; k < 3; ++k) {
+                    const auto i =
+                        static_cast<std::size_t>(random.below(static_cast<int64_t>(weights[l].kernel.size())));
+                    CHECK_NEAR(slope(weights[l].kernel[i]), gradients[l].kernel[i], 1e-6);
+                }
+                const auto i = static_cast<std::size_t>(random.below(static_cast<int64_t>(weights[l].bias.size())));
+                CHECK_NEAR(slope(weights[l].bias[i]), gradients[l].bias[i], 1e-6);
             }
-            const auto i = static_cast<std::size_t>(random.below(static_cast<int64_t>(weights[l].bias.size())));
-            CHECK_NEAR(slope(weights[l].bias[i]), gradients[l].bias[i], 1e-6);
         }
     }
 }
@@ -217,20 +261,19 @@ TEST(a_network_gives_the_outputs_of_the_naive_one) {
     for (const Architecture& a : architectures()) {
         const std::vector<Weights> weights = random_weights(a, ++seed);
         const int64_t count = 11;  // not a whole number of slices
-        const Data data(a, count, seed);
+        const RandomData data(a, count, seed);
         Engine engine(a, weights, kernels);
         std::vector<std::vector<float>> layers;
-        for (std::size_t l = 0; l < a.layers.size(); ++l)
-            layers.push_back(engine.activations(l, data.images, count, 2));
-        const std::vector<float> logits = engine.logits(data.images, count, 2);
+        for (std::size_t l = 0; l < a.layers.size(); ++l) layers.push_back(engine.activations(l, data.bytes, count, 2));
+        const std::vector<float> logits = engine.logits(data.bytes, count, 2);
         for (int64_t i = 0; i < count; ++i) {
-            const std::vector<std::vector<double>> wanted = outputs(a, weights, data.image(a, i));
+            const std::vector<std::vector<double>> wanted = outputs(a, weights, data.image(i));
             for (std::size_t l = 0; l < a.layers.size(); ++l) {
                 const float* got = layers[l].data() + i * a.layers[l].output.size();
-                check_near_all(std::vector<double>(got, got + a.layers[l].output.size()), wanted[l], 5e-6, 1);
+                CHECK_NEAR_ALL(got, wanted[l], 5e-6, 1);
             }
             const float* got = logits.data() + i * a.classes();
-            check_near_all(std::vector<double>(got, got + a.classes()), wanted.back(), 5e-6, 1);
+            CHECK_NEAR_ALL(got, wanted.back(), 5e-6, 1);
         }
     }
 }
@@ -239,15 +282,15 @@ TEST(a_network_gives_the_gradients_of_the_naive_one) {
     uint64_t seed = 81;
     for (const Architecture& a : architectures()) {
         const std::vector<Weights> weights = random_weights(a, ++seed);
-        const Data data(a, 21, seed);
+        const RandomData data(a, 21, seed);
         std::vector<Weights> wanted, got;
         const double wanted_loss = naive(a, weights, data, wanted);
         Engine engine(a, weights, kernels);
         for (int64_t batch_size : {21, 8}) {  // one batch, and three of which the last is short
-            CHECK_NEAR(engine.gradients(data.images, data.labels, batch_size, 2, got), wanted_loss, 1e-5);
+            CHECK_NEAR(engine.gradients(data.bytes, data.labels, batch_size, 2, got), wanted_loss, 1e-5);
             for (std::size_t l = 0; l < wanted.size(); ++l) {
-                check_near_all(got[l].kernel, wanted[l].kernel, 1e-5, 1e-3);
-                check_near_all(got[l].bias, wanted[l].bias, 1e-5, 1e-3);
+                CHECK_NEAR_ALL(got[l].kernel.data(), wanted[l].kernel, 1e-5, 1e-3);
+                CHECK_NEAR_ALL(got[l].bias.data(), wanted[l].bias, 1e-5, 1e-3);
             }
         }
     }
@@ -257,12 +300,12 @@ TEST(predictions_do_not_depend_on_threads_or_on_neighbours) {
     uint64_t seed = 101;
     for (const Architecture& a : architectures()) {
         Engine engine(a, random_weights(a, ++seed), kernels);
-        const Data data(a, 19, seed);
-        const std::vector<float> together = engine.logits(data.images, 19, 1);
-        CHECK(engine.logits(data.images, 19, 3) == together);
-        CHECK(engine.logits(data.images, 0, 2).empty());
+        const RandomData data(a, 19, seed);
+        const std::vector<float> together = engine.logits(data.bytes, 19, 1);
+        CHECK(engine.logits(data.bytes, 19, 3) == together);
+        CHECK(engine.logits(data.bytes, 0, 2).empty());
         for (int64_t i : {0, 7, 18}) {
-            const std::vector<uint8_t> image(data.image(a, i), data.image(a, i) + a.input.shape.size());
+            const std::vector<uint8_t> image(data.image(i), data.image(i) + a.input.shape.size());
             const std::vector<float> alone = engine.logits(image, 1, 2);
             CHECK(std::equal(alone.begin(), alone.end(), together.data() + i * a.classes()));
         }

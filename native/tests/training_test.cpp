@@ -43,8 +43,60 @@ struct Quarters {
     std::vector<int64_t> labels, order;
 };
 
+Architecture with_every_layer() {
+    return Architecture(side, side, 1)
+        .dropout(0.1)
+        .convolution(9, 3, 3)
+        .max_pooling(2, 2, {2, 2})
+        .dropout(0.2)
+        .convolution(18, 3, 3, false, same)
+        .activated(Activation::gelu)
+        .depthwise(2, 3, 3)
+        .average_pooling(2, 2, {1, 1, true})
+        .flatten()
+        .dropout(0.5)
+        .dense(20)
+        .activated(Activation::tanh)
+        .dense(classes);
+}
+
+const std::vector<float> class_weights = {2, 1, 0.5f, 0};
+
+// All that an epoch can be told, at once.
+Settings every_setting() {
+    Settings settings;
+    settings.optimizer.is_adam = false;
+    settings.optimizer.momentum = 0.9;
+    settings.optimizer.nesterov = true;
+    settings.optimizer.weight_decay = 0.1;
+    settings.loss = {0.1f, class_weights};
+    settings.augmentation.shift = 2;
+    settings.augmentation.rotation = 10;
+    settings.augmentation.elastic = 1;
+    settings.augmentation.cutout = 3;
+    settings.augmentation.noise = 5;
+    settings.augmentation.key = 77;
+    settings.dropout_key = 78;
+    settings.clip_norm = 0.5;
+    settings.averaging = 0.8;
+    return settings;
+}
+
 std::vector<int64_t> part(const std::vector<int64_t>& order, std::size_t begin, std::size_t end) {
     return {order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+// That weights went from `start` against `gradients` by `rate`.
+void check_moved(const std::vector<Weights>& weights, const std::vector<Weights>& start,
+                 const std::vector<Weights>& gradients, double rate) {
+    for (std::size_t l = 0; l < start.size(); ++l) {
+        for (std::size_t i = 0; i < start[l].kernel.size(); ++i) {
+            CHECK_NEAR(weights[l].kernel[i], start[l].kernel[i] - rate * gradients[l].kernel[i], 1e-6);
+        }
+        for (std::size_t i = 0; i < start[l].bias.size(); ++i) {
+            CHECK_NEAR(weights[l].bias[i], start[l].bias[i] - rate * gradients[l].bias[i], 1e-6);
+        }
+    }
 }
 
 class StopAfter final : public Watcher {
@@ -73,6 +125,24 @@ TEST(training_gives_the_same_bits_on_any_number_of_threads) {
             for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::v}) {
                 CHECK(equal(other.read(field), one.read(field)));
             }
+        }
+    }
+}
+
+TEST(training_with_every_layer_and_setting_gives_the_same_bits_on_any_number_of_threads) {
+    const Quarters data(150, 216);
+    const std::vector<Weights> start = random_weights(with_every_layer(), 217);
+    GoOn watcher;
+    Engine one(with_every_layer(), start, kernels);
+    const Score score = one.train(data.images, data.labels, data.order, 64, 0.01f, 1, watcher, every_setting());
+    CHECK(!equal(one.read(Parameters::weights), one.read(Parameters::unaveraged)));
+    for (int threads : {2, 3, 7}) {
+        Engine other(with_every_layer(), start, kernels);
+        const Score again =
+            other.train(data.images, data.labels, data.order, 64, 0.01f, threads, watcher, every_setting());
+        CHECK(again.loss == score.loss && again.correct == score.correct && again.images == score.images);
+        for (Parameters::Field field : {Parameters::weights, Parameters::m, Parameters::unaveraged}) {
+            CHECK(equal(other.read(field), one.read(field)));
         }
     }
 }
@@ -107,6 +177,68 @@ TEST(a_step_is_that_of_adam_by_the_gradients) {
                        1e-4);  // the first step has one size
         }
     }
+}
+
+TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
+    const int64_t count = 24;
+    const float smoothing = 0.2f;
+    const Quarters data(count, 218);
+    const std::vector<Weights> start = random_weights(small_network(), 219);
+    std::vector<Weights> wanted = zeros_like(start);
+    double wanted_loss = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t label = data.labels[static_cast<std::size_t>(i)];
+        for (int64_t k = 0; k < classes; ++k) {  // cross-entropy is linear in its target
+            const double even = static_cast<double>(smoothing) / classes;
+            const double target = (k == label ? 1 - static_cast<double>(smoothing) : 0) + even;
+            const double share = target * static_cast<double>(class_weights[static_cast<std::size_t>(label)]);
+            const uint8_t* image = data.images.data() + i * side * side;
+            wanted_loss += share * add_gradients(small_network(), start, {image}, {k}, share / count, wanted);
+        }
+    }
+    double squares = 0;
+    for (const Weights& layer : wanted) {
+        for (double g : layer.kernel) squares += g * g;
+        for (double g : layer.bias) squares += g * g;
+    }
+    const double norm = std::sqrt(squares);
+    for (double most :
+         {0.0, 2 * norm, norm / 3}) {  // how long the gradient may be; 0 and a length above its own: as it is
+        Settings settings;
+        settings.optimizer.is_adam = false;
+        settings.loss = {smoothing, class_weights};
+        settings.clip_norm = most;
+        Engine engine(small_network(), start, kernels);
+        GoOn watcher;
+        const Score score = engine.train(data.images, data.labels, data.order, count, 0.5f, 2, watcher, settings);
+        CHECK_NEAR(score.loss, wanted_loss, 1e-5 * wanted_loss);
+        const double rate = most > 0 && most < norm ? 0.5 * most / norm : 0.5;
+        check_moved(engine.read(Parameters::weights), start, wanted, rate);
+    }
+}
+
+TEST(a_step_drops_what_the_naive_network_drops) {
+    const int64_t count = 24;
+    const Architecture a = with_every_layer();
+    const Quarters data(count, 220);
+    const std::vector<Weights> start = random_weights(a, 221);
+    std::vector<Weights> wanted = zeros_like(start);
+    std::vector<const uint8_t*> images;
+    std::vector<int64_t> labels;
+    for (int64_t i : data.order) {
+        images.push_back(data.images.data() + i * side * side);
+        labels.push_back(data.labels[static_cast<std::size_t>(i)]);
+    }
+    const Training training = {78, 0};
+    const double wanted_loss = add_gradients(a, start, images, labels, 1.0 / count, wanted, &training);
+    Settings settings;
+    settings.optimizer.is_adam = false;
+    settings.dropout_key = 78;
+    Engine engine(a, start, kernels);
+    GoOn watcher;
+    const Score score = engine.train(data.images, data.labels, data.order, count, 0.5f, 2, watcher, settings);
+    CHECK_NEAR(score.loss, wanted_loss, 1e-5 * wanted_loss);
+    check_moved(engine.read(Parameters::weights), start, wanted, 0.5);
 }
 
 TEST(training_goes_on_from_a_state_bit_for_bit) {

@@ -1,0 +1,263 @@
+#include "naive_layers.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "naive_activation.hpp"
+
+namespace convscope::test {
+
+namespace {
+
+std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
+
+// Calls visit(output place, input place, kernel place) for all that a layer's windows see of a map, places counted in
+// pixels; what lies in the padding is left out.
+template <class Visit>
+void for_windows(const Layer& layer, Visit visit) {
+    for (int64_t y = 0; y < layer.output.height; ++y) {
+        for (int64_t x = 0; x < layer.output.width; ++x) {
+            for (int64_t r = 0; r < layer.window[0]; ++r) {
+                for (int64_t s = 0; s < layer.window[1]; ++s) {
+                    const int64_t row = y * layer.stride[0] + r - layer.padding[0];
+                    const int64_t column = x * layer.stride[1] + s - layer.padding[1];
+                    if (row < 0 || row >= layer.input.height || column < 0 || column >= layer.input.width) continue;
+                    visit(y * layer.output.width + x, row * layer.input.width + column, r * layer.window[1] + s);
+                }
+            }
+        }
+    }
+}
+
+// Which input number each output number of a pooling is: the first of the largest.
+std::vector<int64_t> winners(const Layer& layer, const Numbers& input) {
+    std::vector<int64_t> winners(at(layer.output.size()), -1);
+    const int64_t channels = layer.input.channels;
+    for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
+        for (int64_t c = 0; c < channels; ++c) {
+            int64_t& winner = winners[at(to * channels + c)];
+            if (winner < 0 || input[at(from * channels + c)] > input[at(winner)]) winner = from * channels + c;
+        }
+    });
+    return winners;
+}
+
+// How many pixels of the map each window sees.
+std::vector<double> window_sizes(const Layer& layer) {
+    std::vector<double> sizes(at(layer.output.height * layer.output.width));
+    for_windows(layer, [&](int64_t to, int64_t, int64_t) { ++sizes[at(to)]; });
+    return sizes;
+}
+
+// Calls visit(output number, input number, weight) for all that a layer with weights multiplies.
+template <class Visit>
+void for_products(const Layer& layer, Visit visit) {
+    const int64_t channels = layer.input.channels, filters = layer.output.channels;
+    const int64_t multiplier = filters / channels;
+    for_windows(layer, [&](int64_t to, int64_t from, int64_t place) {
+        for (int64_t c = 0; c < channels; ++c) {
+            if (layer.kind == Kind::depthwise) {
+                for (int64_t f = c * multiplier; f < (c + 1) * multiplier; ++f) {
+                    visit(at(to * filters + f), at(from * channels + c), at(place * filters + f));
+                }
+                continue;
+            }
+            for (int64_t f = 0; f < filters; ++f) {
+                visit(at(to * filters + f), at(from * channels + c), at((place * channels + c) * filters + f));
+            }
+        }
+    });
+}
+
+// What a layer that takes each image by itself computes before its activation.
+Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
+    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return input;
+    Numbers output(at(layer.output.size()));
+    if (layer.kind == Kind::max_pooling) {
+        const std::vector<int64_t> from = winners(layer, input);
+        for (std::size_t i = 0; i < output.size(); ++i) output[i] = input[at(from[i])];
+        return output;
+    }
+    if (layer.kind == Kind::average_pooling) {
+        const std::vector<double> sizes = window_sizes(layer);
+        const int64_t channels = layer.input.channels;
+        for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
+            for (int64_t c = 0; c < channels; ++c) {
+                output[at(to * channels + c)] += input[at(from * channels + c)] / sizes[at(to)];
+            }
+        });
+        return output;
+    }
+    for (std::size_t i = 0; i < output.size(); ++i) output[i] = weights.bias[i % weights.bias.size()];
+    for_products(layer, [&](std::size_t to, std::size_t from, std::size_t weight) {
+        output[to] += input[from] * weights.kernel[weight];
+    });
+    return output;
+}
+
+// From the gradient by those sums to that by the input, adding those by the weights to `gradients`.
+Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers& input, const Numbers& gradient,
+                      Weights& gradients) {
+    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return gradient;
+    Numbers by_input(input.size());
+    if (layer.kind == Kind::max_pooling) {
+        const std::vector<int64_t> from = winners(layer, input);
+        for (std::size_t i = 0; i < gradient.size(); ++i) by_input[at(from[i])] += gradient[i];
+        return by_input;
+    }
+    if (layer.kind == Kind::average_pooling) {
+        const std::vector<double> sizes = window_sizes(layer);
+        const int64_t channels = layer.input.channels;
+        for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
+            for (int64_t c = 0; c < channels; ++c) {
+                by_input[at(from * channels + c)] += gradient[at(to * channels + c)] / sizes[at(to)];
+            }
+        });
+        return by_input;
+    }
+    for (std::size_t i = 0; i < gradient.size(); ++i) gradients.bias[i % gradients.bias.size()] += gradient[i];
+    for_products(layer, [&](std::size_t to, std::size_t from, std::size_t weight) {
+        gradients.kernel[weight] += input[from] * gradient[to];
+        by_input[from] += gradient[to] * weights.kernel[weight];
+    });
+    return by_input;
+}
+
+// (x - mean) / sqrt(variance + epsilon), by channel.
+std::vector<Numbers> standardised(const Layer& layer, const Moments& moments, std::vector<Numbers> images) {
+    for (Numbers& image : images) {
+        for (std::size_t i = 0; i < image.size(); ++i) {
+            const std::size_t c = i % moments.means.size();
+            image[i] = (image[i] - moments.means[c]) / std::sqrt(moments.variances[c] + layer.epsilon);
+        }
+    }
+    return images;
+}
+
+Moments chosen_moments(const Layer& layer, const Weights& weights, const std::vector<Numbers>& input, bool of_batch) {
+    return of_batch ? batch_moments(layer, input) : Moments{weights.moving_means, weights.moving_variances};
+}
+
+std::vector<Numbers> before_activation(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch) {
+    std::vector<Numbers> output;
+    switch (layer.kind) {
+        case Kind::normalization:
+            output = standardised(layer, chosen_moments(layer, weights, reads.input, of_batch), reads.input);
+            for (Numbers& image : output) {
+                for (std::size_t i = 0; i < image.size(); ++i) {
+                    const std::size_t c = i % weights.kernel.size();
+                    image[i] = image[i] * weights.kernel[c] + weights.bias[c];
+                }
+            }
+            return output;
+        case Kind::addition:
+            output = reads.input;
+            for (std::size_t n = 0; n < output.size(); ++n) {
+                for (std::size_t i = 0; i < output[n].size(); ++i) output[n][i] += reads.added[n][i];
+            }
+            return output;
+        default:
+            for (const Numbers& image : reads.input) output.push_back(sums(layer, weights, image));
+            return output;
+    }
+}
+
+// With h for the standardised numbers: where mean and variance are the images' own, a change of one number moves all of
+// a channel, by the mean and along h.
+std::vector<Numbers> normalization_backward(const Layer& layer, const Weights& weights, const Reads& reads,
+                                            bool of_batch, std::vector<Numbers> gradient, Weights& gradients) {
+    const Moments moments = chosen_moments(layer, weights, reads.input, of_batch);
+    const std::vector<Numbers> h = standardised(layer, moments, reads.input);
+    const std::size_t channels = weights.kernel.size();
+    const double places = static_cast<double>(h.size() * (h[0].size() / channels));
+    Numbers sums(channels), products(channels);
+    for (std::size_t n = 0; n < h.size(); ++n) {
+        for (std::size_t i = 0; i < h[n].size(); ++i) {
+            sums[i % channels] += gradient[n][i];
+            products[i % channels] += gradient[n][i] * h[n][i];
+        }
+    }
+    for (std::size_t c = 0; c < channels; ++c) {
+        gradients.kernel[c] += products[c];
+        gradients.bias[c] += sums[c];
+    }
+    for (std::size_t n = 0; n < h.size(); ++n) {
+        for (std::size_t i = 0; i < h[n].size(); ++i) {
+            const std::size_t c = i % channels;
+            if (of_batch) gradient[n][i] -= (sums[c] + h[n][i] * products[c]) / places;
+            gradient[n][i] *= weights.kernel[c] / std::sqrt(moments.variances[c] + layer.epsilon);
+        }
+    }
+    return gradient;
+}
+
+}  // namespace
+
+Moments batch_moments(const Layer& layer, const std::vector<Numbers>& input) {
+    const std::size_t channels = at(layer.input.channels);
+    const double places = static_cast<double>(input.size() * (input[0].size() / channels));
+    Moments moments = {Numbers(channels), Numbers(channels)};
+    for (const Numbers& image : input) {
+        for (std::size_t i = 0; i < image.size(); ++i) moments.means[i % channels] += image[i] / places;
+    }
+    for (const Numbers& image : input) {
+        for (std::size_t i = 0; i < image.size(); ++i) {
+            const double distance = image[i] - moments.means[i % channels];
+            moments.variances[i % channels] += distance * distance / places;
+        }
+    }
+    return moments;
+}
+
+std::vector<Numbers> forward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch) {
+    std::vector<Numbers> output = before_activation(layer, weights, reads, of_batch);
+    for (Numbers& image : output) {
+        for (double& value : image) value = layer.relu ? std::max(value, 0.0) : activated(layer.activation, value);
+    }
+    return output;
+}
+
+std::vector<Numbers> backward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch,
+                              std::vector<Numbers> gradient, Weights& gradients) {
+    const std::vector<Numbers> before = before_activation(layer, weights, reads, of_batch);
+    for (std::size_t n = 0; n < before.size(); ++n) {
+        for (std::size_t i = 0; i < before[n].size(); ++i) {
+            const double x = before[n][i];
+            gradient[n][i] *= layer.relu ? (x > 0 ? 1 : 0) : derivative(layer.activation, x);
+        }
+    }
+    if (layer.kind == Kind::addition) return gradient;
+    if (layer.kind == Kind::normalization) {
+        return normalization_backward(layer, weights, reads, of_batch, std::move(gradient), gradients);
+    }
+    for (std::size_t n = 0; n < gradient.size(); ++n) {
+        gradient[n] = sums_backward(layer, weights, reads.input[n], gradient[n], gradients);
+    }
+    return gradient;
+}
+
+double distance_from_jumps(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch) {
+    double least = std::numeric_limits<double>::infinity();
+    const auto take = [&](double distance) {
+        if (distance != 0) least = std::min(least, std::fabs(distance));
+    };
+    if (layer.relu || layer.activation == Activation::leaky_relu) {
+        for (const Numbers& image : before_activation(layer, weights, reads, of_batch)) {
+            for (double value : image) take(value);
+        }
+    }
+    if (layer.kind != Kind::max_pooling) return least;
+    const int64_t channels = layer.input.channels;
+    for (const Numbers& image : reads.input) {
+        const std::vector<int64_t> largest = winners(layer, image);
+        for_windows(layer, [&](int64_t to, int64_t from, int64_t) {
+            for (int64_t c = 0; c < channels; ++c) {
+                take(image[at(largest[at(to * channels + c)])] - image[at(from * channels + c)]);
+            }
+        });
+    }
+    return least;
+}
+
+}  // namespace convscope::test

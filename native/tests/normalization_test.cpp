@@ -1,0 +1,166 @@
+// Batch normalisation's kernels against their formulas in double.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "check.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr double rounding = 6e-8;  // of a float, relative
+
+// Channels that fill no register, whole registers, and more than the kernels hold at once.
+constexpr int64_t channel_counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 130};
+constexpr int64_t place_counts[] = {1, 2, 3, 50};
+
+// `count` numbers around `center`; what a kernel reads behind them counts for nothing, so there are none.
+Buffer<float> numbers(Random& random, int64_t count, float center = 0) {
+    Buffer<float> numbers = make_buffer<float>(count);
+    std::fill(numbers.begin(), numbers.end(), std::numeric_limits<float>::quiet_NaN());
+    for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = center + random.number();
+    return numbers;
+}
+
+struct Map {
+    Map(Random& random, int64_t places, int64_t channels)
+        : places(places),
+          channels(channels),
+          x(numbers(random, places * channels, 100)),
+          dy(numbers(random, places * channels)),
+          means(numbers(random, channels, 100)) {}
+
+    double value(const Buffer<float>& map, int64_t place, int64_t c) const {
+        return static_cast<double>(map[static_cast<std::size_t>(place * channels + c)]);
+    }
+    double distance(int64_t place, int64_t c) const {
+        return value(x, place, c) - static_cast<double>(means[static_cast<std::size_t>(c)]);
+    }
+
+    int64_t places, channels;
+    Buffer<float> x, dy, means;
+};
+
+template <class Check>
+void for_maps(uint64_t seed, Check check) {
+    Random random(seed);
+    for (int64_t channels : channel_counts) {
+        for (int64_t places : place_counts) check(random, Map(random, places, channels));
+    }
+}
+
+// Calls add(sums) on sums that hold something already, and checks that it added term(place, channel) of every place.
+template <class Add, class Term>
+void check_sums(Random& random, const Map& map, Add add, Term term) {
+    Buffer<float> sums = make_buffer<float>(map.channels);
+    std::fill(sums.begin(), sums.end(), untouched);
+    for (int64_t c = 0; c < map.channels; ++c) sums[static_cast<std::size_t>(c)] = random.number();
+    const Buffer<float> before = sums;
+    add(sums.data());
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+        if (static_cast<int64_t>(c) >= map.channels) {
+            CHECK(sums[c] == untouched);
+            continue;
+        }
+        double wanted = static_cast<double>(before[c]), sizes = std::fabs(wanted);
+        for (int64_t place = 0; place < map.places; ++place) {
+            const double more = term(place, static_cast<int64_t>(c));
+            wanted += more;
+            sizes += std::fabs(more);
+        }
+        // Each addition rounds what is summed so far; a term itself takes a few roundings.
+        CHECK_NEAR(static_cast<double>(sums[c]), wanted, rounding * static_cast<double>(map.places + 3) * sizes);
+    }
+}
+
+// Checks that `got`, `count` numbers for each place, holds wanted(place, channel, size): `size` is set to how large
+// what was rounded is.
+template <class Wanted>
+void check_map(const Map& map, const Buffer<float>& got, Wanted wanted) {
+    for (int64_t i = 0; i < static_cast<int64_t>(got.size()); ++i) {
+        const float value = got[static_cast<std::size_t>(i)];
+        if (i >= map.places * map.channels) {
+            CHECK(value == untouched);
+            continue;
+        }
+        double size = 0;
+        const double want = wanted(i / map.channels, i % map.channels, size);
+        CHECK_NEAR(static_cast<double>(value), want, 3 * rounding * size);
+    }
+}
+
+Buffer<float> untouched_map(const Map& map) {
+    Buffer<float> numbers = make_buffer<float>(map.places * map.channels);
+    std::fill(numbers.begin(), numbers.end(), untouched);
+    return numbers;
+}
+
+}  // namespace
+
+TEST(channels_are_summed_over_all_places) {
+    for_maps(501, [&](Random& random, const Map& map) {
+        check_sums(
+            random, map, [&](float* sums) { kernels.channel_sums(map.x.data(), map.places, map.channels, sums); },
+            [&](int64_t place, int64_t c) { return map.value(map.x, place, c); });
+    });
+}
+
+TEST(squared_distances_are_summed_channel_by_channel) {
+    for_maps(502, [&](Random& random, const Map& map) {
+        check_sums(
+            random, map,
+            [&](float* sums) {
+                kernels.channel_squares(map.x.data(), map.places, map.channels, map.means.data(), sums);
+            },
+            [&](int64_t place, int64_t c) { return map.distance(place, c) * map.distance(place, c); });
+    });
+}
+
+TEST(products_with_distances_are_summed_channel_by_channel) {
+    for_maps(503, [&](Random& random, const Map& map) {
+        check_sums(
+            random, map,
+            [&](float* sums) {
+                kernels.channel_products(map.x.data(), map.dy.data(), map.places, map.channels, map.means.data(), sums);
+            },
+            [&](int64_t place, int64_t c) { return map.value(map.dy, place, c) * map.distance(place, c); });
+    });
+}
+
+TEST(channels_are_scaled_and_shifted_with_relu_or_without) {
+    for_maps(504, [&](Random& random, const Map& map) {
+        const Buffer<float> scale = numbers(random, map.channels), shift = numbers(random, map.channels);
+        for (bool relu : {false, true}) {
+            Buffer<float> y = untouched_map(map);
+            kernels.scale_channels(map.dy.data(), map.places, map.channels, scale.data(), shift.data(), relu, y.data());
+            check_map(map, y, [&](int64_t place, int64_t c, double& size) {
+                const auto i = static_cast<std::size_t>(c);
+                const double scaled = map.value(map.dy, place, c) * static_cast<double>(scale[i]);
+                const double wanted = scaled + static_cast<double>(shift[i]);
+                size = std::fabs(scaled) + std::fabs(static_cast<double>(shift[i]));
+                return relu ? std::max(wanted, 0.0) : wanted;
+            });
+        }
+    });
+}
+
+TEST(a_gradient_is_combined_of_gradient_value_and_constant) {
+    for_maps(505, [&](Random& random, const Map& map) {
+        const Buffer<float> by_gradient = numbers(random, map.channels), by_value = numbers(random, map.channels),
+                            constant = numbers(random, map.channels);
+        Buffer<float> dx = untouched_map(map);
+        kernels.combine_channels(map.x.data(), map.dy.data(), map.places, map.channels,
+                                 {by_gradient.data(), by_value.data(), constant.data()}, dx.data());
+        check_map(map, dx, [&](int64_t place, int64_t c, double& size) {
+            const auto i = static_cast<std::size_t>(c);
+            const double parts[] = {map.value(map.dy, place, c) * static_cast<double>(by_gradient[i]),
+                                    map.value(map.x, place, c) * static_cast<double>(by_value[i]),
+                                    static_cast<double>(constant[i])};
+            for (double part : parts) size += std::fabs(part);
+            return parts[0] + parts[1] + parts[2];
+        });
+    });
+}
+
+}  // namespace convscope::test
