@@ -62,6 +62,8 @@ class Predictor {
             const Subnormals flushed(true);  // as in a team
             run(0);
         }
+        // Asked at least once, even where other threads took every slice; one slice is through before an answer matters.
+        if (slices > 1 && !queue.stopped() && !watcher.go_on({count, 0, 0})) queue.stop();
         return !queue.stopped();
     }
 

@@ -12,13 +12,6 @@
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-typedef uint32_t PairInMemory __attribute__((aligned(2), may_alias));
-
-CONVSCOPE_INLINE Pairs broadcast_pair(const uint16_t* from) {
-    return *reinterpret_cast<const PairInMemory*>(from) + Pairs{};
-}
-CONVSCOPE_INLINE Pairs pairs_of(float value) { return reinterpret_cast<Pairs>(broadcast(value)) & 0xffff0000; }
-
 CONVSCOPE_INLINE bool pools(const Bfloat16Product& p) { return p.finish == Finish::pool || p.finish == Finish::pool_relu; }
 
 // What is taken at once: up to two tiles of rows, each of places that lie a_row apart. In a pooled product these are the
@@ -83,6 +76,13 @@ void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* 
 }
 
 #else
+
+typedef uint32_t PairInMemory __attribute__((aligned(2), may_alias));
+
+CONVSCOPE_INLINE Pairs broadcast_pair(const uint16_t* from) {
+    return *reinterpret_cast<const PairInMemory*>(from) + Pairs{};
+}
+CONVSCOPE_INLINE Pairs pairs_of(float value) { return reinterpret_cast<Pairs>(broadcast(value)) & 0xffff0000; }
 
 struct Tiles {
     explicit Tiles(int64_t) {}
