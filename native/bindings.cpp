@@ -259,16 +259,16 @@ int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Laye
     return requested_bytes - before;
 }
 
-std::vector<std::string> instruction_sets() {
+std::vector<std::string> instruction_sets(bool bfloat16) {
     std::vector<std::string> names;
-    for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
+    for (const Kernels* kernels : bfloat16 ? usable_bfloat16_kernels() : usable_kernels()) names.push_back(kernels->name);
     return names;
 }
 
-double measured_peak(int threads, const std::string& instruction_set, double seconds) {
+double measured_peak(int threads, const std::string& instruction_set, bool bfloat16, double seconds) {
     const Kernels* kernels = find_or_throw(instruction_set);
     const nb::gil_scoped_release release;
-    return measure_peak(*kernels, threads, seconds);
+    return measure_peak(bfloat16 ? kernels->multiply_add_bfloat16 : kernels->multiply_add, threads, seconds);
 }
 
 }  // namespace
@@ -300,6 +300,7 @@ NB_MODULE(_native, module) {
         .def_rw("relu", &Layer::relu)
         .def_rw("dropped", &Layer::dropped)
         .def_rw("has_bias", &Layer::has_bias)
+        .def_rw("bfloat16", &Layer::bfloat16)
         .def_rw("momentum", &Layer::momentum)
         .def_rw("epsilon", &Layer::epsilon)
         .def_rw("added", &Layer::added);
@@ -328,10 +329,11 @@ NB_MODULE(_native, module) {
         .def_rw("dropout_key", &Settings::dropout_key)
         .def_rw("clip_norm", &Settings::clip_norm)
         .def_rw("averaging", &Settings::averaging);
-    module.def("instruction_sets", instruction_sets,
-               "Return the names of the instruction sets usable here, the fastest first.");
-    module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("seconds"),
-               "Return the operations a second of multiply-add in float32 that so many threads reach.");
+    module.def("instruction_sets", instruction_sets, nb::arg("bfloat16"),
+               "Return the names of the instruction sets usable here, of all or of those that multiply bfloat16 numbers, "
+               "the fastest first.");
+    module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("bfloat16"),
+               nb::arg("seconds"), "Return the operations a second of multiply-add that so many threads reach.");
     module.def("training_bytes", training_bytes,
                "Return the bytes of all arrays that training in batches of so many images makes, and measuring in between.",
                nb::arg("image"), nb::arg("layers"), nb::arg("threads"), nb::arg("instruction_set"), nb::arg("batch_size"),

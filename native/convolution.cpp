@@ -104,6 +104,7 @@ void Convolution::backward_image(Workspace& workspace, int64_t image, float* gra
     const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].image(image);
     if (gradient != nullptr) {
         kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
+        bias_gradient(output_gradient, gradient);
     }
     if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
 }
@@ -132,14 +133,26 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
             p.b = gradient_panel + y * p.b_segment;
             kernels_.multiply(p);
         }
-        p.segments = layout.shape.height;
-        p.b = gradient_panel;
-        // The bias is the weight of an input that is always one.
-        p.c += parameters_.inputs() * kernels_.panel_width;
-        p.a = &one;
-        p.a_segment = 0;
-        p.a_step = 0;
-        p.rows = 1;
+    }
+}
+
+void Convolution::bias_gradient(const float* output_gradient, float* gradient) const {
+    const Layout& layout = output_.gradient;
+    Product p;  // the bias is the weight of an input that is always one
+    p.a = &one;
+    p.a_rows = kernel_reads_.data();
+    p.a_step = 0;
+    p.b_segment = layout.step[0] * layout.row();
+    p.b_step = layout.step[1] * layout.shape.channels;
+    p.segments = layout.shape.height;
+    p.length = layout.shape.width;
+    p.rows = 1;
+    p.c_rows = kernel_writes_.data();
+    p.finish = Finish::accumulate;
+    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+        p.b = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
+        p.columns = parameters_.columns(panel);
+        p.c = gradient + panel * parameters_.panel_size() + parameters_.inputs() * kernels_.panel_width;
         kernels_.multiply(p);
     }
 }

@@ -6,7 +6,7 @@
 
 namespace convscope {
 
-class Convolution final : public MapLayer {
+class Convolution : public MapLayer {
    public:
     // `wants_input_gradient` says whether a layer before this one has weights.
     Convolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,
@@ -22,9 +22,9 @@ class Convolution final : public MapLayer {
 
     // dx[p, c] = sum over (r, s, f) of dy[p - (r, s), f] kernel[r, s, c, f]
     // `map` is the layer's input in the workspace.
-    void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient, std::size_t map) const;
+    virtual void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient, std::size_t map) const;
 
-   private:
+   protected:
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
@@ -35,6 +35,7 @@ class Convolution final : public MapLayer {
 
     // dkernel[(r, s, c), f] = sum over p of x[p + (r, s), c] dy[p, f]
     void kernel_gradient(const float* input, const float* output_gradient, float* gradient) const;
+    void bias_gradient(const float* output_gradient, float* gradient) const;
 
     const Layer layer_;
     const int index_;

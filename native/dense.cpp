@@ -1,20 +1,10 @@
 #include "dense.hpp"
 
-#include <array>
-
 namespace convscope {
 
 namespace {
 
 constexpr float one = 1;
-
-// 0, step, 2 step, ...
-template <std::size_t count>
-std::array<int64_t, count> multiples(int64_t step) {
-    std::array<int64_t, count> numbers;
-    for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<int64_t>(i) * step;
-    return numbers;
-}
 
 }  // namespace
 

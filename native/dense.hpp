@@ -3,12 +3,22 @@
 // one product of them.
 #pragma once
 
+#include <array>
+
 #include "map_layer.hpp"
 #include "parameters.hpp"
 
 namespace convscope {
 
-class Dense final : public MapLayer {
+// 0, step, 2 step, ...
+template <std::size_t count>
+std::array<int64_t, count> multiples(int64_t step) {
+    std::array<int64_t, count> numbers;
+    for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<int64_t>(i) * step;
+    return numbers;
+}
+
+class Dense : public MapLayer {
    public:
     // `vector` is the number of the map it reads among the vectors of a batch.
     Dense(const Layer& layer, int index, std::size_t vector, const std::vector<Map>& maps, Parameters& parameters,
@@ -19,7 +29,7 @@ class Dense final : public MapLayer {
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
                  float* total) const override;
 
-   private:
+   protected:
     const bool relu_;
     const std::size_t map_, vector_;
     const Map input_;

@@ -10,7 +10,11 @@ namespace convscope {
 // Usable here, the fastest first; never empty.
 std::vector<const Kernels*> usable_kernels();
 
-// The usable table of that name, or null.
+// Those whose processor multiplies bfloat16 numbers by an instruction of its own, the fastest first; perhaps none. The first
+// call asks the system for the registers that some need.
+std::vector<const Kernels*> usable_bfloat16_kernels();
+
+// The usable table of that name among all of these, or null.
 const Kernels* find_kernels(const char* name);
 
 }  // namespace convscope

@@ -31,6 +31,7 @@ class MapLayer {
     virtual int64_t winners_size() const { return 0; }
     virtual int64_t scratch_size() const { return 0; }
     virtual int64_t forward_scratch_size() const { return 0; }
+    virtual int64_t bfloat16_scratch_size() const { return 0; }
     virtual int64_t gradient_size() const { return 0; }
     // Writes rows [begin, end), at most block_rows and a bias, of a panel of the gradient by weights over the first `images` of the batch to `total`,
     // (end - begin, panel_width): from the shards' sums, where this layer's part begins at `offset`, added in their order.

@@ -39,7 +39,14 @@ void Parameters::keep_winograd_turned() {
     if (winograd_turned_.empty()) winograd_turned_ = make_buffer<float>(turned_panels() * winograd_size(filters_));
 }
 
+void Parameters::keep_bfloat16(bool turned) {
+    if (bfloat16_ != nullptr && (bfloat16_->keeps_turned() || !turned)) return;
+    bfloat16_ = std::make_unique<Bfloat16Weights>(kernel_[0], kernel_[1], channels_, filters_, turned, kernels_);
+    for (int64_t p = 0; p < panels_; ++p) bfloat16_->round(p, panel(p));
+}
+
 void Parameters::finish_panel(int64_t panel) {
+    if (bfloat16_ != nullptr) bfloat16_->round(panel, this->panel(panel));
     if (winograd_.empty()) return;
     WinogradWeights w;
     w.algorithm = winograd_algorithm_;

@@ -6,6 +6,9 @@
 // row at the end. Of batch normalisation gamma is the one row of weights, and beta the bias. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
 #pragma once
 
+#include <memory>
+
+#include "bfloat16_weights.hpp"
 #include "buffer.hpp"
 #include "kernels/kernels.hpp"
 #include "layer.hpp"
@@ -52,11 +55,14 @@ class Parameters {
         return winograd_turned_.data() + panel * winograd_size(filters_);
     }
 
+    const Bfloat16Weights& bfloat16() const { return *bfloat16_; }
+
     // Each copy is made for a layer that reads it, and follows the weights from then on.
     void keep_turned();
     void keep_back();
     void keep_winograd(WinogradAlgorithm algorithm);
     void keep_winograd_turned();
+    void keep_bfloat16(bool turned);
 
     // One step for rows [begin, end) of a panel, whose gradient is (end - begin, panel_width).
     void update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step);
@@ -92,6 +98,7 @@ class Parameters {
     bool has_bias_;
     WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
     Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;
+    std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 
 }  // namespace convscope

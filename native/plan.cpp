@@ -4,6 +4,8 @@
 
 #include "activation_pass.hpp"
 #include "average_pooling.hpp"
+#include "bfloat16_convolution.hpp"
+#include "bfloat16_dense.hpp"
 #include "convolution.hpp"
 #include "dense.hpp"
 #include "depthwise_convolution.hpp"
@@ -65,6 +67,11 @@ std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers)
 // Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
 bool commutes_with_maximum(Activation activation) { return activation != Activation::gelu; }
 
+// Whether a convolution's products multiply bfloat16 numbers; Winograd's would round what its transforms have made large.
+bool multiplies_bfloat16(const Layer& convolution) {
+    return convolution.bfloat16 && Bfloat16Convolution::fits(convolution);
+}
+
 // Whether a later addition reads what `layer` gives.
 bool is_added(const std::vector<Layer>& layers, std::size_t layer) {
     return std::any_of(layers.begin(), layers.end(), [layer](const Layer& reader) {
@@ -125,7 +132,8 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers) {
         }
         const bool pooled = purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
                             PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next);
-        const bool by_winograd = purpose == Purpose::training && !pooled && choose_winograd(layer) != WinogradAlgorithm::none;
+        const bool by_winograd = purpose == Purpose::training && !pooled && !multiplies_bfloat16(layer) &&
+                                 choose_winograd(layer) != WinogradAlgorithm::none;
         steps.push_back({next, pooled, by_winograd});
         if (layer.activation != Activation::none) steps.push_back({next, pooled, false, layer.activation});
         next += pooled ? 2 : 1;
@@ -181,6 +189,9 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 if (step.pooled) {
                     step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
                                                                         *step.parameters, kernels, wants_gradient);
+                } else if (multiplies_bfloat16(layer)) {
+                    step.computes = std::make_unique<Bfloat16Convolution>(layer, index, maps, *step.parameters, kernels,
+                                                                          wants_gradient);
                 } else if (step.by_winograd) {
                     step.computes = std::make_unique<WinogradConvolution>(layer, index, maps, *step.parameters, kernels,
                                                                           wants_gradient);
@@ -221,8 +232,13 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
                 break;
             case Kind::dense:
-                step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
-                                                        wants_gradient);
+                if (layer.bfloat16) {
+                    step.computes = std::make_unique<Bfloat16Dense>(layer, index, i - first_vector, maps, *step.parameters,
+                                                                    kernels, wants_gradient);
+                } else {
+                    step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
+                                                            wants_gradient);
+                }
                 break;
         }
     }

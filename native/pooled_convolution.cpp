@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bfloat16_convolution.hpp"
+
 namespace convscope {
 
 namespace {
@@ -47,9 +49,16 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
     }
     writes_ = output_.value.places();
 
+    const bool in_bfloat16 = convolution.bfloat16 && Bfloat16Convolution::fits(convolution);
+    if (in_bfloat16) parameters.keep_bfloat16(false);  // a plan that does not pool reads them in any case
+    by_bfloat16_ = in_bfloat16 && pooling.window[0] == 2 && pooling.stride[1] == 2;
+    if (by_bfloat16_) {
+        for (int64_t row = 0; row < kernel[0]; ++row) segments_.push_back(row * input_.value.row());
+    }
+
     // Below some channels the transforms cost more than the multiplications that they save.
     by_winograd_ = kernel[0] == 3 && kernel[1] == 3 && convolution.stride[0] == 1 && convolution.stride[1] == 1 &&
-                   pooling.window[0] == 2 && convolution.input.channels >= 8;
+                   pooling.window[0] == 2 && convolution.input.channels >= 8 && !by_bfloat16_;
     if (by_winograd_) parameters.keep_winograd(WinogradAlgorithm::f2x3);
 
     const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
@@ -140,7 +149,43 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     }
 }
 
+int64_t PooledConvolution::bfloat16_scratch_size() const {
+    return by_bfloat16_ ? input_.value.size() + bfloat16_rows * layer_.input.channels + bfloat16_step : 0;
+}
+
+void PooledConvolution::forward_by_bfloat16(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    uint16_t* rounded = workspace.scratch->bfloat16.data();
+    kernels_.round_to_bfloat16(workspace.values[map].image(image), input_.value.size(), rounded);
+    Bfloat16Product p;
+    p.a = rounded;
+    p.a_row = window_[1];
+    p.lower = window_[2];
+    p.a_segments = segments_.data();
+    p.segments = layer_.window[0];
+    p.length = layer_.window[1] * layer_.input.channels;
+    p.b = parameters_.bfloat16().panels();
+    p.b_panel = parameters_.bfloat16().panel_size();
+    p.runs = output_.value.shape.height;
+    p.rows = output_.value.shape.width;
+    p.a_run = p.runs > 1 ? cell_places_[static_cast<std::size_t>(p.rows)] : 0;
+    p.columns = layer_.output.channels;
+    p.c = workspace.values[map + 1].image(image);
+    p.c_rows = writes_.data();
+    p.c_panel = kernels_.panel_width;
+    p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
+    p.bias = parameters_.bias(0);
+    p.bias_panel = parameters_.panel_size();
+    p.winners = workspace.winners_of(map, image, winners_size());
+    p.winner_row = layer_.output.channels;
+    kernels_.multiply_bfloat16(p);
+}
+
 void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const {
+    if (by_bfloat16_) {
+        forward_by_bfloat16(workspace, image);
+        return;
+    }
     if (by_winograd_) {
         forward_by_winograd(workspace, image);
         return;

@@ -20,6 +20,7 @@ class PooledConvolution final : public MapLayer {
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
+    int64_t bfloat16_scratch_size() const override;
     int64_t gradient_size() const override;
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
 
@@ -29,6 +30,7 @@ class PooledConvolution final : public MapLayer {
 
     int64_t cells() const { return static_cast<int64_t>(cell_places_.size()); }
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
+    void forward_by_bfloat16(Workspace& workspace, int64_t image) const;
     int64_t run_stride() const;  // of a kernel row in the gradient by runs
     // By a product over all places, for kernels that `winners_input` does not know.
     void spread_and_multiply(Workspace& workspace, int64_t image) const;
@@ -39,12 +41,13 @@ class PooledConvolution final : public MapLayer {
     const Parameters& parameters_;
     const Kernels& kernels_;
     const bool wants_input_gradient_;
-    bool by_winograd_ = false;
+    bool by_winograd_ = false, by_bfloat16_ = false;
     bool by_filters_ = false;
     std::unique_ptr<Convolution> plain_;  // where the gradient by the input is a product over all places
     std::vector<int64_t> cell_places_, writes_;  // where each cell reads and writes
     std::vector<int64_t> spread_places_;  // of each cell's four places in plain_'s gradient
     int64_t window_[4] = {};
+    std::vector<int64_t> segments_;  // where each row of the kernel reads
 };
 
 }  // namespace convscope

@@ -7,13 +7,14 @@ namespace convscope {
 
 namespace {
 
-// A block is as many tiles as stay in the second cache, transformed, with the kernels of a panel (512 KB), but at least so many that
-// a product by kernels, or over tiles, is worth its start.
+// A block is as many tiles as stay in the second cache, transformed, with the kernels of a panel (512 KB), but at least
+// so many that a product by kernels, or over tiles, is worth its start.
 constexpr int64_t block_floats = 1 << 17;
 constexpr int64_t least_tiles = 32;
 constexpr float one = 1;
 
-// Where rows of `numbers` lie best: whole registers of them, and not so many apart that columns fall on the same cache lines.
+// Where rows of `numbers` lie best: whole registers of them, and not so many apart that columns fall on the same cache
+// lines.
 int64_t row_step(int64_t numbers) {
     const int64_t step = round_up(numbers, 16);
     return step % 64 == 0 ? step + 16 : step;
@@ -127,7 +128,8 @@ void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t e
     const int64_t width = kernels_.panel_width;
     for_each_block(begin, end, [&](const Block& block) {
         const int64_t count = block.tiles();
-        const Transformed input = {workspace.scratch->forward[map_].data(), count * input_step_, input_step_, input_rows_.data()};
+        const Transformed input = {workspace.scratch->forward[map_].data(), count * input_step_, input_step_,
+                                   input_rows_.data()};
         const Transformed products = {input.numbers + sizes_.positions() * input.position_step, count * width, width,
                                       product_rows_.data()};
         WinogradTiles tiles;
@@ -161,7 +163,8 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
     const MapImages &from = workspace.values[map_], &gradients = workspace.gradients[map_ + 1];
     for_each_block(begin, end, [&](const Block& block) {
         const int64_t count = block.tiles();
-        const Transformed input = {workspace.scratch->backward[map_].data(), count * input_step_, input_step_, input_rows_.data()};
+        const Transformed input = {workspace.scratch->backward[map_].data(), count * input_step_, input_step_,
+                                   input_rows_.data()};
         const Transformed output_gradient = {input.numbers + sizes_.positions() * input.position_step,
                                              count * output_step_, output_step_, output_rows_.data()};
         float* products = output_gradient.numbers + sizes_.positions() * output_gradient.position_step;
@@ -275,14 +278,17 @@ void WinogradConvolution::write_input_gradient(Workspace& workspace, int64_t ima
         }
         for (int64_t x = 0; x < shape.width; ++x) {
             const float* mask = input_.relu ? values + input_.value.at(y, x) : nullptr;
-            kernels_.copy_where_positive(gradient + input_.gradient.at(y, x), frame + frame_.at(y, x), mask, shape.channels);
+            kernels_.copy_where_positive(gradient + input_.gradient.at(y, x), frame + frame_.at(y, x), mask,
+                                         shape.channels);
         }
     }
 }
 
-void WinogradConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
+void WinogradConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin,
+                                  int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
-    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
+               total);
 }
 
 }  // namespace convscope

@@ -33,6 +33,7 @@ struct MapImages {
 struct Scratch {
     std::vector<MapImages> gradients;              // by map, of those that nobody reads once their images are through
     std::vector<Buffer<float>> forward, backward;  // by step of the plan
+    Buffer<uint16_t> bfloat16;                     // copies of operands
     std::unique_ptr<Augmenter> augmenter;          // where images are changed before they are seen
     Buffer<float> logits_gradient;                 // of one image
     Buffer<int64_t> offsets;                       // lists of winners

@@ -23,6 +23,7 @@ FULL = Recipe(
     class_weights=(1, 2.5),
     clip_norm=1.0,
     averaging=0.99,
+    precision="bfloat16",
     validation_fraction=0.2,
     early_stopping=EarlyStopping("val_accuracy", 3, 0.001, False),
 )
@@ -76,6 +77,7 @@ def test_recipes_are_equal_whatever_they_are_called():
         ({"batch_size": 65_537}, "batch_size is 65537"),
         ({"batch_size": "128"}, "batch_size is '128'"),
         ({"label_smoothing": 1}, "recipe: label_smoothing is 1; it must be a number from 0 and below 1"),
+        ({"precision": "float16"}, "recipe: precision is 'float16'; it must be one of float32, bfloat16"),
         ({"averaging": 1}, "recipe: averaging is 1; it must be a number from 0 and below 1"),
         ({"clip_norm": 0}, "recipe: clip_norm is 0; it must be a number above 0"),
         ({"class_weights": 3}, "recipe: class_weights is 3; it must list a number a class"),

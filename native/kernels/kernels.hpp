@@ -152,6 +152,44 @@ struct WinogradCells {
     int64_t winner_row = 0;
 };
 
+// A product of bfloat16 numbers whose sums are float32, of all panels of columns. Rows of A come in runs:
+//
+//     C[r, m, n] = sum over q < segments, k < length of  A[r a_run + m a_row + a_segments[q] + k] B[q, k, n]
+//
+// What `finish` and the rest mean is as in Product. Numbers around A's own are read and multiplied by zeros, up to the end
+// of a step behind a segment, and up to bfloat16_rows rows behind a run; they must be there, and finite.
+struct Bfloat16Product {
+    const uint16_t* a = nullptr;
+    int64_t a_row = 0;
+    int64_t a_run = 0;
+    const int64_t* a_segments = nullptr;
+    int64_t segments = 1;
+    int64_t length = 0;
+    const uint16_t* b = nullptr;  // panels of (segment, pair of rows, panel_width, 2), segments padded by zeros to whole steps
+    int64_t b_panel = 0;          // from panel to panel
+    int64_t runs = 1;
+    int64_t rows = 0;  // of a run
+    int64_t columns = 0;
+    float* c = nullptr;
+    const int64_t* c_rows = nullptr;  // (runs, rows); a row that goes to below zero is left out
+    int64_t c_panel = 0;              // from panel to panel of C, of the mask and of the winners
+    Finish finish = Finish::store;
+    const float* bias = nullptr;
+    int64_t bias_panel = 0;
+    const float* mask = nullptr;
+    const int64_t* mask_rows = nullptr;
+    // For Finish::pool: a row is a cell of 2 x 2 places, that stand at 2 m a_row, one a_row behind, and `lower` behind both.
+    int64_t lower = 0;
+    int32_t* winners = nullptr;  // (runs, rows, winner_row), or null
+    int64_t winner_row = 0;
+};
+
+constexpr int64_t bfloat16_rows = 16;  // of A that are taken at once
+constexpr int64_t bfloat16_step = 32;  // numbers of a sum that are taken at once
+
+// Up to the end of a step.
+constexpr int64_t bfloat16_padded(int64_t length) { return (length + bfloat16_step - 1) / bfloat16_step * bfloat16_step; }
+
 // An image read between its pixels, bilinearly: pixel (y, x) of `output` is what lies at
 //     row = rows[0] + rows[1] y + rows[2] x + strength down[y, x]
 //     column = columns[0] + columns[1] y + columns[2] x + strength right[y, x]
@@ -270,6 +308,19 @@ struct Kernels {
     void (*winograd_weights)(const WinogradWeights&);           // transformed = G rows G^T
     void (*winograd_weights_backward)(const WinogradWeights&);  // rows += G^T transformed G
     void (*winograd_pool)(const WinogradCells&);  // from `products` of f2x3 to `output` and `winners`
+
+    void (*multiply_bfloat16)(const Bfloat16Product&);
+    double (*multiply_add_bfloat16)(int64_t steps, float* numbers);  // as multiply_add
+    void (*round_to_bfloat16)(const float* from, int64_t count, uint16_t* to);
+    // A segment of a panel of B: rows from[rows[k] ...] of panel_width numbers, two by two, zeros where rows[k] is below zero
+    // and to the end of the last step.
+    void (*pair_rows)(const float* from, const int64_t* rows, int64_t count, uint16_t* to);
+    // Rows of weights (count, panel_width), rounded, as `pairs` rows (pair of columns, panel_width, 2) of a panel.
+    void (*turn_rows)(const float* from, int64_t count, int64_t pairs, uint16_t* to);
+    // A map, place p's channels at from + places[p], rounded, as to[channel * to_row + p]; an odd last place gets a zero
+    // beside it.
+    void (*by_channels)(const float* from, const int64_t* places, int64_t count, int64_t channels, uint16_t* to,
+                        int64_t to_row);
 };
 
 }  // namespace convscope

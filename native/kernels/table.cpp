@@ -54,6 +54,12 @@ const Kernels kernels = {
     .winograd_weights = winograd_weights,
     .winograd_weights_backward = winograd_weights_backward,
     .winograd_pool = winograd_pool,
+    .multiply_bfloat16 = multiply_bfloat16,
+    .multiply_add_bfloat16 = multiply_add_bfloat16,
+    .round_to_bfloat16 = round_to_bfloat16,
+    .pair_rows = pair_rows,
+    .turn_rows = turn_rows,
+    .by_channels = by_channels,
 };
 
 }  // namespace convscope::CONVSCOPE_ISA

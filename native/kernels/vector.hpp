@@ -57,6 +57,9 @@ typedef int32_t Mask __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));
 typedef float VectorInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(4), may_alias));
 typedef int32_t MaskInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(4), may_alias));
 
+typedef uint32_t Pairs __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES)));  // of bfloat16, the first in the lower half
+typedef uint32_t PairsInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES), aligned(2), may_alias));
+
 constexpr int64_t width = CONVSCOPE_VECTOR_BYTES / 4;
 constexpr int64_t panel = 2 * width;
 
@@ -64,7 +67,21 @@ CONVSCOPE_INLINE Vector load(const float* from) { return *reinterpret_cast<const
 CONVSCOPE_INLINE Mask load(const int32_t* from) { return *reinterpret_cast<const MaskInMemory*>(from); }
 CONVSCOPE_INLINE void store(float* to, Vector value) { *reinterpret_cast<VectorInMemory*>(to) = value; }
 CONVSCOPE_INLINE void store(int32_t* to, Mask value) { *reinterpret_cast<MaskInMemory*>(to) = value; }
+CONVSCOPE_INLINE Pairs load_pairs(const uint16_t* from) { return *reinterpret_cast<const PairsInMemory*>(from); }
+CONVSCOPE_INLINE void store_pairs(uint16_t* to, Pairs value) { *reinterpret_cast<PairsInMemory*>(to) = value; }
 CONVSCOPE_INLINE Vector broadcast(float value) { return value - Vector{}; }
+
+// Adds to each sum the products of both numbers of a pair, whose order and rounding are the processor's where it has an
+// instruction for it.
+CONVSCOPE_INLINE Vector add_dot_products(Vector sums, Pairs a, Pairs b) {
+#if defined(__AVX512BF16__)
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));  // the compilers' builtins take different types
+    return sums;
+#else
+    sums += reinterpret_cast<Vector>(a & 0xffff0000) * reinterpret_cast<Vector>(b & 0xffff0000);
+    return sums + reinterpret_cast<Vector>(a << 16) * reinterpret_cast<Vector>(b << 16);
+#endif
+}
 
 // Stores the first `count` lanes, or all of them.
 template <class Element, class Lanes>
@@ -147,5 +164,11 @@ void winograd_output_backward(const WinogradTiles&);
 void winograd_weights(const WinogradWeights&);
 void winograd_weights_backward(const WinogradWeights&);
 void winograd_pool(const WinogradCells&);
+void multiply_bfloat16(const Bfloat16Product&);
+double multiply_add_bfloat16(int64_t, float*);
+void round_to_bfloat16(const float*, int64_t, uint16_t*);
+void pair_rows(const float*, const int64_t*, int64_t, uint16_t*);
+void turn_rows(const float*, int64_t, int64_t, uint16_t*);
+void by_channels(const float*, const int64_t*, int64_t, int64_t, uint16_t*, int64_t);
 
 }  // namespace convscope::CONVSCOPE_ISA

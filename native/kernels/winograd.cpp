@@ -1,20 +1,160 @@
-// Winograd's F(2 x 2, 3 x 3): the four places of a 2 x 2 cell of a 3 x 3 convolution by 16 multiplications instead of 36.
-//
-//     Y = A^T [ sum over channels of (G g G^T) . (B^T d B) ] A        with d the 4 x 4 pixels that the cell reads
-//
-// B^T = 1  0 -1  0     G = 1    0    0      A^T = 1  1  1  0
-//       0  1  1  0         1/2  1/2  1/2          0  1 -1 -1
-//       0 -1  1  0         1/2 -1/2  1/2
-//       0  1  0 -1         0    0    1
-//
-// The sum over channels is, for each of the 16 positions, a matrix product of cells by filters: `multiply`. Here are the
-// transforms, vectors along the channels on the way in and along the filters on the way out. Where the pixels of a cell
-// are equal along rows or columns, so are its places, to the bit: the first of equals wins as in the direct way.
-// Source: Lavin and Gray, 2016, "Fast Algorithms for Convolutional Neural Networks", section 4.1.
+// The transforms of a whole convolution by Winograd's way, there and back (winograd_transforms.hpp has the formulas):
+// between maps, whose vectors lie along the channels, and matrices (position, tile, channel), between which `multiply`
+// does the rest.
 #include "winograd_transforms.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
+namespace {
 
+template <class T>
+void input(const WinogradTiles& p) {
+    constexpr int N = T::points;
+    for (int64_t tile = 0; tile < p.tiles; ++tile) {
+        for (int64_t c = 0; c < p.channels; c += width) {
+            const float* from = p.map + p.places[tile] + c;
+            float* to = p.transformed + tile * p.tile_step + c;
+            transform_square<N, N>([](const Vector(&d)[N], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::input(d, t); },
+                                   [&](int y, int x)
+                                       CONVSCOPE_INLINE_LAMBDA { return load(from + y * p.row + x * p.pixel); },
+                                   [&](int y, int x, Vector value)
+                                       CONVSCOPE_INLINE_LAMBDA { store(to + (y * N + x) * p.position_step, value); });
+        }
+    }
+}
+
+template <class T>
+void input_backward(const WinogradTiles& p) {
+    constexpr int N = T::points;
+    for (int64_t tile = 0; tile < p.tiles; ++tile) {
+        for (int64_t c = 0; c < p.channels; c += width) {
+            float* to = p.map + p.places[tile] + c;
+            const float* from = p.transformed + tile * p.tile_step + c;
+            transform_square<N, N>(
+                [](const Vector(&d)[N], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::input_backward(d, t); },
+                [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (y * N + x) * p.position_step); },
+                [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA {
+                    float* pixel = to + y * p.row + x * p.pixel;
+                    store(pixel, load(pixel) + value);
+                });
+        }
+    }
+}
+
+template <class T>
+void output(const WinogradTiles& p) {
+    constexpr int N = T::points, M = T::outputs;
+    const Vector zero{};
+    for (int64_t tile = 0; tile < p.tiles; ++tile) {
+        const int64_t rows = p.inside[2 * tile], columns = p.inside[2 * tile + 1];
+        for (int64_t c = 0; c < p.channels; c += width) {
+            float* to = p.map + p.places[tile] + c;
+            const float* from = p.transformed + tile * p.tile_step + c;
+            const Vector bias = load(p.bias + c);
+            transform_square<N, M>([](const Vector(&m)[N], Vector(&t)[M]) CONVSCOPE_INLINE_LAMBDA { T::output(m, t); },
+                                   [&](int y, int x)
+                                       CONVSCOPE_INLINE_LAMBDA { return load(from + (y * N + x) * p.position_step); },
+                                   [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA {
+                                       if (y >= rows || x >= columns) return;
+                                       value += bias;
+                                       if (p.relu) value = value > zero ? value : zero;
+                                       store_first(to + y * p.row + x * p.pixel, value, p.channels - c);
+                                   });
+        }
+    }
+}
+
+template <class T>
+void output_backward(const WinogradTiles& p) {
+    constexpr int N = T::points, M = T::outputs;
+    for (int64_t tile = 0; tile < p.tiles; ++tile) {
+        for (int64_t c = 0; c < p.channels; c += width) {
+            const float* from = p.map + p.places[tile] + c;
+            float* to = p.transformed + tile * p.tile_step + c;
+            transform_square<M, N>(
+                [](const Vector(&y)[M], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::output_backward(y, t); },
+                [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + y * p.row + x * p.pixel); },
+                [&](int y, int x, Vector value)
+                    CONVSCOPE_INLINE_LAMBDA { store(to + (y * N + x) * p.position_step, value); });
+        }
+    }
+}
+
+template <class T>
+void weights(const WinogradWeights& p) {
+    constexpr int N = T::points, R = T::kernel;
+    const int64_t step = p.channels * panel;
+    for (int64_t at = 0; at < step; at += width) {
+        const float* from = p.rows + at;
+        float* to = p.transformed + at;
+        transform_square<R, N>([](const Vector(&g)[R], Vector(&t)[N]) CONVSCOPE_INLINE_LAMBDA { T::weights(g, t); },
+                               [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (y * R + x) * step); },
+                               [&](int y, int x, Vector value)
+                                   CONVSCOPE_INLINE_LAMBDA { store(to + (y * N + x) * step, value); });
+    }
+}
+
+template <class T>
+void weights_backward(const WinogradWeights& p) {
+    constexpr int N = T::points, R = T::kernel;
+    const int64_t step = p.channels * panel;
+    for (int64_t channel = 0; channel < p.channels; ++channel) {
+        for (int64_t v = 0; v < p.columns; v += width) {
+            const float* from = p.transformed + channel * panel + v;
+            float* to = p.rows + channel * panel + v;
+            transform_square<N, R>(
+                [](const Vector(&m)[N], Vector(&t)[R]) CONVSCOPE_INLINE_LAMBDA { T::weights_backward(m, t); },
+                [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (y * N + x) * step); },
+                [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA {
+                    float* row = to + (y * R + x) * step;
+                    store_first(row, load(row) + value, p.columns - v);
+                });
+        }
+    }
+}
+
+// Calls `one` of the transform that `algorithm` names.
+template <class One>
+CONVSCOPE_INLINE void with_transform(WinogradAlgorithm algorithm, One one) {
+    switch (algorithm) {
+        case WinogradAlgorithm::f2x3:
+            return one(Transform<4, 3>());
+        case WinogradAlgorithm::f4x3:
+            return one(Transform<6, 3>());
+        case WinogradAlgorithm::f2x5:
+            return one(Transform<6, 5>());
+        case WinogradAlgorithm::f4x5:
+            return one(Transform<8, 5>());
+        case WinogradAlgorithm::none:
+            return;
+    }
+}
+
+}  // namespace
+
+void winograd_input(const WinogradTiles& p) {
+    with_transform(p.algorithm, [&](auto transform) CONVSCOPE_INLINE_LAMBDA { input<decltype(transform)>(p); });
+}
+void winograd_input_backward(const WinogradTiles& p) {
+    with_transform(p.algorithm,
+                   [&](auto transform) CONVSCOPE_INLINE_LAMBDA { input_backward<decltype(transform)>(p); });
+}
+void winograd_output(const WinogradTiles& p) {
+    with_transform(p.algorithm, [&](auto transform) CONVSCOPE_INLINE_LAMBDA { output<decltype(transform)>(p); });
+}
+void winograd_output_backward(const WinogradTiles& p) {
+    with_transform(p.algorithm,
+                   [&](auto transform) CONVSCOPE_INLINE_LAMBDA { output_backward<decltype(transform)>(p); });
+}
+void winograd_weights(const WinogradWeights& p) {
+    with_transform(p.algorithm, [&](auto transform) CONVSCOPE_INLINE_LAMBDA { weights<decltype(transform)>(p); });
+}
+void winograd_weights_backward(const WinogradWeights& p) {
+    with_transform(p.algorithm,
+                   [&](auto transform) CONVSCOPE_INLINE_LAMBDA { weights_backward<decltype(transform)>(p); });
+}
+
+// From the products of f2x3 to the largest of a tile's four places, and which it was. Where the pixels that a tile
+// reads are equal along rows or columns, so are its places, to the bit: the first of equals wins as in the direct way.
 void winograd_pool(const WinogradCells& p) {
     const Vector zero{};
     const int64_t step = p.cells * panel;

@@ -1,25 +1,29 @@
-// The six linear maps of Winograd's minimal filtering in one dimension, F(M, R): M places of a kernel of R numbers by N = M + R - 1
-// multiplications, at the points 0, p and -p for each p of Points<N>, and infinity, in this order. With the matrices A, B and G of
+// The six linear maps of Winograd's minimal filtering in one dimension, F(M, R): M places of a kernel of R numbers by N
+// = M + R - 1 multiplications, at the points 0, p and -p for each p of Points<N>, and infinity, in this order. With the
+// matrices A, B and G of
 //
 //     y = A^T [(G g) . (B^T d)]      d: N pixels, g: the kernel, y: M places
 //
-// the way back needs their transposes: by the input B [(G g) . (A dy)], by the kernel G^T [(B^T d) . (A dy)]. In two dimensions each
-// goes along the rows and then along the columns. Points in pairs share their even and their odd powers.
+// the way back needs their transposes: by the input B [(G g) . (A dy)], by the kernel G^T [(B^T d) . (A dy)]. In two
+// dimensions each goes along the rows and then along the columns. Points in pairs share their even and their odd
+// powers.
 //
-// With P(x) = x (x^2 - p^2) (x^2 - q^2) ... the rows of B^T are the coefficients of P without the factor of the row's point, and
-// for infinity P itself; A holds the powers of the points, and G too, divided by P' at the point.
-// Source: Lavin and Gray, 2016, "Fast Algorithms for Convolutional Neural Networks"; Winograd, 1980, "Arithmetic Complexity of
-// Computations", for the polynomials. F(2, 3) is theirs to the sign.
+// With P(x) = x (x^2 - p^2) (x^2 - q^2) ... the rows of B^T are the coefficients of P without the factor of the row's
+// point, and for infinity P itself; A holds the powers of the points, and G too, divided by P' at the point. F(2, 3)
+// is that of Lavin and Gray to the sign.
+//
+// Sources: Winograd, 1980, "Arithmetic Complexity of Computations"; Lavin and Gray, 2016, "Fast Algorithms for
+// Convolutional Neural Networks".
 #pragma once
 
 #include "vector.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 
-// Of all pairs of multiples of 1/8 up to 2, those with the smallest float32 errors: with six points 1.0e-6 of the largest number
-// instead of 5e-6 at 1 and 2, with eight 8e-6 (dev/LOG.md). Small powers matter, so that points lie around 1, and so do
-// numbers with few digits. See Barabasz, Anderson, Soodhalter and Gregg, 2020, "Error Analysis and Improving the Accuracy of
-// Winograd Convolution for Deep Neural Networks".
+// Of all pairs of multiples of 1/8 up to 2, those with the smallest float32 errors: with six points 1.0e-6 of the
+// largest number instead of 5e-6 at 1 and 2, with eight 8e-6 (dev/LOG.md). Small powers matter, so that points lie
+// around 1, and so do numbers with few digits. See Barabasz, Anderson, Soodhalter and Gregg, 2020, "Error Analysis and
+// Improving the Accuracy of Winograd Convolution for Deep Neural Networks".
 template <int N>
 struct Points;
 template <>
@@ -41,7 +45,7 @@ struct Transform {
     static constexpr int pairs = (N - 2) / 2;
 
     struct Coefficients {
-        float whole[pairs + 1] = {};      // of P(x) / x in x^2, with the sign that makes the first positive
+        float whole[pairs + 1] = {};       // of P(x) / x in x^2, with the sign that makes the first positive
         float without[pairs][pairs] = {};  // the same without pair k's factor, as it is
         float power[pairs][N] = {};        // of pair k's point
         float scale[pairs] = {};           // 1 / P'
@@ -154,13 +158,18 @@ struct Transform {
         to[Count - 1] += Scaled ? m[N - 1] : m[N - 1] * coefficients.sign;
     }
 
-    CONVSCOPE_INLINE void output(const Vector (&m)[N], Vector (&to)[outputs]) { evaluate_backward<outputs, false>(m, to); }
-    CONVSCOPE_INLINE void output_backward(const Vector (&y)[outputs], Vector (&to)[N]) { evaluate<outputs, false>(y, to); }
+    CONVSCOPE_INLINE void output(const Vector (&m)[N], Vector (&to)[outputs]) {
+        evaluate_backward<outputs, false>(m, to);
+    }
+    CONVSCOPE_INLINE void output_backward(const Vector (&y)[outputs], Vector (&to)[N]) {
+        evaluate<outputs, false>(y, to);
+    }
     CONVSCOPE_INLINE void weights(const Vector (&g)[R], Vector (&to)[N]) { evaluate<R, true>(g, to); }
     CONVSCOPE_INLINE void weights_backward(const Vector (&m)[N], Vector (&to)[R]) { evaluate_backward<R, true>(m, to); }
 };
 
-// A map of a square of From x From numbers, which `load(row, column)` gives, to To x To, which `store(row, column, value)` takes.
+// A map of a square of From x From numbers, which `load(row, column)` gives, to To x To, which `store(row, column,
+// value)` takes.
 template <int From, int To, class Map, class Load, class Store>
 CONVSCOPE_INLINE void transform_square(Map map, Load load, Store store) {
     Vector rows[To][From];

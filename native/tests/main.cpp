@@ -1,5 +1,7 @@
-// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. A word on
-// the command line picks the tests whose name holds it.
+// Runs every test on every instruction set that this processor has, or on the one that CONVSCOPE_ISA names. Those for
+// bfloat16 differ from another in their products alone and run only the tests that are named so. A word on the command
+// line picks the tests whose name holds it.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -45,6 +47,8 @@ namespace {
 
 int run_all(const char* wanted_set, const char* wanted_test) {
     std::vector<const Kernels*> sets = usable_kernels();
+    const std::vector<const Kernels*> bfloat16 = usable_bfloat16_kernels();
+    sets.insert(sets.end(), bfloat16.begin(), bfloat16.end());
     if (wanted_set != nullptr && *wanted_set != '\0') {
         const Kernels* kernels = find_kernels(wanted_set);
         if (kernels == nullptr) {
@@ -58,9 +62,11 @@ int run_all(const char* wanted_set, const char* wanted_test) {
     int passed = 0, failed = 0;
     for (const Kernels* kernels : sets) {
         running_kernels = kernels;
+        const bool only_bfloat16 = std::find(bfloat16.begin(), bfloat16.end(), kernels) != bfloat16.end();
         int failed_here = 0, run_here = 0;
         for (const Test& test : tests()) {
             if (wanted_test != nullptr && std::strstr(test.name, wanted_test) == nullptr) continue;
+            if (only_bfloat16 && std::strstr(test.name, "bfloat16") == nullptr) continue;
             running_test = test.name;
             complaints = 0;
             test.run(*kernels);

@@ -1,5 +1,5 @@
-// Winograd's transforms, held by what they are for: the places of a tile are those of the direct convolution in double, and each
-// transform of the way back is the transpose of one of the way there. And which algorithm a convolution gets.
+// Winograd's transforms, held by what they are for: the places of a tile are those of the direct convolution in double,
+// and each transform of the way back is the transpose of one of the way there. And which algorithm a convolution gets.
 #include <algorithm>
 #include <cmath>
 
@@ -44,7 +44,9 @@ struct Tiles {
         p.map = map.data();
         p.transformed = transformed.data();
     }
-    float& pixel(int64_t row, int64_t column, int64_t channel) { return p.map[row * p.row + column * p.pixel + channel]; }
+    float& pixel(int64_t row, int64_t column, int64_t channel) {
+        return p.map[row * p.row + column * p.pixel + channel];
+    }
     float& number(int64_t position, int64_t tile, int64_t channel) {
         return p.transformed[position * p.position_step + tile * p.tile_step + channel];
     }
@@ -96,8 +98,10 @@ TEST(a_tile_by_winograd_is_the_direct_convolution) {
                         for (int64_t f = 0; f < columns; ++f) {
                             double sum = 0;
                             for (int64_t c = 0; c < channels; ++c) {
-                                const float weight = matrices[static_cast<std::size_t>((position * channels + c) * panel + f)];
-                                sum += static_cast<double>(input.number(position, tile, c)) * static_cast<double>(weight);
+                                const float weight =
+                                    matrices[static_cast<std::size_t>((position * channels + c) * panel + f)];
+                                sum +=
+                                    static_cast<double>(input.number(position, tile, c)) * static_cast<double>(weight);
                             }
                             output.number(position, tile, f) = static_cast<float>(sum);
                         }
@@ -145,7 +149,8 @@ TEST(winograds_ways_back_are_the_transposes_of_the_ways_there) {
     for (WinogradAlgorithm algorithm : algorithms) {
         for (int64_t channels : channel_counts(kernels)) {
             Tiles there(algorithm, channels, 2, kernels), back(algorithm, channels, 2, kernels);
-            const auto pixels = static_cast<int64_t>(there.map.size()), numbers = static_cast<int64_t>(there.transformed.size());
+            const auto pixels = static_cast<int64_t>(there.map.size()),
+                       numbers = static_cast<int64_t>(there.transformed.size());
             const int64_t n = there.sizes.points(), m = there.sizes.outputs;
             fill_map(there, n, random);
             fill_transformed(back, random);
@@ -162,7 +167,8 @@ TEST(winograds_ways_back_are_the_transposes_of_the_ways_there) {
             const Buffer<float> bias = make_buffer<float>(channels + kernels.vector_width);
             fill_map(places, m, random);
             for (int64_t row = 0; row < m; ++row) {  // what lies behind the last tile is not a place
-                for (int64_t i = 2 * m * places.p.pixel; i < places.p.row; ++i) places.p.map[row * places.p.row + i] = 0;
+                for (int64_t i = 2 * m * places.p.pixel; i < places.p.row; ++i)
+                    places.p.map[row * places.p.row + i] = 0;
             }
             fill_transformed(outputs, random);
             outputs.p.inside = inside.data();
@@ -180,7 +186,8 @@ TEST(winograds_kernel_gradient_is_the_transpose_of_its_kernels) {
     const int64_t panel = kernels.panel_width, channels = 3;
     for (WinogradAlgorithm algorithm : algorithms) {
         const WinogradSizes sizes = winograd_sizes(algorithm);
-        const int64_t count = sizes.kernel * sizes.kernel * channels * panel, numbers = sizes.positions() * channels * panel;
+        const int64_t count = sizes.kernel * sizes.kernel * channels * panel,
+                      numbers = sizes.positions() * channels * panel;
         for (int64_t columns : {int64_t{1}, kernels.vector_width, kernels.vector_width + 1, panel}) {
             Buffer<float> rows = random.numbers(count), sums = make_buffer<float>(count);
             Buffer<float> matrices = make_buffer<float>(numbers), gradient = random.numbers(numbers);
@@ -218,7 +225,8 @@ TEST(a_convolution_gets_the_algorithm_of_the_fewest_products) {
     CHECK(chosen(24, 20, 5, 64, 1) == WinogradAlgorithm::f4x5);
     CHECK(chosen(2, 6, 5, 64, 1) == WinogradAlgorithm::f2x5);
     CHECK(chosen(1, 1, 5, 64, 1) == WinogradAlgorithm::none);
-    CHECK(chosen(1, 2, 3, 64, 1) == WinogradAlgorithm::none);  // sixteen instead of eighteen is not worth the transforms
+    CHECK(chosen(1, 2, 3, 64, 1) ==
+          WinogradAlgorithm::none);  // sixteen instead of eighteen is not worth the transforms
     CHECK(chosen(24, 24, 2, 64, 1) == WinogradAlgorithm::none);
     CHECK(chosen(24, 24, 3, 64, 2) == WinogradAlgorithm::none);
     CHECK(chosen(24, 24, 3, 3, 1) == WinogradAlgorithm::none);

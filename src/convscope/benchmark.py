@@ -16,9 +16,9 @@ from convscope.architecture import Add, Architecture, Dropout, MaxPooling2D
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights
-from convscope.engine.native import NativeNetwork, measure_peak
+from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
 from convscope.memory import Memory, measure_memory
-from convscope.recipes import Recipe
+from convscope.recipes import Precision, Recipe
 from convscope.streams import random_stream
 
 _LATENCIES = 200  # single images timed
@@ -41,6 +41,8 @@ class Benchmark:
     instruction_set: str
     threads: int
     peak_gflops: float
+    bfloat16_peak_gflops: float | None  # where the processor has instructions for it
+    precision: Precision
     num_images: int
     training_macs: int
     epoch_seconds: Spread
@@ -102,8 +104,8 @@ def measure_speed(
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}; it must be at least 1")
-    network = NativeNetwork(architecture, initial_weights(architecture, 0), threads)
-    peak = measure_peak(network.threads, network.instruction_set)
+    network = NativeNetwork(architecture, initial_weights(architecture, 0), threads, precision=recipe.precision)
+    peaks = _measure_peaks(network)
     batches = -(-len(train) // recipe.batch_size)
     rates = np.full(batches, recipe.optimizer.learning_rate, np.float32)
     orders = iter([random_stream(0, "shuffle", epoch).permutation(len(train)) for epoch in range(epochs + 1)])
@@ -118,22 +120,31 @@ def measure_speed(
         epochs,
     )
     memory = measure_memory(architecture, recipe, train, test, threads=threads)
-    peak = max(peak, measure_peak(network.threads, network.instruction_set))
+    peaks = {precision: max(peak, peaks[precision]) for precision, peak in _measure_peaks(network).items()}
     macs = training_macs(architecture)
     return Benchmark(
         instruction_set=network.instruction_set,
         threads=network.threads,
-        peak_gflops=peak,
+        peak_gflops=peaks["float32"],
+        bfloat16_peak_gflops=peaks.get("bfloat16"),
+        precision=recipe.precision,
         num_images=len(train),
         training_macs=macs,
         epoch_seconds=epoch,
         forward_seconds=_spread(lambda: network.logits(train.images), epochs),
-        peak_share=2e-9 * macs * len(train) / epoch.median / peak,
+        peak_share=2e-9 * macs * len(train) / epoch.median / peaks[recipe.precision],
         num_predicted=len(test),
         prediction_seconds=_spread(lambda: network.logits(test.images), epochs),
         latency_seconds=_spread(lambda: network.logits(test.images[:1]), _LATENCIES),
         memory=memory,
     )
+
+
+def _measure_peaks(network: NativeNetwork) -> dict[Precision, float]:
+    peaks: dict[Precision, float] = {"float32": measure_peak(network.threads, network.instruction_set)}
+    if instruction_sets("bfloat16"):
+        peaks["bfloat16"] = measure_peak(network.threads, precision="bfloat16")
+    return peaks
 
 
 def _spread(work: Callable[[], object], n: int) -> Spread:

@@ -88,7 +88,9 @@ def training_bytes(
         clip_norm=recipe.clip_norm,
         averaging=recipe.averaging,
     )
-    engine = native.training_bytes(architecture, min(recipe.batch_size, len(train)), options, threads)
+    engine = native.training_bytes(
+        architecture, min(recipe.batch_size, len(train)), options, threads, precision=recipe.precision
+    )
     weights = 4 * (architecture.parameters + architecture.non_trainable_parameters)
     state = weights * (4 if recipe.averaging else 3)
     copies = 2 * weights + 3 * state  # the epoch's first and last weights; the state as arrays, as bytes and as a file

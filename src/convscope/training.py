@@ -168,7 +168,8 @@ def train(
     Raises:
         ArchitectureError: if the images or the classes are not those that the architecture is for.
         RecipeError: if the loss stops being finite, the recipe has class weights for other classes, there are too few
-            images to hold some out, or early stopping would have none but test images to choose by.
+            images to hold some out, early stopping would have none but test images to choose by, or the engine cannot
+            compute in the recipe's precision here.
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
     """
@@ -182,7 +183,7 @@ def train(
         state = TrainingState(initial_weights(architecture, seed))
         if on_epoch is not None:
             on_epoch(state)
-    network = open_network(architecture, state.weights, engine, threads)
+    network = open_network(architecture, state.weights, engine, threads, recipe.precision)
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
     weights, best_weights = state.weights, state.best_weights

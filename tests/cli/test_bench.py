@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from convscope.cli import main
+from convscope.engine import native
 from convscope.engine.native import instruction_sets
 
 
@@ -18,7 +20,9 @@ def test_bench_prints_what_was_measured(small_folder: Path):
     for name in (
         "processor",
         "instruction set",
+        "precision",
         "peak, float32",
+        "peak, bfloat16",
         "share of the peak",
         "a prediction",
         "one image",
@@ -31,6 +35,8 @@ def test_bench_as_json_holds_the_same(small_folder: Path):
     value = json.loads(bench(small_folder, "--json").stdout)
     assert value["instruction_set"] in instruction_sets()
     assert value["threads"] == 1
+    assert value["precision"] == "float32"
+    assert (value["bfloat16_peak_gflops"] is None) == (not instruction_sets("bfloat16"))
     assert value["num_images"] == 1000
     assert value["training_macs"] == 1_105_920
     assert value["epoch_seconds"]["n"] == 2
@@ -42,3 +48,19 @@ def test_bench_refuses_data_that_is_not_there(tmp_path: Path):
     done = bench(tmp_path / "nowhere")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
+
+
+@pytest.mark.skipif(not instruction_sets("bfloat16"), reason="the processor has no such instructions")
+def test_bench_in_bfloat16_takes_the_share_of_that_peak(small_folder: Path):
+    value = json.loads(bench(small_folder, "--precision", "bfloat16", "--json").stdout)
+    assert value["precision"] == "bfloat16"
+    assert value["instruction_set"] in instruction_sets("bfloat16")
+    operations = 2e-9 * value["training_macs"] * value["num_images"] / value["epoch_seconds"]["median"]
+    assert value["peak_share"] == pytest.approx(operations / value["bfloat16_peak_gflops"])
+
+
+def test_bench_in_bfloat16_on_another_processor_says_what_to_take(small_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(native, "instruction_sets", lambda *_: ())
+    done = bench(small_folder, "--precision", "bfloat16")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: precision is bfloat16, but this processor has no instructions for it")

@@ -8,6 +8,11 @@ from convscope.cli.record import run_record
 CNN, CLASSIC = cs.presets.cnn(), cs.recipes.classic
 COMMANDS = {
     "presets": (CNN, CLASSIC, "--architecture cnn --recipe classic --seed"),
+    "other precision": (
+        CNN,
+        replace(CLASSIC, precision="bfloat16"),
+        "--architecture cnn --recipe classic --precision bfloat16 --seed",
+    ),
     "other epochs": (CNN, replace(CLASSIC, epochs=3), "--architecture cnn --recipe classic --epochs 3 --seed"),
     "early stopping": (
         CNN, replace(CLASSIC, validation_fraction=0.1, early_stopping=cs.EarlyStopping(patience=3)),

@@ -293,6 +293,10 @@ def test_a_recipe_from_a_file_augments_as_it_says(small_folder: Path, tmp_path: 
 BAD_CALLS = {
     "no such data": (("--dataset", "nowhere"), "nowhere"),
     "recipe out of range": (("--epochs", 0), "epochs is 0"),
+    "another precision than the engine's": (
+        ("--precision", "bfloat16", "--engine", "reference"),
+        "precision is bfloat16, but engine reference computes in float64; take engine native or precision float32",
+    ),
     "patience out of range": (("--patience", 0, "--validation-fraction", 0.1), "patience is 0"),
     "fraction out of range": (("--validation-fraction", 1), "validation_fraction is 1.0; it must be a number from 0"),
     "fraction too small": (("--validation-fraction", 1e-4), "validation_fraction 0.0001 of the 1000 images of small"),

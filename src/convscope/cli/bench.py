@@ -6,29 +6,40 @@ import click
 
 from convscope.architecture.presets import PRESETS
 from convscope.benchmark import Benchmark, Spread, measure_speed
-from convscope.cli.options import architecture_for, json_option, print_json, recipe_for
+from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
 from convscope.cli.record import cpu_name
 from convscope.datasets import load_dataset
+from convscope.recipes import Precision
 
 
 @click.command()
 @click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder.")
 @click.option("--architecture", default="cnn", show_default=True, help=f"{', '.join(PRESETS)}, or a JSON file.")
 @click.option("--recipe", default="classic", show_default=True, help="Name of a recipe, or a JSON file.")
+@precision_option
 @click.option("--threads", type=click.IntRange(min=1), help="Of the engine; by default one a core.")
 @click.option("--epochs", type=click.IntRange(min=1), default=7, show_default=True, help="How many are timed.")
 @json_option
-def bench(dataset: str, architecture: str, recipe: str, threads: int | None, epochs: int, as_json: bool) -> None:
+def bench(
+    dataset: str,
+    architecture: str,
+    recipe: str,
+    precision: Precision | None,
+    threads: int | None,
+    epochs: int,
+    as_json: bool,
+) -> None:
     """Measure how fast the native engine is on this machine.
 
-    Prints the peak of float32 multiply-add, measured, then what an epoch of training and a prediction take, and what
-    share of the peak an epoch reaches, counting only work that cannot be left out. On a busy machine repeat it. Last
-    comes the memory that the process took at most until the epochs were done, and what of it the data and the training
-    account for; training takes what the architecture needs for one batch, however many images there are.
+    Prints the peaks of multiply-add in float32 and in bfloat16, measured, then what an epoch of training and a
+    prediction take, and what share of its precision's peak an epoch reaches, counting only work that cannot be left
+    out. On a busy machine repeat it. Last comes the memory that the process took at most until the epochs were done,
+    and what of it the data and the training account for; training takes what the architecture needs for one batch,
+    however many images there are.
     """
     splits = load_dataset(dataset)
     network = architecture_for(architecture, splits.train.images.shape[1:], splits.train.num_classes)
-    result = measure_speed(network, recipe_for(recipe), splits.train, splits.test, threads, epochs)
+    result = measure_speed(network, recipe_for(recipe, precision=precision), splits.train, splits.test, threads, epochs)
     machine = {"cpu": cpu_name(), "machine": platform.machine()}
     if as_json:
         print_json({**machine, "architecture": network.name, "recipe": recipe, **result.to_dict()})
@@ -43,7 +54,9 @@ def _lines(result: Benchmark, architecture: str, recipe: str) -> list[str]:
     rows = [
         ("instruction set", result.instruction_set),
         ("threads", str(result.threads)),
+        ("precision", result.precision),
         ("peak, float32", f"{result.peak_gflops:.0f} GFLOP/s, measured"),
+        ("peak, bfloat16", _bfloat16_peak(result)),
         ("an epoch", f"{_seconds(result.epoch_seconds)}: {recipe} on {architecture}, {result.num_images:,} images"),
         ("  of it forward", f"{_seconds(result.forward_seconds)}, timed by itself"),
         ("  images a second", f"{result.num_images / epoch:,.0f}"),
@@ -54,6 +67,12 @@ def _lines(result: Benchmark, architecture: str, recipe: str) -> list[str]:
         ("memory", str(result.memory)),
     ]
     return [f"{name:<20}{text}" for name, text in rows]
+
+
+def _bfloat16_peak(result: Benchmark) -> str:
+    if result.bfloat16_peak_gflops is None:
+        return "this processor has no instructions for it"
+    return f"{result.bfloat16_peak_gflops:.0f} GFLOP/s, measured"
 
 
 def _seconds(times: Spread, factor: float = 1, unit: str = "s") -> str:

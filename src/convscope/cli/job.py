@@ -15,11 +15,12 @@ from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import available_cores, run_record
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
+from convscope.engine import EngineName, check_precision
 from convscope.errors import DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.memory import Memory, measure_memory
 from convscope.model import Model
-from convscope.recipes import RECIPES
+from convscope.recipes import RECIPES, Precision
 from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
 
 BASELINE = "ann"
@@ -42,10 +43,11 @@ def start_run(
     architecture: str,
     recipe: str,
     epochs: int | None,
+    precision: Precision | None,
     validation_fraction: float | None,
     patience: int | None,
     seed: int,
-    engine: str,
+    engine: EngineName,
     threads: int | None,
     out: Path | None,
     index: int = 0,
@@ -56,7 +58,8 @@ def start_run(
     network = architecture_for(architecture, splits.image_shape, splits.num_classes)
     for part in (splits.train, splits.test):
         check_fit(network, part)
-    chosen = recipe_for(recipe, epochs, validation_fraction, patience)
+    chosen = recipe_for(recipe, epochs, validation_fraction, patience, precision)
+    check_precision(chosen.precision, engine)
     try:
         check_recipe(chosen, network)
         hold_out(splits, chosen, seed)

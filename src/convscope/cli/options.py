@@ -12,7 +12,7 @@ from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
 from convscope.engine import ENGINES
 from convscope.errors import ArchitectureError, RecipeError
-from convscope.recipes import RECIPES, EarlyStopping, Recipe
+from convscope.recipes import PRECISIONS, RECIPES, EarlyStopping, Precision, Recipe
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
@@ -22,6 +22,8 @@ run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_ty
 index_option = click.option(
     "--index", type=click.IntRange(min=0), default=0, show_default=True, help="Test image whose feature maps are shown."
 )
+
+precision_option = click.option("--precision", type=click.Choice(PRECISIONS), help="In place of the recipe's.")
 
 
 def training_options(command: _Command) -> _Command:
@@ -46,6 +48,7 @@ def training_options(command: _Command) -> _Command:
             type=int,
             help="Stop after so many epochs without a better val_loss and keep the best epoch's weights.",
         ),
+        precision_option,
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."),
         click.option(
             "--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes."
@@ -85,7 +88,11 @@ def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: 
 
 
 def recipe_for(
-    name: str, epochs: int | None = None, validation_fraction: float | None = None, patience: int | None = None
+    name: str,
+    epochs: int | None = None,
+    validation_fraction: float | None = None,
+    patience: int | None = None,
+    precision: Precision | None = None,
 ) -> Recipe:
     """Return the recipe called `name`, or the one in the JSON file of that name, with what else is given put into it.
 
@@ -108,6 +115,8 @@ def recipe_for(
     if patience is not None:
         stopping = replace(recipe.early_stopping or EarlyStopping(), patience=patience)
         recipe = replace(recipe, early_stopping=stopping)
+    if precision is not None:
+        recipe = replace(recipe, precision=precision)
     return recipe
 
 

@@ -80,6 +80,8 @@ def _recipe_words(recipe: Recipe) -> list[str]:
         asked["validation_fraction"] = recipe.validation_fraction
     if recipe.early_stopping not in (None, preset.early_stopping):
         asked["patience"] = recipe.early_stopping.patience
+    if recipe.precision != preset.precision:
+        asked["precision"] = recipe.precision
     for name, value in asked.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
     return words if recipe_for(recipe.name, **asked) == recipe else []

@@ -16,6 +16,7 @@ from convscope.engine.network import (
     Progress,
     Replacement,
     Weights,
+    check_precision,
     open_network,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "Progress",
     "Replacement",
     "Weights",
+    "check_precision",
     "initial_weights",
     "lesion_effects",
     "open_network",

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from convscope.engine.network import Progress
 
-def instruction_sets() -> list[str]: ...
-def measure_peak(threads: int, instruction_set: str, seconds: float) -> float: ...
+def instruction_sets(bfloat16: bool) -> list[str]: ...
+def measure_peak(threads: int, instruction_set: str, bfloat16: bool, seconds: float) -> float: ...
 def augment(
     images: NDArray[np.uint8], augmentation: Augmentation, first: int, instruction_set: str, output: NDArray[np.uint8]
 ) -> None: ...
@@ -47,6 +47,7 @@ class Layer:
     activation: int
     dropped: int
     has_bias: bool
+    bfloat16: bool
     momentum: float
     epsilon: float
     added: int

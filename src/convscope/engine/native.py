@@ -25,31 +25,42 @@ from convscope.engine.network import (
     check_dlogits,
     check_images,
     check_lesions,
+    check_precision,
     check_weights,
 )
-from convscope.recipes import Adam, Augmentation
+from convscope.recipes import Adam, Augmentation, Precision
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
 
 
-def instruction_sets() -> tuple[str, ...]:
-    """Return the names of the instruction sets that the engine can use on this processor, the fastest first."""
-    return tuple(_native.instruction_sets())
+def instruction_sets(precision: Precision = "float32") -> tuple[str, ...]:
+    """Return the names of the instruction sets that the engine can use on this processor, the fastest first.
+
+    For `bfloat16` these are the ones with instructions for it, which many processors lack; whatever is not a product of
+    bfloat16 numbers they compute as `avx512` does, to the same bits.
+    """
+    return tuple(_native.instruction_sets(precision == "bfloat16"))
 
 
-def measure_peak(threads: int | None = None, instruction_set: str | None = None, seconds: float = 0.2) -> float:
-    """Return the peak of float32 multiply-add in GFLOP/s (a multiply-add counts as two), measured for some `seconds`.
+def measure_peak(
+    threads: int | None = None,
+    instruction_set: str | None = None,
+    seconds: float = 0.2,
+    precision: Precision = "float32",
+) -> float:
+    """Return the peak of multiply-add in GFLOP/s (a multiply-add counts as two), measured for some `seconds`.
 
     It is the best of many short rounds of arithmetic in registers alone, so no real work reaches it.
 
     Args:
-        threads, instruction_set: as `NativeNetwork` takes them.
+        threads, instruction_set, precision: as `NativeNetwork` takes them.
 
     Raises:
         ValueError: if threads < 1, or if the instruction set is unknown or not usable here.
     """
-    return _native.measure_peak(_chosen_threads(threads), _chosen_instruction_set(instruction_set), seconds) / 1e9
+    chosen = _chosen_instruction_set(instruction_set, precision)
+    return _native.measure_peak(_chosen_threads(threads), chosen, precision == "bfloat16", seconds) / 1e9
 
 
 def augment(
@@ -61,7 +72,7 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
     images = np.ascontiguousarray(images)
-    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set)
+    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set, "float32")
     _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
 
@@ -72,13 +83,14 @@ def training_bytes(
     options: EpochOptions,
     threads: int | None = None,
     instruction_set: str | None = None,
+    precision: Precision = "float32",
 ) -> int:
     """Return the bytes of all arrays that the engine holds while it trains, and for measuring between two epochs.
 
     They are the weights with what belongs to them, and what one batch needs. The images stand apart.
 
     Args:
-        threads, instruction_set: as `NativeNetwork` takes them.
+        threads, instruction_set, precision: as `NativeNetwork` takes them.
 
     Raises:
         ValueError: if batch_size or threads is below 1, or if the instruction set is unknown or not usable here.
@@ -87,9 +99,9 @@ def training_bytes(
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     return _native.training_bytes(
         list(architecture.input.shape),
-        plain_layers(architecture),
+        plain_layers(architecture, precision),
         _chosen_threads(threads),
-        _chosen_instruction_set(instruction_set),
+        _chosen_instruction_set(instruction_set, precision),
         batch_size,
         _settings(options),
     )
@@ -104,9 +116,12 @@ class NativeNetwork:
     Args:
         threads: how many threads work, the caller's included; by default as many as the process may run on.
         instruction_set: one of `instruction_sets()`; by default what CONVSCOPE_ISA says, or else the fastest.
+        precision: in what the factors of products are rounded; see `Recipe.precision`. For `bfloat16` the instruction
+            set is one of `instruction_sets("bfloat16")`.
 
     Raises:
         ValueError: if the weights do not fit, if threads < 1, or if the instruction set is unknown or not usable here.
+        RecipeError: if this processor has no instructions for the precision.
         ArchitectureError: if there is a layer that this engine does not have.
     """
 
@@ -116,7 +131,9 @@ class NativeNetwork:
         weights: Weights,
         threads: int | None = None,
         instruction_set: str | None = None,
+        precision: Precision = "float32",
     ) -> None:
+        check_precision(precision)
         check_weights(architecture, weights)
         threads = _chosen_threads(threads)
         self._architecture = architecture
@@ -128,9 +145,9 @@ class NativeNetwork:
             list(image.shape),
             image.scale,
             image.offset,
-            plain_layers(architecture),
+            plain_layers(architecture, precision),
             threads,
-            _chosen_instruction_set(instruction_set),
+            _chosen_instruction_set(instruction_set, precision),
         )
         self._write("weights", weights)
         for pair in self._moving:
@@ -331,13 +348,17 @@ def _chosen_threads(threads: int | None) -> int:
     return min(threads, 1024)
 
 
-def _chosen_instruction_set(name: str | None) -> str:
-    usable = instruction_sets()
+def _chosen_instruction_set(name: str | None, precision: Precision) -> str:
+    usable = instruction_sets(precision)
     origin = "instruction_set"
     if name is None:
         name, origin = os.environ.get(INSTRUCTION_SET_VARIABLE, ""), INSTRUCTION_SET_VARIABLE
-    if name and name not in usable:
-        raise ValueError(f"{origin} is {name!r}; usable on this processor are {', '.join(usable)}")
+    if not name:
+        return usable[0]
+    if precision == "float32":
+        usable += instruction_sets("bfloat16")  # so that one may be named for training, and what follows it goes on
+    if name not in usable:
+        raise ValueError(f"{origin} is {name!r}; usable on this processor for {precision} are {', '.join(usable)}")
     return name
 
 

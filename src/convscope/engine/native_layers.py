@@ -25,6 +25,7 @@ from convscope.architecture import (
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
 from convscope.engine import _native
 from convscope.engine.network import float_array
+from convscope.recipes import Precision
 
 _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     Conv2D: 0,
@@ -89,10 +90,13 @@ def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> Pair:
     return Pair(index, f"{name}/{kernel}", None if bias is None else f"{name}/{bias}", row.output_shape[-1])
 
 
-def plain_layers(architecture: Architecture) -> list[_native.Layer]:
+def plain_layers(architecture: Architecture, precision: Precision) -> list[_native.Layer]:
     """Return the layers as the C++ side has them."""
     numbers = {layer.name: index for index, layer in enumerate(architecture.layers)}
-    return [_plain(row, numbers) for row in architecture.table]
+    layers = [_plain(row, numbers) for row in architecture.table]
+    for layer in layers:
+        layer.bfloat16 = precision == "bfloat16"
+    return layers
 
 
 def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:

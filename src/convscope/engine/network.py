@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
-from convscope.recipes import Adam, Augmentation, Optimizer
+from convscope.errors import RecipeError
+from convscope.recipes import Adam, Augmentation, Optimizer, Precision
 
 EngineName = Literal["native", "reference"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -179,7 +180,11 @@ class Network(Protocol):
 
 
 def open_network(
-    architecture: Architecture, weights: Weights, engine: EngineName = "native", threads: int | None = None
+    architecture: Architecture,
+    weights: Weights,
+    engine: EngineName = "native",
+    threads: int | None = None,
+    precision: Precision = "float32",
 ) -> Network:
     """Return `architecture` with `weights` in `engine`.
 
@@ -188,8 +193,10 @@ def open_network(
             float64.
         threads: how many threads `native` uses; by default as many as the process may run on. Results are the same bits
             for any number. `reference` has none of its own.
+        precision: in what `native` rounds the factors of its products; see `Recipe.precision`.
 
     Raises:
+        RecipeError: if `check_precision` raises it.
         ValueError: if a weight is missing, unknown, of another shape or type, or not finite in float32; if the engine
             is unknown; if threads < 1.
     """
@@ -197,6 +204,7 @@ def open_network(
         raise ValueError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
     if threads is not None and threads < 1:
         raise ValueError(f"threads is {threads}; it must be at least 1")
+    check_precision(precision, engine)
     check_weights(architecture, weights)
     if engine == "reference":
         from convscope.engine.reference import ReferenceNetwork
@@ -204,7 +212,25 @@ def open_network(
         return ReferenceNetwork(architecture, weights)
     from convscope.engine.native import NativeNetwork
 
-    return NativeNetwork(architecture, weights, threads)
+    return NativeNetwork(architecture, weights, threads, precision=precision)
+
+
+def check_precision(precision: Precision, engine: EngineName = "native") -> None:
+    """Raise `RecipeError`, saying what to take instead, unless `engine` computes in `precision` on this processor."""
+    if precision == "float32":
+        return
+    if engine != "native":
+        raise RecipeError(
+            f"precision is {precision}, but engine {engine} computes in float64; "
+            "take engine native or precision float32"
+        )
+    from convscope.engine.native import instruction_sets
+
+    if not instruction_sets(precision):
+        raise RecipeError(
+            f"precision is {precision}, but this processor has no instructions for it (AVX512-BF16 or AMX-BF16); "
+            "take precision float32"
+        )
 
 
 def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:

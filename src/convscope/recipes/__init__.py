@@ -4,16 +4,18 @@ from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import SGD, Adam, Optimizer
 from convscope.recipes.presets import RECIPES, accurate, classic, fast
-from convscope.recipes.recipe import Recipe
+from convscope.recipes.recipe import PRECISIONS, Precision, Recipe
 from convscope.recipes.schedule import Schedule
 
 __all__ = [
+    "PRECISIONS",
     "RECIPES",
     "SGD",
     "Adam",
     "Augmentation",
     "EarlyStopping",
     "Optimizer",
+    "Precision",
     "Recipe",
     "Schedule",
     "accurate",

@@ -5,7 +5,7 @@ A recipe does not hold the seed: it is the same for every run of an experiment.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import OPTIMIZERS, Adam, Optimizer
 from convscope.recipes.ranges import check_range, check_whole
 from convscope.recipes.schedule import Schedule
+
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def _optimizer(value: Any) -> Optimizer:
@@ -41,6 +44,9 @@ class Recipe:
         augmentation: what is done to the training images at random.
         clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened; none is not at all.
         averaging: β of a running average of the trained weights over the steps, which then is the model; 0 is none.
+        precision: in what the factors of products are rounded while training; the sums, the weights that the optimizer
+            changes, the activations and the losses are float32 either way. `bfloat16`, of 8 significant bits, needs a
+            processor with instructions for it and the engine `native`; it is faster where that processor's are.
         validation_fraction: of the training images of each class, the fraction that is not trained on but measured
             after each epoch; 0 is none.
         early_stopping: when training stops before the last epoch, and whether it goes back to the best one; none is
@@ -60,6 +66,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     averaging: float = field(default=0.0, kw_only=True)
+    precision: Precision = field(default="float32", kw_only=True)
     validation_fraction: float = field(default=0.0, kw_only=True)
     early_stopping: EarlyStopping | None = field(default=None, kw_only=True)
 
@@ -79,6 +86,8 @@ class Recipe:
             for weight in self.class_weights:
                 check_range("class_weights", weight, 0, 1e6)
             object.__setattr__(self, "class_weights", tuple(self.class_weights))
+        if self.precision not in PRECISIONS:
+            raise RecipeError(f"recipe: precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}")
         if not isinstance(self.name, str):
             raise RecipeError(f"recipe: name is {self.name!r}; it must be a string")
 

@@ -1,0 +1,192 @@
+#include "bfloat16_convolution.hpp"
+
+#include <algorithm>
+
+namespace convscope {
+
+namespace {
+
+// Places of images taken together: one sum over them pays for its start and its end, and its operands stay in cache.
+constexpr int64_t least_places = 256, most_places = 512;
+constexpr int64_t least_channels = 16;  // of the input: rows of the kernel's gradient that fill a tile
+
+int64_t frame_size(const Layout& layout) { return layout.frame_height * layout.frame_width; }
+
+int64_t tiles(int64_t rows) { return (rows + bfloat16_rows - 1) / bfloat16_rows; }
+
+// Places from the first to the last of a map that is read in a frame of this width.
+int64_t stretch(int64_t height, int64_t width, int64_t frame_width) { return (height - 1) * frame_width + width; }
+
+}  // namespace
+
+Bfloat16Convolution::Runs Bfloat16Convolution::make_runs(const Shape& map, int64_t frame_width,
+                                                         const std::vector<int64_t>& places) {
+    const int64_t whole = stretch(map.height, map.width, frame_width);
+    if (map.height * tiles(map.width) <= tiles(whole)) return {map.height, map.width, places};
+    Runs runs = {1, whole, std::vector<int64_t>(static_cast<std::size_t>(whole), -1)};
+    for (int64_t i = 0; i < map.height * map.width; ++i) {
+        runs.places[static_cast<std::size_t>(i / map.width * frame_width + i % map.width)] =
+            places[static_cast<std::size_t>(i)];
+    }
+    return runs;
+}
+
+Bfloat16Convolution::Bfloat16Convolution(const Layer& layer, int index, const std::vector<Map>& maps,
+                                         Parameters& parameters, const Kernels& kernels, bool wants_input_gradient)
+    : Convolution(layer, index, maps, parameters, kernels, wants_input_gradient) {
+    parameters.keep_bfloat16(wants_input_gradient);
+    const Layout& input = input_.value;
+    const int64_t filters = parameters.bfloat16().even_filters();
+    while (group_ < slice_images && group_ * layer.output.height * layer.output.width < least_places) group_ *= 2;
+    writes_by_runs_ = make_runs(layer.output, input.frame_width, writes_);
+    for (int64_t row = 0; row < layer.window[0]; ++row) {
+        segments_.push_back(row * input.row());
+        back_segments_.push_back(row * output_gradient_.frame_width * filters);
+    }
+    if (wants_input_gradient) {
+        back_writes_by_runs_ = make_runs(layer.input, output_gradient_.frame_width, back_writes_);
+        back_masks_by_runs_ = make_runs(layer.input, output_gradient_.frame_width, back_masks_);
+    }
+    channel_size_ = round_up(frame_size(input), 2);
+    for (int64_t place = 0; place < frame_size(input); ++place) frame_places_.push_back(place * layer.input.channels);
+}
+
+int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
+    const int64_t filters = parameters_.bfloat16().even_filters(), channels = layer_.input.channels;
+    // Behind a map, what a tile reads beyond its last row.
+    const int64_t there = input_.value.size() + bfloat16_rows * channels;
+    const int64_t back = (frame_size(output_gradient_) + bfloat16_rows) * filters;
+    const int64_t sum = bfloat16_padded(most_places) + bfloat16_padded(input_.value.frame_width);
+    const int64_t kernel = (slice_images * channels + bfloat16_rows) * channel_size_ +
+                           slice_images * parameters_.panels() * sum * kernels_.panel_width;
+    return std::max({there, back, kernel}) + bfloat16_step;
+}
+
+void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    uint16_t* rounded = workspace.scratch->bfloat16.data();
+    kernels_.round_to_bfloat16(workspace.values[map].image(image), input_.value.size(), rounded);
+    Bfloat16Product p;
+    p.a = rounded;
+    p.a_row = layer_.input.channels;
+    p.a_run = input_.value.row();
+    p.a_segments = segments_.data();
+    p.segments = layer_.window[0];
+    p.length = layer_.window[1] * layer_.input.channels;
+    p.b = parameters_.bfloat16().panels();
+    p.b_panel = parameters_.bfloat16().panel_size();
+    p.runs = writes_by_runs_.runs;
+    p.rows = writes_by_runs_.rows;
+    p.columns = layer_.output.channels;
+    p.c = workspace.values[map + 1].image(image);
+    p.c_rows = writes_by_runs_.places.data();
+    p.c_panel = kernels_.panel_width;
+    p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
+    p.bias = parameters_.bias(0);
+    p.bias_panel = parameters_.panel_size();
+    kernels_.multiply_bfloat16(p);
+}
+
+void Bfloat16Convolution::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
+    const auto map = static_cast<std::size_t>(index_);
+    const bool in_bfloat16 = layer_.input.channels >= least_channels;
+    if (gradient != nullptr && in_bfloat16) kernel_gradient_of(workspace, begin, end, gradient);
+    for (int64_t image = begin; image < end; ++image) {
+        const float* output_gradient = workspace.gradients[map + 1].image(image);
+        if (gradient != nullptr) {
+            if (!in_bfloat16) kernel_gradient(workspace.values[map].image(image), output_gradient, gradient);
+            bias_gradient(output_gradient, gradient);
+        }
+        if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, map);
+    }
+}
+
+void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
+    const auto map = static_cast<std::size_t>(index_);
+    const int64_t channels = layer_.input.channels, size = channels * channel_size_, width = kernels_.panel_width;
+    uint16_t* by_channels = workspace.scratch->bfloat16.data();
+    for (int64_t image = begin; image < end; ++image) {
+        kernels_.by_channels(workspace.values[map].image(image), frame_places_.data(), frame_size(input_.value), channels,
+                             by_channels + (image - begin) * size, channel_size_);
+    }
+    const Shape out = layer_.output;
+    const int64_t frame_width = input_.value.frame_width;
+    const int64_t rows_at_once = std::min(out.height, std::max<int64_t>(1, most_places / frame_width));
+    const int64_t images_at_once = std::max<int64_t>(1, most_places / (out.height * frame_width));
+    uint16_t* panels = by_channels + ((end - begin) * channels + bfloat16_rows) * channel_size_;
+    int64_t segments[slice_images];
+    std::vector<int64_t> places;
+    Bfloat16Product p;
+    p.a_row = channel_size_;
+    p.a_segments = segments;
+    p.b = panels;
+    p.rows = channels;
+    p.columns = out.channels;
+    p.c_rows = kernel_writes_.data();
+    p.c_panel = parameters_.panel_size();
+    p.finish = Finish::accumulate;
+    for (int64_t first = begin; first < end; first += images_at_once) {
+        p.segments = std::min(images_at_once, end - first);
+        for (int64_t i = 0; i < p.segments; ++i) segments[i] = (first - begin + i) * size;
+        for (int64_t y = 0; y < out.height; y += rows_at_once) {
+            // Between the rows of the gradient, where the kernel would reach over the border, zeros.
+            const int64_t rows = std::min(rows_at_once, out.height - y);
+            p.length = stretch(rows, out.width, frame_width);
+            places.assign(static_cast<std::size_t>(p.length), -1);
+            for (int64_t i = 0; i < rows * out.width; ++i) {
+                places[static_cast<std::size_t>(i / out.width * frame_width + i % out.width)] =
+                    output_.gradient.at(y + i / out.width, i % out.width);
+            }
+            const int64_t segment = bfloat16_padded(p.length) * width;
+            p.b_panel = p.segments * segment;
+            for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+                for (int64_t i = 0; i < p.segments; ++i) {
+                    kernels_.pair_rows(workspace.gradients[map + 1].image(first + i) + panel * width, places.data(), p.length,
+                                       panels + panel * p.b_panel + i * segment);
+                }
+            }
+            for (int64_t place = 0; place < layer_.window[0] * layer_.window[1]; ++place) {
+                const int64_t row = y + place / layer_.window[1], column = place % layer_.window[1];
+                p.a = by_channels + row * frame_width + column;
+                p.c = gradient + place * channels * width;
+                kernels_.multiply_bfloat16(p);
+            }
+        }
+    }
+}
+
+void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
+                                         std::size_t map) const {
+    const int64_t filters = layer_.output.channels, even_filters = parameters_.bfloat16().even_filters();
+    const int64_t places = frame_size(output_gradient_);
+    uint16_t* rounded = workspace.scratch->bfloat16.data();
+    if (filters == even_filters) {
+        kernels_.round_to_bfloat16(output_gradient, places * filters, rounded);
+    } else {
+        for (int64_t place = 0; place < places; ++place) {
+            kernels_.round_to_bfloat16(output_gradient + place * filters, filters, rounded + place * even_filters);
+            rounded[place * even_filters + filters] = 0;
+        }
+    }
+    Bfloat16Product p;
+    p.a = rounded;
+    p.a_row = even_filters;
+    p.a_run = output_gradient_.frame_width * even_filters;
+    p.a_segments = back_segments_.data();
+    p.segments = layer_.window[0];
+    p.length = layer_.window[1] * even_filters;
+    p.b = parameters_.bfloat16().turned_panels();
+    p.b_panel = parameters_.bfloat16().turned_panel_size();
+    p.runs = back_writes_by_runs_.runs;
+    p.rows = back_writes_by_runs_.rows;
+    p.columns = layer_.input.channels;
+    p.c = workspace.gradients[map].image(image);
+    p.c_rows = back_writes_by_runs_.places.data();
+    p.c_panel = kernels_.panel_width;
+    p.mask = workspace.values[map].image(image);
+    p.mask_rows = back_masks_by_runs_.places.data();
+    p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
+    kernels_.multiply_bfloat16(p);
+}
+
+}  // namespace convscope

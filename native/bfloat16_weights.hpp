@@ -1,0 +1,40 @@
+// A layer's weights rounded to bfloat16, as the products of both ways multiply by them. The float32 weights stay what the
+// optimizer changes: each step rounds them anew.
+#pragma once
+
+#include <vector>
+
+#include "buffer.hpp"
+#include "kernels/kernels.hpp"
+
+namespace convscope {
+
+class Bfloat16Weights {
+   public:
+    // Of a kernel of so many rows and columns; `turned` says whether the way back is wanted.
+    Bfloat16Weights(int64_t rows, int64_t columns, int64_t channels, int64_t filters, bool turned, const Kernels& kernels);
+
+    // Panels of filters; a row of the kernel is a segment (column, channel).
+    const uint16_t* panels() const { return panels_.data(); }
+    int64_t panel_size() const { return rows_ * bfloat16_padded(columns_ * channels_) * kernels_.panel_width; }
+
+    // Panels of channels; a row of the kernel, from the last to the first, is a segment (column from last to first, filter)
+    // of an even number of filters: the last may be zeros.
+    const uint16_t* turned_panels() const { return turned_.data(); }
+    int64_t turned_panel_size() const { return rows_ * turned_segment() * kernels_.panel_width; }
+    bool keeps_turned() const { return !turned_.empty(); }
+    int64_t even_filters() const { return round_up(filters_, 2); }
+
+    // Takes up panel `index` of the weights, which begins at `weights`.
+    void round(int64_t index, const float* weights);
+
+   private:
+    int64_t turned_segment() const { return bfloat16_padded(columns_ * even_filters()); }
+
+    const int64_t rows_, columns_, channels_, filters_;
+    const Kernels& kernels_;
+    std::vector<int64_t> segment_places_;  // of a kernel row's rows in a panel of the weights
+    Buffer<uint16_t> panels_, turned_;
+};
+
+}  // namespace convscope

@@ -1,0 +1,73 @@
+// Copies of weights and maps as bfloat16 numbers, laid out as the products of bfloat16.cpp read them.
+//
+// A bfloat16 is the upper half of a float: its sign, its exponent and seven places of its mantissa, rounded to nearest,
+// ties to even.
+#include "vector.hpp"
+
+namespace convscope::CONVSCOPE_ISA {
+namespace {
+
+typedef uint16_t Halves __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES / 2)));
+typedef uint16_t HalvesInMemory __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES / 2), aligned(2), may_alias));
+
+// In the upper halves, the lower ones zero.
+CONVSCOPE_INLINE Pairs rounded(Vector value) {
+    const Pairs bits = reinterpret_cast<Pairs>(value);
+    const Pairs result = bits + 0x7fff + (bits >> 16 & 1);
+    return (value == value ? result : bits | 0x400000) & 0xffff0000;  // a NaN stays one
+}
+
+}  // namespace
+
+void round_to_bfloat16(const float* from, int64_t count, uint16_t* to) {
+    int64_t i = 0;
+    for (; i + width <= count; i += width) {
+        *reinterpret_cast<HalvesInMemory*>(to + i) = __builtin_convertvector(rounded(load(from + i)) >> 16, Halves);
+    }
+    if (i == count) return;
+    const Halves last = __builtin_convertvector(rounded(load(from + i)) >> 16, Halves);
+    memcpy(to + i, &last, static_cast<size_t>(count - i) * sizeof(uint16_t));
+}
+
+void pair_rows(const float* from, const int64_t* rows, int64_t count, uint16_t* to) {
+    const auto row = [&](int64_t k, int64_t column) {
+        return k < count && rows[k] >= 0 ? rounded(load(from + rows[k] + column)) : Pairs{};
+    };
+    for (int64_t k = 0; k < bfloat16_padded(count); k += 2, to += 2 * panel) {
+        for (int64_t column = 0; column < panel; column += width) {
+            const Pairs first = row(k, column);
+            const Pairs second = row(k + 1, column);
+            store_pairs(to + 2 * column, first >> 16 | second);
+        }
+    }
+}
+
+namespace {
+
+// A pair is moved as if it were a float.
+void transpose_pairs(const uint16_t* from, int64_t from_row, uint16_t* to, int64_t to_row, int64_t rows, int64_t columns) {
+    transpose(reinterpret_cast<const float*>(from), from_row, reinterpret_cast<float*>(to), to_row, rows, columns);
+}
+
+}  // namespace
+
+void turn_rows(const float* from, int64_t count, int64_t pairs, uint16_t* to) {
+    alignas(64) uint16_t rows[panel * panel];
+    for (int64_t row = 0; row < count; ++row) round_to_bfloat16(from + row * panel, panel, rows + row * panel);
+    transpose_pairs(rows, panel / 2, to, panel, count, pairs);
+}
+
+void by_channels(const float* from, const int64_t* places, int64_t count, int64_t channels, uint16_t* to, int64_t to_row) {
+    constexpr int64_t most = 2 * bfloat16_step;
+    alignas(64) uint16_t pairs[most * panel];
+    for (int64_t first = 0; first < count; first += most) {
+        const int64_t taken = count - first < most ? count - first : most;
+        for (int64_t channel = 0; channel < channels; channel += panel) {
+            pair_rows(from + channel, places + first, taken, pairs);
+            const int64_t columns = channels - channel < panel ? channels - channel : panel;
+            transpose_pairs(pairs, panel, to + channel * to_row + first, to_row / 2, (taken + 1) / 2, columns);
+        }
+    }
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

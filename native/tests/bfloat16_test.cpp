@@ -1,0 +1,307 @@
+// The products of bfloat16 numbers against their formula in double, with operands rounded by plain arithmetic, for every
+// number of rows that a tile can be left with; on every instruction set, those with instructions for it and the others.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "check.hpp"
+#include "numbers.hpp"
+
+namespace convscope::test {
+namespace {
+
+constexpr Finish all[] = {Finish::store, Finish::accumulate, Finish::bias, Finish::bias_relu, Finish::store_where_positive};
+
+double value_of(uint16_t number) {
+    const uint32_t bits = static_cast<uint32_t>(number) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return static_cast<double>(value);
+}
+
+// To nearest, ties to even, by the definition: eight significant places.
+double rounded(double value) {
+    if (value == 0) return 0;
+    const double unit = std::ldexp(1.0, std::ilogb(value) - 7);
+    return std::nearbyint(value / unit) * unit;
+}
+
+struct Case {
+    int64_t runs, rows, columns, segments, length;
+};
+
+// Operands that a Bfloat16Product points into; rows of C stand at odd places in no order, and every seventh is left out.
+struct Operands {
+    Operands(const Kernels& kernels, const Case& c, Random& random)
+        : shape(c), width(kernels.panel_width), panels((c.columns + width - 1) / width) {
+        product.a_row = c.segments * (c.length + 3) + 1;
+        product.a_run = c.rows * product.a_row + 5;
+        for (int64_t q = 0; q < c.segments; ++q) a_segments.push_back((c.segments - 1 - q) * (c.length + 3));
+        for (int64_t m = 0; m < c.runs * c.rows; ++m) {
+            c_rows.push_back(m % 7 == 5 ? -1 : (c.runs * c.rows - 1 - m) * (panels * width + 1));
+            mask_rows.push_back(m * (panels * width + 3));
+        }
+        const int64_t size = c.runs * product.a_run + 3 * bfloat16_rows * product.a_row + 2 * bfloat16_step;
+        const Buffer<float> numbers = random.numbers(size);
+        a.resize(static_cast<std::size_t>(size));
+        kernels.round_to_bfloat16(numbers.data(), size, a.data());
+        b = random.numbers(panels * c.segments * c.length * width);
+        for (int64_t k = 0; k < c.length; ++k) b_rows.push_back(k % 4 == 2 ? -1 : k * width);
+        const int64_t segment = bfloat16_padded(c.length) * width;
+        product.b_panel = c.segments * segment;
+        packed.resize(static_cast<std::size_t>(panels * product.b_panel));
+        for (int64_t i = 0; i < panels * c.segments; ++i) {
+            kernels.pair_rows(b.data() + i * c.length * width, b_rows.data(), c.length, packed.data() + i * segment);
+        }
+        bias = random.numbers(panels * (width + 2));
+        mask = random.numbers(c.runs * c.rows * (panels * width + 3));
+        result = make_buffer<float>(c.runs * c.rows * (panels * width + 1));
+        std::fill(result.begin(), result.end(), untouched);
+        product.a = a.data();
+        product.a_segments = a_segments.data();
+        product.segments = c.segments;
+        product.length = c.length;
+        product.b = packed.data();
+        product.runs = c.runs;
+        product.rows = c.rows;
+        product.columns = c.columns;
+        product.c = result.data();
+        product.c_rows = c_rows.data();
+        product.c_panel = width;
+        product.bias_panel = width + 2;
+    }
+
+    // Of the row that begins at `start` in A.
+    double sum_from(int64_t start, int64_t n) const {
+        double sum = 0;
+        for (int64_t q = 0; q < shape.segments; ++q) {
+            for (int64_t k = 0; k < shape.length; ++k) {
+                if (b_rows[static_cast<std::size_t>(k)] < 0) continue;
+                const int64_t from = start + a_segments[static_cast<std::size_t>(q)] + k;
+                const int64_t row = (n / width * shape.segments + q) * shape.length + k;
+                sum += value_of(a[static_cast<std::size_t>(from)]) *
+                       rounded(static_cast<double>(b[static_cast<std::size_t>(row * width + n % width)]));
+            }
+        }
+        return sum;
+    }
+    double sum(int64_t m, int64_t n) const {
+        return sum_from(m / shape.rows * product.a_run + m % shape.rows * product.a_row, n);
+    }
+    double bias_at(int64_t n) const {
+        return static_cast<double>(bias[static_cast<std::size_t>(n / width * product.bias_panel + n % width)]);
+    }
+
+    Case shape;
+    int64_t width, panels;
+    Bfloat16Product product;
+    std::vector<int64_t> a_segments, b_rows, c_rows, mask_rows;
+    std::vector<uint16_t> a;
+    Buffer<uint16_t> packed;
+    Buffer<float> b, bias, mask, result;
+};
+
+double finished(const Operands& o, Finish finish, int64_t m, int64_t n) {
+    const double sum = o.sum(m, n);
+    switch (finish) {
+        case Finish::accumulate:
+            return sum + static_cast<double>(untouched);
+        case Finish::bias:
+            return sum + o.bias_at(n);
+        case Finish::bias_relu:
+            return std::max(sum + o.bias_at(n), 0.0);
+        case Finish::store_where_positive:
+            return o.mask[static_cast<std::size_t>(o.mask_rows[static_cast<std::size_t>(m)] + n)] > 0 ? sum : 0;
+        default:
+            return sum;
+    }
+}
+
+void check_product(const Kernels& kernels, const Case& c, Finish finish, Random& random) {
+    Operands o(kernels, c, random);
+    o.product.finish = finish;
+    if (finish == Finish::bias || finish == Finish::bias_relu) o.product.bias = o.bias.data();
+    if (finish == Finish::store_where_positive) {
+        o.product.mask = o.mask.data();
+        o.product.mask_rows = o.mask_rows.data();
+    }
+    kernels.multiply_bfloat16(o.product);
+    const double tolerance = finish == Finish::accumulate ? 2e-3 : 1e-5;  // of 12345 a float keeps three decimal places
+    std::vector<double> wanted(o.result.size(), static_cast<double>(untouched));
+    for (int64_t m = 0; m < c.runs * c.rows; ++m) {
+        const int64_t row = o.c_rows[static_cast<std::size_t>(m)];
+        for (int64_t n = 0; n < c.columns && row >= 0; ++n) {
+            wanted[static_cast<std::size_t>(row + n)] = finished(o, finish, m, n);
+        }
+    }
+    for (std::size_t i = 0; i < wanted.size(); ++i) CHECK_NEAR(static_cast<double>(o.result[i]), wanted[i], tolerance);
+}
+
+}  // namespace
+
+TEST(a_bfloat16_is_the_nearest_of_a_float) {
+    Random random(1);
+    Buffer<float> numbers = make_buffer<float>(1000);
+    for (float& number : numbers) number = random.number_of_size(-30, 30);
+    numbers[0] = 1.00390625f;             // half way between two, the lower even
+    numbers[1] = -1.01171875f;            // half way, the upper even
+    numbers[2] = 0;
+    std::vector<uint16_t> got(1000, 7);
+    for (int64_t count : {0, 1, 3, 16, 37, 999}) {
+        std::fill(got.begin(), got.end(), uint16_t{7});
+        kernels.round_to_bfloat16(numbers.data(), count, got.data());
+        for (int64_t i = 0; i < count; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            CHECK(value_of(got[at]) == rounded(static_cast<double>(numbers[at])));
+        }
+        for (std::size_t i = static_cast<std::size_t>(count); i < got.size(); ++i) CHECK(got[i] == 7);
+    }
+}
+
+TEST(what_is_not_finite_stays_so_in_bfloat16) {
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    Buffer<float> numbers = make_buffer<float>(5);
+    const uint32_t odd_nan = 0x7fffffff;
+    numbers[0] = infinity;
+    numbers[1] = -infinity;
+    numbers[2] = std::numeric_limits<float>::quiet_NaN();
+    std::memcpy(&numbers[3], &odd_nan, sizeof odd_nan);
+    numbers[4] = std::numeric_limits<float>::max();  // nearer to what would be the next power of two
+    uint16_t got[5];
+    kernels.round_to_bfloat16(numbers.data(), 5, got);
+    CHECK(value_of(got[0]) == static_cast<double>(infinity) && value_of(got[1]) == -static_cast<double>(infinity));
+    CHECK(std::isnan(value_of(got[2])) && std::isnan(value_of(got[3])));
+    CHECK(value_of(got[4]) == static_cast<double>(infinity));
+}
+
+TEST(a_bfloat16_product_of_any_rows_and_columns_is_its_formula) {
+    Random random(2);
+    const int64_t width = kernels.panel_width;
+    for (int64_t rows : {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 65}) {
+        for (int64_t columns : {int64_t{1}, width / 2, width / 2 + 1, width, width + 1, 3 * width - 1}) {
+            check_product(kernels, {1, rows, columns, 2, 5}, Finish::store, random);
+        }
+    }
+}
+
+TEST(a_bfloat16_product_of_any_runs_is_its_formula) {
+    Random random(3);
+    for (int64_t runs : {0, 2, 3, 5}) {
+        for (int64_t rows : {1, 9, 16, 18}) check_product(kernels, {runs, rows, 7, 2, 5}, Finish::store, random);
+    }
+}
+
+TEST(a_bfloat16_product_of_any_segments_and_lengths_is_its_formula) {
+    Random random(4);
+    for (int64_t segments : {1, 2, 5}) {
+        for (int64_t length : {1, 2, 3, 15, 16, 17, 31, 32, 33, 64, 70}) {
+            check_product(kernels, {1, 19, kernels.panel_width + 3, segments, length}, Finish::store, random);
+        }
+    }
+}
+
+TEST(a_bfloat16_product_finishes_as_it_is_told) {
+    Random random(5);
+    for (Finish finish : all) {
+        for (int64_t rows : {1, 8, 16, 40}) {
+            for (int64_t columns : {int64_t{3}, kernels.panel_width, 2 * kernels.panel_width - 1}) {
+                check_product(kernels, {2, rows, columns, 3, 4}, finish, random);
+            }
+        }
+    }
+}
+
+TEST(the_order_of_a_bfloat16_sum_does_not_depend_on_the_rows_beside_it) {
+    Random random(6);
+    Operands o(kernels, {1, 45, kernels.panel_width, 3, 20}, random);
+    kernels.multiply_bfloat16(o.product);
+    const Buffer<float> together = o.result;
+    std::fill(o.result.begin(), o.result.end(), untouched);
+    o.product.rows = 1;
+    for (std::size_t m = 0; m < 45; ++m, o.product.a += o.product.a_row) {
+        o.product.c_rows = o.c_rows.data() + m;
+        kernels.multiply_bfloat16(o.product);
+    }
+    CHECK(together == o.result);
+}
+
+TEST(a_pooled_bfloat16_product_keeps_the_largest_of_four_and_says_which) {
+    Random random(7);
+    for (Finish finish : {Finish::pool, Finish::pool_relu}) {
+        for (int64_t cells : {1, 3, 7, 8, 9, 20}) {
+            for (int64_t columns : {int64_t{1}, kernels.panel_width - 1, kernels.panel_width + 2}) {
+                constexpr int64_t runs = 2;
+                Operands o(kernels, {runs, cells, columns, 2, 6}, random);
+                const int64_t winner_row = columns + 2;
+                std::vector<int32_t> winners(static_cast<std::size_t>(runs * cells * winner_row), -1);
+                for (std::size_t m = 0; m < o.c_rows.size(); ++m) {  // a pooled product leaves nothing out
+                    o.c_rows[m] = static_cast<int64_t>(m) * (o.panels * o.width + 1);
+                }
+                o.product.a_run = 3;  // so that A holds what the last cell reads
+                o.product.lower = 11;
+                o.product.finish = finish;
+                o.product.bias = o.bias.data();
+                o.product.winners = winners.data();
+                o.product.winner_row = winner_row;
+                kernels.multiply_bfloat16(o.product);
+                for (int64_t m = 0; m < runs * cells; ++m) {
+                    const int64_t start = m / cells * o.product.a_run + m % cells * 2 * o.product.a_row;
+                    const int64_t places[4] = {start, start + o.product.a_row, start + o.product.lower,
+                                               start + o.product.a_row + o.product.lower};
+                    const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
+                    const int32_t* winner = winners.data() + m * winner_row;
+                    for (int64_t n = 0; n < columns; ++n) {
+                        double largest = o.sum_from(places[0], n);
+                        for (int64_t place : places) largest = std::max(largest, o.sum_from(place, n));
+                        CHECK(winner[n] >= 0 && winner[n] < 4);
+                        CHECK_NEAR(o.sum_from(places[winner[n] & 3], n), largest, 1e-6);
+                        largest += o.bias_at(n);
+                        CHECK_NEAR(static_cast<double>(row[n]), finish == Finish::pool ? largest : std::max(largest, 0.0), 1e-5);
+                    }
+                    CHECK(row[columns] == untouched && winner[columns] == -1);
+                }
+                const Buffer<float> with_winners = o.result;
+                o.product.winners = nullptr;
+                kernels.multiply_bfloat16(o.product);
+                CHECK(o.result == with_winners);
+            }
+        }
+    }
+}
+
+TEST(weights_turned_and_maps_by_channels_are_transposes_in_bfloat16) {
+    Random random(8);
+    const int64_t width = kernels.panel_width;
+    const Buffer<float> numbers = random.numbers(100 * 100);
+    for (int64_t count : {int64_t{1}, int64_t{5}, width}) {
+        for (int64_t pairs : {int64_t{1}, width / 2}) {
+            std::vector<uint16_t> got(static_cast<std::size_t>(width * width), 7);
+            kernels.turn_rows(numbers.data(), count, pairs, got.data());
+            for (int64_t i = 0; i < width * width; ++i) {
+                const int64_t row = i / 2 % width, column = i / (2 * width) * 2 + i % 2;
+                const bool inside = row < count && column < 2 * pairs;
+                const double wanted = rounded(static_cast<double>(numbers[static_cast<std::size_t>(row * width + column)]));
+                CHECK(inside ? value_of(got[static_cast<std::size_t>(i)]) == wanted : got[static_cast<std::size_t>(i)] == 7);
+            }
+        }
+    }
+    for (int64_t channels : {int64_t{1}, int64_t{3}, width + 1}) {
+        for (int64_t count : {1, 2, 63, 64, 71}) {
+            std::vector<int64_t> places;
+            for (int64_t p = 0; p < count; ++p) places.push_back((count - 1 - p) * channels);
+            const int64_t row = (count + 1) / 2 * 2;
+            std::vector<uint16_t> got(static_cast<std::size_t>(channels * row));
+            kernels.by_channels(numbers.data(), places.data(), count, channels, got.data(), row);
+            for (int64_t channel = 0; channel < channels; ++channel) {
+                for (int64_t p = 0; p < row; ++p) {
+                    const auto from = static_cast<std::size_t>((count - 1 - p) * channels + channel);
+                    const double wanted = p < count ? rounded(static_cast<double>(numbers[from])) : 0;
+                    CHECK(value_of(got[static_cast<std::size_t>(channel * row + p)]) == wanted);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,215 @@
+"""Products of bfloat16 numbers: against the reference with the same operands rounded, and where it cannot be had."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convscope import train
+from convscope.architecture import (
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    Input,
+    Layer,
+    MaxPooling2D,
+    presets,
+)
+from convscope.engine import initial_weights, native, open_network, reference
+from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
+from convscope.engine.reference import ReferenceNetwork
+from convscope.errors import RecipeError
+from convscope.recipes import Recipe
+
+from .test_native import random_images, random_labels, random_weights
+
+needs_bfloat16 = pytest.mark.skipif(not instruction_sets("bfloat16"), reason="the processor has no such instructions")
+every_set = pytest.mark.parametrize("isa", instruction_sets("bfloat16") or ("none",))
+
+Gradients = Mapping[str, NDArray[Any]]
+
+
+def rounded(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the nearest numbers of eight significant bits, ties to even."""
+    fractions, exponents = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(fractions, 8)), exponents - 8)
+
+
+@pytest.fixture
+def rounded_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reference round what products multiply, in dense layers and convolutions of 16 channels or more."""
+    whole = {
+        name: getattr(reference, name) for name in ("convolution", "convolution_backward", "dense", "dense_backward")
+    }
+
+    def convolution(x: Any, kernel: Any, bias: Any, window: Any) -> Any:
+        return whole["convolution"](rounded(x), rounded(kernel), bias, window)
+
+    def convolution_backward(dy: Any, x: Any, kernel: Any, window: Any) -> Any:
+        dx, dkernel, _ = whole["convolution_backward"](rounded(dy), rounded(x), rounded(kernel), window)
+        return dx, dkernel, dy.sum(axis=(0, 1, 2))
+
+    def dense(x: Any, kernel: Any, bias: Any) -> Any:
+        return whole["dense"](rounded(x), rounded(kernel), bias)
+
+    def dense_backward(dy: Any, x: Any, kernel: Any) -> Any:
+        _, dkernel, dbias = whole["dense_backward"](dy, x, kernel)  # the gradient by the weights is not rounded
+        return rounded(dy) @ rounded(kernel).T, dkernel, dbias
+
+    for function in (convolution, convolution_backward, dense, dense_backward):
+        monkeypatch.setattr(reference, function.__name__, function)
+
+
+def distance(values: Gradients, expected: Gradients) -> float:
+    """Return how far all of `values` are from `expected` together, as a share of their length."""
+    squares = sum(float(np.square(values[name] - expected[name]).sum()) for name in expected)
+    return float(np.sqrt(squares / sum(float(np.square(value).sum()) for value in expected.values())))
+
+
+CHAINS: list[tuple[Layer, ...]] = [
+    (Conv2D(16, 3, activation="relu"), Conv2D(33, 3, padding="same"), Flatten(), Dense(5)),
+    (Conv2D(17, 5, padding="same"), Conv2D(40, (1, 5), activation="relu"), Conv2D(3, 3), Flatten()),
+    (Conv2D(64, (4, 2), activation="tanh"), Conv2D(18, 3), Flatten(), Dense(37, "relu"), Dense(4, "softmax")),
+    (Flatten(), Dense(65, "relu"), Dense(129), Dense(3, "softmax")),
+    (Conv2D(16, 3), BatchNormalization(activation="relu"), Conv2D(24, 3), BatchNormalization(), Flatten(), Dense(3)),
+]
+
+
+@needs_bfloat16
+@every_set
+@pytest.mark.parametrize("layers", CHAINS, ids=range(len(CHAINS)))
+@pytest.mark.usefixtures("rounded_reference")
+def test_networks_agree_with_the_reference_whose_operands_are_rounded(layers: tuple[Layer, ...], isa: str) -> None:
+    architecture = Architecture(Input(13, 11, 16, 1 / 256), layers)
+    weights = random_weights(architecture)
+    network = NativeNetwork(architecture, weights, 2, isa, "bfloat16")
+    expected = ReferenceNetwork(architecture, weights)
+    images, labels = random_images((13, 11, 16), 21), random_labels(architecture.num_classes, 21)
+    # What is left: numbers at the border between two roundings, which float32 and float64 sums may put on either side.
+    logits = expected.logits(images)
+    assert distance({"logits": network.logits(images)}, {"logits": logits}) < 1e-3
+    loss, gradients = network.gradients(images, labels)
+    expected_loss, expected_gradients = expected.gradients(images, labels)
+    assert loss == pytest.approx(expected_loss, rel=1e-4)
+    assert gradients.keys() == expected_gradients.keys()
+    assert distance(gradients, expected_gradients) < 1e-3
+
+
+@needs_bfloat16
+@every_set
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        presets.cnn(),
+        presets.ann(),
+        Architecture(
+            Input(19, 14, 6), (*CHAINS[0][:1], MaxPooling2D(2), *CHAINS[0][1:2], MaxPooling2D(2, 1), Flatten())
+        ),
+        Architecture(Input(28, 28), (Conv2D(9, 5), MaxPooling2D(2, (1, 2)), Conv2D(7, 3, 2), Flatten(), Dense(3))),
+        Architecture(Input(12, 13, 8), (Conv2D(9, 3), MaxPooling2D((1, 4)), Conv2D(5, 2), Flatten(), Dense(2))),
+    ],
+    ids=range(5),
+)
+def test_gradients_are_within_five_percent_of_exact_ones(architecture: Architecture, isa: str) -> None:
+    weights = random_weights(architecture)
+    network, exact = NativeNetwork(architecture, weights, 2, isa, "bfloat16"), ReferenceNetwork(architecture, weights)
+    images, labels = random_images(architecture.input.shape, 40), random_labels(architecture.num_classes, 40)
+    logits = exact.logits(images)
+    assert np.abs(network.logits(images) - logits).max() < 0.02 * np.abs(logits).max()
+    assert 1e-5 < distance(network.gradients(images, labels)[1], exact.gradients(images, labels)[1]) < 0.05
+    for name, values in network.activations(images, [layer.name for layer in architecture.layers]).items():
+        expected = exact.activations(images, [name])[name]
+        assert np.abs(values - expected).max() < 0.02 * np.abs(expected).max(), name
+
+
+@needs_bfloat16
+@every_set
+@pytest.mark.parametrize("architecture", [presets.cnn(), Architecture(Input(13, 11, 16), CHAINS[0])], ids=range(2))
+def test_gradients_by_layers_are_within_ten_percent_of_exact_ones(architecture: Architecture, isa: str) -> None:
+    weights = random_weights(architecture)
+    network, exact = NativeNetwork(architecture, weights, 2, isa, "bfloat16"), ReferenceNetwork(architecture, weights)
+    images = random_images(architecture.input.shape, 9)
+    dlogits = np.random.default_rng(3).normal(size=(9, architecture.num_classes))
+    before = network.gradients(images, random_labels(architecture.num_classes, 9))[1]
+    names = ["input", *(layer.name for layer in architecture.layers)]
+    expected = exact.layer_gradients(images, dlogits, names)
+    for name, values in network.layer_gradients(images, dlogits, names).items():
+        assert distance({name: values}, {name: expected[name]}) < 0.1, name
+    # This needs copies of the weights that training does not; what training reads stays as it was.
+    after = network.gradients(images, random_labels(architecture.num_classes, 9))[1]
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+@needs_bfloat16
+@every_set
+def test_results_are_the_same_bits_for_any_number_of_threads(isa: str) -> None:
+    for layers in (CHAINS[2], CHAINS[4]):
+        architecture = Architecture(Input(13, 11, 16), layers)
+        images, labels = random_images((13, 11, 16), 85), random_labels(architecture.num_classes, 85)
+        results = []
+        for threads in (1, 2, 5):
+            network = NativeNetwork(architecture, random_weights(architecture), threads, isa, "bfloat16")
+            _, gradients = network.gradients(images, labels)
+            results.append([network.logits(images), *gradients.values()])
+        for other in results[1:]:
+            assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@needs_bfloat16
+def test_training_in_bfloat16_learns_and_goes_on_to_the_same_bits(small_mnist: Any) -> None:
+    recipe = Recipe(epochs=2, precision="bfloat16")
+    states: list[Any] = []
+    model, history = train(presets.cnn, small_mnist, recipe, on_epoch=states.append)
+    assert history.accuracy[-1] > 0.6
+    again, _ = train(presets.cnn, small_mnist, recipe, state=states[1])
+    single, _ = train(presets.cnn, small_mnist, replace(recipe, precision="float32"))
+    for name, value in model.weights.items():
+        assert value.dtype == np.float32
+        assert np.array_equal(value, again.weights[name])
+    assert any(not np.array_equal(value, single.weights[name]) for name, value in model.weights.items())
+    assert model.provenance["recipe"]["precision"] == "bfloat16"
+
+
+@needs_bfloat16
+def test_a_set_for_bfloat16_computes_in_float32_as_another() -> None:
+    weights, images = random_weights(presets.cnn()), random_images((28, 28, 1), 9)
+    usual = NativeNetwork(presets.cnn(), weights).logits(images)
+    for isa in instruction_sets("bfloat16"):
+        assert measure_peak(1, isa, 0.02, "bfloat16") > 1
+        assert np.array_equal(NativeNetwork(presets.cnn(), weights, instruction_set=isa).logits(images), usual)
+
+
+@needs_bfloat16
+def test_a_set_without_instructions_for_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    usable = ", ".join(instruction_sets("bfloat16"))
+    weights = random_weights(presets.ann())
+    with pytest.raises(
+        ValueError, match=f"instruction_set is 'avx2'; usable on this processor for bfloat16 are {usable}"
+    ):
+        NativeNetwork(presets.ann(), weights, 1, "avx2", "bfloat16")
+    monkeypatch.setenv("CONVSCOPE_ISA", "avx2")
+    with pytest.raises(ValueError, match="CONVSCOPE_ISA is 'avx2'"):
+        NativeNetwork(presets.ann(), weights, 1, precision="bfloat16")
+
+
+def test_a_processor_without_instructions_for_it_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "instruction_sets", lambda *_: ())
+    weights = initial_weights(presets.ann(), 0)
+    for opened in (
+        lambda: open_network(presets.ann(), weights, precision="bfloat16"),
+        lambda: NativeNetwork(presets.ann(), weights, precision="bfloat16"),
+    ):
+        with pytest.raises(
+            RecipeError, match=r"no instructions for it \(AVX512-BF16 or AMX-BF16\); take precision float32"
+        ):
+            opened()
+
+
+def test_the_reference_has_no_other_precision_than_its_own() -> None:
+    with pytest.raises(RecipeError, match="engine reference computes in float64; take engine native"):
+        open_network(presets.ann(), initial_weights(presets.ann(), 0), "reference", precision="bfloat16")
