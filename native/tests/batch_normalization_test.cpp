@@ -1,6 +1,6 @@
 // Training with batch normalisation, in stages over the batch: steps against the naive network's in double, and the
 // same bits on any number of threads.
-#include <algorithm>
+#include <utility>
 
 #include "check.hpp"
 #include "engine.hpp"
@@ -10,6 +10,7 @@ namespace convscope::test {
 namespace {
 
 constexpr uint64_t dropout_key = 91;
+constexpr double rate = 0.0625;
 
 std::vector<Architecture> architectures() {
     using A = Architecture;
@@ -78,6 +79,38 @@ Settings descent() {
     return settings;
 }
 
+// Steps of plain descent, and where they lead.
+struct Case {
+    Architecture architecture;
+    int64_t batch_size;
+    std::vector<Weights> start, wanted;
+    std::vector<uint8_t> images;
+    std::vector<int64_t> labels;
+    Trained trained;
+};
+
+std::vector<Case> make_cases() {
+    std::vector<Case> cases;
+    uint64_t seed = 601;
+    for (const Architecture& a : architectures()) {
+        // A batch of one image, of one slice, of more slices than shards, and a second batch of one and of nine images.
+        for (auto [count, batch_size] : {std::pair<int64_t, int64_t>{1, 1}, {8, 8}, {136, 136}, {25, 24}, {33, 24}}) {
+            Case c = {a, batch_size, {}, {}, {}, {}, {}};
+            // Until no number lies where float and double may part ways.
+            for (c.trained.distance_from_jumps = 0; c.trained.distance_from_jumps < 5e-6;) {
+                const RandomData data(a, count, ++seed);
+                c.start = c.wanted = random_weights(a, seed);
+                c.images = data.bytes;
+                c.labels = data.labels;
+                c.trained =
+                    train_naively(a, c.wanted, data.images(0, count), data.labels, batch_size, rate, dropout_key);
+            }
+            cases.push_back(c);
+        }
+    }
+    return cases;
+}
+
 // That numbers went from `start` to `want`: within a few roundings of the longest way, or of 0.02, which is what
 // rounding the numbers themselves comes to.
 void check_moved(const Numbers& got, const Numbers& start, const Numbers& want) {
@@ -101,35 +134,20 @@ class StopAfter final : public Watcher {
 }  // namespace
 
 TEST(steps_by_batch_statistics_are_those_of_the_naive_network) {
-    uint64_t seed = 601;
-    for (const Architecture& a : architectures()) {
-        // A batch of one image, of one slice, of more slices than shards, and a second batch of one and of nine images.
-        for (auto [count, batch_size] : {std::pair<int64_t, int64_t>{1, 1}, {8, 8}, {136, 136}, {25, 24}, {33, 24}}) {
-            constexpr double rate = 0.0625;
-            std::vector<Weights> start, wanted;
-            std::vector<uint8_t> images;
-            std::vector<int64_t> labels;
-            Trained trained;
-            // Until no number lies where float and double may part ways.
-            for (trained.distance_from_jumps = 0; trained.distance_from_jumps < 5e-6;) {
-                const RandomData data(a, count, ++seed);
-                start = wanted = random_weights(a, seed);
-                images = data.bytes;
-                labels = data.labels;
-                trained = train_naively(a, wanted, data.images(0, count), labels, batch_size, rate, dropout_key);
-            }
-            Engine engine(a, start, kernels);
-            GoOn watcher;
-            const Score score = engine.train(images, labels, in_order(count), batch_size, static_cast<float>(rate), 2,
-                                             watcher, descent());
-            CHECK_NEAR(score.loss, trained.loss, 1e-5 * trained.loss);
-            const std::vector<Weights> got = engine.read(Parameters::weights);
-            for (std::size_t l = 0; l < start.size(); ++l) {
-                check_moved(got[l].kernel, start[l].kernel, wanted[l].kernel);
-                check_moved(got[l].bias, start[l].bias, wanted[l].bias);
-                check_moved(got[l].moving_means, start[l].moving_means, wanted[l].moving_means);
-                check_moved(got[l].moving_variances, start[l].moving_variances, wanted[l].moving_variances);
-            }
+    static const std::vector<Case> cases = make_cases();  // once for all instruction sets, since plain loops take long
+    for (const Case& c : cases) {
+        Engine engine(c.architecture, c.start, kernels);
+        GoOn watcher;
+        const std::vector<int64_t> order = in_order(static_cast<int64_t>(c.labels.size()));
+        const Score score =
+            engine.train(c.images, c.labels, order, c.batch_size, static_cast<float>(rate), 2, watcher, descent());
+        CHECK_NEAR(score.loss, c.trained.loss, 1e-5 * c.trained.loss);
+        const std::vector<Weights> got = engine.read(Parameters::weights);
+        for (std::size_t l = 0; l < got.size(); ++l) {
+            check_moved(got[l].kernel, c.start[l].kernel, c.wanted[l].kernel);
+            check_moved(got[l].bias, c.start[l].bias, c.wanted[l].bias);
+            check_moved(got[l].moving_means, c.start[l].moving_means, c.wanted[l].moving_means);
+            check_moved(got[l].moving_variances, c.start[l].moving_variances, c.wanted[l].moving_variances);
         }
     }
 }
@@ -138,7 +156,7 @@ TEST(training_in_stages_gives_the_same_bits_on_any_number_of_threads) {
     uint64_t seed = 621;
     GoOn watcher;
     for (const Architecture& a : architectures()) {
-        for (auto [count, batch_size] : {std::pair<int64_t, int64_t>{129, 64}, {73, 64}, {150, 150}, {17, 5}}) {
+        for (auto [count, batch_size] : {std::pair<int64_t, int64_t>{129, 64}, {73, 64}, {136, 136}, {17, 5}}) {
             const RandomData data(a, count, ++seed);
             const std::vector<Weights> start = random_weights(a, seed);
             Engine one(a, start, kernels);
