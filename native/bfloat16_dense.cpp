@@ -11,6 +11,7 @@ Bfloat16Dense::Bfloat16Dense(const Layer& layer, int index, std::size_t vector, 
 }
 
 int64_t Bfloat16Dense::bfloat16_scratch_size() const {
+    static_assert(slice_images <= bfloat16_rows, "a slice is one tile of rows");
     return bfloat16_rows * bfloat16_padded(std::max(parameters_.inputs(), parameters_.filters()));
 }
 
