@@ -47,8 +47,9 @@ void sum_up_block(const Bfloat16Product& p, const Block& block, const uint16_t* 
     const int64_t a_bytes = 2 * p.a_row, b_bytes = 4 * panel, padded = bfloat16_padded(p.length);
     asm volatile("tilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3" ::);
     for (int64_t q = 0; q < p.segments; ++q) {
-        const uint16_t *upper = block.a[0] + p.a_segments[q], *lower = block.a[1] + p.a_segments[q];
+        const uint16_t* upper = block.a[0] + p.a_segments[q];
         if (block.tiles == 2) {
+            const uint16_t* lower = block.a[1] + p.a_segments[q];
             for (int64_t k = 0; k < padded; k += bfloat16_step, b += bfloat16_step * panel) {
                 asm volatile(
                     "tileloadd (%0,%3,1), %%tmm4\n\ttileloadd (%2,%4,1), %%tmm6\n\ttileloadd 64(%2,%4,1), %%tmm7\n\t"
