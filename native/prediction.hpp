@@ -43,9 +43,9 @@ class Predictor {
         const int members = static_cast<int>(slices < threads ? slices : threads);
         prepare(members);
         for (SliceArrays& own : arrays_) network_.use_moving_statistics(plan_, own.batch);  // weights may be new
-        Queue queue(slices);
+        Queue queue(slices, members);
         auto run = [&](int thread) {
-            for (int64_t slice; queue.take(slice);) {
+            for (int64_t slice; queue.take(thread, slice);) {
                 const int64_t begin = slice * slice_images;
                 const int64_t end = begin + slice_images < count ? begin + slice_images : count;
                 auto go_on = [&] {

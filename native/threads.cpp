@@ -52,6 +52,7 @@ Team::Team(int threads) {
         threads_.emplace_back(&Team::serve, this, thread);
 #endif
     }
+    size_ += static_cast<int>(threads_.size());
 }
 
 Team::~Team() {

@@ -6,10 +6,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #if !defined(CONVSCOPE_NO_THREADS)
 #include <thread>
-#include <vector>
 #endif
 
 namespace convscope {
@@ -22,6 +22,8 @@ class Team {
     Team(const Team&) = delete;
     Team& operator=(const Team&) = delete;
 
+    int size() const { return size_; }
+
     // Calls task(thread) once on each thread, the caller being thread 0, and returns when all have returned. To the task
     // subnormal numbers are zeros.
     template <class Task>
@@ -33,6 +35,7 @@ class Team {
     using Function = void (*)(void*, int);
     void run(Function function, void* context);
 
+    int size_ = 1;
 #if !defined(CONVSCOPE_NO_THREADS)
     void serve(int thread);
 
@@ -45,20 +48,36 @@ class Team {
 #endif
 };
 
-// Hands out 0, 1, ..., count - 1, each to one thread.
+// Hands out 0, 1, ..., count - 1, each to one thread. A thread gets those of its own part first, in order, the same part of
+// each queue of as many, so that what it has in its cache is used again; then what is left of the others'.
 class Queue {
    public:
-    explicit Queue(int64_t count) : count_(count) {}
-    bool take(int64_t& item) {
-        item = next_.fetch_add(1, std::memory_order_relaxed);
-        return item < count_ && !stopped_.load(std::memory_order_relaxed);
+    Queue(int64_t count, int threads) : parts_(static_cast<std::size_t>(threads)) {
+        for (int thread = 0; thread < threads; ++thread) {
+            Part& part = parts_[static_cast<std::size_t>(thread)];
+            part.next = thread * count / threads;
+            part.end = (thread + 1) * count / threads;
+        }
+    }
+    bool take(int thread, int64_t& item) {
+        const std::size_t own = static_cast<std::size_t>(thread), parts = parts_.size();
+        for (std::size_t i = 0; i < parts && !stopped(); ++i) {
+            Part& part = parts_[(own + i) % parts];
+            item = part.next.fetch_add(1, std::memory_order_relaxed);
+            if (item < part.end) return true;
+        }
+        return false;
     }
     void stop() { stopped_.store(true, std::memory_order_relaxed); }
     bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
    private:
-    const int64_t count_;
-    std::atomic<int64_t> next_{0};
+    struct alignas(64) Part {
+        std::atomic<int64_t> next{0};
+        int64_t end = 0;
+    };
+
+    std::vector<Part> parts_;
     std::atomic<bool> stopped_{false};
 };
 

@@ -42,9 +42,9 @@ template <class Work>
 bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watcher& watcher, const Work& work) {
     const int64_t slices = count_slices(count), shards = std::min(most_shards, slices);
     const bool by_slice = plan_.stages.size() > 1;
-    Queue queue(clears ? static_cast<int64_t>(batch_.shards.size()) : shards);
+    Queue queue(clears ? static_cast<int64_t>(batch_.shards.size()) : shards, team_.size());
     auto take = [&](int thread) {
-        for (int64_t shard; queue.take(shard);) {
+        for (int64_t shard; queue.take(thread, shard);) {
             Buffer<float>& sums = batch_.shards[static_cast<std::size_t>(shard)];
             if (clears) std::memset(sums.data(), 0, sums.size() * sizeof(float));
             if (shard >= shards) continue;  // of a short batch, the last shards are empty
@@ -121,10 +121,10 @@ void Trainer::take_step(const Block& block, const float* gradient, const Step& s
 }
 
 void Trainer::update(int64_t count, const Step& step) {
-    Queue queue(static_cast<int64_t>(blocks_.size()));
+    Queue queue(static_cast<int64_t>(blocks_.size()), team_.size());
     auto work = [&](int thread) {
         float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
-        for (int64_t i; queue.take(i);) {
+        for (int64_t i; queue.take(thread, i);) {
             const Block& block = blocks_[static_cast<std::size_t>(i)];
             block_gradient(block, count, gradient);
             take_step(block, gradient, step);
@@ -135,9 +135,9 @@ void Trainer::update(int64_t count, const Step& step) {
 
 void Trainer::update_clipped(int64_t count, const Step& step, double most) {
     const Kernels& kernels = network_.kernels();
-    Queue measured(static_cast<int64_t>(blocks_.size()));
-    auto measure = [&](int) {
-        for (int64_t i; measured.take(i);) {
+    Queue measured(static_cast<int64_t>(blocks_.size()), team_.size());
+    auto measure = [&](int thread) {
+        for (int64_t i; measured.take(thread, i);) {
             const auto b = static_cast<std::size_t>(i);
             const Block& block = blocks_[b];
             block_gradient(block, count, whole_gradients_[b].data());
@@ -149,9 +149,9 @@ void Trainer::update_clipped(int64_t count, const Step& step, double most) {
     for (double square : squares_) squares += square;  // in the blocks' order, whoever measured them
     const double norm = std::sqrt(squares);
     const float factor = norm > most ? static_cast<float>(most / norm) : 1;
-    Queue updated(static_cast<int64_t>(blocks_.size()));
-    auto step_down = [&](int) {
-        for (int64_t i; updated.take(i);) {
+    Queue updated(static_cast<int64_t>(blocks_.size()), team_.size());
+    auto step_down = [&](int thread) {
+        for (int64_t i; updated.take(thread, i);) {
             const auto b = static_cast<std::size_t>(i);
             const Block& block = blocks_[b];
             float* gradient = whole_gradients_[b].data();
@@ -237,10 +237,10 @@ Score Trainer::gradients(const Images& images, int64_t count, std::vector<Buffer
         part.bytes += begin * image_bytes;
         part.labels += begin;
         if (!pass(part, size, {}, 1 / static_cast<float>(count), {plan_.whole()}, score, watcher)) break;
-        Queue queue(static_cast<int64_t>(blocks_.size()));
+        Queue queue(static_cast<int64_t>(blocks_.size()), team_.size());
         auto work = [&](int thread) {
             float* gradient = block_gradients_[static_cast<std::size_t>(thread)].data();
-            for (int64_t i; queue.take(i);) {
+            for (int64_t i; queue.take(thread, i);) {
                 const Block& block = blocks_[static_cast<std::size_t>(i)];
                 const int64_t width = network_.kernels().panel_width;
                 block_gradient(block, size, gradient);

@@ -14,10 +14,10 @@ TEST(a_team_does_every_item_once_and_waits_for_the_last) {
         Team team(threads);
         std::vector<int> done(1000);  // not atomic: each item belongs to one thread, and run() hands it back
         for (int round = 1; round <= 50; ++round) {
-            Queue queue(1000);
+            Queue queue(1000, team.size());
             auto work = [&](int thread) {
                 CHECK(thread >= 0 && thread < threads);
-                for (int64_t item; queue.take(item);) ++done[static_cast<std::size_t>(item)];
+                for (int64_t item; queue.take(thread, item);) ++done[static_cast<std::size_t>(item)];
             };
             team.run(work);
             bool all = true;
@@ -50,11 +50,18 @@ TEST(subnormal_numbers_are_zero_to_a_task_and_themselves_around_it) {
 #endif
 
 TEST(a_stopped_queue_hands_out_nothing) {
-    Queue queue(3);
+    Queue queue(3, 2);
     int64_t item = -1;
-    CHECK(queue.take(item) && item == 0);
+    CHECK(queue.take(0, item) && item == 0);
     queue.stop();
-    CHECK(queue.stopped() && !queue.take(item));
+    CHECK(queue.stopped() && !queue.take(0, item) && !queue.take(1, item));
+}
+
+TEST(a_thread_takes_its_own_part_of_a_queue_before_the_others) {
+    Queue queue(5, 2);
+    std::vector<int64_t> taken;
+    for (int64_t item; queue.take(1, item);) taken.push_back(item);
+    CHECK(taken == std::vector<int64_t>({2, 3, 4, 0, 1}));
 }
 
 TEST(an_instruction_set_is_found_by_its_name_alone) {
