@@ -29,6 +29,7 @@ class MapLayer {
     // How many images it is best given at once, a power of two: a network's layers go by the largest of these.
     virtual int64_t group() const { return 1; }
     virtual int64_t winners_size() const { return 0; }
+    virtual int64_t order_size() const { return 0; }
     virtual int64_t scratch_size() const { return 0; }
     virtual int64_t forward_scratch_size() const { return 0; }
     virtual int64_t bfloat16_scratch_size() const { return 0; }

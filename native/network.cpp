@@ -46,6 +46,7 @@ Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
         workspace.gradients.push_back(std::move(gradients));
     }
     for (const Plan::Step& step : plan.steps) {
+        workspace.orders.push_back(make_buffer<int32_t>(slice_images * step.computes->order_size()));
         workspace.winners.push_back({});
         if (back) workspace.winners.back() = make_buffer<int32_t>(slice_images * step.computes->winners_size());
     }
@@ -79,9 +80,7 @@ Scratch Network::make_scratch(const Plan& plan, Kept kept) const {
         scratch.gradients[i] = make_gradients(plan, i, i < plan.first_vector ? plan.group : slice_images);
     }
     scratch.logits_gradient = make_buffer<float>(classes());
-    scratch.offsets = make_buffer<int64_t>(winners_block);
-    scratch.list_values = make_buffer<float>(winners_block);
-    scratch.won = make_buffer<uint64_t>(4 * ((filters + 31) / 32));
+    scratch.won = make_buffer<uint32_t>(marked_cells * 4 * ((filters + 31) / 32));
     return scratch;
 }
 

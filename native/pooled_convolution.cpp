@@ -61,6 +61,16 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
                    pooling.window[0] == 2 && convolution.input.channels >= 8 && !by_bfloat16_;
     if (by_winograd_) parameters.keep_winograd(WinogradAlgorithm::f2x3);
 
+    by_order_ = index == 0 && !by_bfloat16_ && !by_winograd_;
+    search_.input_row = input_.value.row();
+    search_.cell_rows = pooling.output.height;
+    search_.cell_columns = pooling.output.width;
+    search_.down = pooling.stride[0] * convolution.stride[0] * input_.value.row();
+    search_.right = pooling.stride[1] * convolution.stride[1] * convolution.input.channels;
+    search_.window_rows = (pooling.window[0] - 1) * convolution.stride[0] + kernel[0];
+    search_.window_run = ((pooling.window[1] - 1) * convolution.stride[1] + kernel[1]) * convolution.input.channels;
+    for (int64_t cell = 0; cell < cells(); ++cell) all_cells_.push_back(static_cast<int32_t>(cell));
+
     const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
     const int64_t vectors = (run + width - 1) / width;
     // Multiply-adds for a vector of filters and a cell: all of the four places' weights, or per filter that is not shut
@@ -94,8 +104,27 @@ int64_t PooledConvolution::gradient_size() const {
 }
 
 int64_t PooledConvolution::forward_scratch_size() const {
+    if (by_order_) {
+        const int64_t run = (search_.cell_columns - 1) * search_.right + search_.window_run;
+        return search_.cell_rows * live_cells_row(run, kernels_.vector_width);
+    }
     if (!by_winograd_) return 0;
     return 16 * winograd_cells * (round_up(layer_.input.channels, kernels_.vector_width) + kernels_.panel_width);
+}
+
+void PooledConvolution::order_cells(Workspace& workspace, int64_t image) const {
+    const auto map = static_cast<std::size_t>(index_);
+    CellSearch search = search_;
+    search.input = workspace.values[map].image(image);
+    search.scratch = workspace.scratch->forward[map].data();
+    search.order = workspace.orders[map].data() + image * order_size();
+    search.order[cells()] = static_cast<int32_t>(kernels_.find_live_cells(search));
+}
+
+PooledConvolution::Order PooledConvolution::order_of(const Workspace& workspace, int64_t image) const {
+    if (!by_order_) return {all_cells_.data(), cells()};
+    const int32_t* order = workspace.orders[static_cast<std::size_t>(index_)].data() + image * order_size();
+    return {order, order[cells()]};
 }
 
 void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image) const {
@@ -206,15 +235,22 @@ void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const
     p.bias = parameters_.bias(0);
     p.columns = parameters_.filters();
     p.c = workspace.values[map + 1].image(image);
-    int32_t* winners = workspace.winners_of(map, image, winners_size());
+    p.a_rows = cell_places_.data();
+    p.c_rows = writes_.data();
+    p.winners = workspace.winners_of(map, image, winners_size());
     std::copy(window_, window_ + 4, p.window);
-    for (int64_t begin = 0; begin < cells(); begin += cells_at_once) {
-        p.rows = std::min(cells_at_once, cells() - begin);
-        p.a_rows = cell_places_.data() + begin;
-        p.c_rows = writes_.data() + begin;
-        if (winners) p.winners = winners + begin * p.winner_row;
+    if (by_order_) order_cells(workspace, image);
+    const Order order = order_of(workspace, image);
+    for (int64_t begin = 0; begin < order.live; begin += cells_at_once) {
+        p.rows = std::min(cells_at_once, order.live - begin);
+        p.order = order.cells + begin;
         kernels_.multiply(p);
     }
+    p.segments = 0;  // a sum of nothing, which becomes what the bias makes of it
+    if (by_filters_) p.winners = nullptr;  // the way back passes these cells by
+    p.rows = cells() - order.live;
+    p.order = order.cells + order.live;
+    kernels_.multiply(p);
 }
 
 void PooledConvolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
@@ -231,11 +267,12 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.channels = layer_.input.channels;
     p.kernel_rows = layer_.window[0];
     p.run = layer_.window[1] * layer_.input.channels;
-    p.offsets = workspace.scratch->offsets.data();
-    p.values = workspace.scratch->list_values.data();
     p.won = workspace.scratch->won.data();
     p.kernel = gradient;
     if (by_filters_) {
+        const Order order = order_of(workspace, image);
+        p.live = order.cells;
+        p.live_cells = order.live;
         kernels_.winners_kernel_by_filters(p);
     } else {
         p.bias = gradient + layer_.window[0] * run_stride() * p.filters;

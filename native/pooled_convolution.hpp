@@ -17,6 +17,7 @@ class PooledConvolution final : public MapLayer {
     PooledConvolution(const Layer& convolution, const Layer& pooling, int index, const std::vector<Map>& maps,
                       Parameters& parameters, const Kernels& kernels, bool wants_input_gradient);
 
+    int64_t order_size() const override { return by_order_ ? cells() + 1 : 0; }  // and how many of them are live
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
@@ -28,7 +29,14 @@ class PooledConvolution final : public MapLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
+    struct Order {
+        const int32_t* cells;  // first those that read anything but zeros, `live` of them
+        int64_t live;
+    };
+
     int64_t cells() const { return static_cast<int64_t>(cell_places_.size()); }
+    void order_cells(Workspace& workspace, int64_t image) const;
+    Order order_of(const Workspace& workspace, int64_t image) const;
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
     void forward_by_bfloat16(Workspace& workspace, int64_t image) const;
     int64_t run_stride() const;  // of a kernel row in the gradient by runs
@@ -43,6 +51,9 @@ class PooledConvolution final : public MapLayer {
     const bool wants_input_gradient_;
     bool by_winograd_ = false, by_bfloat16_ = false;
     bool by_filters_ = false;
+    bool by_order_ = false;  // of an image, whose ground is often empty
+    CellSearch search_;
+    std::vector<int32_t> all_cells_;
     std::unique_ptr<Convolution> plain_;  // where the gradient by the input is a product over all places
     std::vector<int64_t> cell_places_, writes_;  // where each cell reads and writes
     std::vector<int64_t> spread_places_;  // of each cell's four places in plain_'s gradient

@@ -36,15 +36,14 @@ struct Scratch {
     Buffer<uint16_t> bfloat16;                     // copies of operands
     std::unique_ptr<Augmenter> augmenter;          // where images are changed before they are seen
     Buffer<float> logits_gradient;                 // of one image
-    Buffer<int64_t> offsets;                       // lists of winners
-    Buffer<float> list_values;
-    Buffer<uint64_t> won;                          // marks of winners
+    Buffer<uint32_t> won;                          // marks of winners
 };
 
 // The maps of a slice, and the scratch of the thread that is at it.
 struct Workspace {
     std::vector<MapImages> values, gradients;  // by map
     std::vector<Buffer<int32_t>> winners;      // by step of the plan: images of the slice x winners_size, of training
+    std::vector<Buffer<int32_t>> orders;       // by step: images of the slice x order_size
     Chance chance;                             // of the slice
     int64_t slice = 0;                         // its number in the batch
     Statistics* statistics = nullptr;          // the batch's, by step

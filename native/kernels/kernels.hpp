@@ -51,10 +51,11 @@ struct Product {
     const float* bias = nullptr;
     const float* mask = nullptr;
     const int64_t* mask_rows = nullptr;
-    // For Finish::pool: a row is a cell of four places, m's place j reads from a_rows[m] + window[j], and window[0] is 0;
-    // a_step is 1.
+    // For Finish::pool: a row is a cell of four places. They are those of `order`, a_rows, c_rows and the winners go by cell,
+    // a cell's place j reads from a_rows[cell] + window[j], and window[0] is 0; a_step is 1.
+    const int32_t* order = nullptr;
     int64_t window[4] = {};
-    int32_t* winners = nullptr;  // (rows, winner_row), or null where nobody asks
+    int32_t* winners = nullptr;  // (cells, winner_row), or null where nobody asks
     int64_t winner_row = 0;
 };
 
@@ -90,6 +91,20 @@ struct DepthwiseImage {
     float* input_gradient = nullptr;   // += the gradient by the input, laid out as the input
 };
 
+// The cells of an image (rows, columns), NHWC, each of which reads window_rows rows of window_run numbers.
+struct CellSearch {
+    const float* input = nullptr;
+    int64_t input_row = 0;
+    int64_t cell_rows = 0, cell_columns = 0;
+    int64_t down = 0, right = 0;  // from a cell to the one below it and to the one beside it
+    int64_t window_rows = 0, window_run = 0;
+    float* scratch = nullptr;  // (cell_rows, live_cells_row)
+    int32_t* order = nullptr;  // (cells): first those that read anything but zeros, then the others
+};
+
+// For a row of cells that reads `run` numbers of a row.
+constexpr int64_t live_cells_row(int64_t run, int64_t vector_width) { return run + 2 * vector_width; }
+
 // One image of a convolution fused with a pooling of four places a cell, on its way back: a cell's gradient belongs to
 // the one place that won. Place j of a cell reads the input from cell_places[cell] + window[j].
 struct WinnersImage {
@@ -98,6 +113,8 @@ struct WinnersImage {
     const float* gradient = nullptr;   // (cells, filters), zero where relu was closed
     const int32_t* winners = nullptr;  // (cells, filters), 0 to 3
     int64_t cells = 0;
+    const int32_t* live = nullptr;  // by filters: the cells that read anything but zeros, live_cells of them
+    int64_t live_cells = 0;
     const int64_t* cell_places = nullptr;
     int64_t window[4] = {};
     int64_t filters = 0;
@@ -105,9 +122,7 @@ struct WinnersImage {
     int64_t run = 0;              // kernel columns x channels: what a kernel row reads, side by side
     float* kernel = nullptr;      // += the gradient by the kernel
     float* bias = nullptr;        // += the gradient by the bias
-    int64_t* offsets = nullptr;   // scratch: winners_block
-    float* values = nullptr;      // scratch: winners_block
-    uint64_t* won = nullptr;      // scratch: 4 for every 32 filters
+    uint32_t* won = nullptr;      // scratch: for each of marked_cells 4 for every 32 filters
     int64_t channels = 0;         // of the input
     const float* back = nullptr;  // weights (channel block, filter, kernel row, kernel column, vector_width)
     float* input_gradient = nullptr;  // += the gradient by the input, laid out as the input
@@ -225,6 +240,7 @@ struct ChannelFactors {
 
 constexpr int64_t augmentation_block = 32;  // numbers or pixels at once
 constexpr int64_t winners_block = 256;  // cells whose winners are listed at once: a list that stays in cache
+constexpr int64_t marked_cells = 32;    // whose winners are marked before the marks are read
 
 struct Kernels {
     const char* name;
@@ -240,6 +256,8 @@ struct Kernels {
     void (*depthwise_kernel)(const DepthwiseImage&);
     void (*depthwise_input)(const DepthwiseImage&);
 
+    // Writes the order of the cells and returns how many of them read anything but zeros.
+    int64_t (*find_live_cells)(const CellSearch&);
     // The gradient by the kernel, vectors along filters: best where a kernel row reads few numbers. `kernel` is laid out
     // as a panel (kernel rows x run, panel_width) for each panel_width filters, `bias` lies behind each panel's last row.
     void (*winners_kernel_by_filters)(const WinnersImage&);

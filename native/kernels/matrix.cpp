@@ -79,10 +79,10 @@ CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[
 // fit into a tile of one column, and a short sum is worth its start. L is the segments' length, or 0 where it is known only
 // to the product: the steps of a short one, as of the first convolution of a grey image, are written out.
 template <int C, int V, int L>
-CONVSCOPE_INLINE void sum_up_cells(const Product& p, int64_t cell, Vector (&sums)[4 * C][V]) {
+CONVSCOPE_INLINE void sum_up_cells(const Product& p, const int32_t* cells, Vector (&sums)[4 * C][V]) {
     const float* a[C];
     CONVSCOPE_UNROLL
-    for (int c = 0; c < C; ++c) a[c] = p.a + p.a_rows[cell + c];
+    for (int c = 0; c < C; ++c) a[c] = p.a + p.a_rows[cells[c]];
     CONVSCOPE_UNROLL
     for (int m = 0; m < 4 * C; ++m) {
         CONVSCOPE_UNROLL
@@ -120,11 +120,11 @@ CONVSCOPE_INLINE void sum_up_cells(const Product& p, int64_t cell, Vector (&sums
 }
 
 template <int C, int V>
-CONVSCOPE_INLINE void finish_pool(const Product& p, int64_t first, Vector (&sums)[4 * C][V]) {
+CONVSCOPE_INLINE void finish_pool(const Product& p, const int32_t* cells, Vector (&sums)[4 * C][V]) {
     const Vector zero{};
     CONVSCOPE_UNROLL
     for (int c = 0; c < C; ++c) {
-        const int64_t cell = first + c;
+        const int64_t cell = cells[c];
         CONVSCOPE_UNROLL
         for (int v = 0; v < V; ++v) {
             const Vector values[4] = {sums[4 * c][v], sums[4 * c + 1][v], sums[4 * c + 2][v], sums[4 * c + 3][v]};
@@ -168,21 +168,36 @@ void multiply_rows(const Product& p) {
 }
 
 template <int C, int V, int L>
-CONVSCOPE_INLINE void tile_of_cells(const Product& p, int64_t cell) {
+CONVSCOPE_INLINE void tile_of_cells(const Product& p, int64_t first) {
     Vector sums[4 * C][V];
-    sum_up_cells<C, V, L>(p, cell, sums);
-    finish_pool<C, V>(p, cell, sums);
+    sum_up_cells<C, V, L>(p, p.order + first, sums);
+    finish_pool<C, V>(p, p.order + first, sums);
 }
 
 template <int C, int V, int L>
 void multiply_and_pool(const Product& p) {
-    int64_t cell = 0;
-    for (; cell + C <= p.rows; cell += C) tile_of_cells<C, V, L>(p, cell);
-    for (; cell < p.rows; ++cell) tile_of_cells<1, V, L>(p, cell);
+    int64_t first = 0;
+    for (; first + C <= p.rows; first += C) tile_of_cells<C, V, L>(p, first);
+    for (; first < p.rows; ++first) tile_of_cells<1, V, L>(p, first);
+}
+
+// Sums of nothing are equal, and all cells get what the bias makes of them.
+void pool_nothing(const Product& p) {
+    const Vector zero{};
+    for (int64_t column = 0; column < p.columns; column += width) {
+        Vector value = load(p.bias + column);
+        if (p.finish == Finish::pool_relu) value = value > zero ? value : zero;
+        for (int64_t i = 0; i < p.rows; ++i) {
+            const int64_t cell = p.order[i];
+            store_first(p.c + p.c_rows[cell] + column, value, p.columns - column);
+            if (p.winners) store_first(p.winners + cell * p.winner_row + column, Mask{}, p.columns - column);
+        }
+    }
 }
 
 template <int C, int V>
 void multiply_and_pool(const Product& p) {
+    if (p.segments == 0) return pool_nothing(p);
     p.length == 3 ? multiply_and_pool<C, V, 3>(p) : multiply_and_pool<C, V, 0>(p);
 }
 

@@ -19,6 +19,7 @@ const Kernels kernels = {
     .depthwise = depthwise,
     .depthwise_kernel = depthwise_kernel,
     .depthwise_input = depthwise_input,
+    .find_live_cells = find_live_cells,
     .winners_kernel_by_filters = winners_kernel_by_filters,
     .winners_kernel_by_runs = winners_kernel_by_runs,
     .winners_input = winners_input,

@@ -129,6 +129,7 @@ void average_backward(const PoolingImage&);
 void depthwise(const DepthwiseImage&);
 void depthwise_kernel(const DepthwiseImage&);
 void depthwise_input(const DepthwiseImage&);
+int64_t find_live_cells(const CellSearch&);
 void winners_kernel_by_filters(const WinnersImage&);
 void winners_kernel_by_runs(const WinnersImage&);
 void winners_input(const WinnersImage&);

@@ -51,7 +51,8 @@ struct ByFilters {
         Vector sums[R][J] = {};
         const int64_t row = p.input_row;
         const Vector zero{};
-        for (int64_t cell = 0; cell < p.cells; ++cell) {
+        for (int64_t i = 0; i < p.live_cells; ++i) {
+            const int64_t cell = p.live[i];
             const Vector g = load(p.gradient + cell * p.filters + filter);
             const Mask winner = load(p.winners + cell * p.filters + filter);
             const float* first = p.input + p.cell_places[cell] + r0 * row + j0;
@@ -75,43 +76,59 @@ struct ByFilters {
     }
 };
 
-// R rows by J vectors of one filter's kernel, over the list of the places that the filter won.
+// R rows by J vectors of the kernels of some filters, each over the places that the filter won: place i of filter f is
+// offsets[f + i offset_step], and its gradient there values[f + i value_step].
 struct ByRuns {
     const float* input;
     int64_t input_row;
-    const int64_t* offsets;
+    int64_t filters;
+    const int32_t* offsets;
+    int64_t offset_step;
     const float* values;
+    int64_t value_step;
     int64_t count;
     float* kernel;
-    int64_t kernel_row;
+    int64_t kernel_row, kernel_size;
 
     template <int R, int J>
     void run(int64_t r0, int64_t j0) const {
         constexpr int E = R * J <= 3 ? 4 : R * J <= 6 ? 2 : 1;  // winners at once, so that sums enough are in flight
-        Vector sums[E][R][J] = {};
         const float* first = input + r0 * input_row + j0 * width;
-        int64_t i = 0;
-        for (; i + E <= count; i += E) {
+        const int64_t row = kernel_row, last = count - count % E;
+        for (int64_t filter = 0; filter < filters; ++filter) {
+            float* to = kernel + filter * kernel_size + r0 * row + j0 * width;
+            const int32_t* offset = offsets + filter;
+            const float* value = values + filter;
+            Vector sums[E][R][J] = {};
             CONVSCOPE_UNROLL
-            for (int e = 0; e < E; ++e) take<R, J>(sums[e], first, i + e);
-        }
-        for (; i < count; ++i) take<R, J>(sums[0], first, i);
-        CONVSCOPE_UNROLL
-        for (int r = 0; r < R; ++r) {
-            CONVSCOPE_UNROLL
-            for (int j = 0; j < J; ++j) {
+            for (int r = 0; r < R; ++r) {
                 CONVSCOPE_UNROLL
-                for (int e = 1; e < E; ++e) sums[0][r][j] += sums[e][r][j];
-                float* to = kernel + (r0 + r) * kernel_row + (j0 + j) * width;
-                store(to, load(to) + sums[0][r][j]);
+                for (int j = 0; j < J; ++j) sums[0][r][j] = load(to + r * row + j * width);
+            }
+            for (int64_t i = 0; i < last; i += E) {
+                CONVSCOPE_UNROLL
+                for (int e = 0; e < E; ++e, offset += offset_step, value += value_step) {
+                    take<R, J>(sums[e], first + *offset, *value);
+                }
+            }
+            for (int64_t i = last; i < count; ++i, offset += offset_step, value += value_step) {
+                take<R, J>(sums[0], first + *offset, *value);
+            }
+            CONVSCOPE_UNROLL
+            for (int r = 0; r < R; ++r) {
+                CONVSCOPE_UNROLL
+                for (int j = 0; j < J; ++j) {
+                    CONVSCOPE_UNROLL
+                    for (int e = 1; e < E; ++e) sums[0][r][j] += sums[e][r][j];
+                    store(to + r * row + j * width, sums[0][r][j]);
+                }
             }
         }
     }
 
     template <int R, int J>
-    inline __attribute__((always_inline)) void take(Vector (&sums)[R][J], const float* first, int64_t i) const {
-        const Vector value = broadcast(values[i]);
-        const float* line = first + offsets[i];
+    inline __attribute__((always_inline)) void take(Vector (&sums)[R][J], const float* line, float number) const {
+        const Vector value = broadcast(number);
         CONVSCOPE_UNROLL
         for (int r = 0; r < R; ++r) {
             CONVSCOPE_UNROLL
@@ -130,41 +147,49 @@ CONVSCOPE_INLINE bool is_nonzero(float value) {
     return (bits << 1) != 0;
 }
 
-// Lists where `filter` won in cells [begin, end) and what gradient it carries there; returns how many.
-CONVSCOPE_INLINE int64_t list_by_filter(const WinnersImage& p, int64_t filter, int64_t begin, int64_t end) {
-    const float* __restrict gradient = p.gradient + begin * p.filters + filter;
-    const int32_t* __restrict winners = p.winners + begin * p.filters + filter;
-    const int64_t* __restrict places = p.cell_places + begin;
-    int64_t* __restrict offsets = p.offsets;
-    float* __restrict values = p.values;
-    const int64_t filters = p.filters;
-    const int64_t window[4] = {p.window[0], p.window[1], p.window[2], p.window[3]};
-    int64_t count = 0;
-    for (int64_t cell = begin; cell < end; ++cell) {
-        offsets[count] = *places + window[*winners];
-        values[count] = *gradient;
-        count += is_nonzero(*gradient);
-        gradient += filters;
-        winners += filters;
-        ++places;
+// Writes where the filters from `filter` on won in cells [begin, end), a vector of them a cell.
+void write_places(const WinnersImage& p, int64_t filter, int64_t begin, int64_t end, int32_t* places) {
+    Mask window[4];
+    for (int j = 0; j < 4; ++j) window[j] = Mask{} + static_cast<int32_t>(p.window[j]);
+    for (int64_t cell = begin; cell < end; ++cell, places += width) {
+        const Mask winner = load(p.winners + cell * p.filters + filter);
+        const Mask right = winner == 1 ? window[1] : window[0], below = winner == 3 ? window[3] : window[2];
+        store(places, (winner >= 2 ? below : right) + static_cast<int32_t>(p.cell_places[cell]));
     }
-    return count;
 }
+
+// The places of one filter without those where it carries no gradient.
+struct WinnersList {
+    int32_t offsets[winners_block];
+    float values[winners_block];
+    int64_t count;
+
+    void take(const int32_t* places, const float* gradient, int64_t filters, int64_t cells) {
+        count = 0;
+        for (int64_t cell = 0; cell < cells; ++cell) {
+            const float value = gradient[cell * filters];
+            offsets[count] = places[cell * width];
+            values[count] = value;
+            count += is_nonzero(value);
+        }
+    }
+};
 
 // The rows First ... First + Rows - 1 of the (K + 1) x (K + 1) places that the four windows of a cell read together.
 template <int K, int First, int Rows>
-CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, int64_t cell, int64_t block) {
+CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, const uint32_t* marks, int64_t cell, int64_t block) {
     Vector sums[Rows][K + 1] = {};
     const float* gradient = p.gradient + cell * p.filters;
     const float* weights = p.back + block * p.filters * K * K * width;
-    CONVSCOPE_UNROLL
-    for (int place = 0; place < 4; ++place) {
-        const int down = place / 2, right = place % 2;
-        for (int64_t first = 0; first < p.filters; first += 32) {
-            for (uint64_t won = p.won[first / 8 + place]; won != 0; won &= won - 1) {
-                const uint64_t filter = static_cast<uint64_t>(first) + static_cast<uint32_t>(__builtin_ctzll(won));
+    for (const float* end = gradient + p.filters; gradient < end; gradient += 32, marks += 4, weights += 32 * K * K * width) {
+        const uint32_t places[4] = {marks[0], marks[1], marks[2], marks[3]};
+        CONVSCOPE_UNROLL
+        for (int place = 0; place < 4; ++place) {
+            const int down = place / 2, right = place % 2;
+            for (uint32_t won = places[place]; won != 0; won &= won - 1) {
+                const auto filter = static_cast<uint32_t>(__builtin_ctz(won));
                 const Vector g = broadcast(gradient[filter]);
-                const float* kernel = weights + filter * K * K * width;
+                const float* kernel = weights + filter * static_cast<uint64_t>(K * K * width);
                 CONVSCOPE_KEEP(kernel);
                 CONVSCOPE_UNROLL
                 for (int u = 0; u < Rows; ++u) {
@@ -188,7 +213,7 @@ CONVSCOPE_INLINE void spread_rows(const WinnersImage& p, int64_t cell, int64_t b
 }
 
 // The lanes' bits in one number.
-CONVSCOPE_INLINE uint64_t or_lanes(Mask lanes) {
+CONVSCOPE_INLINE uint32_t or_lanes(Mask lanes) {
     typedef int32_t Half __attribute__((vector_size(CONVSCOPE_VECTOR_BYTES >= 32 ? CONVSCOPE_VECTOR_BYTES / 2 : 16)));
     typedef int32_t Quarter __attribute__((vector_size(16)));
     Half half;
@@ -214,7 +239,7 @@ CONVSCOPE_INLINE uint64_t or_lanes(Mask lanes) {
 }
 
 // Writes down for 32 filters at a time and each place, as bits, which of the filters carry a gradient there.
-CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell) {
+CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t* marks) {
     const float* gradient = p.gradient + cell * p.filters;
     const int32_t* winners = p.winners + cell * p.filters;
     Mask first_bits;
@@ -230,9 +255,9 @@ CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell) {
             for (int place = 0; place < 4; ++place) won[place] |= winner == Mask{} + place ? carried : Mask{};
             bits <<= static_cast<int32_t>(width);
         }
-        const uint64_t inside = (uint64_t{1} << count) - 1;
+        const auto inside = static_cast<uint32_t>((uint64_t{1} << count) - 1);
         CONVSCOPE_UNROLL
-        for (int place = 0; place < 4; ++place) p.won[first / 8 + place] = or_lanes(won[place]) & inside;
+        for (int place = 0; place < 4; ++place) marks[first / 8 + place] = or_lanes(won[place]) & inside;
     }
 }
 
@@ -240,15 +265,20 @@ template <int K>
 void spread(const WinnersImage& p) {
     constexpr int most = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // sums in registers
     constexpr int rows = most / (K + 1) < K + 1 ? most / (K + 1) : K + 1;
-    for (int64_t cell = 0; cell < p.cells; ++cell) {
-        mark_winners(p, cell);
-        for (int64_t block = 0; block * width < p.channels; ++block) {
-            spread_rows<K, 0, rows>(p, cell, block);
-            if constexpr (rows < K + 1) {
-                constexpr int more = 2 * rows <= K + 1 ? rows : K + 1 - rows;
-                spread_rows<K, rows, more>(p, cell, block);
-                if constexpr (rows + more < K + 1) {
-                    spread_rows<K, rows + more, K + 1 - rows - more>(p, cell, block);
+    const int64_t marks = (p.filters + 31) / 32 * 4;  // of a cell
+    for (int64_t begin = 0; begin < p.cells; begin += marked_cells) {
+        const int64_t end = begin + marked_cells < p.cells ? begin + marked_cells : p.cells;
+        for (int64_t cell = begin; cell < end; ++cell) mark_winners(p, cell, p.won + (cell - begin) * marks);
+        for (int64_t cell = begin; cell < end; ++cell) {
+            const uint32_t* won = p.won + (cell - begin) * marks;
+            for (int64_t block = 0; block * width < p.channels; ++block) {
+                spread_rows<K, 0, rows>(p, won, cell, block);
+                if constexpr (rows < K + 1) {
+                    constexpr int more = 2 * rows <= K + 1 ? rows : K + 1 - rows;
+                    spread_rows<K, rows, more>(p, won, cell, block);
+                    if constexpr (rows + more < K + 1) {
+                        spread_rows<K, rows + more, K + 1 - rows - more>(p, won, cell, block);
+                    }
                 }
             }
         }
@@ -274,15 +304,31 @@ void winners_kernel_by_filters(const WinnersImage& p) {
 }
 
 void winners_kernel_by_runs(const WinnersImage& p) {
-    const int64_t vectors = (p.run + width - 1) / width;
-    const int64_t kernel_row = vectors * width;
+    const int64_t vectors = (p.run + width - 1) / width, kernel_row = vectors * width;
+    const bool in_one_block = vectors <= 4 ? p.kernel_rows <= 3 : vectors <= 6 && p.kernel_rows <= 2;
+    int32_t places[winners_block * width];
+    WinnersList list;
     for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);
+    const int64_t kernel_size = p.kernel_rows * kernel_row;
     for (int64_t begin = 0; begin < p.cells; begin += winners_block) {
-        const int64_t end = begin + winners_block < p.cells ? begin + winners_block : p.cells;
-        for (int64_t filter = 0; filter < p.filters; ++filter) {
-            const int64_t count = list_by_filter(p, filter, begin, end);
-            float* kernel = p.kernel + filter * p.kernel_rows * kernel_row;
-            for_blocks(ByRuns{p.input, p.input_row, p.offsets, p.values, count, kernel, kernel_row}, p.kernel_rows, vectors);
+        const int64_t cells = p.cells - begin < winners_block ? p.cells - begin : winners_block;
+        for (int64_t first = 0; first < p.filters; first += width) {
+            const int64_t filters = p.filters - first < width ? p.filters - first : width;
+            const float* gradient = p.gradient + begin * p.filters + first;
+            float* kernel = p.kernel + first * kernel_size;
+            write_places(p, first, begin, begin + cells, places);
+            if (in_one_block) {  // read once, the places without a gradient cost less than a list without them
+                for_blocks(ByRuns{p.input, p.input_row, filters, places, width, gradient, p.filters, cells, kernel,
+                                  kernel_row, kernel_size},
+                           p.kernel_rows, vectors);
+                continue;
+            }
+            for (int64_t filter = 0; filter < filters; ++filter, kernel += kernel_size) {
+                list.take(places + filter, gradient + filter, p.filters, cells);
+                for_blocks(ByRuns{p.input, p.input_row, 1, list.offsets, 1, list.values, 1, list.count, kernel,
+                                  kernel_row, kernel_size},
+                           p.kernel_rows, vectors);
+            }
         }
     }
 }

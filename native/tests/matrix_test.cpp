@@ -193,8 +193,16 @@ TEST(a_pooled_product_keeps_the_largest_of_four_and_says_which) {
                 o.product.bias = o.bias.data();
                 o.product.winners = winners.data();
                 o.product.winner_row = winner_row;
+                std::vector<int32_t> order;  // the last cell is left out, but where there is no other
+                for (int64_t m = cells > 1 ? cells - 1 : 1; m-- > 0;) order.push_back(static_cast<int32_t>(m));
+                o.product.order = order.data();
+                o.product.rows = static_cast<int64_t>(order.size());
                 kernels.multiply(o.product);
-                for (int64_t m = 0; m < cells; ++m) {
+                for (int64_t m = o.product.rows; m < cells; ++m) {
+                    CHECK(o.result[static_cast<std::size_t>(o.c_rows[static_cast<std::size_t>(m)])] == untouched);
+                    CHECK(winners[static_cast<std::size_t>(m * winner_row)] == -1);
+                }
+                for (int64_t m = 0; m < o.product.rows; ++m) {
                     const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
                     const int32_t* winner = winners.data() + m * winner_row;
                     for (int64_t n = 0; n < columns; ++n) {

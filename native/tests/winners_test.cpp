@@ -34,15 +34,14 @@ struct Backward {
             winners[static_cast<std::size_t>(i)] = static_cast<int32_t>(random.below(4));
             if (random.below(3) == 0) gradient[static_cast<std::size_t>(i)] = 0;
         }
-        offsets = make_buffer<int64_t>(winners_block);
-        values = make_buffer<float>(winners_block);
-        won_bits = make_buffer<uint64_t>(4 * ((c.filters + 31) / 32));
+        for (int64_t cell = 0; cell < image.cells; ++cell) cells.push_back(static_cast<int32_t>(cell));
+        image.live = cells.data();
+        image.live_cells = image.cells;
+        won_bits = make_buffer<uint32_t>(marked_cells * 4 * ((c.filters + 31) / 32));
         image.input = input.data();
         image.gradient = gradient.data();
         image.winners = winners.data();
         image.cell_places = places.data();
-        image.offsets = offsets.data();
-        image.values = values.data();
         image.won = won_bits.data();
     }
 
@@ -71,10 +70,10 @@ struct Backward {
     WinnersImage image;
     int64_t input_size = 0;
     std::vector<int64_t> places;
-    Buffer<float> input, gradient, values;
+    std::vector<int32_t> cells;
+    Buffer<float> input, gradient;
     Buffer<int32_t> winners;
-    Buffer<uint64_t> won_bits;
-    Buffer<int64_t> offsets;
+    Buffer<uint32_t> won_bits;
 };
 
 constexpr double before = 0.5;  // the gradients are added to what is there

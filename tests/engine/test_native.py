@@ -33,7 +33,11 @@ SIZES = [(8, 8), (28, 28), (31, 17)]
 
 
 def random_images(shape: tuple[int, int, int], count: int, seed: int = 0) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
+    """Every second image is drawn on an empty ground, and the fourth is all ground."""
+    images = np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
+    images[1::2, : shape[0] // 3] = images[1::2, :, -shape[1] // 2 :] = 0
+    images[3:4] = 0
+    return images
 
 
 def random_labels(classes: int, count: int) -> NDArray[np.int64]:
