@@ -23,15 +23,17 @@ Trainer::Trainer(Network& network, int threads, int64_t batch_size)
     for (std::size_t step = plan_.steps.size(); step-- > 0;) {
         if (plan_.steps[step].parameters == nullptr) continue;
         const Parameters& parameters = *plan_.steps[step].parameters;
+        const std::size_t first_panel = panel_blocks_.size();
+        panel_blocks_.resize(first_panel + static_cast<std::size_t>(parameters.panels()));
         Block block = {step, 0, 0, 0, 0};
-        for (; block.panel < parameters.panels(); ++block.panel) {
-            block.whole = panel_blocks_.size();
-            panel_blocks_.push_back(0);
-            for (block.begin = 0; block.begin < parameters.inputs(); block.begin = block.end) {
-                block.end = std::min(block.begin + block_rows, parameters.inputs());
-                if (block.end == parameters.inputs()) block.end = parameters.trained_rows();  // a bias goes with the last
+        for (; block.begin < parameters.inputs(); block.begin = block.end) {
+            block.end = std::min(block.begin + block_rows, parameters.inputs());
+            if (block.end == parameters.inputs()) block.end = parameters.trained_rows();  // a bias goes with the last
+            // The same rows of all panels one after another: they read the same numbers of the batch.
+            for (block.panel = 0; block.panel < parameters.panels(); ++block.panel) {
+                block.whole = first_panel + static_cast<std::size_t>(block.panel);
                 blocks_.push_back(block);
-                ++panel_blocks_.back();
+                ++panel_blocks_[block.whole];
             }
         }
     }
