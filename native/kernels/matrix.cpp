@@ -20,11 +20,13 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
     }
     const int64_t a_step = p.a_step, b_step = p.b_step;
     const float* segment = p.b;
-    for (int64_t q = 0; q < p.segments; ++q) {
+    for (int64_t q = p.segments; q > 0; segment += p.b_segment) {
         const float* b[(V + 1) / 2];  // a panel each
         CONVSCOPE_UNROLL
         for (int v = 0; v < V; v += 2) b[v / 2] = segment + v / 2 * p.b_panel;
-        for (int64_t k = p.length, at = 0; k > 0; --k, at += a_step) {
+        int64_t at = 0;
+        for (int64_t k = p.length; k > 0; --k) {
+            CONVSCOPE_KEEP(at);  // one number that grows for all rows, instead of a pointer for each
             Vector columns[V];
             CONVSCOPE_UNROLL
             for (int v = 0; v < V; ++v) columns[v] = load(b[v / 2] + v % 2 * width);
@@ -36,42 +38,50 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
             }
             CONVSCOPE_UNROLL
             for (int v = 0; v < V; v += 2) b[v / 2] += b_step;
+            at += a_step;
         }
+        if (--q == 0) break;
         CONVSCOPE_UNROLL
         for (int m = 0; m < M; ++m) a[m] += p.a_segment;
-        segment += p.b_segment;
     }
 }
 
 template <int M, int V>
 CONVSCOPE_INLINE void finish_rows(const Product& p, int64_t row, Vector (&sums)[M][V]) {
-    const Vector zero{};
-    if (p.finish == Finish::store && p.columns >= V * width) {  // short sums, so every test would count
+    const auto for_sums = [&](const auto& change) CONVSCOPE_INLINE_LAMBDA {
         CONVSCOPE_UNROLL
         for (int m = 0; m < M; ++m) {
-            float* c = p.c + p.c_rows[row + m];
             CONVSCOPE_UNROLL
-            for (int v = 0; v < V; ++v) store(c + v * width, sums[m][v]);
+            for (int v = 0; v < V; ++v) change(sums[m][v], m, v);
         }
-        return;
-    }
+    };
+    const Vector zero{};
+    float* c[M];
     CONVSCOPE_UNROLL
-    for (int v = 0; v < V; ++v) {
-        const int64_t columns = p.columns - v * width;
-        const Vector bias = p.bias ? load(p.bias + v / 2 * p.b_panel + v % 2 * width) : zero;
+    for (int m = 0; m < M; ++m) c[m] = p.c + p.c_rows[row + m];
+    if (p.finish == Finish::bias || p.finish == Finish::bias_relu) {
+        Vector bias[V];
         CONVSCOPE_UNROLL
-        for (int m = 0; m < M; ++m) {
-            float* c = p.c + p.c_rows[row + m] + v * width;
-            Vector value = sums[m][v] + bias;
-            if (p.finish == Finish::bias_relu) {
-                value = value > zero ? value : zero;
-            } else if (p.finish == Finish::accumulate) {
-                value += load(c);
-            } else if (p.finish == Finish::store_where_positive) {
-                value = load(p.mask + p.mask_rows[row + m] + v * width) > zero ? value : zero;
-            }
-            store_first(c, value, columns);
+        for (int v = 0; v < V; ++v) bias[v] = load(p.bias + v / 2 * p.b_panel + v % 2 * width);
+        for_sums([&](Vector& sum, int, int v) CONVSCOPE_INLINE_LAMBDA { sum += bias[v]; });
+        if (p.finish == Finish::bias_relu) {
+            for_sums([&](Vector& sum, int, int) CONVSCOPE_INLINE_LAMBDA { sum = sum > zero ? sum : zero; });
         }
+    } else if (p.finish == Finish::accumulate) {
+        for_sums([&](Vector& sum, int m, int v) CONVSCOPE_INLINE_LAMBDA { sum += load(c[m] + v * width); });
+    } else if (p.finish == Finish::store_where_positive) {
+        const float* mask[M];
+        CONVSCOPE_UNROLL
+        for (int m = 0; m < M; ++m) mask[m] = p.mask + p.mask_rows[row + m];
+        for_sums([&](Vector& sum, int m, int v)
+                     CONVSCOPE_INLINE_LAMBDA { sum = load(mask[m] + v * width) > zero ? sum : zero; });
+    }
+    const int64_t columns = p.columns;
+    if (columns >= V * width) {
+        for_sums([&](Vector& sum, int m, int v) CONVSCOPE_INLINE_LAMBDA { store(c[m] + v * width, sum); });
+    } else {
+        for_sums([&](Vector& sum, int m, int v)
+                     CONVSCOPE_INLINE_LAMBDA { store_first(c[m] + v * width, sum, columns - v * width); });
     }
 }
 
@@ -122,19 +132,30 @@ CONVSCOPE_INLINE void sum_up_cells(const Product& p, const int32_t* cells, Vecto
 template <int C, int V>
 CONVSCOPE_INLINE void finish_pool(const Product& p, const int32_t* cells, Vector (&sums)[4 * C][V]) {
     const Vector zero{};
+    int32_t* const winners = p.winners;
+    const int64_t columns = p.columns, winner_row = p.winner_row;
+    const bool has_relu = p.finish == Finish::pool_relu;
+    Vector bias[V];
+    float* c[C];
     CONVSCOPE_UNROLL
-    for (int c = 0; c < C; ++c) {
-        const int64_t cell = cells[c];
+    for (int v = 0; v < V; ++v) bias[v] = load(p.bias + v * width);
+    CONVSCOPE_UNROLL
+    for (int i = 0; i < C; ++i) c[i] = p.c + p.c_rows[cells[i]];
+    const auto finish = [&](auto whole) CONVSCOPE_INLINE_LAMBDA {
         CONVSCOPE_UNROLL
-        for (int v = 0; v < V; ++v) {
-            const Vector values[4] = {sums[4 * c][v], sums[4 * c + 1][v], sums[4 * c + 2][v], sums[4 * c + 3][v]};
-            int32_t* winner = p.winners ? p.winners + cell * p.winner_row + v * width : nullptr;
-            Vector largest = largest_of_four(values, winner, p.columns - v * width);
-            largest += load(p.bias + v * width);
-            if (p.finish == Finish::pool_relu) largest = largest > zero ? largest : zero;
-            store_first(p.c + p.c_rows[cell] + v * width, largest, p.columns - v * width);
+        for (int i = 0; i < C; ++i) {
+            CONVSCOPE_UNROLL
+            for (int v = 0; v < V; ++v) {
+                const int64_t count = whole ? width : columns - v * width;
+                const Vector values[4] = {sums[4 * i][v], sums[4 * i + 1][v], sums[4 * i + 2][v], sums[4 * i + 3][v]};
+                int32_t* winner = winners ? winners + cells[i] * winner_row + v * width : nullptr;
+                Vector largest = largest_of_four(values, winner, count) + bias[v];
+                if (has_relu) largest = largest > zero ? largest : zero;
+                store_first(c[i] + v * width, largest, count);
+            }
         }
-    }
+    };
+    columns >= V * width ? finish(true_type()) : finish(false_type());
 }
 
 template <int M, int V>

@@ -44,7 +44,8 @@
 #else
 #define CONVSCOPE_UNROLL _Pragma("GCC unroll 32")
 #endif
-// Makes the compiler hold a pointer in a register, where it would rather compute each address anew.
+// Makes the compiler hold a pointer or an index in a register, where it would rather compute each address anew or keep one
+// for each.
 #define CONVSCOPE_KEEP(pointer) asm("" : "+r"(pointer))
 #define CONVSCOPE_INLINE static inline __attribute__((always_inline))
 #define CONVSCOPE_INLINE_LAMBDA __attribute__((always_inline))  // behind a lambda's parameters
@@ -82,6 +83,14 @@ CONVSCOPE_INLINE Vector add_dot_products(Vector sums, Pairs a, Pairs b) {
     return sums + reinterpret_cast<Vector>(a << 16) * reinterpret_cast<Vector>(b << 16);
 #endif
 }
+
+// For code that is compiled twice, with a condition known.
+struct true_type {
+    constexpr operator bool() const { return true; }
+};
+struct false_type {
+    constexpr operator bool() const { return false; }
+};
 
 // Stores the first `count` lanes, or all of them.
 template <class Element, class Lanes>

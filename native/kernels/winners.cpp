@@ -148,7 +148,7 @@ CONVSCOPE_INLINE bool is_nonzero(float value) {
 }
 
 // Writes where the filters from `filter` on won in cells [begin, end), a vector of them a cell.
-void write_places(const WinnersImage& p, int64_t filter, int64_t begin, int64_t end, int32_t* places) {
+void write_places(const WinnersImage p, int64_t filter, int64_t begin, int64_t end, int32_t* places) {
     Mask window[4];
     for (int j = 0; j < 4; ++j) window[j] = Mask{} + static_cast<int32_t>(p.window[j]);
     for (int64_t cell = begin; cell < end; ++cell, places += width) {
@@ -262,7 +262,7 @@ CONVSCOPE_INLINE void mark_winners(const WinnersImage& p, int64_t cell, uint32_t
 }
 
 template <int K>
-void spread(const WinnersImage& p) {
+void spread(const WinnersImage p) {  // a copy, which no store through a pointer can change
     constexpr int most = CONVSCOPE_VECTOR_BYTES == 64 ? 20 : 12;  // sums in registers
     constexpr int rows = most / (K + 1) < K + 1 ? most / (K + 1) : K + 1;
     const int64_t marks = (p.filters + 31) / 32 * 4;  // of a cell
@@ -287,9 +287,14 @@ void spread(const WinnersImage& p) {
 
 // bias[filter ...] += the sum over cells of the gradient, for a vector of filters.
 CONVSCOPE_INLINE void add_bias(const WinnersImage& p, int64_t filter, float* bias) {
-    Vector sum{};
-    for (int64_t cell = 0; cell < p.cells; ++cell) sum += load(p.gradient + cell * p.filters + filter);
-    store_first(bias, load(bias) + sum, p.filters - filter);
+    Vector sums[4] = {};  // so that an addition does not wait for the one before it
+    int64_t cell = 0;
+    for (const float* gradient = p.gradient + filter; cell + 4 <= p.cells; cell += 4, gradient += 4 * p.filters) {
+        CONVSCOPE_UNROLL
+        for (int i = 0; i < 4; ++i) sums[i] += load(gradient + i * p.filters);
+    }
+    for (; cell < p.cells; ++cell) sums[0] += load(p.gradient + cell * p.filters + filter);
+    store_first(bias, load(bias) + ((sums[0] + sums[1]) + (sums[2] + sums[3])), p.filters - filter);
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 // The transforms of a whole convolution by Winograd's way, there and back (winograd_transforms.hpp has the formulas):
 // between maps, whose vectors lie along the channels, and matrices (position, tile, channel), between which `multiply`
-// does the rest.
+// does the rest. Arguments are taken as copies, which no store through a pointer can change.
 #include "winograd_transforms.hpp"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
 template <class T>
-void input(const WinogradTiles& p) {
+void input(const WinogradTiles p) {
     constexpr int N = T::points;
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
         for (int64_t c = 0; c < p.channels; c += width) {
@@ -23,7 +23,7 @@ void input(const WinogradTiles& p) {
 }
 
 template <class T>
-void input_backward(const WinogradTiles& p) {
+void input_backward(const WinogradTiles p) {
     constexpr int N = T::points;
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
         for (int64_t c = 0; c < p.channels; c += width) {
@@ -41,7 +41,7 @@ void input_backward(const WinogradTiles& p) {
 }
 
 template <class T>
-void output(const WinogradTiles& p) {
+void output(const WinogradTiles p) {
     constexpr int N = T::points, M = T::outputs;
     const Vector zero{};
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
@@ -64,7 +64,7 @@ void output(const WinogradTiles& p) {
 }
 
 template <class T>
-void output_backward(const WinogradTiles& p) {
+void output_backward(const WinogradTiles p) {
     constexpr int N = T::points, M = T::outputs;
     for (int64_t tile = 0; tile < p.tiles; ++tile) {
         for (int64_t c = 0; c < p.channels; c += width) {
@@ -80,7 +80,7 @@ void output_backward(const WinogradTiles& p) {
 }
 
 template <class T>
-void weights(const WinogradWeights& p) {
+void weights(const WinogradWeights p) {
     constexpr int N = T::points, R = T::kernel;
     const int64_t step = p.channels * panel;
     for (int64_t at = 0; at < step; at += width) {
@@ -94,7 +94,7 @@ void weights(const WinogradWeights& p) {
 }
 
 template <class T>
-void weights_backward(const WinogradWeights& p) {
+void weights_backward(const WinogradWeights p) {
     constexpr int N = T::points, R = T::kernel;
     const int64_t step = p.channels * panel;
     for (int64_t channel = 0; channel < p.channels; ++channel) {
@@ -155,24 +155,29 @@ void winograd_weights_backward(const WinogradWeights& p) {
 
 // From the products of f2x3 to the largest of a tile's four places, and which it was. Where the pixels that a tile
 // reads are equal along rows or columns, so are its places, to the bit: the first of equals wins as in the direct way.
-void winograd_pool(const WinogradCells& p) {
+void winograd_pool(const WinogradCells& cells) {
+    const WinogradCells p = cells;
     const Vector zero{};
     const int64_t step = p.cells * panel;
-    for (int64_t cell = 0; cell < p.cells; ++cell) {
-        for (int64_t v = 0; v < p.columns; v += width) {
-            const float* from = p.products + cell * panel + v;
-            Vector places[4];
-            transform_square<4, 2>(
-                [](const Vector(&m)[4], Vector(&t)[2]) CONVSCOPE_INLINE_LAMBDA { Transform<4, 3>::output(m, t); },
-                [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (4 * y + x) * step); },
-                [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA { places[2 * y + x] = value; });
-            int32_t* winner = p.winners ? p.winners + cell * p.winner_row + v : nullptr;
-            Vector largest = largest_of_four(places, winner, p.columns - v);
-            largest += load(p.bias + v);
-            if (p.relu) largest = largest > zero ? largest : zero;
-            store_first(p.output + p.output_places[cell] + v, largest, p.columns - v);
+    const auto pool = [&](auto whole) CONVSCOPE_INLINE_LAMBDA {
+        for (int64_t cell = 0; cell < p.cells; ++cell) {
+            for (int64_t v = 0; v < (whole ? panel : p.columns); v += width) {
+                const float* from = p.products + cell * panel + v;
+                const int64_t count = whole ? width : p.columns - v;
+                Vector places[4];
+                transform_square<4, 2>(
+                    [](const Vector(&m)[4], Vector(&t)[2]) CONVSCOPE_INLINE_LAMBDA { Transform<4, 3>::output(m, t); },
+                    [&](int y, int x) CONVSCOPE_INLINE_LAMBDA { return load(from + (4 * y + x) * step); },
+                    [&](int y, int x, Vector value) CONVSCOPE_INLINE_LAMBDA { places[2 * y + x] = value; });
+                int32_t* winner = p.winners ? p.winners + cell * p.winner_row + v : nullptr;
+                Vector largest = largest_of_four(places, winner, count);
+                largest += load(p.bias + v);
+                if (p.relu) largest = largest > zero ? largest : zero;
+                store_first(p.output + p.output_places[cell] + v, largest, count);
+            }
         }
-    }
+    };
+    p.columns == panel ? pool(true_type()) : pool(false_type());
 }
 
 }  // namespace convscope::CONVSCOPE_ISA
