@@ -154,22 +154,23 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     p.length = tiles.channels;
     p.columns = kernels_.panel_width;  // the products are scratch, whole rows of it
     p.c_rows = writes;
+    p.products = 16;
+    p.a = tiles.transformed;
+    p.b_product = tiles.channels * kernels_.panel_width;
+    p.c = products;
     const int64_t groups = (cells() + winograd_cells - 1) / winograd_cells;
     for (int64_t group = 0; group < groups; ++group) {
         const int64_t begin = group * cells() / groups;
         w.cells = tiles.tiles = p.rows = (group + 1) * cells() / groups - begin;
         tiles.places = cell_places_.data() + begin;
-        tiles.position_step = w.cells * tiles.tile_step;
+        p.a_product = tiles.position_step = w.cells * tiles.tile_step;
+        p.c_product = w.cells * kernels_.panel_width;
         w.output_places = writes_.data() + begin;
         kernels_.winograd_input(tiles);
         for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
             w.columns = parameters_.columns(panel);
-            for (int64_t position = 0; position < 16; ++position) {
-                p.a = tiles.transformed + position * tiles.position_step;
-                p.b = parameters_.winograd_panel(panel) + position * tiles.channels * kernels_.panel_width;
-                p.c = products + position * w.cells * kernels_.panel_width;
-                kernels_.multiply(p);
-            }
+            p.b = parameters_.winograd_panel(panel);
+            kernels_.multiply(p);
             w.bias = parameters_.bias(panel);
             w.output = output + panel * kernels_.panel_width;
             if (winners) w.winners = winners + begin * w.winner_row + panel * kernels_.panel_width;

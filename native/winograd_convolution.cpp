@@ -143,16 +143,18 @@ void WinogradConvolution::forward(Workspace& workspace, int64_t begin, int64_t e
         p.length = layer_.input.channels;
         p.rows = count;
         p.c_rows = products.rows;
+        p.products = sizes_.positions();
+        p.a = input.numbers;
+        p.a_product = input.position_step;
+        p.b_product = layer_.input.channels * width;
+        p.c = products.numbers;
+        p.c_product = products.position_step;
         for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
             tiles.channels = parameters_.columns(panel);
             tiles.bias = parameters_.bias(panel);
             p.columns = round_up(tiles.channels, kernels_.vector_width);
-            for (int64_t position = 0; position < sizes_.positions(); ++position) {
-                p.a = input.numbers + position * input.position_step;
-                p.b = parameters_.winograd_panel(panel) + position * layer_.input.channels * width;
-                p.c = products.numbers + position * products.position_step;
-                kernels_.multiply(p);
-            }
+            p.b = parameters_.winograd_panel(panel);
+            kernels_.multiply(p);
             transform(block, kernels_.winograd_output, output_.value, layer_.output.channels, writes_, products, tiles,
                       [&](int64_t i) { return to.image(i) + panel * width; });
         }
@@ -201,6 +203,14 @@ void WinogradConvolution::add_kernel_gradient(const Block& block, const Transfor
     p.a_step = input.tile_step;
     p.b_step = output_gradient.tile_step;
     p.c_rows = product_rows_.data();
+    p.rows = layer_.input.channels;
+    p.products = sizes_.positions();
+    p.a = input.numbers;
+    p.a_rows = channels_.data();
+    p.a_product = input.position_step;
+    p.b_product = output_gradient.position_step;
+    p.c = products;
+    p.c_product = p.rows * width;
     WinogradWeights weights;
     weights.algorithm = algorithm_;
     weights.channels = layer_.input.channels;
@@ -208,15 +218,9 @@ void WinogradConvolution::add_kernel_gradient(const Block& block, const Transfor
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
         weights.columns = parameters_.columns(panel);
         weights.rows = gradient + panel * parameters_.panel_size();
-        p.rows = layer_.input.channels;
-        p.a_rows = channels_.data();
         p.columns = round_up(weights.columns, kernels_.vector_width);
-        for (int64_t position = 0; position < sizes_.positions(); ++position) {
-            p.a = input.numbers + position * input.position_step;
-            p.b = output_gradient.numbers + position * output_gradient.position_step + panel * width;
-            p.c = products + position * p.rows * width;
-            kernels_.multiply(p);
-        }
+        p.b = output_gradient.numbers + panel * width;
+        kernels_.multiply(p);
         kernels_.winograd_weights_backward(weights);
     }
 }
@@ -254,14 +258,16 @@ void WinogradConvolution::add_input_gradient(const Block& block, const Transform
     p.length = layer_.output.channels;
     p.rows = block.tiles();
     p.c_rows = back.rows;
+    p.products = sizes_.positions();
+    p.a = output_gradient.numbers;
+    p.a_product = output_gradient.position_step;
+    p.b_product = layer_.output.channels * width;
+    p.c = products;
+    p.c_product = back.position_step;
     for (int64_t panel = 0; panel < parameters_.turned_panels(); ++panel) {
         p.columns = tiles.channels = std::min(width, frame_.shape.channels - panel * width);
-        for (int64_t position = 0; position < sizes_.positions(); ++position) {
-            p.a = output_gradient.numbers + position * output_gradient.position_step;
-            p.b = parameters_.winograd_turned_panel(panel) + position * layer_.output.channels * width;
-            p.c = products + position * back.position_step;
-            kernels_.multiply(p);
-        }
+        p.b = parameters_.winograd_turned_panel(panel);
+        kernels_.multiply(p);
         transform(block, kernels_.winograd_input_backward, frame_, frame_.shape.channels, frame_places_, back, tiles,
                   [&](int64_t i) { return frames + (i - block.begin) * frame_.size() + panel * width; });
     }

@@ -47,6 +47,8 @@ struct Product {
     int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;
+    int64_t products = 1;  // that many of a kind, whose A, B and C lie so far apart:
+    int64_t a_product = 0, b_product = 0, c_product = 0;
     Finish finish = Finish::store;
     const float* bias = nullptr;
     const float* mask = nullptr;

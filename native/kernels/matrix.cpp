@@ -247,9 +247,7 @@ void multiply_panels(Product& p) {
     for (; p.columns > (P - 1) * panel; skip(p, P)) tile<M, 2 * P>(p, 0);
 }
 
-}  // namespace
-
-void multiply(const Product& product) {
+void multiply_once(const Product& product) {
     if (product.columns <= panel) {
         multiply_panel(product);
         return;
@@ -267,6 +265,18 @@ void multiply(const Product& product) {
         Product one = p;
         one.columns = p.columns < panel ? p.columns : panel;
         multiply_panel(one);
+    }
+}
+
+}  // namespace
+
+void multiply(const Product& product) {
+    Product p = product;
+    for (int64_t left = p.products; left > 0; --left) {
+        multiply_once(p);
+        p.a += p.a_product;
+        p.b += p.b_product;
+        p.c += p.c_product;
     }
 }
 

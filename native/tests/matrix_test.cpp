@@ -178,6 +178,30 @@ TEST(the_order_of_a_sum_does_not_depend_on_the_tile) {
     }
 }
 
+TEST(several_products_are_each_what_it_is_alone) {
+    Random random(7);
+    for (int64_t columns : columns_around(kernels)) {
+        Operands o(kernels, {10, columns, 2, 6, 1}, random);
+        const int64_t size = static_cast<int64_t>(o.result.size());
+        o.product.products = 3;
+        o.product.a_product = 1;
+        o.product.b_product = o.width;  // a row further on
+        o.product.c_product = size;
+        Buffer<float> together = make_buffer<float>(3 * size);
+        o.product.c = together.data();
+        kernels.multiply(o.product);
+        Buffer<float> alone = make_buffer<float>(3 * size);
+        o.product.products = 1;
+        for (int64_t i = 0; i < 3; ++i) {
+            o.product.c = alone.data() + i * size;
+            kernels.multiply(o.product);
+            o.product.a += o.product.a_product;
+            o.product.b += o.product.b_product;
+        }
+        CHECK(together == alone);
+    }
+}
+
 TEST(a_pooled_product_keeps_the_largest_of_four_and_says_which) {
     Random random(6);
     for (Finish finish : {Finish::pool, Finish::pool_relu}) {
