@@ -9,6 +9,10 @@
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
+// Of the sum: where B is asked for. Its panels lie one behind another, and after a step of training half of them in
+// another core's cache.
+constexpr int64_t steps_ahead = 32;
+
 template <int M, int V>
 CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]) {
     const float* a[M];
@@ -29,7 +33,11 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
             CONVSCOPE_KEEP(at);  // one number that grows for all rows, instead of a pointer for each
             Vector columns[V];
             CONVSCOPE_UNROLL
-            for (int v = 0; v < V; ++v) columns[v] = load(b[v / 2] + v % 2 * width);
+            for (int v = 0; v < V; ++v) {
+                const float* column = b[v / 2] + v % 2 * width;
+                columns[v] = load(column);
+                __builtin_prefetch(column + steps_ahead * panel);
+            }
             CONVSCOPE_UNROLL
             for (int m = 0; m < M; ++m) {
                 const Vector number = broadcast(a[m][at]);
