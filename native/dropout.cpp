@@ -2,18 +2,9 @@
 
 #include <algorithm>
 
+#include "kernels/split_mix.hpp"
+
 namespace convscope {
-
-namespace {
-
-uint64_t split_mix(uint64_t start, int64_t number) {  // as in kernels/elementwise.cpp
-    uint64_t bits = start + static_cast<uint64_t>(number + 1) * 0x9e3779b97f4a7c15u;
-    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
-    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
-    return bits ^ bits >> 31;
-}
-
-}  // namespace
 
 uint64_t dropout_start(uint64_t key, int64_t layer, int64_t image) { return split_mix(split_mix(key, layer), image); }
 

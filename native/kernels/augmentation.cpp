@@ -41,7 +41,7 @@ CONVSCOPE_INLINE uint8_t to_byte(float value) {
 
 void even_pairs(uint64_t start, int64_t count, float* __restrict one, float* __restrict other) {
     for (int64_t i = 0; i < count; ++i) {
-        const uint64_t bits = random_bits(start, i);
+        const uint64_t bits = split_mix(start, i);
         one[i] = static_cast<float>(first_part(bits) - (1 << 23)) * 0x1p-23f;
         other[i] = static_cast<float>(second_part(bits) - (1 << 23)) * 0x1p-23f;
     }
@@ -51,7 +51,7 @@ void even_pairs(uint64_t start, int64_t count, float* __restrict one, float* __r
 // Cephes's polynomials (Moshier) in the angle from the nearest axis.
 void normal_pairs(uint64_t start, int64_t count, float* __restrict one, float* __restrict other) {
     for (int64_t i = 0; i < count; ++i) {
-        const uint64_t bits = random_bits(start, i);
+        const uint64_t bits = split_mix(start, i);
         const float radius = sqrtf(-2 * logarithm(first_part(bits) + 1));
         const int32_t turn = second_part(bits), quarter = (turn + (1 << 21)) >> 22;
         const float angle = static_cast<float>(turn - (quarter << 22)) * (0x1p-22f * 1.57079633f);

@@ -163,7 +163,7 @@ void dropout(uint64_t start, int64_t first, int64_t dropped, const float* __rest
     const float scale = 1 / (1 - static_cast<float>(dropped) / 16777216);
     const uint64_t least = static_cast<uint64_t>(dropped);
     for (int64_t i = 0; i < count; ++i) {
-        y[i] = random_bits(start, first + i) >> 40 >= least ? x[i] * scale : 0.0f;
+        y[i] = split_mix(start, first + i) >> 40 >= least ? x[i] * scale : 0.0f;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernels.hpp"
+#include "split_mix.hpp"
 
 #ifndef CONVSCOPE_ISA
 #error "CONVSCOPE_ISA names the namespace of the instruction set"
@@ -120,14 +121,6 @@ CONVSCOPE_INLINE Vector largest_of_four(const Vector* values, int32_t* winner, i
     }
     store_first(winner, which, count);
     return largest;
-}
-
-// Number `number` of the sequence `start`: SplitMix64 (Steele, Lea and Flood 2014), whose numbers need none before them.
-CONVSCOPE_INLINE uint64_t random_bits(uint64_t start, int64_t number) {
-    uint64_t bits = start + static_cast<uint64_t>(number + 1) * 0x9e3779b97f4a7c15u;
-    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
-    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
-    return bits ^ bits >> 31;
 }
 
 void multiply(const Product&);
