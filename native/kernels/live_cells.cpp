@@ -9,12 +9,6 @@ namespace {
 
 CONVSCOPE_INLINE Mask bits_at(const float* from) { return reinterpret_cast<Mask>(load(from)); }
 
-CONVSCOPE_INLINE bool is_zero(const float* number) {
-    uint32_t bits;
-    memcpy(&bits, number, sizeof bits);
-    return (bits << 1) == 0;  // of either sign
-}
-
 }  // namespace
 
 int64_t find_live_cells(const CellSearch& p) {
@@ -38,7 +32,7 @@ int64_t find_live_cells(const CellSearch& p) {
     int64_t live = 0, dead = p.cell_rows * p.cell_columns - 1;  // where the next of each goes
     for (int64_t y = 0, cell = 0; y < p.cell_rows; ++y) {
         for (int64_t x = 0; x < p.cell_columns; ++x, ++cell) {
-            const bool is_dead = is_zero(p.scratch + y * row + x * p.right);
+            const bool is_dead = !is_nonzero(p.scratch[y * row + x * p.right]);
             p.order[live] = p.order[dead] = static_cast<int32_t>(cell);  // a branch would be guessed wrong too often
             live += !is_dead;
             dead -= is_dead;

@@ -85,6 +85,13 @@ CONVSCOPE_INLINE Vector add_dot_products(Vector sums, Pairs a, Pairs b) {
 #endif
 }
 
+// By its bits: neither zero is.
+CONVSCOPE_INLINE bool is_nonzero(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits << 1) != 0;
+}
+
 // For code that is compiled twice, with a condition known.
 struct true_type {
     constexpr operator bool() const { return true; }

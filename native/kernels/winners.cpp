@@ -10,7 +10,10 @@ namespace {
 
 constexpr int most_sums = 12;  // registers of sums: enough to hide the latency of multiply-add, few enough for AVX2
 
-// Calls `block.template operator()<R, J>(r, j)` for blocks of R rows by J columns that cover rows x columns.
+constexpr int64_t most_wide = 6;  // columns of a block
+constexpr int64_t rows_of_block(int64_t columns) { return columns <= 4 ? 3 : 2; }
+
+// Calls `block.template run<R, J>(r, j)` for blocks of R rows by J columns that cover rows x columns.
 template <int R, int J, class Block>
 CONVSCOPE_INLINE void one_block(const Block& block, int64_t rows, int64_t columns, int64_t r, int64_t j) {
     if constexpr (R * J <= most_sums) {
@@ -21,8 +24,8 @@ CONVSCOPE_INLINE void one_block(const Block& block, int64_t rows, int64_t column
 template <class Block>
 void for_blocks(const Block& block, int64_t rows, int64_t columns) {
     for (int64_t j = 0; j < columns;) {
-        const int64_t wide = columns - j <= 6 ? columns - j : (columns - j >= 10 || columns - j == 8 ? 5 : 6);
-        const int64_t tall = wide <= 4 ? 3 : 2;
+        const int64_t wide = columns - j <= most_wide ? columns - j : (columns - j >= 10 || columns - j == 8 ? 5 : 6);
+        const int64_t tall = rows_of_block(wide);
         for (int64_t r = 0; r < rows;) {
             const int64_t high = rows - r < tall ? rows - r : tall;
             one_block<1, 1>(block, high, wide, r, j), one_block<2, 1>(block, high, wide, r, j);
@@ -140,12 +143,6 @@ struct ByRuns {
         }
     }
 };
-
-CONVSCOPE_INLINE bool is_nonzero(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits << 1) != 0;
-}
 
 // Writes where the filters from `filter` on won in cells [begin, end), a vector of them a cell.
 void write_places(const WinnersImage p, int64_t filter, int64_t begin, int64_t end, int32_t* places) {
@@ -310,7 +307,7 @@ void winners_kernel_by_filters(const WinnersImage& p) {
 
 void winners_kernel_by_runs(const WinnersImage& p) {
     const int64_t vectors = (p.run + width - 1) / width, kernel_row = vectors * width;
-    const bool in_one_block = vectors <= 4 ? p.kernel_rows <= 3 : vectors <= 6 && p.kernel_rows <= 2;
+    const bool in_one_block = vectors <= most_wide && p.kernel_rows <= rows_of_block(vectors);
     int32_t places[winners_block * width];
     WinnersList list;
     for (int64_t filter = 0; filter < p.filters; filter += width) add_bias(p, filter, p.bias + filter);
