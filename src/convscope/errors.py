@@ -2,8 +2,8 @@
 
 Every error that comes from a file, a folder, a configuration or a command is a `ConvscopeError`: its message names the
 file or the value and the next step, and the command line prints it as one line. A wrong argument in Python code is a
-`ValueError` or `TypeError`; the two configuration errors are both, since an architecture or a recipe may come from
-either side.
+`ValueError` or `TypeError`; the configuration errors are both, since an architecture, a recipe or an instruction set
+may come from either side.
 """
 
 
@@ -17,6 +17,10 @@ class ArchitectureError(ConvscopeError, ValueError):
 
 class RecipeError(ConvscopeError, ValueError):
     """A recipe with a value out of its range."""
+
+
+class EngineError(ConvscopeError, ValueError):
+    """An instruction set that this processor does not have, or that cannot compute in the precision asked for."""
 
 
 class DatasetError(ConvscopeError):

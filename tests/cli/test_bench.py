@@ -64,3 +64,21 @@ def test_bench_in_bfloat16_on_another_processor_says_what_to_take(small_folder: 
     done = bench(small_folder, "--precision", "bfloat16")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: precision is bfloat16, but this processor has no instructions for it")
+
+
+def test_an_instruction_set_in_the_environment_that_is_not_there_is_one_line(
+    small_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CONVSCOPE_ISA", "vax")
+    done = bench(small_folder)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: CONVSCOPE_ISA is 'vax'; usable on this processor for float32 are ")
+
+
+def test_the_peak_of_bfloat16_is_measured_whatever_instruction_set_trains(
+    small_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CONVSCOPE_ISA", instruction_sets()[-1])
+    value = json.loads(bench(small_folder, "--json").stdout)
+    assert value["instruction_set"] == instruction_sets()[-1]
+    assert (value["bfloat16_peak_gflops"] is None) == (not instruction_sets("bfloat16"))

@@ -28,6 +28,7 @@ from convscope.engine.network import (
     check_precision,
     check_weights,
 )
+from convscope.errors import EngineError
 from convscope.recipes import Adam, Augmentation, Precision
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
@@ -358,7 +359,7 @@ def _chosen_instruction_set(name: str | None, precision: Precision) -> str:
     if precision == "float32":
         usable += instruction_sets("bfloat16")  # so that one may be named for training, and what follows it goes on
     if name not in usable:
-        raise ValueError(f"{origin} is {name!r}; usable on this processor for {precision} are {', '.join(usable)}")
+        raise EngineError(f"{origin} is {name!r}; usable on this processor for {precision} are {', '.join(usable)}")
     return name
 
 
