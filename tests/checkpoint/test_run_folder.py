@@ -58,6 +58,30 @@ def test_run_folder_goes_on_from_the_epoch_it_kept(record: dict, tmp_path: Path)
     assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
 
 
+def test_run_folder_reads_the_weights_of_an_epoch_when_asked_for_it(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    assert len(folder.load_snapshots()) == 0
+    untrained = {name: np.zeros_like(array) for name, array in state.weights.items()}
+    folder.save_epoch(replace(state, weights=untrained, history=History()), tuple("abc"))
+    folder.save_epoch(state, tuple("abc"))
+    (tmp_path / "run" / "checkpoints" / "epoch-last.safetensors").write_bytes(b"something else")
+    snapshots = folder.load_snapshots()
+    assert list(snapshots) == [0, 1]
+    for epoch, weights in ((0, untrained), (1, state.weights)):
+        assert snapshots[epoch].keys() == weights.keys()
+        assert all((snapshots[epoch][name] == weights[name]).all() for name in weights)
+
+
+def test_run_folder_refuses_the_weights_of_another_network(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    folder.save_epoch(state, tuple("abc"))
+    record["architecture"] = cs.presets.ann((8, 8, 1), 3).to_dict()
+    other = create_run(tmp_path / "other", record)
+    (tmp_path / "run" / "checkpoints").rename(tmp_path / "other" / "checkpoints")
+    with pytest.raises(RunError, match=r"epoch-0001\.safetensors: not a network of this run"):
+        other.load_snapshots()[1]
+
+
 def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
     stream = np.random.default_rng(0)
     data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))

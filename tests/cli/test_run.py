@@ -17,6 +17,7 @@ import convscope as cs
 from convscope.checkpoint import RunFolder
 from convscope.checkpoint.state_file import load_state, save_state
 from convscope.cli import main
+from convscope.report.packing import unpack
 
 
 def invoke(*arguments: object) -> Result:
@@ -144,7 +145,7 @@ def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Spli
     page = (out / "report.html").read_text()
     assert f"and decided: {words}." in page
     assert f"{trained} of 9 epochs, weights of epoch {best}" in page
-    assert "<th>Validation loss</th>" in page
+    assert "<th>cnn validation</th>" in page
     model = cs.load_model(out)
     kept = cs.load_model(out / "checkpoints" / f"epoch-{best:04}.safetensors")
     assert model.weights_sha256 == record["weights_sha256"] == kept.weights_sha256
@@ -257,6 +258,33 @@ def test_payload_is_one_json_document(run_folder):
     out, _ = run_folder
     done = invoke("report", out, "--payload")
     assert json.loads(done.stdout)["evaluation"]["num_images"] == 300
+
+
+def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folder):
+    out, _ = run_folder
+    payload = json.loads(invoke("report", out, "--payload").stdout)
+    first, second = payload["live"]["models"]
+    assert [snapshot["epoch"] for snapshot in first["snapshots"]] == [0, 1, 2]
+    assert [snapshot["epoch"] for snapshot in second["snapshots"]] == [0, 1, 2]
+    last = {name: unpack(block) for name, block in first["snapshots"][2]["weights"].items()}
+    for name, weight in cs.load_model(out).weights.items():
+        assert np.abs(last[name] - weight).max() <= np.abs(weight).max() / 253
+    assert (out / "report.html").stat().st_size < 5_000_000
+
+
+def test_a_report_without_checkpoints_has_no_replay_and_one_with_a_damaged_one_says_which(small_folder, tmp_path):
+    out = tmp_path / "run"
+    made = invoke("run", "--dataset", small_folder, "--epochs", 1, "--no-baseline", "--out", out, "--json")
+    assert made.exit_code == 0
+    checkpoint = out / "checkpoints" / "epoch-0001.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    done = invoke("report", out)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"Error: {checkpoint}: ")
+    for path in (out / "checkpoints").iterdir():
+        path.unlink()
+    payload = json.loads(invoke("report", out, "--payload").stdout)
+    assert payload["live"]["models"][0]["snapshots"] == []
 
 
 def test_run_in_plain_lines_when_stdout_is_no_terminal(small_folder: Path, tmp_path: Path):

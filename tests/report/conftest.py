@@ -31,6 +31,7 @@ from convscope.training import History
 
 HOSTILE_NAMES = (
     "</script><img src=x onerror=alert(1)>",
+    "<!--<script>",
     r"$\frac{",
     "a name of sixty characters that is far too long for any axis",
     "靴 👢",
@@ -79,8 +80,10 @@ def make_payload(
     network = architecture(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
     evaluation = make_evaluation(splits.test, strength)
-    comparison = None
+    comparison, baseline = None, None
     if with_baseline:
+        dense = presets.ann(shape, len(names))
+        baseline = Model(dense, initial_weights(dense, 0), names)
         other = Candidate("ann", make_evaluation(splits.test, strength - 1), 118_282, 118_016, 473_128, 0.5)
         comparison = compare(Candidate.from_model(model, evaluation, 2.75), other)
     return report_payload(
@@ -91,7 +94,9 @@ def make_payload(
         evaluation=evaluation,
         explanation=explain(model, splits.test, 0),
         comparison=comparison,
+        baseline=baseline,
         baseline_history=history if with_baseline else None,
+        snapshots={epoch: initial_weights(network, epoch) for epoch in range(len(history) + 1)},
         record=RECORD,
     )
 

@@ -65,7 +65,7 @@ def test_a_narrow_page_scrolls_downwards_only(
     browser: str, payloads: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     page = write_report(tmp_path, payloads[name])
-    # The page has no script, so a second page looks at it through a frame of the width of a telephone.
+    # A second page looks at it through a frame of the width of a telephone.
     outer = tmp_path / "outer.html"
     outer.write_text(
         f'<iframe src="{page.name}" width="360" height="800"></iframe><script>addEventListener("load", () => {{'
@@ -76,3 +76,37 @@ def test_a_narrow_page_scrolls_downwards_only(
     widths = re.search(r"widths (\d+) (\d+)", dom)
     assert widths
     assert int(widths[1]) <= int(widths[2])
+
+
+@pytest.mark.parametrize(("chosen", "scheme"), [("light", "light"), ("dark", "dark"), ("auto", "light")])
+def test_the_theme_is_the_systems_until_the_reader_chooses(
+    browser: str, payloads: dict[str, Any], tmp_path: Path, chosen: str, scheme: str
+) -> None:
+    page = write_report(tmp_path, payloads["tiny"])
+    text = page.read_text(encoding="utf-8").replace('value="auto" checked', 'value="auto"')
+    probe = (
+        f"<script>document.getElementById('theme-{chosen}').checked = true;"
+        "const style = getComputedStyle(document.documentElement);"
+        "document.title = `theme ${style.colorScheme} ${style.getPropertyValue('--paper')}`</script>"
+    )
+    page.write_text(text.replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    paper = {"light": "#fbfaf7", "dark": "#14171c"}[scheme]
+    # A headless Chromium says that its system is light.
+    dom, _ = open_page(browser, page, "--blink-settings=preferredColorScheme=1")
+    assert f"<title>theme {scheme} {paper}</title>" in dom
+
+
+def test_the_policy_lets_the_engine_and_its_workers_start(
+    browser: str, payloads: dict[str, Any], tmp_path: Path
+) -> None:
+    page = write_report(tmp_path, payloads["tiny"])
+    probe = (
+        "<script>new Worker(URL.createObjectURL(new Blob(['0'])));"
+        "const bytes = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);"  # the smallest module
+        "document.title = `compiled ${new WebAssembly.Module(bytes)}`;</script>"
+    )
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    dom, messages = open_page(browser, page)
+    assert messages == []
+    assert "<title>compiled [object WebAssembly.Module]</title>" in dom

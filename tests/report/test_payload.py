@@ -1,15 +1,58 @@
 import json
+from copy import deepcopy
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
-from convscope.report.pixels import array_from_json, picture_from_json
+from convscope.report.packing import unpack
+from convscope.report.pixels import picture_from_json
 
 
 def test_a_payload_is_finite_plain_json(payload: dict[str, Any]) -> None:
     text = json.dumps(payload, allow_nan=False)
     assert json.loads(text) == payload
+
+
+@pytest.fixture(scope="session")
+def schema() -> Draft202012Validator:
+    schema = json.loads(files("convscope.report").joinpath("payload.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def test_a_payload_is_what_the_schema_describes(payload: dict[str, Any], schema: Draft202012Validator) -> None:
+    assert [f"{error.json_path}: {error.message:.200}" for error in schema.iter_errors(payload)] == []
+
+
+def test_the_schema_names_every_part_of_a_payload(payload: dict[str, Any], schema: Draft202012Validator) -> None:
+    assert set(schema.schema["properties"]) == set(schema.schema["required"]) == set(payload)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("format",), 2),
+        (("live", "handwriting", "ink"), "red"),
+        (("live", "models", 0, "weights", "dense/bias", "dtype"), "int8"),
+        (("live", "models", 0, "snapshots", 0, "weights", "dense/bias", "dtype"), "float32"),
+        (("live", "images", "pixels", "data"), "not base64!"),
+        (("evaluation", "accuracy"), 99.0),
+        (("model", "weights_sha256"), None),
+        (("extra",), 1),
+    ],
+)
+def test_the_schema_finds_what_is_wrong(
+    payloads: dict[str, Any], schema: Draft202012Validator, path: tuple[str | int, ...], value: Any
+) -> None:
+    payload: Any = deepcopy(payloads["tiny"])
+    place = payload
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert not schema.is_valid(payload)
 
 
 def test_a_payload_holds_the_matrix_of_the_first_training_image(payloads: dict[str, Any]) -> None:
@@ -29,9 +72,9 @@ def test_a_colour_picture_is_lossless(payloads: dict[str, Any]) -> None:
 def test_of_very_many_kernels_and_maps_a_part_travels_with_the_true_numbers(payloads: dict[str, Any]) -> None:
     bank, maps = payloads["colour"]["kernels"][1], payloads["colour"]["feature_maps"][0]
     assert bank["shape"] == [1, 1, 100, 70]
-    assert array_from_json(bank["values"]).shape == (1, 1, 64, 64)
+    assert unpack(bank["values"]).shape == (1, 1, 64, 64)
     assert maps["num_maps"] == 100
-    assert array_from_json(maps["values"]).shape == (20, 32, 64)
+    assert unpack(maps["values"]).shape == (20, 32, 64)
 
 
 def test_every_class_has_its_samples(payload: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ figures/          report.html   DONE (written last)   baseline/ (the run it is c
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from convscope.architecture import Architecture
 from convscope.checkpoint.model_file import FORMAT, check_format, load_model, save_model
 from convscope.checkpoint.state_file import load_state, save_state
+from convscope.engine import Weights
 from convscope.errors import ConvscopeError, RunError
 from convscope.evaluation import Evaluation
 from convscope.files import PARTIAL, write_bytes, write_json, write_text
@@ -37,6 +38,27 @@ _RECORD_KEYS = (
     "cpu",
     "command",
 )
+
+
+@dataclass(frozen=True)
+class Snapshots(Mapping[int, Weights]):
+    """Weights by epoch, in files."""
+
+    architecture: Architecture
+    paths: Mapping[int, Path]
+
+    def __getitem__(self, epoch: int) -> Weights:
+        path = self.paths[epoch]
+        model = load_model(path)
+        if model.architecture != self.architecture:
+            raise RunError(f"{path}: not a network of this run; remove it or start the run again")
+        return model.weights
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
 
 
 @dataclass(frozen=True)
@@ -72,6 +94,16 @@ class RunFolder:
         if state.history.best_epoch is not None and not state.best_weights:
             raise RunError(f"{self._state_path}: has no best weights; start the run again")
         return state
+
+    def load_snapshots(self) -> Mapping[int, Weights]:
+        """Return the weights by epoch (0: untrained), each read when asked for, of those epochs whose file is there.
+
+        Raises:
+            RunError: when asked for one that is damaged or not of the run's architecture.
+        """
+        paths = sorted((self.path / "checkpoints").glob("epoch-*.safetensors"))
+        names = ((path.stem.removeprefix("epoch-"), path) for path in paths)
+        return Snapshots(self.architecture, {int(number): path for number, path in names if number.isdecimal()})
 
     def write_history(self, history: History) -> None:
         lines = [json.dumps(row, allow_nan=False) + "\n" for row in history.rows()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,6 +26,15 @@ from convscope.training import History, TrainingState, check_fit, check_recipe, 
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that has been trained to its end."""
+
+    folder: RunFolder
+    model: Model
+    history: History
 
 
 @contextmanager

@@ -5,17 +5,15 @@ from time import perf_counter
 
 import click
 
-from convscope.checkpoint import RunFolder
 from convscope.cli import job
+from convscope.cli.job import Trained
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.comparison import Comparison
 from convscope.datasets import Splits
 from convscope.errors import RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import explain
-from convscope.model import Model
 from convscope.report import report_payload, write_figures, write_report
-from convscope.training import History
 
 
 @click.command()
@@ -32,14 +30,13 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
     start, timings = perf_counter(), dict[str, float]()
     folder, splits = job.resume_run(run_path)
     job.check_index(index, splits)
-    model, history = folder.load_model(), folder.load_history()
-    evaluation = evaluate(model, splits.test)
-    comparison, baseline_history = _baseline(folder, splits, model, history, evaluation)
-    results = (model, history, evaluation, comparison, baseline_history)
+    trained = Trained(folder, folder.load_model(), folder.load_history())
+    evaluation = evaluate(trained.model, splits.test)
+    comparison, baseline = _baseline(trained, splits, evaluation)
     if payload:
-        print_json(_payload(folder, splits, *results, index, timings))
+        print_json(_payload(trained, splits, evaluation, comparison, baseline, index, timings))
         return
-    path = write_run_report(folder, splits, *results, index, timings)
+    path = write_run_report(trained, splits, evaluation, comparison, baseline, index, timings)
     timings["total"] = perf_counter() - start
     if as_json:
         print_json({"run": str(folder.path), "report": str(path), "timings": timings})
@@ -50,19 +47,17 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
 
 
 def write_run_report(
-    folder: RunFolder,
+    trained: Trained,
     splits: Splits,
-    model: Model,
-    history: History,
     evaluation: Evaluation,
     comparison: Comparison | None,
-    baseline_history: History | None,
+    baseline: Trained | None,
     index: int,
     timings: dict[str, float],
 ) -> Path:
     """Look inside the model, draw the figures and write the page; return the page's path."""
-    results = (model, history, evaluation, comparison, baseline_history)
-    payload = _payload(folder, splits, *results, index, timings)
+    folder = trained.folder
+    payload = _payload(trained, splits, evaluation, comparison, baseline, index, timings)
     folder.write("explanation.json", payload["explanation"])
     with job.timed(timings, "report"):
         write_figures(folder.path / "figures", payload)
@@ -70,40 +65,42 @@ def write_run_report(
 
 
 def _payload(
-    folder: RunFolder,
+    trained: Trained,
     splits: Splits,
-    model: Model,
-    history: History,
     evaluation: Evaluation,
     comparison: Comparison | None,
-    baseline_history: History | None,
+    baseline: Trained | None,
     index: int,
     timings: dict[str, float],
 ) -> dict[str, object]:
     with job.timed(timings, "explain"):
-        explanation = explain(model, splits.test, index)
-    return report_payload(
-        model=model,
-        splits=splits,
-        recipe=folder.recipe,
-        history=history,
-        evaluation=evaluation,
-        explanation=explanation,
-        comparison=comparison,
-        baseline_history=baseline_history,
-        record={**folder.read("run.json"), "timings": dict(timings)},
-    )
+        explanation = explain(trained.model, splits.test, index)
+    with job.timed(timings, "report"):
+        return report_payload(
+            model=trained.model,
+            splits=splits,
+            recipe=trained.folder.recipe,
+            history=trained.history,
+            evaluation=evaluation,
+            explanation=explanation,
+            comparison=comparison,
+            baseline=baseline.model if baseline else None,
+            baseline_history=baseline.history if baseline else None,
+            snapshots=trained.folder.load_snapshots(),
+            baseline_snapshots=baseline.folder.load_snapshots() if baseline else None,
+            record={**trained.folder.read("run.json"), "timings": dict(timings)},
+        )
 
 
-def _baseline(
-    folder: RunFolder, splits: Splits, model: Model, history: History, evaluation: Evaluation
-) -> tuple[Comparison | None, History | None]:
+def _baseline(trained: Trained, splits: Splits, evaluation: Evaluation) -> tuple[Comparison | None, Trained | None]:
     """Return the comparison with the run in baseline/, where there is a finished one."""
+    folder = trained.folder
     if not (folder.path / "baseline" / "DONE").exists():
         return None, None
     other = job.baseline_folder(folder, splits)
     if other is None:
         raise RunError(f"{folder.path / 'baseline'}: no run.json there; remove the folder or run again")
-    other_model, other_history = other.load_model(), other.load_history()
-    evaluations = (evaluation, evaluate(other_model, splits.test))
-    return job.compare_runs((model, other_model), (history, other_history), evaluations), other_history
+    baseline = Trained(other, other.load_model(), other.load_history())
+    evaluations = (evaluation, evaluate(baseline.model, splits.test))
+    models, histories = (trained.model, baseline.model), (trained.history, baseline.history)
+    return job.compare_runs(models, histories, evaluations), baseline

@@ -8,7 +8,6 @@ import click
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, training_options
 from convscope.comparison import Comparison
-from convscope.training import History
 
 
 @click.command()
@@ -28,7 +27,7 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
     if not as_json:
         click.echo(job.describe(folder.architecture, splits, folder))
     comparison: Comparison | None = None
-    baseline_history: History | None = None
+    trained_other: job.Trained | None = None
     try:
         model, history = job.train_run(folder, splits, timings, "train", quiet=as_json)
         memory = job.memory_of(folder, splits)
@@ -36,20 +35,20 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
             evaluation = job.measure_run(folder, model, splits)
         other = job.baseline_folder(folder, splits) if baseline else None
         if other is not None:
-            other_model, baseline_history = job.train_run(other, splits, timings, "baseline", quiet=as_json)
+            other_model, other_history = job.train_run(other, splits, timings, "baseline", quiet=as_json)
             with job.timed(timings, "baseline"):
                 other_evaluation = job.measure_run(other, other_model, splits)
                 other.finish()
             comparison = job.compare_runs(
-                (model, other_model), (history, baseline_history), (evaluation, other_evaluation)
+                (model, other_model), (history, other_history), (evaluation, other_evaluation)
             )
             folder.write("comparison.json", comparison.to_dict())
+            trained_other = job.Trained(other, other_model, other_history)
         with job.timed(timings, "report"):  # matplotlib takes its time to load
             from convscope.cli.report import write_run_report
 
-        report = write_run_report(
-            folder, splits, model, history, evaluation, comparison, baseline_history, index, timings
-        )
+        trained = job.Trained(folder, model, history)
+        report = write_run_report(trained, splits, evaluation, comparison, trained_other, index, timings)
     except KeyboardInterrupt:
         raise job.interrupted(folder, "run") from None
     timings["total"] = sum(timings.values())

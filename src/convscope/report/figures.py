@@ -13,8 +13,9 @@ from convscope.report.charts import (
     draw_confusion_matrix,
     draw_training_curves,
 )
+from convscope.report.packing import unpack
 from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
-from convscope.report.pixels import array_from_json, picture_from_json
+from convscope.report.pixels import picture_from_json
 from convscope.report.style import Drawing, png_bytes, svg_text
 from convscope.training import History
 
@@ -72,14 +73,14 @@ def draw_pictures(payload: dict[str, Any]) -> dict[str, Drawing]:
             findings.mistakes_finding(payload["evaluation"]),
         )
     for bank in payload["kernels"]:
-        kernel, layer = array_from_json(bank["values"]), bank["layer"]
+        kernel, layer = unpack(bank["values"]), bank["layer"]
         whole: dict[str, Any] = {"limit": bank["limit"], "part_of": (bank["shape"][2], bank["shape"][3])}
         pictures[f"kernels-{layer}"] = draw_kernels(kernel, layer, **whole)
         pictures[f"kernels-{layer}-grey"] = draw_kernels(kernel, layer, palette="grey", **whole)
         if bank["kind"] == "Conv2D":  # of a depthwise one, whose filters read a channel each, the first shows all
             pictures[f"kernels-{layer}-all"] = draw_kernels(kernel, layer, channel=None, **whole)
     for entry in payload["feature_maps"]:
-        maps, layer = array_from_json(entry["values"]), entry["layer"]
+        maps, layer = unpack(entry["values"]), entry["layer"]
         limits = (min(entry["minimum"], 0.0), entry["maximum"])
         pictures[f"maps-{layer}"] = draw_feature_maps(maps, layer, limits=limits, part_of=entry["num_maps"])
         pictures[f"maps-{layer}-large"] = draw_feature_maps(

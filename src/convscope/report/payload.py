@@ -4,6 +4,8 @@ The page, the figures and whoever else wants to show a run read this and nothing
 file names are data as they came, pictures are PNG in base64, and arrays say how they are packed.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,15 +13,20 @@ import numpy as np
 from convscope.architecture import Add, LayerRow
 from convscope.comparison import Comparison
 from convscope.datasets import Dataset, Splits
+from convscope.engine import Weights
 from convscope.evaluation import Evaluation
 from convscope.explanation import Explanation
 from convscope.model import Model
 from convscope.recipes import Recipe
+from convscope.report.live import Replay, live_payload
+from convscope.report.packing import pack
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
-from convscope.report.pixels import array_to_json, image_pixels, picture_to_json
+from convscope.report.pixels import image_pixels, picture_to_json
 from convscope.training import History, describe_choice
 
 FORMAT = 1
+_PAGE_BYTES = 3_800_000  # of a page below 5 MB, without the engine, the script and the report's own words
+_REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
 _MOST_MISTAKES = 24
 _MOST_SAMPLES = 120
 _MOST_SAMPLES_OF_A_CLASS = 10
@@ -35,7 +42,10 @@ def report_payload(
     evaluation: Evaluation,
     explanation: Explanation,
     comparison: Comparison | None = None,
+    baseline: Model | None = None,
     baseline_history: History | None = None,
+    snapshots: Mapping[int, Weights] | None = None,
+    baseline_snapshots: Mapping[int, Weights] | None = None,
     record: dict[str, Any],
 ) -> dict[str, Any]:
     """Return all that the report shows of a run as finite plain JSON.
@@ -43,10 +53,15 @@ def report_payload(
     Args:
         evaluation: of `model` on `splits.test`.
         explanation: of one image of `splits.test`.
-        comparison: of the model (as `a`) with another one, whose history is `baseline_history`.
+        comparison: of the model (as `a`) with another one, `baseline`, whose history is `baseline_history`.
+        snapshots: the model's weights by epoch, 0 before the first, for the page's replay; `baseline_snapshots` those
+            of the other.
         record: what run.json holds, with the seconds of each step under `timings`.
     """
-    return {
+    replays = [Replay(model, snapshots or {})]
+    if baseline is not None:
+        replays.append(Replay(baseline, baseline_snapshots or {}))
+    payload = {
         "format": FORMAT,
         "record": record,
         "recipe": recipe.to_dict(),
@@ -72,13 +87,15 @@ def report_payload(
         "explained_picture": picture_to_json(image_pixels(explanation.image)),
         "kernels": [
             # A wide bank is drawn in part, so only that part travels.
-            {**bank.to_dict(), "values": array_to_json(bank.kernel[:, :, :MOST_KERNELS, :MOST_KERNELS])}
+            {**bank.to_dict(), "values": pack(bank.kernel[:, :, :MOST_KERNELS, :MOST_KERNELS])}
             for bank in explanation.kernels
         ],
         "feature_maps": [
             _feature_maps(summary.layer, explanation) for summary in explanation.layers if len(summary.shape) == 3
         ],
     }
+    taken = _REPORT_SHARE * len(json.dumps(payload, separators=(",", ":")))
+    return {**payload, "live": live_payload(replays, splits, evaluation, round(_PAGE_BYTES - taken))}
 
 
 def _example(dataset: Dataset) -> dict[str, Any]:
@@ -131,5 +148,5 @@ def _feature_maps(layer: str, explanation: Explanation) -> dict[str, Any]:
         "large_channels": list(large_channels(count)),
         "minimum": float(maps.min()),
         "maximum": float(maps.max()),
-        "values": array_to_json(maps[:, :, :MOST_MAPS]),
+        "values": pack(maps[:, :, :MOST_MAPS]),
     }

@@ -111,14 +111,3 @@ def picture_from_json(value: str) -> Pixels:
     """Return the picture (H, W, 4) that `picture_to_json` wrote."""
     with Image.open(BytesIO(b64decode(value)), formats=["PNG"]) as picture:
         return np.asarray(picture.convert("RGBA"))
-
-
-def array_to_json(values: NDArray[np.floating[Any]]) -> dict[str, Any]:
-    """Return an array as plain JSON: its shape, and its float32 values (little-endian) in base64."""
-    data = np.ascontiguousarray(values, "<f4")
-    return {"shape": list(data.shape), "float32": b64encode(data.tobytes()).decode()}
-
-
-def array_from_json(value: dict[str, Any]) -> NDArray[np.float32]:
-    """Return the array that `array_to_json` wrote."""
-    return np.frombuffer(b64decode(value["float32"]), "<f4").reshape(value["shape"]).astype(np.float32)

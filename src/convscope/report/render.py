@@ -1,8 +1,12 @@
 """The report as one HTML file: from the payload to text, and to the run folder.
 
-The page has no script and asks for nothing: style, charts and pictures are inside, and its policy forbids the rest.
+The page can be read without its script and asks for nothing: style, charts, pictures, the payload, the engine and the
+script that brings it to life are inside, and its policy forbids the rest.
 """
 
+import json
+import re
+from base64 import b64encode
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,11 +19,12 @@ from convscope.architecture import Architecture
 from convscope.files import write_text
 from convscope.report import findings
 from convscope.report.figures import draw_charts
+from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.style import inline_svg, svg_text
 from convscope.report.views import (
     TERMS,
     comparison_view,
-    curves_view,
+    curves_note,
     example_view,
     explained_view,
     kernel_views,
@@ -31,15 +36,22 @@ from convscope.report.views import (
 )
 from convscope.tables import printable
 
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; "
+    "style-src 'unsafe-inline'; img-src data: blob:"
+)
+"""What the page may do: run what is inside it."""
+
 
 def render_report(payload: dict[str, Any]) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
     architecture = Architecture.from_dict(payload["model"]["architecture"])
     charts = {}
-    titles = findings.chart_titles(payload)
+    titles, numbers = findings.chart_titles(payload), chart_numbers(payload)
     for name, drawing in draw_charts(payload).items():
-        svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
-        charts[name] = {"title": titles[name], "svg": Markup(svg)}
+        if name in numbers:  # the confusion matrix is a table itself
+            svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
+            charts[name] = {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
     evaluation, comparison = payload["evaluation"], comparison_view(payload)
     contents = [
         ("verdict", "Verdict"),
@@ -55,7 +67,10 @@ def render_report(payload: dict[str, Any]) -> str:
     ]
     height, width, channels = payload["data"]["train"]["image_shape"]
     page: str = _template().render(
+        policy=Markup(POLICY),
         css=Markup(_read("page.css")),
+        bench=_bundle(),
+        json=Markup(_script_json(payload)),
         contents=contents,
         terms=TERMS,
         charts=charts,
@@ -70,7 +85,8 @@ def render_report(payload: dict[str, Any]) -> str:
         example=example_view(payload),
         samples=samples_view(payload),
         diagram=Markup(architecture.diagram()),
-        curves=curves_view(payload),
+        curves_note=curves_note(payload),
+        matrix=matrix_view(payload, titles["confusion-matrix"]),
         classes={"title": findings.classes_finding(evaluation)},
         pairs=pairs_view(payload),
         mistakes=mistakes_view(payload),
@@ -91,6 +107,23 @@ def write_report(folder: Path, payload: dict[str, Any]) -> Path:
     path = folder / "report.html"
     write_text(path, render_report(payload))
     return path
+
+
+def _script_json(payload: dict[str, Any]) -> str:
+    """Return the payload as JSON for a script element, in which no text can end the element or begin a comment."""
+    text = json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+@cache
+def _bundle() -> dict[str, str]:
+    """Return what web/ was built into: the style sheet and the script, and the engine in base64."""
+    # In the script these stand only in strings and patterns, where an escaped "<" means the same.
+    script = re.sub("<(?=!--|/?script)", r"\\x3c", _read("bundle/bench.js"), flags=re.IGNORECASE)
+    style = _read("bundle/bench.css")
+    assert "</style" not in style.lower(), "the style sheet would end its element"
+    engine = b64encode(files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()).decode()
+    return {"script": Markup(script), "css": Markup(style), "engine": Markup(engine)}
 
 
 def _limits(payload: dict[str, Any]) -> str:

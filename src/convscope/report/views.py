@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from convscope.architecture.presets import PRESETS
 from convscope.recipes import RECIPES
 from convscope.report import findings
+from convscope.report.packing import unpack
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles
 from convscope.report.pixels import (
     Palette,
     Pixels,
-    array_from_json,
     enlarge,
     paint,
     picture_from_json,
@@ -163,50 +163,21 @@ def samples_view(payload: dict[str, Any]) -> dict[str, Any]:
     """Return a few training images of each class."""
     names = payload["evaluation"]["class_names"]
     rows = [
-        {"name": printable(names[row["label"]]), "pictures": [_packed(picture, 32) for picture in row["pictures"]]}
+        {
+            "name": printable(names[row["label"]]),
+            "pictures": [
+                {"picture": _packed(picture, 32), "split": payload["data"]["train"]["split"], "index": index}
+                for picture, index in zip(row["pictures"], row["indices"], strict=True)
+            ],
+        }
         for row in payload["data"]["samples"]
     ]
     return {"many": len(rows) > 26, "rows": rows}
 
 
-def curves_view(payload: dict[str, Any]) -> dict[str, Any]:
-    """Return the curves' titles and their numbers."""
-    if not payload["history"]["loss"]:
-        return {}
-    name, comparison = payload["model"]["architecture"]["name"], payload["comparison"]
-    tables = [{"name": name, "rows": _epochs(payload["history"])}]
-    if payload["baseline_history"] is not None:
-        other = "baseline" if comparison is None else comparison["names"][1]
-        tables.append({"name": printable(other), "rows": _epochs(payload["baseline_history"])})
-    return {
-        "split": payload["history"]["val_split"],
-        "note": findings.measured_sentence(payload) if payload["history"]["best_epoch"] is None else _RING,
-        "accuracy": findings.accuracy_finding(payload["history"]),
-        "loss": findings.loss_finding(payload["history"]),
-        "tables": tables,
-    }
-
-
-def _epochs(history: dict[str, Any]) -> list[dict[str, Any]]:
-    formats = {
-        "loss": "{:.4f}",
-        "accuracy": "{:.2%}",
-        "val_loss": "{:.4f}",
-        "val_accuracy": "{:.2%}",
-        "seconds": "{:.2f}",
-    }
-    return [
-        {
-            "epoch": epoch + 1,
-            "cells": [
-                form.format(history[name][epoch]).replace("%", "\N{NO-BREAK SPACE}%")
-                if history[name]
-                else "not measured"
-                for name, form in formats.items()
-            ],
-        }
-        for epoch in range(len(history["loss"]))
-    ]
+def curves_note(payload: dict[str, Any]) -> str:
+    """Return what to know of the measured curves: what was chosen by them."""
+    return findings.measured_sentence(payload) if payload["history"]["best_epoch"] is None else _RING
 
 
 def pairs_view(payload: dict[str, Any]) -> list[dict[str, Any]]:
@@ -229,6 +200,7 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
     cards = [
         {
             "picture": _packed(picture, 112),
+            "split": evaluation["split"],
             "index": one["index"],
             "true": printable(names[one["true"]]),
             "predicted": printable(names[one["predicted"]]),
@@ -263,7 +235,7 @@ def kernel_views(payload: dict[str, Any]) -> list[dict[str, Any]]:
     """Return each convolution's kernels as pictures, whole or, of very many, in part."""
     views = []
     for bank in payload["kernels"]:
-        kernel, limit = array_from_json(bank["values"]), bank["limit"]
+        kernel, limit = unpack(bank["values"]), bank["limit"]
         channels, filters = bank["shape"][2:]
         part = f" (the first {MOST_KERNELS} a side)" if max(channels, filters) > MOST_KERNELS else ""
         few = f" (the first {MOST_MAPS})" if filters > MOST_MAPS else ""
@@ -299,6 +271,8 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
         f"{names[predicted]}, which is {verdict}. Bright cells answer strongly. Look for maps that follow an edge, "
         "fill the inside, or stay dark; a bright map is not yet a cause.",
         "label": names[label],
+        "split": explanation["split"],
+        "index": explanation["index"],
         "picture": _packed(payload["explained_picture"], 224),
         "bars": [
             {
@@ -317,13 +291,14 @@ def map_views(payload: dict[str, Any]) -> list[dict[str, Any]]:
     summaries = {layer["layer"]: layer for layer in payload["explanation"]["layers"]}
     views = []
     for entry in payload["feature_maps"]:
-        maps, summary = array_from_json(entry["values"]), summaries[entry["layer"]]
+        maps, summary = unpack(entry["values"]), summaries[entry["layer"]]
         low, high = min(entry["minimum"], 0.0), entry["maximum"]
         pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(maps.shape[2])]
         side = max(maps.shape[:2])
         shown = f"the first {len(pictures)} of {entry['num_maps']}" if entry["num_maps"] > len(pictures) else "all"
         views.append(
             {
+                "layer": entry["layer"],
                 "title": findings.maps_finding(summary),
                 "caption": f"{summary['kind']}, {' × '.join(map(str, summary['shape']))}, one scale for all maps. "
                 f"Large, channels {', '.join(map(str, entry['large_channels']))}, counted from 0; "

@@ -1,0 +1,94 @@
+"""The charts as tables: for each chart its numbers as texts, and the confusion matrix as cells."""
+
+from math import log1p
+from typing import Any
+
+from convscope.report.findings import percent
+from convscope.tables import printable
+
+_CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
+_LONGEST_LEVEL = 4  # letters of a class name that a column has room for
+
+
+def chart_numbers(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the numbers of each chart by the chart's name: a `header` and `rows` of texts."""
+    data, names = payload["data"], [printable(name) for name in payload["evaluation"]["class_names"]]
+    train, test = data["train"]["class_counts"], data["test"]["class_counts"]
+    tables = {
+        "class-balance": {
+            "header": ["Class", "Train", "of all", "Test", "of all"],
+            "rows": [
+                [name, f"{a:,}", percent(a / sum(train)), f"{b:,}", percent(b / sum(test))]
+                for name, a, b in zip(names, train, test, strict=True)
+            ],
+        }
+    }
+    if payload["history"]["loss"]:
+        tables["training-accuracy"] = _curves(payload, "accuracy")
+        tables["training-loss"] = _curves(payload, "loss")
+    comparison = payload["comparison"]
+    if comparison is not None:
+        sides = zip(comparison["names"], (comparison[side] for side in "ab"), strict=True)
+        tables["comparison"] = {
+            "header": ["Model", "Accuracy", "Low", "High"],
+            "rows": [
+                [printable(name), percent(side["accuracy"]), *map(percent, side["accuracy_interval"])]
+                for name, side in sides
+            ],
+        }
+    return tables
+
+
+def _curves(payload: dict[str, Any], measure: str) -> dict[str, Any]:
+    """Return a measure by epoch in training and on the kept images, and the seconds, a column a curve."""
+    comparison, other = payload["comparison"], payload["baseline_history"]
+    histories = [(payload["model"]["architecture"]["name"], payload["history"])]
+    if other is not None and other["loss"]:
+        histories.append(("baseline" if comparison is None else comparison["names"][1], other))
+    header, columns = ["Epoch"], []
+    for name, history in histories:
+        prefix = f"{printable(name)} " if len(histories) > 1 else ""
+        for title, column in ((history["val_split"], f"val_{measure}"), ("train", measure), ("seconds", "seconds")):
+            if history[column]:
+                header.append(prefix + title)
+                columns.append([f"{v:.2f}" if column == "seconds" else _value(v, measure) for v in history[column]])
+    epochs = max(map(len, columns))
+    return {
+        "header": header,
+        "rows": [
+            [str(epoch + 1), *(column[epoch] if epoch < len(column) else "" for column in columns)]
+            for epoch in range(epochs)
+        ],
+    }
+
+
+def _value(value: float, measure: str) -> str:
+    return percent(value) if measure == "accuracy" else f"{value:.4f}"
+
+
+def matrix_view(payload: dict[str, Any], title: str) -> dict[str, Any]:
+    """Return the confusion matrix: names, and rows of cells with count, kind and depth of colour from 0 to 1.
+
+    Orange deepens with the logarithm of the count, so that one mistake shows beside a thousand right answers; blue with
+    the fraction of the row.
+    """
+    matrix, names = payload["evaluation"]["confusion_matrix"], payload["evaluation"]["class_names"]
+    names = [printable(name) for name in names]
+    wrong = [count for label, row in enumerate(matrix) for column, count in enumerate(row) if label != column]
+    most_wrong = log1p(max(wrong))
+    rows = []
+    for label, row in enumerate(matrix):
+        total = max(sum(row), 1)
+        cells = []
+        for column, count in enumerate(row):
+            depth = count / total if label == column else log1p(count) / most_wrong if count else 0
+            kind = "" if not count else "right" if label == column else "wrong"
+            cells.append({"count": count, "kind": kind, "depth": f"{depth:.2f}"})
+        rows.append({"label": label, "cells": cells})
+    return {
+        "title": title,
+        "names": names,
+        "rows": rows,
+        "turned": any(len(name) > _LONGEST_LEVEL for name in names),
+        "cell": next(pixels for most, pixels in _CELLS if len(names) <= most),
+    }

@@ -1,0 +1,59 @@
+"""Arrays as plain JSON: little-endian numbers, deflated, in base64, with their type and shape beside them."""
+
+import json
+import zlib
+from base64 import b64decode, b64encode
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int8": "i1"}
+_LEVEL = 9
+_AROUND = 128  # bytes that the type, the shape and the name before a packed array take at most
+
+
+def pack(array: NDArray[Any]) -> dict[str, Any]:
+    """Return a float32, uint8, uint16 or int8 array as plain JSON, exactly."""
+    packed = zlib.compress(np.ascontiguousarray(array, _TYPES[array.dtype.name]).tobytes(), _LEVEL)
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "data": b64encode(packed).decode()}
+
+
+def pack_rounded(array: NDArray[np.floating[Any]]) -> dict[str, Any]:
+    """Return a float array rounded to 8 bits, with one scale for each index of its last axis.
+
+    A value is off by at most half a scale, that is by 1/254 of the largest value with the same last index.
+    """
+    largest = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0)
+    # Nine digits tell any two float32 apart, and the shorter text saves room.
+    scales = [float(f"{scale:.8e}") for scale in largest / 127]
+    numbers = np.rint(array / np.where(largest > 0, scales, 1)).astype(np.int8)
+    return {**pack(numbers), "scales": scales}
+
+
+def unpack(block: dict[str, Any]) -> NDArray[Any]:
+    """Return the array that `pack` or `pack_rounded` packed, the latter's as float32."""
+    numbers = np.frombuffer(zlib.decompress(b64decode(block["data"])), _TYPES[block["dtype"]])
+    array: NDArray[Any] = numbers.reshape(block["shape"]).astype(block["dtype"])
+    if "scales" in block:
+        array = (array * np.array(block["scales"])).astype(np.float32)
+    return array
+
+
+def packed_bytes(block: dict[str, Any]) -> int:
+    """Return how much of a page a packed array takes, and the name before it at most."""
+    return len(json.dumps(block, separators=(",", ":"))) + 32
+
+
+def pack_first(rows: NDArray[np.uint8], room: int) -> dict[str, Any]:
+    """Pack as many of the first of `rows` (N, ...) as take at most `room` bytes, to 1 part in 64; there may be none."""
+    deflate, packed, ended, count = zlib.compressobj(_LEVEL), b"", zlib.compress(b""), 0
+    step = max(1, len(rows) // 64)
+    while count < len(rows):
+        longer = packed + deflate.compress(np.ascontiguousarray(rows[count : count + step]).tobytes())
+        end = deflate.copy().flush()  # were it to end here
+        if 4 * (len(longer) + len(end)) // 3 + _AROUND > room:
+            break
+        packed, ended, count = longer, end, min(count + step, len(rows))
+    data = b64encode(packed + ended).decode()
+    return {"dtype": rows.dtype.name, "shape": [count, *rows.shape[1:]], "data": data}

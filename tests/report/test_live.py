@@ -1,0 +1,194 @@
+"""What the page computes with: exact where it must be, and within its room."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture, Conv2D, Dense, Dropout, Flatten, Input
+from convscope.datasets import Dataset, Splits
+from convscope.engine import initial_weights
+from convscope.evaluation import evaluate
+from convscope.model import Model
+from convscope.report.live import (
+    Replay,
+    evenly_spaced,
+    filter_means,
+    live_payload,
+    training_order,
+)
+from convscope.report.packing import unpack
+
+
+def dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:
+    layers = (Flatten(), Dense(units, activation="relu"), Dense(num_classes, activation="softmax"))
+    return untrained(Architecture(Input(*shape), layers, "dense"))
+
+
+def untrained(architecture: Architecture) -> Model:
+    names = tuple(map(str, range(architecture.num_classes)))
+    return Model(architecture, initial_weights(architecture, 0), names)
+
+
+def noise(shape: tuple[int, int, int], number: int, num_classes: int) -> Splits:
+    """Images that no packing makes smaller."""
+    random = np.random.default_rng(0)
+    names = tuple(map(str, range(num_classes)))
+    return Splits(
+        *(
+            Dataset(
+                random.integers(0, 256, (number, *shape), dtype=np.uint8),
+                (np.arange(number) % num_classes).astype(np.int64),
+                names,
+                split=split,
+            )
+            for split in ("train", "test")
+        )
+    )
+
+
+def replay(model: Model, epochs: int) -> Replay:
+    return Replay(model, {epoch: initial_weights(model.architecture, epoch) for epoch in range(epochs + 1)})
+
+
+def live(model: Model, splits: Splits, room: int, epochs: int = 0, baseline: Replay | None = None) -> dict[str, Any]:
+    replays = [replay(model, epochs) if epochs else Replay(model), *([baseline] if baseline else [])]
+    return live_payload(replays, splits, evaluate(model, splits.test), room)
+
+
+def epochs_of(model: dict[str, Any]) -> list[int]:
+    return [snapshot["epoch"] for snapshot in model["snapshots"]]
+
+
+def test_weights_are_exact_and_snapshots_are_rounded(payloads: dict[str, Any]) -> None:
+    first, second = payloads["cnn"]["live"]["models"]
+    architecture = Architecture.from_dict(first["architecture"])
+    for name, weight in initial_weights(architecture, 0).items():
+        assert np.array_equal(unpack(first["weights"][name]), weight)
+    assert epochs_of(first) == [0, 1, 2]
+    for name, weight in initial_weights(architecture, 1).items():
+        found = unpack(first["snapshots"][1]["weights"][name])
+        assert np.abs(found - weight).max() <= np.abs(weight).max() / 253
+    assert second["name"] == "ann"
+    assert second["snapshots"] == []
+
+
+def test_a_run_without_a_baseline_has_one_model(payloads: dict[str, Any]) -> None:
+    assert [model["name"] for model in payloads["tiny"]["live"]["models"]] == ["ann"]
+
+
+def test_the_logits_are_those_of_the_first_images(payloads: dict[str, Any]) -> None:
+    part = payloads["colour"]["live"]
+    images, logits = unpack(part["images"]["pixels"]), unpack(part["parity"]["logits"])
+    model = untrained(Architecture.from_dict(part["models"][0]["architecture"]))
+    assert logits.shape == (min(100, len(images)), 26)
+    assert np.array_equal(logits, model.logits(images[:100]))
+
+
+def test_images_are_the_first_of_the_split_and_then_the_mistakes_beyond_them() -> None:
+    splits = noise((6, 5, 1), 700, 3)
+    model = dense((6, 5, 1), 8, 3)
+    evaluation = evaluate(model, splits.test)
+    images = live(model, splits, 1_000_000)["images"]
+    indices = unpack(images["indices"])
+    assert images["num_sample"] == 300
+    assert indices[:300].tolist() == list(range(300))
+    later = [mistake.index for mistake in evaluation.mistakes if mistake.index >= 300]
+    assert indices[300:].tolist() == later
+    assert images["num_mistakes"] == len(evaluation.mistakes)
+    assert np.array_equal(unpack(images["pixels"]), splits.test.images[indices])
+    assert np.array_equal(unpack(images["labels"]), splits.test.labels[indices])
+
+
+def test_of_very_many_mistakes_the_500_surest_are_there() -> None:
+    splits = noise((3, 3, 1), 2000, 4)
+    model = dense((3, 3, 1), 4, 4)
+    images = live(model, splits, 1_000_000)["images"]
+    later = [mistake.index for mistake in evaluate(model, splits.test).mistakes if mistake.index >= 300]
+    assert len(later) > 500
+    assert unpack(images["indices"])[300:].tolist() == later[:500]
+
+
+@pytest.mark.parametrize("room", [400_000, 1_000_000, 2_000_000])
+def test_the_room_is_kept(room: int) -> None:
+    model = dense((12, 12, 1), 64, 5)
+    part = live(model, noise((12, 12, 1), 6000, 5), room, epochs=30, baseline=replay(dense((12, 12, 1), 32, 5), 30))
+    size = len(json.dumps(part, separators=(",", ":")))
+    assert 0.9 * room < size < 1.03 * room
+
+
+def test_what_has_no_room_is_left_out_from_the_end() -> None:
+    splits, model = noise((12, 12, 1), 9000, 5), dense((12, 12, 1), 64, 5)
+    other = replay(dense((12, 12, 1), 32, 5), 5)
+    wide = live(model, splits, 3_000_000, 12, other)
+    assert epochs_of(wide["models"][0]) == list(range(13))
+    assert epochs_of(wide["models"][1]) == list(range(6))
+    assert wide["training"]["pixels"]["shape"] == [5000, 12, 12, 1]
+    narrow = live(model, splits, 800_000, 12, other)
+    assert epochs_of(narrow["models"][0]) == list(range(13))
+    assert narrow["models"][1]["snapshots"] == []
+    assert 200 < narrow["training"]["pixels"]["shape"][0] < 5000
+    tight = live(model, splits, 320_000, 12, other)
+    chosen = epochs_of(tight["models"][0])
+    assert 2 <= len(chosen) < 13
+    assert (chosen[0], chosen[-1]) == (0, 12)
+    assert tight["training"]["pixels"]["shape"][0] >= 200
+    assert tight["training"]["of"] == 9000
+
+
+def test_a_large_network_on_large_images_still_makes_a_page() -> None:
+    splits, model = noise((64, 64, 3), 300, 2), dense((64, 64, 3), 130, 2)
+    part = live(model, splits, 3_850_000, epochs=3)
+    assert model.architecture.parameters > 1_500_000
+    assert part["models"][0]["snapshots"] == []
+    assert unpack(part["models"][0]["weights"]["dense/kernel"]).shape == (12288, 130)
+    assert len(json.dumps(part["images"])) < 810_000
+    assert 0 < part["images"]["num_sample"] <= 100
+    assert len(json.dumps(part["training"])) < 410_000
+    assert part["training"]["of"] == 300
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "chosen"),
+    [(5, 9, [0, 1, 2, 3, 4]), (11, 3, [0, 5, 10]), (100, 2, [0, 99]), (4, 3, [0, 2, 3])],
+)
+def test_epochs_are_evenly_spaced_with_both_ends(count: int, most: int, chosen: list[int]) -> None:
+    assert evenly_spaced(range(count), most) == chosen
+
+
+def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = (Conv2D(3, activation="relu"), Dropout(0.5), Flatten(), Dense(4, activation="softmax"))
+    model = untrained(Architecture(Input(7, 6, 2), layers, "small"))
+    images = noise((7, 6, 2), 50, 4).test.images
+    monkeypatch.setattr("convscope.report.live._BLOCK_BYTES", 4000)  # so that blocks of images are added up
+    means = filter_means(model, images)
+    outputs = model.activations(images)
+    assert list(means) == ["conv2d", "dropout", "flatten", "dense"]
+    assert np.allclose(means["conv2d"], outputs["conv2d"].mean(axis=(0, 1, 2)), atol=1e-6)
+    assert np.allclose(means["flatten"], outputs["flatten"].mean(axis=0), atol=1e-6)
+    assert np.allclose(means["dense"], model.logits(images).mean(axis=0), atol=1e-6)
+
+
+def test_shuffled_images_are_taken_in_the_order_of_the_file() -> None:
+    labels = np.random.default_rng(0).integers(0, 10, 20_000)
+    assert np.array_equal(training_order(labels, 10), np.arange(20_000))
+
+
+@pytest.mark.parametrize(
+    "labels", [np.repeat(np.arange(10), 2000), np.repeat([0, 1, 2], [9000, 10, 9000])], ids=["even", "uneven"]
+)
+def test_of_sorted_images_all_classes_come_early(labels: NDArray[np.int64]) -> None:
+    order = training_order(labels, 10)
+    assert np.array_equal(np.sort(order), np.arange(len(labels)))
+    for count in (30, 3000):
+        present = np.bincount(labels[order[:count]], minlength=10)
+        assert present[np.unique(labels)].min() >= min(10, count // 10)
+
+
+def test_training_images_come_with_their_labels(payloads: dict[str, Any]) -> None:
+    training = payloads["cnn"]["live"]["training"]
+    assert training["pixels"]["shape"] == [200, 28, 28, 1]
+    assert np.bincount(unpack(training["labels"])).tolist() == [20] * 10
+    assert training["of"] == 200

@@ -1,0 +1,129 @@
+// Where on the input a logit difference comes from, by three methods; none of them shows a cause.
+import type { Network } from '../engine/network';
+import type { Input, LayerRow } from '../engine/types';
+import { inPieces, type Work } from './schedule';
+
+// What the network reads of a byte.
+export function normalized(pixels: Uint8Array, input: Input): Float32Array {
+  return Float32Array.from(pixels, (byte) => byte * input.scale + input.offset);
+}
+
+// The weights of the logits in what is explained: the answer's less the rival's.
+export function differenceOf(classes: number, answer: number, rival: number): Float32Array {
+  const weights = new Float32Array(classes);
+  weights[answer] += 1;
+  weights[rival] -= 1;
+  return weights;
+}
+
+// Gradient * (input - ground), (H, W): what each pixel would add beyond an empty image if the network were linear.
+export function gradientTimesInput(
+  gradient: Float32Array,
+  pixels: Uint8Array,
+  input: Input,
+  ground: number,
+): Float32Array {
+  const { channels, scale } = input;
+  const map = new Float32Array(pixels.length / channels);
+  for (let i = 0; i < pixels.length; i++) {
+    map[Math.floor(i / channels)] += gradient[i] * (pixels[i] - ground) * scale;
+  }
+  return map;
+}
+
+// Each map weighted with its mean gradient, summed, and cut at zero: (rows, columns). Source: Selvaraju and others 2017.
+export function gradCam(row: LayerRow, activation: Float32Array, gradient: Float32Array): Float32Array {
+  const [rows, columns, channels] = row.outputShape;
+  const weights = new Float64Array(channels);
+  for (let i = 0; i < gradient.length; i++) weights[i % channels] += gradient[i] / (rows * columns);
+  const map = new Float32Array(rows * columns);
+  for (let i = 0; i < activation.length; i++) map[Math.floor(i / channels)] += weights[i % channels] * activation[i];
+  return map.map((value) => Math.max(0, value));
+}
+
+// A layer's map over the image: each cell stands at the middle of what it reads, and pixels between take from their four
+// neighbours.
+export function overImage(map: Float32Array, row: LayerRow, height: number, width: number): Float32Array {
+  const [rows, columns] = row.outputShape;
+  const { size, jump, start } = row.receptiveField;
+  const at = (pixel: number, axis: number, count: number): [number, number, number] => {
+    const middle = start[axis] + (size[axis] - 1) / 2;
+    const place = Math.min(count - 1, Math.max(0, (pixel - middle) / Math.max(1, jump[axis])));
+    const low = Math.floor(place);
+    return [low, Math.min(count - 1, low + 1), place - low];
+  };
+  const result = new Float32Array(height * width);
+  for (let y = 0; y < height; y++) {
+    const [top, bottom, down] = at(y, 0, rows);
+    for (let x = 0; x < width; x++) {
+      const [left, right, along] = at(x, 1, columns);
+      const mix = (r: number) => map[r * columns + left] * (1 - along) + map[r * columns + right] * along;
+      result[y * width + x] = mix(top) * (1 - down) + mix(bottom) * down;
+    }
+  }
+  return result;
+}
+
+export interface Patch {
+  side: number;
+  stride: number;
+}
+
+// A seventh of the shorter side, moved by half of itself.
+export function patchFor(height: number, width: number): Patch {
+  const side = Math.max(1, Math.round(Math.min(height, width) / 7));
+  return { side, stride: Math.max(1, Math.floor(side / 2)) };
+}
+
+function positions(length: number, { side, stride }: Patch): number[] {
+  const result: number[] = [];
+  for (let at = 0; at + side < length; at += stride) result.push(at);
+  result.push(Math.max(0, length - side)); // the last patch ends where the image ends
+  return result;
+}
+
+// The fall of the difference when a patch is set to the ground, at each pixel the mean over the patches that cover it.
+// Source: Zeiler and Fergus 2014.
+export function* occlusion(
+  network: Network,
+  pixels: Uint8Array,
+  shape: [number, number, number],
+  patch: Patch,
+  ground: number,
+  weights: Float32Array,
+): Work<Float32Array> {
+  const [height, width, channels] = shape;
+  const places = positions(height, patch).flatMap((y) => positions(width, patch).map((x) => [y, x]));
+  const whole = weigh(network.logits(pixels), 0, weights);
+  const sums = new Float64Array(height * width);
+  const counts = new Float64Array(height * width);
+  yield* inPieces(places.length, (from, to) => {
+    const images = new Uint8Array((to - from) * pixels.length);
+    for (let i = from; i < to; i++) {
+      const image = images.subarray((i - from) * pixels.length, (i - from + 1) * pixels.length);
+      image.set(pixels);
+      const [y, x] = places[i];
+      for (let r = y; r < Math.min(height, y + patch.side); r++) {
+        image.fill(ground, (r * width + x) * channels, (r * width + Math.min(width, x + patch.side)) * channels);
+      }
+    }
+    const logits = network.logits(images);
+    for (let i = from; i < to; i++) {
+      const fall = whole - weigh(logits, (i - from) * weights.length, weights);
+      const [y, x] = places[i];
+      for (let r = y; r < Math.min(height, y + patch.side); r++) {
+        for (let c = x; c < Math.min(width, x + patch.side); c++) {
+          sums[r * width + c] += fall;
+          counts[r * width + c]++;
+        }
+      }
+    }
+  });
+  return Float32Array.from(sums, (sum, i) => (counts[i] > 0 ? sum / counts[i] : 0));
+}
+
+export function weigh(logits: Float32Array, at: number, weights: Float32Array): number {
+  let sum = 0;
+  for (let k = 0; k < weights.length; k++) sum += weights[k] * logits[at + k];
+  return sum;
+}

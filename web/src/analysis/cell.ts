@@ -1,0 +1,270 @@
+// A cell written out: what it was computed of, term by term, up to the value that the layer's output holds.
+import type { Activation, Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
+import { activate } from './activation';
+import { sizesOf, unflattened, type Cell } from './receptive';
+
+// A pass through a network: what went in, what it holds, and what every layer made of it.
+export interface Computation {
+  input: Input;
+  table: LayerRow[];
+  weights: Weights;
+  pixels: ArrayLike<number>; // (H, W, C) bytes
+  activations: ArrayLike<number>[]; // by layer, (H, W, C) or (units,)
+  logits: ArrayLike<number>;
+}
+
+// A window of a map; outside the map its values are not numbers.
+export interface WindowValues {
+  map: number;
+  top: number; // of its first row and column; negative in the padding
+  left: number;
+  rows: number;
+  columns: number;
+  values: number[];
+}
+
+export interface Channel extends WindowValues {
+  kernel: number[];
+  products: number[];
+  sum: number;
+}
+
+export interface Term {
+  input: number; // which number of the vector before
+  value: number;
+  weight: number;
+  product: number;
+}
+
+export type Work =
+  | { step: 'products'; channels: Channel[] }
+  | { step: 'largest'; window: WindowValues; winner: number } // the first of the largest
+  | { step: 'mean'; window: WindowValues; count: number; total: number }
+  | { step: 'weighted'; terms: Term[] } // the largest products first
+  | { step: 'normalised'; value: number; mean: number; variance: number; epsilon: number; gamma: number; beta: number }
+  | { step: 'added'; value: number; other: number; cells: [Cell, Cell] }
+  | { step: 'copied'; value: number; from: Cell }
+  | { step: 'pixel'; byte: number; scale: number; offset: number };
+
+export interface CellArithmetic {
+  cell: Cell;
+  kind: string; // of the layer; "Input" for a pixel
+  source: string; // the layer that it reads; of a pixel none
+  work: Work;
+  bias: number | null;
+  sum: number; // before the activation
+  activation: Activation;
+  shares: { most: number; total: number } | null; // of a softmax: the largest logit, and the sum of all e^(logit - most)
+  computed: number; // after the activation
+  replaced: number | null; // by a lesion
+  value: number; // what the arithmetic ends with: the replacement, or what was computed
+  shown: number; // what the layer's output holds
+}
+
+export function explainCell(pass: Computation, cell: Cell, replacement?: Replacement): CellArithmetic {
+  if (cell.layer === 'input') return explainPixel(pass, cell);
+  const index = pass.table.findIndex((row) => row.layer.name === cell.layer);
+  if (index < 0) throw new Error(`no layer ${cell.layer}`);
+  const row = pass.table[index];
+  const before = inputOf(pass, index);
+  const work = workOf(pass, row, before, cell);
+  const biases = pass.weights[`${cell.layer}/bias`];
+  const bias = biases === undefined ? null : biases[cell.map];
+  const sum = resultOf(work) + (bias ?? 0);
+  const activation = row.layer.activation ?? 'linear';
+  const shares = activation === 'softmax' ? sharesOf(pass.logits) : null;
+  const computed = activation === 'softmax' ? Math.exp(sum - shares!.most) / shares!.total : activate(activation, sum);
+  const replaced = replacement === undefined ? null : replacement.value;
+  return {
+    cell,
+    kind: row.layer.kind,
+    source: before.name,
+    work,
+    bias,
+    sum,
+    activation,
+    shares,
+    computed,
+    replaced,
+    value: replaced ?? computed,
+    shown: pass.activations[index][place(row.outputShape, cell)],
+  };
+}
+
+function explainPixel({ input, pixels }: Computation, cell: Cell): CellArithmetic {
+  const byte = pixels[place([input.height, input.width, input.channels], cell)];
+  const sum = byte * input.scale + input.offset;
+  return {
+    cell,
+    kind: 'Input',
+    source: '',
+    work: { step: 'pixel', byte, scale: input.scale, offset: input.offset },
+    bias: null,
+    sum,
+    activation: 'linear',
+    shares: null,
+    computed: sum,
+    replaced: null,
+    value: sum,
+    shown: Math.fround(Math.fround(byte * Math.fround(input.scale)) + Math.fround(input.offset)),
+  };
+}
+
+interface Given {
+  name: string;
+  shape: Shape;
+  at(i: number): number;
+}
+
+function inputOf(pass: Computation, index: number): Given {
+  const shape = pass.table[index].inputShape;
+  if (index > 0) {
+    const values = pass.activations[index - 1];
+    return { name: pass.table[index - 1].layer.name, shape, at: (i) => values[i] };
+  }
+  const { scale, offset } = pass.input;
+  return { name: 'input', shape, at: (i) => pass.pixels[i] * scale + offset };
+}
+
+function place(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): number {
+  const [, width, channels] = sizesOf(shape);
+  return (row * width + column) * channels + map;
+}
+
+function workOf(pass: Computation, row: LayerRow, given: Given, cell: Cell): Work {
+  const { kind, name } = row.layer;
+  const weight = (part: string) => pass.weights[`${name}/${part}`];
+  switch (kind) {
+    case 'Conv2D': {
+      const channels = Array.from({ length: row.inputShape[2] }, (_, c) => c);
+      const filters = row.outputShape[2];
+      return {
+        step: 'products',
+        channels: channels.map((c) =>
+          multiplied(
+            windowOf(row, given, cell, c),
+            weight('kernel'),
+            channels.length * filters,
+            c * filters + cell.map,
+          ),
+        ),
+      };
+    }
+    case 'DepthwiseConv2D': {
+      const channel = Math.floor(cell.map / (row.layer.depth_multiplier ?? 1));
+      const filters = row.outputShape[2];
+      return {
+        step: 'products',
+        channels: [multiplied(windowOf(row, given, cell, channel), weight('kernel'), filters, cell.map)],
+      };
+    }
+    case 'MaxPooling2D':
+    case 'GlobalMaxPooling2D': {
+      const window = windowOf(row, given, cell, cell.map);
+      let winner = -1;
+      window.values.forEach((value, i) => {
+        if (!Number.isNaN(value) && (winner < 0 || value > window.values[winner])) winner = i;
+      });
+      return { step: 'largest', window, winner };
+    }
+    case 'AveragePooling2D':
+    case 'GlobalAveragePooling2D': {
+      const window = windowOf(row, given, cell, cell.map);
+      const inside = window.values.filter((value) => !Number.isNaN(value));
+      return { step: 'mean', window, count: inside.length, total: inside.reduce((a, b) => a + b, 0) };
+    }
+    case 'Dense':
+      return { step: 'weighted', terms: termsOf(given, weight('kernel'), row.outputShape[0], cell.map) };
+    case 'BatchNormalization':
+      return {
+        step: 'normalised',
+        value: given.at(place(row.inputShape, cell)),
+        mean: weight('moving_mean')[cell.map],
+        variance: weight('moving_variance')[cell.map],
+        epsilon: row.layer.epsilon ?? 1e-3,
+        gamma: weight('gamma')[cell.map],
+        beta: weight('beta')[cell.map],
+      };
+    case 'Add': {
+      const from = row.layer.from_layer ?? '';
+      const other = pass.activations[pass.table.findIndex((one) => one.layer.name === from)];
+      const at = place(row.outputShape, cell);
+      return {
+        step: 'added',
+        value: given.at(at),
+        other: other[at],
+        cells: [
+          { ...cell, layer: given.name },
+          { ...cell, layer: from },
+        ],
+      };
+    }
+    case 'Flatten': {
+      const from = { layer: given.name, ...unflattened(row.inputShape, cell.map) };
+      return { step: 'copied', value: given.at(cell.map), from };
+    }
+    case 'Dropout':
+      return { step: 'copied', value: given.at(place(row.inputShape, cell)), from: { ...cell, layer: given.name } };
+    default:
+      throw new Error(`no arithmetic for ${kind}`);
+  }
+}
+
+function windowOf(row: LayerRow, given: Given, cell: Cell, map: number): WindowValues {
+  if (row.window === null) throw new Error(`${row.layer.name} has no window`);
+  const { size, strides, padding } = row.window;
+  const [height, width, channels] = sizesOf(given.shape);
+  const top = cell.row * strides[0] - padding[0];
+  const left = cell.column * strides[1] - padding[1];
+  const values = Array.from({ length: size[0] * size[1] }, (_, i) => {
+    const r = top + Math.floor(i / size[1]);
+    const c = left + (i % size[1]);
+    const inside = r >= 0 && r < height && c >= 0 && c < width;
+    return inside ? given.at((r * width + c) * channels + map) : NaN;
+  });
+  return { map, top, left, rows: size[0], columns: size[1], values };
+}
+
+// The kernel's number i stands at i * step + first; beyond the map stand zeros.
+function multiplied(window: WindowValues, kernel: Float32Array, step: number, first: number): Channel {
+  const numbers = window.values.map((_, i) => kernel[i * step + first]);
+  const products = window.values.map((value, i) => (Number.isNaN(value) ? 0 : value * numbers[i]));
+  return { ...window, kernel: numbers, products, sum: products.reduce((a, b) => a + b, 0) };
+}
+
+function termsOf(given: Given, kernel: Float32Array, units: number, unit: number): Term[] {
+  const terms = Array.from({ length: given.shape[0] }, (_, input) => {
+    const value = given.at(input);
+    const weight = kernel[input * units + unit];
+    return { input, value, weight, product: value * weight };
+  });
+  return terms.sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
+}
+
+function resultOf(work: Work): number {
+  switch (work.step) {
+    case 'products':
+      return work.channels.reduce((sum, channel) => sum + channel.sum, 0);
+    case 'largest':
+      return work.window.values[work.winner];
+    case 'mean':
+      return work.total / work.count;
+    case 'weighted':
+      return work.terms.reduce((sum, term) => sum + term.product, 0);
+    case 'normalised':
+      return (work.gamma * (work.value - work.mean)) / Math.sqrt(work.variance + work.epsilon) + work.beta;
+    case 'added':
+      return work.value + work.other;
+    case 'copied':
+      return work.value;
+    case 'pixel':
+      return work.byte * work.scale + work.offset;
+  }
+}
+
+// Less the largest logit, so that nothing overflows.
+function sharesOf(logits: ArrayLike<number>): { most: number; total: number } {
+  const all = Array.from(logits);
+  const most = Math.max(...all);
+  return { most, total: all.reduce((total, logit) => total + Math.exp(logit - most), 0) };
+}

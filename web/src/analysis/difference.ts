@@ -1,0 +1,118 @@
+// The difference between two logits, split over what the last layers read.
+import type { Forward } from '../engine/network';
+import type { LayerRow, Weights } from '../engine/types';
+import { shapeBefore } from './kernel';
+
+export interface Term {
+  place: number; // of the unit or the map
+  value: number; // what it adds to the difference
+}
+
+export interface UnitSplit {
+  layer: string; // whose numbers the last layer reads
+  terms: (Term & { activation: number; weight: number })[]; // largest first, by absolute value
+  bias: number;
+  total: number; // of the terms and the bias
+  maps: MapSplit | null; // where the last layer reads flattened maps
+}
+
+export interface MapSplit {
+  layer: string;
+  rows: number;
+  columns: number;
+  terms: (Term & { cells: Float32Array })[]; // (rows, columns) that add up to the value; largest first
+  total: number; // of the terms
+  limit: number; // the largest absolute cell
+  exact: boolean; // else of first order
+}
+
+const bySize = (a: Term, b: Term) => Math.abs(b.value) - Math.abs(a.value);
+
+function mapsOf(layer: string, shape: [number, number, number], values: Float64Array, exact: boolean): MapSplit {
+  const [rows, columns, channels] = shape;
+  const terms = Array.from({ length: channels }, (_, map) => {
+    const cells = Float32Array.from({ length: rows * columns }, (_, i) => values[i * channels + map]);
+    let value = 0;
+    for (let i = map; i < values.length; i += channels) value += values[i];
+    return { place: map, value, cells };
+  }).sort(bySize);
+  const limit = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return { layer, rows, columns, terms, total: terms.reduce((sum, term) => sum + term.value, 0), limit, exact };
+}
+
+// The sum over units of activation * (weight to the answer - weight to the rival), with the difference of the biases: exact.
+// Null where the last layer is not dense, or is not the logits.
+export function splitOverUnits(
+  table: LayerRow[],
+  weights: Weights,
+  forward: Forward,
+  image: Float32Array,
+  answer: number,
+  rival: number,
+): UnitSplit | null {
+  const last = table[table.length - 1];
+  const { name, kind, activation = 'linear' } = last.layer;
+  if (kind !== 'Dense' || (activation !== 'softmax' && activation !== 'linear')) return null;
+  const kernel = weights[`${name}/kernel`];
+  const classes = forward.logits.length;
+  const read = last.index === 0 ? image : forward.activations[last.index - 1];
+  const values = new Float64Array(read.length);
+  const terms = Array.from(read, (activation, place) => {
+    const weight = kernel[place * classes + answer] - kernel[place * classes + rival];
+    values[place] = activation * weight;
+    return { place, value: values[place], activation, weight };
+  }).sort(bySize);
+  const biases = weights[`${name}/bias`];
+  const bias = biases === undefined ? 0 : biases[answer] - biases[rival];
+  const shape = shapeBefore(table, last);
+  const flattened = shape[0] * shape[1] > 1;
+  const source = table
+    .slice(0, last.index)
+    .findLast((row) => row.layer.kind !== 'Flatten' && row.layer.kind !== 'Dropout');
+  const layer = source?.layer.name ?? 'input';
+  return {
+    layer,
+    terms,
+    bias,
+    total: values.reduce((sum, value) => sum + value, 0) + bias,
+    maps: flattened ? mapsOf(layer, shape, values, true) : null,
+  };
+}
+
+export function lastMapLayer(table: LayerRow[]): LayerRow | null {
+  return table.findLast((row) => row.outputShape.length === 3 && row.layer.kind !== 'Dropout') ?? null;
+}
+
+const LINEAR = [
+  'Flatten',
+  'Dropout',
+  'AveragePooling2D',
+  'GlobalAveragePooling2D',
+  'Conv2D',
+  'DepthwiseConv2D',
+  'Dense',
+  'BatchNormalization',
+];
+
+// Whether logits are a linear function of a layer's output, up to a constant.
+export function isLinearAfter(table: LayerRow[], row: LayerRow): boolean {
+  return table.slice(row.index + 1).every(({ index, layer }) => {
+    const activation = layer.activation ?? 'linear';
+    return (
+      LINEAR.includes(layer.kind) &&
+      (activation === 'linear' || (activation === 'softmax' && index === table.length - 1))
+    );
+  });
+}
+
+// Gradient * activation, map by map. Exact up to a constant where all that follows is linear, else of first order.
+export function splitOverMaps(
+  table: LayerRow[],
+  row: LayerRow,
+  activation: Float32Array,
+  gradient: Float32Array,
+): MapSplit {
+  const values = Float64Array.from(activation, (value, i) => value * gradient[i]);
+  const [rows, columns, channels] = row.outputShape;
+  return mapsOf(row.layer.name, [rows, columns, channels], values, isLinearAfter(table, row));
+}

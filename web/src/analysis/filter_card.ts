@@ -1,0 +1,75 @@
+// A filter's card: its kernel, what excites it, which classes it answers to, and whether it is dead or a duplicate.
+import type { LayerRow, Weights } from '../engine/types';
+import {
+  activationLikeness,
+  classMeans,
+  isConstant,
+  mostExciting,
+  type ClassMean,
+  type Exciting,
+  type FilterStatistics,
+} from './filter_statistics';
+import { kernelLikeness } from './kernel';
+import { receptiveFrame, sizesOf, type Frame } from './receptive';
+
+export interface Twin {
+  filter: number;
+  by: 'kernel' | 'activation';
+  likeness: number; // cosine of the kernels, or correlation of the activations
+}
+
+export interface FilterFindings {
+  exciting: (Exciting & { frame: Frame })[]; // of the image, what the place sees
+  classes: ClassMean[];
+  active: number; // images of the sample on which it is above zero somewhere
+  constant: number | null; // the one number that it gives on the whole sample
+  twin: Twin | null;
+}
+
+export const SAME_KERNEL = 0.95;
+export const SAME_ACTIVATION = 0.98;
+const NINE = 9;
+
+// The filter of the layer that is nearest to being the same as this one; null where none is near.
+export function twinOf(likeness: ArrayLike<number>, filter: number, least: number, by: Twin['by']): Twin | null {
+  let best: Twin | null = null;
+  for (let k = 0; k < likeness.length; k++) {
+    if (k === filter || likeness[k] < least || (best !== null && likeness[k] <= best.likeness)) continue;
+    best = { filter: k, by, likeness: likeness[k] };
+  }
+  return best;
+}
+
+export function filterFindings(
+  table: LayerRow[],
+  row: LayerRow,
+  weights: Weights,
+  statistics: FilterStatistics,
+  filter: number,
+  images: { labels: ArrayLike<number>; numSample: number },
+  classes: number,
+): FilterFindings {
+  const layer = statistics.layers.get(row.layer.name)!;
+  const [, width] = sizesOf(row.outputShape);
+  const constant = isConstant(layer, filter, images.numSample);
+  const kernels = kernelLikeness(weights, row, filter);
+  const twin =
+    (kernels === null ? null : twinOf(kernels, filter, SAME_KERNEL, 'kernel')) ??
+    (constant ? null : twinOf(activationLikeness(layer, filter), filter, SAME_ACTIVATION, 'activation'));
+  const frameOf = (place: number): Frame => {
+    const cell = { layer: row.layer.name, map: filter, row: Math.floor(place / width), column: place % width };
+    return receptiveFrame(table, cell).get('input')!;
+  };
+  let active = 0;
+  for (let i = 0; i < images.numSample; i++) active += Number(layer.maxima[i * layer.filters + filter] > 0);
+  return {
+    active,
+    exciting: mostExciting(layer, filter, NINE).map((one) => ({
+      ...one,
+      frame: frameOf(one.place),
+    })),
+    classes: classMeans(layer, filter, images.labels, images.numSample, classes),
+    constant: constant ? layer.maxima[filter] : null,
+    twin,
+  };
+}

@@ -1,0 +1,163 @@
+// What every map and unit of a network gives for many images: computed once, for all of them.
+import type { Network } from '../engine/network';
+import type { LayerRow, Weights } from '../engine/types';
+import { correlation, randomNumbers } from './statistics';
+import { inPieces, type Work } from './schedule';
+
+export interface LayerStatistics {
+  filters: number;
+  // (N, filters), of each image's map; a unit's are all its one number
+  maxima: Float32Array;
+  minima: Float32Array;
+  places: Int32Array; // of the maximum, row * columns + column
+  // (numbers drawn, filters) of the fair sample, the same places for every map
+  drawn: Float32Array;
+}
+
+export interface FilterStatistics {
+  count: number; // images
+  layers: Map<string, LayerStatistics>;
+}
+
+export interface ManyImages {
+  pixels: Uint8Array; // (N, H, W, C)
+  count: number;
+  numSample: number; // the first so many are a fair sample
+}
+
+const DRAWN = 4096; // numbers of each map to compare maps by
+
+export function* filterStatistics(table: LayerRow[], network: Network, images: ManyImages): Work<FilterStatistics> {
+  const { count } = images;
+  const size = images.pixels.length / count;
+  const random = randomNumbers(1);
+  const each = Math.max(1, Math.floor(DRAWN / Math.max(1, images.numSample)));
+  const layers = table.map((row): LayerStatistics => {
+    const filters = row.outputShape[row.outputShape.length - 1];
+    const places = row.outputShape.length === 3 ? row.outputShape[0] * row.outputShape[1] : 1;
+    return {
+      filters,
+      maxima: new Float32Array(count * filters),
+      minima: new Float32Array(count * filters),
+      places: new Int32Array(count * filters),
+      drawn: new Float32Array(images.numSample * Math.min(each, places) * filters),
+    };
+  });
+  yield* inPieces(count, (from, to) => {
+    const activations = network.activations(images.pixels.subarray(from * size, to * size));
+    for (const [l, statistics] of layers.entries()) {
+      const numbers = activations[l].length / (to - from);
+      for (let i = from; i < to; i++) {
+        const values = activations[l].subarray((i - from) * numbers, (i - from + 1) * numbers);
+        summarize(statistics, values, i);
+        if (i < images.numSample) draw(statistics, values, i, each, random);
+      }
+    }
+  });
+  return { count, layers: new Map(table.map((row, l) => [row.layer.name, layers[l]])) };
+}
+
+function summarize({ filters, maxima, minima, places }: LayerStatistics, values: Float32Array, i: number): void {
+  const at = i * filters;
+  for (let k = 0; k < filters; k++) maxima[at + k] = minima[at + k] = values[k];
+  for (let from = filters, place = 1; from < values.length; from += filters, place++) {
+    for (let k = 0; k < filters; k++) {
+      const value = values[from + k];
+      if (value > maxima[at + k]) {
+        maxima[at + k] = value;
+        places[at + k] = place;
+      } else if (value < minima[at + k]) minima[at + k] = value;
+    }
+  }
+}
+
+function draw(
+  { filters, drawn }: LayerStatistics,
+  values: Float32Array,
+  i: number,
+  each: number,
+  random: () => number,
+) {
+  const cells = values.length / filters;
+  const number = Math.min(each, cells);
+  for (let n = 0; n < number; n++) {
+    const cell = cells === 1 ? 0 : Math.floor(random() * cells);
+    drawn.set(values.subarray(cell * filters, (cell + 1) * filters), (i * number + n) * filters);
+  }
+}
+
+const known = new WeakMap<Weights, FilterStatistics>();
+
+// The same, kept for as long as the weights are; the network is made for it and freed behind it.
+export function* statisticsOnce(
+  table: LayerRow[],
+  weights: Weights,
+  make: () => Network,
+  images: ManyImages,
+): Work<FilterStatistics> {
+  const before = known.get(weights);
+  if (before !== undefined) return before;
+  const network = make();
+  try {
+    const found = yield* filterStatistics(table, network, images);
+    known.set(weights, found);
+    return found;
+  } finally {
+    network.free();
+  }
+}
+
+export interface Exciting {
+  image: number;
+  value: number;
+  place: number;
+}
+
+// The images with the largest values of a map or unit, one place each; none where it is the same for all.
+export function mostExciting(statistics: LayerStatistics, filter: number, most: number): Exciting[] {
+  const { filters, maxima, places } = statistics;
+  const all: Exciting[] = [];
+  for (let i = 0; i * filters < maxima.length; i++) {
+    all.push({ image: i, value: maxima[i * filters + filter], place: places[i * filters + filter] });
+  }
+  all.sort((a, b) => b.value - a.value || a.image - b.image);
+  return isConstant(statistics, filter, all.length) ? [] : all.slice(0, most);
+}
+
+// Whether a map or unit gives one number everywhere on the first `count` images.
+export function isConstant({ filters, maxima, minima }: LayerStatistics, filter: number, count: number): boolean {
+  const first = maxima[filter];
+  for (let i = 0; i < count; i++) {
+    if (maxima[i * filters + filter] !== first || minima[i * filters + filter] !== first) return false;
+  }
+  return true;
+}
+
+export interface ClassMean {
+  mean: number; // of each image's maximum
+  count: number; // images
+}
+
+export function classMeans(
+  { filters, maxima }: LayerStatistics,
+  filter: number,
+  labels: ArrayLike<number>,
+  numSample: number,
+  classes: number,
+): ClassMean[] {
+  const means = Array.from({ length: classes }, () => ({ mean: 0, count: 0 }));
+  for (let i = 0; i < numSample; i++) {
+    const one = means[labels[i]];
+    one.count++;
+    one.mean += (maxima[i * filters + filter] - one.mean) / one.count;
+  }
+  return means;
+}
+
+// By map of the layer: how its numbers go with this one's over the fair sample.
+export function activationLikeness({ filters, drawn }: LayerStatistics, filter: number): Float32Array {
+  const numbers = drawn.length / filters;
+  const valuesOf = (k: number) => Float32Array.from({ length: numbers }, (_, n) => drawn[n * filters + k]);
+  const own = valuesOf(filter);
+  return Float32Array.from({ length: filters }, (_, k) => correlation(own, valuesOf(k)));
+}

@@ -1,0 +1,100 @@
+// A filter's kernel, and the maps that it reads.
+import type { LayerRow, Weights } from '../engine/types';
+import { cosine } from './statistics';
+
+// What a filter or unit reads of one map before it.
+export interface Reading {
+  map: number;
+  weights: Float32Array | null; // (rows, columns); null where nothing is weighted, as by pooling
+  strength: number; // the weights' L2 norm; of what is not weighted 1
+}
+
+export interface Kernel {
+  source: string; // the layer whose maps or units are read, "input" for the image
+  others: string[]; // further layers, by `Add`: the same map of each
+  rows: number; // of each reading's weights
+  columns: number;
+  readings: Reading[];
+  bias: number | null;
+  low: number; // of all weights
+  high: number;
+}
+
+// The layer whose output a layer reads, through those that change nothing about it.
+function sourceOf(table: LayerRow[], row: LayerRow): LayerRow | null {
+  let index = row.index - 1;
+  while (index >= 0 && (table[index].layer.kind === 'Flatten' || table[index].layer.kind === 'Dropout')) index--;
+  return index < 0 ? null : table[index];
+}
+
+// The shape that a layer's input had before it was flattened: (H, W, C), of a vector (1, 1, units).
+export function shapeBefore(table: LayerRow[], row: LayerRow): [number, number, number] {
+  for (let index = row.index; index >= 0; index--) {
+    const shape = table[index].inputShape;
+    if (shape.length === 3) return [shape[0], shape[1], shape[2]];
+    const before = table[index - 1];
+    if (before === undefined || (before.layer.kind !== 'Flatten' && before.layer.kind !== 'Dropout')) break;
+  }
+  return [1, 1, row.inputShape[0]];
+}
+
+// The kernel's (rows, columns, channels that a filter reads, filters); null for a layer without one.
+function kernelShape(table: LayerRow[], row: LayerRow): [number, number, number, number] | null {
+  const shape = row.weightShapes[`${row.layer.name}/kernel`];
+  if (shape === undefined) return null;
+  if (row.layer.kind === 'DepthwiseConv2D') return [shape[0], shape[1], 1, shape[2] * shape[3]];
+  if (shape.length === 4) return [shape[0], shape[1], shape[2], shape[3]];
+  const [height, width, channels] = shapeBefore(table, row);
+  return [height, width, channels, shape[1]];
+}
+
+export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, filter: number): Kernel {
+  const { name, kind, from_layer: from } = row.layer;
+  const kernel: Kernel = {
+    source: sourceOf(table, row)?.layer.name ?? 'input',
+    others: from === undefined ? [] : [from],
+    rows: 1,
+    columns: 1,
+    readings: [],
+    bias: weights[`${name}/bias`]?.[filter] ?? null,
+    low: 0,
+    high: 0,
+  };
+  const shape = kernelShape(table, row);
+  if (shape === null) {
+    // Pooling, normalization, dropout and addition work map by map; a flattened number came from one map.
+    const map = kind === 'Flatten' ? filter % row.inputShape[row.inputShape.length - 1] : filter;
+    kernel.readings.push({ map, weights: null, strength: 1 });
+    return kernel;
+  }
+  const [rows, columns, channels, count] = shape;
+  const all = weights[`${name}/kernel`];
+  const multiplier = row.layer.depth_multiplier ?? 1;
+  [kernel.rows, kernel.columns] = [rows, columns];
+  for (let channel = 0; channel < channels; channel++) {
+    const values = new Float32Array(rows * columns);
+    let square = 0;
+    for (let i = 0; i < values.length; i++) {
+      const value = (values[i] = all[(i * channels + channel) * count + filter]);
+      square += value * value;
+      kernel.low = Math.min(kernel.low, value);
+      kernel.high = Math.max(kernel.high, value);
+    }
+    const map = kind === 'DepthwiseConv2D' ? Math.floor(filter / multiplier) : channel;
+    kernel.readings.push({ map, weights: values, strength: Math.sqrt(square) });
+  }
+  return kernel;
+}
+
+const FEW = 4; // so few weights point the same way by chance
+
+// By filter of the layer: how alike its kernel is to this one's, from -1 to 1; null where kernels cannot be compared, since
+// there are none, they are too small, or each reads a map of its own.
+export function kernelLikeness(weights: Weights, row: LayerRow, filter: number): Float32Array | null {
+  const all = weights[`${row.layer.name}/kernel`];
+  const count = row.outputShape[row.outputShape.length - 1];
+  if (all === undefined || row.layer.kind === 'DepthwiseConv2D' || all.length < FEW * count) return null;
+  const weightsOf = (k: number) => Float32Array.from({ length: all.length / count }, (_, i) => all[i * count + k]);
+  const own = weightsOf(filter);
+  return Float32Array.from({ length: count }, (_, k) => cosine(own, weightsOf(k)));
+}

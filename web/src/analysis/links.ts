@@ -1,0 +1,113 @@
+// Between which maps weights stand: what a map reads and what it feeds.
+import type { LayerRow, Weights } from '../engine/types';
+import { sizesOf } from './receptive';
+
+// `layer` counts in the table, -1 is the image. `weight` is the sum of the weights between the two maps, `strength` the
+// sum of their sizes; where a layer only passes numbers on, both are 1.
+export interface Link {
+  layer: number;
+  map: number;
+  weight: number;
+  strength: number;
+}
+
+function passesOn(row: LayerRow): boolean {
+  return row.layer.kind === 'Dropout' || row.layer.kind === 'Flatten';
+}
+
+// The layer whose maps this one reads, past those that only pass on.
+function sourceOf(table: LayerRow[], index: number): number {
+  let source = index - 1;
+  while (source >= 0 && passesOn(table[source])) source--;
+  return source;
+}
+
+function sizesAt(table: LayerRow[], index: number): [number, number, number] {
+  return sizesOf(index < 0 ? table[0].inputShape : table[index].outputShape);
+}
+
+const PASSED = { weight: 1, strength: 1 };
+
+// What the layer at `index` makes of its kernel between map `from` before it and its own map `to`; null if there is none.
+function between(
+  table: LayerRow[],
+  weights: Weights,
+  index: number,
+  from: number,
+  to: number,
+): Omit<Link, 'layer' | 'map'> | null {
+  const row = table[index];
+  const kernel = weights[`${row.layer.name}/kernel`];
+  switch (row.layer.kind) {
+    case 'Conv2D': {
+      const [, , channels] = sizesOf(row.inputShape);
+      const filters = row.outputShape[2];
+      return summed(kernel, from * filters + to, channels * filters);
+    }
+    case 'DepthwiseConv2D': {
+      const multiplier = row.layer.depth_multiplier ?? 1;
+      return Math.floor(to / multiplier) === from ? summed(kernel, to, row.outputShape[2]) : null;
+    }
+    case 'Dense': {
+      // A flattened map has a number at every place.
+      const [, , maps] = sizesAt(table, sourceOf(table, index));
+      const units = row.outputShape[0];
+      return summed(kernel, from * units + to, maps * units);
+    }
+    case 'Flatten': {
+      const [, , maps] = sizesOf(row.inputShape);
+      return to % maps === from ? PASSED : null;
+    }
+    default:
+      return from === to ? PASSED : null;
+  }
+}
+
+function summed(kernel: Float32Array, first: number, step: number): Omit<Link, 'layer' | 'map'> {
+  let weight = 0;
+  let strength = 0;
+  for (let i = first; i < kernel.length; i += step) {
+    weight += kernel[i];
+    strength += Math.abs(kernel[i]);
+  }
+  return { weight, strength };
+}
+
+function strongest(links: Link[], most: number): Link[] {
+  return links.sort((a, b) => b.strength - a.strength).slice(0, most);
+}
+
+// The maps that a map reads, the strongest first.
+export function linksBack(table: LayerRow[], weights: Weights, index: number, map: number, most: number): Link[] {
+  if (index < 0) return [];
+  const source = sourceOf(table, index);
+  const links: Link[] = [];
+  const maps = sizesAt(table, source)[2];
+  for (let from = 0; from < maps; from++) {
+    const found = between(table, weights, index, from, map);
+    if (found !== null) links.push({ layer: source, map: from, ...found });
+  }
+  const { kind, from_layer } = table[index].layer;
+  if (kind === 'Add') links.push({ layer: table.findIndex((row) => row.layer.name === from_layer), map, ...PASSED });
+  return strongest(links, most);
+}
+
+// The maps that a map feeds, the strongest first.
+export function linksOn(table: LayerRow[], weights: Weights, index: number, map: number, most: number): Link[] {
+  let target = index + 1;
+  while (target < table.length && passesOn(table[target])) target++;
+  const links: Link[] = [];
+  if (target < table.length && !(index >= 0 && passesOn(table[index]))) {
+    const maps = sizesAt(table, target)[2];
+    for (let to = 0; to < maps; to++) {
+      const found = between(table, weights, target, map, to);
+      if (found !== null) links.push({ layer: target, map: to, ...found });
+    }
+  }
+  table.forEach((row, i) => {
+    if (index >= 0 && row.layer.kind === 'Add' && row.layer.from_layer === table[index].layer.name) {
+      links.push({ layer: i, map, ...PASSED });
+    }
+  });
+  return strongest(links, most);
+}

@@ -1,0 +1,34 @@
+// The page's engine against the one that trained: the same images, the same weights, two builds.
+import type { Network } from '../engine/network';
+import type { Payload } from '../payload/types';
+import { unpackFloats } from '../payload/unpack';
+
+export interface Parity {
+  count: number;
+  difference: number; // the largest between two logits
+  changed: number; // answers that are not the same
+}
+
+export async function checkParity(
+  payload: Payload,
+  network: Network,
+  images: { pixels: Uint8Array; shape: [number, number, number] },
+): Promise<Parity> {
+  const { logits } = payload.live.parity;
+  const [count, classes] = logits.shape;
+  const expected = await unpackFloats(logits);
+  const size = images.shape[0] * images.shape[1] * images.shape[2];
+  const found = network.logits(images.pixels.subarray(0, count * size));
+  let difference = 0;
+  let changed = 0;
+  for (let i = 0; i < count; i++) {
+    const row = (values: Float32Array) => values.subarray(i * classes, (i + 1) * classes);
+    const [here, there] = [row(found), row(expected)];
+    for (let k = 0; k < classes; k++) {
+      const gap = Math.abs(here[k] - there[k]);
+      difference = gap <= difference ? difference : gap; // what is not a number is the largest
+    }
+    if (here.indexOf(Math.max(...here)) !== there.indexOf(Math.max(...there))) changed++;
+  }
+  return { count, difference, changed };
+}

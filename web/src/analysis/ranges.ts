@@ -1,0 +1,41 @@
+// From where to where the numbers of a layer go, for the colours that show them.
+import type { Input, LayerRow } from '../engine/types';
+
+export interface Range {
+  low: number;
+  high: number;
+}
+
+const NEVER_BELOW_ZERO = ['relu', 'sigmoid', 'softmax'];
+const WITH_WEIGHTS = ['Conv2D', 'DepthwiseConv2D', 'Dense', 'BatchNormalization'];
+
+// By layer: whether its numbers can be negative, whatever the image and the weights are.
+export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
+  const signed: boolean[] = [];
+  const imageIsSigned = input.offset < 0 || input.offset + 255 * input.scale < 0;
+  for (const [i, { layer }] of table.entries()) {
+    const before = i === 0 ? imageIsSigned : signed[i - 1];
+    if (NEVER_BELOW_ZERO.includes(layer.activation ?? 'linear')) signed.push(false);
+    else if (WITH_WEIGHTS.includes(layer.kind)) signed.push(true);
+    else if (layer.kind === 'Add') {
+      signed.push(before || signed[table.findIndex((row) => row.layer.name === layer.from_layer)]);
+    } else signed.push(before);
+  }
+  return signed;
+}
+
+// The range of each map of (places, maps) numbers: from zero, or as far below zero as above.
+export function mapRanges(values: ArrayLike<number>, maps: number, signed: boolean): Range[] {
+  const most = new Float64Array(maps);
+  for (let i = 0, map = 0; i < values.length; i++) {
+    const size = signed ? Math.abs(values[i]) : values[i];
+    if (size > most[map]) most[map] = size;
+    if (++map === maps) map = 0;
+  }
+  return Array.from(most, (high) => ({ low: signed ? -high : 0, high }));
+}
+
+export function wholeRange(ranges: Range[]): Range {
+  const high = ranges.reduce((most, range) => Math.max(most, range.high), 0);
+  return { low: ranges.some((range) => range.low < 0) ? -high : 0, high };
+}

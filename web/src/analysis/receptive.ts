@@ -1,0 +1,111 @@
+// Which numbers of the image and of every layer before a number was made of.
+import type { LayerRow, Shape } from '../engine/types';
+
+// A number of a layer's output; of a vector row and column are 0. The layer "input" is the image.
+export interface Cell {
+  layer: string;
+  map: number;
+  row: number;
+  column: number;
+}
+
+export interface Frame {
+  top: number;
+  left: number;
+  height: number;
+  width: number;
+  map: number | null; // the one map that is read, or null for all of them
+}
+
+// Height, width and number of maps; a vector is as many maps of one number.
+export function sizesOf(shape: Shape): [number, number, number] {
+  return shape.length === 1 ? [1, 1, shape[0]] : [shape[0], shape[1], shape[2]];
+}
+
+// The cell, if these layers have it: the network may have been changed since it was chosen.
+export function cellIn(table: LayerRow[], cell: Cell | null): Cell | null {
+  if (cell === null) return null;
+  const shape =
+    cell.layer === 'input' ? table[0].inputShape : table.find((row) => row.layer.name === cell.layer)?.outputShape;
+  if (shape === undefined) return null;
+  const sizes = sizesOf(shape);
+  const isInside = [cell.row, cell.column, cell.map].every((at, i) => Number.isInteger(at) && at >= 0 && at < sizes[i]);
+  return isInside ? cell : null;
+}
+
+// The cell of the layer before that a number of a flattened map was.
+export function unflattened(shape: Shape, unit: number): { map: number; row: number; column: number } {
+  const [, width, channels] = sizesOf(shape);
+  const place = Math.floor(unit / channels);
+  return { map: unit % channels, row: Math.floor(place / width), column: place % width };
+}
+
+// The part of each layer that the cell was made of, the cell itself included, by layer name; "input" is the image. What
+// lies outside a map is cut off.
+export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame> {
+  const frames = new Map<string, Frame>();
+  const at = table.findIndex((row) => row.layer.name === cell.layer);
+  frames.set(cell.layer, { top: cell.row, left: cell.column, height: 1, width: 1, map: cell.map });
+  for (let i = at; i >= 0; i--) {
+    const { layer } = table[i];
+    const frame = frames.get(layer.name);
+    if (frame === undefined) continue; // an Add reads past this layer
+    extend(frames, i === 0 ? 'input' : table[i - 1].layer.name, readBy(table[i], frame));
+    if (layer.kind === 'Add' && layer.from_layer !== undefined) extend(frames, layer.from_layer, frame);
+  }
+  return frames;
+}
+
+function readBy(row: LayerRow, frame: Frame): Frame {
+  const { kind } = row.layer;
+  const [height, width] = sizesOf(row.inputShape);
+  const whole = { top: 0, left: 0, height, width, map: null };
+  if (kind === 'Dense') return whole;
+  if (kind === 'Flatten') {
+    if (frame.map === null) return whole;
+    const { map, row: top, column: left } = unflattened(row.inputShape, frame.map);
+    return { top, left, height: 1, width: 1, map };
+  }
+  if (row.window === null) return frame;
+  const { size, strides, padding } = row.window;
+  const [top, bottom] = reach(frame.top, frame.height, size[0], strides[0], padding[0], height);
+  const [left, right] = reach(frame.left, frame.width, size[1], strides[1], padding[1], width);
+  return { top, left, height: bottom - top, width: right - left, map: mapReadBy(row, frame.map) };
+}
+
+function mapReadBy(row: LayerRow, map: number | null): number | null {
+  if (map === null || row.layer.kind === 'Conv2D') return null;
+  return row.layer.kind === 'DepthwiseConv2D' ? Math.floor(map / (row.layer.depth_multiplier ?? 1)) : map;
+}
+
+// The first and the one behind the last of `pixels` that the windows of `count` outputs from `first` on cover.
+function reach(
+  first: number,
+  count: number,
+  size: number,
+  stride: number,
+  padding: number,
+  pixels: number,
+): [number, number] {
+  const start = Math.max(0, first * stride - padding);
+  const end = Math.min(pixels, (first + count - 1) * stride - padding + size);
+  return [Math.min(start, pixels), Math.max(end, start)];
+}
+
+// Around both, where an Add reads a layer that is read by its neighbour too.
+function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
+  const known = frames.get(name);
+  if (known === undefined) {
+    frames.set(name, more);
+    return;
+  }
+  const top = Math.min(known.top, more.top);
+  const left = Math.min(known.left, more.left);
+  frames.set(name, {
+    top,
+    left,
+    height: Math.max(known.top + known.height, more.top + more.height) - top,
+    width: Math.max(known.left + known.width, more.left + more.width) - left,
+    map: known.map === more.map ? known.map : null,
+  });
+}

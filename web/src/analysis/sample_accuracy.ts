@@ -1,0 +1,86 @@
+// What lesions do to the answers for a sample of images.
+import type { Network } from '../engine/network';
+import type { Replacement } from '../engine/types';
+import { inPieces, part, type Work } from './schedule';
+
+export interface Change {
+  n: number;
+  before: number; // right answers
+  after: number;
+  broken: number; // right before and wrong after
+  mended: number;
+}
+
+export function isRight(logits: Float32Array, i: number, label: number, classes: number): boolean {
+  const own = logits[i * classes + label];
+  for (let k = 0; k < classes; k++) {
+    const other = logits[i * classes + k];
+    // Of equal logits the first is the answer.
+    if (k !== label && (other > own || (other === own && k < label))) return false;
+  }
+  return true;
+}
+
+export function changeOf(before: Uint8Array, after: Uint8Array): Change {
+  const change = { n: before.length, before: 0, after: 0, broken: 0, mended: 0 };
+  for (let i = 0; i < before.length; i++) {
+    change.before += before[i];
+    change.after += after[i];
+    if (before[i] > after[i]) change.broken++;
+    if (after[i] > before[i]) change.mended++;
+  }
+  return change;
+}
+
+export interface Sample {
+  pixels: Uint8Array; // (N, H, W, C) and perhaps more
+  labels: ArrayLike<number>;
+  numSample: number;
+}
+
+const MOST_NUMBERS = 1 << 18; // logits that a call gives
+
+// By lesion: 1 for each image of the sample that is answered right. The lesions share what they do not touch.
+export function* rightAnswers(network: Network, sample: Sample, lesions: Replacement[][]): Work<Uint8Array[]> {
+  const { pixels, labels, numSample } = sample;
+  const size = pixels.length / labels.length;
+  const classes = network.numClasses;
+  const right = lesions.map(() => new Uint8Array(numSample));
+  const most = Math.max(1, Math.floor(MOST_NUMBERS / (classes * lesions.length)));
+  yield* inPieces(
+    numSample,
+    (from, to) => {
+      const logits = network.lesionedLogits(pixels.subarray(from * size, to * size), lesions);
+      for (let l = 0; l < lesions.length; l++) {
+        for (let i = from; i < to; i++) {
+          const place = l * (to - from) + i - from;
+          right[l][i] = Number(isRight(logits, place, labels[i], classes));
+        }
+      }
+    },
+    most,
+  );
+  return right;
+}
+
+const TOGETHER = 16; // lesions that go through the network side by side
+
+// By lesion: the change of each image's answer against `base`, which goes with every lesion.
+export function* changes(
+  network: Network,
+  sample: Sample,
+  base: Replacement[],
+  lesions: Replacement[][],
+): Work<Change[]> {
+  const result: Change[] = [];
+  const groups = Math.max(1, Math.ceil(lesions.length / TOGETHER));
+  let before: Uint8Array | null = null;
+  for (let g = 0; g < groups; g++) {
+    const some = lesions.slice(g * TOGETHER, (g + 1) * TOGETHER).map((lesion) => [...base, ...lesion]);
+    const work = rightAnswers(network, sample, before === null ? [base, ...some] : some);
+    const right: Uint8Array[] = yield* part(work, g / groups, (g + 1) / groups);
+    const intact: Uint8Array = (before ??= right.shift()!);
+    result.push(...right.map((after) => changeOf(intact, after)));
+  }
+  return result;
+}

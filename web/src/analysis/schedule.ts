@@ -1,0 +1,74 @@
+// Long computations in slices between frames, so that the page stays alive under the hand.
+
+export type Work<T> = Generator<number, T, void>; // gives now and then which share of it is done, from 0 to 1
+
+const SLICE_MS = 8; // half a frame
+
+function pause(): Promise<void> {
+  // A message comes sooner than a timer, and lets frames and events pass.
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+// Runs the work to its end, or until the signal stops it: then it throws the signal's reason, and what the work has in
+// `finally` is run.
+export async function inSlices<T>(
+  work: Work<T>,
+  signal: AbortSignal,
+  onprogress: (done: number) => void = () => {},
+): Promise<T> {
+  for (;;) {
+    await pause();
+    if (signal.aborted) {
+      work.return(undefined as T);
+      throw signal.reason;
+    }
+    const end = performance.now() + SLICE_MS;
+    let done = 0;
+    do {
+      const step = work.next();
+      if (step.done) return step.value;
+      done = step.value;
+    } while (performance.now() < end);
+    onprogress(done);
+  }
+}
+
+// Runs the work to its end without a pause.
+export function atOnce<T>(work: Work<T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
+
+const PIECE_MS = 3;
+
+// Computes `count` items in pieces of a few milliseconds; how many items that is, is learned on the way.
+export function* inPieces(count: number, compute: (from: number, to: number) => void, most = 64): Work<void> {
+  let size = 1;
+  for (let from = 0; from < count;) {
+    const to = Math.min(count, from + size);
+    const start = performance.now();
+    compute(from, to);
+    const each = (performance.now() - start) / (to - from);
+    size = Math.max(1, Math.min(most, 4 * size, Math.floor(PIECE_MS / Math.max(each, 1e-3))));
+    from = to;
+    yield from / count;
+  }
+}
+
+// A part of a longer work: its progress runs from `low` to `high`.
+export function* part<T>(work: Work<T>, low: number, high: number): Work<T> {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+    yield low + (high - low) * step.value;
+  }
+}

@@ -1,0 +1,91 @@
+// Intervals, correlations and random orders.
+
+const Z = 1.959963984540054; // 95 %
+
+// The 95 % interval of a proportion. Source: Wilson 1927.
+export function wilson(successes: number, n: number): [number, number] {
+  if (n === 0) return [0, 1];
+  const share = successes / n;
+  const middle = share + (Z * Z) / (2 * n);
+  const half = Z * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n));
+  const scale = 1 + (Z * Z) / n;
+  return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
+}
+
+// The chance of a split at least as uneven as this one if both ways were equally likely: McNemar's exact test.
+export function mcnemar(broken: number, mended: number): number {
+  const n = broken + mended;
+  const few = Math.min(broken, mended);
+  let term = Math.pow(0.5, n); // n choose k / 2^n
+  let sum = 0;
+  for (let k = 0; k <= few; k++) {
+    sum += term;
+    term *= (n - k) / (k + 1);
+  }
+  return Math.min(1, 2 * sum);
+}
+
+// Pearson's; 0 where one of the two does not vary.
+export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [meanA, meanB] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    meanA += a[i] / a.length;
+    meanB += b[i] / a.length;
+  }
+  let [both, squareA, squareB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i] - meanA, b[i] - meanB];
+    both += x * y;
+    squareA += x * x;
+    squareB += y * y;
+  }
+  return squareA > 0 && squareB > 0 ? both / Math.sqrt(squareA * squareB) : 0;
+}
+
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [both, squareA, squareB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    both += a[i] * b[i];
+    squareA += a[i] * a[i];
+    squareB += b[i] * b[i];
+  }
+  return squareA > 0 && squareB > 0 ? both / Math.sqrt(squareA * squareB) : 0;
+}
+
+// Ranks from 0; equal numbers share the mean of theirs.
+export function ranks(values: ArrayLike<number>): Float64Array {
+  const order = Array.from(values, (_, i) => i).sort((i, j) => values[i] - values[j]);
+  const result = new Float64Array(values.length);
+  for (let from = 0; from < order.length;) {
+    let to = from;
+    while (to + 1 < order.length && values[order[to + 1]] === values[order[from]]) to++;
+    for (let i = from; i <= to; i++) result[order[i]] = (from + to) / 2;
+    from = to + 1;
+  }
+  return result;
+}
+
+// Spearman's.
+export function rankCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return correlation(ranks(a), ranks(b));
+}
+
+// Numbers from 0 to 1, the same for the same seed. Source: mulberry32, Tommy Ettinger 2017, public domain.
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export function shuffled(items: ArrayLike<number>, random: () => number): number[] {
+  const result = Array.from(items);
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [result[i], result[j]] = [result[j], result[i]];
+  }
+  return result;
+}

@@ -1,0 +1,16 @@
+// The outline of what is written, as an SVG path along the edges of pixels.
+
+// Ink is what is more than halfway from the ground to what is farthest from it.
+export function outlineOf(pixels: Uint8Array, height: number, width: number, ground: number): string {
+  const most = pixels.reduce((far, byte) => Math.max(far, Math.abs(byte - ground)), 0);
+  const isInk = (y: number, x: number): boolean =>
+    y >= 0 && x >= 0 && y < height && x < width && Math.abs(pixels[y * width + x] - ground) > most / 2;
+  let path = '';
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0; x <= width; x++) {
+      if (isInk(y, x) !== isInk(y - 1, x)) path += `M${x} ${y}h1`;
+      if (isInk(y, x) !== isInk(y, x - 1)) path += `M${x} ${y}v1`;
+    }
+  }
+  return path;
+}

@@ -1,0 +1,25 @@
+// Which of the embedded images are shown to choose from.
+
+export interface PickerFilters {
+  label: number | null; // the true class; null for any
+  prediction: number | null; // the predicted class; null for any
+  outcome: 'all' | 'right' | 'wrong';
+}
+
+export const EVERY_IMAGE: PickerFilters = { label: null, prediction: null, outcome: 'all' };
+
+// The positions of the images that the filters let through, in their order.
+export function filtered(
+  labels: ArrayLike<number>,
+  predictions: ArrayLike<number>,
+  { label, prediction, outcome }: PickerFilters,
+): number[] {
+  const positions: number[] = [];
+  for (let i = 0; i < labels.length; i++) {
+    if (label !== null && labels[i] !== label) continue;
+    if (prediction !== null && predictions[i] !== prediction) continue;
+    if (outcome !== 'all' && (labels[i] === predictions[i]) !== (outcome === 'right')) continue;
+    positions.push(i);
+  }
+  return positions;
+}

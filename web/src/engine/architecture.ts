@@ -1,0 +1,158 @@
+// What follows from an architecture by counting: a row for each layer, with shapes, weights and receptive fields.
+import { ArchitectureError, LAYER_KINDS, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
+import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, Window } from './types';
+
+export { ArchitectureError } from './layers';
+
+const MAXIMUM_VALUES = 2 ** 31 - 1; // of one layer's weights or outputs: what a 32-bit index reaches
+const ACTIVATIONS = ['linear', 'relu', 'leaky_relu', 'gelu', 'tanh', 'sigmoid', 'softmax'];
+
+// Throws an ArchitectureError where the layers make no network.
+export function layerTable(architecture: Architecture): LayerRow[] {
+  const { input, layers } = architecture;
+  if (layers.length === 0) throw new ArchitectureError('A network needs at least one layer.');
+  checkNames(layers);
+  const rows: LayerRow[] = [];
+  let shape: Shape = [input.height, input.width, input.channels];
+  let seen: ReceptiveField = { size: [1, 1], jump: [1, 1], start: [0, 0] };
+  for (const layer of layers) {
+    checkArguments(layer);
+    const row = rowOf(layer, rows, shape, seen, input);
+    shape = row.outputShape;
+    seen = row.receptiveField;
+    rows.push(row);
+  }
+  checkEnd(rows);
+  return rows;
+}
+
+export function rowNamed(table: LayerRow[], name: string): LayerRow {
+  const row = table.find((one) => one.layer.name === name);
+  if (row === undefined) {
+    throw new Error(`There is no layer ${name}; there are ${table.map((one) => one.layer.name).join(', ')}.`);
+  }
+  return row;
+}
+
+function rowOf(layer: LayerSpec, before: LayerRow[], given: Shape, seen: ReceptiveField, input: Input): LayerRow {
+  const kind = LAYER_KINDS[layer.kind];
+  const window = kind.window?.(layer, given) ?? null;
+  const outputShape = kind.outputShape(layer, given);
+  if (layer.kind === 'Add') checkAddition(layer, before);
+  const own = Object.entries(kind.weightShapes?.(layer, given) ?? {});
+  const count = (weights: [string, Shape][]) => weights.reduce((sum, [, shape]) => sum + product(shape), 0);
+  if (Math.max(count(own), product(outputShape)) > MAXIMUM_VALUES) {
+    throw new ArchitectureError(`${layer.name} has more numbers than the engine holds; make it smaller.`);
+  }
+  return {
+    index: before.length,
+    layer,
+    inputShape: given,
+    outputShape,
+    weightShapes: Object.fromEntries(own.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
+    window,
+    receptiveField: receptiveField(layer, given, window, seen, input),
+    parameters: count(own.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
+    macs: kind.macs?.(layer, given) ?? 0,
+  };
+}
+
+function receptiveField(
+  layer: LayerSpec,
+  given: Shape,
+  window: Window | null,
+  { size, jump, start }: ReceptiveField,
+  input: Input,
+): ReceptiveField {
+  const both = (of: (axis: 0 | 1) => number): [number, number] => [of(0), of(1)];
+  if (window !== null && !layer.kind.startsWith('Global')) {
+    return {
+      size: both((axis) => size[axis] + (window.size[axis] - 1) * jump[axis]),
+      jump: both((axis) => jump[axis] * window.strides[axis]),
+      start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
+    };
+  }
+  // An Add reads an earlier layer of the same shape too, which can only have seen a part of this.
+  if (given.length === 1 || ['Dropout', 'BatchNormalization', 'Add'].includes(layer.kind)) return { size, jump, start };
+  const pixels = [input.height, input.width];
+  const first = both((axis) => Math.max(start[axis], 0));
+  const end = (axis: 0 | 1) => Math.min(start[axis] + (given[axis] - 1) * jump[axis] + size[axis], pixels[axis]);
+  return { size: both((axis) => end(axis) - first[axis]), jump: [0, 0], start: first };
+}
+
+function checkNames(layers: LayerSpec[]): void {
+  const names = layers.map((layer) => layer.name);
+  for (const [i, name] of names.entries()) {
+    if (names.indexOf(name) < i)
+      throw new ArchitectureError(`Two layers are called ${name}; every name must be its own.`);
+    if (!/^[A-Za-z0-9_]+$/.test(name) || name === 'input') {
+      throw new ArchitectureError(
+        `A layer cannot be called '${name}'; use letters, digits and underscores, and not 'input'.`,
+      );
+    }
+  }
+}
+
+function checkArguments(layer: LayerSpec): void {
+  const kind = Object.hasOwn(LAYER_KINDS, layer.kind) ? LAYER_KINDS[layer.kind] : undefined;
+  if (kind === undefined)
+    throw new ArchitectureError(`${layer.name} is a ${layer.kind}, a kind of layer that is not known.`);
+  const refuse = (what: string, rule: string) => {
+    throw new ArchitectureError(`${layer.name} (${layer.kind}): ${what} must be ${rule}.`);
+  };
+  const isWhole = (value: unknown, most: number) =>
+    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+  for (const name of kind.counts ?? []) {
+    const value = name === 'depth_multiplier' ? (layer[name] ?? 1) : layer[name];
+    if (!isWhole(value, 65536)) refuse(name, 'a whole number from 1 to 65536');
+  }
+  for (const name of ['kernel_size', 'strides', 'pool_size'] as const) {
+    const pair: unknown = layer[name] ?? [1, 1];
+    const isPair = Array.isArray(pair) && pair.length === 2 && pair.every((value) => isWhole(value, 1024));
+    if (!isPair) refuse(name, 'two whole numbers from 1 to 1024');
+  }
+  if (!['valid', 'same'].includes(layer.padding ?? 'valid')) refuse('padding', 'valid or same');
+  if (kind.hasActivation && !ACTIVATIONS.includes(layer.activation ?? 'linear')) {
+    refuse('activation', `one of ${ACTIVATIONS.join(', ')}`);
+  }
+  const isFraction = (value: number | undefined) => value !== undefined && value >= 0 && value < 1;
+  if (layer.kind === 'Dropout' && !isFraction(layer.rate)) refuse('rate', 'from 0 to less than 1');
+  if (layer.kind === 'BatchNormalization') {
+    const { momentum = 0.99, epsilon = 1e-3 } = layer;
+    if (!isFraction(momentum)) refuse('momentum', 'from 0 to less than 1');
+    if (!(epsilon > 0 && epsilon <= 1)) refuse('epsilon', 'above 0 and at most 1');
+  }
+}
+
+function checkAddition(layer: LayerSpec, before: LayerRow[]): void {
+  const other = before.find((row) => row.layer.name === layer.from_layer);
+  if (other === undefined) {
+    throw new ArchitectureError(`${layer.name} (Add) adds ${layer.from_layer}, which is no layer before it.`);
+  }
+  const given = before[before.length - 1];
+  if (times(given.outputShape) !== times(other.outputShape)) {
+    throw new ArchitectureError(
+      `${layer.name} (Add) adds ${other.layer.name} of ${times(other.outputShape)} to ${given.layer.name} of ` +
+        `${times(given.outputShape)}; both must have one shape.`,
+    );
+  }
+}
+
+function checkEnd(rows: LayerRow[]): void {
+  const last = rows[rows.length - 1];
+  if (last.outputShape.length !== 1 || last.outputShape[0] < 2) {
+    throw new ArchitectureError(
+      `${last.layer.name} ends the network with ${times(last.outputShape)} numbers; ` +
+        'the last layer must give a vector of two or more, one for each class.',
+    );
+  }
+  for (const { layer } of rows) {
+    const activation = layer.activation ?? 'linear';
+    if (activation === 'softmax' && layer !== last.layer) {
+      throw new ArchitectureError(`${layer.name} has a softmax, which may only stand in the last layer.`);
+    }
+    if (layer === last.layer && activation !== 'softmax' && activation !== 'linear') {
+      throw new ArchitectureError(`${layer.name} is the last layer and gives logits; use softmax or linear there.`);
+    }
+  }
+}

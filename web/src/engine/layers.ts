@@ -1,0 +1,153 @@
+// The kinds of layers: what shape each gives, what weights it has, how it reads a map and what it costs.
+import type { LayerSpec, Padding, Shape, Window } from './types';
+
+// A sentence for whoever made the architecture.
+export class ArchitectureError extends Error {
+  override name = 'ArchitectureError';
+}
+
+export interface LayerKind {
+  window?: (layer: LayerSpec, input: Shape) => Window; // of those that read a map by windows
+  outputShape: (layer: LayerSpec, input: Shape) => Shape;
+  weightShapes?: (layer: LayerSpec, input: Shape) => Record<string, Shape>;
+  macs?: (layer: LayerSpec, input: Shape) => number;
+  counts?: ('filters' | 'units' | 'depth_multiplier')[]; // arguments that are whole numbers
+  hasActivation?: boolean;
+}
+
+// Names, within a layer, of the weights that no gradient changes.
+export const NON_TRAINABLE_WEIGHTS = ['moving_mean', 'moving_variance'];
+
+export function product(numbers: number[]): number {
+  return numbers.reduce((sum, n) => sum * n, 1);
+}
+
+export function times(shape: readonly number[]): string {
+  return shape.join(' × ');
+}
+
+function requireMaps(layer: LayerSpec, input: Shape): void {
+  if (input.length !== 3) {
+    throw new ArchitectureError(
+      `${layer.name} (${layer.kind}) reads maps, but is given a vector of ${input[0]} numbers; put it before the Flatten.`,
+    );
+  }
+}
+
+// Zeros before the first of `size` pixels; `same` puts an odd one behind, as TensorFlow does.
+function paddingBefore(size: number, kernel: number, stride: number, padding: Padding): number {
+  if (padding === 'valid') return 0;
+  return Math.floor(Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0) / 2);
+}
+
+function windowOf(layer: LayerSpec, input: Shape, size: [number, number], strides: [number, number]): Window {
+  requireMaps(layer, input);
+  const before = (axis: 0 | 1) => paddingBefore(input[axis], size[axis], strides[axis], layer.padding ?? 'valid');
+  return { size, strides, padding: [before(0), before(1)] };
+}
+
+function mapSize(layer: LayerSpec, input: Shape, { size, strides }: Window): [number, number] {
+  const outputs = ([0, 1] as const).map((axis) =>
+    layer.padding === 'same'
+      ? Math.ceil(input[axis] / strides[axis])
+      : Math.floor((input[axis] - size[axis]) / strides[axis]) + 1,
+  ) as [number, number];
+  if (Math.min(...outputs) < 1) {
+    throw new ArchitectureError(
+      `${layer.name} (${layer.kind}) with a window of ${times(size)} does not fit a map of ${times(input.slice(0, 2))}; ` +
+        `use a smaller window, 'same' padding or fewer poolings.`,
+    );
+  }
+  return outputs;
+}
+
+function withBias(layer: LayerSpec, kernel: Shape, outputs: number): Record<string, Shape> {
+  return layer.use_bias === false ? { kernel } : { kernel, bias: [outputs] };
+}
+
+export const kernelSize = (layer: LayerSpec): [number, number] => layer.kernel_size ?? [3, 3];
+
+const convolutionWindow = (layer: LayerSpec, input: Shape): Window =>
+  windowOf(layer, input, kernelSize(layer), layer.strides ?? [1, 1]);
+
+const convolution: LayerKind = {
+  window: convolutionWindow,
+  outputShape: (layer, input) => [...mapSize(layer, input, convolutionWindow(layer, input)), layer.filters!],
+  weightShapes: (layer, input) => withBias(layer, [...kernelSize(layer), input[2], layer.filters!], layer.filters!),
+  macs: (layer, input) => product(convolution.outputShape(layer, input)) * product(kernelSize(layer)) * input[2],
+  counts: ['filters'],
+  hasActivation: true,
+};
+
+const multiplier = (layer: LayerSpec): number => layer.depth_multiplier ?? 1;
+
+const depthwise: LayerKind = {
+  window: convolutionWindow,
+  outputShape: (layer, input) => [
+    ...mapSize(layer, input, convolutionWindow(layer, input)),
+    input[2] * multiplier(layer),
+  ],
+  weightShapes: (layer, input) =>
+    withBias(layer, [...kernelSize(layer), input[2], multiplier(layer)], input[2] * multiplier(layer)),
+  macs: (layer, input) => product(depthwise.outputShape(layer, input)) * product(kernelSize(layer)),
+  counts: ['depth_multiplier'],
+  hasActivation: true,
+};
+
+const poolingWindow = (layer: LayerSpec, input: Shape): Window => {
+  const size = layer.pool_size ?? [2, 2];
+  return windowOf(layer, input, size, layer.strides ?? size);
+};
+
+const pooling: LayerKind = {
+  window: poolingWindow,
+  outputShape: (layer, input) => [...mapSize(layer, input, poolingWindow(layer, input)), input[2]],
+};
+
+const globalPooling: LayerKind = {
+  window: (layer, input) => {
+    requireMaps(layer, input);
+    return { size: [input[0], input[1]], strides: [1, 1], padding: [0, 0] };
+  },
+  outputShape: (_, input) => [input[2]],
+};
+
+const dense: LayerKind = {
+  outputShape: (layer, input) => {
+    if (input.length !== 1) {
+      throw new ArchitectureError(
+        `${layer.name} (Dense) reads a vector, but is given maps of ${times(input)}; put a Flatten before it.`,
+      );
+    }
+    return [layer.units!];
+  },
+  weightShapes: (layer, input) => withBias(layer, [input[0], layer.units!], layer.units!),
+  macs: (layer, input) => input[0] * layer.units!,
+  counts: ['units'],
+  hasActivation: true,
+};
+
+const unchanged = (_: LayerSpec, input: Shape): Shape => input;
+
+const normalization: LayerKind = {
+  outputShape: unchanged,
+  weightShapes: (_, input) => {
+    const channels = input.slice(-1);
+    return { gamma: channels, beta: channels, moving_mean: channels, moving_variance: channels };
+  },
+  hasActivation: true,
+};
+
+export const LAYER_KINDS: Record<string, LayerKind> = {
+  Conv2D: convolution,
+  DepthwiseConv2D: depthwise,
+  MaxPooling2D: pooling,
+  AveragePooling2D: pooling,
+  GlobalMaxPooling2D: globalPooling,
+  GlobalAveragePooling2D: globalPooling,
+  Flatten: { outputShape: (_, input) => [product(input)] },
+  Dropout: { outputShape: unchanged },
+  BatchNormalization: normalization,
+  Add: { outputShape: unchanged, hasActivation: true },
+  Dense: dense,
+};

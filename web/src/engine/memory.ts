@@ -1,0 +1,123 @@
+// The WebAssembly module's functions and memory, and arrays that lie there for the length of one call.
+
+type Pointer = number;
+
+// What native/page.cpp exports.
+export interface Exports {
+  memory: WebAssembly.Memory;
+  __stack_pointer: WebAssembly.Global<'i32'>;
+  _initialize(): void;
+  allocate(bytes: number): Pointer;
+  release(at: Pointer): void;
+  network_make(input: Pointer, layers: Pointer, count: number): Pointer;
+  network_free(network: Pointer): void;
+  network_write(network: Pointer, layer: number, kernel: Pointer, bias: Pointer): void;
+  network_read(network: Pointer, layer: number, kernel: Pointer, bias: Pointer): void;
+  network_write_moving(network: Pointer, layer: number, means: Pointer, variances: Pointer, count: number): void;
+  network_read_moving(network: Pointer, layer: number, means: Pointer, variances: Pointer, count: number): void;
+  network_logits(network: Pointer, images: Pointer, count: number, logits: Pointer): void;
+  network_outputs(
+    network: Pointer,
+    images: Pointer,
+    count: number,
+    layers: Pointer,
+    filters: Pointer,
+    values: Pointer,
+    replacements: number,
+    outputs: Pointer,
+  ): void;
+  network_lesioned_logits(
+    network: Pointer,
+    images: Pointer,
+    count: number,
+    ends: Pointer,
+    lesions: number,
+    layers: Pointer,
+    filters: Pointer,
+    values: Pointer,
+    logits: Pointer,
+  ): void;
+  network_layer_gradients(
+    network: Pointer,
+    images: Pointer,
+    count: number,
+    dlogits: Pointer,
+    layers: Pointer,
+    wanted: number,
+    gradients: Pointer,
+  ): void;
+  data_make(count: number, imageBytes: number): Pointer;
+  data_free(data: Pointer): void;
+  data_images(data: Pointer): Pointer;
+  data_write_labels(data: Pointer, labels: Pointer): void;
+  network_train(
+    network: Pointer,
+    data: Pointer,
+    order: Pointer,
+    count: number,
+    batchSize: number,
+    learningRates: Pointer,
+    settings: Pointer,
+    score: Pointer,
+  ): void;
+  network_reset_optimizer(network: Pointer): void;
+}
+
+export class EngineError extends Error {
+  override name = 'EngineError';
+}
+
+export type Numbers = Uint8Array | Int32Array | Float32Array | Float64Array;
+
+// Places arrays in the memory. What is read from there is a copy: a call may move the memory, and views with it.
+export class Arrays {
+  #pointers: Pointer[] = [];
+
+  constructor(readonly exports: Exports) {}
+
+  room(bytes: number): Pointer {
+    const pointer = this.exports.allocate(bytes);
+    this.#pointers.push(pointer);
+    return pointer;
+  }
+
+  place(numbers: Numbers): Pointer {
+    const pointer = this.room(numbers.byteLength);
+    const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+    new Uint8Array(this.exports.memory.buffer, pointer, bytes.length).set(bytes);
+    return pointer;
+  }
+
+  floats(pointer: Pointer, count: number): Float32Array {
+    return new Float32Array(this.exports.memory.buffer, pointer, count).slice();
+  }
+
+  doubles(pointer: Pointer, count: number): Float64Array {
+    return new Float64Array(this.exports.memory.buffer, pointer, count).slice();
+  }
+
+  release(): void {
+    for (const pointer of this.#pointers) this.exports.release(pointer);
+    this.#pointers = [];
+  }
+}
+
+// Calls into the module with arrays that are released afterwards. The module stops where it gets no more memory.
+export function call<Result>(exports: Exports, work: (arrays: Arrays) => Result): Result {
+  const stack = exports.__stack_pointer.value;
+  const arrays = new Arrays(exports);
+  try {
+    return work(arrays);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    exports.__stack_pointer.value = stack;
+    throw new EngineError(
+      'There is not enough memory for this; use a smaller network, smaller batches or fewer images.',
+      {
+        cause: error,
+      },
+    );
+  } finally {
+    arrays.release();
+  }
+}

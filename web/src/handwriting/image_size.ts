@@ -1,0 +1,45 @@
+// How large an image file says that it is, from its first bytes: so that none is decoded that is too large.
+import type { Size } from './picture';
+
+const ascii = (bytes: Uint8Array, from: number, length: number) =>
+  String.fromCharCode(...bytes.subarray(from, from + length));
+
+// The size of a PNG, JPEG, GIF, WebP or BMP, or null where the bytes are none of these.
+export function imageSize(bytes: Uint8Array): Size | null {
+  if (bytes.length < 30) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (ascii(bytes, 1, 3) === 'PNG') return [view.getUint32(20), view.getUint32(16)];
+  if (ascii(bytes, 0, 4) === 'GIF8') return [view.getUint16(8, true), view.getUint16(6, true)];
+  if (ascii(bytes, 0, 2) === 'BM') return [Math.abs(view.getInt32(22, true)), Math.abs(view.getInt32(18, true))];
+  if (ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 4) === 'WEBP') return webpSize(view, ascii(bytes, 12, 4));
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegSize(view);
+  return null;
+}
+
+function webpSize(view: DataView, chunk: string): Size | null {
+  if (chunk === 'VP8 ') return [view.getUint16(28, true) & 0x3fff, view.getUint16(26, true) & 0x3fff];
+  if (chunk === 'VP8L') {
+    const bits = view.getUint32(21, true);
+    return [1 + ((bits >>> 14) & 0x3fff), 1 + (bits & 0x3fff)];
+  }
+  if (chunk === 'VP8X') return [1 + (view.getUint32(26, true) >>> 8), 1 + (view.getUint32(24, true) & 0xffffff)];
+  return null;
+}
+
+// The first frame header (SOF0 to SOF15 but for the tables C4, C8 and CC) after any other segments.
+function jpegSize(view: DataView): Size | null {
+  let at = 2;
+  while (at + 9 <= view.byteLength) {
+    if (view.getUint8(at) !== 0xff) return null;
+    const marker = view.getUint8(at + 1);
+    if (marker === 0xff) {
+      at += 1; // a fill byte
+      continue;
+    }
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
+      return [view.getUint16(at + 5), view.getUint16(at + 7)];
+    }
+    at += marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8) ? 2 : 2 + view.getUint16(at + 2);
+  }
+  return null;
+}

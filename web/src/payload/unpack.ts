@@ -1,0 +1,48 @@
+// Packed arrays to typed ones.
+import type { Weights } from '../engine/types';
+import type { Block } from './types';
+
+export type Numbers = Float32Array | Uint8Array | Uint16Array | Int8Array;
+
+export function bytesOfBase64(text: string): Uint8Array {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+async function inflate(bytes: Uint8Array): Promise<ArrayBuffer> {
+  const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new DecompressionStream('deflate'));
+  return new Response(stream).arrayBuffer();
+}
+
+const ARRAYS = { float32: Float32Array, uint8: Uint8Array, uint16: Uint16Array, int8: Int8Array };
+
+// The numbers as they are stored; of int8 before they are multiplied by their scales.
+export async function unpack(block: Block): Promise<Numbers> {
+  const numbers = new ARRAYS[block.dtype](await inflate(bytesOfBase64(block.data)));
+  const size = block.shape.reduce((product, n) => product * n, 1);
+  if (numbers.length !== size) throw new Error(`a packed array has ${numbers.length} numbers instead of ${size}`);
+  return numbers;
+}
+
+export async function unpackFloats(block: Block): Promise<Float32Array> {
+  const numbers = await unpack(block);
+  if (numbers instanceof Float32Array) return numbers;
+  const floats = Float32Array.from(numbers);
+  const { scales } = block;
+  if (scales !== undefined) for (let i = 0; i < floats.length; i++) floats[i] *= scales[i % scales.length];
+  return floats;
+}
+
+export async function unpackBytes(block: Block): Promise<Uint8Array> {
+  const numbers = await unpack(block);
+  if (!(numbers instanceof Uint8Array)) throw new Error(`a packed array is ${block.dtype}, not uint8`);
+  return numbers;
+}
+
+export async function unpackWeights(blocks: Record<string, Block>): Promise<Weights> {
+  const names = Object.keys(blocks);
+  const arrays = await Promise.all(names.map((name) => unpackFloats(blocks[name])));
+  return Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
+}

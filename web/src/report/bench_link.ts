@@ -1,0 +1,46 @@
+// From the report to the bench: an image or a map is put on it, and the page goes there.
+import type { Bench } from '../state/bench.svelte';
+
+export function goToBench(): void {
+  const target = document.getElementById('bench');
+  if (target === null) return;
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  target.tabIndex = -1;
+  target.focus({ preventScroll: true });
+  target.scrollIntoView({ behavior: still ? 'auto' : 'smooth', block: 'start' });
+}
+
+export function putImage(bench: Bench, position: number): void {
+  bench.choose(position);
+  goToBench();
+}
+
+// Holds the middle of a map of the report's model.
+export function holdMap(bench: Bench, layer: string, map: number): void {
+  if (bench.modelIndex !== 0) bench.show(0);
+  const row = bench.table.find((one) => one.layer.name === layer);
+  // A network that trained in the page may have lost the layer.
+  if (row !== undefined && map < row.outputShape[row.outputShape.length - 1]) {
+    const [rows, columns] = row.outputShape.length === 3 ? row.outputShape : [1, 1];
+    bench.held = { layer, map, row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
+    bench.tab = 'filter';
+  }
+  goToBench();
+}
+
+export function button(text: string, className: string, onclick: () => void): HTMLButtonElement {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.className = className;
+  made.textContent = text;
+  made.addEventListener('click', onclick);
+  return made;
+}
+
+// Puts an element into a button of its own, where it stands.
+export function intoButton(element: Element, title: string, onclick: () => void): void {
+  const made = button('', 'onto-bench', onclick);
+  made.title = title;
+  element.replaceWith(made);
+  made.append(element);
+}

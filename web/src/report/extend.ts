@@ -1,0 +1,94 @@
+// What the script adds to the report: ways from it onto the bench, and its numbers and drawings as files. Without the
+// script none of it is there.
+import { mount } from 'svelte';
+import type { Bench } from '../state/bench.svelte';
+import { downloadText, rowsOfTable, type Value } from '../ui/download';
+import Downloads from '../ui/Downloads.svelte';
+import { button, holdMap, intoButton, putImage } from './bench_link';
+import './extend.css';
+import { extendMatrix } from './matrix';
+import { drawTable } from './table_drawing';
+import { keepTheme } from './theme';
+
+function all(selector: string, within: ParentNode = document): HTMLElement[] {
+  return [...within.querySelectorAll<HTMLElement>(selector)];
+}
+
+function positionOf(bench: Bench, image: HTMLElement): number {
+  const { split, index } = image.dataset;
+  return split === bench.images.split ? bench.images.find(Number(index)) : -1;
+}
+
+function extendImages(bench: Bench): void {
+  for (const image of all('img[data-index]')) {
+    const position = positionOf(bench, image);
+    if (position >= 0) intoButton(image, 'Put it on the bench', () => putImage(bench, position));
+  }
+}
+
+// Kernels and feature maps. The maps are of one image, which goes onto the bench with them.
+function extendLayers(bench: Bench): void {
+  const seen = new Set<string>();
+  for (const figure of all('figure[data-layer]')) {
+    const layer = figure.dataset.layer ?? '';
+    const section = figure.closest('section');
+    const image = section?.querySelector<HTMLElement>('img[data-index]');
+    const position = image ? positionOf(bench, image) : -1;
+    const hold = (map: number) => {
+      if (position >= 0) bench.choose(position);
+      holdMap(bench, layer, map);
+    };
+    for (const one of all('[data-filter] > img', figure)) {
+      intoButton(one, `Hold this map of ${layer} on the bench`, () =>
+        hold(Number(one.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
+      );
+    }
+    const place = `${section?.id} ${layer}`;
+    if (seen.has(place)) continue;
+    seen.add(place);
+    const live = button('See it live', 'see-live', () => hold(0));
+    live.setAttribute('aria-label', `See it live: ${layer} on the bench`);
+    figure.append(live);
+  }
+}
+
+function fileName(bench: Bench, what: string): string {
+  const { data, model } = bench.payload;
+  return `${data.name}-${model.architecture.name}-${what}`.replace(/[^\p{L}\p{N}._-]+/gu, '-');
+}
+
+function rowsOf(figure: HTMLElement): Value[][] {
+  const tables = [...figure.querySelectorAll('table')].map(rowsOfTable);
+  return tables.flatMap((rows, i) => (i === 0 ? rows : [[], ...rows]));
+}
+
+function extendCharts(bench: Bench): void {
+  for (const figure of all('figure[data-chart]')) {
+    const drawing = figure.querySelector('svg');
+    const table = figure.querySelector('table');
+    const target = document.createElement('div');
+    target.className = 'report-part';
+    figure.append(target);
+    const props = {
+      name: fileName(bench, figure.dataset.chart ?? 'chart'),
+      rows: table === null ? undefined : () => rowsOf(figure),
+      svg: () => drawing ?? (table === null ? null : drawTable(table)),
+    };
+    mount(Downloads, { target, props });
+  }
+}
+
+function extendReproduce(bench: Bench): void {
+  const text = () => document.getElementById('payload')?.textContent ?? '';
+  const save = () => downloadText(`${fileName(bench, 'payload')}.json`, text(), 'application/json');
+  document.getElementById('reproduce')?.append(button('Download the whole payload as JSON', 'see-live', save));
+}
+
+export function extendReport(bench: Bench): void {
+  keepTheme();
+  extendMatrix(bench);
+  extendCharts(bench);
+  extendLayers(bench);
+  extendImages(bench);
+  extendReproduce(bench);
+}

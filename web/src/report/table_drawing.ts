@@ -1,0 +1,61 @@
+// A table as a drawing, as the page shows it now: the grounds and the texts of its cells.
+
+const NAMESPACE = 'http://www.w3.org/2000/svg';
+
+function element(name: string, attributes: Record<string, string | number>): SVGElement {
+  const made = document.createElementNS(NAMESPACE, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  return made;
+}
+
+function clipped(text: string, leaf: Element): string {
+  const [room, wanted] = [leaf.clientWidth, leaf.scrollWidth];
+  if (room === 0 || wanted <= room) return text;
+  return `${text.slice(0, Math.max(1, Math.floor((text.length * room) / wanted) - 1))}…`;
+}
+
+function write(leaf: Element, box: DOMRect, origin: DOMRect): SVGElement {
+  const style = getComputedStyle(leaf);
+  const upwards = style.writingMode.startsWith('vertical');
+  const text = (leaf.textContent ?? '').replace(/\s+/g, ' ').trim();
+  const align = upwards ? 'start' : style.textAlign;
+  const anchor = align === 'center' ? 'middle' : align === 'right' || align === 'end' ? 'end' : 'start';
+  const along = anchor === 'middle' ? box.left + box.width / 2 : anchor === 'end' ? box.right : box.left;
+  const [x, y] = upwards ? [box.left + box.width / 2, box.bottom] : [along, box.top + box.height / 2];
+  const made = element('text', {
+    transform: `translate(${x - origin.left},${y - origin.top})${upwards ? ' rotate(-90)' : ''}`,
+    dy: '0.35em',
+    'text-anchor': anchor,
+    fill: style.color,
+    'font-family': style.fontFamily,
+    'font-size': style.fontSize,
+  });
+  made.textContent = clipped(text, leaf);
+  return made;
+}
+
+export function drawTable(table: HTMLTableElement): SVGSVGElement {
+  const scroller = table.parentElement;
+  const scrolled = scroller?.scrollLeft ?? 0;
+  if (scroller) scroller.scrollLeft = 0; // names that stick to the edge are then in their places
+  const origin = table.getBoundingClientRect();
+  const svg = element('svg', { viewBox: `0 0 ${origin.width} ${origin.height}` }) as SVGSVGElement;
+  for (const cell of table.querySelectorAll('th, td')) {
+    const box = cell.getBoundingClientRect();
+    const style = getComputedStyle(cell);
+    svg.append(
+      element('rect', {
+        x: box.left - origin.left,
+        y: box.top - origin.top,
+        width: box.width,
+        height: box.height,
+        fill: style.backgroundColor,
+        stroke: style.borderBottomWidth === '0px' ? 'none' : style.borderBottomColor,
+      }),
+    );
+    const leaves = [cell, ...cell.querySelectorAll('*')].filter((one) => one.children.length === 0 && one.textContent);
+    for (const leaf of leaves) svg.append(write(leaf, leaf === cell ? box : leaf.getBoundingClientRect(), origin));
+  }
+  if (scroller) scroller.scrollLeft = scrolled;
+  return svg;
+}

@@ -1,0 +1,160 @@
+// What is on the bench: an image, a model at an epoch, lesions, and the cell that is looked at. Everything that is shown
+// follows from it.
+import { replacements, sameLesion, withoutParts, type Lesion } from '../analysis/lesions';
+import type { Cell } from '../analysis/receptive';
+import type { Engine } from '../engine/engine';
+import type { Forward, Network } from '../engine/network';
+import type { LayerRow, Weights } from '../engine/types';
+import type { Payload } from '../payload/types';
+import type { Images, LoadedModel } from './models';
+import type { Source } from './source';
+
+export type { Cell };
+
+export type Scaling = 'layer' | 'map';
+
+const MOST_NETWORKS = 8; // kept at once
+
+export class Bench {
+  readonly payload: Payload;
+  readonly engine: Engine;
+  readonly models: LoadedModel[];
+  readonly images: Images;
+  readonly classNames: string[];
+
+  modelIndex = $state(0);
+  epoch = $state<number | null>(null); // of a snapshot; null is the trained model
+  lesions = $state.raw<Lesion[]>([]);
+  hovered = $state.raw<Cell | null>(null);
+  held = $state.raw<Cell | null>(null);
+  rival = $state<number | null>(null); // a class; null is the second best
+  scaling = $state<Scaling>('layer');
+  tab = $state('filter'); // which instrument is open
+  source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
+  pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): what the network sees
+  // A network that trained in the page; while it is set it stands in the place of the first model.
+  trained = $state.raw<{ model: LoadedModel } | null>(null);
+
+  forwardMilliseconds = 0; // of the last pass, for the flow's figure; nothing depends on it
+
+  #networks = new Map<string, Network>();
+  #weights = new WeakMap<Weights, number>(); // numbers for the keys
+  #count = 0;
+
+  constructor(payload: Payload, engine: Engine, models: LoadedModel[], images: Images) {
+    this.payload = payload;
+    this.engine = engine;
+    this.models = models;
+    this.images = images;
+    this.classNames = payload.evaluation.class_names;
+    const [height, width, channels] = images.shape;
+    this.pixels = new Uint8Array(height * width * channels);
+  }
+
+  readonly model = $derived.by((): LoadedModel => this.trained?.model ?? this.models[this.modelIndex]);
+  readonly table = $derived.by((): LayerRow[] => this.model.table);
+  readonly weights = $derived.by(
+    (): Weights => (this.epoch === null ? undefined : this.model.snapshots.get(this.epoch)) ?? this.model.weights,
+  );
+  // Without lesions, and with the parts taken away that are. Asked for anew each time, since one that was long unused is freed.
+  get whole(): Network {
+    return this.network(this.model, this.weights, []);
+  }
+  get lesioned(): Network {
+    return this.network(this.model, this.weights, this.lesions);
+  }
+  readonly replacements = $derived.by(() => replacements(this.table, this.model.means, this.lesions));
+
+  readonly forward = $derived.by((): Forward => {
+    const start = performance.now();
+    const forward = this.lesioned.forward(this.pixels, this.replacements);
+    this.forwardMilliseconds = performance.now() - start;
+    return forward;
+  });
+  // The same without any lesion.
+  readonly intact = $derived.by((): Forward =>
+    this.lesions.length === 0 ? this.forward : this.whole.forward(this.pixels),
+  );
+  readonly answer = $derived.by((): number => largest(this.forward.logits));
+  readonly runnerUp = $derived.by((): number => largest(this.forward.logits, this.answer));
+  readonly against = $derived.by((): number =>
+    this.rival === null || this.rival === this.answer ? this.runnerUp : this.rival,
+  );
+  // The strongest number of the last convolution, or of the first layer with weights: what is looked at before anything else.
+  readonly strongest = $derived.by((): Cell => {
+    const row =
+      this.table.findLast(({ layer }) => layer.kind === 'Conv2D') ??
+      this.table.find(({ parameters }) => parameters > 0) ??
+      this.table[0];
+    const at = largest(this.forward.activations[row.index]);
+    const [width, maps] = row.outputShape.length === 3 ? row.outputShape.slice(1) : [1, row.outputShape[0]];
+    const place = Math.floor(at / maps);
+    return { layer: row.layer.name, map: at % maps, row: Math.floor(place / width), column: place % width };
+  });
+  readonly cell = $derived.by((): Cell => this.held ?? this.hovered ?? this.strongest);
+  readonly label = $derived.by((): number | null =>
+    this.source.kind === 'image' ? this.images.labels[this.source.position] : null,
+  );
+
+  // A network with these weights and without the parts that the lesions take away; kept for the next call.
+  network(model: LoadedModel, weights: Weights, lesions: Lesion[]): Network {
+    const taken = lesions
+      .filter((lesion) => lesion.part !== 'filter')
+      .map((lesion) => `${lesion.layer}/${lesion.part}`);
+    let number = this.#weights.get(weights);
+    if (number === undefined) this.#weights.set(weights, (number = this.#count++));
+    const key = `${number} ${taken.sort().join(' ')}`;
+    const known = this.#networks.get(key);
+    if (known !== undefined) {
+      this.#networks.delete(key);
+      this.#networks.set(key, known); // the last used are the last
+      return known;
+    }
+    const changed = withoutParts(model.architecture, weights, lesions);
+    const network = this.engine.network(changed.architecture, changed.weights);
+    this.#networks.set(key, network);
+    if (this.#networks.size > MOST_NETWORKS) {
+      const [oldest, unused] = this.#networks.entries().next().value as [string, Network];
+      this.#networks.delete(oldest);
+      unused.free();
+    }
+    return network;
+  }
+
+  // Puts an embedded image on the bench, by its position among them.
+  choose(position: number): void {
+    this.source = { kind: 'image', position };
+    this.pixels = this.images.image(position);
+  }
+
+  show(model: number): void {
+    this.modelIndex = model;
+    this.epoch = null;
+    this.lesions = [];
+    this.held = this.hovered = null;
+  }
+
+  isOff(lesion: Lesion): boolean {
+    return this.lesions.some((one) => sameLesion(one, lesion));
+  }
+
+  toggle(lesion: Lesion): void {
+    const others = this.lesions.filter((one) => !sameLesion(one, lesion));
+    this.lesions = others.length < this.lesions.length ? others : [...this.lesions, lesion];
+  }
+}
+
+export function largest(values: ArrayLike<number>, except = -1): number {
+  let best = -1;
+  for (let i = 0; i < values.length; i++) {
+    if (i !== except && (best < 0 || values[i] > values[best])) best = i;
+  }
+  return best;
+}
+
+export function isSameCell(a: Cell | null, b: Cell | null): boolean {
+  return (
+    a === b ||
+    (a !== null && b !== null && a.layer === b.layer && a.map === b.map && a.row === b.row && a.column === b.column)
+  );
+}

@@ -1,0 +1,127 @@
+// What is on the bench as the fragment of an address, and back: #bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero
+import { filtersOf, partsOf, sameLesion, type Lesion } from '../analysis/lesions';
+import type { LayerRow } from '../engine/types';
+import type { Cell, Scaling } from './bench.svelte';
+import type { Stroke } from '../handwriting/strokes';
+import { packStrokes, unpackStrokes } from './strokes';
+
+export interface Shown {
+  index: number | null; // of an image, by its place in the split
+  strokes: Stroke[] | null;
+  model: number;
+  epoch: number | null;
+  cell: Cell | null;
+  lesions: Lesion[];
+  rival: number | null;
+  scaling: Scaling;
+}
+
+// What there is to show; whatever a fragment asks for beyond it is left out.
+export interface Known {
+  models: { table: LayerRow[]; epochs: number[] }[];
+  shape: [number, number, number]; // of the image
+  numClasses: number;
+  find(index: number): number; // -1 if there is no such image
+}
+
+const START = '#bench?';
+const MOST_LETTERS = 100_000;
+const MOST_LESIONS = 2_000;
+
+// A layer's name; what parts the fields does not stand in it.
+function written(name: string): string {
+  const escape = (letter: string) => `%${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+  return encodeURIComponent(name.replace(/[\ud800-\udfff]/gu, '\ufffd')).replace(/[.!'()*~]/g, escape);
+}
+
+function read(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+// A whole number from 0 to below `end`, or null.
+function whole(text: string | undefined, end: number): number | null {
+  if (text === undefined || !/^\d{1,9}$/.test(text)) return null;
+  return Number(text) < end ? Number(text) : null;
+}
+
+function lesionText(lesion: Lesion): string {
+  const name = written(lesion.layer);
+  if (lesion.part !== 'filter') return `${name}:${lesion.part}`;
+  return `${name}${lesion.filter === null ? '' : `.${lesion.filter}`}:${lesion.value}`;
+}
+
+export function encode(shown: Shown): string {
+  const fields: string[] = [];
+  if (shown.index !== null) fields.push(`i=${shown.index}`);
+  if (shown.model !== 0) fields.push(`m=${shown.model}`);
+  if (shown.epoch !== null) fields.push(`e=${shown.epoch}`);
+  if (shown.cell !== null) {
+    const { layer, map, row, column } = shown.cell;
+    fields.push(`c=${written(layer)}.${map}.${row}.${column}`);
+  }
+  if (shown.lesions.length > 0) fields.push(`l=${shown.lesions.map(lesionText).join(',')}`);
+  if (shown.rival !== null) fields.push(`r=${shown.rival}`);
+  if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
+  if (shown.strokes !== null) fields.push(`d=${packStrokes(shown.strokes)}`);
+  return START + fields.join('&');
+}
+
+function readCell(text: string, table: LayerRow[], image: number[]): Cell | null {
+  const [name, ...places] = text.split('.');
+  const layer = read(name);
+  const shape = layer === 'input' ? image : table.find((row) => row.layer.name === layer)?.outputShape;
+  if (layer === null || shape === undefined || places.length !== 3) return null;
+  const [rows, columns, maps] = shape.length === 3 ? shape : [1, 1, shape[0]];
+  const [map, row, column] = [whole(places[0], maps), whole(places[1], rows), whole(places[2], columns)];
+  return map === null || row === null || column === null ? null : { layer, map, row, column };
+}
+
+function readLesion(text: string, table: LayerRow[]): Lesion | null {
+  const [place, what, ...rest] = text.split(':');
+  const [name, filter, ...more] = place.split('.');
+  const row = table.find((one) => one.layer.name === read(name));
+  if (row === undefined || rest.length > 0 || more.length > 0) return null;
+  const layer = row.layer.name;
+  if (what === 'zero' || what === 'mean') {
+    const count = filtersOf(table, row);
+    const number = filter === undefined ? null : whole(filter, count);
+    if (count === 0 || (filter !== undefined && number === null)) return null;
+    return { part: 'filter', layer, filter: number, value: what };
+  }
+  const part = partsOf(row).find((one) => one === what);
+  return part === undefined || filter !== undefined ? null : { part, layer };
+}
+
+// What the fragment asks for, or null where it is not one of the bench's.
+export function decode(fragment: string, known: Known): Shown | null {
+  if (!fragment.startsWith(START) || fragment.length > MOST_LETTERS) return null;
+  const fields = new Map<string, string>();
+  for (const field of fragment.slice(START.length).split('&')) {
+    const at = field.indexOf('=');
+    if (at > 0 && !fields.has(field.slice(0, at))) fields.set(field.slice(0, at), field.slice(at + 1));
+  }
+  const number = (name: string, end: number) => whole(fields.get(name), end);
+  const model = number('m', known.models.length) ?? 0;
+  const { table, epochs } = known.models[model];
+  const index = number('i', Infinity);
+  const epoch = number('e', Infinity);
+  const lesions: Lesion[] = [];
+  for (const text of (fields.get('l') ?? '').split(',').slice(0, MOST_LESIONS)) {
+    const lesion = readLesion(text, table);
+    if (lesion !== null && !lesions.some((one) => sameLesion(one, lesion))) lesions.push(lesion);
+  }
+  return {
+    index: index !== null && known.find(index) >= 0 ? index : null,
+    strokes: fields.has('d') ? unpackStrokes(fields.get('d')!) : null,
+    model,
+    epoch: epoch !== null && epochs.includes(epoch) ? epoch : null,
+    cell: fields.has('c') ? readCell(fields.get('c')!, table, known.shape) : null,
+    lesions,
+    rival: number('r', known.numClasses),
+    scaling: fields.get('s') === 'map' ? 'map' : 'layer',
+  };
+}

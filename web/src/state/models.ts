@@ -1,0 +1,85 @@
+// What the payload holds, ready to compute with: models, their snapshots, and the embedded images.
+import { layerTable } from '../engine/architecture';
+import type { Architecture, LayerRow, Weights } from '../engine/types';
+import type { LiveImages, LiveModel, Payload } from '../payload/types';
+import { unpack, unpackBytes, unpackFloats, unpackWeights } from '../payload/unpack';
+
+export interface LoadedModel {
+  name: string;
+  architecture: Architecture;
+  table: LayerRow[];
+  weights: Weights; // of the trained model
+  means: Record<string, Float32Array>; // by layer: mean output by filter over the test images
+  epochs: number[]; // of the snapshots, in order; 0 is the untrained network
+  snapshots: Map<number, Weights>; // rounded to 8 bits; filled after the page has opened
+}
+
+export interface Images {
+  split: string;
+  shape: [number, number, number];
+  count: number;
+  numSample: number; // the first so many are a fair sample of the split; mistakes follow
+  numMistakes: number; // of the first model in the whole split
+  indices: ArrayLike<number>; // place in the split
+  labels: ArrayLike<number>;
+  pixels: Uint8Array;
+  image(i: number): Uint8Array; // a view
+  find(index: number): number; // by place in the split; -1 if it is not embedded
+}
+
+async function loadModel(model: LiveModel): Promise<LoadedModel> {
+  const layers = Object.keys(model.means);
+  const [weights, ...means] = await Promise.all([
+    unpackWeights(model.weights),
+    ...layers.map((layer) => unpackFloats(model.means[layer])),
+  ]);
+  return {
+    name: model.name,
+    architecture: model.architecture,
+    table: layerTable(model.architecture),
+    weights,
+    means: Object.fromEntries(layers.map((layer, i) => [layer, means[i]])),
+    epochs: model.snapshots.map((snapshot) => snapshot.epoch),
+    snapshots: new Map(),
+  };
+}
+
+async function loadImages(images: LiveImages): Promise<Images> {
+  const [pixels, indices, labels] = await Promise.all([
+    unpackBytes(images.pixels),
+    unpack(images.indices),
+    unpack(images.labels),
+  ]);
+  const [count, height, width, channels] = images.pixels.shape;
+  const size = height * width * channels;
+  const places = new Map(Array.from(indices, (index, i) => [index, i]));
+  return {
+    split: images.split,
+    shape: [height, width, channels],
+    count,
+    numSample: images.num_sample,
+    numMistakes: images.num_mistakes,
+    indices,
+    labels,
+    pixels,
+    image: (i) => pixels.subarray(i * size, (i + 1) * size),
+    find: (index) => places.get(index) ?? -1,
+  };
+}
+
+export async function load(payload: Payload): Promise<{ models: LoadedModel[]; images: Images }> {
+  const [images, ...models] = await Promise.all([
+    loadImages(payload.live.images),
+    ...payload.live.models.map(loadModel),
+  ]);
+  return { models, images };
+}
+
+// Unpacks the weights after each epoch; the page is usable before.
+export async function loadSnapshots(payload: Payload, models: LoadedModel[]): Promise<void> {
+  for (const [m, model] of payload.live.models.entries()) {
+    for (const snapshot of model.snapshots) {
+      models[m].snapshots.set(snapshot.epoch, await unpackWeights(snapshot.weights));
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// A drawing as short text that an address can hold: base64url of whole numbers, seven bits a byte. A stroke is the width
+// of its pen, how many points it has, and each point's step from the one before, on a grid of 1024 × 1024.
+import { GRID, type Stroke } from '../handwriting/strokes';
+
+const WIDTHS = 1000; // steps of a pen's width
+const MOST_STROKES = 400;
+const MOST_POINTS = 20_000;
+const MOST_LETTERS = 60_000;
+
+const onGrid = (share: number) => Math.round(GRID * Math.min(1, Math.max(0, share)));
+const zigzag = (n: number) => (n < 0 ? -2 * n - 1 : 2 * n);
+const unzigzag = (n: number) => (n % 2 === 1 ? -(n + 1) / 2 : n / 2);
+
+function put(bytes: number[], n: number): void {
+  for (; n > 127; n >>= 7) bytes.push(128 + (n & 127));
+  bytes.push(n);
+}
+
+export function packStrokes(strokes: Stroke[]): string {
+  const bytes: number[] = [];
+  for (const stroke of strokes) {
+    const points: [number, number][] = [];
+    for (const [x, y] of stroke.points) {
+      const point: [number, number] = [onGrid(x), onGrid(y)];
+      const last = points.at(-1);
+      if (last === undefined || last[0] !== point[0] || last[1] !== point[1]) points.push(point);
+    }
+    if (points.length === 0) continue;
+    put(bytes, Math.max(1, Math.min(WIDTHS, Math.round(WIDTHS * stroke.width))));
+    put(bytes, points.length);
+    let [x, y] = [0, 0];
+    for (const point of points) {
+      put(bytes, zigzag(point[0] - x));
+      put(bytes, zigzag(point[1] - y));
+      [x, y] = point;
+    }
+  }
+  const text = btoa(bytes.map((byte) => String.fromCharCode(byte)).join(''));
+  return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+// The drawing, or null where the text is not one.
+export function unpackStrokes(text: string): Stroke[] | null {
+  if (text === '') return [];
+  if (text.length > MOST_LETTERS || text.length % 4 === 1 || !/^[\w-]+$/.test(text)) return null;
+  const bytes = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  let at = 0;
+  const take = (most: number): number => {
+    let n = 0;
+    for (let shift = 0; shift < 21; shift += 7) {
+      if (at >= bytes.length) return NaN;
+      const byte = bytes.charCodeAt(at++);
+      n += (byte & 127) << shift;
+      if (byte < 128) return n <= most ? n : NaN;
+    }
+    return NaN;
+  };
+  const strokes: Stroke[] = [];
+  let left = MOST_POINTS;
+  while (at < bytes.length) {
+    const width = take(WIDTHS);
+    const count = take(left);
+    if (!(width >= 1 && count >= 1) || strokes.length === MOST_STROKES) return null;
+    left -= count;
+    const points: [number, number][] = [];
+    let [x, y] = [0, 0];
+    for (let i = 0; i < count; i++) {
+      x += unzigzag(take(2 * GRID + 1));
+      y += unzigzag(take(2 * GRID + 1));
+      if (!(x >= 0 && x <= GRID && y >= 0 && y <= GRID)) return null; // not a number neither
+      points.push([x / GRID, y / GRID]);
+    }
+    strokes.push({ width: width / WIDTHS, points });
+  }
+  return strokes;
+}

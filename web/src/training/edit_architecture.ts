@@ -1,0 +1,108 @@
+// Changes of an architecture by a reader: width, dropout, a layer more or less. Whether the result is a network is
+// `layerTable`'s to say.
+import type { Architecture, LayerSpec } from '../engine/types';
+
+// What can be inserted, and under which stem layers of that kind are named.
+const STEMS = {
+  Conv2D: 'conv2d',
+  MaxPooling2D: 'max_pooling2d',
+  BatchNormalization: 'batch_normalization',
+  Dense: 'dense',
+  Flatten: 'flatten',
+} as const;
+
+export type InsertableKind = keyof typeof STEMS;
+export const INSERTABLE = Object.keys(STEMS) as InsertableKind[];
+
+const FILTERS = 16; // of a new convolution with none before it
+const UNITS = 64; // of a new dense layer
+
+function withLayers(architecture: Architecture, layers: LayerSpec[]): Architecture {
+  return { ...architecture, layers };
+}
+
+function freshName(architecture: Architecture, stem: string): string {
+  const taken = new Set(architecture.layers.map((layer) => layer.name));
+  for (let i = 0; ; i++) {
+    const name = i === 0 ? stem : `${stem}_${i}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+// Every hidden layer with `factor` times its filters or units, at least one. The classes stay.
+export function scaleWidth(architecture: Architecture, factor: number): Architecture {
+  const last = architecture.layers.length - 1;
+  const scale = (count: number) => Math.max(1, Math.round(count * factor));
+  return withLayers(
+    architecture,
+    architecture.layers.map((layer, i) => {
+      if (i === last) return layer;
+      if (layer.filters !== undefined) return { ...layer, filters: scale(layer.filters) };
+      if (layer.units !== undefined) return { ...layer, units: scale(layer.units) };
+      return layer;
+    }),
+  );
+}
+
+function beforeLast(architecture: Architecture): LayerSpec | undefined {
+  return architecture.layers[architecture.layers.length - 2];
+}
+
+export function dropoutRate(architecture: Architecture): number {
+  const layer = beforeLast(architecture);
+  return layer?.kind === 'Dropout' ? (layer.rate ?? 0) : 0;
+}
+
+// With dropout of this rate right before the last layer; of rate 0 without one there.
+export function withDropout(architecture: Architecture, rate: number): Architecture {
+  const layers = [...architecture.layers];
+  const last = layers.length - 1;
+  const present = beforeLast(architecture);
+  if (present?.kind === 'Dropout') {
+    layers.splice(last - 1, 1, ...(rate > 0 ? [{ ...present, rate }] : []));
+  } else if (rate > 0) {
+    layers.splice(last, 0, { kind: 'Dropout', name: freshName(architecture, 'dropout'), rate });
+  }
+  return withLayers(architecture, layers);
+}
+
+export function withoutLayer(architecture: Architecture, name: string): Architecture {
+  return withLayers(
+    architecture,
+    architecture.layers.filter((layer) => layer.name !== name),
+  );
+}
+
+function newLayer(architecture: Architecture, before: number, kind: InsertableKind): LayerSpec {
+  const name = freshName(architecture, STEMS[kind]);
+  const filters = architecture.layers.slice(0, before).findLast((layer) => layer.filters !== undefined)?.filters;
+  switch (kind) {
+    case 'Conv2D':
+      return {
+        kind,
+        name,
+        filters: filters ?? FILTERS,
+        kernel_size: [3, 3],
+        strides: [1, 1],
+        padding: 'same', // so that it fits wherever there are maps
+        activation: 'relu',
+        use_bias: true,
+      };
+    case 'MaxPooling2D':
+      return { kind, name, pool_size: [2, 2], strides: [2, 2], padding: 'valid' };
+    case 'BatchNormalization':
+      // Keras remembers longer, by 0.99: too long for runs of a hundred steps.
+      return { kind, name, momentum: 0.9, epsilon: 1e-3, activation: 'linear' };
+    case 'Dense':
+      return { kind, name, units: UNITS, activation: 'relu', use_bias: true };
+    case 'Flatten':
+      return { kind, name };
+  }
+}
+
+// With a new layer before the one at this place.
+export function withInserted(architecture: Architecture, before: number, kind: InsertableKind): Architecture {
+  const layers = [...architecture.layers];
+  layers.splice(before, 0, newLayer(architecture, before, kind));
+  return withLayers(architecture, layers);
+}

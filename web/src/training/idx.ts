@@ -1,0 +1,149 @@
+// IDX files, the format MNIST came in, plain or gzip: a header that says the shape, then the bytes. Nothing is believed
+// before it is checked, and nothing is allocated that the file's own length cannot fill.
+
+export const MOST_BYTES = 512 * 2 ** 20; // of all arrays together
+const UNSIGNED_BYTE = 0x08;
+const MOST_DIMENSIONS = 4; // (N, H, W, C)
+const DEFLATE_RATIO = 1032; // deflate cannot do better
+const TYPES: Record<number, string> = { 9: 'int8', 11: 'int16', 12: 'int32', 13: 'float32', 14: 'float64' };
+
+// A file that is refused, with a sentence that names it.
+export class IdxError extends Error {
+  constructor(file: string, reason: string) {
+    super(`${file} ${reason}.`);
+    this.name = 'IdxError';
+  }
+}
+
+export interface IdxArray {
+  name: string;
+  shape: number[];
+  values: Uint8Array;
+}
+
+export interface NamedFile {
+  name: string;
+  size: number;
+  stream(): ReadableStream<Uint8Array>;
+}
+
+// Pulls pieces of a stream apart at the places that the format asks for.
+class Pieces {
+  #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #pending = new Uint8Array();
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
+  }
+
+  // Fills `into` and says how many bytes there were for it.
+  async fill(into: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < into.length) {
+      if (this.#pending.length === 0) {
+        const { value, done } = await this.#reader.read();
+        if (done) break;
+        this.#pending = value as Uint8Array<ArrayBuffer>;
+        continue;
+      }
+      const taken = this.#pending.subarray(0, into.length - filled);
+      into.set(taken, filled);
+      filled += taken.length;
+      this.#pending = this.#pending.subarray(taken.length);
+    }
+    return filled;
+  }
+
+  // Lets go of the file, read to its end or not.
+  async close(): Promise<void> {
+    await this.#reader.cancel().catch(() => undefined);
+  }
+}
+
+function checkStart(name: string, start: Uint8Array, held: number): void {
+  if (held === 0) throw new IdxError(name, 'is empty');
+  if (held < 4 || start[0] !== 0 || start[1] !== 0) {
+    throw new IdxError(name, 'is no IDX file: such a file starts with two zero bytes');
+  }
+  if (start[2] !== UNSIGNED_BYTE) {
+    const type = TYPES[start[2]];
+    throw new IdxError(
+      name,
+      `holds ${type ? `numbers of type ${type}` : 'an unknown type of number'}, not unsigned bytes`,
+    );
+  }
+  if (start[3] < 1 || start[3] > MOST_DIMENSIONS) {
+    throw new IdxError(name, `says that it has ${start[3]} dimensions; images or labels have 1 to ${MOST_DIMENSIONS}`);
+  }
+}
+
+function promise(shape: number[], size: number): string {
+  return `promises ${shape.join(' × ')} = ${size.toLocaleString('en')} bytes`;
+}
+
+// `fileBytes` is the length of a plain file, `mostBytes` what a compressed one can hold at best.
+async function readPieces(
+  name: string,
+  pieces: Pieces,
+  bounds: { memory: number; mostBytes: number; fileBytes: number | null },
+): Promise<IdxArray> {
+  const start = new Uint8Array(4);
+  checkStart(name, start, await pieces.fill(start));
+  const header = new Uint8Array(4 * start[3]);
+  if ((await pieces.fill(header)) < header.length) throw new IdxError(name, 'ends within its header');
+  const view = new DataView(header.buffer);
+  const shape = Array.from({ length: start[3] }, (_, i) => view.getUint32(4 * i));
+  if (shape.includes(0)) throw new IdxError(name, `says that its shape is ${shape.join(' × ')}; no dimension may be 0`);
+  const size = shape.reduce((product, n) => product * n, 1);
+  const { memory, mostBytes, fileBytes } = bounds;
+  if (size > memory) {
+    throw new IdxError(
+      name,
+      `${promise(shape, size)}; files of more than ${MOST_BYTES / 2 ** 20} MB are not read here`,
+    );
+  }
+  if (size > mostBytes) throw new IdxError(name, `${promise(shape, size)}, more than it can hold; it is cut short`);
+  if (fileBytes !== null && fileBytes !== 4 + header.length + size) {
+    const held = fileBytes - 4 - header.length;
+    throw new IdxError(name, `${promise(shape, size)}, but ${held.toLocaleString('en')} follow its header`);
+  }
+  const values = new Uint8Array(size);
+  const filled = await pieces.fill(values);
+  if (filled < size) {
+    throw new IdxError(
+      name,
+      `${promise(shape, size)}, but only ${filled.toLocaleString('en')} follow; it is cut short`,
+    );
+  }
+  if ((await pieces.fill(new Uint8Array(1))) > 0) throw new IdxError(name, `${promise(shape, size)}, but more follow`);
+  return { name, shape, values };
+}
+
+// Whether the first bytes are those of gzip, whatever the file is called.
+async function isGzip(file: NamedFile): Promise<boolean> {
+  const pieces = new Pieces(file.stream());
+  const start = new Uint8Array(2);
+  const held = await pieces.fill(start);
+  await pieces.close();
+  return held === 2 && start[0] === 0x1f && start[1] === 0x8b;
+}
+
+// Raises IdxError, also for an array of more than `memory` bytes, before they are allocated.
+export async function readIdx(file: NamedFile, memory = MOST_BYTES): Promise<IdxArray> {
+  const compressed = await isGzip(file);
+  const stream = compressed
+    ? file.stream().pipeThrough(new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>)
+    : file.stream();
+  const pieces = new Pieces(stream);
+  try {
+    const bounds = compressed
+      ? { memory, mostBytes: DEFLATE_RATIO * file.size, fileBytes: null }
+      : { memory, mostBytes: Infinity, fileBytes: file.size };
+    return await readPieces(file.name, pieces, bounds);
+  } catch (error) {
+    if (error instanceof IdxError) throw error;
+    throw new IdxError(file.name, compressed ? 'is a damaged gzip file' : 'could not be read');
+  } finally {
+    await pieces.close();
+  }
+}

@@ -1,0 +1,91 @@
+// What the reader has chosen to train, before it starts.
+import { layerTable } from '../engine/architecture';
+import type { Architecture, LayerRow } from '../engine/types';
+import {
+  dropoutRate,
+  scaleWidth,
+  withDropout,
+  withInserted,
+  withoutLayer,
+  type InsertableKind,
+} from './edit_architecture';
+import type { Recipe } from './recipe';
+
+export const WIDTHS = [0.5, 1, 2];
+
+export class Plan {
+  recipe = $state.raw<Recipe>() as Recipe;
+  learningRate = $state(0);
+  batchSize = $state(0);
+  epochs = $state(0);
+  seed = $state(0);
+  width = $state(1);
+  dropout = $state(0);
+  #edited = $state.raw<Architecture>() as Architecture;
+  #base = $state.raw<Architecture>() as Architecture;
+
+  constructor(architecture: Architecture, recipe: Recipe) {
+    this.useArchitecture(architecture);
+    this.useRecipe(recipe);
+  }
+
+  readonly architecture = $derived.by(() => withDropout(scaleWidth(this.#edited, this.width), this.dropout));
+  readonly isChanged = $derived.by(
+    () => this.#edited !== this.#base || this.width !== 1 || this.dropout !== dropoutRate(this.#base),
+  );
+  // The layers with their shapes, or the sentence that says why this is no network.
+  readonly checked = $derived.by((): { table: LayerRow[]; problem: null } | { table: null; problem: string } => {
+    try {
+      const table = layerTable(this.architecture);
+      return this.#sameClasses(table) ?? { table, problem: null };
+    } catch (error) {
+      return { table: null, problem: error instanceof Error ? error.message : String(error) };
+    }
+  });
+  // The recipe with what was changed of it.
+  readonly chosen = $derived.by((): Recipe => ({
+    ...this.recipe,
+    learningRate: this.learningRate,
+    batchSize: this.batchSize,
+    epochs: this.epochs,
+  }));
+
+  useRecipe(recipe: Recipe): void {
+    this.recipe = recipe;
+    this.learningRate = recipe.learningRate;
+    this.batchSize = recipe.batchSize;
+    this.epochs = recipe.epochs;
+  }
+
+  useArchitecture(architecture: Architecture): void {
+    this.#base = this.#edited = architecture;
+    this.width = 1;
+    this.dropout = dropoutRate(architecture);
+  }
+
+  undoChanges(): void {
+    this.useArchitecture(this.#base);
+  }
+
+  remove(name: string): void {
+    const before = this.#edited.layers.length;
+    const edited = withoutLayer(this.#edited, name);
+    const isBeforeLast = this.architecture.layers.at(-2)?.name === name;
+    if (isBeforeLast && this.dropout > 0) this.dropout = 0;
+    if (edited.layers.length < before) this.#edited = edited;
+  }
+
+  insertBefore(name: string, kind: InsertableKind): void {
+    const { layers } = this.#edited;
+    const at = layers.findIndex((layer) => layer.name === name);
+    // The dropout that the control adds is in no list but the shown one; it stands before the last layer.
+    this.#edited = withInserted(this.#edited, at < 0 ? layers.length - 1 : at, kind);
+  }
+
+  #sameClasses(table: LayerRow[]): { table: null; problem: string } | null {
+    const [classes] = table[table.length - 1].outputShape;
+    const expected = this.#base.layers.at(-1)?.units;
+    if (expected === undefined || classes === expected) return null;
+    return { table: null, problem: `The last layer gives ${classes} numbers, but there are ${expected} classes.` };
+  }
+}

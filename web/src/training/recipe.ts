@@ -1,0 +1,62 @@
+// How a network is trained in the page.
+import type { Augmentation, Optimizer } from '../engine/types';
+import type { Schedule } from './schedule';
+
+export interface Recipe {
+  name: string;
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+  optimizer: Optimizer;
+  schedule: Schedule;
+  labelSmoothing: number;
+  clipNorm?: number;
+  augmentation: Augmentation;
+}
+
+// One epoch in large steps that fade out: the Python package's recipe of that name.
+export const fast: Recipe = {
+  name: 'fast',
+  epochs: 1,
+  batchSize: 64,
+  learningRate: 0.012,
+  optimizer: { kind: 'Adam', beta_1: 0.9, beta_2: 0.98, epsilon: 1e-7 },
+  schedule: { kind: 'linear', warmup: 0.1 },
+  labelSmoothing: 0.1,
+  augmentation: { shift: 1 },
+};
+
+// A recipe as a run's record writes it.
+export interface WrittenRecipe {
+  name: string;
+  epochs: number;
+  batch_size: number;
+  optimizer: Record<string, number | string | boolean>;
+  schedule: Record<string, number | string>;
+  label_smoothing: number;
+  augmentation: Record<string, number>;
+  [other: string]: unknown;
+}
+
+// What of it is done here, and the names of what is not.
+export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: string[] } {
+  const { learning_rate: learningRate, ...optimizer } = written.optimizer;
+  const recipe: Recipe = {
+    name: written.name,
+    epochs: written.epochs,
+    batchSize: written.batch_size,
+    learningRate: Number(learningRate),
+    optimizer: optimizer as unknown as Optimizer,
+    schedule: written.schedule as unknown as Schedule,
+    labelSmoothing: written.label_smoothing,
+    augmentation: written.augmentation,
+  };
+  if (typeof written.clip_norm === 'number') recipe.clipNorm = written.clip_norm;
+  const leftOut: string[] = [];
+  if (Array.isArray(written.class_weights)) leftOut.push('class weights');
+  if (Number(written.averaging ?? 0) > 0) leftOut.push('averaging of the weights');
+  if (Number(written.validation_fraction ?? 0) > 0) leftOut.push('validation images held out');
+  if (written.early_stopping != null) leftOut.push('early stopping');
+  if ((written.precision ?? 'float32') !== 'float32') leftOut.push(`precision ${String(written.precision)}`);
+  return { recipe, leftOut };
+}

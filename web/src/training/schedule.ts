@@ -1,0 +1,30 @@
+// By what factor the learning rate is multiplied at each step of a run: the formulas of the Python package's schedules.
+
+export interface Schedule {
+  kind: 'constant' | 'linear' | 'cosine' | 'one_cycle';
+  warmup: number; // share of the steps
+}
+
+const ONE_CYCLE_START = 1 / 25;
+
+// Half goes to the even neighbour, as Python rounds: both must warm up for the same number of steps.
+function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
+}
+
+// (steps,). A way down would reach zero one step after the last, so that no step is spent on standing still.
+export function factors({ kind, warmup }: Schedule, steps: number): Float64Array {
+  const warm = roundHalfEven(warmup * steps);
+  const rest = Math.max(steps - warm, 1);
+  return Float64Array.from({ length: steps }, (_, step) => {
+    if (step < warm) {
+      if (kind !== 'one_cycle') return (step + 1) / warm;
+      return ONE_CYCLE_START + ((1 - ONE_CYCLE_START) * (1 - Math.cos((Math.PI * step) / warm))) / 2;
+    }
+    const done = (step - warm) / rest;
+    if (kind === 'constant') return 1;
+    return kind === 'linear' ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2;
+  });
+}

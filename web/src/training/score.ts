@@ -1,0 +1,78 @@
+// What a network's answers to labelled images amount to.
+
+export interface Score {
+  count: number;
+  right: number;
+  loss: number; // mean cross-entropy, nats
+  confusion: number[][]; // [true][predicted]
+  answers: number[]; // by image
+}
+
+export class Scores {
+  readonly confusion: number[][];
+  readonly #answers: number[] = [];
+  #right = 0;
+  #loss = 0;
+
+  constructor(readonly classes: number) {
+    this.confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  }
+
+  // Takes logits (N, K) and as many labels.
+  add(logits: Float32Array, labels: ArrayLike<number>): void {
+    const K = this.classes;
+    for (let i = 0; i < labels.length; i++) {
+      const row = logits.subarray(i * K, (i + 1) * K);
+      let answer = 0;
+      for (let k = 1; k < K; k++) if (row[k] > row[answer]) answer = k;
+      let sum = 0;
+      for (let k = 0; k < K; k++) sum += Math.exp(row[k] - row[answer]);
+      this.#loss += Math.log(sum) + row[answer] - row[labels[i]];
+      this.confusion[labels[i]][answer]++;
+      this.#right += answer === labels[i] ? 1 : 0;
+      this.#answers.push(answer);
+    }
+  }
+
+  get score(): Score {
+    return {
+      count: this.#answers.length,
+      right: this.#right,
+      loss: this.#loss / Math.max(this.#answers.length, 1),
+      confusion: this.confusion,
+      answers: this.#answers,
+    };
+  }
+}
+
+const PER_SLICE = 32; // images that are answered at once
+
+interface Answering {
+  logits(images: Uint8Array): Float32Array; // (N, K)
+}
+
+// Answers all of these images, a few at a time; between them it gives which share is done.
+export function* measuring(
+  network: Answering,
+  images: Uint8Array,
+  labels: Uint8Array,
+  classes: number,
+): Generator<number, Score, void> {
+  const scores = new Scores(classes);
+  const size = images.length / labels.length;
+  for (let i = 0; i < labels.length; i += PER_SLICE) {
+    const end = Math.min(i + PER_SLICE, labels.length);
+    scores.add(network.logits(images.subarray(i * size, end * size)), labels.subarray(i, end));
+    yield end / labels.length;
+  }
+  return scores.score;
+}
+
+// The same without a pause.
+export function measure(network: Answering, images: Uint8Array, labels: Uint8Array, classes: number): Score {
+  const work = measuring(network, images, labels, classes);
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}

@@ -1,0 +1,173 @@
+// A training in the page as the page sees it: what the worker has told, as runes.
+import type { Architecture, Weights } from '../engine/types';
+import type { Progress, Reply, Request } from './messages';
+import type { Recipe } from './recipe';
+import type { Score } from './score';
+import TrainingWorker from './worker?worker&inline';
+
+export type State = 'idle' | 'running' | 'paused' | 'done';
+
+export interface CurvePoint {
+  step: number;
+  loss: number;
+  accuracy: number;
+}
+
+const MOST_POINTS = 400; // of a curve; beyond, neighbours are drawn as one
+
+function thinned(points: CurvePoint[]): CurvePoint[] {
+  return points.length <= MOST_POINTS ? points : points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
+}
+
+export interface Material {
+  engine: Uint8Array;
+  train: { images: Uint8Array; labels: Uint8Array };
+  sample: { images: Uint8Array; labels: Uint8Array };
+  classes: number;
+}
+
+export class TrainingSession {
+  state = $state<State>('idle');
+  starting = $state(false); // until the worker's first word about a run
+  progress = $state.raw<Progress | null>(null);
+  sample = $state.raw<Score | null>(null);
+  train = $state.raw<CurvePoint[]>([]); // the images as they were trained on
+  test = $state.raw<CurvePoint[]>([]); // the sample
+  whole = $state.raw<{ score: Score; seconds: number } | null>(null); // of a test set that the reader gave
+  weights = $state.raw<Weights | null>(null);
+  architecture = $state.raw<Architecture | null>(null); // of the run
+  data = $state.raw<{ name: string | null; train: number; test: number }>({ name: null, train: 0, test: 0 });
+  reading = $state(false); // files
+  message = $state(''); // what went wrong, as a sentence
+
+  #worker: Worker | null = null;
+  #run = 0; // number of the present one; what is told of another comes too late
+
+  constructor(readonly material: Material) {
+    this.data = { name: null, train: material.train.labels.length, test: 0 };
+  }
+
+  #send(request: Request): void {
+    this.#open().postMessage(request);
+  }
+
+  // The worker starts with the first request.
+  #open(): Worker {
+    if (this.#worker !== null) return this.#worker;
+    const worker = new TrainingWorker();
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#hear(data);
+    worker.onerror = (event) => this.#fail(event.message || 'The worker that trains could not start.');
+    worker.postMessage({ kind: 'open', ...this.material } satisfies Request);
+    return (this.#worker = worker);
+  }
+
+  start(architecture: Architecture, weights: Weights, recipe: Recipe, seed: number, paused = false): void {
+    this.#clear();
+    this.architecture = architecture;
+    this.starting = true;
+    this.state = paused ? 'paused' : 'running';
+    this.#send({ kind: 'start', run: this.#run, architecture, weights, recipe, seed, paused });
+  }
+
+  resume(): void {
+    if (this.state !== 'paused') return;
+    this.state = 'running';
+    this.#send({ kind: 'resume' });
+  }
+
+  pause(): void {
+    if (this.state === 'running') this.#send({ kind: 'pause' });
+  }
+
+  step(): void {
+    if (this.state === 'paused') this.#send({ kind: 'step' });
+  }
+
+  setLearningRate(learningRate: number): void {
+    if (this.state === 'running' || this.state === 'paused') this.#send({ kind: 'rate', learningRate });
+  }
+
+  reset(): void {
+    if (this.#worker !== null) this.#send({ kind: 'stop' });
+    this.#clear();
+  }
+
+  read(files: File[], shape: [number, number, number]): void {
+    this.message = '';
+    this.reading = true;
+    this.#send({ kind: 'files', files, shape });
+  }
+
+  useEmbedded(): void {
+    this.message = '';
+    this.#send({ kind: 'embedded' });
+  }
+
+  close(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+  }
+
+  #clear(): void {
+    this.#run++;
+    this.state = 'idle';
+    this.starting = false;
+    this.progress = this.sample = this.whole = this.weights = this.architecture = null;
+    this.train = [];
+    this.test = [];
+    this.message = '';
+  }
+
+  #fail(message: string): void {
+    this.message = message;
+    this.reading = this.starting = false;
+    if (this.state !== 'idle') this.state = 'done';
+  }
+
+  #hear(reply: Reply): void {
+    if ('run' in reply && reply.run !== this.#run) {
+      if (reply.kind === 'update') this.#send({ kind: 'seen' });
+      return;
+    }
+    switch (reply.kind) {
+      case 'data':
+        this.reading = false;
+        this.#clear();
+        this.data = { name: reply.name, train: reply.train, test: reply.test };
+        return;
+      case 'refused':
+        this.reading = false;
+        this.message = reply.message;
+        return;
+      case 'update':
+        return this.#update(reply);
+      case 'paused':
+        if (this.state === 'running') this.state = 'paused';
+        return;
+      case 'test':
+        this.whole = { score: reply.score, seconds: reply.seconds };
+        return;
+      case 'done':
+        this.state = 'done';
+        return;
+      case 'failed':
+        return this.#fail(reply.message);
+    }
+  }
+
+  #update({ progress, stretch, sample, weights }: Extract<Reply, { kind: 'update' }>): void {
+    // The next update is made when this one has been drawn. A hidden page draws nothing, and training goes on.
+    requestAnimationFrame(() => setTimeout(() => this.#send({ kind: 'seen' })));
+    this.starting = false;
+    this.progress = progress;
+    this.weights = weights;
+    const { step } = progress;
+    if (stretch.images > 0) {
+      this.train = thinned([...this.train, { step, loss: stretch.loss, accuracy: stretch.accuracy }]);
+    }
+    if (sample !== null) {
+      this.sample = sample;
+      this.test = thinned([...this.test, { step, loss: sample.loss, accuracy: sample.right / sample.count }]);
+    }
+  }
+}

@@ -1,0 +1,137 @@
+// Files that the page hands over: text as it is, charts as SVG and PNG, tables as CSV.
+
+export type Value = string | number | null;
+
+export function downloadBlob(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000); // a browser may read it only after it has asked where to
+}
+
+export function downloadText(name: string, text: string, type: string): void {
+  downloadBlob(name, new Blob([text], { type: `${type};charset=utf-8` }));
+}
+
+// Rows as RFC 4180 has them.
+export function csvOf(rows: Value[][]): string {
+  const field = (value: Value) => {
+    const text = value === null ? '' : String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return rows.map((row) => row.map(field).join(',') + '\r\n').join('');
+}
+
+// What a cell shows, without the commas that part thousands; `data-value` holds a number that is shown rounded.
+function valueOf(cell: HTMLTableCellElement): string {
+  if (cell.dataset.value !== undefined) return cell.dataset.value;
+  const text = (cell.textContent ?? '').replace(/\s+/g, ' ').trim();
+  return /^[-−+]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(',', '') : text;
+}
+
+export function rowsOfTable(table: HTMLTableElement): Value[][] {
+  return Array.from(table.rows, (row) =>
+    Array.from(row.cells).flatMap((cell) => [valueOf(cell), ...Array<string>(Math.max(0, cell.colSpan - 1)).fill('')]),
+  );
+}
+
+const DRAWN = [
+  'color',
+  'fill',
+  'fill-opacity',
+  'stroke',
+  'stroke-width',
+  'stroke-opacity',
+  'stroke-dasharray',
+  'stroke-linecap',
+  'stroke-linejoin',
+  'opacity',
+  'font-family',
+  'font-size',
+  'font-weight',
+  'font-style',
+  'font-variant-numeric',
+  'letter-spacing',
+  'text-anchor',
+  'dominant-baseline',
+  'shape-rendering',
+  'image-rendering',
+];
+
+// Colours that were mixed come as color(srgb 0.1 0.2 0.3), which drawing programs do not read.
+function resolved(value: string): string {
+  return value.replace(/color\(srgb ([^)]+)\)/g, (_, inside: string) => {
+    const [r, g, b, alpha] = inside.split(/[\s/]+/).map(Number);
+    const rgb = [r, g, b].map((part) => Math.round(255 * part)).join(', ');
+    return alpha === undefined ? `rgb(${rgb})` : `rgba(${rgb}, ${alpha})`;
+  });
+}
+
+function resolveVariables(element: Element): void {
+  const page = getComputedStyle(document.documentElement);
+  for (const attribute of element.attributes) {
+    if (!attribute.value.includes('var(')) continue;
+    attribute.value = attribute.value.replace(/var\((--[\w-]+)\)/g, (_, name: string) =>
+      page.getPropertyValue(name).trim(),
+    );
+  }
+}
+
+function sizeOf(svg: SVGSVGElement): { width: number; height: number } {
+  const box = svg.viewBox.baseVal;
+  if (box !== null && box.width > 0 && box.height > 0) return { width: box.width, height: box.height };
+  const { width, height } = svg.getBoundingClientRect();
+  return { width, height };
+}
+
+// A drawing as a file of its own: every style that the page gives it is written into it, on the page's ground.
+export function svgText(svg: SVGSVGElement): string {
+  const copy = svg.cloneNode(true) as SVGSVGElement;
+  const [shown, copies] = [svg, copy].map((root) => [root, ...root.querySelectorAll<SVGElement>('*')]);
+  const hidden: Element[] = [];
+  shown.forEach((element, i) => {
+    copies[i].removeAttribute('class');
+    if (element.closest('defs, symbol, clipPath, style, title, desc') !== null) {
+      resolveVariables(copies[i]); // what is used elsewhere takes its colours from there
+      return;
+    }
+    const style = getComputedStyle(element);
+    if (style.display === 'none') hidden.push(copies[i]);
+    // Of a drawing that is on no page the styles are empty, and its attributes hold.
+    const set = DRAWN.map((property) => [property, style.getPropertyValue(property)]).filter(
+      ([, value]) => value !== '',
+    );
+    if (set.length > 0)
+      copies[i].setAttribute('style', set.map(([name, value]) => `${name}:${resolved(value)}`).join(';'));
+  });
+  for (const element of hidden) element.remove();
+  const { width, height } = sizeOf(svg);
+  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+  copy.setAttribute('width', String(width));
+  copy.setAttribute('height', String(height));
+  const ground = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+  const [left, top] = copy.viewBox.baseVal ? [copy.viewBox.baseVal.x, copy.viewBox.baseVal.y] : [0, 0];
+  for (const [name, value] of Object.entries({ x: left, y: top, width, height }))
+    ground.setAttribute(name, String(value));
+  ground.setAttribute('fill', getComputedStyle(document.body).backgroundColor);
+  copy.prepend(ground);
+  return new XMLSerializer().serializeToString(copy);
+}
+
+const DENSITY = 2; // pixels of a PNG for each of the drawing
+
+export async function pngOf(svg: SVGSVGElement): Promise<Blob> {
+  const { width, height } = sizeOf(svg);
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(svg))}`;
+  await image.decode();
+  const canvas = document.createElement('canvas');
+  canvas.width = Math.ceil(DENSITY * width);
+  canvas.height = Math.ceil(DENSITY * height);
+  canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
+  if (blob === null) throw new Error('the browser made no PNG of the drawing');
+  return blob;
+}

@@ -1,0 +1,316 @@
+// Every cell's written arithmetic against the same network in plain loops, and against the engine's.
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { explainCell, type CellArithmetic, type Computation } from '../src/analysis/cell';
+import { sizesOf } from '../src/analysis/receptive';
+import { layerTable } from '../src/engine/architecture';
+import { loadEngine, type Engine } from '../src/engine/engine';
+import type { Activation, Architecture, LayerSpec, Weights } from '../src/engine/types';
+import { plainForward } from './plain_network';
+
+// Numbers that look random and are the same in every run.
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function network(layers: LayerSpec[], height: number, width: number, channels: number, offset = 0): Architecture {
+  return { name: 'test', input: { height, width, channels, scale: 1 / 255, offset }, layers };
+}
+
+function drawn(architecture: Architecture, seed: number): { weights: Weights; pixels: Uint8Array } {
+  const next = generator(seed);
+  const weights: Weights = {};
+  for (const row of layerTable(architecture)) {
+    for (const [name, shape] of Object.entries(row.weightShapes)) {
+      const size = shape.reduce((product, n) => product * n, 1);
+      const spread = name.endsWith('moving_variance') ? () => 0.2 + next() : () => next() - 0.5;
+      weights[name] = Float32Array.from({ length: size }, spread);
+    }
+  }
+  const { height, width, channels } = architecture.input;
+  return { weights, pixels: Uint8Array.from({ length: height * width * channels }, () => Math.floor(256 * next())) };
+}
+
+const conv = (name: string, filters: number, rest: Partial<LayerSpec> = {}): LayerSpec => ({
+  kind: 'Conv2D',
+  name,
+  filters,
+  kernel_size: [3, 3],
+  strides: [1, 1],
+  padding: 'valid',
+  activation: 'relu',
+  use_bias: true,
+  ...rest,
+});
+const pool = (kind: string, name: string, rest: Partial<LayerSpec> = {}): LayerSpec => ({
+  kind,
+  name,
+  pool_size: [2, 2],
+  strides: [2, 2],
+  padding: 'valid',
+  ...rest,
+});
+const dense = (name: string, units: number, activation: Activation, use_bias = true): LayerSpec => ({
+  kind: 'Dense',
+  name,
+  units,
+  activation,
+  use_bias,
+});
+const flatten: LayerSpec = { kind: 'Flatten', name: 'flatten' };
+
+const NETWORKS: [string, Architecture][] = [
+  [
+    'valid convolutions and poolings',
+    network(
+      [
+        conv('conv2d', 4),
+        pool('MaxPooling2D', 'max'),
+        conv('conv2d_1', 5),
+        flatten,
+        dense('dense', 6, 'relu'),
+        dense('out', 3, 'softmax'),
+      ],
+      11,
+      10,
+      1,
+    ),
+  ],
+  [
+    'same padding, strides, a residual and every other layer',
+    network(
+      [
+        conv('stem', 4, {
+          padding: 'same',
+          strides: [2, 1],
+          kernel_size: [5, 2],
+          use_bias: false,
+          activation: 'linear',
+        }),
+        { kind: 'BatchNormalization', name: 'norm', epsilon: 1e-3, activation: 'gelu' },
+        {
+          kind: 'DepthwiseConv2D',
+          name: 'depthwise',
+          kernel_size: [3, 3],
+          strides: [1, 1],
+          padding: 'same',
+          depth_multiplier: 1,
+          activation: 'leaky_relu',
+          use_bias: true,
+        },
+        { kind: 'Add', name: 'add', from_layer: 'norm', activation: 'tanh' },
+        pool('AveragePooling2D', 'mean', { pool_size: [3, 3], padding: 'same' }),
+        {
+          kind: 'DepthwiseConv2D',
+          name: 'wider',
+          kernel_size: [2, 2],
+          strides: [1, 2],
+          padding: 'valid',
+          depth_multiplier: 2,
+          activation: 'sigmoid',
+          use_bias: false,
+        },
+        pool('MaxPooling2D', 'max', { pool_size: [2, 2], strides: [1, 1], padding: 'same' }),
+        { kind: 'Dropout', name: 'dropout', rate: 0.5 },
+        { kind: 'GlobalAveragePooling2D', name: 'global' },
+        { kind: 'BatchNormalization', name: 'norm_1', epsilon: 0.01, activation: 'linear' },
+        dense('out', 4, 'linear', false),
+      ],
+      14,
+      9,
+      3,
+      -0.5,
+    ),
+  ],
+  [
+    'global maxima',
+    network(
+      [
+        conv('conv2d', 3, { activation: 'tanh' }),
+        { kind: 'GlobalMaxPooling2D', name: 'global' },
+        dense('out', 2, 'softmax'),
+      ],
+      6,
+      7,
+      2,
+    ),
+  ],
+  [
+    'no convolution at all',
+    network(
+      [flatten, dense('dense', 5, 'gelu'), { kind: 'Dropout', name: 'dropout', rate: 0.2 }, dense('out', 7, 'softmax')],
+      5,
+      4,
+      1,
+    ),
+  ],
+];
+
+function passThrough(
+  architecture: Architecture,
+  seed: number,
+  replaced?: Parameters<typeof plainForward>[3],
+): Computation {
+  const { weights, pixels } = drawn(architecture, seed);
+  const { activations, logits } = plainForward(architecture, weights, pixels, replaced);
+  return { input: architecture.input, table: layerTable(architecture), weights, pixels, activations, logits };
+}
+
+function* cells({ table }: Computation): Generator<{ layer: string; map: number; row: number; column: number }> {
+  for (const { layer, outputShape } of table) {
+    const [rows, columns, maps] = sizesOf(outputShape);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        for (let map = 0; map < maps; map++) yield { layer: layer.name, map, row, column };
+      }
+    }
+  }
+}
+
+function gap(found: CellArithmetic): number {
+  return Math.abs(found.value - found.shown) / Math.max(1, Math.abs(found.shown));
+}
+
+describe.each(NETWORKS)('%s', (_, architecture) => {
+  test('the arithmetic of every cell ends with the value shown', () => {
+    const pass = passThrough(architecture, 7);
+    let count = 0;
+    for (const cell of cells(pass)) {
+      expect(gap(explainCell(pass, cell)), `${cell.layer} ${cell.map} ${cell.row} ${cell.column}`).toBeLessThan(1e-9);
+      count++;
+    }
+    expect(count).toBe(pass.activations.reduce((sum, values) => sum + values.length, 0));
+  });
+
+  test('with one number changed it does not', () => {
+    const pass = passThrough(architecture, 7);
+    for (const row of pass.table) {
+      const changed = pass.activations.map((values) => Float64Array.from(values));
+      changed[row.index][0] += 1;
+      const found = explainCell(
+        { ...pass, activations: changed },
+        { layer: row.layer.name, map: 0, row: 0, column: 0 },
+      );
+      expect(gap(found)).toBeGreaterThan(0.1);
+    }
+  });
+});
+
+describe('what the engine computes', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await loadEngine(readFileSync(new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url)));
+  });
+
+  test.each(NETWORKS)('is what the arithmetic of every cell ends with: %s', (_, architecture) => {
+    const { weights, pixels } = drawn(architecture, 11);
+    const network = engine.network(architecture, weights);
+    const pass = { input: architecture.input, table: network.table, weights, pixels, ...network.forward(pixels) };
+    for (const cell of cells(pass)) {
+      expect(gap(explainCell(pass, cell)), `${cell.layer} ${cell.map} ${cell.row} ${cell.column}`).toBeLessThan(1e-4);
+    }
+    network.free();
+  });
+
+  test('and with a filter replaced, in its layer and behind it', () => {
+    const [, architecture] = NETWORKS[1];
+    const { weights, pixels } = drawn(architecture, 11);
+    const replaced = { layer: 'depthwise', filter: 2, value: 0.75 };
+    const network = engine.network(architecture, weights);
+    const pass = {
+      input: architecture.input,
+      table: network.table,
+      weights,
+      pixels,
+      ...network.forward(pixels, [replaced]),
+    };
+    for (const cell of cells(pass)) {
+      const here = cell.layer === 'depthwise' && cell.map === 2 ? replaced : undefined;
+      expect(gap(explainCell(pass, cell, here)), `${cell.layer} ${cell.map}`).toBeLessThan(1e-4);
+    }
+    network.free();
+  });
+});
+
+describe('the parts of the arithmetic', () => {
+  const pass = passThrough(NETWORKS[1][1], 3);
+  const at = (layer: string, map = 1, row = 0, column = 0) => explainCell(pass, { layer, map, row, column });
+
+  test('products of every channel add up to the sum', () => {
+    const { work, sum, bias } = at('stem', 2);
+    if (work.step !== 'products') throw new Error(work.step);
+    expect(work.channels.map((channel) => channel.map)).toEqual([0, 1, 2]);
+    expect(bias).toBeNull();
+    const products = work.channels.flatMap((channel) => channel.products);
+    expect(products.reduce((a, b) => a + b, 0)).toBeCloseTo(sum, 10);
+  });
+
+  test('what lies in the padding is not a number and adds nothing', () => {
+    const { work } = at('stem');
+    if (work.step !== 'products') throw new Error(work.step);
+    const [channel] = work.channels;
+    expect(channel.top).toBe(-1);
+    expect(channel.values.slice(0, 2).every(Number.isNaN)).toBe(true);
+    expect(channel.products.slice(0, 2)).toEqual([0, 0]);
+  });
+
+  test('a depthwise convolution reads the channel that its output belongs to', () => {
+    const { work } = at('wider', 5);
+    if (work.step !== 'products') throw new Error(work.step);
+    expect(work.channels.map((channel) => channel.map)).toEqual([2]);
+  });
+
+  test('the winner of a pooling is its value', () => {
+    const { work, value } = at('max', 3, 1, 0);
+    if (work.step !== 'largest') throw new Error(work.step);
+    expect(work.window.values[work.winner]).toBe(value);
+    expect(Math.max(...work.window.values.filter((x) => !Number.isNaN(x)))).toBe(value);
+  });
+
+  test('a mean counts what lies in the map alone', () => {
+    const { work } = at('mean', 0, 2, 4);
+    if (work.step !== 'mean') throw new Error(work.step);
+    expect(work.count).toBe(work.window.values.filter((x) => !Number.isNaN(x)).length);
+    expect(work.count).toBeLessThan(9);
+  });
+
+  test('inputs of a dense layer come with the largest product first', () => {
+    const { work } = at('out');
+    if (work.step !== 'weighted') throw new Error(work.step);
+    const sizes = work.terms.map((term) => Math.abs(term.product));
+    expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+    expect(new Set(work.terms.map((term) => term.input)).size).toBe(8);
+  });
+
+  test('a copy says where it is from', () => {
+    const flat = passThrough(NETWORKS[0][1], 3);
+    const { work } = explainCell(flat, { layer: 'flatten', map: 13, row: 0, column: 0 });
+    expect(work).toMatchObject({ step: 'copied', from: { layer: 'conv2d_1', map: 3, row: 1, column: 0 } });
+  });
+
+  test('a pixel is its byte, scaled and shifted', () => {
+    const found = at('input', 2, 3, 4);
+    expect(found.value).toBeCloseTo(pass.pixels[(3 * 9 + 4) * 3 + 2] / 255 - 0.5, 12);
+    expect(found.shown).toBeCloseTo(found.value, 6);
+  });
+
+  test('a softmax takes its share of all exponentials', () => {
+    const pass = passThrough(NETWORKS[3][1], 3);
+    const found = explainCell(pass, { layer: 'out', map: 2, row: 0, column: 0 });
+    expect(found.sum).toBeCloseTo(pass.logits[2], 10);
+    expect(Math.exp(found.sum - found.shares!.most) / found.shares!.total).toBeCloseTo(found.shown, 10);
+  });
+
+  test('a replaced cell says so, and what it would have been', () => {
+    const replaced = { layer: 'norm', filter: 1, value: 0.25 };
+    const pass = passThrough(NETWORKS[1][1], 3, replaced);
+    const found = explainCell(pass, { layer: 'norm', map: 1, row: 2, column: 2 }, replaced);
+    expect(found).toMatchObject({ replaced: 0.25, value: 0.25, shown: 0.25 });
+    expect(found.computed).not.toBeCloseTo(0.25, 3);
+    expect(gap(explainCell(pass, { layer: 'add', map: 1, row: 2, column: 2 }))).toBeLessThan(1e-9);
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { layerTable } from '../src/engine/architecture';
+import type { Architecture } from '../src/engine/types';
+import {
+  dropoutRate,
+  scaleWidth,
+  withDropout,
+  withInserted,
+  withoutLayer,
+  type InsertableKind,
+} from '../src/training/edit_architecture';
+
+const small: Architecture = {
+  name: 'small',
+  input: { height: 12, width: 10, channels: 3, scale: 1 / 255, offset: 0 },
+  layers: [
+    {
+      kind: 'Conv2D',
+      name: 'conv2d',
+      filters: 5,
+      kernel_size: [3, 3],
+      strides: [1, 1],
+      padding: 'valid',
+      activation: 'relu',
+      use_bias: true,
+    },
+    { kind: 'MaxPooling2D', name: 'max_pooling2d', pool_size: [2, 2], strides: [2, 2], padding: 'valid' },
+    { kind: 'Flatten', name: 'flatten' },
+    { kind: 'Dense', name: 'dense', units: 7, activation: 'relu', use_bias: true },
+    { kind: 'Dense', name: 'dense_1', units: 4, activation: 'softmax', use_bias: true },
+  ],
+};
+const names = (architecture: Architecture) => architecture.layers.map((layer) => layer.name);
+const outputs = (architecture: Architecture) => layerTable(architecture).map((row) => row.outputShape);
+
+describe('a change of an architecture', () => {
+  test('scales hidden layers, never to none, and not the classes', () => {
+    expect(outputs(scaleWidth(small, 2))).toEqual([[10, 8, 10], [5, 4, 10], [200], [14], [4]]);
+    expect(outputs(scaleWidth(small, 0.01)).map((shape) => shape.at(-1))).toEqual([1, 1, 20, 1, 4]);
+  });
+
+  test('puts dropout before the last layer, changes its rate, and takes it away', () => {
+    const dropped = withDropout(small, 0.5);
+    expect(names(dropped)).toEqual(['conv2d', 'max_pooling2d', 'flatten', 'dense', 'dropout', 'dense_1']);
+    expect(dropoutRate(dropped)).toBe(0.5);
+    expect(dropoutRate(withDropout(dropped, 0.2))).toBe(0.2);
+    expect(withDropout(dropped, 0)).toEqual(small);
+    expect(withDropout(small, 0)).toEqual(small);
+  });
+
+  test.each<[InsertableKind, number, string]>([
+    ['Conv2D', 1, 'conv2d_1'],
+    ['MaxPooling2D', 0, 'max_pooling2d_1'],
+    ['BatchNormalization', 1, 'batch_normalization'],
+    ['BatchNormalization', 4, 'batch_normalization'],
+    ['Dense', 3, 'dense_2'],
+    ['Flatten', 3, 'flatten_1'],
+  ])('inserts %s at place %i under a name of its own, and it is a network', (kind, place, name) => {
+    const more = withInserted(small, place, kind);
+    expect(more.layers[place]).toMatchObject({ kind, name });
+    expect(layerTable(more)).toHaveLength(6);
+    expect(names(withoutLayer(more, name))).toEqual(names(small));
+  });
+
+  test('leaves it to the table to refuse what is no network, with a sentence', () => {
+    expect(() => layerTable(withInserted(small, 4, 'Conv2D'))).toThrow(/conv2d_1/);
+    expect(() => layerTable(withoutLayer(small, 'flatten'))).toThrow(/dense/);
+  });
+
+  test('leaves the architecture it was given as it was', () => {
+    const before = JSON.stringify(small);
+    withInserted(scaleWidth(withDropout(withoutLayer(small, 'dense'), 0.3), 2), 1, 'Conv2D');
+    expect(JSON.stringify(small)).toBe(before);
+  });
+});

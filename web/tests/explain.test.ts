@@ -1,0 +1,267 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { normalized } from '../src/analysis/attribution';
+import { SHARES } from '../src/analysis/deletion';
+import { splitOverUnits } from '../src/analysis/difference';
+import { explain, METHODS, type Question } from '../src/analysis/explain';
+import { fewestFilters } from '../src/analysis/lesion_search';
+import {
+  outputOf,
+  replacements,
+  weightedFilters,
+  withoutParts,
+  withReplacements,
+  type Lesion,
+} from '../src/analysis/lesions';
+import { filterStatistics } from '../src/analysis/filter_statistics';
+import { rightAnswers } from '../src/analysis/sample_accuracy';
+import { atOnce } from '../src/analysis/schedule';
+import { randomNumbers } from '../src/analysis/statistics';
+import { layerTable } from '../src/engine/architecture';
+import { loadEngine, type Engine } from '../src/engine/engine';
+import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
+
+// The engine itself, on networks with weights from a seed.
+let engine: Engine;
+beforeAll(async () => {
+  const path = new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url);
+  engine = await loadEngine(new Uint8Array(readFileSync(path)));
+});
+
+function architecture(channels: number, layers: LayerSpec[]): Architecture {
+  return { name: 'test', input: { height: 12, width: 10, channels, scale: 1 / 255, offset: 0 }, layers };
+}
+const conv = (name: string, filters: number): LayerSpec => ({
+  kind: 'Conv2D',
+  name,
+  filters,
+  kernel_size: [3, 3],
+  strides: [1, 1],
+  padding: 'same',
+  activation: 'relu',
+  use_bias: true,
+});
+const pool: LayerSpec = { kind: 'MaxPooling2D', name: 'pool', pool_size: [2, 2], strides: [2, 2], padding: 'valid' };
+const dense = (name: string, units: number, activation: 'relu' | 'softmax'): LayerSpec => ({
+  kind: 'Dense',
+  name,
+  units,
+  activation,
+  use_bias: true,
+});
+const flatten: LayerSpec = { kind: 'Flatten', name: 'flatten' };
+const average: LayerSpec = { kind: 'GlobalAveragePooling2D', name: 'average' };
+
+const NETWORKS: Record<string, Architecture> = {
+  'convolutions with a hidden layer': architecture(1, [
+    conv('a', 4),
+    pool,
+    conv('b', 5),
+    flatten,
+    dense('hidden', 12, 'relu'),
+    dense('out', 4, 'softmax'),
+  ]),
+  'flattened maps into the last layer': architecture(3, [conv('a', 4), pool, flatten, dense('out', 26, 'softmax')]),
+  'a residual block and global pooling': architecture(3, [
+    conv('a', 4),
+    conv('b', 4),
+    { kind: 'Add', name: 'sum', from_layer: 'a', activation: 'relu' },
+    average,
+    dense('out', 3, 'softmax'),
+  ]),
+  'no dense layer at all': architecture(1, [conv('a', 4), { ...conv('b', 3), activation: 'linear' }, average]),
+  'no convolution': architecture(1, [flatten, dense('hidden', 16, 'relu'), dense('out', 2, 'softmax')]),
+};
+
+function seeded(of: Architecture, seed: number): Weights {
+  const random = randomNumbers(seed);
+  const weights: Weights = {};
+  for (const row of layerTable(of)) {
+    for (const [name, shape] of Object.entries(row.weightShapes)) {
+      const size = shape.reduce((product, n) => product * n, 1);
+      const reach = Math.sqrt((6 * (shape.at(-1) ?? 1)) / size);
+      weights[name] = Float32Array.from({ length: size }, () => (random() * 2 - 1) * Math.min(1, reach));
+    }
+  }
+  return weights;
+}
+
+function picture(of: Architecture, seed: number, count = 1): Uint8Array {
+  const { height, width, channels } = of.input;
+  const random = randomNumbers(seed);
+  // A third of the pixels are ground.
+  return Uint8Array.from({ length: count * height * width * channels }, () => Math.max(0, random() * 380 - 125));
+}
+
+function question(of: Architecture, lost: Lesion[] = []): Question {
+  const weights = seeded(of, 1);
+  const table = layerTable(of);
+  const pixels = picture(of, 2);
+  const network = engine.network(of, weights);
+  const lesion = replacements(table, {}, lost);
+  const { logits } = network.forward(pixels, lesion);
+  network.free();
+  const order = Array.from(logits, (_, k) => k).sort((a, b) => logits[b] - logits[a]);
+  const maps = table.filter((row) => row.outputShape.length === 3);
+  return {
+    architecture: of,
+    table,
+    weights,
+    untrained: seeded(of, 3),
+    replacements: lesion,
+    pixels,
+    ground: 0,
+    answer: order[0],
+    rival: order[1],
+    camLayer: maps.at(-1)?.layer.name ?? null,
+  };
+}
+const make = (of: Architecture, weights: Weights) => engine.network(of, weights);
+
+describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
+  test('the explanation is of the difference of the logits, with every map that the network has', () => {
+    const asked = question(of);
+    const told = atOnce(explain(make, asked));
+    const network = engine.network(of, asked.weights);
+    const { logits } = network.forward(asked.pixels);
+    network.free();
+    expect(told.difference).toBeCloseTo(logits[asked.answer] - logits[asked.rival], 4);
+    const pixels = of.input.height * of.input.width;
+    for (const method of METHODS) {
+      const one = told.methods[method];
+      if (method === 'cam' && asked.camLayer === null) {
+        expect(one).toBeNull();
+        continue;
+      }
+      expect(one!.map).toHaveLength(pixels);
+      expect(one!.map.every(Number.isFinite)).toBe(true);
+      expect(one!.untrained).toHaveLength(pixels);
+      // Grad-CAM marks nothing where the maps speak against the answer everywhere.
+      if (one!.map.every((value) => value === 0)) {
+        expect(method).toBe('cam');
+        expect(one!.curve).toBeNull();
+        continue;
+      }
+      expect(one!.untrained).not.toEqual(one!.map);
+      expect(one!.curve!.map((point) => point.share)).toEqual(SHARES);
+      expect(one!.curve![0].value).toBeCloseTo(told.difference, 4);
+    }
+    expect(told.random![0].low).toBeCloseTo(told.random![0].high, 4);
+    expect(told.ink).toBeLessThanOrEqual(pixels);
+  });
+
+  test('the split over units adds up, with and without lesions', () => {
+    const lost: Lesion[] = weightedFilters(layerTable(of)).map(({ layer }) => ({
+      part: 'filter',
+      layer,
+      filter: 1,
+      value: 'zero',
+    }));
+    for (const lesions of [[], lost]) {
+      const asked = question(of, lesions);
+      const network = engine.network(of, asked.weights);
+      const forward = network.forward(asked.pixels, asked.replacements);
+      network.free();
+      const { table, weights, answer, rival } = asked;
+      const split = splitOverUnits(table, weights, forward, normalized(asked.pixels, of.input), answer, rival);
+      if (table.at(-1)!.layer.kind !== 'Dense') {
+        expect(split).toBeNull();
+        continue;
+      }
+      expect(Math.abs(split!.total - (forward.logits[answer] - forward.logits[rival]))).toBeLessThan(1e-4);
+      if (split!.maps) {
+        expect(split!.maps.total + split!.bias).toBeCloseTo(split!.total, 6);
+        for (const term of split!.maps.terms) {
+          expect(term.cells.reduce((sum, cell) => sum + cell, 0)).toBeCloseTo(term.value, 4);
+        }
+      }
+    }
+  });
+
+  test('a network with the replacements written into it gives the logits of the lesion', () => {
+    const table = layerTable(of);
+    const lost = weightedFilters(table).flatMap(({ layer }): Lesion[] => [
+      { part: 'filter', layer, filter: 0, value: 'mean' },
+      { part: 'filter', layer, filter: 2, value: 'zero' },
+    ]);
+    const means = Object.fromEntries(weightedFilters(table).map(({ layer }) => [layer, Float32Array.of(0.3)]));
+    const lesion = replacements(table, means, lost);
+    const weights = seeded(of, 1);
+    const images = picture(of, 5, 3);
+    const whole = engine.network(of, weights);
+    const changed = withReplacements(table, of, weights, lesion);
+    const gated = engine.network(changed.architecture, changed.weights);
+    const expected = whole.lesionedLogits(images, [lesion]);
+    const found = gated.logits(images);
+    expect(found).toHaveLength(expected.length);
+    for (let i = 0; i < found.length; i++) expect(found[i]).toBeCloseTo(expected[i], 4);
+    for (const { layer } of lost) expect(outputOf(changed.architecture, layer)).toBe(`${layer}_lesion`);
+    whole.free();
+    gated.free();
+  });
+
+  test('what the search finds changes the answer, and no member of it can be dropped', () => {
+    const { table, weights, pixels, answer } = question(of);
+    const candidates = weightedFilters(table).flatMap(({ layer, filters }) =>
+      Array.from({ length: filters }, (_, filter) => ({ layer, filter, value: 0 })),
+    );
+    const network = engine.network(of, weights);
+    const found = atOnce(fewestFilters(network, pixels, [], candidates));
+    const answerOf = (set: typeof candidates) => {
+      const logits = network.lesionedLogits(pixels, [set]);
+      return logits.indexOf(Math.max(...logits));
+    };
+    // Where everything is lost the biases decide; they may be for the answer.
+    if (found === null) expect(answerOf(candidates)).toBe(answer);
+    else {
+      expect(answerOf(found.filters)).toBe(found.answer);
+      expect(found.answer).not.toBe(answer);
+      for (const one of found.filters) expect(answerOf(found.filters.filter((other) => other !== one))).toBe(answer);
+    }
+    network.free();
+  });
+
+  test('statistics of maps and right answers are those of images one by one', () => {
+    const weights = seeded(of, 1);
+    const network = engine.network(of, weights);
+    const pixels = picture(of, 7, 9);
+    const size = pixels.length / 9;
+    const statistics = atOnce(filterStatistics(network.table, network, { pixels, count: 9, numSample: 6 }));
+    const labels = Array.from({ length: 9 }, (_, i) => i % network.numClasses);
+    const [right] = atOnce(rightAnswers(network, { pixels, labels, numSample: 6 }, [[]]));
+    for (let i = 0; i < 6; i++) {
+      const { activations, logits } = network.forward(pixels.subarray(i * size, (i + 1) * size));
+      expect(right[i]).toBe(Number(logits.indexOf(Math.max(...logits)) === labels[i]));
+      for (const [l, row] of network.table.entries()) {
+        const { filters, maxima, places } = statistics.layers.get(row.layer.name)!;
+        for (let k = 0; k < filters; k++) {
+          const map = activations[l].filter((_, at) => at % filters === k);
+          expect(maxima[i * filters + k]).toBeCloseTo(Math.max(...map), 4);
+          expect(map[places[i * filters + k]]).toBeCloseTo(Math.max(...map), 4);
+        }
+      }
+    }
+    network.free();
+  });
+});
+
+test('parts that are taken away change the network, and nothing else does', () => {
+  const of = NETWORKS['convolutions with a hidden layer'];
+  const weights = seeded(of, 1);
+  expect(withoutParts(of, weights, []).weights).toBe(weights);
+  const changed = withoutParts(of, weights, [
+    { part: 'bias', layer: 'a' },
+    { part: 'activation', layer: 'b' },
+    { part: 'pooling', layer: 'pool' },
+  ]);
+  expect([...changed.weights['a/bias']]).toEqual([0, 0, 0, 0]);
+  expect(weights['a/bias'].some((value) => value !== 0)).toBe(true);
+  expect(changed.architecture.layers.map((layer) => [layer.kind, layer.activation])).toEqual([
+    ['Conv2D', 'relu'],
+    ['AveragePooling2D', undefined],
+    ['Conv2D', 'linear'],
+    ['Flatten', undefined],
+    ['Dense', 'relu'],
+    ['Dense', 'softmax'],
+  ]);
+});

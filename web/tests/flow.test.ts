@@ -1,0 +1,163 @@
+// Where the flow draws, what its colours span, which maps its ribbons join, and where its keys go.
+import { describe, expect, test } from 'vitest';
+import { linksBack, linksOn } from '../src/analysis/links';
+import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
+import { decimalsFor, roundTerms, written } from '../src/analysis/rounding';
+import { canvasSize, cornerOf, fitGrids, numberAt, paintMaps, type Grid } from '../src/bench/grid';
+import { stepAcross, stepWithin } from '../src/bench/steps';
+import { layerTable } from '../src/engine/architecture';
+import type { Architecture } from '../src/engine/types';
+
+const architecture: Architecture = {
+  name: 'test',
+  input: { height: 6, width: 6, channels: 1, scale: 1, offset: 0 },
+  layers: [
+    {
+      kind: 'Conv2D',
+      name: 'conv',
+      filters: 2,
+      kernel_size: [3, 3],
+      strides: [1, 1],
+      padding: 'same',
+      activation: 'relu',
+      use_bias: true,
+    },
+    { kind: 'MaxPooling2D', name: 'pool', pool_size: [3, 3], strides: [3, 3], padding: 'valid' },
+    { kind: 'Flatten', name: 'flatten' },
+    { kind: 'Dense', name: 'out', units: 3, activation: 'linear', use_bias: true },
+  ],
+};
+const table = layerTable(architecture);
+
+describe('grids', () => {
+  const shapes = [[26, 26, 16], [13, 13, 16], [5, 5, 176], [128]];
+  const fitted = (width: number, scale: number, all = false) =>
+    fitGrids(
+      shapes.map((shape) => ({ shape, all, folded: null })),
+      width,
+      432,
+      scale,
+    );
+
+  test.each([1, 1.25, 2])(
+    'are whole pixels of the screen at a scale of %s, and no higher than they may be',
+    (scale) => {
+      for (const grid of fitted(700, scale)) {
+        expect(Number.isInteger(grid.cell) && Number.isInteger(grid.gap)).toBe(true);
+        expect(canvasSize(grid).height).toBeLessThanOrEqual(432 * scale);
+      }
+    },
+  );
+
+  test('maps grow with the width', () => {
+    expect(fitted(1600, 1)[0].cell).toBeGreaterThanOrEqual(fitted(600, 1)[0].cell);
+  });
+
+  test('many maps are shown when they are asked for', () => {
+    expect(fitted(700, 1)[2].shown).toBe(64);
+    expect(fitted(700, 1, true)[2].shown).toBe(176);
+  });
+
+  test('a point gives back the number that is painted there', () => {
+    const grid = fitted(700, 1)[1];
+    for (const [map, row, column] of [
+      [0, 0, 0],
+      [5, 12, 3],
+      [15, 7, 12],
+    ]) {
+      const corner = cornerOf(grid, map);
+      const point = { x: corner.x + (column + 0.5) * grid.cell, y: corner.y + (row + 0.5) * grid.cell };
+      expect(numberAt(grid, point)).toEqual({ map, row, column });
+    }
+    expect(numberAt(grid, { x: 13 * grid.cell + 0.5, y: 0 })).toBeNull();
+    expect(numberAt(grid, { x: -1, y: 0 })).toBeNull();
+  });
+
+  test('painting puts each number into its square and leaves gaps clear', () => {
+    const grid: Grid = { rows: 1, columns: 2, maps: 2, shown: 2, gridColumns: 2, cell: 2, gap: 1, scale: 1 };
+    const { width, height } = canvasSize(grid);
+    expect([width, height]).toEqual([9, 2]);
+    const colours = Uint32Array.from({ length: 256 }, (_, i) => i + 1);
+    const into = new Uint32Array(width * height);
+    // (places, maps): the first map is 0, 1, the second 2, 4.
+    paintMaps([0, 2, 1, 4], grid, (map) => ({ low: 0, high: map === 0 ? 1 : 4 }), colours, into);
+    const line = [1, 1, 256, 256, 0, 129, 129, 256, 256];
+    expect([...into]).toEqual([...line, ...line]);
+  });
+});
+
+describe('ranges', () => {
+  test('layers behind a relu are never negative, logits may be', () => {
+    expect(signedLayers(architecture.input, table)).toEqual([false, false, false, true]);
+  });
+  test('go from zero to the largest, or as far below zero as above', () => {
+    expect(mapRanges([1, -3, 2, 1], 2, false)).toEqual([
+      { low: 0, high: 2 },
+      { low: 0, high: 1 },
+    ]);
+    expect(mapRanges([1, -3, 2, 1], 2, true)).toEqual([
+      { low: -2, high: 2 },
+      { low: -3, high: 3 },
+    ]);
+    expect(wholeRange(mapRanges([1, -3, 2, 1], 2, true))).toEqual({ low: -3, high: 3 });
+  });
+});
+
+describe('links', () => {
+  const weights = {
+    'conv/kernel': Float32Array.from({ length: 18 }, (_, i) => (i % 2 === 0 ? 1 : -1)), // filter 0 adds, filter 1 subtracts
+    'conv/bias': new Float32Array(2),
+    'out/kernel': Float32Array.from({ length: 24 }, (_, i) => (Math.floor(i / 3) % 2 === 0 ? 0.5 : -2)), // by map
+    'out/bias': new Float32Array(3),
+  };
+  test('a filter reads the image by its kernel', () => {
+    expect(linksBack(table, weights, 0, 1, 8)).toEqual([{ layer: -1, map: 0, weight: -9, strength: 9 }]);
+  });
+  test('a dense unit reads whole maps through the flattening, the strongest first', () => {
+    expect(linksBack(table, weights, 3, 0, 8)).toEqual([
+      { layer: 1, map: 1, weight: -8, strength: 8 },
+      { layer: 1, map: 0, weight: 2, strength: 2 },
+    ]);
+    expect(linksBack(table, weights, 3, 0, 1)).toHaveLength(1);
+  });
+  test('a pooled map feeds every unit, and a map its own pooling', () => {
+    expect(linksOn(table, weights, 1, 0, 8).map(({ layer, map }) => [layer, map])).toEqual([
+      [3, 0],
+      [3, 1],
+      [3, 2],
+    ]);
+    expect(linksOn(table, weights, 0, 1, 8)).toEqual([{ layer: 1, map: 1, weight: 1, strength: 1 }]);
+    expect(linksOn(table, weights, 3, 0, 8)).toEqual([]);
+  });
+});
+
+describe('keys', () => {
+  const grid: Grid = { rows: 4, columns: 5, maps: 6, shown: 6, gridColumns: 3, cell: 1, gap: 1, scale: 1 };
+  const cell = { layer: 'conv', map: 4, row: 0, column: 3 };
+  test('an arrow moves within the map and stops at its border', () => {
+    expect(stepWithin(cell, grid, 'ArrowRight', false)).toEqual({ ...cell, column: 4 });
+    expect(stepWithin(cell, grid, 'ArrowUp', false)).toEqual(cell);
+  });
+  test('with shift it moves to the neighbouring map', () => {
+    expect(stepWithin(cell, grid, 'ArrowUp', true)).toEqual({ ...cell, map: 1 });
+    expect(stepWithin(cell, grid, 'ArrowDown', true)).toEqual(cell);
+  });
+  test('another layer is entered at the corresponding place', () => {
+    const small = { ...grid, rows: 2, columns: 2, shown: 3 };
+    expect(stepAcross(cell, grid, 'pool', small)).toEqual({ layer: 'pool', map: 2, row: 0, column: 1 });
+  });
+});
+
+describe('printed numbers', () => {
+  test('terms add up to the rounded sum', () => {
+    const terms = [0.1049, 0.1049, 0.1049, -0.3333, NaN];
+    const rounded = roundTerms(terms, 2);
+    expect(rounded.slice(0, 4).reduce((a, b) => a + b, 0)).toBeCloseTo(-0.02, 10);
+    rounded.forEach((value, i) => i < 4 && expect(Math.abs(value - terms[i])).toBeLessThan(0.01));
+    expect(rounded[4]).toBeNaN();
+  });
+  test('have four digits', () => {
+    expect([decimalsFor(12.3), decimalsFor(1.2), decimalsFor(0.012), decimalsFor(0)]).toEqual([2, 3, 5, 3]);
+    expect([written(-0.5, 2), written(-0.001, 2)]).toEqual(['−0.50', '0.00']);
+  });
+});

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { inflateSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { average, fromRgba, toRgba, type Picture } from '../src/handwriting/picture';
+import { prepare, type Handwriting, type Hint, type StepName } from '../src/handwriting/prepare';
+import { drawingSize, Raster, type Stroke } from '../src/handwriting/strokes';
+
+interface Packed {
+  height: number;
+  width: number;
+  channels: number;
+  pixels: string;
+}
+
+interface Case {
+  name: string;
+  picture: Packed;
+  shape: [number, number, number];
+  handwriting: Handwriting;
+  runs: {
+    steps: StepName[] | null;
+    image: string;
+    stages: [string, boolean, number][];
+    hints: Hint[];
+    clipped: number;
+  }[];
+  pictures: Packed[];
+}
+
+const unpacked = (data: string) => new Uint8Array(inflateSync(Buffer.from(data, 'base64')));
+const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
+const picture = (packed: Packed): Picture => ({ ...packed, pixels: unpacked(packed.pixels) });
+// Written by Python: tests/fixtures/handwriting.py.
+const file = new URL('./fixtures/handwriting.json', import.meta.url);
+const cases = JSON.parse(readFileSync(file, 'utf8')) as Case[];
+
+describe('prepare gives what Python gives, pixel for pixel', () => {
+  test.each(cases.map((one) => [one.name, one] as const))('%s', (_, one) => {
+    const given = picture(one.picture);
+    const copy = given.pixels.slice();
+    for (const run of one.runs) {
+      const prepared = prepare(given, one.shape, one.handwriting, run.steps ?? undefined);
+      expect(prepared.stages.map(({ name, on }) => [name, on])).toEqual(run.stages.map(([name, on]) => [name, on]));
+      prepared.stages.forEach(({ name, picture: { pixels, ...size } }, i) => {
+        const { pixels: expected, ...expectedSize } = one.pictures[run.stages[i][2]];
+        expect(size).toEqual(expectedSize);
+        expect(same(pixels, unpacked(expected)), `${name} of ${run.steps?.join(' ')}`).toBe(true);
+      });
+      expect(same(prepared.image, unpacked(run.image))).toBe(true);
+      expect(prepared.hints).toEqual(run.hints);
+      expect(prepared.clipped).toBe(run.clipped);
+    }
+    expect(same(given.pixels, copy)).toBe(true); // what was given is as it was
+  });
+
+  test('the cases are of every kind', () => {
+    const runs = cases.flatMap((one) => one.runs);
+    expect(new Set(runs.flatMap((run) => run.hints)).size).toBe(4);
+    expect(runs.some((run) => run.clipped > 0)).toBe(true);
+    expect(new Set(cases.map((one) => one.shape[2]))).toEqual(new Set([1, 2, 3, 4]));
+  });
+});
+
+describe('pictures', () => {
+  test('what is transparent lies on white', () => {
+    const rgba = [0, 0, 0, 0, 10, 20, 30, 255, 0, 100, 255, 51];
+    expect(Array.from(fromRgba(rgba, 1, 3).pixels)).toEqual([255, 255, 255, 10, 20, 30, 204, 224, 255]);
+  });
+
+  test('RGBA and back keeps the colours', () => {
+    const colours = { pixels: Uint8Array.from([1, 2, 3, 4, 5, 6]), height: 1, width: 2, channels: 3 };
+    expect(fromRgba(toRgba(colours), 1, 2)).toEqual(colours);
+  });
+
+  test('grey and alpha become RGBA', () => {
+    expect(Array.from(toRgba({ pixels: Uint8Array.from([7, 9]), height: 1, width: 1, channels: 2 }))).toEqual([
+      7, 7, 7, 9,
+    ]);
+  });
+
+  test('area averaging takes parts of pixels by their share', () => {
+    const row = { pixels: Uint8Array.from([0, 90, 240]), height: 1, width: 3, channels: 1 };
+    expect(Array.from(average(row, 1, 2).pixels)).toEqual([30, 190]);
+    expect(Array.from(average(row, 2, 3).pixels)).toEqual([0, 90, 240, 0, 90, 240]);
+  });
+});
+
+// Every pixel by its distance to every segment, without boxes and without what was there before.
+function drawn(strokes: Stroke[], height: number, width: number): Uint8Array {
+  const pixels = new Uint8Array(height * width);
+  for (const { width: pen, points } of strokes) {
+    const radius = (pen * Math.min(height, width)) / 2;
+    points.forEach(([px, py], i) => {
+      const [qx, qy] = points[i + 1] ?? points[i];
+      const [ax, ay, bx, by] = [px * width, py * height, qx * width, qy * height];
+      const length = Math.sqrt((bx - ax) ** 2 + (by - ay) ** 2);
+      for (let at = 0; at < pixels.length; at++) {
+        const [x, y] = [(at % width) + 0.5, Math.floor(at / width) + 0.5];
+        const t = length === 0 ? 0 : ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length ** 2;
+        const [cx, cy] = [ax + Math.min(1, Math.max(0, t)) * (bx - ax), ay + Math.min(1, Math.max(0, t)) * (by - ay)];
+        const cover = Math.min(1, Math.max(0, radius + 0.5 - Math.sqrt((x - cx) ** 2 + (y - cy) ** 2)));
+        pixels[at] = Math.max(pixels[at], Math.round(255 * cover));
+      }
+    });
+  }
+  return pixels;
+}
+
+describe('strokes', () => {
+  const strokes: Stroke[] = [
+    { width: 0.1, points: [[0.2, 0.25], [0.7, 0.2], [0.4, 0.9]] }, // prettier-ignore
+    { width: 0.2, points: [[0.95, 0.02]] },
+    { width: 0.05, points: [[0.1, 0.8], [0.1, 0.8], [-0.2, 1.1]] }, // prettier-ignore
+  ];
+  const size: [number, number] = [50, 64];
+  const whole = () => {
+    const raster = new Raster(size);
+    raster.update(strokes);
+    return raster.pixels;
+  };
+
+  test('cover pixels by their distance to the line', () => {
+    const expected = drawn(strokes, ...size);
+    const furthest = whole().reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
+    expect(furthest).toBeLessThanOrEqual(1); // one grey level, where another order of the same sums rounds otherwise
+    expect(expected.some((value) => value > 0 && value < 255)).toBe(true);
+  });
+
+  test('drawn point by point are the same', () => {
+    const raster = new Raster(size);
+    strokes.forEach((stroke, i) => {
+      for (let n = 1; n <= stroke.points.length; n++) {
+        raster.update([...strokes.slice(0, i), { ...stroke, points: stroke.points.slice(0, n) }]);
+      }
+    });
+    expect(raster.pixels).toEqual(whole());
+  });
+
+  test('change nothing outside of the box that is returned', () => {
+    const raster = new Raster(size);
+    raster.update(strokes.slice(0, 1));
+    const before = raster.pixels.slice();
+    const box = raster.update(strokes.slice(0, 2))!;
+    expect(box).toMatchObject({ top: 0, right: 64 });
+    expect((box.bottom - box.top) * (box.right - box.left)).toBeLessThan(400);
+    const changed = [...raster.pixels.keys()].filter((at) => raster.pixels[at] !== before[at]);
+    expect(changed.length).toBeGreaterThan(0);
+    for (const at of changed) {
+      expect(Math.floor(at / 64)).toBeLessThan(box.bottom);
+      expect(at % 64).toBeGreaterThanOrEqual(box.left);
+    }
+    expect(raster.update(strokes.slice(0, 2))).toBeNull();
+  });
+
+  test('that were undone are gone', () => {
+    const raster = new Raster(size);
+    raster.update(strokes);
+    raster.update(strokes.slice(0, 1));
+    expect(raster.pixels).toEqual(drawn(strokes.slice(0, 1), ...size));
+    raster.update([]);
+    expect(Math.max(...raster.pixels)).toBe(0);
+  });
+
+  test('are a picture in the polarity of the data', () => {
+    const raster = new Raster(size);
+    raster.update(strokes);
+    const light = raster.picture('light').pixels;
+    expect(raster.picture('dark').pixels).toEqual(light.map((value) => 255 - value));
+  });
+
+  test('a drawing has ten pixels for each of the image, fewer for large images', () => {
+    expect(drawingSize([28, 28])).toEqual([280, 280]);
+    expect(drawingSize([20, 32])).toEqual([200, 320]);
+    expect(drawingSize([96, 64])).toEqual([480, 320]);
+    expect(drawingSize([800, 600])).toEqual([800, 600]);
+  });
+});

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { EVERY_IMAGE, filtered } from '../src/bench/picker_filter';
+
+const labels = [3, 5, 3, 8, 5];
+const predictions = [3, 3, 8, 8, 5];
+
+test.each([
+  [{}, [0, 1, 2, 3, 4]],
+  [{ label: 3 }, [0, 2]],
+  [{ prediction: 3 }, [0, 1]],
+  [{ outcome: 'right' as const }, [0, 3, 4]],
+  [{ outcome: 'wrong' as const }, [1, 2]],
+  [{ label: 5, prediction: 3 }, [1]],
+  [{ label: 5, prediction: 3, outcome: 'right' as const }, []],
+  [{ label: 0 }, []],
+])('%j lets images %j through', (change, positions) => {
+  expect(filtered(labels, predictions, { ...EVERY_IMAGE, ...change })).toEqual(positions);
+});

@@ -1,0 +1,188 @@
+// A network in plain loops, to hold what the page computes against. It works out shapes and padding by itself.
+import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
+
+export interface PlainMap {
+  rows: number;
+  columns: number;
+  channels: number;
+  values: Float64Array; // (rows, columns, channels)
+}
+
+export interface PlainForward {
+  activations: Float64Array[];
+  logits: Float64Array;
+}
+
+function emptyMap(rows: number, columns: number, channels: number): PlainMap {
+  return { rows, columns, channels, values: new Float64Array(rows * columns * channels) };
+}
+
+// The error function by Simpson's rule, which is slow and exact enough.
+function erf(x: number): number {
+  const steps = 2000;
+  const h = x / steps;
+  let sum = 1 + Math.exp(-x * x);
+  for (let i = 1; i < steps; i++) sum += (i % 2 === 1 ? 4 : 2) * Math.exp(-((i * h) ** 2));
+  return ((2 / Math.sqrt(Math.PI)) * sum * h) / 3;
+}
+
+const FUNCTIONS: Record<string, (x: number) => number> = {
+  linear: (x) => x,
+  softmax: (x) => x, // done at the end
+  relu: (x) => Math.max(x, 0),
+  leaky_relu: (x) => Math.max(x, 0.2 * x),
+  gelu: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
+  tanh: (x) => (Math.exp(2 * x) - 1) / (Math.exp(2 * x) + 1),
+  sigmoid: (x) => Math.exp(x) / (1 + Math.exp(x)),
+};
+
+function firstOf(size: number, kernel: number, stride: number, padding: string): number {
+  if (padding === 'valid') return 0;
+  const outputs = Math.ceil(size / stride);
+  return -Math.floor(Math.max((outputs - 1) * stride + kernel - size, 0) / 2);
+}
+
+function windows(
+  layer: LayerSpec,
+  input: PlainMap,
+  channels: number,
+  visit: (at: number, seen: [number, number, number, number][]) => void,
+): PlainMap {
+  const [kr, kc] = layer.kernel_size ?? layer.pool_size!;
+  const [sr, sc] = layer.strides!;
+  const padding = layer.padding!;
+  const count = (size: number, kernel: number, stride: number) =>
+    padding === 'same' ? Math.ceil(size / stride) : Math.floor((size - kernel) / stride) + 1;
+  const output = emptyMap(count(input.rows, kr, sr), count(input.columns, kc, sc), channels);
+  const [top, left] = [firstOf(input.rows, kr, sr, padding), firstOf(input.columns, kc, sc, padding)];
+  for (let y = 0; y < output.rows; y++) {
+    for (let x = 0; x < output.columns; x++) {
+      const seen: [number, number, number, number][] = [];
+      for (let r = 0; r < kr; r++) {
+        for (let c = 0; c < kc; c++) {
+          const [row, column] = [top + y * sr + r, left + x * sc + c];
+          if (row >= 0 && row < input.rows && column >= 0 && column < input.columns) seen.push([row, column, r, c]);
+        }
+      }
+      visit(y * output.columns + x, seen);
+    }
+  }
+  return output;
+}
+
+function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, PlainMap>, weights: Weights): PlainMap {
+  const weight = (part: string) => weights[`${layer.name}/${part}`];
+  const value = (row: number, column: number, channel: number) =>
+    input.values[(row * input.columns + column) * input.channels + channel];
+  const found = new Map<number, number>();
+  const collect = (
+    channels: number,
+    compute: (channel: number, seen: [number, number, number, number][]) => number,
+  ) => {
+    const output = windows(layer, input, channels, (at, seen) => {
+      for (let k = 0; k < channels; k++) found.set(at * channels + k, compute(k, seen));
+    });
+    for (const [i, number] of found) output.values[i] = number;
+    return output;
+  };
+  const bias = (k: number) => weight('bias')?.[k] ?? 0;
+  switch (layer.kind) {
+    case 'Conv2D':
+      return collect(layer.filters!, (f, seen) => {
+        let sum = bias(f);
+        for (const [row, column, r, c] of seen) {
+          for (let k = 0; k < input.channels; k++) {
+            const place = ((r * layer.kernel_size![1] + c) * input.channels + k) * layer.filters! + f;
+            sum += value(row, column, k) * weight('kernel')[place];
+          }
+        }
+        return sum;
+      });
+    case 'DepthwiseConv2D': {
+      const multiplier = layer.depth_multiplier!;
+      return collect(input.channels * multiplier, (o, seen) => {
+        const k = Math.floor(o / multiplier);
+        let sum = bias(o);
+        for (const [row, column, r, c] of seen) {
+          const place = ((r * layer.kernel_size![1] + c) * input.channels + k) * multiplier + (o % multiplier);
+          sum += value(row, column, k) * weight('kernel')[place];
+        }
+        return sum;
+      });
+    }
+    case 'MaxPooling2D':
+      return collect(input.channels, (k, seen) => Math.max(...seen.map(([row, column]) => value(row, column, k))));
+    case 'AveragePooling2D':
+      return collect(
+        input.channels,
+        (k, seen) => seen.reduce((sum, [row, column]) => sum + value(row, column, k), 0) / seen.length,
+      );
+    case 'GlobalMaxPooling2D':
+    case 'GlobalAveragePooling2D': {
+      const output = emptyMap(1, 1, input.channels);
+      for (let k = 0; k < input.channels; k++) {
+        const all = input.values.filter((_, i) => i % input.channels === k);
+        output.values[k] =
+          layer.kind === 'GlobalMaxPooling2D' ? Math.max(...all) : all.reduce((a, b) => a + b) / all.length;
+      }
+      return output;
+    }
+    case 'Flatten':
+      return { rows: 1, columns: 1, channels: input.values.length, values: input.values.slice() };
+    case 'Dropout':
+      return { ...input, values: input.values.slice() };
+    case 'BatchNormalization': {
+      const scaled = input.values.map((x, i) => {
+        const k = i % input.channels;
+        const h = (x - weight('moving_mean')[k]) / Math.sqrt(weight('moving_variance')[k] + layer.epsilon!);
+        return h * weight('gamma')[k] + weight('beta')[k];
+      });
+      return { ...input, values: scaled };
+    }
+    case 'Add':
+      return { ...input, values: input.values.map((x, i) => x + byName.get(layer.from_layer!)!.values[i]) };
+    case 'Dense': {
+      const output = emptyMap(1, 1, layer.units!);
+      for (let u = 0; u < layer.units!; u++) {
+        output.values[u] = bias(u);
+        for (let i = 0; i < input.channels; i++)
+          output.values[u] += input.values[i] * weight('kernel')[i * layer.units! + u];
+      }
+      return output;
+    }
+    default:
+      throw new Error(layer.kind);
+  }
+}
+
+// With what stands in the place of a layer's filter after its activation, if anything does.
+export function plainForward(
+  { input, layers }: Architecture,
+  weights: Weights,
+  pixels: Uint8Array,
+  replaced?: { layer: string; filter: number; value: number },
+): PlainForward {
+  let map: PlainMap = {
+    rows: input.height,
+    columns: input.width,
+    channels: input.channels,
+    values: Float64Array.from(pixels, (byte) => byte * input.scale + input.offset),
+  };
+  const byName = new Map<string, PlainMap>();
+  let logits = new Float64Array();
+  for (const layer of layers) {
+    map = layerOutput(layer, map, byName, weights);
+    logits = map.values.slice();
+    const activation = layer.activation ?? 'linear';
+    map.values = map.values.map(FUNCTIONS[activation]);
+    if (activation === 'softmax') {
+      const total = logits.reduce((sum, z) => sum + Math.exp(z), 0);
+      map.values = logits.map((z) => Math.exp(z) / total);
+    }
+    if (replaced?.layer === layer.name) {
+      for (let i = replaced.filter; i < map.values.length; i += map.channels) map.values[i] = replaced.value;
+    }
+    byName.set(layer.name, map);
+  }
+  return { activations: [...byName.values()].map(({ values }) => values), logits };
+}

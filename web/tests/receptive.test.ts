@@ -1,0 +1,121 @@
+// Receptive fields against what changes when a pixel changes.
+import { describe, expect, test } from 'vitest';
+import { cellIn, receptiveFrame } from '../src/analysis/receptive';
+import { layerTable } from '../src/engine/architecture';
+import type { Architecture, LayerSpec } from '../src/engine/types';
+import { plainForward } from './plain_network';
+
+const conv = (name: string, kernel: number, stride: number, padding: 'valid' | 'same'): LayerSpec => ({
+  kind: 'Conv2D',
+  name,
+  filters: 1,
+  kernel_size: [kernel, kernel],
+  strides: [stride, stride],
+  padding,
+  activation: 'linear',
+  use_bias: false,
+});
+const LAYERS: Record<string, LayerSpec[]> = {
+  'valid padding': [
+    conv('a', 3, 1, 'valid'),
+    { kind: 'AveragePooling2D', name: 'pool', pool_size: [2, 2], strides: [2, 2], padding: 'valid' },
+    conv('b', 3, 1, 'valid'),
+  ],
+  'same padding with strides': [conv('a', 4, 2, 'same'), conv('b', 3, 2, 'same'), conv('c', 2, 1, 'same')],
+  'a residual around a convolution': [
+    conv('a', 3, 1, 'same'),
+    conv('b', 3, 1, 'same'),
+    { kind: 'Add', name: 'add', from_layer: 'a', activation: 'linear' },
+    conv('c', 3, 2, 'same'),
+  ],
+};
+
+// The layers, and an end as every network has one.
+function network(layers: LayerSpec[], height = 13, width = 10): Architecture {
+  const end: LayerSpec[] = [
+    { kind: 'GlobalAveragePooling2D', name: 'global' },
+    { kind: 'Dense', name: 'out', units: 2, activation: 'softmax', use_bias: false },
+  ];
+  const whole = layers[layers.length - 1].kind === 'Dense' ? layers : [...layers, ...end];
+  return { name: 'test', input: { height, width, channels: 1, scale: 1, offset: 0 }, layers: whole };
+}
+
+describe.each(Object.entries(LAYERS))('%s', (_, layers) => {
+  test('the frame on the image holds just the pixels that change the number', () => {
+    const architecture = network(layers);
+    const table = layerTable(architecture);
+    const weights = Object.fromEntries(
+      table.flatMap((row) =>
+        Object.entries(row.weightShapes).map(([name, shape]) => [
+          name,
+          new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(1),
+        ]),
+      ),
+    );
+    const last = table[layers.length - 1];
+    const [rows, columns] = last.outputShape;
+    const seen = Array.from({ length: rows * columns }, () => new Set<number>());
+    for (let pixel = 0; pixel < 130; pixel++) {
+      const pixels = new Uint8Array(130);
+      pixels[pixel] = 1;
+      plainForward(architecture, weights, pixels).activations[last.index].forEach((value, i) => {
+        if (value !== 0) seen[i].add(pixel);
+      });
+    }
+    for (let i = 0; i < seen.length; i++) {
+      const cell = { layer: last.layer.name, map: 0, row: Math.floor(i / columns), column: i % columns };
+      const { top, left, height, width } = receptiveFrame(table, cell).get('input')!;
+      const framed = new Set<number>();
+      for (let r = top; r < top + height; r++) for (let c = left; c < left + width; c++) framed.add(10 * r + c);
+      expect([...framed].sort(), `cell ${i}`).toEqual([...seen[i]].sort());
+    }
+  });
+});
+
+test('every layer between has its frame', () => {
+  const table = layerTable(network(LAYERS['valid padding']));
+  const frames = receptiveFrame(table, { layer: 'b', map: 0, row: 1, column: 0 });
+  expect(frames.get('b')).toEqual({ top: 1, left: 0, height: 1, width: 1, map: 0 });
+  expect(frames.get('pool')).toEqual({ top: 1, left: 0, height: 3, width: 3, map: null });
+  expect(frames.get('a')).toEqual({ top: 2, left: 0, height: 6, width: 6, map: null });
+  expect(frames.get('input')).toEqual({ top: 2, left: 0, height: 8, width: 8, map: null });
+});
+
+test('layers behind the cell have none, and an Add marks both that it reads', () => {
+  const table = layerTable(network(LAYERS['a residual around a convolution']));
+  const frames = receptiveFrame(table, { layer: 'add', map: 0, row: 4, column: 4 });
+  expect(frames.has('c')).toBe(false);
+  expect(frames.get('b')).toMatchObject({ top: 4, left: 4, height: 1, width: 1 });
+  expect(frames.get('a')).toMatchObject({ top: 3, left: 3, height: 3, width: 3 });
+});
+
+test('a unit of a flattened map is one number of it, and a dense unit reads them all', () => {
+  const layers = [
+    { ...conv('a', 3, 1, 'valid'), filters: 2 },
+    { kind: 'Flatten', name: 'flatten' },
+    { kind: 'Dense', name: 'dense', units: 2, activation: 'softmax' as const, use_bias: false },
+  ];
+  const table = layerTable(network(layers));
+  const unit = receptiveFrame(table, { layer: 'flatten', map: 2 * (8 * 3 + 5) + 1, row: 0, column: 0 });
+  expect(unit.get('a')).toEqual({ top: 3, left: 5, height: 1, width: 1, map: 1 });
+  expect(unit.get('input')).toEqual({ top: 3, left: 5, height: 3, width: 3, map: null });
+  const whole = receptiveFrame(table, { layer: 'dense', map: 1, row: 0, column: 0 });
+  expect(whole.get('a')).toEqual({ top: 0, left: 0, height: 11, width: 8, map: null });
+  expect(whole.get('input')).toEqual({ top: 0, left: 0, height: 13, width: 10, map: null });
+});
+
+test('a pixel is its own frame', () => {
+  const table = layerTable(network(LAYERS['valid padding']));
+  const frames = receptiveFrame(table, { layer: 'input', map: 0, row: 2, column: 3 });
+  expect([...frames]).toEqual([['input', { top: 2, left: 3, height: 1, width: 1, map: 0 }]]);
+});
+
+test('a cell that the layers do not have is none', () => {
+  const table = layerTable(network(LAYERS['valid padding']));
+  const cell = { layer: 'b', map: 0, row: 2, column: 1 };
+  expect(cellIn(table, cell)).toBe(cell);
+  expect(cellIn(table, { ...cell, layer: 'input', row: 12, column: 9 })).not.toBeNull();
+  for (const other of [{ layer: 'elsewhere' }, { map: 1 }, { row: 3 }, { column: -1 }, { row: 0.5 }, { row: NaN }]) {
+    expect(cellIn(table, { ...cell, ...other })).toBeNull();
+  }
+});

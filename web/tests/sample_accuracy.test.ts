@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { changeOf, changes, isRight } from '../src/analysis/sample_accuracy';
+import { atOnce } from '../src/analysis/schedule';
+import { DenseNetwork } from './dense_network';
+
+test('of equal logits the first class is the answer', () => {
+  const logits = Float32Array.of(1, 1, 0);
+  expect([0, 1, 2].map((label) => isRight(logits, 0, label, 3))).toEqual([true, false, false]);
+});
+
+test('broken and mended answers are counted apart', () => {
+  const change = changeOf(Uint8Array.of(1, 1, 0, 0), Uint8Array.of(0, 1, 1, 0));
+  expect(change).toEqual({ n: 4, before: 2, after: 2, broken: 1, mended: 1 });
+});
+
+test('each lesion is held against the same base, however many there are', () => {
+  // Unit k copies pixel k and speaks for class k.
+  const eye = [0, 1, 2].map((i) => [0, 1, 2].map((k) => Number(i === k)));
+  const network = new DenseNetwork({ kernel: eye, bias: [0, 0, 0] }, { kernel: eye, bias: [0.5, 0, 0] });
+  const sample = {
+    pixels: Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0),
+    labels: [0, 1, 2, 1],
+    numSample: 3, // the fourth image is not of the sample
+  };
+  const lesions = Array.from({ length: 40 }, (_, i) => [{ layer: 'hidden', filter: i % 3, value: 0 }]);
+  const found = atOnce(changes(network.network, sample, [], lesions));
+  expect(found).toHaveLength(40);
+  for (const [i, change] of found.entries()) {
+    // Without its unit class 0 still has its bias.
+    expect(change).toEqual({ n: 3, before: 3, after: i % 3 === 0 ? 3 : 2, broken: i % 3 === 0 ? 0 : 1, mended: 0 });
+  }
+});

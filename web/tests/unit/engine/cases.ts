@@ -1,0 +1,80 @@
+// What fixtures/make_fixtures.py wrote, with the weights and images that both sides draw.
+import { readFile } from 'node:fs/promises';
+import { layerTable } from '../../../src/engine/architecture';
+import { loadEngine, type Engine } from '../../../src/engine/engine';
+import { product } from '../../../src/engine/layers';
+import type { Architecture, LayerRow, Optimizer, Replacement, Weights } from '../../../src/engine/types';
+
+interface Trained {
+  optimizer: Optimizer;
+  augmentation: { shift: number };
+  batchSize: number;
+  order: number[];
+  learningRates: number[];
+  labelSmoothing: number;
+  key: number;
+  loss: number;
+  accuracy: number;
+  weights: Record<string, string>;
+}
+
+export interface Case {
+  seed: number;
+  architecture: Architecture;
+  table: Omit<LayerRow, 'index' | 'layer'>[];
+  logits: string;
+  activations: string[];
+  gradients: Record<string, string>;
+  lesions: Replacement[][];
+  lesionedLogits: string;
+  trained: Trained | null;
+}
+
+export async function readCases(): Promise<Case[]> {
+  const file = new URL('../../fixtures/engine.json', import.meta.url);
+  return JSON.parse(await readFile(file, 'utf8')) as Case[];
+}
+
+export async function openEngine(): Promise<Engine> {
+  const file = new URL('../../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
+  return loadEngine(new Uint8Array(await readFile(file)));
+}
+
+export function unpacked(text: string): Float32Array {
+  return new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
+}
+
+// Source: Press and others 1992, section 7.1.
+function drawn(seed: number, count: number): Uint32Array {
+  let state = seed;
+  return Uint32Array.from({ length: count }, () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0));
+}
+
+export function uniform(seed: number, count: number, low: number, high: number): Float32Array {
+  return Float32Array.from(drawn(seed, count), (bits) => low + (high - low) * (bits / 2 ** 32));
+}
+
+export function weightsOf(architecture: Architecture, seed: number): Weights {
+  const shapes = layerTable(architecture).flatMap((row) => Object.entries(row.weightShapes));
+  const weights = shapes.map(([name, shape], number) => {
+    const fans = product(shape.slice(0, -2)) * (shape.at(-2)! + shape.at(-1)!);
+    const limit = name.endsWith('kernel') ? Math.sqrt(6 / fans) : 0.25;
+    const [low, high] = /(gamma|variance)$/.test(name) ? [0.5, 1.5] : [-limit, limit];
+    return [name, uniform(seed + number, product(shape), low, high)];
+  });
+  return Object.fromEntries(weights) as Weights;
+}
+
+export function imagesOf({ input }: Architecture, seed: number, count: number): Uint8Array {
+  return Uint8Array.from(drawn(seed, count * input.height * input.width * input.channels), (bits) => bits >>> 24);
+}
+
+export function largestDifference(one: ArrayLike<number>, other: ArrayLike<number>): number {
+  if (one.length !== other.length) return Infinity;
+  let largest = 0;
+  for (let i = 0; i < one.length; i++) {
+    const difference = Math.abs(one[i] - other[i]);
+    if (!(difference <= largest)) largest = difference; // NaN too
+  }
+  return largest;
+}

@@ -1,0 +1,50 @@
+// The module by itself: what it needs, and what is left of it when memory runs out.
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { loadEngine } from '../../../src/engine/engine';
+import { call, EngineError, type Exports } from '../../../src/engine/memory';
+
+const file = new URL('../../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
+const module = await WebAssembly.compile(await readFile(file));
+
+async function instance(): Promise<Exports> {
+  const exports = (await WebAssembly.instantiate(module, {})).exports as unknown as Exports;
+  exports._initialize();
+  return exports;
+}
+
+test('the module imports nothing', () => {
+  expect(WebAssembly.Module.imports(module)).toEqual([]);
+});
+
+test('an array too large is an error in words, after which the module works on', async () => {
+  const exports = await instance();
+  const stack = exports.__stack_pointer.value;
+  expect(() => call(exports, (arrays) => arrays.room(2 ** 32 - 128))).toThrow(EngineError);
+  expect(exports.__stack_pointer.value).toBe(stack);
+  expect(call(exports, (arrays) => arrays.floats(arrays.place(Float32Array.of(1, 2)), 2))).toEqual(
+    Float32Array.of(1, 2),
+  );
+});
+
+test('what a call placed is released, also where it throws', async () => {
+  const exports = await instance();
+  const megabyte = new Uint8Array(2 ** 20);
+  const use = () => call(exports, (arrays) => arrays.place(megabyte));
+  const fail = () =>
+    call(exports, (arrays) => {
+      arrays.place(megabyte);
+      throw new Error('for a reason');
+    });
+  use();
+  const before = exports.memory.buffer.byteLength;
+  for (let i = 0; i < 50; i++) {
+    use();
+    expect(fail).toThrow('for a reason');
+  }
+  expect(exports.memory.buffer.byteLength).toBe(before);
+});
+
+test('bytes that are no module are an error in words', async () => {
+  await expect(loadEngine(Uint8Array.of(0, 97, 115, 109))).rejects.toThrow(EngineError);
+});

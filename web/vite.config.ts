@@ -1,0 +1,39 @@
+// Builds web/src into one script and one style sheet, which the Python package carries and puts into every report.
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    outDir: '../src/convscope/report/bundle',
+    emptyOutDir: false, // engine.wasm lies there too
+    target: 'es2022',
+    // So that light-dark() stays as it is: what would replace it needs `color-scheme` in the same sheet.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    minify: true,
+    lib: {
+      entry: 'src/main.ts',
+      formats: ['iife'],
+      name: 'convscope',
+      fileName: () => 'bench.js',
+      cssFileName: 'bench',
+    },
+  },
+  worker: { format: 'iife' },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['tests/*.test.ts', 'tests/unit/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['tests/browser/**/*.test.ts'],
+          globalSetup: 'tests/browser/reports.ts',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
