@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { differenceOf, gradCam, gradientTimesInput, occlusion, overImage, patchFor } from '../src/analysis/attribution';
 import { inkOf, likenessOverInk, markedFirst, randomRemoval, removalCurves, SHARES } from '../src/analysis/deletion';
 import { isLinearAfter, splitOverMaps, splitOverUnits } from '../src/analysis/difference';
-import { atOnce } from '../src/analysis/schedule';
+import { atOnce } from './at_once';
 import type { Forward } from '../src/engine/network';
 import type { LayerRow } from '../src/engine/types';
 import { DenseNetwork } from './dense_network';

@@ -15,7 +15,7 @@ import {
 } from '../src/analysis/lesions';
 import { filterStatistics } from '../src/analysis/filter_statistics';
 import { rightAnswers } from '../src/analysis/sample_accuracy';
-import { atOnce } from '../src/analysis/schedule';
+import { atOnce } from './at_once';
 import { randomNumbers } from '../src/analysis/statistics';
 import { layerTable } from '../src/engine/architecture';
 import { loadEngine, type Engine } from '../src/engine/engine';
@@ -148,6 +148,18 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     }
     expect(told.random![0].low).toBeCloseTo(told.random![0].high, 4);
     expect(told.ink).toBeLessThanOrEqual(pixels);
+  });
+
+  test('with lesions it is of the difference that is left, and what is lost has no share in it', () => {
+    const first = weightedFilters(layerTable(of))[0];
+    const asked = question(of, [{ part: 'filter', layer: first.layer, filter: 1, value: 'zero' }]);
+    const told = atOnce(explain(make, { ...asked, camLayer: asked.camLayer && first.layer }));
+    const network = engine.network(of, asked.weights);
+    const { logits } = network.forward(asked.pixels, asked.replacements);
+    network.free();
+    expect(told.difference).toBeCloseTo(logits[asked.answer] - logits[asked.rival], 4);
+    if (told.maps?.layer !== first.layer) return;
+    expect(told.maps.terms.find((term) => term.place === 1)?.value).toBeCloseTo(0, 12);
   });
 
   test('the split over units adds up, with and without lesions', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { filterFindings, twinOf } from '../src/analysis/filter_card';
 import { filterStatistics, statisticsOnce } from '../src/analysis/filter_statistics';
-import { atOnce } from '../src/analysis/schedule';
+import { atOnce } from './at_once';
 import { DenseNetwork } from './dense_network';
 
 // Units: the first pixel, the second, never above zero, and twice the first with another kernel beside it.

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { linksBack, linksOn } from '../src/analysis/links';
 import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
 import { decimalsFor, roundTerms, written } from '../src/analysis/rounding';
-import { canvasSize, cornerOf, fitGrids, numberAt, paintMaps, type Grid } from '../src/bench/grid';
-import { stepAcross, stepWithin } from '../src/bench/steps';
+import { canvasSize, cornerOf, fitGrids, numberAt, paintMaps, type Grid } from '../src/bench/flow/grid';
+import { stepAcross, stepWithin } from '../src/bench/flow/steps';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture } from '../src/engine/types';
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { fewestFilters } from '../src/analysis/lesion_search';
 import { imageEffects } from '../src/analysis/lesion_effects';
 import { differenceOf } from '../src/analysis/attribution';
-import { atOnce } from '../src/analysis/schedule';
+import { atOnce } from './at_once';
 import type { Replacement } from '../src/engine/types';
 import { DenseNetwork } from './dense_network';
 

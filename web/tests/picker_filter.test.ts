@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EVERY_IMAGE, filtered } from '../src/bench/picker_filter';
+import { EVERY_IMAGE, filtered } from '../src/bench/input/picker_filter';
 
 const labels = [3, 5, 3, 8, 5];
 const predictions = [3, 3, 8, 8, 5];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { changeOf, changes, isRight } from '../src/analysis/sample_accuracy';
-import { atOnce } from '../src/analysis/schedule';
+import { atOnce } from './at_once';
 import { DenseNetwork } from './dense_network';
 
 test('of equal logits the first class is the answer', () => {

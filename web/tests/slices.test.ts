@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { atOnce, inPieces, inSlices, part, type Work } from '../src/analysis/schedule';
+import { inPieces, inSlices, part, type Work } from '../src/analysis/schedule';
+import { atOnce } from './at_once';
 
 function* counting(to: number, freed: { value: boolean }): Work<number> {
   try {

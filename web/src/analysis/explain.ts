@@ -25,6 +25,7 @@ import {
 import { lastMapLayer, splitOverMaps, type MapSplit } from './difference';
 import { outputOf, withReplacements } from './lesions';
 import { part, type Work } from './schedule';
+import { withNetwork } from './with_network';
 
 export const METHODS = ['gradient', 'cam', 'occlusion'] as const;
 export type Method = (typeof METHODS)[number];
@@ -62,21 +63,10 @@ export interface Explanation {
 type MakeNetwork = (architecture: Architecture, weights: Weights) => Network;
 type Maps = Record<Method, Float32Array | null>;
 
-// Runs work on a network that is freed behind it, whether it came to its end or was stopped.
-export function* withNetwork<T>(
-  make: MakeNetwork,
-  question: Pick<Question, 'architecture' | 'table' | 'replacements'>,
-  weights: Weights,
-  work: (network: Network) => Work<T>,
-): Work<T> {
-  const { table, architecture, replacements } = question;
-  const gated = withReplacements(table, architecture, weights, replacements);
-  const network = make(gated.architecture, gated.weights);
-  try {
-    return yield* work(network);
-  } finally {
-    network.free();
-  }
+// With the lesions written into it.
+function makeLesioned(make: MakeNetwork, question: Question, weights: Weights): Network {
+  const gated = withReplacements(question.table, question.architecture, weights, question.replacements);
+  return make(gated.architecture, gated.weights);
 }
 
 interface Look {
@@ -120,7 +110,8 @@ export function* explain(make: MakeNetwork, question: Question): Work<Explanatio
   const { height, width, channels } = architecture.input;
   const ink = inkOf(pixels, channels, ground);
 
-  const trained = withNetwork(make, question, question.weights, function* (network) {
+  const own = (weights: Weights) => () => makeLesioned(make, question, weights);
+  const trained = withNetwork(own(question.weights), function* (network) {
     const seen = yield* part(look(network, question), 0, 0.35);
     if (ink.length < LEAST_INK) return { ...seen, random: null, curves: null };
     const weights = differenceOf(network.numClasses, answer, rival);
@@ -132,7 +123,7 @@ export function* explain(make: MakeNetwork, question: Question): Work<Explanatio
   const { maps, split, difference, random, curves } = yield* trained;
   let before: Maps | null = null;
   if (question.untrained !== null) {
-    const untrained = withNetwork(make, question, question.untrained, (network) => look(network, question));
+    const untrained = withNetwork(own(question.untrained), (network) => look(network, question));
     before = (yield* part(untrained, 0.7, 1)).maps;
   }
   const attribution = (method: Method, m: number): Attribution | null => {

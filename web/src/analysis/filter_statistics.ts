@@ -3,6 +3,7 @@ import type { Network } from '../engine/network';
 import type { LayerRow, Weights } from '../engine/types';
 import { correlation, randomNumbers } from './statistics';
 import { inPieces, type Work } from './schedule';
+import { withNetwork } from './with_network';
 
 export interface LayerStatistics {
   filters: number;
@@ -97,14 +98,9 @@ export function* statisticsOnce(
 ): Work<FilterStatistics> {
   const before = known.get(weights);
   if (before !== undefined) return before;
-  const network = make();
-  try {
-    const found = yield* filterStatistics(table, network, images);
-    known.set(weights, found);
-    return found;
-  } finally {
-    network.free();
-  }
+  const found = yield* withNetwork(make, (network) => filterStatistics(table, network, images));
+  known.set(weights, found);
+  return found;
 }
 
 export interface Exciting {

@@ -40,14 +40,6 @@ export async function inSlices<T>(
   }
 }
 
-// Runs the work to its end without a pause.
-export function atOnce<T>(work: Work<T>): T {
-  for (;;) {
-    const step = work.next();
-    if (step.done) return step.value;
-  }
-}
-
 const PIECE_MS = 3;
 
 // Computes `count` items in pieces of a few milliseconds; how many items that is, is learned on the way.

@@ -1,0 +1,153 @@
+// How the maps of each layer lie on its canvas, and how the columns of the flow fit into its width.
+import { sizesOf } from '../../analysis/receptive';
+import type { Shape } from '../../engine/types';
+
+// All in pixels of the canvas, which are whole; `scale` of them make one CSS pixel.
+export interface Grid {
+  rows: number; // of a map
+  columns: number;
+  maps: number;
+  shown: number; // the first so many of them
+  gridColumns: number; // maps side by side
+  cell: number; // side of one number
+  gap: number; // between maps
+  scale: number;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export const MOST_MAPS = 64; // shown at once, unless all are asked for
+const MOST_UNITS = 400;
+const FEW_UNITS = 32;
+// In CSS pixels.
+const NARROWEST = 80; // a column, for its head
+const BETWEEN = 24; // columns
+const READABLE = 33; // at least the side of a map, unless its numbers would be larger than 4
+const LARGEST_CELL = 6;
+const LARGEST_SIDE = 96; // of a map
+const LARGEST_UNIT = 14;
+
+export function canvasSize(grid: Grid): { width: number; height: number } {
+  const down = Math.ceil(grid.shown / grid.gridColumns);
+  return {
+    width: grid.gridColumns * (grid.columns * grid.cell + grid.gap) - grid.gap,
+    height: down * (grid.rows * grid.cell + grid.gap) - grid.gap,
+  };
+}
+
+export function cornerOf(grid: Grid, map: number): Point {
+  return {
+    x: (map % grid.gridColumns) * (grid.columns * grid.cell + grid.gap),
+    y: Math.floor(map / grid.gridColumns) * (grid.rows * grid.cell + grid.gap),
+  };
+}
+
+// What lies at a point of the canvas; null in a gap.
+export function numberAt(grid: Grid, { x, y }: Point): { map: number; row: number; column: number } | null {
+  const [across, down] = [grid.columns * grid.cell + grid.gap, grid.rows * grid.cell + grid.gap];
+  const [right, below] = [Math.floor(x / across), Math.floor(y / down)];
+  const map = below * grid.gridColumns + right;
+  const column = Math.floor((x - right * across) / grid.cell);
+  const row = Math.floor((y - below * down) / grid.cell);
+  const inside =
+    x >= 0 && y >= 0 && right < grid.gridColumns && map < grid.shown && row < grid.rows && column < grid.columns;
+  return inside ? { map, row, column } : null;
+}
+
+function gridOf({ shape, all }: Wanted, cell: number, height: number, scale: number): Grid {
+  const [rows, columns, maps] = sizesOf(shape);
+  const shown = all ? maps : Math.min(maps, isVector(shape) ? MOST_UNITS : MOST_MAPS);
+  const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
+  const fitting = Math.max(1, Math.floor((height * scale + gap) / (rows * cell + gap)));
+  const needed = Math.ceil(shown / fitting);
+  // A narrow column is filled up to the width that its head has anyway; a few units stay one below the other.
+  const filling =
+    isVector(shape) && maps <= FEW_UNITS ? 1 : Math.floor((NARROWEST * scale + gap) / (columns * cell + gap));
+  const across = Math.max(1, needed, Math.min(filling, shown));
+  return { rows, columns, maps, shown, gridColumns: evenly(shown, across), cell, gap, scale };
+}
+
+// So many or a few more, if then no row is left short.
+function evenly(shown: number, across: number): number {
+  for (let more = across; more <= 1.5 * across; more++) if (shown % more === 0) return more;
+  return Math.ceil(shown / Math.ceil(shown / across));
+}
+
+function isVector(shape: Shape): boolean {
+  return shape.length === 1;
+}
+
+function firstCell({ shape }: Wanted, scale: number): number {
+  const [rows, columns, maps] = sizesOf(shape);
+  if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? 12 : 8) * scale));
+  const readable = Math.ceil((READABLE * scale) / Math.max(rows, columns));
+  return Math.max(1, Math.min(readable, Math.round(4 * scale)));
+}
+
+export interface Wanted {
+  shape: Shape;
+  all: boolean; // show every map
+  folded: number | null; // CSS pixels, if the layer is only a thin bracket
+}
+
+// The grids of all layers. While there is width left, the smallest maps become larger, number by whole number, and then the
+// units; where there is too little for maps that can be read, the columns are wider than the flow.
+export function fitGrids(wanted: Wanted[], width: number, height: number, scale: number): Grid[] {
+  const grids = wanted.map((one) => gridOf(one, firstCell(one, scale), height, scale));
+  const columnWidth = (grid: Grid, i: number) =>
+    (wanted[i].folded ?? Math.max(NARROWEST, canvasSize(grid).width / scale)) + (i > 0 ? BETWEEN : 0);
+  let left = width - grids.reduce((sum, grid, i) => sum + columnWidth(grid, i), 0);
+  const side = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell;
+  const grow = (growing: Set<number>, largestCell: number) => {
+    while (growing.size > 0) {
+      const i = [...growing].reduce((least, one) => (side(grids[one]) < side(grids[least]) ? one : least));
+      const larger = gridOf(wanted[i], grids[i].cell + 1, height, scale);
+      const more = columnWidth(larger, i) - columnWidth(grids[i], i);
+      const isLargest = side(larger) > LARGEST_SIDE * scale || larger.cell > largestCell * scale;
+      const isHigh = canvasSize(larger).height > height * scale && canvasSize(grids[i]).height <= height * scale;
+      if (isLargest || isHigh || more > left) growing.delete(i);
+      else [grids[i], left] = [larger, left - more];
+    }
+  };
+  const open = [...wanted.keys()].filter((i) => wanted[i].folded === null);
+  grow(new Set(open.filter((i) => !isVector(wanted[i].shape))), LARGEST_CELL);
+  grow(new Set(open.filter((i) => isVector(wanted[i].shape))), LARGEST_UNIT);
+  return grids;
+}
+
+export function imageGrid(shape: Shape, side: number, scale: number): Grid {
+  const [rows, columns, maps] = sizesOf(shape);
+  const cell = Math.max(1, Math.floor((side * scale) / Math.max(rows, columns)));
+  const gap = Math.max(1, Math.round(2 * scale));
+  return { rows, columns, maps, shown: maps, gridColumns: 1, cell, gap, scale };
+}
+
+// Every map's numbers, (places, maps), as squares; gaps stay clear. `colours` are 256 RGBA words.
+export function paintMaps(
+  values: ArrayLike<number>,
+  grid: Grid,
+  rangeOf: (map: number) => { low: number; high: number },
+  colours: Uint32Array,
+  into: Uint32Array,
+): void {
+  const { rows, columns, maps, cell } = grid;
+  const { width } = canvasSize(grid);
+  for (let map = 0; map < grid.shown; map++) {
+    const { low, high } = rangeOf(map);
+    const factor = high > low ? 255 / (high - low) : 0;
+    const corner = cornerOf(grid, map);
+    for (let r = 0; r < rows; r++) {
+      const line = (corner.y + r * cell) * width + corner.x;
+      let to = line;
+      for (let c = 0; c < columns; c++) {
+        const level = (values[(r * columns + c) * maps + map] - low) * factor + 0.5;
+        const colour = colours[level <= 0 ? 0 : level >= 255 ? 255 : level | 0];
+        for (let k = 0; k < cell; k++) into[to++] = colour;
+      }
+      for (let k = 1; k < cell; k++) into.copyWithin(line + k * width, line, to);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// Where a key takes the cell that is held.
+import type { Cell } from '../../analysis/receptive';
+import type { Grid } from './grid';
+
+const ARROWS: Record<string, [number, number]> = {
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+};
+
+export function isArrow(key: string): boolean {
+  return key in ARROWS;
+}
+
+function within(value: number, count: number): number {
+  return Math.max(0, Math.min(count - 1, value));
+}
+
+// An arrow moves within the map; with shift, and where maps are single numbers, to the neighbouring map.
+export function stepWithin(cell: Cell, grid: Grid, key: string, shift: boolean): Cell {
+  const [down, right] = ARROWS[key];
+  if (shift || (grid.rows === 1 && grid.columns === 1)) {
+    const map = cell.map + down * grid.gridColumns + right;
+    return map < 0 || map >= grid.shown ? cell : { ...cell, map };
+  }
+  return { ...cell, row: within(cell.row + down, grid.rows), column: within(cell.column + right, grid.columns) };
+}
+
+// The corresponding cell of another layer: as far down and to the right.
+export function stepAcross(cell: Cell, from: Grid, layer: string, to: Grid): Cell {
+  const scaled = (value: number, count: number, other: number) =>
+    within(Math.floor(((value + 0.5) * other) / count), other);
+  return {
+    layer,
+    map: within(cell.map, to.shown),
+    row: scaled(cell.row, from.rows, to.rows),
+    column: scaled(cell.column, from.columns, to.columns),
+  };
+}

@@ -1,0 +1,59 @@
+// An image file to RGBA bytes, or an error whose message is a sentence for the reader.
+import { imageSize } from '../../handwriting/image_size';
+import { fromRgba, reduced, toRgba } from '../../handwriting/picture';
+
+export interface OpenedPicture {
+  data: Uint8ClampedArray; // RGBA, opaque
+  width: number;
+  height: number;
+  name: string;
+}
+
+export const FORMATS = 'image/png,image/jpeg,image/gif,image/webp,image/bmp';
+const MOST_BYTES = 20e6;
+const MOST_PIXELS = 64e6;
+
+// The picture upright, on white, averaged down to `largest` pixels on its longer side.
+export async function openImage(file: Blob, name: string, largest: number): Promise<OpenedPicture> {
+  if (file.size > MOST_BYTES) {
+    throw new Error(`${name} has ${(file.size / 1e6).toFixed(1)} MB; at most 20 MB can be opened.`);
+  }
+  const size = imageSize(new Uint8Array(await file.arrayBuffer()));
+  if (size === null) throw new Error(`${name} is not a PNG, JPEG, GIF, WebP or BMP image.`);
+  if (size[0] * size[1] > MOST_PIXELS) {
+    const megapixels = ((size[0] * size[1]) / 1e6).toFixed(0);
+    throw new Error(
+      `${name} has ${size[1]} × ${size[0]} pixels, ${megapixels} million; at most 64 million can be opened.`,
+    );
+  }
+  const damaged = new Error(`${name} could not be decoded; the file may be damaged.`);
+  const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' }).catch(() => Promise.reject(damaged));
+  const { width, height } = bitmap;
+  const context = contextOf(width, height);
+  if (!canRead()) {
+    throw new Error(
+      'This browser does not let pages read pictures, as a protection against fingerprinting. Draw, or pick an image.',
+    );
+  }
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const picture = reduced(fromRgba(context.getImageData(0, 0, width, height).data, height, width), largest);
+  return { data: toRgba(picture), width: picture.width, height: picture.height, name };
+}
+
+function contextOf(width: number, height: number): CanvasRenderingContext2D {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (context === null) throw new Error('This browser gives the page no canvas to read pictures with.');
+  return context;
+}
+
+// Whether what is read of a canvas is what was painted; some browsers give white or noise instead.
+function canRead(): boolean {
+  const context = contextOf(4, 4);
+  context.fillStyle = '#3264c8';
+  context.fillRect(0, 0, 4, 4);
+  const { data } = context.getImageData(0, 0, 4, 4);
+  return data.every((value, i) => value === [0x32, 0x64, 0xc8, 255][i % 4]);
+}

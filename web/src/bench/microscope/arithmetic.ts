@@ -1,0 +1,99 @@
+// The words and printed numbers of a cell's arithmetic.
+import type { CellArithmetic, Channel } from '../../analysis/cell';
+import { unflattened } from '../../analysis/receptive';
+import { decimalsFor, roundTerms, written } from '../../analysis/rounding';
+import type { LayerRow } from '../../engine/types';
+
+export interface Part {
+  text: string;
+  value: string;
+}
+
+// What the sum is made of, in one line: "Σ window × kernel (16 inputs)", then the bias. The printed numbers add up to the
+// printed sum.
+export function partsOf(found: CellArithmetic, decimals: number): Part[] {
+  const { work, bias } = found;
+  const add = (texts: string[], values: number[]) => {
+    const rounded = roundTerms(values, decimals);
+    return texts.map((text, i) => ({ text, value: written(rounded[i], decimals) }));
+  };
+  const withBias = (text: string, value: number) =>
+    bias === null ? add([text], [value]) : add([text, 'bias'], [value, bias]);
+  switch (work.step) {
+    case 'products': {
+      const count = work.channels.length;
+      const inputs = count === 1 ? '' : ` (${count} inputs)`;
+      return withBias(`Σ window × kernel${inputs}`, found.sum - (bias ?? 0));
+    }
+    case 'weighted':
+      return withBias(`Σ input × weight (${work.terms.length} inputs)`, found.sum - (bias ?? 0));
+    case 'largest':
+      return add([`largest of ${inside(work.window.values)}`], [found.sum]);
+    case 'mean':
+      return add([`mean of ${work.count}`], [found.sum]);
+    case 'normalised':
+      return add(['γ × (x − mean) / √(variance + ε)', 'β'], [found.sum - work.beta, work.beta]);
+    case 'added':
+      return add(
+        work.cells.map((cell) => cell.layer),
+        [work.value, work.other],
+      );
+    case 'copied':
+      return add([`copy of ${placeText(work.from)}`], [work.value]);
+    case 'pixel':
+      return add(
+        [`byte ${work.byte} × ${Number(work.scale.toPrecision(6))}`, 'offset'],
+        [work.byte * work.scale, work.offset],
+      );
+  }
+}
+
+function inside(values: number[]): number {
+  return values.filter((value) => !Number.isNaN(value)).length;
+}
+
+export function placeText({
+  layer,
+  map,
+  row,
+  column,
+}: {
+  layer: string;
+  map: number;
+  row: number;
+  column: number;
+}): string {
+  return `${layer}, map ${map}, row ${row}, column ${column}`;
+}
+
+// As many as the largest number of the line needs.
+export function decimalsOf(found: CellArithmetic): number {
+  const { work } = found;
+  const sizes = [found.sum, found.bias ?? 0, found.value];
+  if (work.step === 'products') sizes.push(...work.channels.map((channel) => channel.sum));
+  if (work.step === 'weighted') sizes.push(...work.terms.slice(0, 1).map((term) => term.product));
+  return Math.max(2, decimalsFor(Math.max(...sizes.map(Math.abs))));
+}
+
+// Where an input of a dense layer comes from: behind a flattening, the place in the map that it was.
+export function inputText(table: LayerRow[], source: string, input: number): string {
+  const at = table.findIndex((row) => row.layer.name === source);
+  let from = at;
+  while (from >= 0 && table[from].layer.kind === 'Dropout') from--;
+  if (from >= 0 && table[from].layer.kind === 'Flatten' && table[from].inputShape.length === 3) {
+    const { map, row, column } = unflattened(table[from].inputShape, input);
+    return `map ${map} at ${row}, ${column}`;
+  }
+  return `unit ${input}`;
+}
+
+// The input channels, the strongest first.
+export function ordered(channels: Channel[]): Channel[] {
+  return [...channels].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum));
+}
+
+export function differenceText(difference: number): string {
+  if (difference === 0) return 'difference 0';
+  const [digits, power] = difference.toExponential(0).split('e');
+  return `difference ${digits}e${Number(power)}`;
+}

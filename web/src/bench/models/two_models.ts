@@ -1,0 +1,31 @@
+// Two models on the same images.
+import { inPieces, type Work } from '../../analysis/schedule';
+import { largest, type Bench } from '../../state/bench.svelte';
+
+// The trained model at this place, whatever is on the bench.
+export function trainedNetwork(bench: Bench, model: number) {
+  return bench.network(bench.models[model], bench.models[model].weights, []);
+}
+
+export interface Disagreement {
+  position: number; // among the embedded images
+  label: number;
+  answers: [number, number];
+}
+
+// The embedded images to which the two give different answers.
+export function* disagreements(bench: Bench): Work<Disagreement[]> {
+  const { images, classNames } = bench;
+  const size = images.shape[0] * images.shape[1] * images.shape[2];
+  const K = classNames.length;
+  const found: Disagreement[] = [];
+  yield* inPieces(images.count, (from, to) => {
+    const pixels = images.pixels.subarray(from * size, to * size);
+    const logits = [0, 1].map((model) => trainedNetwork(bench, model).logits(pixels));
+    for (let i = 0; i < to - from; i++) {
+      const [a, b] = logits.map((rows) => largest(rows.subarray(i * K, (i + 1) * K)));
+      if (a !== b) found.push({ position: from + i, label: images.labels[from + i], answers: [a, b] });
+    }
+  });
+  return found;
+}

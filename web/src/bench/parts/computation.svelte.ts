@@ -1,0 +1,59 @@
+// A long computation that a view waits for: its result, how far it is, and a way to stop it.
+import { inSlices, type Work } from '../../analysis/schedule';
+
+const SHOWN_AFTER_MS = 1000; // what is done sooner needs no bar
+
+export class Computation<T> {
+  value = $state.raw<T | null>(null); // of the last that came to its end
+  progress = $state<number | null>(null); // from 0 to 1, once it lasts
+  running = $state(false);
+  stopped = $state(false); // by the reader
+  failure = $state('');
+  #abort: AbortController | null = null;
+
+  // Starts anew; what was running is dropped. With `keep` the former value stays until the new one is there.
+  start(work: () => Work<T>, keep = false): void {
+    this.cancel();
+    const abort = (this.#abort = new AbortController());
+    const since = performance.now();
+    this.running = true;
+    this.stopped = false;
+    this.failure = '';
+    if (!keep) this.value = null;
+    const onprogress = (done: number): void => {
+      if (!abort.signal.aborted && performance.now() - since > SHOWN_AFTER_MS) this.progress = done;
+    };
+    const ended = (): boolean => {
+      if (abort.signal.aborted) return false;
+      this.running = false;
+      this.progress = null;
+      return true;
+    };
+    inSlices(lazily(work), abort.signal, onprogress).then(
+      (value) => {
+        if (ended()) this.value = value;
+      },
+      (error: unknown) => {
+        if (ended()) this.failure = error instanceof Error ? error.message : String(error);
+      },
+    );
+  }
+
+  // Drops what is running, as when the view goes.
+  cancel(): void {
+    this.#abort?.abort();
+    this.#abort = null;
+    this.running = false;
+    this.progress = null;
+  }
+
+  stop(): void {
+    this.stopped = this.running;
+    this.cancel();
+  }
+}
+
+// The work is made in its first slice.
+function* lazily<T>(work: () => Work<T>): Work<T> {
+  return yield* work();
+}

@@ -1,0 +1,32 @@
+// The first layer's weights as pictures: the kernels of a convolution, or what each unit reads of the image.
+import { kernelOf } from '../../analysis/kernel';
+import type { LayerRow, Weights } from '../../engine/types';
+
+const MOST = 64; // filters that are drawn
+const MOST_CHANNELS = 4; // of each
+
+export interface FirstKernels {
+  row: LayerRow;
+  count: number; // filters or units
+  channels: number;
+  rows: number;
+  columns: number;
+  maps: Float32Array[][]; // [filter][channel]
+  limit: number; // the largest absolute value of those
+}
+
+export function firstKernels(table: LayerRow[], weights: Weights): FirstKernels | null {
+  const row = table.find((one) => `${one.layer.name}/kernel` in one.weightShapes);
+  if (row === undefined) return null;
+  const count = row.outputShape[row.outputShape.length - 1];
+  const kernels = Array.from({ length: Math.min(count, MOST) }, (_, k) => kernelOf(table, weights, row, k));
+  return {
+    row,
+    count,
+    channels: kernels[0].readings.length,
+    rows: kernels[0].rows,
+    columns: kernels[0].columns,
+    maps: kernels.map(({ readings }) => readings.slice(0, MOST_CHANNELS).map((one) => one.weights as Float32Array)),
+    limit: Math.max(...kernels.map(({ low, high }) => Math.max(-low, high))),
+  };
+}

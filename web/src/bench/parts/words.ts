@@ -1,0 +1,62 @@
+// Layers and cells in words.
+import type { Cell } from '../../analysis/receptive';
+import type { LayerRow, Shape } from '../../engine/types';
+
+export function shapeText(shape: Shape): string {
+  return shape.length === 1 ? String(shape[0]) : `${shape[2]}×${shape[0]}×${shape[1]}`;
+}
+
+export function isVector(shape: Shape): boolean {
+  return shape.length === 1;
+}
+
+export function kindText({ layer, window }: LayerRow): string {
+  const size =
+    window !== null && layer.kind.endsWith('2D') && !layer.kind.startsWith('Global') ? ` ${window.size.join('×')}` : '';
+  return layer.kind + size;
+}
+
+export function activationText({ layer }: LayerRow): string {
+  const { kind, activation } = layer;
+  if (kind === 'Dropout') return 'passes on';
+  if (kind === 'Flatten') return 'reshapes';
+  if (kind === 'Add') return `+ ${layer.from_layer}${activation && activation !== 'linear' ? `, ${activation}` : ''}`;
+  return activation ?? '';
+}
+
+export function parametersText(row: LayerRow): string {
+  return row.parameters === 0 ? 'no weights' : `${row.parameters.toLocaleString('en')} weights`;
+}
+
+export function cellText(cell: Cell, vector: boolean): string {
+  return vector
+    ? `${cell.layer} · unit ${cell.map}`
+    : `${cell.layer} · map ${cell.map} · row ${cell.row}, column ${cell.column}`;
+}
+
+// So many digits, as short as they go.
+export function numberText(value: number, digits = 4): string {
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
+  return text.replace('-', '−');
+}
+
+// Where a name may break: behind an underscore, and before a word in the middle of it.
+export function breakable(text: string): string[] {
+  return text.split(/(?<=_)|(?<=[a-z])(?=[A-Z])/);
+}
+
+// Everything about a layer in one line.
+export function layerText(row: LayerRow): string {
+  const { layer, receptiveField } = row;
+  const parts = [`${layer.name}: ${kindText(row)}`];
+  if (layer.strides && layer.strides.some((stride) => stride > 1)) parts.push(`stride ${layer.strides.join('×')}`);
+  if (layer.padding) parts.push(layer.padding);
+  const activation = activationText(row);
+  if (activation) parts.push(activation);
+  parts.push(shapeText(row.outputShape), parametersText(row));
+  if (row.macs > 0) parts.push(`${row.macs.toLocaleString('en')} multiply-adds`);
+  const sees = receptiveField.size.join(' × ');
+  return `${parts.join(' · ')} · each number sees ${sees} pixels of the image`;
+}

@@ -1,0 +1,64 @@
+// The networks of a training's moments, and what they answer, as work between frames.
+import type { Work } from '../../analysis/schedule';
+import type { Network } from '../../engine/network';
+import type { Weights } from '../../engine/types';
+import type { Bench } from '../../state/bench.svelte';
+import type { LoadedModel } from '../../state/models';
+import { measuring, type Score } from '../../training/score';
+import { weightsAt, type Stop } from './stops';
+
+export class EpochNetworks {
+  #networks = new Map<number | null, Network>();
+  #scores = new Map<number | null, Score>();
+
+  constructor(
+    readonly bench: Bench,
+    readonly model: LoadedModel,
+    readonly stops: Stop[],
+  ) {}
+
+  #network(stop: Stop): Network {
+    let network = this.#networks.get(stop.epoch);
+    if (network === undefined) {
+      // There are no networks before all snapshots are there.
+      network = this.bench.engine.network(this.model.architecture, weightsAt(this.model, stop) as Weights);
+      this.#networks.set(stop.epoch, network);
+    }
+    return network;
+  }
+
+  // Probabilities (K,) of one image at every stop.
+  *answers(pixels: Uint8Array): Work<Float32Array[]> {
+    const answers: Float32Array[] = [];
+    for (const stop of this.stops) {
+      answers.push(this.#network(stop).forward(pixels).probabilities.slice());
+      yield answers.length / this.stops.length;
+    }
+    return answers;
+  }
+
+  // Of the fair sample of test images.
+  *score(stop: Stop): Work<Score> {
+    const known = this.#scores.get(stop.epoch);
+    if (known !== undefined) return known;
+    const { images, classNames } = this.bench;
+    const size = images.shape[0] * images.shape[1] * images.shape[2];
+    const labels = Uint8Array.from(images.labels).subarray(0, images.numSample);
+    const pixels = images.pixels.subarray(0, images.numSample * size);
+    const score = yield* measuring(this.#network(stop), pixels, labels, classNames.length);
+    this.#scores.set(stop.epoch, score);
+    return score;
+  }
+
+  // Positions of the sample's images of one class that are taken for another.
+  alike(stop: Stop, truth: number, predicted: number): number[] {
+    const answers = this.#scores.get(stop.epoch)?.answers ?? [];
+    const { labels } = this.bench.images;
+    return answers.flatMap((answer, i) => (answer === predicted && labels[i] === truth ? [i] : []));
+  }
+
+  free(): void {
+    for (const network of this.#networks.values()) network.free();
+    this.#networks.clear();
+  }
+}

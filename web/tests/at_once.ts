@@ -1,0 +1,9 @@
+import type { Work } from '../src/analysis/schedule';
+
+// Runs the work to its end without a pause.
+export function atOnce<T>(work: Work<T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
