@@ -10,7 +10,7 @@ ARGS ?=
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test native-test wasm-test arm-test check style format docs notebook peers bench clean
+.PHONY: help run test native-test wasm-test arm-test page-engine check style format docs notebook peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ wasm-test: ## The same tests as WebAssembly under Node, where Clang's wasm32 lib
 
 arm-test: ## The same for ARM with NEON under QEMU, where Clang and ARM's libraries are installed.
 	native/tests/run.sh arm
+
+page-engine: ## Build the engine of the page again, src/convscope/report/bundle/engine.wasm, from the C++.
+	native/page.sh
 
 check: style test native-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
 

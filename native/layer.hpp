@@ -25,7 +25,11 @@ struct Layer {
     Activation activation = Activation::none;  // another than relu
     int64_t dropped = 0;  // by dropout, of 2^24 numbers
     bool has_bias = true;
+#if defined(CONVSCOPE_NO_BFLOAT16)
+    static constexpr bool bfloat16 = false;
+#else
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
+#endif
     double momentum = 0, epsilon = 0;  // of batch normalisation: what its moving statistics keep, and what variance gains
     std::size_t added = 0;             // by addition: the layer whose output it reads too
 

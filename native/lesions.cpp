@@ -44,17 +44,20 @@ Patch patch(const Network& network, const Plan& plan, const Replacement& replace
     return {map, y, y + 1, x, x + 1, replacement.filter % shape.channels, replacement.value};
 }
 
+Lesion by_layer(Lesion lesion) {
+    std::stable_sort(lesion.begin(), lesion.end(),
+                     [](const Replacement& one, const Replacement& other) { return one.layer < other.layer; });
+    return lesion;
+}
+
 // The lesions by where they begin, and within one where its patches lie. Two layers of one lesion may share a map: then the
 // later layer has the last word, as it would have if each had its own.
 std::vector<Patches> arranged(const Network& network, const Plan& plan, const std::vector<Lesion>& lesions) {
     std::vector<Patches> all;
     for (const Lesion& lesion : lesions) {
-        Lesion by_layer = lesion;
-        std::stable_sort(by_layer.begin(), by_layer.end(),
-                         [](const Replacement& one, const Replacement& other) { return one.layer < other.layer; });
         Patches one;
         one.lesion = all.size();
-        for (const Replacement& replacement : by_layer) one.patches.push_back(patch(network, plan, replacement));
+        for (const Replacement& replacement : by_layer(lesion)) one.patches.push_back(patch(network, plan, replacement));
         one.first = one.patches.empty() ? plan.steps.size() : one.patches.front().map;
         all.push_back(std::move(one));
     }
@@ -78,6 +81,7 @@ class Slice {
         for (const Patch& patch : lesion.patches) {
             network_.forward_read(plan_, {map, patch.map}, workspace_, count_);
             map = patch.map;
+            if (map == reached_) save(patch);
             apply(patch);
         }
         network_.forward_read(plan_, {map, plan_.steps.size()}, workspace_, count_);
@@ -96,18 +100,35 @@ class Slice {
         }
     }
 
+    // Computes every layer's output with `lesion`, whose replacements are by layer, and calls take(layer) as soon as one is
+    // there: the next may share its map.
+    template <class Take>
+    void compute_outputs(const Lesion& lesion, Take take) {
+        auto replacement = lesion.begin();
+        std::size_t map = 0;
+        for (std::size_t layer = 0; layer < plan_.map_of_layer.size(); ++layer) {
+            const auto own = static_cast<std::size_t>(plan_.map_of_layer[layer]);
+            network_.forward_read(plan_, {map, own}, workspace_, count_);
+            map = own;
+            for (; replacement != lesion.end() && replacement->layer == layer; ++replacement) {
+                apply(patch(network_, plan_, *replacement));
+            }
+            take(layer);
+        }
+    }
+
    private:
+    void save(const Patch& patch) {
+        for (int64_t i = 0; i < count_; ++i) {
+            const float* values = workspace_.values[patch.map].image(i);
+            for_places(plan_.maps[patch.map].value, patch, [&](int64_t place) { saved_.push_back(values[place]); });
+        }
+    }
+
     void apply(const Patch& patch) {
-        const bool saves = patch.map == reached_;
-        const std::size_t before = saved_.size();
-        if (saves) saved_.resize(before + static_cast<std::size_t>(count_) * places(patch));
-        float* save = saved_.data() + before;
         for (int64_t i = 0; i < count_; ++i) {
             float* values = workspace_.values[patch.map].image(i);
-            for_places(plan_.maps[patch.map].value, patch, [&](int64_t place) {
-                if (saves) *save++ = values[place];
-                values[place] = patch.value;
-            });
+            for_places(plan_.maps[patch.map].value, patch, [&](int64_t place) { values[place] = patch.value; });
         }
     }
 
@@ -139,6 +160,22 @@ bool lesioned_logits(const Network& network, int threads, const Images& images, 
             slice.restore(lesion);
             if (!go_on()) return;
         }
+    };
+    return predictor.for_slices(threads, count, work, watcher);
+}
+
+bool lesioned_outputs(const Network& network, const Plan& plan, Predictor& predictor, int threads, const Images& images,
+                      int64_t count, const Lesion& lesion, const std::vector<float*>& outputs, Watcher& watcher) {
+    const Lesion ordered = by_layer(lesion);
+    auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
+        network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
+        Slice slice(network, plan, arrays.workspace, end - begin);
+        slice.compute_outputs(ordered, [&](std::size_t layer) {
+            const int64_t size = network.layers()[layer].output.size();
+            for (int64_t i = begin; i < end; ++i) {
+                network.read_layer(plan, arrays.workspace, layer, i - begin, outputs[layer] + i * size);
+            }
+        });
     };
     return predictor.for_slices(threads, count, work, watcher);
 }

@@ -198,7 +198,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         const int64_t size = std::min(batch_size_, count - begin);
         Images part = images;
         part.indices += begin;
-        part.chance = {true, settings.dropout_key, begin};
+        part.chance = {true, settings.dropout_key, images.chance.first + begin};
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
         for (std::size_t step = 0; step < plan_.steps.size(); ++step) {
             const BatchNormalization* normalizes = plan_.steps[step].normalizes;

@@ -54,8 +54,8 @@ class Trainer {
     // Makes what only these settings need; `train` does so first, and then no arrays but averages of the weights.
     void prepare(const Settings& settings);
 
-    // Takes a step for each batch of `count` images; `steps` counts them, on from what it holds. Stopped by the watcher,
-    // the weights are those after some whole step.
+    // Takes a step for each batch of `count` images; `steps` counts them, on from what it holds. Of a piece of an epoch,
+    // `images.chance.first` is the place where it begins. Stopped by the watcher, the weights are those after some whole step.
     Score train(const Images& images, int64_t count, const Settings& settings, const float* learning_rates,
                 int64_t& steps, Watcher& watcher);
 

@@ -45,6 +45,13 @@
 #else
 #define CONVSCOPE_UNROLL _Pragma("GCC unroll 32")
 #endif
+// Of the rows and columns of a square that needs more registers than there are: there is nothing to gain where it spills
+// anyway, and in WebAssembly the code is sent to every reader.
+#if defined(__wasm_simd128__)
+#define CONVSCOPE_UNROLL_SQUARE _Pragma("clang loop unroll(disable)")
+#else
+#define CONVSCOPE_UNROLL_SQUARE CONVSCOPE_UNROLL
+#endif
 // Makes the compiler hold a pointer or an index in a register, where it would rather compute each address anew or keep one
 // for each.
 #define CONVSCOPE_KEEP(pointer) asm("" : "+r"(pointer))

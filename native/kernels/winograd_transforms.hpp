@@ -173,7 +173,7 @@ struct Transform {
 template <int From, int To, class Map, class Load, class Store>
 CONVSCOPE_INLINE void transform_square(Map map, Load load, Store store) {
     Vector rows[To][From];
-    CONVSCOPE_UNROLL
+    CONVSCOPE_UNROLL_SQUARE
     for (int x = 0; x < From; ++x) {
         Vector column[From], mapped[To];
         CONVSCOPE_UNROLL
@@ -182,7 +182,7 @@ CONVSCOPE_INLINE void transform_square(Map map, Load load, Store store) {
         CONVSCOPE_UNROLL
         for (int y = 0; y < To; ++y) rows[y][x] = mapped[y];
     }
-    CONVSCOPE_UNROLL
+    CONVSCOPE_UNROLL_SQUARE
     for (int y = 0; y < To; ++y) {
         Vector mapped[To];
         map(rows[y], mapped);

@@ -56,14 +56,16 @@ class Engine {
         return values;
     }
 
-    // Steps over `order` in batches, all of one learning rate.
+    // Steps over `order` in batches, all of one learning rate; it begins at place `first` of the epoch.
     Score train(const std::vector<uint8_t>& images, const std::vector<int64_t>& labels,
                 const std::vector<int64_t>& order, int64_t batch_size, float learning_rate, int threads,
-                Watcher& watcher, const Settings& settings = {}) {
+                Watcher& watcher, const Settings& settings = {}, int64_t first = 0) {
         const auto count = static_cast<int64_t>(order.size());
         const std::vector<float> rates(order.size(), learning_rate);
         Trainer trainer(network_, threads, std::min(batch_size, count));
-        return trainer.train(list(images, &labels, &order), count, settings, rates.data(), steps, watcher);
+        Images listed = list(images, &labels, &order);
+        listed.chance.first = first;
+        return trainer.train(listed, count, settings, rates.data(), steps, watcher);
     }
 
     // The mean loss, and its gradients.

@@ -261,6 +261,21 @@ TEST(training_goes_on_from_a_state_bit_for_bit) {
     }
 }
 
+TEST(an_epoch_in_pieces_has_the_bits_of_the_epoch_at_once) {
+    const Quarters data(90, 74);
+    const Architecture a = with_every_layer();
+    const std::vector<Weights> start = random_weights(a, 75);
+    GoOn watcher;
+    Settings settings = every_setting();
+    settings.averaging = 0;  // its weights between two pieces are the average
+    Engine whole(a, start, kernels), parts(a, start, kernels);
+    whole.train(data.images, data.labels, data.order, 32, 0.01f, 1, watcher, settings);
+    parts.train(data.images, data.labels, part(data.order, 0, 32), 32, 0.01f, 1, watcher, settings);
+    parts.train(data.images, data.labels, part(data.order, 32, 90), 32, 0.01f, 1, watcher, settings, 32);
+    CHECK(parts.steps == whole.steps);
+    CHECK(equal(parts.read(Parameters::weights), whole.read(Parameters::weights)));
+}
+
 TEST(what_is_written_is_read_again_bit_for_bit) {
     const Architecture a = Architecture(5, 5, 3).convolution(33, 2, 3).flatten().dense(3);
     Engine engine(a, random_weights(a, 209), kernels);

@@ -4,7 +4,7 @@ import App from './App.svelte';
 import Badge from './bench/Badge.svelte';
 import { loadEngine } from './engine/engine';
 import type { Payload } from './payload/types';
-import { bytesOfBase64 } from './payload/unpack';
+import { inflate } from './payload/unpack';
 import { extendReport } from './report/extend';
 import { Bench } from './state/bench.svelte';
 import { followFragment } from './state/fragment.svelte';
@@ -18,7 +18,8 @@ function textOf(id: string): string {
 
 async function start(): Promise<void> {
   const payload = JSON.parse(textOf('payload')) as Payload;
-  const [engine, { models, images }] = await Promise.all([loadEngine(bytesOfBase64(textOf('engine'))), load(payload)]);
+  const module = inflate(textOf('engine')).then((bytes) => loadEngine(new Uint8Array(bytes)));
+  const [engine, { models, images }] = await Promise.all([module, load(payload)]);
   const bench = new Bench(payload, engine, models, images);
   bench.choose(0);
   const snapshots = loadSnapshots(payload, models);

@@ -25,7 +25,7 @@ from convscope.report.pixels import image_pixels, picture_to_json
 from convscope.training import History, describe_choice
 
 FORMAT = 1
-_PAGE_BYTES = 3_800_000  # of a page below 5 MB, without the engine, the script and the report's own words
+_PAGE_BYTES = 4_000_000  # of a page below 5 MB, without the engine, the script and the report's own words
 _REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
 _MOST_MISTAKES = 24
 _MOST_SAMPLES = 120

@@ -6,6 +6,7 @@ script that brings it to life are inside, and its policy forbids the rest.
 
 import json
 import re
+import zlib
 from base64 import b64encode
 from functools import cache
 from importlib.resources import files
@@ -117,12 +118,12 @@ def _script_json(payload: dict[str, Any]) -> str:
 
 @cache
 def _bundle() -> dict[str, str]:
-    """Return what web/ was built into: the style sheet and the script, and the engine in base64."""
+    """Return what web/ was built into: the style sheet and the script, and the engine, deflated and in base64."""
     # In the script these stand only in strings and patterns, where an escaped "<" means the same.
     script = re.sub("<(?=!--|/?script)", r"\\x3c", _read("bundle/bench.js"), flags=re.IGNORECASE)
     style = _read("bundle/bench.css")
     assert "</style" not in style.lower(), "the style sheet would end its element"
-    engine = b64encode(files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()).decode()
+    engine = b64encode(zlib.compress(files("convscope.report").joinpath("bundle/engine.wasm").read_bytes(), 9)).decode()
     return {"script": Markup(script), "css": Markup(style), "engine": Markup(engine)}
 
 

@@ -5,10 +5,12 @@ import { TrainingData } from './training_data';
 import type { Architecture, Weights } from './types';
 
 export class Engine {
+  readonly bytes: Uint8Array; // of the module, for whoever starts another one
   #exports: Exports;
 
-  constructor(exports: Exports) {
+  constructor(exports: Exports, bytes: Uint8Array) {
     this.#exports = exports;
+    this.bytes = bytes;
   }
 
   // Throws an ArchitectureError where the layers make no network.
@@ -26,7 +28,7 @@ export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
     const { instance } = await WebAssembly.instantiate(bytes as Uint8Array<ArrayBuffer>, {});
     const exports = instance.exports as unknown as Exports;
     exports._initialize();
-    return new Engine(exports);
+    return new Engine(exports, bytes);
   } catch (error) {
     throw new EngineError('This browser cannot start the engine; it needs WebAssembly with SIMD.', { cause: error });
   }

@@ -4,15 +4,17 @@ import type { Block } from './types';
 
 export type Numbers = Float32Array | Uint8Array | Uint16Array | Int8Array;
 
-export function bytesOfBase64(text: string): Uint8Array {
+function bytesOfBase64(text: string): Uint8Array {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
   return bytes;
 }
 
-async function inflate(bytes: Uint8Array): Promise<ArrayBuffer> {
-  const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new DecompressionStream('deflate'));
+// The bytes that a text is: deflated, in base64.
+export async function inflate(text: string): Promise<ArrayBuffer> {
+  const bytes = bytesOfBase64(text) as BlobPart;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
   return new Response(stream).arrayBuffer();
 }
 
@@ -20,7 +22,7 @@ const ARRAYS = { float32: Float32Array, uint8: Uint8Array, uint16: Uint16Array, 
 
 // The numbers as they are stored; of int8 before they are multiplied by their scales.
 export async function unpack(block: Block): Promise<Numbers> {
-  const numbers = new ARRAYS[block.dtype](await inflate(bytesOfBase64(block.data)));
+  const numbers = new ARRAYS[block.dtype](await inflate(block.data));
   const size = block.shape.reduce((product, n) => product * n, 1);
   if (numbers.length !== size) throw new Error(`a packed array has ${numbers.length} numbers instead of ${size}`);
   return numbers;

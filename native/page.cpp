@@ -1,0 +1,276 @@
+// The page's side: the engine as functions of plain numbers, which JavaScript calls in WebAssembly's memory. One thread, no
+// exceptions. What is passed in has been checked by web/src/engine.
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "layer_gradients.hpp"
+#include "lesions.hpp"
+#include "prediction.hpp"
+
+#define CONVSCOPE_PAGE(name) extern "C" __attribute__((export_name(#name)))
+
+// What the library would print before it gives up would bring half a C library with it. There is nobody to read it: the
+// module stops, and JavaScript says so.
+void* operator new(std::size_t size) {
+    void* memory = std::malloc(size > 0 ? size : 1);
+    if (memory == nullptr) __builtin_trap();
+    return memory;
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    const auto bytes = static_cast<std::size_t>(alignment);
+    if (size > SIZE_MAX - bytes) __builtin_trap();
+    void* memory = std::aligned_alloc(bytes, (size + bytes - 1) / bytes * bytes);
+    if (memory == nullptr) __builtin_trap();
+    return memory;
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void std::__libcpp_verbose_abort(const char*, ...) { __builtin_trap(); }
+
+namespace convscope {
+namespace {
+
+// The columns of an input, of a layer and of the settings of training, all doubles: web/src/engine/plain.ts writes them.
+struct PlainInput {
+    double height, width, channels, scale, offset;
+};
+struct PlainLayer {
+    double kind, input[3], output[3], window[2], strides[2], padding[2];
+    double relu, activation, dropped, has_bias, momentum, epsilon, added;
+};
+struct PlainSettings {
+    double is_adam, beta_1, beta_2, epsilon, momentum, nesterov, weight_decay;
+    double label_smoothing, clip_norm;
+    double shift, rotation, scale, shear, crop, elastic, elastic_sigma, cutout, contrast, brightness, noise;
+    double key, first;
+};
+struct PlainScore {
+    double images, loss, correct;
+};
+
+class GoOn final : public Watcher {
+   public:
+    bool go_on(const Score&) override { return true; }
+};
+
+int64_t whole(double value) { return static_cast<int64_t>(value); }
+Shape shape(const double* sizes) { return {whole(sizes[0]), whole(sizes[1]), whole(sizes[2])}; }
+std::array<int64_t, 2> pair(const double* sizes) { return {whole(sizes[0]), whole(sizes[1])}; }
+
+Input input(const PlainInput& plain) {
+    return {shape(&plain.height), static_cast<float>(plain.scale), static_cast<float>(plain.offset)};
+}
+
+Layer layer(const PlainLayer& plain) {
+    Layer layer;
+    layer.kind = static_cast<Kind>(whole(plain.kind));
+    layer.input = shape(plain.input);
+    layer.output = shape(plain.output);
+    layer.window = pair(plain.window);
+    layer.stride = pair(plain.strides);
+    layer.padding = pair(plain.padding);
+    layer.relu = plain.relu != 0;
+    layer.activation = static_cast<Activation>(whole(plain.activation));
+    layer.dropped = whole(plain.dropped);
+    layer.has_bias = plain.has_bias != 0;
+    layer.momentum = plain.momentum;
+    layer.epsilon = plain.epsilon;
+    layer.added = static_cast<std::size_t>(plain.added);
+    return layer;
+}
+
+std::vector<Layer> layers(const PlainLayer* plain, int32_t count) {
+    std::vector<Layer> layers;
+    for (int32_t i = 0; i < count; ++i) layers.push_back(layer(plain[i]));
+    return layers;
+}
+
+Settings settings(const PlainSettings& plain) {
+    Settings settings;
+    settings.optimizer = {plain.is_adam != 0, plain.beta_1,        plain.beta_2,      plain.epsilon,
+                          plain.momentum,     plain.nesterov != 0, plain.weight_decay};
+    settings.loss.smoothing = static_cast<float>(plain.label_smoothing);
+    settings.clip_norm = plain.clip_norm;
+    const auto key = static_cast<uint64_t>(plain.key);
+    settings.augmentation = {whole(plain.shift), plain.rotation,      plain.scale,         plain.shear,
+                             plain.crop,         plain.elastic,       plain.elastic_sigma, whole(plain.cutout),
+                             plain.contrast,     plain.brightness,    plain.noise,         key};
+    constexpr uint64_t nowhere = 0xffffffff;  // a place that no image of an epoch has
+    settings.dropout_key = random_bits(key, nowhere, 0);
+    return settings;
+}
+
+Images listed(const uint8_t* bytes) { return {bytes, nullptr, nullptr, {}}; }
+
+Lesion lesion(const int32_t* layers, const int32_t* filters, const float* values, int32_t begin, int32_t end) {
+    Lesion lesion;
+    for (int32_t i = begin; i < end; ++i) lesion.push_back({static_cast<std::size_t>(layers[i]), filters[i], values[i]});
+    return lesion;
+}
+
+// A network with what its passes keep from call to call.
+struct Session {
+    Session(const PlainInput& image, const PlainLayer* plain, int32_t count)
+        : network(input(image), layers(plain, count), *usable_kernels().front()),
+          outputs_plan(network.make_plan(Purpose::outputs)),
+          outputs(network, outputs_plan, Kept::maps),
+          logits(network, network.plan(), Kept::logits) {}
+
+    Network network;
+    const Plan outputs_plan;
+    Predictor outputs, logits;
+    std::unique_ptr<Trainer> trainer;  // for batches of `batch_size`
+    int32_t batch_size = 0;
+    int64_t steps = 0;
+};
+
+struct TrainingData {
+    TrainingData(int32_t count, int32_t image_bytes)
+        : images(static_cast<std::size_t>(count) * static_cast<std::size_t>(image_bytes)), labels(static_cast<std::size_t>(count)) {}
+
+    std::vector<uint8_t> images;
+    std::vector<int64_t> labels;
+};
+
+}  // namespace
+
+CONVSCOPE_PAGE(allocate) void* allocate(std::size_t bytes) { return ::operator new(bytes); }
+
+CONVSCOPE_PAGE(release) void release(void* memory) { ::operator delete(memory); }
+
+CONVSCOPE_PAGE(network_make) Session* network_make(const PlainInput* image, const PlainLayer* layers, int32_t count) {
+    return new Session(*image, layers, count);
+}
+
+CONVSCOPE_PAGE(network_free) void network_free(Session* session) { delete session; }
+
+// A layer's weights in Keras layout; the bias of a layer that has none is zeros.
+CONVSCOPE_PAGE(network_write)
+void network_write(Session* session, int32_t layer, const float* kernel, const float* bias) {
+    session->network.parameters(static_cast<std::size_t>(layer))->write(Parameters::weights, kernel, bias);
+}
+
+CONVSCOPE_PAGE(network_read) void network_read(Session* session, int32_t layer, float* kernel, float* bias) {
+    session->network.parameters(static_cast<std::size_t>(layer))->read(Parameters::weights, kernel, bias);
+}
+
+CONVSCOPE_PAGE(network_write_moving)
+void network_write_moving(Session* session, int32_t layer, const float* means, const float* variances, int32_t count) {
+    MovingStatistics& moving = *session->network.moving(static_cast<std::size_t>(layer));
+    std::copy_n(means, count, moving.means.begin());
+    std::copy_n(variances, count, moving.variances.begin());
+}
+
+CONVSCOPE_PAGE(network_read_moving)
+void network_read_moving(Session* session, int32_t layer, float* means, float* variances, int32_t count) {
+    const MovingStatistics& moving = *session->network.moving(static_cast<std::size_t>(layer));
+    std::copy_n(moving.means.begin(), count, means);
+    std::copy_n(moving.variances.begin(), count, variances);
+}
+
+// Writes (count, classes).
+CONVSCOPE_PAGE(network_logits)
+void network_logits(Session* session, const uint8_t* images, int32_t count, float* logits) {
+    const int64_t classes = session->network.classes();
+    GoOn watcher;
+    const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            std::copy_n(workspace.values.back().image(i - begin), classes, logits + i * classes);
+        }
+    };
+    session->logits.predict(1, listed(images), count, take, watcher);
+}
+
+// Writes the layers' outputs one behind the other, each (count, the layer's output).
+CONVSCOPE_PAGE(network_outputs)
+void network_outputs(Session* session, const uint8_t* images, int32_t count, const int32_t* layers, const int32_t* filters,
+                     const float* values, int32_t replacements, float* outputs) {
+    std::vector<float*> pointers;
+    for (const Layer& layer : session->network.layers()) {
+        pointers.push_back(outputs);
+        outputs += count * layer.output.size();
+    }
+    GoOn watcher;
+    lesioned_outputs(session->network, session->outputs_plan, session->outputs, 1, listed(images), count,
+                     lesion(layers, filters, values, 0, replacements), pointers, watcher);
+}
+
+// Lesion i makes the replacements [ends[i - 1], ends[i]). Writes (lesions, count, classes).
+CONVSCOPE_PAGE(network_lesioned_logits)
+void network_lesioned_logits(Session* session, const uint8_t* images, int32_t count, const int32_t* ends, int32_t lesions,
+                             const int32_t* layers, const int32_t* filters, const float* values, float* logits) {
+    std::vector<Lesion> all;
+    for (int32_t i = 0; i < lesions; ++i) {
+        all.push_back(lesion(layers, filters, values, i == 0 ? 0 : ends[i - 1], ends[i]));
+    }
+    GoOn watcher;
+    lesioned_logits(session->network, 1, listed(images), count, all, logits, watcher);
+}
+
+// Writes the gradients by the `wanted` layers one behind the other, each (count, the layer's output); layer -1 is the image
+// as the network reads it.
+CONVSCOPE_PAGE(network_layer_gradients)
+void network_layer_gradients(Session* session, const uint8_t* images, int32_t count, const float* dlogits,
+                             const int32_t* layers, int32_t wanted, float* gradients) {
+    const Network& network = session->network;
+    std::vector<LayerGradient> all;
+    for (int32_t i = 0; i < wanted; ++i) {
+        all.push_back({layers[i], gradients});
+        const Shape shape =
+            layers[i] < 0 ? network.input().shape : network.layers()[static_cast<std::size_t>(layers[i])].output;
+        gradients += count * shape.size();
+    }
+    GoOn watcher;
+    layer_gradients(network, 1, listed(images), count, dlogits, all, watcher);
+}
+
+CONVSCOPE_PAGE(data_make) TrainingData* data_make(int32_t count, int32_t image_bytes) {
+    return new TrainingData(count, image_bytes);
+}
+
+CONVSCOPE_PAGE(data_free) void data_free(TrainingData* data) { delete data; }
+
+// Where JavaScript writes the images.
+CONVSCOPE_PAGE(data_images) uint8_t* data_images(TrainingData* data) { return data->images.data(); }
+
+CONVSCOPE_PAGE(data_write_labels) void data_write_labels(TrainingData* data, const int32_t* labels) {
+    std::copy_n(labels, data->labels.size(), data->labels.begin());
+}
+
+// One step for each batch of the `count` images that `order` lists.
+CONVSCOPE_PAGE(network_train)
+void network_train(Session* session, const TrainingData* data, const int32_t* order, int32_t count, int32_t batch_size,
+                   const float* learning_rates, const PlainSettings* plain, PlainScore* score) {
+    if (session->batch_size != batch_size) {
+        session->trainer.reset();  // before the next needs its memory
+        session->trainer = std::make_unique<Trainer>(session->network, 1, batch_size);
+        session->batch_size = batch_size;
+    }
+    const std::vector<int64_t> indices(order, order + count);
+    Images images = {data->images.data(), data->labels.data(), indices.data(), {}};
+    images.chance.first = whole(plain->first);
+    GoOn watcher;
+    const Score sums = session->trainer->train(images, count, settings(*plain), learning_rates, session->steps, watcher);
+    *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
+}
+
+// As if no step had been taken; the weights stay.
+CONVSCOPE_PAGE(network_reset_optimizer) void network_reset_optimizer(Session* session) {
+    for (std::size_t layer = 0; layer < session->network.layers().size(); ++layer) {
+        Parameters* parameters = session->network.parameters(layer);
+        if (parameters == nullptr) continue;
+        const std::vector<float> zeros(static_cast<std::size_t>(parameters->inputs() * parameters->filters()));
+        const std::vector<float> bias_zeros(static_cast<std::size_t>(parameters->filters()));
+        parameters->write(Parameters::m, zeros.data(), bias_zeros.data());
+        parameters->write(Parameters::v, zeros.data(), bias_zeros.data());
+    }
+    session->steps = 0;
+}
+
+}  // namespace convscope
