@@ -22,7 +22,7 @@ export default defineConfig({
   worker: { format: 'iife' },
   test: {
     projects: [
-      { extends: true, test: { name: 'unit', include: ['tests/*.test.ts', 'tests/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['tests/*.test.ts', 'tests/engine/*.test.ts'] } },
       {
         extends: true,
         test: {

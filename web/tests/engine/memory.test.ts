@@ -1,10 +1,10 @@
 // The module by itself: what it needs, and what is left of it when memory runs out.
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { loadEngine } from '../../../src/engine/engine';
-import { call, EngineError, type Exports } from '../../../src/engine/memory';
+import { loadEngine } from '../../src/engine/engine';
+import { call, EngineError, type Exports } from '../../src/engine/memory';
 
-const file = new URL('../../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
+const file = new URL('../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
 const module = await WebAssembly.compile(await readFile(file));
 
 async function instance(): Promise<Exports> {

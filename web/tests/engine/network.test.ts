@@ -1,6 +1,6 @@
 // The engine as WebAssembly against the reference engine in Python.
 import { describe, expect, test } from 'vitest';
-import { product } from '../../../src/engine/layers';
+import { product } from '../../src/engine/layers';
 import { imagesOf, largestDifference, openEngine, readCases, uniform, unpacked, weightsOf } from './cases';
 
 const TOLERANCE = 1e-4;

@@ -1,7 +1,7 @@
 // Training in WebAssembly: the steps of the reference, learning, and an epoch in pieces.
 import { describe, expect, test } from 'vitest';
-import { initialWeights } from '../../../src/engine/initialization';
-import type { Architecture, LayerSpec, TrainingSteps } from '../../../src/engine/types';
+import { initialWeights } from '../../src/engine/initialization';
+import type { Architecture, LayerSpec, TrainingSteps } from '../../src/engine/types';
 import { imagesOf, largestDifference, openEngine, readCases, uniform, unpacked, weightsOf } from './cases';
 
 const engine = await openEngine();

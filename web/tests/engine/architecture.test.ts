@@ -1,8 +1,8 @@
 // The layer table against the one that Python writes, and what makes no network.
 import { describe, expect, test } from 'vitest';
-import { ArchitectureError, layerTable, rowNamed } from '../../../src/engine/architecture';
-import { initialWeights } from '../../../src/engine/initialization';
-import type { LayerSpec } from '../../../src/engine/types';
+import { ArchitectureError, layerTable, rowNamed } from '../../src/engine/architecture';
+import { initialWeights } from '../../src/engine/initialization';
+import type { LayerSpec } from '../../src/engine/types';
 import { readCases } from './cases';
 
 const cases = await readCases();

@@ -1,9 +1,9 @@
 // What fixtures/make_fixtures.py wrote, with the weights and images that both sides draw.
 import { readFile } from 'node:fs/promises';
-import { layerTable } from '../../../src/engine/architecture';
-import { loadEngine, type Engine } from '../../../src/engine/engine';
-import { product } from '../../../src/engine/layers';
-import type { Architecture, LayerRow, Optimizer, Replacement, Weights } from '../../../src/engine/types';
+import { layerTable } from '../../src/engine/architecture';
+import { loadEngine, type Engine } from '../../src/engine/engine';
+import { product } from '../../src/engine/layers';
+import type { Architecture, LayerRow, Optimizer, Replacement, Weights } from '../../src/engine/types';
 
 interface Trained {
   optimizer: Optimizer;
@@ -31,12 +31,12 @@ export interface Case {
 }
 
 export async function readCases(): Promise<Case[]> {
-  const file = new URL('../../fixtures/engine.json', import.meta.url);
+  const file = new URL('../fixtures/engine.json', import.meta.url);
   return JSON.parse(await readFile(file, 'utf8')) as Case[];
 }
 
 export async function openEngine(): Promise<Engine> {
-  const file = new URL('../../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
+  const file = new URL('../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
   return loadEngine(new Uint8Array(await readFile(file)));
 }
 
