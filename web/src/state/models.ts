@@ -1,4 +1,5 @@
 // What the payload holds, ready to compute with: models, their snapshots, and the embedded images.
+import { SvelteMap } from 'svelte/reactivity';
 import { layerTable } from '../engine/architecture';
 import type { Architecture, LayerRow, Weights } from '../engine/types';
 import type { LiveImages, LiveModel, Payload } from '../payload/types';
@@ -40,7 +41,7 @@ async function loadModel(model: LiveModel): Promise<LoadedModel> {
     weights,
     means: Object.fromEntries(layers.map((layer, i) => [layer, means[i]])),
     epochs: model.snapshots.map((snapshot) => snapshot.epoch),
-    snapshots: new Map(),
+    snapshots: new SvelteMap(), // views wait for them
   };
 }
 
