@@ -1,24 +1,27 @@
 # Everything that is done with this project: `make help` lists it.
-# Needed on the machine: Python 3.11 or newer, a C++20 compiler, make; Chromium for the tests of the page.
+# Needed on the machine: Python 3.11 or newer, a C++20 compiler, make; Chromium for the tests of the report; for the page
+# itself Node 20.19 or newer with npm, and Firefox ESR for its tests.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+NODE_MODULES := web/node_modules/.package-lock.json
+
 # A fresh environment is built when these change.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test native-test wasm-test arm-test page-engine check style format docs notebook peers bench clean
+.PHONY: help run test native-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebook peers bench clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="--seed 1" to change it).
 	$(BIN)/convscope run $(ARGS)
 
-test: $(VENV)/.test ## Install what the tests need and run all of them.
+test: $(VENV)/.test ## Install what the Python tests need and run all of them.
 	$(BIN)/pytest $(ARGS)
 
 native-test: ## Unit tests of the C++, under the sanitizers too (with Clang as well where it is installed).
@@ -30,10 +33,25 @@ wasm-test: ## The same tests as WebAssembly under Node, where Clang's wasm32 lib
 arm-test: ## The same for ARM with NEON under QEMU, where Clang and ARM's libraries are installed.
 	native/tests/run.sh arm
 
+page: $(NODE_MODULES) ## Build the script and style of the page again, from web/ into src/convscope/report/bundle.
+	cd web && npm run --silent build
+
 page-engine: ## Build the engine of the page again, src/convscope/report/bundle/engine.wasm, from the C++.
 	native/page.sh
 
-check: style test native-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
+page-test: $(VENV)/.installed $(NODE_MODULES) ## Test the page: style, types, units, the built files, and in Chromium and Firefox.
+	cd web && npm run --silent check
+	cd web && npm run --silent test
+	web/tools/compare_bundle.sh
+	cd web && npm run --silent browser
+
+page-bench: build/page-report/mnist/report.html ## Time the page in Chromium and Firefox (ARGS="chromium" for one).
+	cd web && node tools/bench.mjs ../$< ../src/convscope/datasets/data/mnist $(ARGS)
+
+page-screenshots: build/page-report/mnist/report.html ## Take pictures of the page, for people to look at, into build/page-report/screenshots.
+	cd web && node tools/screenshots.mjs ../$< ../build/page-report/screenshots
+
+check: style test page-test native-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
 
 style: $(VENV)/.test ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
@@ -56,8 +74,17 @@ peers: .venv-peers/.installed ## Install what the benchmarks compare with, in an
 bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns and print the table (ARGS="--rows loops").
 	$(BIN)/python benchmarks/compare.py $(ARGS)
 
-clean: ## Remove the environment and everything built.
-	rm -rf $(VENV) .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## Remove the environments and everything built.
+	rm -rf $(VENV) web/node_modules .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(NODE_MODULES): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	touch $@
+
+# A run of one epoch: its page trains one epoch at a press of the button.
+build/page-report/mnist/report.html: $(VENV)/.installed $(NODE_MODULES) $(wildcard src/convscope/report/* src/convscope/report/bundle/*)
+	rm -rf build/page-report/mnist
+	$(BIN)/convscope run --recipe fast --out build/page-report/mnist
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

@@ -50,6 +50,8 @@ test.each(Object.keys(MAY))('%s imports only what it may', (folder) => {
 
 test.each(['engine', 'payload', 'handwriting', 'analysis', 'training'])('%s touches no document', (folder) => {
   for (const file of filesIn(folder)) {
-    expect(readFileSync(join(source, file), 'utf8'), file).not.toMatch(/\bdocument\.|\bquerySelector|\blocalStorage|\bHTML[A-Z]/);
+    expect(readFileSync(join(source, file), 'utf8'), file).not.toMatch(
+      /\bdocument\.|\bquerySelector|\blocalStorage|\bHTML[A-Z]/,
+    );
   }
 });

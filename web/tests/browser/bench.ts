@@ -1,0 +1,158 @@
+// What a reader does at the bench, with real pointer events, and what is read off it.
+import type { Page } from 'puppeteer-core';
+import { expect } from 'vitest';
+
+export type Tab = 'filter' | 'lesions' | 'why' | 'time' | 'models' | 'train';
+type Point = [x: number, y: number];
+
+// The maps of one layer, as its canvas says they lie; lengths in CSS pixels.
+export interface Maps {
+  layer: string;
+  shown: number;
+  rows: number;
+  columns: number;
+  gridColumns: number;
+  cell: number;
+  gap: number;
+}
+
+export interface Place {
+  map: number;
+  row: number;
+  column: number;
+}
+
+export async function click(page: Page, selector: string): Promise<void> {
+  const element = await page.waitForSelector(selector, { visible: true });
+  await element!.evaluate((one) => one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' }));
+  await element!.click();
+}
+
+export async function openTab(page: Page, tab: Tab): Promise<void> {
+  await click(page, `[data-tab="${tab}"]`);
+  await page.waitForSelector(`[data-tab="${tab}"][aria-selected="true"]`);
+}
+
+export async function tabsOf(page: Page): Promise<Tab[]> {
+  return page.$$eval('[data-tab]', (tabs) => tabs.map((tab) => (tab as HTMLElement).dataset.tab as Tab));
+}
+
+export async function answerOf(page: Page): Promise<number> {
+  return Number(await page.$eval('[data-answer]', (answer) => (answer as HTMLElement).dataset.answer));
+}
+
+// By class. Where there are many, those that are not likely are shown first.
+export async function logitsOf(page: Page): Promise<number[]> {
+  const more = await page.$('[data-answer] > button[aria-expanded="false"]');
+  if (more !== null) await more.evaluate((button) => (button as HTMLButtonElement).click());
+  return page.$$eval('[data-class][data-logit]', (rows) => {
+    const logits: number[] = [];
+    for (const row of rows as HTMLElement[]) logits[Number(row.dataset.class)] = Number(row.dataset.logit);
+    return logits;
+  });
+}
+
+export function largestDifference(a: number[], b: number[]): number {
+  expect(a).toHaveLength(b.length);
+  return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+}
+
+// Points are shares of the pad's width and height.
+export async function draw(page: Page, strokes: Point[][]): Promise<void> {
+  const pad = await page.waitForSelector('[data-tour="pad"] canvas', { visible: true });
+  await pad!.evaluate((one) => one.scrollIntoView({ block: 'center', behavior: 'instant' }));
+  const box = (await pad!.boundingBox())!;
+  const at = ([x, y]: Point): Point => [box.x + x * box.width, box.y + y * box.height];
+  for (const [first, ...others] of strokes) {
+    await page.mouse.move(...at(first));
+    await page.mouse.down();
+    for (const point of others) await page.mouse.move(...at(point), { steps: 8 });
+    await page.mouse.up();
+  }
+}
+
+// Layers that are only a bracket at first are opened.
+export async function openFoldedLayers(page: Page): Promise<void> {
+  await page.$$eval('[data-column] button[aria-expanded="false"]', (folded) => {
+    for (const button of folded as HTMLButtonElement[]) button.click();
+  });
+}
+
+export async function layersOf(page: Page): Promise<Maps[]> {
+  return page.$$eval('canvas[data-layer]', (canvases) =>
+    (canvases as HTMLElement[]).map(({ dataset }) => ({
+      layer: dataset.layer!,
+      shown: Number(dataset.shown),
+      rows: Number(dataset.rows),
+      columns: Number(dataset.columns),
+      gridColumns: Number(dataset.gridColumns),
+      cell: Number(dataset.cell),
+      gap: Number(dataset.gap),
+    })),
+  );
+}
+
+// Moves the pointer to the middle of one number of one map.
+export async function hover(page: Page, maps: Maps, { map, row, column }: Place): Promise<void> {
+  const canvas = await page.waitForSelector(`canvas[data-layer="${maps.layer}"]`, { visible: true });
+  const x = (map % maps.gridColumns) * (maps.columns * maps.cell + maps.gap) + (column + 0.5) * maps.cell;
+  const y = Math.floor(map / maps.gridColumns) * (maps.rows * maps.cell + maps.gap) + (row + 0.5) * maps.cell;
+  const corner = await canvas!.evaluate((one) => {
+    one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+    const { left, top } = one.getBoundingClientRect();
+    return { left, top };
+  });
+  await page.mouse.move(corner.left + x, corner.top + y);
+}
+
+export interface Written {
+  title: string; // of the number that is looked at
+  sum: number; // of its arithmetic
+  value: number; // that the layer holds
+}
+
+export async function microscopeOf(page: Page): Promise<Written> {
+  return page.$eval('[data-testid="microscope"]', (one) => ({
+    title: one.querySelector('b')?.textContent ?? '',
+    sum: Number((one as HTMLElement).dataset.sum ?? NaN),
+    value: Number((one as HTMLElement).dataset.value ?? NaN),
+  }));
+}
+
+// Hovers some numbers of every layer and holds each one's arithmetic to its value; returns the layers' names.
+export async function checkArithmetic(page: Page): Promise<string[]> {
+  await openFoldedLayers(page);
+  const layers = await layersOf(page);
+  for (const maps of layers) {
+    for (const place of placesOf(maps)) {
+      await hover(page, maps, place);
+      const title =
+        maps.rows * maps.columns === 1
+          ? new RegExp(`^${maps.layer} · (unit ${place.map}$|map ${place.map} )`)
+          : new RegExp(`^${maps.layer} · map ${place.map} · row ${place.row}, column ${place.column}$`);
+      await expect.poll(async () => (await microscopeOf(page)).title, { interval: 20, timeout: 3000 }).toMatch(title);
+      const { sum, value } = await microscopeOf(page);
+      const difference = Math.abs(sum - value) / Math.max(1, Math.abs(value));
+      expect(difference, `${maps.layer}, ${JSON.stringify(place)}: ${sum} for ${value}`).toBeLessThanOrEqual(1e-4);
+    }
+  }
+  return layers.map((maps) => maps.layer);
+}
+
+// Corners and a place between, in the first, the last and a middle map.
+function placesOf({ shown, rows, columns }: Maps): Place[] {
+  const middle = (n: number) => Math.floor(n / 2);
+  const places = [
+    { map: 0, row: 0, column: 0 },
+    { map: middle(shown), row: middle(rows), column: middle(columns) },
+    { map: shown - 1, row: rows - 1, column: columns - 1 },
+  ];
+  return places.filter((one, i) => places.findIndex((other) => JSON.stringify(other) === JSON.stringify(one)) === i);
+}
+
+export async function architectureOf(page: Page): Promise<string[]> {
+  return page.$eval('#payload', (script) => {
+    const payload = JSON.parse(script.textContent ?? '') as { model: { architecture: { layers: { name: string }[] } } };
+    return payload.model.architecture.layers.map((layer) => layer.name);
+  });
+}

@@ -1,0 +1,203 @@
+"""Make the reports that the browser tests open, and beside each what Python computes of the same network.
+
+`python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
+all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
+classes at 20 × 32), hostile (three channels, class names that would like to be markup), ann (no convolution at all).
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import convscope as cs
+from convscope.cli import main as convscope
+from convscope.cli.record import run_record
+from convscope.engine import initial_weights
+from convscope.engine.network import Replacement
+from convscope.report import report_payload, write_report
+from convscope.training import TrainingState
+
+FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package dataset-fashion-mnist puts it
+FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+HOSTILE = (
+    "</script><img src=x onerror=alert(1)>",
+    "<!--<script>",
+    '"><svg onload=alert(1)>',
+    "a name of sixty characters that is far too long for any axis",
+    "靴 👢",
+    "{@html '<img src=x onerror=alert(1)>'}",
+    "line\nbreak",
+)
+RECIPE = replace(cs.recipes.fast, epochs=2)
+NUM_EXPECTED = 3  # test images whose logits the page must give
+
+
+def mnist(folder: Path) -> None:
+    """The preset cnn and its dense network, by the command that a user gives."""
+    run_command("--architecture", "cnn", "--recipe", "fast", "--epochs", "2", "--out", str(folder))
+
+
+def ann(folder: Path) -> None:
+    """A dense network by itself, by the same command."""
+    run_command("--architecture", "ann", "--recipe", "fast", "--out", str(folder))
+
+
+def fashion(folder: Path) -> None:
+    """Clothes, for a network that is given as JSON."""
+    data = cs.load_dataset(FASHION_FOLDER)
+    few = (split.take(np.arange(number)) for split, number in ((data.train, 5_000), (data.test, 1_000)))
+    splits = cs.Splits(*(replace(split, class_names=FASHION) for split in few))
+    description = json.loads(Path(__file__).with_name("fashion.json").read_text(encoding="utf-8"))
+    run(folder, splits, cs.Architecture.from_dict(description))
+
+
+def letters(folder: Path) -> None:
+    """26 classes of 20 rows and 32 columns, and layers that the others lack."""
+    layers = (
+        cs.Conv2D(12, 3, padding="same", use_bias=False),
+        cs.BatchNormalization(activation="leaky_relu"),
+        cs.MaxPooling2D(2, padding="same"),
+        cs.DepthwiseConv2D(3, padding="same", activation="gelu", name="depthwise"),
+        cs.Conv2D(12, 1, activation="tanh"),
+        cs.Add("max_pooling2d", "relu"),
+        cs.Conv2D(24, (3, 5), strides=(1, 2), activation="relu"),
+        cs.AveragePooling2D(2),
+        cs.Flatten(),
+        cs.Dropout(0.1),
+        cs.Dense(26, activation="softmax"),
+    )
+    names = [chr(ord("A") + label) for label in range(26)]
+    run(folder, made_up((20, 32, 1), names, "letters"), cs.Architecture(cs.Input(20, 32, 1), layers, "residual"))
+
+
+def hostile(folder: Path) -> None:
+    """Three channels, and names that must stay text."""
+    splits = made_up((24, 24, 3), HOSTILE, "<img src=x onerror=alert(1)>.npz")
+    layers = (
+        cs.Conv2D(8, 3, activation="relu"),
+        cs.MaxPooling2D(2),
+        cs.Conv2D(16, 3, activation="relu"),
+        cs.GlobalAveragePooling2D(),
+        cs.Dense(len(HOSTILE), activation="softmax"),
+    )
+    run(folder, splits, cs.Architecture(cs.Input(24, 24, 3), layers, "colour"))
+
+
+REPORTS: dict[str, Callable[[Path], None]] = {
+    "mnist": mnist,
+    "fashion": fashion,
+    "letters": letters,
+    "hostile": hostile,
+    "ann": ann,
+}
+
+
+def run_command(*arguments: str) -> None:
+    """Call `convscope run` in this process."""
+    convscope(["run", "--json", *arguments], standalone_mode=False)
+
+
+def made_up(shape: tuple[int, int, int], names: Sequence[str], name: str) -> cs.Splits:
+    """Return images of a coarse random pattern for each class, dimmed, moved by up to a pixel, with noise."""
+    random = np.random.default_rng(0)
+    height, width, channels = shape
+    patterns = random.random((len(names), height // 4, width // 4, channels)).repeat(4, axis=1).repeat(4, axis=2)
+
+    def split(which: str, number: int) -> cs.Dataset:
+        labels = random.integers(0, len(names), number)
+        images = patterns[labels] * random.uniform(0.6, 1, (number, 1, 1, 1)) + random.normal(0, 0.25, (number, *shape))
+        moves = random.integers(-1, 2, (number, 2))
+        moved = [np.roll(image, move, axis=(0, 1)) for image, move in zip(images, moves, strict=True)]
+        pixels = (255 * np.clip(moved, 0, 1)).astype(np.uint8)
+        return cs.Dataset(pixels, labels, tuple(names), name, which)
+
+    return cs.Splits(split("train", 3_000), split("test", 600))
+
+
+def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture) -> None:
+    """Train, measure and write the page as `convscope run` does, of data whose classes have names."""
+    snapshots = {0: initial_weights(architecture, 0)}
+
+    def keep(state: TrainingState) -> None:
+        snapshots[len(state.history)] = dict(state.weights)
+
+    model, history = cs.train(architecture, splits, RECIPE, on_epoch=keep)
+    other, other_history = cs.train(cs.presets.ann, splits, RECIPE)
+    evaluations = [cs.evaluate(one, splits.test) for one in (model, other)]
+    candidates = [
+        cs.Candidate.from_model(one, evaluation, sum(past.seconds))
+        for one, evaluation, past in zip((model, other), evaluations, (history, other_history), strict=True)
+    ]
+    record = run_record(
+        dataset=splits.name,
+        splits=splits,
+        architecture=architecture,
+        recipe=RECIPE,
+        seed=0,
+        engine="native",
+        threads=2,
+    )
+    payload = report_payload(
+        model=model,
+        splits=splits,
+        recipe=RECIPE,
+        history=history,
+        evaluation=evaluations[0],
+        explanation=cs.explain(model, splits.test, 0),
+        comparison=cs.compare(*candidates),
+        baseline=other,
+        baseline_history=other_history,
+        snapshots=snapshots,
+        record={**record, "timings": {"train": sum(history.seconds)}},
+    )
+    folder.mkdir(parents=True)
+    write_report(folder, payload)
+    cs.save_model(model, folder / "model.safetensors")
+    np.savez(folder / "images.npz", images=splits.test.images[:NUM_EXPECTED])
+
+
+def expected(folder: Path) -> dict[str, Any]:
+    """Return what the model of a run answers to some images, whole and with each filter and unit silent in turn."""
+    model = cs.load_model(folder / "model.safetensors")
+    images = first_images(folder)
+    kinds = (cs.Conv2D, cs.DepthwiseConv2D, cs.Dense)
+    # In the last layer the page has no lesions: its numbers are the answer.
+    layers = [row for row in model.architecture.table[:-1] if isinstance(row.layer, kinds)]
+    places = [(row.layer.name, k) for row in layers for k in range(row.output_shape[-1])]
+    lesioned = model.network.lesioned_logits(images[:1], [[Replacement(layer, k)] for layer, k in places])
+    return {
+        "class_names": list(model.class_names),
+        "logits": model.logits(images).tolist(),
+        "lesions": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(places, lesioned, strict=True)},
+    }
+
+
+def first_images(folder: Path) -> NDArray[np.uint8]:
+    """Return the first test images (N, H, W, C) of a run."""
+    kept = folder / "images.npz"
+    if not kept.exists():
+        return cs.load_dataset("mnist").test.images[:NUM_EXPECTED]
+    with np.load(kept) as arrays:
+        images: NDArray[np.uint8] = arrays["images"]
+        return images
+
+
+def main() -> None:
+    """Make the reports that the command line names, or all for which there are data."""
+    into, *names = sys.argv[1:]
+    for name in names or REPORTS:
+        if name == "fashion" and not names and not FASHION_FOLDER.exists():
+            continue
+        folder = Path(into) / name
+        REPORTS[name](folder)
+        (folder / "expected.json").write_text(json.dumps(expected(folder)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+// Opens pages from the disk in a real browser that reaches no network, and writes down whatever they should not do.
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'puppeteer-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BROWSERS, executable, launch, type BrowserName } from '../../tools/browsers.mjs';
+
+const READY = 30_000; // ms; a busy machine included
+const PATIENCE = 10_000; // ms, for what should follow an action at once
+
+export interface Opened {
+  page: Page;
+  browser: BrowserName;
+  complaints: string[]; // console messages, errors, dialogs, requests, and what the page's policy forbade
+  readyMilliseconds: number; // from the start of the navigation until the bench stood
+}
+
+export interface Asked {
+  fragment?: string;
+  width?: number;
+  height?: number;
+  theme?: 'light' | 'dark';
+  started?: boolean; // whether the visit begins when the live network has started; otherwise when the page has loaded
+  script?: boolean;
+}
+
+// Tests in each of the browsers. One that is not installed fails in continuous integration and is skipped elsewhere.
+export function inEachBrowser(tests: (browser: () => Browser, name: BrowserName) => void, names = BROWSERS): void {
+  for (const name of names) {
+    if (executable(name) === null) {
+      const missing = `${name}, which is not installed`;
+      if (process.env.CI === 'true') test(missing, () => expect.fail('continuous integration looks at the page in it'));
+      else test.skip(missing);
+      continue;
+    }
+    describe(name, () => {
+      let browser: Browser;
+      beforeAll(async () => {
+        browser = await launch(name);
+      });
+      afterAll(() => browser?.close());
+      tests(() => browser, name);
+    });
+  }
+}
+
+// Opens a file, does what there is to do with it, and fails on every complaint.
+export async function visit(
+  browser: Browser,
+  path: string,
+  asked: Asked,
+  work: (opened: Opened) => Promise<void>,
+): Promise<void> {
+  const opened = await open(browser, path, asked);
+  try {
+    await work(opened);
+    expect(await complaintsOf(opened)).toEqual([]);
+  } finally {
+    await opened.page.close();
+  }
+}
+
+export async function open(browser: Browser, path: string, asked: Asked = {}): Promise<Opened> {
+  const { fragment = '', width = 1280, height = 900, theme, started = true, script = true } = asked;
+  const name = (await browser.version()).toLowerCase().includes('firefox') ? 'firefox' : 'chromium';
+  const page = await browser.newPage();
+  const url = pathToFileURL(path).href;
+  const complaints: string[] = [];
+  page.setDefaultTimeout(PATIENCE);
+  page.on('console', (message) => complaints.push(`console ${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => complaints.push(`error: ${String(error)}`));
+  page.on('request', (request) => {
+    const own = request.url().split('#')[0] === url || /^(blob|data|about):/.test(request.url());
+    if (!own) complaints.push(`request: ${request.url()}`);
+  });
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  await page.setViewport({ width, height });
+  if (script) await page.evaluateOnNewDocument(observe);
+  else await page.setJavaScriptEnabled(false);
+  await page.goto(url + fragment, { waitUntil: 'load', timeout: READY });
+  if (script && started) await page.waitForSelector('html[data-ready]', { timeout: READY });
+  const readyMilliseconds = script ? await page.evaluate(() => (window as unknown as Observed).readyAt) : NaN;
+  if (theme !== undefined) await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
+  return { page, browser: name, complaints, readyMilliseconds };
+}
+
+export async function complaintsOf({ page, complaints }: Opened): Promise<string[]> {
+  const forbidden = await page.evaluate(() => (window as unknown as Partial<Observed>).forbidden ?? []);
+  return [...complaints, ...forbidden];
+}
+
+interface Observed {
+  readyAt: number;
+  forbidden: string[];
+}
+
+// Runs in the page, before anything of its own.
+function observe(): void {
+  const seen = window as unknown as Observed;
+  seen.readyAt = NaN;
+  seen.forbidden = [];
+  document.addEventListener('securitypolicyviolation', (event) => {
+    seen.forbidden.push(`forbidden by the policy: ${event.violatedDirective} ${event.blockedURI}`);
+  });
+  new MutationObserver((_, observer) => {
+    if (document.documentElement?.dataset.ready === undefined) return;
+    seen.readyAt = performance.now();
+    observer.disconnect();
+  }).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-ready'] });
+}

@@ -1,0 +1,135 @@
+// The page of MNIST's cnn, from the disk and without a network: what a reader does with it.
+import { expect, inject, test } from 'vitest';
+import {
+  answerOf,
+  architectureOf,
+  checkArithmetic,
+  click,
+  draw,
+  largestDifference,
+  logitsOf,
+  openTab,
+  tabsOf,
+} from './bench';
+import { inEachBrowser, visit } from './open';
+import { expectedOf, pagePath } from './reports';
+
+const folder = inject('reports');
+const path = pagePath(folder, 'mnist');
+
+const SEVEN: [number, number][] = [
+  [0.25, 0.22],
+  [0.74, 0.22],
+  [0.62, 0.48],
+  [0.45, 0.86],
+];
+
+inEachBrowser((browser, name) => {
+  test('is ready within seconds, asks for nothing and says nothing', async () => {
+    await visit(browser(), path, {}, async ({ page, readyMilliseconds }) => {
+      console.info(`${name}: ready after ${Math.round(readyMilliseconds)} ms`);
+      expect(await page.$eval('html', (html) => html.dataset.ready)).toBe('true');
+      expect(readyMilliseconds).toBeLessThan(5000);
+      for (const tab of await tabsOf(page)) await openTab(page, tab);
+    });
+  });
+
+  test('computes what Python computed', async () => {
+    await visit(browser(), path, {}, async ({ page }) => {
+      await page.waitForSelector('[data-parity="good"]');
+    });
+    const { logits } = expectedOf(folder, 'mnist');
+    for (const [index, row] of logits.entries()) {
+      await visit(browser(), path, { fragment: `#bench?i=${index}` }, async ({ page }) => {
+        expect(largestDifference(await logitsOf(page), row)).toBeLessThanOrEqual(1e-4);
+      });
+    }
+  });
+
+  test('reads a drawn 7 as 7', async () => {
+    await visit(browser(), path, {}, async ({ page }) => {
+      await draw(page, [SEVEN]);
+      await expect.poll(() => answerOf(page)).toBe(7);
+      await draw(page, [
+        [
+          [0.3, 0.52],
+          [0.8, 0.52],
+        ],
+      ]); // a stroke across it
+      const before = await logitsOf(page);
+      await click(page, '[data-tour="pad"] button[title^="Take the last stroke back"]');
+      await expect.poll(() => answerOf(page)).toBe(7);
+      expect(await logitsOf(page)).not.toEqual(before);
+    });
+  });
+
+  test('writes out the arithmetic of every layer, and it adds up', async () => {
+    await visit(browser(), path, { width: 1600, height: 1100 }, async ({ page }) => {
+      expect(await checkArithmetic(page)).toEqual(['input', ...(await architectureOf(page))]);
+    });
+  });
+
+  test('leads from a cell of the confusion matrix to the bench', async () => {
+    await visit(browser(), path, {}, async ({ page }) => {
+      const wrong = (await page.$$eval('td[data-true] > button', (buttons) =>
+        buttons.map((button) => ({ ...(button.parentElement as HTMLElement).dataset })),
+      )) as { true: string; predicted: string }[];
+      const cell = wrong.find((one) => one.true !== one.predicted)!;
+      await click(page, `td[data-true="${cell.true}"][data-predicted="${cell.predicted}"] > button`);
+      await click(page, '#evaluation .panel li button');
+      await expect.poll(() => answerOf(page)).toBe(Number(cell.predicted));
+      await expect.poll(() => page.url()).toMatch(/#bench\?i=\d+/);
+      const top = () => page.$eval('#bench', (bench) => Math.abs(bench.getBoundingClientRect().top));
+      await expect.poll(top, { timeout: 3000 }).toBeLessThan(200);
+    });
+  });
+
+  test('goes back to the untrained network, and to the trained one', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
+      await openTab(page, 'time');
+      const slider = await page.waitForSelector('input[type="range"][aria-label="Epoch"]');
+      const trained = await logitsOf(page);
+      await slider!.focus();
+      await page.keyboard.press('Home');
+      await expect.poll(() => logitsOf(page)).not.toEqual(trained);
+      expect(Math.max(...(await logitsOf(page)))).toBeLessThan(2); // a network that has not learned is not sure
+      await expect.poll(() => page.url()).toMatch(/[?&]e=0(&|$)/);
+      await page.keyboard.press('End');
+      await expect.poll(() => logitsOf(page)).toEqual(trained);
+    });
+  });
+
+  test('restores a link', async () => {
+    const fragment = '#bench?i=2&e=1&c=conv2d_1.12.4.7&l=conv2d.3:zero&r=4&s=map';
+    await visit(browser(), path, { fragment }, async ({ page }) => {
+      const seen = () =>
+        page.evaluate(() => ({
+          title: document.querySelector('[data-testid="microscope"] b')?.textContent,
+          rival: document.querySelector('[data-class][aria-pressed="true"]')?.getAttribute('data-class'),
+        }));
+      expect(await seen()).toEqual({ title: 'conv2d_1 · map 12 · row 4, column 7', rival: '4' });
+      await openTab(page, 'lesions');
+      const off = await page.$$eval('[data-lesion][aria-pressed="true"]', (all) =>
+        all.map((one) => one.getAttribute('data-lesion')),
+      );
+      expect(off).toEqual(['conv2d/3']);
+      // What is shown leads to the same link again.
+      const logits = await logitsOf(page);
+      await click(page, '[data-lesion="conv2d/4"]');
+      await expect.poll(() => page.url()).toContain('conv2d.3:zero,conv2d.4:zero');
+      await click(page, '[data-lesion="conv2d/4"]');
+      await expect.poll(() => page.url()).toMatch(new RegExp(`${fragment.replace(/[?.]/g, '\\$&')}$`));
+      expect(await logitsOf(page)).toEqual(logits);
+    });
+  });
+
+  test('does not scroll sideways on a telephone', async () => {
+    await visit(browser(), path, { width: 360, height: 740 }, async ({ page }) => {
+      for (const tab of await tabsOf(page)) {
+        await openTab(page, tab);
+        const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+        expect(widths[0], tab).toBeLessThanOrEqual(widths[1]);
+      }
+    });
+  });
+});

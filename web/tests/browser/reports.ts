@@ -1,0 +1,56 @@
+// Makes the reports once for all browser tests, with the convscope of the repository's environment.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { TestProject } from 'vitest/node';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
+
+export type ReportName = 'mnist' | 'fashion' | 'letters' | 'hostile' | 'ann';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    reports: string;
+  }
+}
+
+// What Python computes of a report's model, for the first test images.
+export interface Expected {
+  class_names: string[];
+  logits: number[][];
+  lesions: Record<string, number[]>; // by "layer/filter": logits of the first image without it
+}
+
+export function pagePath(folder: string, name: ReportName): string {
+  return join(folder, name, 'report.html');
+}
+
+// Those of the reports that could be made: Fashion-MNIST is Debian's package dataset-fashion-mnist.
+export function made(folder: string, names: ReportName[]): ReportName[] {
+  return names.filter((name) => existsSync(pagePath(folder, name)));
+}
+
+export function expectedOf(folder: string, name: ReportName): Expected {
+  return JSON.parse(readFileSync(join(folder, name, 'expected.json'), 'utf8')) as Expected;
+}
+
+// CONVSCOPE_REPORTS names a folder of reports that were made before, for whoever runs one test again and again.
+export default function setup(project: TestProject): (() => void) | undefined {
+  const earlier = process.env.CONVSCOPE_REPORTS;
+  if (earlier !== undefined) {
+    project.provide('reports', earlier);
+    return undefined;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'convscope-reports-'));
+  execFileSync(PYTHON, [join(import.meta.dirname, 'make_reports.py'), folder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (made(folder, ['fashion']).length === 0) {
+    if (process.env.CI === 'true') throw new Error('continuous integration needs the package dataset-fashion-mnist');
+    console.warn('Fashion-MNIST is left out: the package dataset-fashion-mnist is not installed');
+  }
+  project.provide('reports', folder);
+  return () => rmSync(folder, { recursive: true, force: true });
+}

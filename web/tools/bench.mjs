@@ -1,0 +1,162 @@
+// Times a report in both browsers, from the disk, and prints a table.
+//
+//   node tools/bench.mjs REPORT MNIST_FOLDER [BROWSER ...]
+//
+// REPORT is the report.html of a run; MNIST_FOLDER holds the four IDX files that are dropped into it.
+import { readdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'vite';
+import { BROWSERS, executable, launch } from './browsers.mjs';
+
+const [report, data, ...names] = process.argv.slice(2);
+if (data === undefined) {
+  console.error('usage: node tools/bench.mjs REPORT MNIST_FOLDER [BROWSER ...]');
+  process.exit(2);
+}
+const url = pathToFileURL(resolve(report)).href;
+const files = readdirSync(data)
+  .filter((name) => /idx[13]-ubyte(\.gz)?$/.test(name))
+  .map((name) => join(data, name));
+const OPENINGS = 5;
+const EPOCHS = 5;
+const STROKES = 3;
+
+function row(what, numbers, unit, digits) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  const [low, middle, high] = [0, 0.5, 1].map((share) => at(share).toFixed(digits));
+  const tail = sorted.length >= 20 ? `, 95 % within ${at(0.95).toFixed(digits)}` : '';
+  console.log(`| ${what} | ${middle} ${unit} | [${low}, ${high}]${tail} | ${sorted.length} |`);
+}
+
+async function open(browser) {
+  const page = await browser.newPage();
+  await page.setViewport({ width: 1440, height: 900 });
+  await page.evaluateOnNewDocument(() => {
+    new MutationObserver((_, observer) => {
+      if (document.documentElement?.dataset.ready === undefined) return;
+      window.readyAt = performance.now();
+      observer.disconnect();
+    }).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-ready'] });
+  });
+  await page.goto(url);
+  await page.waitForSelector('html[data-ready="true"]');
+  return page;
+}
+
+async function openings(browser) {
+  const times = [];
+  for (let i = 0; i < OPENINGS; i++) {
+    const page = await open(browser);
+    times.push(await page.evaluate(() => window.readyAt));
+    await page.close();
+  }
+  return times;
+}
+
+// From a pointer's move until every layer is painted: the script's part of a frame.
+async function strokes(page) {
+  await page.evaluate(() => {
+    window.frameTimes = [];
+    window.workTimes = [];
+    const pad = document.querySelector('[data-tour="pad"] canvas');
+    let start = 0;
+    const begin = () => (start = performance.now());
+    // Svelte does what follows from an event before the event reaches the window again.
+    const end = (event) => {
+      if (event.buttons === 0 || !pad.parentElement.contains(event.target)) return;
+      window.frameTimes.push(performance.now() - start);
+      window.workTimes.push(Number(document.querySelector('[data-frame-ms]').dataset.frameMs));
+    };
+    window.addEventListener('pointermove', begin, { capture: true });
+    window.addEventListener('pointermove', end);
+  });
+  const pad = await page.$('[data-tour="pad"] canvas');
+  const box = await pad.boundingBox();
+  const at = (x, y) => [box.x + x * box.width, box.y + y * box.height];
+  for (let i = 0; i < STROKES; i++) {
+    await page.mouse.move(...at(0.25, 0.2));
+    await page.mouse.down();
+    await page.mouse.move(...at(0.75, 0.2), { steps: 40 });
+    await page.mouse.move(...at(0.45, 0.85), { steps: 60 });
+    await page.mouse.up();
+    await page.keyboard.down('Control');
+    await page.keyboard.press('z');
+    await page.keyboard.up('Control');
+  }
+  return page.evaluate(() => ({ frames: window.frameTimes, works: window.workTimes }));
+}
+
+// Presses the button and waits for the end: seconds from the press, and those that the page counts as training.
+async function train(page) {
+  const wall = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const panel = document.querySelector('.train[data-state]');
+        const start = performance.now();
+        const observer = new MutationObserver(() => {
+          if (panel.dataset.state !== 'done') return;
+          observer.disconnect();
+          resolve((performance.now() - start) / 1000);
+        });
+        observer.observe(panel, { attributes: true });
+        panel.querySelector('.main').click();
+      }),
+  );
+  const counted = await page.evaluate(() => {
+    const facts = [...document.querySelectorAll('.train dl > div')];
+    return Number(
+      facts.find((fact) => fact.querySelector('dt').textContent === 'seconds').querySelector('dd').textContent,
+    );
+  });
+  return { wall, counted };
+}
+
+const measure = await build({
+  configFile: false,
+  logLevel: 'error',
+  build: {
+    write: false,
+    target: 'es2022',
+    lib: { entry: join(import.meta.dirname, 'measure.ts'), formats: ['iife'], name: 'measure' },
+  },
+});
+const script = measure[0].output[0].code;
+
+const [cpu] = cpus();
+console.log(
+  `${cpu.model}, ${cpus().length} cores; ${process.platform}; Node ${process.version}; median [least, greatest] (n)`,
+);
+for (const name of names.length > 0 ? names : BROWSERS) {
+  if (executable(name) === null) {
+    console.log(`\n${name} is not installed`);
+    continue;
+  }
+  const browser = await launch(name);
+  console.log(`\n${await browser.version()}\n\n| what | median | [least, greatest] | n |\n| --- | --- | --- | --- |`);
+  row('from opening until ready', await openings(browser), 'ms', 0);
+  const page = await open(browser);
+  const { frames, works } = await strokes(page);
+  row('a pointer move on the pad, until every layer is painted', frames, 'ms', 1);
+  row('of it the network and the painting', works, 'ms', 1);
+  const times = await page.evaluate(`${script}; measure.lesionTimes()`);
+  row('one image, every layer', times.forward, 'ms', 3);
+  row(`${times.filters} lesions of one filter, one image`, times.image, 'ms', 2);
+  row(`the same, ${times.sample} images`, times.all, 'ms', 0);
+  await page.click('[data-tab="train"]');
+  const epochs = [];
+  for (let i = 0; i < EPOCHS; i++) epochs.push((await train(page)).wall);
+  const embedded = await page.$eval('.train .files p', (text) => text.textContent.trim().split(' ')[0]);
+  row(`an epoch on the ${embedded} embedded images`, epochs, 's', 2);
+  const input = await page.$('.train .files input[type="file"]');
+  await input.uploadFile(...files);
+  await page.waitForFunction(() => document.querySelector('.train .files p').textContent.includes('60,000'));
+  const whole = await train(page);
+  await page.waitForSelector('.train .whole');
+  const accuracy = await page.$eval('.train .whole strong', (text) => text.textContent);
+  row('MNIST dropped in, an epoch of 60,000 images, from start to end', [whole.wall], 's', 1);
+  console.log(`\n${accuracy} of the 10,000 test images, after ${whole.counted} s of training`);
+  await browser.close();
+}
