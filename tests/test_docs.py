@@ -195,7 +195,9 @@ def test_every_file_of_a_run_is_documented_and_there(finished_run: Path):
     assert checkpoints == {"epoch-0000.safetensors", "epoch-0001.safetensors", "state.safetensors"}
 
 
-@pytest.mark.parametrize("file", ["run.json", "evaluation.json", "explanation.json", "comparison.json", "timings.json"])
+@pytest.mark.parametrize(
+    "file", [f"{name}.json" for name in ("run", "evaluation", "explanation", "ablation", "comparison", "timings")]
+)
 def test_the_keys_of_a_file_are_those_documented(finished_run: Path, file: str):
     assert list(json.loads((finished_run / file).read_text())) == keys(FILES, file)
 

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 from scipy.special import softmax as scipy_softmax
+from scipy.special import xlogy
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from sklearn.metrics import log_loss, precision_recall_fscore_support
@@ -126,6 +128,44 @@ def test_wilson_interval_holds_the_fraction_and_stays_within_0_and_1(trials, fra
     assert 0 <= low <= successes / trials <= high <= 1
 
 
+def test_paired_interval_of_a_published_case():
+    # 21 children before and after a transplantation: 1 changed one way, 7 the other (Fagerland, Lydersen and Laake
+    # 2014, Statistics in Medicine 33, the example of airway hyper-responsiveness).
+    low, high = metrics.paired_interval(np.array([1]), np.array([7]), 21)
+    assert (round(low[0], 3), round(high[0], 3)) == (-0.517, -0.026)
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "count"), [(1, 7, 21), (40, 20, 160), (3, 160, 10_000), (0, 9, 300)])
+def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, count):
+    both = count - only_a - only_b
+    for difference in map(float, np.ravel(metrics.paired_interval(np.array([only_a]), np.array([only_b]), count))):
+
+        def unlikeliness(q, d=difference):  # of q, the share that B alone gets right, while A has d more
+            return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(both, 1 - 2 * q - d))
+
+        ends = (max(0.0, -difference), (1 - difference) / 2)
+        q = minimize_scalar(unlikeliness, bounds=ends, method="bounded", options={"xatol": 1e-12}).x
+        spread = np.sqrt(count * (2 * q + difference - difference**2))
+        assert abs(only_a - only_b - count * difference) / spread == pytest.approx(1.959964, rel=1e-4)
+
+
+def test_paired_interval_where_the_two_agree_everywhere():
+    low, high = metrics.paired_interval(np.array([0]), np.array([0]), 1000)
+    z = 1.959963984540054  # d n = z sqrt(n (d - d^2)), since then q is 0
+    assert high[0] == -low[0] == pytest.approx(z**2 / (1000 + z**2), rel=1e-12)
+
+
+@given(st.integers(1, 3000), st.floats(0, 1), st.floats(0, 1))
+def test_paired_interval_holds_the_difference_and_is_mirrored_by_swapping(count, fraction, part):
+    differing = round(fraction * count)
+    a = np.array([round(part * differing)])
+    b = differing - a
+    low, high = metrics.paired_interval(a, b, count)
+    assert -1 <= low[0] <= (a - b)[0] / count <= high[0] <= 1
+    assert low[0] < high[0]
+    assert metrics.paired_interval(b, a, count) == (-high, -low)
+
+
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (0, 5), (5, 0), (7, 7), (1, 2), (44, 143), (400, 300)])
 def test_mcnemar_exact_is_scipys_binomial_test(only_a, only_b):
     differing = only_a + only_b
@@ -153,6 +193,10 @@ LABELS = np.array([0, 1])
         (lambda: metrics.confusion_matrix(LABELS[:0], LABELS[:0], 2), "N at least 1"),
         (lambda: metrics.confusion_matrix(LABELS + 1, LABELS, 2), "y_true runs from 1 to 2"),
         (lambda: metrics.confusion_matrix(LABELS, LABELS - 1, 2), "y_pred runs from -1 to 0"),
+        (lambda: metrics.paired_interval(np.array([2]), np.array([1]), 2), "parts of them"),
+        (lambda: metrics.paired_interval(np.array([-1]), np.array([1]), 2), "parts of them"),
+        (lambda: metrics.paired_interval(np.array([]), np.array([]), 0), "parts of them"),
+        (lambda: metrics.paired_interval(np.array([0]), np.array([0]), 1, 1.0), "confidence is 1.0"),
         (lambda: metrics.wilson_interval(3, 2), "between 0 and the trials"),
         (lambda: metrics.wilson_interval(-1, 2), "between 0 and the trials"),
         (lambda: metrics.wilson_interval(1, 2, 1.0), "confidence is 1.0"),

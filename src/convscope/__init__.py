@@ -1,6 +1,7 @@
 """Train a small convolutional network in seconds on a CPU, measure it honestly, and see through every part of it."""
 
 from convscope import recipes
+from convscope.ablation import Ablation, FilterLesion, ablate
 from convscope.architecture import (
     Add,
     Architecture,
@@ -29,6 +30,7 @@ from convscope.training import History, train
 
 __all__ = [
     "SGD",
+    "Ablation",
     "Adam",
     "Add",
     "Architecture",
@@ -46,6 +48,7 @@ __all__ = [
     "EarlyStopping",
     "Evaluation",
     "Explanation",
+    "FilterLesion",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
@@ -56,6 +59,7 @@ __all__ = [
     "Recipe",
     "Schedule",
     "Splits",
+    "ablate",
     "compare",
     "evaluate",
     "explain",

@@ -160,6 +160,49 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     return float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5))
 
 
+def paired_interval(
+    only_a: Integers, only_b: Integers, num_images: int, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (low, high), the score interval of how much more often A is right than B on the same images.
+
+    Of `num_images`, A alone is right on `only_a` and B alone on `only_b`, arrays of one shape; the difference of their
+    accuracies is (only_a - only_b) / num_images. An end is the difference d at which d n differs from only_a - only_b
+    by z of its standard deviations, if d were true: those come from the likeliest share q of images that B alone
+    gets right, a root of 2 n q^2 + ((2 n - a + b) d - a - b) q - b d (1 - d) = 0. So it is usable where the two differ
+    on no image, where the normal approximation has no width. It covers the luck of the images alone.
+
+    Source: Tango 1998, Statistics in Medicine 17, 891-908, without continuity correction; the ends by bisection.
+
+    Raises:
+        ValueError: unless there is an image, 0 <= only_a, 0 <= only_b, their sum is at most `num_images`, and
+            0 < confidence < 1.
+
+    >>> low, high = paired_interval(np.array([30]), np.array([10]), 1000)
+    >>> f"{low[0]:.4f} to {high[0]:.4f}"
+    '0.0080 to 0.0336'
+    """
+    a, b = np.broadcast_arrays(np.asarray(only_a, np.float64), np.asarray(only_b, np.float64))
+    if num_images < 1 or not np.all((a >= 0) & (b >= 0) & (a + b <= num_images)):
+        raise ValueError(f"only_a is {only_a} and only_b {only_b} of {num_images} images; they must be parts of them")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    return _paired_low(a, b, num_images, z), -_paired_low(b, a, num_images, z)
+
+
+def _paired_low(a: NDArray[np.float64], b: NDArray[np.float64], n: int, z: float) -> NDArray[np.float64]:
+    """Return the lower end of `paired_interval`, between -1 and the difference itself."""
+    low, high = np.full(a.shape, -1.0), (a - b) / n
+    for _ in range(56):  # halvings from 2 to the last bit of a float
+        d = (low + high) / 2
+        half = ((2 * n - a + b) * d - a - b) / 2
+        q = (np.sqrt(half**2 + 2 * n * b * d * (1 - d)) - half) / (2 * n)
+        variance = np.maximum(n * (2 * q + d * (1 - d)), 0.0)
+        beyond = a - b - n * d >= z * np.sqrt(variance)  # so far from what was seen that the end lies above
+        low, high = np.where(beyond, d, low), np.where(beyond, high, d)
+    return low
+
+
 def _divide(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.divide(numerator, denominator, out=np.zeros(numerator.shape), where=denominator > 0)
 

@@ -39,8 +39,8 @@ def test_run_leaves_every_file_of_its_contract(run_folder):
     for name in (
         "run.json", "history.jsonl", "model.safetensors", "checkpoints/state.safetensors",
         "checkpoints/epoch-0000.safetensors", "checkpoints/epoch-0002.safetensors", "evaluation.json",
-        "predictions.npz", "explanation.json", "comparison.json", "timings.json", "report.html", "DONE",
-        "baseline/run.json", "baseline/model.safetensors", "baseline/DONE",
+        "predictions.npz", "explanation.json", "ablation.json", "comparison.json", "timings.json", "report.html",
+        "DONE", "baseline/run.json", "baseline/model.safetensors", "baseline/DONE",
     ):  # fmt: skip
         assert (out / name).is_file(), name
     assert {path.suffix for path in (out / "figures").iterdir()} == {".png", ".svg"}
@@ -59,7 +59,17 @@ def test_run_prints_what_its_contract_says(run_folder):
     assert evaluation["accuracy"] == pytest.approx(np.trace(matrix) / 300)
     low, high = evaluation["accuracy_interval"]
     assert low < evaluation["accuracy"] < high
-    assert {"train", "evaluate", "explain", "report", "total"} <= set(printed["timings"])
+    assert {"train", "evaluate", "explain", "ablate", "report", "total"} <= set(printed["timings"])
+
+
+def test_an_ablation_tries_every_filter_of_the_convolutions(run_folder, small_mnist: cs.Splits):
+    out, _ = run_folder
+    ablation = json.loads((out / "ablation.json").read_text())
+    measured = cs.ablate(cs.load_model(out), small_mnist.test).to_dict()
+    assert ablation == {**measured, "dataset": ablation["dataset"]}
+    tried = {(lesion["layer"], lesion["filter"], lesion["replacement"]) for lesion in ablation["filters"]}
+    filters = [("conv2d", number) for number in range(16)] + [("conv2d_1", number) for number in range(32)]
+    assert tried == {(*one, replacement) for one in filters for replacement in ("zero", "mean")}
 
 
 def test_run_records_how_it_was_made(run_folder):

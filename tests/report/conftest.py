@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convscope.ablation import ablate
 from convscope.architecture import (
     Add,
     Architecture,
@@ -74,6 +75,7 @@ def make_payload(
     strength: float = 4,
     history: History = HISTORY,
     recipe: Recipe | None = None,
+    most_lesions: int = 512,
 ) -> dict[str, Any]:
     names = tuple(names)
     splits = Splits(*(make_split(split, shape, names, 20 * len(names)) for split in ("train", "test")))
@@ -93,6 +95,7 @@ def make_payload(
         history=history,
         evaluation=evaluation,
         explanation=explain(model, splits.test, 0),
+        ablation=ablate(model, splits.test, most_lesions=most_lesions),
         comparison=comparison,
         baseline=baseline,
         baseline_history=history if with_baseline else None,
@@ -131,6 +134,11 @@ def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> Architec
     """A network with a depthwise convolution, two filters a channel."""
     layers = (Conv2D(6), DepthwiseConv2D(5, depth_multiplier=2), Flatten(), Dense(num_classes, activation="softmax"))
     return Architecture(Input(*shape), layers, "depthwise")
+
+
+def one_layer(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    """A network that has no filter and no hidden unit."""
+    return Architecture(Input(*shape), (Flatten(), Dense(num_classes, activation="softmax")), "linear")
 
 
 RUNS: dict[str, Callable[[], dict[str, Any]]] = {

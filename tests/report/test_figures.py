@@ -10,6 +10,7 @@ from PIL import Image
 
 from convscope.errors import ConvscopeError
 from convscope.report import (
+    draw_ablation,
     draw_confusion_matrix,
     draw_feature_maps,
     draw_kernels,
@@ -19,7 +20,7 @@ from convscope.report import (
 )
 from convscope.report.figures import draw_charts, draw_pictures
 from convscope.report.pictures import kernel_columns, large_channels
-from convscope.report.style import png_bytes, svg_text
+from convscope.report.style import POINTS, png_bytes, svg_text
 from convscope.training import History
 
 
@@ -38,7 +39,7 @@ def test_a_cnn_has_all_its_figures(payloads: dict[str, Any]) -> None:
     payload = payloads["cnn"]
     names = {*draw_charts(payload), *draw_pictures(payload)}
     assert names == {
-        *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
+        *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison", "ablation"),
         *("image", "classes", "mistakes"),
         *(f"kernels-{layer}{kind}" for layer in ("conv2d", "conv2d_1") for kind in ("", "-grey", "-all")),
         *(
@@ -94,6 +95,29 @@ def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(payloads: dict[str,
     assert "--ink: currentColor" in html
     assert html.count("Most often") == 2  # the caption, and what a screen reader says
     assert "<img" not in html
+
+
+@pytest.mark.parametrize("sizes", [[1], [2, 3], [512], [256, 256], [8] * 32, [1] * 300])
+@pytest.mark.parametrize("replacements", [("zero",), ("mean",), ("zero", "mean")])
+def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replacements: tuple[str, ...]) -> None:
+    filters = [
+        {"layer": f"layer_{layer}", "filter": number, "replacement": replacement, "accuracy_change": -number / 1000,
+         "interval": [-number / 1000 - 0.01, 0.01 - number / 1000]}
+        for layer, size in enumerate(sizes) for number in range(size) for replacement in replacements
+    ]  # fmt: skip
+    drawing = draw_ablation(filters, "a title")
+    assert 560 <= drawing.get_figwidth() * POINTS <= 896
+    (axes,) = drawing.axes
+    dots = [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
+    assert [len(one) for one in dots] == sizes
+    places = np.concatenate(dots)[:, 0]
+    assert (np.diff(places) > 0).all()
+    assert 0 < places[0] <= places[-1] < axes.get_xlim()[1]
+    for one, size in zip(dots, sizes, strict=True):
+        np.testing.assert_allclose(one[:, 1], -np.arange(size)[::-1] / 1000)  # the costliest first
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert names[0] == "layer_0"
+    assert len(names) == len(sizes) or len(names) > 40
 
 
 @pytest.mark.parametrize(("number", "columns"), [(16, 4), (32, 4), (64, 8), (512, 16)])

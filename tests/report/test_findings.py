@@ -104,3 +104,35 @@ def test_the_classes_finding_is_true_of_the_classes(payload: dict[str, Any]) -> 
 def test_the_comparison_finding_follows_the_intervals(first: list[float], second: list[float], finding: str) -> None:
     comparison = {"names": ["cnn", "ann"], "a": {"accuracy_interval": first}, "b": {"accuracy_interval": second}}
     assert findings.comparison_finding(comparison) == finding
+
+
+def lesion(layer: str, change: float, high: float, replacement: str = "zero") -> dict[str, Any]:
+    return {
+        "layer": layer, "filter": 0, "replacement": replacement, "accuracy_change": change, "interval": [change, high]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("filters", "finding"),
+    [
+        (
+            [lesion("a", -0.002, -0.001), lesion("b", -0.0091, -0.004), lesion("b", -0.5, -0.4, "mean")],
+            "b carries most: losing one of its filters costs up to 0.91 points",
+        ),
+        ([lesion("a", -0.01, -0.004), lesion("a", 0, 0.1)], "Losing one filter of a costs up to 1.00 points"),
+        ([lesion("a", -0.001, 0.002)], "No filter is missed for certain: losing one costs 0.10 points at most"),
+        ([lesion("a", 0.001, 0.002), lesion("b", 0, 0.1)], "Losing any one filter costs no accuracy"),
+        ([lesion("a", -0.02, -0.01, "mean")], "Losing one filter of a costs up to 2.00 points"),
+    ],
+)
+def test_the_ablation_finding_names_the_layer_of_the_costliest_filter(
+    filters: list[dict[str, Any]], finding: str
+) -> None:
+    assert findings.ablation_finding(filters, "filter").replace(SPACE, " ") == finding
+
+
+@pytest.mark.parametrize(
+    ("change", "text"), [(0, "0.00"), (-0.00001, "0.00"), (0.0123, "+1.23"), (-0.5, "\N{MINUS SIGN}50.00")]
+)
+def test_points_have_a_sign_unless_they_are_none(change: float, text: str) -> None:
+    assert findings.points(change) == text

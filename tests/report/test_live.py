@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, Dense, Dropout, Flatten, Input
+from convscope.ablation import filter_means
+from convscope.architecture import Architecture, Dense, Flatten, Input
 from convscope.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evaluation import evaluate
@@ -15,7 +16,6 @@ from convscope.model import Model
 from convscope.report.live import (
     Replay,
     evenly_spaced,
-    filter_means,
     live_payload,
     training_order,
 )
@@ -158,19 +158,6 @@ def test_epochs_are_evenly_spaced_with_both_ends(count: int, most: int, chosen: 
     assert evenly_spaced(range(count), most) == chosen
 
 
-def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(monkeypatch: pytest.MonkeyPatch) -> None:
-    layers = (Conv2D(3, activation="relu"), Dropout(0.5), Flatten(), Dense(4, activation="softmax"))
-    model = untrained(Architecture(Input(7, 6, 2), layers, "small"))
-    images = noise((7, 6, 2), 50, 4).test.images
-    monkeypatch.setattr("convscope.report.live._BLOCK_BYTES", 4000)  # so that blocks of images are added up
-    means = filter_means(model, images)
-    outputs = model.activations(images)
-    assert list(means) == ["conv2d", "dropout", "flatten", "dense"]
-    assert np.allclose(means["conv2d"], outputs["conv2d"].mean(axis=(0, 1, 2)), atol=1e-6)
-    assert np.allclose(means["flatten"], outputs["flatten"].mean(axis=0), atol=1e-6)
-    assert np.allclose(means["dense"], model.logits(images).mean(axis=0), atol=1e-6)
-
-
 def test_shuffled_images_are_taken_in_the_order_of_the_file() -> None:
     labels = np.random.default_rng(0).integers(0, 10, 20_000)
     assert np.array_equal(training_order(labels, 10), np.arange(20_000))
@@ -192,3 +179,12 @@ def test_training_images_come_with_their_labels(payloads: dict[str, Any]) -> Non
     assert training["pixels"]["shape"] == [200, 28, 28, 1]
     assert np.bincount(unpack(training["labels"])).tolist() == [20] * 10
     assert training["of"] == 200
+
+
+def test_means_that_are_known_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, splits = dense((6, 6, 1), 3, 2), noise((6, 6, 1), 20, 2)
+    means = filter_means(model, splits.test.images)
+    computed = live_payload([Replay(model)], splits, evaluate(model, splits.test), 500_000)
+    monkeypatch.delattr("convscope.report.live.filter_means")
+    given = live_payload([Replay(model, {}, means)], splits, evaluate(model, splits.test), 500_000)
+    assert given == computed

@@ -2,7 +2,8 @@
 
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
 history.jsonl     a line an epoch
-model.safetensors checkpoints/  evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
+model.safetensors checkpoints/  evaluation.json  predictions.npz  explanation.json  ablation.json
+comparison.json   timings.json
 figures/          report.html   DONE (written last)   baseline/ (the run it is compared with)
 """
 

@@ -5,6 +5,7 @@ from time import perf_counter
 
 import click
 
+from convscope.ablation import ablate, filter_means
 from convscope.cli import job
 from convscope.cli.job import Trained
 from convscope.cli.options import index_option, json_option, print_json, run_argument
@@ -55,10 +56,11 @@ def write_run_report(
     index: int,
     timings: dict[str, float],
 ) -> Path:
-    """Look inside the model, draw the figures and write the page; return the page's path."""
+    """Look inside the model, try it without each filter, draw figures and write the page; return the page's path."""
     folder = trained.folder
     payload = _payload(trained, splits, evaluation, comparison, baseline, index, timings)
     folder.write("explanation.json", payload["explanation"])
+    folder.write("ablation.json", payload["ablation"])
     with job.timed(timings, "report"):
         write_figures(folder.path / "figures", payload)
         return write_report(folder.path, payload)
@@ -75,6 +77,9 @@ def _payload(
 ) -> dict[str, object]:
     with job.timed(timings, "explain"):
         explanation = explain(trained.model, splits.test, index)
+    with job.timed(timings, "ablate"):
+        means = filter_means(trained.model, splits.test.images)
+        ablation = ablate(trained.model, splits.test, means=means)
     with job.timed(timings, "report"):
         return report_payload(
             model=trained.model,
@@ -83,6 +88,8 @@ def _payload(
             history=trained.history,
             evaluation=evaluation,
             explanation=explanation,
+            ablation=ablation,
+            means=means,
             comparison=comparison,
             baseline=baseline.model if baseline else None,
             baseline_history=baseline.history if baseline else None,

@@ -1,5 +1,6 @@
 """What a run looks like: its payload as plain JSON, its figures, and its page."""
 
+from convscope.report.ablation_chart import draw_ablation
 from convscope.report.charts import draw_accuracies, draw_class_balance, draw_confusion_matrix, draw_training_curves
 from convscope.report.figures import write_figures
 from convscope.report.payload import report_payload
@@ -8,6 +9,7 @@ from convscope.report.pixels import image_pixels
 from convscope.report.render import render_report, write_report
 
 __all__ = [
+    "draw_ablation",
     "draw_accuracies",
     "draw_class_balance",
     "draw_confusion_matrix",

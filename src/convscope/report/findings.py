@@ -25,6 +25,8 @@ def chart_titles(payload: dict[str, Any]) -> dict[str, str]:
         titles["training-loss"] = loss_finding(payload["history"])
     if payload["comparison"] is not None:
         titles["comparison"] = comparison_finding(payload["comparison"])
+    if payload["ablation"] is not None and payload["ablation"]["filters"]:
+        titles["ablation"] = ablation_finding(payload["ablation"]["filters"], ablated_noun(payload))
     return titles
 
 
@@ -130,3 +132,29 @@ def comparison_finding(comparison: dict[str, Any]) -> str:
     if low_b > high_a:
         return f"The interval of {second} lies above that of {first}"
     return f"The intervals of {first} and {second} overlap"
+
+
+def points(change: float) -> str:
+    """Return a change of a fraction as text in percentage points, with its sign."""
+    value = round(100 * change, 2)
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") if value else "0.00"
+
+
+def ablated_noun(payload: dict[str, Any]) -> str:
+    """Return what the ablation took away: filters of convolutions, or units of dense layers."""
+    kinds = {layer["name"]: layer["kind"] for layer in payload["model"]["layers"]}
+    return "unit" if any(kinds[one["layer"]] == "Dense" for one in payload["ablation"]["filters"]) else "filter"
+
+
+def ablation_finding(filters: list[dict[str, Any]], noun: str) -> str:
+    """Return in which layer one filter's loss costs most, and how much."""
+    silent = [lesion for lesion in filters if lesion["replacement"] == "zero"] or filters
+    worst = min(silent, key=lambda lesion: lesion["accuracy_change"])
+    if worst["accuracy_change"] >= 0:
+        return f"Losing any one {noun} costs no accuracy"
+    cost = f"{-100 * worst['accuracy_change']:.2f}\N{NO-BREAK SPACE}points"
+    if worst["interval"][1] >= 0:
+        return f"No {noun} is missed for certain: losing one costs {cost} at most"
+    if len({lesion["layer"] for lesion in silent}) == 1:
+        return f"Losing one {noun} of {worst['layer']} costs up to {cost}"
+    return f"{worst['layer']} carries most: losing one of its {noun}s costs up to {cost}"

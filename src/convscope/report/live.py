@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.ablation import filter_means
 from convscope.datasets import Dataset, Splits
 from convscope.engine import Weights
 from convscope.evaluation import Evaluation
@@ -26,15 +27,19 @@ _MOST_SAMPLE, _MOST_MISTAKES = 300, 500
 _NUM_PARITY = 100
 _MOST_TRAINING, _LEAST_TRAINING = 5_000, 200
 _MOST_IMBALANCE = 0.2  # which share of the first images may be of other classes than in the whole set
-_BLOCK_BYTES = 1 << 26  # of the activations that are held at once
 
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A model and its weights after some of the epochs (0: untrained), each read when it is asked for."""
+    """A model, its weights after some of the epochs (0: untrained), each read when it is asked for, and its means.
+
+    Attributes:
+        means: what `filter_means` gives for the test images; computed where they are not given.
+    """
 
     model: Model
     snapshots: Mapping[int, Weights] = field(default_factory=dict)
+    means: Mapping[str, NDArray[np.floating[Any]]] | None = None
 
 
 def live_payload(replays: Sequence[Replay], splits: Splits, evaluation: Evaluation, room: int) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def live_payload(replays: Sequence[Replay], splits: Splits, evaluation: Evaluati
         replays: the run's model, then the one that it is compared with, if there is one.
         evaluation: of the first model on `splits.test`; its mistakes are shown.
     """
-    models = [_model(replay.model, splits.test) for replay in replays]
+    models = [_model(replay, splits.test) for replay in replays]
     images, pixels = _images(splits.test, evaluation)
     room -= sum(_bytes(model) for model in models) + _bytes(images)
     least = _bytes(_training(splits.train, 0))
@@ -72,33 +77,16 @@ def _bytes(value: Any) -> int:
     return packed_bytes(value) if "data" in value else sum(map(_bytes, value.values()))
 
 
-def _model(model: Model, dataset: Dataset) -> dict[str, Any]:
+def _model(replay: Replay, dataset: Dataset) -> dict[str, Any]:
+    model = replay.model
+    means = filter_means(model, dataset.images) if replay.means is None else replay.means
     return {
         "name": model.name,
         "architecture": model.architecture.to_dict(),
         "weights": {name: pack(weight) for name, weight in model.weights.items()},
-        "means": {layer: pack(means) for layer, means in filter_means(model, dataset.images).items()},
+        "means": {layer: pack(mean) for layer, mean in means.items()},
         "snapshots": [],
     }
-
-
-def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Return by layer the mean output of each filter over the images (N, H, W, C), of maps over all places too.
-
-    The last layer's are means of logits, since a lesion there replaces a logit.
-    """
-    table = model.architecture.table
-    sums = {row.layer.name: np.zeros(row.output_shape[-1]) for row in table}
-    last = table[-1].layer.name
-    numbers = sum(int(np.prod(row.output_shape)) for row in table)
-    step = max(1, _BLOCK_BYTES // (4 * numbers))
-    for start in range(0, len(images), step):
-        block = images[start : start + step]
-        activations = {**model.activations(block, [name for name in sums if name != last]), last: model.logits(block)}
-        for name, outputs in activations.items():
-            places = outputs.reshape(len(block), -1, outputs.shape[-1])
-            sums[name] += places.mean(axis=1, dtype=np.float64).sum(axis=0)
-    return {name: (total / len(images)).astype(np.float32) for name, total in sums.items()}
 
 
 def _images(dataset: Dataset, evaluation: Evaluation) -> tuple[dict[str, Any], NDArray[np.uint8]]:

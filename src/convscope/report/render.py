@@ -24,6 +24,7 @@ from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.style import inline_svg, svg_text
 from convscope.report.views import (
     TERMS,
+    ablation_view,
     comparison_view,
     curves_note,
     example_view,
@@ -54,6 +55,7 @@ def render_report(payload: dict[str, Any]) -> str:
             svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
             charts[name] = {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
     evaluation, comparison = payload["evaluation"], comparison_view(payload)
+    ablation = ablation_view(payload)
     contents = [
         ("verdict", "Verdict"),
         ("data", "Data"),
@@ -63,6 +65,7 @@ def render_report(payload: dict[str, Any]) -> str:
         *([("comparison", "Comparison")] if comparison else []),
         ("kernels", "Kernels"),
         ("maps", "Feature maps"),
+        *([("ablation", "Ablation")] if ablation else []),
         ("reproduce", "How to reproduce"),
         ("glossary", "Terms"),
     ]
@@ -95,6 +98,7 @@ def render_report(payload: dict[str, Any]) -> str:
         kernels=kernel_views(payload),
         explained=explained_view(payload),
         maps=map_views(payload),
+        ablation=ablation,
     )
     return page
 
