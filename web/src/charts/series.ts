@@ -1,4 +1,5 @@
 // What a line chart draws, and the colours that its lines get in turn.
+import type { Value } from '../ui/download';
 
 export interface Series {
   name: string;
@@ -37,10 +38,58 @@ export function apart(at: number[], gap: number, low: number, high: number): num
   return placed;
 }
 
+// How far a key goes along the x that there are.
+export const KEY_STEPS: Record<string, number> = {
+  ArrowRight: 1,
+  ArrowUp: 1,
+  ArrowLeft: -1,
+  ArrowDown: -1,
+  Home: -Infinity,
+  End: Infinity,
+};
+
 // Text for a number whose size is not known before.
 export function plain(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Number.isInteger(value)) return value.toLocaleString('en');
   const size = Math.abs(value);
   return size >= 1e-3 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+}
+
+// Text for a number in a table: five digits, more of an integer.
+export function exact(value: Value): string {
+  if (typeof value !== 'number') return value ?? '';
+  if (!Number.isFinite(value)) return '–';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  const text = Number.isInteger(value)
+    ? value.toLocaleString('en')
+    : size >= 1e-4 && size < 1e6
+      ? String(Number(value.toPrecision(5)))
+      : value.toExponential(3);
+  return text.replace('-', '−');
+}
+
+// All lines over their common x, and the edges of their bands.
+export function tableOf(series: Series[], xLabel: string): { columns: { name: string }[]; rows: Value[][] } {
+  const names = series.flatMap(({ name, band }) => (band ? [name, `${name}, low`, `${name}, high`] : [name]));
+  const byX = new Map<number, Value[]>();
+  const put = (x: number, place: number, value: number) => {
+    const row = byX.get(x) ?? [x, ...names.map(() => null)];
+    row[place] = value;
+    byX.set(x, row);
+  };
+  let place = 1;
+  for (const { points, band } of series) {
+    for (const [x, y] of points) put(x, place, y);
+    place++;
+    if (band === undefined) continue;
+    for (const [x, low, high] of band) {
+      put(x, place, low);
+      put(x, place + 1, high);
+    }
+    place += 2;
+  }
+  const rows = [...byX.values()].sort((a, b) => Number(a[0]) - Number(b[0]));
+  return { columns: [xLabel, ...names].map((name) => ({ name })), rows };
 }

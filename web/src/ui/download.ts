@@ -2,6 +2,14 @@
 
 export type Value = string | number | null;
 
+// A file's name that tells what is in it: the parts in one, without what a file system might refuse.
+export function fileName(...parts: string[]): string {
+  return parts
+    .map((part) => part.replace(/[^\p{L}\p{N}._]+/gu, '-').replace(/^[-.]+|-+$/g, ''))
+    .filter(Boolean)
+    .join('-');
+}
+
 export function downloadBlob(name: string, blob: Blob): void {
   const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
@@ -79,11 +87,23 @@ function resolveVariables(element: Element): void {
   }
 }
 
-function sizeOf(svg: SVGSVGElement): { width: number; height: number } {
+const HEADING = 24; // px above a drawing for its data-title, which on the page stands beside it
+
+function frameOf(svg: SVGSVGElement): { x: number; y: number; width: number; height: number } {
   const box = svg.viewBox.baseVal;
-  if (box !== null && box.width > 0 && box.height > 0) return { width: box.width, height: box.height };
-  const { width, height } = svg.getBoundingClientRect();
-  return { width, height };
+  const drawn = box !== null && box.width > 0 && box.height > 0 ? box : svg.getBoundingClientRect();
+  const [x, y] = drawn === box ? [box.x, box.y] : [0, 0];
+  const heading = svg.dataset.title === undefined ? 0 : HEADING;
+  return { x, y: y - heading, width: drawn.width, height: drawn.height + heading };
+}
+
+function headingOf(title: string, { x, y }: { x: number; y: number }): SVGElement {
+  const heading = document.createElementNS('http://www.w3.org/2000/svg', 'text');
+  const style = getComputedStyle(document.body);
+  const set = { x: x + 4, y: y + 16, fill: style.color, 'font-family': style.fontFamily, 'font-size': 12 };
+  for (const [name, value] of Object.entries(set)) heading.setAttribute(name, String(value));
+  heading.textContent = title;
+  return heading;
 }
 
 // A drawing as a file of its own: every style that the page gives it is written into it, on the page's ground.
@@ -107,23 +127,23 @@ export function svgText(svg: SVGSVGElement): string {
       copies[i].setAttribute('style', set.map(([name, value]) => `${name}:${resolved(value)}`).join(';'));
   });
   for (const element of hidden) element.remove();
-  const { width, height } = sizeOf(svg);
+  const frame = frameOf(svg);
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-  copy.setAttribute('width', String(width));
-  copy.setAttribute('height', String(height));
+  copy.setAttribute('width', String(frame.width));
+  copy.setAttribute('height', String(frame.height));
+  copy.setAttribute('viewBox', Object.values(frame).join(' '));
   const ground = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-  const [left, top] = copy.viewBox.baseVal ? [copy.viewBox.baseVal.x, copy.viewBox.baseVal.y] : [0, 0];
-  for (const [name, value] of Object.entries({ x: left, y: top, width, height }))
-    ground.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(frame)) ground.setAttribute(name, String(value));
   ground.setAttribute('fill', getComputedStyle(document.body).backgroundColor);
   copy.prepend(ground);
+  if (svg.dataset.title !== undefined) ground.after(headingOf(svg.dataset.title, frame));
   return new XMLSerializer().serializeToString(copy);
 }
 
 const DENSITY = 2; // pixels of a PNG for each of the drawing
 
 export async function pngOf(svg: SVGSVGElement): Promise<Blob> {
-  const { width, height } = sizeOf(svg);
+  const { width, height } = frameOf(svg);
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(svg))}`;
   await image.decode();

@@ -1,0 +1,13 @@
+// What a file is called that a view hands over: the data, the model, at which epoch, and what it shows.
+import type { Bench } from '../../state/bench.svelte';
+import { fileName } from '../../ui/download';
+
+export function benchFile(bench: Bench, ...what: string[]): string {
+  return fileName(bench.payload.data.name, bench.model.name, moment(bench), ...what);
+}
+
+// The name of a network that trains in the page tells that it does.
+function moment({ epoch, lesions, trained }: Bench): string {
+  const when = epoch !== null ? `epoch ${epoch}` : trained === null ? 'trained' : '';
+  return `${when}${lesions.length > 0 ? ' with lesions' : ''}`;
+}

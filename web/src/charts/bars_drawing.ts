@@ -1,0 +1,60 @@
+// Bars as a drawing of their own: on the page they are boxes of HTML.
+import { scaleLinear } from 'd3-scale';
+import { colour, drawing, element, text, widthOf } from './svg';
+
+export interface DrawnBar {
+  name: string;
+  value: number;
+  before?: number; // drawn behind it, paler
+  text: string;
+}
+
+const ROW = 24; // px
+const ACROSS = 240; // px that the bars have
+const GAP = 12;
+const MOST = 256; // bars; of a longer drawing browsers make no PNG
+
+export function drawBars(
+  title: string,
+  bars: DrawnBar[],
+  [low, high]: [number, number],
+  signed: boolean,
+): SVGSVGElement {
+  const shown = bars.slice(0, MOST);
+  const heading = shown.length < bars.length ? `${title}: the first ${MOST} of ${bars.length}` : title;
+  const names = Math.max(...shown.map((bar) => widthOf(bar.name)), 0);
+  const numbers = Math.max(...shown.map((bar) => widthOf(bar.text)), 0);
+  const left = names + 2 * GAP;
+  const x = scaleLinear([low, high > low ? high : low + 1], [left, left + ACROSS]).clamp(true);
+  const [above, below] = signed ? [colour('warm'), colour('accent')] : [colour('accent'), colour('warm')];
+  const width = Math.max(left + ACROSS + numbers + 2 * GAP, widthOf(heading) + 2 * GAP);
+  const bar = (value: number, middle: number, height: number, fill: string) =>
+    element('rect', {
+      x: Math.min(x(0), x(value)),
+      y: middle - height / 2,
+      width: Math.max(1, Math.abs(x(value) - x(0))),
+      height,
+      fill,
+    });
+  const rows = shown.flatMap(({ name, value, before, text: number }, i) => {
+    const middle = ROW * (i + 1.5) + 4;
+    return [
+      text(name, { x: names + GAP, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
+      ...(before !== undefined && Number.isFinite(before) ? [bar(before, middle, 16, colour('hairline'))] : []),
+      ...(Number.isFinite(value) ? [bar(value, middle, 8, value < 0 ? below : above)] : []),
+      text(number, { x: left + ACROSS + GAP + numbers, y: middle, dy: '0.35em', 'text-anchor': 'end' }),
+    ];
+  });
+  const zero = element('line', {
+    x1: x(0),
+    x2: x(0),
+    y1: ROW,
+    y2: ROW * (shown.length + 1) + 4,
+    stroke: colour('muted'),
+  });
+  return drawing(width, ROW * (shown.length + 1) + GAP, [
+    text(heading, { x: GAP, y: 16, fill: colour('muted') }),
+    ...rows,
+    zero,
+  ]);
+}

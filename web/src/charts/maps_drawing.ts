@@ -1,0 +1,68 @@
+// Maps of numbers as a drawing of their own: each painted as squares, with its name below.
+import { paint, sequential, signed, type Palette } from '../ui/palettes';
+import { ground } from '../ui/theme.svelte';
+import { colour, drawing, element, text, widthOf } from './svg';
+
+export interface DrawnMap {
+  name: string;
+  values: ArrayLike<number>; // (rows, columns), row by row
+  limit?: number; // its own end of the scale
+}
+
+interface Look {
+  rows: number;
+  columns: number;
+  limit: number; // the scale's end, and with a minus its beginning where it is signed
+  palette: 'signed' | 'sequential';
+}
+
+const ACROSS = 640; // px, about, before maps go into the next line
+const GAP = 12;
+const SIDE = 112; // px of a map, about
+
+export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit, palette }: Look): SVGSVGElement {
+  const scale = Math.max(1, Math.floor(SIDE / Math.max(rows, columns)));
+  const colours = palette === 'signed' ? signed(ground.theme, ground.paper) : sequential;
+  const [width, height] = [columns * scale, rows * scale];
+  const cell = Math.max(width, ...maps.map(({ name }) => widthOf(name))) + GAP;
+  const perLine = Math.max(1, Math.min(maps.length, Math.floor(ACROSS / cell)));
+  const pictures = maps.flatMap(({ name, values, limit: own = limit }, i) => {
+    const [x, y] = [GAP + (i % perLine) * cell, 28 + Math.floor(i / perLine) * (height + 28)];
+    const href = painted(values, rows, columns, palette === 'signed' ? -own : 0, own, colours, scale);
+    return [
+      element('image', { x, y, width, height, href }),
+      element('rect', { x, y, width, height, fill: 'none', stroke: colour('hairline') }),
+      text(name, { x, y: y + height + 16 }),
+    ];
+  });
+  const lines = Math.ceil(maps.length / perLine);
+  return drawing(Math.max(GAP + perLine * cell, widthOf(title) + 2 * GAP), 28 + lines * (height + 28), [
+    text(title, { x: GAP, y: 16, fill: colour('muted') }),
+    ...pictures,
+  ]);
+}
+
+// Enlarged by whole multiples here, since not every program that opens the file leaves squares square.
+function painted(
+  values: ArrayLike<number>,
+  rows: number,
+  columns: number,
+  low: number,
+  high: number,
+  colours: Palette,
+  scale: number,
+): string {
+  const small = document.createElement('canvas');
+  const large = document.createElement('canvas');
+  [small.width, small.height] = [columns, rows];
+  [large.width, large.height] = [columns * scale, rows * scale];
+  const image = new ImageData(columns, rows);
+  paint(values, low, high, colours, image.data);
+  small.getContext('2d')?.putImageData(image, 0, 0);
+  const context = large.getContext('2d');
+  if (context !== null) {
+    context.imageSmoothingEnabled = false;
+    context.drawImage(small, 0, 0, large.width, large.height);
+  }
+  return large.toDataURL();
+}
