@@ -11,27 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import convscope as cs
 from convscope.checkpoint import RunFolder
 from convscope.checkpoint.state_file import load_state, save_state
-from convscope.cli import main
-from convscope.report.packing import unpack
 
-
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module")
-def run_folder(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """A finished run of two epochs, and what `--json` printed of it."""
-    out = tmp_path_factory.mktemp("runs") / "first"
-    done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seed", 3, "--out", out, "--json")
-    assert done.exit_code == 0, done.output
-    assert done.stderr == ""
-    return out, json.loads(done.stdout)
+from .conftest import invoke
 
 
 def test_run_leaves_every_file_of_its_contract(run_folder):
@@ -244,57 +229,6 @@ def test_a_bad_recipe_file_is_one_line_with_file_and_field(small_folder: Path, t
     assert str(path) in done.stderr
     assert message in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-def test_report_is_written_again_from_the_folder(run_folder):
-    out, _ = run_folder
-    page = (out / "report.html").read_text()
-    (out / "report.html").unlink()
-    done = invoke("report", out, "--index", 7, "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["report"] == str(out / "report.html")
-    assert (out / "report.html").read_text() != page  # another image, other maps
-    assert json.loads((out / "explanation.json").read_text())["index"] == 7
-
-
-def test_report_of_a_training_alone_needs_no_baseline(small_folder: Path, tmp_path: Path):
-    invoke("train", "--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", tmp_path / "ann")
-    done = invoke("report", tmp_path / "ann")
-    assert done.exit_code == 0, done.output
-    assert (tmp_path / "ann" / "report.html").exists()
-
-
-def test_payload_is_one_json_document(run_folder):
-    out, _ = run_folder
-    done = invoke("report", out, "--payload")
-    assert json.loads(done.stdout)["evaluation"]["num_images"] == 300
-
-
-def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folder):
-    out, _ = run_folder
-    payload = json.loads(invoke("report", out, "--payload").stdout)
-    first, second = payload["live"]["models"]
-    assert [snapshot["epoch"] for snapshot in first["snapshots"]] == [0, 1, 2]
-    assert [snapshot["epoch"] for snapshot in second["snapshots"]] == [0, 1, 2]
-    last = {name: unpack(block) for name, block in first["snapshots"][2]["weights"].items()}
-    for name, weight in cs.load_model(out).weights.items():
-        assert np.abs(last[name] - weight).max() <= np.abs(weight).max() / 253
-    assert (out / "report.html").stat().st_size < 5_000_000
-
-
-def test_a_report_without_checkpoints_has_no_replay_and_one_with_a_damaged_one_says_which(small_folder, tmp_path):
-    out = tmp_path / "run"
-    made = invoke("run", "--dataset", small_folder, "--epochs", 1, "--no-baseline", "--out", out, "--json")
-    assert made.exit_code == 0
-    checkpoint = out / "checkpoints" / "epoch-0001.safetensors"
-    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
-    done = invoke("report", out)
-    assert done.exit_code == 1
-    assert done.stderr.startswith(f"Error: {checkpoint}: ")
-    for path in (out / "checkpoints").iterdir():
-        path.unlink()
-    payload = json.loads(invoke("report", out, "--payload").stdout)
-    assert payload["live"]["models"][0]["snapshots"] == []
 
 
 def test_run_in_plain_lines_when_stdout_is_no_terminal(small_folder: Path, tmp_path: Path):

@@ -2,6 +2,7 @@
 import type { Network } from '../engine/network';
 import type { Payload } from '../payload/types';
 import { unpackFloats } from '../payload/unpack';
+import { largest } from './largest';
 
 export interface Parity {
   count: number;
@@ -28,7 +29,7 @@ export async function checkParity(
       const gap = Math.abs(here[k] - there[k]);
       difference = gap <= difference ? difference : gap; // what is not a number is the largest
     }
-    if (here.indexOf(Math.max(...here)) !== there.indexOf(Math.max(...there))) changed++;
+    if (largest(here) !== largest(there)) changed++;
   }
   return { count, difference, changed };
 }

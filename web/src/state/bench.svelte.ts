@@ -1,5 +1,6 @@
 // What is on the bench: an image, a model at an epoch, lesions, and the cell that is looked at. Everything that is shown
 // follows from it.
+import { largest } from '../analysis/largest';
 import { replacements, sameLesion, withoutParts, type Lesion } from '../analysis/lesions';
 import type { Cell } from '../analysis/receptive';
 import type { Engine } from '../engine/engine';
@@ -142,14 +143,6 @@ export class Bench {
     const others = this.lesions.filter((one) => !sameLesion(one, lesion));
     this.lesions = others.length < this.lesions.length ? others : [...this.lesions, lesion];
   }
-}
-
-export function largest(values: ArrayLike<number>, except = -1): number {
-  let best = -1;
-  for (let i = 0; i < values.length; i++) {
-    if (i !== except && (best < 0 || values[i] > values[best])) best = i;
-  }
-  return best;
 }
 
 export function isSameCell(a: Cell | null, b: Cell | null): boolean {

@@ -1,6 +1,7 @@
 // What the report's model answers to each embedded image.
+import { largest } from '../analysis/largest';
 import { inPieces, type Work } from '../analysis/schedule';
-import { largest, type Bench } from './bench.svelte';
+import type { Bench } from './bench.svelte';
 
 let known: { bench: Bench; answers: Uint8Array } | null = null;
 

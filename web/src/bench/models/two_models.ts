@@ -1,6 +1,7 @@
 // Two models on the same images.
 import { inPieces, type Work } from '../../analysis/schedule';
-import { largest, type Bench } from '../../state/bench.svelte';
+import { largest } from '../../analysis/largest';
+import type { Bench } from '../../state/bench.svelte';
 
 // The trained model at this place, whatever is on the bench.
 export function trainedNetwork(bench: Bench, model: number) {
