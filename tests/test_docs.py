@@ -19,7 +19,7 @@ from safetensors import safe_open
 from convscope.cli import main
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
 PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
 USED = [page for page in PAGES if page.name not in PLANS]
 

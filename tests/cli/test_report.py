@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import convscope as cs
-from convscope.report.packing import unpack
+from convscope.packing import unpack
 
 from .conftest import invoke
 

@@ -19,7 +19,7 @@ from convscope.report.live import (
     live_payload,
     training_order,
 )
-from convscope.report.packing import unpack
+from convscope.packing import unpack
 
 
 def dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:

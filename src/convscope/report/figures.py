@@ -14,7 +14,7 @@ from convscope.report.charts import (
     draw_confusion_matrix,
     draw_training_curves,
 )
-from convscope.report.packing import unpack
+from convscope.packing import unpack
 from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
 from convscope.report.pixels import picture_from_json
 from convscope.report.style import Drawing, png_bytes, svg_text

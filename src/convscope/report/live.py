@@ -18,7 +18,7 @@ from convscope.engine import Weights
 from convscope.evaluation import Evaluation
 from convscope.handwriting import handwriting_of
 from convscope.model import Model
-from convscope.report.packing import pack, pack_first, pack_rounded, packed_bytes
+from convscope.packing import pack, pack_first, pack_rounded, packed_bytes
 
 _SNAPSHOT_BYTES = 1_600_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
 _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are

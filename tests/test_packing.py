@@ -4,7 +4,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
-from convscope.report.packing import pack, pack_first, pack_rounded, packed_bytes, unpack
+from convscope.packing import pack, pack_first, pack_rounded, packed_bytes, unpack
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.uint16, np.int8])
