@@ -13,13 +13,13 @@ from convscope.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evaluation import evaluate
 from convscope.model import Model
+from convscope.packing import unpack
 from convscope.report.live import (
     Replay,
     evenly_spaced,
     live_payload,
     training_order,
 )
-from convscope.packing import unpack
 
 
 def dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from convscope.files import write_bytes, write_text
+from convscope.packing import unpack
 from convscope.report import findings
 from convscope.report.ablation_chart import draw_ablation
 from convscope.report.charts import (
@@ -14,7 +15,6 @@ from convscope.report.charts import (
     draw_confusion_matrix,
     draw_training_curves,
 )
-from convscope.packing import unpack
 from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
 from convscope.report.pixels import picture_from_json
 from convscope.report.style import Drawing, png_bytes, svg_text

@@ -19,9 +19,9 @@ from convscope.engine import Weights
 from convscope.evaluation import Evaluation
 from convscope.explanation import Explanation
 from convscope.model import Model
+from convscope.packing import pack
 from convscope.recipes import Recipe
 from convscope.report.live import Replay, live_payload
-from convscope.packing import pack
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import image_pixels, picture_to_json
 from convscope.training import History, describe_choice

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from convscope.architecture.presets import PRESETS
+from convscope.packing import unpack
 from convscope.recipes import RECIPES
 from convscope.report import findings
-from convscope.packing import unpack
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles
 from convscope.report.pixels import (
     Palette,
