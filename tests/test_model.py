@@ -50,6 +50,15 @@ def test_probabilities_are_the_softmax_of_the_logits():
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
 
 
+def test_calibrated_probabilities_are_the_softmax_of_the_logits_over_the_temperature():
+    model = make(calibration={"temperature": 2.0})
+    logits = model.logits(images()).astype(np.float64) / 2
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.calibrated_probabilities(images()), expected, rtol=1e-12)
+    plain = make()
+    np.testing.assert_allclose(plain.calibrated_probabilities(images()), plain.probabilities(images()), rtol=1e-6)
+
+
 def test_predict_gives_the_label_with_the_largest_logit():
     model = make()
     predictions = model.predict(images())

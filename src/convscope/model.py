@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -30,15 +31,20 @@ class Model:
             uint16, float64), they are rounded once, here; see `convscope.engine.network.float_array`.
         class_names: K names, one for each logit.
         provenance: where it came from (data set, recipe, seed, engine), as plain JSON.
+        calibration: what its answers are worth, as plain JSON, where that was measured: `temperature`, by which the
+            logits are divided before the softmax (see `calibrated_probabilities`), and `rejection`, the rule that says
+            which images are of none of the classes (see `convscope.rejection`).
 
     Raises:
-        ValueError: if the weights or the class names do not fit the architecture.
+        ValueError: if the weights or the class names do not fit the architecture, or the temperature is not finite and
+            above zero.
     """
 
     architecture: Architecture
     weights: Weights = field(repr=False)
     class_names: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_weights(self.architecture, self.weights)
@@ -47,6 +53,9 @@ class Model:
             raise ValueError(
                 f"{len(self.class_names)} class names, but the network has {self.architecture.num_classes} outputs"
             )
+        temperature = self.calibration.get("temperature", 1.0)
+        if not isinstance(temperature, int | float) or not 0 < temperature < inf:
+            raise ValueError(f"temperature is {temperature!r}; it must be finite and above 0")
 
     @property
     def name(self) -> str:
@@ -76,6 +85,14 @@ class Model:
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (N, K), each row the softmax of its logits; raises as `logits` does."""
         return softmax(self.logits(images))
+
+    def calibrated_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return (N, K), each row the softmax of its logits divided by the temperature that was fitted for this model.
+
+        Without one they are the `probabilities`. The answer is the same, and only how sure it is changes. Raises as
+        `logits` does.
+        """
+        return softmax(self.logits(images).astype(np.float64) / self.calibration.get("temperature", 1.0))
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return (N,), the label with the largest logit (the first of equals); raises as `logits` does."""
@@ -120,6 +137,7 @@ class Model:
             ("parameters", _counted(self.architecture)),
             ("MACs an image", f"{self.architecture.macs:,}"),
             *((name.replace("_", " "), clip(_plain(value), 64)) for name, value in self.provenance.items()),
+            *([("temperature", f"{self.calibration['temperature']:.4g}")] if "temperature" in self.calibration else []),
             ("SHA-256 of the weights", self.weights_sha256),
         ]
 

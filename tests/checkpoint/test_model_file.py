@@ -1,5 +1,6 @@
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,12 @@ def test_model_file_has_the_same_bytes_each_time(model: cs.Model, tmp_path: Path
     for name in ("a", "b"):
         save_model(model, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_what_a_model_s_answers_are_worth_is_kept_with_it(model: cs.Model, tmp_path: Path):
+    calibrated = replace(model, calibration={"temperature": 1.25})
+    save_model(calibrated, tmp_path / "model.safetensors")
+    assert load_model(tmp_path).calibration == {"temperature": 1.25}
 
 
 def test_load_model_takes_a_run_folder(model: cs.Model, tmp_path: Path):
@@ -83,6 +90,9 @@ BAD_FILES = {
     ),
     "class names no list": (lambda m: _file(m, class_names="abcd"), "not a list of strings"),
     "too few class names": (lambda m: _file(m, class_names=["a", "b"]), "2 class names"),
+    "calibration no object": (lambda m: _file(m, calibration=[1]), "calibration is"),
+    "temperature of zero": (lambda m: _file(m, calibration={"temperature": 0}), "temperature is 0; it must be"),
+    "temperature no number": (lambda m: _file(m, calibration={"temperature": "1"}), "temperature is '1'"),
     "wrong shape": (lambda m: _file(m, _weights(m, dense__bias=np.zeros(7, np.float32))), "names or shapes"),
     "additional tensor": (lambda m: _file(m, _weights(m, spare=np.zeros(7, np.float32))), "names or shapes"),
     "wrong type": (lambda m: _file(m, _weights(m, dense__bias=np.zeros(128, np.float64))), "float64, not float32"),

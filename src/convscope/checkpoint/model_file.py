@@ -34,6 +34,7 @@ def save_model(model: Model, path: Path | str) -> None:
         "architecture": model.architecture.to_dict(),
         "class_names": list(model.class_names),
         "provenance": dict(model.provenance),
+        **({"calibration": dict(model.calibration)} if model.calibration else {}),
     }
     weights = {name: np.ascontiguousarray(array, np.float32) for name, array in model.weights.items()}
     write_tensors(Path(path), weights, description)
@@ -59,7 +60,10 @@ def load_model(path: Path | str) -> Model:
             if shapes != architecture.weight_shapes:
                 raise ValueError("the tensors' names or shapes are not those of the architecture")
             weights = {name: read_tensor(file, name, np.float32) for name in architecture.weight_shapes}
-            return Model(architecture, weights, tuple(class_names), description["provenance"])
+            calibration = description.get("calibration", {})
+            if not isinstance(calibration, dict):
+                raise TypeError(f"calibration is {calibration!r:.60}, not an object")
+            return Model(architecture, weights, tuple(class_names), description["provenance"], calibration)
         except (ConvscopeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise RunError(f"{path}: not a model of convscope ({error}); train it again or use another copy") from error
 
