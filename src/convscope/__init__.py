@@ -23,7 +23,7 @@ from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
-from convscope.explanation import Explanation, explain
+from convscope.explanation import AttributionChecks, Explanation, attribute, check_attributions, explain
 from convscope.model import Model
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
 from convscope.training import History, train
@@ -34,6 +34,7 @@ __all__ = [
     "Adam",
     "Add",
     "Architecture",
+    "AttributionChecks",
     "Augmentation",
     "AveragePooling2D",
     "BatchNormalization",
@@ -60,6 +61,8 @@ __all__ = [
     "Schedule",
     "Splits",
     "ablate",
+    "attribute",
+    "check_attributions",
     "compare",
     "evaluate",
     "explain",

@@ -54,12 +54,17 @@ class Card:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Small pictures side by side, each enlarged by a whole factor to at most `size` pixels."""
+    """Small pictures side by side, each enlarged by a whole factor to at most `size` pixels.
+
+    Attributes:
+        columns: how many stand in a row, where rows have a meaning; else as many as the page is wide.
+    """
 
     title: str
     look: str
     cards: Sequence[Card]
     size: int = 84
+    columns: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

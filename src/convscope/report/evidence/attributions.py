@@ -1,0 +1,164 @@
+"""The section on attributions: maps of a few images by every method, and each method against its checks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from convscope.packing import unpack
+from convscope.report.charts import CHART_WIDTH
+from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
+from convscope.report.pixels import image_pixels, paint
+from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.tables import clip
+
+NAMES = {
+    "gradient": "gradient",
+    "gradient_times_input": "gradient × input",
+    "integrated_gradients": "integrated gradients",
+    "smoothgrad": "SmoothGrad",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion",
+}
+_SHOWN_SIDE = 84
+_ROW = 30
+
+
+def attributions_section(value: dict[str, Any]) -> Section:
+    """Return the section of what `AttributionChecks.to_dict()` holds."""
+    return Section(
+        "attributions",
+        "Attributions",
+        "Which pixels of an image an answer rests on, by six methods, each with the checks that it should pass.",
+        "A map shows how one logit depends on pixels near this image by the method's own meaning of the word; it does "
+        "not show why the network came to be so, and where methods disagree none of them is the truth.",
+        [_gallery(value), _chart(value["methods"]), _table(value)],
+    )
+
+
+def _gallery(value: dict[str, Any]) -> Gallery:
+    images, names = unpack(value["example_images"]), value["class_names"]
+    maps = {method: unpack(packed) for method, packed in value["examples"].items()}
+    cards = []
+    for number, (index, answer) in enumerate(zip(value["example_indices"], value["example_answers"], strict=True)):
+        lines = [f"read as {clip(names[answer], 8)}", f"image {index:,}"]
+        cards.append(Card(image_pixels(images[number]), lines, value["split"], index))
+        cards += [
+            Card(paint(one[number].astype(np.float64), "signed", -127, 127), [NAMES[method]])
+            for method, one in maps.items()
+        ]
+    return Gallery(
+        "The same images by every method",
+        "Orange speaks for the answer, blue against it, each map on its own scale; Grad-CAM is as coarse as its layer.",
+        cards,
+        _SHOWN_SIDE,
+        1 + len(maps),
+    )
+
+
+def _finding(methods: Sequence[dict[str, Any]]) -> str:
+    """Return which methods order the pixels better than chance, by both curves."""
+    good = [one for one in methods if _is_better(one)]
+    if len(good) == len(methods):
+        best = max(methods, key=lambda one: one["insertion_gain"] - one["deletion_gain"])
+        return f"Every method orders the pixels better than chance, {NAMES[best['method']]} best"
+    if not good:
+        return "No method orders the pixels better than chance for certain"
+    bad = [NAMES[one["method"]] for one in methods if not _is_better(one)]
+    return f"{', '.join(bad)} {'does' if len(bad) == 1 else 'do'} not order the pixels better than chance for certain"
+
+
+def _is_better(one: dict[str, Any]) -> bool:
+    deletion, insertion = one["deletion_gain_interval"], one["insertion_gain_interval"]
+    return deletion is not None and insertion is not None and deletion[1] < 0 < insertion[0]
+
+
+def _chart(methods: Sequence[dict[str, Any]]) -> Chart:
+    title = _finding(methods)
+    header = ["Method", "Deletion, less random", "low", "high", "Insertion, less random", "low", "high"]
+    rows = []
+    for one in methods:
+        row = [NAMES[one["method"]]]
+        for name in ("deletion_gain", "insertion_gain"):
+            interval = one[f"{name}_interval"] or (None, None)
+            row += ["" if number is None else _signed(number) for number in (one[name], *interval)]
+        rows.append(row)
+    return Chart(
+        "attribution-checks",
+        title,
+        "Area under the curve of the answer's probability, less that of random orders: pixels taken away in the map's "
+        "order should cost more than chance (left of zero), pixels given back should bring more (right of zero).",
+        _draw(methods, title),
+        Table("", "", header, rows),
+        is_wide=True,
+    )
+
+
+def _draw(methods: Sequence[dict[str, Any]], title: str) -> Drawing:
+    width, left, gap, top = 640, 152, 40, 56
+    panel, height = (width - left - gap - 16) / 2, _ROW * len(methods)
+    with house_style():
+        drawing = new_drawing(width, top + height + 40, title)
+        for number, (name, heading) in enumerate((("deletion", "pixels away"), ("insertion", "pixels back"))):
+            axes = add_axes(drawing, left + number * (panel + gap), top, panel, height)
+            axes.axvline(0, color=MUTED, linewidth=1)
+            for row, one in enumerate(methods):
+                gain, interval = one[f"{name}_gain"], one[f"{name}_gain_interval"]
+                if interval is not None:
+                    axes.plot(interval, [row, row], color=ACCENT, linewidth=8, alpha=0.35, solid_capstyle="butt")
+                axes.plot([gain], [row], "o", color=ACCENT, markersize=7, markeredgewidth=0)
+            axes.set_ylim(len(methods) - 0.5, -0.5)
+            axes.margins(x=0.12)
+            axes.set_yticks(range(len(methods)), [NAMES[one["method"]] for one in methods] if number == 0 else [])
+            axes.tick_params(axis="y", length=0, labelcolor=INK, labelleft=number == 0)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _signed(place, 2)))
+            axes.grid(axis="x")
+            for side in ("left", "bottom"):
+                axes.spines[side].set_visible(False)
+            axes.annotate(heading, (0, 1), (0, 6), "axes fraction", "offset points", color=MUTED)
+    assert width <= 2 * CHART_WIDTH
+    return drawing
+
+
+def _table(value: dict[str, Any]) -> Table:
+    methods = value["methods"]
+    header = ["Method", "Deletion", "Insertion", "All weights random", "Last layer random", "Completeness gap", "What"]
+    rows = [
+        [
+            NAMES[one["method"]],
+            f"{one['deletion']:.3f}",
+            f"{one['insertion']:.3f}",
+            _correlation(one["similarity"]),
+            _correlation(one["similarity_last"]),
+            "no promise" if one["completeness_gap"] is None else f"{100 * one['completeness_gap']:.2g} %",
+            one["formula"],
+        ]
+        for one in methods
+    ]
+    random = (_area(value["random_deletion"]), _area(value["random_insertion"]))
+    rows.append(["random order", f"{random[0]:.3f}", f"{random[1]:.3f}", "", "", "", "the control"])
+    counted = f"{value['num_images']:,} {value['split']} images"
+    left_out = f", {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
+    return Table(
+        "What each method is worth",
+        f"Over {counted}{left_out}. Deletion should be low, insertion high; a map that hardly changes with random "
+        "weights (near 1) shows the image and not the network; completeness is kept where the gap is small.",
+        header,
+        rows,
+    )
+
+
+def _area(curve: Sequence[float]) -> float:
+    values: NDArray[np.float64] = np.asarray(curve)
+    return float((values[1:] + values[:-1]).mean() / 2)
+
+
+def _correlation(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}") if round(value, digits) else "0"

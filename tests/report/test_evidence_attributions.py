@@ -1,0 +1,70 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.architecture import presets
+from convscope.engine import initial_weights
+from convscope.explanation.attribution_checks import check_attributions
+from convscope.model import Model
+from convscope.report.evidence import Chart, Gallery, Table, render_section
+from convscope.report.evidence.attributions import attributions_section
+
+from .conftest import HOSTILE_NAMES, make_split
+
+
+def checks(preset: Any = presets.cnn, names: tuple[str, ...] = tuple("0123456789"), number: int = 30) -> dict[str, Any]:
+    dataset = make_split("test", (28, 28, 1), names, number)
+    network = preset((28, 28, 1), len(names))
+    model = Model(network, initial_weights(network, 0), names)
+    value: dict[str, Any] = json.loads(json.dumps(check_attributions(model, dataset, most_images=8).to_dict()))
+    return value
+
+
+@pytest.mark.parametrize("preset", [presets.cnn, presets.ann])
+def test_every_method_has_a_map_of_each_image_and_a_row(preset: Any) -> None:
+    value = checks(preset)
+    gallery, chart, table = attributions_section(value).parts
+    assert isinstance(gallery, Gallery)
+    assert isinstance(chart, Chart)
+    assert isinstance(table, Table)
+    methods = len(value["methods"])
+    assert gallery.columns == methods + 1
+    assert len(gallery.cards) == len(value["example_indices"]) * (methods + 1)
+    assert len(table.rows) == methods + 1
+    assert chart.numbers is not None
+    assert len(chart.numbers.rows) == methods
+
+
+def test_names_are_data_and_no_markup() -> None:
+    html = render_section(attributions_section(checks(names=HOSTILE_NAMES)))
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "<b>" not in html
+
+
+@pytest.mark.parametrize(
+    ("gains", "finding"),
+    [
+        ([((-0.3, -0.1), (0.1, 0.3)), ((-0.2, -0.1), (0.1, 0.2))], "Every method orders the pixels better than chance"),
+        ([((-0.3, -0.1), (0.1, 0.3)), ((-0.2, 0.1), (0.1, 0.2))], "occlusion does not order the pixels better"),
+        ([(None, None), ((-0.2, 0.1), (0.1, 0.2))], "No method orders the pixels better than chance for certain"),
+    ],
+)
+def test_the_title_says_which_methods_beat_chance(gains: Any, finding: str) -> None:
+    value = checks()
+    methods = [
+        {
+            **value["methods"][0],
+            "method": name,
+            "deletion_gain": 0.0 if deletion is None else float(np.mean(deletion)),
+            "insertion_gain": 0.0 if insertion is None else float(np.mean(insertion)),
+            "deletion_gain_interval": deletion,
+            "insertion_gain_interval": insertion,
+        }
+        for name, (deletion, insertion) in zip(("gradient", "occlusion"), gains, strict=True)
+    ]
+    examples = {name: value["examples"][name] for name in ("gradient", "occlusion")}
+    chart = attributions_section({**value, "methods": methods, "examples": examples}).parts[1]
+    assert chart.title.startswith(finding)
