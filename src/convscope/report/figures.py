@@ -1,5 +1,6 @@
 """The figures of a run: from its payload to named drawings, and to PNG and SVG files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from convscope.report.charts import (
     draw_confusion_matrix,
     draw_training_curves,
 )
+from convscope.report.evidence import RenderedSection
 from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
 from convscope.report.pixels import picture_from_json
 from convscope.report.style import Drawing, png_bytes, svg_text
@@ -92,8 +94,8 @@ def draw_pictures(payload: dict[str, Any]) -> dict[str, Drawing]:
     return pictures
 
 
-def write_figures(folder: Path, payload: dict[str, Any]) -> list[Path]:
-    """Write every figure of a run into `folder` as PNG and SVG, and return the files' paths.
+def write_figures(folder: Path, payload: dict[str, Any], rendered: Sequence[RenderedSection] = ()) -> list[Path]:
+    """Write every figure of a run into `folder` as PNG and SVG, those of `rendered` too, and return the files' paths.
 
     The same payload gives the same bytes.
 
@@ -101,7 +103,8 @@ def write_figures(folder: Path, payload: dict[str, Any]) -> list[Path]:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     paths = []
-    for name, drawing in {**draw_charts(payload), **draw_pictures(payload)}.items():
+    others = {chart.name: chart.drawing for one in rendered for chart in one.charts}
+    for name, drawing in {**draw_charts(payload), **draw_pictures(payload), **others}.items():
         for suffix in ("png", "svg"):
             path = folder / f"{name}.{suffix}"
             if suffix == "png":

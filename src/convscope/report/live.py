@@ -42,15 +42,18 @@ class Replay:
     means: Mapping[str, NDArray[np.floating[Any]]] | None = None
 
 
-def live_payload(replays: Sequence[Replay], splits: Splits, evaluation: Evaluation, room: int) -> dict[str, Any]:
+def live_payload(
+    replays: Sequence[Replay], splits: Splits, evaluation: Evaluation, room: int, shown: Sequence[int] = ()
+) -> dict[str, Any]:
     """Return what the page computes with, as plain JSON of about `room` bytes.
 
     Args:
         replays: the run's model, then the one that it is compared with, if there is one.
         evaluation: of the first model on `splits.test`; its mistakes are shown.
+        shown: further test images that the page shows, and that can be put on its bench where there is room.
     """
     models = [_model(replay, splits.test) for replay in replays]
-    images, pixels = _images(splits.test, evaluation)
+    images, pixels = _images(splits.test, evaluation, shown)
     room -= sum(_bytes(model) for model in models) + _bytes(images)
     least = _bytes(_training(splits.train, 0))
     models[0]["snapshots"] = _snapshots(replays[0].snapshots, min(room - least, _SNAPSHOT_BYTES))
@@ -89,14 +92,15 @@ def _model(replay: Replay, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _images(dataset: Dataset, evaluation: Evaluation) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    """Return the first images and the surest mistakes beyond them, packed, and their pixels."""
+def _images(dataset: Dataset, evaluation: Evaluation, shown: Sequence[int]) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    """Return the first images, the surest mistakes and those `shown` beyond them, packed, and their pixels."""
     first = dataset.images[:_MOST_SAMPLE]
     sample = pack_first(first, _IMAGE_BYTES * 6 // 10)
     num_sample = max(1, sample["shape"][0])
     mistakes = [mistake.index for mistake in evaluation.mistakes if mistake.index >= num_sample][:_MOST_MISTAKES]
-    more = pack_first(dataset.images[mistakes], _IMAGE_BYTES - packed_bytes(sample))
-    indices = np.array([*range(num_sample), *mistakes[: more["shape"][0]]])
+    others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
+    more = pack_first(dataset.images[others], _IMAGE_BYTES - packed_bytes(sample))
+    indices = np.array([*range(num_sample), *others[: more["shape"][0]]])
     pixels = dataset.images[indices]
     images = {
         "split": dataset.split,

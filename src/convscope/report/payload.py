@@ -5,7 +5,7 @@ file names are data as they came, pictures are PNG in base64, and arrays say how
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from convscope.explanation import Explanation
 from convscope.model import Model
 from convscope.packing import pack
 from convscope.recipes import Recipe
+from convscope.report.evidence import RenderedSection
 from convscope.report.live import Replay, live_payload
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import image_pixels, picture_to_json
@@ -50,6 +51,8 @@ def report_payload(
     baseline_history: History | None = None,
     snapshots: Mapping[int, Weights] | None = None,
     baseline_snapshots: Mapping[int, Weights] | None = None,
+    evidence: Mapping[str, dict[str, Any]] | None = None,
+    rendered: Sequence[RenderedSection] = (),
     record: dict[str, Any],
 ) -> dict[str, Any]:
     """Return all that the report shows of a run as finite plain JSON.
@@ -62,6 +65,8 @@ def report_payload(
         comparison: of the model (as `a`) with another one, `baseline`, whose history is `baseline_history`.
         snapshots: the model's weights by epoch, 0 before the first, for the page's replay; `baseline_snapshots` those
             of the other.
+        evidence: what else was measured, by topic (see `convscope.report.evidence`).
+        rendered: the sections of `evidence`, for the room that they take and the images that they show.
         record: what run.json holds, with the seconds of each step under `timings`.
     """
     replays = [Replay(model, snapshots or {}, means)]
@@ -102,7 +107,10 @@ def report_payload(
         ],
     }
     taken = _REPORT_SHARE * len(json.dumps(payload, separators=(",", ":")))
-    return {**payload, "live": live_payload(replays, splits, evaluation, round(_PAGE_BYTES - taken))}
+    room = _PAGE_BYTES - taken - sum(len(one.html.encode()) for one in rendered)
+    shown = [index for one in rendered for index in one.indices(splits.test.split)]
+    live = live_payload(replays, splits, evaluation, round(room), shown)
+    return {**payload, "live": live, "evidence": dict(evidence or {})}
 
 
 def _example(dataset: Dataset) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,7 @@ from markupsafe import Markup
 from convscope.architecture import Architecture
 from convscope.files import write_text
 from convscope.report import findings
+from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.figures import draw_charts
 from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.style import inline_svg, svg_text
@@ -34,6 +36,7 @@ from convscope.report.views import (
     mistakes_view,
     pairs_view,
     run_view,
+    runs_view,
     samples_view,
 )
 from convscope.tables import printable
@@ -45,8 +48,14 @@ POLICY = (
 """What the page may do: run what is inside it."""
 
 
-def render_report(payload: dict[str, Any]) -> str:
-    """Return the page of a run: one HTML document that works from a disk with no network."""
+def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] | None = None) -> str:
+    """Return the page of a run: one HTML document that works from a disk with no network.
+
+    Args:
+        rendered: the sections of the payload's evidence, where they are made already.
+    """
+    if rendered is None:
+        rendered = render_evidence(payload["evidence"])
     architecture = Architecture.from_dict(payload["model"]["architecture"])
     charts = {}
     titles, numbers = findings.chart_titles(payload), chart_numbers(payload)
@@ -66,6 +75,7 @@ def render_report(payload: dict[str, Any]) -> str:
         ("kernels", "Kernels"),
         ("maps", "Feature maps"),
         *([("ablation", "Ablation")] if ablation else []),
+        *((one.section.anchor, one.section.name) for one in rendered),
         ("reproduce", "How to reproduce"),
         ("glossary", "Terms"),
     ]
@@ -86,6 +96,7 @@ def render_report(payload: dict[str, Any]) -> str:
         evaluation=evaluation,
         interval=_interval(evaluation["accuracy_interval"]),
         limits=_limits(payload),
+        runs=runs_view(payload),
         example=example_view(payload),
         samples=samples_view(payload),
         diagram=Markup(architecture.diagram()),
@@ -99,24 +110,26 @@ def render_report(payload: dict[str, Any]) -> str:
         explained=explained_view(payload),
         maps=map_views(payload),
         ablation=ablation,
+        evidence=[one.html for one in rendered],
     )
     return page
 
 
-def write_report(folder: Path, payload: dict[str, Any]) -> Path:
+def write_report(folder: Path, payload: dict[str, Any], rendered: Sequence[RenderedSection] | None = None) -> Path:
     """Write the page of a run as `report.html` into `folder`, whole or not at all, and return its path.
 
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     path = folder / "report.html"
-    write_text(path, render_report(payload))
+    write_text(path, render_report(payload, rendered))
     return path
 
 
 def _script_json(payload: dict[str, Any]) -> str:
-    """Return the payload as JSON for a script element, in which no text can end the element or begin a comment."""
-    text = json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    """Return what the script needs of the payload as JSON for an element that no text in it can end or comment out."""
+    needed = payload | {"evidence": {}}  # of which the sections are made already
+    text = json.dumps(needed, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -134,10 +147,15 @@ def _bundle() -> dict[str, str]:
 def _limits(payload: dict[str, Any]) -> str:
     """Return what the verdict does not say."""
     last = "" if payload["choice"] else "The recipe's last epoch is the model. "
+    far = (
+        "how far off, the runs with other seeds say"
+        if "seeds" in payload["evidence"]
+        else "one run cannot say how far off"
+    )
     return (
-        f"This is one run with one seed. The interval covers the luck of which {payload['evaluation']['num_images']:,} "
-        "images were drawn, not that of the initial weights and the order of training: another seed gives another "
-        "number, and one run cannot say how far off. "
+        f"The page is of one run with one seed. The interval covers the luck of which "
+        f"{payload['evaluation']['num_images']:,} images were drawn, not that of the initial weights and the order of "
+        f"training: another seed gives another number, and {far}. "
         f"{findings.measured_sentence(payload)} {last}Nothing here says how it fares on images made in another way."
     )
 

@@ -94,6 +94,23 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def runs_view(payload: dict[str, Any]) -> dict[str, str]:
+    """Return how many runs of this network there are: for the header, for the verdict's list, and in a sentence."""
+    seeds = payload["evidence"].get("seeds")
+    name = payload["model"]["architecture"]["name"]
+    group = next((one for one in seeds["table"] if one["architecture"] == name), None) if seeds else None
+    if group is None or group["interval"] is None:
+        return {"count": "1 run", "place": "one run", "sentence": ""}
+    low, high = (findings.percent(end) for end in group["interval"])
+    spread = f"from {findings.percent(group['minimum'])} to {findings.percent(group['maximum'])}"
+    return {
+        "count": f"1 of {group['num_runs']} runs",
+        "place": f"one of {group['num_runs']} runs",
+        "sentence": f"Over {group['num_runs']} seeds this network reads {findings.percent(group['mean'])} right in the "
+        f"mean, {spread}; the 95 % interval of the mean is {low} to {high}.",
+    }
+
+
 def _epochs_trained(payload: dict[str, Any]) -> str:
     """Return how many epochs were trained, of how many, and which one's weights the model has if not the last one's."""
     history, epochs = payload["history"], payload["recipe"]["epochs"]

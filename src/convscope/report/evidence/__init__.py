@@ -2,5 +2,16 @@
 
 from convscope.report.evidence.markup import render_section
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
+from convscope.report.evidence.sections import TOPICS, RenderedSection, render_evidence
 
-__all__ = ["Card", "Chart", "Gallery", "Section", "Table", "render_section"]
+__all__ = [
+    "TOPICS",
+    "Card",
+    "Chart",
+    "Gallery",
+    "RenderedSection",
+    "Section",
+    "Table",
+    "render_evidence",
+    "render_section",
+]

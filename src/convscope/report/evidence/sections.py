@@ -1,0 +1,46 @@
+"""All that was measured of a run beside its accuracy, in the order of the page."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.report.evidence.attributions import attributions_section
+from convscope.report.evidence.markup import render_section
+from convscope.report.evidence.section import Chart, Gallery, Section
+
+_SECTIONS: Mapping[str, Callable[[dict[str, Any]], Section]] = {
+    "attributions": attributions_section,
+}
+
+TOPICS = tuple(_SECTIONS)
+"""What there can be a section of; each is the name of a file in the run folder, without its `.json`."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedSection:
+    """A section and its element of the page, made once, since drawing takes most of a report's time."""
+
+    section: Section
+    html: str
+
+    @property
+    def charts(self) -> list[Chart]:
+        return [part for part in self.section.parts if isinstance(part, Chart)]
+
+    def indices(self, split: str) -> list[int]:
+        """Return which images of `split` its cards show, in their order."""
+        galleries = [part for part in self.section.parts if isinstance(part, Gallery)]
+        cards = [card for gallery in galleries for card in gallery.cards]
+        return [card.index for card in cards if card.split == split and card.index is not None]
+
+
+def render_evidence(evidence: Mapping[str, dict[str, Any]]) -> tuple[RenderedSection, ...]:
+    """Return the sections of what was measured, `evidence` by topic, in the order of the page.
+
+    Raises:
+        KeyError: for a topic that is none of `TOPICS`.
+    """
+    if unknown := sorted(evidence.keys() - _SECTIONS.keys()):
+        raise KeyError(f"evidence on {unknown[0]!r} has no section; there are {', '.join(TOPICS)}")
+    sections = [make(evidence[topic]) for topic, make in _SECTIONS.items() if topic in evidence]
+    return tuple(RenderedSection(section, render_section(section)) for section in sections)
