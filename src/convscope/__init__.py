@@ -18,8 +18,10 @@ from convscope.architecture import (
     MaxPooling2D,
     presets,
 )
+from convscope.calibration import Calibration, fit_temperature, measure_calibration
 from convscope.checkpoint import load_model, save_model
 from convscope.comparison import Candidate, Comparison, compare
+from convscope.crossfit import CrossFit, crossfit
 from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
@@ -38,10 +40,12 @@ __all__ = [
     "Augmentation",
     "AveragePooling2D",
     "BatchNormalization",
+    "Calibration",
     "Candidate",
     "Comparison",
     "Conv2D",
     "ConvscopeError",
+    "CrossFit",
     "Dataset",
     "Dense",
     "DepthwiseConv2D",
@@ -64,10 +68,13 @@ __all__ = [
     "attribute",
     "check_attributions",
     "compare",
+    "crossfit",
     "evaluate",
     "explain",
+    "fit_temperature",
     "load_dataset",
     "load_model",
+    "measure_calibration",
     "presets",
     "recipes",
     "save_model",

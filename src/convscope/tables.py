@@ -33,7 +33,7 @@ def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
 
 def printable(text: str) -> str:
     """Return `text` with everything that a terminal would obey rather than show replaced by U+FFFD."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def display_width(text: str) -> int:

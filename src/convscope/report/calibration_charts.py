@@ -1,0 +1,170 @@
+"""The charts of a calibration: reliability diagrams by width and by mass, and the errors left as images are refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from convscope.report.charts import CHART_WIDTH
+from convscope.report.findings import percent
+from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
+
+_SPACE = "\N{NO-BREAK SPACE}"
+
+Value = Mapping[str, Any]
+"""As `Calibration.to_dict()` gives it."""
+
+
+def draw_reliability(value: Value) -> Drawing:
+    """Draw the reliability diagrams of equal width before and after, the numbers of images below them."""
+    left, side, gap, top, between, bars = 60, 156, 48, 32, 16, 48
+    with house_style():
+        drawing = new_drawing(CHART_WIDTH, top + side + between + bars + 48, "")
+        most = max(max(value[name]["by_width"]["num_images"]) for name in ("before", "after"))
+        for column, name in enumerate(("before", "after")):
+            bins, start = value[name]["by_width"], left + column * (side + gap)
+            axes = add_axes(drawing, start, top, side, side)
+            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+            ends = bins["accuracy_low"], bins["accuracy_high"]
+            axes.vlines(bins["confidence"], *ends, color=ACCENT, linewidth=min(4, side / value["num_bins"]), alpha=0.35)
+            dot = {"markersize": 6, "markeredgecolor": PAPER, "clip_on": False}
+            axes.plot(bins["confidence"], bins["accuracy"], "o", color=ACCENT, **dot)
+            temperature = 1.0 if name == "before" else value["temperature"]
+            axes.set_title(f"{name}, temperature {temperature:.2f}", fontsize=12, color=INK, pad=8)
+            counts = add_axes(drawing, start, top + side + between, side, bars)
+            widths = 0.86 * np.subtract(bins["high"], bins["low"])
+            counts.bar(bins["low"], bins["num_images"], widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
+            counts.set_yscale("log")
+            _frame(axes, (0, 1), (0, 1))
+            _frame(counts, (0, 1), (0.6, 1.2 * max(most, 2)))
+            axes.set_xticks([])
+            axes.set_yticks([0, 0.5, 1])
+            counts.grid(visible=False)
+            counts.set_xticks([0, 0.5, 1])
+            counts.xaxis.set_major_formatter(FuncFormatter(_percent))
+            counts.set_yticks([1, most] if most > 1 else [1], ["1", f"{most:,}"] if most > 1 else ["1"])
+            counts.minorticks_off()
+            counts.set_xlabel("confidence")
+            if column == 0:
+                axes.set_ylabel("accuracy")
+                axes.yaxis.set_label_coords(-46 / side, 0.5)
+            else:
+                axes.tick_params(labelleft=False)
+                counts.tick_params(labelleft=False)
+    return drawing
+
+
+def draw_gaps(value: Value) -> Drawing:
+    """Draw accuracy less confidence of the bins of equal mass, before (grey) and after, with their intervals."""
+    left, right, top, height = 64, 72, 24, 184
+    width = CHART_WIDTH - left - right
+    with house_style():
+        drawing = new_drawing(CHART_WIDTH, top + height + 48, "")
+        axes = add_axes(drawing, left, top, width, height)
+        axes.axhline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        ends = list[tuple[float, str, str]]()
+        count = max(len(value[name]["by_mass"]["num_images"]) for name in ("before", "after"))
+        slot = width / (count + 1)
+        for name, colour, shift in (("before", MUTED, -0.16), ("after", ACCENT, 0.16)):
+            bins = {key: np.asarray(one) for key, one in value[name]["by_mass"].items() if isinstance(one, list)}
+            places = np.arange(len(bins["confidence"])) + shift
+            low, high = bins["accuracy_low"] - bins["confidence"], bins["accuracy_high"] - bins["confidence"]
+            gaps = bins["accuracy"] - bins["confidence"]
+            axes.vlines(places, low, high, color=colour, linewidth=min(4.0, slot / 4), alpha=0.35)
+            axes.plot(places, gaps, "o", color=colour, markersize=min(6.0, slot / 3), markeredgewidth=0)
+            ends.append((float(gaps[-1]), name, colour))
+        after = value["after"]["by_mass"]["confidence"]
+        axes.set_xlim(-0.7, count - 0.3)
+        axes.margins(y=0.06)
+        _frame(axes, None, None)
+        shown = sorted({0, (len(after) - 1) // 2, len(after) - 1})
+        axes.set_xticks(shown, [sure_text(after[place]) for place in shown])
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(FuncFormatter(_points))
+        axes.set_ylabel("points")
+        axes.yaxis.set_label_coords(-48 / width, 0.5)
+        axes.set_xlabel("mean confidence of the bin, after")
+        _name_ends(axes, ends, height)
+    return drawing
+
+
+def draw_risk(value: Value) -> Drawing:
+    """Draw the errors left as the least sure images are refused, and the least that could be left."""
+    left, right, top, height = 72, 24, 36, 184
+    curve = value["after"]["risk_coverage"]
+    refused, risk = 1 - np.asarray(curve["coverage"]), np.asarray(curve["risk"])
+    best = _optimum(np.asarray(curve["coverage"]), float(risk[0]))
+    most = _shown_part(refused, risk)
+    shown = refused <= most + 1e-9
+    width = CHART_WIDTH - left - right
+    with house_style():
+        drawing = new_drawing(CHART_WIDTH, top + height + 48, "")
+        axes = add_axes(drawing, left, top, width, height)
+        axes.plot(refused[shown], best[shown], color=MUTED, linewidth=1.25, linestyle=(0, (4, 3)), clip_on=False)
+        axes.plot(refused[shown], risk[shown], color=ACCENT, clip_on=False)
+        for one in curve["refusals"]:
+            if one["fraction"] <= most:
+                axes.vlines(one["fraction"], *one["interval"], color=ACCENT, linewidth=6, alpha=0.35)
+                axes.plot([one["fraction"]], [one["risk"]], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
+        top_of_axes = 1.05 * max(one["interval"][1] for one in curve["refusals"])
+        _frame(axes, (-0.02 * most, most), (0, top_of_axes))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlabel("images refused")
+        axes.set_ylabel("wrong of those answered")
+        axes.yaxis.set_label_coords(-58 / width, 0.5)
+        for place, text, colour in ((0, "by its confidence", ACCENT), (144, "dashed: every error first", MUTED)):
+            axes.annotate(text, (0, 1), (place, 10), "axes fraction", "offset points", color=colour)
+    return drawing
+
+
+def _optimum(coverage: Any, risk: float) -> Any:
+    """Return the error rate at each coverage if all errors were refused first."""
+    return np.maximum(coverage - (1 - risk), 0) / coverage
+
+
+def _shown_part(refused: Any, risk: Any) -> float:
+    """Return up to which part refused the curve is worth drawing: where 5 % of its height are left, or 20 %."""
+    high = refused[risk > 0.05 * risk[0]]
+    return float(min(refused[-1], max(0.2, np.ceil(20 * high.max()) / 20 if len(high) else 0)))
+
+
+def _frame(axes: Any, xlim: tuple[float, float] | None, ylim: tuple[float, float] | None) -> None:
+    if xlim is not None:
+        axes.set_xlim(*xlim)
+    if ylim is not None:
+        axes.set_ylim(*ylim)
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+    axes.grid(axis="y")
+    axes.tick_params(left=False, bottom=False)
+    axes.spines["left"].set_visible(False)
+
+
+def _name_ends(axes: Any, ends: Sequence[tuple[float, str, str]], height: int) -> None:
+    """Write the name of each series to the right of its last dot, 16 pixels apart or more."""
+    low, high = axes.get_ylim()
+    places = sorted(((value - low) / (high - low) * height, name, colour) for value, name, colour in ends)
+    middle = sum(place for place, _, _ in places) / len(places)
+    if places[1][0] - places[0][0] < 16:
+        places = [(middle - 8 + 16 * number, name, colour) for number, (_, name, colour) in enumerate(places)]
+    for place, name, colour in places:
+        axes.annotate(name, (1, place / height), (8, 0), "axes fraction", "offset points", color=colour, va="center")
+
+
+def _percent(value: float, _position: int | None = None) -> str:
+    return f"{100 * value:.4g}{_SPACE}%"
+
+
+def _points(value: float, _position: int | None = None) -> str:
+    return f"{100 * value:+.4g}".replace("-", "\N{MINUS SIGN}") if value else "0"
+
+
+def sure_text(confidence: float) -> str:
+    """Return a confidence in percent with as many digits as tell it from certain, four behind the point at most."""
+    if confidence == 1:
+        return f"100{_SPACE}%"
+    if confidence > 0.9999995:
+        return f">{_SPACE}99.9999{_SPACE}%"
+    return percent(confidence, 1 if confidence < 0.99 else int(np.clip(-np.floor(np.log10(1 - confidence)), 2, 6)) - 2)

@@ -1,0 +1,185 @@
+"""The page's section on calibration: reliability diagrams before and after a temperature, and what refusing buys."""
+
+from convscope.report.calibration_charts import Value, draw_gaps, draw_reliability, draw_risk, sure_text
+from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.findings import percent, points
+
+_NAMES = {  # with what a value is multiplied by, and its digits
+    "ece_by_width": ("ECE, {} bins of equal width, %", 100, 2),
+    "ece_by_mass": ("ECE, {} bins of equal mass, %", 100, 2),
+    "brier": ("Brier score, 0 to 2", 1, 4),
+    "negative_log_likelihood": ("Negative log-likelihood, nats", 1, 4),
+    "aurc": ("AURC, thousandths", 1000, 3),
+}
+_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def calibration_section(value: Value) -> Section:
+    """Return the section of what `Calibration.to_dict()` gave."""
+    bins = f"{value['num_bins']} bins"
+    reliability = Chart(
+        "reliability",
+        error_finding(value),
+        f"Below the diagonal the network is too sure, above it not sure enough. {bins} of equal width, a line is the "
+        "95 % interval; bars: images of a bin, on a logarithmic scale.",
+        draw_reliability(value),
+        _bins_table(value, "by_width"),
+    )
+    by_mass = Chart(
+        "reliability-by-mass",
+        confidence_finding(value),
+        f"{bins} of equally many images, the least sure to the left: how far the accuracy lies above (+) or below "
+        f"(\N{MINUS SIGN}) the confidence, with its 95 % interval.",
+        draw_gaps(value),
+        _bins_table(value, "by_mass"),
+    )
+    refusing = Chart(
+        "risk-coverage",
+        refusal_finding(value),
+        "Images are refused in the order of their confidence. The nearer the line is to the dashed one, where every "
+        "error is refused first, the better the network knows what it does not know.",
+        draw_risk(value),
+        _refusal_table(value),
+    )
+    return Section(
+        anchor="calibration",
+        name="Calibration",
+        shows="Whether answers that are 90 % sure are right nine times in ten, before and after a temperature, and how "
+        "many errors are left when the least sure images are refused.",
+        does_not_show="It holds for images like these; of an image of something else a network can be sure and wrong.",
+        parts=(reliability, by_mass, _figures_table(value), refusing),
+    )
+
+
+def error_finding(value: Value) -> str:
+    """Return what the temperature does to the calibration error, and whether what is left is more than chance."""
+    before, after = value["before"], value["after"]
+    first, second = percent(before["ece_by_width"]["value"]), percent(after["ece_by_width"]["value"])
+    low, high = value["changes"]["ece_by_width"]["interval"]
+    temperature = f"A temperature of {value['temperature']:.2f}"
+    if value["is_at_bound"]:
+        return f"{temperature} is the end of its range: the calibration error is {first} before and {second} after"
+    if low <= 0 <= high:
+        return f"{temperature} changes the calibration error by no more than chance: {first} before, {second} after"
+    if low > 0:
+        return f"{temperature} raises the calibration error from {first} to {second}"
+    is_chance = after["ece_by_width"]["value"] <= after["chance_by_width"]["limit"]
+    return f"{temperature} takes the calibration error from {first} to {second}" + (
+        ", no more than chance gives" if is_chance else ""
+    )
+
+
+def confidence_finding(value: Value) -> str:
+    """Return whether the network as trained is too sure of itself, by its mean confidence and its accuracy."""
+    mean, (low, high) = value["before"]["mean_confidence"], value["accuracy_interval"]
+    said = f"it is {percent(mean)} sure on average and {percent(value['accuracy'])} right"
+    if mean > high:
+        return f"As trained, the network is too sure: {said}"
+    if mean < low:
+        return f"As trained, the network is not sure enough: {said}"
+    return f"As trained, the network is about as sure as it is right: {said}"
+
+
+def refusal_finding(value: Value) -> str:
+    """Return how many of the errors are left when the least sure images are refused."""
+    whole, *others = value["after"]["risk_coverage"]["refusals"]
+    if not whole["num_errors_left"]:
+        return f"No error on {whole['num_left']:,} images"
+    chosen = next((one for one in others if one["num_errors_left"] <= whole["num_errors_left"] / 2), others[-1])
+    left = f"{chosen['num_errors_left']:,} of {whole['num_errors_left']:,} errors"
+    return f"Refusing the {100 * chosen['fraction']:g}{_SPACE}% that it is least sure of leaves {left}"
+
+
+def _figures_table(value: Value) -> Table:
+    sides, rows = (value["before"], value["after"]), list[list[str]]()
+    for name, (title, factor, digits) in _NAMES.items():
+        row = [title.format(value["num_bins"])]
+        for one in (*(side[name] for side in sides), value["changes"][name]):
+            number, low, high = (_number(factor * each, digits) for each in (one["value"], *one["interval"]))
+            row += [number, f"[{low}, {high}]"]
+        rows.append(row)
+        if name.startswith("ece"):
+            binning = name.removeprefix("ece_")
+            limits = [_number(100 * side[f"chance_{binning}"]["limit"], 2) for side in sides]
+            rows.append(["chance alone gives up to, %", limits[0], "", limits[1], "", "", ""])
+            largest = [
+                cell
+                for side in sides
+                for cell in (_number(100 * side[binning]["mce"], 2), _images(side[binning]["mce_num_images"]))
+            ]
+            rows.append(["MCE, the largest gap of a bin, %", *largest, "", ""])
+    classwise = [_number(100 * side["class_wise_ece"], 2) for side in sides]
+    rows.append(
+        [f"Class-wise ECE, {value['num_bins']} bins of equal width, %", classwise[0], "", classwise[1], "", "", ""]
+    )
+    header = ("Figure", "Before", "95 % interval", "After", "95 % interval", "Change", "95 % interval")
+    return Table(_temperature_sentence(value), _figures_look(value), header, rows)
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
+
+
+def _temperature_sentence(value: Value) -> str:
+    interval, left_out = value["temperature_interval"], value["num_fitted_left_out"]
+    within = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
+    less = f", {left_out:,} left out" if left_out else ""
+    return (
+        f"Temperature {value['temperature']:.2f}{within}, fitted on {value['num_fitted']:,} {value['fitted_on']}{less}"
+    )
+
+
+def _figures_look(value: Value) -> str:
+    bound = "The temperature ran to the end of its range: those images do not tell it. " if value["is_at_bound"] else ""
+    errors = value["before"]["risk_coverage"]["refusals"][0]["num_errors_left"]
+    few = f" With {errors} errors the intervals, which draw these images anew, are too narrow." if errors < 10 else ""
+    return (
+        f"{bound}Lower is better. All figures are of {value['num_images']:,} {value['split']} images; these told no "
+        "part of the temperature, and no answer changes by it. Noise only adds to a calibration error, so its interval "
+        f"may lie below it.{few}"
+    )
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
+
+
+def _refusal_table(value: Value) -> Table:
+    rows = list[list[str]]()
+    whole = value["after"]["risk_coverage"]["refusals"][0]
+    for one in value["after"]["risk_coverage"]["refusals"]:
+        low, high = one["interval"]
+        rows.append(
+            [
+                f"{100 * one['fraction']:g}{_SPACE}%",
+                f"{one['num_left']:,}",
+                f"{one['num_errors_left']:,} of {whole['num_errors_left']:,}",
+                percent(one["risk"]),
+                f"[{100 * low:.2f}, {100 * high:.2f}]",
+            ]
+        )
+    return Table("", "", ("Refused", "Images left", "Errors left", "Of those left", "95 % interval"), rows)
+
+
+def _bins_table(value: Value, binning: str) -> Table:
+    rows = list[list[str]]()
+    for side in ("before", "after"):
+        bins = value[side][binning]
+        names = ("low", "high", "num_images", "confidence", "accuracy", "accuracy_low", "accuracy_high")
+        for low, high, images, confidence, accuracy, lowest, highest in zip(
+            *(bins[name] for name in names), strict=True
+        ):
+            rows.append(
+                [
+                    side,
+                    f"{sure_text(low)} to {sure_text(high)}",
+                    f"{images:,}",
+                    sure_text(confidence),
+                    percent(accuracy),
+                    f"[{100 * lowest:.2f}, {100 * highest:.2f}]",
+                    points(accuracy - confidence),
+                ]
+            )
+    header = ("", "Confidence", "Images", "Mean confidence", "Accuracy", "95 % interval", "Gap, points")
+    return Table("", "", header, rows, left=2)

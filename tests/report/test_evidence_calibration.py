@@ -1,0 +1,142 @@
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.calibration import measure_calibration
+from convscope.report.calibration_charts import sure_text
+from convscope.report.evidence import Chart, Section, Table, render_section
+from convscope.report.evidence.calibration import (
+    calibration_section,
+    confidence_finding,
+    error_finding,
+    refusal_finding,
+)
+from convscope.report.style import svg_text
+
+
+def value_of(count: int = 400, num_classes: int = 4, scale: float = 2.0, **arguments: Any) -> dict[str, Any]:
+    """Return the calibration of a network whose logits are `scale` times too large."""
+    stream = np.random.default_rng(0)
+    logits = stream.normal(size=(count + 1000, num_classes))
+    labels = (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
+    logits *= scale
+    settings = {"fitted_on": "validation images", "dataset_name": "drawn", **arguments}
+    calibration = measure_calibration(logits[:count], labels[:count], logits[count:], labels[count:], **settings)
+    value: dict[str, Any] = json.loads(json.dumps(calibration.to_dict(), allow_nan=False))
+    return value
+
+
+def all_right(count: int = 60) -> dict[str, Any]:
+    logits, labels = 9 * np.eye(10)[np.arange(count) % 10], np.arange(count) % 10
+    return measure_calibration(logits, labels, logits, labels, fitted_on="validation images").to_dict()
+
+
+def charts(section: Section) -> list[Chart]:
+    return [part for part in section.parts if isinstance(part, Chart)]
+
+
+def test_the_section_has_the_diagrams_the_figures_and_the_refusals() -> None:
+    value = value_of()
+    section = calibration_section(value)
+    assert [chart.name for chart in charts(section)] == ["reliability", "reliability-by-mass", "risk-coverage"]
+    by_width, by_mass, refusals = (chart.numbers for chart in charts(section))
+    assert by_width is not None
+    assert by_mass is not None
+    assert refusals is not None
+    for table, binning in ((by_width, "by_width"), (by_mass, "by_mass")):
+        images = [value[side][binning]["num_images"] for side in ("before", "after")]
+        assert [row[2] for row in table.rows] == [f"{count:,}" for counts in images for count in counts]
+    assert [row[0] for row in refusals.rows] == ["0\xa0%", "1\xa0%", "2\xa0%", "5\xa0%", "10\xa0%"]
+    errors = [one["num_errors_left"] for one in value["after"]["risk_coverage"]["refusals"]]
+    assert [row[2] for row in refusals.rows] == [f"{count} of {errors[0]}" for count in errors]
+
+
+def test_the_table_holds_each_figure_twice_with_its_change() -> None:
+    value = value_of()
+    table = next(part for part in calibration_section(value).parts if isinstance(part, Table))
+    rows = {row[0]: row for row in table.rows}
+    for title, name, factor, digits in (
+        ("ECE, 15 bins of equal width, %", "ece_by_width", 100, 2),
+        ("ECE, 15 bins of equal mass, %", "ece_by_mass", 100, 2),
+        ("Brier score, 0 to 2", "brier", 1, 4),
+        ("Negative log-likelihood, nats", "negative_log_likelihood", 1, 4),
+        ("AURC, thousandths", "aurc", 1000, 3),
+    ):
+        written = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in rows[title][1::2]]
+        values = [value["before"][name]["value"], value["after"][name]["value"], value["changes"][name]["value"]]
+        assert written == pytest.approx([factor * each for each in values], abs=0.51 * 10**-digits)
+    assert {len(row) for row in table.rows} == {len(table.header)}
+    assert "1,000 validation images" in table.title
+
+
+def test_the_titles_say_what_the_temperature_did() -> None:
+    value = value_of(3000)
+    assert re.fullmatch(
+        r"A temperature of (1\.9|2\.)\d+ takes the calibration error from 1\d\.\d\d\s% to \d\.\d\d\s%, "
+        "no more than chance gives",
+        error_finding(value),
+    )
+    assert "As trained, the network is too sure" in confidence_finding(value)
+    assert "As trained, the network is not sure enough" in confidence_finding(value_of(3000, scale=0.4))
+    calibrated = value_of(3000, scale=1)
+    assert "by no more than chance" in error_finding(calibrated)
+    assert "about as sure as it is right" in confidence_finding(calibrated)
+    worse = {**value, "changes": {"ece_by_width": {"value": 0.1, "interval": [0.05, 0.15]}}}
+    assert "raises the calibration error" in error_finding(worse)
+
+
+def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
+    def with_errors(*left: int) -> dict[str, Any]:
+        places = zip((0, 0.01, 0.02, 0.05, 0.1), left, strict=True)
+        refusals = [{"fraction": place, "num_errors_left": errors, "num_left": 1000} for place, errors in places]
+        return {"after": {"risk_coverage": {"refusals": refusals}}}
+
+    assert refusal_finding(with_errors(97, 56, 36, 13, 6)).endswith(
+        "the 2\xa0% that it is least sure of leaves 36 of 97 errors"
+    )
+    assert refusal_finding(with_errors(400, 398, 390, 380, 350)).endswith("leaves 350 of 400 errors")
+    assert refusal_finding(with_errors(0, 0, 0, 0, 0)) == "No error on 1,000 images"
+
+
+def test_what_the_images_cannot_tell_is_said() -> None:
+    value = all_right()
+    table = next(part for part in calibration_section(value).parts if isinstance(part, Table))
+    assert "those images do not tell it" in table.look
+    assert "With 0 errors the intervals" in table.look
+    assert error_finding(value).startswith("A temperature of 0.05 is the end of its range")
+    look = next(part for part in calibration_section(value_of()).parts if isinstance(part, Table)).look
+    assert "do not tell it" not in look
+    assert "too narrow" not in look
+
+
+@pytest.mark.parametrize(("count", "num_classes", "bins"), [(2, 2, 15), (50, 10, 15), (300, 200, 15), (500, 3, 200)])
+def test_any_number_of_images_classes_and_bins_can_be_drawn(count: int, num_classes: int, bins: int) -> None:
+    section = calibration_section(value_of(count, num_classes, num_bins=bins))
+    html = render_section(section)
+    assert html.count("<svg") == 3
+    assert "nan" not in html.lower()
+    if bins == 15:
+        assert all(len(svg_text(chart.drawing)) < 40_000 for chart in charts(section))
+
+
+def test_what_was_fitted_on_is_data_and_no_markup() -> None:
+    html = render_section(calibration_section(value_of(fitted_on="<script>alert(1)</script> images")))
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"),
+    [
+        (1.0, "100 %"),
+        (0.99999999, "> 99.9999 %"),
+        (0.999987, "99.999 %"),
+        (0.9912, "99.1 %"),
+        (0.5, "50.0 %"),
+        (0.0, "0.0 %"),
+    ],
+)
+def test_a_confidence_has_the_digits_that_tell_it_from_certain(confidence: float, text: str) -> None:
+    assert sure_text(confidence).replace("\xa0", " ") == text
