@@ -18,6 +18,7 @@ from convscope.architecture import (
     MaxPooling2D,
     presets,
 )
+from convscope.audit import Audit, audit, find_duplicates, label_suspects
 from convscope.calibration import Calibration, fit_temperature, measure_calibration
 from convscope.checkpoint import load_model, save_model
 from convscope.comparison import Candidate, Comparison, compare
@@ -37,6 +38,7 @@ __all__ = [
     "Add",
     "Architecture",
     "AttributionChecks",
+    "Audit",
     "Augmentation",
     "AveragePooling2D",
     "BatchNormalization",
@@ -66,12 +68,15 @@ __all__ = [
     "Splits",
     "ablate",
     "attribute",
+    "audit",
     "check_attributions",
     "compare",
     "crossfit",
     "evaluate",
     "explain",
+    "find_duplicates",
     "fit_temperature",
+    "label_suspects",
     "load_dataset",
     "load_model",
     "measure_calibration",

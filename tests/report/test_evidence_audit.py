@@ -1,0 +1,157 @@
+"""The section of the data's faults: its titles are computed, its cards lead to the right image, its text is data."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.audit import audit
+from convscope.packing import pack
+from convscope.report.evidence.audit import audit_section
+from convscope.report.evidence.markup import render_section
+from convscope.report.evidence.section import Gallery, Section, Table
+from convscope.report.pixels import image_pixels
+
+NAMES = (
+    "</script><img src=x onerror=alert(1)>",
+    "a name of sixty characters that is far too long for any axis",
+    "靴 👢",
+)
+
+
+def made_up(number: int, split: str, names=NAMES, shape=(10, 12, 1), seed: int = 0) -> cs.Dataset:
+    images = np.random.default_rng(seed).integers(0, 256, (number, *shape), dtype=np.uint8)
+    return cs.Dataset(images, np.arange(number) % len(names), names, "made up", split)
+
+
+def answers(labels, num_classes: int):
+    y_prob = np.full((len(labels), num_classes), 0.1 / (num_classes - 1))
+    y_prob[np.arange(len(labels)), labels] = 0.9
+    return y_prob
+
+
+def faulty(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.Splits, dict[str, Any]]:
+    """Two training labels and one test label in doubt; a test image that is also a training image of another label."""
+    train, test = made_up(60, "train", names, shape), made_up(30, "test", names, shape, seed=1)
+    images = test.images.copy()
+    images[4] = train.images[3]
+    splits = cs.Splits(train, cs.Dataset(images, test.labels, names, "made up", "test"))
+    said, said_of_test = train.labels.copy(), test.labels.copy()
+    said[[6, 9]] = (said[[6, 9]] + 1) % len(names)
+    said_of_test[8] = (said_of_test[8] + 1) % len(names)
+    of_train = answers(said, len(names)) if with_train else None
+    return splits, audit(splits, of_train, answers(said_of_test, len(names))).to_dict()
+
+
+def parts(section: Section, kind: type) -> dict[str, Any]:
+    return {part.title: part for part in section.parts if isinstance(part, kind)}
+
+
+@pytest.fixture(scope="module")
+def mnist_value(mnist: cs.Splits) -> dict[str, Any]:
+    """MNIST's test labels, answered as people do in 9 of the 10 images on which they agree."""
+    splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
+    said = mnist.test.labels.copy()
+    known = [one.error for one in audit(splits, None, answers(said, 10)).known_answers]
+    for error in known:
+        said[error.index] = error.other
+    said[947] = 8
+    return audit(splits, None, answers(said, 10)).to_dict()
+
+
+def test_galleries_count_what_is_in_doubt():
+    _, value = faulty()
+    galleries = parts(audit_section(value), Gallery)
+    assert [title for title in galleries if "doubt" in title] == [
+        "2 of 60 training labels are in doubt",
+        "1 of 30 test labels are in doubt",
+    ]
+
+
+def test_a_card_has_the_picture_of_its_image_and_leads_to_it():
+    splits, value = faulty()
+    card = parts(audit_section(value), Gallery)["1 of 30 test labels are in doubt"].cards[0]
+    assert (card.split, card.index) == ("test", 8)
+    np.testing.assert_array_equal(card.picture, image_pixels(splits.test.images[8]))
+    assert card.lines == ["靴 👢 → </script><i…", "90.00\N{NO-BREAK SPACE}% sure"]
+
+
+def test_duplicates_stand_side_by_side_with_both_labels():
+    splits, value = faulty()
+    gallery = parts(audit_section(value), Gallery)["1 of 1 group with two labels, 1 with training and test images"]
+    (card,) = gallery.cards
+    assert card.lines == ["</script><i… or a name of s…", "train 3, test 4", "equal"]
+    assert (card.split, card.index) == ("test", 4)
+    left, right = card.picture[:, :12], card.picture[:, -12:]
+    np.testing.assert_array_equal(left, image_pixels(splits.train.images[3]))
+    np.testing.assert_array_equal(right, left)
+
+
+def test_pairs_of_classes_are_counted_over_both_splits():
+    _, value = faulty()
+    table = next(table for title, table in parts(audit_section(value), Table).items() if "that may be" in title)
+    assert table.title == "Most often in doubt: </script><img src=x one… that may be a name of sixty charact…, 2 labels"
+    assert [tuple(row[2:]) for row in table.rows] == [("2", "0"), ("0", "1")]
+
+
+def test_the_accuracy_is_given_with_and_without_twins():
+    _, value = faulty()
+    table = parts(audit_section(value), Table)["1 twin of training images among the 30 test images"]
+    assert [row[:4] for row in table.rows] == [
+        ("all", "30", "29", "96.67\N{NO-BREAK SPACE}%"),
+        ("without 1 twin", "29", "28", "96.55\N{NO-BREAK SPACE}%"),
+    ]
+
+
+def test_known_errors_have_their_votes_and_what_the_network_says(mnist_value: dict[str, Any]):
+    section = audit_section(mnist_value)
+    title = "People rejected 15 test labels; where they agreed on another one, the network agrees with them in 9 of 10"
+    gallery = parts(section, Gallery)[title]
+    assert gallery.cards[0].lines == ["8 → 9", "0 of 5 kept 8", "network: 8, 90\N{NO-BREAK SPACE}%"]
+    assert gallery.cards[3].lines[0] == "4 → ?"
+    assert "The network gives 1 of the rejected labels and is sure enough to doubt 14" in gallery.look
+    assert "Who reads 15 known errors as people do cannot score above 99.85\N{NO-BREAK SPACE}%" in parts(section, Table)
+
+
+def test_suspects_that_people_rejected_are_marked(mnist_value: dict[str, Any]):
+    gallery = parts(audit_section(mnist_value), Gallery)[
+        "14 of 10,000 test labels are in doubt; people rejected 14 of them"
+    ]
+    assert all(card.lines[2] == "people reject it too" for card in gallery.cards)
+
+
+def test_without_training_answers_the_training_labels_are_not_spoken_of():
+    _, value = faulty(with_train=False)
+    section = audit_section(value)
+    assert not [title for title in parts(section, Gallery) if "training labels" in title]
+    assert "Training labels" not in str([table.header for table in parts(section, Table).values()])
+
+
+def test_data_without_faults_have_tables_and_no_gallery():
+    splits = cs.Splits(made_up(30, "train"), made_up(20, "test", seed=1))
+    value = audit(splits, answers(splits.train.labels, 3), answers(splits.test.labels, 3)).to_dict()
+    section = audit_section(value)
+    assert list(parts(section, Table)) == [
+        "An estimated 0.00\N{NO-BREAK SPACE}% of the training labels and 0.00\N{NO-BREAK SPACE}% of the test labels "
+        "are wrong",
+        "No two of 50 images are equal or near to each other",
+    ]
+    assert parts(section, Gallery) == {}
+
+
+@pytest.mark.parametrize("shape", [(10, 12, 1), (64, 40, 3)])
+@pytest.mark.parametrize("num_classes", [2, 10, 30])
+def test_the_section_is_html_with_its_names_escaped(num_classes: int, shape):
+    names = (*NAMES, *(f"class {number}" for number in range(30)))[:num_classes]
+    _, value = faulty(names, shape)
+    html = render_section(audit_section(value))
+    assert "<img src=x" not in html
+    assert 'data-split="test" data-index="8"' in html
+    assert len(html) < 150_000
+
+
+def test_pictures_that_had_no_room_have_no_card():
+    _, value = faulty()
+    value["pictures"] = {"splits": [], "indices": [], "images": pack(np.empty((0, 10, 12, 1), np.uint8))}
+    assert parts(audit_section(value), Gallery) == {}
