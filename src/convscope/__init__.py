@@ -29,6 +29,7 @@ from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import AttributionChecks, Explanation, attribute, check_attributions, explain
 from convscope.model import Model
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
+from convscope.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
 from convscope.training import History, train
 
 __all__ = [
@@ -64,6 +65,8 @@ __all__ = [
     "MaxPooling2D",
     "Model",
     "Recipe",
+    "Rejection",
+    "RejectionRule",
     "Schedule",
     "Splits",
     "ablate",
@@ -75,11 +78,13 @@ __all__ = [
     "evaluate",
     "explain",
     "find_duplicates",
+    "fit_rejection",
     "fit_temperature",
     "label_suspects",
     "load_dataset",
     "load_model",
     "measure_calibration",
+    "measure_rejection",
     "presets",
     "recipes",
     "save_model",

@@ -1,0 +1,225 @@
+"""The section on images of no class: what the model answers to strangers, and which of them it refuses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from convscope.packing import unpack
+from convscope.rejection.scores import TITLES
+from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
+from convscope.report.findings import percent
+from convscope.report.pixels import image_pixels
+from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
+from convscope.tables import clip, display_width
+
+_WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
+_TOP, _BOTTOM, _RIGHT = 64, 40, 120
+_NAME = 20  # columns of a set's name
+_COLUMNS = 8  # pictures in a row, at most
+_CLASS = 14  # columns of a class's name
+_MINUS = "\N{MINUS SIGN}"
+
+
+def rejection_section(value: Mapping[str, Any]) -> Section:
+    """Return the section of what `Rejection.to_dict()` gave."""
+    return Section(
+        anchor="rejection",
+        name="None of these",
+        shows="How often the model refuses an image of no class, and how many images of its classes that costs.",
+        does_not_show=(
+            "It says nothing of strangers of other kinds, nor of a picture made to get through; and the intervals take "
+            "the images of a set as drawn independently."
+        ),
+        parts=(_strangers(value), _refused(value), _separation(value), *_scores(value), *_costs(value)),
+    )
+
+
+def _strangers(value: Mapping[str, Any]) -> Gallery:
+    names, cards, through = value["class_names"], list[Card](), list[tuple[float, str, str]]()
+    for one in value["strangers"]:
+        shown = one["examples"]
+        answers = zip(shown["answers"], shown["probabilities"], shown["refused"], strict=True)
+        for image, (answer, probability, refused) in zip(unpack(shown["images"]), answers, strict=True):
+            taken_for = clip(names[answer], _CLASS)
+            lines = (f"{taken_for}, {_sure(probability)}", clip(one["name"], _NAME), _verdict(refused))
+            cards.append(Card(image_pixels(image), lines))
+            if not refused:
+                through.append((probability, one["name"], taken_for))
+    title = "None of these strangers gets through"
+    if through:
+        probability, name, answer = max(through)
+        title = f"Sure and wrong: an image of {clip(name, _NAME)} is taken for {answer}, with {_sure(probability)}"
+    each = max(len(one["examples"]["answers"]) for one in value["strangers"])
+    look = "Below each image the answer; each set goes from its highest score, most like a class, to its lowest."
+    return Gallery(title, look, cards, columns=each * max(1, _COLUMNS // each))
+
+
+def _refused(value: Mapping[str, Any]) -> Table:
+    score, known, names = value["rules"][0]["score"], value["known"], value["class_names"]
+    rows = [
+        (f"answered {word}", f"{share['total']:,}", *_share(share), "", "", "")
+        for word, share in (("rightly", known["right"][score]), ("wrongly", known["wrong"][score]))
+    ]
+    for one in value["strangers"]:
+        sure, most = one["num_sure"] / one["num_images"], one["num_answer"] / one["num_images"]
+        answer = f"{clip(names[one['answer']], _CLASS)}, {percent(most, 0)}"
+        cells = (percent(one["mean_probability"], 1), percent(sure, 1), answer)
+        rows.append((clip(one["name"], _NAME), f"{one['num_images']:,}", *_share(one["scores"][0]["refused"]), *cells))
+    rule, right = value["rules"][0], known["right"][score]["value"]
+    look = (
+        f"The threshold lets {percent(rule['num_kept'] / rule['num_held_out'], 1)} of {rule['num_held_out']:,} "
+        f"held-out training images through. {_left_out(value)}"
+    )
+    hardest = min(value["strangers"], key=lambda one: one["scores"][0]["refused"]["value"])
+    title = (
+        f"Hardest: {clip(hardest['name'], _NAME)}, {percent(hardest['scores'][0]['refused']['value'], 1)} refused, "
+        f"against {percent(right)} of right answers"
+    )
+    header = ("Images", "Number", "Refused", "95 % interval", "Mean probability", "At least 99 % sure", "Most frequent")
+    return Table(title, look.strip(), header, rows)
+
+
+def _separation(value: Mapping[str, Any]) -> Chart:
+    nearest = min(value["strangers"], key=lambda one: one["scores"][0]["auroc"])
+    area = percent(nearest["scores"][0]["auroc"], 1)
+    title = f"Nearest: {clip(nearest['name'], _NAME)}, below a test image in {area} of pairs"
+    rows = [
+        (
+            clip(one["name"], _NAME),
+            TITLES[score["score"]],
+            percent(score["refused"]["value"]),
+            f"{score['auroc']:.4f}",
+            f"{score['auroc_interval'][0]:.4f} to {score['auroc_interval'][1]:.4f}",
+            percent(score["false_positive_rate"]),
+        )
+        for one in value["strangers"]
+        for score in one["scores"]
+    ]
+    numbers = Table(
+        "Every score on every set",
+        "FPR at 95 %: what gets through where 95 % of the test images do.",
+        ("Images", "Score", "Refused", "AUROC", "95 % interval", "FPR at 95 %"),
+        rows,
+        left=2,
+    )
+    look = "Orange lies below the threshold and is refused; each row has its own height."
+    return Chart("rejection-scores", title, look, draw_scores(value, title), numbers)
+
+
+def _scores(value: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Return the table of all scores, where there are several."""
+    rules, known = value["rules"], value["known"]
+    if len(rules) == 1:
+        return ()
+    header = ("Refused", *(TITLES[rule["score"]] for rule in rules))
+    rows = [
+        (f"answered {word}", *(percent(known[word_of][rule["score"]]["value"]) for rule in rules))
+        for word, word_of in (("rightly", "right"), ("wrongly", "wrong"))
+    ]
+    for one in value["strangers"]:
+        rows.append((clip(one["name"], _NAME), *(percent(score["refused"]["value"]) for score in one["scores"])))
+    rows.append(("AUROC, made-up strangers", *(f"{rule['mean_made_up']:.4f}" for rule in rules)))
+    chosen = TITLES[rules[0]["score"]]
+    outdone = sum(
+        max(score["refused"]["value"] for score in one["scores"]) > one["scores"][0]["refused"]["value"]
+        for one in value["strangers"]
+    )
+    title = f"Chosen: {chosen}; on {outdone} of {len(value['strangers'])} sets another score refuses more"
+    look = (
+        "The first column is the chosen score: the one that best tells held-out training images from strangers made up "
+        "of them, in the last row. The sets above took no part in the choice."
+    )
+    return (Table(title, look, header, rows),)
+
+
+def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
+    """Return test images that are refused, where there are any."""
+    score, known, names = value["rules"][0]["score"], value["known"], value["class_names"]
+    right, wrong, shown = known["right"][score], known["wrong"][score], known["refused"]
+    if not shown["answers"]:
+        return ()
+    cards = []
+    columns = ("answers", "labels", "probabilities", "indices")
+    for image, answer, label, probability, index in zip(
+        unpack(shown["images"]), *(shown[column] for column in columns), strict=True
+    ):
+        truth = "right" if answer == label else f"it is {clip(names[label], _CLASS)}"
+        lines = (f"{clip(names[answer], _CLASS)}, {_sure(probability)}", truth)
+        cards.append(Card(image_pixels(image), lines, value["split"], index))
+    title = f"Refusing costs {right['count']:,} of {right['total']:,} right answers"
+    if wrong["total"]:
+        title += f" and saves {wrong['count']:,} of {wrong['total']:,} wrong ones"
+    answered = known["right_among_answered"][score]
+    look = f"Some of the refused {value['split']} images, from the highest score to the lowest."
+    if answered["total"]:
+        look += f" Of those that are answered, {percent(answered['value'])} are right."
+    return (Gallery(title, look, cards),)
+
+
+def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
+    """Draw how the chosen score is spread over the test images and each set of strangers, about the threshold."""
+    score, threshold, known = value["rules"][0]["score"], value["rules"][0]["threshold"], value["known"]
+    edges = np.array(value["edges"])
+    refused = known["right"][score]["count"] + known["wrong"][score]["count"]
+    rows = [(f"{value['split']} images", known["histogram"], refused / value["num_images"])]
+    rows += [(one["name"], one["histogram"], one["scores"][0]["refused"]["value"]) for one in value["strangers"]]
+    left = 24 + round(7.6 * max(display_width(clip(name, _NAME)) for name, _, _ in rows))
+    with house_style():
+        drawing = new_drawing(_WIDTH, _TOP + _ROW * len(rows) + _BOTTOM, title)
+        for number, (name, histogram, share) in enumerate(rows):
+            axes = add_axes(drawing, left, _TOP + number * _ROW, _WIDTH - left - _RIGHT, _BAND)
+            _draw_histogram(axes, edges, np.array(histogram), threshold, MUTED if number else ACCENT)
+            beside = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center", "color": INK}
+            axes.annotate(clip(name, _NAME), (0, 0.5), (-12, 0), ha="right", **beside)
+            axes.annotate(f"{100 * share:.1f} % refused", (1, 0.5), (12, 0), **beside)
+            if number == 0:
+                above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
+                axes.annotate("threshold", (threshold, 1), (0, 10), color=MUTED, **above)
+        axes.tick_params(axis="x", length=4, pad=4)  # of the last row, for all
+        ticks = [tick for tick in MaxNLocator(4).tick_values(edges[0], edges[-1]) if edges[0] <= tick <= edges[-1]]
+        axes.set_xticks(ticks, [f"{tick:.4g}".replace("-", _MINUS) for tick in ticks])
+        axes.set_xlabel(f"{TITLES[score]}, higher for more like a class", loc="left")
+    return drawing
+
+
+def _draw_histogram(axes: Any, edges: NDArray[Any], counts: NDArray[Any], threshold: float, colour: str) -> None:
+    """Draw counts (B,) between edges (B + 1,), of which the threshold is one, as a line and two areas about it."""
+    places, heights = np.repeat(edges, 2)[1:-1], np.repeat(counts / max(counts.max(), 1), 2)
+    split = 2 * int(np.searchsorted(edges, threshold))
+    axes.fill_between(places[:split], heights[:split], color=WARM, linewidth=0)
+    axes.fill_between(places[split:], heights[split:], color=colour, linewidth=0)
+    axes.axvline(threshold, color=INK, linewidth=1)
+    axes.axhline(0, color=HAIRLINE, linewidth=1)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, 1.04)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _share(share: Mapping[str, Any]) -> tuple[str, str]:
+    if not share["total"]:
+        return "", ""
+    low, high = share["interval"]
+    return percent(share["value"]), f"{percent(low)} to {percent(high)}"
+
+
+def _refused_by(strangers: Mapping[str, Any], score: str) -> float:
+    return next(float(one["refused"]["value"]) for one in strangers["scores"] if one["score"] == score)
+
+
+def _left_out(value: Mapping[str, Any]) -> str:
+    return " ".join(f"Left out: {name}; {why}." for name, why in value["left_out"].items())
+
+
+def _sure(probability: float) -> str:
+    """Return a probability of an answer, cut and not rounded, so that only what is certain is 100 %."""
+    return percent(int(1000 * probability) / 1000, 1)
+
+
+def _verdict(refused: bool) -> str:
+    return "refused" if refused else "let through"

@@ -1,0 +1,125 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.architecture import presets
+from convscope.datasets import Dataset
+from convscope.engine import initial_weights
+from convscope.model import Model
+from convscope.rejection import fit_rules, measure_rejection
+from convscope.report.evidence import Chart, Gallery, Table, render_section
+from convscope.report.evidence.rejection import rejection_section
+from convscope.report.style import svg_text
+
+from .conftest import HOSTILE_NAMES, make_split
+
+DIGITS = tuple("0123456789")
+
+
+def measured(
+    names: tuple[str, ...] = DIGITS, shape: tuple[int, int, int] = (12, 11, 1), other: str = "others", **change: Any
+) -> dict[str, Any]:
+    known = make_split("test", shape, names, 40)
+    network = presets.ann(shape, len(names))
+    model = Model(network, initial_weights(network, 0), names)
+    rules = fit_rules(model, [(model, known, known)], keep=0.8)
+    strangers = Dataset(255 - known.images, known.labels, names, other, "test")
+    value = measure_rejection(rules, model, known, strangers, most=30).to_dict()
+    return {**json.loads(json.dumps(value)), **change}
+
+
+def test_a_section_holds_strangers_shares_scores_and_what_it_costs() -> None:
+    value = measured()
+    strangers, shares, chart, scores, costs = rejection_section(value).parts
+    assert isinstance(strangers, Gallery)
+    assert isinstance(shares, Table)
+    assert isinstance(chart, Chart)
+    assert isinstance(scores, Table)
+    assert isinstance(costs, Gallery)
+    assert len(strangers.cards) == 4 * len(value["strangers"])
+    assert strangers.columns == 8
+    assert len(shares.rows) == 2 + len(value["strangers"])
+    assert chart.numbers is not None
+    assert len(chart.numbers.rows) == 4 * len(value["strangers"])
+    assert len(scores.rows) == 3 + len(value["strangers"])
+    for table in (shares, scores, chart.numbers):
+        assert {len(row) for row in table.rows} == {len(table.header)}
+
+
+def test_refused_test_images_lead_to_the_bench() -> None:
+    value = measured()
+    costs = rejection_section(value).parts[-1]
+    assert isinstance(costs, Gallery)
+    shown = value["known"]["refused"]
+    assert [(card.split, card.index) for card in costs.cards] == [("test", index) for index in shown["indices"]]
+    known = make_split("test", (12, 11, 1), DIGITS, 40)
+    np.testing.assert_array_equal(costs.cards[0].picture[..., 0], known.images[shown["indices"][0]][..., 0])
+
+
+def test_the_title_names_the_surest_stranger_that_gets_through() -> None:
+    value = measured()
+    for one in value["strangers"]:
+        one["examples"]["refused"] = [True] * 4
+    title = rejection_section(value).parts[0].title  # type: ignore[union-attr]
+    assert title == "None of these strangers gets through"
+    examples = value["strangers"][1]["examples"]
+    examples["refused"][2], examples["answers"][2], examples["probabilities"][2] = False, 3, 0.99999
+    title = rejection_section(value).parts[0].title.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
+    assert title == "Sure and wrong: an image of letters is taken for 3, with 99.9 %"
+
+
+def test_the_table_names_the_hardest_set_and_what_is_left_out() -> None:
+    value = measured(left_out={"letters": "no font is installed"})
+    for one in value["strangers"]:
+        one["scores"][0]["refused"]["value"] = 0.5
+    value["strangers"][2]["scores"][0]["refused"]["value"] = 0.25
+    table = rejection_section(value).parts[1]
+    assert isinstance(table, Table)
+    assert table.title.replace("\N{NO-BREAK SPACE}", " ").startswith("Hardest: shuffled pixels, 25.0 % refused")
+    assert table.look.endswith("Left out: letters; no font is installed.")
+
+
+def test_the_scores_say_on_how_many_sets_another_does_better() -> None:
+    value = measured()
+    for number, one in enumerate(value["strangers"]):
+        for place, score in enumerate(one["scores"]):
+            score["refused"]["value"] = 0.6 if place == 3 and number < 2 else 0.5
+    table = rejection_section(value).parts[3]
+    assert table.title.endswith("on 2 of 6 sets another score refuses more")  # type: ignore[union-attr]
+
+
+def test_one_rule_alone_and_no_refused_image_leave_their_parts_out() -> None:
+    value = measured()
+    value["rules"] = value["rules"][:1]
+    for one in value["strangers"]:
+        one["scores"] = one["scores"][:1]
+    value["known"]["refused"] |= {"answers": []}
+    assert [type(part) for part in rejection_section(value).parts] == [Gallery, Table, Chart]
+
+
+def test_the_chart_has_a_row_for_each_set_and_stays_small() -> None:
+    value = measured()
+    chart = rejection_section(value).parts[2]
+    assert isinstance(chart, Chart)
+    svg = svg_text(chart.drawing)
+    assert len(svg) < 40_000
+    for one in value["strangers"]:
+        assert f">{one['name']}</text>" in svg
+    assert svg.count("% refused</text>") == 1 + len(value["strangers"])
+
+
+def test_names_are_data_and_no_markup() -> None:
+    html = render_section(rejection_section(measured(HOSTILE_NAMES, other=HOSTILE_NAMES[0])))
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "<b>" not in html
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (64, 48, 3), (100, 20, 1)])
+@pytest.mark.parametrize("number", [2, 100])
+def test_other_sizes_and_numbers_of_classes_are_shown_too(shape: tuple[int, int, int], number: int) -> None:
+    value = measured(tuple(f"class {label}" for label in range(number)), shape)
+    assert len(render_section(rejection_section(value))) < 1_000_000
+    assert len(json.dumps(value)) < 200_000
