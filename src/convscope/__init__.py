@@ -30,6 +30,7 @@ from convscope.explanation import AttributionChecks, Explanation, attribute, che
 from convscope.model import Model
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
 from convscope.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
+from convscope.robustness import Attacks, Robustness, corrupt, measure_attacks, measure_robustness
 from convscope.training import History, train
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Adam",
     "Add",
     "Architecture",
+    "Attacks",
     "AttributionChecks",
     "Audit",
     "Augmentation",
@@ -67,6 +69,7 @@ __all__ = [
     "Recipe",
     "Rejection",
     "RejectionRule",
+    "Robustness",
     "Schedule",
     "Splits",
     "ablate",
@@ -74,6 +77,7 @@ __all__ = [
     "audit",
     "check_attributions",
     "compare",
+    "corrupt",
     "crossfit",
     "evaluate",
     "explain",
@@ -83,8 +87,10 @@ __all__ = [
     "label_suspects",
     "load_dataset",
     "load_model",
+    "measure_attacks",
     "measure_calibration",
     "measure_rejection",
+    "measure_robustness",
     "presets",
     "recipes",
     "save_model",

@@ -4,17 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convscope.report.evidence.attacks import attacks_section
 from convscope.report.evidence.attributions import attributions_section
 from convscope.report.evidence.audit import audit_section
 from convscope.report.evidence.calibration import calibration_section
 from convscope.report.evidence.markup import render_section
 from convscope.report.evidence.rejection import rejection_section
+from convscope.report.evidence.robustness import robustness_section
 from convscope.report.evidence.section import Chart, Gallery, Section
 
 _SECTIONS: Mapping[str, Callable[[dict[str, Any]], Section]] = {
     "calibration": calibration_section,
     "rejection": rejection_section,
     "attributions": attributions_section,
+    "robustness": robustness_section,
+    "attacks": attacks_section,
     "audit": audit_section,
 }
 

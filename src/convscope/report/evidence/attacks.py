@@ -1,0 +1,137 @@
+"""The section on attacks: the accuracy over the size of an attack, beside noise, and pictures that fool the network."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from convscope.packing import unpack
+from convscope.report.charts import CHART_WIDTH
+from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
+from convscope.report.findings import percent
+from convscope.report.pixels import image_pixels, paint
+from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
+from convscope.tables import clip
+
+_NAMES = {"noise": "random signs", "fgsm": "FGSM", "pgd": "PGD"}
+_COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}
+_LINE = 16  # pixels from one line of text to the next
+_SIDE = 84
+
+
+def attacks_section(value: dict[str, Any]) -> Section:
+    """Return the section of what `Attacks.to_dict()` holds."""
+    left_out = f", evenly taken: {value['num_images_left_out']:,} are left out" if value["num_images_left_out"] else ""
+    parts: list[Chart | Gallery] = [_curve(value)]
+    if value["examples"]["indices"]:
+        parts.append(_gallery(value))
+    return Section(
+        "attacks",
+        "Attacks",
+        f"How often the network is right on {value['num_images']:,} {value['split']} images{left_out}, when each value "
+        "is moved by at most ε of 255 grey levels: along the sign of the loss's gradient (FGSM), in "
+        f"{value['steps']} such steps from a random place (PGD, {_starts(value['restarts'])}), and at random.",
+        "The attacks know the weights and are made for this network; one that withstands them may fall to others, so "
+        "the accuracy under PGD is an upper bound.",
+        parts,
+    )
+
+
+def _starts(restarts: int) -> str:
+    return "one start" if restarts == 1 else f"{restarts} starts"
+
+
+def attacks_finding(value: dict[str, Any]) -> str:
+    """Return at which size PGD fools half of the images, or how many it leaves at the largest."""
+    size, last = value["median_epsilon"], _by_method(value)["pgd"][-1]
+    if size is None:
+        return f"PGD with {last['epsilon']} of 255 grey levels leaves {percent(last['accuracy'])} right"
+    return f"{size} of 255 grey levels fool the network on half of the images"
+
+
+def _by_method(value: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    return {method: [one for one in value["attacks"] if one["method"] == method] for method in _NAMES}
+
+
+def _curve(value: dict[str, Any]) -> Chart:
+    title = attacks_finding(value)
+    by_method = _by_method(value)
+    header = ["ε, grey levels"]
+    for name in _NAMES.values():
+        header += [name, "low", "high", "answers changed"]
+    rows = [
+        [
+            f"{ones[0]['epsilon']}",
+            *(text for one in ones for text in map(percent, (one["accuracy"], *one["interval"], one["changed"]))),
+        ]
+        for ones in zip(*by_method.values(), strict=True)
+    ]
+    return Chart(
+        "attacks",
+        title,
+        "Accuracy over ε with 95 % intervals. The gap between random signs and the attacks is what knowing the weights "
+        "is worth. 25.5, 51 and 76.5 grey levels are the 0.1, 0.2 and 0.3 of the literature.",
+        _draw(by_method, title),
+        Table("", "", header, rows, left=0),
+    )
+
+
+def _draw(by_method: Mapping[str, Sequence[dict[str, Any]]], title: str) -> Drawing:
+    left, top, right, height = 56, 48, 96, 200
+    with house_style():
+        drawing = new_drawing(CHART_WIDTH, top + height + 48, title)
+        axes = add_axes(drawing, left, top, CHART_WIDTH - left - right, height)
+        for method, ones in by_method.items():
+            sizes = [one["epsilon"] for one in ones]
+            low, high = np.array([one["interval"] for one in ones]).T
+            axes.fill_between(sizes, low, high, color=_COLOURS[method], alpha=0.2, linewidth=0)
+            accuracies = [one["accuracy"] for one in ones]
+            axes.plot(sizes, accuracies, "o-", color=_COLOURS[method], markersize=5, markeredgewidth=0, clip_on=False)
+        axes.set_ylim(0, 1)
+        axes.margins(x=0.02)
+        axes.set_xlabel("ε, grey levels of 255")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+        axes.grid(axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", left=False)
+        place = float("-inf")
+        ends = sorted((ones[-1]["accuracy"] * height, method) for method, ones in by_method.items())
+        for end, method in ends:
+            place = max(end, place + _LINE)
+            at = (1, place / height)
+            axes.annotate(
+                _NAMES[method], at, (8, 0), "axes fraction", "offset points", color=_COLOURS[method], va="center"
+            )
+    return drawing
+
+
+def _gallery(value: dict[str, Any]) -> Gallery:
+    shown, classes = value["examples"], value["class_names"]
+    pictures = unpack(shown["pictures"])  # (M, 1 + E, h, w, C)
+    widest = max(shown["epsilons"])
+    cards = []
+    for row, index in enumerate(shown["indices"]):
+        lines = [
+            [clip(classes[answer], 12), f"{percent(probability, 1)} sure"]
+            for answer, probability in zip(shown["answers"][row], shown["probabilities"][row], strict=True)
+        ]
+        clean = pictures[row, 0]
+        cards.append(Card(image_pixels(clean), [*lines[0], f"image {index:,}"], value["split"], index))
+        for place, size in enumerate(shown["epsilons"], 1):
+            moved = (pictures[row, place].astype(np.float64) - clean).mean(axis=2)
+            cards.append(Card(image_pixels(pictures[row, place]), [*lines[place], f"ε = {size}"]))
+            cards.append(Card(paint(moved, "signed", -widest, widest), ["difference", f"ε = {size}"]))
+    fooled = np.array(shown["answers"])[:, 1:] != np.array(shown["labels"])[:, None]
+    share = fooled.mean(axis=0)
+    best = int((share >= 0.5).argmax()) if (share >= 0.5).any() else len(share) - 1  # the first that fools half
+    title = (
+        f"At {shown['epsilons'][best]} grey levels {fooled[:, best].sum()} of {len(fooled)} pictures get another answer"
+    )
+    look = (
+        "In a row one image as it is, then under PGD for three ε, each beside what was added (orange) and taken away "
+        f"(blue), to the full colour at {widest} grey levels."
+    )
+    return Gallery(title, look, cards, _SIDE, 1 + 2 * len(shown["epsilons"]))

@@ -1,0 +1,261 @@
+"""The section on robustness: the accuracy on spoiled images by corruption and strength, and over five numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from convscope.packing import unpack
+from convscope.report.charts import CHART_WIDTH
+from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.findings import percent, points
+from convscope.report.pixels import POSITIVE, image_pixels, scale_to, tile
+from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, Drawing, add_axes, house_style, new_drawing
+from convscope.tables import clip
+
+_CELL = 64, 24  # pixels of the heat table
+_TILE = 56  # pixels that a picture is wide at most
+_GAP = 8  # pixels between two corruptions
+_DEEPEST = 0.6  # how opaque the orange of a cell is where everything is lost
+_UNITS = {"shift": "pixels", "rotation": "°", "scale": "×", "stroke": "pixels", "noise": "grey levels"}
+_AXES = {
+    "shift": "shift, pixels",
+    "rotation": "rotation, degrees counterclockwise",
+    "scale": "size, times as large",
+    "stroke": "stroke, pixels more on either side",
+    "noise": "noise, grey levels (standard deviation)",
+}
+
+
+def robustness_section(value: dict[str, Any]) -> Section:
+    """Return the section of what `Robustness.to_dict()` holds."""
+    names = list(dict.fromkeys(one["name"] for one in value["corruptions"]))
+    accuracies = np.array([one["accuracy"] for one in value["corruptions"]]).reshape(len(names), -1)
+    left_out = f", evenly taken: {value['num_images_left_out']:,} are left out" if value["num_images_left_out"] else ""
+    return Section(
+        "robustness",
+        "Robustness",
+        f"How often the network is right on {value['num_images']:,} {value['split']} images{left_out}, spoiled in "
+        "fifteen ways as in MNIST-C (rebuilt, in five strengths), and shifted, turned, scaled, thickened or noisy by "
+        "growing amounts.",
+        "Other changes may cost more or less; the means are plain ones, not MNIST-C's mean corruption error, which is "
+        "relative to another network.",
+        [_heat(value, names, accuracies), _pictures(value, names, accuracies), _curves(value)],
+    )
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
+    order = np.argsort(accuracies.mean(axis=1), kind="stable")
+    worst = order[0]
+    title = f"Costliest is {_spoken(names[worst])}; over all the mean is {percent(value['mean_accuracy'])}"
+    rows = [
+        [
+            _spoken(one["name"]),
+            f"{one['strength']}" + ("*" if one["is_mnist_c"] else ""),
+            percent(one["accuracy"]),
+            *map(percent, one["interval"]),
+            points(one["change"]),
+            *map(points, one["change_interval"]),
+        ]
+        for one in value["corruptions"]
+    ]
+    header = ["Corruption", "Strength", "Accuracy", "low", "high", "Change, points", "low", "high"]
+    look = (
+        f"Accuracy in percent, the costliest corruption first; unspoiled it is {percent(value['accuracy'])}. The "
+        f"deeper the orange, the more is lost. Framed: MNIST-C's constants, with a mean of "
+        f"{percent(value['mean_accuracy_mnist_c'])}."
+    )
+    marked = np.array([one["is_mnist_c"] for one in value["corruptions"]]).reshape(accuracies.shape)
+    drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
+    return Chart("robustness-heat", title, look, drawing, Table("", "* MNIST-C's constants.", header, rows))
+
+
+def _draw_heat(
+    names: Sequence[str],
+    accuracies: NDArray[np.float64],
+    marked: NDArray[np.bool_],
+    value: dict[str, Any],
+    title: str,
+) -> Drawing:
+    rows, strengths = accuracies.shape
+    left, top, gap, (width, height) = 112, 64, 8, _CELL
+    shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
+    lost = np.clip((value["accuracy"] - shown) / max(value["accuracy"], 1e-9), 0, 1)
+    colours = np.empty((*shown.shape, 4), np.uint8)
+    colours[..., :3] = POSITIVE
+    colours[..., 3] = np.rint(255 * _DEEPEST * lost)
+    foot = gap + height
+    with house_style():
+        drawing = new_drawing(left + width * strengths + gap + width + 16, top + height * rows + foot + 8, title)
+        for first, last, start in ((0, strengths, left), (strengths, strengths + 1, left + width * strengths + gap)):
+            axes = add_axes(drawing, start, top, width * (last - first), height * rows)
+            axes.imshow(colours[:, first:last], interpolation="none", aspect="auto")
+            for row, column in np.ndindex(rows, last - first):
+                text = f"{100 * shown[row, first + column]:.1f}"
+                axes.text(column, row, text, ha="center", va="center_baseline")
+                if first == 0 and marked[row, column]:
+                    corner = column - 0.5 + 1.5 / width, row - 0.5 + 1.5 / height
+                    axes.add_patch(
+                        Rectangle(corner, 1 - 3 / width, 1 - 3 / height, fill=False, edgecolor=MUTED, linewidth=1)
+                    )
+            means = [value["mean_accuracy"]] if first else value["mean_accuracy_by_strength"]
+            for column, mean in enumerate(means):
+                below = rows - 0.5 + (gap + height / 2) / height
+                axes.text(column, below, f"{100 * mean:.1f}", ha="center", va="center_baseline", color=MUTED)
+            heads = ["mean"] if first else [f"{strength}" for strength in range(1, strengths + 1)]
+            _bare_table(axes, heads, names if first == 0 else ())
+            if first == 0:
+                place = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
+                axes.text(*place, "mean", ha="right", va="center", color=MUTED, transform=axes.transAxes)
+                axes.text(0, 1 + 24 / (height * rows), "strength", color=MUTED, transform=axes.transAxes)
+    return drawing
+
+
+def _bare_table(axes: Any, heads: Sequence[str], names: Sequence[str]) -> None:
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(len(heads)), heads)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(length=0, labelcolor=INK)
+    axes.tick_params(axis="x", labelcolor=MUTED)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _pictures(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
+    example, classes = value["example"], value["class_names"]
+    answers = np.array(example["answers"])
+    wrong = int((answers != example["label"]).sum())
+    title = f"Of one image spoiled in {answers.size} ways, {wrong} are answered wrongly"
+    label = clip(classes[example["label"]], 16)
+    look = (
+        f"Image {example['index']:,}, class {label}, in strengths 1 to 5 from left to right. Below each picture stands "
+        "the accuracy on all images spoiled so, in percent; orange where this one is answered wrongly."
+    )
+    drawing = _draw_pictures(value, names, accuracies, answers != example["label"], title)
+    header = ["Corruption", "Strength", "Answer", "Probability"]
+    rows = [
+        [_spoken(name), f"{strength + 1}", clip(classes[answers[row, strength]], 24), percent(probability, 1)]
+        for row, name in enumerate(names)
+        for strength, probability in enumerate(example["probabilities"][row])
+    ]
+    return Chart("robustness-pictures", title, look, drawing, Table("", "", header, rows), is_wide=True)
+
+
+def _draw_pictures(
+    value: dict[str, Any],
+    names: Sequence[str],
+    accuracies: NDArray[np.float64],
+    wrong: NDArray[np.bool_],
+    title: str,
+) -> Drawing:
+    pictures = unpack(value["example"]["pictures"])  # (15, 5, h, w, C)
+    rows, strengths, height, width = pictures.shape[:4]
+    scale = scale_to(max(height, width), _TILE)
+    # A pixel of the picture lies between two tiles.
+    step, block, tall = scale * (width + 1), scale * (strengths * (width + 1) - 1), scale * height
+    columns = max(1, min(3, (2 * CHART_WIDTH - 4) // (block + _GAP)))
+    lines = -(-rows // columns)
+    with house_style():
+        drawing = new_drawing(8 + columns * (block + _GAP), 36 + lines * (tall + 52), title)
+        for row, name in enumerate(names):
+            tiles = [image_pixels(picture) for picture in pictures[row]]
+            left, top = 8 + (row % columns) * (block + _GAP), 36 + (row // columns) * (tall + 52) + 20
+            axes = add_axes(drawing, left, top, block, tall)
+            axes.imshow(tile(tiles, strengths, 1), aspect="auto", extent=(0, block, tall, 0))
+            axes.set_axis_off()
+            axes.text(0, -6, _spoken(name), va="baseline", color=INK)
+            for strength in range(strengths):
+                text = f"{100 * accuracies[row, strength]:.1f}"
+                colour = WARM if wrong[row, strength] else MUTED
+                axes.text(
+                    strength * step + scale * width / 2, tall + 14, text, ha="center", va="baseline", color=colour
+                )
+    return drawing
+
+
+def _curves(value: dict[str, Any]) -> Chart:
+    title = curves_finding(value["curves"])
+    header = ["Change", "Value", "Accuracy", "low", "high", "Change, points", "low", "high"]
+    rows = [
+        [
+            curve["name"],
+            f"{curve['values'][place]:g}",
+            percent(curve["accuracies"][place]),
+            *map(percent, curve["intervals"][place]),
+            points(curve["changes"][place]),
+            *map(points, curve["change_intervals"][place]),
+        ]
+        for curve in value["curves"]
+        for place in range(len(curve["values"]))
+    ]
+    look = (
+        "Each line is the accuracy over one change, in its 95 % interval. A mark shows where a point is lost, on a "
+        "straight line between the two values measured beside it."
+    )
+    drawing = _draw_curves(value["curves"], title)
+    return Chart("robustness-curves", title, look, drawing, Table("", "", header, rows), is_wide=True)
+
+
+def curves_finding(curves: Sequence[dict[str, Any]]) -> str:
+    """Return by how much the images can be moved, turned and scaled until a point of accuracy is lost."""
+    found = {curve["name"]: _ends(curve) for curve in curves}
+    parts = []
+    if found.get("shift"):
+        parts.append(f"a shift of {found['shift'][-1]:.1f} pixels")
+    if found.get("rotation"):
+        parts.append(f"a turn of {min(map(abs, found['rotation'])):.0f}°")
+    if found.get("noise"):
+        parts.append(f"noise of {found['noise'][-1]:.0f} grey levels")
+    if not parts:
+        return "No shift, turn or noise that was tried costs a point of accuracy"
+    listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]
+    return f"A point of accuracy is lost by {listed}"
+
+
+def _ends(curve: dict[str, Any]) -> list[float]:
+    return [place for place in curve["point_lost"] if place is not None]
+
+
+def _draw_curves(curves: Sequence[dict[str, Any]], title: str) -> Drawing:
+    columns, panel, height, left, right = 3, 232, 136, 56, 8
+    lowest = min(low for curve in curves for low, _ in curve["intervals"])
+    step = height + 80
+    with house_style():
+        drawing = new_drawing(2 * CHART_WIDTH, 56 + step * -(-len(curves) // columns), title)
+        for number, curve in enumerate(curves):
+            start = left + (number % columns) * (panel + left + right)
+            axes = add_axes(drawing, start, 64 + (number // columns) * step, panel, height)
+            low, high = np.array(curve["intervals"]).T
+            axes.fill_between(curve["values"], low, high, color=ACCENT, alpha=0.25, linewidth=0)
+            dot = {"marker": "o", "markersize": 5, "markeredgecolor": PAPER, "markeredgewidth": 0.75}
+            axes.plot(curve["values"], curve["accuracies"], color=ACCENT, clip_on=False, **dot)
+            for place in _ends(curve):
+                axes.axvline(place, color=WARM, linewidth=1.5, linestyle=(0, (4, 3)))
+            axes.set_title(_lost(curve), fontsize=12, color=INK, pad=8)
+            axes.set_xlabel(_AXES[curve["name"]])
+            axes.set_ylim(max(0.0, lowest - 0.02), 1)
+            axes.margins(x=0.03)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_locator(MaxNLocator(4))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+            axes.grid(axis="y")
+            axes.spines["left"].set_visible(False)
+            axes.tick_params(axis="y", left=False)
+    return drawing
+
+
+def _lost(curve: dict[str, Any]) -> str:
+    """Return where a point is lost, in words."""
+    unit = _UNITS[curve["name"]]
+    digits = {"shift": 1, "rotation": 0, "scale": 2, "stroke": 1, "noise": 0}[curve["name"]]
+    signed = "+" if curve["point_lost"][0] is not None and curve["neutral"] == 0 else ""
+    ends = [f"{place:{signed}.{digits}f}".replace("-", "\N{MINUS SIGN}") for place in _ends(curve)]
+    space = "" if unit in "°×" else "\N{NO-BREAK SPACE}"
+    return f"\N{MINUS SIGN}1 point at {' and '.join(ends)}{space}{unit}" if ends else "no point lost"

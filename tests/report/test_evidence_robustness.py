@@ -1,0 +1,180 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.report.evidence import Chart, Gallery
+from convscope.report.evidence.attacks import attacks_finding, attacks_section
+from convscope.report.evidence.robustness import curves_finding, robustness_section
+from convscope.report.style import svg_text
+from convscope.robustness import measure_attacks, measure_robustness
+
+STEPS = 3
+
+
+def values_of(shape, num_classes, count=24, names=None):
+    """Return what both results hold, as plain JSON, of a network that has learned a little."""
+    stream = np.random.default_rng(0)
+    patterns = stream.integers(60, 196, (num_classes, *shape))
+    labels = np.arange(count) % num_classes
+    images = np.clip(patterns[labels] + stream.normal(0, 20, (count, *shape)), 0, 255).astype(np.uint8)
+    dataset = cs.Dataset(images, labels, names or tuple(map(str, range(num_classes))), "patterns", "test")
+    architecture = cs.Architecture(cs.Input(*shape, scale=1 / 255, offset=-0.5), (cs.Flatten(), cs.Dense(num_classes)))
+    weights = initial_weights(architecture, 0)
+    weights["dense/kernel"] = ((patterns - 128) / 255).reshape(num_classes, -1).T.astype(np.float32)
+    model = cs.Model(architecture, weights, dataset.class_names)
+    results = measure_robustness(model, dataset), measure_attacks(model, dataset, steps=STEPS)
+    return tuple(json.loads(json.dumps(result.to_dict())) for result in results)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return values_of((10, 10, 1), 5)
+
+
+def texts(section):
+    """Return every text of a section."""
+    found = [section.name, section.shows, section.does_not_show]
+    for part in section.parts:
+        found += [part.title, part.look]
+        if isinstance(part, Chart):
+            found += [cell for row in part.numbers.rows for cell in row]
+        if isinstance(part, Gallery):
+            found += [line for card in part.cards for line in card.lines]
+    return found
+
+
+def test_the_heat_table_says_what_each_corruption_leaves(small):
+    value = small[0]
+    heat = robustness_section(value).parts[0]
+    rows = heat.numbers.rows
+    assert len(rows) == 75
+    first = value["corruptions"][0]
+    assert rows[0][0] == "shot noise"
+    assert rows[0][2].startswith(f"{100 * first['accuracy']:.2f}")
+    assert [row[1] for row in rows[:5]] == ["1", "2", "3", "4", "5*"]
+    means = {}
+    for one in value["corruptions"]:
+        means.setdefault(one["name"], []).append(one["accuracy"])
+    worst = min(means, key=lambda name: np.mean(means[name])).replace("_", " ")
+    assert worst in heat.title
+    assert f"{100 * value['mean_accuracy']:.2f}" in heat.title
+    written = re.findall(r">([^<>]+)</text>", svg_text(heat.drawing))
+    for one in value["corruptions"]:
+        assert f"{100 * one['accuracy']:.1f}" in written
+
+
+def test_the_pictures_say_how_many_are_answered_wrongly(small):
+    value = small[0]
+    pictures = robustness_section(value).parts[1]
+    wrong = sum(answer != value["example"]["label"] for row in value["example"]["answers"] for answer in row)
+    assert pictures.title == f"Of one image spoiled in 75 ways, {wrong} are answered wrongly"
+    assert svg_text(pictures.drawing).count("<image") == 15
+
+
+def test_the_curves_finding_names_what_costs_a_point():
+    curves = [
+        {"name": "shift", "point_lost": [None, 1.26]},
+        {"name": "rotation", "point_lost": [-8.4, 11.0]},
+        {"name": "noise", "point_lost": [None, None]},
+    ]
+    assert curves_finding(curves) == "A point of accuracy is lost by a shift of 1.3 pixels or a turn of 8°"
+    nothing = [one | {"point_lost": [None, None]} for one in curves]
+    assert curves_finding(nothing) == "No shift, turn or noise that was tried costs a point of accuracy"
+
+
+def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
+    value = small[1]
+    assert (
+        attacks_finding(value | {"median_epsilon": 16})
+        == "16 of 255 grey levels fool the network on half of the images"
+    )
+    left = value["attacks"][-1]
+    assert left["method"] == "pgd"
+    assert f"{100 * left['accuracy']:.2f}" in attacks_finding(value | {"median_epsilon": None})
+
+
+def test_the_attacks_chart_holds_three_lines_and_their_numbers(small):
+    value = small[1]
+    chart = attacks_section(value).parts[0]
+    assert [row[0] for row in chart.numbers.rows] == ["0", "2", "4", "8", "16", "25", "38", "51", "76"]
+    pgd = [one for one in value["attacks"] if one["method"] == "pgd"]
+    assert chart.numbers.rows[4][9].startswith(f"{100 * pgd[4]['accuracy']:.2f}")
+    written = svg_text(chart.drawing)
+    assert all(name in written for name in ("random signs", "FGSM", "PGD"))
+
+
+def test_the_gallery_has_a_row_an_image_and_a_difference_beside_each_attack(small):
+    value = small[1]
+    gallery = attacks_section(value).parts[1]
+    examples = len(value["examples"]["indices"])
+    assert (gallery.columns, len(gallery.cards)) == (7, 7 * examples)
+    for row in range(examples):
+        cards = gallery.cards[7 * row : 7 * row + 7]
+        assert (cards[0].split, cards[0].index) == ("test", value["examples"]["indices"][row])
+        assert all(card.split is None for card in cards[1:])  # no image of the data set
+        for attacked, difference in ((1, 2), (3, 4), (5, 6)):
+            moved = cards[attacked].picture[..., 0].astype(int) - cards[0].picture[..., 0]
+            alpha = cards[difference].picture[..., 3]
+            np.testing.assert_array_equal(alpha > 1, np.abs(moved) * 255 / 76 > 1.5)
+            orange = cards[difference].picture[..., 0] > cards[difference].picture[..., 2]
+            assert (orange[moved > 0]).all()
+            assert not (orange[moved < 0]).any()
+
+
+def test_without_an_image_answered_rightly_there_is_no_gallery(small):
+    value = json.loads(json.dumps(small[1]))
+    value["examples"] |= {"indices": [], "labels": [], "answers": [], "probabilities": []}
+    assert len(attacks_section(value).parts) == 1
+
+
+@pytest.mark.parametrize(("shape", "num_classes"), [((8, 8, 1), 2), ((12, 20, 3), 100)])
+def test_sections_are_made_for_any_size_and_number_of_classes(shape, num_classes):
+    names = tuple(f"<b>a class with a long name {label}</b>" for label in range(num_classes))
+    for section in map(
+        lambda make, value: make(value),
+        (robustness_section, attacks_section),
+        values_of(shape, num_classes, max(20, num_classes), names),
+    ):
+        for part in section.parts:
+            if isinstance(part, Chart):
+                width = part.drawing.get_size_inches()[0] * 72
+                assert width <= 896
+        assert all(
+            len(line) <= 16
+            for part in section.parts
+            if isinstance(part, Gallery)
+            for c in part.cards
+            for line in c.lines
+        )
+
+
+def test_the_charts_have_names_of_their_own_and_are_small(small):
+    charts = [
+        part
+        for section in (robustness_section(small[0]), attacks_section(small[1]))
+        for part in section.parts
+        if isinstance(part, Chart)
+    ]
+    assert len({chart.name for chart in charts}) == len(charts) == 4
+    for chart in charts:
+        # The pictures are a raster each, beside which the drawing is as small as the others.
+        svg = re.sub(r'xlink:href="data:image[^"]*"', "", svg_text(chart.drawing))
+        assert len(svg) < 45_000
+
+
+def test_the_sections_say_how_many_images_were_left_out(small):
+    value = small[0] | {"num_images": 2000, "num_images_left_out": 8000}
+    assert "2,000 test images, evenly taken: 8,000 are left out" in robustness_section(value).shows
+    assert "left out" not in robustness_section(small[0]).shows
+    assert f"in {STEPS} such steps" in attacks_section(small[1]).shows
+
+
+def test_no_text_is_a_number_of_python(small):
+    for text in texts(robustness_section(small[0])) + texts(attacks_section(small[1])):
+        assert "np." not in text
+        assert "nan" not in text
+        assert "None" not in text
