@@ -17,7 +17,7 @@ from scipy import stats
 
 import convscope as cs
 from convscope.architecture.presets import PRESETS
-from convscope.cli.record import available_cores, cpu_name
+from convscope.experiment.record import available_cores, cpu_name
 from convscope.recipes import PRECISIONS, RECIPES
 
 

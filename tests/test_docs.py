@@ -4,6 +4,7 @@ import doctest
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors import safe_open
 
+import convscope as cs
 from convscope.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -128,8 +130,9 @@ def test_no_page_names_a_place_on_someone_s_machine():
 
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    for page in (ROOT / "docs").glob("*.md"):
-        assert page.name == "index.md" or f"({page.name})" in index, page.name
+    for page in (ROOT / "docs").rglob("*.md"):
+        path = page.relative_to(ROOT / "docs").as_posix()
+        assert path == "index.md" or f"({path})" in index, path
 
 
 # --- Dependencies -----------------------------------------------------------------------------------------------------
@@ -195,11 +198,30 @@ def test_every_file_of_a_run_is_documented_and_there(finished_run: Path):
     assert checkpoints == {"epoch-0000.safetensors", "epoch-0001.safetensors", "state.safetensors"}
 
 
-@pytest.mark.parametrize(
-    "file", [f"{name}.json" for name in ("run", "evaluation", "explanation", "ablation", "comparison", "timings")]
-)
-def test_the_keys_of_a_file_are_those_documented(finished_run: Path, file: str):
-    assert list(json.loads((finished_run / file).read_text())) == keys(FILES, file)
+RECORDS = ("run", "evaluation", "explanation", "comparison", "timings")
+MEASURED = ("seeds", "filters", "attributions", "embedding")
+
+
+@pytest.mark.parametrize("name", [*RECORDS, *MEASURED])
+def test_the_keys_of_a_file_are_those_documented(finished_run: Path, name: str):
+    assert list(json.loads((finished_run / f"{name}.json").read_text())) == keys(FILES, f"{name}.json")
+
+
+def test_the_keys_of_an_ablation_are_those_documented(finished_run: Path):
+    found = list(json.loads((finished_run / "ablation.json").read_text()))
+    assert [*found, "architectures"] == keys(FILES, "ablation.json")
+
+
+@pytest.mark.slow
+def test_the_keys_of_what_is_measured_on_request_are_those_documented(finished_run: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    topics = ("calibration", "rejection", "robustness", "attacks", "audit")
+    done = CliRunner().invoke(main, ["evidence", str(run), *topics])
+    assert done.exit_code == 0, done.output
+    for topic in topics:
+        assert list(json.loads((run / f"{topic}.json").read_text())) == keys(FILES, f"{topic}.json")
+    assert set(cs.load_model(run).calibration) <= {"temperature", "fitted_on", "num_fitted", "rejection"}
 
 
 def test_the_keys_of_a_line_of_the_history_are_those_documented(finished_run: Path):
@@ -222,4 +244,4 @@ def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):
 def test_every_figure_is_documented(finished_run: Path):
     layers = "conv2d_1|max_pooling2d_1|conv2d|max_pooling2d"
     found = {re.sub(f"-({layers})", "-LAYER", path.stem) for path in (finished_run / "figures").iterdir()}
-    assert found == set(keys(FILES, "figures/"))
+    assert found | {"seeds-curves"} == set(keys(FILES, "figures/"))  # one epoch has no curve

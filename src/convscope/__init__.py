@@ -1,7 +1,7 @@
 """Train a small convolutional network in seconds on a CPU, measure it honestly, and see through every part of it."""
 
 from convscope import recipes
-from convscope.ablation import Ablation, FilterLesion, ablate
+from convscope.ablation import Ablation, FilterLesion, ablate, ablate_inputs, removal_curves
 from convscope.architecture import (
     Add,
     Architecture,
@@ -21,12 +21,32 @@ from convscope.architecture import (
 from convscope.audit import Audit, audit, find_duplicates, label_suspects
 from convscope.calibration import Calibration, fit_temperature, measure_calibration
 from convscope.checkpoint import load_model, save_model
-from convscope.comparison import Candidate, Comparison, compare
+from convscope.comparison import (
+    Candidate,
+    Comparison,
+    GroupComparison,
+    RunGroup,
+    compare,
+    compare_all,
+    compare_groups,
+)
 from convscope.crossfit import CrossFit, crossfit
 from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
-from convscope.explanation import AttributionChecks, Explanation, attribute, check_attributions, explain
+from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, run_experiment, train_runs
+from convscope.explanation import (
+    AttributionChecks,
+    Embedding,
+    Explanation,
+    FilterCards,
+    attribute,
+    check_attributions,
+    embed,
+    explain,
+    filter_cards,
+    synthesize,
+)
 from convscope.model import Model
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
 from convscope.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
@@ -56,12 +76,16 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "EarlyStopping",
+    "Embedding",
     "Evaluation",
+    "Experiment",
     "Explanation",
+    "FilterCards",
     "FilterLesion",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "GroupComparison",
     "History",
     "Input",
     "MaxPooling2D",
@@ -70,17 +94,25 @@ __all__ = [
     "Rejection",
     "RejectionRule",
     "Robustness",
+    "RunGroup",
+    "RunResult",
+    "RunSpec",
     "Schedule",
     "Splits",
     "ablate",
+    "ablate_inputs",
     "attribute",
     "audit",
     "check_attributions",
     "compare",
+    "compare_all",
+    "compare_groups",
     "corrupt",
     "crossfit",
+    "embed",
     "evaluate",
     "explain",
+    "filter_cards",
     "find_duplicates",
     "fit_rejection",
     "fit_temperature",
@@ -91,8 +123,13 @@ __all__ = [
     "measure_calibration",
     "measure_rejection",
     "measure_robustness",
+    "open_executor",
     "presets",
     "recipes",
+    "removal_curves",
+    "run_experiment",
     "save_model",
+    "synthesize",
     "train",
+    "train_runs",
 ]

@@ -23,6 +23,10 @@ class EngineError(ConvscopeError, ValueError):
     """An instruction set that this processor does not have, or that cannot compute in the precision asked for."""
 
 
+class ExecutorError(ConvscopeError, ValueError):
+    """An executor that is not known, not installed or does not answer, or workers that die again and again."""
+
+
 class DatasetError(ConvscopeError):
     """A data file that is damaged, missing or does not hold what it says."""
 

@@ -34,7 +34,7 @@ def test_run_leaves_every_file_of_its_contract(run_folder):
 
 def test_run_prints_what_its_contract_says(run_folder):
     out, printed = run_folder
-    assert set(printed) == {"run", "evaluation", "comparison", "timings"}
+    assert set(printed) == {"run", "evaluation", "comparison", "seeds", "timings"}
     assert printed["run"] == str(out)
     assert printed["evaluation"] == json.loads((out / "evaluation.json").read_text())
     assert printed["comparison"] == json.loads((out / "comparison.json").read_text())
@@ -44,14 +44,25 @@ def test_run_prints_what_its_contract_says(run_folder):
     assert evaluation["accuracy"] == pytest.approx(np.trace(matrix) / 300)
     low, high = evaluation["accuracy_interval"]
     assert low < evaluation["accuracy"] < high
-    assert {"train", "evaluate", "explain", "ablate", "report", "total"} <= set(printed["timings"])
+    assert {
+        "train",
+        "evaluate",
+        "explain",
+        "seeds",
+        "filters",
+        "attributions",
+        "embedding",
+        "ablation",
+        "report",
+        "total",
+    } <= set(printed["timings"])
 
 
 def test_an_ablation_tries_every_filter_of_the_convolutions(run_folder, small_mnist: cs.Splits):
     out, _ = run_folder
     ablation = json.loads((out / "ablation.json").read_text())
     measured = cs.ablate(cs.load_model(out), small_mnist.test).to_dict()
-    assert ablation == {**measured, "dataset": ablation["dataset"]}
+    assert ablation | measured | {"dataset": ablation["dataset"]} == ablation
     tried = {(lesion["layer"], lesion["filter"], lesion["replacement"]) for lesion in ablation["filters"]}
     filters = [("conv2d", number) for number in range(16)] + [("conv2d_1", number) for number in range(32)]
     assert tried == {(*one, replacement) for one in filters for replacement in ("zero", "mean")}

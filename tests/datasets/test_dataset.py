@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-from convscope.datasets import Dataset, SourceFile, Splits
+from convscope.datasets import Dataset, SourceFile, Splits, evenly
 
 NAMES = ("cat <b>", "Æ" * 60, "猫")
 
@@ -186,3 +186,8 @@ def test_divide_rejects_a_fraction_that_leaves_one_side_empty(fraction):
 def test_splits_reject(other, message):
     with pytest.raises(ValueError, match=message):
         Splits(make(), other)
+
+
+def test_places_are_taken_evenly():
+    assert evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert evenly(3, 4).tolist() == [0, 1, 2]

@@ -95,14 +95,6 @@ def test_gains_are_differences_from_random_orders_with_scipy_s_interval(model: c
     assert low < one.deletion_gain < high
 
 
-def test_the_interval_of_gains_is_scipy_s():
-    from convscope.explanation.attribution_checks import _mean_interval
-
-    values = np.random.default_rng(0).normal(size=17)
-    expected = stats.t.interval(0.95, 16, values.mean(), stats.sem(values))
-    assert _mean_interval(values) == pytest.approx(expected)
-
-
 def test_the_gap_of_a_linear_model_is_rounding_and_that_of_half_a_map_is_half():
     architecture = Architecture(Input(4, 4), (Flatten(), Dense(3)), "linear")
     random = np.random.default_rng(2)

@@ -95,7 +95,7 @@ def make_payload(
         history=history,
         evaluation=evaluation,
         explanation=explain(model, splits.test, 0),
-        ablation=ablate(model, splits.test, most_lesions=most_lesions),
+        evidence={"ablation": ablate(model, splits.test, most_lesions=most_lesions).to_dict()},
         comparison=comparison,
         baseline=baseline,
         baseline_history=history if with_baseline else None,

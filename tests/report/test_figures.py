@@ -39,7 +39,7 @@ def test_a_cnn_has_all_its_figures(payloads: dict[str, Any]) -> None:
     payload = payloads["cnn"]
     names = {*draw_charts(payload), *draw_pictures(payload)}
     assert names == {
-        *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison", "ablation"),
+        *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
         *("image", "classes", "mistakes"),
         *(f"kernels-{layer}{kind}" for layer in ("conv2d", "conv2d_1") for kind in ("", "-grey", "-all")),
         *(

@@ -11,9 +11,8 @@ import pytest
 
 from convscope.errors import ConvscopeError
 from convscope.report import render, render_report, write_report
-from convscope.report.findings import points
 
-from .conftest import HOSTILE_NAMES, make_payload, one_layer, wide_network
+from .conftest import HOSTILE_NAMES
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -155,7 +154,7 @@ def test_the_confusion_matrix_is_a_table_with_a_cell_for_each_pair(
 def test_every_chart_has_its_numbers_beside_it(pages: dict[str, str], payloads: dict[str, Any]) -> None:
     figures = dict(re.findall(r'<figure data-chart="([\w-]+)">(.*?)</figure>', pages["cnn"], re.DOTALL))
     curves = {"training-accuracy", "training-loss"}
-    assert set(figures) == {"class-balance", *curves, "confusion-matrix", "comparison", "ablation"}
+    assert set(figures) == {"class-balance", *curves, "confusion-matrix", "comparison", "ablation", "ablation-classes"}
     assert all("<table" in figure and "<strong>" in figure for figure in figures.values())
     assert all("<summary>Numbers" in figure for name, figure in figures.items() if name != "confusion-matrix")
     for value in payloads["cnn"]["history"]["val_loss"]:
@@ -210,41 +209,15 @@ def test_the_sections_stand_in_the_readers_order(pages: dict[str, str]) -> None:
     ]
 
 
-def test_the_ablation_lists_each_layers_filters_from_the_costliest_on(
-    pages: dict[str, str], payloads: dict[str, Any]
-) -> None:
-    for name, per_layer in {"cnn": [16, 32], "depthwise": [6, 12], "tiny": [128, 128]}.items():
-        section = re.findall(r'<section id="ablation">(.*?)</section>', pages[name], re.DOTALL)[0]
-        rows = re.findall(r'<tr><td class="name" title="(\w+)">\1</td><td>(\d+)</td><td>([^<]+)</td>', section)
-        silent = [one for one in payloads[name]["ablation"]["filters"] if one["replacement"] == "zero"]
-        changes = {(one["layer"], one["filter"]): one["accuracy_change"] for one in silent}
-        assert list(Counter(layer for layer, _, _ in rows).values()) == per_layer
-        assert {(layer, int(number)) for layer, number, _ in rows} == set(changes)
-        assert [text for _, _, text in rows] == [points(changes[layer, int(number)]) for layer, number, _ in rows]
-        ordered = [(list(dict.fromkeys(layer for layer, _, _ in rows)).index(layer), changes[layer, int(number)])
-                   for layer, number, _ in rows]  # fmt: skip
-        assert ordered == sorted(ordered)
-        assert "others may stand in for it" in section
-        assert ("one unit less" in section) == (name == "tiny")
-
-
-def test_an_ablation_says_what_was_left_out(pages: dict[str, str]) -> None:
-    assert "To save time" not in pages["cnn"]
-    page = render_report(make_payload((12, 11, 1), "abc", wide_network, most_lesions=20))
-    assert "To save time, 10 of 170 filters were taken, evenly chosen." in page
-
-
-def test_an_ablation_of_nothing_has_no_chart() -> None:
-    page = render_report(make_payload((8, 8, 1), "ab", one_layer))
-    section = re.findall(r'<section id="ablation">(.*?)</section>', page, re.DOTALL)[0]
-    assert "there is nothing to take away" in section
-    assert "<figure" not in section
-
-
-def test_a_payload_without_an_ablation_has_no_section_of_it(payloads: dict[str, Any]) -> None:
-    page = render_report({**payloads["tiny"], "ablation": None})
+def test_what_was_not_measured_has_no_section(payloads: dict[str, Any]) -> None:
+    page = render_report({**payloads["tiny"], "evidence": {}})
     assert 'id="ablation"' not in page
     assert "#ablation" not in page
+
+
+def test_evidence_of_an_unknown_topic_is_refused(payloads: dict[str, Any]) -> None:
+    with pytest.raises(KeyError, match="evidence on 'astrology' has no section"):
+        render_report({**payloads["tiny"], "evidence": {"astrology": {}}})
 
 
 def test_a_run_without_a_baseline_has_no_comparison(pages: dict[str, str]) -> None:

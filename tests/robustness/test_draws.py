@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.stats import norm
 
-from convscope.robustness.draws import evenly, normals, uniforms
+from convscope.robustness.draws import normals, uniforms
 
 
 def test_an_images_numbers_do_not_depend_on_the_images_beside_it():
@@ -27,8 +27,3 @@ def test_normal_numbers_are_the_quantiles():
     chances = np.array([0.0, 1e-9, 0.025, 0.5, 0.9])
     np.testing.assert_allclose(normals(chances)[1:], norm.ppf(chances[1:]), rtol=1e-12)
     assert np.isfinite(normals(chances)).all()
-
-
-def test_places_are_taken_evenly():
-    assert evenly(10, 4).tolist() == [0, 3, 6, 9]
-    assert evenly(3, 4).tolist() == [0, 1, 2]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from convscope.datasets import Splits
 from convscope.packing import pack_first
@@ -46,6 +45,8 @@ def take_pictures(splits: Splits, places: Iterable[Place]) -> Pictures:
 
 def shrink(images: Sequence[NDArray[np.uint8]], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """Return images of `shape` (H, W, C) as (N, h, w, C), by the mean of whole squares so that both are at most 32."""
+    from PIL import Image  # here and not above: only this needs it
+
     factor = -(-max(shape[:2]) // LARGEST)
     small = (-(-shape[0] // factor), -(-shape[1] // factor), shape[2])
     shrunk = np.empty((len(images), *small), np.uint8)

@@ -2,14 +2,16 @@
 
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
 history.jsonl     a line an epoch
-model.safetensors checkpoints/  evaluation.json  predictions.npz  explanation.json  ablation.json
-comparison.json   timings.json
+model.safetensors checkpoints/  evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
+seeds.json  calibration.json  rejection.json  filters.json  attributions.json  embedding.json  ablation.json
+robustness.json   attacks.json  audit.json         what its answers are worth, topic by topic
+seeds/            the runs from other seeds
 figures/          report.html   DONE (written last)   baseline/ (the run it is compared with)
 """
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,23 @@ class RunFolder:
         buffer = io.BytesIO()
         np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
         write_bytes(self.path / "predictions.npz", buffer.getvalue())
+
+    def write_calibration(self, model: Model) -> None:
+        """Keep the trained model again, with what its `calibration` holds now."""
+        save_model(model, self.path / "model.safetensors")
+
+    def write_evidence(self, topic: str, value: Mapping[str, Any], model: Model) -> None:
+        """Keep what was measured of `model` on a topic as `topic`.json, with the digest of the weights."""
+        self.write(f"{topic}.json", {"weights_sha256": model.weights_sha256, **value})
+
+    def read_evidence(self, topics: Iterable[str], model: Model) -> dict[str, dict[str, Any]]:
+        """Return what is kept on those of `topics` that were measured of these weights, by topic.
+
+        Raises:
+            RunError: if a file is damaged.
+        """
+        found = {topic: self.read(f"{topic}.json") for topic in topics if (self.path / f"{topic}.json").exists()}
+        return {topic: value for topic, value in found.items() if value.get("weights_sha256") == model.weights_sha256}
 
     def write(self, name: str, value: Any) -> None:
         """Write `value` as JSON to the file `name`."""

@@ -7,8 +7,8 @@ import click
 from convscope.architecture.presets import PRESETS
 from convscope.benchmark import Benchmark, Spread, measure_speed
 from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
-from convscope.cli.record import cpu_name
 from convscope.datasets import load_dataset
+from convscope.experiment.record import cpu_name
 from convscope.recipes import Precision
 
 

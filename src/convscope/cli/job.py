@@ -13,12 +13,13 @@ from convscope.architecture import Architecture
 from convscope.checkpoint import RunFolder, create_run, open_run
 from convscope.cli.options import architecture_for, recipe_for
 from convscope.cli.progress import TrainingProgress
-from convscope.cli.record import available_cores, run_record
+from convscope.cli.record import run_record
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import EngineName, check_precision
 from convscope.errors import DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
+from convscope.experiment.record import available_cores
 from convscope.memory import Memory, measure_memory
 from convscope.model import Model
 from convscope.recipes import RECIPES, Precision

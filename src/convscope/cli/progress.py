@@ -1,10 +1,11 @@
-"""What a terminal shows while a network trains: a line an epoch, and on a real terminal a bar within the epoch."""
+"""What a terminal shows while networks train: a line an epoch or a run, and on a real terminal a bar within it."""
 
 import sys
 
 import click
 from tqdm import tqdm
 
+from convscope.experiment import RunResult
 from convscope.training import History, TrainingState
 
 
@@ -51,3 +52,27 @@ class TrainingProgress:
         cells += [f"{name} {row[name]:.4f}" for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
         speed = self._num_images / max(row["seconds"], 1e-9)
         return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
+
+
+class RunsProgress:
+    """A bar over the runs on a terminal, and a line a run where there is none; `quiet` prints nothing."""
+
+    def __init__(self, total: int, *, quiet: bool) -> None:
+        self._quiet, self.done = quiet, 0
+        on_terminal = sys.stdout.isatty() and not quiet
+        self._bar = tqdm(total=total, unit=" runs", file=sys.stdout, leave=False) if on_terminal else None
+
+    def on_result(self, result: RunResult) -> None:
+        """Move the bar, or print the run's line."""
+        self.done += 1
+        name = ", ".join(filter(None, (result.architecture, result.name, result.recipe, f"seed {result.seed}")))
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{name}: {result.accuracy:.4f}", refresh=False)
+            self._bar.update()
+        elif not self._quiet:
+            click.echo(f"{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s")
+
+    def close(self) -> None:
+        """Take the bar away, at the end or when something broke off."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,16 +1,12 @@
 """What `run.json` says about how a run was made, so that it can be made again."""
 
-import os
-import platform
 import shlex
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from convscope.architecture import Architecture
-from convscope.architecture.presets import PRESETS
 from convscope.cli.options import recipe_for
 from convscope.datasets import Splits
+from convscope.experiment.record import is_preset, machine_record
 from convscope.recipes import RECIPES, Recipe
 
 
@@ -32,38 +28,15 @@ def run_record(
         "seed": seed,
         "engine": engine,
         "threads": threads,
-        "versions": {
-            "convscope": version("convscope"),
-            "python": platform.python_version(),
-            "numpy": version("numpy"),
-        },
-        "cpu": {"name": cpu_name(), "cores": available_cores(), "machine": platform.machine()},
+        **machine_record(),
         "command": _command(dataset, architecture, recipe, seed, engine),
     }
-
-
-def available_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cpu_name() -> str:
-    """Return the processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _command(dataset: str, architecture: Architecture, recipe: Recipe, seed: int, engine: str) -> str:
     """Return the command that makes the run again; a file's own network or recipe is named by its place in run.json."""
     words = ["convscope", "run", "--dataset", dataset]
-    # A file may call its network or recipe as a preset is called, and hold another.
-    network = PRESETS.get(architecture.name)
-    is_preset = network is not None and network(architecture.input.shape, architecture.num_classes) == architecture
-    words += ["--architecture", architecture.name if is_preset else "ARCHITECTURE.json"]
+    words += ["--architecture", architecture.name if is_preset(architecture) else "ARCHITECTURE.json"]
     words += _recipe_words(recipe) or ["--recipe", "RECIPE.json"]
     return shlex.join([*words, "--seed", str(seed), "--engine", engine])
 

@@ -1,12 +1,15 @@
 """`convscope report`: the figures and the page of a trained run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import click
 
-from convscope.ablation import ablate, filter_means
+from convscope.checkpoint import RunFolder
 from convscope.cli import job
+from convscope.cli.evidence import QUICK, Subject, measure_topics
 from convscope.cli.job import Trained
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.comparison import Comparison
@@ -15,6 +18,7 @@ from convscope.errors import RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.explanation import explain
 from convscope.report import report_payload, write_figures, write_report
+from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
 
 
 @click.command()
@@ -31,13 +35,13 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
     start, timings = perf_counter(), dict[str, float]()
     folder, splits = job.resume_run(run_path)
     job.check_index(index, splits)
-    trained = Trained(folder, folder.load_model(), folder.load_history())
-    evaluation = evaluate(trained.model, splits.test)
-    comparison, baseline = _baseline(trained, splits, evaluation)
     if payload:
-        print_json(_payload(trained, splits, evaluation, comparison, baseline, index, timings))
+        trained, evaluation, comparison, baseline = _load(folder, splits)
+        found = _evidence(trained, splits, timings)
+        rendered = render_evidence(found)
+        print_json(_payload(trained, splits, evaluation, comparison, baseline, index, timings, found, rendered))
         return
-    path = write_run_report(trained, splits, evaluation, comparison, baseline, index, timings)
+    path = report_of(folder, splits, index, timings)
     timings["total"] = perf_counter() - start
     if as_json:
         print_json({"run": str(folder.path), "report": str(path), "timings": timings})
@@ -45,6 +49,18 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
         click.echo(f"{timings['total']:.1f} s; the report is {path}")
     if open_report:
         click.launch(str(path))
+
+
+def report_of(folder: RunFolder, splits: Splits, index: int, timings: dict[str, float]) -> Path:
+    """Write the report of the run in `folder` again from what is there, and return the page's path."""
+    trained, evaluation, comparison, baseline = _load(folder, splits)
+    return write_run_report(trained, splits, evaluation, comparison, baseline, index, timings)
+
+
+def _load(folder: RunFolder, splits: Splits) -> tuple[Trained, Evaluation, Comparison | None, Trained | None]:
+    trained = Trained(folder, folder.load_model(), folder.load_history())
+    evaluation = evaluate(trained.model, splits.test)
+    return trained, evaluation, *_baseline(trained, splits, evaluation)
 
 
 def write_run_report(
@@ -56,14 +72,24 @@ def write_run_report(
     index: int,
     timings: dict[str, float],
 ) -> Path:
-    """Look inside the model, try it without each filter, draw figures and write the page; return the page's path."""
+    """Measure what is quickly measured of the model, draw the figures and write the page; return its path."""
     folder = trained.folder
-    payload = _payload(trained, splits, evaluation, comparison, baseline, index, timings)
-    folder.write("explanation.json", payload["explanation"])
-    folder.write("ablation.json", payload["ablation"])
+    evidence = _evidence(trained, splits, timings)
     with job.timed(timings, "report"):
-        write_figures(folder.path / "figures", payload)
-        return write_report(folder.path, payload)
+        rendered = render_evidence(evidence)
+    payload = _payload(trained, splits, evaluation, comparison, baseline, index, timings, evidence, rendered)
+    folder.write("explanation.json", payload["explanation"])
+    with job.timed(timings, "report"):
+        write_figures(folder.path / "figures", payload, rendered)
+        return write_report(folder.path, payload, rendered)
+
+
+def _evidence(trained: Trained, splits: Splits, timings: dict[str, float]) -> dict[str, dict[str, Any]]:
+    """Return what is kept of the run by topic, after measuring what is quickly measured and not there yet."""
+    folder = trained.folder
+    subject = Subject(folder, splits, trained.model, quiet=True)
+    known = folder.read_evidence(TOPICS, trained.model)
+    return known | measure_topics(subject, [topic for topic in QUICK if topic not in known], timings)
 
 
 def _payload(
@@ -74,12 +100,11 @@ def _payload(
     baseline: Trained | None,
     index: int,
     timings: dict[str, float],
+    evidence: dict[str, dict[str, Any]],
+    rendered: Sequence[RenderedSection],
 ) -> dict[str, object]:
     with job.timed(timings, "explain"):
         explanation = explain(trained.model, splits.test, index)
-    with job.timed(timings, "ablate"):
-        means = filter_means(trained.model, splits.test.images)
-        ablation = ablate(trained.model, splits.test, means=means)
     with job.timed(timings, "report"):
         return report_payload(
             model=trained.model,
@@ -88,13 +113,13 @@ def _payload(
             history=trained.history,
             evaluation=evaluation,
             explanation=explanation,
-            ablation=ablation,
-            means=means,
             comparison=comparison,
             baseline=baseline.model if baseline else None,
             baseline_history=baseline.history if baseline else None,
             snapshots=trained.folder.load_snapshots(),
             baseline_snapshots=baseline.folder.load_snapshots() if baseline else None,
+            evidence=evidence,
+            rendered=rendered,
             record={**trained.folder.read("run.json"), "timings": dict(timings)},
         )
 

@@ -7,19 +7,34 @@ import click
 
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, training_options
+from convscope.cli.seeds import train_seeds
 from convscope.comparison import Comparison
 
 
 @click.command()
 @training_options
 @click.option("--baseline/--no-baseline", default=True, show_default=True, help="Compare with a dense network.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    help="Runs of each network, from --seed on; by default 5, or as many as half a minute more allows.",
+)
 @index_option
 @click.option("--open", "open_report", is_flag=True, help="Open the report when it is written.")
 @json_option
-def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_json: bool, **asked: Any) -> None:
+def run(
+    resume: Path | None,
+    baseline: bool,
+    seeds: int | None,
+    index: int,
+    open_report: bool,
+    as_json: bool,
+    **asked: Any,
+) -> None:
     """Train, measure, look inside, compare with a dense network, and write the report.
 
-    All of it lands in one folder under runs/, the report as report.html.
+    All of it lands in one folder under runs/, the report as report.html. The network that the report looks into is that
+    of --seed; further seeds say how far its accuracy is luck.
     """
     timings = dict[str, float]()
     with job.timed(timings, "load"):
@@ -33,6 +48,8 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
         memory = job.memory_of(folder, splits)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)
+        trained = job.Trained(folder, model, history)
+        measured = [(trained, evaluation)]
         other = job.baseline_folder(folder, splits) if baseline else None
         if other is not None:
             other_model, other_history = job.train_run(other, splits, timings, "baseline", quiet=as_json)
@@ -44,16 +61,19 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
             )
             folder.write("comparison.json", comparison.to_dict())
             trained_other = job.Trained(other, other_model, other_history)
+            measured.append((trained_other, other_evaluation))
+        seed_runs = train_seeds(measured, splits, seeds, timings, quiet=as_json)
+        if seed_runs is not None:
+            folder.write_evidence("seeds", seed_runs.to_dict(), model)
         with job.timed(timings, "report"):  # matplotlib takes its time to load
             from convscope.cli.report import write_run_report
 
-        trained = job.Trained(folder, model, history)
         report = write_run_report(trained, splits, evaluation, comparison, trained_other, index, timings)
     except KeyboardInterrupt:
         raise job.interrupted(folder, "run") from None
     timings["total"] = sum(timings.values())
-    measured = {**timings, "memory": memory.to_dict()}
-    folder.write("timings.json", measured)
+    seconds = {**timings, "memory": memory.to_dict()}
+    folder.write("timings.json", seconds)
     folder.finish()
     if as_json:
         print_json(
@@ -61,11 +81,16 @@ def run(resume: Path | None, baseline: bool, index: int, open_report: bool, as_j
                 "run": str(folder.path),
                 "evaluation": evaluation.to_dict(),
                 "comparison": None if comparison is None else comparison.to_dict(),
-                "timings": measured,
+                "seeds": None if seed_runs is None else seed_runs.to_dict(),
+                "timings": seconds,
             }
         )
     else:
-        values = [evaluation] if comparison is None else [evaluation, comparison]
-        job.print_result([*values, f"{timings['total']:.1f} s in all; the report is {report}"])
+        values = [evaluation, comparison, seed_runs]
+        last = (
+            f"What its answers are worth beyond that: convscope evidence {folder.path}\n"
+            f"{timings['total']:.1f} s in all; the report is {report}"
+        )
+        job.print_result([*filter(None, values), last])
     if open_report:
         click.launch(str(report))

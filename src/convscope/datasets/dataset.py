@@ -137,6 +137,15 @@ class Dataset:
         return html_card([self])
 
 
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the places 0 to count - 1, evenly spaced from the first to the last.
+
+    >>> evenly(9, 3).tolist()
+    [0, 4, 8]
+    """
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Splits:
     """The two halves that a published data set comes in; `test` is never trained on and never chosen by.

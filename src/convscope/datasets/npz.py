@@ -83,10 +83,10 @@ def read_npz(path: str | os.PathLike[str]) -> NpzArrays:
         try:
             with zipfile.ZipFile(file) as archive:
                 return NpzArrays(
-                    x_train=_read_member(archive, "x_train", _check_images),
-                    y_train=_as_labels(_read_member(archive, "y_train", _check_labels)),
-                    x_test=_read_member(archive, "x_test", _check_images),
-                    y_test=_as_labels(_read_member(archive, "y_test", _check_labels)),
+                    x_train=read_member(archive, "x_train", _check_images),
+                    y_train=_as_labels(read_member(archive, "y_train", _check_labels)),
+                    x_test=read_member(archive, "x_test", _check_images),
+                    y_test=_as_labels(read_member(archive, "y_test", _check_labels)),
                     sha256=_sha256(file),
                 )
         except DAMAGE as error:
@@ -95,9 +95,16 @@ def read_npz(path: str | os.PathLike[str]) -> NpzArrays:
             ) from error
 
 
-def _read_member(
+def read_member(
     archive: zipfile.ZipFile, name: str, check: Callable[[str, tuple[int, ...], np.dtype[Any]], None]
 ) -> NDArray[Any]:
+    """Return one array of an archive, read-only, after `check` has seen its name, shape and type and refused none.
+
+    Nothing is allocated before the header is held against the bytes that are there.
+
+    Raises:
+        RefusedError: if it is missing, damaged, cut short or longer than it says; and what `check` raises.
+    """
     info = _info(archive, name)
     with archive.open(info) as member:
         # A header of a few bytes may ask for megabytes of itself: no more of it is read than an honest one has.

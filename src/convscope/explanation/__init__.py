@@ -1,21 +1,35 @@
-"""Looking inside a trained network: its kernels, its layers' outputs for an image, and what its answers rest on."""
+"""Looking inside a trained network: kernels, layers' outputs, what excites each filter, and what answers rest on."""
 
 from convscope.explanation.attribution_checks import AttributionChecks, MethodCheck, check_attributions
 from convscope.explanation.attributions import METHODS, Method, attribute
+from convscope.explanation.embedding import Embedding, embed
 from convscope.explanation.explanation import Explanation, explain
 from convscope.explanation.feature_maps import LayerSummary
+from convscope.explanation.filter_cards import FilterCards
+from convscope.explanation.filter_measures import DuplicateFilters, class_selectivity, duplicate_filters
+from convscope.explanation.filters import filter_cards
 from convscope.explanation.kernels import KernelBank, kernel_banks
+from convscope.explanation.synthesis import Synthesis, synthesize
 
 __all__ = [
     "METHODS",
     "AttributionChecks",
+    "DuplicateFilters",
+    "Embedding",
     "Explanation",
+    "FilterCards",
     "KernelBank",
     "LayerSummary",
     "Method",
     "MethodCheck",
+    "Synthesis",
     "attribute",
     "check_attributions",
+    "class_selectivity",
+    "duplicate_filters",
+    "embed",
     "explain",
+    "filter_cards",
     "kernel_banks",
+    "synthesize",
 ]

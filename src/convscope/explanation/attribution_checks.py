@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.datasets import Dataset
+from convscope.datasets import Dataset, evenly
 from convscope.engine import initial_weights
 from convscope.explanation.attributions import FORMULAS, Maps, Method, attribute, background_of, methods_for
 from convscope.metrics import softmax
 from convscope.model import Model
 from convscope.packing import pack
+from convscope.statistics import mean_interval
 from convscope.streams import random_stream
 from convscope.tables import html_table, printable, text_table
 
@@ -164,7 +165,7 @@ def check_attributions(
     if not methods:
         raise ValueError("methods is empty; name at least one")
     model.check_classes(dataset)
-    chosen = np.linspace(0, len(dataset) - 1, min(len(dataset), most_images)).round().astype(np.int64)
+    chosen = evenly(len(dataset), most_images)
     images = dataset.images[chosen]
     targets, background = model.predict(images), background_of(images)
     random_curves = _random_curves(model, images, targets, background, seed)
@@ -217,10 +218,10 @@ def _check(
         method,
         deletion=float(areas[0].mean()),
         deletion_gain=float(gains[0].mean()),
-        deletion_gain_interval=_mean_interval(gains[0]),
+        deletion_gain_interval=mean_interval(gains[0].tolist()),
         insertion=float(areas[1].mean()),
         insertion_gain=float(gains[1].mean()),
-        insertion_gain_interval=_mean_interval(gains[1]),
+        insertion_gain_interval=mean_interval(gains[1].tolist()),
         similarity=float(defined[0].mean()) if len(defined[0]) else None,
         similarity_last=float(defined[1].mean()) if len(defined[1]) else None,
         num_compared=len(defined[0]),
@@ -316,16 +317,6 @@ def rank_correlations(a: Maps, b: Maps, drawn: NDArray[np.bool_]) -> NDArray[np.
         if len(first) > 1 and np.ptp(first) > 0 and np.ptp(second) > 0:
             found[number] = np.corrcoef(first, second)[0, 1]
     return found
-
-
-def _mean_interval(values: NDArray[np.float64]) -> Interval | None:
-    """Return the 95 % t interval of the mean, over the images; None of fewer than two."""
-    if len(values) < 2:
-        return None
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(len(values) - 1, 0.975)) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
 
 
 def _in_steps(maps: Maps) -> NDArray[np.int8]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.datasets import Dataset
+from convscope.datasets import Dataset, evenly
 from convscope.model import Model
 from convscope.rejection.distance import HiddenDistance, fit_distance
 from convscope.rejection.made_up import make_up
@@ -139,4 +139,4 @@ def _together(first: Dataset, second: Dataset) -> Dataset:
 def _evenly(dataset: Dataset, most: int) -> Dataset:
     if len(dataset) <= most:
         return dataset
-    return dataset.take(np.linspace(0, len(dataset) - 1, most).round().astype(np.int64))
+    return dataset.take(evenly(len(dataset), most))

@@ -1,12 +1,16 @@
-"""The chart of an ablation: what the accuracy loses with each filter, layer by layer, the costliest first."""
+"""The charts of single lesions: what the accuracy loses with each filter, layer by layer, and in which classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
 
 from convscope.report.charts import CHART_WIDTH
+from convscope.report.pixels import paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.tables import clip, display_width
 
@@ -16,6 +20,8 @@ _SLOT = 16  # pixels that a filter takes, as long as the drawing is no wider tha
 _GAP = 24  # pixels between two layers
 _LINE = 16  # pixels from one line of text to the next
 _LETTER = 7.6  # pixels, as wide as a letter gets
+_MOST_ROWS = 100  # classes
+_MOST_MARKS = 600  # dots; with more of them the drawing grows, and none can be told apart
 
 Lesion = Mapping[str, Any]
 """As in `Ablation.to_dict()`."""
@@ -66,10 +72,10 @@ def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
             places = start + slot * (np.arange(len(group)) + 0.5)
             low, high = np.array([one[main]["interval"] for one in group]).T
             changes = [one[main]["accuracy_change"] for one in group]
-            axes.vlines(places, low, high, color=ACCENT, linewidth=band, alpha=0.35)
+            _segments(axes, (places, places), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
             if has_both:
                 means = [one["mean"]["accuracy_change"] for one in group]
-                axes.hlines(means, places - half, places + half, color=INK, linewidth=1.5)
+                _segments(axes, (places - half, places + half), (means, means), edgecolor=INK, linewidth=1.5)
             axes.plot(places, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
         axes.set_xlim(0, width)
         axes.margins(y=0.06)
@@ -88,6 +94,80 @@ def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
         axes.spines["bottom"].set_visible(False)
         for line, text in enumerate(legend):
             drawing.text(_LEFT / (_LEFT + width + _RIGHT), (12 + line * _LINE) / height, text, color=MUTED)
+    return drawing
+
+
+def _segments(axes: Any, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
+    """Draw lines from (across[0], up[0]) to (across[1], up[1]), all of them as one path, which keeps the SVG small."""
+    ends = np.stack([np.stack(across, axis=1), np.stack(up, axis=1)], axis=2)  # (lines, 2 ends, x and y)
+    path = Path(ends.reshape(-1, 2), [Path.MOVETO, Path.LINETO] * len(ends))
+    axes.add_patch(PathPatch(path, facecolor="none", capstyle="butt", **look))
+
+
+def draw_class_changes(
+    filters: Sequence[Lesion], is_significant: NDArray[np.bool_], class_names: Sequence[str], title: str = ""
+) -> Drawing:
+    """Draw what each filter's silence changes in each class: blue where fewer of its images are answered rightly.
+
+    The filters stand as in `draw_ablation`. Of more than 100 classes those are drawn that change most.
+
+    Args:
+        filters: what `Ablation.to_dict()` holds under this name, at least one.
+        is_significant: (L, K), which changes get a dot, in the order of `filters`.
+    """
+    layers, main = lesions_by_layer(filters), main_replacement(filters)
+    places = {(one["layer"], one["filter"]): row for row, one in enumerate(filters) if one["replacement"] == main}
+    changes = np.array([one["accuracy_change_by_class"] for one in filters], np.float64)
+    strongest = np.argsort(-np.abs(changes).max(axis=0), kind="stable")[:_MOST_ROWS]
+    classes = np.sort(strongest)
+    names = [clip(class_names[label], 18) for label in classes]
+    left = max(_LEFT, 24 + round(_LETTER * max(map(display_width, names))))
+    count = sum(map(len, layers.values()))
+    most = 2 * CHART_WIDTH - left - _RIGHT
+    gap = min(_GAP, most / (4 * len(layers)))
+    slot = min(_SLOT, (most - gap * (len(layers) - 1)) / count)
+    width = slot * count + gap * (len(layers) - 1)
+    row = max(4, min(_SLOT, 640 // len(classes)))
+    height = row * len(classes)
+    limit = float(np.abs(changes).max()) or 1.0
+    texts = [f"deepest colour: {100 * limit:.3g} points of a class", "blue: fewer right answers, orange: more"]
+    total = max(left + width + _RIGHT, _LEAST_WIDTH)
+    below = _TOP + height + 24 + _LINE * (len(texts) + 1) + 12
+    with house_style():
+        drawing = new_drawing(total, below, title)
+        axes = add_axes(drawing, left, _TOP, width, height)
+        start, marked, middles = 0.0, list[tuple[float, float]](), list[float]()
+        for layer, group in layers.items():
+            rows = np.array([places[layer, one[main]["filter"]] for one in group])
+            end = start + slot * len(rows)
+            pixels = paint(changes[np.ix_(rows, classes)].T, "signed", -limit, limit)
+            axes.imshow(pixels, interpolation="none", aspect="auto", extent=(start, end, len(classes), 0))
+            axes.plot(
+                [start, end, end, start, start],
+                [0, 0, len(classes), len(classes), 0],
+                color=MUTED,
+                linewidth=0.5,
+                clip_on=False,
+            )
+            for place, label in np.argwhere(is_significant[np.ix_(rows, classes)]):
+                marked.append((start + slot * (place + 0.5), label + 0.5))
+            middles.append((start + end) / 2)
+            start = end + gap
+        if marked and len(marked) <= _MOST_MARKS and min(slot, row) >= 6:
+            axes.plot(*zip(*marked, strict=True), "o", color=INK, markersize=3, markeredgewidth=0)
+            texts.append("dot: more than the luck of the images")
+        axes.set_xlim(0, width)
+        axes.set_ylim(len(classes), 0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        every = -(-14 // row)
+        axes.set_yticks(np.arange(0, len(classes), every) + 0.5, names[::every])
+        wide = [len(group) * slot + gap > _LETTER * display_width(clip(layer, 18)) for layer, group in layers.items()]
+        shown = [(place, clip(layer, 18)) for place, layer, fits in zip(middles, layers, wide, strict=True) if fits]
+        axes.set_xticks([place for place, _ in shown], [layer for _, layer in shown])
+        axes.tick_params(length=0, labelcolor=INK)
+        for line, text in enumerate(reversed(texts)):
+            drawing.text(left / total, (12 + line * _LINE) / below, text, color=MUTED)
     return drawing
 
 

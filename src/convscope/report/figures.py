@@ -9,7 +9,6 @@ import numpy as np
 from convscope.files import write_bytes, write_text
 from convscope.packing import unpack
 from convscope.report import findings
-from convscope.report.ablation_chart import draw_ablation
 from convscope.report.charts import (
     draw_accuracies,
     draw_class_balance,
@@ -49,8 +48,6 @@ def draw_charts(payload: dict[str, Any]) -> dict[str, Drawing]:
             [(side["accuracy_interval"][0], side["accuracy_interval"][1]) for side in sides],
             titles["comparison"],
         )
-    if "ablation" in titles:
-        charts["ablation"] = draw_ablation(payload["ablation"]["filters"], titles["ablation"])
     return charts
 
 

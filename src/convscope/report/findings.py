@@ -25,8 +25,6 @@ def chart_titles(payload: dict[str, Any]) -> dict[str, str]:
         titles["training-loss"] = loss_finding(payload["history"])
     if payload["comparison"] is not None:
         titles["comparison"] = comparison_finding(payload["comparison"])
-    if payload["ablation"] is not None and payload["ablation"]["filters"]:
-        titles["ablation"] = ablation_finding(payload["ablation"]["filters"], ablated_noun(payload))
     return titles
 
 
@@ -138,12 +136,6 @@ def points(change: float) -> str:
     """Return a change of a fraction as text in percentage points, with its sign."""
     value = round(100 * change, 2)
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") if value else "0.00"
-
-
-def ablated_noun(payload: dict[str, Any]) -> str:
-    """Return what the ablation took away: filters of convolutions, or units of dense layers."""
-    kinds = {layer["name"]: layer["kind"] for layer in payload["model"]["layers"]}
-    return "unit" if any(kinds[one["layer"]] == "Dense" for one in payload["ablation"]["filters"]) else "filter"
 
 
 def ablation_finding(filters: list[dict[str, Any]], noun: str) -> str:

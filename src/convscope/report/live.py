@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.ablation import filter_means
-from convscope.datasets import Dataset, Splits
+from convscope.datasets import Dataset, Splits, evenly
 from convscope.engine import Weights
 from convscope.evaluation import Evaluation
 from convscope.handwriting import handwriting_of
@@ -140,8 +140,7 @@ def _snapshots(snapshots: Mapping[int, Weights], room: int) -> list[dict[str, An
 
 def evenly_spaced(values: Sequence[int], most: int) -> list[int]:
     """Return at most `most` of `values`, the first and the last among them where there is room for two."""
-    places = np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)
-    return [values[place] for place in places]
+    return [values[place] for place in evenly(len(values), most)]
 
 
 def _training(dataset: Dataset, room: int) -> dict[str, Any]:

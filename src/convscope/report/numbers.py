@@ -3,9 +3,8 @@
 from math import log1p
 from typing import Any
 
-from convscope.report.ablation_chart import lesions_by_layer
-from convscope.report.findings import ablated_noun, percent, points
-from convscope.tables import clip, printable
+from convscope.report.findings import percent
+from convscope.tables import printable
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for
@@ -37,37 +36,7 @@ def chart_numbers(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
                 for name, side in sides
             ],
         }
-    if payload["ablation"] is not None and payload["ablation"]["filters"]:
-        tables["ablation"] = _lesions(payload)
     return tables
-
-
-def _lesions(payload: dict[str, Any]) -> dict[str, Any]:
-    """Return each filter's change of accuracy in points with its interval, and the class that it changes most."""
-    ablation = payload["ablation"]
-    kinds = {lesion["replacement"]: None for lesion in ablation["filters"]}
-    header = ["Layer", ablated_noun(payload).capitalize()]
-    for kind in kinds:
-        header += [
-            "Silent, points" if kind == "zero" else "At its mean, points",
-            "low",
-            "high",
-            "most in class",
-            "points there",
-        ]
-    rows = []
-    for layer, group in lesions_by_layer(ablation["filters"]).items():
-        for lesions in group:
-            row = [layer, str(next(iter(lesions.values()))["filter"])]
-            for kind in kinds:
-                lesion = lesions[kind]
-                by_class = lesion["accuracy_change_by_class"]
-                most = max(range(len(by_class)), key=lambda label: abs(by_class[label]))
-                name = clip(ablation["class_names"][most], 12) if by_class[most] else ""
-                row += [points(lesion["accuracy_change"]), *map(points, lesion["interval"]), name]
-                row += [points(by_class[most]) if by_class[most] else ""]
-            rows.append(row)
-    return {"header": header, "rows": rows}
 
 
 def _curves(payload: dict[str, Any], measure: str) -> dict[str, Any]:

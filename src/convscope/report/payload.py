@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.ablation import Ablation
 from convscope.architecture import Add, LayerRow
 from convscope.comparison import Comparison
 from convscope.datasets import Dataset, Splits
@@ -44,7 +43,6 @@ def report_payload(
     history: History,
     evaluation: Evaluation,
     explanation: Explanation,
-    ablation: Ablation | None = None,
     means: Mapping[str, NDArray[np.floating[Any]]] | None = None,
     comparison: Comparison | None = None,
     baseline: Model | None = None,
@@ -60,7 +58,6 @@ def report_payload(
     Args:
         evaluation: of `model` on `splits.test`.
         explanation: of one image of `splits.test`.
-        ablation: of `model` on `splits.test`.
         means: what `filter_means` gives for them, where it is known already.
         comparison: of the model (as `a`) with another one, `baseline`, whose history is `baseline_history`.
         snapshots: the model's weights by epoch, 0 before the first, for the page's replay; `baseline_snapshots` those
@@ -94,7 +91,6 @@ def report_payload(
             for mistake in evaluation.mistakes[:_MOST_MISTAKES]
         ],
         "comparison": None if comparison is None else comparison.to_dict(),
-        "ablation": None if ablation is None else ablation.to_dict(),
         "explanation": explanation.to_dict(),
         "explained_picture": picture_to_json(image_pixels(explanation.image)),
         "kernels": [

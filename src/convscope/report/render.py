@@ -26,7 +26,6 @@ from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.style import inline_svg, svg_text
 from convscope.report.views import (
     TERMS,
-    ablation_view,
     comparison_view,
     curves_note,
     example_view,
@@ -64,7 +63,6 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
             svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
             charts[name] = {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
     evaluation, comparison = payload["evaluation"], comparison_view(payload)
-    ablation = ablation_view(payload)
     contents = [
         ("verdict", "Verdict"),
         ("data", "Data"),
@@ -74,7 +72,6 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         *([("comparison", "Comparison")] if comparison else []),
         ("kernels", "Kernels"),
         ("maps", "Feature maps"),
-        *([("ablation", "Ablation")] if ablation else []),
         *((one.section.anchor, one.section.name) for one in rendered),
         ("reproduce", "How to reproduce"),
         ("glossary", "Terms"),
@@ -109,7 +106,6 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         kernels=kernel_views(payload),
         explained=explained_view(payload),
         maps=map_views(payload),
-        ablation=ablation,
         evidence=[one.html for one in rendered],
     )
     return page

@@ -342,21 +342,3 @@ def _scale(palette: Palette, low: float, high: float) -> dict[str, Any]:
     bar = paint(np.linspace(low, high, 160)[None], palette, low, high)
     middle = "0" if palette != "viridis" else ""
     return {**_uri(enlarge(bar, 1)), "low": f"{low:.3g}", "middle": middle, "high": f"{high:.3g}"}
-
-
-def ablation_view(payload: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what was taken away and what that does not show, as texts; None where nothing was tried."""
-    ablation = payload["ablation"]
-    if ablation is None:
-        return None
-    noun = findings.ablated_noun(payload)
-    whole = {
-        "images": (ablation["num_images"], ablation["num_images_left_out"]),
-        f"{noun}s": (
-            len({(one["layer"], one["filter"]) for one in ablation["filters"]}),
-            ablation["num_filters_left_out"],
-        ),
-    }
-    parts = [f"{some:,} of {some + rest:,} {name}" for name, (some, rest) in whole.items() if rest]
-    part = f"To save time, {' and '.join(parts)} were taken, evenly chosen." if parts else ""
-    return {"noun": noun, "is_empty": not ablation["filters"], "part": part}

@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.datasets import Dataset
+from convscope.datasets import Dataset, evenly
 from convscope.metrics import wilson_interval
 from convscope.model import Model
-from convscope.robustness.draws import evenly
 from convscope.robustness.gradients import fgsm, pgd, random_signs
 from convscope.robustness.noise import Pictures
 from convscope.robustness.pictures import pack_small

@@ -38,8 +38,3 @@ def normals(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.special import ndtri
 
     return np.asarray(ndtri(np.maximum(uniform, np.finfo(np.float64).tiny)))  # 0 would be minus infinity
-
-
-def evenly(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of the places 0 to count - 1, evenly spaced from the first to the last."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.datasets import Dataset
+from convscope.datasets import Dataset, evenly
 from convscope.metrics import wilson_interval
 from convscope.model import Model
 from convscope.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from convscope.robustness.curves import PARAMETERS, Curve, measure_curve, measured
-from convscope.robustness.draws import evenly
 from convscope.robustness.noise import Pictures
 from convscope.robustness.pictures import pack_small
 from convscope.tables import html_table, percent_with_interval, printable, text_table

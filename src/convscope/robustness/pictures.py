@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from convscope.packing import pack, packed_bytes
 from convscope.robustness.draws import Uniform, uniforms
@@ -54,6 +53,8 @@ def pack_small(pictures: Pictures, room: int) -> dict[str, Any]:
 
 def _shrunk(pictures: Pictures, side: int) -> Pictures:
     """Return `pictures` with a longest side of `side` pixels."""
+    from PIL import Image  # here and not above: only this needs it
+
     *before, height, width, channels = pictures.shape
     longest = max(height, width)
     size = max(1, round(height * side / longest)), max(1, round(width * side / longest))

@@ -125,21 +125,21 @@ def _draw(methods: Sequence[dict[str, Any]], title: str) -> Drawing:
 
 def _table(value: dict[str, Any]) -> Table:
     methods = value["methods"]
-    header = ["Method", "Deletion", "Insertion", "All weights random", "Last layer random", "Completeness gap", "What"]
+    header = ["Method", "What", "Deletion", "Insertion", "All weights random", "Last layer random", "Completeness gap"]
     rows = [
         [
             NAMES[one["method"]],
+            one["formula"],
             f"{one['deletion']:.3f}",
             f"{one['insertion']:.3f}",
             _correlation(one["similarity"]),
             _correlation(one["similarity_last"]),
             "no promise" if one["completeness_gap"] is None else f"{100 * one['completeness_gap']:.2g} %",
-            one["formula"],
         ]
         for one in methods
     ]
     random = (_area(value["random_deletion"]), _area(value["random_insertion"]))
-    rows.append(["random order", f"{random[0]:.3f}", f"{random[1]:.3f}", "", "", "", "the control"])
+    rows.append(["random order", "the control", f"{random[0]:.3f}", f"{random[1]:.3f}", "", "", ""])
     counted = f"{value['num_images']:,} {value['split']} images"
     left_out = f", {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
     return Table(
@@ -148,6 +148,7 @@ def _table(value: dict[str, Any]) -> Table:
         "weights (near 1) shows the image and not the network; completeness is kept where the gap is small.",
         header,
         rows,
+        left=2,
     )
 
 

@@ -106,7 +106,7 @@ def _separation(value: Mapping[str, Any]) -> Chart:
         left=2,
     )
     look = "Orange lies below the threshold and is refused; each row has its own height."
-    return Chart("rejection-scores", title, look, draw_scores(value, title), numbers)
+    return Chart("rejection-scores", title, look, draw_scores(value, title), numbers, is_wide=True)
 
 
 def _scores(value: Mapping[str, Any]) -> tuple[Table, ...]:

@@ -74,7 +74,9 @@ def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.fl
     )
     marked = np.array([one["is_mnist_c"] for one in value["corruptions"]]).reshape(accuracies.shape)
     drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
-    return Chart("robustness-heat", title, look, drawing, Table("", "* MNIST-C's constants.", header, rows))
+    return Chart(
+        "robustness-heat", title, look, drawing, Table("", "* MNIST-C's constants.", header, rows), is_wide=True
+    )
 
 
 def _draw_heat(

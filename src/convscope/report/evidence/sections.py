@@ -1,22 +1,39 @@
 """All that was measured of a run beside its accuracy, in the order of the page."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.attacks import attacks_section
 from convscope.report.evidence.attributions import attributions_section
 from convscope.report.evidence.audit import audit_section
 from convscope.report.evidence.calibration import calibration_section
+from convscope.report.evidence.comparison import comparison_section
+from convscope.report.evidence.embedding import embedding_section
+from convscope.report.evidence.experiment import experiment_section
+from convscope.report.evidence.filters import filters_section
 from convscope.report.evidence.markup import render_section
 from convscope.report.evidence.rejection import rejection_section
 from convscope.report.evidence.robustness import robustness_section
 from convscope.report.evidence.section import Chart, Gallery, Section
 
+
+def seeds_section(value: dict[str, Any]) -> Section:
+    """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
+    section, comparison = experiment_section(value), value["comparison"]
+    parts = [] if comparison is None else comparison_section(comparison).parts
+    return replace(section, shows=f"{section.shows} {value['why']}", parts=[*section.parts, *parts])
+
+
 _SECTIONS: Mapping[str, Callable[[dict[str, Any]], Section]] = {
+    "seeds": seeds_section,
     "calibration": calibration_section,
     "rejection": rejection_section,
+    "filters": filters_section,
     "attributions": attributions_section,
+    "embedding": embedding_section,
+    "ablation": ablation_section,
     "robustness": robustness_section,
     "attacks": attacks_section,
     "audit": audit_section,

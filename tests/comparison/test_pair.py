@@ -4,21 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar
 
 import convscope as cs
+from convscope import metrics, statistics
 from convscope.comparison import Candidate, Comparison
 from convscope.engine import initial_weights
-from convscope.evaluation import evaluate_predictions
 
-
-def make_candidate(name, right, split="test", dataset_name="shapes", labels=None, **costs):
-    """A candidate that answers image i rightly where right[i] is true, for two classes."""
-    right = np.asarray(right, bool)
-    labels = np.zeros(len(right), np.int64) if labels is None else np.asarray(labels)
-    images = np.zeros((len(right), 1, 1, 1), np.uint8)
-    logits = 3 * np.eye(2, dtype=np.float32)[np.where(right, labels, 1 - labels)]
-    evaluation = evaluate_predictions(logits, cs.Dataset(images, labels, ("no", "yes"), dataset_name, split))
-    return Candidate(name, evaluation, **{"parameters": 10, "macs": 20, "weights_bytes": 40, **costs})
+from .conftest import make_candidate
 
 
 def compare_counts(both_right, only_a, only_b, both_wrong, names=("cnn", "ann")):
@@ -49,6 +42,21 @@ def test_comparison_agrees_with_scipy_and_the_two_evaluations():
     assert comparison.p_value == pytest.approx(binomtest(only_a, only_a + only_b).pvalue, rel=1e-9)
     accuracies = comparison.a.evaluation.accuracy - comparison.b.evaluation.accuracy
     assert comparison.accuracy_difference == pytest.approx(accuracies)
+
+
+@pytest.mark.parametrize("counts", [(50, 9, 2, 3), (9760, 143, 44, 53), (0, 5, 5, 0), (10, 0, 0, 0)])
+def test_table_and_p_value_are_those_of_statsmodels(counts):
+    comparison = compare_counts(*counts)
+    np.testing.assert_array_equal(comparison.mcnemar_table, np.reshape(counts, (2, 2)))
+    expected = mcnemar(comparison.mcnemar_table, exact=True).pvalue if counts[1] + counts[2] else 1.0
+    assert comparison.p_value == pytest.approx(expected, rel=1e-9)
+
+
+def test_intervals_are_the_score_intervals_of_the_counts():
+    comparison = compare_counts(9760, 143, 44, 53)
+    difference = metrics.paired_interval(np.array([143]), np.array([44]), 10_000)
+    assert comparison.accuracy_difference_interval == pytest.approx(tuple(np.ravel(difference)))
+    assert comparison.error_ratio_interval == statistics.error_ratio_interval(143, 44, 53)
 
 
 def test_swapping_the_two_mirrors_the_comparison():
@@ -110,8 +118,39 @@ def test_sentence_names_the_split(split, images):
     assert f"On the 2 {images} of shapes" in comparison.sentence
 
 
+@pytest.mark.parametrize(
+    ("counts", "verdict"),
+    [
+        ((9760, 143, 44, 53), "cnn makes fewer errors than ann: 0.49 [0.41, 0.60] times as many"),
+        ((9760, 44, 143, 53), "ann makes fewer errors than cnn: 0.49 [0.41, 0.60] times as many"),
+        ((990, 10, 0, 0), "cnn makes fewer errors than ann: 0.00 [0.00, 0.38] times as many"),
+        (
+            (94, 3, 2, 1),
+            "cnn and ann are not distinguishable: accuracies +1.00 [\N{MINUS SIGN}4.44, +6.76] points apart",
+        ),
+        (
+            (10, 0, 0, 0),
+            "cnn and ann are not distinguishable: accuracies 0.00 [\N{MINUS SIGN}27.75, +27.75] points apart",
+        ),
+    ],
+)
+def test_verdict_says_who_makes_fewer_errors_or_that_none_does(counts, verdict):
+    assert compare_counts(*counts).verdict == verdict
+
+
+def test_verdict_clips_long_names_and_shows_no_control_characters():
+    verdict = compare_counts(990, 10, 0, 0, names=("x" * 200, "a\x1b[31m")).verdict
+    assert (
+        verdict
+        == f"{'x' * 31}… makes fewer errors than a\N{REPLACEMENT CHARACTER}[31m: 0.00 [0.00, 0.38] times as many"
+    )
+
+
 def test_error_ratio_is_none_where_the_first_makes_no_error():
-    assert compare_counts(9, 1, 0, 0).error_ratio is None
+    comparison = compare_counts(9, 1, 0, 0)
+    assert comparison.error_ratio is None
+    assert comparison.error_ratio_interval[1] == np.inf
+    assert comparison.to_dict()["error_ratio_interval"][1] is None
 
 
 def test_two_of_one_name_are_told_apart():
@@ -140,8 +179,18 @@ def test_text_shows_costs_and_the_two_by_two_table():
     assert "118,282" in str(comparison)
     assert "462.0 KB" in str(comparison)
     assert "3.46 s" in str(comparison)
-    assert "unknown" in next(line for line in lines if line.startswith("cnn"))
+    assert lines[lines.index("") + 1] == f"{comparison.verdict}."
+    assert "unknown" in next(line for line in lines if line.startswith("cnn  "))
     assert [line.split() for line in lines[-2:]] == [["cnn", "right", "1", "2"], ["cnn", "wrong", "0", "1"]]
+
+
+def test_text_and_json_show_latencies_where_they_are_known():
+    fast = make_candidate("cnn", [1, 1], latency_seconds=0.00025, latency_1000_seconds=0.0125)
+    comparison = cs.compare(fast, make_candidate("ann", [1, 0]))
+    assert "cnn: one image takes 0.25 ms, a thousand at once 12.50 ms" in str(comparison)
+    assert "ann: one image" not in str(comparison)
+    assert comparison.to_dict()["a"]["latency_1000_seconds"] == 0.0125
+    assert comparison.to_dict()["b"]["latency_seconds"] is None
 
 
 def test_html_shows_names_as_text():
@@ -188,7 +237,15 @@ def test_a_candidate_weighs_what_no_gradient_trains_too():
 
 
 @pytest.mark.parametrize(
-    "cost", [{"parameters": -1}, {"macs": -1}, {"weights_bytes": -1}, {"training_seconds": float("nan")}]
+    "cost",
+    [
+        {"parameters": -1},
+        {"macs": -1},
+        {"weights_bytes": -1},
+        {"training_seconds": float("nan")},
+        {"latency_seconds": -1.0},
+        {"latency_1000_seconds": float("inf")},
+    ],
 )
 def test_candidate_rejects_a_cost_that_is_none(cost):
     with pytest.raises(ValueError, match=f"{next(iter(cost))} is .*; it must be finite and at least 0"):

@@ -5,27 +5,10 @@ import pytest
 
 import convscope as cs
 from convscope.ablation import filter_means
-from convscope.engine import initial_weights
-from convscope.metrics import paired_interval
+from convscope.metrics import mcnemar_exact, paired_interval
+from convscope.packing import unpack
 
-
-def bright_or_dark(count=40):
-    """Images of one pixel value each: label 1 where it is bright."""
-    labels = np.arange(count) % 2
-    images = np.where(labels, 200, 20).astype(np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), np.uint8)
-    return cs.Dataset(images, labels, ("dark", "bright"), "lamps", "test")
-
-
-def one_filter_decides():
-    """Three filters that answer with the brightness; only filter 1 is read: bright where it is above a half."""
-    layers = (cs.Conv2D(3, 1), cs.GlobalAveragePooling2D(), cs.Dense(2))
-    weights = {
-        "conv2d/kernel": np.ones((1, 1, 1, 3), np.float32),
-        "conv2d/bias": np.zeros(3, np.float32),
-        "dense/kernel": np.array([[0, 0], [0, 1], [0, 0]], np.float32),
-        "dense/bias": np.array([0.3, 0], np.float32),
-    }
-    return cs.Model(cs.Architecture(cs.Input(4, 4), layers), weights, ("dark", "bright"))
+from .conftest import bright_or_dark, noise, one_filter_decides, untrained
 
 
 def test_where_one_filter_decides_only_its_loss_costs():
@@ -42,18 +25,6 @@ def test_where_one_filter_decides_only_its_loss_costs():
         for replacement in ("zero", "mean"):
             assert lesions[number, replacement].accuracy_change == 0
             assert lesions[number, replacement].interval[0] < 0 < lesions[number, replacement].interval[1]
-
-
-def noise(count=120, num_classes=7, shape=(12, 11, 1)):
-    stream = np.random.default_rng(1)
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    names = tuple(map(str, range(num_classes)))
-    return cs.Dataset(images, stream.integers(0, num_classes, count), names, "noise", "test")
-
-
-def untrained(architecture):
-    names = tuple(map(str, range(architecture.num_classes)))
-    return cs.Model(architecture, initial_weights(architecture, 0), names)
 
 
 def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_weights():
@@ -76,6 +47,12 @@ def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_w
         mended, broken = (~right & less_right).sum(), (right & ~less_right).sum()
         low, high = paired_interval(np.array([mended]), np.array([broken]), len(dataset))
         assert lesion.interval == (low[0], high[0])
+        assert lesion.p_value == pytest.approx(mcnemar_exact(int(mended), int(broken)))
+        for label in range(7):
+            members = whole.y_true == label
+            mended, broken = (~right & less_right & members).sum(), (right & ~less_right & members).sum()
+            low, high = paired_interval(np.array([mended]), np.array([broken]), int(members.sum()))
+            assert lesion.interval_by_class[label] == pytest.approx((low[0], high[0]), abs=1e-12)
 
 
 def test_without_a_convolution_hidden_units_are_taken_away():
@@ -99,10 +76,49 @@ def test_a_network_of_one_layer_has_nothing_to_take_away():
     assert "Accuracy 0." in str(ablation)
 
 
-def test_a_class_without_images_changes_by_nothing():
+def test_a_class_without_images_changes_by_nothing_and_is_not_tested():
     dataset = bright_or_dark()
     ablation = cs.ablate(one_filter_decides(), dataset.take(np.arange(0, 40, 2)))
     assert {lesion.accuracy_change_by_class[1] for lesion in ablation.filters} == {0.0}
+    assert {lesion.interval_by_class[1] for lesion in ablation.filters} == {(-1.0, 1.0)}
+    assert ablation.marking_by_class.num_tests == ablation.marking.num_tests == 6  # of two classes one has images
+
+
+def test_only_the_loss_of_the_deciding_filter_is_marked():
+    ablation = cs.ablate(one_filter_decides(), bright_or_dark())
+    marked = [(lesion.filter, lesion.replacement) for lesion in ablation.filters if lesion.is_significant]
+    assert marked == [(1, "zero"), (1, "mean")]
+    by_class = {(one.filter, one.replacement): one.is_significant_by_class for one in ablation.filters}
+    assert by_class[1, "zero"] == (False, True)  # silent, bright images are lost
+    assert by_class[1, "mean"] == (True, False)
+    assert by_class[0, "zero"] == (False, False)
+    assert (ablation.marking.num_tests, ablation.marking.num_significant) == (6, 2)
+    assert ablation.marking.num_expected_by_luck == pytest.approx(0.3)
+    assert ablation.marking_by_class.num_tests == 12
+
+
+def test_a_filter_of_zeros_costs_nothing_and_is_named_and_so_is_a_duplicate(small_mnist):
+    model, _ = cs.train(cs.presets.cnn(), small_mnist, cs.recipes.fast, seed=0)
+    weights = {name: weight.copy() for name, weight in model.weights.items()}
+    weights["conv2d/kernel"][..., 3] = 0
+    weights["conv2d/bias"][3] = 0
+    weights["conv2d/kernel"][..., 9] = weights["conv2d/kernel"][..., 5]
+    weights["conv2d/bias"][9] = weights["conv2d/bias"][5]
+    ablation = cs.ablate(cs.Model(model.architecture, weights, model.class_names), small_mnist.test)
+    lesions = [one for one in ablation.filters if (one.layer, one.filter) == ("conv2d", 3)]
+    assert [one.accuracy_change for one in lesions] == [0.0, 0.0]
+    assert ("conv2d", 3) in ablation.redundancy.constant_filters
+    assert ("conv2d", (5, 9)) in [(pair.layer, pair.filters) for pair in ablation.redundancy.pairs]
+    assert "conv2d: filters 5 and 9 are alike" in str(ablation)
+    assert "conv2d: always the same output: 3" in str(ablation)
+
+
+def test_units_of_hidden_dense_layers_are_tried_on_request():
+    layers = (cs.Conv2D(3), cs.Flatten(), cs.Dense(5, "relu"), cs.Dense(7))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",), units=True)
+    expected = [("conv2d", number) for number in range(3)] + [("dense", number) for number in range(5)]
+    assert [(lesion.layer, lesion.filter) for lesion in ablation.filters] == expected
+    assert ablation.layer_kinds == {"conv2d": "Conv2D", "dense": "Dense"}
 
 
 def test_of_many_filters_some_are_left_out_evenly():
@@ -139,7 +155,7 @@ def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(mon
     layers = (cs.Conv2D(3, activation="relu"), cs.Dropout(0.5), cs.Flatten(), cs.Dense(4, activation="softmax"))
     model = untrained(cs.Architecture(cs.Input(7, 6, 2), layers, "small"))
     images = noise(50, 4, (7, 6, 2)).images
-    monkeypatch.setattr("convscope.ablation._BLOCK_BYTES", 4000)  # so that blocks of images are added up
+    monkeypatch.setattr("convscope.ablation.parts._BLOCK_BYTES", 4000)  # so that blocks of images are added up
     means = filter_means(model, images)
     outputs = model.activations(images)
     assert list(means) == ["conv2d", "dropout", "flatten", "dense"]
@@ -156,13 +172,29 @@ def test_to_dict_is_finite_plain_json():
     assert (lesion["layer"], lesion["filter"], lesion["replacement"]) == ("conv2d", 1, "zero")
     assert (lesion["accuracy_change"], lesion["accuracy_change_by_class"]) == (-0.5, [0.0, -1.0])
     assert lesion["interval"] == list(ablation.filters[2].interval)
+    intervals, marked = unpack(values["interval_by_class"]), unpack(values["is_significant_by_class"])
+    assert (intervals.shape, marked.shape) == ((6, 2, 2), (6, 2))
+    np.testing.assert_allclose(intervals[2], ablation.filters[2].interval_by_class, atol=1e-6)
+    assert marked[2].tolist() == [0, 1]
+
+
+def test_to_dict_of_a_network_without_filters_packs_empty_arrays():
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
+    assert unpack(ablation.to_dict()["interval_by_class"]).shape == (0, 7, 2)
+
+
+def test_to_dict_of_many_filters_and_classes_stays_small():
+    layers = (cs.Conv2D(128, 3), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(100))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(2000, 100))
+    assert len(ablation.filters) == 256
+    assert len(json.dumps(ablation.to_dict())) < 300_000
 
 
 def test_text_and_html_show_the_worst_of_each_layer():
     ablation = cs.ablate(one_filter_decides(), bright_or_dark(), ("zero",))
     assert "Accuracy 1.0000 on 40 test images of lamps" in str(ablation)
-    row = str(ablation).splitlines()[-1].split()
-    assert row[:6] == ["conv2d", "3", "by", "zero", "-0.5000", "1"]
+    row = str(ablation).splitlines()[4].split()
+    assert row[:7] == ["conv2d", "3", "by", "zero", "1", "-0.5000", "1"]
     assert ">-0.5000</td>" in ablation._repr_html_()
 
 

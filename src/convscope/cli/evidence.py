@@ -1,0 +1,216 @@
+"""`convscope evidence`: what a run's answers are worth, topic by topic, each into a file of the run folder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from convscope.ablation import ablate, ablate_inputs, filter_means, removal_curves
+from convscope.audit import audit
+from convscope.calibration import measure_calibration
+from convscope.checkpoint import RunFolder
+from convscope.cli import job
+from convscope.cli.options import index_option, json_option, print_json, run_argument
+from convscope.crossfit import CrossFit, crossfit
+from convscope.datasets import Dataset, Splits
+from convscope.explanation import check_attributions, embed, filter_cards
+from convscope.metrics import softmax
+from convscope.model import Model
+from convscope.rejection import fit_rules, measure_rejection
+from convscope.robustness import measure_attacks, measure_robustness
+from convscope.training import hold_out
+
+QUICK = ("filters", "attributions", "embedding", "ablation")
+"""What the main job measures of every run: seconds in all, and no further training."""
+
+
+class Result(Protocol):
+    """What a topic's measurement gives: it shows itself as text and as plain JSON."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The run that is looked into."""
+
+    folder: RunFolder
+    splits: Splits
+    model: Model
+    quiet: bool
+
+    @cached_property
+    def siblings(self) -> CrossFit:
+        """Networks like the run's, each trained without a fifth of the training images; trained when first needed."""
+        folder = self.folder
+        with tqdm(total=0, unit=" siblings", leave=False, disable=True if self.quiet else None) as bar:
+
+            def on_fold(done: int, folds: int) -> None:
+                bar.total, bar.n = folds, done
+                bar.refresh()
+
+            return crossfit(
+                folder.architecture,
+                self.splits.train,
+                folder.recipe,
+                seed=folder.seed,
+                threads=folder.record["threads"],
+                on_fold=on_fold,
+            )
+
+    @cached_property
+    def test_logits(self) -> NDArray[np.float32]:
+        return self.model.logits(self.splits.test.images)
+
+    @cached_property
+    def means(self) -> dict[str, NDArray[np.float32]]:
+        return filter_means(self.model, self.splits.test.images)
+
+    @cached_property
+    def validated(self) -> tuple[Dataset, Dataset] | None:
+        """What the run trained on and what it held out, if it held anything out."""
+        if self.folder.recipe.validation_fraction == 0:
+            return None
+        trained_on, held_out = hold_out(self.splits, self.folder.recipe, self.folder.seed)
+        assert held_out is not None
+        return trained_on, held_out
+
+    def held_out_parts(self) -> list[tuple[Model, Dataset, Dataset]]:
+        """Return models, what each was trained on and images that it did not see: the run's own, or its siblings'."""
+        if self.validated is not None:
+            return [(self.model, *self.validated)]
+        return self.siblings.parts(self.splits.train)
+
+
+def _calibration(subject: Subject) -> Result:
+    if subject.validated is not None:
+        held_out = subject.validated[1]
+        logits, labels, words = subject.model.logits(held_out.images), held_out.labels, "validation images"
+    else:
+        siblings = subject.siblings
+        logits, labels = siblings.logits, siblings.labels
+        words = f"out-of-fold training images of {siblings.num_folds} sibling networks"
+    test = subject.splits.test
+    measured = measure_calibration(
+        subject.test_logits, test.labels, logits, labels, fitted_on=words, dataset_name=test.name, split=test.split
+    )
+    if not measured.is_at_bound:  # else these images do not tell it
+        _store(
+            subject,
+            {"temperature": measured.temperature, "fitted_on": measured.fitted_on, "num_fitted": measured.num_fitted},
+        )
+    return measured
+
+
+def _rejection(subject: Subject) -> Result:
+    rules = fit_rules(subject.model, subject.held_out_parts(), seed=subject.folder.seed)
+    measured = measure_rejection(rules, subject.model, subject.splits.test, seed=subject.folder.seed)
+    _store(subject, {"rejection": rules[0].to_dict()})
+    return measured
+
+
+def _store(subject: Subject, values: Mapping[str, Any]) -> None:
+    """Keep with the model what its answers are worth, beside what is kept there already."""
+    kept = subject.folder.load_model().calibration
+    subject.folder.write_calibration(replace(subject.model, calibration={**kept, **values}))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Several results as one, beside `known` ones."""
+
+    parts: Mapping[str, Result]
+    known: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        whole = dict(self.known)
+        for name, part in self.parts.items():
+            whole |= {name: part.to_dict()} if name else part.to_dict()
+        return whole
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.parts.values()))
+
+
+def _ablation(subject: Subject) -> Result:
+    model, splits = subject.model, subject.splits
+    known = subject.folder.read_evidence(["ablation"], model).get("ablation", {})  # such as retrained architectures
+    return _Parts(
+        {
+            "": ablate(model, splits.test, means=subject.means),
+            "removal": removal_curves(model, splits, means=subject.means),
+            "inputs": ablate_inputs(model, splits),
+        },
+        known,
+    )
+
+
+def _audit(subject: Subject) -> Result:
+    return audit(subject.splits, softmax(subject.siblings.logits), softmax(subject.test_logits))
+
+
+_MEASURE: Mapping[str, Callable[[Subject], Result]] = {
+    "calibration": _calibration,
+    "rejection": _rejection,
+    "filters": lambda subject: filter_cards(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "attributions": lambda subject: check_attributions(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "embedding": lambda subject: embed(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "ablation": _ablation,
+    "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "attacks": lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "audit": _audit,
+}
+
+
+@click.command()
+@run_argument
+@click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=click.Choice(tuple(_MEASURE)))
+@index_option
+@json_option
+def evidence(run_path: Path, topics: tuple[str, ...], index: int, as_json: bool) -> None:
+    """Measure what a run's answers are worth, and put it on its page.
+
+    RUN is a run folder. A TOPIC is one of calibration, rejection, filters, attributions, embedding, ablation,
+    robustness, attacks and audit; those named are measured anew, and with none named all that were not measured yet.
+    Calibration and rejection need images that the network did not train on, and the audit an answer to each training
+    image from a network that did not see it: for these, networks like it are trained on four fifths of the images each,
+    unless the run held images out itself. Each topic goes to its own JSON file. Nothing is chosen by the test images.
+    """
+    from convscope.cli.report import report_of  # matplotlib takes its time to load
+
+    folder, splits = job.resume_run(run_path)
+    job.check_index(index, splits)
+    subject = Subject(folder, splits, folder.load_model(), quiet=as_json)
+    known = folder.read_evidence(_MEASURE, subject.model)
+    asked = topics or tuple(topic for topic in _MEASURE if topic not in known)
+    timings = dict[str, float]()
+    try:
+        measured = measure_topics(subject, asked, timings)
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"interrupted; what was measured is kept; go on with: convscope evidence {folder.path}"
+        ) from None
+    path = report_of(folder, splits, index, timings)
+    if as_json:
+        print_json({"run": str(folder.path), "evidence": measured, "timings": timings, "report": str(path)})
+    else:
+        click.echo(f"{sum(timings.values()):.1f} s; the report is {path}")
+
+
+def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, dict[str, Any]]:
+    """Measure each of `topics`, keep it in the run folder and print it unless quiet; return all of it by topic."""
+    measured = dict[str, dict[str, Any]]()
+    for topic in topics:
+        with job.timed(timings, topic):
+            result = _MEASURE[topic](subject)
+            measured[topic] = result.to_dict()
+            subject.folder.write_evidence(topic, measured[topic], subject.model)
+        if not subject.quiet:
+            click.echo(f"{result}\n")
+    return measured

@@ -1,0 +1,175 @@
+"""`convscope experiment`: many runs over seeds, and what they say together."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convscope.architecture.presets import PRESETS
+from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
+from convscope.cli.progress import RunsProgress
+from convscope.datasets import load_dataset
+from convscope.engine import ENGINES, EngineName
+from convscope.errors import DatasetError
+from convscope.experiment import (
+    Experiment,
+    argument_of,
+    open_executor,
+    run_experiment,
+    write_experiment,
+)
+from convscope.recipes import RECIPES, Precision
+
+_MOST_SEEDS = 10_000
+
+
+class _Seeds(click.ParamType[list[int]]):
+    """How many from 0 on, or a list of numbers and ranges."""
+
+    name = "seeds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        if isinstance(value, list):
+            return value
+        seeds = list[int]()
+        for part in str(value).split(","):
+            match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part.strip())
+            if not match:
+                self.fail(
+                    f"{part.strip()!r}: give a number of seeds (30), a range (0-29) or a list (1,5,7)", param, ctx
+                )
+            first, last = int(match[1]), int(match[2] or match[1])
+            if str(value).strip().isdecimal():
+                first, last = 0, first - 1
+            if not first <= last < first + _MOST_SEEDS:
+                self.fail(f"{part.strip()!r}: must stand for 1 to {_MOST_SEEDS:,} seeds", param, ctx)
+            seeds += range(first, last + 1)
+        if len(seeds) != len(set(seeds)):
+            self.fail(f"{value!r}: a seed comes twice", param, ctx)
+        return seeds
+
+
+@click.command()
+@click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder.")
+@click.option(
+    "--architecture",
+    "architectures",
+    multiple=True,
+    default=("cnn",),
+    show_default=True,
+    help=f"{', '.join(PRESETS)}, or a JSON file; may be given several times.",
+)
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    default=("classic",),
+    show_default=True,
+    help=f"{', '.join(RECIPES)}, or a JSON file; may be given several times.",
+)
+@click.option(
+    "--seeds", type=_Seeds(), default="5", show_default=True, help="How many from 0 on, or a list such as 0-4,7."
+)
+@click.option("--epochs", type=int, help="In place of the recipes'.")
+@precision_option
+@click.option("--num-images", type=click.IntRange(min=1), help="Train each run on so many images, drawn by its seed.")
+@click.option("--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Of the engine in each run; by default one a core, with an executor one.",
+)
+@click.option(
+    "--executor", help="local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/experiment-DATASET."
+)
+@json_option
+def experiment(
+    dataset: str,
+    architectures: tuple[str, ...],
+    recipes: tuple[str, ...],
+    seeds: list[int],
+    epochs: int | None,
+    precision: Precision | None,
+    num_images: int | None,
+    engine: EngineName,
+    threads: int | None,
+    executor: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Train architectures with recipes from many seeds, and say how they fare.
+
+    Every architecture is trained with every recipe from every seed, and measured on the test images. Of each pair the
+    mean is given with its 95 % interval (Student's t), the standard deviation, and every single value. A run that is
+    finished is never run again: after an interruption, or with more seeds, the same command on the same folder goes on.
+    A cluster runs what anybody who reaches its port sends: keep it in a network that you trust.
+    """
+    splits = load_dataset(dataset)
+    if num_images is not None and num_images > len(splits.train):
+        raise DatasetError(f"--num-images {num_images}: {splits.name} has {len(splits.train)} training images")
+    networks = [architecture_for(name, splits.image_shape, splits.num_classes) for name in architectures]
+    chosen = [recipe_for(name, epochs, precision=precision) for name in recipes]
+    for option, names in (("--architecture", [n.name for n in networks]), ("--recipe", [r.name for r in chosen])):
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise click.UsageError(f"{option}: two are called {twice[0]!r}; give each a name of its own in its file")
+    folder = out or Path("runs") / f"experiment-{splits.name}"
+    total = len(networks) * len(chosen) * len(seeds)
+    if not as_json:
+        click.echo(
+            f"{splits.name}: {num_images or len(splits.train):,} training images and {len(splits.test):,} test images; "
+            f"{total} runs, in {folder}"
+        )
+    progress = RunsProgress(total, quiet=as_json)
+    try:
+        with open_executor(executor) as workers:
+            result = run_experiment(
+                networks,
+                splits,
+                chosen,
+                seeds,
+                dataset=dataset,
+                num_images=num_images,
+                engine=engine,
+                folder=folder,
+                executor=workers,
+                threads=threads,
+                on_result=progress.on_result,
+            )
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"interrupted with {progress.done} of {total} runs finished in {folder}; the same command goes on"
+        ) from None
+    finally:
+        progress.close()
+    page = _write(result, folder, _command(click.get_current_context(), dataset))
+    if as_json:
+        print_json({"experiment": str(folder), **result.to_dict()})
+    else:
+        click.echo(f"\n{result}\n\nThe page is {page}")
+
+
+def _command(context: click.Context, dataset: str) -> str:
+    """Return the command that makes the experiment again, without what leaves its result as it is."""
+    words = ["convscope", "experiment", "--dataset", argument_of(dataset)]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in ("dataset", "threads", "executor", "out", "as_json") or value is None:
+            continue
+        if parameter.name == "seeds":
+            is_range = len(value) > 1 and value == list(range(value[0], value[-1] + 1))
+            value = f"{value[0]}-{value[-1]}" if is_range or len(value) == 1 else ",".join(map(str, value))
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [parameter.opts[0], str(one)]
+    return shlex.join(words)
+
+
+def _write(result: Experiment, folder: Path, command: str) -> Path:
+    from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
+
+    write_experiment(result, folder)
+    return write_experiment_page(folder, result.to_dict(), command)

@@ -1,0 +1,20 @@
+"""Many runs over seeds: what they are, where they are computed, and what they say together."""
+
+from convscope.experiment.executors import open_executor
+from convscope.experiment.experiment import Experiment, Group, run_experiment
+from convscope.experiment.files import write_experiment
+from convscope.experiment.result import RunResult
+from convscope.experiment.runs import argument_of, train_runs
+from convscope.experiment.spec import RunSpec
+
+__all__ = [
+    "Experiment",
+    "Group",
+    "RunResult",
+    "RunSpec",
+    "argument_of",
+    "open_executor",
+    "run_experiment",
+    "train_runs",
+    "write_experiment",
+]

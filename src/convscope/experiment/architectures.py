@@ -1,0 +1,332 @@
+"""What a part of a design is worth: `ablate_architecture` retrains a network with one thing taken out or changed.
+
+Each variant is trained from the same seeds as the whole network, and compared with it seed by seed. The recipe stays as
+it is, though another might suit a variant better; and seeds alone vary, the images stay the same.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from html import escape
+from math import sqrt
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, Literal
+
+import numpy as np
+
+from convscope.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark
+from convscope.ablation.variants import LeftOut, Variant, variants, variants_left_out
+from convscope.architecture import Architecture
+from convscope.datasets import Splits
+from convscope.engine import EngineName
+from convscope.experiment.result import RunResult
+from convscope.experiment.runs import OnResult, train_runs
+from convscope.experiment.spec import RunSpec
+from convscope.recipes import Recipe
+from convscope.statistics import mean_interval
+from convscope.tables import clip, html_table, printable, text_table
+
+WHOLE = "whole network"
+Verdict = Literal["worse", "better", "no difference shown"]
+
+_MOST_TIMES_MACS = 10.0
+_MOST_PARAMETERS = 5_000_000  # of a variant, unless the network has more: each step writes all of them several times
+_HEADER = (
+    "Variant",
+    "Accuracy",
+    "95 % interval",
+    "Change",
+    "95 % interval",
+    "Verdict",
+    "Parameters",
+    "MACs",
+    "Seconds",
+)
+
+
+@dataclass(frozen=True)
+class VariantResult:
+    """A variant, or the whole network, trained from each seed.
+
+    Attributes:
+        change: what is other than in the whole network, in words.
+        accuracies: on the test images, 0 to 1, in the order of the seeds.
+        num_images: on how many images it was trained.
+        seconds: of training, the mean of the runs.
+        difference: the mean over the seeds of its accuracy less that of the whole network from the same seed; 0.0 of
+            the whole network itself.
+        difference_interval: (low, high), the 95 % interval of that mean by Student's t; None for one seed.
+        p_value: of the paired t-test for no difference; 1.0 where it cannot be made.
+        verdict: "worse" or "better" where the difference is marked among those of all variants, by Benjamini and
+            Hochberg's rule: of the marked ones at most one in twenty is expected to be luck.
+    """
+
+    name: str
+    change: str
+    accuracies: tuple[float, ...]
+    parameters: int
+    macs: int
+    num_images: int
+    seconds: float
+    difference: float
+    difference_interval: tuple[float, float] | None
+    p_value: float
+    verdict: Verdict
+
+    @property
+    def mean(self) -> float:
+        return mean(self.accuracies)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """(low, high), of the mean over seeds, see `mean_interval`; None for one seed."""
+        return mean_interval(self.accuracies)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        interval, difference_interval = self.interval, self.difference_interval
+        return {
+            "name": self.name,
+            "change": self.change,
+            "accuracies": list(self.accuracies),
+            "mean": self.mean,
+            "interval": None if interval is None else list(interval),
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "num_images": self.num_images,
+            "seconds": self.seconds,
+            "difference": self.difference,
+            "difference_interval": None if difference_interval is None else list(difference_interval),
+            "p_value": self.p_value,
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True)
+class ArchitectureAblation:
+    """A network and its variants, retrained over seeds.
+
+    Attributes:
+        architecture: the network's name.
+        num_images: how many test images.
+        num_training_images: how many there are; a variant may use fewer.
+        whole: the network as it is.
+        variants: the others, the worst first.
+        left_out: what was not trained, and why.
+    """
+
+    dataset_name: str
+    architecture: str
+    recipe: str
+    seeds: tuple[int, ...]
+    num_images: int
+    num_training_images: int
+    whole: VariantResult
+    variants: tuple[VariantResult, ...] = field(repr=False)
+    marking: Marking
+    left_out: tuple[LeftOut, ...] = field(repr=False, default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON: `architectures`, the whole network first, and how they were trained."""
+        return {
+            "architectures": [one.to_dict() for one in (self.whole, *self.variants)],
+            "architecture_runs": {
+                "dataset": self.dataset_name,
+                "split": "test",
+                "architecture": self.architecture,
+                "recipe": self.recipe,
+                "seeds": list(self.seeds),
+                "num_images": self.num_images,
+                "num_training_images": self.num_training_images,
+                "false_discovery_rate": FALSE_DISCOVERY_RATE,
+                "marking": self.marking.to_dict(),
+                "left_out": [{"name": one.name, "reason": one.reason} for one in self.left_out],
+            },
+        }
+
+    def __str__(self) -> str:
+        lines = [printable(self._headline()), "", text_table(_HEADER, self._rows())]
+        return "\n".join([*lines, *map(printable, self._left_out_lines())])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self._left_out_lines())
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}{lines}"
+
+    def _left_out_lines(self) -> list[str]:
+        """Return what was left out, a line for each reason."""
+        names = dict[str, list[str]]()
+        for one in self.left_out:
+            names.setdefault(one.reason, []).append(one.name)
+        return [f"Left out, since {reason}: {', '.join(group)}" for reason, group in names.items()]
+
+    def _headline(self) -> str:
+        seeds = f"{len(self.seeds)} seed{'' if len(self.seeds) == 1 else 's'}"
+        return (
+            f"{self.architecture} with one thing taken out or changed, recipe {self.recipe}, {seeds}: accuracy on "
+            f"{self.num_images:,} test images of {self.dataset_name}"
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                clip(one.name, 24),
+                f"{one.mean:.4f}",
+                _interval_text(one.interval, ""),
+                "" if one is self.whole else f"{one.difference:+.4f}",
+                "" if one is self.whole else _interval_text(one.difference_interval, "+"),
+                "" if one is self.whole else one.verdict,
+                f"{one.parameters:,}",
+                f"{one.macs:,}",
+                f"{one.seconds:.1f}",
+            )
+            for one in (self.whole, *self.variants)
+        ]
+
+
+def _interval_text(interval: tuple[float, float] | None, sign: str) -> str:
+    return "none" if interval is None else f"[{interval[0]:{sign}.4f}, {interval[1]:{sign}.4f}]"
+
+
+@dataclass(frozen=True)
+class ArchitecturePlan:
+    """What `ablate_architecture` trains, and what it costs.
+
+    Attributes:
+        variants: beside the whole network.
+        num_runs: with the whole network, over all seeds.
+        times: how many times the multiply-adds of one training of the network all of them take; seconds follow roughly.
+    """
+
+    variants: tuple[Variant, ...]
+    left_out: tuple[LeftOut, ...]
+    num_runs: int
+    times: float
+
+
+def plan_architectures(
+    architecture: Architecture, splits: Splits, num_seeds: int = 5, most_times_macs: float = _MOST_TIMES_MACS
+) -> ArchitecturePlan:
+    """Return what there is to train, and what it costs, before it is begun.
+
+    Args:
+        most_times_macs: variants that cost an image more than so many times the network's multiply-adds are left out,
+            as are those of more than five million parameters.
+    """
+    chosen, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
+    for one in variants(architecture):
+        if one.num_images is not None and one.num_images >= len(splits.train):
+            left_out.append(LeftOut(one.name, f"there are only {len(splits.train):,} training images"))
+        elif one.architecture.macs > most_times_macs * architecture.macs:
+            times = one.architecture.macs / architecture.macs
+            left_out.append(LeftOut(one.name, f"it costs {times:.0f} times the multiply-adds of the network"))
+        elif one.architecture.parameters > max(_MOST_PARAMETERS, architecture.parameters):
+            left_out.append(LeftOut(one.name, f"it has {one.architecture.parameters:,} parameters"))
+        else:
+            chosen.append(one)
+            macs += one.architecture.macs * (one.num_images or len(splits.train))
+    times = num_seeds * (1 + macs / (architecture.macs * len(splits.train)))
+    return ArchitecturePlan(tuple(chosen), tuple(left_out), num_seeds * (1 + len(chosen)), times)
+
+
+def ablate_architecture(
+    architecture: Architecture,
+    splits: Splits,
+    recipe: Recipe,
+    seeds: Sequence[int] = range(5),
+    *,
+    dataset: str = "",
+    engine: EngineName = "native",
+    folder: Path | str | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    on_result: OnResult | None = None,
+    most_times_macs: float = _MOST_TIMES_MACS,
+) -> ArchitectureAblation:
+    """Train `architecture` and its variants from every seed, and return how they fare on the test images.
+
+    >>> import convscope as cs
+    >>> data = cs.load_dataset("mnist")
+    >>> tiny = cs.Splits(data.train.take(range(99)), data.test.take(range(200)))
+    >>> result = ablate_architecture(cs.presets.ann(), tiny, cs.Recipe(epochs=1), seeds=(0, 1))
+    >>> result.whole.name, len(result.whole.accuracies), result.variants[0].verdict in ("worse", "no difference shown")
+    ('whole network', 2, True)
+
+    Args:
+        dataset: what `load_dataset` takes to give `splits`, where an executor is to be used.
+        folder, executor, threads, on_result: as for `train_runs`. With a folder, running the same again goes on.
+        most_times_macs: as for `plan_architectures`, which says what this costs.
+
+    Raises:
+        ValueError: if there is no seed or one comes twice; and as `train_runs`.
+        ConvscopeError, KeyboardInterrupt: as `train_runs`.
+    """
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds are {list(seeds)}; give at least one, and none twice")
+    plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)
+    everything = [Variant(WHOLE, "", architecture), *plan.variants]
+    specs = [
+        RunSpec(dataset, one.architecture, recipe, seed, engine, one.num_images, one.name)
+        for one in everything
+        for seed in seeds
+    ]
+    runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
+    groups = [runs[start : start + len(seeds)] for start in range(0, len(runs), len(seeds))]
+    whole, rest = groups[0], groups[1:]
+    p_values = np.array([_p_value(_differences(group, whole)) for group in rest])
+    marked, marking = mark(p_values)
+    results = [
+        _summarize(one, group, whole, p_value, is_marked)
+        for one, group, p_value, is_marked in zip(plan.variants, rest, p_values.tolist(), marked.tolist(), strict=True)
+    ]
+    return ArchitectureAblation(
+        dataset_name=splits.name,
+        architecture=architecture.name,
+        recipe=recipe.name,
+        seeds=tuple(seeds),
+        num_images=len(splits.test),
+        num_training_images=len(splits.train),
+        whole=_summarize(everything[0], whole, whole, 1.0, is_marked=False),
+        variants=tuple(sorted(results, key=lambda one: one.difference)),
+        marking=marking,
+        left_out=plan.left_out,
+    )
+
+
+def _differences(runs: Sequence[RunResult], whole: Sequence[RunResult]) -> list[float]:
+    """Return seed by seed how much more accurate a variant is than the whole network."""
+    return [one.accuracy - other.accuracy for one, other in zip(runs, whole, strict=True)]
+
+
+def _p_value(differences: Sequence[float]) -> float:
+    """Return the two-sided p-value of the paired t-test; 1 for one pair, and 0 or 1 where all differ by the same."""
+    if len(differences) < 2:
+        return 1.0
+    middle, sd = mean(differences), stdev(differences)
+    if sd == 0:
+        return float(middle == 0)
+    from scipy.special import stdtr  # here: slow to load
+
+    return float(2 * stdtr(len(differences) - 1, -abs(middle) * sqrt(len(differences)) / sd))
+
+
+def _summarize(
+    variant: Variant, runs: Sequence[RunResult], whole: Sequence[RunResult], p_value: float, is_marked: bool
+) -> VariantResult:
+    differences = _differences(runs, whole)
+    verdict: Verdict = "no difference shown"
+    if is_marked:
+        verdict = "worse" if mean(differences) < 0 else "better"
+    return VariantResult(
+        name=variant.name,
+        change=variant.change,
+        accuracies=tuple(run.accuracy for run in runs),
+        parameters=runs[0].parameters,
+        macs=runs[0].macs,
+        num_images=runs[0].num_images,
+        seconds=mean(run.seconds for run in runs),
+        difference=mean(differences),
+        difference_interval=mean_interval(differences),
+        p_value=p_value,
+        verdict=verdict,
+    )

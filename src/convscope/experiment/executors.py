@@ -1,0 +1,251 @@
+"""Where runs are computed: processes of this machine, a Dask cluster or a Ray cluster, each as an `Executor`.
+
+A cluster runs whatever it is sent by anybody who reaches its port: keep it on this machine or in a network you trust.
+"""
+
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from queue import SimpleQueue
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from convscope.errors import ExecutorError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_KINDS = "local:N (processes), dask://HOST:PORT, ray://HOST:PORT, or ray:// for this machine"
+_CONNECT_SECONDS = 10
+
+
+@contextmanager
+def open_executor(name: str | None) -> Iterator[Executor | None]:
+    """Give the executor called `name`, and close it at the end; None gives None, which is this process.
+
+    >>> with open_executor(None) as executor:
+    ...     print(executor)
+    None
+
+    Args:
+        name: `local:N` for N processes of this machine, `dask://HOST:PORT` for the workers of a Dask scheduler,
+            `ray://HOST:PORT` for a Ray cluster, `ray://` for Ray on this machine. In a script, what opens `local:N`
+            stands under `if __name__ == "__main__":`, since each process reads the script anew.
+
+    Raises:
+        ExecutorError: if there is no such executor, its library is not installed, or it does not answer.
+    """
+    if name is None:
+        yield None
+    elif match := re.fullmatch(r"local:(\d{1,4})", name):
+        if int(match[1]) < 1:
+            raise ExecutorError(f"executor {name!r}: there must be at least one process")
+        with LocalProcesses(int(match[1])) as processes:
+            yield processes
+    elif match := re.fullmatch(r"dask://(.+:\d+)", name):
+        with _dask(match[1]) as executor:
+            yield executor
+    elif match := re.fullmatch(r"ray://(|.+:\d+)", name):
+        with _ray(match[1]) as executor:
+            yield executor
+    else:
+        raise ExecutorError(f"executor {name!r}: it must be {_KINDS}")
+
+
+class LocalProcesses(Executor):
+    """A number of processes; one that dies takes nothing with it but its own task.
+
+    They are started afresh and never forked, since a fork of a process with threads may hang. Leaving the `with` block
+    by an exception kills them. A `ProcessPoolExecutor` ends all its processes when one dies, and waits for ever when
+    that was just sending a result: so each has a connection of its own here, of which the death of either side is seen.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._threads = ThreadPoolExecutor(count, "convscope-process")
+        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
+        self._workers = list[_Worker]()
+        self._is_closed = False
+        for _ in range(count):
+            self._idle.put(None)  # started when first needed
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that were started and not yet found dead."""
+        return [worker.pid for worker in self._workers]
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return self._threads.submit(self._run, fn, args, kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As of any executor; without `wait` the processes end with this one."""
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            for worker in self._workers:
+                worker.end()
+
+    def kill(self) -> None:
+        """End the processes at once, whatever they do, and start none any more."""
+        self._is_closed = True
+        for worker in list(self._workers):
+            worker.kill()
+        self.shutdown(cancel_futures=True)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self.shutdown()
+        else:
+            self.kill()
+
+    def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a task in a free process, in one of the threads: there are as many threads as processes."""
+        worker = self._idle.get()
+        try:
+            if worker is None or not worker.is_alive():
+                worker = self._start(worker)
+            return worker.run(fn, args, kwargs)
+        finally:
+            self._idle.put(worker)
+
+    def _start(self, dead: "_Worker | None") -> "_Worker":
+        if dead in self._workers:
+            self._workers.remove(dead)
+            dead.end()
+        worker = _Worker()
+        self._workers.append(worker)
+        if self._is_closed:  # `kill` may not have seen it
+            worker.kill()
+        return worker
+
+
+class _Worker:
+    """A process that does one task after the other."""
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self._connection, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there,), daemon=True)
+        self._process.start()
+        there.close()  # so that its end is closed everywhere once the process is dead
+
+    @property
+    def pid(self) -> int:
+        pid = self._process.pid
+        assert pid is not None
+        return pid
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what `fn` returns there, or raise what it raises; `BrokenExecutor` if the process dies."""
+        try:
+            self._connection.send((fn, args, kwargs))
+            is_good, value = self._connection.recv()
+        except (EOFError, OSError) as error:
+            self._process.kill()  # its connection ends a moment before it does
+            self._process.join()
+            raise BrokenExecutor(f"process {self.pid} ended before its task did") from error
+        if is_good:
+            return value
+        raise value
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end(self) -> None:
+        """Let the process end when it has nothing to do any more."""
+        self._connection.close()
+        self._process.join()
+
+
+def _serve(connection: "Connection[Any, Any]") -> None:
+    """Do what comes, until nobody can send any more.
+
+    The process ends at once with Ctrl-C, without a traceback, and with its parent, however that ends.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            fn, args, kwargs = connection.recv()
+        except EOFError:
+            return
+        try:
+            reply: tuple[bool, Any] = True, fn(*args, **kwargs)
+        except Exception as error:
+            reply = False, error
+        connection.send(reply)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
+    distributed = _import("distributed", "dask")
+    try:
+        client = distributed.Client(f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ExecutorError(f"executor dask://{address}: no scheduler answers there ({error}); start one") from error
+    with client:
+        executor: Executor = client.get_executor()
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False)  # of what is left, if anything, nobody takes the result
+
+
+class RayTasks(Executor):
+    """Tasks of Ray, one core each, as futures."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray, self._tasks = ray, dict[Future[Any], Any]()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        reference = self._ray.remote(num_cpus=1)(fn).remote(*args, **kwargs)
+        future: Future[Any] = reference.future()
+        self._tasks[future] = reference
+        future.add_done_callback(lambda done: self._tasks.pop(done, None))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        for reference in list(self._tasks.values()):
+            if wait and not cancel_futures:
+                self._ray.wait([reference])
+            else:
+                self._ray.cancel(reference, force=True)
+
+
+@contextmanager
+def _ray(address: str) -> Iterator[Executor]:
+    ray = _import("ray", "ray")
+    try:
+        if address:
+            ray.init(f"ray://{address}", log_to_driver=False)
+        else:
+            ray.init("local", include_dashboard=False, log_to_driver=False)
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        raise ExecutorError(f"executor ray://{address}: no cluster answers there ({error}); start one") from error
+    executor = RayTasks(ray)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False)
+        ray.shutdown()
+
+
+def _import(name: str, extra: str) -> ModuleType:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ExecutorError(f"executor {extra}://: needs {name}; pip install 'convscope[{extra}]'") from error

@@ -1,0 +1,248 @@
+"""How good architectures and recipes are, and how much of that is the luck of the seed: `run_experiment`.
+
+The intervals cover the seed: initial weights, order and augmentation. They do not cover which images were drawn for the
+test; `Evaluation.accuracy_interval` and `Comparison` do.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from statistics import mean, stdev
+from textwrap import fill
+from typing import Any
+
+from convscope.architecture import Architecture
+from convscope.datasets import Splits, load_dataset
+from convscope.engine import EngineName
+from convscope.experiment.result import RunResult
+from convscope.experiment.runs import OnResult, argument_of, train_runs
+from convscope.experiment.spec import RunSpec
+from convscope.recipes import Recipe, classic
+from convscope.statistics import mean_interval
+from convscope.tables import clip, html_table, printable, text_table
+from convscope.training import ArchitectureFor
+
+_HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % interval", "Minimum", "Maximum")
+_WIDTH = 100  # columns of the single values
+_WIDEST_NAME = 24
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one architecture with one recipe, which differ in the seed alone.
+
+    Attributes:
+        values: the accuracies, 0 to 1, in the order of the runs.
+        name: of the variant, if it has one.
+
+    Raises:
+        ValueError: if there is no value.
+    """
+
+    architecture: str
+    recipe: str
+    values: tuple[float, ...] = field(repr=False)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError(f"{self.architecture} with {self.recipe} has no values; there must be at least one run")
+
+    @property
+    def title(self) -> str:
+        """The group in words."""
+        return ", ".join(filter(None, (self.architecture, self.recipe, self.name)))
+
+    @property
+    def num_runs(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        return mean(self.values)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation of a single run, with n - 1 in its denominator; None for one run."""
+        return stdev(self.values) if self.num_runs > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """(low, high), the 95 % interval of the mean, see `statistics.mean_interval`; None for one run."""
+        return mean_interval(self.values)
+
+    @property
+    def minimum(self) -> float:
+        return min(self.values)
+
+    @property
+    def maximum(self) -> float:
+        return max(self.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "architecture": self.architecture,
+            "recipe": self.recipe,
+            "name": self.name,
+            "num_runs": self.num_runs,
+            "mean": self.mean,
+            "sd": self.sd,
+            "interval": None if self.interval is None else list(self.interval),
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """Runs of architectures and recipes over seeds, measured on the same test images.
+
+    Attributes:
+        num_images: how many test images.
+        num_training_images: how many there were to train on; a run may have used fewer, see `RunResult.num_images`.
+
+    Raises:
+        ValueError: if there is no run.
+    """
+
+    dataset_name: str
+    num_images: int
+    num_training_images: int
+    runs: tuple[RunResult, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError("an experiment needs at least one run")
+
+    @cached_property
+    def table(self) -> tuple[Group, ...]:
+        """A group for each architecture, recipe and variant, in the order of their first runs."""
+        values = dict[tuple[str, str, str], list[float]]()
+        for run in self.runs:
+            values.setdefault((run.architecture, run.recipe, run.name), []).append(run.accuracy)
+        return tuple(Group(key[0], key[1], tuple(group), key[2]) for key, group in values.items())
+
+    def runs_of(self, group: Group) -> list[RunResult]:
+        """Return the runs that `group` is made of."""
+        key = (group.architecture, group.recipe, group.name)
+        return [run for run in self.runs if (run.architecture, run.recipe, run.name) == key]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the single answers as plain JSON."""
+        return {
+            "dataset": self.dataset_name,
+            "split": "test",
+            "num_images": self.num_images,
+            "num_training_images": self.num_training_images,
+            "runs": [run.to_dict() for run in self.runs],
+            "table": [group.to_dict() for group in self.table],
+        }
+
+    def __str__(self) -> str:
+        parts = [self._headline(), text_table(_HEADER, self._rows(), left=2), self._note()]
+        for group in self.table:
+            values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{run.accuracy:.4f}" for run in self.runs_of(group))
+            lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+            parts.append(f"{clip(group.title, _WIDTH - 20)}: accuracy by seed\n{lines}")
+        return "\n\n".join(parts).replace("\N{NO-BREAK SPACE}", " ")
+
+    def _repr_html_(self) -> str:
+        table = html_table(_HEADER, self._rows(), left=2)
+        return f"<p>{escape(self._headline())}</p>{table}<p>{escape(self._note())}</p>"
+
+    def _headline(self) -> str:
+        runs = f"{len(self.runs)} run{'' if len(self.runs) == 1 else 's'}"
+        return printable(f"{runs}, accuracy on {self.num_images:,} test images of {self.dataset_name}")
+
+    def _note(self) -> str:
+        note = (
+            "The interval is that of the mean (Student's t): the luck of the seed, not that of which test images "
+            "were drawn."
+        )
+        if any(group.num_runs == 1 for group in self.table):
+            note += " One run alone has neither a standard deviation nor an interval."
+        return fill(note, _WIDTH)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                clip(", ".join(filter(None, (group.architecture, group.name))), _WIDEST_NAME),
+                clip(group.recipe, _WIDEST_NAME),
+                f"{group.num_runs}",
+                f"{group.mean:.4f}",
+                "none" if group.sd is None else f"{group.sd:.4f}",
+                "none" if group.interval is None else f"[{group.interval[0]:.4f}, {group.interval[1]:.4f}]",
+                f"{group.minimum:.4f}",
+                f"{group.maximum:.4f}",
+            )
+            for group in self.table
+        ]
+
+
+def run_experiment(
+    architectures: Sequence[Architecture | ArchitectureFor],
+    data: Splits | str | Path,
+    recipes: Sequence[Recipe] = (classic,),
+    seeds: Iterable[int] = range(5),
+    *,
+    dataset: str | None = None,
+    num_images: int | None = None,
+    engine: EngineName = "native",
+    folder: Path | str | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    on_result: OnResult | None = None,
+) -> Experiment:
+    """Train every architecture with every recipe from every seed, and return how they fare on the test images.
+
+    >>> import convscope as cs
+    >>> data = cs.load_dataset("mnist")
+    >>> tiny = cs.Splits(data.train.take(range(256)), data.test.take(range(200)))
+    >>> result = run_experiment([cs.presets.ann], tiny, [cs.Recipe(epochs=1)], seeds=range(3))
+    >>> group = result.table[0]
+    >>> group.num_runs, group.minimum <= group.mean <= group.maximum
+    (3, True)
+
+    Args:
+        architectures: networks or presets, each with a name of its own.
+        data: the data set, or what `load_dataset` takes.
+        recipes: each with a name of its own.
+        dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
+        num_images: on how many of the training images each run trains, drawn by its seed; None is all of them.
+        folder, executor, threads, on_result: as for `train_runs`. With a folder, running the same again goes on.
+
+    Raises:
+        ValueError: if nothing is to be run, two architectures or two recipes share a name, or a seed comes twice; and
+            as `train_runs`.
+        ConvscopeError, KeyboardInterrupt: as `train_runs`.
+    """
+    splits = data if isinstance(data, Splits) else load_dataset(data)
+    if dataset is None and not isinstance(data, Splits):
+        dataset = str(data)
+    networks = [
+        one if isinstance(one, Architecture) else one(splits.image_shape, splits.num_classes) for one in architectures
+    ]
+    numbers = [int(seed) for seed in seeds]
+    for what, names in (
+        ("architectures", [network.name for network in networks]),
+        ("recipes", [recipe.name for recipe in recipes]),
+        ("seeds", numbers),
+    ):
+        if not names:
+            raise ValueError(f"there are no {what}; give at least one")
+        most, times = Counter[Any](names).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"{times} {what} are {most!r}; each must be told from the others")
+    argument = argument_of(dataset) if dataset else ""
+    specs = [
+        RunSpec(argument, network, recipe, seed, engine, num_images)
+        for network in networks
+        for recipe in recipes
+        for seed in numbers
+    ]
+    runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
+    return Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs))

@@ -1,0 +1,37 @@
+"""The files of an experiment: the numbers as JSON, the table as text, and a line a run for a spreadsheet."""
+
+import csv
+import io
+from pathlib import Path
+
+from convscope.experiment.experiment import Experiment
+from convscope.files import write_json, write_text
+
+_COLUMNS = (
+    "architecture", "recipe", "name", "seed", "accuracy", "loss", "seconds", "num_images", "parameters", "macs",
+    "weights_sha256", "digest",
+)  # fmt: skip
+
+
+def write_experiment(experiment: Experiment, folder: Path | str) -> None:
+    """Write `experiment.json`, `table.txt` and `runs.csv` into `folder`, each whole or not at all.
+
+    Raises:
+        ConvscopeError: if the folder cannot be written to or the disk is full.
+    """
+    folder = Path(folder)
+    write_json(folder / "experiment.json", experiment.to_dict())
+    write_text(folder / "table.txt", f"{experiment}\n")
+    write_text(folder / "runs.csv", runs_csv(experiment))
+
+
+def runs_csv(experiment: Experiment) -> str:
+    """Return a header and a line for each run, separated by commas."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow((*_COLUMNS, "epochs", "best_epoch"))
+    for run in experiment.runs:
+        values = run.to_dict()
+        best = run.history.best_epoch
+        writer.writerow((*(values[name] for name in _COLUMNS), len(run.history), "" if best is None else best))
+    return buffer.getvalue()

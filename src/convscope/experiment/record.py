@@ -1,0 +1,86 @@
+"""What `run.json` says of one run of an experiment."""
+
+import os
+import platform
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from convscope.architecture import Architecture
+from convscope.architecture.presets import PRESETS
+from convscope.experiment.spec import RunSpec
+from convscope.recipes import RECIPES, Recipe
+
+
+@cache
+def machine_record() -> dict[str, Any]:
+    """Return what computes here: `versions` and `cpu`, as plain JSON."""
+    versions = {"convscope": version("convscope"), "python": platform.python_version(), "numpy": version("numpy")}
+    cpu = {"name": cpu_name(), "cores": available_cores(), "machine": platform.machine()}
+    return {"versions": versions, "cpu": cpu}
+
+
+def run_record(
+    spec: RunSpec, data: Mapping[str, Any], digest: str, machine: Mapping[str, Any], threads: int
+) -> dict[str, Any]:
+    """Return what `run.json` says of the run of `spec` on `data` (`Splits.to_dict()`), trained on `machine`."""
+    return {
+        "dataset": {"argument": spec.dataset, **data},
+        "architecture": spec.architecture.to_dict(),
+        "recipe": spec.recipe.to_dict(),
+        "seed": spec.seed,
+        "engine": spec.engine,
+        "threads": threads,
+        **machine,
+        "command": _command(spec),
+        "digest": digest,
+        "num_images": spec.num_images or data["train"]["num_images"],
+    }
+
+
+def available_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def is_preset(network: Architecture) -> bool:
+    """Return whether `network` is the preset of its name: a file may call its network as a preset is called."""
+    preset = PRESETS.get(network.name)
+    return preset is not None and preset(network.input.shape, network.num_classes) == network
+
+
+def _command(spec: RunSpec) -> str:
+    """Return the command that makes the run again; a network or recipe that is no preset is named by its place."""
+    network = spec.architecture
+    words = ["convscope", "experiment", "--dataset", spec.dataset]
+    words += [
+        "--architecture",
+        network.name if is_preset(network) else "ARCHITECTURE.json",
+        *_recipe_words(spec.recipe),
+    ]
+    words += ["--seeds", f"{spec.seed}-{spec.seed}", "--engine", spec.engine]
+    if spec.num_images is not None:
+        words += ["--num-images", str(spec.num_images)]
+    return shlex.join(words)
+
+
+def _recipe_words(recipe: Recipe) -> list[str]:
+    preset = RECIPES.get(recipe.name)
+    if preset is None or replace(preset, epochs=recipe.epochs) != recipe:
+        return ["--recipe", "RECIPE.json"]
+    epochs = [] if preset.epochs == recipe.epochs else ["--epochs", str(recipe.epochs)]
+    return ["--recipe", recipe.name, *epochs]

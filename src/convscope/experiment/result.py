@@ -1,0 +1,61 @@
+"""What one run gave, in short."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.training import History
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        digest: of all that decides the result, see `RunSpec.digest`.
+        architecture, recipe: their names.
+        accuracy, loss: on all test images.
+        seconds: of training alone.
+        macs: multiply-adds of an image.
+        num_images: how many training images were used, those held out for validation among them.
+        y_pred: (N,) uint16, the answer to each test image.
+        folder: that of the run, with model and predictions; None where nothing was kept.
+        name: of the variant, if it has one.
+    """
+
+    digest: str
+    architecture: str
+    recipe: str
+    seed: int
+    accuracy: float
+    loss: float
+    seconds: float
+    history: History = field(repr=False)
+    weights_sha256: str = field(repr=False)
+    parameters: int
+    macs: int
+    num_images: int
+    y_pred: NDArray[np.uint16] = field(repr=False)
+    folder: Path | None = None
+    name: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the single answers as plain JSON."""
+        return {
+            "architecture": self.architecture,
+            "recipe": self.recipe,
+            "name": self.name,
+            "seed": self.seed,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "seconds": self.seconds,
+            "num_images": self.num_images,
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "weights_sha256": self.weights_sha256,
+            "digest": self.digest,
+            "history": self.history.to_dict(),
+        }

@@ -1,0 +1,169 @@
+"""Many runs: `train_runs` takes specs to results, here or through any `concurrent.futures.Executor`.
+
+What is finished stays: with a folder each run is kept under its digest as soon as it is done, and is not run again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from convscope.datasets import DATASETS, Splits, load_dataset
+from convscope.engine import check_precision
+from convscope.errors import ConvscopeError
+from convscope.experiment.result import RunResult
+from convscope.experiment.spec import RunSpec
+from convscope.experiment.store import RunStore
+from convscope.experiment.worker import Reply, Trained, execute, read_reply, train_one, write_order
+from convscope.training import check_fit, check_recipe, hold_out
+
+OnResult = Callable[[RunResult], None]
+
+_MOST_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
+
+
+def train_runs(
+    specs: Sequence[RunSpec],
+    data: Splits | str | Path,
+    *,
+    folder: Path | str | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    on_result: OnResult | None = None,
+) -> list[RunResult]:
+    """Train each of `specs` and measure it on the test images; return the results in the order of the specs.
+
+    The weights and predictions are the same bytes wherever a run is computed, on processors with the same instruction
+    set. Specs that differ in names alone are run once.
+
+    >>> import convscope as cs
+    >>> data = cs.load_dataset("mnist")
+    >>> tiny = cs.Splits(data.train.take(range(256)), data.test.take(range(200)))
+    >>> specs = [RunSpec("", cs.presets.ann(), cs.Recipe(epochs=1), seed) for seed in (0, 1)]
+    >>> [result.seed for result in train_runs(specs, tiny)]
+    [0, 1]
+
+    Args:
+        data: the data set, or what `load_dataset` takes; the specs' `dataset`, where they have one, leads to the same.
+        folder: where runs are kept, as run folders `folder`/runs/DIGEST; None keeps only what is returned.
+        executor: what runs them; None is this process, one run after the other. A run whose worker dies is submitted
+            again, a few times.
+        threads: of the engine for each run; by default all cores in this process, and one with an executor.
+        on_result: called in this thread with each result as it comes, those found in the folder first.
+
+    Raises:
+        ValueError: if the specs name different data, or data in memory alone are to be used by an executor, or a spec
+            asks for more images than there are.
+        ConvscopeError: if a network, recipe or precision does not fit, the folder cannot be written or holds a damaged
+            run, training fails, or the workers of a run die again and again; what is finished stays in the folder.
+        KeyboardInterrupt: within a second of Ctrl-C; what is finished stays in the folder. An executor's runs that have
+            begun are its own to end.
+    """
+    splits = data if isinstance(data, Splits) else load_dataset(data)
+    _check(specs, splits, executor)
+    store = RunStore(splits, None if folder is None else Path(folder) / "runs")
+    digests = [spec.digest(splits) for spec in specs]
+    found = dict[str, RunResult]()
+    waiting = dict[str, RunSpec]()
+
+    def keep(digest: str, result: RunResult) -> None:
+        found[digest] = result
+        if on_result is not None:
+            on_result(result)
+
+    for digest, spec in zip(digests, specs, strict=True):
+        if digest in found or digest in waiting:
+            continue
+        if (result := store.find(spec, digest)) is not None:
+            keep(digest, result)
+        else:
+            waiting[digest] = spec
+    if executor is None:
+        for digest, spec in waiting.items():
+            keep(digest, store.keep(spec, digest, train_one(spec, splits, threads)))
+    else:
+
+        def receive(digest: str, trained: Trained) -> None:
+            keep(digest, store.keep(waiting[digest], digest, trained))
+
+        _submit_all(waiting, splits, executor, threads or 1, receive)
+    store.remove_leftovers(set(digests))
+    return [
+        replace(found[digest], architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
+        for digest, spec in zip(digests, specs, strict=True)
+    ]
+
+
+def argument_of(dataset: str | Path) -> str:
+    """Return what `load_dataset` takes in any folder: a name as it is, a path made absolute."""
+    return str(dataset) if dataset in DATASETS else str(Path(dataset).resolve())
+
+
+def _submit_all(
+    waiting: Mapping[str, RunSpec],
+    splits: Splits,
+    executor: Executor,
+    threads: int,
+    receive: Callable[[str, Trained], None],
+) -> None:
+    """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
+    pending = dict[Future[Reply], str]()
+    losses = Counter[str]()
+
+    def submit(digest: str) -> None:
+        try:
+            pending[executor.submit(execute, write_order(waiting[digest], splits, threads))] = digest
+        except Exception as error:  # each kind of executor has its own
+            raise ConvscopeError(
+                f"the executor takes no more runs ({_words(error)}); what is finished is kept: start it again"
+            ) from error
+
+    try:
+        for digest in waiting:
+            submit(digest)
+        while pending:
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                digest = pending.pop(future)
+                try:
+                    reply = future.result()
+                except Exception as error:  # `execute` raises nothing itself: the worker died, or could not begin
+                    losses[digest] += 1
+                    if losses[digest] == _MOST_LOSSES:
+                        raise ConvscopeError(
+                            f"{waiting[digest].title}: lost {_MOST_LOSSES} workers, the last with {_words(error)}; "
+                            "see to their memory and their log; what is finished is kept"
+                        ) from error
+                    submit(digest)
+                    continue
+                receive(digest, read_reply(waiting[digest], splits, reply))
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) -> None:
+    """Find what cannot work before anything is trained."""
+    named = {spec.dataset for spec in specs}
+    if len(named) > 1:
+        raise ValueError(f"specs name different data: {', '.join(map(repr, sorted(named)))}; they must share one")
+    if executor is not None and "" in named:
+        raise ValueError(
+            "dataset is '': data in memory alone cannot reach another process; "
+            "run without an executor, or save them as files and give their path"
+        )
+    seen = list[tuple[Any, ...]]()
+    for spec in specs:
+        kind = (spec.architecture, spec.recipe, spec.engine, spec.num_images)
+        if kind in seen:
+            continue
+        seen.append(kind)
+        check_fit(spec.architecture, splits.train)
+        check_recipe(spec.recipe, spec.architecture)
+        check_precision(spec.recipe.precision, spec.engine)
+        hold_out(spec.draw(splits), spec.recipe, spec.seed)

@@ -1,0 +1,105 @@
+"""What defines one run of an experiment, and the name that follows from it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.datasets import Dataset, Splits
+from convscope.engine import EngineName
+from convscope.recipes import Recipe
+from convscope.streams import random_stream
+
+_DIGITS = 16  # of a digest: 64 bits, so that two of a million runs share one with a chance of 3e-8
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: data, network, recipe and seed.
+
+    Attributes:
+        dataset: what `load_dataset` takes, so that another process can load the same; "" for data in memory alone.
+        num_images: how many training images to use, drawn by the seed from each class alike; None is all of them.
+        name: what a table calls the variant; not part of the digest, no more than the names of network and recipe.
+
+    Raises:
+        ValueError: if the seed is below 0 or `num_images` below 1.
+    """
+
+    dataset: str
+    architecture: Architecture
+    recipe: Recipe
+    seed: int
+    engine: EngineName = "native"
+    num_images: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must be at least 0")
+        if self.num_images is not None and self.num_images < 1:
+            raise ValueError(f"num_images is {self.num_images}; it must be at least 1, or None for all")
+
+    @property
+    def title(self) -> str:
+        """The run in words, for a line of progress or an error."""
+        words = [self.name, self.architecture.name, self.recipe.name, f"seed {self.seed}"]
+        if self.num_images is not None:
+            words.append(f"{self.num_images:,} images")
+        return ", ".join(filter(None, words))
+
+    def digest(self, splits: Splits) -> str:
+        """Return 16 hexadecimal digits of the SHA-256 of all that decides the result of this run on `splits`.
+
+        Raises:
+            ValueError: if there are fewer training images than `num_images`.
+        """
+        architecture, recipe = self.architecture.to_dict(), self.recipe.to_dict()
+        for names in (architecture, recipe):
+            del names["name"]
+        defining = {
+            "train": splits.train.sha256,
+            "test": splits.test.sha256,
+            "num_images": self._count(splits.train),
+            "architecture": architecture,
+            "recipe": recipe,
+            "seed": self.seed,
+            "engine": self.engine,
+        }
+        text = json.dumps(defining, sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+    def draw(self, splits: Splits) -> Splits:
+        """Return `splits` with the training images that this run uses, in their order; the test images are all there.
+
+        Raises:
+            ValueError: if there are fewer training images than `num_images`.
+        """
+        count = self._count(splits.train)
+        if count == len(splits.train):
+            return splits
+        return replace(splits, train=splits.train.take(_drawn(splits.train, count, self.seed)))
+
+    def _count(self, train: Dataset) -> int:
+        if self.num_images is not None and self.num_images > len(train):
+            raise ValueError(
+                f"num_images is {self.num_images:,}, but {train.name} has {len(train):,} training images; give fewer"
+            )
+        return self.num_images or len(train)
+
+
+def _drawn(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
+    """Return (count,) places of images, rising: of each class as large a part, to within one image.
+
+    Each class is shuffled by the stream "subset", and its images stand at (rank + 1/2) / size; the first `count` of all
+    are taken, so that a smaller draw by the same seed is part of a larger one. Ties fall by chance.
+    """
+    stream = random_stream(seed, "subset")
+    order, places = stream.permutation(len(train)), np.empty(len(train))
+    labels = train.labels[order]
+    for label, size in enumerate(train.class_counts):
+        places[labels == label] = (np.arange(size) + 0.5) / size
+    return np.sort(order[np.argsort(places, kind="stable")[:count]])

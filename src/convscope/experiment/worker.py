@@ -1,0 +1,158 @@
+"""One run, here or in another process: from a `RunSpec` to what was trained.
+
+What travels is JSON and the bytes of float32 arrays (little-endian), so it does not matter what carries them. A worker
+loads the data itself and makes sure that they are the ones that were meant.
+"""
+
+import json
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope import errors
+from convscope.architecture import Architecture
+from convscope.datasets import Splits, load_dataset
+from convscope.engine import open_network
+from convscope.errors import ConvscopeError, DatasetError
+from convscope.experiment.record import available_cores, machine_record
+from convscope.experiment.spec import RunSpec
+from convscope.model import Model
+from convscope.recipes import Recipe
+from convscope.training import History, train
+
+Reply = tuple[str, dict[str, bytes]]
+"""JSON, and arrays by name."""
+
+_LOGITS = "logits"  # no weight is called so: those have a stroke in their names
+_BLOCK = 1000  # images whose logits are computed at once
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a run gave.
+
+    Attributes:
+        logits: (N, K) float32, of all test images.
+        machine: what computed it, see `machine_record`.
+        threads: how many the engine was given.
+    """
+
+    model: Model
+    history: History
+    logits: NDArray[np.float32]
+    machine: Mapping[str, Any]
+    threads: int
+
+
+def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> Trained:
+    """Train as `spec` says on `splits`, and compute the logits of the test images.
+
+    Raises:
+        ConvscopeError: as `train` does, the run named in it.
+    """
+    try:
+        model, history = train(
+            spec.architecture, spec.draw(splits), spec.recipe, seed=spec.seed, engine=spec.engine, threads=threads
+        )
+    except ConvscopeError as error:
+        raise type(error)(f"{spec.title}: {error}") from error
+    network, images = open_network(model.architecture, model.weights, threads=threads), splits.test.images
+    logits = [network.logits(images[start : start + _BLOCK]) for start in range(0, len(images), _BLOCK)]
+    return Trained(model, history, np.concatenate(logits), machine_record(), threads or available_cores())
+
+
+def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
+    """Return as JSON what `execute` is to do."""
+    return json.dumps(
+        {
+            "convscope": version("convscope"),
+            "dataset": spec.dataset,
+            "sha256": [splits.train.sha256, splits.test.sha256],
+            "architecture": spec.architecture.to_dict(),
+            "recipe": spec.recipe.to_dict(),
+            "seed": spec.seed,
+            "engine": spec.engine,
+            "num_images": spec.num_images,
+            "name": spec.name,
+            "threads": threads,
+        },
+        allow_nan=False,
+    )
+
+
+def execute(order: str) -> Reply:
+    """Do what `write_order` wrote, and return what `read_reply` reads.
+
+    An error is part of the reply: what is raised from here is then the fault of whatever carried the order.
+    """
+    try:
+        asked = json.loads(order)
+        if asked["convscope"] != version("convscope"):
+            raise ConvscopeError(
+                f"a worker has convscope {version('convscope')} and not {asked['convscope']}; "
+                "install the same version there"
+            )
+        splits = _load(asked["dataset"], *asked["sha256"])
+        spec = RunSpec(
+            asked["dataset"],
+            Architecture.from_dict(asked["architecture"]),
+            Recipe.from_dict(asked["recipe"]),
+            asked["seed"],
+            asked["engine"],
+            asked["num_images"],
+            asked["name"],
+        )
+        trained = train_one(spec, splits, asked["threads"])
+    except Exception as error:
+        said = {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+        return json.dumps({"error": said}), {}
+    facts = {
+        "history": trained.history.to_dict(),
+        "provenance": dict(trained.model.provenance),
+        "machine": dict(trained.machine),
+        "threads": trained.threads,
+    }
+    arrays = {**trained.model.weights, _LOGITS: trained.logits}
+    packed = {name: np.ascontiguousarray(array, "<f4").tobytes() for name, array in arrays.items()}
+    return json.dumps(facts, allow_nan=False), packed
+
+
+def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> Trained:
+    """Return what `execute` sent.
+
+    Raises:
+        ConvscopeError: what the run raised there.
+        RuntimeError: for any other error there, with its traceback.
+    """
+    facts = json.loads(reply[0])
+    if "error" in facts:
+        said = facts["error"]
+        kind = getattr(errors, said["kind"], None)
+        if kind is None:
+            raise RuntimeError(f"{spec.title}: a worker met {said['kind']}: {said['message']}\n{said['traceback']}")
+        raise kind(said["message"])
+    shapes = {**spec.architecture.weight_shapes, _LOGITS: (len(splits.test), splits.num_classes)}
+    arrays = {
+        name: np.frombuffer(reply[1][name], "<f4").reshape(shape).astype(np.float32) for name, shape in shapes.items()
+    }
+    logits = arrays.pop(_LOGITS)
+    model = Model(spec.architecture, arrays, splits.class_names, facts["provenance"])
+    return Trained(model, History.from_dict(facts["history"]), logits, facts["machine"], facts["threads"])
+
+
+@lru_cache(maxsize=1)  # a process trains many runs on the same data
+def _load(dataset: str, train_sha256: str, test_sha256: str) -> Splits:
+    splits = load_dataset(dataset)
+    for part, sha256 in ((splits.train, train_sha256), (splits.test, test_sha256)):
+        if part.sha256 != sha256:
+            raise DatasetError(
+                f"{dataset}: the {part.split} images that a worker finds there are not those of this experiment; "
+                "give the worker the same files"
+            )
+    return splits

@@ -1,0 +1,325 @@
+"""What a run loses without its parts, as a section of the page: filters, parts of the images, parts of the design."""
+
+from typing import Any
+
+import numpy as np
+
+from convscope.ablation.inputs import place_text
+from convscope.packing import unpack
+from convscope.report.ablation_chart import draw_ablation, draw_class_changes, lesions_by_layer, main_replacement
+from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
+from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.findings import ablation_finding, percent, points
+from convscope.tables import clip
+
+_WIDEST_NAME = 12
+_MOST_ROWS = 200
+_TOLERANCE = 0.01  # what removal may cost, in the sentence that says how many can go
+
+Value = dict[str, Any]
+
+
+def ablation_section(value: Value) -> Section:
+    """Return the section of ablation.json, of whatever was measured of it.
+
+    It holds `Ablation.to_dict()`, `Removal.to_dict()` as `removal`, `InputAblation.to_dict()` as `inputs`, and
+    `ArchitectureAblation.to_dict()`, each where it was measured.
+    """
+    parts = list[Table | Chart]()
+    if value.get("filters"):
+        parts += _filters(value)
+    if "redundancy" in value:
+        parts += _redundancy(value["redundancy"], _noun(value))
+    if "removal" in value:
+        parts += _removal(value["removal"])
+    if "inputs" in value:
+        parts.append(_inputs(value["inputs"]))
+    if "architectures" in value:
+        parts += _architectures(value)
+    return Section(
+        anchor="ablation",
+        name="Ablation",
+        shows="What the network loses without one of its parts: a filter, several of them, a part of every image; and "
+        "what its design loses when it is trained again without a part.",
+        does_not_show="A part that is not missed may still be used, where another stands in for it; and a part that is "
+        "missed now may not be needed by a network that never had it.",
+        parts=parts,
+    )
+
+
+def _noun(value: Value) -> str:
+    return "unit" if "Dense" in value.get("layer_kinds", {}).values() else "filter"
+
+
+def _measured(value: Value) -> str:
+    """Return on how many images something was measured."""
+    left_out = value["num_images_left_out"]
+    rest = f", evenly taken of {value['num_images'] + left_out:,}" if left_out else ""
+    return f"Measured on {value['num_images']:,} {value['split']} images{rest}."
+
+
+def _filters(value: Value) -> list[Table | Chart]:
+    filters, noun, names = value["filters"], _noun(value), value["class_names"]
+    title, marking, by_class = ablation_finding(filters, noun), value["marking"], value["marking_by_class"]
+    left_out = value["num_filters_left_out"]
+    part = f" {left_out:,} {noun}s, evenly spread, were not tried." if left_out else ""
+    chart = Chart(
+        name="ablation",
+        title=title,
+        look=f"Look for the few {noun}s that are missed, and for how many are not. {_measured(value)}{part} Of "
+        f"{marking['num_tests']:,} changes {marking['num_significant']:,} are more than the luck of the images: of "
+        f"those at most one in twenty is expected to be luck.",
+        drawing=draw_ablation(filters, title),
+        numbers=_lesion_numbers(value),
+        is_wide=True,
+    )
+    is_significant = unpack(value["is_significant_by_class"]).astype(bool)
+    finding = _class_finding(filters, is_significant, names, noun)
+    shown = f" Of {len(names):,} classes the 100 that change most are drawn." if len(names) > 100 else ""
+    classes = Chart(
+        name="ablation-classes",
+        title=finding,
+        look=f"Look for columns with one deep square: a {noun} that one class needs. The {noun}s stand as above. Of "
+        f"{by_class['num_tests']:,} changes, luck alone would put up to {by_class['num_expected_by_luck']:,.0f} below "
+        f"p = 0.05, and {by_class['num_below']:,} are; {by_class['num_significant']:,} stay when all are judged "
+        f"together.{shown}",
+        drawing=draw_class_changes(filters, is_significant, names, finding),
+        numbers=_class_numbers(value, is_significant),
+        is_wide=True,
+    )
+    return [chart, classes]
+
+
+def _class_finding(filters: list[Value], is_significant: Any, names: list[str], noun: str) -> str:
+    """Return which filter's silence costs which class most, of those changes that are more than luck."""
+    main = main_replacement(filters)
+    rows = [row for row, one in enumerate(filters) if one["replacement"] == main]
+    changes = np.array([filters[row]["accuracy_change_by_class"] for row in rows])
+    marked = np.where(is_significant[rows], changes, 0.0)
+    row, label = np.unravel_index(int(marked.argmin()), marked.shape)
+    if marked[row, label] >= 0:
+        return f"No class loses more with one {noun} than luck explains"
+    one = filters[rows[int(row)]]
+    cost = f"{-100 * marked[row, label]:.1f}\N{NO-BREAK SPACE}points"
+    return f"Class {clip(names[int(label)], _WIDEST_NAME)} loses {cost} with {noun} {one['filter']} of {one['layer']}"
+
+
+def _lesion_numbers(value: Value) -> Table:
+    """Return each filter's change of accuracy in points with its interval, and the class that it changes most."""
+    kinds = list(dict.fromkeys(lesion["replacement"] for lesion in value["filters"]))
+    header = ["Layer", _noun(value).capitalize()]
+    for kind in kinds:
+        silent = "Silent, points" if kind == "zero" else "At its mean, points"
+        header += [silent, "low", "high", "more than luck", "most in class", "points there"]
+    rows = list[list[str]]()
+    for layer, group in lesions_by_layer(value["filters"]).items():
+        for lesions in group:
+            row = [layer, f"{next(iter(lesions.values()))['filter']}"]
+            for kind in kinds:
+                lesion = lesions[kind]
+                by_class = lesion["accuracy_change_by_class"]
+                most = max(range(len(by_class)), key=lambda label: abs(by_class[label]))
+                row += [points(lesion["accuracy_change"]), *map(points, lesion["interval"])]
+                row.append("yes" if lesion["is_significant"] else "")
+                name = clip(value["class_names"][most], _WIDEST_NAME)
+                row += [name, points(by_class[most])] if by_class[most] else ["", ""]
+            rows.append(row)
+    return Table("", "", header, rows)
+
+
+def _class_numbers(value: Value, is_significant: Any) -> Table:
+    """Return the changes by class that are more than luck, the largest first."""
+    intervals, names = unpack(value["interval_by_class"]), value["class_names"]
+    found = [(value["filters"][lesion], int(lesion), int(label)) for lesion, label in np.argwhere(is_significant)]
+    found.sort(key=lambda one: -abs(one[0]["accuracy_change_by_class"][one[2]]))
+    rows = [
+        [
+            clip(names[label], _WIDEST_NAME),
+            one["layer"],
+            f"by {one['replacement']}",
+            f"{one['filter']}",
+            points(one["accuracy_change_by_class"][label]),
+            *(points(float(end)) for end in intervals[lesion, label]),
+        ]
+        for one, lesion, label in found[:_MOST_ROWS]
+    ]
+    header = ["Class", "Layer", "Replaced", _noun(value).capitalize(), "Points", "low", "high"]
+    return Table("", "", header, rows or [["none", "", "", "", "", "", ""]], left=3)
+
+
+def _redundancy(value: Value, noun: str) -> list[Table | Chart]:
+    rows = [
+        [
+            pair["layer"],
+            f"{pair['filters'][0]} and {pair['filters'][1]}",
+            f"{pair['correlation']:.3f}",
+            f"{pair['kernel_cosine']:.3f}",
+        ]
+        for pair in value["pairs"]
+    ]
+    layers = dict[str, list[str]]()
+    for one in value["constant_filters"]:
+        layers.setdefault(one["layer"], []).append(f"{one['filter']}")
+    rows += [[layer, ", ".join(numbers), "never changes", ""] for layer, numbers in layers.items()]
+    if not rows:
+        return []
+    silent = len(value["constant_filters"])
+    count = value["num_pairs"]
+    said = [f"{count:,} pair{'' if count == 1 else 's'} of {noun}s {'says' if count == 1 else 'say'} the same"]
+    said = said if count else []
+    said += [f"{silent:,} {noun}{' never changes' if silent == 1 else 's never change'}"] if silent else []
+    look = (
+        "Look for what could go without a loss. Two are alike where their outputs have a correlation of at least 0.99, "
+        f"or their kernels a cosine of at least 0.999, on {value['num_images']:,} images."
+    )
+    return [Table("; ".join(said), look, ["Layer", f"{noun.capitalize()}s", "Correlation", "Cosine"], rows, left=2)]
+
+
+def _removal(value: Value) -> list[Table | Chart]:
+    noun, curves, left_out = _noun(value), value["curves"], value["layers_left_out"]
+    if not curves:
+        title = f"No {noun}s were removed together"
+        look = f"It would have cost too much in each layer that has {noun}s."
+        return [Table(title, look, ["Layer"], [[layer] for layer in left_out])] if left_out else []
+    title = _removal_finding(curves, noun)
+    without = f" {', '.join(left_out)} would have cost too much." if left_out else ""
+    chart = Chart(
+        name="ablation-removal",
+        title=title,
+        look=f"Look at how far the blue line stays up: so many {noun}s can go at once. Importance is the loss that a "
+        f"single {noun}'s removal causes on {value['num_ranking_images']:,} training images; there are "
+        f"{value['num_orders']:,} random orders. {_measured(value)}{without}",
+        drawing=draw_removal(curves, title),
+        numbers=_removal_numbers(curves),
+        is_wide=True,
+    )
+    return [chart]
+
+
+def _removal_finding(curves: list[Value], noun: str) -> str:
+    """Return how many filters can go for a point of accuracy, in the best order and at random."""
+    main = "zero" if any(curve["replacement"] == "zero" for curve in curves) else "mean"
+    curve = [one for one in curves if one["replacement"] == main][-1]
+
+    def most(accuracies: list[float]) -> int:
+        count = 0
+        for number, accuracy in zip(curve["counts"], accuracies, strict=True):
+            if accuracy < accuracies[0] - _TOLERANCE:
+                break
+            count = number
+        return count
+
+    best, random = most(curve["least_important_first"]), most(curve["random_mean"])
+    whole = f"{curve['counts'][-1]:,} {noun}s" + (f" of {curve['layers'][0]}" if len(curve["layers"]) == 1 else "")
+
+    def some(count: int) -> str:
+        return f"{count:,}" if count else f"fewer than {curve['counts'][1]:,}"
+
+    rest = ", chosen or at random" if best == random else f", but {some(random)} at random"
+    text = f"{some(best)} of {whole} can go for a point of accuracy{rest}"
+    return text[:1].upper() + text[1:]
+
+
+def _removal_numbers(curves: list[Value]) -> Table:
+    rows = [
+        [
+            curve["layers"][0] if len(curve["layers"]) == 1 else "all",
+            f"by {curve['replacement']}",
+            f"{count:,}",
+            percent(curve["least_important_first"][place]),
+            percent(curve["random_mean"][place]),
+            *(percent(end) for end in curve["random_interval"][place]),
+            percent(curve["most_important_first"][place]),
+        ]
+        for curve in curves
+        for place, count in enumerate(curve["counts"])
+    ]
+    header = ["Layers", "Replaced", "Removed", "Least important", "Random", "low", "high", "Most important"]
+    return Table("", "", header, rows, left=2)
+
+
+def _inputs(value: Value) -> Chart:
+    places = [one for one in value["lesions"] if one["kind"] in ("window", "row", "column", "quadrant")]
+    windows = [one for one in places if one["kind"] == "window"]
+    worst = min(windows, key=lambda one: one["accuracy_change"])
+    where = place_text("window", worst["place"])
+    title = f"Needed most: the window of {where}, for {-100 * worst['accuracy_change']:.1f}\N{NO-BREAK SPACE}points"
+    if not worst["is_significant"] or worst["accuracy_change"] >= 0:
+        title = "No window is missed for certain"
+    marking = value["marking"]
+    background = ", ".join(map(str, value["background"]))
+    rows = [
+        [
+            one["kind"],
+            place_text(one["kind"], one["place"]),
+            one["fill"],
+            points(one["accuracy_change"]),
+            *map(points, one["interval"]),
+            "yes" if one["is_significant"] else "",
+        ]
+        for one in value["lesions"]
+    ]
+    return Chart(
+        name="ablation-inputs",
+        title=title,
+        look=f"Look for where the network reads, and for how much of the edge it can do without. What is taken away is "
+        f"filled with the background, {background}; of resolution, each block with its mean. {_measured(value)} Of "
+        f"{marking['num_tests']:,} changes {marking['num_significant']:,} are more than luck.",
+        drawing=draw_inputs(value, title),
+        numbers=Table(
+            "", "", ["Taken away", "Where", "Filled", "Points", "low", "high", "more than luck"], rows, left=3
+        ),
+        is_wide=True,
+    )
+
+
+def _architectures(value: Value) -> list[Table | Chart]:
+    whole, *others = value["architectures"]
+    runs = value["architecture_runs"]
+    counts = {verdict: sum(one["verdict"] == verdict for one in others) for verdict in ("worse", "better")}
+    title = (
+        f"Of {len(others)} variants {counts['worse'] or 'none'} {'is' if counts['worse'] <= 1 else 'are'} worse than "
+        f"the whole network, and {counts['better'] or 'none'} better"
+    )
+    seeds = f"{len(runs['seeds'])} seed{'' if len(runs['seeds']) == 1 else 's'}"
+    chart = Chart(
+        name="ablation-architectures",
+        title=title,
+        look=f"Look for what can be taken out without a loss. Each was trained from the same {seeds} by recipe "
+        f"{clip(runs['recipe'], 18)} and measured on {runs['num_images']:,} {runs['split']} images; a band is the 95 % "
+        "interval of the mean, for the luck of the seed. Orange is worse, blue better, grey neither for certain.",
+        drawing=draw_architectures(value["architectures"], runs["num_images"], title),
+        is_wide=True,
+    )
+    rows = [
+        [
+            one["name"],
+            one["change"],
+            percent(one["mean"]),
+            _interval(one["interval"], percent),
+            "" if one is whole else points(one["difference"]),
+            "" if one is whole else _interval(one["difference_interval"], points),
+            "" if one is whole else one["verdict"],
+            f"{one['parameters']:,}",
+            f"{one['macs']:,}",
+            f"{one['num_images']:,}",
+            f"{one['seconds']:.1f}",
+        ]
+        for one in value["architectures"]
+    ]
+    header = ["Variant", "Other than in the network", "Accuracy", "95 % interval", "Points", "95 % interval"]
+    header += ["Verdict", "Parameters", "MACs", "Images", "Seconds"]
+    left_out = "; ".join(f"{one['name']} ({one['reason']})" for one in runs["left_out"])
+    look = "The recipe is the same for all, though another might suit a variant better."
+    table = Table(
+        title=f"{clip(runs['architecture'], 18)} and its variants",
+        look=look + (f" Left out: {left_out}." if left_out else ""),
+        header=header,
+        rows=rows,
+        left=2,
+    )
+    return [chart, table]
+
+
+def _interval(interval: list[float] | None, text: Any) -> str:
+    return "" if interval is None else f"{text(interval[0])} to {text(interval[1])}"

@@ -1,0 +1,283 @@
+"""The charts of what is removed together: filters one after another, parts of the image, and parts of the design."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+from convscope.report.charts import CHART_WIDTH
+from convscope.report.pixels import paint
+from convscope.report.style import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    MUTED,
+    PAPER,
+    WARM,
+    Drawing,
+    add_axes,
+    house_style,
+    new_drawing,
+)
+from convscope.tables import clip, display_width
+
+_TOP, _LINE = 40, 16  # pixels
+_LETTER = 7.6  # pixels, as wide as a letter gets
+_MOST_GROUPS = 3
+_MAP_SIDE = 196
+_DEEPEST = 0.6  # of a colour under numbers
+_ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+Value = dict[str, Any]
+
+
+def draw_removal(curves: Sequence[Value], title: str = "") -> Drawing:
+    """Draw the accuracy over the number of removed filters, a panel for each group of layers and replacement.
+
+    Of more than three groups the first, a middle one and the last are drawn.
+
+    Args:
+        curves: what `Removal.to_dict()` holds under this name, at least one.
+    """
+    groups = list(dict.fromkeys(tuple(curve["layers"]) for curve in curves))
+    kinds = list(dict.fromkeys(curve["replacement"] for curve in curves))
+    places = np.linspace(0, len(groups) - 1, min(_MOST_GROUPS, len(groups))).round().astype(int)
+    shown = [groups[place] for place in places]
+    panel, tall, left, between, below = 248, 128, 56, 24, 64
+    width = left + max(len(shown), 2) * (panel + between)
+    height = _TOP + len(kinds) * (tall + below) + _LINE
+    with house_style():
+        drawing = new_drawing(width, height, title)
+        for curve in curves:
+            if (group := tuple(curve["layers"])) not in shown:
+                continue
+            column, row = shown.index(group), kinds.index(curve["replacement"])
+            axes = add_axes(drawing, left + column * (panel + between), _TOP + 20 + row * (tall + below), panel, tall)
+            _removal_panel(axes, curve)
+            axes.tick_params(labelleft=column == 0)
+            how = "silent" if curve["replacement"] == "zero" else "at their means"
+            name = clip(group[0], 18) if len(group) == 1 else "all layers"
+            axes.annotate(f"{name}, {how}", (0, 1), (0, 6), "axes fraction", "offset points", color=INK)
+        start = float(left)
+        for text, colour in (
+            ("least important first", ACCENT),
+            ("random orders, with a band of 95 % of them" if width > 700 else "random orders", MUTED),
+            ("most important first", WARM),
+        ):
+            drawing.text(start / width, 10 / height, text, color=colour)
+            start += 6.6 * len(text) + 20
+    return drawing
+
+
+def _removal_panel(axes: Any, curve: Value) -> None:
+    counts, band = curve["counts"], np.array(curve["random_interval"])
+    axes.fill_between(counts, band[:, 0], band[:, 1], color=MUTED, alpha=0.2, linewidth=0)
+    axes.plot(counts, curve["random_mean"], color=MUTED, linewidth=1.5)
+    axes.plot(counts, curve["most_important_first"], color=WARM)
+    axes.plot(counts, curve["least_important_first"], color=ACCENT)
+    axes.set_xlim(0, counts[-1])
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks([0, 0.5, 1])
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+    axes.set_xticks([counts[0], counts[len(counts) // 2], counts[-1]])
+    axes.set_xlabel("removed", labelpad=2)
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", left=False)
+
+
+def draw_inputs(value: Value, title: str = "") -> Drawing:
+    """Draw what is lost by place: windows as a map, rows and columns beside it, borders by width, and resolution.
+
+    Args:
+        value: what `InputAblation.to_dict()` gives. What was filled with the background is drawn.
+    """
+    height, width, _ = value["image_shape"]
+    scale = _MAP_SIDE / max(height, width)
+    wide, tall = max(scale * width, 48), max(scale * height, 48)
+    profile, left, gap = 96, 72, 12
+    right = left + wide + gap + profile + 80
+    curve, coarse, last = 200, 150, 64
+    total = right + curve + last + coarse + 24
+    whole = _TOP + 20 + tall + gap + profile + 44
+    lesions = [one for one in value["lesions"] if one["fill"] != "zero"]
+    kinds = {kind: [one for one in lesions if one["kind"] == kind] for kind in ("window", "row", "column", "border")}
+    with house_style():
+        drawing = new_drawing(total, whole, title)
+        axes = add_axes(drawing, left, _TOP + 20, wide, tall)
+        _windows(axes, kinds["window"], height, width, scale)
+        rows = add_axes(drawing, left + wide + gap, _TOP + 20, profile, tall)
+        _profile(rows, kinds["row"], is_across=True)
+        rows.set_ylim(height, 0)
+        rows.set_title("rows", loc="left", fontsize=12, color=INK, pad=4)
+        columns = add_axes(drawing, left, _TOP + 20 + tall + gap, wide, profile)
+        _profile(columns, kinds["column"], is_across=False)
+        columns.set_xlim(0, width)
+        columns.set_ylabel("columns", color=INK)
+        axes.set_title("windows", loc="left", fontsize=12, color=INK, pad=4)
+        if kinds["border"]:
+            borders = add_axes(drawing, right, _TOP + 20, curve, tall)
+            _borders(borders, kinds["border"])
+        blocks = [one for one in value["lesions"] if one["kind"] == "resolution"]
+        if blocks:
+            resolution = add_axes(drawing, right + curve + last, _TOP + 20, coarse, tall)
+            _resolution(resolution, blocks)
+        drawing.text(
+            right / total,
+            (whole - _TOP - 20 - tall - gap - 60) / whole,
+            "All in points of accuracy.\nBands and bars: 95 % intervals.",
+            color=MUTED,
+            va="top",
+            linespacing=1.4,
+        )
+    return drawing
+
+
+def _windows(axes: Any, windows: Sequence[Value], height: int, width: int, scale: float) -> None:
+    tops = sorted({one["place"][0] for one in windows})
+    lefts = sorted({one["place"][1] for one in windows})
+    changes = np.zeros((len(tops), len(lefts)))
+    for one in windows:
+        changes[tops.index(one["place"][0]), lefts.index(one["place"][1])] = one["accuracy_change"]
+    limit = float(np.abs(changes).max() or 1) / _DEEPEST
+    axes.imshow(
+        paint(changes, "signed", -limit, limit), interpolation="none", aspect="auto", extent=(0, width, height, 0)
+    )
+    cell = (scale * height / len(tops), scale * width / len(lefts))
+    if min(cell) >= 24:
+        for row, column in np.ndindex(changes.shape):
+            place = ((column + 0.5) * width / len(lefts), (row + 0.5) * height / len(tops))
+            axes.text(*place, _points(float(changes[row, column])), ha="center", va="center_baseline", fontsize=9)
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.set_xticks([])
+    axes.set_yticks([0, height], ["0", f"{height}"])
+    axes.tick_params(length=0)
+    axes.set_ylabel("row")
+    axes.yaxis.set_label_coords(-28 / (scale * width), 0.5)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+
+
+def _profile(axes: Any, lines: Sequence[Value], *, is_across: bool) -> None:
+    """Draw rows or columns as steps along their own axis."""
+    edges = [one["place"][0] for one in lines] + [sum(lines[-1]["place"])]
+    low, high = np.array([one["interval"] for one in lines]).T
+    changes = [one["accuracy_change"] for one in lines]
+    middles = (np.array(edges[:-1]) + edges[1:]) / 2
+    fill = axes.fill_betweenx if is_across else axes.fill_between
+    fill(middles, low, high, color=ACCENT, alpha=0.25, linewidth=0)
+    points = (changes, middles) if is_across else (middles, changes)
+    axes.plot(*points, color=ACCENT, linewidth=1.5)
+    value_axis, place_axis = (axes.xaxis, axes.yaxis) if is_across else (axes.yaxis, axes.xaxis)
+    (axes.axvline if is_across else axes.axhline)(0, color=MUTED, linewidth=1)
+    value_axis.set_major_locator(MaxNLocator(2, min_n_ticks=2))
+    value_axis.set_major_formatter(FuncFormatter(_points_label))
+    place_axis.set_major_locator(NullLocator())
+    axes.grid(axis="x" if is_across else "y")
+    axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def _borders(axes: Any, borders: Sequence[Value]) -> None:
+    widths = [one["place"][0] for one in borders]
+    low, high = np.array([one["interval"] for one in borders]).T
+    axes.fill_between(widths, low, high, color=ACCENT, alpha=0.25, linewidth=0)
+    axes.plot(widths, [one["accuracy_change"] for one in borders], color=ACCENT, marker="o", markersize=4)
+    axes.axhline(0, color=MUTED, linewidth=1)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.set_xlabel("pixels from each edge")
+    axes.set_title("borders", loc="left", fontsize=12, color=INK, pad=4)
+    _value_axis(axes)
+
+
+def _resolution(axes: Any, blocks: Sequence[Value]) -> None:
+    places = range(len(blocks))
+    low, high = np.array([one["interval"] for one in blocks]).T
+    axes.vlines(places, low, high, color=ACCENT, linewidth=8, alpha=0.35)
+    axes.plot(
+        places, [one["accuracy_change"] for one in blocks], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER
+    )
+    axes.axhline(0, color=MUTED, linewidth=1)
+    axes.set_xlim(-0.5, len(blocks) - 0.5)
+    axes.set_xticks(places, [f"{one['place'][0]}" for one in blocks])
+    axes.set_xlabel("pixels a side made one")
+    axes.set_title("resolution", loc="left", fontsize=12, color=INK, pad=4)
+    _value_axis(axes)
+
+
+def _value_axis(axes: Any) -> None:
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(_points_label))
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def draw_architectures(architectures: Sequence[Value], num_images: int, title: str = "") -> Drawing:
+    """Draw the errors of each variant as a dot within the interval of their mean, on a logarithmic axis.
+
+    The line is the whole network. Orange is worse than it, blue better, grey neither for certain.
+
+    Args:
+        architectures: what `ArchitectureAblation.to_dict()` holds under this name, the whole network first.
+        num_images: of the test; less than half an image in error cannot be drawn.
+    """
+    whole, ordered = architectures[0], sorted(architectures, key=lambda one: -one["mean"])
+    names = [clip(one["name"], 24) for one in ordered]
+    left, right = 24 + round(_LETTER * max(map(display_width, names))), 136
+    row = 24
+
+    def errors(accuracy: float) -> float:
+        return min(max(1 - accuracy, 0.5 / num_images), 1.0)
+
+    drawn = [errors(value) for one in ordered for value in (one["mean"], *(one["interval"] or ()))]
+    lowest, highest = min(drawn) / 1.3, min(1.4 * max(drawn), 1.0)
+    width, plot = 2 * CHART_WIDTH - 96, row * len(ordered)
+    height = _TOP + plot + 56
+    colours = {"worse": WARM, "better": ACCENT}
+    with house_style():
+        drawing = new_drawing(width, height, title)
+        axes = add_axes(drawing, left, _TOP, width - left - right, plot)
+        axes.set_xscale("log")
+        axes.set_xlim(highest, lowest)
+        axes.axvline(errors(whole["mean"]), color=INK, linewidth=1)
+        for place, one in enumerate(ordered):
+            colour = INK if one is whole else colours.get(one["verdict"], MUTED)
+            if one["interval"] is not None:
+                ends = [errors(end) for end in one["interval"]]
+                axes.plot(ends, [place, place], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
+            axes.plot([errors(one["mean"])], [place], "o", color=colour, markersize=7, markeredgecolor=PAPER)
+            change = "" if one is whole else f"  {_points(one['difference'], 2, '+')}"
+            text = f"{100 * one['mean']:.2f} %{change}"
+            axes.annotate(text, (1, place), (12, 0), ("axes fraction", "data"), "offset points", va="center", color=INK)
+        axes.set_ylim(len(ordered) - 0.5, -0.5)
+        axes.set_yticks(range(len(ordered)), names)
+        ticks = [tick for tick in _ERROR_TICKS if lowest <= tick <= highest] or [errors(whole["mean"])]
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(ticks, [f"{100 * tick:.3g} %" for tick in ticks])
+        axes.set_xlabel("errors")
+        axes.grid(axis="x", color=HAIRLINE)
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        axes.tick_params(axis="x", length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        drawing.text((width - right + 12) / width, 1 - 30 / height, "accuracy, change", color=MUTED)
+    return drawing
+
+
+def _percent(value: float, _position: int | None = None) -> str:
+    return f"{100 * value:.4g} %"
+
+
+def _points_label(value: float, _position: int | None = None) -> str:
+    return f"{100 * value:.4g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _points(value: float, digits: int = 0, sign: str = "") -> str:
+    """Return a change in points, with no sign of a zero."""
+    text = f"{100 * value:{sign}.{digits}f}"
+    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")

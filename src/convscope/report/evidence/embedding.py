@@ -1,0 +1,173 @@
+"""The section on the last hidden layer: a cloud of images for each class, and what the picture leaves out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.packing import unpack
+from convscope.report.charts import CHART_WIDTH
+from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.findings import percent
+from convscope.report.pixels import NEGATIVE, POSITIVE, Pixels
+from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.tables import clip
+
+_MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
+_MOST_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
+_GREY = (128, 128, 128)
+_NAMES = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
+_FEW_IMAGES = 300  # with no more, dots are larger
+_GAP, _ABOVE, _TOP, _LEAST_WIDTH = 16, 48, 40, 400
+
+
+def embedding_section(value: dict[str, Any]) -> Section:
+    """Return the section of what `Embedding.to_dict()` holds."""
+    parts = [_clouds(value)]
+    if value["explained_variance"]:
+        parts.append(_variance(value))
+    space = f"the {value['num_dimensions']:,} numbers that the last dense layer reads"
+    lost = (
+        "Distances between clusters and their sizes mean nothing: only who is whose neighbour was kept, as far as it "
+        "could be."
+        if value["method"] != "pca"
+        else "Two classes that overlap in the plane may be well apart in the directions that it leaves out."
+    )
+    return Section(
+        "embedding",
+        "How the network arranges the images",
+        f"Each image is a point: {space}, brought to the plane by {_NAMES[value['method']]}.",
+        lost,
+        parts,
+    )
+
+
+# --- The clouds -------------------------------------------------------------------------------------------------------
+
+
+def _clouds(value: dict[str, Any]) -> Chart:
+    shown = _shown_classes(value)
+    agreement, picture = percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)
+    title = f"Of an image's nearest neighbours {agreement} are of its class, in the picture {picture}"
+    counted = f"{value['num_images']:,} {value['split']} images"
+    left_out = f", evenly taken, {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
+    found = sum(count > 0 for count in _counts(value))
+    part = "" if len(shown) == found else f" The {len(shown)} classes with the fewest neighbours of their own."
+    k, chance = value["num_neighbours"], percent(value["chance_agreement"], 1)
+    look = (
+        f"Blue: the images of one class ({counted}{left_out}), orange: those of them that are answered wrongly, grey: "
+        f"all others. Over each cloud, how many of the {k} nearest neighbours are of the class, first by all "
+        f"{value['num_dimensions']:,} numbers, then in the picture; by chance {chance}.{part}"
+    )
+    return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
+
+
+def _counts(value: dict[str, Any]) -> NDArray[np.int64]:
+    return np.bincount(value["labels"], minlength=len(value["class_names"])).astype(np.int64)
+
+
+def _shown_classes(value: dict[str, Any]) -> list[int]:
+    """Return the classes that have images; of many, those with the lowest agreement, in the order of their labels."""
+    found = [label for label, share in enumerate(value["agreement_by_class"]) if share is not None]
+    return sorted(sorted(found, key=lambda label: value["agreement_by_class"][label])[:_MOST_PANELS])
+
+
+def _draw(value: dict[str, Any], shown: Sequence[int], title: str) -> Drawing:
+    columns = min(len(shown), 5 if len(shown) <= 15 else 7)
+    side = min(144 if len(shown) > 4 else 208, (2 * CHART_WIDTH - 16 - _GAP * (columns - 1)) // columns)
+    rows = -(-len(shown) // columns)
+    width, height = columns * (side + _GAP) - _GAP, rows * (side + _ABOVE)
+    labels, predicted = np.array(value["labels"]), np.array(value["predicted"])
+    dot = 1 if len(labels) > _FEW_IMAGES else 2
+    places = _places(unpack(value["points"])[:, :2], side - 2 * dot)
+    clouds = np.zeros((height, width, 4), np.uint8)
+    with house_style():
+        drawing = new_drawing(max(width + 16, _LEAST_WIDTH), _TOP + height + 8, title)
+        axes = add_axes(drawing, 8, _TOP, width, height)
+        for number, label in enumerate(shown):
+            left, top = (number % columns) * (side + _GAP), _ABOVE + (number // columns) * (side + _ABOVE)
+            others, own = np.flatnonzero(labels != label), labels == label
+            others = others[np.linspace(0, len(others) - 1, min(len(others), _MOST_GREY // len(shown))).astype(int)]
+            panel = clouds[top : top + side, left : left + side]
+            panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)
+            _strew(panel, places[others], dot, (*_GREY, 110))
+            _strew(panel, places[own & (predicted == label)], 2 * dot, (*NEGATIVE, 255))
+            _strew(panel, places[own & (predicted != label)], 2 * dot, (*POSITIVE, 255))
+            whole, plane = (100 * value[f"{name}_by_class"][label] for name in ("agreement", "agreement_in_picture"))
+            name = clip(value["class_names"][label], int(side / 7.6))
+            which = f" (label {label})" if name.endswith("…") else ""
+            axes.text(left, top - 22, name, color=INK)
+            axes.text(left, top - 6, f"{whole:.0f} \N{RIGHTWARDS ARROW} {plane:.0f} %{which}", color=MUTED)
+        axes.imshow(clouds, interpolation="none", extent=(0, width, height, 0), aspect="auto")
+        axes.axis("off")
+    return drawing
+
+
+def _places(points: NDArray[np.float32], side: int) -> NDArray[np.int64]:
+    """Return (n, 2) the row and column of each point in a square of `side` pixels, of one scale along both."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    span = float((high - low).max()) or 1.0
+    scaled = 0.5 + (points - (low + high) / 2) / (1.06 * span)
+    columns, rows = (scaled * (side - 1)).round().astype(np.int64).T
+    return np.stack([side - 1 - rows, columns], axis=1)
+
+
+def _strew(panel: Pixels, places: NDArray[np.int64], dot: int, colour: tuple[int, int, int, int]) -> None:
+    """Put dots of `dot` by `dot` pixels into a panel."""
+    for down, right in np.ndindex(dot, dot):
+        panel[places[:, 0] + down, places[:, 1] + right] = colour
+
+
+def _numbers(value: dict[str, Any]) -> Table:
+    counts = _counts(value)
+    rows = [
+        [clip(name, 24), f"{count:,}", percent(whole, 1), percent(plane, 1)]
+        for name, count, whole, plane in zip(
+            value["class_names"],
+            counts,
+            value["agreement_by_class"],
+            value["agreement_in_picture_by_class"],
+            strict=True,
+        )
+        if whole is not None and plane is not None
+    ]
+    rows.append(["all", f"{counts.sum():,}", percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)])
+    header = ["Class", "Images", "Neighbours of the class", "In the picture"]
+    look = f"Trustworthiness of the picture: {value['trustworthiness']:.3f} (1: who is near there is near indeed)."
+    return Table("", look, header, rows)
+
+
+# --- What is left out -------------------------------------------------------------------------------------------------
+
+
+def _variance(value: dict[str, Any]) -> Chart:
+    fractions = value["explained_variance"]
+    kept = percent(sum(fractions[:2]), 1)
+    title = f"The two directions of the picture hold {kept} of the variance"
+    rows = [
+        [f"{number}", percent(part, 1), percent(sum(fractions[:number]), 1)] for number, part in enumerate(fractions, 1)
+    ]
+    width, height = CHART_WIDTH, 24 * len(fractions)
+    with house_style():
+        drawing = new_drawing(width, _TOP + height + 24, title)
+        axes = add_axes(drawing, 40, _TOP, width - 40 - 80, height)
+        alphas = [0.9 if number < 2 else 0.4 for number in range(len(fractions))]
+        for number, (part, alpha) in enumerate(zip(fractions, alphas, strict=True)):
+            axes.barh(number, part, height=0.58, color=ACCENT, alpha=alpha)
+            axes.annotate(rows[number][1], (1, number), (8, 0), ("axes fraction", "data"), "offset points", va="center")
+        axes.set_yticks(range(len(fractions)), [row[0] for row in rows])
+        axes.set_xlim(0, max(max(fractions), 1e-9))
+        axes.set_ylim(len(fractions) - 0.5, -0.5)
+        axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    total = f"{value['num_dimensions']:,}"
+    return Chart(
+        "embedding-variance",
+        title,
+        f"Principal components by their share of the variance, the first {len(fractions)} of {total}; two are shown "
+        f"above. Trustworthiness of that picture: {value['trustworthiness']:.3f}.",
+        drawing,
+        Table("", "", ["Component", "Share of the variance", "Up to it"], rows),
+    )

@@ -1,0 +1,187 @@
+"""The section on many runs: every single accuracy, what each group comes to, and the way there over the epochs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
+from convscope.report.findings import percent
+from convscope.statistics import mean_interval
+from convscope.tables import clip
+
+Group = Mapping[str, Any]
+"""As in the `table` of `Experiment.to_dict()`."""
+
+_MOST_EPOCHS_IN_TABLE = 200
+
+
+def experiment_section(value: dict[str, Any]) -> Section:
+    """Return the section of what `Experiment.to_dict()` holds."""
+    groups = value["table"]
+    runs = [_runs_of(value, group) for group in groups]
+    parts: list[Table | Chart] = [_strips(groups, runs), _table(groups, runs)]
+    if any(len(run["history"]["val_accuracy"]) > 1 for run in value["runs"]):
+        parts.append(_curves(groups, runs))
+    return Section(
+        "seeds",
+        "Over seeds",
+        f"What the seed alone changes: {len(value['runs']):,} trainings, each measured on the same "
+        f"{value['num_images']:,} test images of {clip(value['dataset'], 40)}.",
+        "The intervals are of the mean over seeds (Student's t); they do not cover which test images were drawn, nor "
+        "images made in another way.",
+        parts,
+    )
+
+
+def seeds_finding(groups: Sequence[Group]) -> str:
+    """Return which group has the highest mean and whether its interval stands apart, or how one group spreads."""
+    best = max(groups, key=lambda group: group["mean"])
+    first = _title(best, groups)
+    if len(groups) == 1:
+        if best["num_runs"] == 1:
+            return f"One run of {first} gives {percent(best['mean'])}; it says nothing of other seeds"
+        return (
+            f"{first} comes to {percent(best['mean'])} over {best['num_runs']:,} seeds, "
+            f"from {percent(best['minimum'])} to {percent(best['maximum'])}"
+        )
+    second = max((group for group in groups if group is not best), key=lambda group: group["mean"])
+    other = ("" if len(groups) == 2 else "the next, ") + _title(second, groups)
+    if best["mean"] == second["mean"]:
+        return f"{first} and {other} have the same mean, {percent(best['mean'])}"
+    ahead = f"{first} has the highest mean, {percent(best['mean'])}"
+    if best["interval"] is None or second["interval"] is None:
+        return f"{ahead}; with one run there is no interval to tell it from {other}"
+    is_apart = best["interval"][0] > second["interval"][1]
+    return f"{ahead}; the interval of {other} {'lies below' if is_apart else 'overlaps'} its own"
+
+
+def _runs_of(value: Mapping[str, Any], group: Group) -> list[dict[str, Any]]:
+    names = ("architecture", "recipe", "name")
+    return [run for run in value["runs"] if all(run[name] == group[name] for name in names)]
+
+
+def _title(group: Group, groups: Sequence[Group]) -> str:
+    """Return what tells the group from the others."""
+    name, recipe = group_names(group)
+    is_told = len({group_names(one)[0] for one in groups}) == len(groups)
+    return clip(name, 26) if is_told else f"{clip(name, 26)} with {clip(recipe, 18)}"
+
+
+def _strips(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
+    title = seeds_finding(groups)
+    rows = [
+        [
+            *group_names(group),
+            f"{run['seed']}",
+            percent(run["accuracy"]),
+            f"{run['loss']:.4f}",
+            f"{run['seconds']:.2f} s",
+            run["weights_sha256"][:12],
+        ]
+        for group, members in zip(groups, runs, strict=True)
+        for run in members
+    ]
+    header = ["Architecture", "Recipe", "Seed", "Accuracy", "Loss", "Training", "SHA-256 of the weights"]
+    return Chart(
+        "seeds",
+        title,
+        "Look at how far single runs lie apart before you believe a difference between two of them.",
+        draw_strips(groups, [[run["accuracy"] for run in members] for members in runs], title),
+        Table("", "", header, rows, left=2),
+        is_wide=True,
+    )
+
+
+def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Table:
+    rows = []
+    for group, members in zip(groups, runs, strict=True):
+        low_high = group["interval"]
+        seconds = sum(run["seconds"] for run in members) / len(members)
+        rows.append(
+            [
+                *group_names(group),
+                f"{group['num_runs']:,}",
+                percent(group["mean"], 3),
+                "none" if group["sd"] is None else f"{100 * group['sd']:.3f}",
+                "none" if low_high is None else f"[{100 * low_high[0]:.3f}, {100 * low_high[1]:.3f}]",
+                percent(group["minimum"]),
+                percent(group["maximum"]),
+                f"{seconds:.2f} s",
+                f"{members[0]['parameters']:,}",
+            ]
+        )
+    single = any(group["num_runs"] == 1 for group in groups)
+    return Table(
+        "What each comes to",
+        "SD is the spread of a single run, the interval that of the mean."
+        + (" One run alone has neither." if single else ""),
+        [
+            "Architecture",
+            "Recipe",
+            "Runs",
+            "Mean",
+            "SD, points",
+            "95 % interval",
+            "Least",
+            "Most",
+            "Training",
+            "Parameters",
+        ],
+        rows,
+        left=2,
+    )
+
+
+def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
+    curves = [
+        Curves(
+            *group_names(group),
+            [run["history"]["val_accuracy"] for run in members],
+            members[0]["history"]["val_split"],
+        )
+        for group, members in zip(groups, runs, strict=True)
+    ]
+    title = _curves_finding(curves, groups)
+    look = "Bold is the mean, the band its 95 % interval, faint lines are single runs."
+    if any(len(set(map(len, curve.lines))) > 1 for curve in curves):
+        look += " Runs end at different epochs; the mean goes as far as the shortest."
+    total, drawn = sum(len(curve.lines) for curve in curves), lines_drawn(curves)
+    if drawn < total:
+        look += f" Of {total:,} runs {drawn} are drawn, evenly taken."
+    return Chart(
+        "seeds-curves", title, look, draw_experiment_curves(curves, title), _curve_numbers(curves), is_wide=True
+    )
+
+
+def _curves_finding(curves: Sequence[Curves], groups: Sequence[Group]) -> str:
+    """Return by how much the mean still moved in the last epoch of the longest training."""
+    longest, group = max(zip(curves, groups, strict=True), key=lambda pair: pair[0].epochs)
+    if longest.epochs == 1:
+        return f"Accuracy on the {longest.split} images over the epochs"
+    before, after = (
+        sum(line[epoch - 1] for line in longest.lines) / len(longest.lines)
+        for epoch in (longest.epochs - 1, longest.epochs)
+    )
+    change = round(100 * (after - before), 2)
+    moved = "does not move" if not change else f"{'rises' if change > 0 else 'falls'} by {abs(change):.2f} points"
+    mean = "accuracy" if len(longest.lines) == 1 else "mean"
+    return f"In epoch {longest.epochs}, the last, the {mean} of {_title(group, groups)} {moved}"
+
+
+def _curve_numbers(curves: Sequence[Curves]) -> Table:
+    longest = max(curve.epochs for curve in curves)
+    step = -(-longest // _MOST_EPOCHS_IN_TABLE)
+    rows = []
+    for epoch in range(1, longest + 1, step):
+        row = [f"{epoch}"]
+        for curve in curves:
+            if epoch > curve.epochs:
+                row.append("")
+                continue
+            values = [line[epoch - 1] for line in curve.lines]
+            interval = mean_interval(values)
+            within = "" if interval is None else f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
+            row.append(f"{percent(sum(values) / len(values))}{within}")
+        rows.append(row)
+    header = ["Epoch", *(f"{clip(curve.name, 18)}, {clip(curve.detail, 18)}, {curve.split}" for curve in curves)]
+    return Table("", "", header, rows)

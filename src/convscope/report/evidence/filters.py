@@ -1,0 +1,220 @@
+"""The section on filters: what excites each, in real images and in one made for it, and how selective it is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import ReceptiveField
+from convscope.explanation.filter_cards import NUM_EXCITING
+from convscope.explanation.filter_pictures import picture_box
+from convscope.packing import unpack
+from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
+from convscope.report.evidence.selectivity import number_text, selectivity_chart
+from convscope.report.findings import percent
+from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
+from convscope.tables import clip
+
+_GRID = 90  # pixels that the nine real pictures take, about, with the synthetic one as large beside them
+_GAP = 3
+_DIMMED = 80  # opacity, of 255, of the pixels of a picture that the place does not read
+_MOST_GALLERIES = 8  # with more layers, all cards stand in one
+_MOST_PAIRS = 20
+
+
+def filters_section(value: dict[str, Any]) -> Section:
+    """Return the section of what `FilterCards.to_dict()` holds."""
+    noun = _noun(value)
+    return Section(
+        "filters",
+        "What excites each " + noun,
+        f"The places of {value['split']} images to which each {noun} answers most, an image made to excite it, and how "
+        "much its answers depend on the class.",
+        f"It does not show what a {noun} is for: what excites it most is the end of a long scale, and a {noun} that is "
+        "selective for a class need not matter to it.",
+        _parts(value, noun),
+    )
+
+
+def _parts(value: dict[str, Any], noun: str) -> list[Table | Chart | Gallery]:
+    if not value["layers"]:
+        return [Table("This network has neither a convolution nor a hidden layer", "", ["Layer"], [])]
+    parts: list[Table | Chart | Gallery] = [selectivity_chart(value, noun), _layer_table(value, noun)]
+    if any(layer["duplicates"] for layer in value["layers"]):
+        parts.append(_duplicates(value, noun))
+    pictured = [layer for layer in value["layers"] if layer["pictures"]["filters"]]
+    groups = [[layer] for layer in pictured] if len(pictured) <= _MOST_GALLERIES else [pictured]
+    return [*parts, *(_gallery(value, group, noun) for group in groups)]
+
+
+def _noun(value: dict[str, Any]) -> str:
+    return "unit" if any(layer["kind"] == "Dense" for layer in value["layers"]) else "filter"
+
+
+# --- Layers and pairs -------------------------------------------------------------------------------------------------
+
+
+def _layer_table(value: dict[str, Any], noun: str) -> Table:
+    layers = value["layers"]
+    dead = sum(card["is_dead"] for layer in layers for card in layer["filters"])
+    total = sum(len(layer["filters"]) for layer in layers)
+    made = [card for layer in layers for card in layer["filters"] if card["synthetic_value"] is not None]
+    woken = sum(card["is_dead"] and card["synthetic_value"] > card["quantiles"][-1] for card in made)
+    title = f"{dead} of {total:,} {noun}s {'is' if dead == 1 else 'are'} dead" if dead else f"No {noun} is dead"
+    look = (
+        "Dead: the same answer everywhere on every image. Nearly dead: answers on fewer than 1 % of the images. "
+        f"{f'Images made for them woke {woken} of the dead. ' if woken else ''}"
+        "Synthetic below: the image made for it excites it less than the best real one."
+    )
+    rows = []
+    for layer in layers:
+        cards = layer["filters"]
+        tried = [card for card in cards if card["synthetic_value"] is not None]
+        below = sum(card["synthetic_value"] < card["quantiles"][-1] for card in tried)
+        rows.append(
+            [
+                clip(layer["layer"], 24),
+                f"{len(cards):,}",
+                f"{sum(card['is_dead'] for card in cards):,}",
+                f"{sum(card['is_rare'] for card in cards):,}",
+                f"{len(layer['duplicates']):,}",
+                f"{layer['mean_selectivity']:.3f}",
+                f"{layer['shuffled_selectivity']:.3f}",
+                f"{below:,} of {len(tried):,}" if tried else "",
+            ]
+        )
+    header = ["Layer", f"{noun.capitalize()}s", "Dead", "Nearly dead", "Duplicate pairs", "Selectivity", "By luck"]
+    return Table(title, look, [*header, "Synthetic below"], rows)
+
+
+def _duplicates(value: dict[str, Any], noun: str) -> Table:
+    pairs = [(layer["layer"], *pair) for layer in value["layers"] for pair in layer["duplicates"]]
+    pairs.sort(key=lambda pair: -pair[3])
+    rows = [[clip(layer, 24), f"{first} and {second}", f"{value:.4f}"] for layer, first, second, value in pairs]
+    many = f"{len(pairs):,} pairs of {noun}s answer" if len(pairs) > 1 else f"One pair of {noun}s answers"
+    shown = f" The first {_MOST_PAIRS} of them." if len(pairs) > _MOST_PAIRS else ""
+    return Table(
+        f"{many} alike",
+        f"Correlation of 0.99 or more over all images and places: one of them would do.{shown}",
+        ["Layer", noun.capitalize() + "s", "Correlation"],
+        rows[:_MOST_PAIRS],
+        2,
+    )
+
+
+# --- Pictures ---------------------------------------------------------------------------------------------------------
+
+
+def _gallery(value: dict[str, Any], layers: Sequence[dict[str, Any]], noun: str) -> Gallery:
+    cards = [card for layer in layers for card in _cards(value, layer, noun, is_named=len(layers) > 1)]
+    total = sum(len(layer["filters"]) for layer in layers)
+    if len(layers) > 1:
+        title = f"{len(cards)} of {total:,} {noun}s of {len(layers)} layers"
+        reads = ""
+    else:
+        names = clip(layers[0]["layer"], 24)
+        title = f"{names}: {_liveliness(layers[0]['filters'], noun)}"
+        reads = f" {_reads(value, layers[0], noun)}"
+        title += f"; {len(cards)} of them shown" if len(cards) < total else ""
+    synthetic = "; right, an image made for it by gradient ascent from grey, no real one" if _is_made(layers) else ""
+    look = (
+        f"Left, what of {value['split']} images excites the {noun} most, the first at the upper left{synthetic}.{reads}"
+    )
+    height, width = (max(card.picture.shape[axis] for card in cards) for axis in (0, 1))
+    cards = [replace(card, picture=_padded(card.picture, height, width)) for card in cards]  # one scale for all
+    return Gallery(title, look, cards, max(height, width))
+
+
+def _is_made(layers: Sequence[dict[str, Any]]) -> bool:
+    return any(layer["synthesis"] is not None for layer in layers)
+
+
+def _liveliness(cards: Sequence[dict[str, Any]], noun: str) -> str:
+    dead, total = sum(card["is_dead"] for card in cards), len(cards)
+    return f"{'all' if not dead else total - dead} {f'of {total:,} ' if dead else f'{total:,} '}{noun}s answer"
+
+
+def _reads(value: dict[str, Any], layer: dict[str, Any], noun: str) -> str:
+    height, width, _ = value["image_shape"]
+    rows, columns = layer["receptive_field"]["size"]
+    if layer["map_size"] == [1, 1] and rows >= height and columns >= width:
+        return f"Each {noun} reads the whole image."
+    if rows >= height and columns >= width:
+        return f"Each place of a {noun} may read the whole image; what it does not read is dimmed."
+    factor = layer["pictures"]["factor"]
+    reduced = f", shown reduced {factor} times" if factor > 1 else ""
+    return f"Each place reads {rows} × {columns} pixels{reduced}."
+
+
+def _cards(value: dict[str, Any], layer: dict[str, Any], noun: str, *, is_named: bool) -> list[Card]:
+    pictures = layer["pictures"]
+    real, synthetic = unpack(pictures["real"]), unpack(pictures["synthetic"])
+    scale = scale_to(3 * max(real.shape[2:4]), _GRID)
+    cards = []
+    for number, which in enumerate(pictures["filters"]):
+        card = layer["filters"][which]
+        spots = list(zip(card["exciting"]["row"], card["exciting"]["column"], strict=True))
+        cut = [_shown(value, layer, real[number, rank], spot, scale) for rank, spot in enumerate(spots)]
+        empty = np.zeros((*(scale * side for side in real.shape[2:4]), 4), np.uint8)
+        grid = tile([*cut, *[empty] * (NUM_EXCITING - len(cut))], 3, _GAP, framed=True)
+        if card["synthetic_value"] is not None:
+            made = _shown(value, layer, synthetic[number], tuple(layer["synthesis"]["place"]), 3 * scale)
+            grid = _beside(grid, tile([made], 1, framed=True))
+        name = f"{clip(layer['layer'], 14)}, {noun} {which}" if is_named else f"{noun.capitalize()} {which}"
+        where = (value["split"], card["exciting"]["index"][0]) if spots else (None, None)
+        cards.append(Card(grid, [name, *_lines(card, value["class_names"])], *where))
+    return cards
+
+
+def _shown(
+    value: dict[str, Any], layer: dict[str, Any], picture: NDArray[np.uint8], place: tuple[int, int], scale: int
+) -> Pixels:
+    """Return a picture as pixels, clear beyond the image and dimmed where the place does not read."""
+    height, width, _ = value["image_shape"]
+    field = layer["receptive_field"]
+    seen = ReceptiveField(*(tuple(field[name]) for name in ("size", "jump", "start")))
+    factor = layer["pictures"]["factor"]
+    top, left, rows, columns = picture_box(seen, place, (height, width))
+    alphas = []
+    for axis, (first, size, pixels) in enumerate(((top, rows, height), (left, columns, width))):
+        start = seen.start[axis] + place[axis] * seen.jump[axis]
+        places = np.arange(first, first + size, factor)
+        read = (places + factor > start) & (places < start + seen.size[axis])
+        alphas.append(np.where((places + factor <= 0) | (places >= pixels), 0, np.where(read, 255, _DIMMED)))
+    shown = image_pixels(picture)
+    shown[..., 3] = np.minimum(alphas[0][:, None], alphas[1][None, :])
+    return enlarge(shown, scale)
+
+
+def _beside(grid: Pixels, made: Pixels) -> Pixels:
+    both = _padded(grid, max(len(grid), len(made)), grid.shape[1] + 4 * _GAP + made.shape[1])
+    both[: len(made), -made.shape[1] :] = made
+    return both
+
+
+def _padded(picture: Pixels, height: int, width: int) -> Pixels:
+    """Return `picture` at the upper left of a clear ground."""
+    pixels = np.zeros((height, width, 4), np.uint8)
+    pixels[: picture.shape[0], : picture.shape[1]] = picture
+    return pixels
+
+
+def _lines(card: dict[str, Any], names: Sequence[str]) -> list[str]:
+    if card["is_dead"]:
+        lines = [f"dead: always {number_text(card['quantiles'][-1])}"]
+        if card["synthetic_value"] is not None and card["synthetic_value"] > card["quantiles"][-1]:
+            lines.append(f"synthetic image: {number_text(card['synthetic_value'])}")
+        return lines
+    lines = [f"selectivity {card['selectivity']:.2f}, for {clip(names[card['selective_label']], 12)}"]
+    highest = f"highest {number_text(card['quantiles'][-1])}"
+    if card["synthetic_value"] is not None:
+        highest += f", synthetic {number_text(card['synthetic_value'])}"
+        highest += " (less)" if card["synthetic_value"] < card["quantiles"][-1] else ""
+    lines.append(highest)
+    if card["is_rare"]:
+        lines.append(f"nearly dead: answers on {percent(card['answering_fraction'])}")
+    if card["correlation"] is not None and card["correlation"] >= 0.99:
+        lines.append(f"answers like {card['most_alike']} ({card['correlation']:.3f})")
+    return lines

@@ -1,0 +1,105 @@
+"""An experiment as one HTML file, without a script: from `Experiment.to_dict()` to text, and to its folder."""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from convscope.files import write_text
+from convscope.report.evidence import render_section
+from convscope.report.evidence.experiment import experiment_section, seeds_finding
+from convscope.report.experiment_charts import group_names
+from convscope.report.findings import percent
+from convscope.tables import printable
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What the page may do: show what is inside it."""
+
+_MOST_GROUPS_IN_VERDICT = 12
+
+
+def render_experiment(value: dict[str, Any], command: str = "") -> str:
+    """Return the page of an experiment: one HTML document that works from a disk with no network.
+
+    Args:
+        value: what `Experiment.to_dict()` holds.
+        command: that makes the experiment again.
+    """
+    section = experiment_section(value)
+    page: str = _template().render(
+        policy=Markup(POLICY),
+        css=Markup(_read("page.css")),
+        experiment=_view(value),
+        anchor=section.anchor,
+        name=section.name,
+        section=render_section(section),
+        command=printable(command),
+    )
+    return page
+
+
+def write_experiment_page(folder: Path, value: dict[str, Any], command: str = "") -> Path:
+    """Write the page as `experiment.html` into `folder`, whole or not at all, and return its path.
+
+    Raises:
+        ConvscopeError: if the folder cannot be written to or the disk is full.
+    """
+    path = folder / "experiment.html"
+    write_text(path, render_experiment(value, command))
+    return path
+
+
+def _view(value: dict[str, Any]) -> dict[str, Any]:
+    groups, runs = value["table"], value["runs"]
+    pairs = f"{len(groups):,} pair{'' if len(groups) == 1 else 's'}"
+    counts = sorted({group["num_runs"] for group in groups})
+    seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    most = max(run["num_images"] for run in runs)
+    trained = (
+        f"{most:,} of {value['num_training_images']:,} training images"
+        if most < value["num_training_images"]
+        else f"{most:,} training images"
+    )
+    shown = groups if len(groups) <= _MOST_GROUPS_IN_VERDICT else []
+    return {
+        "dataset": printable(value["dataset"]),
+        "num_runs": f"{len(runs):,}",
+        "finding": printable(seeds_finding(groups)),
+        "plan": (
+            f"{pairs} of architecture and recipe, {seeds} seeds each; trained on {trained}, measured on "
+            f"{value['num_images']:,} test images."
+        ),
+        "groups": [
+            {
+                "title": printable(", ".join(group_names(group))),
+                "mean": percent(group["mean"]),
+                "interval": _interval(group),
+            }
+            for group in shown
+        ],
+        "limits": (
+            "The intervals cover the luck of the seed: the initial weights, the order of the images and what is done "
+            "to them at random. They do not cover which test images were drawn, and nothing here says how a network "
+            "fares on images made in another way. Whoever takes the best of many by these numbers has chosen by the "
+            "test images, and will find it a little worse on others."
+        ),
+    }
+
+
+def _interval(group: dict[str, Any]) -> str:
+    if group["interval"] is None:
+        return "one run: no interval"
+    low, high = group["interval"]
+    return f"[{100 * low:.2f}, {100 * high:.2f}], n {group['num_runs']:,}"
+
+
+@cache
+def _template() -> Any:
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_read("experiment.html.jinja"))
+
+
+def _read(name: str) -> str:
+    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

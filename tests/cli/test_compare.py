@@ -1,0 +1,217 @@
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.checkpoint import create_run, open_run
+from convscope.cli.record import run_record
+from convscope.evaluation import evaluate_predictions
+from convscope.training import History
+
+from .conftest import invoke
+
+CNN, ANN = cs.presets.cnn(), cs.presets.ann()
+HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
+
+
+def write_run(path, splits, architecture=CNN, recipe=cs.recipes.fast, seed=0, accuracy=0.8):
+    """A run folder whose model gets about that share of the test images right; without the model."""
+    record = run_record(
+        dataset="mnist",
+        splits=splits,
+        architecture=architecture,
+        recipe=recipe,
+        seed=seed,
+        engine="native",
+        threads=1,
+    )
+    folder = create_run(path, record)
+    stream = np.random.default_rng([seed, len(architecture.name), int(1000 * accuracy)])
+    labels = splits.test.labels.astype(np.int64)
+    answers = np.where(stream.random(len(labels)) < accuracy, labels, (labels + 1) % splits.num_classes)
+    logits = 5 * np.eye(splits.num_classes, dtype=np.float32)[answers]
+    folder.write_evaluation(evaluate_predictions(logits, splits.test))
+    folder.write_history(HISTORY)
+    return path
+
+
+@pytest.fixture
+def runs(small_mnist, tmp_path):
+    """A folder with three runs of each of two networks."""
+    for seed in range(3):
+        write_run(tmp_path / "runs" / f"cnn-{seed}", small_mnist, CNN, seed=seed, accuracy=0.95)
+        write_run(tmp_path / "runs" / f"ann-{seed}", small_mnist, ANN, seed=seed, accuracy=0.6)
+    return tmp_path / "runs"
+
+
+def compared(*arguments):
+    done = invoke("compare", *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def refused(*arguments):
+    done = invoke("compare", *arguments)
+    assert done.exit_code == 1, done.output
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_two_runs_are_compared_image_by_image(runs):
+    value = compared(runs / "cnn-0", runs / "ann-0")["comparisons"][0]
+    right = list[np.ndarray]()
+    for name in ("cnn-0", "ann-0"):
+        with np.load(runs / name / "predictions.npz") as arrays:
+            right.append(arrays["y_true"] == arrays["y_pred"])
+    assert value["names"] == ["cnn", "ann"]
+    assert value["only_a_right"] == (right[0] & ~right[1]).sum()
+    assert value["accuracy_difference"] == pytest.approx(right[0].mean() - right[1].mean())
+    assert value["a"]["training_seconds"] == 1.5
+    assert value["a"]["parameters"] == CNN.parameters
+
+
+def test_a_folder_of_runs_is_grouped_by_network_and_paired_by_seed(runs):
+    value = compared(runs)
+    assert [group["name"] for group in value["groups"]] == ["ann", "cnn"]
+    assert value["groups"][0]["seeds"] == [0, 1, 2]
+    assert value["comparisons"][0]["is_paired"]
+    assert value["comparisons"][0]["is_distinguishable"]
+    assert value["left_out"] == []
+
+
+def test_text_holds_the_verdict_and_is_the_same_each_time(runs):
+    first, again = (invoke("compare", runs) for _ in range(2))
+    assert first.exit_code == 0, first.output
+    assert first.stdout.startswith("cnn makes fewer errors than ann: 0.")
+    assert first.stdout == again.stdout
+
+
+def test_folders_side_by_side_are_named_by_what_tells_them_apart(runs, small_mnist, tmp_path):
+    other = write_run(tmp_path / "longer", small_mnist, ANN, replace(cs.recipes.fast, name="slow", epochs=9), seed=5)
+    value = compared(runs / "ann-0", runs / "ann-1", other)
+    assert [group["name"] for group in value["groups"]] == [
+        "ann, fast, seed 0",
+        "ann, fast, seed 1",
+        "ann, slow, seed 5",
+    ]
+    assert len(value["comparisons"]) == 3
+    assert all(one["adjusted_p_value"] is not None for one in value["comparisons"])
+
+
+def test_the_same_runs_twice_are_not_told_apart(runs):
+    value = compared(runs / "cnn-0", runs / "cnn-0")
+    assert value["groups"][0]["name"] != value["groups"][1]["name"]
+    assert value["comparisons"][0]["p_value"] == 1.0
+
+
+def test_pairs_with_the_first_alone(runs):
+    value = compared(runs / "cnn-0", runs / "ann-0", runs / "ann-1", "--pairs", "first")
+    assert [one["names"][0] for one in value["comparisons"]] == ["cnn, seed 0", "cnn, seed 0"]
+
+
+def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs, small_mnist):
+    write_run(runs / "cnn-again", small_mnist, CNN, seed=1)
+    write_run(runs / "cnn-new", small_mnist, CNN, seed=9)
+    (runs / "cnn-new" / "predictions.npz").unlink()
+    left_out = compared(runs)["left_out"]
+    assert [line.split()[0] for line in left_out] == [str(runs / "cnn-new"), str(runs / "cnn-again")]
+    text = invoke("compare", runs).stdout
+    assert f"Left out: {runs / 'cnn-again'} has the seed 1 of another run like it" in text
+
+
+def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
+    out = tmp_path / "experiment"
+    asked = ["--architecture", "cnn", "--architecture", "ann", "--epochs", "1", "--num-images", "100", "--threads", "1"]
+    done = invoke("experiment", "--dataset", small_folder, *asked, "--seeds", "2", "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    for path in (out / "runs").glob("*/model.safetensors"):
+        path.unlink()  # it is not needed
+    value = compared(out)
+    experiment = json.loads((out / "experiment.json").read_text())
+    assert [group["name"] for group in value["groups"]] == ["cnn", "ann"]
+    for group, told in zip(value["groups"], experiment["table"], strict=True):
+        assert group["accuracy"] == pytest.approx(told["mean"])
+        assert group["num_models"] == 2
+    shutil.copytree(out / "runs", tmp_path / "copy" / "runs")
+    assert len(compared(tmp_path / "copy")["groups"]) == 2  # without experiment.json
+
+
+def test_one_group_alone_is_refused(runs):
+    assert "holds runs of cnn with recipe fast alone; give another folder" in refused(runs / "cnn-0")
+
+
+def test_other_test_images_are_refused(runs, small_mnist, tmp_path):
+    fewer = cs.Splits(small_mnist.train, small_mnist.test.take(np.arange(200)))
+    other = write_run(tmp_path / "other", fewer)
+    assert f"{other}: was measured on other test images than {runs / 'cnn-0'}" in refused(runs / "cnn-0", other)
+
+
+def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
+    folder = open_run(runs / "ann-0")
+    y_true = np.roll(small_mnist.test.labels.astype(np.int64), 1)
+    np.savez(folder.path / "predictions.npz", y_true=y_true, y_pred=y_true)
+    assert "was measured on other test images" in refused(runs / "cnn-0", runs / "ann-0")
+
+
+def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist):
+    for number in range(20):
+        write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
+    assert "compare each with the first: --pairs first" in refused(runs)
+    assert len(compared(runs, "--pairs", "first")["comparisons"]) == 21
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: shutil.rmtree(path), "no such folder"),
+        (lambda path: (path / "run.json").unlink(), "holds no run"),
+        (lambda path: (path / "predictions.npz").unlink(), "has no predictions.npz yet; finish it with"),
+        (lambda path: (path / "predictions.npz").write_bytes(b"no"), "is no whole .npz archive"),
+        (lambda path: (path / "run.json").write_text("{"), "damaged"),
+        (lambda path: (path / "history.jsonl").write_text("{"), "damaged"),
+        (lambda path: change(path, lambda record: record["dataset"]["test"].pop("num_images")), "damaged"),
+        (lambda path: change(path, lambda record: record["dataset"]["test"].update(num_images="many")), "damaged"),
+        (lambda path: change(path, lambda record: record.update(num_images=[])), "damaged"),
+        (lambda path: change(path, lambda record: record["dataset"]["test"].update(num_images=9)), "must be 9 whole"),
+    ],
+)
+def test_damaged_runs_are_refused_in_one_line(runs, damage, message):
+    damage(runs / "ann-0")
+    assert message in refused(runs / "cnn-0", runs / "ann-0")
+
+
+def change(path, edit):
+    file = path / "run.json"
+    record = json.loads(file.read_text())
+    edit(record)
+    file.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"runs": [{"digest": "../../cnn-0"}]}', "damaged (a digest is none)"),
+        ('{"runs": [{"digest": 7}]}', "damaged (a digest is none)"),
+        ('{"runs": []}', "holds no run"),
+        ('{"runs": [{"digest": "0123456789abcdef"}]}', "none of its 1 runs has predictions.npz"),
+    ],
+)
+def test_damaged_experiments_are_refused_in_one_line(tmp_path, content, message):
+    (tmp_path / "experiment.json").write_text(content)
+    assert message in refused(tmp_path)
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    assert "holds no run" in refused(tmp_path)
+
+
+def test_no_folder_is_a_bad_command_line():
+    assert invoke("compare").exit_code == 2

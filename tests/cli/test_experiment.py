@@ -1,0 +1,171 @@
+"""Experiments through the entry point, on a small data set."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import convscope as cs
+
+from .conftest import invoke
+
+RECIPE = {"name": "short", "epochs": 2, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "short.json"
+    path.write_text(json.dumps(RECIPE))
+    return path
+
+
+@pytest.fixture(scope="module")
+def arguments(small_folder: Path, recipe: Path) -> tuple[object, ...]:
+    return ("experiment", "--dataset", small_folder, "--architecture", "ann", "--recipe", recipe, "--seeds", "0,2,5")
+
+
+@pytest.fixture(scope="module")
+def finished(arguments: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """A finished experiment, and what `--json` printed of it."""
+    out = tmp_path_factory.mktemp("experiments") / "first"
+    done = invoke(*arguments, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    return out, json.loads(done.stdout)
+
+
+def test_an_experiment_leaves_its_files(finished: tuple[Path, dict]):
+    out, printed = finished
+    assert {path.name for path in out.iterdir()} == {
+        "experiment.json", "experiment.html", "runs.csv", "table.txt", "runs",
+    }  # fmt: skip
+    assert {path.name for path in (out / "runs").iterdir()} == {run["digest"] for run in printed["runs"]}
+    assert not list(out.rglob("*.partial"))
+
+
+def test_an_experiment_prints_what_its_contract_says(finished: tuple[Path, dict]):
+    out, printed = finished
+    assert printed == {"experiment": str(out), **json.loads((out / "experiment.json").read_text())}
+    assert [(run["architecture"], run["recipe"], run["seed"]) for run in printed["runs"]] == [
+        ("ann", "short", seed) for seed in (0, 2, 5)
+    ]
+
+
+def test_a_run_of_an_experiment_has_the_weights_of_the_command_for_one_run(
+    finished: tuple[Path, dict], small_folder: Path, recipe: Path, tmp_path: Path
+):
+    _, printed = finished
+    one = (
+        "--dataset",
+        small_folder,
+        "--architecture",
+        "ann",
+        "--recipe",
+        recipe,
+        "--seed",
+        2,
+        "--out",
+        tmp_path / "run",
+    )
+    assert invoke("train", *one).exit_code == 0
+    assert cs.load_model(tmp_path / "run").weights_sha256 == printed["runs"][1]["weights_sha256"]
+
+
+def test_the_same_command_again_runs_nothing_and_prints_the_table(finished: tuple[Path, dict], arguments):
+    out, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("*")}
+    done = invoke(*arguments, "--out", out)
+    assert done.exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("*")} == before
+    assert (out / "table.txt").read_text() in done.stdout
+    assert len([line for line in done.stdout.splitlines() if line.startswith("ann, short, seed")]) == 3
+    assert "\r" not in done.stdout
+
+
+def test_the_command_in_a_run_makes_it_again(small_folder: Path, tmp_path: Path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 2, "--num-images", 300, "--seeds", "7-7")
+    assert invoke("experiment", "--dataset", small_folder, *asked, "--out", first).exit_code == 0
+    record = json.loads(next((first / "runs").iterdir()).joinpath("run.json").read_text())
+    words = record["command"].split()
+    assert words[:2] == ["convscope", "experiment"]
+    assert invoke(*words[1:], "--out", second).exit_code == 0
+    again = json.loads(next((second / "runs").iterdir()).joinpath("run.json").read_text())
+    assert (again["weights_sha256"], again["digest"]) == (record["weights_sha256"], record["digest"])
+
+
+def test_without_out_the_same_command_goes_on(arguments, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = [json.loads(invoke(*arguments, "--json").stdout) for _ in range(2)]
+    assert printed[0] == printed[1]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [f"experiment-{printed[0]['dataset']}"]
+
+
+SEEDS = {"3": [0, 1, 2], "2-4": [2, 3, 4], "1,5,7": [1, 5, 7], "0-1, 9": [0, 1, 9], "4-4": [4], "1": [0]}
+
+
+@pytest.mark.parametrize("text", SEEDS)
+def test_seeds_are_a_number_a_range_or_a_list(text: str):
+    from convscope.cli.experiment import _Seeds
+
+    assert _Seeds().convert(text, None, None) == SEEDS[text]
+
+
+BAD_LINES = {
+    "seeds that are no numbers": (("--seeds", "a"), 2, "'a': give a number of seeds (30), a range (0-29)"),
+    "no seed": (("--seeds", "0"), 2, "'0': must stand for 1 to 10,000 seeds"),
+    "a range that falls": (("--seeds", "5-1"), 2, "'5-1': must stand for"),
+    "a seed twice": (("--seeds", "1,0-2"), 2, "a seed comes twice"),
+    "an architecture twice": (("--architecture", "cnn", "--architecture", "cnn"), 2, "two are called 'cnn'"),
+    "an unknown executor": (("--executor", "local"), 1, "executor 'local': it must be local:N (processes)"),
+    "more images than there are": (("--num-images", 1001), 1, "--num-images 1001"),
+    "an unknown recipe": (("--recipe", "none"), 1, "recipe 'none': neither classic"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LINES)
+def test_a_bad_line_is_one_error_and_leaves_nothing(small_folder: Path, tmp_path: Path, case: str):
+    words, code, message = BAD_LINES[case]
+    done = invoke("experiment", "--dataset", small_folder, *words, "--out", tmp_path / "out")
+    assert done.exit_code == code
+    assert message in done.stderr
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def ends_soon(group: int) -> bool:
+    """Whether no process of the group is left within some seconds: multiprocessing's own tidier ends last."""
+    for _ in range(200):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("executor", [(), ("--executor", "local:2")], ids=["here", "local"])
+def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_path: Path, executor: tuple[str, ...]):
+    out = tmp_path / "out"
+    words = ["-m", "convscope", "experiment", "--dataset", small_folder, "--seeds", "200", "--out", out, *executor]
+    process = subprocess.Popen(
+        [sys.executable, *map(str, words)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("runs/*/DONE"))) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to children too
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said.startswith("Error: interrupted with ")
+    assert said.count("\n") == 1
+    assert ends_soon(process.pid)
+    kept = list(out.glob("runs/*"))
+    assert len(kept) >= 2
+    assert all((run / "DONE").exists() and not run.name.startswith(".") for run in kept)

@@ -1,0 +1,52 @@
+"""A network that trains in a moment, and the runs of an experiment that other ways of running are held against."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import convscope as cs
+from convscope.experiment import RunResult, RunSpec, train_runs
+
+ONE_EPOCH = cs.Recipe(epochs=1, batch_size=4, name="short")
+FILES = ("model.safetensors", "predictions.npz", "evaluation.json")
+"""The files of a run that are the same bytes wherever it is computed."""
+
+
+def tiny(shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> cs.Architecture:
+    layers = (
+        cs.Conv2D(4, 5, activation="relu"),
+        cs.MaxPooling2D(4),
+        cs.Flatten(),
+        cs.Dense(num_classes, "softmax"),
+    )
+    return cs.Architecture(cs.Input(*shape), layers, "tiny")
+
+
+def specs_of(folder: Path, seeds: Sequence[int]) -> list[RunSpec]:
+    return [RunSpec(str(folder), tiny(), ONE_EPOCH, seed) for seed in seeds]
+
+
+def diverging(folder: Path) -> RunSpec:
+    """A run whose loss stops being finite."""
+    layers = (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax"))
+    network = cs.Architecture(cs.Input(28, 28, scale=1e30), layers, "huge")
+    return RunSpec(str(folder), network, cs.Recipe(epochs=1, optimizer=cs.Adam(1.0), name="wild"), 1)
+
+
+def file_bytes(results: Sequence[RunResult]) -> list[dict[str, bytes]]:
+    return [{name: (run.folder / name).read_bytes() for name in FILES} for run in results if run.folder is not None]
+
+
+@pytest.fixture(scope="session")
+def small_splits(small_folder: Path) -> cs.Splits:
+    return cs.load_dataset(small_folder)
+
+
+@pytest.fixture(scope="session")
+def here(
+    small_folder: Path, small_splits: cs.Splits, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[RunResult]]:
+    """Eight seeds, run one after the other in this process, and their folder."""
+    folder = tmp_path_factory.mktemp("here")
+    return folder, train_runs(specs_of(small_folder, range(8)), small_splits, folder=folder, threads=1)

@@ -1,0 +1,158 @@
+"""Runs in other processes: the same bytes, also when one of them is killed half-way."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+
+import convscope as cs
+from convscope.errors import ExecutorError, RecipeError
+from convscope.experiment import RunResult, open_executor, train_runs
+from convscope.experiment.executors import LocalProcesses
+
+from .conftest import diverging, file_bytes, specs_of
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[LocalProcesses]:
+    with open_executor("local:2") as executor:
+        assert isinstance(executor, LocalProcesses)
+        yield executor
+
+
+def test_local_processes_give_the_same_bytes_as_this_one(
+    here, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    _, results = here
+    there = train_runs(specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=processes)
+    assert len(processes.pids) == 2
+    assert os.getpid() not in processes.pids
+    assert [run.seed for run in there] == list(range(8))
+    assert file_bytes(there) == file_bytes(results)
+
+
+def test_a_killed_process_costs_only_its_run(
+    here, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    _, results = here
+    came = list[int]()
+    list(processes.map(abs, range(8)))  # both are there
+    first, second = processes.pids
+
+    def kill_one(run: RunResult) -> None:
+        came.append(run.seed)
+        if len(came) == 2:
+            os.kill(first, signal.SIGKILL)
+
+    there = train_runs(
+        specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=processes, on_result=kill_one
+    )
+    assert sorted(came) == list(range(8))
+    assert file_bytes(there) == file_bytes(results)
+    assert second in processes.pids
+    processes.submit(abs, 1).result()  # and a new one took its place
+    assert len(processes.pids) == 2
+
+
+def test_an_error_in_a_process_is_that_of_the_run(
+    processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path
+):
+    with pytest.raises(RecipeError, match="huge, wild, seed 1: training diverged"):
+        train_runs([diverging(small_folder)], small_splits, executor=processes)
+
+
+DIE_WHILE_SENDING = """  # says that 65,536 bytes are to come, sends four and dies
+import gc, os, signal
+from multiprocessing.connection import Connection
+[connection] = [thing for thing in gc.get_objects() if isinstance(thing, Connection)]
+os.write(connection.fileno(), bytes([0, 1, 0, 0]) + b"half")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_dies_while_it_sends_is_seen_to_be_dead(processes: LocalProcesses):
+    with pytest.raises(BrokenExecutor, match="ended before its task did"):
+        processes.submit(exec, DIE_WHILE_SENDING, {}).result(timeout=30)
+    assert list(processes.map(abs, [-1, -2, -3])) == [1, 2, 3]
+
+
+def test_a_task_s_own_error_comes_back(processes: LocalProcesses):
+    with pytest.raises(ZeroDivisionError):
+        processes.submit(divmod, 1, 0).result()
+
+
+def test_leaving_by_an_exception_ends_the_processes_at_once():
+    def leave() -> None:
+        with LocalProcesses(1) as executor:
+            pids.append(executor.submit(os.getpid).result())
+            executor.submit(signal.pause)
+            raise KeyboardInterrupt
+
+    pids = list[int]()
+    with pytest.raises(KeyboardInterrupt):
+        leave()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+# distributed is what leaves its sockets and loops to the garbage collector when a worker was killed.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_killed_dask_worker_costs_only_its_run(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    _, results = here
+    came = list[int]()
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        pid = cluster.workers[0].process.pid
+
+        def kill_one(run: RunResult) -> None:
+            came.append(run.seed)
+            if len(came) == 2:
+                os.kill(pid, signal.SIGKILL)
+
+        with open_executor(cluster.scheduler_address.replace("tcp://", "dask://")) as executor:
+            there = train_runs(
+                specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=executor, on_result=kill_one
+            )
+    assert sorted(came) == list(range(8))
+    assert file_bytes(there) == file_bytes(results)
+
+
+def test_ray_gives_the_same_bytes_as_this_process(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    pytest.importorskip("ray", reason="ray takes 200 MB, which tests of one adapter do not deserve")
+    _, results = here
+    with open_executor("ray://") as executor:
+        there = train_runs(specs_of(small_folder, range(4)), small_splits, folder=tmp_path, executor=executor)
+    assert file_bytes(there) == file_bytes(results[:4])
+
+
+BAD = {
+    "an unknown kind": ("slurm://host", r"it must be local:N \(processes\), dask://HOST:PORT"),
+    "no number": ("local:", "it must be local:N"),
+    "no process": ("local:0", "there must be at least one process"),
+    "no port": ("dask://localhost", "it must be local:N"),
+    "nobody there": ("dask://127.0.0.1:9", "no scheduler answers there"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_an_executor_that_is_not_there_says_so(case: str, monkeypatch):
+    name, message = BAD[case]
+    monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 0.2)
+    with pytest.raises(ExecutorError, match=message), open_executor(name):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "extra"), [("dask://a:1", "distributed", "dask"), ("ray://", "ray", "ray")]
+)
+def test_a_library_that_is_missing_is_named_with_what_to_install(monkeypatch, name: str, library: str, extra: str):
+    monkeypatch.setitem(sys.modules, library, None)
+    with (
+        pytest.raises(ExecutorError, match=rf"needs {library}; pip install 'convscope\[{extra}\]'"),
+        open_executor(name),
+    ):
+        pass

@@ -1,0 +1,152 @@
+"""What runs say together, held against SciPy."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import convscope as cs
+from convscope.experiment import Experiment, Group, run_experiment, write_experiment
+
+from .conftest import ONE_EPOCH, tiny
+
+VALUES = {
+    "three": (0.991, 0.9925, 0.9913),
+    "thirty": tuple(np.random.default_rng(0).normal(0.99, 0.001, 30).tolist()),
+    "equal": (0.5, 0.5),
+    "far apart": (0.1, 0.99, 0.98, 0.1),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_the_interval_is_that_of_scipy(case: str):
+    values = VALUES[case]
+    scale = stats.sem(values) or 1e-300  # SciPy's interval of a scale of zero is not a number
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=scale)
+    assert Group("cnn", "classic", values).interval == pytest.approx((low, high), rel=1e-12)
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_mean_and_sd_are_those_of_numpy(case: str):
+    values = VALUES[case]
+    group = Group("cnn", "classic", values)
+    assert group.num_runs == len(values)
+    assert group.mean == pytest.approx(np.mean(values), rel=1e-13)
+    assert group.sd == pytest.approx(np.std(values, ddof=1), abs=1e-15)
+    assert (group.minimum, group.maximum) == (min(values), max(values))
+
+
+def test_one_run_has_neither_a_standard_deviation_nor_an_interval(experiment: Experiment):
+    group = Group("cnn", "classic", (0.9,))
+    assert (group.sd, group.interval) == (None, None)
+    assert (group.to_dict()["sd"], group.to_dict()["interval"]) == (None, None)
+    single = Experiment(experiment.dataset_name, 300, 1000, experiment.runs[:1])
+    assert "One run alone has neither a standard deviation nor an interval." in " ".join(str(single).split())
+    assert "One run alone" not in str(experiment)
+
+
+@pytest.fixture(scope="module")
+def experiment(small_splits: cs.Splits) -> Experiment:
+    recipes = [ONE_EPOCH, cs.Recipe(epochs=2, name="long")]
+    return run_experiment([tiny(), cs.presets.ann], small_splits, recipes, seeds=(4, 1, 7))
+
+
+def test_every_architecture_meets_every_recipe_from_every_seed(experiment: Experiment):
+    kinds = [(run.architecture, run.recipe, run.seed) for run in experiment.runs]
+    assert kinds == [(a, r, s) for a in ("tiny", "ann") for r in ("short", "long") for s in (4, 1, 7)]
+    groups = [(group.architecture, group.recipe, group.num_runs) for group in experiment.table]
+    assert groups == [(a, r, 3) for a in ("tiny", "ann") for r in ("short", "long")]
+    assert experiment.table[1].values == tuple(run.accuracy for run in experiment.runs[3:6])
+
+
+def test_the_json_is_finite_and_has_the_keys_of_the_contract(experiment: Experiment):
+    value = json.loads(json.dumps(experiment.to_dict(), allow_nan=False))
+    assert (value["dataset"], value["split"]) == (experiment.dataset_name, "test")
+    assert (value["num_images"], value["num_training_images"]) == (300, 1000)
+    assert {
+        "architecture", "recipe", "seed", "accuracy", "loss", "seconds", "weights_sha256", "digest", "history",
+    } <= set(value["runs"][0])  # fmt: skip
+    assert {
+        "architecture", "recipe", "num_runs", "mean", "sd", "interval", "minimum", "maximum",
+    } <= set(value["table"][0])  # fmt: skip
+    accuracies = [run["accuracy"] for run in value["runs"][:3]]
+    assert value["table"][0]["mean"] == pytest.approx(np.mean(accuracies))
+    assert value["runs"][3]["history"]["val_accuracy"][-1] == value["runs"][3]["accuracy"]
+
+
+def test_the_text_holds_every_single_value(experiment: Experiment):
+    text = str(experiment)
+    for run in experiment.runs:
+        assert f"{run.seed}: {run.accuracy:.4f}" in text
+    assert max(map(len, text.splitlines())) <= 110
+    assert "\N{NO-BREAK SPACE}" not in text
+
+
+def test_a_notebook_shows_names_as_text():
+    runs = run_experiment([cs.Architecture(tiny().input, tiny().layers, "<b>")], *_tiny_data(), seeds=[0]).runs
+    html = Experiment("<i>", 300, 1000, runs)._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
+    assert "<i>" not in html
+
+
+def _tiny_data() -> tuple[cs.Splits, list[cs.Recipe]]:
+    images, labels = np.zeros((20, 28, 28, 1), np.uint8), np.arange(20, dtype=np.int64) % 10
+    names = tuple("0123456789")
+    splits = cs.Splits(cs.Dataset(images, labels, names), cs.Dataset(images, labels, names, split="test"))
+    return splits, [ONE_EPOCH]
+
+
+def test_the_files_hold_what_the_experiment_holds(experiment: Experiment, tmp_path: Path):
+    write_experiment(experiment, tmp_path)
+    assert json.loads((tmp_path / "experiment.json").read_text()) == experiment.to_dict()
+    assert (tmp_path / "table.txt").read_text() == f"{experiment}\n"
+    rows = list(csv.DictReader((tmp_path / "runs.csv").read_text().splitlines()))
+    assert [float(row["accuracy"]) for row in rows] == [run.accuracy for run in experiment.runs]
+    assert [row["digest"] for row in rows] == [run.digest for run in experiment.runs]
+    assert [int(row["epochs"]) for row in rows] == [1, 1, 1, 2, 2, 2] * 2
+
+
+def test_more_seeds_run_only_what_is_missing(small_folder: Path, tmp_path: Path):
+    came = list[int]()
+
+    def run(seeds: range) -> Experiment:
+        came.clear()
+        return run_experiment(
+            [tiny], str(small_folder), [ONE_EPOCH], seeds, folder=tmp_path, on_result=lambda one: came.append(one.seed)
+        )
+
+    first = run(range(2))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    second = run(range(4))
+    assert second.table[0].values[:2] == first.table[0].values
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(list((tmp_path / "runs").iterdir())) == 4
+
+
+BAD = {
+    "no seeds": ({"seeds": []}, "there are no seeds"),
+    "no architectures": ({"architectures": []}, "there are no architectures"),
+    "two recipes of one name": (
+        {"recipes": [cs.Recipe(epochs=1), cs.Recipe(epochs=2)]},
+        "2 recipes are 'custom'; each must be told from the others",
+    ),
+    "a seed twice": ({"seeds": [1, 2, 1]}, "2 seeds are 1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_an_experiment_that_cannot_be_says_why(small_splits: cs.Splits, case: str):
+    change, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        run_experiment(**({"architectures": [tiny], "data": small_splits} | change))
+
+
+def test_groups_and_experiments_need_a_run():
+    with pytest.raises(ValueError, match="cnn with classic has no values"):
+        Group("cnn", "classic", ())
+    with pytest.raises(ValueError, match="at least one run"):
+        Experiment("mnist", 1, 1, ())

@@ -1,0 +1,241 @@
+"""Runs in this process: results, folders, and what is not run again."""
+
+import json
+import shutil
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.checkpoint import open_run
+from convscope.errors import ConvscopeError, RecipeError, RunError
+from convscope.experiment import RunSpec, train_runs
+from convscope.experiment.worker import execute, read_reply, train_one, write_order
+
+from .conftest import FILES, ONE_EPOCH, diverging, file_bytes, specs_of, tiny
+
+
+def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Splits):
+    _, results = here
+    model, history = cs.train(tiny(), small_splits, ONE_EPOCH, seed=5)
+    evaluation = cs.evaluate(model, small_splits.test)
+    run = results[5]
+    assert (run.seed, run.architecture, run.recipe) == (5, "tiny", "short")
+    assert run.weights_sha256 == model.weights_sha256
+    assert (run.accuracy, run.loss) == (evaluation.accuracy, evaluation.loss)
+    assert run.y_pred.dtype == np.uint16
+    assert (run.y_pred == evaluation.y_pred).all()
+    assert run.history.val_accuracy == history.val_accuracy
+    assert (run.parameters, run.macs, run.num_images) == (tiny().parameters, tiny().macs, 1000)
+
+
+def test_each_run_is_a_run_folder_of_the_usual_form(here, small_splits: cs.Splits, small_folder: Path):
+    folder, results = here
+    assert {path.name for path in (folder / "runs").iterdir()} == {run.digest for run in results}
+    run = results[0]
+    assert {path.name for path in run.folder.iterdir()} == {"run.json", "history.jsonl", "DONE", *FILES}
+    opened = open_run(run.folder)
+    assert opened.finished
+    assert (opened.architecture, opened.recipe, opened.seed) == (tiny(), ONE_EPOCH, 0)
+    assert opened.load_model().weights_sha256 == run.weights_sha256
+    assert opened.record["dataset"]["argument"] == str(small_folder)
+    assert opened.record["dataset"]["train"]["sha256"] == small_splits.train.sha256
+    assert opened.record["digest"] == run.digest == specs_of(small_folder, [0])[0].digest(small_splits)
+
+
+def test_a_finished_run_is_read_and_not_run_again(here, small_splits: cs.Splits, small_folder: Path, monkeypatch):
+    folder, results = here
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    monkeypatch.setattr("convscope.experiment.runs.train_one", None)  # calling it would fail
+    again = train_runs(specs_of(small_folder, range(8)), small_splits, folder=folder)
+    assert [run.to_dict() for run in again] == [run.to_dict() for run in results]
+    assert all((a.y_pred == b.y_pred).all() for a, b in zip(again, results, strict=True))
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_an_interrupted_experiment_goes_on_to_the_same_bytes(
+    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    _, results = here
+
+    def stop(_: object) -> None:
+        if len(list((tmp_path / "runs").iterdir())) == 3:
+            raise KeyboardInterrupt
+
+    specs = specs_of(small_folder, range(8))
+    with pytest.raises(KeyboardInterrupt):
+        train_runs(specs, small_splits, folder=tmp_path, on_result=stop)
+    kept = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert kept == {run.digest for run in results[:3]}
+    came = list[int]()
+    again = train_runs(specs, small_splits, folder=tmp_path, on_result=lambda run: came.append(run.seed))
+    assert came == list(range(8))
+    assert file_bytes(again) == file_bytes(results)
+
+
+def test_a_run_that_was_killed_while_it_was_written_is_run_again_and_cleared_away(
+    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    folder, results = here
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    first, second = (tmp_path / "runs" / run.digest for run in results[:2])
+    first.rename(tmp_path / "runs" / f".{first.name}.0123abcd.partial")  # before it got its name
+    (second / "DONE").unlink()  # a copy that was broken off
+    (second / "model.safetensors").write_bytes(b"half")
+    again = train_runs(specs_of(small_folder, range(8)), small_splits, folder=tmp_path)
+    assert file_bytes(again) == file_bytes(results)
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {run.digest for run in results}
+
+
+def test_two_processes_on_one_folder_do_not_meet(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    folder, results = here
+
+    def other_is_faster(_: object) -> None:
+        shutil.copytree(folder / "runs", tmp_path / "runs", dirs_exist_ok=True)
+
+    again = train_runs(specs_of(small_folder, range(4)), small_splits, folder=tmp_path, on_result=other_is_faster)
+    assert file_bytes(again) == file_bytes(results[:4])
+
+
+def test_without_a_folder_nothing_is_kept(here, small_splits: cs.Splits, small_folder: Path):
+    _, results = here
+    run = train_runs(specs_of(small_folder, [2]), small_splits)[0]
+    assert run.folder is None
+    assert (run.weights_sha256, run.accuracy) == (results[2].weights_sha256, results[2].accuracy)
+
+
+def test_specs_that_differ_in_names_alone_are_run_once(small_splits: cs.Splits):
+    spec, came = RunSpec("", tiny(), ONE_EPOCH, 0), list[str]()
+    named = [spec, replace(spec, name="again"), replace(spec, architecture=replace(tiny(), name="other"))]
+    results = train_runs(named, small_splits, on_result=lambda run: came.append(run.digest))
+    assert len(came) == 1
+    assert [(run.architecture, run.name) for run in results] == [("tiny", ""), ("tiny", "again"), ("other", "")]
+
+
+def test_a_run_on_part_of_the_images_says_on_how_many(small_splits: cs.Splits, tmp_path: Path):
+    spec = RunSpec("", tiny(), replace(ONE_EPOCH, validation_fraction=0.2), 0, num_images=200)
+    run = train_runs([spec], small_splits, folder=tmp_path)[0]
+    assert run.num_images == json.loads((run.folder / "run.json").read_text())["num_images"] == 200
+    assert run.history.val_split == "validation"
+    assert train_runs([spec], small_splits, folder=tmp_path)[0].to_dict() == run.to_dict()
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_what_travels_comes_back_as_it_was(small_splits: cs.Splits, small_folder: Path, engine):
+    recipe = cs.Recipe(epochs=1, class_weights=[1.5] * 10, validation_fraction=0.25, name="heavy")
+    spec = RunSpec(str(small_folder), tiny(), recipe, 1, engine, num_images=60, name="variant")
+    here, there = (
+        train_one(spec, small_splits),
+        read_reply(spec, small_splits, execute(write_order(spec, small_splits))),
+    )
+    assert there.model.weights_sha256 == here.model.weights_sha256
+    assert json.dumps(there.model.provenance) == json.dumps(here.model.provenance)
+    assert (there.logits == here.logits).all()
+    assert there.history == replace(here.history, seconds=there.history.seconds)
+    assert there.threads == 1
+
+
+def test_a_worker_refuses_other_data_than_were_meant(small_splits: cs.Splits, small_folder: Path):
+    other = cs.Splits(small_splits.train.take(np.arange(999)), small_splits.test)
+    spec = specs_of(small_folder, [0])[0]
+    with pytest.raises(ConvscopeError, match="the train images that a worker finds there are not those"):
+        read_reply(spec, other, execute(write_order(spec, other)))
+
+
+def test_a_worker_of_another_version_says_so(small_splits: cs.Splits, small_folder: Path):
+    spec = specs_of(small_folder, [0])[0]
+    order = json.loads(write_order(spec, small_splits)) | {"convscope": "0.0.0"}
+    with pytest.raises(ConvscopeError, match=r"a worker has convscope .* and not 0\.0\.0"):
+        read_reply(spec, small_splits, execute(json.dumps(order)))
+
+
+def test_an_error_that_is_nobody_s_fault_shows_where_it_was(small_splits: cs.Splits, small_folder: Path):
+    spec = specs_of(small_folder, [0])[0]
+    with pytest.raises(RuntimeError, match=r"a worker met KeyError(.|\n)*Traceback"):
+        read_reply(spec, small_splits, execute("{}"))
+
+
+class Dying(Executor):
+    """Runs what it is given at once, but each task's worker dies `times` times first."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.lost = times, dict[str, int]()
+
+    def submit(self, fn, /, *args, **kwargs):
+        future: Future = Future()
+        self.lost[args[0]] = self.lost.get(args[0], 0) + 1
+        if self.lost[args[0]] <= self.times:
+            future.set_exception(ConnectionResetError("gone"))
+        else:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def test_a_run_whose_worker_dies_is_submitted_again(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    _, results = here
+    executor = Dying(2)
+    again = train_runs(specs_of(small_folder, range(3)), small_splits, folder=tmp_path, executor=executor)
+    assert list(executor.lost.values()) == [3, 3, 3]
+    assert file_bytes(again) == file_bytes(results[:3])
+
+
+def test_a_run_whose_workers_die_again_and_again_is_given_up(small_splits: cs.Splits, small_folder: Path):
+    with pytest.raises(ConvscopeError, match="tiny, short, seed 0: lost 3 workers, the last with ConnectionResetError"):
+        train_runs(specs_of(small_folder, [0]), small_splits, executor=Dying(99))
+
+
+def test_training_that_fails_names_the_run_and_keeps_the_others(
+    small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    specs = [*specs_of(small_folder, [0]), diverging(small_folder)]
+    for executor in (None, Dying(0)):
+        with pytest.raises(RecipeError, match="huge, wild, seed 1: training diverged in epoch 1"):
+            train_runs(specs, small_splits, folder=tmp_path, executor=executor)
+        assert [path.name for path in (tmp_path / "runs").iterdir()] == [specs[0].digest(small_splits)]
+
+
+DAMAGE = {
+    "evaluation.json": b'{"accuracy": 0.5, "loss": 1.0}',
+    "predictions.npz": b"PK",
+    "history.jsonl": b"{",
+    "run.json": b"{}",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_run_is_an_error_with_its_folder(
+    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, name: str
+):
+    folder, results = here
+    shutil.copytree(folder / "runs" / results[0].digest, tmp_path / "runs" / results[0].digest)
+    (tmp_path / "runs" / results[0].digest / name).write_bytes(DAMAGE[name])
+    with pytest.raises(RunError, match=results[0].digest):
+        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path)
+
+
+def test_a_folder_that_is_another_run_s_is_refused(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    folder, results = here
+    shutil.copytree(folder / "runs" / results[1].digest, tmp_path / "runs" / results[0].digest)
+    with pytest.raises(RunError, match="holds another digest"):
+        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path)
+
+
+def test_data_in_memory_reach_no_other_process(small_splits: cs.Splits):
+    with pytest.raises(ValueError, match="data in memory alone cannot reach another process"):
+        train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, executor=Dying(0))
+
+
+def test_specs_of_two_data_sets_are_refused(small_splits: cs.Splits):
+    specs = [RunSpec(name, tiny(), ONE_EPOCH, 0) for name in ("a", "b")]
+    with pytest.raises(ValueError, match="specs name different data: 'a', 'b'"):
+        train_runs(specs, small_splits)
+
+
+def test_what_does_not_fit_is_found_before_anything_is_trained(small_splits: cs.Splits, tmp_path: Path):
+    specs = [RunSpec("", tiny(), ONE_EPOCH, 0), RunSpec("", tiny((32, 32, 3)), ONE_EPOCH, 0)]
+    with pytest.raises(ConvscopeError, match="reads \\(32, 32, 3\\)"):
+        train_runs(specs, small_splits, folder=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,97 @@
+"""What names a run, and which images it is trained on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.experiment import RunSpec
+
+from .conftest import ONE_EPOCH, tiny
+
+SPEC = RunSpec("mnist", tiny(), ONE_EPOCH, 3)
+
+
+def uneven(sizes: tuple[int, ...]) -> cs.Splits:
+    """Classes of so many images each, in the order of their labels."""
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    images = np.zeros((len(labels), 4, 4, 1), np.uint8)
+    images[:, 0, 0, 0] = np.arange(len(labels)) % 251
+    names = tuple(f"class {label}" for label in range(len(sizes)))
+    return cs.Splits(cs.Dataset(images, labels, names), cs.Dataset(images[:9], labels[:9], names, split="test"))
+
+
+def test_a_digest_is_sixteen_hexadecimal_digits_and_the_same_each_time(small_mnist: cs.Splits):
+    digest = SPEC.digest(small_mnist)
+    assert len(digest) == 16
+    assert int(digest, 16) >= 0
+    assert replace(SPEC).digest(small_mnist) == digest
+
+
+CHANGES = {
+    "seed": {"seed": 4},
+    "recipe": {"recipe": replace(ONE_EPOCH, epochs=2)},
+    "architecture": {"architecture": cs.presets.ann()},
+    "engine": {"engine": "reference"},
+    "number of images": {"num_images": 999},
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_whatever_decides_the_result_changes_the_digest(small_mnist: cs.Splits, case: str):
+    assert replace(SPEC, **CHANGES[case]).digest(small_mnist) != SPEC.digest(small_mnist)
+
+
+def test_other_data_change_the_digest(small_mnist: cs.Splits):
+    fewer_train = cs.Splits(small_mnist.train.take(np.arange(999)), small_mnist.test)
+    fewer_test = cs.Splits(small_mnist.train, small_mnist.test.take(np.arange(299)))
+    assert len({SPEC.digest(splits) for splits in (small_mnist, fewer_train, fewer_test)}) == 3
+
+
+def test_names_and_places_do_not_change_the_digest(small_mnist: cs.Splits):
+    renamed = RunSpec("elsewhere", replace(tiny(), name="a"), replace(ONE_EPOCH, name="b"), 3, name="c")
+    assert renamed.digest(small_mnist) == SPEC.digest(small_mnist)
+    assert replace(SPEC, num_images=1000).digest(small_mnist) == SPEC.digest(small_mnist)
+
+
+def test_all_images_are_used_unless_fewer_are_asked_for(small_mnist: cs.Splits):
+    assert SPEC.draw(small_mnist) is small_mnist
+    drawn = replace(SPEC, num_images=10).draw(small_mnist)
+    assert len(drawn.train) == 10
+    assert drawn.test is small_mnist.test
+
+
+@pytest.mark.parametrize("count", [1, 10, 55, 100, 109])
+def test_a_draw_takes_as_large_a_part_of_each_class(count: int):
+    splits = uneven((60, 30, 0, 20))
+    for seed in range(5):
+        drawn = replace(SPEC, seed=seed, num_images=count).draw(splits).train
+        wanted = count * splits.train.class_counts / 110
+        assert len(drawn) == count
+        assert (abs(drawn.class_counts - wanted) <= 1).all()
+
+
+def test_a_smaller_draw_of_a_seed_is_part_of_its_larger_one(small_mnist: cs.Splits):
+    small, large = (replace(SPEC, num_images=count).draw(small_mnist).train for count in (100, 300))
+    keys = {image.tobytes() for image in large.images}
+    assert all(image.tobytes() in keys for image in small.images)
+
+
+def test_another_seed_draws_other_images_and_the_same_seed_the_same(small_mnist: cs.Splits):
+    first, again, other = (replace(SPEC, seed=s, num_images=100).draw(small_mnist).train.sha256 for s in (1, 1, 2))
+    assert first == again != other
+
+
+BAD = {
+    "a seed below zero": ({"seed": -1}, "seed is -1"),
+    "no images": ({"num_images": 0}, "num_images is 0; it must be at least 1"),
+    "more images than there are": ({"num_images": 1001}, "num_images is 1,001, but mnist has 1,000 training images"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_run_that_cannot_be_says_why(small_mnist: cs.Splits, case: str):
+    change, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        replace(SPEC, **change).digest(small_mnist)

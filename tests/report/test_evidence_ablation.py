@@ -1,0 +1,318 @@
+"""The section of what a run loses without its parts, for runs of every kind and whatever was measured of them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.ablation import LeftOut, Marking, ablate, ablate_inputs, removal_curves
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, presets
+from convscope.datasets import Dataset, Splits
+from convscope.engine import initial_weights
+from convscope.experiment.architectures import ArchitectureAblation, VariantResult
+from convscope.model import Model
+from convscope.packing import pack, unpack
+from convscope.report.ablation_chart import draw_class_changes
+from convscope.report.evidence import Chart, Section, Table
+from convscope.report.evidence.ablation import ablation_section
+from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
+from convscope.report.style import ACCENT, INK, MUTED, POINTS, WARM, svg_text
+
+
+def measure(
+    shape: tuple[int, int, int],
+    names: tuple[str, ...],
+    make: Callable[[tuple[int, int, int], int], Architecture],
+    **options: Any,
+) -> dict[str, Any]:
+    """What ablation.json holds of an untrained network on noise."""
+    stream = np.random.default_rng(0)
+    parts = (
+        Dataset(
+            stream.integers(0, 256, (3 * len(names), *shape), np.uint8),
+            (np.arange(3 * len(names)) % len(names)).astype(np.int64),
+            names,
+            "noise",
+            split,
+        )
+        for split in ("train", "test")
+    )
+    splits, network = Splits(*parts), make(shape, len(names))
+    model = Model(network, initial_weights(network, 0), names)
+    values = ablate(model, splits.test, **options).to_dict()
+    values["removal"] = removal_curves(model, splits, num_orders=3, **options).to_dict()
+    values["inputs"] = ablate_inputs(model, splits).to_dict()
+    return json.loads(json.dumps(values))
+
+
+def variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
+    accuracies, interval = (
+        (mean + change - 0.001, mean + change, mean + change + 0.001),
+        (change - 0.001, change + 0.001),
+    )
+    words = f"{name}, in words"
+    return VariantResult(name, words, accuracies, 1000, 2000, 60_000, 1.5, change, interval, 0.01, verdict)
+
+
+def retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> dict[str, Any]:
+    whole = variant("whole network", 0.0, mean=mean)
+    marking = Marking(len(variants), 0.1, 1, 1)
+    left_out = (LeftOut("no dropout", "there is no dropout"),)
+    ablation = ArchitectureAblation(
+        "noise", "cnn", "fast", (0, 1, 2), 10_000, 60_000, whole, variants, marking, left_out
+    )
+    return json.loads(json.dumps(ablation.to_dict()))
+
+
+VARIANTS = (
+    variant("linear model", -0.08, "worse"),
+    variant("no pooling", -0.0004),
+    variant("double width", 0.002, "better"),
+)
+
+
+def one_layer(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    return Architecture(Input(*shape), (Flatten(), Dense(num_classes)), "linear")
+
+
+def wide(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+    layers = (Conv2D(60, (5, 3), strides=2, activation="relu"), Conv2D(70, 1), Flatten(), Dense(num_classes))
+    return Architecture(Input(*shape), layers, "wide")
+
+
+RUNS: dict[str, Callable[[], dict[str, Any]]] = {
+    "cnn": lambda: measure((12, 12, 1), tuple("0123456789"), presets.cnn) | retrained(VARIANTS),
+    "two": lambda: measure((8, 8, 1), ("no", "yes"), presets.ann),
+    "units": lambda: measure((12, 12, 3), ("a", "b", "c"), presets.cnn, units=True),
+    "linear": lambda: measure((8, 8, 1), ("no", "yes"), one_layer) | retrained(VARIANTS),
+    "hostile": lambda: measure((12, 12, 1), ("</script><b>", "a name that is too long for any axis"), presets.cnn),
+    "hundred": lambda: measure((9, 15, 2), tuple(f"class {i}" for i in range(120)), wide),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=list(RUNS))
+def value(request: pytest.FixtureRequest) -> dict[str, Any]:
+    made: dict[str, Any] = RUNS[request.param]()
+    return made
+
+
+def charts(section: Section) -> dict[str, Chart]:
+    return {part.name: part for part in section.parts if isinstance(part, Chart)}
+
+
+def test_every_part_that_was_measured_is_there_with_its_numbers(value: dict[str, Any]) -> None:
+    section = ablation_section(value)
+    expected = ["ablation-inputs"]
+    if value["filters"]:
+        expected = ["ablation", "ablation-classes", "ablation-removal", "ablation-inputs"]
+    if "architectures" in value:
+        expected.append("ablation-architectures")
+    assert list(charts(section)) == expected
+    for chart in charts(section).values():
+        assert chart.title
+        assert chart.look
+        assert chart.drawing.get_figwidth() * POINTS <= 900
+    for table in [part.numbers for part in charts(section).values()] + [
+        p for p in section.parts if isinstance(p, Table)
+    ]:
+        if table is not None:
+            assert {len(row) for row in table.rows} <= {len(table.header)}
+            assert all(isinstance(cell, str) for row in table.rows for cell in row)
+
+
+def test_drawings_stay_small(value: dict[str, Any]) -> None:
+    sizes = {name: len(svg_text(chart.drawing)) for name, chart in charts(ablation_section(value)).items()}
+    assert max(sizes.values()) < 60_000, sizes
+
+
+@pytest.mark.parametrize("part", ["removal", "inputs", "architectures"])
+def test_a_part_stands_alone(part: str) -> None:
+    whole = RUNS["cnn"]()
+    names = {part} | ({"architecture_runs"} if part == "architectures" else set())
+    section = ablation_section({name: whole[name] for name in names})
+    assert list(charts(section)) == [f"ablation-{part}"]
+
+
+def test_layers_that_cost_too_much_to_remove_are_named() -> None:
+    value = RUNS["cnn"]()["removal"] | {"curves": [], "layers_left_out": ["conv2d"]}
+    (table,) = ablation_section({"removal": value}).parts
+    assert isinstance(table, Table)
+    assert table.rows == [["conv2d"]]
+
+
+def test_nothing_measured_is_a_section_without_parts() -> None:
+    assert ablation_section({"weights_sha256": "0"}).parts == []
+
+
+def lesion(number: int, change: float, by_class: list[float], **more: Any) -> dict[str, Any]:
+    return {
+        "layer": "conv2d", "filter": number, "replacement": "zero", "accuracy_change": change,
+        "accuracy_change_by_class": by_class, "interval": [change - 0.01, change + 0.01], "p_value": 0.5,
+        "is_significant": False, **more,
+    }  # fmt: skip
+
+
+def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
+    value = RUNS["cnn"]()
+    names = value["class_names"]
+    value["filters"][4]["accuracy_change_by_class"][7] = -0.5
+
+    marked = unpack(value["is_significant_by_class"]).copy()
+    marked[:] = 0
+    value["is_significant_by_class"] = pack(marked)
+    assert (
+        charts(ablation_section(value))["ablation-classes"].title
+        == "No class loses more with one filter than luck explains"
+    )
+    marked[4, 7] = 1
+    value["is_significant_by_class"] = pack(marked)
+    chart = charts(ablation_section(value))["ablation-classes"]
+    one = value["filters"][4]
+    assert (
+        chart.title
+        == f"Class {names[7]} loses 50.0\N{NO-BREAK SPACE}points with filter {one['filter']} of {one['layer']}"
+    )
+    assert chart.numbers is not None
+    assert [row[:5] for row in chart.numbers.rows] == [
+        [names[7], one["layer"], "by zero", str(one["filter"]), "\N{MINUS SIGN}50.00"]
+    ]
+
+
+def test_the_map_is_blue_where_a_class_loses_and_dotted_where_that_is_more_than_luck() -> None:
+    filters = [lesion(0, -0.1, [0.0, -0.4]), lesion(1, -0.2, [0.2, 0.0])]
+    marked = np.array([[False, True], [False, False]])
+    drawing = draw_class_changes(filters, marked, ("a", "b"))
+    (axes,) = drawing.axes
+    (picture,) = axes.images
+    pixels = picture.get_array()
+    assert pixels.shape == (2, 2, 4)  # rows are classes; the costliest filter, 1, comes first
+    assert pixels[0, 0, 0] > pixels[0, 0, 2]  # orange: class a gains
+    assert pixels[0, 0, 3] == 128
+    assert pixels[1, 1, 2] > pixels[1, 1, 0]  # blue: class b loses with filter 0
+    assert pixels[1, 1, 3] == 255
+    assert pixels[0, 1, 3] == pixels[1, 0, 3] == 0
+    (dots,) = [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
+    assert dots.tolist() == [[24.0, 1.5]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_of_many_classes_those_that_change_most_are_drawn() -> None:
+    by_class = [0.0] * 300
+    by_class[250], by_class[299] = -0.3, 0.1
+    drawing = draw_class_changes([lesion(0, 0.0, by_class)], np.zeros((1, 300), bool), [f"{i}" for i in range(300)])
+    pixels = drawing.axes[0].images[0].get_array()
+    assert pixels.shape == (100, 1, 4)
+    assert (pixels[-2:, 0, 3] > 0).all()  # labels 250 and 299, in their order after 98 that change nothing
+
+
+def curve(best: list[float], random: list[float], replacement: str = "zero") -> dict[str, Any]:
+    both = [[value, value] for value in random]
+    return {
+        "layers": ["conv2d"], "replacement": replacement, "counts": [0, 2, 4, 8], "most_important_first": random,
+        "most_important_first_interval": both, "least_important_first": best, "least_important_first_interval": both,
+        "random_mean": random, "random_interval": both, "order": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("best", "random", "expected"),
+    [
+        ([0.99, 0.985, 0.981, 0.1], [0.99, 0.981, 0.9, 0.1], "4 of 8 filters of conv2d {}, but 2 at random"),
+        ([0.99, 0.9, 0.99, 0.1], [0.99, 0.9, 0.8, 0.1], "Fewer than 2 of 8 filters of conv2d {}, chosen or at random"),
+        ([0.99, 0.99, 0.5, 0.1], [0.99, 0.9, 0.8, 0.1], "2 of 8 filters of conv2d {}, but fewer than 2 at random"),
+    ],
+)
+def test_the_title_of_the_removal_counts_what_can_go(best: list[float], random: list[float], expected: str) -> None:
+    value = RUNS["cnn"]()["removal"] | {"curves": [curve(best, random), curve([0] * 4, [0] * 4, "mean")]}
+    title = charts(ablation_section({"removal": value}))["ablation-removal"].title
+    assert title == expected.format("can go for a point of accuracy")
+
+
+def test_each_panel_draws_its_three_curves_and_many_groups_are_thinned_out() -> None:
+    value = RUNS["cnn"]()["removal"]
+    drawing = draw_removal(value["curves"])
+    assert len(drawing.axes) == 6  # two layers and both, silent and at their means
+    colours = [line.get_color() for line in drawing.axes[0].lines]
+    assert colours == [MUTED, WARM, ACCENT]
+    np.testing.assert_array_equal(drawing.axes[0].lines[2].get_ydata(), value["curves"][0]["least_important_first"])
+    many = [{**curve([1.0] * 4, [1.0] * 4), "layers": [f"layer_{number}"]} for number in range(9)]
+    assert len(draw_removal(many).axes) == 3
+
+
+def test_the_map_of_windows_has_the_costs_in_their_places() -> None:
+    value = RUNS["cnn"]()["inputs"]
+    windows = [one for one in value["lesions"] if one["kind"] == "window" and one["fill"] != "zero"]
+    for one in windows:
+        one["accuracy_change"] = 0.0
+    windows[3 * 7 + 5]["accuracy_change"] = -0.25
+    axes = draw_inputs(value).axes[0]
+    pixels = axes.images[0].get_array()
+    assert np.argwhere(pixels[..., 3] > 0).tolist() == [[3, 5]]
+    texts = {text.get_text(): text.get_position() for text in axes.texts}
+    assert texts["\N{MINUS SIGN}25"] == (5.5 * 12 / 7, 3.5 * 12 / 7)
+
+
+def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() -> None:
+    value = RUNS["cnn"]()["inputs"]
+    windows = [one for one in value["lesions"] if one["kind"] == "window"]
+    windows[0] |= {"accuracy_change": -0.9, "is_significant": True}
+    title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
+    assert title == "Needed most: the window of 3 × 3 at row 0, column 0, for 90.0\N{NO-BREAK SPACE}points"
+    windows[0]["is_significant"] = False
+    title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
+    assert title == "No window is missed for certain"
+
+
+def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> None:
+    values = retrained(VARIANTS)
+    drawing = draw_architectures(values["architectures"], 10_000)
+    (axes,) = drawing.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["double width", "whole network", "no pooling", "linear model"]
+    dots = [(line.get_xdata()[0], line.get_color()) for line in axes.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose([place for place, _ in dots], [0.008, 0.01, 0.0104, 0.09])
+    assert [colour for _, colour in dots] == [ACCENT, INK, MUTED, WARM]
+    chart = charts(ablation_section(values))["ablation-architectures"]
+    assert chart.title == "Of 3 variants 1 is worse than the whole network, and 1 better"
+
+
+def test_variants_that_lie_close_together_have_a_tick() -> None:
+    values = retrained((variant("no pooling", 0.0, mean=0.993),), mean=0.993)
+    for one in values["architectures"]:
+        one["interval"] = None
+    labels = [
+        label.get_text() for label in draw_architectures(values["architectures"], 10_000).axes[0].get_xticklabels()
+    ]
+    assert labels == ["0.7 %"]
+
+
+def test_variants_without_an_error_or_an_interval_are_drawn_too() -> None:
+    values = retrained(VARIANTS[:1], mean=0.9995)
+    for one in values["architectures"]:
+        one["mean"], one["interval"] = 1.0, None
+    left, right = draw_architectures(values["architectures"], 50).axes[0].get_xlim()
+    assert left > 0.01 > right > 0
+
+
+def test_the_table_of_variants_says_what_was_left_out() -> None:
+    *_, table = ablation_section(retrained(VARIANTS)).parts
+    assert isinstance(table, Table)
+    assert "Left out: no dropout (there is no dropout)." in table.look
+    assert [row[0] for row in table.rows] == ["whole network", "linear model", "no pooling", "double width"]
+    assert table.rows[1][4:7] == ["\N{MINUS SIGN}8.00", "\N{MINUS SIGN}8.10 to \N{MINUS SIGN}7.90", "worse"]
+    assert table.rows[0][4:7] == ["", "", ""]
+
+
+def test_filters_that_are_alike_or_silent_are_listed() -> None:
+    value = RUNS["cnn"]()
+    pair = {"layer": "conv2d", "filters": [3, 7], "correlation": 0.9991, "kernel_cosine": 0.5}
+    constant = [{"layer": "conv2d_1", "filter": 2}, {"layer": "conv2d_1", "filter": 4}]
+    value["redundancy"] |= {"num_pairs": 1, "pairs": [pair], "constant_filters": constant}
+    table = next(part for part in ablation_section(value).parts if isinstance(part, Table))
+    assert table.title == "1 pair of filters says the same; 2 filters never change"
+    assert table.rows == [["conv2d", "3 and 7", "0.999", "0.500"], ["conv2d_1", "2, 4", "never changes", ""]]
+    value["redundancy"] |= {"num_pairs": 0, "pairs": [], "constant_filters": []}
+    parts = ablation_section(value).parts
+    assert [part.title for part in parts if isinstance(part, Table)] == ["cnn and its variants"]

@@ -1,0 +1,124 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.comparison import GroupComparison, RunGroup, compare_groups
+from convscope.report.evidence import Chart, Section, Table, render_section
+from convscope.report.evidence.comparison import comparison_section, costs_finding
+from convscope.report.style import svg_text
+
+from .conftest import HOSTILE_NAMES
+
+
+def make_group(name: str, models: int, accuracy: float, seed: int, images: int = 400, **costs: Any) -> RunGroup:
+    stream = np.random.default_rng(seed)
+    y_true = np.arange(images) % 10
+    right = stream.random((models, images)) < accuracy
+    values = {"parameters": 1000, "macs": 6000, "weights_bytes": 4096, "training_seconds": 2.5, **costs}
+    return RunGroup(
+        name, tuple(range(models)), y_true, np.where(right, y_true, (y_true + 1) % 10), "m", "test", **values
+    )
+
+
+def compared(
+    models: tuple[int, int] = (5, 5), names: tuple[str, str] = ("cnn", "ann"), **costs: Any
+) -> GroupComparison:
+    a = make_group(names[0], models[0], 0.95, 1, **costs)
+    return compare_groups(a, make_group(names[1], models[1], 0.85, 2, macs=2000, weights_bytes=8192))
+
+
+def value_of(comparison: GroupComparison) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
+    return value
+
+
+def chart_of(section: Section) -> Chart:
+    return next(part for part in section.parts if isinstance(part, Chart))
+
+
+def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers() -> None:
+    comparison = compared()
+    chart = chart_of(comparison_section(value_of(comparison)))
+    assert chart.title == comparison.verdict
+    assert chart.numbers is not None
+    names = [row[0] for row in chart.numbers.rows]
+    assert names[:6] == ["cnn", *(f"cnn, seed {seed}" for seed in range(5))]
+    assert [row[4] for row in chart.numbers.rows[1:6]] == [f"{errors}" for errors in comparison.a.errors]
+    low, high = comparison.accuracy_difference_interval
+    assert chart.numbers.rows[-2][2] == f"[{100 * low:.3f}, {100 * high:.3f}]"
+
+
+def test_the_drawing_shows_means_difference_and_p() -> None:
+    comparison = compared()
+    svg = svg_text(chart_of(comparison_section(value_of(comparison))).drawing)
+    for text in (f"{100 * comparison.a.accuracy:.2f}\xa0%", f"+{100 * comparison.accuracy_difference:.2f}", "n 5"):
+        assert text in svg
+    assert f"p {comparison.p_value:.2g}" in svg
+
+
+def test_one_model_each_adds_the_two_by_two_table() -> None:
+    comparison = compared((1, 1))
+    assert comparison.counts is not None
+    tables = [part for part in comparison_section(value_of(comparison)).parts if isinstance(part, Table)]
+    counts = comparison.counts
+    assert tables[0].rows[0] == ["cnn right", f"{counts.both_right}", f"{counts.only_a_right}"]
+    assert tables[0].rows[1] == ["cnn wrong", f"{counts.only_b_right}", f"{counts.both_wrong}"]
+    differing = counts.only_a_right + counts.only_b_right
+    assert tables[0].title == f"Exactly one of the two is right on {differing} images of 400"
+    assert len([part for part in comparison_section(value_of(compared())).parts if isinstance(part, Table)]) == 1
+
+
+def test_the_costs_stand_side_by_side_with_latency_where_it_is_known() -> None:
+    table = comparison_section(value_of(compared(latency_seconds=0.0002, latency_1000_seconds=0.05))).parts[-1]
+    assert isinstance(table, Table)
+    assert table.title == "cnn has 0.5 times the weights and 3 times the multiply-adds of ann"
+    assert table.rows[0] == ["cnn", "1,000", "4.0 KB", "6,000", "2.50 s", "0.20 ms", "50.00 ms"]
+    assert table.rows[1][-2:] == ["unknown", "unknown"]
+    without = comparison_section(value_of(compared(training_seconds=None))).parts[-1]
+    assert isinstance(without, Table)
+    assert list(without.header) == ["", "Parameters", "Weights", "Multiply-adds an image", "Training"]
+    assert without.rows[0][-1] == "unknown"
+
+
+def test_costs_of_a_network_without_weights_are_named_without_a_ratio() -> None:
+    value = value_of(compared())
+    value["b"] |= {"weights_bytes": 0, "macs": 0}
+    assert costs_finding(value) == "What cnn and ann cost"
+
+
+@pytest.mark.parametrize("models", [(1, 1), (1, 5), (5, 5)])
+def test_what_it_does_not_show_is_what_cannot_be_told(models: tuple[int, int]) -> None:
+    comparison = compared(models)
+    assert comparison_section(value_of(comparison)).does_not_show == comparison.limits
+
+
+def test_a_corrected_p_value_is_drawn_and_named_in_place_of_the_single_one() -> None:
+    comparison = replace(compared(), adjusted_p_value=0.0625)
+    chart = chart_of(comparison_section(value_of(comparison)))
+    assert "corrected by Holm's rule" in chart.look
+    assert "p 0.062" in svg_text(chart.drawing)
+
+
+@pytest.mark.parametrize("models", [(1, 1), (2, 1), (300, 300)])
+def test_drawings_of_any_number_of_models_stay_small(models: tuple[int, int]) -> None:
+    assert len(svg_text(chart_of(comparison_section(value_of(compared(models)))).drawing)) < 60_000
+
+
+def test_models_without_an_error_are_drawn() -> None:
+    perfect = compare_groups(make_group("a", 3, 2.0, 1), make_group("b", 3, 2.0, 2))
+    section = comparison_section(value_of(perfect))
+    assert "not distinguishable" in chart_of(section).title
+    numbers = chart_of(section).numbers
+    assert numbers is not None
+    assert numbers.rows[-1][1:3] == ["none", "[0.00, \N{INFINITY}]"]
+    svg_text(chart_of(section).drawing)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_names_are_text_on_the_page(name: str) -> None:
+    html = render_section(comparison_section(value_of(compared((1, 1), (name, "ann")))))
+    assert "<img src=x" not in html
+    assert "<b>bold" not in html

@@ -1,0 +1,120 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.architecture import presets
+from convscope.engine import initial_weights
+from convscope.explanation.embedding import embed
+from convscope.model import Model
+from convscope.packing import pack
+from convscope.report.evidence import Chart, render_section
+from convscope.report.evidence.embedding import embedding_section
+from convscope.report.pixels import NEGATIVE, POSITIVE
+from convscope.report.style import svg_text
+
+from .conftest import HOSTILE_NAMES, make_split
+
+
+def embedding_of(names: tuple[str, ...], number: int, **options: Any) -> dict[str, Any]:
+    dataset = make_split("test", (8, 8, 1), names, number)
+    network = presets.ann((8, 8, 1), len(names))
+    model = Model(network, initial_weights(network, 0), names)
+    value: dict[str, Any] = json.loads(json.dumps(embed(model, dataset, **options).to_dict()))
+    return value
+
+
+def charts(value: dict[str, Any]) -> list[Chart]:
+    return [part for part in embedding_section(value).parts if isinstance(part, Chart)]
+
+
+def texts(chart: Chart) -> list[str]:
+    return [text.get_text() for text in chart.drawing.axes[0].texts]
+
+
+def clouds(chart: Chart) -> Any:
+    return np.asarray(chart.drawing.axes[0].images[0].get_array())
+
+
+def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out() -> None:
+    value = embedding_of(("a", "b"), 6)
+    points = np.array([[0, 0], [0, 1], [1, 0], [0.3, 1], [0.5, 0.4], [1, 1]], np.float32)
+    value |= {"points": pack(points), "labels": [0, 0, 0, 1, 1, 1], "predicted": [0, 1, 0, 1, 1, 1]}
+    chart = charts(value)[0]
+    pixels = clouds(chart)
+    width = (pixels.shape[1] - 16) // 2
+    for panel, blue, orange in ((pixels[:, :width], 2, 1), (pixels[:, -width:], 3, 0)):
+        dots = [(panel == (*colour, 255)).all(axis=2).sum() / 16 for colour in (NEGATIVE, POSITIVE)]
+        assert dots == [blue, orange]  # four pixels wide, since there are few
+    left = pixels[:, :width]
+    rows, columns = np.nonzero((left == (*POSITIVE, 255)).all(axis=2))
+    assert rows.max() < left.shape[0] / 2  # the second point lies at the upper left
+    assert columns.max() < width / 2
+
+
+def test_over_each_cloud_stands_how_many_neighbours_agree_before_and_after() -> None:
+    value = embedding_of(("a", "b"), 12)
+    value |= {"agreement_by_class": [0.987, 0.5], "agreement_in_picture_by_class": [0.64, 0.25]}
+    assert texts(charts(value)[0]) == ["a", "99 → 64 %", "b", "50 → 25 %"]
+
+
+def test_titles_and_numbers_are_those_measured() -> None:
+    value = embedding_of(tuple("abcd"), 40)
+    value |= {"agreement": 0.9901, "agreement_in_picture": 0.872, "explained_variance": [0.25, 0.15, 0.1]}
+    chart, variance = charts(value)
+    title = chart.title.replace("\N{NO-BREAK SPACE}", " ")
+    assert title == "Of an image's nearest neighbours 99.0 % are of its class, in the picture 87.2 %"
+    assert variance.title == "The two directions of the picture hold 40.0\N{NO-BREAK SPACE}% of the variance"
+    assert chart.numbers is not None
+    assert [row[:2] for row in chart.numbers.rows] == [[name, "10"] for name in "abcd"] + [["all", "40"]]
+    assert variance.numbers is not None
+    assert [row[2] for row in variance.numbers.rows] == [f"{share}.0\N{NO-BREAK SPACE}%" for share in (25, 40, 50)]
+
+
+def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are_shown() -> None:
+    value = embedding_of(tuple(f"a class with a long name {number}" for number in range(100)), 300)
+    value["agreement_by_class"] = [number / 100 for number in range(100)]
+    value["agreement_by_class"][3] = None
+    chart = charts(value)[0]
+    shown = texts(chart)
+    assert len(shown) == 2 * 26
+    assert "The 26 classes with the fewest neighbours of their own." in chart.look
+    assert [text.rpartition("(label ")[2] for text in shown[1::2]] == [f"{n})" for n in range(27) if n != 3]
+    assert chart.drawing.get_size_inches()[0] * 72 <= 896
+    assert chart.numbers is not None
+    assert len(chart.numbers.rows) == 100  # all with images, and the sum
+
+
+@pytest.mark.parametrize("classes", [2, 10, 26])
+def test_the_file_stays_small(classes: int) -> None:
+    value = embedding_of(tuple(map(str, range(classes))), 1000)
+    assert len(svg_text(charts(value)[0].drawing)) < 50_000
+
+
+def test_names_are_data_whatever_they_hold() -> None:
+    html = str(render_section(embedding_section(embedding_of(HOSTILE_NAMES, 40))))
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "\x1b" not in html
+
+
+def test_other_methods_say_that_distances_mean_nothing_and_have_no_variance() -> None:
+    value = embedding_of(tuple("abc"), 30)
+    pca = embedding_section(value)
+    assert "may be well apart in the directions that it leaves out" in pca.does_not_show
+    section = embedding_section(value | {"method": "tsne", "explained_variance": []})
+    assert "by t-SNE" in section.shows
+    assert section.does_not_show.startswith("Distances between clusters and their sizes mean nothing")
+    assert len(section.parts) == 1
+
+
+def test_of_three_dimensions_the_first_two_are_shown() -> None:
+    flat, deep = (embedding_of(tuple("abc"), 30, num_components=count) for count in (2, 3))
+    np.testing.assert_array_equal(clouds(charts(flat)[0]), clouds(charts(deep)[0]))
+
+
+def test_points_at_one_place_are_drawn() -> None:
+    value = embedding_of(("a", "b"), 8)
+    value["points"] = pack(np.ones((8, 2), np.float32))
+    assert clouds(charts(value)[0]).any()

@@ -1,0 +1,214 @@
+"""The section and the page of an experiment, for one group and many, one run and hundreds, and hostile names."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.experiment import Experiment, RunResult
+from convscope.report.evidence import Chart, Table
+from convscope.report.evidence.experiment import experiment_section, seeds_finding
+from convscope.report.experiment_charts import Curves, draw_experiment_curves, lines_drawn
+from convscope.report.experiment_page import POLICY, render_experiment, write_experiment_page
+from convscope.report.style import png_bytes, svg_text
+from convscope.statistics import mean_interval
+from convscope.training import History
+
+HOSTILE = '</style><script>alert(1)</script>"\x1b[31m$x$ 名前'
+
+
+def make(groups: list[tuple[str, str]], seeds: int, epochs: list[int], split: Any = "test") -> dict[str, Any]:
+    """An experiment with made-up accuracies, as plain JSON."""
+    random, runs = np.random.default_rng(1), []
+    for number, (architecture, recipe) in enumerate(groups):
+        for seed in range(seeds):
+            curve = 0.99 - 0.003 * number - 0.03 * np.exp(-0.8 * np.arange(epochs[number]))
+            values = tuple((curve + 0.0007 * random.standard_normal(len(curve))).round(4).tolist())
+            ones = tuple(1.0 for _ in values)
+            history = History(ones, values, ones, values, ones, split)
+            runs.append(
+                RunResult(
+                    f"{number:08}{seed:08}",
+                    architecture,
+                    recipe,
+                    seed,
+                    values[-1],
+                    0.03,
+                    0.5,
+                    history,
+                    "a" * 64,
+                    1000 + number,
+                    2000,
+                    60_000,
+                    np.zeros(1, np.uint16),
+                )
+            )
+    return Experiment("mnist", 10_000, 60_000, tuple(runs)).to_dict()
+
+
+CASES = {
+    "one group": make([("cnn", "classic")], 30, [10]),
+    "one run": make([("cnn", "classic")], 1, [1]),
+    "two": make([("cnn", "classic"), ("ann", "fast")], 5, [10, 1]),
+    "equal": make([("cnn", "classic"), ("ann", "classic")], 1, [1, 1]),
+    "many": make([(f"network number {n}", r) for n in range(5) for r in ("classic", "fast")], 8, [3, 1] * 5),
+    "hundreds": make([("cnn", "classic"), ("ann", "classic")], 200, [120, 100]),
+    "hostile": make([(HOSTILE, "a"), (HOSTILE, "b"), ("x" * 300, "c")], 3, [2, 2, 2], "validation"),
+}
+
+
+def charts(value: dict[str, Any]) -> list[Chart]:
+    return [part for part in experiment_section(value).parts if isinstance(part, Chart)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_experiment_has_a_section_whose_charts_are_small(case: str):
+    section = experiment_section(json.loads(json.dumps(CASES[case], allow_nan=False)))
+    assert isinstance(section.parts[1], Table)
+    for chart in charts(CASES[case]):
+        assert len(svg_text(chart.drawing)) < 75_000, chart.name
+        assert png_bytes(chart.drawing)[:4] == b"\x89PNG"
+
+
+def test_the_strips_show_every_run_at_its_accuracy():
+    value = CASES["two"]
+    axes = charts(value)[0].drawing.axes[0]
+    dots = [line for line in axes.lines if line.get_linewidth() == 6 and line.get_alpha() is None]
+    for line, architecture in zip(dots, ("cnn", "ann"), strict=True):
+        ends = np.asarray(line.get_xdata()).reshape(-1, 3)[:, :2]
+        drawn = sorted(ends.mean(axis=1))
+        assert drawn == pytest.approx(sorted(r["accuracy"] for r in value["runs"] if r["architecture"] == architecture))
+        middles = np.stack([ends.mean(axis=1), np.asarray(line.get_ydata()).reshape(-1, 3)[:, 0]], axis=1)
+        assert len(np.unique(middles, axis=0)) == 5
+
+
+def test_the_band_of_a_strip_is_the_interval_and_the_mark_the_mean():
+    value = CASES["two"]
+    axes = charts(value)[0].drawing.axes[0]
+    bands = [tuple(line.get_xdata()) for line in axes.lines if line.get_alpha() is not None]
+    assert bands == [tuple(group["interval"]) for group in value["table"]]
+    marks = [collection.get_segments()[0][0][0] for collection in axes.collections]
+    assert marks == [group["mean"] for group in value["table"]]
+
+
+def test_the_curve_is_the_mean_of_the_runs_and_its_band_the_interval():
+    value = CASES["one group"]
+    axes = charts(value)[1].drawing.axes[0]
+    lines = np.array([run["history"]["val_accuracy"] for run in value["runs"]])
+    mean = axes.lines[-1]
+    assert list(mean.get_xdata()) == list(range(1, 11))
+    assert np.asarray(mean.get_ydata()) == pytest.approx(lines.mean(axis=0))
+    corners = axes.collections[0].get_paths()[0].vertices
+    low, high = mean_interval(lines[:, 0].tolist())
+    first = corners[corners[:, 0] == 1][:, 1]
+    assert (first.min(), first.max()) == pytest.approx((low, high))
+
+
+def test_runs_that_end_early_end_the_mean_and_the_page_says_so():
+    curves = Curves("a", "b", [[0.5, 0.6, 0.7], [0.4, 0.5]])
+    mean = draw_experiment_curves([curves]).axes[0].lines[-1]
+    assert list(mean.get_ydata()) == pytest.approx([0.45, 0.55])
+    value = make([("cnn", "classic")], 2, [4])
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
+        value["runs"][0]["history"][name] = value["runs"][0]["history"][name][:3]
+    assert "the mean goes as far as the shortest" in charts(value)[1].look
+
+
+def test_what_is_left_out_of_the_curves_is_said():
+    value = CASES["hundreds"]
+    curves = [
+        Curves(name, "", [r["history"]["val_accuracy"] for r in value["runs"] if r["architecture"] == name])
+        for name in ("cnn", "ann")
+    ]
+    drawn = lines_drawn(curves)
+    axes = draw_experiment_curves(curves).axes[0]
+    gaps = sum(int(np.isnan(np.asarray(line.get_xdata(), float)).sum()) for line in axes.lines)
+    assert gaps == drawn < 400
+    assert f"Of 400 runs {drawn} are drawn" in charts(value)[1].look
+
+
+def test_without_epochs_to_compare_there_are_no_curves():
+    assert [chart.name for chart in charts(CASES["one run"])] == ["seeds"]
+
+
+FINDINGS = {
+    "one group": r"cnn comes to \d\d\.\d\d.% over 30 seeds, from .* to .*",
+    "one run": r"One run of cnn gives .*; it says nothing of other seeds",
+    "two": r"cnn has the highest mean, .*; the interval of ann lies below its own",
+    "equal": r"(cnn|ann) has the highest mean, .*; with one run there is no interval to tell it from (cnn|ann)",
+    "many": r"network number 0 with classic has the highest mean, .*; the interval of the next, network number .*",
+}
+
+
+@pytest.mark.parametrize("case", FINDINGS)
+def test_the_title_is_what_the_numbers_say(case: str):
+    assert re.fullmatch(FINDINGS[case], seeds_finding(CASES[case]["table"]))
+
+
+def test_the_title_says_when_intervals_overlap_or_means_are_equal():
+    groups = [
+        {
+            "architecture": name,
+            "recipe": "r",
+            "name": "",
+            "num_runs": 3,
+            "mean": mean,
+            "interval": [mean - 0.1, mean + 0.1],
+        }
+        for name, mean in (("a", 0.8), ("b", 0.85))
+    ]
+    assert seeds_finding(groups).endswith("the interval of a overlaps its own")
+    groups[0]["mean"] = 0.85
+    assert seeds_finding(groups).startswith("a and b have the same mean")
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements, ids, text, and anything that would ask for something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.ids, self.requests, self.text, self.policy = list[str](), list[str](), list[str](), "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [values["id"] or ""] if "id" in values else []
+        if values.get("http-equiv") == "Content-Security-Policy":
+            self.policy = values["content"] or ""
+        asked = [values.get(name) for name in ("src", "href", "xlink:href")]
+        self.requests += [one for one in asked if one and not one.startswith(("#", "data:"))]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing(case: str):
+    page = Page(render_experiment(CASES[case], f"convscope experiment --dataset '{HOSTILE}'"))
+    assert page.policy == POLICY
+    assert page.requests == []
+    assert not {"script", "link-stylesheet", "iframe", "object", "form"} & set(page.tags)
+    assert len(page.ids) == len(set(page.ids))
+    assert "\x1b" not in page.text
+
+
+def test_the_page_holds_every_single_value_and_follows_the_theme():
+    value = CASES["two"]
+    text = render_experiment(value)
+    for run in value["runs"]:
+        assert f"{100 * run['accuracy']:.2f}" in text
+    svgs = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert len(svgs) == 2
+    assert all("var(--accent)" in svg and not re.search(r"#[0-9a-f]{6}\b", svg) for svg in svgs)
+
+
+def test_the_page_is_written_whole(tmp_path: Path):
+    path = write_experiment_page(tmp_path, CASES["two"], "convscope experiment")
+    assert path == tmp_path / "experiment.html"
+    assert path.read_text() == render_experiment(CASES["two"], "convscope experiment")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["experiment.html"]

@@ -1,0 +1,187 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, presets
+from convscope.datasets import Dataset
+from convscope.engine import initial_weights
+from convscope.explanation.filters import filter_cards
+from convscope.model import Model
+from convscope.report.evidence import Chart, Gallery, Table, render_section
+from convscope.report.evidence.filters import filters_section
+from convscope.report.style import svg_text
+
+from .conftest import HOSTILE_NAMES, make_split
+
+
+def cards_of(architecture: Architecture, dataset: Dataset, **options: Any) -> dict[str, Any]:
+    model = Model(architecture, initial_weights(architecture, 0), dataset.class_names)
+    value: dict[str, Any] = json.loads(json.dumps(filter_cards(model, dataset, **options).to_dict()))
+    return value
+
+
+def noise(shape: tuple[int, int, int], num_classes: int, number: int = 40) -> Dataset:
+    return make_split("test", shape, tuple(f"class {label}" for label in range(num_classes)), number)
+
+
+def galleries(value: dict[str, Any]) -> list[Gallery]:
+    return [part for part in filters_section(value).parts if isinstance(part, Gallery)]
+
+
+def spot_model() -> tuple[Architecture, dict[str, Any], Dataset]:
+    """Four filters of one pixel that answer: to brightness, never, as the first, and to one image in 200."""
+    images = np.random.default_rng(0).integers(0, 200, (200, 6, 6, 1)).astype(np.uint8)
+    images[120, 2, 3] = 255
+    architecture = Architecture(
+        Input(6, 6), (Conv2D(4, 1, activation="relu"), Conv2D(2, 2), GlobalAveragePooling2D(), Dense(2))
+    )
+    weights = dict(initial_weights(architecture, 0))
+    weights["conv2d/kernel"] = np.array([1, 0, 2, 1], np.float32).reshape(1, 1, 1, 4)
+    weights["conv2d/bias"] = np.array([0, -1, 0, -0.9], np.float32)
+    dataset = Dataset(images, (np.arange(200) % 2).astype(np.int64), ("even", "odd"), "made", "test")
+    return architecture, weights, dataset
+
+
+def spot_cards(**options: Any) -> dict[str, Any]:
+    architecture, weights, dataset = spot_model()
+    value: dict[str, Any] = filter_cards(Model(architecture, weights, ("even", "odd")), dataset, **options).to_dict()
+    return value
+
+
+def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
+    value = cards_of(presets.cnn((12, 12, 3), 4), noise((12, 12, 3), 4))
+    chart, table, *rest = filters_section(value).parts
+    assert isinstance(chart, Chart)
+    assert isinstance(table, Table)
+    assert [row[:2] for row in table.rows] == [["conv2d", "16"], ["conv2d_1", "32"]]
+    assert chart.numbers is not None
+    assert len(chart.numbers.rows) == 48
+    shown = [part for part in rest if isinstance(part, Gallery)]
+    assert [len(gallery.cards) for gallery in shown] == [len(one["pictures"]["filters"]) for one in value["layers"]]
+    assert len(shown[0].cards) == 16
+
+
+def test_a_card_shows_the_pixels_that_excite_its_filter_and_opens_their_image() -> None:
+    card = galleries(spot_cards(with_synthetic=False))[0].cards[3]
+    assert (card.split, card.index) == ("test", 120)
+    assert card.lines[0] == "Filter 3"
+    assert "nearly dead: answers on 0.50\N{NO-BREAK SPACE}%" in card.lines
+    assert (card.picture[1:31, 1:31] == 255).all()  # the one bright pixel, enlarged, in its frame
+    assert not card.picture[1:31, 36:66].any()  # no other image excites it
+
+
+def test_dead_and_duplicate_filters_are_marked_and_counted() -> None:
+    value = spot_cards()
+    _, table, pairs, *_ = filters_section(value).parts
+    assert isinstance(table, Table)
+    assert table.title == "1 of 6 filters is dead"
+    assert table.rows[0][:5] == ["conv2d", "4", "1", "1", "1"]
+    assert isinstance(pairs, Table)
+    assert pairs.title == "One pair of filters answers alike"
+    assert pairs.rows == [["conv2d", "0 and 2", "1.0000"]]
+    first, dead, third, _ = galleries(value)[0].cards
+    assert "answers like 2 (1.000)" in first.lines
+    assert "answers like 0 (1.000)" in third.lines
+    assert dead.lines[1] == "dead: always 0"
+    assert (dead.split, dead.index) == (None, None)
+
+
+def test_a_synthetic_image_that_excites_less_than_a_real_one_is_said_to() -> None:
+    value = spot_cards()
+    filters = value["layers"][0]["filters"]
+    filters[0]["synthetic_value"], filters[0]["quantiles"][-1] = 0.5, 0.9
+    assert "highest 0.9, synthetic 0.5 (less)" in galleries(value)[0].cards[0].lines
+    table = filters_section(value).parts[1]
+    assert isinstance(table, Table)
+    assert table.rows[0][-1] == "1 of 4"
+
+
+def test_titles_are_what_the_numbers_say() -> None:
+    value = spot_cards()
+    for layer, mean in zip(value["layers"], (0.12, 0.456), strict=True):
+        layer["mean_selectivity"], layer["shuffled_selectivity"] = mean, 0.031
+    chart = filters_section(value).parts[0]
+    assert isinstance(chart, Chart)
+    assert chart.title == "The filters of conv2d_1 are the most selective: 0.46 on average, 0.03 with shuffled labels"
+    assert [gallery.title for gallery in galleries(value)] == [
+        "conv2d: 3 of 4 filters answer",
+        "conv2d_1: all 2 filters answer",
+    ]
+
+
+def test_units_are_called_units_and_read_the_whole_image() -> None:
+    value = cards_of(presets.ann((8, 8, 3), 100), noise((8, 8, 3), 100))
+    section = filters_section(value)
+    assert section.name == "What excites each unit"
+    gallery = galleries(value)[0]
+    assert gallery.cards[0].lines[0] == "Unit 0"
+    assert "Each unit reads the whole image." in gallery.look
+    assert gallery.title.endswith("of them shown")
+
+
+def test_without_synthetic_images_none_is_spoken_of() -> None:
+    value = cards_of(presets.cnn((12, 12, 1), 4), noise((12, 12, 1), 4), with_synthetic=False)
+    assert all("gradient" not in gallery.look for gallery in galleries(value))
+    assert all("synthetic" not in line for gallery in galleries(value) for card in gallery.cards for line in card.lines)
+
+
+def test_what_lies_beyond_the_image_is_clear_and_what_a_place_does_not_read_dimmed() -> None:
+    layers = (Conv2D(1, 3, padding="same", name="near"), Conv2D(2, 7, padding="same", name="far"))
+    architecture = Architecture(Input(8, 8), (*layers, GlobalAveragePooling2D(), Dense(2)))
+    weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes.items()}
+    weights["near/kernel"][1, 1], weights["far/kernel"][2, 2] = 1, 1
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    images[0, 0, 0] = 255
+    dataset = Dataset(images, np.array([0, 1, 0, 1]), ("a", "b"), "made", "test")
+    value = filter_cards(Model(architecture, weights, ("a", "b")), dataset, with_synthetic=False).to_dict()
+    near, far = (gallery.cards[0].picture for gallery in galleries(value))
+    # Place (0, 0) of the first layer reads rows and columns -1 to 1, ten pixels each.
+    assert (near[1:11, 1:31, 3] == 0).all()
+    assert (near[1:31, 1:11, 3] == 0).all()
+    assert (near[11:31, 11:31, 3] == 255).all()
+    # Place (1, 1) of the second reads rows and columns up to 5 of the whole image, three pixels each.
+    assert (far[1:19, 1:19, 3] == 255).all()
+    assert (far[19:25, 1:25, 3] == 80).all()
+    assert (far[1:25, 19:25, 3] == 80).all()
+
+
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_many_layers_share_one_gallery(count: int) -> None:
+    layers = tuple(Conv2D(2, 1, activation="tanh") for _ in range(count))
+    architecture = Architecture(Input(6, 6), (*layers, GlobalAveragePooling2D(), Dense(2)))
+    value = cards_of(architecture, noise((6, 6, 1), 2, 12), with_synthetic=False)
+    shown = galleries(value)
+    assert len(shown) == (count if count <= 8 else 1)
+    if count == 12:
+        assert shown[0].cards[2].lines[0] == "conv2d_1, filter 0"
+    assert len({card.picture.shape for card in shown[0].cards}) == 1
+
+
+def test_names_are_data_whatever_they_hold() -> None:
+    value = cards_of(presets.cnn((10, 10, 1), 7), make_split("test", (10, 10, 1), HOSTILE_NAMES, 30))
+    html = str(render_section(filters_section(value)))
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "\x1b" not in html
+
+
+def test_a_thousand_filters_are_drawn_small_and_all_counted() -> None:
+    architecture = Architecture(Input(8, 8), (Conv2D(1000, 3, activation="relu"), GlobalAveragePooling2D(), Dense(3)))
+    value = cards_of(architecture, noise((8, 8, 1), 3, 20), with_synthetic=False)
+    chart, table, *_ = filters_section(value).parts
+    assert isinstance(chart, Chart)
+    assert len(svg_text(chart.drawing)) < 40_000
+    assert chart.numbers is not None
+    assert len(chart.numbers.rows) == 300
+    assert isinstance(table, Table)
+    assert table.rows[0][1] == "1,000"
+    assert len(galleries(value)[0].cards) == 96
+
+
+def test_a_network_without_filters_says_so() -> None:
+    value = cards_of(Architecture(Input(6, 6), (Flatten(), Dense(2))), noise((6, 6, 1), 2, 8))
+    (table,) = filters_section(value).parts
+    assert table.title == "This network has neither a convolution nor a hidden layer"
+    assert "neither a convolution" in str(render_section(filters_section(value)))

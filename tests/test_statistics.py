@@ -1,0 +1,358 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, xlogy
+from statsmodels.stats.multitest import multipletests
+
+from convscope.metrics import paired_interval
+from convscope.statistics import (
+    bootstrap_groups,
+    error_ratio_interval,
+    holm,
+    mean_interval,
+    resample_error_rates,
+)
+
+Z = 1.959963984540054
+
+# --- Means ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize("values", [[0.1, 0.3], [0.991, 0.992, 0.993], list(np.random.default_rng(0).normal(size=40))])
+def test_mean_interval_is_scipys(values, confidence):
+    expected = stats.t.interval(confidence, len(values) - 1, np.mean(values), stats.sem(values))
+    assert mean_interval(values, confidence) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mean_interval_of_one_value_is_none_and_of_equal_values_that_value():
+    assert mean_interval([0.99]) is None
+    assert mean_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+# --- The ratio of two error rates on the same images ------------------------------------------------------------------
+
+
+def test_error_ratio_interval_of_a_published_case():
+    # Complete response of 161 patients before and after a therapy: 59 both, 6 and 16 one of them (Fagerland, Lydersen
+    # and Laake 2017, Statistical Analysis of Contingency Tables, chapter 8, Tang's asymptotic score interval).
+    low, high = error_ratio_interval(6, 16, 59)
+    assert (round(low, 4), round(high, 4)) == (0.7476, 0.9876)
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "both"), [(6, 16, 59), (143, 44, 53), (1, 7, 1), (0, 9, 3), (9, 1, 0)])
+def test_the_ends_of_an_error_ratio_interval_are_where_the_score_is_z(only_a, only_b, both):
+    images = only_a + only_b + both
+    for ratio in error_ratio_interval(only_a, only_b, both):
+        if ratio in (0, np.inf):
+            continue
+
+        def shares(p, r=ratio):  # of images where A alone is right, B alone, none, if B makes r errors for one of A
+            return p, 1 - r * (1 - p), r - (1 + r) * p
+
+        def unlikeliness(p):
+            return -sum(xlogy(count, share) for count, share in zip((only_a, only_b, both), shares(p), strict=True))
+
+        ends = (max(0.0, 1 - 1 / ratio), ratio / (1 + ratio))
+        p = minimize_scalar(unlikeliness, bounds=ends, method="bounded", options={"xatol": 1e-13}).x
+        alone_a, alone_b, _ = shares(p)
+        spread = np.sqrt(ratio * images * (alone_a + alone_b))
+        assert abs(only_a + both - ratio * (only_b + both)) / spread == pytest.approx(Z, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((0, 0, 0), 0.0, np.inf),  # nobody makes an error: nothing is told
+        ((0, 4, 0), 0.0, Z**2 / 4),  # the score of r is -sqrt(4 r)
+        ((4, 0, 0), 4 / Z**2, np.inf),
+        ((0, 0, 5), 1 / (1 + Z**2 / 5), 1 + Z**2 / 5),  # the very same errors: it is -sqrt(5 (r - 1))
+    ],
+)
+def test_error_ratio_interval_of_empty_cells(counts, low, high):
+    assert error_ratio_interval(*counts) == pytest.approx((low, high), rel=1e-9)
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
+def test_error_ratio_interval_holds_the_ratio_and_is_mirrored_by_swapping(only_a, only_b, both):
+    low, high = error_ratio_interval(only_a, only_b, both)
+    if only_b + both:
+        assert low < (only_a + both) / (only_b + both) + 1e-9
+        assert (only_a + both) / (only_b + both) < high
+    swapped = error_ratio_interval(only_b, only_a, both)
+    assert swapped == pytest.approx((0 if high == np.inf else 1 / high, np.inf if low == 0 else 1 / low), rel=1e-9)
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300))
+def test_the_ratio_and_the_difference_leave_out_equality_together(only_a, only_b, both):
+    # At a ratio of 1 and a difference of 0 both are McNemar's statistic.
+    low, high = error_ratio_interval(only_a, only_b, both)
+    lowest, highest = paired_interval(np.array([only_a]), np.array([only_b]), only_a + only_b + both + 50)
+    score = abs(only_a - only_b) / max(np.sqrt(only_a + only_b), 1)
+    if abs(score - Z) > 1e-6:
+        assert (low <= 1 <= high) == (lowest[0] <= 0 <= highest[0]) == (score < Z)
+
+
+def test_error_ratio_interval_of_many_errors_is_that_of_its_logarithm():
+    only_a, only_b, both = 30_000, 29_000, 50_000
+    spread = np.sqrt((only_a + only_b) / ((only_a + both) * (only_b + both)))  # of the logarithm, to first order
+    middle = np.log((only_a + both) / (only_b + both))
+    expected = np.exp([middle - Z * spread, middle + Z * spread])
+    assert error_ratio_interval(only_a, only_b, both) == pytest.approx(tuple(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("shares", [(0.02, 0.01, 0.01), (0.004, 0.004, 0.002), (0.3, 0.1, 0.2)])
+def test_error_ratio_interval_covers_the_truth(shares):
+    truth = (shares[0] + shares[2]) / (shares[1] + shares[2])
+    drawn = np.random.default_rng(2).multinomial(1000, (*shares, 1 - sum(shares)), 300)
+    intervals = [error_ratio_interval(*counts[:3].tolist()) for counts in drawn]
+    assert 0.91 < np.mean([low <= truth <= high for low, high in intervals]) < 0.99
+
+
+# --- Several comparisons ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "p_values", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.01, 0.01], [0.0, 1.0], list(np.linspace(0.001, 0.2, 30))]
+)
+def test_holm_is_statsmodels(p_values):
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], rtol=1e-12)
+
+
+def test_holm_of_a_hand_worked_case():
+    # 3 x 0.01, then 2 x 0.02; 1 x 0.03 would fall below it.
+    assert holm([0.03, 0.01, 0.02]).tolist() == pytest.approx([0.04, 0.03, 0.04])
+
+
+# --- Groups -----------------------------------------------------------------------------------------------------------
+
+
+def answers(stream, seeds, images, seed_sd=0.1, ease=2.0, hard=1.0, own=1.0):
+    """Which of the images each of two groups gets wrong: harder and easier images, better and worse seeds."""
+    difficulty = stream.normal(0, hard, images)
+    return tuple(
+        stream.random((count, images))
+        < expit(difficulty - ease + stream.normal(0, own, images) + stream.normal(0, seed_sd, (count, 1)))
+        for count in seeds
+    )
+
+
+def squared_mean(x):
+    """The mean of the square of a drawn mean of `x` (n, N), by hand.
+
+    A draw gives seed i the weight w_i and image j the weight v_j, both multinomial: E[w_i w_k] is 1 - 1/n, and 1 more
+    for i = k; likewise for v. So E[(sum w_i v_j x_ij / nN)^2] has four sums.
+    """
+    n, images = x.shape
+    whole, by_image = (1 - 1 / n) * (1 - 1 / images) * x.mean() ** 2, (1 - 1 / n) * (x.mean(axis=0) ** 2).sum()
+    by_seed, single = (1 - 1 / images) * (x.mean(axis=1) ** 2).sum(), (x**2).sum()
+    return whole + by_image / images**2 + by_seed / n**2 + single / (n * images) ** 2
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("seeds", [(4, 4), (9, 9)])
+def test_the_spread_of_drawn_rates_is_that_of_the_hand_worked_formula(seeds, paired):
+    a, b = answers(np.random.default_rng(3), seeds, 150)
+    drawn_a, drawn_b = resample_error_rates(a, b, 40_000, paired=paired, stream=np.random.default_rng(4))
+    x, y = a.astype(float), b.astype(float)
+    if paired:
+        expected = squared_mean(x - y) - (x - y).mean() ** 2
+    else:  # of the two only the images are drawn together
+        means = x.mean(axis=0), y.mean(axis=0)
+        shared = (means[0] @ means[1]) / 150**2 - means[0].mean() * means[1].mean() / 150
+        expected = squared_mean(x) - x.mean() ** 2 + squared_mean(y) - y.mean() ** 2 - 2 * shared
+    assert np.mean(drawn_a - drawn_b) == pytest.approx(x.mean() - y.mean(), abs=5 * np.sqrt(expected / 40_000))
+    assert np.var(drawn_a - drawn_b) == pytest.approx(expected, rel=0.03)
+
+
+def test_one_model_each_is_drawn_as_scipy_draws_pairs_of_images():
+    a, b = answers(np.random.default_rng(5), (1, 1), 400)
+    theirs = stats.bootstrap(
+        (a[0].astype(float), b[0].astype(float)),
+        lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+        paired=True,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(6),
+    )
+    drawn_a, drawn_b = resample_error_rates(a, b, 20_000, paired=True, stream=np.random.default_rng(7))
+    ours = np.quantile(drawn_a - drawn_b, [0.025, 0.975])
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    np.testing.assert_allclose(ours, theirs.confidence_interval, atol=0.04 * width)
+    np.testing.assert_allclose(np.std(drawn_a - drawn_b), theirs.standard_error, rtol=0.03)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_models_that_answer_all_images_alike_are_drawn_as_scipy_draws_seeds(paired):
+    stream = np.random.default_rng(8)
+    a, b = stream.random((12, 1)) < 0.4, stream.random((12, 1)) < 0.6
+    theirs = stats.bootstrap(
+        (a[:, 0].astype(float), b[:, 0].astype(float)),
+        lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+        paired=paired,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(9),
+    )
+    wide_a, wide_b = np.repeat(a, 30, axis=1), np.repeat(b, 30, axis=1)
+    drawn_a, drawn_b = resample_error_rates(wide_a, wide_b, 20_000, paired=paired, stream=np.random.default_rng(10))
+    np.testing.assert_allclose(np.std(drawn_a - drawn_b), theirs.standard_error, rtol=0.03)
+    for share in (0.025, 0.25, 0.75, 0.975):  # steps of a twelfth: at most one apart
+        apart = np.quantile(drawn_a - drawn_b, share) - np.quantile(theirs.bootstrap_distribution, share)
+        assert abs(apart) < 1 / 12 + 1e-9
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("seeds", [(4, 4), (8, 8)])
+def test_where_only_seeds_differ_the_interval_is_students(seeds, paired):
+    # So many images that their luck is nothing beside that of the seeds.
+    stream, images = np.random.default_rng(11), 400_000
+    rates = [stream.normal(0.2, 0.03, (count, 1)) for count in seeds]
+    a, b = (np.arange(images) / images < rate for rate in rates)
+    a, b = (np.array([np.roll(row, 977 * i) for i, row in enumerate(group)]) for group in (a, b))
+    x, y = 1 - a.mean(axis=1), 1 - b.mean(axis=1)
+    test = stats.ttest_rel(x, y) if paired else stats.ttest_ind(x, y, equal_var=False)
+    expected = test.confidence_interval(0.95)
+    found = bootstrap_groups(a, b, paired=paired)
+    width = expected.high - expected.low
+    np.testing.assert_allclose(found.interval, (expected.low, expected.high), atol=0.12 * width)
+    assert found.p_value == pytest.approx(test.pvalue, rel=0.15, abs=0.02)
+
+
+def test_one_model_each_has_nearly_the_score_intervals():
+    a, b = answers(np.random.default_rng(12), (1, 1), 4000, ease=3.0)
+    only_a, only_b, both = int((b & ~a).sum()), int((a & ~b).sum()), int((a & b).sum())
+    found = bootstrap_groups(a, b, paired=False)
+    difference = np.ravel(paired_interval(np.array([only_a]), np.array([only_b]), 4000))
+    ratio = error_ratio_interval(only_a, only_b, both)
+    np.testing.assert_allclose(found.interval, difference, atol=0.05 * (difference[1] - difference[0]))
+    np.testing.assert_allclose(np.log(found.ratio_interval), np.log(ratio), atol=0.05 * np.log(ratio[1] / ratio[0]))
+
+
+def truth(ease, seed_sd, hard=1.0, own=1.0):
+    """The error rate over all seeds and images, by numerical integration of the normal distribution."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    sd = np.sqrt(seed_sd**2 + hard**2 + own**2)
+    return (expit(sd * nodes - ease) * weights).sum() / weights.sum()
+
+
+@pytest.mark.parametrize(
+    ("seed_sd", "seeds", "paired"),
+    [(0.03, (5, 5), True), (0.3, (5, 5), False), (0.3, (3, 3), True), (0.3, (3, 5), False)],
+)
+def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_luck(seed_sd, seeds, paired):
+    stream, held = np.random.default_rng(13), []
+    rates = truth(2.5, seed_sd), truth(2.1, seed_sd)
+    for number in range(200):
+        base = stream.normal(0, 1, 400)
+        a, b = (
+            stream.random((count, 400))
+            < expit(base + stream.normal(0, 1, 400) - ease + stream.normal(0, seed_sd, (count, 1)))
+            for count, ease in zip(seeds, (2.5, 2.1), strict=True)
+        )
+        found = bootstrap_groups(a, b, paired=paired, seed=number, num_resamples=1000)
+        ratio = rates[1] / rates[0]
+        held.append(
+            (
+                found.interval[0] <= rates[1] - rates[0] <= found.interval[1],
+                found.ratio_interval[0] <= ratio <= found.ratio_interval[1],
+            )
+        )
+    covered = np.mean(held, axis=0)
+    assert (covered >= 0.90).all()
+    assert (covered <= 0.99).all()
+
+
+def test_equal_groups_are_seldom_told_apart():
+    stream = np.random.default_rng(19)
+    p_values = [
+        bootstrap_groups(
+            *answers(stream, (4, 4), 400, seed_sd=0.2), paired=False, seed=number, num_resamples=1000
+        ).p_value
+        for number in range(200)
+    ]
+    assert 0.01 < np.mean(np.array(p_values) < 0.05) < 0.1
+
+
+def test_the_p_value_is_below_a_level_where_the_interval_leaves_zero_out():
+    stream = np.random.default_rng(15)
+    for number in range(40):
+        found = bootstrap_groups(
+            *answers(stream, (3, 5), 300, seed_sd=0.4), paired=False, seed=number, num_resamples=1000
+        )
+        if abs(found.p_value - 0.05) > 0.005:
+            assert (found.p_value < 0.05) == (not found.interval[0] <= 0 <= found.interval[1])
+
+
+def test_groups_without_an_error_are_not_taken_for_certainly_equal():
+    none = np.zeros((5, 50), bool)
+    found = bootstrap_groups(none, none, paired=True)
+    assert -0.2 < found.interval[0] < -0.02 < 0.02 < found.interval[1] < 0.2
+    assert found.ratio_interval == (0.0, np.inf)
+    assert found.p_value > 0.5
+
+
+def test_a_group_with_one_image_still_has_an_interval():
+    found = bootstrap_groups(np.array([[True], [False]]), np.array([[False], [False]]), paired=True)
+    assert -1 <= found.interval[0] < found.interval[1] <= 1
+
+
+def test_the_same_seed_draws_the_same_and_another_nearly():
+    a, b = answers(np.random.default_rng(16), (5, 5), 1000)
+    first, again = (bootstrap_groups(a, b, paired=True, seed=1) for _ in range(2))
+    other = bootstrap_groups(a, b, paired=True, seed=2)
+    assert first == again
+    assert first != other
+    assert other.interval == pytest.approx(first.interval, abs=0.1 * (first.interval[1] - first.interval[0]))
+
+
+def test_thirty_seeds_on_ten_thousand_images_stay_within_bounded_memory():
+    a, b = answers(np.random.default_rng(17), (30, 30), 10_000, ease=7.0)
+    tracemalloc.start()
+    try:
+        found = bootstrap_groups(a, b, paired=True)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+    assert found.num_resamples == 5000
+
+
+def test_very_many_different_images_are_drawn_less_often():
+    stream = np.random.default_rng(18)
+    a, b = stream.random((2, 20, 30_000)) < 0.5
+    assert bootstrap_groups(a, b, paired=True).num_resamples == 50_000_000 // 30_004
+
+
+FLAGS = np.zeros((2, 3), bool)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mean_interval([]), "values are none"),
+        (lambda: mean_interval([1.0, 2.0], 1.0), "confidence is 1.0"),
+        (lambda: error_ratio_interval(-1, 0, 0), "counts are at least 0"),
+        (lambda: error_ratio_interval(1, 0, 0, 0.0), "confidence is 0.0"),
+        (lambda: holm([0.1, 1.5]), "numbers from 0 to 1"),
+        (lambda: holm([[0.1]]), "numbers from 0 to 1"),
+        (lambda: holm([np.nan]), "numbers from 0 to 1"),
+        (lambda: bootstrap_groups(FLAGS, FLAGS[:, :2], paired=False), r"wrong_a is \(2, 3\) and wrong_b \(2, 2\)"),
+        (lambda: bootstrap_groups(FLAGS, FLAGS[0], paired=False), r"must be \(n, N\) and \(m, N\)"),
+        (lambda: bootstrap_groups(FLAGS[:0], FLAGS, paired=False), "at least 1"),
+        (lambda: bootstrap_groups(FLAGS, FLAGS[:1], paired=True), "paired groups have as many models"),
+        (lambda: bootstrap_groups(FLAGS, FLAGS, paired=True, confidence=2), "confidence is 2"),
+        (lambda: bootstrap_groups(FLAGS, FLAGS, paired=True, num_resamples=0), "num_resamples is 0"),
+        (
+            lambda: resample_error_rates(FLAGS, FLAGS[:1], 9, paired=True, stream=np.random.default_rng(0)),
+            "paired groups have as many models",
+        ),
+    ],
+)
+def test_statistics_reject(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
