@@ -37,9 +37,10 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
     job.check_index(index, splits)
     if payload:
         trained, evaluation, comparison, baseline = _load(folder, splits)
-        found = _evidence(trained, splits, timings)
+        subject = Subject(folder, splits, trained.model, quiet=True)
+        found = _evidence(subject, timings)
         rendered = render_evidence(found)
-        print_json(_payload(trained, splits, evaluation, comparison, baseline, index, timings, found, rendered))
+        print_json(_payload(trained, subject, evaluation, comparison, baseline, index, timings, found, rendered))
         return
     path = report_of(folder, splits, index, timings)
     timings["total"] = perf_counter() - start
@@ -74,27 +75,26 @@ def write_run_report(
 ) -> Path:
     """Measure what is quickly measured of the model, draw the figures and write the page; return its path."""
     folder = trained.folder
-    evidence = _evidence(trained, splits, timings)
+    subject = Subject(folder, splits, trained.model, quiet=True)
+    evidence = _evidence(subject, timings)
     with job.timed(timings, "report"):
         rendered = render_evidence(evidence)
-    payload = _payload(trained, splits, evaluation, comparison, baseline, index, timings, evidence, rendered)
+    payload = _payload(trained, subject, evaluation, comparison, baseline, index, timings, evidence, rendered)
     folder.write("explanation.json", payload["explanation"])
     with job.timed(timings, "report"):
         write_figures(folder.path / "figures", payload, rendered)
         return write_report(folder.path, payload, rendered)
 
 
-def _evidence(trained: Trained, splits: Splits, timings: dict[str, float]) -> dict[str, dict[str, Any]]:
+def _evidence(subject: Subject, timings: dict[str, float]) -> dict[str, dict[str, Any]]:
     """Return what is kept of the run by topic, after measuring what is quickly measured and not there yet."""
-    folder = trained.folder
-    subject = Subject(folder, splits, trained.model, quiet=True)
-    known = folder.read_evidence(TOPICS, trained.model)
+    known = subject.folder.read_evidence(TOPICS, subject.model)
     return known | measure_topics(subject, [topic for topic in QUICK if topic not in known], timings)
 
 
 def _payload(
     trained: Trained,
-    splits: Splits,
+    subject: Subject,
     evaluation: Evaluation,
     comparison: Comparison | None,
     baseline: Trained | None,
@@ -104,15 +104,16 @@ def _payload(
     rendered: Sequence[RenderedSection],
 ) -> dict[str, object]:
     with job.timed(timings, "explain"):
-        explanation = explain(trained.model, splits.test, index)
+        explanation = explain(trained.model, subject.splits.test, index)
     with job.timed(timings, "report"):
         return report_payload(
             model=trained.model,
-            splits=splits,
+            splits=subject.splits,
             recipe=trained.folder.recipe,
             history=trained.history,
             evaluation=evaluation,
             explanation=explanation,
+            means=subject.means,
             comparison=comparison,
             baseline=baseline.model if baseline else None,
             baseline_history=baseline.history if baseline else None,

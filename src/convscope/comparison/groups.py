@@ -115,9 +115,10 @@ class GroupComparison:
         ]
         seeds = "the same seeds on both sides" if self.is_paired else "seeds of each side by themselves"
         change = words.points_with_interval(self.accuracy_difference, self.accuracy_difference_interval)
+        least = 0.0 if self.num_resamples is None else 2 / (self.num_resamples + 1)
         return (
             f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies are {change} apart, "
-            f"{words.p_text(self.p_value)}, for the luck of seeds and images ({seeds}). {self.limits}"
+            f"{words.p_text(self.p_value, least)}, for the luck of seeds and images ({seeds}). {self.limits}"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -37,8 +37,14 @@ def ratio(value: float) -> str:
     return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.1g}"
 
 
-def p_text(p_value: float) -> str:
-    """Return a p-value as text."""
+def p_text(p_value: float, least: float = 0.0) -> str:
+    """Return a p-value as text; at `least`, the smallest that so many draws can show, it is an upper end.
+
+    >>> p_text(0.0004, least=0.0004)
+    'p ≤ 0.0004'
+    """
+    if 0 < p_value <= least:
+        return f"p ≤ {least:.2g}"
     return f"p = {p_value:.2g}" if p_value >= _SMALLEST_PRINTED_P else f"p < {_SMALLEST_PRINTED_P}"
 
 

@@ -99,14 +99,15 @@ def write_figures(folder: Path, payload: dict[str, Any], rendered: Sequence[Rend
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
-    paths = []
-    others = {chart.name: chart.drawing for one in rendered for chart in one.charts}
-    for name, drawing in {**draw_charts(payload), **draw_pictures(payload), **others}.items():
-        for suffix in ("png", "svg"):
-            path = folder / f"{name}.{suffix}"
-            if suffix == "png":
-                write_bytes(path, png_bytes(drawing))
-            else:
-                write_text(path, svg_text(drawing))
-            paths.append(path)
+    drawn: dict[str, tuple[Drawing, str | None]] = {
+        name: (drawing, None) for name, drawing in {**draw_charts(payload), **draw_pictures(payload)}.items()
+    }
+    for section in rendered:
+        drawn |= section.drawings
+    paths = list[Path]()
+    for name, (drawing, svg) in drawn.items():
+        png_path, svg_path = folder / f"{name}.png", folder / f"{name}.svg"
+        write_bytes(png_path, png_bytes(drawing))
+        write_text(svg_path, svg or svg_text(drawing))
+        paths += [png_path, svg_path]
     return paths

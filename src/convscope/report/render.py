@@ -22,10 +22,10 @@ from convscope.files import write_text
 from convscope.report import findings
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.figures import draw_charts
+from convscope.report.glossary import TERMS
 from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.style import inline_svg, svg_text
 from convscope.report.views import (
-    TERMS,
     comparison_view,
     curves_note,
     example_view,

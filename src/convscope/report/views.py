@@ -27,26 +27,6 @@ from convscope.report.pixels import (
 )
 from convscope.tables import printable
 
-TERMS = {
-    "Ablation": "Taking a part of a network away to see what it loses; here a filter, which then answers the same to "
-    "everything.",
-    "Activation": "A layer's output for one image.",
-    "Epoch": "One pass over all training images.",
-    "F1": "The harmonic mean of precision and recall.",
-    "Feature map": "One channel of a convolution's or pooling's output: where in the image its filter answers.",
-    "Kernel": "The weights of a filter: what it multiplies each window of its input with.",
-    "Loss": "Cross-entropy: the mean of -log(probability given to the true class). Zero is perfect, and being sure and "
-    "wrong costs most.",
-    "MACs": "Multiply-adds that one image costs on its way through the network.",
-    "McNemar test": "Of the images that exactly one of two models reads right: how often would a fair coin split them "
-    "at least so unevenly?",
-    "Overfitting": "Learning the training images by heart: better on them while no better, or worse, on others.",
-    "Precision": "Of the images that were given this class, the part that belong to it.",
-    "Recall": "Of the images of this class, the part that were given it.",
-    "Receptive field": "The part of the input image, in pixels, that one output of the layer can see.",
-    "Wilson interval": "A range that holds the true rate in 95 of 100 such tests, for images drawn as these were. It "
-    "says nothing about other training seeds.",
-}
 _RING = (
     "A ring marks the epoch whose weights were taken, because the validation images were best then: what they say of "
     "it is a little too good for that."

@@ -115,6 +115,9 @@ def _models(side: Value) -> str:
 
 def _p_text(value: Value) -> str:
     p = value["p_value"] if value["adjusted_p_value"] is None else value["adjusted_p_value"]
+    least = 0.0 if value["num_resamples"] is None else 2 / (value["num_resamples"] + 1)
+    if 0 < p <= least:  # no more can be told from so many draws
+        return f"p \N{LESS-THAN OR EQUAL TO} {least:.2g}"
     return f"p {p:.2g}" if p >= 1e-300 else "p < 1e-300"
 
 

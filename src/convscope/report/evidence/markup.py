@@ -1,6 +1,7 @@
 """A section as HTML: values in, one `section` element out, every text of it escaped."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,17 +15,22 @@ from convscope.report.style import inline_svg, svg_text
 from convscope.tables import printable
 
 
-def render_section(section: Section) -> Markup:
-    """Return the element of `section`, to be put into a page with the report's style sheet."""
-    parts = [_part(part) for part in section.parts]
+def render_section(section: Section, svgs: Mapping[str, str] | None = None) -> Markup:
+    """Return the element of `section`, to be put into a page with the report's style sheet.
+
+    Args:
+        svgs: the charts as SVG files by name, where they are drawn already.
+    """
+    parts = [_part(part, svgs or {}) for part in section.parts]
     return Markup(_template().render(section=section, parts=parts))
 
 
-def _part(part: Table | Chart | Gallery) -> dict[str, Any]:
+def _part(part: Table | Chart | Gallery, svgs: Mapping[str, str]) -> dict[str, Any]:
     if isinstance(part, Table):
         return {"kind": "table", **vars(part)}
     if isinstance(part, Chart):
-        svg = inline_svg(svg_text(part.drawing), part.name, printable(part.title))
+        drawn = svgs[part.name] if part.name in svgs else svg_text(part.drawing)
+        svg = inline_svg(drawn, part.name, printable(part.title))
         return {"kind": "chart", **vars(part), "svg": Markup(svg)}
     return {"kind": "gallery", **vars(part), "cards": [_card(card, part.size) for card in part.cards]}
 

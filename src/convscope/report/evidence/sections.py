@@ -17,6 +17,7 @@ from convscope.report.evidence.markup import render_section
 from convscope.report.evidence.rejection import rejection_section
 from convscope.report.evidence.robustness import robustness_section
 from convscope.report.evidence.section import Chart, Gallery, Section
+from convscope.report.style import Drawing, svg_text
 
 
 def seeds_section(value: dict[str, Any]) -> Section:
@@ -49,10 +50,8 @@ class RenderedSection:
 
     section: Section
     html: str
-
-    @property
-    def charts(self) -> list[Chart]:
-        return [part for part in self.section.parts if isinstance(part, Chart)]
+    drawings: Mapping[str, tuple[Drawing, str]]
+    """By name, each chart's drawing, and that as an SVG file."""
 
     def indices(self, split: str) -> list[int]:
         """Return which images of `split` its cards show, in their order."""
@@ -70,4 +69,12 @@ def render_evidence(evidence: Mapping[str, dict[str, Any]]) -> tuple[RenderedSec
     if unknown := sorted(evidence.keys() - _SECTIONS.keys()):
         raise KeyError(f"evidence on {unknown[0]!r} has no section; there are {', '.join(TOPICS)}")
     sections = [make(evidence[topic]) for topic, make in _SECTIONS.items() if topic in evidence]
-    return tuple(RenderedSection(section, render_section(section)) for section in sections)
+    return tuple(map(_render, sections))
+
+
+def _render(section: Section) -> RenderedSection:
+    charts = [part for part in section.parts if isinstance(part, Chart)]
+    drawings = {chart.name: (chart.drawing, svg_text(chart.drawing)) for chart in charts}
+    return RenderedSection(
+        section, render_section(section, {name: svg for name, (_, svg) in drawings.items()}), drawings
+    )

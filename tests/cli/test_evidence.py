@@ -1,0 +1,133 @@
+"""`convscope evidence` through its entry point: each topic measured once, kept with the run, and on its page."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+
+from .conftest import invoke
+
+TOPICS = (
+    "calibration", "rejection", "filters", "attributions", "embedding", "ablation", "robustness", "attacks", "audit",
+)  # fmt: skip
+QUICK = ("filters", "attributions", "embedding", "ablation")
+
+
+@pytest.fixture(scope="module")
+def measured(run_folder: tuple[Path, dict], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """A copy of the finished run with every topic measured, and what `--json` printed of that."""
+    out = tmp_path_factory.mktemp("evidence") / "run"
+    shutil.copytree(run_folder[0], out)
+    done = invoke("evidence", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    return out, json.loads(done.stdout)
+
+
+def test_a_finished_run_has_what_is_quickly_measured(run_folder: tuple[Path, dict]):
+    out, _ = run_folder
+    page = (out / "report.html").read_text()
+    for topic in TOPICS:
+        assert (out / f"{topic}.json").exists() == (topic in QUICK)
+        assert (f' id="{topic}"' in page) == (topic in QUICK)
+
+
+def test_what_was_not_measured_yet_is_measured_and_kept(measured: tuple[Path, dict]):
+    out, printed = measured
+    assert set(printed) == {"run", "evidence", "timings", "report"}
+    assert set(printed["evidence"]) == set(TOPICS) - set(QUICK)
+    assert set(printed["evidence"]) <= set(printed["timings"])
+    model = cs.load_model(out)
+    for topic, value in printed["evidence"].items():
+        kept = json.loads((out / f"{topic}.json").read_text())
+        assert kept == {"weights_sha256": model.weights_sha256, **value}
+
+
+def test_every_topic_is_a_section_of_the_page_and_in_its_contents(measured: tuple[Path, dict]):
+    page = (measured[0] / "report.html").read_text()
+    for topic in TOPICS:
+        assert f' id="{topic}"' in page
+        assert f'href="#{topic}"' in page
+
+
+def test_the_charts_of_each_topic_are_figures_too(measured: tuple[Path, dict]):
+    figures = {path.stem for path in (measured[0] / "figures").glob("*.svg")}
+    assert {"reliability", "rejection-scores", "robustness-heat", "attacks", "selectivity", "ablation"} <= figures
+
+
+def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict], small_mnist: cs.Splits):
+    out, printed = measured
+    model, before = cs.load_model(out), cs.load_model(out / "checkpoints" / "epoch-0002.safetensors")
+    assert model.weights_sha256 == before.weights_sha256
+    assert model.calibration["temperature"] == printed["evidence"]["calibration"]["temperature"]
+    images = small_mnist.test.images
+    logits = model.logits(images).astype(np.float64) / model.calibration["temperature"]
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.calibrated_probabilities(images), expected)
+    rule = cs.RejectionRule.from_dict(model.calibration["rejection"])
+    known = printed["evidence"]["rejection"]["known"]
+    assert rule.refuses(model, images).sum() == sum(
+        known[kind][rule.score]["count"] for kind in ("right", "wrong")
+    )
+
+
+def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Path, dict]):
+    out, _ = measured
+    marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}
+    (out / "attacks.json").write_text(json.dumps(marked))
+    again = invoke("evidence", out, "--json")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout)["evidence"] == {}
+    assert json.loads((out / "attacks.json").read_text()) == marked
+    named = invoke("evidence", out, "attacks", "--json")
+    assert set(json.loads(named.stdout)["evidence"]) == {"attacks"}
+    assert json.loads((out / "attacks.json").read_text())["seed"] == 3
+
+
+def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path, dict], tmp_path: Path):
+    out = tmp_path / "run"
+    shutil.copytree(measured[0], out)
+    foreign = json.loads((out / "audit.json").read_text()) | {"weights_sha256": "0" * 64}
+    (out / "audit.json").write_text(json.dumps(foreign))
+    assert invoke("report", out).exit_code == 0
+    assert ' id="audit"' not in (out / "report.html").read_text()
+    assert ' id="attacks"' in (out / "report.html").read_text()
+
+
+def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    arguments = ("--epochs", 1, "--validation-fraction", 0.2, "--seeds", 1, "--no-baseline", "--out", out)
+    assert invoke("run", "--dataset", small_folder, *arguments).exit_code == 0
+    done = invoke("evidence", out, "calibration", "rejection", "--json")
+    assert done.exit_code == 0, done.output
+    evidence = json.loads(done.stdout)["evidence"]
+    assert evidence["calibration"]["fitted_on"] == "validation images"
+    assert evidence["calibration"]["num_fitted"] == 199
+    assert evidence["rejection"]["rules"][0]["num_held_out"] == 199
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("astrology",), 2, "'astrology' is not one of"),
+        (("attacks", "--index", "300"), 1, "test images 0 to 299"),
+    ],
+)
+def test_evidence_rejects(run_folder: tuple[Path, dict], arguments: tuple[str, ...], code: int, message: str):
+    done = invoke("evidence", run_folder[0], *arguments)
+    assert done.exit_code == code
+    assert message in done.output
+
+
+def test_a_damaged_file_ends_in_one_line(run_folder: tuple[Path, dict], tmp_path: Path):
+    out = tmp_path / "run"
+    shutil.copytree(run_folder[0], out)
+    (out / "filters.json").write_text("{")
+    done = invoke("evidence", out, "attacks")
+    assert done.exit_code == 1
+    assert "filters.json: damaged" in done.output
+    assert done.output.count("Error:") == 1

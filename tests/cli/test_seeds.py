@@ -1,0 +1,107 @@
+"""The further seeds of a run: how many there are, and that they are what single runs of those seeds would be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import convscope as cs
+from convscope.cli.seeds import number_of_seeds
+
+from .conftest import invoke
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds", "count", "word"),
+    [
+        (None, 0.5, 5, "as by default"),
+        (None, 6.0, 5, "as by default"),
+        (None, 10.0, 3, "a further one takes about 10.0 s"),
+        (None, 40.0, 1, "--seeds 5 trains them anyway"),
+        (None, 0.0, 5, "as by default"),
+        (30, 40.0, 30, "as asked"),
+        (1, 0.5, 1, "1 seed, as asked"),
+    ],
+)
+def test_there_are_as_many_seeds_as_time_allows_or_as_are_asked_for(asked, seconds, count, word):
+    number, why = number_of_seeds(asked, seconds)
+    assert number == count
+    assert word in why
+
+
+def test_a_run_has_five_seeds_of_both_networks_by_default(run_folder):
+    out, printed = run_folder
+    seeds = printed["seeds"]
+    assert {(run["architecture"], run["seed"]) for run in seeds["runs"]} == {
+        (network, seed) for network in ("cnn", "ann") for seed in range(3, 8)
+    }
+    assert [(group["architecture"], group["num_runs"]) for group in seeds["table"]] == [("cnn", 5), ("ann", 5)]
+    assert seeds["comparison"]["is_paired"]
+    assert json.loads((out / "seeds.json").read_text()) == {
+        "weights_sha256": cs.load_model(out).weights_sha256,
+        **seeds,
+    }
+
+
+def test_the_first_of_the_seeds_is_the_run_itself(run_folder):
+    out, printed = run_folder
+    for run, folder in zip(
+        (printed["seeds"]["runs"][0], printed["seeds"]["runs"][5]), (out, out / "baseline"), strict=True
+    ):
+        assert run["weights_sha256"] == cs.load_model(folder).weights_sha256
+        assert run["accuracy"] == json.loads((folder / "evaluation.json").read_text())["accuracy"]
+
+
+def test_a_further_seed_gives_what_a_run_of_that_seed_gives(run_folder, small_folder: Path, tmp_path: Path):
+    _, printed = run_folder
+    alone = tmp_path / "alone"
+    done = invoke("train", "--dataset", small_folder, "--epochs", 2, "--seed", 5, "--out", alone)
+    assert done.exit_code == 0, done.output
+    among = next(run for run in printed["seeds"]["runs"] if (run["architecture"], run["seed"]) == ("cnn", 5))
+    assert among["weights_sha256"] == cs.load_model(alone).weights_sha256
+
+
+def test_the_page_says_which_run_it_is_of_and_how_the_seeds_fare(run_folder):
+    page = (run_folder[0] / "report.html").read_text()
+    assert "1 of 5 runs" in page
+    assert "Over 5 seeds this network reads" in page
+    assert ' id="seeds"' in page
+    assert "5 seeds, as by default" in page
+
+
+def test_one_seed_has_no_experiment_and_the_page_says_what_one_run_cannot(small_folder: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    done = invoke("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["seeds"] is None
+    assert not (out / "seeds.json").exists()
+    page = (out / "report.html").read_text()
+    assert "· 1 run<" in page
+    assert "one run cannot say how far off" in page
+    assert ' id="seeds"' not in page
+
+
+def test_a_resumed_run_does_not_train_its_seeds_again(run_folder, tmp_path: Path):
+    import shutil
+
+    out = tmp_path / "run"
+    shutil.copytree(run_folder[0], out)
+    (out / "DONE").unlink()
+    runs = sorted((out / "seeds" / "runs").iterdir())
+    times = [(run / "model.safetensors").stat().st_mtime_ns for run in runs]
+    done = invoke("run", "--resume", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert sorted((out / "seeds" / "runs").iterdir()) == runs
+    assert [(run / "model.safetensors").stat().st_mtime_ns for run in runs] == times
+    first, again = run_folder[1]["seeds"], json.loads(done.stdout)["seeds"]
+    assert [run["weights_sha256"] for run in again["runs"]] == [run["weights_sha256"] for run in first["runs"]]
+
+
+def test_without_a_baseline_there_is_one_network_over_seeds(small_folder: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    arguments = ("--epochs", 1, "--seeds", 2, "--no-baseline", "--out", out, "--json")
+    done = invoke("run", "--dataset", small_folder, *arguments)
+    assert done.exit_code == 0, done.output
+    seeds = json.loads(done.stdout)["seeds"]
+    assert [group["architecture"] for group in seeds["table"]] == ["cnn"]
+    assert seeds["comparison"] is None
