@@ -17,7 +17,8 @@ from convscope.architecture import (
     MaxPooling2D,
     presets,
 )
-from convscope.benchmark import measure_speed, training_macs
+from convscope.benchmark import measure_latency, measure_speed, training_macs
+from convscope.engine import initial_weights, open_network
 from convscope.recipes import classic
 
 
@@ -82,3 +83,12 @@ def test_speed_is_measured_and_hangs_together(small_mnist: cs.Splits) -> None:
 def test_no_epochs_are_rejected(small_mnist: cs.Splits) -> None:
     with pytest.raises(ValueError, match="epochs is 0"):
         measure_speed(presets.cnn(), classic, small_mnist.train, small_mnist.test, epochs=0)
+
+
+def test_the_time_of_an_answer_is_measured_for_one_and_for_a_thousand(small_mnist: cs.Splits) -> None:
+    network = cs.presets.ann()
+    opened = open_network(network, initial_weights(network, 0))
+    one, many = measure_latency(opened, small_mnist.train.images)
+    assert many is not None
+    assert 0 < one < many < 1
+    assert measure_latency(opened, small_mnist.test.images)[1] is None  # of 300

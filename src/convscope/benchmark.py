@@ -11,11 +11,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.architecture import Add, Architecture, Dropout, MaxPooling2D
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset
-from convscope.engine import EpochOptions, initial_weights
+from convscope.engine import EpochOptions, Network, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
 from convscope.memory import Memory, measure_memory
 from convscope.recipes import Precision, Recipe
@@ -138,6 +139,21 @@ def measure_speed(
         latency_seconds=_spread(lambda: network.logits(test.images[:1]), _LATENCIES),
         memory=memory,
     )
+
+
+def measure_latency(network: Network, images: NDArray[np.uint8]) -> tuple[float, float | None]:
+    """Return the median seconds that the answer to one of `images` (N, H, W, C) takes, and to a thousand at once.
+
+    The second is None where there are fewer. Both are measured long enough to tell, at most for about a second each.
+    """
+    one = _median_seconds(lambda: network.logits(images[:1]), 200)
+    many = _median_seconds(lambda: network.logits(images[:1000]), 20) if len(images) >= 1000 else None
+    return one, many
+
+
+def _median_seconds(work: Callable[[], object], most: int) -> float:
+    first = _spread(work, 1).median
+    return _spread(work, max(1, min(most, int(1 / max(first, 1e-9))))).median
 
 
 def _measure_peaks(network: NativeNetwork) -> dict[Precision, float]:

@@ -10,12 +10,15 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.benchmark import measure_latency
 from convscope.checkpoint import RunFolder, open_run
 from convscope.cli.options import json_option, print_json
 from convscope.comparison import RunGroup, compare_all
 from convscope.comparison.answers_file import read_answers
 from convscope.comparison.several import MOST_PAIRS, Pairs
-from convscope.errors import RunError
+from convscope.datasets import load_dataset
+from convscope.engine import initial_weights, open_network
+from convscope.errors import ConvscopeError, RunError
 from convscope.tables import printable
 
 _MOST_EXPERIMENT_BYTES = 1 << 28  # of an experiment.json: thousands of runs with their histories
@@ -50,7 +53,8 @@ def compare(folders: tuple[Path, ...], pairs: Pairs, as_json: bool) -> None:
             f"{folders[0]}: holds runs of {first.architecture.name} with recipe {first.recipe.name} alone; "
             "give another folder to compare them with"
         )
-    groups = [group.named(name) for group, name in zip(found, _names(found), strict=True)]
+    images = _test_images(found[0].runs[0].folder)
+    groups = [group.named(name, images) for group, name in zip(found, _names(found), strict=True)]
     if pairs == "all" and len(groups) * (len(groups) - 1) // 2 > MOST_PAIRS:
         raise RunError(
             f"{len(groups)} groups have more than {MOST_PAIRS} pairs; compare each with the first: --pairs first"
@@ -97,10 +101,14 @@ class _Runs:
     def test_sha256(self) -> str:
         return str(self.runs[0].folder.record["dataset"]["test"]["sha256"])
 
-    def named(self, name: str) -> RunGroup:
+    def named(self, name: str, images: NDArray[np.uint8] | None) -> RunGroup:
+        """Return the runs as one group; with `images` the time of an answer is measured on an untrained network."""
         first = self.runs[0]
         network, dataset = first.folder.architecture, first.folder.record["dataset"]
         seconds = [run.seconds for run in self.runs if run.seconds is not None]
+        one, many = None, None
+        if images is not None:
+            one, many = measure_latency(open_network(network, initial_weights(network, 0)), images)
         return RunGroup(
             name=name,
             seeds=tuple(run.folder.seed for run in self.runs),
@@ -112,6 +120,8 @@ class _Runs:
             macs=network.macs,
             weights_bytes=4 * (network.parameters + network.non_trainable_parameters),
             training_seconds=mean(seconds) if len(seconds) == len(self.runs) else None,
+            latency_seconds=one,
+            latency_1000_seconds=many,
         )
 
 
@@ -181,6 +191,16 @@ def _group(argument: Path, runs: Iterator[_Run], left_out: list[str]) -> list[_R
         else:
             group.append(run)
     return [_Runs(argument, group) for group in groups.values()]
+
+
+def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
+    """Return the test images that the runs answered, or None where they are not there any more."""
+    recorded = folder.record["dataset"]
+    try:
+        test = load_dataset(recorded["argument"]).test
+    except ConvscopeError:
+        return None
+    return test.images if test.sha256 == recorded["test"]["sha256"] else None
 
 
 def _check_images(groups: Sequence[_Runs]) -> None:

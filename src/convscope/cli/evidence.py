@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import click
 import numpy as np
@@ -19,7 +19,7 @@ from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.crossfit import CrossFit, crossfit
 from convscope.datasets import Dataset, Splits
-from convscope.explanation import check_attributions, embed, filter_cards
+from convscope.explanation import EmbeddingMethod, check_attributions, embed, filter_cards
 from convscope.metrics import softmax
 from convscope.model import Model
 from convscope.rejection import fit_rules, measure_rejection
@@ -44,6 +44,7 @@ class Subject:
     splits: Splits
     model: Model
     quiet: bool
+    embedding: EmbeddingMethod = "pca"
 
     @cached_property
     def siblings(self) -> CrossFit:
@@ -151,6 +152,13 @@ def _ablation(subject: Subject) -> Result:
     )
 
 
+def _embedding(subject: Subject) -> Result:
+    try:
+        return embed(subject.model, subject.splits.test, subject.embedding, seed=subject.folder.seed)
+    except ImportError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _audit(subject: Subject) -> Result:
     return audit(subject.splits, softmax(subject.siblings.logits), softmax(subject.test_logits))
 
@@ -160,7 +168,7 @@ _MEASURE: Mapping[str, Callable[[Subject], Result]] = {
     "rejection": _rejection,
     "filters": lambda subject: filter_cards(subject.model, subject.splits.test, seed=subject.folder.seed),
     "attributions": lambda subject: check_attributions(subject.model, subject.splits.test, seed=subject.folder.seed),
-    "embedding": lambda subject: embed(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "embedding": _embedding,
     "ablation": _ablation,
     "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
     "attacks": lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
@@ -171,9 +179,16 @@ _MEASURE: Mapping[str, Callable[[Subject], Result]] = {
 @click.command()
 @run_argument
 @click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=click.Choice(tuple(_MEASURE)))
+@click.option(
+    "--embedding",
+    type=click.Choice(get_args(EmbeddingMethod)),
+    default="pca",
+    show_default=True,
+    help="How the last hidden layer comes into the plane; the others need convscope[embedding].",
+)
 @index_option
 @json_option
-def evidence(run_path: Path, topics: tuple[str, ...], index: int, as_json: bool) -> None:
+def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod, index: int, as_json: bool) -> None:
     """Measure what a run's answers are worth, and put it on its page.
 
     RUN is a run folder. A TOPIC is one of calibration, rejection, filters, attributions, embedding, ablation,
@@ -186,7 +201,7 @@ def evidence(run_path: Path, topics: tuple[str, ...], index: int, as_json: bool)
 
     folder, splits = job.resume_run(run_path)
     job.check_index(index, splits)
-    subject = Subject(folder, splits, folder.load_model(), quiet=as_json)
+    subject = Subject(folder, splits, folder.load_model(), quiet=as_json, embedding=embedding)
     known = folder.read_evidence(_MEASURE, subject.model)
     asked = topics or tuple(topic for topic in _MEASURE if topic not in known)
     timings = dict[str, float]()

@@ -8,8 +8,11 @@ from time import perf_counter
 from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.benchmark import measure_latency
 from convscope.checkpoint import RunFolder, create_run, open_run
 from convscope.cli.options import architecture_for, recipe_for
 from convscope.cli.progress import TrainingProgress
@@ -189,11 +192,14 @@ def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:
 
 
 def compare_runs(
-    models: tuple[Model, Model], histories: tuple[History, History], evaluations: tuple[Evaluation, Evaluation]
+    models: tuple[Model, Model],
+    histories: tuple[History, History],
+    evaluations: tuple[Evaluation, Evaluation],
+    images: NDArray[np.uint8],
 ) -> Comparison:
     """Compare two runs on the same test images."""
     a, b = (
-        Candidate.from_model(model, evaluation, sum(history.seconds))
+        Candidate.from_model(model, evaluation, sum(history.seconds), None, *measure_latency(model.network, images))
         for model, evaluation, history in zip(models, evaluations, histories, strict=True)
     )
     return compare(a, b)

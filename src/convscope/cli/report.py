@@ -136,4 +136,4 @@ def _baseline(trained: Trained, splits: Splits, evaluation: Evaluation) -> tuple
     baseline = Trained(other, other.load_model(), other.load_history())
     evaluations = (evaluation, evaluate(baseline.model, splits.test))
     models, histories = (trained.model, baseline.model), (trained.history, baseline.history)
-    return job.compare_runs(models, histories, evaluations), baseline
+    return job.compare_runs(models, histories, evaluations, splits.test.images), baseline

@@ -57,7 +57,7 @@ def run(
                 other_evaluation = job.measure_run(other, other_model, splits)
                 other.finish()
             comparison = job.compare_runs(
-                (model, other_model), (history, other_history), (evaluation, other_evaluation)
+                (model, other_model), (history, other_history), (evaluation, other_evaluation), splits.test.images
             )
             folder.write("comparison.json", comparison.to_dict())
             trained_other = job.Trained(other, other_model, other_history)

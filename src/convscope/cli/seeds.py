@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.architecture import Architecture
+from convscope.benchmark import measure_latency
 from convscope.checkpoint import RunFolder
 from convscope.cli.job import Trained, timed
 from convscope.cli.progress import RunsProgress
@@ -15,6 +15,7 @@ from convscope.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.datasets import Splits
 from convscope.evaluation import Evaluation
 from convscope.experiment import Experiment, Group, RunResult, RunSpec, train_runs
+from convscope.model import Model
 
 _USUAL = 5  # runs of each network, if there is time for them
 _SECONDS = 25.0  # that the further ones may take, unless they are asked for
@@ -97,15 +98,15 @@ def train_seeds(
     experiment = Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs))
     comparison = None
     if len(measured) > 1:
-        networks = [trained.folder.architecture for trained, _ in measured]
-        a, b = (_group(experiment, *one, splits) for one in zip(experiment.table, networks, strict=True))
+        models = [trained.model for trained, _ in measured]
+        a, b = (_group(experiment, *one, splits) for one in zip(experiment.table, models, strict=True))
         comparison = compare_groups(a, b)
     return SeedRuns(experiment, comparison, why)
 
 
-def _group(experiment: Experiment, group: Group, network: Architecture, splits: Splits) -> RunGroup:
+def _group(experiment: Experiment, group: Group, model: Model, splits: Splits) -> RunGroup:
     """Return the runs of one network as the comparison takes them."""
-    runs = experiment.runs_of(group)
+    runs, network = experiment.runs_of(group), model.architecture
     return RunGroup(
         group.architecture,
         tuple(run.seed for run in runs),
@@ -117,6 +118,7 @@ def _group(experiment: Experiment, group: Group, network: Architecture, splits: 
         network.macs,
         4 * (network.parameters + network.non_trainable_parameters),
         float(np.mean([run.seconds for run in runs])),
+        *measure_latency(model.network, splits.test.images),
     )
 
 

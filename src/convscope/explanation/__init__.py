@@ -3,6 +3,7 @@
 from convscope.explanation.attribution_checks import AttributionChecks, MethodCheck, check_attributions
 from convscope.explanation.attributions import METHODS, Method, attribute
 from convscope.explanation.embedding import Embedding, embed
+from convscope.explanation.embedding import Method as EmbeddingMethod
 from convscope.explanation.explanation import Explanation, explain
 from convscope.explanation.feature_maps import LayerSummary
 from convscope.explanation.filter_cards import FilterCards
@@ -16,6 +17,7 @@ __all__ = [
     "AttributionChecks",
     "DuplicateFilters",
     "Embedding",
+    "EmbeddingMethod",
     "Explanation",
     "FilterCards",
     "KernelBank",
