@@ -145,7 +145,8 @@ def _ablation(subject: Subject) -> Result:
     return _Parts(
         {
             "": ablate(model, splits.test, means=subject.means),
-            "removal": removal_curves(model, splits, means=subject.means),
+            # Half of what `convscope ablate` measures, in a third of its time.
+            "removal": removal_curves(model, splits, ("zero",), most_macs=1e11),
             "inputs": ablate_inputs(model, splits),
         },
         known,
@@ -167,7 +168,9 @@ _MEASURE: Mapping[str, Callable[[Subject], Result]] = {
     "calibration": _calibration,
     "rejection": _rejection,
     "filters": lambda subject: filter_cards(subject.model, subject.splits.test, seed=subject.folder.seed),
-    "attributions": lambda subject: check_attributions(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "attributions": lambda subject: check_attributions(
+        subject.model, subject.splits.test, most_images=50, seed=subject.folder.seed
+    ),
     "embedding": _embedding,
     "ablation": _ablation,
     "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),

@@ -65,7 +65,8 @@ class RunsProgress:
     def on_result(self, result: RunResult) -> None:
         """Move the bar, or print the run's line."""
         self.done += 1
-        name = ", ".join(filter(None, (result.architecture, result.name, result.recipe, f"seed {result.seed}")))
+        words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
+        name = ", ".join(filter(None, words))
         if self._bar is not None:
             self._bar.set_postfix_str(f"{name}: {result.accuracy:.4f}", refresh=False)
             self._bar.update()

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from convscope.architecture.presets import PRESETS
+from convscope.comparison.candidate import seconds_text
 from convscope.packing import unpack
 from convscope.recipes import RECIPES
 from convscope.report import findings
@@ -224,9 +225,16 @@ def comparison_view(payload: dict[str, Any]) -> dict[str, Any] | None:
     names = [printable(name) for name in comparison["names"]]
     sides = []
     for name, side in zip(names, "ab", strict=True):
-        seconds = comparison[side]["training_seconds"]
-        training = "unknown" if seconds is None else f"{seconds:.1f} s"
-        sides.append({**comparison[side], "name": name, "seconds": training})
+        costs = comparison[side]
+        times = {
+            text: seconds_text(costs[cost])
+            for text, cost in (
+                ("seconds", "training_seconds"),
+                ("one", "latency_seconds"),
+                ("thousand", "latency_1000_seconds"),
+            )
+        }
+        sides.append({**costs, "name": name, **times})
     return {**comparison, "names": names, "sides": sides}
 
 
