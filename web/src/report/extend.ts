@@ -5,6 +5,7 @@ import type { Bench } from '../state/bench.svelte';
 import { downloadText, rowsOfTable, type Value } from '../ui/download';
 import Downloads from '../ui/Downloads.svelte';
 import { button, holdMap, intoButton, putImage } from './bench_link';
+import { followSections } from './contents';
 import './extend.css';
 import { extendMatrix } from './matrix';
 import { drawTable } from './table_drawing';
@@ -91,4 +92,5 @@ export function extendReport(bench: Bench): void {
   extendLayers(bench);
   extendImages(bench);
   extendReproduce(bench);
+  followSections();
 }

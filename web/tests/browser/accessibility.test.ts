@@ -1,35 +1,17 @@
 // What axe-core finds wrong, in both themes and with each instrument open.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
+import { axeFindings, GRAVE } from './axe';
 import { openTab, tabsOf } from './bench';
 import { inEachBrowser, visit } from './open';
 import { pagePath } from './reports';
 
 const path = pagePath(inject('reports'), 'mnist');
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FRAGMENT = '#bench?i=0&c=conv2d_1.12.4.7&l=conv2d.3:zero'; // something held, something switched off
 
-interface WithAxe {
-  axe: { run(context: string, options: unknown): Promise<AxeResults> };
-}
-
-async function grave(page: Page, part: string): Promise<string[]> {
-  const { violations } = await page.evaluate(
-    (context) => (window as unknown as WithAxe).axe.run(context, { resultTypes: ['violations'] }),
-    part,
-  );
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, help, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id}: ${help}; ${target.join(' ')}: ${failureSummary}`),
-    );
-}
+const grave = (page: Page, part: string) => axeFindings(page, part, GRAVE);
 
 async function graveWithEachInstrument(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
   const found = await grave(page, 'html');
   for (const tab of await tabsOf(page)) {
     await openTab(page, tab);
@@ -51,7 +33,6 @@ inEachBrowser(
     test('nothing serious on a telephone', async () => {
       const telephone = { width: 360, height: 740 };
       await visit(browser(), path, { ...telephone, fragment: FRAGMENT }, async ({ page }) => {
-        await page.evaluate(AXE);
         expect(await grave(page, 'html')).toEqual([]);
       });
       // Nothing is held here, since the sheet of what is held lies over the instruments.

@@ -3,6 +3,7 @@
 `python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
 all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
 classes at 20 × 32), hostile (three channels, class names that would like to be markup), ann (no convolution at all).
+Each page but fashion's has every section that there is, most of few images.
 """
 
 import json
@@ -14,13 +15,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from small_evidence import few_of, small_evidence, with_siblings
 
 import convscope as cs
+from convscope.checkpoint import open_run
 from convscope.cli import main as convscope
 from convscope.cli.record import run_record
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
 from convscope.report import report_payload, write_report
+from convscope.report.evidence import render_evidence
 from convscope.training import TrainingState
 
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package dataset-fashion-mnist puts it
@@ -39,22 +43,32 @@ NUM_EXPECTED = 3  # test images whose logits the page must give
 
 
 def mnist(folder: Path) -> None:
-    """The preset cnn and its dense network, by the command that a user gives."""
-    run_command("--architecture", "cnn", "--recipe", "fast", "--epochs", "2", "--out", str(folder))
+    """The preset cnn and its dense network, by the commands that a user gives."""
+    run_command("run", "--architecture", "cnn", "--recipe", "fast", "--epochs", "2", "--seeds", "2", "--out", folder)
+    kept = open_run(folder)
+    measured = with_siblings(kept.load_model(), few_of(cs.load_dataset("mnist")), RECIPE)
+    for topic, value in measured.items():  # as `convscope evidence` does, of fewer images
+        kept.write_evidence(topic, value, kept.load_model())
+    run_command("report", folder)
 
 
 def ann(folder: Path) -> None:
-    """A dense network by itself, by the same command."""
-    run_command("--architecture", "ann", "--recipe", "fast", "--out", str(folder))
+    """A dense network by itself, whose page is written again by the command for it."""
+    run_command("train", "--architecture", "ann", "--recipe", "fast", "--out", folder)
+    kept = open_run(folder)
+    model = kept.load_model()
+    for topic, value in small_evidence([model], cs.load_dataset("mnist"), kept.recipe).items():
+        kept.write_evidence(topic, value, model)
+    run_command("report", folder)
 
 
 def fashion(folder: Path) -> None:
-    """Clothes, for a network that is given as JSON."""
+    """Clothes, for a network that is given as JSON; nothing else is measured of it."""
     data = cs.load_dataset(FASHION_FOLDER)
     few = (split.take(np.arange(number)) for split, number in ((data.train, 5_000), (data.test, 1_000)))
     splits = cs.Splits(*(replace(split, class_names=FASHION) for split in few))
     description = json.loads(Path(__file__).with_name("fashion.json").read_text(encoding="utf-8"))
-    run(folder, splits, cs.Architecture.from_dict(description))
+    run(folder, splits, cs.Architecture.from_dict(description), with_evidence=False)
 
 
 def letters(folder: Path) -> None:
@@ -98,9 +112,9 @@ REPORTS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def run_command(*arguments: str) -> None:
-    """Call `convscope run` in this process."""
-    convscope(["run", "--json", *arguments], standalone_mode=False)
+def run_command(command: str, *arguments: str | Path) -> None:
+    """Call `convscope` in this process."""
+    convscope([command, "--json", *map(str, arguments)], standalone_mode=False)
 
 
 def made_up(shape: tuple[int, int, int], names: Sequence[str], name: str) -> cs.Splits:
@@ -120,7 +134,7 @@ def made_up(shape: tuple[int, int, int], names: Sequence[str], name: str) -> cs.
     return cs.Splits(split("train", 3_000), split("test", 600))
 
 
-def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture) -> None:
+def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_evidence: bool = True) -> None:
     """Train, measure and write the page as `convscope run` does, of data whose classes have names."""
     snapshots = {0: initial_weights(architecture, 0)}
 
@@ -143,6 +157,8 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture) -> None:
         engine="native",
         threads=2,
     )
+    evidence = small_evidence([model, other], splits, RECIPE) if with_evidence else {}
+    rendered = render_evidence(evidence)
     payload = report_payload(
         model=model,
         splits=splits,
@@ -154,10 +170,12 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture) -> None:
         baseline=other,
         baseline_history=other_history,
         snapshots=snapshots,
+        evidence=evidence,
+        rendered=rendered,
         record={**record, "timings": {"train": sum(history.seconds)}},
     )
     folder.mkdir(parents=True)
-    write_report(folder, payload)
+    write_report(folder, payload, rendered)
     cs.save_model(model, folder / "model.safetensors")
     np.savez(folder / "images.npz", images=splits.test.images[:NUM_EXPECTED])
 

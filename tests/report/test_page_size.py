@@ -1,0 +1,72 @@
+"""That the page of a run of MNIST stays below 5 MB, whatever was measured of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from convscope import load_dataset
+from convscope.architecture import presets
+from convscope.comparison import Candidate, compare
+from convscope.engine import initial_weights
+from convscope.evaluation import evaluate
+from convscope.explanation import explain
+from convscope.model import Model
+from convscope.recipes import classic
+from convscope.report import render_report, report_payload
+from convscope.report.evidence.section import Section
+from convscope.report.evidence.sections import RenderedSection
+from convscope.training import History
+
+from .conftest import RECORD
+
+MOST_BYTES = 5_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network with weights after each epoch that do not compress, since they are drawn at random."""
+
+    model: Model
+    snapshots: dict[int, dict[str, np.ndarray]]
+    history: History
+
+
+def make_run(name: str, epochs: int) -> Run:
+    network = getattr(presets, name)((28, 28, 1), 10)
+    past = tuple(np.linspace(0.3, 0.1, epochs))
+    names = tuple("0123456789")
+    snapshots = {epoch: initial_weights(network, epoch) for epoch in range(epochs + 1)}
+    return Run(Model(network, snapshots[epochs], names), snapshots, History(past, past, past, past, past))
+
+
+@pytest.mark.parametrize("evidence_bytes", [0, 750_000, 1_500_000])
+def test_a_page_of_mnist_stays_below_five_megabytes(evidence_bytes: int) -> None:
+    """All topics of a run of the preset `cnn` take about 750,000 bytes."""
+    splits = load_dataset("mnist")
+    run, other = (make_run(name, classic.epochs) for name in ("cnn", "ann"))
+    evaluations = [evaluate(one.model, splits.test) for one in (run, other)]
+    sides = [
+        Candidate.from_model(one.model, evaluation, 1.0)
+        for one, evaluation in zip((run, other), evaluations, strict=True)
+    ]
+    section = Section("size", "Size", "", "", [])
+    rendered = [RenderedSection(section, f'<section id="size">{"x" * evidence_bytes}</section>', {})]
+    payload = report_payload(
+        model=run.model,
+        splits=splits,
+        recipe=classic,
+        history=run.history,
+        evaluation=evaluations[0],
+        explanation=explain(run.model, splits.test, 0),
+        comparison=compare(*sides),
+        baseline=other.model,
+        baseline_history=other.history,
+        snapshots=run.snapshots,
+        baseline_snapshots=other.snapshots,
+        rendered=rendered,
+        record=RECORD,
+    )
+    size = len(render_report(payload, rendered).encode())
+    assert evidence_bytes + 1_000_000 < size < MOST_BYTES
+    assert payload["live"]["models"][0]["snapshots"], "the epochs have their place before training images do"

@@ -1,0 +1,232 @@
+// The sections of what else was measured of a run: at every width and in both themes, with a pointer, on paper, and
+// without a script.
+import { statSync } from 'node:fs';
+import type { ElementHandle, Page } from 'puppeteer-core';
+import { expect, inject, test } from 'vitest';
+import { axeFindings } from './axe';
+import { inEachBrowser, visit } from './open';
+import { pagePath, type ReportName } from './reports';
+
+const folder = inject('reports');
+const KINDS: ReportName[] = ['mnist', 'letters', 'hostile', 'ann'];
+const WIDTHS = [360, 1024, 1440];
+const TOPICS = 10;
+const MOST_BYTES = 5_000_000;
+const A4 = 673; // CSS pixels between margins of 16 mm
+
+const openNumbers = (page: Page) =>
+  page.$$eval('main details', (all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
+
+// What is wider than the page and does not scroll inside something that a keyboard reaches.
+function tooWide(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const found: string[] = [];
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth > width) found.push(`the page, ${document.documentElement.scrollWidth}`);
+    for (const one of document.querySelectorAll<HTMLElement>(
+      'main :is(table, svg, img, p, h2, figcaption, .gallery)',
+    )) {
+      const box = one.getBoundingClientRect();
+      const scroller = one.closest<HTMLElement>('.scroll');
+      const scrolls =
+        scroller !== null && scroller.tabIndex === 0 && scroller.getBoundingClientRect().right <= width + 4;
+      if (box.right > width + 1 && !scrolls) found.push(`${one.closest('section')?.id} ${one.tagName} ${box.right}`);
+    }
+    return found;
+  });
+}
+
+// What a click hands over, in place of its going to the disk.
+async function downloaded(page: Page, button: ElementHandle<Element>): Promise<{ name: string; text: string }> {
+  await page.evaluate(() => {
+    const seen = window as unknown as { handed: Promise<string> | null; name: string };
+    seen.handed = null;
+    URL.createObjectURL = (blob) => {
+      seen.handed = (blob as Blob).text();
+      return 'blob:none';
+    };
+    HTMLAnchorElement.prototype.click = function () {
+      seen.name = this.download;
+    };
+  });
+  await button.evaluate((one) => (one as HTMLElement).click());
+  const seen = await page.waitForFunction(async () => {
+    const { handed, name } = window as unknown as { handed: Promise<string> | null; name: string };
+    return handed === null ? null : { name, text: await handed };
+  });
+  return (await seen.jsonValue()) as { name: string; text: string };
+}
+
+inEachBrowser((browser) => {
+  test.each(KINDS)('%s has every section, below 5 MB, and the contents lead to each', async (name) => {
+    expect(statSync(pagePath(folder, name)).size).toBeLessThan(MOST_BYTES);
+    for (const width of [1440, 360]) {
+      await visit(browser(), pagePath(folder, name), { width, theme: 'light' }, async ({ page }) => {
+        expect(await page.$$eval('section.evidence', (all) => all.length)).toBe(TOPICS);
+        const anchors = await page.$$eval('nav a', (links) => links.map((link) => link.getAttribute('href')!));
+        const sections = await page.$$eval('main > section', (all) => all.map((one) => `#${one.id}`));
+        expect(anchors).toEqual(sections);
+        for (const anchor of anchors) {
+          await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
+          // Below the header that stays, unless the page ends before.
+          const place = () =>
+            page.evaluate((selector) => {
+              const { top } = document.querySelector(`${selector} h1, ${selector} h2`)!.getBoundingClientRect();
+              const header = document.querySelector('header')!.getBoundingClientRect().bottom;
+              const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+              return { hidden: top < header, far: top > header + 200 && !atEnd };
+            }, anchor);
+          await expect.poll(place, { message: anchor }).toEqual({ hidden: false, far: false });
+        }
+      });
+    }
+  });
+
+  test('a link to a section opens the page there, though the bench comes to stand above it', async () => {
+    for (const fragment of ['#filters', '#glossary', '#data']) {
+      await visit(browser(), pagePath(folder, 'mnist'), { width: 1440, fragment }, async ({ page }) => {
+        const section = await page.$eval(fragment, (one) => {
+          const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+          return { top: one.getBoundingClientRect().top, atEnd };
+        });
+        expect(section.top).toBeGreaterThan(0);
+        if (!section.atEnd) expect(section.top).toBeLessThan(150);
+      });
+    }
+  });
+
+  test('the contents mark the section that is read', async () => {
+    await visit(browser(), pagePath(folder, 'mnist'), { width: 1440, height: 500 }, async ({ page }) => {
+      for (const anchor of ['#audit', '#ablation', '#data']) {
+        await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
+        const marked = () =>
+          page.$$eval('nav a[aria-current]', (links) =>
+            links.map((link) => {
+              const [at, room] = [link.getBoundingClientRect(), link.closest('ol')!.getBoundingClientRect()];
+              return [link.getAttribute('href'), at.top >= room.top - 1 && at.bottom <= room.bottom + 1];
+            }),
+          );
+        await expect.poll(marked).toEqual([[anchor, true]]);
+      }
+    });
+  });
+
+  test.each(KINDS)('%s scrolls downwards only, with its numbers open', async (name) => {
+    for (const width of WIDTHS) {
+      await visit(browser(), pagePath(folder, name), { width }, async ({ page }) => {
+        for (const theme of ['light', 'dark']) {
+          await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
+          expect(await tooWide(page), `${width}, ${theme}`).toEqual([]);
+        }
+        await openNumbers(page);
+        expect(await tooWide(page), `${width}, numbers`).toEqual([]);
+        const hidden = await page.$$eval('.evidence details table', (all) =>
+          all.filter((table) => table.getBoundingClientRect().height === 0),
+        );
+        expect(hidden).toEqual([]);
+      });
+    }
+  });
+
+  test.each(KINDS)('a click on any test image of %s puts it on the bench', async (name) => {
+    await visit(browser(), pagePath(folder, name), {}, async ({ page }) => {
+      const images = '.evidence img[data-split="test"]';
+      const sections = await page.$$eval(images, (all) => all.map((one) => one.closest('section')!.id));
+      expect(new Set(sections)).toContain('attributions');
+      const left = await page.$$eval(
+        images,
+        (all) => all.filter((one) => one.parentElement!.tagName !== 'BUTTON').length,
+      );
+      expect(left).toBe(0);
+      for (const section of new Set(sections)) {
+        const image = (await page.$$(`#${section} img[data-split="test"]`)).at(-1)!;
+        const index = await image.evaluate((one) => Number((one as HTMLElement).dataset.index));
+        await image.evaluate((one) => (one.parentElement as HTMLElement).click());
+        await expect.poll(() => page.url(), { message: section }).toMatch(new RegExp(`#bench\\?i=${index}(&|$)`));
+      }
+    });
+  });
+
+  test('each drawing and its numbers can be saved', async () => {
+    await visit(browser(), pagePath(folder, 'hostile'), {}, async ({ page }) => {
+      const figures = await page.$$('.evidence figure[data-chart]');
+      expect(figures.length).toBeGreaterThanOrEqual(TOPICS);
+      for (const figure of figures) {
+        const chart = await figure.evaluate((one) => (one as HTMLElement).dataset.chart!);
+        const buttons = await figure.$$('.report-part button');
+        const kinds = await Promise.all(buttons.map((one) => one.evaluate((button) => button.textContent)));
+        expect(kinds, chart).toEqual(['CSV', 'PNG', 'SVG']);
+        for (const [i, start] of [/^[^\r\n]+\r\n/, /PNG/, /^<svg[^>]* viewBox=/].entries()) {
+          const { name, text } = await downloaded(page, buttons[i]);
+          expect(name).toMatch(new RegExp(`-${chart}\\.${kinds[i]!.toLowerCase()}$`));
+          expect(text, name).toMatch(start);
+          expect(text, name).not.toContain('var(--');
+        }
+      }
+    });
+  });
+});
+
+// The elements are the same in every browser, and only Chromium shows them as on paper or switches scripts off.
+inEachBrowser(
+  (browser) => {
+    test.each(['mnist', 'hostile'] as const)('axe finds nothing in %s with its numbers open', async (name) => {
+      for (const [width, theme] of [
+        [1440, 'light'],
+        [360, 'dark'],
+      ] as const) {
+        await visit(browser(), pagePath(folder, name), { width, theme }, async ({ page }) => {
+          await openNumbers(page);
+          expect(await axeFindings(page, '.evidence')).toEqual([]);
+          expect(await axeFindings(page, 'nav')).toEqual([]);
+        });
+      }
+    });
+
+    test.each(KINDS)('%s is whole on paper', async (name) => {
+      await visit(browser(), pagePath(folder, name), { width: A4, height: 1002, theme: 'dark' }, async ({ page }) => {
+        await page.emulateMediaType('print');
+        const cut = await page.$$eval(
+          'main :is(table, svg, img, p, h2, figcaption, .gallery)',
+          (all, width) =>
+            all
+              .filter((one) => one.getBoundingClientRect().right > width + 1)
+              .map(
+                (one) =>
+                  `${one.closest('section')?.id} ${one.tagName} ${one.closest('figure')?.innerText.slice(0, 60)}`,
+              ),
+          A4,
+        );
+        expect(cut).toEqual([]);
+        const tables = await page.$$eval('.evidence details table', (all) =>
+          all.map((table) => table.getBoundingClientRect().height),
+        );
+        expect(Math.min(...tables)).toBeGreaterThan(0);
+        expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(100_000);
+      });
+    });
+
+    test('the sections can be read without a script', async () => {
+      await visit(browser(), pagePath(folder, 'mnist'), { script: false }, async ({ page }) => {
+        const seen = await page.$$eval('section.evidence', (all) =>
+          all.map((one) => ({
+            words: (one as HTMLElement).innerText.length,
+            pictures: [...one.querySelectorAll('img')].every((image) => image.naturalWidth > 0),
+            parts: one.querySelectorAll('svg, img, table').length,
+          })),
+        );
+        expect(seen).toHaveLength(TOPICS);
+        for (const { words, pictures, parts } of seen) {
+          expect(words).toBeGreaterThan(400);
+          expect(pictures).toBe(true);
+          expect(parts).toBeGreaterThan(0);
+        }
+        await page.click('.evidence details > summary'); // the browser opens it by itself
+        expect(
+          await page.$eval('.evidence details table', (table) => table.getBoundingClientRect().height),
+        ).toBeGreaterThan(0);
+      });
+    });
+  },
+  ['chromium'],
+);
