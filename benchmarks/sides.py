@@ -80,7 +80,7 @@ SIDES = {
     "jax": Side("JAX", _peer("jax_loop.py")),
     "fast": Side("convscope", _ours("fast")),
     "fast-process": Side("convscope train", _command("train", "--recipe", "fast")),
-    "run": Side("convscope run", _command("run")),
+    "run": Side("convscope run", _command("run", "--seeds", "1")),  # the notebook trains one of each
     "notebook": Side("notebook", lambda _: notebook.measure()),
     "infer": Side("convscope", _ours("infer")),
     "onnxruntime": Side("ONNX Runtime, 2 threads", _onnxruntime(2)),

@@ -53,6 +53,17 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     return middle - half, middle + half
 
 
+def mean_share_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+    """Return `mean_interval` of shares such as accuracies, cut off at 0 and 1, which no share can pass.
+
+    >>> low, high = mean_share_interval([0.98, 1.0])
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.8629 to 1.0000'
+    """
+    interval = mean_interval(values, confidence)
+    return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
+
+
 def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return (low, high), the score interval of how many errors B makes for one of A on the same images.
 

@@ -62,6 +62,27 @@ def test_a_relu_that_grey_leaves_silent_is_woken():
     assert made.activations.tolist() == [1.0]  # nine white pixels, less 8
 
 
+def test_filters_behind_ones_that_grey_leaves_silent_are_woken_too():
+    """The first convolution answers from two thirds of white on: at grey no gradient passes its relu."""
+    layers = (cs.Conv2D(2, 3, activation="relu"), cs.Conv2D(3, 3, activation="relu"), cs.Flatten(), cs.Dense(2))
+    model = untrained(cs.Architecture(cs.Input(12, 12), layers))
+    weights = dict(model.weights)
+    weights["conv2d/kernel"] = np.zeros((3, 3, 1, 2), np.float32)
+    weights["conv2d/kernel"][1, 1] = 1
+    weights["conv2d/bias"] = np.full(2, -2 / 3, np.float32)
+    weights["conv2d_1/kernel"] = np.abs(weights["conv2d_1/kernel"])
+    model = cs.Model(model.architecture, weights, model.class_names)
+    grey = np.full((1, 12, 12, 1), 128, np.uint8)
+    assert not model.activations(grey, ["conv2d"])["conv2d"].any()
+    made = synthesize(model, "conv2d_1")
+    top, left, bottom, right = made.window
+    white = np.full((1, 12, 12, 1), 255, np.uint8)  # the best there is: every weight of the second is positive
+    best = model.activations(white, ["conv2d_1"])["conv2d_1"].max(axis=(0, 1, 2))
+    np.testing.assert_allclose(made.activations, best, rtol=0.02)
+    alone = synthesize(model, "conv2d_1", [1])
+    np.testing.assert_array_equal(alone.images[0, top:bottom, left:right], made.images[1, top:bottom, left:right])
+
+
 def test_the_ascent_raises_every_filter_and_each_image_is_best_for_its_own():
     model = untrained(cs.presets.cnn((14, 14, 1), 4))
     for layer in ("conv2d", "conv2d_1"):

@@ -80,7 +80,7 @@ def test_the_costs_stand_side_by_side_with_latency_where_it_is_known() -> None:
     assert table.rows[1][-2:] == ["unknown", "unknown"]
     without = comparison_section(value_of(compared(training_seconds=None))).parts[-1]
     assert isinstance(without, Table)
-    assert list(without.header) == ["", "Parameters", "Weights", "Multiply-adds an image", "Training"]
+    assert list(without.header) == ["Model", "Parameters", "Weights", "Multiply-adds an image", "Training"]
     assert without.rows[0][-1] == "unknown"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import convscope as cs
 from convscope.engine import initial_weights
-from convscope.report.evidence import Chart, Gallery
+from convscope.report.evidence import Chart, Gallery, robustness
 from convscope.report.evidence.attacks import attacks_finding, attacks_section
 from convscope.report.evidence.robustness import curves_finding, robustness_section
 from convscope.report.style import svg_text
@@ -178,3 +178,11 @@ def test_no_text_is_a_number_of_python(small):
         assert "np." not in text
         assert "nan" not in text
         assert "None" not in text
+
+
+@pytest.mark.parametrize(
+    ("place", "digits", "sign", "text"),
+    [(2.14, 1, "", "2.1"), (0.3, 0, "", "0.3"), (-0.04, 1, "+", "−0.04"), (0.0, 0, "", "0"), (-12.4, 0, "+", "−12")],
+)
+def test_a_place_never_shows_as_nothing_unless_it_is(place: float, digits: int, sign: str, text: str) -> None:
+    assert robustness._text(place, digits, sign) == text

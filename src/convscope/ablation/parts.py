@@ -15,7 +15,7 @@ Replaced = Literal["zero", "mean"]
 Part = tuple[str, int]
 """A filter by its layer and its number, from 0."""
 
-_BLOCK_BYTES = 1 << 26  # of the activations that are held at once
+_BLOCK_BYTES = 1 << 24  # of the activations that are held at once
 
 
 def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:

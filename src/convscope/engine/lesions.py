@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convscope.engine.network import Lesion, Network
 from convscope.metrics import cross_entropies
 
-BLOCK_BYTES = 1 << 26
+BLOCK_BYTES = 1 << 24
 """How much of all lesions' logits is held at once: enough images for every thread, and little beside a data set."""
 
 

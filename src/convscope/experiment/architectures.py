@@ -24,7 +24,7 @@ from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnResult, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
-from convscope.statistics import mean_interval
+from convscope.statistics import mean_interval, mean_share_interval
 from convscope.tables import clip, html_table, printable, text_table
 
 WHOLE = "whole network"
@@ -80,8 +80,8 @@ class VariantResult:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """(low, high), of the mean over seeds, see `mean_interval`; None for one seed."""
-        return mean_interval(self.accuracies)
+        """(low, high), of the mean over seeds, see `mean_share_interval`; None for one seed."""
+        return mean_share_interval(self.accuracies)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON."""

@@ -22,7 +22,7 @@ from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe, classic
-from convscope.statistics import mean_interval
+from convscope.statistics import mean_share_interval
 from convscope.tables import clip, html_table, printable, text_table
 from convscope.training import ArchitectureFor
 
@@ -72,8 +72,8 @@ class Group:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """(low, high), the 95 % interval of the mean, see `statistics.mean_interval`; None for one run."""
-        return mean_interval(self.values)
+        """(low, high), the 95 % interval of the mean, see `statistics.mean_share_interval`; None for one run."""
+        return mean_share_interval(self.values)
 
     @property
     def minimum(self) -> float:

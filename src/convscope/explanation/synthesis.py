@@ -19,7 +19,7 @@ from convscope.model import Model
 from convscope.streams import random_stream
 
 _GREY = 127.5
-_NOISE = 8.0  # standard deviation of the start around grey, in grey levels
+_NOISES = (8.0, 32.0, 128.0)  # standard deviations of the start around grey, in grey levels, the first that will do
 _REGULARISED = 0.75  # of the steps; the rest sharpens what they have found
 
 
@@ -80,7 +80,8 @@ def synthesize(
 
     Args:
         layer: a convolution, or in a network without one a hidden dense layer.
-        steps: how many steps are taken from grey with a little noise.
+        steps: how many steps are taken from grey with a little noise, or with more where the layers before are silent
+            at grey.
         step_size: the first step, root mean square of its pixels in grey levels.
         jitter: by how many pixels at most the image is moved before a gradient is taken (an eighth of the window's
             shorter side at most).
@@ -105,11 +106,10 @@ def synthesize(
     side = min(window[2] - window[0], window[3] - window[1])
     jitter, blur = min(jitter, side // 8), blur if side >= 5 else 0.0
     stream = random_stream(seed, "synthesis")
-    # One start for all, so that each image is what it would be alone.
-    noise = stream.normal(0, _NOISE, (1, height, width, channels))
-    start = np.repeat(np.clip(_GREY + noise, 0, 255), len(chosen), axis=0)
+    network = _picking_network(model, found, chosen, middle)
+    start = _start(network, stream.normal(0, 1, (1, height, width, channels)), len(chosen))
     made = _ascend(
-        _picking_network(model, found, chosen, middle),
+        network,
         start,
         window,
         stream.integers(-jitter, jitter, (steps, 2), endpoint=True),
@@ -133,6 +133,23 @@ def synthesize(
         decay=decay,
         seed=seed,
     )
+
+
+def _start(network: Network, noise: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return images (count, H, W, C) to begin at: grey, each with as little of `noise` as lets its logit rise.
+
+    Where every filter of the first layers is silent at grey no gradient comes through; noise wakes some. All take the
+    same noise, so that each image is what it would be alone.
+    """
+    dlogits = np.eye(count, network.architecture.num_classes)
+    start, waiting = np.empty((count, *noise.shape[1:])), np.ones(count, bool)
+    for strength in _NOISES:
+        start[waiting] = np.clip(_GREY + strength * noise, 0, 255)
+        gradient = network.layer_gradients(_rounded(start), dlogits, ["input"])["input"]
+        waiting &= ~gradient.reshape(count, -1).any(axis=1)
+        if not waiting.any():
+            break
+    return start
 
 
 def _ascend(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.datasets import evenly
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.statistics import mean_interval
+from convscope.statistics import mean_share_interval
 from convscope.tables import clip, display_width
 
 Floats = NDArray[np.float64]
@@ -198,7 +198,7 @@ def _draw_group(axes: Any, group: Curves, colour: str, groups: Sequence[Curves])
     singles = [(place + 1, line[place]) for place, line in zip(places, chosen, strict=True)]
     _draw_lines(axes, singles, color=colour, linewidth=0.75, alpha=0.4, clip_on=False)
     epochs, means = _mean_line(group, _MOST_POINTS // (5 * len(groups)))
-    intervals = [mean_interval([line[epoch - 1] for line in group.lines]) for epoch in epochs]
+    intervals = [mean_share_interval([line[epoch - 1] for line in group.lines]) for epoch in epochs]
     if intervals[0] is not None:
         low, high = np.array(intervals).T
         if len(epochs) > 1:

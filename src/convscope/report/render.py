@@ -63,6 +63,8 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
             svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
             charts[name] = {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
     evaluation, comparison = payload["evaluation"], comparison_view(payload)
+    seeds = [one for one in rendered if one.section.anchor == "seeds"]  # they say what the comparison cannot
+    others = [one for one in rendered if one.section.anchor != "seeds"]
     contents = [
         ("verdict", "Verdict"),
         ("data", "Data"),
@@ -70,9 +72,10 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         ("training", "Training"),
         ("evaluation", "Evaluation"),
         *([("comparison", "Comparison")] if comparison else []),
+        *((one.section.anchor, one.section.name) for one in seeds),
         ("kernels", "Kernels"),
         ("maps", "Feature maps"),
-        *((one.section.anchor, one.section.name) for one in rendered),
+        *((one.section.anchor, one.section.name) for one in others),
         ("reproduce", "How to reproduce"),
         ("glossary", "Terms"),
     ]
@@ -106,7 +109,8 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         kernels=kernel_views(payload),
         explained=explained_view(payload),
         maps=map_views(payload),
-        evidence=[one.html for one in rendered],
+        seeds=[one.html for one in seeds],
+        evidence=[one.html for one in others],
     )
     return page
 

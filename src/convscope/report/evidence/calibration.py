@@ -181,5 +181,5 @@ def _bins_table(value: Value, binning: str) -> Table:
                     points(accuracy - confidence),
                 ]
             )
-    header = ("", "Confidence", "Images", "Mean confidence", "Accuracy", "95 % interval", "Gap, points")
+    header = ("When", "Confidence", "Images", "Mean confidence", "Accuracy", "95 % interval", "Gap, points")
     return Table("", "", header, rows, left=2)

@@ -186,7 +186,7 @@ def _counts_table(value: Value) -> Table:
 def _costs_table(value: Value) -> Table:
     sides = [value[side] for side in "ab"]
     has_latency = any(side[f"latency_{many}seconds"] is not None for side in sides for many in ("", "1000_"))
-    header = ["", "Parameters", "Weights", "Multiply-adds an image", "Training"]
+    header = ["Model", "Parameters", "Weights", "Multiply-adds an image", "Training"]
     header += ["One image", "1,000 images"] if has_latency else []
     rows = [
         [

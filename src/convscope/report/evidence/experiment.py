@@ -6,7 +6,7 @@ from typing import Any
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
-from convscope.statistics import mean_interval
+from convscope.statistics import mean_share_interval
 from convscope.tables import clip
 
 Group = Mapping[str, Any]
@@ -179,7 +179,7 @@ def _curve_numbers(curves: Sequence[Curves]) -> Table:
                 row.append("")
                 continue
             values = [line[epoch - 1] for line in curve.lines]
-            interval = mean_interval(values)
+            interval = mean_share_interval(values)
             within = "" if interval is None else f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
             row.append(f"{percent(sum(values) / len(values))}{within}")
         rows.append(row)

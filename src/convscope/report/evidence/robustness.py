@@ -210,15 +210,23 @@ def curves_finding(curves: Sequence[dict[str, Any]]) -> str:
     found = {curve["name"]: _ends(curve) for curve in curves}
     parts = []
     if found.get("shift"):
-        parts.append(f"a shift of {found['shift'][-1]:.1f} pixels")
+        parts.append(f"a shift of {_text(found['shift'][-1], 1)} pixels")
     if found.get("rotation"):
-        parts.append(f"a turn of {min(map(abs, found['rotation'])):.0f}°")
+        parts.append(f"a turn of {_text(min(map(abs, found['rotation'])), 0)}°")
     if found.get("noise"):
-        parts.append(f"noise of {found['noise'][-1]:.0f} grey levels")
+        parts.append(f"noise of {_text(found['noise'][-1], 0)} grey levels")
     if not parts:
         return "No shift, turn or noise that was tried costs a point of accuracy"
     listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]
     return f"A point of accuracy is lost by {listed}"
+
+
+def _text(place: float, digits: int, sign: str = "") -> str:
+    """Return a place of a curve as text, with more digits where so many would leave nothing of it."""
+    text = f"{place:{sign}.{digits}f}"
+    if place and not float(text):
+        text = f"{place:{sign}.1g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _ends(curve: dict[str, Any]) -> list[float]:
@@ -258,6 +266,6 @@ def _lost(curve: dict[str, Any]) -> str:
     unit = _UNITS[curve["name"]]
     digits = {"shift": 1, "rotation": 0, "scale": 2, "stroke": 1, "noise": 0}[curve["name"]]
     signed = "+" if curve["point_lost"][0] is not None and curve["neutral"] == 0 else ""
-    ends = [f"{place:{signed}.{digits}f}".replace("-", "\N{MINUS SIGN}") for place in _ends(curve)]
+    ends = [_text(place, digits, signed) for place in _ends(curve)]
     space = "" if unit in "°×" else "\N{NO-BREAK SPACE}"
     return f"\N{MINUS SIGN}1 point at {' and '.join(ends)}{space}{unit}" if ends else "no point lost"
