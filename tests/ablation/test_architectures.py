@@ -89,9 +89,11 @@ def test_results_come_one_by_one_and_a_kept_run_is_not_trained_again(small_mnist
     assert again.to_dict() == first.to_dict()
 
 
-def test_equal_accuracies_are_no_difference_and_equal_differences_a_sure_one():
+def test_equal_differences_have_the_p_value_of_their_signs():
     assert architectures._p_value([0.0, 0.0, 0.0]) == 1
-    assert architectures._p_value([-0.5, -0.5]) == 0
+    for count in (2, 5, 9):
+        expected = stats.binomtest(0, count).pvalue
+        assert architectures._p_value([-0.5] * count) == pytest.approx(expected)
     assert architectures._p_value([0.1]) == 1
 
 

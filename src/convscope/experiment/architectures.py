@@ -299,12 +299,15 @@ def _differences(runs: Sequence[RunResult], whole: Sequence[RunResult]) -> list[
 
 
 def _p_value(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value of the paired t-test; 1 for one pair, and 0 or 1 where all differ by the same."""
+    """Return the two-sided p-value of the paired t-test; 1 for one pair, and that of signs where all differ alike.
+
+    Accuracies on few images are coarse, so that two seeds may differ by the same without saying much.
+    """
     if len(differences) < 2:
         return 1.0
     middle, sd = mean(differences), stdev(differences)
     if sd == 0:
-        return float(middle == 0)
+        return 2 * 0.5 ** len(differences) if middle else 1.0
     from scipy.special import stdtr  # here: slow to load
 
     return float(2 * stdtr(len(differences) - 1, -abs(middle) * sqrt(len(differences)) / sd))
@@ -314,6 +317,7 @@ def _summarize(
     variant: Variant, runs: Sequence[RunResult], whole: Sequence[RunResult], p_value: float, is_marked: bool
 ) -> VariantResult:
     differences = _differences(runs, whole)
+    interval = mean_interval(differences)
     verdict: Verdict = "no difference shown"
     if is_marked:
         verdict = "worse" if mean(differences) < 0 else "better"
@@ -326,7 +330,7 @@ def _summarize(
         num_images=runs[0].num_images,
         seconds=mean(run.seconds for run in runs),
         difference=mean(differences),
-        difference_interval=mean_interval(differences),
+        difference_interval=None if interval is None else (max(interval[0], -1.0), min(interval[1], 1.0)),
         p_value=p_value,
         verdict=verdict,
     )
