@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import binomtest, ttest_rel
 
 import convscope as cs
 from convscope.ablation.significance import FALSE_DISCOVERY_RATE
@@ -92,7 +92,7 @@ def test_results_come_one_by_one_and_a_kept_run_is_not_trained_again(small_mnist
 def test_equal_differences_have_the_p_value_of_their_signs():
     assert architectures._p_value([0.0, 0.0, 0.0]) == 1
     for count in (2, 5, 9):
-        expected = stats.binomtest(0, count).pvalue
+        expected = binomtest(0, count).pvalue
         assert architectures._p_value([-0.5] * count) == pytest.approx(expected)
     assert architectures._p_value([0.1]) == 1
 
