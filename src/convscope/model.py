@@ -18,6 +18,7 @@ from convscope.architecture import Architecture
 from convscope.datasets import Dataset
 from convscope.engine import Network, Weights, open_network
 from convscope.engine.network import check_weights, float_array
+from convscope.handwriting import Handwriting
 from convscope.metrics import softmax
 from convscope.tables import clip, html_table, text_table
 
@@ -34,6 +35,7 @@ class Model:
         calibration: what its answers are worth, as plain JSON, where that was measured: `temperature`, by which the
             logits are divided before the softmax (see `calibrated_probabilities`), and `rejection`, the rule that says
             which images are of none of the classes (see `convscope.rejection`).
+        handwriting: how an image for it is made from a photo, as its training images were; None if that is not known.
 
     Raises:
         ValueError: if the weights or the class names do not fit the architecture, or the temperature is not finite and
@@ -45,6 +47,7 @@ class Model:
     class_names: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    handwriting: Handwriting | None = None
 
     def __post_init__(self) -> None:
         check_weights(self.architecture, self.weights)

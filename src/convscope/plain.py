@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
-from convscope.errors import ConvscopeError
-
 _Value = TypeVar("_Value")
 
 
-def from_plain(kind: type[_Value], value: Any, label: str, error: type[ConvscopeError]) -> _Value:
+def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception]) -> _Value:
     """Return the dataclass `kind` whose fields are those of the JSON object `value`.
 
     Args:

@@ -209,7 +209,8 @@ def train(
         "engine": engine,
         "epoch": history.best_epoch or len(history),
     }
-    return Model(architecture, weights, dataset.class_names, provenance), history
+    model = Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting)
+    return model, history
 
 
 def hold_out(

@@ -11,6 +11,7 @@ import convscope as cs
 from convscope.checkpoint import load_model, save_model
 from convscope.engine import initial_weights
 from convscope.errors import ConvscopeError, RunError
+from convscope.handwriting import Handwriting
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,12 @@ def test_what_a_model_s_answers_are_worth_is_kept_with_it(model: cs.Model, tmp_p
     calibrated = replace(model, calibration={"temperature": 1.25})
     save_model(calibrated, tmp_path / "model.safetensors")
     assert load_model(tmp_path).calibration == {"temperature": 1.25}
+
+
+def test_how_a_photo_becomes_an_image_is_kept_with_the_model(model: cs.Model, tmp_path: Path):
+    kept = replace(model, handwriting=Handwriting("dark", target=9))
+    save_model(kept, tmp_path / "model.safetensors")
+    assert load_model(tmp_path / "model.safetensors").handwriting == Handwriting("dark", target=9)
 
 
 def test_load_model_takes_a_run_folder(model: cs.Model, tmp_path: Path):

@@ -17,6 +17,7 @@ from safetensors.numpy import save
 from convscope.architecture import Architecture
 from convscope.errors import ConvscopeError, RunError
 from convscope.files import write_bytes
+from convscope.handwriting import Handwriting
 from convscope.model import Model
 
 FORMAT = 1
@@ -35,6 +36,7 @@ def save_model(model: Model, path: Path | str) -> None:
         "class_names": list(model.class_names),
         "provenance": dict(model.provenance),
         **({"calibration": dict(model.calibration)} if model.calibration else {}),
+        **({"handwriting": model.handwriting.to_dict()} if model.handwriting else {}),
     }
     weights = {name: np.ascontiguousarray(array, np.float32) for name, array in model.weights.items()}
     write_tensors(Path(path), weights, description)
@@ -63,7 +65,15 @@ def load_model(path: Path | str) -> Model:
             calibration = description.get("calibration", {})
             if not isinstance(calibration, dict):
                 raise TypeError(f"calibration is {calibration!r:.60}, not an object")
-            return Model(architecture, weights, tuple(class_names), description["provenance"], calibration)
+            handwriting = description.get("handwriting")
+            return Model(
+                architecture,
+                weights,
+                tuple(class_names),
+                description["provenance"],
+                calibration,
+                None if handwriting is None else Handwriting.from_dict(handwriting),
+            )
         except (ConvscopeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise RunError(f"{path}: not a model of convscope ({error}); train it again or use another copy") from error
 

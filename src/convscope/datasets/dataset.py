@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.datasets.card import html_card
 from convscope.datasets.data_file import Images, Labels
+from convscope.handwriting import Handwriting, handwriting_of
 from convscope.streams import random_stream
 
 
@@ -87,6 +88,11 @@ class Dataset:
     def pixel_range(self) -> tuple[int, int]:
         """The least and the greatest value of any pixel."""
         return int(self.images.min()), int(self.images.max())
+
+    @cached_property
+    def handwriting(self) -> Handwriting:
+        """How an image like these is made from a photo."""
+        return handwriting_of(self.images)
 
     @cached_property
     def sha256(self) -> str:

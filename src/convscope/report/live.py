@@ -16,7 +16,6 @@ from convscope.ablation import filter_means
 from convscope.datasets import Dataset, Splits, evenly
 from convscope.engine import Weights
 from convscope.evaluation import Evaluation
-from convscope.handwriting import handwriting_of
 from convscope.model import Model
 from convscope.packing import pack, pack_first, pack_rounded, packed_bytes
 
@@ -67,7 +66,7 @@ def live_payload(
         "images": images,
         "parity": {"logits": pack(replays[0].model.logits(pixels[:_NUM_PARITY]))},
         "training": training,
-        "handwriting": handwriting_of(splits.train.images).to_dict(),
+        "handwriting": splits.train.handwriting.to_dict(),
     }
 
 

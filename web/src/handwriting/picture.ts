@@ -1,4 +1,4 @@
-// Pictures as bytes, and how they are resized. The arithmetic is that of src/convscope/handwriting.py: sums of whole
+// Pictures as bytes, and how they are resized. The arithmetic is that of src/convscope/handwriting/prepare.py: sums of whole
 // numbers, which float64 holds exactly, and values rounded as floor(x + 0.5).
 
 export interface Picture {

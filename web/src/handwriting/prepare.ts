@@ -1,5 +1,5 @@
 // From a drawing or a photo to the pixels that the network sees, with the picture after each step: the same as
-// `prepare` of src/convscope/handwriting.py, pixel for pixel; what each step is for is said there.
+// `prepare` of src/convscope/handwriting/prepare.py, pixel for pixel; what each step is for is said there.
 import { average, border, cut, fitted, inColours, median, reduced, type Picture, type Size } from './picture';
 
 export const STEPS = ['polarity', 'crop', 'scale', 'contrast', 'centre'] as const;

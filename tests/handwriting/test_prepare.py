@@ -11,7 +11,7 @@ from convscope.errors import DatasetError
 from convscope.handwriting import STEPS, Handwriting, average, handwriting_of, prepare
 
 MNIST = Handwriting("light", target=20)
-PAGE_CASES = Path(__file__).parent.parent / "web" / "tests" / "fixtures" / "handwriting.json"
+PAGE_CASES = Path(__file__).parents[2] / "web" / "tests" / "fixtures" / "handwriting.json"
 
 
 def grey(rows):
