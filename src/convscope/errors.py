@@ -31,5 +31,9 @@ class DatasetError(ConvscopeError):
     """A data file that is damaged, missing or does not hold what it says."""
 
 
+class ImageFileError(ConvscopeError):
+    """A picture that is damaged, too large or of a format that is not read."""
+
+
 class RunError(ConvscopeError):
     """A run folder or model file that is damaged, incomplete, of a newer format, or in the way."""

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.datasets import DATASETS, catalogue
-from convscope.datasets.catalogue import DATA_FOLDER, cache_folder, load_dataset
+from convscope.datasets import DATASETS, catalogue, loading
+from convscope.datasets.catalogue import DATA_FOLDER, cache_folder
 from convscope.datasets.idx import idx_header
+from convscope.datasets.loading import load_dataset
 from convscope.errors import DatasetError
 
 MNIST_SHA256 = {
@@ -118,7 +119,7 @@ def small_entry(tmp_path, monkeypatch, cache) -> str:  # noqa: ARG001  # with a 
         path.unlink()
     entry = catalogue.CatalogueEntry("small", "Small", "none", "made up", tuple("01234"), tuple(files))
     monkeypatch.setattr(catalogue, "DATA_FOLDER", tmp_path / "embedded")
-    monkeypatch.setattr(catalogue, "DATASETS", {"small": entry})
+    monkeypatch.setattr(loading, "DATASETS", {"small": entry})
     return "small"
 
 
