@@ -108,6 +108,26 @@ def test_a_class_without_images_has_zeros_and_an_interval_of_everything():
     assert "absent" in str(evaluation)
 
 
+def test_few_images_of_a_class_and_none_are_warned_of():
+    evaluation = evaluate_answers([0] * 25 + [1] * 5, [0] * 25 + [1] * 5, ["a", "b", "c"])
+    wide, few, none = evaluation.cautions
+    assert "30 images leave the accuracy open by 11 points" in wide
+    assert few.startswith("1 of 3 classes has fewer than 10 images")
+    assert none.startswith("1 of 3 classes has no image")
+
+
+def test_an_accuracy_that_one_class_alone_would_give_is_warned_of():
+    evaluation = evaluate_answers([0] * 900 + [1] * 100, [0] * 1000, ["a", "b"])
+    (caution,) = evaluation.cautions
+    assert caution.startswith("Always answering 'a' would be right for 90.00 %")
+    assert caution in str(evaluation)
+    assert evaluation.balanced_accuracy == 0.5
+
+
+def test_many_images_and_classes_alike_need_no_caution():
+    assert random_evaluation(3, 3000)[0].cautions == ()
+
+
 def test_one_image_can_be_evaluated():
     evaluation = evaluate_answers([1], [1], "ab")
     assert (evaluation.num_images, evaluation.accuracy, evaluation.mistakes) == (1, 1.0, ())

@@ -6,8 +6,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax as scipy_softmax
 from scipy.special import xlogy
 from scipy.stats import binomtest
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
-from sklearn.metrics import log_loss, precision_recall_fscore_support
 
 from convscope import metrics
 
@@ -79,6 +79,50 @@ def test_confusion_matrix_sums_to_the_images_and_its_trace_to_the_right_ones(pai
     assert matrix.sum() == len(pairs)
     np.testing.assert_array_equal(matrix.sum(axis=1), np.bincount(y_true, minlength=5))
     assert matrix.trace() / len(pairs) == metrics.accuracy(y_true, y_pred)
+
+
+def unbalanced_matrix(num_images, seed, num_classes=5, accuracy=0.9):
+    """Draw a confusion matrix; return it with the balanced accuracy and the macro F1 of what it is drawn from."""
+    share = np.full((num_classes, num_classes), (1 - accuracy) / (num_classes - 1))
+    np.fill_diagonal(share, accuracy)
+    share *= np.arange(1, num_classes + 1)[:, None] / (num_classes * (num_classes + 1) / 2)
+    matrix = np.random.default_rng(seed).multinomial(num_images, share.ravel()).reshape(share.shape)
+    true_f1 = np.mean(2 * np.diagonal(share) / (share.sum(axis=0) + share.sum(axis=1)))
+    return matrix, accuracy, true_f1
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_balanced_accuracy_and_macro_f1_are_scikit_learns(num_classes):
+    logits, y_true = random_answers(num_classes)
+    y_pred = logits.argmax(axis=1)
+    matrix = metrics.confusion_matrix(y_true, y_pred, num_classes)
+    assert metrics.balanced_accuracy(matrix)[0] == pytest.approx(balanced_accuracy_score(y_true, y_pred), rel=1e-12)
+    assert metrics.macro_f1(matrix)[0] == pytest.approx(f1_score(y_true, y_pred, average="macro"), rel=1e-12)
+
+
+def test_classes_that_never_occur_do_not_count():
+    matrix = np.zeros((4, 4), np.int64)
+    matrix[:2, :2] = [[9, 1], [2, 8]]
+    for measure in (metrics.balanced_accuracy, metrics.macro_f1):
+        assert measure(matrix) == measure(matrix[:2, :2])
+
+
+def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth():
+    covered = []
+    for seed in range(400):
+        matrix, accuracy, f1 = unbalanced_matrix(150, seed)
+        ends = metrics.balanced_accuracy(matrix)[1], metrics.macro_f1(matrix)[1]
+        covered.append([low <= truth <= high for truth, (low, high) in zip((accuracy, f1), ends, strict=True)])
+    share = np.mean(covered, axis=0)
+    assert (share > 0.91).all(), share  # of 400 draws at 95 %, 91 % is four standard deviations off
+    assert (share < 0.99).all(), share
+
+
+@pytest.mark.parametrize("matrix", [np.diag([3, 40]), np.diag([1, 1, 1]), np.array([[0, 5], [7, 0]])])
+def test_intervals_of_all_right_and_all_wrong_are_open_on_one_side(matrix):
+    for value, (low, high) in (metrics.balanced_accuracy(matrix), metrics.macro_f1(matrix)):
+        assert value in (0, 1)
+        assert low == value == 0 < high < 1 or 0 < low < high == value == 1
 
 
 @pytest.mark.parametrize("num_classes", CLASS_COUNTS)

@@ -30,7 +30,7 @@ FULL = Recipe(
 DESCENT = Recipe(optimizer=SGD(0.1, 0.9, True, 1e-4))
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES.values(), FULL, DESCENT], ids=str)
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), FULL, DESCENT, Recipe(class_weights="balanced")], ids=str)
 def test_a_recipe_goes_through_json_unchanged(recipe):
     again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict(), allow_nan=False)))
     assert again == recipe
@@ -81,6 +81,7 @@ def test_recipes_are_equal_whatever_they_are_called():
         ({"averaging": 1}, "recipe: averaging is 1; it must be a number from 0 and below 1"),
         ({"clip_norm": 0}, "recipe: clip_norm is 0; it must be a number above 0"),
         ({"class_weights": 3}, "recipe: class_weights is 3; it must list a number a class"),
+        ({"class_weights": "even"}, "recipe: class_weights is 'even'; it must list a number a class, or be 'balanced'"),
         ({"class_weights": (1, -1)}, "recipe: class_weights is -1; it must be a number from 0"),
         ({"validation_fraction": 1}, "recipe: validation_fraction is 1; it must be a number from 0 and below 1"),
         ({"validation_fraction": -0.1}, r"validation_fraction is -0\.1"),

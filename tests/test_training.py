@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
 import convscope as cs
 from convscope.engine import EpochOptions, initial_weights, open_network
@@ -262,6 +263,16 @@ def test_train_says_when_it_diverges(small_mnist: cs.Splits):
     huge = cs.Architecture(cs.Input(28, 28, scale=1e30), (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax")))
     with pytest.raises(RecipeError, match=r"diverged in epoch 1.*lower the learning rate"):
         cs.train(huge, small_mnist, cs.Recipe(epochs=1, optimizer=cs.Adam(learning_rate=1.0)))
+
+
+def test_balanced_class_weights_are_those_of_the_images_trained_on(small_mnist: cs.Splits):
+    uneven = small_mnist.train.take(np.flatnonzero((small_mnist.train.labels != 3) | (np.arange(1000) % 5 == 0)))
+    kept, _ = uneven.divide(0.25, 0)
+    weights = compute_class_weight("balanced", classes=np.arange(10), y=kept.labels)
+    recipe = cs.Recipe(epochs=1, validation_fraction=0.25, class_weights="balanced")
+    balanced = cs.train(cs.presets.ann, uneven, recipe)[0]
+    explicit = cs.train(cs.presets.ann, uneven, replace(recipe, class_weights=tuple(weights)))[0]
+    assert balanced.weights_sha256 == explicit.weights_sha256
 
 
 def test_train_refuses_class_weights_for_other_classes(small_mnist: cs.Splits):

@@ -51,7 +51,8 @@ from convscope.model import Model
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
 from convscope.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
 from convscope.robustness import Attacks, Robustness, corrupt, measure_attacks, measure_robustness
-from convscope.training import History, train
+from convscope.training import History, TrainingState, train
+from convscope.transfer import Transfer, transfer
 
 __all__ = [
     "SGD",
@@ -99,6 +100,8 @@ __all__ = [
     "RunSpec",
     "Schedule",
     "Splits",
+    "TrainingState",
+    "Transfer",
     "ablate",
     "ablate_inputs",
     "attribute",
@@ -132,4 +135,5 @@ __all__ = [
     "synthesize",
     "train",
     "train_runs",
+    "transfer",
 ]

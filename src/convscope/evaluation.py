@@ -5,6 +5,7 @@ An evaluation holds the predictions and what was computed from them, and no hand
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from html import escape
 from math import isfinite
 from typing import Any
@@ -22,6 +23,7 @@ _MOST_PAIRS_SHOWN = 10
 _MOST_MISTAKES_IN_JSON = 1000
 _MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
 _WIDEST_NAME = 24
+_WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
 _MATRIX_CAPTION = "Confusion matrix (rows are the truth)"
 _PAIRS_CAPTION = "Most confused pairs"
 _CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
@@ -135,6 +137,31 @@ class Evaluation:
     def num_classes(self) -> int:
         return len(self.class_names)
 
+    @cached_property
+    def balanced_accuracy(self) -> float:
+        """The mean recall over the classes that have images: each class counts alike."""
+        return metrics.balanced_accuracy(self.confusion_matrix)[0]
+
+    @cached_property
+    def balanced_accuracy_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % interval."""
+        return metrics.balanced_accuracy(self.confusion_matrix)[1]
+
+    @cached_property
+    def macro_f1(self) -> float:
+        """The mean F1 over the classes that occur."""
+        return metrics.macro_f1(self.confusion_matrix)[0]
+
+    @cached_property
+    def macro_f1_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % interval."""
+        return metrics.macro_f1(self.confusion_matrix)[1]
+
+    @cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """What cannot be concluded from so few images, or images so unevenly spread, in sentences; often none."""
+        return _cautions(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON; of more than 1,000 mistakes the worst 1,000."""
         return {
@@ -145,6 +172,11 @@ class Evaluation:
             "loss": self.loss,
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
+            "balanced_accuracy": self.balanced_accuracy,
+            "balanced_accuracy_interval": list(self.balanced_accuracy_interval),
+            "macro_f1": self.macro_f1,
+            "macro_f1_interval": list(self.macro_f1_interval),
+            "cautions": list(self.cautions),
             "confusion_matrix": self.confusion_matrix.tolist(),
             "classes": [asdict(metric) | {"recall_interval": list(metric.recall_interval)} for metric in self.classes],
             "confused_pairs": [asdict(pair) for pair in self.confused_pairs],
@@ -156,7 +188,7 @@ class Evaluation:
         # As wide as the counts need, and as the names want where 100 columns allow it.
         width = max(len(f"{self.confusion_matrix.max()}"), 100 // self.num_classes - 2)
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
-        parts = [f"{_headline(self)}\nLoss: {self.loss:.4f}"]
+        parts = ["\n".join([_headline(self), _second_line(self), *self.cautions])]
         if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
             counts = [[name, *map(str, row)] for name, row in zip(names, self.confusion_matrix.tolist(), strict=True)]
             header = ("", *(clip(name, width) for name in self.class_names))
@@ -170,7 +202,8 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         names = self.class_names
-        parts = [f"<p>{escape(_headline(self))}<br>Loss: {self.loss:.4f}</p>"]
+        lines = [_headline(self), _second_line(self), *self.cautions]
+        parts = [f"<p>{'<br>'.join(map(escape, lines))}</p>"]
         if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
             parts.append(html_table(("", *names), _tinted_rows(self), _MATRIX_CAPTION))
         else:
@@ -269,6 +302,39 @@ def _headline(evaluation: Evaluation) -> str:
     accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
     where = f"the {evaluation.split} split of {printable(evaluation.dataset_name)}"
     return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images right"
+
+
+def _second_line(evaluation: Evaluation) -> str:
+    balanced = percent_with_interval(evaluation.balanced_accuracy, evaluation.balanced_accuracy_interval)
+    macro = percent_with_interval(evaluation.macro_f1, evaluation.macro_f1_interval)
+    return f"Balanced accuracy: {balanced}, macro F1: {macro}, loss: {evaluation.loss:.4f}"
+
+
+def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return what these images are too few or too unevenly spread to say."""
+    low, high = evaluation.accuracy_interval
+    support = evaluation.confusion_matrix.sum(axis=1)
+    found = []
+    if high - low > _WIDE:
+        found.append(
+            f"{evaluation.num_images:,} images leave the accuracy open by {100 * (high - low):.0f} points: networks "
+            "that differ by less can hardly be told apart."
+        )
+    if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
+        found.append(f"{_of_classes(few, evaluation)} fewer than {_FEW} images: what is said of each alone is a guess.")
+    if none := int(np.count_nonzero(support == 0)):
+        found.append(f"{_of_classes(none, evaluation)} no image: nothing is known about how well they are read.")
+    largest = int(support.argmax())
+    if low <= support[largest] / evaluation.num_images:
+        found.append(
+            f"Always answering {clip(evaluation.class_names[largest], _WIDEST_NAME)!r} would be right for "
+            f"{100 * support[largest] / evaluation.num_images:.2f} %: by its accuracy it cannot be told from that."
+        )
+    return tuple(found)
+
+
+def _of_classes(count: int, evaluation: Evaluation) -> str:
+    return f"{count:,} of {evaluation.num_classes:,} classes {'has' if count == 1 else 'have'}"
 
 
 def _matrix_left_out(evaluation: Evaluation) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from convscope.architecture import Architecture
 from convscope.datasets import Dataset
+from convscope.datasets.disk import held_bytes
+from convscope.datasets.pools import epoch_bytes
 from convscope.engine import EngineName, EpochOptions, native
 from convscope.recipes import Recipe
 
@@ -19,7 +21,7 @@ class Memory:
 
     Attributes:
         peak_memory_bytes: the most that it had resident, with Python and its libraries.
-        data_bytes: the images and labels as they are held.
+        data_bytes: the images and labels as they are held; images that are read from disk as needed are not.
         training_bytes: the most that training takes beside the data, see `training_bytes`.
     """
 
@@ -51,7 +53,7 @@ def measure_memory(
     """
     peak = peak_memory_bytes()  # first, since the bound is computed by making what it is the size of
     training = training_bytes(architecture, recipe, train, test, threads) if engine == "native" else None
-    return Memory(peak, sum(part.images.nbytes + part.labels.nbytes for part in (train, test)), training)
+    return Memory(peak, sum(held_bytes(part.images) + part.labels.nbytes for part in (train, test)), training)
 
 
 def peak_memory_bytes() -> int | None:
@@ -76,14 +78,15 @@ def training_bytes(
     """Return the most that training by the native engine takes beside the data, with its checkpoints and measuring.
 
     It is what the engine holds for the architecture and one batch (most of it), copies of the weights and of what the
-    optimizer remembers, an epoch's order and labels, and the logits of the test images.
+    optimizer remembers, an epoch's order and labels, the images read for it where they are on
+    disk, and the logits of the test images.
 
     Raises:
         ValueError: if threads < 1.
     """
     options = EpochOptions(
         optimizer=recipe.optimizer,
-        class_weights=recipe.class_weights,
+        class_weights=recipe.class_weights_for(train.class_counts),
         augmentation=recipe.augmentation,
         clip_norm=recipe.clip_norm,
         averaging=recipe.averaging,
@@ -94,7 +97,7 @@ def training_bytes(
     weights = 4 * (architecture.parameters + architecture.non_trainable_parameters)
     state = weights * (4 if recipe.averaging else 3)
     copies = 2 * weights + 3 * state  # the epoch's first and last weights; the state as arrays, as bytes and as a file
-    epoch = 2 * 8 * len(train)
+    epoch = epoch_bytes(train, recipe.batch_size)
     measuring = len(test) * architecture.num_classes * (4 + 2 * 8)  # in float32, and twice in float64 for the loss
     return engine + copies + epoch + measuring
 

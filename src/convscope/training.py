@@ -297,7 +297,7 @@ def _train_epoch(
         options=EpochOptions(
             optimizer=recipe.optimizer,
             label_smoothing=recipe.label_smoothing,
-            class_weights=recipe.class_weights,
+            class_weights=recipe.class_weights_for(dataset.class_counts),
             augmentation=recipe.augmentation,
             augmentation_key=stream_key(seed, "augment", epoch),
             dropout_key=stream_key(seed, "dropout", epoch),
@@ -326,7 +326,7 @@ def _train_epoch(
 
 def check_recipe(recipe: Recipe, architecture: Architecture) -> None:
     """Raise `RecipeError` unless `recipe` is for as many classes as `architecture`."""
-    if recipe.class_weights is not None and len(recipe.class_weights) != architecture.num_classes:
+    if isinstance(recipe.class_weights, tuple) and len(recipe.class_weights) != architecture.num_classes:
         raise RecipeError(
             f"the recipe has {len(recipe.class_weights)} class weights, "
             f"but architecture {architecture.name} has {architecture.num_classes} outputs; give a weight a class"

@@ -22,6 +22,10 @@ COMMANDS = {
         CNN, replace(CLASSIC, validation_fraction=0.1, early_stopping=cs.EarlyStopping(min_delta=0.1)),
         "--architecture cnn --recipe RECIPE.json --seed",
     ),
+    "classes that count alike": (
+        CNN, replace(CLASSIC, class_weights="balanced"),
+        "--architecture cnn --recipe classic --class-weights balanced --seed",
+    ),
     "a network that only bears the name": (
         replace(CNN, layers=CNN.layers[-3:]), CLASSIC, "--architecture ARCHITECTURE.json --recipe classic --seed",
     ),

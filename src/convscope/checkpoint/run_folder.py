@@ -2,6 +2,7 @@
 
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
 history.jsonl     a line an epoch
+from.safetensors  the model that training started from, where it did
 model.safetensors checkpoints/  evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
 seeds.json  calibration.json  rejection.json  filters.json  attributions.json  embedding.json  ablation.json
 robustness.json   attacks.json  audit.json         what its answers are worth, topic by topic
@@ -80,6 +81,11 @@ class RunFolder:
     @property
     def seed(self) -> int:
         return int(self.record["seed"])
+
+    @property
+    def start_path(self) -> Path:
+        """Where the model lies that training starts from, in a run that does not start from random weights."""
+        return self.path / "from.safetensors"
 
     def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
         """Keep `state`: the weights as a model for the replay, the history, and last what a resume starts from."""

@@ -1,8 +1,9 @@
 """The steps of the main job, each into the run folder, shared by the commands."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,20 +14,21 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.benchmark import measure_latency
-from convscope.checkpoint import RunFolder, create_run, open_run
-from convscope.cli.options import architecture_for, recipe_for
+from convscope.checkpoint import RunFolder, create_run, load_model, open_run, save_model
+from convscope.cli.options import PRESET, architecture_for, recipe_for
 from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import run_record
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import EngineName, check_precision
-from convscope.errors import DatasetError, RecipeError, RunError
+from convscope.errors import ArchitectureError, DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.experiment.record import available_cores
 from convscope.memory import Memory, measure_memory
 from convscope.model import Model
 from convscope.recipes import RECIPES, Precision
 from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
+from convscope.transfer import Transfer, transfer
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""
@@ -54,10 +56,13 @@ def timed(timings: dict[str, float], step: str) -> Iterator[None]:
 def start_run(
     *,
     dataset: str,
-    architecture: str,
+    architecture: str | None,
+    start: Path | None,
+    new_output: bool,
     recipe: str,
     epochs: int | None,
     precision: Precision | None,
+    class_weights: str | None,
     validation_fraction: float | None,
     patience: int | None,
     seed: int,
@@ -69,10 +74,18 @@ def start_run(
     """Check all that was asked for, and only then make the run's folder."""
     splits = load_dataset(dataset)
     check_index(index, splits)
-    network = architecture_for(architecture, splits.image_shape, splits.num_classes)
+    if new_output and start is None:
+        raise click.UsageError("--new-output says what to take from a run; give one with --from")
+    begin = None if start is None else _begin_from(start, splits, seed, new_output=new_output)
+    if begin is None:
+        network = architecture_for(architecture or PRESET, splits.image_shape, splits.num_classes)
+    elif architecture is None:
+        network = begin[1].architecture
+    else:
+        raise click.UsageError("--from takes the architecture of the run; leave out --architecture")
     for part in (splits.train, splits.test):
         check_fit(network, part)
-    chosen = recipe_for(recipe, epochs, validation_fraction, patience, precision)
+    chosen = recipe_for(recipe, epochs, validation_fraction, patience, precision, class_weights)
     check_precision(chosen.precision, engine)
     try:
         check_recipe(chosen, network)
@@ -88,7 +101,28 @@ def start_run(
         engine=engine,
         threads=threads or available_cores(),
     )
-    return create_run(out or _free_folder(f"{splits.name}-{network.name}"), record), splits
+    if begin is not None:
+        source, what = begin
+        record["from"] = {
+            "argument": str(start),
+            "weights_sha256": source.weights_sha256,
+            "new_output": new_output,
+            **what.to_dict(),
+        }
+        record["command"] += f" --from {shlex.quote(str(start))}" + (" --new-output" if new_output else "")
+    folder = create_run(out or _free_folder(f"{splits.name}-{network.name}"), record)
+    if begin is not None:
+        save_model(begin[0], folder.start_path)
+    return folder, splits
+
+
+def _begin_from(path: Path, splits: Splits, seed: int, *, new_output: bool) -> tuple[Model, Transfer]:
+    """Return the model at `path`, and what training on `splits` starts from."""
+    source = load_model(path)
+    try:
+        return source, transfer(source, splits.image_shape, splits.class_names, seed, new_output=new_output)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"--from {path}: {error}") from error
 
 
 def resume_run(path: Path) -> tuple[RunFolder, Splits]:
@@ -138,7 +172,12 @@ def _train_from(
         folder.save_epoch(state, splits.class_names)
         progress.on_epoch(state)
 
+    start = record.get("from")
     try:
+        if state is None and start is not None:
+            _, begin = _begin_from(folder.start_path, splits, folder.seed, new_output=bool(start["new_output"]))
+            state = begin.state
+            on_epoch(state)
         model, history = train(
             folder.architecture,
             splits,
@@ -153,6 +192,8 @@ def _train_from(
     finally:
         progress.close()
     progress.on_end(describe_choice(history, recipe))
+    if start is not None:
+        model = replace(model, provenance={**model.provenance, "from": start["weights_sha256"]})
     return model, history
 
 

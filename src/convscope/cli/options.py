@@ -15,6 +15,9 @@ from convscope.errors import ArchitectureError, RecipeError
 from convscope.recipes import PRECISIONS, RECIPES, EarlyStopping, Precision, Recipe
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+PRESET = "cnn"
+"""The architecture that is trained where none is asked for."""
+
 _MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -23,6 +26,11 @@ index_option = click.option(
     "--index", type=click.IntRange(min=0), default=0, show_default=True, help="Test image whose feature maps are shown."
 )
 
+class_weights_option = click.option(
+    "--class-weights",
+    type=click.Choice(["none", "balanced"]),
+    help="In place of the recipe's: balanced counts every class alike in the loss, however many images it has.",
+)
 precision_option = click.option("--precision", type=click.Choice(PRECISIONS), help="In place of the recipe's.")
 
 
@@ -32,9 +40,19 @@ def training_options(command: _Command) -> _Command:
         click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder."),
         click.option(
             "--architecture",
-            default="cnn",
-            show_default=True,
-            help=f"{', '.join(PRESETS)}, or a JSON file.",
+            help=f"{', '.join(PRESETS)}, or a JSON file; by default {PRESET}, with --from that of the run.",
+        ),
+        click.option(
+            "--from",
+            "start",
+            type=click.Path(path_type=Path),
+            metavar="RUN",
+            help="Start from the model of a run, for the same classes or others, and not from random weights.",
+        ),
+        click.option(
+            "--new-output",
+            is_flag=True,
+            help="With --from: start all outputs at random; by default those of classes of the same name are kept.",
         ),
         click.option("--recipe", default="classic", show_default=True, help=f"{', '.join(RECIPES)}, or a JSON file."),
         click.option("--epochs", type=int, help="In place of the recipe's; with --patience the most."),
@@ -48,6 +66,7 @@ def training_options(command: _Command) -> _Command:
             type=int,
             help="Stop after so many epochs without a better val_loss and keep the best epoch's weights.",
         ),
+        class_weights_option,
         precision_option,
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."),
         click.option(
@@ -93,6 +112,7 @@ def recipe_for(
     validation_fraction: float | None = None,
     patience: int | None = None,
     precision: Precision | None = None,
+    class_weights: str | None = None,
 ) -> Recipe:
     """Return the recipe called `name`, or the one in the JSON file of that name, with what else is given put into it.
 
@@ -115,6 +135,8 @@ def recipe_for(
     if patience is not None:
         stopping = replace(recipe.early_stopping or EarlyStopping(), patience=patience)
         recipe = replace(recipe, early_stopping=stopping)
+    if class_weights is not None:
+        recipe = replace(recipe, class_weights="balanced" if class_weights == "balanced" else None)
     if precision is not None:
         recipe = replace(recipe, precision=precision)
     return recipe

@@ -53,6 +53,8 @@ def _recipe_words(recipe: Recipe) -> list[str]:
         asked["validation_fraction"] = recipe.validation_fraction
     if recipe.early_stopping not in (None, preset.early_stopping):
         asked["patience"] = recipe.early_stopping.patience
+    if recipe.class_weights != preset.class_weights and recipe.class_weights in (None, "balanced"):
+        asked["class_weights"] = recipe.class_weights or "none"
     if recipe.precision != preset.precision:
         asked["precision"] = recipe.precision
     for name, value in asked.items():

@@ -124,7 +124,16 @@ def _group(experiment: Experiment, group: Group, model: Model, splits: Splits) -
 
 def _spec(folder: RunFolder, seed: int) -> RunSpec:
     record = folder.record
-    return RunSpec(record["dataset"]["argument"], folder.architecture, folder.recipe, seed, record["engine"])
+    begin = record.get("from")
+    return RunSpec(
+        record["dataset"]["argument"],
+        folder.architecture,
+        folder.recipe,
+        seed,
+        record["engine"],
+        start="" if begin is None else str(folder.start_path),
+        new_output=begin is not None and bool(begin["new_output"]),
+    )
 
 
 def _result(trained: Trained, evaluation: Evaluation, splits: Splits) -> RunResult:

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.checkpoint import load_model
 from convscope.datasets import Dataset, Splits
 from convscope.engine import EngineName
+from convscope.errors import ArchitectureError
 from convscope.recipes import Recipe
 from convscope.streams import random_stream
+from convscope.training import TrainingState
+from convscope.transfer import transfer
 
 _DIGITS = 16  # of a digest: 64 bits, so that two of a million runs share one with a chance of 3e-8
 
@@ -23,6 +27,8 @@ class RunSpec:
     Attributes:
         dataset: what `load_dataset` takes, so that another process can load the same; "" for data in memory alone.
         num_images: how many training images to use, drawn by the seed from each class alike; None is all of them.
+        start: a model file or run folder whose weights training starts from, see `transfer`; "" is random weights.
+        new_output: whether the weights of its outputs are random all the same.
         name: what a table calls the variant; not part of the digest, no more than the names of network and recipe.
 
     Raises:
@@ -36,6 +42,8 @@ class RunSpec:
     engine: EngineName = "native"
     num_images: int | None = None
     name: str = ""
+    start: str = ""
+    new_output: bool = False
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -56,6 +64,7 @@ class RunSpec:
 
         Raises:
             ValueError: if there are fewer training images than `num_images`.
+            RunError: if there is no model at `start`.
         """
         architecture, recipe = self.architecture.to_dict(), self.recipe.to_dict()
         for names in (architecture, recipe):
@@ -69,8 +78,27 @@ class RunSpec:
             "seed": self.seed,
             "engine": self.engine,
         }
+        if self.start:
+            defining["start"] = [load_model(self.start).weights_sha256, self.new_output]
         text = json.dumps(defining, sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+    def state(self, splits: Splits) -> TrainingState | None:
+        """Return what training starts from, where that is not random weights.
+
+        Raises:
+            RunError: if there is no model at `start`.
+            ArchitectureError: if its weights are not for this architecture and data.
+        """
+        if not self.start:
+            return None
+        source, shape, names = load_model(self.start), splits.image_shape, splits.class_names
+        begin = transfer(source, shape, names, self.seed, new_output=self.new_output)
+        if begin.architecture != self.architecture:
+            raise ArchitectureError(
+                f"{self.start} is not of the architecture {self.architecture.name}, which is asked for"
+            )
+        return begin.state
 
     def draw(self, splits: Splits) -> Splits:
         """Return `splits` with the training images that this run uses, in their order; the test images are all there.

@@ -58,7 +58,13 @@ def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> Trai
     """
     try:
         model, history = train(
-            spec.architecture, spec.draw(splits), spec.recipe, seed=spec.seed, engine=spec.engine, threads=threads
+            spec.architecture,
+            spec.draw(splits),
+            spec.recipe,
+            seed=spec.seed,
+            engine=spec.engine,
+            threads=threads,
+            state=spec.state(splits),
         )
     except ConvscopeError as error:
         raise type(error)(f"{spec.title}: {error}") from error
@@ -80,6 +86,8 @@ def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
             "engine": spec.engine,
             "num_images": spec.num_images,
             "name": spec.name,
+            "start": spec.start,
+            "new_output": spec.new_output,
             "threads": threads,
         },
         allow_nan=False,
@@ -107,6 +115,8 @@ def execute(order: str) -> Reply:
             asked["engine"],
             asked["num_images"],
             asked["name"],
+            asked["start"],
+            asked["new_output"],
         )
         trained = train_one(spec, splits, asked["threads"])
     except Exception as error:
@@ -142,7 +152,8 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> Trained:
         name: np.frombuffer(reply[1][name], "<f4").reshape(shape).astype(np.float32) for name, shape in shapes.items()
     }
     logits = arrays.pop(_LOGITS)
-    model = Model(spec.architecture, arrays, splits.class_names, facts["provenance"])
+    handwriting = splits.train.handwriting
+    model = Model(spec.architecture, arrays, splits.class_names, facts["provenance"], handwriting=handwriting)
     return Trained(model, History.from_dict(facts["history"]), logits, facts["machine"], facts["threads"])
 
 

@@ -40,7 +40,9 @@ class Recipe:
     Attributes:
         schedule: how the optimizer's learning rate changes over the run.
         label_smoothing: ε, the share of a label that is spread evenly over all K classes before the loss is taken.
-        class_weights: by what the loss of each class's images is multiplied, a number a class; none is one each.
+        class_weights: by what the loss of each class's images is multiplied, a number a class; "balanced" is N / (K n)
+            for a class of n of the N images trained on, K classes having any, so that each counts alike; none is one
+            each.
         augmentation: what is done to the training images at random.
         clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened; none is not at all.
         averaging: β of a running average of the trained weights over the steps, which then is the model; 0 is none.
@@ -62,7 +64,7 @@ class Recipe:
     name: str = field(default="custom", compare=False)
     schedule: Schedule = field(default_factory=Schedule, kw_only=True)
     label_smoothing: float = field(default=0.0, kw_only=True)
-    class_weights: tuple[float, ...] | None = field(default=None, kw_only=True)
+    class_weights: tuple[float, ...] | Literal["balanced"] | None = field(default=None, kw_only=True)
     augmentation: Augmentation = field(default_factory=Augmentation, kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True)
     averaging: float = field(default=0.0, kw_only=True)
@@ -80,9 +82,9 @@ class Recipe:
             raise RecipeError(f"recipe: early_stopping is {self.early_stopping!r}; it must be an EarlyStopping or None")
         if self.clip_norm is not None:
             check_range("clip_norm", self.clip_norm, 0, 1e6, open_below=True)
-        if self.class_weights is not None:
+        if self.class_weights not in (None, "balanced"):
             if not isinstance(self.class_weights, tuple | list):
-                raise RecipeError(f"recipe: class_weights is {self.class_weights!r}; it must list a number a class")
+                raise RecipeError(f"recipe: class_weights is {self.class_weights!r}; it must list a number a class, or be 'balanced'")
             for weight in self.class_weights:
                 check_range("class_weights", weight, 0, 1e6)
             object.__setattr__(self, "class_weights", tuple(self.class_weights))
@@ -102,11 +104,25 @@ class Recipe:
         factors = self.schedule.factors(self.epochs * steps)
         return (self.optimizer.learning_rate * factors).astype(np.float32).reshape(self.epochs, steps)
 
+    def class_weights_for(self, class_counts: NDArray[np.int64]) -> tuple[float, ...] | None:
+        """Return the weight of each class of training images of which there are `class_counts` (K,); None is one each.
+
+        Source: the weights "balanced" are those of King and Zeng 2001, as scikit-learn computes them.
+
+        >>> Recipe(class_weights="balanced").class_weights_for(np.array([90, 0, 10]))
+        (0.5555555555555556, 1.0, 5.0)
+        """
+        if self.class_weights != "balanced":
+            return self.class_weights
+        share = class_counts.sum() / np.count_nonzero(class_counts)
+        return tuple(float(share / count) if count else 1.0 for count in class_counts)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON, `name` first."""
         values = asdict(self)
         values["optimizer"] = {"kind": type(self.optimizer).__name__, **values["optimizer"]}
-        values["class_weights"] = None if self.class_weights is None else list(self.class_weights)
+        if isinstance(self.class_weights, tuple):
+            values["class_weights"] = list(self.class_weights)
         return {"name": values.pop("name"), **values}
 
     @classmethod

@@ -7,6 +7,7 @@ TERMS = {
     "Attribution": "A number a pixel: how much an answer rests on it, by some method's meaning of that.",
     "AUROC": "How often an image of one kind scores above one of the other: 1 tells them apart always, 0.5 no "
     "better than chance.",
+    "Balanced accuracy": "The mean of the classes' recalls: each class counts alike, however many images it has.",
     "Brier score": "The mean squared distance between the probabilities and the truth, summed over the classes: 0 "
     "is perfect, 2 the worst.",
     "Calibration": "Whether answers that are 90 % sure are right nine times in ten.",
@@ -29,6 +30,7 @@ TERMS = {
     "Kernel": "The weights of a filter: what it multiplies each window of its input with.",
     "Loss": "Cross-entropy: the mean of -log(probability given to the true class). Zero is perfect, and being sure "
     "and wrong costs most.",
+    "Macro F1": "The mean of the classes' F1.",
     "MACs": "Multiply-adds that one image costs on its way through the network.",
     "McNemar test": "Of the images that exactly one of two models reads right: how often would a fair coin split "
     "them at least so unevenly?",
