@@ -13,7 +13,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test native-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebook peers bench clean
+.PHONY: help run test native-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebook fuzz peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -69,13 +69,16 @@ notebook: $(VENV)/.test ## Execute the example notebook and export it as a dark 
 	mkdir -p build && cp examples/mnist_cnn.ipynb build/
 	$(BIN)/python -m nbconvert --to html --execute --HTMLExporter.theme=dark build/mnist_cnn.ipynb
 
+fuzz: .venv-fuzz/.installed ## Fuzz the readers of files, ten minutes an entry (ARGS="--seconds 60 idx csv").
+	.venv-fuzz/bin/python fuzz/run.py $(ARGS)
+
 peers: .venv-peers/.installed ## Install what the benchmarks compare with, in an environment of its own (3 GB).
 
 bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns and print the table (ARGS="--rows loops").
 	$(BIN)/python benchmarks/compare.py $(ARGS)
 
 clean: ## Remove the environments and everything built.
-	rm -rf $(VENV) web/node_modules .venv-peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(NODE_MODULES): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
@@ -97,6 +100,11 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 $(VENV)/.test: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/.installed
+
+.venv-fuzz/.installed: $(SOURCES)
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --editable '.[parquet]' atheris
+	touch $@
 
 .venv-peers/.installed: benchmarks/peers.txt
 	$(PYTHON) -m venv .venv-peers

@@ -12,9 +12,10 @@ import convscope as cs
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the tests out of the user's cache."""
+    """Keep the tests out of the user's cache and off the network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONVSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("CONVSCOPE_OFFLINE", "1")
         yield
 
 

@@ -47,7 +47,10 @@ from convscope.explanation import (
     filter_cards,
     synthesize,
 )
+from convscope.image_files import read_picture
+from convscope.inspection import Inspection, inspect_dataset
 from convscope.model import Model
+from convscope.prediction import Prediction, StringReading, predict, read_strings
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
 from convscope.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
 from convscope.robustness import Attacks, Robustness, corrupt, measure_attacks, measure_robustness
@@ -89,8 +92,10 @@ __all__ = [
     "GroupComparison",
     "History",
     "Input",
+    "Inspection",
     "MaxPooling2D",
     "Model",
+    "Prediction",
     "Recipe",
     "Rejection",
     "RejectionRule",
@@ -100,6 +105,7 @@ __all__ = [
     "RunSpec",
     "Schedule",
     "Splits",
+    "StringReading",
     "TrainingState",
     "Transfer",
     "ablate",
@@ -119,6 +125,7 @@ __all__ = [
     "find_duplicates",
     "fit_rejection",
     "fit_temperature",
+    "inspect_dataset",
     "label_suspects",
     "load_dataset",
     "load_model",
@@ -127,7 +134,10 @@ __all__ = [
     "measure_rejection",
     "measure_robustness",
     "open_executor",
+    "predict",
     "presets",
+    "read_picture",
+    "read_strings",
     "recipes",
     "removal_curves",
     "run_experiment",

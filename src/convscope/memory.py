@@ -9,8 +9,8 @@ from pathlib import Path
 
 from convscope.architecture import Architecture
 from convscope.datasets import Dataset
-from convscope.datasets.disk import held_bytes
-from convscope.datasets.pools import epoch_bytes
+from convscope.datasets.disk.images import held_bytes
+from convscope.datasets.disk.pools import epoch_bytes
 from convscope.engine import EngineName, EpochOptions, native
 from convscope.recipes import Recipe
 

@@ -174,9 +174,9 @@ def wilson_interval(
 ) -> tuple[float, float] | tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (low, high), the Wilson score interval of the probability behind `successes` of `trials`.
 
-    Two numbers give two floats, arrays give two arrays; an effective number of images need not be whole. It stays within 0 to 1 and is usable for no or all successes,
-    which the normal approximation is not; no trial at all gives (0, 1). It covers the noise of a finite number of
-    images, and says nothing about other training seeds or other kinds of images.
+    Two numbers give two floats, arrays give two arrays; effective numbers need not be whole. It stays within 0 to 1 and
+    is usable for no or all successes, which the normal approximation is not; no trial at all gives (0, 1). It covers
+    the noise of a finite number of images, and says nothing about other training seeds or other kinds of images.
 
     Source: Wilson 1927, without continuity correction.
 

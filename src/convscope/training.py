@@ -4,6 +4,7 @@ Nothing here touches a disk or a terminal. Whoever wants to show progress or kee
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from time import perf_counter
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from convscope import metrics
 from convscope.architecture import Architecture
 from convscope.datasets import Dataset, Splits
-from convscope.engine import EngineName, EpochOptions, Network, initial_weights, open_network
+from convscope.datasets.disk.pools import epoch_pools
+from convscope.engine import EngineName, EpochOptions, EpochResult, Network, Progress, initial_weights, open_network
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.model import Model
 from convscope.recipes import Recipe, classic
-from convscope.streams import random_stream, stream_key
+from convscope.streams import stream_key
 from convscope.tables import html_table, text_table
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -287,25 +289,33 @@ def _train_epoch(
     on_progress: OnProgress | None,
 ) -> dict[str, tuple[float, ...]]:
     """Train one epoch and return its line of the history."""
-    order = random_stream(seed, "shuffle", epoch).permutation(len(dataset))
-    start = perf_counter()
-    result = network.train_epoch(
-        dataset,
-        order=order,
-        batch_size=recipe.batch_size,
-        learning_rates=recipe.learning_rates(len(dataset))[epoch - 1],
-        options=EpochOptions(
-            optimizer=recipe.optimizer,
-            label_smoothing=recipe.label_smoothing,
-            class_weights=recipe.class_weights_for(dataset.class_counts),
-            augmentation=recipe.augmentation,
-            augmentation_key=stream_key(seed, "augment", epoch),
-            dropout_key=stream_key(seed, "dropout", epoch),
-            clip_norm=recipe.clip_norm,
-            averaging=recipe.averaging,
-        ),
-        progress=None if on_progress is None else lambda *so_far: on_progress(epoch, *so_far),
+    rates = recipe.learning_rates(len(dataset))[epoch - 1]
+    options = EpochOptions(
+        optimizer=recipe.optimizer,
+        label_smoothing=recipe.label_smoothing,
+        class_weights=recipe.class_weights_for(dataset.class_counts),
+        augmentation=recipe.augmentation,
+        clip_norm=recipe.clip_norm,
+        averaging=recipe.averaging,
     )
+    result, done, step = EpochResult(0.0, 0.0), 0, 0
+    start = perf_counter()
+    with closing(epoch_pools(dataset, recipe.batch_size, seed, epoch)) as pools:
+        for pool in pools:
+            steps = -(-len(pool.order) // recipe.batch_size)
+            of_pool = network.train_epoch(
+                pool.dataset,
+                order=pool.order,
+                batch_size=recipe.batch_size,
+                learning_rates=rates[step : step + steps],
+                options=replace(
+                    options,
+                    augmentation_key=stream_key(seed, f"augment{pool.suffix}", epoch),
+                    dropout_key=stream_key(seed, f"dropout{pool.suffix}", epoch),
+                ),
+                progress=None if on_progress is None else _progress_after(on_progress, epoch, done, result),
+            )
+            result, done, step = _joined(result, done, of_pool, len(pool.order)), done + len(pool.order), step + steps
     seconds = perf_counter() - start
     if not isfinite(result.loss):
         raise RecipeError(
@@ -322,6 +332,27 @@ def _train_epoch(
         measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
         measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
     return measured
+
+
+def _joined(before: EpochResult, done: int, result: EpochResult, count: int) -> EpochResult:
+    """Return the means over `done` images and `count` further ones; those of the latter alone bit for bit."""
+    if not done:
+        return result
+    share = count / (done + count)
+    return EpochResult(
+        before.loss + share * (result.loss - before.loss),
+        before.accuracy + share * (result.accuracy - before.accuracy),
+    )
+
+
+def _progress_after(on_progress: OnProgress, epoch: int, done: int, before: EpochResult) -> Progress:
+    """Return what tells `on_progress` of the whole epoch so far, when `done` images came before."""
+
+    def progress(count: int, loss: float, accuracy: float) -> None:
+        so_far = _joined(before, done, EpochResult(loss, accuracy), count)
+        on_progress(epoch, done + count, so_far.loss, so_far.accuracy)
+
+    return progress
 
 
 def check_recipe(recipe: Recipe, architecture: Architecture) -> None:

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from convscope.cli import main
-from convscope.datasets.idx import idx_header
+from convscope.datasets.readers.idx import idx_header
 
 
 def convscope_data(*arguments: str | Path) -> Result:
@@ -53,10 +53,15 @@ def test_list_names_mnist_and_its_licence():
     assert "Creative Commons Attribution-Share Alike 3.0" in result.output
 
 
+def test_list_says_where_the_files_are():
+    lines = convscope_data("list").output.splitlines()
+    assert lines[1] == "  files:   part of the package"
+
+
 def test_list_as_json_is_one_document():
-    (entry,) = json.loads(convscope_data("list", "--json").stdout)
-    assert entry["name"] == "mnist"
-    assert len(entry["files"]) == 4
+    entries = {entry["name"]: entry for entry in json.loads(convscope_data("list", "--json").stdout)}
+    assert len(entries["mnist"]["files"]) == 4
+    assert entries["mnist"]["located"] == "part of the package"
 
 
 def test_info_prints_what_mnist_holds(mnist):
@@ -64,8 +69,9 @@ def test_info_prints_what_mnist_holds(mnist):
     assert "images 60,000 10,000" in lines
     assert "shape of the images (60000, 28, 28, 1) (10000, 28, 28, 1)" in lines
     assert "type of the images uint8 uint8" in lines
-    assert "range of the pixels 0 to 255 0 to 255" in lines
-    assert "5 5,421 892" in lines
+    assert "pixel values 0 to 255, 256 different 0 to 255, 256 different" in lines
+    assert "upright, by MNIST's digits as they are as they are" in lines
+    assert "5 5,421 892 32.8" in lines
     for file in (*mnist.train.source, *mnist.test.source):
         assert f"{file.name} {file.sha256}" in lines
 
@@ -78,6 +84,8 @@ def test_info_as_json_has_the_numbers_of_both_splits(mnist):
     assert document["train"]["num_images"] == 60_000
     assert document["train"]["pixel_range"] == [0, 255]
     assert document["test"]["class_counts"] == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert document["inspection"]["splits"]["train"]["num_images"] == 60_000
+    assert document["page"] is None
 
 
 def test_info_of_a_folder_has_no_licence_to_tell(colour_folder):
@@ -86,6 +94,54 @@ def test_info_of_a_folder_has_no_licence_to_tell(colour_folder):
     assert document["licence"] is None
     assert document["train"]["image_shape"] == [5, 7, 3]
     assert [file["name"] for file in document["test"]["source"]] == ["test-images-idx4-ubyte", "test-labels-idx1-ubyte"]
+
+
+def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
+    output = convscope_data("info", colour_folder).output
+    assert "fault: 1 class (class 1) is in the test images" in output.replace("(1)", "(class 1)")
+    assert output.index("fault: ") < output.index("warning: ") < output.index("note: ") < output.index("SHA-256")
+
+
+def test_info_writes_a_page(colour_folder, tmp_path):
+    page = tmp_path / "data.html"
+    result = convscope_data("info", colour_folder, "--page", page)
+    assert result.output.endswith(f"The page is {page}\n")
+    text = page.read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    assert f"convscope data info {colour_folder} --page {page} --force" in text
+
+
+def test_info_names_the_page_in_json(colour_folder, tmp_path):
+    page = tmp_path / "data.html"
+    assert json.loads(convscope_data("info", colour_folder, "--page", page, "--json").stdout)["page"] == str(page)
+
+
+def test_info_replaces_a_page_only_when_forced(colour_folder, tmp_path):
+    page = tmp_path / "data.html"
+    page.write_text("precious")
+    assert "is there already" in refused("info", colour_folder, "--page", page)
+    assert page.read_text() == "precious"
+    assert convscope_data("info", colour_folder, "--page", page, "--force").exit_code == 0
+    assert page.read_text() != "precious"
+
+
+def test_info_opens_a_page_of_its_own_where_none_is_named(colour_folder, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("click.launch", opened.append)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    convscope_data("info", colour_folder, "--open")
+    assert Path(opened[0]).read_text().startswith("<!DOCTYPE html>")
+    assert Path(opened[0]).is_relative_to(tmp_path)
+
+
+def test_info_and_show_cut_off_a_test_split_as_they_are_told(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 6, 6), dtype=np.uint8)
+    np.savez(tmp_path / "all.npz", images=images, labels=np.arange(40) % 2)
+    options = ("--test-fraction", "0.25", "--split-seed", "3", "--json")
+    document = json.loads(convscope_data("info", tmp_path / "all.npz", *options).stdout)
+    assert document["test"]["num_images"] == 10
+    assert document["options"]["seed"] == 3
+    assert json.loads(convscope_data("show", tmp_path / "all.npz", "--split", "test", *options).stdout)["index"] == 0
 
 
 def test_show_prints_every_number_of_the_first_training_image(mnist):
@@ -174,7 +230,14 @@ def test_a_damaged_file_is_refused_with_nothing_on_stdout(command, colour_folder
 
 
 @pytest.mark.parametrize(
-    "arguments", [("show", "mnist", "--split", "validation"), ("show",), ("show", "mnist", "--index", "x")]
+    "arguments",
+    [
+        ("show", "mnist", "--split", "validation"),
+        ("show",),
+        ("show", "mnist", "--index", "x"),
+        ("info", "mnist", "--image-size", "28"),
+        ("info", "mnist", "--test-fraction", "1"),
+    ],
 )
 def test_a_bad_command_line_exits_2(arguments):
     assert convscope_data(*arguments).exit_code == 2

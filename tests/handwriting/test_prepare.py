@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import convscope as cs
-from convscope.errors import DatasetError
-from convscope.handwriting import STEPS, Handwriting, average, handwriting_of, prepare
+from convscope.handwriting import STEPS, Handwriting, average, prepare
 
 MNIST = Handwriting("light", target=20)
 PAGE_CASES = Path(__file__).parents[2] / "web" / "tests" / "fixtures" / "handwriting.json"
@@ -26,69 +24,12 @@ def on_ground(shape, boxes, ground=0, ink=255):
     return picture
 
 
+def without(step):
+    return [one for one in MNIST.steps if one != step]
+
+
 def stages(prepared):
     return {stage.name: stage.pixels[..., 0] for stage in prepared.stages}
-
-
-@pytest.fixture(scope="module")
-def trained(small_mnist):
-    recipe = cs.Recipe(epochs=8)
-    return cs.train(cs.presets.cnn, small_mnist, recipe, seed=0)[0]
-
-
-# How the images of a data set are made
-
-
-def test_mnist_is_light_ink_of_20_pixels_in_the_middle(mnist):
-    assert handwriting_of(mnist.train.images) == MNIST
-
-
-def test_inverted_mnist_is_dark_ink(mnist):
-    assert handwriting_of(255 - mnist.train.images[:500]) == Handwriting("dark", target=20)
-
-
-def test_the_target_follows_from_the_ink():
-    images = np.stack([on_ground((20, 32), [(2, 18, 12, 20)])] * 3)[..., np.newaxis]
-    assert handwriting_of(images) == Handwriting("light", target=16)
-
-
-@pytest.mark.parametrize("kind", ["busy", "in the corner", "blank"])
-def test_images_that_are_no_centred_handwriting_are_only_resized(kind):
-    images = np.zeros((6, 28, 28, 3), np.uint8)
-    if kind == "busy":
-        images[:] = np.random.default_rng(0).integers(0, 256, images.shape)
-    elif kind == "in the corner":
-        images[:, 2:8, 2:8] = 255
-    handwriting = handwriting_of(images)
-    assert (handwriting.target, handwriting.centre, handwriting.steps) == (20, False, ())
-
-
-def test_handwriting_survives_json():
-    handwriting = Handwriting("dark", 14, 0.25, centre=False)
-    assert Handwriting.from_dict(handwriting.to_dict()) == handwriting
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"ink": "blue"}, "ink is 'blue'"),
-        ({"target": 0}, "target is 0"),
-        ({"target": 2.5}, "target is 2.5"),
-        ({"threshold": 1.0}, "threshold is 1.0"),
-        ({"threshold": "half"}, "threshold is 'half'"),
-        ({"centre": "yes"}, "centre is 'yes'"),
-        ({"pen": 3}, "has no 'pen'"),
-    ],
-)
-def test_bad_handwriting_is_refused_by_name(change, message):
-    with pytest.raises(DatasetError, match=f"^handwriting:? {message}"):
-        Handwriting.from_dict({**MNIST.to_dict(), **change})
-
-
-@pytest.mark.parametrize("images", [np.zeros((0, 28, 28, 1), np.uint8), np.zeros((28, 28)), np.zeros((1, 9, 9, 1))])
-def test_only_bytes_are_images(images):
-    with pytest.raises(ValueError, match="images are"):
-        handwriting_of(images)
 
 
 # The steps, by hand
@@ -111,17 +52,22 @@ def test_area_averaging_rounds_halves_up():
 
 def test_dark_ink_on_grey_paper_becomes_light_ink_on_nothing():
     picture = on_ground((12, 12), [(4, 8, 5, 7)], ground=200, ink=50)
-    prepared = prepare(picture, 28, 28, 1, MNIST, ["polarity"])
-    assert stages(prepared)["polarity"].tolist() == on_ground((12, 12), [(4, 8, 5, 7)], 0, 150).tolist()
+    prepared = prepare(picture, 28, 28, 1, MNIST)
+    seen = stages(prepared)
+    assert seen["polarity"].tolist() == on_ground((12, 12), [(4, 8, 5, 7)], 55, 205).tolist()
+    assert seen["light"].tolist() == on_ground((12, 12), [(4, 8, 5, 7)], 0, 191).tolist()  # 255 · 150 / 200
     assert prepared.hints == ("inverted",)
+    without_light = stages(prepare(picture, 28, 28, 1, MNIST, ["polarity", "ink"]))
+    assert without_light["ink"].tolist() == on_ground((12, 12), [(4, 8, 5, 7)], 0, 150).tolist()
 
 
 def test_noise_of_the_paper_is_taken_away_with_it():
     picture = on_ground((40, 40), [(10, 30, 18, 22)], ground=200, ink=20).astype(int)
     picture += np.random.default_rng(0).integers(-5, 6, picture.shape)
-    cleaned = stages(prepare(picture.astype(np.uint8), 28, 28, 1, MNIST))["polarity"]
-    assert cleaned[:10].max() == 0
-    assert cleaned[10:30, 18:22].min() > 150
+    for steps in (None, ["polarity", "ink"]):
+        cleaned = stages(prepare(picture.astype(np.uint8), 28, 28, 1, MNIST, steps))["ink"]
+        assert cleaned[:8].max() == 0
+        assert cleaned[10:30, 18:22].min() > 150
 
 
 def test_crop_scale_and_centre():
@@ -144,7 +90,7 @@ def test_crop_scale_and_centre():
 def test_ink_below_the_threshold_does_not_widen_the_box():
     picture = on_ground((20, 20), [(5, 15, 5, 15)])
     picture[0, 0], picture[19, 19] = 51, 52  # 51 is a fifth of 255
-    assert stages(prepare(picture, 28, 28, 1, MNIST))["crop"].shape == (15, 15)
+    assert stages(prepare(picture, 28, 28, 1, MNIST, ["crop"]))["crop"].shape == (15, 15)
 
 
 def test_thin_lines_are_as_strong_as_thick_ones():
@@ -152,7 +98,7 @@ def test_thin_lines_are_as_strong_as_thick_ones():
     seen = stages(prepare(picture, 28, 28, 1, MNIST))
     assert seen["scale"].max() < 255
     assert seen["contrast"].max() == 255
-    assert stages(prepare(picture, 28, 28, 1, MNIST, STEPS[:3]))["contrast"].max() < 255
+    assert stages(prepare(picture, 28, 28, 1, MNIST, without("contrast")))["contrast"].max() < 255
 
 
 def test_what_centring_moves_out_is_counted():
@@ -160,7 +106,7 @@ def test_what_centring_moves_out_is_counted():
     prepared = prepare(picture, 10, 10, 1, Handwriting("light", 10))
     lost = 1 - prepared.image.sum() / (60 * 255)
     assert prepared.clipped == 15 / 60 == pytest.approx(lost)  # a column of 10, and of the last row 5
-    assert prepare(picture, 10, 10, 1, Handwriting("light", 10), STEPS[:-1]).clipped == 0
+    assert prepare(picture, 10, 10, 1, Handwriting("light", 10), without("centre")).clipped == 0
 
 
 def test_without_steps_the_picture_is_only_made_to_fit():
@@ -173,10 +119,17 @@ def test_without_steps_the_picture_is_only_made_to_fit():
 
 @pytest.mark.parametrize("left_out", STEPS)
 def test_every_step_changes_the_image(left_out):
-    picture = on_ground((50, 40), [(4, 24, 6, 8), (22, 24, 6, 16)], ground=220, ink=100)
-    whole = prepare(picture, 28, 28, 1, MNIST)
-    without = prepare(picture, 28, 28, 1, MNIST, [step for step in STEPS if step != left_out])
-    assert not np.array_equal(whole.image, without.image)
+    picture = on_ground((50, 40), [(4, 24, 6, 8), (22, 24, 6, 16), (44, 45, 30, 31)], ground=220, ink=100)
+    picture[30] = 170  # a ruled line
+    picture[:, 20:] //= 2  # a shadow
+    whole = prepare(picture, 28, 28, 1, MNIST, STEPS)
+    partly = prepare(picture, 28, 28, 1, MNIST, [step for step in STEPS if step != left_out])
+    assert not np.array_equal(whole.image, partly.image)
+
+
+def test_deslanting_is_only_taken_when_asked_for():
+    assert MNIST.steps == tuple(step for step in STEPS if step != "deslant")
+    assert [stage.on for stage in prepare(on_ground((9, 9), []), 28, 28, 1, MNIST).stages].count(False) == 1
 
 
 def test_what_would_not_fit_is_made_to_fit():
@@ -190,6 +143,9 @@ def test_what_would_not_fit_is_made_to_fit():
         (on_ground((50, 50), [(10, 40, 20, 30)]), ()),
         (on_ground((50, 50), []), ("empty",)),
         (on_ground((50, 50), [(10, 40, 20, 30)], 0, 25), ("empty",)),
+        (on_ground((50, 50), [(10, 40, 10, 20), (15, 35, 30, 40)]), ("several",)),
+        (on_ground((50, 50), [(10, 40, 10, 20), (15, 29, 30, 40)]), ()),  # less than half as long
+        (on_ground((50, 50), [(10, 40, 10, 20), (15, 35, 25, 40)]), ()),  # less than a fifth apart
         (on_ground((50, 50), [(22, 31, 22, 28)]), ("tiny",)),
         (on_ground((50, 50), [(10, 40, 2, 12)]), ("off-centre",)),
         (on_ground((50, 50), [(2, 9, 2, 9)], 255, 0), ("inverted", "tiny", "off-centre")),

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 import convscope as cs
-from convscope.datasets.idx import idx_header
+from convscope.datasets.readers.idx import idx_header
 from convscope.errors import DatasetError
 from convscope.rejection import strangers
 from convscope.rejection.strangers import fit_images, stranger_sets

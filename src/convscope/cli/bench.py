@@ -6,8 +6,8 @@ import click
 
 from convscope.architecture.presets import PRESETS
 from convscope.benchmark import Benchmark, Spread, measure_speed
+from convscope.cli.loading import load
 from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
-from convscope.datasets import load_dataset
 from convscope.experiment.record import cpu_name
 from convscope.recipes import Precision
 
@@ -37,7 +37,7 @@ def bench(
     and what of it the data and the training account for; training takes what the architecture needs for one batch,
     however many images there are.
     """
-    splits = load_dataset(dataset)
+    splits = load(dataset, quiet=as_json)
     network = architecture_for(architecture, splits.train.images.shape[1:], splits.train.num_classes)
     result = measure_speed(network, recipe_for(recipe, precision=precision), splits.train, splits.test, threads, epochs)
     machine = {"cpu": cpu_name(), "machine": platform.machine()}

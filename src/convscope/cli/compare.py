@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from convscope.benchmark import measure_latency
 from convscope.checkpoint import RunFolder, open_run
+from convscope.cli.loading import load_again
 from convscope.cli.options import json_option, print_json
 from convscope.comparison import RunGroup, compare_all
 from convscope.comparison.answers_file import read_answers
 from convscope.comparison.several import MOST_PAIRS, Pairs
-from convscope.datasets import load_dataset
 from convscope.engine import initial_weights, open_network
 from convscope.errors import ConvscopeError, RunError
 from convscope.tables import printable
@@ -197,7 +197,7 @@ def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
     """Return the test images that the runs answered, or None where they are not there any more."""
     recorded = folder.record["dataset"]
     try:
-        test = load_dataset(recorded["argument"]).test
+        test = load_again(recorded).test
     except ConvscopeError:
         return None
     return test.images if test.sha256 == recorded["test"]["sha256"] else None

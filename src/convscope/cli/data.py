@@ -1,20 +1,24 @@
 """`convscope data`: which data sets there are, what is in one, and one image number by number."""
 
 import os
+import shlex
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import click
 from numpy.typing import NDArray
 
+from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
-from convscope.datasets import DATASETS, Splits, load_dataset
+from convscope.datasets import DATASETS, LoadOptions, Splits
+from convscope.datasets.named.catalogue import find_entry
 from convscope.datasets.pictures import image_png
 from convscope.errors import ConvscopeError
+from convscope.experiment.record import loading_words
 from convscope.files import write_bytes
-from convscope.tables import clip, printable, text_table
+from convscope.tables import printable, text_table
 
-_NAME_WIDTH = 40
 _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
 
 _dataset_argument = click.argument("dataset", metavar="NAME_OR_PATH")
@@ -22,52 +26,103 @@ _dataset_argument = click.argument("dataset", metavar="NAME_OR_PATH")
 
 @click.group()
 def data() -> None:
-    """List data sets, tell what is in one, or show an image as its matrix."""
+    """List data sets, tell what a person would check first in one, or show an image as its matrix."""
 
 
 @data.command("list")
 @json_option
 def list_datasets(as_json: bool) -> None:
-    """List the data sets that have a name."""
+    """List the data sets that have a name, and where their files are."""
+    places = {name: entry.located() for name, entry in DATASETS.items()}
     if as_json:
-        print_json([entry.to_dict() for entry in DATASETS.values()])
+        print_json([entry.to_dict() | {"located": places[name]} for name, entry in DATASETS.items()])
         return
-    for entry in DATASETS.values():
-        click.echo(f"{entry.name}: {entry.title}\n  licence: {entry.licence}\n  source:  {entry.source}")
+    for name, entry in DATASETS.items():
+        place = places[name]
+        click.echo(printable(f"{name}: {entry.title}"))
+        click.echo(printable(f"  files:   {'not here; they are fetched when asked for' if place is None else place}"))
+        click.echo(printable(f"  licence: {entry.licence}"))
+        click.echo(printable(f"  source:  {entry.source}"))
 
 
 @data.command()
 @_dataset_argument
+@loading_options
+@click.option("--page", "page_path", type=click.Path(path_type=Path), help="Write all of it to this HTML file.")
+@click.option("--force", is_flag=True, help="Let --page replace a file.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page when it is written; without --page a new one.")
 @json_option
-def info(dataset: str, as_json: bool) -> None:
-    """Print what is in both splits: sizes, shapes, types, range, class counts, digests.
+def info(
+    dataset: str,
+    test_fraction: float | None,
+    split_seed: int,
+    image_size: tuple[int, int] | None,
+    page_path: Path | None,
+    force: bool,
+    open_page: bool,
+    as_json: bool,
+) -> None:
+    """Tell what a person would check first in a data set: counts, balance, duplicates, range, orientation and more.
 
-    NAME_OR_PATH is a name that `list` prints, a folder with four IDX files, or an .npz archive.
+    NAME_OR_PATH is a name that `list` prints, or a file or folder. Nothing is trained and nothing changed. What needs a
+    person's eye comes first, faults before warnings before notes, each with what to do about it.
     """
-    splits = load_dataset(dataset)
-    entry = DATASETS.get(dataset)
+    from convscope.inspection import inspect_dataset  # most of the package comes with it
+
+    if page_path is None and open_page:
+        page_path = _new_page(dataset)
+    if page_path is not None and os.path.lexists(page_path) and not force:
+        raise ConvscopeError(f"{page_path}: is there already; choose another file, or replace it with --force")
+    splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
+    entry = find_entry(dataset)
+    inspection = inspect_dataset(splits)
+    about = {key: getattr(entry, key, None) for key in ("title", "licence", "source", "accuracy", "notes")}
+    document = {"name": splits.name, **about, **splits.to_dict(), "inspection": inspection.to_dict(), "page": None}
+    if page_path is not None:
+        from convscope.report.data_page import write_data_page  # matplotlib takes its time to load
+
+        write_data_page(page_path, document, _command(click.get_current_context()))
+        document["page"] = os.fsencode(page_path).decode(errors="replace")
     if as_json:
-        known = entry.to_dict() if entry else {"title": None, "licence": None, "source": None}
-        about = {key: known[key] for key in ("title", "licence", "source")}
-        print_json({"name": splits.name, **about, **splits.to_dict()})
-        return
-    click.echo(printable(f"{splits.name}: {entry.title if entry else dataset}"))
-    click.echo(f"licence: {entry.licence if entry else 'not known here; ask where the files come from'}")
-    if entry:
-        click.echo(f"source:  {entry.source}")
-    click.echo(f"\n{_sizes(splits)}\n\n{_class_counts(splits)}\n\n{_digests(splits)}")
+        print_json(document)
+    else:
+        click.echo(printable(f"{splits.name}: {entry.title if entry else dataset}"))
+        click.echo(printable(f"licence: {entry.licence if entry else 'not known here; ask where the files come from'}"))
+        for name, text in (
+            ("source: ", about["source"]),
+            ("reached:", about["accuracy"]),
+            ("note:   ", about["notes"]),
+        ):
+            if text:
+                click.echo(printable(f"{name} {text}"))
+        click.echo(f"\n{inspection}\n\n{_sizes(splits)}\n\n{_digests(splits)}")
+        if page_path is not None:
+            click.echo(f"\n{printable(f'The page is {page_path}')}")
+    if open_page:
+        click.launch(str(page_path))
 
 
 @data.command()
 @_dataset_argument
+@loading_options
 @click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
 @click.option("--index", type=int, default=0, show_default=True, help="Which image, counted from 0.")
 @click.option("--png", "png_path", type=click.Path(path_type=Path), help="Write the image to this file as a picture.")
 @click.option("--force", is_flag=True, help="Let --png replace a file.")
 @json_option
-def show(dataset: str, split: str, index: int, png_path: Path | None, force: bool, as_json: bool) -> None:
+def show(
+    dataset: str,
+    test_fraction: float | None,
+    split_seed: int,
+    image_size: tuple[int, int] | None,
+    split: str,
+    index: int,
+    png_path: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Print an image as its matrix of numbers, in full, with its label."""
-    splits = load_dataset(dataset)
+    splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
     chosen = splits.train if split == "train" else splits.test
     if not 0 <= index < len(chosen):
         raise ConvscopeError(
@@ -110,24 +165,30 @@ def _matrix(values: NDArray[Any]) -> str:
     return "\n".join(" ".join(f"{value:{places}d}" for value in row) for row in values.tolist())
 
 
+def _command(context: click.Context) -> str:
+    """Return the command that makes the page again."""
+    asked = (context.params[name] for name in ("test_fraction", "split_seed", "image_size"))
+    words = ["convscope", "data", "info", context.params["dataset"], *loading_words(LoadOptions(*asked))]
+    if page := context.params["page_path"]:
+        words += ["--page", str(page), "--force"]
+    return shlex.join(words)
+
+
+def _new_page(dataset: str) -> Path:
+    """Return a file for a page that nothing is said about: a new one in the folder of temporary files."""
+    words = "".join(letter if letter.isalnum() else "-" for letter in Path(dataset).name)[:40] or "data"
+    return Path(mkdtemp(prefix="convscope-")) / f"{words}.html"
+
+
 def _sizes(splits: Splits) -> str:
     halves = (splits.train, splits.test)
     rows: list[tuple[str, ...]] = [
-        ("images", *(f"{len(half):,}" for half in halves)),
         ("shape of the images", *(str(half.images.shape) for half in halves)),
         ("type of the images", *(str(half.images.dtype) for half in halves)),
-        ("range of the pixels", *("{} to {}".format(*half.pixel_range) for half in halves)),
         ("shape of the labels", *(str(half.labels.shape) for half in halves)),
         ("type of the labels", *(str(half.labels.dtype) for half in halves)),
-        ("classes", *(str(half.num_classes) for half in halves)),
     ]
-    return text_table(("", "train", "test"), rows)
-
-
-def _class_counts(splits: Splits) -> str:
-    counts = zip(splits.class_names, splits.train.class_counts, splits.test.class_counts, strict=True)
-    rows = [(clip(name, _NAME_WIDTH), f"{train:,}", f"{test:,}") for name, train, test in counts]
-    return text_table(("class", "train", "test"), rows)
+    return text_table(("", "training", "test"), rows)
 
 
 def _digests(splits: Splits) -> str:

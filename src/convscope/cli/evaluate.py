@@ -6,8 +6,8 @@ import click
 
 from convscope.checkpoint import load_model
 from convscope.cli import job
+from convscope.cli.loading import load
 from convscope.cli.options import json_option, print_json, run_argument
-from convscope.datasets import load_dataset
 from convscope.errors import DatasetError
 from convscope.evaluation import evaluate as evaluate_model
 
@@ -25,7 +25,7 @@ def evaluate(run_path: Path, dataset: str | None, split: str, as_json: bool) -> 
     folder, splits = job.resume_run(run_path)
     model = load_model(folder.path)
     if dataset is not None:
-        splits = load_dataset(dataset)
+        splits = load(dataset, quiet=as_json)
         if splits.image_shape != model.architecture.input.shape or splits.class_names != model.class_names:
             raise DatasetError(
                 f"{dataset}: images {splits.image_shape} of {_listed(splits.class_names)}, but {run_path} reads "

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from convscope.architecture.presets import PRESETS
+from convscope.cli.loading import load, loading_options
 from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
 from convscope.cli.progress import RunsProgress
-from convscope.datasets import load_dataset
+from convscope.datasets import LoadOptions
 from convscope.engine import ENGINES, EngineName
 from convscope.errors import DatasetError
 from convscope.experiment import (
@@ -20,6 +21,7 @@ from convscope.experiment import (
     run_experiment,
     write_experiment,
 )
+from convscope.experiment.record import loading_words
 from convscope.recipes import RECIPES, Precision
 
 _MOST_SEEDS = 10_000
@@ -53,6 +55,7 @@ class _Seeds(click.ParamType[list[int]]):
 
 @click.command()
 @click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder.")
+@loading_options
 @click.option(
     "--architecture",
     "architectures",
@@ -90,6 +93,9 @@ class _Seeds(click.ParamType[list[int]]):
 @json_option
 def experiment(
     dataset: str,
+    test_fraction: float | None,
+    split_seed: int,
+    image_size: tuple[int, int] | None,
     architectures: tuple[str, ...],
     recipes: tuple[str, ...],
     seeds: list[int],
@@ -109,7 +115,7 @@ def experiment(
     finished is never run again: after an interruption, or with more seeds, the same command on the same folder goes on.
     A cluster runs what anybody who reaches its port sends: keep it in a network that you trust.
     """
-    splits = load_dataset(dataset)
+    splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
     if num_images is not None and num_images > len(splits.train):
         raise DatasetError(f"--num-images {num_images}: {splits.name} has {len(splits.train)} training images")
     networks = [architecture_for(name, splits.image_shape, splits.num_classes) for name in architectures]
@@ -146,19 +152,20 @@ def experiment(
         ) from None
     finally:
         progress.close()
-    page = _write(result, folder, _command(click.get_current_context(), dataset))
+    page = _write(result, folder, _command(click.get_current_context(), dataset, splits.options))
     if as_json:
         print_json({"experiment": str(folder), **result.to_dict()})
     else:
         click.echo(f"\n{result}\n\nThe page is {page}")
 
 
-def _command(context: click.Context, dataset: str) -> str:
+def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:
     """Return the command that makes the experiment again, without what leaves its result as it is."""
-    words = ["convscope", "experiment", "--dataset", argument_of(dataset)]
+    words = ["convscope", "experiment", "--dataset", argument_of(dataset), *loading_words(options)]
+    said = {"dataset", "test_fraction", "split_seed", "image_size", "threads", "executor", "out", "as_json"}
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if parameter.name in ("dataset", "threads", "executor", "out", "as_json") or value is None:
+        if parameter.name in said or value is None:
             continue
         if parameter.name == "seeds":
             is_range = len(value) > 1 and value == list(range(value[0], value[-1] + 1))

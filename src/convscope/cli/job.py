@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.benchmark import measure_latency
 from convscope.checkpoint import RunFolder, create_run, load_model, open_run, save_model
+from convscope.cli.loading import load, load_again
 from convscope.cli.options import PRESET, architecture_for, recipe_for
 from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import run_record
 from convscope.comparison import Candidate, Comparison, compare
-from convscope.datasets import DATASETS, Splits, load_dataset
+from convscope.datasets import Splits
 from convscope.engine import EngineName, check_precision
 from convscope.errors import ArchitectureError, DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
+from convscope.experiment import argument_of
 from convscope.experiment.record import available_cores
 from convscope.memory import Memory, measure_memory
 from convscope.model import Model
@@ -56,6 +58,9 @@ def timed(timings: dict[str, float], step: str) -> Iterator[None]:
 def start_run(
     *,
     dataset: str,
+    test_fraction: float | None,
+    split_seed: int,
+    image_size: tuple[int, int] | None,
     architecture: str | None,
     start: Path | None,
     new_output: bool,
@@ -72,7 +77,7 @@ def start_run(
     index: int = 0,
 ) -> tuple[RunFolder, Splits]:
     """Check all that was asked for, and only then make the run's folder."""
-    splits = load_dataset(dataset)
+    splits = load(dataset, test_fraction, split_seed, image_size)
     check_index(index, splits)
     if new_output and start is None:
         raise click.UsageError("--new-output says what to take from a run; give one with --from")
@@ -93,7 +98,7 @@ def start_run(
     except RecipeError as error:
         raise RecipeError(str(error) if recipe in RECIPES else f"{recipe}: {error}") from error
     record = run_record(
-        dataset=dataset if dataset in DATASETS else str(Path(dataset).resolve()),
+        dataset=argument_of(dataset),
         splits=splits,
         architecture=network,
         recipe=chosen,
@@ -129,7 +134,7 @@ def resume_run(path: Path) -> tuple[RunFolder, Splits]:
     """Open a run folder with the data that it was made from; raises `RunError` if the data are others now."""
     folder = open_run(path)
     recorded = folder.record["dataset"]
-    splits = load_dataset(recorded["argument"])
+    splits = load_again(recorded)
     for part in (splits.train, splits.test):
         if part.sha256 != recorded[part.split]["sha256"]:
             raise RunError(

@@ -10,6 +10,7 @@ import click
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
+from convscope.cli.loading import loading_options
 from convscope.engine import ENGINES
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.recipes import PRECISIONS, RECIPES, EarlyStopping, Precision, Recipe
@@ -38,6 +39,7 @@ def training_options(command: _Command) -> _Command:
     """Add what `run` and `train` are told: data, network, recipe, seed, engine and place."""
     options = (
         click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder."),
+        loading_options,
         click.option(
             "--architecture",
             help=f"{', '.join(PRESETS)}, or a JSON file; by default {PRESET}, with --from that of the run.",

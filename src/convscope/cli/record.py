@@ -5,8 +5,8 @@ from typing import Any
 
 from convscope.architecture import Architecture
 from convscope.cli.options import recipe_for
-from convscope.datasets import Splits
-from convscope.experiment.record import is_preset, machine_record
+from convscope.datasets import LoadOptions, Splits
+from convscope.experiment.record import is_preset, loading_words, machine_record
 from convscope.recipes import RECIPES, Recipe
 
 
@@ -29,13 +29,15 @@ def run_record(
         "engine": engine,
         "threads": threads,
         **machine_record(),
-        "command": _command(dataset, architecture, recipe, seed, engine),
+        "command": _command(dataset, splits.options, architecture, recipe, seed, engine),
     }
 
 
-def _command(dataset: str, architecture: Architecture, recipe: Recipe, seed: int, engine: str) -> str:
+def _command(
+    dataset: str, options: LoadOptions, architecture: Architecture, recipe: Recipe, seed: int, engine: str
+) -> str:
     """Return the command that makes the run again; a file's own network or recipe is named by its place in run.json."""
-    words = ["convscope", "run", "--dataset", dataset]
+    words = ["convscope", "run", "--dataset", dataset, *loading_words(options)]
     words += ["--architecture", architecture.name if is_preset(architecture) else "ARCHITECTURE.json"]
     words += _recipe_words(recipe) or ["--recipe", "RECIPE.json"]
     return shlex.join([*words, "--seed", str(seed), "--engine", engine])

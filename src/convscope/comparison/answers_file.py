@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.datasets.data_file import RefusedError, open_data_file
-from convscope.datasets.npz import DAMAGE, read_member
+from convscope.datasets.readers.npz import DAMAGE, read_member
 
 
 def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -4,6 +4,7 @@ What the readers share: the file is a regular one, what they refuse becomes an e
 keep memory within what the file can hold.
 """
 
+import hashlib
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,17 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
             raise DatasetError(
                 f"{path}: does not fit into memory; use a smaller data set or a larger machine"
             ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as it is; raises `DatasetError` if it cannot be read."""
+    with open_data_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reason(error: Exception) -> str:
+    """Return what another library says is wrong, on one line that is not too long."""
+    return " ".join(str(error).split())[:100] or type(error).__name__
 
 
 def sealed(array: NDArray[Number]) -> NDArray[Number]:

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from convscope.datasets.card import html_card
 from convscope.datasets.data_file import Images, Labels
+from convscope.datasets.disk.images import blocks, is_on_disk
 from convscope.handwriting import Handwriting, handwriting_of
+from convscope.plain import from_plain
 from convscope.streams import random_stream
+
+_LABELS_AT_ONCE = 1 << 20  # NumPy widens what it counts
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Dataset:
     """Images as they are in the file, their labels, and what the labels mean.
 
     Attributes:
-        images: (N, H, W, C) uint8.
+        images: (N, H, W, C) uint8; of a file too large for memory they are `DiskImages`, which are read as an array is
+            by an index, but are none: what needs them all goes over `convscope.datasets.disk.images.blocks`.
         labels: (N,) uint8 or int64, each below K.
         class_names: K names; `class_names[label]` is what an image shows.
         name: of the set, such as "mnist".
@@ -82,11 +87,16 @@ class Dataset:
     @property
     def class_counts(self) -> NDArray[np.int64]:
         """(K,) how many images each class has."""
-        return np.bincount(self.labels, minlength=self.num_classes).astype(np.int64)
+        counts = np.zeros(self.num_classes, np.int64)
+        for start in range(0, len(self), _LABELS_AT_ONCE):
+            counts += np.bincount(self.labels[start : start + _LABELS_AT_ONCE], minlength=self.num_classes)
+        return counts
 
     @property
     def pixel_range(self) -> tuple[int, int]:
         """The least and the greatest value of any pixel."""
+        if is_on_disk(self.images):
+            return self.images.pixel_range
         return int(self.images.min()), int(self.images.max())
 
     @cached_property
@@ -98,13 +108,19 @@ class Dataset:
     def sha256(self) -> str:
         """The SHA-256 over shape, images and labels (as int64): equal for equal data, whatever file it came from."""
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
-        digest.update(np.ascontiguousarray(self.images).data)
-        digest.update(self.labels.astype("<i8").data)
+        for block in blocks(self.images):
+            digest.update(np.ascontiguousarray(block).data)
+        for start in range(0, len(self), _LABELS_AT_ONCE):
+            digest.update(self.labels[start : start + _LABELS_AT_ONCE].astype("<i8").data)
         return digest.hexdigest()
 
     def take(self, indices: NDArray[np.integer[Any]], split: str | None = None) -> "Dataset":
-        """Return the images at `indices` (n,), in that order, as a data set of its own."""
-        return replace(self, images=self.images[indices], labels=self.labels[indices], split=split or self.split)
+        """Return the images at `indices` (n,), in that order, as a data set of its own.
+
+        Of images on disk, few are read, and many stay there.
+        """
+        images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
+        return replace(self, images=images, labels=self.labels[indices], split=split or self.split)
 
     def divide(self, fraction: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
         """Return (train, validation): `fraction` of each class, drawn by the stream "split", held out for validation.
@@ -152,9 +168,38 @@ def evenly(count: int, most: int) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
+@dataclass(frozen=True)
+class LoadOptions:
+    """What `load_dataset` was asked for beside the path: with the same, it gives the same again.
+
+    Attributes:
+        test_fraction: share of each class that was cut off as the test split; None if the data came with one.
+        seed: which images were cut off.
+        image_size: (H, W) that the images were brought to; None if they are as in the file.
+    """
+
+    test_fraction: float | None = None
+    seed: int = 0
+    image_size: tuple[int, int] | None = None
+
+    @classmethod
+    def from_dict(cls, value: Any, error: type[Exception]) -> "LoadOptions":
+        """Return what `to_dict` wrote; raises `error` if it is no such object."""
+        options = from_plain(cls, value, "options", error)
+        size = options.image_size
+        return options if size is None else replace(options, image_size=(int(size[0]), int(size[1])))
+
+    def to_dict(self) -> dict[str, Any]:
+        size = None if self.image_size is None else list(self.image_size)
+        return {"test_fraction": self.test_fraction, "seed": self.seed, "image_size": size}
+
+
 @dataclass(frozen=True, eq=False)
 class Splits:
     """The two halves that a published data set comes in; `test` is never trained on and never chosen by.
+
+    Attributes:
+        options: how `load_dataset` made them, where it was not by the path alone.
 
     Raises:
         ValueError: if the two differ in image size or class names.
@@ -162,6 +207,7 @@ class Splits:
 
     train: Dataset
     test: Dataset
+    options: LoadOptions = LoadOptions()
 
     def __post_init__(self) -> None:
         if self.train.image_shape != self.test.image_shape:
@@ -186,7 +232,12 @@ class Splits:
         return self.train.num_classes
 
     def to_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "train": self.train.to_dict(), "test": self.test.to_dict()}
+        return {
+            "name": self.name,
+            "train": self.train.to_dict(),
+            "test": self.test.to_dict(),
+            "options": self.options.to_dict(),
+        }
 
     def _repr_html_(self) -> str:
         return html_card([self.train, self.test])

@@ -1,55 +1,149 @@
-"""From arrays as they were read to a data set: the halves are held against each other, and errors name their files."""
+"""From arrays as they were read to a data set: the halves are held against each other, and errors name their files.
+
+A source without a test split is cut in two here, and images are brought to the size that was asked for.
+"""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from convscope.datasets.data_file import Images, Labels
-from convscope.datasets.dataset import Dataset, SourceFile, Splits
+from convscope.datasets.data_file import Images, Labels, sealed
+from convscope.datasets.dataset import Dataset, LoadOptions, SourceFile, Splits
+from convscope.datasets.disk.images import blocks, is_on_disk
+from convscope.datasets.readers.labels import MAX_CLASSES, sorted_names
+from convscope.datasets.split import TEST_FRACTION, cut_test
 from convscope.errors import DatasetError
+from convscope.handwriting import average
 
-MAX_CLASSES = 4096  # above the 3,832 of Kuzushiji-Kanji; a label beyond is damage, and K × K tables are to come
 MAX_CHANNELS = 4
 
 
 @dataclass(frozen=True)
 class Half:
-    """One split as read: arrays not yet held against each other, and what to call their files in an error."""
+    """One split as read: arrays not yet held against each other, and what to call their files in an error.
 
-    images: NDArray[np.uint8]
+    Attributes:
+        images: uint8 (N, H, W) or (N, H, W, C).
+        labels: (N,) whole numbers; the classes' numbers, or places in `names`.
+        names: what the labels are called, where they are text; the classes are these of both halves, sorted.
+    """
+
+    images: Images
     labels: Labels
     images_from: str
     labels_from: str
     source: tuple[SourceFile, ...]
+    names: tuple[str, ...] | None = None
 
 
-def make_splits(name: str, train: Half, test: Half, class_names: tuple[str, ...] | None = None) -> Splits:
+@dataclass(frozen=True)
+class Parts:
+    """What a source of data holds: a split or two, and the names of the classes where it has them in order."""
+
+    train: Half
+    test: Half | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+def make_splits(
+    name: str,
+    train: Half,
+    test: Half | None,
+    class_names: tuple[str, ...] | None = None,
+    options: LoadOptions | None = None,
+) -> Splits:
     """Hold the halves against each other and make them a data set.
+
+    Args:
+        test: None where the source has none: then a share of each class of `train` is cut off, `options.test_fraction`
+            or `TEST_FRACTION`.
+        class_names: in the order of the labels; without them, text labels are sorted, and numbers name themselves.
+        options: what was asked for; `Splits.options` says what was done.
 
     Raises:
         DatasetError: naming the files that do not fit together.
     """
-    for half in (train, test):
-        _check_half(half)
-    train_images, test_images = _with_channels(train), _with_channels(test)
-    if train_images.shape[1:] != test_images.shape[1:]:
+    options = options or LoadOptions()
+    if test is not None and options.test_fraction is not None:
         raise DatasetError(
-            f"{train.images_from} holds images of (H, W, C) = {train_images.shape[1:]}, but {test.images_from} of "
-            f"{test_images.shape[1:]}; both splits must have images of one size"
+            f"{test.images_from}: is a test split already, so none is cut off; leave the test fraction out"
+        )
+    halves = [_brought_to_size(half, options.image_size) for half in (train, test) if half is not None]
+    for half in halves:
+        _check_half(half, class_names)
+    images = [half.images if half.images.ndim == 4 else half.images[..., np.newaxis] for half in halves]
+    if images[0].shape[1:] != images[-1].shape[1:]:
+        raise DatasetError(
+            f"{halves[0].images_from} holds images of (H, W, C) = {images[0].shape[1:]}, but {halves[-1].images_from} "
+            f"of {images[-1].shape[1:]}; both splits must have images of one size"
         )
     if class_names is None:
-        highest = max(int(train.labels.max()), int(test.labels.max()))
-        class_names = tuple(str(label) for label in range(max(highest + 1, 2)))
-    return Splits(
-        train=Dataset(train_images, train.labels, class_names, name, "train", train.source),
-        test=Dataset(test_images, test.labels, class_names, name, "test", test.source),
+        halves, class_names = _named(halves)
+    whole, *given = (
+        Dataset(pixels, half.labels, class_names, name, split, half.source)
+        for pixels, half, split in zip(images, halves, ("train", "test"), strict=False)
     )
+    if given:
+        return Splits(whole, given[0], replace(options, seed=0))
+    fraction = TEST_FRACTION if options.test_fraction is None else options.test_fraction
+    places = cut_test(whole.labels, len(class_names), fraction, options.seed)
+    if len(places[1]) == 0:
+        raise DatasetError(
+            f"{train.images_from}: no test split can be cut off, as each class has one image; add images or a test "
+            "split"
+        )
+    parts = [whole.take(part, split) for part, split in zip(places, ("train", "test"), strict=True)]
+    for part in parts:
+        if not is_on_disk(part.images):
+            sealed(part.images)
+        sealed(part.labels)
+    return Splits(parts[0], parts[1], replace(options, test_fraction=fraction))
 
 
-def _check_half(half: Half) -> None:
+def _brought_to_size(half: Half, image_size: tuple[int, int] | None) -> Half:
+    """Average the images to the size that was asked for, if they have another."""
+    images = half.images
+    if image_size is None or images.ndim not in (3, 4) or images.shape[1:3] == image_size:
+        return half
+    channels = images.shape[3:]
+    resized = np.empty((len(images), *image_size, *channels), np.uint8)
+    start = 0
+    for block in blocks(images):
+        # Area averaging treats each pixel column alike: images and channels lie side by side in the last axis.
+        flat = np.moveaxis(block, 0, 2).reshape(*block.shape[1:3], -1)
+        done = average(flat, *image_size).reshape(*image_size, len(block), *channels)
+        resized[start : start + len(block)] = np.moveaxis(done, 2, 0)
+        start += len(block)
+    return replace(half, images=cast(Images, sealed(resized)))
+
+
+def _named(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
+    """Return the halves with labels that count through the class names."""
+    if halves[0].names is None:
+        highest = max(int(half.labels.max()) for half in halves)
+        return halves, tuple(str(label) for label in range(max(highest + 1, 2)))
+    class_names = sorted_names(*(half.names or () for half in halves))
+    if len(class_names) < 2:
+        raise DatasetError(
+            f"{halves[0].labels_from}: all images are of the class {class_names[0]!r}; there must be two or more"
+        )
+    if len(class_names) > MAX_CLASSES:
+        raise DatasetError(
+            f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; "
+            f"{MAX_CLASSES} are the most"
+        )
+    place = {name: label for label, name in enumerate(class_names)}
+    renumbered = []
+    for half in halves:
+        numbers = np.array([place[name] for name in half.names or ()], dtype=np.int64)
+        renumbered.append(replace(half, labels=sealed(numbers[half.labels]), names=None))
+    return renumbered, class_names
+
+
+def _check_half(half: Half, class_names: tuple[str, ...] | None) -> None:
     if half.images.ndim not in (3, 4):
         raise DatasetError(
             f"{half.images_from} has the shape {half.images.shape}; images must be (N, H, W) or (N, H, W, C)"
@@ -67,16 +161,12 @@ def _check_half(half: Half) -> None:
             f"save it as (N, H, W, C) with at most {MAX_CHANNELS} channels, which come last"
         )
     lowest, highest = int(half.labels.min()), int(half.labels.max())
-    if lowest < 0 or highest >= MAX_CLASSES:
+    most = MAX_CLASSES if class_names is None else len(class_names)
+    if lowest < 0 or highest >= most:
         raise DatasetError(
-            f"{half.labels_from} has labels from {lowest} to {highest}; they must lie between 0 and {MAX_CLASSES - 1}, "
+            f"{half.labels_from} has labels from {lowest} to {highest}; they must lie between 0 and {most - 1}, "
             "counted from 0"
         )
-
-
-def _with_channels(half: Half) -> Images:
-    """Return the images as (N, H, W, C), without a copy."""
-    return half.images if half.images.ndim == 4 else half.images[..., np.newaxis]
 
 
 def file_name(path: Path) -> str:

@@ -11,7 +11,7 @@ from convscope.engine.network import Lesion, Network
 from convscope.metrics import cross_entropies
 
 BLOCK_BYTES = 1 << 24
-"""How much of all lesions' logits is held at once: enough images for every thread, and little beside a data set."""
+"""How much of images and of all lesions' logits is held at once: enough for every thread, little beside a data set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,8 @@ def lesion_effects(
     num_classes = network.architecture.num_classes
     predictions = np.empty((len(lesions), len(images)), np.int64)
     losses = np.empty((len(lesions), len(images)))
-    step = max(64, BLOCK_BYTES // (4 * max(len(lesions), 1) * num_classes))
+    image_bytes = images.nbytes // max(len(images), 1)  # they may have to be read from disk
+    step = max(64, BLOCK_BYTES // max(4 * len(lesions) * num_classes, image_bytes, 1))
     for start in range(0, len(images), step):
         block = slice(start, start + step)
         logits = network.lesioned_logits(images[block], lesions)

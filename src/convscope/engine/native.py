@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
 from convscope.datasets import Dataset
+from convscope.datasets.disk.images import blocks, is_on_disk
 from convscope.engine import _native
 from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
 from convscope.engine.network import (
@@ -254,7 +255,13 @@ class NativeNetwork:
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_images(images, self._image_shape)
         logits = np.empty((len(images), self._num_classes), np.float32)
-        self._core.logits(np.ascontiguousarray(images), logits)
+        if is_on_disk(images):
+            done = 0
+            for block in blocks(images):
+                self._core.logits(block, logits[done : done + len(block)])
+                done += len(block)
+        else:
+            self._core.logits(np.ascontiguousarray(images), logits)
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:

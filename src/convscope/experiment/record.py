@@ -12,6 +12,7 @@ from typing import Any
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
+from convscope.datasets import LoadOptions
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import RECIPES, Recipe
 
@@ -36,7 +37,7 @@ def run_record(
         "engine": spec.engine,
         "threads": threads,
         **machine,
-        "command": _command(spec),
+        "command": _command(spec, LoadOptions.from_dict(data["options"], ValueError)),
         "digest": digest,
         "num_images": spec.num_images or data["train"]["num_images"],
     }
@@ -63,10 +64,20 @@ def is_preset(network: Architecture) -> bool:
     return preset is not None and preset(network.input.shape, network.num_classes) == network
 
 
-def _command(spec: RunSpec) -> str:
+def loading_words(options: LoadOptions) -> list[str]:
+    """Return the words of a command that load with `options`."""
+    words = []
+    if options.test_fraction is not None:
+        words += ["--test-fraction", f"{options.test_fraction:g}", "--split-seed", str(options.seed)]
+    if options.image_size is not None:
+        words += ["--image-size", "x".join(map(str, options.image_size))]
+    return words
+
+
+def _command(spec: RunSpec, options: LoadOptions) -> str:
     """Return the command that makes the run again; a network or recipe that is no preset is named by its place."""
     network = spec.architecture
-    words = ["convscope", "experiment", "--dataset", spec.dataset]
+    words = ["convscope", "experiment", "--dataset", spec.dataset, *loading_words(options)]
     words += [
         "--architecture",
         network.name if is_preset(network) else "ARCHITECTURE.json",

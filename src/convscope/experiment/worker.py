@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convscope import errors
 from convscope.architecture import Architecture
-from convscope.datasets import Splits, load_dataset
+from convscope.datasets import LoadOptions, Splits, load_dataset
 from convscope.engine import open_network
 from convscope.errors import ConvscopeError, DatasetError
 from convscope.experiment.record import available_cores, machine_record
@@ -79,6 +79,7 @@ def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
         {
             "convscope": version("convscope"),
             "dataset": spec.dataset,
+            "options": splits.options.to_dict(),
             "sha256": [splits.train.sha256, splits.test.sha256],
             "architecture": spec.architecture.to_dict(),
             "recipe": spec.recipe.to_dict(),
@@ -106,7 +107,8 @@ def execute(order: str) -> Reply:
                 f"a worker has convscope {version('convscope')} and not {asked['convscope']}; "
                 "install the same version there"
             )
-        splits = _load(asked["dataset"], *asked["sha256"])
+        options = LoadOptions.from_dict(asked["options"], DatasetError)
+        splits = _load(asked["dataset"], options, *asked["sha256"])
         spec = RunSpec(
             asked["dataset"],
             Architecture.from_dict(asked["architecture"]),
@@ -158,8 +160,10 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> Trained:
 
 
 @lru_cache(maxsize=1)  # a process trains many runs on the same data
-def _load(dataset: str, train_sha256: str, test_sha256: str) -> Splits:
-    splits = load_dataset(dataset)
+def _load(dataset: str, options: LoadOptions, train_sha256: str, test_sha256: str) -> Splits:
+    splits = load_dataset(
+        dataset, test_fraction=options.test_fraction, seed=options.seed, image_size=options.image_size
+    )
     for part, sha256 in ((splits.train, train_sha256), (splits.test, test_sha256)):
         if part.sha256 != sha256:
             raise DatasetError(

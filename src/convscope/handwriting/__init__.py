@@ -1,20 +1,14 @@
 """From a drawing or a photo to the pixels that a network sees, as the images of a data set were made."""
 
-from convscope.handwriting.prepare import (
-    STEPS,
-    THRESHOLD,
-    Handwriting,
-    Hint,
-    Picture,
-    Prepared,
-    Stage,
-    Step,
-    average,
-    handwriting_of,
-    prepare,
-)
+from convscope.handwriting.hints import HINTS, Hint
+from convscope.handwriting.pictures import Picture, average
+from convscope.handwriting.prepare import LARGEST_FACTOR, Prepared, Stage, prepare
+from convscope.handwriting.recipe import OPTIONAL, STEPS, THRESHOLD, Handwriting, Step, handwriting_of
 
 __all__ = [
+    "HINTS",
+    "LARGEST_FACTOR",
+    "OPTIONAL",
     "STEPS",
     "THRESHOLD",
     "Handwriting",

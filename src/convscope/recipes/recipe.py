@@ -84,7 +84,9 @@ class Recipe:
             check_range("clip_norm", self.clip_norm, 0, 1e6, open_below=True)
         if self.class_weights not in (None, "balanced"):
             if not isinstance(self.class_weights, tuple | list):
-                raise RecipeError(f"recipe: class_weights is {self.class_weights!r}; it must list a number a class, or be 'balanced'")
+                raise RecipeError(
+                    f"recipe: class_weights is {self.class_weights!r}; it must list a number a class, or be 'balanced'"
+                )
             for weight in self.class_weights:
                 check_range("class_weights", weight, 0, 1e6)
             object.__setattr__(self, "class_weights", tuple(self.class_weights))

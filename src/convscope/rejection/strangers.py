@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.datasets import Dataset, Splits, load_dataset
-from convscope.datasets.idx import read_idx
+from convscope.datasets.readers.idx import read_idx
 from convscope.errors import DatasetError
 from convscope.handwriting import handwriting_of
 from convscope.rejection.letters import LETTERS, LOOK_ALIKES, draw_letters, find_fonts

@@ -119,11 +119,24 @@ def _python_lines(payload: dict[str, Any]) -> str:
     return "\n".join(
         [
             *lines,
-            f"data = cs.load_dataset({printable(argument)!r})",
+            f"data = cs.load_dataset({', '.join([repr(printable(argument)), *_loading_arguments(dataset)])})",
             f"model, history = cs.train({architecture}, data, {settings}, seed={record.get('seed', 0)})",
             "print(cs.evaluate(model, data.test))",
         ]
     )
+
+
+def _loading_arguments(dataset: Any) -> list[str]:
+    """Return the arguments by which `load_dataset` gives the data of a run again, beside the path."""
+    options = dataset.get("options") if isinstance(dataset, dict) else None
+    if not isinstance(options, dict):
+        return []
+    words = []
+    if options["test_fraction"] is not None:
+        words += [f"test_fraction={options['test_fraction']}", f"seed={options['seed']}"]
+    if options["image_size"] is not None:
+        words += [f"image_size={tuple(options['image_size'])}"]
+    return words
 
 
 def example_view(payload: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,181 @@
+"""Measure how well a network reads digits from photos: of other people's writing, and of MNIST's as photographed.
+
+python benchmarks/photo_reading.py RUN [--count 1000] [--seed 0] [--json]
+
+Printed are, with Wilson intervals of 95 %: scikit-learn's 1,797 digits of 8 × 8 through the steps of
+`convscope.handwriting`, as they are and enlarged, with the confusion matrix; and test digits of MNIST clean, as
+photos that tests/photos.py renders, on squared paper, with specks, and small on the sheet; and the photos with each
+step left out. `--count` digits are drawn from the test set with `--seed`, which is the first photo's seed too.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import machine
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import convscope as cs
+from convscope.checkpoint import load_model
+from convscope.handwriting import STEPS, Step, average, prepare
+from convscope.metrics import confusion_matrix, wilson_interval
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import photos
+
+Pictures = list[NDArray[np.uint8]]
+FEW = 4  # the steps, squares, specks and small digits are measured on one digit in so many
+# Times, bicubic, with a margin of one pixel of the 8 × 8: chosen on every second digit, from the first on.
+ENLARGED = 10
+
+
+def other_digits(enlarged: bool) -> tuple[Pictures, NDArray[np.int64]]:
+    """Return scikit-learn's digits, light on dark, 0 to 255, and their labels."""
+    bunch = load_digits()
+    digits = np.floor(bunch.images * 255 / 16 + 0.5).astype(np.uint8)
+    if not enlarged:
+        return list(digits), bunch.target
+    sides = 10 * ENLARGED
+    framed = [Image.fromarray(np.pad(digit, 1)) for digit in digits]
+    return [np.asarray(one.resize((sides, sides), Image.Resampling.BICUBIC)) for one in framed], bunch.target
+
+
+def squared(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Return the photo of a digit on squared paper, the squares half to nearly all as high as the digit."""
+    ink, _ = photos.written([[image]], seed)
+    stream = np.random.default_rng([seed, 2])
+    gap = int(stream.uniform(0.45, 0.9) * np.ptp(np.flatnonzero(ink.any(axis=1))))
+    thick, lines = max(1, gap // 40), np.zeros_like(ink)
+    for start in range(int(stream.integers(gap)), max(ink.shape), gap):
+        lines[start : start + thick] = lines[:, start : start + thick] = 80
+    return photos.photograph(np.maximum(ink, lines), seed)
+
+
+def specked(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Return the photo of a digit on a sheet with twelve round specks, up to a 90th of its longer side wide."""
+    ink, _ = photos.written([[image]], seed)
+    stream = np.random.default_rng([seed, 3])
+    rows, columns = np.indices(ink.shape)
+    for _ in range(12):
+        row, column, radius = stream.uniform(0, 1, 3) * (*ink.shape, max(ink.shape) / 180)
+        cover = np.clip(radius + 1 - np.hypot(rows - row, columns - column), 0, 1)
+        ink = np.maximum(ink, (255 * cover).astype(np.uint8))
+    return photos.photograph(ink, seed)
+
+
+def small(image: NDArray[np.uint8], seed: int, times: int) -> NDArray[np.uint8]:
+    """Return the photo of a digit on a sheet so many times as large, in at most 1,600 pixels."""
+    ink, _ = photos.written([[image]], seed)
+    ink = np.pad(ink, [(side * (times - 1) // 2,) * 2 for side in ink.shape])
+    largest = max(ink.shape)
+    if largest > 1600:
+        ink = average(ink[..., np.newaxis], *(max(1, side * 1600 // largest) for side in ink.shape))[..., 0]
+    return photos.photograph(ink, seed)
+
+
+def read(model: cs.Model, pictures: Pictures, labels: Any, steps: Any = None) -> dict[str, Any]:
+    """Return how many pictures are read right, and what the steps take a picture."""
+    height, width, channels = model.architecture.input.shape
+    assert model.handwriting is not None
+    images: Pictures = []
+    hints: list[str] = []
+    start = time.perf_counter()
+    for one in pictures:
+        prepared = prepare(one, height, width, channels, model.handwriting, steps)
+        images.append(prepared.image)
+        hints += prepared.hints
+    seconds = (time.perf_counter() - start) / len(pictures)
+    answers = model.predict(np.stack(images))
+    right = int((answers == labels).sum())
+    return {
+        "num_images": len(pictures),
+        "accuracy": right / len(pictures),
+        "interval": wilson_interval(right, len(pictures)),
+        "milliseconds": 1000 * seconds,
+        "hints": {hint: hints.count(hint) for hint in sorted(set(hints))},
+        "confusion_matrix": confusion_matrix(labels, answers, 10).tolist(),
+    }
+
+
+def measured(model: cs.Model, count: int, seed: int) -> dict[str, dict[str, Any]]:
+    """Return the figures by name."""
+    test = cs.load_dataset("mnist").test
+    chosen = np.sort(np.random.default_rng(seed).choice(len(test.labels), count, replace=False))
+    images, labels = test.images[chosen], test.labels[chosen]
+    right = int((model.predict(images) == labels).sum())
+    found: dict[str, dict[str, Any]] = {
+        "scikit-learn's digits, 8 × 8": read(model, *other_digits(enlarged=False)),
+        "scikit-learn's digits, enlarged": read(model, *other_digits(enlarged=True)),
+        "MNIST, as in the file": {
+            "num_images": count,
+            "accuracy": right / count,
+            "interval": wilson_interval(right, count),
+        },
+    }
+
+    pictures = [photos.photographed_digit(image, seed + i) for i, image in enumerate(images)]
+    found["photos"] = read(model, pictures, labels)
+    assert model.handwriting is not None
+    few = max(1, count // FEW)
+    few_pictures, few_labels = pictures[:few], labels[:few]
+    found["the first of these photos"] = read(model, few_pictures, few_labels)
+    chosen_steps = model.handwriting.steps
+    for step in STEPS:
+        steps: tuple[Step, ...] = tuple(one for one in STEPS if (one in chosen_steps) != (one == step))
+        found[f"photos, {'without' if step in chosen_steps else 'with'} {step}"] = read(
+            model, few_pictures, few_labels, steps
+        )
+    found["photos, only resized"] = read(model, few_pictures, few_labels, ())
+    found["inverted photos"] = read(model, [255 - one for one in few_pictures], few_labels)
+
+    def rendered(name: str, draw: Any) -> None:
+        found[name] = read(model, [draw(image, seed + i) for i, image in enumerate(images[:few])], few_labels)
+
+    rendered("photos of squared paper", squared)
+    rendered("photos with specks", specked)
+    for times in (2, 4):
+        rendered(f"photos of a sheet {times} times as large", lambda image, key, times=times: small(image, key, times))
+    return found
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a run folder of digits, or its model.safetensors")
+    parser.add_argument(
+        "--count", type=int, default=1000, help="test digits that are rendered; a fourth of them for the steps"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    model = load_model(options.run / "model.safetensors" if options.run.is_dir() else options.run)
+    if model.handwriting is None or len(model.class_names) != 10:
+        parser.error("the run is of no digits, or holds no handwriting")
+    names = ("convscope", "numpy", "scipy", "pillow", "scikit-learn")
+    versions = {"python": platform.python_version()} | {name: version(name) for name in names}
+    found = measured(model, options.count, options.seed)
+    if options.json:
+        print(json.dumps({"machine": machine.describe(), "versions": versions, "seed": options.seed, "figures": found}))
+        return
+    print(machine.describe()["processor"], versions, f"seed {options.seed}", sep=" · ")
+    print(f"{'':<44}{'n':>6}{'accuracy':>10}  {'interval':<16}{'ms':>6}  hints")
+    for name, one in found.items():
+        low, high = one["interval"]
+        print(
+            f"{name:<44}{one['num_images']:>6}{100 * one['accuracy']:>9.2f}%  {100 * low:.2f} to {100 * high:.2f}  "
+            f"{one.get('milliseconds', 0):>6.1f}  {one.get('hints', '')}"
+        )
+    print("\nscikit-learn's digits, enlarged: rows are the truth")
+    print(np.array(found["scikit-learn's digits, enlarged"]["confusion_matrix"]))
+
+
+if __name__ == "__main__":
+    main()

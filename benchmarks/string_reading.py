@@ -1,0 +1,107 @@
+"""Read photographed-looking strings of five MNIST test digits with a trained model, and print how many come out whole.
+
+python benchmarks/string_reading.py RUN [--strings 400] [--touching 0.03] [--seed 20] [--wrong FOLDER]
+
+The pictures are rendered by tests/photos.py. Each digit touches the one before it with the chance of `--touching`, and
+is drawn from the test digits without being drawn twice in a string. A string counts if it is read as one line of
+exactly its five digits. Nothing was chosen with test digits: the reader's weights were fitted to training digits.
+"""
+
+import argparse
+import platform
+import sys
+import time
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+
+import machine
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+import convscope as cs
+from convscope.checkpoint import load_model
+from convscope.metrics import wilson_interval
+from convscope.prediction.strings import read_strings
+from convscope.tables import percent_with_interval
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+import photos
+
+LENGTH = 5
+
+
+def num_touching(images: list[np.ndarray], seed: int, touching: float) -> int:
+    """Return how many pairs touch that would stand apart otherwise."""
+    counts = [
+        ndimage.label(photos.written([images], seed, chance)[0] > 127, np.ones((3, 3)))[1] for chance in (0.0, touching)
+    ]
+    return max(0, counts[0] - counts[1])
+
+
+def why(truth: str, read: str) -> str:
+    """Return in a few words how a string was read wrongly."""
+    if "\n" in read:
+        return "not on one line"
+    if len(read) != len(truth):
+        return "a digit too few" if len(read) < len(truth) else "a digit too many"
+    wrong = sum(one != other for one, other in zip(truth, read, strict=True))
+    return "one digit misread" if wrong == 1 else "more than one digit misread"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a run folder, or its model.safetensors")
+    parser.add_argument("--strings", type=int, default=400)
+    parser.add_argument("--touching", type=float, default=0.03)
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--wrong", type=Path, help="a folder for pictures of what was read wrongly")
+    arguments = parser.parse_args()
+
+    model, test = load_model(arguments.run), cs.load_dataset("mnist").test
+    random = np.random.default_rng(arguments.seed)
+    outcomes: list[tuple[int, bool]] = []
+    reasons: Counter[str] = Counter()
+    examples, seconds, single = [], 0.0, 0
+    for number in range(arguments.strings):
+        chosen = random.choice(len(test), LENGTH, replace=False)
+        images, seed = list(test.images[chosen]), arguments.seed * 1_000_000 + number
+        truth = "".join(test.class_names[label] for label in test.labels[chosen])
+        picture, _ = photos.photographed_string(images, seed, arguments.touching)
+        start = time.perf_counter()
+        reading = read_strings(model, picture)
+        seconds += time.perf_counter() - start
+        single += int((model.predict(test.images[chosen]) == test.labels[chosen]).all())
+        outcomes.append((num_touching(images, seed, arguments.touching), reading.text == truth))
+        if reading.text != truth:
+            reasons[why(truth, reading.text)] += 1
+            examples.append(f"{truth} as {reading.text.replace(chr(10), ' / ')}")
+            if arguments.wrong:
+                arguments.wrong.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(reading.draw(picture)).save(arguments.wrong / f"{number}-{truth}.png")
+
+    def line(name: str, chosen: list[bool]) -> str:
+        if not chosen:
+            return f"{name:<26} none"
+        interval = wilson_interval(sum(chosen), len(chosen))
+        return f"{name:<26} {percent_with_interval(sum(chosen) / len(chosen), interval)} of {len(chosen)}"
+
+    print(f"device                     {machine.describe()['processor']}, load {machine.load()[0]}")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("convscope", "numpy", "scipy", "pillow"))
+    print(f"versions                   python {platform.python_version()}, {versions}")
+    print(f"model                      {model.name}, weights {model.weights_sha256[:12]}")
+    print(f"strings                    n = {arguments.strings} of {LENGTH} test digits, seed {arguments.seed}")
+    print(f"touching                   each with a chance of {arguments.touching:g}")
+    print(line("read whole", [right for _, right in outcomes]))
+    print(line("  none touching", [right for touching, right in outcomes if not touching]))
+    print(line("  some touching", [right for touching, right in outcomes if touching]))
+    print(line("all five right, one by one", [True] * single + [False] * (arguments.strings - single)))
+    print(f"seconds a picture          {seconds / arguments.strings:.3f}")
+    for reason, count in reasons.most_common():
+        print(f"{reason:<26} {count}")
+    print(f"wrong                      {', '.join(examples)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Fuzz the readers of tables: of pixels, and of names of picture files, of which two lie beside the table."""
+
+import atheris
+
+with atheris.instrument_imports(include=["convscope"]):
+    from convscope.datasets import load_dataset
+    from convscope.errors import DatasetError
+
+from pathlib import Path
+
+from entry import fuzz
+from seeds import png
+
+
+def read(path: Path) -> None:
+    """Read a table with the pictures 0.png and 1.png beside it."""
+    for number in range(2):
+        picture = path.parent / f"{number}.png"
+        if not picture.exists():
+            picture.write_bytes(png(number))
+    load_dataset(path)
+
+
+fuzz(read, DatasetError, "data.csv")

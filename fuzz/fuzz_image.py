@@ -1,0 +1,20 @@
+"""Fuzz the reader of pictures."""
+
+import atheris
+
+with atheris.instrument_imports(include=["convscope"]):
+    from convscope.errors import ImageFileError
+    from convscope.image_files import picture_size, read_picture
+
+from pathlib import Path
+
+from entry import fuzz
+
+
+def read(path: Path) -> None:
+    """Read a picture, and hold its size against what the header alone tells."""
+    pixels = read_picture(path)
+    assert pixels.shape[:2] == picture_size(path), "both say one size"
+
+
+fuzz(read, ImageFileError, "picture")

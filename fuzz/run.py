@@ -1,0 +1,72 @@
+"""Run every fuzzing entry, or those that are named, for so many seconds each, and fail if one finds anything.
+
+    python fuzz/run.py [--seconds 600] [--folder build/fuzz] [idx npz csv parquet image safetensors]
+
+A finding is any exception that is not the reader's own error, a file that takes more than `--megabytes`, or one that
+takes more than `TIMEOUT_SECONDS`. The file that brings it about is kept in FOLDER/found; give it to the entry to see it
+again: `python fuzz/fuzz_idx.py build/fuzz/found/idx-crash-...`.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENTRIES = ("idx", "npz", "csv", "parquet", "image", "safetensors")
+TIMEOUT_SECONDS = 60
+MAX_BYTES = 1 << 16  # of an input; larger ones are slower and find no more
+
+
+def main() -> int:
+    """Return 0 if nothing was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("entries", nargs="*", default=list(ENTRIES), metavar="ENTRY")
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--megabytes", type=int, default=2048)
+    parser.add_argument("--folder", type=Path, default=Path("build/fuzz"))
+    asked = parser.parse_args()
+    found = asked.folder / "found"
+    found.mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, HERE / "seeds.py", asked.folder / "seeds"], check=True)
+    failed = []
+    for name in asked.entries:
+        corpus = asked.folder / "corpus" / name
+        corpus.mkdir(parents=True, exist_ok=True)
+        print(f"fuzz_{name}: {asked.seconds} s", flush=True)
+        start = time.monotonic()
+        done = subprocess.run(
+            [
+                sys.executable,
+                HERE / f"fuzz_{name}.py",
+                corpus,
+                asked.folder / "seeds" / name,
+                f"-max_total_time={asked.seconds}",
+                f"-rss_limit_mb={asked.megabytes}",
+                f"-timeout={TIMEOUT_SECONDS}",
+                f"-max_len={MAX_BYTES}",
+                f"-artifact_prefix={found}/{name}-",
+                "-print_final_stats=1",
+            ],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        stats = [line.removeprefix("stat::") for line in done.stderr.splitlines() if line.startswith("stat::")]
+        print(
+            f"  {time.monotonic() - start:.0f} s, {'; '.join(' '.join(line.split()) for line in stats[:4])}", flush=True
+        )
+        if done.returncode != 0:
+            failed.append(name)
+            told = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("#", "stat::"))]
+            print("\n".join(told[-40:]), flush=True)
+    print(
+        f"found something: {', '.join(failed)}; see {found}" if failed else "found nothing but the readers' own errors"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

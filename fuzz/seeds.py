@@ -1,0 +1,145 @@
+"""Write a small corpus for each fuzzing entry: files that are good, of every form that its reader takes.
+
+python fuzz/seeds.py FOLDER        makes FOLDER/idx, FOLDER/npz, ...
+"""
+
+import gzip
+import io
+import lzma
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import convscope as cs
+from convscope.checkpoint import save_model
+from convscope.checkpoint.state_file import save_state
+from convscope.datasets.readers.idx import idx_header
+from convscope.engine.initialization import initial_weights
+from convscope.training import History, TrainingState
+
+IMAGES = (np.arange(6 * 9) * 5 % 256).astype(np.uint8).reshape(6, 3, 3)
+LABELS = np.array([0, 1, 2] * 2)
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16")
+
+
+def png(number: int) -> bytes:
+    """Return the picture of that number as PNG."""
+    return picture(Image.fromarray(IMAGES[number]), "PNG")
+
+
+def picture(image: Image.Image, kind: str) -> bytes:
+    """Return a picture in one of Pillow's formats."""
+    content = io.BytesIO()
+    image.save(content, format=kind)
+    return content.getvalue()
+
+
+def zipped(content: bytes) -> bytes:
+    """Return a zip archive of one file."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("file", content)
+    return packed.getvalue()
+
+
+def small_model() -> cs.Model:
+    """Return a model whose file is small."""
+    architecture = cs.Architecture(cs.Input(3, 3, 1), (cs.Flatten(), cs.Dense(2, "softmax")), "small")
+    return cs.Model(architecture, initial_weights(architecture, 0), ("a", "b"), {"seed": 0}, {"temperature": 1.5})
+
+
+def header(content: bytes) -> bytes:
+    """Return the JSON at the head of a safetensors file, without the length before it."""
+    return content[8 : 8 + int.from_bytes(content[:8], "little")]
+
+
+def idx() -> Iterator[bytes]:
+    """Yield IDX files."""
+    plain = idx_header(IMAGES.shape) + IMAGES.tobytes()
+    yield from (plain, gzip.compress(plain), lzma.compress(plain), zipped(plain))
+    yield bytes([0, 0, 0x0C, 1, 0, 0, 0, 6]) + LABELS.astype(">i4").tobytes()
+
+
+def npz() -> Iterator[bytes]:
+    """Yield archives of one split and of two, and with text."""
+    for save, arrays in (
+        (np.savez, {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS[:, None]}),
+        (np.savez_compressed, {"images": IMAGES.reshape(6, 9), "labels": np.array(["a", "b"] * 3)}),
+        (np.savez, {"X": IMAGES, "y": LABELS, "class_names": np.array(["a", "b", "c"])}),
+    ):
+        content = io.BytesIO()
+        save(content, **arrays)
+        yield content.getvalue()
+
+
+def csv() -> Iterator[bytes]:
+    """Yield tables of pixels and of names."""
+    rows = [f"{label},{','.join(map(str, image.ravel()))}" for label, image in zip(LABELS, IMAGES, strict=True)]
+    header = "label," + ",".join(f"pixel{i}" for i in range(9))
+    named = "label," + ",".join(f"{row}x{column}" for row in range(3) for column in range(3))
+    for lines in ([header, *rows], rows, [named, *rows], [row.replace(",", ";") for row in (header, *rows)]):
+        yield "\n".join(lines).encode()
+    yield gzip.compress("\n".join([header, *rows]).encode())
+    yield b'file,label,split\n0.png,"a, b",train\n1.png,c,train\n0.png,c,test\n'
+    yield "\ufeffimage\tclass\r\n0\t1.0\r\n1\t2.0\r\n0\t1\r\n1\t2\r\n".encode()
+
+
+def parquet() -> Iterator[bytes]:
+    """Yield Parquet files of pictures, of columns and of lists."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    flat = IMAGES.reshape(6, 9)
+    for table in (
+        {"image": [{"bytes": png(i), "path": "x"} for i in range(6)], "label": LABELS},
+        {"label": ["a", "b"] * 3, **{f"p{i}": flat[:, i] for i in range(9)}},
+        {"pixels": IMAGES.tolist(), "label": LABELS},
+    ):
+        content = io.BytesIO()
+        pq.write_table(pa.table(table), content)
+        yield content.getvalue()
+
+
+def image() -> Iterator[bytes]:
+    """Yield pictures in every format and mode that can be written."""
+    grey = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4)
+    for mode in MODES:
+        for kind in FORMATS:
+            try:
+                yield picture(grey.convert(mode), kind)
+            except (OSError, ValueError):
+                continue  # this format does not know this mode
+
+
+def safetensors() -> Iterator[bytes]:
+    """Yield a model and a training state, and their headers alone."""
+    model = small_model()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        save_model(model, path)
+        yield path.read_bytes()
+        yield header(path.read_bytes())
+        save_state(TrainingState(model.weights, {}, History.from_rows([])), path)
+        yield path.read_bytes()
+        yield header(path.read_bytes())
+
+
+ENTRIES = {function.__name__: function for function in (idx, npz, csv, parquet, image, safetensors)}
+
+
+def write_seeds(folder: Path) -> None:
+    """Write the corpora of all entries into a folder each."""
+    for name, seeds in ENTRIES.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number, content in enumerate(seeds()):
+            (folder / name / f"seed-{number:02}").write_bytes(content)
+
+
+if __name__ == "__main__":
+    write_seeds(Path(sys.argv[1]))

@@ -1,0 +1,208 @@
+"""How `convscope predict` prints what became of pictures: as JSON, as CSV, or as text, one picture after another."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import click
+
+from convscope.prediction import Prediction, StringReading
+from convscope.tables import clip, display_width, printable, text_table
+
+_FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
+_BOX = ("left", "top", "right", "bottom")
+_CSV_COLUMNS = (
+    "file",
+    "label",
+    "class_name",
+    "probability",
+    "runner_up_label",
+    "runner_up_class_name",
+    "runner_up_probability",
+    "none_of_these",
+    "is_calibrated",
+    "height",
+    "width",
+    "is_as_made",
+    "steps",
+    "hints",
+    "error",
+)
+_CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")
+_NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching ones were not cut apart"}
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one file: an answer, the digits read in it, or why there is neither."""
+
+    file: str
+    result: Prediction | StringReading | None
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"file": self.file, "error": self.error} if self.result is None else self.result.to_dict()
+
+
+def print_outcomes_json(outcomes: Iterable[Outcome]) -> None:
+    """Print one JSON list, an object at a time, so that thousands of files take no memory."""
+    before = "["
+    for outcome in outcomes:
+        click.echo(before + "\n" + json.dumps(outcome.to_dict(), indent=1, allow_nan=False), nl=False)
+        before = ","
+    click.echo("\n]")
+
+
+def print_outcomes_csv(outcomes: Iterable[Outcome], strings: bool) -> None:
+    """Print a row a picture, or for `strings` a row a digit; a file that could not be read has one with its error."""
+    columns = _CSV_STRING_COLUMNS if strings else _CSV_COLUMNS
+    _print_csv_row(columns)
+    for outcome in outcomes:
+        for values in _csv_values(outcome):
+            _print_csv_row([_csv_cell(values.get(column)) for column in columns])
+
+
+def print_answers(outcomes: Iterable[Outcome], files: Sequence[str], class_names: Sequence[str]) -> None:
+    """Print a table, a row a picture as soon as it is answered, and under it what the answers lack.
+
+    A table of one picture that cannot be read is none.
+    """
+    file = max(len("file"), *(min(display_width(printable(name)), _FILE_WIDTH) for name in files))
+    name = max(len("answer"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
+    widths = (file, name, len("probability"), name + len(" (99.9 %)"), len("none of these"))
+    header = _row(("file", "answer", "probability", "runner-up", "none of these", "done"), widths)
+    has_header, last = False, None
+    for outcome in outcomes:
+        if outcome.result is None and len(files) == 1:
+            return
+        if not has_header:
+            click.echo(f"{header}\n{'-' * display_width(header)}")
+            has_header = True
+        click.echo(_row(_cells(outcome), widths))
+        last = outcome.result or last
+    if isinstance(last, Prediction):
+        _print_notes(last)
+
+
+def print_strings(outcomes: Iterable[Outcome], num_files: int) -> None:
+    """Print of each picture the lines as they are read, then a table of its digits with their boxes."""
+    last = None
+    for number, outcome in enumerate(outcomes):
+        if outcome.result is None and num_files == 1:
+            return
+        click.echo(("\n" if number else "") + _tail(outcome.file, 3 * _FILE_WIDTH))
+        if outcome.result is None or isinstance(outcome.result, Prediction):
+            click.echo(printable(f"  not read: {' '.join(outcome.error.split())}"))
+            continue
+        for line in outcome.result.lines or ("no writing was found",):
+            click.echo(printable(f"  {line}"))
+        for notice in outcome.result.notices:
+            if notice in _NOTICES:
+                click.echo(f"  ({_NOTICES[notice]})")
+        if outcome.result.digits:
+            click.echo(f"\n{_digit_table(outcome.result)}")
+            last = outcome.result.digits[0].prediction
+    if last is not None:
+        _print_notes(last)
+
+
+def _digit_table(reading: StringReading) -> str:
+    rows = [
+        (
+            str(digit.line + 1),
+            *_answer_cells(digit.prediction),
+            *(str(round(edge)) for edge in digit.box),
+        )
+        for digit in reading.digits
+    ]
+    return text_table(("line", "answer", "probability", "runner-up", "none of these", *_BOX), rows, left=5)
+
+
+def _csv_values(outcome: Outcome) -> Iterator[dict[str, Any]]:
+    result = outcome.result
+    if result is None:
+        yield outcome.to_dict()
+    elif isinstance(result, Prediction):
+        yield _csv_answer(result)
+    else:
+        for digit in result.digits:
+            box = dict(zip(_BOX, digit.box, strict=True))
+            yield {**_csv_answer(digit.prediction), "file": outcome.file, "line": digit.line + 1, **box}
+
+
+def _csv_answer(prediction: Prediction) -> dict[str, Any]:
+    values = prediction.to_dict()
+    runner = {f"runner_up_{key}": value for key, value in prediction.runner_up.to_dict().items()}
+    words = {key: " ".join(values[key]) for key in ("steps", "hints")}
+    return {**values, **runner, **words, "height": prediction.size[0], "width": prediction.size[1]}
+
+
+def _print_csv_row(cells: Sequence[str]) -> None:
+    line = StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    click.echo(line.getvalue(), nl=False)
+
+
+def _csv_cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def _cells(outcome: Outcome) -> tuple[str, ...]:
+    one = outcome.result
+    file = _tail(outcome.file, _FILE_WIDTH)
+    if not isinstance(one, Prediction):
+        return file, "-", "-", "-", "-", f"not read: {' '.join(outcome.error.split())}"
+    hints = [hint for hint in one.hints if hint != "inverted"]
+    return file, *_answer_cells(one), one.done + (f"; {', '.join(hints)}" if hints else "")
+
+
+def _answer_cells(one: Prediction) -> tuple[str, str, str, str]:
+    return (
+        clip(one.class_name, _CLASS_WIDTH),
+        _percent(one.probability),
+        f"{clip(one.runner_up.class_name, _CLASS_WIDTH)} ({_percent(one.runner_up.probability)})",
+        {True: "yes", False: "no", None: "?"}[one.none_of_these],
+    )
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    shown = [printable(cell) for cell in cells]
+    padded = [cell + " " * (width - display_width(cell)) for cell, width in zip(shown, widths, strict=False)]
+    return "  ".join([*padded, *shown[len(widths) :]]).rstrip()
+
+
+def _tail(text: str, width: int) -> str:
+    """Return `text`, its beginning replaced by an ellipsis where it is too long: the end tells files apart."""
+    text = printable(text)
+    if display_width(text) <= width:
+        return text
+    while display_width(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _print_notes(prediction: Prediction) -> None:
+    """Print what the answers of this model lack."""
+    notes = []
+    if prediction.is_assumed:
+        notes.append("The model does not say how its images were made: it was guessed from its data set's name.")
+    if not prediction.steps and not prediction.is_as_made:
+        notes.append(
+            "Pictures were only resized, as this model's images are not handwriting in the middle of an even ground; "
+            "--with polarity inverts what is dark on a light ground."
+        )
+    if not prediction.is_calibrated:
+        notes.append("The probabilities are not calibrated; measure them with: convscope evidence RUN calibration")
+    if prediction.none_of_these is None:
+        notes.append("There is no rule for none of these; measure one with: convscope evidence RUN rejection")
+    if notes:
+        click.echo("\n" + "\n".join(notes))

@@ -1,0 +1,75 @@
+"""What the commands that load data share: the options that say how, and the bar of what is fetched."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from convscope.cli.download_progress import DownloadProgress
+from convscope.datasets import LoadOptions, Splits, load_dataset
+from convscope.errors import RunError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class _Size(click.ParamType[tuple[int, int]]):
+    """A height and a width, such as 28x28."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        match = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", str(value).strip())
+        if not match:
+            self.fail(f"{value!r}: give height and width, such as 28x28", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+def loading_options(command: _Command) -> _Command:
+    """Add what says how a data set is read that comes without a test split, or with images of several sizes."""
+    options = (
+        click.option(
+            "--test-fraction",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            help="Share of each class that is cut off as the test split, where there is none; by default a fifth.",
+        ),
+        click.option(
+            "--split-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which images are cut off."
+        ),
+        click.option("--image-size", type=_Size(), help="Bring pictures of several sizes to this one, such as 28x28."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load(
+    name: str,
+    test_fraction: float | None = None,
+    split_seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+    *,
+    quiet: bool = False,
+) -> Splits:
+    """Load a data set; unless `quiet`, stderr shows what is fetched."""
+    with DownloadProgress(quiet=quiet) as progress:
+        return load_dataset(
+            name,
+            test_fraction=test_fraction,
+            seed=split_seed,
+            image_size=image_size,
+            on_progress=progress.on_progress,
+        )
+
+
+def load_again(recorded: Mapping[str, Any], *, quiet: bool = False) -> Splits:
+    """Load what `run.json` calls its `dataset`, in the way in which it was loaded then.
+
+    Raises:
+        RunError: if it does not say how.
+        DatasetError: if it cannot be loaded any more.
+    """
+    options = LoadOptions()
+    if "options" in recorded:
+        options = LoadOptions.from_dict(recorded["options"], RunError)
+    return load(recorded["argument"], options.test_fraction, options.seed, options.image_size, quiet=quiet)

@@ -1,0 +1,100 @@
+"""`convscope serve`: trained networks over HTTP."""
+
+import ipaddress
+from importlib.util import find_spec
+
+import click
+
+from convscope.cli.options import json_option, print_json
+
+_NEEDED = ("fastapi", "uvicorn", "prometheus_client")
+_MIB = 1 << 20
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to answer at; 0.0.0.0 for all.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to answer at; 0 for any."
+)
+@click.option(
+    "--allow-host",
+    "allowed",
+    multiple=True,
+    help="Name that requests may give as their host, besides localhost; by default all if --host is not this machine.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="That compute; by default one a core.")
+@click.option(
+    "--limit-body", type=click.IntRange(1, 1024), default=16, show_default=True, help="MiB that a request may have."
+)
+@click.option(
+    "--limit-megapixels", type=click.IntRange(1, 50), default=25, show_default=True, help="Of a picture, at most."
+)
+@click.option(
+    "--limit-images", type=click.IntRange(min=1), default=256, show_default=True, help="Of one inference, at most."
+)
+@click.option(
+    "--limit-requests", type=click.IntRange(min=1), default=64, show_default=True, help="In work at once, at most."
+)
+@click.option(
+    "--limit-seconds",
+    type=click.FloatRange(0, 86400, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="That a request's body may take to arrive.",
+)
+@json_option
+def serve(
+    runs: tuple[str, ...],
+    host: str,
+    port: int,
+    allowed: tuple[str, ...],
+    threads: int | None,
+    limit_body: int,
+    limit_megapixels: int,
+    limit_images: int,
+    limit_requests: int,
+    limit_seconds: float,
+    as_json: bool,
+) -> None:
+    """Answer over HTTP with trained networks.
+
+    RUN is a run folder or a model file, or NAME=RUN; without a name it is called as its folder is. The page of a run is
+    at /, the Open Inference Protocol at /v2, and POST /v1/predict takes an image file. It answers this machine alone
+    unless told otherwise, and stops at Ctrl-C or SIGTERM when what is in work is done. The log is on stderr.
+    """
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise click.ClickException(f'{missing[0]} is not installed; install it with: pip install "convscope[serve]"')
+    from convscope.service import LOOPBACK, Limits, create_app, load_served
+    from convscope.service import serve as run_service
+
+    models = load_served(runs)
+    limits = Limits(
+        body_bytes=limit_body * _MIB,
+        held_bytes=max(256, 4 * limit_body) * _MIB,
+        pixels=limit_megapixels * 1_000_000,
+        images=limit_images,
+        requests=limit_requests,
+        body_seconds=limit_seconds,
+        **({} if threads is None else {"threads": threads}),
+    )
+    hosts = {name.lower() for name in allowed} | LOOPBACK if allowed or _is_this_machine(host) else None
+
+    def started(address: str) -> None:
+        if as_json:
+            print_json({"address": address, "models": [{"name": one.name, "version": one.version} for one in models]})
+            return
+        names = ", ".join(one.name for one in models)
+        click.echo(f"{address} answers with {names}; stop it with Ctrl-C")
+
+    run_service(create_app(models, limits, hosts), limits, host=host, port=port, on_start=started)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,12 @@
+"""Pictures from files that may be damaged or hostile, as arrays of bytes."""
+
+from convscope.image_files.folders import MOST_FILES, find_pictures
+from convscope.image_files.reading import (
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    SUFFIXES,
+    picture_size,
+    read_picture,
+)
+
+__all__ = ["MAX_FILE_BYTES", "MAX_PIXELS", "MOST_FILES", "SUFFIXES", "find_pictures", "picture_size", "read_picture"]

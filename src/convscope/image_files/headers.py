@@ -1,0 +1,174 @@
+"""What a picture's bytes say before anything decodes them: its format, which way is up, and what not to pass on.
+
+Bytes to a `Header`. A decoder reads a file's metadata too, and much of it: a TIFF file may point thousands of tags at
+the same megabytes, and a JPEG file carry a second picture or a directory of any size. So what is not needed is cut off
+here, and what promises more than the file can hold is refused.
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+_OTHERS = (
+    (b"%PDF", "PDF"),
+    (b"II+\0", "BigTIFF"),
+    (b"MM\0+", "BigTIFF"),
+    (b"\0\0\x01\0", "ICO"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"8BPS", "Photoshop"),
+    (b"<svg", "SVG"),
+    (b"<?xml", "XML"),
+    (b"P5", "PGM"),
+    (b"P6", "PPM"),
+)
+_MOST_SCANS = 200  # of a JPEG file; progressive ones have about ten, and each is a pass over all pixels
+_ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 0x0102, 0x0106
+_TILE_WIDTH, _TILE_HEIGHT = 0x0142, 0x0143
+_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS, interoperability: read as well where a tag points to them
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+
+
+class UnreadableError(Exception):
+    """What is wrong with a picture and the next step, without its name."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes say.
+
+    Attributes:
+        format: Pillow's name of it.
+        content: what is decoded: of a JPEG file without its metadata.
+        orientation: 1 to 8 as Exif counts, 1 for upright, of JPEG; PNG and WebP files tell it when they are decoded,
+            and Pillow turns TIFF files itself.
+        tags: the small whole numbers of a TIFF file's first directory.
+    """
+
+    format: str
+    content: bytes = field(repr=False)
+    orientation: int = 1
+    tags: dict[int, int] = field(default_factory=dict)
+
+
+def read_header(content: bytes, most_pixels: int) -> Header:
+    """Return what the bytes of a picture say of themselves, and refuse what no picture needs.
+
+    Raises:
+        UnreadableError: for an unknown format, and for directories or tiles larger than what they can be for.
+    """
+    if not content:
+        raise UnreadableError("is empty; save the picture again")
+    name = _format(content)
+    if name == "JPEG":
+        return _jpeg(content)
+    if name == "TIFF":
+        tags = _directory(content, 0, [len(content)])
+        if max(tags.get(_TILE_WIDTH, 1), 1) * max(tags.get(_TILE_HEIGHT, 1), 1) > most_pixels:
+            raise UnreadableError(f"has tiles of more than {most_pixels:,} pixels; save it again without tiles")
+        return Header("TIFF", content, tags=tags)
+    return Header(name, content)
+
+
+def exif_orientation(exif: bytes) -> int:
+    """Return the orientation, 1 to 8, that a block of Exif data gives; 1 where it gives none or cannot be read."""
+    block = exif.removeprefix(b"Exif\0\0")
+    try:
+        return _valid(_directory(block, 0, [len(block)]).get(_ORIENTATION, 1))
+    except UnreadableError:  # the picture is whole without it
+        return 1
+
+
+def white_of(header: Header) -> tuple[int, bool]:
+    """Return the largest value of a 16-bit grey picture, and whether it stands for black."""
+    bits = header.tags.get(_BITS, 16)
+    return (1 << bits) - 1 if 8 < bits <= 16 else 65_535, header.tags.get(_PHOTOMETRIC) == 0
+
+
+def _format(content: bytes) -> str:
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    for signature, name in _SIGNATURES:
+        if content.startswith(signature):
+            return name
+    known = "PNG, JPEG, WebP, BMP, TIFF and GIF are read; save it as one of them"
+    if content[4:8] == b"ftyp":
+        raise UnreadableError(f"is a HEIF, AVIF or video file; {known}")
+    for signature, name in _OTHERS:
+        if content.startswith(signature):
+            raise UnreadableError(f"is a {name} file; {known}")
+    raise UnreadableError(f"is no picture of a known format; {known}")
+
+
+def _valid(orientation: int) -> int:
+    return orientation if 1 <= orientation <= 8 else 1
+
+
+def _jpeg(content: bytes) -> Header:
+    """Leave out comments and application segments but those that say how colours are stored (JFIF and Adobe).
+
+    Of several pictures in one file, as telephones write them, the first is the photo.
+    """
+    kept, orientation, place = [content[:2]], 1, 2
+    while True:
+        if place + 4 > len(content):
+            raise UnreadableError("is cut off before its picture begins; copy or save it again")
+        if content[place] != 0xFF:
+            raise UnreadableError("is damaged before its picture begins; copy or save it again")
+        marker = content[place + 1]
+        if marker == 0xFF:  # any number may fill the space before a marker
+            place += 1
+            continue
+        length = int.from_bytes(content[place + 2 : place + 4], "big")
+        segment = content[place : place + 2 + length]
+        if length < 2:
+            raise UnreadableError("is damaged before its picture begins; copy or save it again")
+        if marker == 0xE1 and segment[4:10] == b"Exif\0\0" and orientation == 1:
+            orientation = exif_orientation(segment[4:])
+        if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+            kept.append(segment)
+        place += 2 + length
+        if marker == 0xDA:
+            break
+    if content.count(b"\xff\xda", place) > _MOST_SCANS:
+        raise UnreadableError(f"has more than {_MOST_SCANS} scans; save it again")
+    return Header("JPEG", b"".join([*kept, content[place:]]), orientation)
+
+
+def _directory(content: bytes, at: int, left: list[int], depth: int = 0) -> dict[int, int]:
+    """Return the whole numbers of a TIFF directory; its header, where `depth` is 0, says where the directory is.
+
+    Args:
+        left: bytes that the tags may still point at, in all directories together: no more than there are.
+    """
+    order = "<" if content[:2] == b"II" else ">"
+    damaged = UnreadableError("is damaged where its size should stand; copy or save it again")
+    try:
+        start = struct.unpack_from(order + "I", content, 4)[0] if depth == 0 else at
+        (count,) = struct.unpack_from(order + "H", content, start)
+        if start + 2 + 12 * count > len(content):
+            raise damaged
+        tags: dict[int, int] = {}
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, number = struct.unpack_from(order + "HHI", content, entry)
+            size = _TYPE_BYTES.get(kind, 0) * number
+            left[0] -= size if size > 4 else 0
+            if left[0] < 0:
+                raise UnreadableError("promises more data than it has; save it again")
+            place = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
+            if kind in (1, 3, 4) and number and place + _TYPE_BYTES[kind] <= len(content):
+                (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[kind], content, place)
+                tags.setdefault(tag, value)
+                if tag in _DIRECTORIES and depth < 2:
+                    _directory(content, value, left, depth + 1)
+    except struct.error:
+        raise damaged from None
+    return tags

@@ -1,0 +1,21 @@
+"""A model's answers to pictures of one's own, and how each picture became an image for it."""
+
+from convscope.prediction.explain import METHOD, answer_maps
+from convscope.prediction.prediction import Answer, Prediction, predict
+from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
+from convscope.prediction.strings import read_strings
+from convscope.prediction.strings_result import ReadDigit, StringReading
+
+__all__ = [
+    "METHOD",
+    "Answer",
+    "Prediction",
+    "Preparation",
+    "ReadDigit",
+    "StringReading",
+    "answer_maps",
+    "is_as_made",
+    "predict",
+    "preparation_of",
+    "read_strings",
+]

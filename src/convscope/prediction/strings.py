@@ -1,0 +1,191 @@
+"""Several characters in one picture, read line by line, and cut apart where they touch: picture to text and boxes.
+
+`convscope.handwriting.segments` finds ink and more places for cuts than are needed. Here the model reads every piece
+that may be one character, all in one batch, and the pieces that together are read at the least cost are the answer.
+
+Source: LeCun, Bottou, Bengio and Haffner 1998, section V (heuristic over-segmentation and the best path), with
+weights found as in their section VI, by making right paths likelier than all others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import ConvscopeError
+from convscope.handwriting import Handwriting, Step, average, prepare
+from convscope.handwriting.segments import Blob, Segments, find_segments
+from convscope.metrics import softmax
+from convscope.model import Model
+from convscope.prediction.prediction import Prediction, predict
+from convscope.prediction.preparation import preparation_of
+from convscope.prediction.strings_lattice import Lattice, Span, cheapest, lattice_of, picture_of
+from convscope.prediction.strings_result import Notice, ReadDigit, StringReading, joined
+from convscope.rejection import RejectionRule
+
+MOST_SPANS = 20_000
+"""Pieces that the model reads in one picture at most. If there are more, blobs are read as they are and not cut."""
+
+_DONE: frozenset[Step] = frozenset(("light", "ink", "specks"))  # steps that the sheet as a whole has gone through
+_BATCH = 2048
+_MOST_SURPRISED = 3.0  # -log of a probability
+_STRONG = 12.0  # a largest logit, at the model's temperature, that is usual for the digits of MNIST
+
+_LOWEST = 0.4  # of the usual height: what is lower and refused is a dash, a comma or a dot
+
+WEIGHTS = {
+    "one": 2.86,
+    "surprise": 4.14,
+    "refused": 0.23,
+    "weak": 4.22,
+    "width": 2.34,
+    "width squared": 2.81,
+    "very wide": 1.91,
+    "height": -7.46,
+    "low": 5.9,
+    "gaps": -2.68,
+    "blobs": -1.73,
+    "cut": 2.37,
+}
+"""What a span costs is the sum of these times its measures; see `measures`.
+
+Fitted to 250 photographed strings of five training digits of MNIST, each touching the one before with a chance of 0.15,
+as read by `cnn` trained by `classic`, so that paths with the right text become likelier than all others.
+"""
+
+
+def read_strings(model: Model, picture: NDArray[np.uint8], *, name: str | None = None) -> StringReading:
+    """Return the characters in a picture (h, w), (h, w, 1) or (h, w, 3) uint8, ordered as they are read.
+
+    Args:
+        name: what the picture is called in the answer.
+
+    Raises:
+        ConvscopeError: if the model's images are not one centred character each, as those of Fashion-MNIST are not.
+        ValueError: for a picture of another form.
+        RunError: if the rule in the model's file by which it refuses images is damaged.
+    """
+    handwriting = preparation_of(model).handwriting
+    if not handwriting.centre:
+        raise ConvscopeError(
+            f"{model.name} reads images that do not hold one centred character each, so there is no way to tell where "
+            "one begins; cut the picture apart and read the parts one by one"
+        )
+    segments = find_segments(picture)
+    lattices = [lattice_of(segments, line) for line in range(len(segments.lines))]
+    is_cut = sum(len(lattice.spans) for lattice in lattices) <= MOST_SPANS
+    if not is_cut:
+        segments = _uncut(segments)
+        lattices = [lattice_of(segments, line, merge=False) for line in range(len(segments.lines))]
+    found: dict[Notice, bool] = {
+        "no ink": not segments.lines,
+        "too many": segments.num_left_out > 0,
+        "not cut": not is_cut,
+    }
+    chosen = _cheapest_spans(model, handwriting, segments, lattices)
+    called = "picture" if name is None else name
+    pictures = [_small(picture_of(span, lattice, segments), model) for lattice, span in chosen]
+    answers = predict(model, pictures, names=[called] * len(pictures), steps=_steps(handwriting))
+    by_line: dict[int, list[tuple[Span, Prediction]]] = {}
+    for (_, span), answer in zip(chosen, answers, strict=True):
+        if not _is_mark(span, answer, segments.height):
+            by_line.setdefault(span.line, []).append((span, answer))
+    lines = tuple(joined([answer.class_name for _, answer in line]) for line in by_line.values())
+    digits = tuple(
+        ReadDigit(_in_picture(span, segments, picture), number, answer)
+        for number, line in enumerate(by_line.values())
+        for span, answer in line
+    )
+    notices = tuple(notice for notice, is_so in found.items() if is_so)
+    size = (picture.shape[0], picture.shape[1])
+    return StringReading(called, lines, digits, size, segments.num_specks, segments.num_rules, notices)
+
+
+def _cheapest_spans(
+    model: Model, handwriting: Handwriting, segments: Segments, lattices: Sequence[Lattice]
+) -> list[tuple[Lattice, Span]]:
+    """Return the spans that are read, in their order; only their costs are kept of the others."""
+    places = [(lattice, span) for lattice in lattices for span in lattice.spans]
+    costs = np.zeros(len(places))
+    image = model.architecture.input
+    weights = np.array(list(WEIGHTS.values())[:-1])
+    for start in range(0, len(places), _BATCH):
+        batch = places[start : start + _BATCH]
+        pictures = [_small(picture_of(span, lattice, segments), model) for lattice, span in batch]
+        images = [
+            prepare(one, image.height, image.width, image.channels, handwriting, _steps(handwriting)).image
+            for one in pictures
+        ]
+        spans = [span for _, span in batch]
+        costs[start : start + len(batch)] = measures(model, np.stack(images), spans, segments.height) @ weights
+    chosen, start = list[tuple[Lattice, Span]](), 0
+    for lattice in lattices:
+        these = costs[start : start + len(lattice.spans)].tolist()
+        start += len(lattice.spans)
+        chosen += [(lattice, lattice.spans[number]) for number in cheapest(lattice, these, WEIGHTS["cut"])]
+    return chosen
+
+
+def measures(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], height: float) -> NDArray[np.float64]:
+    """Return (N, 11): how far each span is from one character, by each of `WEIGHTS` but the last, in their order.
+
+    Args:
+        images: (N, H, W, C) uint8, what the model is to read of each span.
+        height: the usual height of a character, in the spans' pixels.
+
+    Raises:
+        RunError: if the model's rule to refuse images is damaged.
+    """
+    logits = model.logits(images).astype(np.float64) / model.calibration.get("temperature", 1.0)
+    refused = np.zeros(len(images), bool)
+    if (rule := model.calibration.get("rejection")) is not None:
+        refused = RejectionRule.from_dict(rule).refuses(model, images)
+    wide = np.array([span.width / height for span in spans])
+    high = np.array([span.height / height for span in spans])
+    return np.column_stack(
+        [
+            np.ones(len(spans)),
+            np.minimum(-np.log(np.maximum(softmax(logits).max(axis=1), 1e-9)), _MOST_SURPRISED),
+            refused,
+            np.clip(1 - logits.max(axis=1) / _STRONG, -1, 1),
+            wide,
+            wide**2,
+            np.maximum(0, wide - 1.15),
+            high,
+            np.maximum(0, 0.8 - high),
+            [span.gaps for span in spans],
+            [span.num_blobs - 1 for span in spans],
+        ]
+    )
+
+
+def _steps(handwriting: Handwriting) -> list[Step]:
+    """Return the steps that are left to be taken with one character of a sheet."""
+    return [step for step in handwriting.steps if step not in _DONE]
+
+
+def _small(ink: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
+    """Return a span's ink as dark ink on white (h, w, 1), its longer side at most four times that of an image."""
+    longest = 4 * max(model.architecture.input.height, model.architecture.input.width)
+    factor = max(1.0, max(ink.shape) / longest)
+    return average(255 - ink[..., None], *(max(1, round(side / factor)) for side in ink.shape))
+
+
+def _uncut(segments: Segments) -> Segments:
+    """Return the same with every blob in one part."""
+    lines = tuple(
+        tuple(Blob(blob.top, blob.left, np.minimum(blob.parts, 1)) for blob in line) for line in segments.lines
+    )
+    return replace(segments, lines=lines)
+
+
+def _is_mark(span: Span, answer: Prediction, height: float) -> bool:
+    return span.height < _LOWEST * height and answer.none_of_these is not False
+
+
+def _in_picture(span: Span, segments: Segments, picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return the box of a span in pixels of the picture."""
+    down, across = (whole / part for whole, part in zip(picture.shape[:2], segments.ink.shape, strict=True))
+    left, top, right, bottom = span.box
+    return round(left * across), round(top * down), round(right * across), round(bottom * down)

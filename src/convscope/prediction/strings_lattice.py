@@ -1,0 +1,213 @@
+"""All ways to cut a line into characters, and the cheapest of them: pieces of ink, spans of pieces, and a path.
+
+A line is a row of pieces: whole blobs, or parts of one where a cut is possible. A span is a run of neighbouring pieces
+that may be one character. Once each span has a cost, the cheapest row of spans that covers the line is found by
+dynamic programming.
+
+Source: LeCun, Bottou, Bengio and Haffner 1998, section V: heuristic over-segmentation, the segmentation graph, and the
+best path through it (Viterbi).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.handwriting.segments import Blob, Segments
+
+MOST_PIECES = 10
+"""Pieces of one span at most."""
+
+_WIDEST = 1.7  # usual heights: a wider span is more than one character
+_WIDEST_GAP = 0.35  # usual heights between the blobs of one character
+_FRAGMENT = 0.7  # of the usual height: two higher blobs side by side are two characters
+_LOWEST_PART = 0.45  # of the usual height: what is cut off and lower is no character
+_EDGE = 2  # pixels of paler ink around a piece that go with it
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A blob of one part, or one part of a blob.
+
+    Attributes:
+        place: of its line in `Segments.lines`, then of the blob on that line.
+        part: its number in `Blob.parts`.
+        box: left, top, right, bottom in the ink picture.
+        ink: its pixels.
+    """
+
+    place: tuple[int, int]
+    part: int
+    box: tuple[int, int, int, int]
+    ink: int
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """Pieces `first` to `last - 1` of a line, which may be one character.
+
+    Attributes:
+        box: left, top, right, bottom in the ink picture.
+        gaps: the sum of the gaps between its blobs, in usual heights.
+        num_blobs: how many blobs it has pieces of.
+    """
+
+    line: int
+    first: int
+    last: int
+    box: tuple[int, int, int, int]
+    gaps: float
+    num_blobs: int
+
+    @property
+    def width(self) -> int:
+        return self.box[2] - self.box[0]
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The pieces of a line, the spans of them, and what it costs to part the pieces.
+
+    Attributes:
+        cuts: `len(pieces) + 1` numbers: ink that is cut in stroke widths if a character ends before that piece.
+    """
+
+    line: int
+    pieces: tuple[Piece, ...]
+    cuts: tuple[float, ...]
+    spans: tuple[Span, ...]
+
+
+def lattice_of(segments: Segments, line: int, merge: bool = True) -> Lattice:
+    """Return what can be made of one line; without `merge` each piece is a span of its own."""
+    keyed: list[tuple[float, Piece]] = []
+    for number, blob in enumerate(segments.lines[line]):
+        furthest = -np.inf
+        for part in range(1, blob.num_parts + 1):
+            box, ink = _box_of(blob, part)
+            furthest = max(furthest + 1e-6, (box[0] + box[2]) / 2)
+            keyed.append((furthest, Piece((line, number), part, box, ink)))
+    keyed.sort(key=lambda pair: pair[0])
+    pieces = tuple(piece for _, piece in keyed)
+    return Lattice(
+        line,
+        pieces,
+        _cuts(pieces, segments.lines[line]),
+        tuple(_spans(pieces, segments.lines[line], line, segments.height, MOST_PIECES if merge else 1)),
+    )
+
+
+def cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> list[int]:
+    """Return the numbers of the spans that together cover the line at the least cost, from left to right.
+
+    Args:
+        costs: one for each of `lattice.spans`; infinite for one that must not be taken.
+        cut_cost: of each stroke width that is cut.
+    """
+    num = len(lattice.pieces)
+    best, came = [0.0] + [np.inf] * num, [-1] * (num + 1)
+    for number in sorted(range(len(lattice.spans)), key=lambda i: lattice.spans[i].last):
+        span = lattice.spans[number]
+        cost = best[span.first] + costs[number] + cut_cost * lattice.cuts[span.last]
+        if cost < best[span.last]:
+            best[span.last], came[span.last] = cost, number
+    path, place = [], num
+    while place > 0:
+        path.append(came[place])
+        place = lattice.spans[came[place]].first
+    return path[::-1]
+
+
+def picture_of(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.uint8]:
+    """Return the ink of a span alone with a margin, (h, w) uint8, 255 is full ink."""
+    from scipy.ndimage import binary_dilation
+
+    left, top, right, bottom = span.box
+    own = np.zeros((bottom - top + 2 * _EDGE, right - left + 2 * _EDGE), bool)
+    others = np.zeros_like(own)
+    for number, piece in enumerate(lattice.pieces):
+        inside = span.first <= number < span.last
+        if not inside and not _overlap(piece.box, span.box, 2 * _EDGE):
+            continue
+        blob = segments.lines[piece.place[0]][piece.place[1]]
+        _lay(own if inside else others, blob, piece, left - _EDGE, top - _EDGE)
+    around = binary_dilation(own, np.ones((3, 3)), _EDGE) & ~others
+    ink = np.zeros(own.shape, np.uint8)
+    above, before = max(0, _EDGE - top), max(0, _EDGE - left)
+    part = segments.ink[max(0, top - _EDGE) : bottom + _EDGE, max(0, left - _EDGE) : right + _EDGE]
+    ink[above : above + part.shape[0], before : before + part.shape[1]] = part
+    return np.pad(np.where(around, ink, 0).astype(np.uint8), max(2, max(own.shape) // 8))
+
+
+def _lay(canvas: NDArray[np.bool_], blob: Blob, piece: Piece, left: int, top: int) -> None:
+    """Set the pixels of a piece on a canvas whose first pixel is (top, left) of the ink picture."""
+    x0, y0, x1, y1 = piece.box
+    mask = blob.parts[y0 - blob.top : y1 - blob.top, x0 - blob.left : x1 - blob.left] == piece.part
+    above, before = max(0, top - y0), max(0, left - x0)
+    mask = mask[above:, before:]
+    y0, x0 = y0 + above - top, x0 + before - left
+    under = canvas[y0 : y0 + mask.shape[0], x0 : x0 + mask.shape[1]]
+    under |= mask[: under.shape[0], : under.shape[1]]
+
+
+def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int], margin: int) -> bool:
+    return (
+        one[0] < other[2] + margin
+        and other[0] < one[2] + margin
+        and one[1] < other[3] + margin
+        and other[1] < one[3] + margin
+    )
+
+
+def _box_of(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
+    mask = blob.parts == part
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (
+        blob.left + int(columns[0]),
+        blob.top + int(rows[0]),
+        blob.left + int(columns[-1]) + 1,
+        blob.top + int(rows[-1]) + 1,
+    ), int(np.count_nonzero(mask))
+
+
+def _cuts(pieces: tuple[Piece, ...], blobs: Sequence[Blob]) -> tuple[float, ...]:
+    cuts = np.zeros(len(pieces) + 1)
+    places: dict[int, list[int]] = {}
+    for number, piece in enumerate(pieces):
+        places.setdefault(piece.place[1], []).append(number)
+    for blob, numbers in places.items():
+        for k, crossed in enumerate(blobs[blob].cuts):
+            cuts[numbers[k] + 1 : numbers[k + 1] + 1] += crossed
+    return tuple(cuts.tolist())
+
+
+def _spans(pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: float, most: int) -> list[Span]:
+    spans = []
+    for first in range(len(pieces)):
+        left, top, right, bottom = pieces[first].box
+        gaps, places = 0.0, {pieces[first].place[1]}
+        for last in range(first + 1, min(first + most, len(pieces)) + 1):
+            if last > first + 1:
+                piece, gap = pieces[last - 1], 0.0
+                if piece.place[1] not in places:
+                    gap = (piece.box[0] - right) / height
+                    blob = blobs[piece.place[1]]
+                    shared = right - max(blob.left, left)
+                    low = min(bottom - top, blob.bottom - blob.top) < _FRAGMENT * height
+                    if gap > _WIDEST_GAP or not (low or shared > 0.5 * min(right - left, blob.right - blob.left)):
+                        break
+                    places.add(piece.place[1])
+                gaps += max(0.0, gap)
+                left, top = min(left, piece.box[0]), min(top, piece.box[1])
+                right, bottom = max(right, piece.box[2]), max(bottom, piece.box[3])
+            whole = last - first == sum(blobs[place].num_parts for place in places)
+            if right - left > _WIDEST * height and last != first + 1:
+                break
+            if whole or last == first + 1 or bottom - top >= _LOWEST_PART * height:
+                spans.append(Span(line, first, last, (left, top, right, bottom), gaps, len(places)))
+    return spans

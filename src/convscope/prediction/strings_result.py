@@ -1,0 +1,140 @@
+"""What was read in a picture of several characters: boxes and answers, the text of each line, and a drawing of it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.prediction.prediction import Prediction
+from convscope.tables import clip, html_table, text_table
+
+Notice = Literal["no ink", "too many", "not cut"]
+NOTICES: tuple[Notice, ...] = get_args(Notice)
+"""What may be odd about a picture: nothing is written on it; only the largest pieces of ink were read; there was so
+much ink that touching characters were not cut apart."""
+
+_SURE, _REFUSED = (20, 96, 200), (200, 64, 16)  # blue and orange, as in the report: apart for colour-blind readers too
+
+
+@dataclass(frozen=True, eq=False)
+class ReadDigit:
+    """One character.
+
+    Attributes:
+        box: left, top, right and bottom in pixels of the picture, right and bottom exclusive.
+        line: which of the lines it stands on, from 0.
+        prediction: the model's answer to it.
+    """
+
+    box: tuple[int, int, int, int]
+    line: int
+    prediction: Prediction
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as `Prediction.to_dict` gives it, with its box and its line."""
+        return {**self.prediction.to_dict(), "box": list(self.box), "line": self.line}
+
+
+@dataclass(frozen=True, eq=False)
+class StringReading:
+    """All that was read in a picture.
+
+    Attributes:
+        file: what the picture is called.
+        lines: the text of each line: its answers' class names, with spaces between them unless all are one character.
+        digits: in the order in which they are read: line by line from the top, each from left to right.
+        size: (h, w) of the picture.
+        num_specks, num_rules: pieces of ink that were left out, as too small and as printed rules, tables and boxes.
+        notices: what may be odd about the picture, of `NOTICES`.
+    """
+
+    file: str
+    lines: tuple[str, ...]
+    digits: tuple[ReadDigit, ...] = field(repr=False)
+    size: tuple[int, int]
+    num_specks: int = 0
+    num_rules: int = 0
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All lines, with line breaks between them."""
+        return "\n".join(self.lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "text": self.text,
+            "lines": list(self.lines),
+            "size": list(self.size),
+            "num_specks": self.num_specks,
+            "num_rules": self.num_rules,
+            "notices": list(self.notices),
+            "digits": [digit.to_dict() for digit in self.digits],
+        }
+
+    def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the picture (H, W, 3) uint8 with a box around each character and its answer above it.
+
+        Boxes are blue, or orange where the answer is "none of these".
+
+        Args:
+            picture: the one that was read, (H, W), (H, W, 1) or (H, W, 3) uint8.
+
+        Raises:
+            ValueError: if it is of another size or form.
+        """
+        if picture.shape[:2] != self.size or picture.shape[2:] not in ((), (1,), (3,)) or picture.dtype != np.uint8:
+            raise ValueError(f"picture is {picture.shape} {picture.dtype}; the one that was read is {self.size} uint8")
+        from PIL import Image, ImageDraw
+
+        grey_or_colour = picture if picture.ndim == 3 else picture[..., None]
+        image = Image.fromarray(np.ascontiguousarray(np.broadcast_to(grey_or_colour, (*self.size, 3))))
+        pen = ImageDraw.Draw(image)
+        heights = [digit.box[3] - digit.box[1] for digit in self.digits]
+        usual = float(np.median(heights)) if heights else 0.0
+        thick, font = max(1, round(usual / 40)), _font(min(64, max(11, round(0.36 * usual))))
+        for digit in self.digits:
+            left, top, right, bottom = digit.box
+            colour = _REFUSED if digit.prediction.none_of_these else _SURE
+            outer = (left - thick - 1, top - thick - 1, right + thick, bottom + thick)
+            pen.rectangle(outer, outline=colour, width=thick)
+            label = clip(digit.prediction.class_name, 12)
+            x0, y0, x1, y1 = font.getbbox(label)
+            wide, high = x1 - x0 + 4 * thick, y1 - y0 + 4 * thick
+            x = min(max(0, outer[0]), max(0, self.size[1] - wide))
+            y = outer[1] - high if outer[1] >= high else min(outer[3], self.size[0] - high)
+            pen.rectangle((x, y, x + wide, y + high), fill=colour)
+            pen.text((x + 2 * thick - x0, y + 2 * thick - y0), label, fill=(255, 255, 255), font=font)
+        return np.asarray(image)
+
+    def __str__(self) -> str:
+        return text_table(("Line", "Text", "Least sure"), self._rows(), left=2)
+
+    def _repr_html_(self) -> str:
+        return html_table(("Line", "Text", "Least sure"), self._rows(), left=2)
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        rows = []
+        for number, line in enumerate(self.lines):
+            least = min(digit.prediction.probability for digit in self.digits if digit.line == number)
+            rows.append((str(number + 1), clip(line, 64), f"{100 * least:.1f} %"))
+        return rows
+
+
+def joined(names: list[str]) -> str:
+    """Return the text of a line of answers.
+
+    >>> joined(["4", "2"]), joined(["a", "alpha"])
+    ('42', 'a alpha')
+    """
+    return ("" if all(len(name) == 1 for name in names) else " ").join(names)
+
+
+def _font(size: int) -> Any:
+    """Return DejaVu Sans as matplotlib brings it: it has letters of many scripts."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    return ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)

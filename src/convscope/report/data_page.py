@@ -1,0 +1,138 @@
+"""What is in a data set as one HTML file, without a script: from the document of `convscope data info` to text."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from convscope.files import write_text
+from convscope.report.data_sections import data_sections
+from convscope.report.evidence import render_section
+from convscope.report.evidence.section import Gallery, Section
+from convscope.report.experiment_page import POLICY
+from convscope.report.findings import percent
+from convscope.tables import clip, printable
+
+MOST_OPEN = 48
+"""Cards of a gallery that are shown at once; the others are folded away."""
+
+
+def render_data_page(value: Mapping[str, Any], command: str = "") -> str:
+    """Return the page of a data set: one HTML document that works from a disk with no network.
+
+    Args:
+        value: what `convscope data info --json` prints: `Splits.to_dict()`, the title, licence and source as far as
+            they are known, and `inspection`, which is `Inspection.to_dict()`.
+        command: that makes the page again.
+    """
+    page: str = _template().render(
+        policy=Markup(POLICY),
+        css=Markup(_read("page.css")),
+        data=_view(value),
+        sections=[_rendered(section) for section in data_sections(value["inspection"])],
+        command=printable(command),
+    )
+    return page
+
+
+def write_data_page(path: Path, value: Mapping[str, Any], command: str = "") -> None:
+    """Write the page of a data set to `path`, whole or not at all.
+
+    Raises:
+        ConvscopeError: if it cannot be written there or the disk is full.
+    """
+    write_text(path, render_data_page(value, command))
+
+
+def _rendered(section: Section) -> dict[str, Any]:
+    """Return a section as HTML, and where its last gallery is long, all of that as HTML to be opened by a click."""
+    rendered = {"anchor": section.anchor, "name": printable(section.name), "folded": None, "summary": ""}
+    last = section.parts[-1] if section.parts else None
+    if isinstance(last, Gallery) and len(last.cards) > MOST_OPEN:
+        count = len(last.cards)
+        whole = replace(section, anchor=f"{section.anchor}-all", parts=[replace(last, title=f"All {count:,}", look="")])
+        look = f"{last.look} Shown are the first {MOST_OPEN} of {count:,}."
+        section = replace(section, parts=[*section.parts[:-1], replace(last, look=look, cards=last.cards[:MOST_OPEN])])
+        rendered |= {"folded": render_section(whole), "summary": f"All {count:,}"}
+    return rendered | {"html": render_section(section)}
+
+
+def _view(value: Mapping[str, Any]) -> dict[str, Any]:
+    found = value["inspection"]
+    halves = found["splits"]
+    train, test = halves["train"], halves["test"]
+    height, width, channels = found["image_shape"]
+    findings = [{name: _unbroken(text) for name, text in finding.items()} for finding in found["findings"]]
+    about = [printable(f"{value['title']}.")] if value.get("title") else []
+    about.append(f"Licence: {printable(str(value.get('licence') or 'not known here; ask where the files come from'))}.")
+    low, high = found["resolution"]["interval"]
+    numbers = {severity: sum(one["severity"] == severity for one in findings) for severity in ("fault", "warning")}
+    return {
+        "name": clip(found["name"], 60),
+        "num_images": f"{train['num_images'] + test['num_images']:,}",
+        "num_classes": f"{len(found['class_names']):,}",
+        "headline": _headline(numbers),
+        "about": " ".join(about),
+        "findings": findings,
+        "facts": [
+            ("Training images", f"{train['num_images']:,}"),
+            ("Test images", f"{test['num_images']:,}"),
+            ("Size", f"{height} × {width}, {channels} {'channel' if channels == 1 else 'channels'}"),
+            ("Values", f"{train['pixels']['low']} to {train['pixels']['high']}"),
+            ("Ground", train["polarity"]),
+            ("Largest to smallest class", f"{train['balance']['ratio']:.2f}"),
+            ("Right by chance", percent(found["guessing"]["chance"], 1)),
+            ("Right by the largest class", percent(found["guessing"]["majority_accuracy"], 1)),
+            ("Test images also in training", f"{found['copies']['num_leaked']:,}"),
+            ("Blank images", f"{train['num_blank'] + test['num_blank']:,}"),
+            (
+                f"{found['resolution']['num_right']:,} of {found['resolution']['num_images']:,} right may be",
+                f"{percent(low, 1)} to {percent(high, 1)}",
+            ),
+        ],
+        "limits": (
+            "Nothing was trained to find this. Wrong labels are not looked for here: the audit of a run does that. "
+            "What no check here names may still be wrong; look at the pictures."
+        ),
+        "digests": _digests(value),
+    }
+
+
+def _unbroken(text: str) -> str:
+    """Return a sentence as it may stand on the page, no number parted from its percent sign."""
+    return printable(text.replace(" %", "\N{NO-BREAK SPACE}%"))
+
+
+def _headline(numbers: Mapping[str, int]) -> str:
+    faults, warnings = numbers["fault"], numbers["warning"]
+    if faults:
+        return f"{faults} {'fault needs' if faults == 1 else 'faults need'} mending before anything is trained on this"
+    if warnings:
+        return f"No fault was found, and {warnings} {'thing' if warnings == 1 else 'things'} to look at"
+    return "Nothing was found that speaks against training on this"
+
+
+def _digests(value: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (what, SHA-256) of the files, each once, and of both splits as such."""
+    rows = dict[tuple[str, str], None]()
+    for split in ("train", "test"):
+        for file in value.get(split, {}).get("source", ()):
+            rows[clip(file["name"], 60), file["sha256"]] = None
+    for split in ("train", "test"):
+        if split in value:
+            rows[f"the {split} split", value[split]["sha256"]] = None
+    return list(rows)
+
+
+@cache
+def _template() -> Any:
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_read("data.html.jinja"))
+
+
+def _read(name: str) -> str:
+    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,168 @@
+"""Answers to pictures of one's own as one HTML file, without a script: photo, each step, image, answer, attribution.
+
+`PredictionPage` is given one picture after another and keeps of each only what is shown, so that memory stays small;
+`write_prediction_page` puts it into a file. Names and class names are data and never markup.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from convscope.files import write_text
+from convscope.prediction import Prediction, StringReading
+from convscope.report.experiment_page import POLICY
+from convscope.report.prediction_views import picture_view, strings_view
+from convscope.tables import printable
+
+MOST_PICTURES = 100
+"""On one page; each takes about 50 kB."""
+
+MOST_DIGITS = 400
+"""Of pictures of several that are shown one by one on one page; the boxes over the photo are those of all."""
+
+
+@dataclass
+class PredictionPage:
+    """What a page shows: the first 100 pictures that are added, and counts of all.
+
+    Attributes:
+        model_name: what the model is called, as its run folder.
+        class_names: K names.
+        pictures: what the template shows of each, finished.
+    """
+
+    model_name: str
+    class_names: Sequence[str]
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+    num_pictures: int = 0
+    num_digits: int = 0
+    num_digits_left: int = MOST_DIGITS
+    num_refused: int = 0
+    is_calibrated: bool = True
+    is_assumed: bool = False
+    has_rule: bool = True
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.pictures) >= MOST_PICTURES
+
+    def add(self, prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[Any]) -> None:
+        """Add a picture; where the page is full, it is only counted.
+
+        Args:
+            photo: (h, w, 1) or (h, w, 3) uint8, as it was in the file.
+            attribution: (H, W), what each pixel counts for the answer.
+        """
+        self.count(prediction)
+        if not self.is_full:
+            self.pictures.append(picture_view(prediction, photo, attribution, self.class_names))
+
+    def add_strings(self, reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[Any]) -> None:
+        """Add a picture of several digits; where the page is full, it is only counted.
+
+        Args:
+            photo: (h, w, 1) or (h, w, 3) uint8, as it was in the file.
+            attributions: (n, H, W), of the first n digits, those that are shown one by one.
+        """
+        self.num_pictures += 1
+        self.num_digits += len(reading.digits)
+        for digit in reading.digits:
+            self._note(digit.prediction)
+        if len(self.pictures) < MOST_PICTURES:
+            self.pictures.append(strings_view(reading, photo, attributions))
+            self.num_digits_left -= len(attributions)
+
+    def count(self, prediction: Prediction) -> None:
+        """Count a picture that is not shown."""
+        self.num_pictures += 1
+        self._note(prediction)
+
+    def _note(self, prediction: Prediction) -> None:
+        self.num_refused += prediction.none_of_these is True
+        self.is_calibrated &= prediction.is_calibrated
+        self.is_assumed |= prediction.is_assumed
+        self.has_rule &= prediction.none_of_these is not None
+
+
+def render_prediction_page(page: PredictionPage, command: str = "") -> str:
+    """Return the page: one HTML document that works from a disk with no network.
+
+    Args:
+        command: that makes the page again.
+    """
+    whole: str = _template().render(
+        policy=Markup(POLICY),
+        css=Markup(_read("page.css")),
+        model=printable(page.model_name),
+        finding=_finding(page),
+        notes=_notes(page),
+        pictures=page.pictures,
+        has_rule=page.has_rule,
+        score=f"{page.num_pictures:,}",
+        command=printable(command),
+    )
+    return whole
+
+
+def write_prediction_page(path: Path, page: PredictionPage, command: str = "") -> None:
+    """Write the page to `path`, whole or not at all.
+
+    Raises:
+        ConvscopeError: if the folder cannot be written to or the disk is full.
+    """
+    write_text(path, render_prediction_page(page, command))
+
+
+def _finding(page: PredictionPage) -> str:
+    if page.num_digits == 0 and any("boxes" in picture for picture in page.pictures):
+        return "No writing was found"
+    if page.num_digits:
+        refused = f", {page.num_refused:,} refused as none of the classes" if page.has_rule and page.num_refused else ""
+        return f"{page.num_digits:,} {'character' if page.num_digits == 1 else 'characters'} found and read{refused}"
+    if page.num_pictures == 0:
+        return "No picture could be read"
+    one = page.num_pictures == 1
+    if not page.has_rule:
+        return "The answer" if one else "The answers"
+    if page.num_refused == 0:
+        return "Taken for one of the classes" if one else "All are taken for one of the classes"
+    if page.num_refused == page.num_pictures:
+        return "Refused as none of the classes" if one else "All are refused as none of the classes"
+    verb = "is" if page.num_refused == 1 else "are"
+    return f"{page.num_refused:,} of {page.num_pictures:,} {verb} refused as none of the classes"
+
+
+def _notes(page: PredictionPage) -> list[str]:
+    notes = [
+        "A network answers every picture with one of its classes, also what is none of them. How often it is right on "
+        "test images says nothing about pictures that were made in another way."
+    ]
+    if not page.is_calibrated:
+        notes.append(
+            "The probabilities are not calibrated, and usually too sure of themselves: convscope evidence RUN "
+            "calibration measures by how much."
+        )
+    if page.is_assumed:
+        notes.append(
+            "This model does not say how its images were made, so that it was guessed; train it again to be certain."
+        )
+    if page.num_pictures > len(page.pictures):
+        notes.append(f"The first {len(page.pictures):,} of {page.num_pictures:,} pictures are shown.")
+    return notes
+
+
+@cache
+def _template() -> Any:
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_read("prediction.html.jinja"))
+
+
+def _read(name: str) -> str:
+    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,182 @@
+"""What the page of answers shows of a picture: plain values with each of its pictures in an address of its own."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.handwriting import average
+from convscope.prediction import Prediction, StringReading
+from convscope.report.findings import percent
+from convscope.report.pixels import Pixels, image_pixels, paint, png_of, scale_to
+from convscope.tables import clip, printable
+
+PHOTO_SIDE = 640
+"""Pixels of the longer side of a photo on the page; more than that is averaged away."""
+
+_STAGE_SIDE, _DIGIT_SIDE = 144, 56
+_STRINGS_SIDE = 1600  # of a photo of many digits
+_PHOTO_SHOWN = 320  # of its pixels; a screen of high resolution shows all of them
+_MOST_BARS = 5
+_JPEG_FROM = 128  # pixels of the longer side: smaller pictures are shown pixel by pixel, without loss
+
+_STEPS = {
+    "polarity": "ink and ground as in the data set",
+    "light": "shadows and uneven light removed",
+    "ink": "ink parted from paper",
+    "specks": "specks dropped",
+    "deslant": "the slant taken out",
+    "crop": "to the box of the ink",
+    "scale": "the longer side made as long as the data set's",
+    "contrast": "the strongest ink made full",
+    "centre": "the centre of mass to the middle",
+}
+_HINTS = {
+    "empty": "hardly any ink was found",
+    "inverted": "ink and ground were the other way round",
+    "tiny": "what is written is small in the picture",
+    "off-centre": "what is written is far from the middle",
+}
+_NOTICES = {
+    "no ink": "nothing is written on it",
+    "too many": "only the largest pieces of ink were read, as there are more than a page can hold",
+    "not cut": "there is so much ink that touching characters were not cut apart",
+}
+
+
+def picture_view(
+    prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[Any], class_names: Sequence[str]
+) -> dict[str, Any]:
+    """Return a picture with the steps that were taken, its answer and what each pixel (H, W) counts for it."""
+    limit = float(np.abs(attribution).max())
+    image = prediction.prepared.image
+    reads = f"{image.shape[1]} × {image.shape[0]}, as the network reads it"
+    stages = prediction.prepared.stages[1:] if prediction.steps else ()
+    steps = [
+        {**_stage_picture(stage.pixels), "title": stage.name, "text": _STEPS.get(stage.name, "")}
+        for stage in stages[:-1]
+        if stage.on
+    ]
+    for last in stages[-1:]:  # it is the image, whether the step was taken or left out
+        text = _STEPS.get(last.name, "") if last.on else "left out"
+        steps.append({**_stage_picture(image), "title": last.name, "text": f"{text}; {reads}"})
+    height, width = prediction.size
+    return {
+        **_answer_view(prediction, class_names),
+        "name": printable(prediction.file),
+        "photo": {**photo_picture(photo), "text": f"{width} × {height}, as it was given"},
+        "steps": steps,
+        "image": None if steps else {**_stage_picture(image), "text": reads},
+        "map": _framed(paint(attribution, "signed", -limit, limit)),
+        "hints": [_HINTS.get(hint, hint) for hint in prediction.hints],
+        "done": prediction.done,
+        "clipped": percent(prediction.prepared.clipped, 1) if prediction.prepared.clipped >= 0.01 else "",
+    }
+
+
+def strings_view(reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[Any]) -> dict[str, Any]:
+    """Return a picture of several with a box for each, and as many one by one as there are maps (n, H, W)."""
+    height, width = photo.shape[:2]
+    boxes = [
+        {
+            "left": left,
+            "top": top,
+            "width": right - left,
+            "height": bottom - top,
+            "name": clip(digit.prediction.class_name, 8),
+            "refused": digit.prediction.none_of_these is True,
+        }
+        for digit in reading.digits
+        for left, top, right, bottom in [digit.box]
+    ]
+    heights = sorted(digit.box[3] - digit.box[1] for digit in reading.digits)
+    digits = []
+    for digit, one in zip(reading.digits, attributions, strict=False):
+        limit = float(np.abs(one).max())
+        prediction, runner = digit.prediction, digit.prediction.runner_up
+        digits.append(
+            {
+                "image": _stage_picture(prediction.prepared.image, _DIGIT_SIDE),
+                "map": _framed(paint(one, "signed", -limit, limit), _DIGIT_SIDE),
+                "answer": printable(prediction.class_name),
+                "probability": percent(prediction.probability, 1),
+                "runner_up": f"{printable(runner.class_name)}, {percent(runner.probability, 1)}",
+                "refused": prediction.none_of_these is True,
+            }
+        )
+    return {
+        "name": printable(reading.file),
+        "lines": [printable(line) for line in reading.lines],
+        "notices": [_NOTICES.get(notice, notice) for notice in reading.notices],
+        "photo": {**photo_picture(photo, _STRINGS_SIDE), "text": f"{width} × {height}, as it was given"},
+        "size": (width, height),
+        "boxes": boxes,
+        "text_size": f"{0.35 * heights[len(heights) // 2]:.1f}" if heights else "1",
+        "digits": digits,
+        "hidden": len(reading.digits) - len(digits),
+    }
+
+
+def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str, Any]:
+    order = np.argsort(-prediction.probabilities, kind="stable")[:_MOST_BARS].tolist()
+    bars = [(class_names[label], float(prediction.probabilities[label])) for label in order]
+    rest = len(prediction.probabilities) - len(order)
+    return {
+        "answer": printable(prediction.class_name),
+        "probability": percent(prediction.probability, 1),
+        "refused": prediction.none_of_these is True,
+        "bars": [
+            {"name": printable(name), "width": f"{100 * share:.2f}", "text": percent(share, 1)} for name, share in bars
+        ],
+        "rest": f"{rest:,} more classes, {percent(max(0.0, 1 - sum(share for _, share in bars)), 1)} together."
+        if rest > 0
+        else "",
+    }
+
+
+def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str, Any]:
+    """Return a photo as the page shows it: an address that holds all of it, and its size there.
+
+    Large ones are averaged down to a longer side of `most` pixels and kept as JPEG, small ones enlarged by whole
+    pixels and kept without loss.
+    """
+    from PIL import Image
+
+    height, width = photo.shape[:2]
+    if max(height, width) > most:
+        scale = most / max(height, width)
+        photo = average(photo, max(1, round(height * scale)), max(1, round(width * scale)))
+    height, width = photo.shape[:2]
+    if max(height, width) <= _JPEG_FROM:
+        return _framed(image_pixels(photo))
+    content = BytesIO()
+    Image.fromarray(photo if photo.shape[2] == 3 else photo[..., 0]).save(content, "JPEG", quality=85)
+    shown = min(1, _PHOTO_SHOWN / max(height, width))
+    return {
+        "uri": _uri("jpeg", content.getvalue()),
+        "width": max(1, round(width * shown)),
+        "height": max(1, round(height * shown)),
+        "is_smooth": True,
+    }
+
+
+def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[str, Any]:
+    height, width = pixels.shape[:2]
+    if max(height, width) > side:
+        scale = side / max(height, width)
+        pixels = average(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+    return _framed(image_pixels(pixels), side)
+
+
+def _framed(pixels: Pixels, side: int = _STAGE_SIDE) -> dict[str, Any]:
+    """Return a picture as it is, shown enlarged by whole pixels."""
+    height, width = pixels.shape[:2]
+    scale = scale_to(max(height, width), side)
+    return {"uri": _uri("png", png_of(pixels)), "width": width * scale, "height": height * scale, "is_smooth": False}
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{b64encode(content).decode()}"

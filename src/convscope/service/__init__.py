@@ -1,0 +1,13 @@
+"""Trained networks over HTTP: the Open Inference Protocol, answers to pictures, and the report as a page.
+
+`load_served` reads models, `create_app` makes the application of them, `serve` runs it. Nothing but safetensors is
+loaded. It needs the extra `serve`: pip install "convscope[serve]".
+"""
+
+from convscope.service.app import create_app
+from convscope.service.guard import LOOPBACK
+from convscope.service.limits import Limits
+from convscope.service.served import Served, load_served
+from convscope.service.server import serve
+
+__all__ = ["LOOPBACK", "Limits", "Served", "create_app", "load_served", "serve"]

@@ -1,0 +1,151 @@
+"""Answers to pictures: `answer_picture` takes the bytes of an image file to JSON with steps and attribution."""
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convscope.explanation import Method
+from convscope.handwriting import Stage, Step
+from convscope.image_files import picture_size, read_picture
+from convscope.prediction import Prediction, answer_maps, predict, preparation_of
+from convscope.prediction.strings import read_strings
+from convscope.service.refusal import RefusedError
+from convscope.service.schemas import Asked, AskedOfStrings
+from convscope.service.served import Served
+
+EXPLAINED_DIGITS = 16
+"""Of a picture with more, the first so many are explained; an explanation takes some 40 kB."""
+
+_NAME = "the picture"  # in reasons: it comes without a name
+_AGAINST, _FOR = (33, 113, 196), (222, 107, 20)  # blue and orange, as in the report
+_DIGITS = 6  # of an attribution's values that are worth sending
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer as JSON; the numbers are of images that were answered, and of those that are of none of the classes."""
+
+    body: bytes
+    num_images: int
+    num_rejected: int
+
+
+def answer_picture(served: Served, content: bytes, asked: Asked, most_pixels: int) -> Answered:
+    """Answer the picture in `content`, an image file.
+
+    Raises:
+        RefusedError: if it has more than `most_pixels`, or asks for steps or a method that the model does not allow.
+        ImageFileError: if it is no picture, damaged, or of a format that is not read.
+    """
+    picture = _read(content, most_pixels)
+    steps = _steps(served, asked)
+    (prediction,) = predict(served.model, [picture], names=[""], steps=steps)
+    answer = _head(served) | prediction.to_dict() | {"file": None}
+    if asked.explain:
+        answer |= _explained(served, [prediction], asked.method)[0]
+    return Answered(_json(answer), 1, int(prediction.none_of_these is True))
+
+
+def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_pixels: int) -> Answered:
+    """Read all that is written in the picture in `content`, an image file.
+
+    Raises:
+        RefusedError: as `answer_picture` does, or if the model's images are not one centred character each.
+        ImageFileError: as `answer_picture` does.
+    """
+    if not reads_strings(served):
+        raise RefusedError(
+            400, f"model {served.name!r} does not read single characters, so strings cannot be read with it"
+        )
+    picture = _read(content, most_pixels)
+    reading = read_strings(served.model, picture, name="")
+    answer = _head(served) | reading.to_dict() | {"file": None}
+    predictions = [digit.prediction for digit in reading.digits]
+    if asked.explain:
+        explained = _explained(served, predictions[:EXPLAINED_DIGITS], asked.method)
+        for digit, more in zip(answer["digits"], explained, strict=False):  # the later ones are not explained
+            digit.update(more)
+    return Answered(_json(answer), len(predictions), sum(one.none_of_these is True for one in predictions))
+
+
+def reads_strings(served: Served) -> bool:
+    """Whether the model's images hold one centred character each."""
+    return preparation_of(served.model).handwriting.centre
+
+
+def _head(served: Served) -> dict[str, Any]:
+    return {"model": served.name, "version": served.version}
+
+
+def _read(content: bytes, most_pixels: int) -> NDArray[np.uint8]:
+    """Return the picture, whose size is looked at before it is decoded."""
+    height, width = picture_size(content, _NAME)
+    if height * width > most_pixels:
+        raise RefusedError(
+            413, f"the picture has {width:,} × {height:,} pixels; {most_pixels:,} are allowed, make it smaller"
+        )
+    return read_picture(content, _NAME)
+
+
+def _steps(served: Served, asked: Asked) -> list[Step] | None:
+    """Return the steps to take, or None for the model's own."""
+    if not asked.without:
+        return list(asked.steps) or None
+    steps = asked.steps or preparation_of(served.model).handwriting.steps
+    return [step for step in steps if step not in asked.without]
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    height, width = stage.pixels.shape[:2]
+    return {"name": stage.name, "on": stage.on, "size": [height, width], "picture": _png(stage.pixels)}
+
+
+def _explained(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
+    """Return of each prediction the picture after each step, and what the answer rests on."""
+    try:
+        maps = answer_maps(served.model, predictions, method=method)
+    except ValueError as error:
+        raise RefusedError(400, f"method: {error}") from error
+    return [
+        {
+            "stages": [_stage(stage) for stage in prediction.prepared.stages],
+            "attribution": {
+                "method": method,
+                "label": prediction.label,
+                "values": [[float(f"{value:.{_DIGITS}g}") for value in row] for row in values.tolist()],
+                "picture": _png(_painted(values)),
+            },
+        }
+        for prediction, values in zip(predictions, maps, strict=True)
+    ]
+
+
+def _painted(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return (H, W, 4): orange above zero, blue below, and the more transparent the nearer to zero."""
+    pixels = np.empty((*values.shape, 4), np.uint8)
+    pixels[..., :3] = np.where((values < 0)[..., np.newaxis], _AGAINST, _FOR)
+    largest = np.abs(values).max()
+    pixels[..., 3] = np.rint(255 * np.abs(values) / largest) if largest > 0 else 0
+    return pixels
+
+
+def _png(pixels: NDArray[np.uint8]) -> str:
+    """Return (h, w, 1, 3 or 4) as a PNG in base64; of any other number of channels the first is shown."""
+    shown = pixels if pixels.shape[2] in (3, 4) else pixels[..., 0]
+    file = BytesIO()
+    Image.fromarray(shown).save(file, "PNG", compress_level=1)
+    return b64encode(file.getvalue()).decode()
+
+
+def _json(answer: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        raise RefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None

@@ -1,0 +1,158 @@
+"""What a request must pass before it is worked on: the host it names, room for one more, and a body within bounds.
+
+A body is bounded as it arrives, so that no more of it than its limit is ever in memory, whatever its length is said to
+be and however slowly it comes.
+"""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from time import monotonic
+from typing import NoReturn
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from convscope.service.limits import Limits
+from convscope.service.metrics import Metrics
+from convscope.service.refusal import RefusedError, send_refusal
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+"""The hosts that a service bound to this machine alone answers to."""
+
+ALWAYS_OPEN = frozenset({"/metrics", "/v2/health/live", "/v2/health/ready"})
+"""Paths that are answered however full the service is."""
+
+_LATER = {"retry-after": "1"}
+
+_DISCARD_SECONDS = 2.0  # for which the rest of a refused body is read and dropped, so that its sender reads the answer
+
+
+class Guard:
+    """Pure ASGI middleware around the application.
+
+    Args:
+        hosts: names that a request may give as its Host, in lower case and without a port; None for all.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, hosts: Collection[str] | None) -> None:
+        self.app = app
+        self.limits = limits
+        self.metrics = metrics
+        self.hosts = hosts
+        self.in_work = 0
+        self.held_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if self.hosts is not None and _host(headers.get("host", "")) not in self.hosts:
+            reason = "the Host header names a host that this service does not answer to; start it with --allow-host"
+            await send_refusal(RefusedError(421, reason), scope, receive, send)
+            return
+        if scope["path"] in ALWAYS_OPEN:
+            await self.app(scope, receive, send)
+            return
+        if self.in_work >= self.limits.requests:
+            reason = f"{self.in_work} requests are in work, which is all that is allowed; try again in a second"
+            await send_refusal(RefusedError(503, reason, _LATER), scope, receive, send)
+            return
+        body = _Body(receive, headers, self)
+        self.in_work += 1
+        self.metrics.in_work.set(self.in_work)
+
+        async def send_and_discard(message: Message) -> None:
+            if body.is_refused and message["type"] == "http.response.body" and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                await body.discard()
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        try:
+            await self.app(scope, body, send_and_discard)
+        finally:
+            self.in_work -= 1
+            self.metrics.in_work.set(self.in_work)
+            self.hold(-body.size)
+
+    def hold(self, num_bytes: int) -> None:
+        """Count bytes of a body that are in memory from now on, or, below zero, are not any more."""
+        self.held_bytes += num_bytes
+        self.metrics.held.set(self.held_bytes)
+
+
+class _Body:
+    """The `receive` of one request; raises `RefusedError` when the body is more than is allowed."""
+
+    def __init__(self, receive: Receive, headers: Headers, guard: Guard) -> None:
+        self.receive = receive
+        self.headers = headers
+        self.guard = guard
+        self.size = 0
+        self.deadline: float | None = None
+        self.complete = False
+        self.is_refused = False
+
+    async def __call__(self) -> Message:
+        if self.complete:
+            return await self.receive()
+        if self.deadline is None:  # the first call: the body is wanted
+            self.deadline = monotonic() + self.guard.limits.body_seconds
+            self._check_headers()
+        try:
+            async with asyncio.timeout(self.deadline - monotonic()):
+                message = await self.receive()
+        except TimeoutError:
+            seconds = self.guard.limits.body_seconds
+            raise RefusedError(408, f"the body was not complete after {seconds:g} s", {"connection": "close"}) from None
+        self._take(message)
+        return message
+
+    def _check_headers(self) -> None:
+        if (coding := self.headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
+            self._refuse(415, f"Content-Encoding is {coding!r:.40}; send the body as it is, not compressed")
+        length = self.headers.get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > self.guard.limits.body_bytes:
+            self._refuse(413, self._too_large())
+
+    def _take(self, message: Message) -> None:
+        size = len(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+        self.size += size
+        self.guard.hold(size)
+        if self.size > self.guard.limits.body_bytes:
+            self._refuse(413, self._too_large())
+        if self.guard.held_bytes > self.guard.limits.held_bytes:
+            self._refuse(503, "the bodies of all requests are too large together; try again in a second", _LATER)
+
+    def _too_large(self) -> str:
+        return f"the body has more than the {self.guard.limits.body_bytes:,} bytes that are allowed; send less"
+
+    def _refuse(self, status: int, reason: str, headers: dict[str, str] | None = None) -> NoReturn:
+        self.guard.hold(-self.size)
+        self.size = 0
+        self.is_refused = not self.complete
+        raise RefusedError(status, reason, (headers or {}) | ({"connection": "close"} if self.is_refused else {}))
+
+    async def discard(self) -> None:
+        """Read what is left of a refused body for a moment and keep none of it.
+
+        If the connection were closed at once, a client that is still sending would not get to read why.
+        """
+        if self.headers.get("expect", "").lower() == "100-continue":
+            return  # it sends nothing unless it is asked to
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                while (await self.receive()).get("more_body", False):
+                    pass
+
+
+def _host(header: str) -> str:
+    """Return the name in a Host header, without its port."""
+    name = header.strip().lower()
+    return name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]

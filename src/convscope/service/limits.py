@@ -1,0 +1,49 @@
+"""What one service takes on at most: sizes, numbers and times."""
+
+from dataclasses import dataclass, field, fields
+
+from convscope.experiment.record import available_cores
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that hold for every request, so that neither one client nor all together can exhaust the machine.
+
+    Attributes:
+        body_bytes: of one request's body; a photo of a phone has 2 to 10 MB.
+        held_bytes: of all bodies that are in memory at one moment.
+        pixels: of one picture; reading it takes up to sixteen bytes a pixel for a moment, and one is read at a time.
+        images: of one request for inference.
+        requests: that are in work at once, waiting ones included; more are turned away with 503.
+        connections: that are open at once; more are closed with 503.
+        threads: that compute; by default one a core.
+        header_seconds: from the opening of a connection, or the first byte of a request, to the end of its headers.
+        body_seconds: until a body must be complete.
+        send_seconds: that a client may take to accept one more piece of an answer.
+        stop_seconds: that requests in work may take when the service is told to stop.
+
+    Raises:
+        ValueError: for a value that is not a number above zero.
+    """
+
+    body_bytes: int = 16 * MIB
+    held_bytes: int = 256 * MIB
+    pixels: int = 25_000_000
+    images: int = 256
+    requests: int = 64
+    connections: int = 512
+    threads: int = field(default_factory=available_cores)
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    send_seconds: float = 30.0
+    stop_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            kinds = int | float if one.name.endswith("_seconds") else int
+            if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < value < 1e15:
+                what = "a number" if one.name.endswith("_seconds") else "a whole number"
+                raise ValueError(f"{one.name} is {value!r}; it must be {what} above 0")

@@ -1,0 +1,99 @@
+"""Around everything else: each request gets an id, a line in the log, its place in the metrics and safe headers.
+
+A failure that nothing else has caught ends here, as 500 with a reason that tells nothing of our insides.
+"""
+
+import logging
+import re
+from time import perf_counter
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from convscope.service.logs import LOGGER
+from convscope.service.metrics import Metrics
+from convscope.service.refusal import RefusedError, send_refusal
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
+
+FACTS = "convscope.facts"
+"""The key in a request's scope of a dict, in which its route puts what its line in the log tells besides."""
+
+UNANSWERED = 499
+"""The status, in log and metrics, of a request whose client went away before there was an answer."""
+
+SAFE_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
+"""Of every answer, unless its route says otherwise."""
+
+
+class Observe:
+    """Pure ASGI middleware, the outermost of all."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.log = logging.getLogger(LOGGER)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start = perf_counter()
+        told = Headers(scope=scope).get("x-request-id", "")
+        request_id = told if _ID.fullmatch(told) else uuid4().hex
+        status, received, sent = 0, 0, 0
+        facts = scope[FACTS] = dict[str, object]()
+
+        async def counted_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
+
+        async def counted_send(message: Message) -> None:
+            nonlocal status, sent
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["x-request-id"] = request_id
+            sent += len(message.get("body", b""))
+            await send(message)
+
+        failure = None
+        try:
+            await self.app(scope, counted_receive, counted_send)
+        except ClientDisconnect:
+            pass  # nobody is left to be told
+        except Exception as error:  # whatever it is: the client gets an answer, the log the rest
+            failure = error
+            if not status:
+                refusal = RefusedError(500, f"this is our fault; the log tells more under id {request_id}")
+                await send_refusal(refusal, scope, receive, counted_send)
+        finally:
+            facts = {"id": request_id, **facts, "received_bytes": received, "sent_bytes": sent}
+            self._record(scope, status or UNANSWERED, perf_counter() - start, facts, failure)
+            self.metrics.received.inc(received)
+            self.metrics.sent.inc(sent)
+
+    def _record(
+        self, scope: Scope, status: int, seconds: float, facts: dict[str, object], failure: Exception | None
+    ) -> None:
+        path = getattr(scope.get("route"), "path", None)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.metrics.requests.labels(method, path or "other", str(status)).inc()
+        self.metrics.seconds.labels(path or "other").observe(seconds)
+        facts = {"method": method, "path": path, "status": status, "seconds": round(seconds, 6), **facts}
+        level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
+        self.log.log(level, "request", extra={"facts": facts}, exc_info=failure)

@@ -1,0 +1,143 @@
+"""The routes of the Open Inference Protocol v2: health, metadata, inference."""
+
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Request
+from fastapi.responses import JSONResponse, Response
+
+from convscope.service import schemas
+from convscope.service.inference import infer, output_names
+from convscope.service.refusal import RefusedError
+from convscope.service.served import Served
+from convscope.service.work import Work, check_content_type, documented
+
+_BODIES = ("application/json", "application/octet-stream")
+_HEALTH = {200: {"description": "It is."}}
+
+
+def protocol_routes(work: Work) -> APIRouter:
+    """Return the routes under /v2."""
+    routes = APIRouter(tags=["Open Inference Protocol v2"])
+    Name = Annotated[str, Path(json_schema_extra={"enum": list(work.names)})]  # noqa: N806 (a type)
+    Version = Annotated[str, Path(json_schema_extra={"enum": sorted({one.version for one in work.models})})]  # noqa: N806
+
+    @routes.get("/v2/health/live", responses=documented(schemas.Live))
+    async def live() -> JSONResponse:
+        """Tell that the service runs."""
+        return JSONResponse({"live": True})
+
+    @routes.get("/v2/health/ready", responses=documented(schemas.Ready))
+    async def ready() -> JSONResponse:
+        """Tell that all models are loaded; before they are, nothing answers."""
+        return JSONResponse({"ready": True})
+
+    @routes.get("/v2", responses=documented(schemas.Server))
+    async def server() -> JSONResponse:
+        """Tell what serves, and which extensions of the protocol it knows."""
+        return JSONResponse(
+            {"name": "convscope", "version": version("convscope"), "extensions": ["binary_tensor_data"]}
+        )
+
+    @routes.get("/v2/models/{model_name}", responses=documented(schemas.ModelDescription, 404))
+    async def model(model_name: Name) -> JSONResponse:
+        """Describe a model: its input and outputs."""
+        return JSONResponse(_description(work.model(model_name)))
+
+    @routes.get("/v2/models/{model_name}/versions/{model_version}", responses=documented(schemas.ModelDescription, 404))
+    async def model_of_version(model_name: Name, model_version: Version) -> JSONResponse:
+        """Describe a model; its only version is the beginning of the SHA-256 of its weights."""
+        return JSONResponse(_description(_of_version(work, model_name, model_version)))
+
+    @routes.get("/v2/models/{model_name}/ready", responses=documented(schemas.ModelReady, 404))
+    async def model_ready(model_name: Name) -> JSONResponse:
+        """Tell that a model is loaded."""
+        return JSONResponse({"name": work.model(model_name).name, "ready": True})
+
+    @routes.get("/v2/models/{model_name}/versions/{model_version}/ready", responses=documented(schemas.ModelReady, 404))
+    async def model_of_version_ready(model_name: Name, model_version: Version) -> JSONResponse:
+        """Tell that a model of this version is loaded."""
+        return JSONResponse({"name": _of_version(work, model_name, model_version).name, "ready": True})
+
+    bodies = _documented_bodies(work.models[0])
+    answers = documented(schemas.InferResponse, 400, 404, 408, 413, 415)
+    JsonBytes = Annotated[  # noqa: N806 (a type)
+        int | None,
+        Header(alias="Inference-Header-Content-Length", ge=1, description="Bytes of JSON, if raw tensors follow it."),
+    ]
+
+    @routes.post("/v2/models/{model_name}/infer", responses=answers, openapi_extra=bodies)
+    async def model_infer(request: Request, model_name: Name, json_bytes: JsonBytes = None) -> Response:
+        """Answer images."""
+        return await _infer(work, request, work.model(model_name), json_bytes)
+
+    @routes.post("/v2/models/{model_name}/versions/{model_version}/infer", responses=answers, openapi_extra=bodies)
+    async def model_of_version_infer(
+        request: Request, model_name: Name, model_version: Version, json_bytes: JsonBytes = None
+    ) -> Response:
+        """Answer images with a model of this version."""
+        return await _infer(work, request, _of_version(work, model_name, model_version), json_bytes)
+
+    return routes
+
+
+async def _infer(work: Work, request: Request, served: Served, json_bytes: int | None) -> Response:
+    check_content_type(request, _BODIES)
+    body = await request.body()
+    found = await work.compute(request, served, partial(infer, served, body, json_bytes, work.limits.images))
+    work.count(served, found.num_images, found.num_rejected)
+    if not found.is_binary:
+        return Response(found.body, media_type="application/json")
+    headers = {"Inference-Header-Content-Length": str(found.json_bytes)}
+    return Response(found.body, media_type="application/octet-stream", headers=headers)
+
+
+def _of_version(work: Work, name: str, asked: str) -> Served:
+    served = work.model(name)
+    if served.version != asked:
+        raise RefusedError(404, f"model {name!r} has no version {asked!r:.80}; it has {served.version!r}")
+    return served
+
+
+def _description(served: Served) -> dict[str, Any]:
+    architecture = served.model.architecture
+    shapes = {"label": ("INT64", [-1]), "none_of_these": ("BOOL", [-1])}
+    outputs = [(name, *shapes.get(name, ("FP32", [-1, architecture.num_classes]))) for name in output_names(served)]
+    return {
+        "name": served.name,
+        "versions": [served.version],
+        "platform": "convscope",
+        "inputs": [{"name": "images", "datatype": "UINT8", "shape": [-1, *architecture.input.shape]}],
+        "outputs": [{"name": name, "datatype": datatype, "shape": shape} for name, datatype, shape in outputs],
+    }
+
+
+def _documented_bodies(served: Served) -> dict[str, Any]:
+    """Return what OpenAPI tells of the body, with an example that the first model answers."""
+    height, width, channels = served.model.architecture.input.shape
+    example = {
+        "id": "1",
+        "inputs": [
+            {
+                "name": "images",
+                "shape": [1, height, width, channels],
+                "datatype": "UINT8",
+                "data": [0] * (height * width * channels),
+            }
+        ],
+        "outputs": [{"name": "probabilities"}, {"name": "label"}],
+    }
+    schema = schemas.InferRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs")
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": schema, "example": example},
+                "application/octet-stream": {
+                    "schema": {"type": "string", "format": "binary"},
+                },
+            },
+        }
+    }

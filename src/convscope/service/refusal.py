@@ -1,0 +1,74 @@
+"""Requests that are not answered: `RefusedError` with its status and reason, and every error as `{"error": REASON}`."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from convscope.errors import ConvscopeError, ImageFileError
+from convscope.tables import printable
+
+_LONGEST = 500  # characters of a reason, which may quote what the client sent
+
+
+class RefusedError(ConvscopeError):
+    """A request that is not answered as it stands; `status` is the HTTP status, 400 to 599."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def error_response(status: int, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return `{"error": reason}` with this status; the reason is cut where it is very long."""
+    text = printable(" ".join(reason.split()))
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return JSONResponse({"error": text}, status, dict(headers or {}))
+
+
+async def send_refusal(refusal: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer outside of the application, where its handlers do not reach."""
+    await error_response(refusal.status, str(refusal), refusal.headers)(scope, receive, send)
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let `app` answer every error in the one form."""
+
+    @app.exception_handler(RefusedError)
+    async def refused(_request: Request, error: RefusedError) -> JSONResponse:
+        return error_response(error.status, str(error), error.headers)
+
+    @app.exception_handler(ImageFileError)
+    async def unreadable(_request: Request, error: ImageFileError) -> JSONResponse:
+        return error_response(400, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return error_response(400, describe(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def no_such(request: Request, error: HTTPException) -> JSONResponse:
+        reason = {
+            404: f"there is nothing at {request.url.path}; GET /openapi.json lists what there is",
+            405: f"{request.method} is not possible here; see the Allow header",
+        }
+        return error_response(error.status_code, reason.get(error.status_code, str(error.detail)), error.headers)
+
+    @app.exception_handler(ConvscopeError)
+    async def failed(_request: Request, error: ConvscopeError) -> JSONResponse:
+        logging.getLogger("convscope.service").error("%s", error)
+        return error_response(500, str(error))
+
+
+def describe(errors: Any) -> str:
+    """Return the first of pydantic's errors as a sentence that names the field."""
+    first = errors[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("query", "path"))
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return (f"{place}: " if place else "") + str(first["msg"]) + more

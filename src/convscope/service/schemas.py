@@ -1,0 +1,236 @@
+"""The JSON of requests and answers, as pydantic models: what is checked of requests, and what OpenAPI tells of both."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from convscope.explanation import Method
+from convscope.handwriting import Step
+
+OutputName = Literal["logits", "probabilities", "calibrated_probabilities", "label", "none_of_these"]
+InputType = Literal["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
+
+EXPLAINED_BY: Method = "gradient_times_input"
+"""By which answers are explained unless another method is asked for: by both of its checks on MNIST it orders pixels as
+well as `integrated_gradients`, for a tenth of the time, which is what a service has to spare."""
+
+Parameters = dict[str, bool | int | float | str]
+
+_Values = Annotated[
+    list[Any],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "description": "Whole numbers from 0 to 255: a list of N · H · W · C, or lists within lists.",
+            "items": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 255}, {"type": "array", "items": {}}]},
+        }
+    ),
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class InputTensor(_Strict):
+    """The images (N, H, W, C), their values 0 to 255 as in the data set."""
+
+    name: Literal["images"]
+    shape: list[Annotated[int, Field(ge=1, le=1 << 31)]] = Field(
+        min_length=4, max_length=4, description="N, height, width, channels."
+    )
+    datatype: InputType
+    parameters: Parameters = Field(default={}, description="`binary_data_size`: raw bytes follow the JSON.")
+    data: _Values | None = None
+
+
+class RequestedOutput(_Strict):
+    """An output that is wanted."""
+
+    name: OutputName
+    parameters: Parameters = Field(default={}, description="`binary_data`: whether it is wanted as raw bytes.")
+
+
+class InferRequest(_Strict):
+    """A request for inference; without `outputs` all are given."""
+
+    id: str | None = Field(default=None, max_length=256, description="Comes back with the answer.")
+    parameters: Parameters = Field(default={}, description="`binary_data_output`: whether outputs come as raw bytes.")
+    inputs: list[InputTensor] = Field(min_length=1, max_length=1)
+    outputs: list[RequestedOutput] | None = Field(default=None, max_length=5)
+
+
+class OutputTensor(BaseModel):
+    """An output; `data` is flat, and left out where raw bytes follow the JSON."""
+
+    name: OutputName
+    shape: list[int]
+    datatype: Literal["FP32", "INT64", "BOOL"]
+    parameters: dict[str, int] = {}
+    data: list[float | int | bool] = []
+
+
+class InferResponse(BaseModel):
+    """The answer to a request for inference."""
+
+    model_name: str
+    model_version: str
+    id: str = ""
+    outputs: list[OutputTensor]
+
+
+class Error(BaseModel):
+    """Why a request was not answered."""
+
+    error: str
+
+
+class Live(BaseModel):
+    """That the service runs."""
+
+    live: bool
+
+
+class Ready(BaseModel):
+    """That all its models are loaded."""
+
+    ready: bool
+
+
+class Server(BaseModel):
+    """What serves, and which extensions of the protocol it knows."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ModelReady(BaseModel):
+    """That one model is loaded."""
+
+    name: str
+    ready: bool
+
+
+class TensorDescription(BaseModel):
+    """What an input or output is like; -1 stands for any number."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelDescription(BaseModel):
+    """A model as the protocol describes it."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorDescription]
+    outputs: list[TensorDescription]
+
+
+class ServedModel(BaseModel):
+    """A model with what its answers mean."""
+
+    name: str
+    version: str
+    architecture: str
+    input_shape: list[int] = Field(description="Height, width, channels.")
+    class_names: list[str]
+    parameters: int
+    weights_sha256: str
+    temperature: float = Field(description="By which the logits are divided before the softmax; 1 if none was fitted.")
+    can_reject: bool = Field(description="Whether it may answer that an image is of none of the classes.")
+    handwriting: dict[str, Any] | None = Field(description="How an image for it is made from a photo; null if unknown.")
+    report: str | None = Field(description="Path of its page; null if it has none.")
+
+
+class ServedModels(BaseModel):
+    """All models."""
+
+    models: list[ServedModel]
+
+
+class AskedOfStrings(BaseModel):
+    """What a client may ask of a picture of several characters, in the query; the routes say which models there are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = None
+    explain: bool = Field(default=True, description="Give the picture after each step, and what the answer rests on.")
+    method: Method = Field(default=EXPLAINED_BY, description="By which the attribution is computed.")
+
+
+class Asked(AskedOfStrings):
+    """What a client may ask of a picture, in the query."""
+
+    steps: list[Step] = Field(default=[], description="Take these steps, in place of the model's own.")
+    without: list[Step] = Field(default=[], description="Take the steps but for these.")
+
+
+class Answer(BaseModel):
+    """A class and its probability."""
+
+    label: int
+    class_name: str
+    probability: float
+
+
+class StagePicture(BaseModel):
+    """The picture after a step; `on` tells whether the step was taken."""
+
+    name: str
+    on: bool
+    size: list[int] = Field(description="Height and width.")
+    picture: str = Field(description="PNG, in base64.")
+
+
+class Attribution(BaseModel):
+    """What each pixel counts for the logit of the answer: above zero for it, below against it."""
+
+    method: Method
+    label: int
+    values: list[list[float]] = Field(description="A row of the prepared image each.")
+    picture: str = Field(description="The same as PNG with transparency, in base64: orange for, blue against.")
+
+
+class PictureAnswer(Answer):
+    """The answer to a picture: what `convscope predict --json` prints of one, and with `explain` what it rests on."""
+
+    model: str
+    version: str
+    file: None
+    runner_up: Answer | None
+    probabilities: list[float]
+    is_calibrated: bool
+    none_of_these: bool | None = Field(description="Whether the model's rule refuses it; null if it has no rule.")
+    size: list[int]
+    is_as_made: bool
+    is_assumed: bool
+    steps: list[str]
+    hints: list[str]
+    clipped: float
+    stages: list[StagePicture] = []
+    attribution: Attribution | None = None
+
+
+class Digit(BaseModel):
+    """One of the things that were found written, with its answer."""
+
+    box: list[float] = Field(description="Left, top, right and bottom in the picture's pixels.")
+    label: int
+    class_name: str
+    probability: float
+    stages: list[StagePicture] = []
+    attribution: Attribution | None = None
+
+
+class StringAnswer(BaseModel):
+    """What was read in a picture: what `convscope predict --strings --json` prints of one."""
+
+    model: str
+    version: str
+    file: None
+    lines: list[str] = Field(description="What was read, as text.")
+    digits: list[Digit] = Field(description="In the order in which they are read.")

@@ -1,0 +1,84 @@
+"""The models of a service: `load_served` takes run folders and model files to models by name."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from convscope.checkpoint import load_model, open_run
+from convscope.errors import RunError
+from convscope.model import Model
+from convscope.rejection import RejectionRule
+
+_NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A model under the name by which clients ask for it.
+
+    Attributes:
+        report: the page of its run, where there is one.
+        rule: by which it may answer "none of these", where it has one.
+    """
+
+    name: str
+    model: Model
+    report: Path | None = None
+    rule: RejectionRule | None = None
+
+    @cached_property
+    def version(self) -> str:
+        """The first twelve digits of the SHA-256 of the weights: other weights are another version."""
+        return self.model.weights_sha256[:12]
+
+
+def load_served(arguments: Iterable[str]) -> tuple[Served, ...]:
+    """Return the models at `arguments`, each RUN or NAME=RUN, where RUN is a run folder or a model file.
+
+    Without a name, a model is called as its folder or file is. Each has answered an empty image when this returns.
+
+    Raises:
+        RunError: if there is no model or it is damaged, two have one name, or a model's answer is no number.
+    """
+    found = dict[str, Served]()
+    for argument in arguments:
+        name, path = _name_and_path(argument)
+        if name in found:
+            raise RunError(f"{argument}: there is a model {name!r} already; give this one another name: NAME={path}")
+        found[name] = _load(name, path)
+    if not found:
+        raise RunError("no run was given; name at least one run folder")
+    return tuple(found.values())
+
+
+def _name_and_path(argument: str) -> tuple[str, Path]:
+    path = Path(argument)
+    if (named := _NAMED.fullmatch(argument)) and not path.exists():
+        return named[1], Path(named[2])
+    resolved = path.resolve()
+    return (resolved.stem if resolved.is_file() else resolved.name) or "model", path
+
+
+def _load(name: str, path: Path) -> Served:
+    is_run = (path / "run.json").exists()
+    model = open_run(path).load_model() if is_run else load_model(path)
+    rule = model.calibration.get("rejection")
+    try:
+        served = Served(
+            name,
+            model,
+            path / "report.html" if (path / "report.html").is_file() else None,
+            None if rule is None else RejectionRule.from_dict(rule),
+        )
+        image = np.zeros((1, *model.architecture.input.shape), np.uint8)
+        if served.rule is not None:
+            served.rule.refuses(model, image)
+    except (RunError, ValueError) as error:
+        raise RunError(f"{path}: {error}; train it again or use another copy") from error
+    if not np.isfinite(model.logits(image)).all():
+        raise RunError(f"{path}: its answer to an empty image is no number; train it again")
+    return served

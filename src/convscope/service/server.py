@@ -1,0 +1,185 @@
+"""`serve` runs an application under uvicorn until it is told to stop, and bounds what HTTP itself leaves open.
+
+uvicorn waits for headers, and for a client that takes no answer, as long as it takes; `_Protocol` does not.
+"""
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from convscope.errors import RunError
+from convscope.service.limits import Limits
+from convscope.service.logs import log_config
+
+_BACKLOG = 128  # connections that the system keeps until they are taken
+
+
+def serve(
+    app: FastAPI,
+    limits: Limits,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    on_start: Callable[[str], None] | None = None,
+) -> None:
+    """Answer requests until SIGINT or SIGTERM, then finish those in work and return; only from the main thread.
+
+    Args:
+        port: 0 for any that is free.
+        on_start: called with the address, such as http://127.0.0.1:8000, once connections are taken.
+
+    Raises:
+        RunError: if the address cannot be bound.
+    """
+    listener = _bind(host, port)
+    config = uvicorn.Config(
+        app,
+        http=_protocol(limits),
+        ws="none",
+        loop="asyncio",
+        log_config=log_config(),
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nothing here depends on who asks
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=max(1, round(limits.stop_seconds)),
+    )
+    server = _Server(config)
+    if on_start is not None:
+        server.on_start = lambda: on_start(_address(listener, host))
+    # uvicorn raises the signal again once it has stopped, which would end the process with an error.
+    before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run([listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    on_start: Callable[[], None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.on_start is not None:
+            self.on_start()
+
+
+def _protocol(limits: Limits) -> type[H11Protocol]:
+    """Return the class of connections within `limits`, as uvicorn makes them itself."""
+    return type("Protocol", (_Protocol,), {"limits": limits})
+
+
+class _Protocol(H11Protocol):
+    """A connection that is closed if headers come too slowly, an answer is not taken, or there are too many."""
+
+    limits: Limits
+    _header_timer: asyncio.TimerHandle | None = None
+    _send_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self._close_with(503, f"{self.limits.connections} connections are open, which is all that is allowed")
+            return
+        self._watch_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._header_timer, self._send_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._send_timer = self.loop.call_later(self.limits.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # closing would wait for a client that takes nothing
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _watch_headers(self) -> None:
+        """Start the timer where headers are awaited, unless it runs already; stop it where they are complete.
+
+        The rest of a body whose request was answered without it is awaited as long, too.
+        """
+        awaited = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
+        waits = awaited and self.timeout_keep_alive_task is None
+        if waits and self._header_timer is None:
+            self._header_timer = self.loop.call_later(self.limits.header_seconds, self._headers_late)
+        elif not waits and self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _headers_late(self) -> None:
+        self._header_timer = None
+        if self.conn.our_state is h11.IDLE:
+            self._close_with(408, f"the headers were not complete after {self.limits.header_seconds:g} s")
+        elif self.conn.our_state is h11.DONE:
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        self._close_with(400, msg)
+
+    def _close_with(self, status: int, reason: str) -> None:
+        """Answer outside of the application and close."""
+        if self.transport.is_closing():
+            return
+        body = json.dumps({"error": reason}).encode()
+        headers = [
+            ("content-type", "application/json"),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+            *([("retry-after", "1")] if status == 503 else []),
+        ]
+        try:
+            head = self.conn.send(h11.Response(status_code=status, headers=headers))
+            self.transport.write((head or b"") + body)
+        except h11.LocalProtocolError:
+            pass  # an answer is under way already
+        self.transport.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError, OverflowError) as error:
+        raise RunError(f"{host}:{port}: cannot be bound ({error}); choose another --host or --port") from error
+    listener.set_inheritable(False)
+    return listener
+
+
+def _address(listener: socket.socket, host: str) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Stand in for the default handlers while uvicorn has its own."""

@@ -1,0 +1,109 @@
+"""Tensors of the Open Inference Protocol: `read_images` reads a request's images, `write_tensor` writes an array.
+
+Values come as JSON numbers, flat or nested, or as raw bytes after the JSON (the binary tensor data extension).
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.service.refusal import RefusedError
+
+INPUT_TYPES = {
+    "UINT8": "<u1",
+    "UINT16": "<u2",
+    "UINT32": "<u4",
+    "UINT64": "<u8",
+    "INT8": "<i1",
+    "INT16": "<i2",
+    "INT32": "<i4",
+    "INT64": "<i8",
+    "FP16": "<f2",
+    "FP32": "<f4",
+    "FP64": "<f8",
+}
+"""In which images may come, by the protocol's name; their values are whole numbers from 0 to 255 in all of them."""
+
+_OUTPUT_TYPES = {"bool": "BOOL", "int64": "INT64", "float32": "FP32"}
+
+
+def read_images(
+    shape: Sequence[int], datatype: str, data: Sequence[Any] | bytes, image_shape: tuple[int, ...], most: int
+) -> NDArray[np.uint8]:
+    """Return images (N, H, W, C) uint8 from `data`: JSON numbers, or the little-endian bytes of `datatype`.
+
+    Args:
+        image_shape: (H, W, C) that the model reads.
+        most: the greatest N.
+
+    Raises:
+        RefusedError: unless the shape is (N, H, W, C) and the data has that many values, whole numbers from 0 to 255.
+    """
+    expected = f"(N, {', '.join(map(str, image_shape))})"
+    if len(shape) != 4 or tuple(shape[1:]) != image_shape:
+        raise RefusedError(400, f"shape of images is {_listed(shape)}; this model reads {expected}")
+    if not 1 <= shape[0] <= most:
+        raise RefusedError(413 if shape[0] > most else 400, f"{shape[0]} images; there may be 1 to {most} in a request")
+    count = int(np.prod(shape))
+    values = _from_bytes(data, datatype, count) if isinstance(data, bytes) else _from_json(data, shape, count)
+    with np.errstate(invalid="ignore"):
+        images = values.astype(np.uint8)
+    if (wrong := np.flatnonzero(images != values)).size:
+        place, value = int(wrong[0]), values[wrong[0]]
+        raise RefusedError(400, f"value {place} of images is {value}; pixels are whole numbers from 0 to 255")
+    return images.reshape(tuple(shape))
+
+
+def _from_bytes(data: bytes, datatype: str, count: int) -> NDArray[Any]:
+    dtype = np.dtype(INPUT_TYPES[datatype])
+    if len(data) != count * dtype.itemsize:
+        raise RefusedError(
+            400, f"images have {len(data):,} bytes; {count:,} values of {datatype} have {count * dtype.itemsize:,}"
+        )
+    return np.frombuffer(data, dtype)
+
+
+def _from_json(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[np.float64]:
+    """Return (count,) from a flat list, or from lists within lists as `shape` says."""
+    flat: Sequence[Any] = data
+    if data and isinstance(data[0], list):
+        for depth, length in enumerate(shape):
+            if depth:
+                flat = list(chain.from_iterable(flat))
+            last = depth == len(shape) - 1
+            if depth == 0 and len(flat) != length:
+                raise RefusedError(400, f"data of images has {len(flat):,} entries; its shape is {_listed(shape)}")
+            if not last and not all(isinstance(part, list) and len(part) == shape[depth + 1] for part in flat):
+                raise RefusedError(
+                    400, f"data of images is not nested as its shape {_listed(shape)} is; or give it flat"
+                )
+    if len(flat) != count:
+        raise RefusedError(400, f"data of images has {len(flat):,} values; its shape {_listed(shape)} has {count:,}")
+    if unknown := set(map(type, flat)) - {int, float}:
+        names = ", ".join(sorted(kind.__name__ for kind in unknown))
+        raise RefusedError(400, f"data of images holds {names}; pixels are whole numbers from 0 to 255")
+    try:
+        return np.array(flat, np.float64)
+    except OverflowError:
+        raise RefusedError(400, "data of images holds a number that is far too large; pixels are 0 to 255") from None
+
+
+def write_tensor(name: str, array: NDArray[Any], *, binary: bool) -> tuple[dict[str, Any], bytes]:
+    """Return an output as the protocol describes it, and its raw bytes, which are empty where it stands in the JSON."""
+    tensor: dict[str, Any] = {"name": name, "shape": list(array.shape), "datatype": _OUTPUT_TYPES[array.dtype.name]}
+    if not binary:
+        return tensor | {"data": array.reshape(-1).tolist()}, b""
+    raw = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    return tensor | {"parameters": {"binary_data_size": len(raw)}}, raw
+
+
+def datatype_of(dtype: Any) -> str:
+    """Return the protocol's name of a NumPy dtype that an output has."""
+    return _OUTPUT_TYPES[np.dtype(dtype).name]
+
+
+def _listed(shape: Sequence[int]) -> str:
+    return f"({', '.join(map(str, shape[:8]))}{', …' if len(shape) > 8 else ''})"

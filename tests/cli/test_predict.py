@@ -1,0 +1,257 @@
+import csv
+import json
+import re
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from convscope.architecture import presets
+from convscope.checkpoint import save_model
+from convscope.cli import predict as command
+from convscope.cli.predict import predict
+from convscope.engine import initial_weights
+from convscope.errors import ConvscopeError, ImageFileError
+from convscope.handwriting import STEPS, Handwriting
+from convscope.image_files import read_picture
+from convscope.model import Model
+from convscope.prediction import predict as answers_to
+
+CLASSES = ("zero", "ein langer Name mit Umläuten, der nicht passt", "</script><b>two", "三", *"456789")
+MNIST_LIKE = Handwriting("light", 20)
+
+
+@pytest.fixture(scope="module")
+def model():
+    network = presets.ann((28, 28, 1), 10)
+    return Model(network, initial_weights(network, 0), CLASSES, handwriting=MNIST_LIKE)
+
+
+@pytest.fixture(scope="module")
+def run(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    save_model(model, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two drawings, one of them in a folder of its own, and a file that is no picture."""
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    for name, left in (("a.png", 30), ("more/b.png", 50)):
+        paper = np.full((90, 120), 250, np.uint8)
+        paper[20:70, left : left + 8] = 10
+        Image.fromarray(paper).save(folder / name)
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+def convscope_predict(*arguments, **options):
+    return CliRunner().invoke(predict, [str(argument) for argument in arguments], **options)
+
+
+def refused(*arguments, error=ConvscopeError):
+    """What a user's error says; the group that this command is in prints it as one line."""
+    result = convscope_predict(*arguments)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, error), result.exception
+    return str(result.exception)
+
+
+def test_a_folder_is_answered_a_row_a_picture(run, pictures):
+    result = convscope_predict(run, pictures)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["file", "answer", "probability", "runner-up", "none", "of", "these", "done"]
+    assert [line.split()[0].split("/")[-1] for line in lines[2:4]] == ["a.png", "b.png"]
+    assert all("120 × 90 → 28 × 28, inverted, all steps" in line for line in lines[2:4])
+
+
+def test_a_model_file_is_as_good_as_its_run(run, pictures):
+    of_run, of_file = (convscope_predict(path, pictures, "--json") for path in (run, run / "model.safetensors"))
+    assert of_run.stdout == of_file.stdout
+
+
+def test_json_is_a_list_of_what_python_answers(run, model, pictures):
+    result = convscope_predict(run, pictures, "--json")
+    paths = [pictures / "a.png", pictures / "more" / "b.png"]
+    expected = answers_to(model, [read_picture(path) for path in paths], names=[str(path) for path in paths])
+    assert json.loads(result.stdout) == [one.to_dict() for one in expected]
+    assert result.stderr == ""
+
+
+def test_csv_has_a_row_a_picture(run, pictures):
+    result = convscope_predict(run, pictures, "--csv")
+    values = json.loads(convscope_predict(run, pictures, "--json").stdout)
+    rows = list(csv.DictReader(StringIO(result.stdout)))
+    for row, value in zip(rows, values, strict=True):
+        assert row["file"] == value["file"]
+        assert int(row["label"]) == value["label"]
+        assert row["class_name"] == value["class_name"]
+        assert float(row["probability"]) == value["probability"]
+        assert row["runner_up_class_name"] == value["runner_up"]["class_name"]
+        assert float(row["runner_up_probability"]) == value["runner_up"]["probability"]
+        assert (row["none_of_these"], row["is_calibrated"]) == ("", "false")
+        assert (row["height"], row["width"]) == ("90", "120")
+        assert row["steps"].split() == list(MNIST_LIKE.steps)
+        assert (row["hints"], row["error"]) == (" ".join(value["hints"]), "")
+
+
+def test_standard_input_is_a_picture(run, pictures):
+    content = (pictures / "a.png").read_bytes()
+    (value,) = json.loads(convscope_predict(run, "-", "--json", input=content).stdout)
+    (same,) = json.loads(convscope_predict(run, pictures / "a.png", "--json").stdout)
+    assert value == {**same, "file": "-"}
+    assert "standard input can be read once" in convscope_predict(run, "-", "-").stderr
+
+
+def test_a_picture_of_the_data_set_is_answered_as_it_is(run, model, mnist, tmp_path):
+    image = mnist.test.images[3]
+    Image.fromarray(image[..., 0]).save(tmp_path / "three.png")
+    (value,) = json.loads(convscope_predict(run, tmp_path / "three.png", "--json").stdout)
+    assert value["is_as_made"]
+    np.testing.assert_array_equal(value["probabilities"], model.probabilities(image[None])[0])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
+    (value,) = json.loads(convscope_predict(run, pictures / "a.png", "--without", step, "--json").stdout)
+    assert value["steps"] == [one for one in MNIST_LIKE.steps if one != step]
+    (value,) = json.loads(convscope_predict(run, pictures / "a.png", "--with", step, "--json").stdout)
+    assert value["steps"] == [one for one in STEPS if one in MNIST_LIKE.steps or one == step]
+    both = convscope_predict(run, pictures / "a.png", "--without", step, "--with", step)
+    assert both.exit_code == 2
+    assert "choose one" in both.stderr
+
+
+def test_a_model_of_other_images_takes_no_step_but_those_asked_for(model, pictures, tmp_path):
+    plain = replace(model, handwriting=Handwriting("light", 20, centre=False))
+    save_model(plain, tmp_path / "plain.safetensors")
+    (value,) = json.loads(convscope_predict(tmp_path / "plain.safetensors", pictures / "a.png", "--json").stdout)
+    assert value["steps"] == []
+    assert "--with polarity" in convscope_predict(tmp_path / "plain.safetensors", pictures / "a.png").stdout
+    result = convscope_predict(tmp_path / "plain.safetensors", pictures / "a.png", "--with", "polarity", "--json")
+    assert json.loads(result.stdout)[0]["steps"] == ["polarity"]
+
+
+def test_a_bad_file_among_others_has_its_row_and_the_others_are_answered(run, pictures):
+    (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:60])
+    arguments = (run, pictures, pictures / "none.png")
+    result = convscope_predict(*arguments)
+    assert result.exit_code == 1
+    assert "2 of 4 pictures could not be read" in str(result.exception)
+    rows = result.stdout.splitlines()[2:]
+    assert "all steps" in rows[0]
+    assert re.search(r"broken\.png +- .*not read: is damaged", rows[1])
+    assert re.search(r"none\.png +- .*not read: no such file; check the path$", rows[3])
+
+    result = convscope_predict(*arguments, "--json")
+    assert result.exit_code == 1
+    values = json.loads(result.stdout)
+    assert [sorted(value) == ["error", "file"] for value in values] == [False, True, False, True]
+    assert values[3] == {"file": str(pictures / "none.png"), "error": "no such file; check the path"}
+
+    result = convscope_predict(*arguments, "--csv")
+    assert result.exit_code == 1
+    assert [bool(row["error"]) for row in csv.DictReader(StringIO(result.stdout))] == [False, True, False, True]
+
+
+def test_one_bad_file_alone_is_one_error(run, pictures):
+    message = refused(run, pictures / "notes.txt", error=ImageFileError)
+    assert re.search(r"notes\.txt: is no picture of a known format", message)
+    assert convscope_predict(run, pictures / "notes.txt").stdout == ""
+    assert json.loads(convscope_predict(run, pictures / "notes.txt", "--json").stdout)[0]["error"]
+
+
+def test_bad_arguments_are_errors(run, pictures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "has no pictures" in refused(run, tmp_path / "empty")
+    assert "not found" in refused(tmp_path / "none", pictures)
+    assert "no safetensors file" in refused(pictures / "a.png", pictures)
+    assert convscope_predict(run).exit_code == 2
+    both = convscope_predict(run, pictures, "--json", "--csv")
+    assert both.exit_code == 2
+    assert "choose one" in both.stderr
+
+
+def test_what_the_model_lacks_is_said_under_the_table(run, model, pictures, tmp_path):
+    text = convscope_predict(run, pictures).stdout
+    assert "not calibrated; measure them with: convscope evidence RUN calibration" in text
+    assert "no rule for none of these; measure one with: convscope evidence RUN rejection" in text
+    assert "guessed" not in text
+    save_model(replace(model, handwriting=None, provenance={"dataset": "mnist"}), tmp_path / "old.safetensors")
+    assert "guessed from its data set's name" in convscope_predict(tmp_path / "old.safetensors", pictures).stdout
+
+
+def test_names_cannot_speak_to_the_terminal_and_long_ones_keep_their_end(run, pictures):
+    (pictures / "a.png").rename(pictures / f"{'long ' * 20}\x1b[2J end.png")
+    result = convscope_predict(run, pictures)
+    assert "\x1b" not in result.stdout
+    assert "…" in result.stdout.splitlines()[2][:2]
+    assert " end.png " in result.stdout.splitlines()[2]
+
+
+def test_thousands_of_pictures_are_answered_a_few_at_a_time(run, pictures, monkeypatch):
+    held, seen = [], command.read_picture
+
+    def count(*arguments):
+        held.append(seen(*arguments))
+        return held[-1]
+
+    monkeypatch.setattr(command, "_BATCH", 2)
+    monkeypatch.setattr(command, "read_picture", count)
+    monkeypatch.setattr(
+        command,
+        "predict_pictures",
+        lambda model, some, **more: (
+            held.clear() if len(some) <= 2 else pytest.fail("too many at once"),
+            answers_to(model, some, **more),
+        )[1],
+    )
+    paths = [pictures / "a.png"] * 7
+    assert len(json.loads(convscope_predict(run, *paths, "--json").stdout)) == 7
+
+
+def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
+    page = tmp_path / "page.html"
+    (pictures / "a.png").rename(pictures / "<script>a.png")
+    result = convscope_predict(run, pictures, "--explain", page)
+    assert result.exit_code == 0, result.output
+    assert f"The page is {page}" in result.stdout
+    html = page.read_text(encoding="utf-8")
+    assert "default-src 'none'" in html
+    assert "<script" not in html
+    assert "&lt;script&gt;a.png" in html
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", html)
+    for step in MNIST_LIKE.steps:
+        assert html.count(f"<p>{step}</p>") == 2
+
+
+def test_explain_replaces_a_file_only_if_told(run, pictures, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    assert "is there already" in refused(run, pictures, "--explain", page)
+    assert page.read_text() == "mine"
+    assert convscope_predict(run, pictures, "--explain", page, "--force", "--json").exit_code == 0
+    assert page.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_a_page_is_written_although_a_file_is_bad_but_not_of_nothing(run, pictures, tmp_path):
+    page = tmp_path / "page.html"
+    assert convscope_predict(run, pictures / "notes.txt", "--explain", page).exit_code == 1
+    assert not page.exists()
+    assert convscope_predict(run, pictures / "notes.txt", pictures, "--explain", page).exit_code == 1
+    assert "b.png" in page.read_text(encoding="utf-8")
+
+
+def test_the_pages_command_makes_it_again(run, pictures, tmp_path):
+    page = tmp_path / "the page.html"
+    convscope_predict(run, pictures, "--without", "crop", "--explain", page)
+    text = page.read_text(encoding="utf-8")
+    assert f"convscope predict {run} {pictures} --without crop --explain &#39;{page}&#39;" in text
+    assert Path(page).exists()

@@ -1,0 +1,126 @@
+import csv
+import json
+import re
+from io import StringIO
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from convscope.architecture import presets
+from convscope.checkpoint import save_model
+from convscope.cli import predict as command
+from convscope.cli.predict import predict
+from convscope.engine import initial_weights
+from convscope.handwriting import Handwriting
+from convscope.model import Model
+from convscope.prediction import ReadDigit, StringReading
+from convscope.prediction import predict as answers_to
+from convscope.report import prediction_page
+
+BOXES = ((10, 5, 31, 45), (40, 6, 60, 44), (12, 60, 30, 95))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    network = presets.ann((28, 28, 1), 10)
+    model = Model(network, initial_weights(network, 0), tuple("0123456789"), handwriting=Handwriting("light", 20))
+    save_model(model, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def scan(tmp_path):
+    paper = np.full((100, 80), 250, np.uint8)
+    for left, top, right, bottom in BOXES:
+        paper[top + 2 : bottom - 2, left + 4 : right - 4] = 10
+    Image.fromarray(paper).save(tmp_path / "scan <1>.png")
+    return tmp_path / "scan <1>.png"
+
+
+@pytest.fixture(autouse=True)
+def known_boxes(monkeypatch):
+    """Where characters are is known here, so that only what is printed of them is tested."""
+
+    def read(model, picture, *, name=None):
+        cut = [picture[top:bottom, left:right] for left, top, right, bottom in BOXES]
+        answers = answers_to(model, cut) if picture.min() < 100 else ()
+        digits = tuple(map(ReadDigit, BOXES, (0, 0, 1), answers))
+        names = [one.class_name for one in answers]
+        lines = (names[0] + names[1], names[2]) if names else ()
+        return StringReading(name, lines, digits, picture.shape[:2], notices=("not cut",) if names else ("no ink",))
+
+    monkeypatch.setattr(command, "read_strings", read)
+
+
+def convscope_predict(*arguments):
+    return CliRunner().invoke(predict, [str(argument) for argument in arguments])
+
+
+def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):
+    result = convscope_predict(run, scan, "--strings")
+    assert result.exit_code == 0, result.output
+    (value,) = json.loads(convscope_predict(run, scan, "--strings", "--json").stdout)
+    lines = result.stdout.splitlines()
+    assert lines[0] == str(scan)[-120:]
+    assert lines[1:3] == [f"  {line}" for line in value["lines"]]
+    assert lines[3] == "  (touching ones were not cut apart)"
+    assert lines[5].split()[-4:] == ["left", "top", "right", "bottom"]
+    assert [line.split()[0] for line in lines[7:10]] == ["1", "1", "2"]
+    assert lines[7].split()[-4:] == ["10", "5", "31", "45"]
+    assert "not calibrated" in result.stdout
+
+
+def test_csv_has_a_row_a_digit(run, scan):
+    rows = list(csv.DictReader(StringIO(convscope_predict(run, scan, "--strings", "--csv").stdout)))
+    assert [row["line"] for row in rows] == ["1", "1", "2"]
+    assert [tuple(int(row[edge]) for edge in ("left", "top", "right", "bottom")) for row in rows] == list(BOXES)
+    assert {row["file"] for row in rows} == {str(scan)}
+    assert all(0 < float(row["probability"]) <= 1 for row in rows)
+
+
+def test_bad_files_and_empty_ones_have_their_place(run, scan):
+    scan.with_name("a.png").write_bytes(b"no")
+    Image.new("L", (40, 40), "white").save(scan.with_name("b.png"))
+    result = convscope_predict(run, scan.parent, "--strings")
+    assert result.exit_code == 1
+    assert re.search(r"a\.png\n  not read: is no picture", result.stdout)
+    assert re.search(r"b\.png\n  no writing was found", result.stdout)
+    page = scan.parent / "page.html"
+    assert convscope_predict(run, scan.with_name("b.png"), "--strings", "--explain", page).exit_code == 0
+    assert page.read_text(encoding="utf-8").count("No writing was found") == 2
+    values = json.loads(convscope_predict(run, scan.parent, "--strings", "--json").stdout)
+    assert ["error" in value for value in values] == [True, False, False]
+    alone = convscope_predict(run, scan.with_name("a.png"), "--strings")
+    assert (alone.exit_code, alone.stdout) == (1, "")
+
+
+def test_steps_cannot_be_named(run, scan):
+    result = convscope_predict(run, scan, "--strings", "--without", "crop")
+    assert result.exit_code == 2
+    assert "takes its own steps" in result.stderr
+
+
+def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
+    page = scan.with_name("page.html")
+    assert convscope_predict(run, scan, "--strings", "--explain", page).exit_code == 0
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<rect ") == 3
+    assert '<rect x="10" y="5" width="21" height="40"/>' in html
+    assert html.count("what each pixel counts for the answer") == 3
+    assert "3 characters found and read" in html
+    assert "scan &lt;1&gt;.png" in html
+    assert "--strings" in html
+    monkeypatch.setattr(prediction_page.PredictionPage, "__init__", _with_few_digits(prediction_page.PredictionPage))
+    assert convscope_predict(run, scan, scan, "--strings", "--explain", page, "--force").exit_code == 0
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<rect ") == 6
+    assert html.count("what each pixel counts for the answer") == 4
+    assert "2 more are not shown one by one" in html
+
+
+def _with_few_digits(page):
+    plain = page.__init__
+    return lambda self, *arguments: plain(self, *arguments, num_digits_left=4)

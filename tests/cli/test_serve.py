@@ -1,0 +1,107 @@
+"""`convscope serve`: its options, its errors, and a service that it starts."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from convscope.architecture import presets
+from convscope.checkpoint import save_model
+from convscope.cli.serve import serve
+from convscope.engine import initial_weights
+from convscope.errors import RunError
+from convscope.model import Model
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "dense"
+    folder.mkdir()
+    network = presets.ann((8, 8, 1), 2)
+    save_model(Model(network, initial_weights(network, 0), ("a", "b")), folder / "model.safetensors")
+    return folder
+
+
+def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
+    command = [sys.executable, "-c", "from convscope.cli.serve import serve; serve()", str(run), f"b={run}"]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--json", "--limit-images", "3", "--threads", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        text = ""
+        while not text.endswith("\n}\n"):
+            text += process.stdout.readline()
+        started = json.loads(text)
+        assert [one["name"] for one in started["models"]] == ["dense", "b"]
+        assert httpx.get(started["address"] + "/v2/health/ready").json() == {"ready": True}
+        tensor = {"name": "images", "shape": [4, 8, 8, 1], "datatype": "UINT8", "data": [0] * 256}
+        done = httpx.post(started["address"] + "/v2/models/b/infer", json={"inputs": [tensor]})
+        assert (done.status_code, done.json()) == (413, {"error": "4 images; there may be 1 to 3 in a request"})
+        process.terminate()
+        rest, log = process.communicate(timeout=20)
+    assert (process.returncode, rest) == (0, "")
+    assert [json.loads(line)["message"] for line in log.splitlines()].count("request") == 2
+
+
+def test_without_a_run_the_command_line_is_wrong():
+    assert CliRunner().invoke(serve, []).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--port", "70000"], ["--limit-body", "0"], ["--threads", "0"], ["--limit-seconds", "0"], ["--limit-images", "x"]],
+)
+def test_an_option_out_of_its_range_is_refused(options: list[str]):
+    assert CliRunner().invoke(serve, ["run", *options]).exit_code == 2
+
+
+def test_a_missing_run_is_named(tmp_path: Path):
+    done = CliRunner().invoke(serve, [str(tmp_path / "none")])
+    assert isinstance(done.exception, RunError)
+    assert "none" in str(done.exception)
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])
+def test_what_is_not_installed_is_named_with_the_next_step(run: Path, missing: str, monkeypatch: pytest.MonkeyPatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr("convscope.cli.serve.find_spec", lambda name: None if name == missing else found(name))
+    done = CliRunner().invoke(serve, [str(run)])
+    assert done.exit_code == 1
+    assert done.stderr == f'Error: {missing} is not installed; install it with: pip install "convscope[serve]"\n'
+
+
+@pytest.mark.parametrize(
+    ("options", "hosts"),
+    [
+        ([], {"localhost", "127.0.0.1", "[::1]"}),
+        (["--host", "localhost"], {"localhost", "127.0.0.1", "[::1]"}),
+        (["--host", "::1"], {"localhost", "127.0.0.1", "[::1]"}),
+        (["--host", "0.0.0.0"], None),
+        (["--host", "digits.example"], None),
+        (
+            ["--host", "0.0.0.0", "--allow-host", "Digits.example"],
+            {"localhost", "127.0.0.1", "[::1]", "digits.example"},
+        ),
+    ],
+)
+def test_it_answers_to_the_names_of_this_machine_unless_told_otherwise(
+    run: Path, options: list[str], hosts: set[str] | None, monkeypatch: pytest.MonkeyPatch
+):
+    made = []
+    monkeypatch.setattr("convscope.service.create_app", lambda _models, _limits, hosts: made.append(hosts))
+    monkeypatch.setattr("convscope.service.serve", lambda *_arguments, **_named: None)
+    assert CliRunner().invoke(serve, [str(run), *options]).exit_code == 0
+    assert made == [hosts]
+
+
+def test_the_help_needs_none_of_it():
+    script = "import sys; import convscope.cli.serve; sys.exit('fastapi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

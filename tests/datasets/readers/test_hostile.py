@@ -1,0 +1,199 @@
+"""Whatever bytes a data file has, it is read or refused by a `DatasetError`, in memory that its size bounds."""
+
+import gzip
+import lzma
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from convscope.datasets.loading import load_dataset
+from convscope.errors import DatasetError
+
+IMAGES = (np.arange(6 * 9) * 5 % 256).astype(np.uint8).reshape(6, 3, 3)
+PIXELS = "".join(f"{i % 3},{','.join(map(str, image.ravel()))}\n" for i, image in enumerate(IMAGES))
+HEADER = "label," + ",".join(f"pixel{i}" for i in range(9)) + "\n"
+TABLE = "file,label,split\n" + "".join(f"{i % 2}.png,{'ab'[i % 2]},{'train' if i else 'test'}\n" for i in range(4))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, format="PNG")
+    return content.getvalue()
+
+
+def parquet(table: pa.Table) -> bytes:
+    content = BytesIO()
+    pq.write_table(table, content)
+    return content.getvalue()
+
+
+def npz() -> bytes:
+    content = BytesIO()
+    np.savez_compressed(content, images=IMAGES, labels=np.array(["a", "b", "c"] * 2))
+    return content.getvalue()
+
+
+def zipped() -> bytes:
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(4):
+            archive.writestr(f"{'ab'[i % 2]}/{i}.png", png(IMAGES[i]))
+    return content.getvalue()
+
+
+LABELS = [0, 1, 2] * 2
+FILES = {
+    "csv": (HEADER + PIXELS).encode(),
+    "csv without header": PIXELS.encode(),
+    "csv in gzip": gzip.compress((HEADER + PIXELS).encode(), mtime=0),
+    "csv in xz": lzma.compress((HEADER + PIXELS).encode()),
+    "table": TABLE.encode(),
+    "npz": npz(),
+    "zip of a tree": zipped(),
+    "parquet of pictures": parquet(
+        pa.table({"image": [{"bytes": png(image), "path": "a"} for image in IMAGES], "label": LABELS})
+    ),
+    "parquet of pixels": parquet(
+        pa.table({"label": LABELS, **{f"p{i}": IMAGES.reshape(6, 9)[:, i] for i in range(9)}})
+    ),
+    "parquet of lists": parquet(pa.table({"x": IMAGES.tolist(), "label": LABELS})),
+}
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    for i in range(2):
+        (folder / f"{i}.png").write_bytes(png(IMAGES[i]))
+    return folder
+
+
+def reads_or_refuses(folder: Path, content: bytes) -> bool:
+    """Read `content`: a data set or a DatasetError, and nothing else, may come of it."""
+    path = folder / "data"
+    path.write_bytes(content)
+    try:
+        data = load_dataset(path)
+    except DatasetError as error:
+        message = str(error)
+    else:
+        assert len(data.train) > 0
+        assert len(data.test) > 0
+        return True
+    assert str(path) in message
+    return False
+
+
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_the_files_that_are_damaged_below_are_good(scratch, content):
+    assert reads_or_refuses(scratch, content)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(content=st.binary(max_size=200))
+@example(content=b"PAR1PAR1")
+@example(content=b"PK\x05\x06" + bytes(18))
+def test_any_bytes_are_read_or_refused(scratch, content):
+    for start in (b"", b"label,pixel0\n", b"file,label\n", b"PAR1", b"PK\x03\x04", b"\x93NUMPY"):
+        reads_or_refuses(scratch, start + content)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(text=st.text("0123456789,;\t|\n\r\"' .+-eExpilabr\ufeff\u0660", max_size=120))
+def test_any_text_of_a_table_is_read_or_refused(scratch, text):
+    for start in ("", "label,pixel0,pixel1\n", "file,label\n", "0,1,2\n"):
+        reads_or_refuses(scratch, (start + text).encode())
+
+
+@settings(deadline=None, max_examples=60)  # of ten files each; the machine may be busy
+@given(data=st.data())
+@pytest.mark.parametrize("kind", FILES)
+def test_a_good_file_with_bytes_changed_is_read_or_refused(scratch, kind, data):
+    content = bytearray(FILES[kind])
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.integers(0, 3))
+    reads_or_refuses(scratch, bytes(content[: len(content) - end * 7]))
+
+
+def gzip_of_zeros() -> bytes:
+    return gzip.compress(bytes(200 << 20), mtime=0)
+
+
+MANY = "1," * 200_000
+BOMBS = {
+    "zeros in gzip": (gzip_of_zeros, 20),
+    "zeros in xz": (lambda: lzma.compress(bytes(200 << 20), preset=1), 20),
+    "a line without end in gzip": (lambda: gzip.compress(b"1" * (200 << 20), mtime=0), 20),
+    "many cells": (lambda: f"{MANY}1\n{MANY}1\n".encode(), 100),
+    "a million names": (lambda: ("label," + "p1," * 1_000_000 + "\n0\n").encode(), 30),
+    "many names": (lambda: ("label," + "p1," * 200_000 + "\n0\n").encode(), 100),
+    "a million lines of one cell": (lambda: b"label,pixel0\n" + b"1\n" * 1_000_000, 20),
+    "a zip of a picture of zeros": (
+        lambda: zip_of({"a/0.png": bytes(200 << 20), "b/0.png": png(IMAGES[0])}),
+        20,
+    ),
+}
+
+
+def zip_of(members: dict[str, bytes]) -> bytes:
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(("content", "megabytes"), BOMBS.values(), ids=BOMBS)
+def test_a_file_that_would_grow_is_refused_within_its_bounds(tmp_path, content, megabytes):
+    (tmp_path / "data").write_bytes(content())
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError):
+            load_dataset(tmp_path / "data")
+        assert tracemalloc.get_traced_memory()[1] < megabytes << 20
+    finally:
+        tracemalloc.stop()
+
+
+PROGRAM = """
+import resource, sys
+import pyarrow.parquet
+from convscope.datasets.loading import load_dataset
+from convscope.errors import DatasetError
+from convscope.image_files import read_picture
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), used + (1 << 30)))
+for path in sys.argv[1:]:
+    try:
+        load_dataset(path)
+    except DatasetError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux says how much memory a process has")
+def test_parquet_files_whose_pages_lie_stay_within_a_gigabyte(tmp_path):
+    # Sizes in the pages' own headers are varints; each is made as large as its bytes let it be.
+    good = FILES["parquet of pictures"]
+    paths = []
+    for place in range(4, min(len(good), 400), 3):
+        path = tmp_path / f"{place}.parquet"
+        path.write_bytes(good[:place] + b"\xff\xff\xff\x0f" + good[place + 4 :])
+        paths.append(str(path))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *paths], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "is no whole Parquet file" in done.stdout

@@ -1,0 +1,198 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from convscope.architecture import presets
+from convscope.engine import initial_weights
+from convscope.errors import RunError
+from convscope.handwriting import STEPS, Handwriting, prepare
+from convscope.metrics import softmax
+from convscope.model import Model
+from convscope.prediction import METHOD, Answer, answer_maps, predict, prediction
+from convscope.rejection import RejectionRule
+
+MNIST_LIKE = Handwriting("light", 20)
+NAMES = tuple(f"class {label}" for label in range(10))
+
+
+def model_of(shape=(28, 28, 1), classes=10, **more):
+    network = presets.ann(shape, classes)
+    names = NAMES[:classes] if classes <= 10 else tuple(map(str, range(classes)))
+    return Model(network, initial_weights(network, 0), names, **{"handwriting": MNIST_LIKE, **more})
+
+
+def pen(height=90, width=120):
+    picture = np.full((height, width, 3), (250, 245, 230), np.uint8)
+    picture[height // 4 : height // 2, width // 4 : width // 3] = (20, 20, 90)
+    return picture
+
+
+def rule(threshold):
+    return RejectionRule("max_logit", threshold, 0.99, 100, 99, 0, {}).to_dict()
+
+
+def test_a_picture_is_answered_as_its_prepared_image_is():
+    model = model_of()
+    (one,) = predict(model, [pen()], names=["a.png"])
+    image = prepare(pen(), 28, 28, 1, MNIST_LIKE).image
+    np.testing.assert_array_equal(one.prepared.image, image)
+    expected = softmax(model.logits(image[None]).astype(np.float64))[0]
+    np.testing.assert_allclose(one.probabilities, expected, rtol=0, atol=1e-12)
+    first, second = np.argsort(-expected)[:2]
+    assert one.answer == Answer(int(first), NAMES[first], expected[first])
+    assert one.runner_up == Answer(int(second), NAMES[second], expected[second])
+    assert (one.file, one.size, one.is_as_made, one.is_assumed) == ("a.png", (90, 120), False, False)
+    assert (one.label, one.class_name, one.probability) == (first, NAMES[first], expected[first])
+
+
+def test_probabilities_are_those_of_the_models_temperature():
+    plain, calibrated = model_of(), model_of(calibration={"temperature": 4.0})
+    (sure,), (less_sure,) = predict(plain, [pen()]), predict(calibrated, [pen()])
+    assert not sure.is_calibrated
+    assert less_sure.is_calibrated
+    assert less_sure.label == sure.label
+    assert less_sure.probability < sure.probability
+    image = sure.prepared.image[None]
+    np.testing.assert_array_equal(less_sure.probabilities, calibrated.calibrated_probabilities(image)[0])
+
+
+def test_equal_probabilities_are_answered_by_the_first_class():
+    model = model_of()
+    even = replace(model, weights={name: np.zeros_like(weight) for name, weight in model.weights.items()})
+    (one,) = predict(even, [pen()])
+    assert (one.label, one.runner_up.label) == (0, 1)
+
+
+@pytest.mark.parametrize(("threshold", "refused"), [(-1e9, False), (1e9, True)])
+def test_the_models_own_rule_says_none_of_these(threshold, refused):
+    (one,) = predict(model_of(calibration={"rejection": rule(threshold)}), [pen()])
+    assert one.none_of_these is refused
+
+
+def test_without_a_rule_none_of_these_is_not_told():
+    assert predict(model_of(), [pen()])[0].none_of_these is None
+
+
+def test_a_picture_without_ink_is_none_of_these():
+    for model in (model_of(), model_of(calibration={"rejection": rule(-1e9)})):
+        (one,) = predict(model, [np.full((40, 50), 255, np.uint8)])
+        assert one.hints == ("empty",)
+        assert one.none_of_these is True
+
+
+@pytest.mark.parametrize("damaged", [{"score": "none"}, 3, {**rule(0.0), "threshold": "high"}])
+def test_a_damaged_rule_is_an_error_of_the_run(damaged):
+    with pytest.raises(RunError, match="rule to refuse images cannot be used"):
+        predict(model_of(calibration={"rejection": damaged}), [pen()])
+
+
+def test_images_of_the_data_set_are_left_as_they_are(mnist):
+    model, images = model_of(), mnist.test.images[:64]
+    for pictures in (list(images), [image[..., 0] for image in images], [image.repeat(3, axis=2) for image in images]):
+        found = predict(model, pictures)
+        assert all(one.is_as_made for one in found)
+        np.testing.assert_array_equal([one.label for one in found], model.predict(images))
+        np.testing.assert_array_equal(found[5].prepared.image, images[5])
+    assert found[0].steps == ()
+    assert found[0].done == "as it is"
+
+
+def test_asked_for_steps_are_taken_of_every_picture(mnist):
+    (one,) = predict(model_of(), [mnist.test.images[0]], steps=("polarity", "centre"))
+    assert not one.is_as_made
+    assert one.steps == ("polarity", "centre")
+    with pytest.raises(ValueError, match="steps has 'fold'"):
+        predict(model_of(), [pen()], steps=("fold",))
+
+
+def test_what_was_done_is_said_in_words():
+    model = model_of()
+    usual = MNIST_LIKE.steps
+
+    def done(steps=None, model=model):
+        return predict(model, [pen()], steps=steps)[0].done
+
+    assert done() == "120 × 90 → 28 × 28, inverted, all steps"
+    assert done([step for step in usual if step != "crop"]) == "120 × 90 → 28 × 28, inverted, without crop"
+    assert done(["scale"]) == "120 × 90 → 28 × 28, only scale"
+    assert done([]) == "120 × 90 → 28 × 28, only resized"
+    assert done(model=model_of(handwriting=Handwriting("light", 20, centre=False))) == done([])
+    for extra in set(STEPS) - set(usual):
+        assert done([*usual, extra]) == f"120 × 90 → 28 × 28, inverted, all steps, with {extra}"
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (20, 36, 1), (64, 64, 3)])
+def test_images_of_any_size_and_number_of_channels_are_made(shape):
+    for handwriting in (replace(MNIST_LIKE, target=6), Handwriting("dark", 6), Handwriting("light", 6, centre=False)):
+        found = predict(model_of(shape, handwriting=handwriting), [pen(), pen()[..., 0], pen()[..., :1]])
+        assert [one.prepared.image.shape for one in found] == [shape] * 3
+
+
+def test_a_grey_picture_of_the_right_size_is_left_as_it_is_in_three_channels():
+    model = model_of((28, 28, 3), handwriting=Handwriting("light", 20, centre=False))
+    grey = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    (one,) = predict(model, [grey])
+    assert one.is_as_made
+    np.testing.assert_array_equal(one.prepared.image, grey[..., None].repeat(3, axis=2))
+
+
+def test_a_thousand_classes_are_answered():
+    (one,) = predict(model_of(classes=1000), [pen()])
+    assert one.probabilities.shape == (1000,)
+
+
+def test_more_pictures_than_a_batch_are_answered_in_their_order(monkeypatch, mnist):
+    monkeypatch.setattr(prediction, "_BATCH", 7)
+    model, images = model_of(), mnist.test.images[:20]
+    found = predict(model, list(images))
+    np.testing.assert_array_equal([one.label for one in found], model.predict(images))
+    assert [one.file for one in found][:2] == ["picture 1", "picture 2"]
+    assert predict(model, []) == ()
+
+
+def test_names_and_pictures_must_fit():
+    with pytest.raises(ValueError, match="2 names for 1 picture"):
+        predict(model_of(), [pen()], names=["a", "b"])
+    for picture in (np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4)), np.zeros((0, 4), np.uint8)):
+        with pytest.raises(ValueError, match="picture is"):
+            predict(model_of(), [picture])
+
+
+def test_an_answer_is_plain_json_and_text():
+    (one,) = predict(model_of(), [pen()], names=["<b>\x1b[31m.png"])
+    value = json.loads(json.dumps(one.to_dict(), allow_nan=False))
+    assert value["file"] == "<b>\x1b[31m.png"
+    assert value["label"] == one.label
+    assert value["size"] == [90, 120]
+    assert value["steps"] == list(MNIST_LIKE.steps)
+    assert sum(value["probabilities"]) == pytest.approx(1)
+    assert {"class_name", "probability", "none_of_these", "hints", "is_calibrated"} <= value.keys()
+    assert "\x1b" not in str(one)
+    assert "all steps" in str(one)
+    assert "&lt;b&gt;" in one._repr_html_()
+
+
+def test_maps_add_up_to_the_answers_logit_less_that_of_the_ground():
+    model = model_of()
+    found = predict(model, [pen(), pen(60, 200), pen(200, 60)])
+    maps = answer_maps(model, found)
+    assert METHOD == "integrated_gradients"
+    assert maps.shape == (3, 28, 28)
+    labels = np.array([one.label for one in found])
+    images = np.stack([one.prepared.image for one in found])
+    gain = (model.logits(images) - model.logits(np.zeros_like(images)))[np.arange(3), labels]
+    np.testing.assert_allclose(maps.sum(axis=(1, 2)), gain, rtol=0.05, atol=0.02)
+
+
+def test_the_ground_of_dark_ink_counts_nothing():
+    model = model_of(handwriting=Handwriting("dark", 20))
+    found = predict(model, [pen()])
+    (one,) = answer_maps(model, found)
+    assert (one[found[0].prepared.image[..., 0] == 255] == 0).all()
+    assert np.abs(one).max() > 0
+
+
+def test_maps_of_nothing_are_none():
+    assert answer_maps(model_of(), []).shape == (0, 28, 28)

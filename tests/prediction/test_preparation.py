@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from convscope.architecture import presets
+from convscope.engine import initial_weights
+from convscope.handwriting import Handwriting, handwriting_of, prepare
+from convscope.model import Model
+from convscope.prediction import is_as_made, preparation_of
+
+MNIST_LIKE = Handwriting("light", 20)
+
+
+def model_of(shape=(28, 28, 1), **more):
+    network = presets.ann(shape, 3)
+    return Model(network, initial_weights(network, 0), ("a", "b", "c"), **more)
+
+
+def digit(size=28, long=20, dark=False):
+    image = np.zeros((size, size, 1), np.uint8)
+    top = (size - long) // 2
+    image[top : top + long, size // 2 - 2 : size // 2 + 2] = 255
+    return 255 - image if dark else image
+
+
+def test_a_model_says_itself_how_its_images_are_made():
+    known = preparation_of(model_of(handwriting=MNIST_LIKE))
+    assert known.handwriting == MNIST_LIKE
+    assert not known.is_assumed
+
+
+@pytest.mark.parametrize(
+    ("shape", "name", "centre", "target"),
+    [
+        ((28, 28, 1), "mnist", True, 20),
+        ((14, 14, 1), "EMNIST letters", True, 10),
+        ((28, 28, 1), "fashion-mnist", False, 20),
+        ((28, 28, 1), "medmnist:path", False, 20),
+        ((32, 32, 3), "mnist in colours", False, 23),
+        ((28, 28, 1), None, False, 20),
+    ],
+)
+def test_of_a_model_that_does_not_say_it_is_guessed_from_its_data_sets_name(shape, name, centre, target):
+    found = preparation_of(model_of(shape, provenance={} if name is None else {"dataset": name}))
+    assert found.is_assumed
+    assert found.handwriting == Handwriting("light", target, centre=centre)
+
+
+def test_images_of_the_data_set_are_as_made(mnist):
+    images = mnist.test.images[:500]
+    handwriting = handwriting_of(mnist.train.images[:1000])
+    assert np.mean([is_as_made(image, (28, 28, 1), handwriting) for image in images]) >= 0.995
+
+
+def test_what_preparing_makes_is_as_made():
+    picture = np.full((90, 120), 250, np.uint8)
+    picture[20:60, 30:36] = 10
+    image = prepare(picture, 28, 28, 1, MNIST_LIKE).image
+    assert is_as_made(image, (28, 28, 1), MNIST_LIKE)
+
+
+def test_dark_ink_is_as_made_where_the_data_set_writes_with_it():
+    assert is_as_made(digit(dark=True), (28, 28, 1), Handwriting("dark", 20))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        digit(dark=True),
+        digit(32),
+        digit(long=14),
+        np.roll(digit(), 3, axis=0),
+        np.roll(digit(), -3, axis=1),
+        np.maximum(digit(), 40),
+        np.zeros((28, 28, 1), np.uint8),
+        digit().repeat(3, axis=2),
+    ],
+    ids=["dark", "of another size", "small", "low", "left", "on grey", "empty", "in colours"],
+)
+def test_other_pictures_are_to_be_prepared(picture):
+    assert is_as_made(digit(), (28, 28, 1), MNIST_LIKE)
+    assert not is_as_made(picture, (28, 28, 1), MNIST_LIKE)
+
+
+def test_where_images_are_not_centred_a_picture_of_their_size_is_as_made():
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    plain = Handwriting("light", 20, centre=False)
+    assert is_as_made(noise, (32, 32, 3), plain)
+    assert is_as_made(noise[..., :1], (32, 32, 3), plain)
+    assert not is_as_made(noise[:31], (32, 32, 3), plain)
+    assert not is_as_made(noise, (32, 32, 1), plain)

@@ -1,0 +1,187 @@
+"""Several characters in one picture: read whole, cut where it pays, drawn, and refused where a model cannot."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.photos import photographed_rows, photographed_string
+
+import convscope as cs
+from convscope.errors import ConvscopeError
+from convscope.handwriting import Handwriting
+from convscope.handwriting.segments import Blob, Segments
+from convscope.prediction import strings
+from convscope.prediction.strings import read_strings
+from convscope.prediction.strings_lattice import cheapest, lattice_of
+from convscope.prediction.strings_result import joined
+
+
+@pytest.fixture(scope="module")
+def model(mnist):
+    """A network of a few seconds, without calibration or a rule to refuse by."""
+    train = mnist.train.take(np.arange(12_000))
+    found, _ = cs.train(cs.presets.cnn(), cs.Splits(*train.divide(0.1)), cs.recipes.fast)
+    return found
+
+
+def ones(mnist, label, count):
+    return list(mnist.train.images[mnist.train.labels == label][:count])
+
+
+def texts(dataset, rows):
+    return tuple("".join(dataset.class_names[label] for label in dataset.labels[row]) for row in rows)
+
+
+@pytest.mark.slow
+def test_photographed_strings_of_five_are_read_whole_three_times_in_four(model, mnist):
+    random, whole = np.random.default_rng(3), 0
+    for number in range(40):
+        chosen = random.choice(len(mnist.test), 5, replace=False)
+        picture, _ = photographed_string(list(mnist.test.images[chosen]), 3000 + number, touching=0.03)
+        whole += read_strings(model, picture).lines == texts(mnist.test, [chosen])
+    assert whole >= 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", ["", "lines", "grid", "form"])
+def test_rows_of_a_page_are_read_line_by_line_whatever_is_printed_on_it(model, mnist, rules):
+    rows = [[7, 2, 1, 0, 4], [14, 13, 12, 11, 10], [20, 21, 22, 23, 25]]
+    images = mnist.test.images
+    picture, boxes = photographed_rows([list(images[row]) for row in rows], 5, rules=rules)
+    reading = read_strings(model, picture, name="page.png")
+    assert reading.file == "page.png"
+    assert [len(line) for line in reading.lines] == [5, 5, 5]
+    truth = "".join(texts(mnist.test, rows))
+    assert sum(one == other for one, other in zip("".join(reading.lines), truth, strict=True)) >= 13
+    for digit, box in zip(reading.digits, boxes, strict=True):
+        middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        assert digit.box[0] < middle[0] < digit.box[2]
+        assert digit.box[1] < middle[1] < digit.box[3]
+    assert reading.num_rules == 0 if rules == "" else rules == "lines" or reading.num_rules > 0  # lines may be too pale
+
+
+def test_touching_digits_are_cut_apart(model, mnist):
+    read = [
+        read_strings(model, photographed_string([*ones(mnist, 3, n + 1)[n:], *ones(mnist, 2, n + 1)[n:]], 40 + n, 1)[0])
+        for n in range(6)
+    ]
+    assert sum(reading.lines == ("32",) for reading in read) >= 3
+
+
+def test_a_single_wide_digit_is_not_cut(model, mnist):
+    read = [read_strings(model, photographed_string([image], 60)[0]).lines for image in ones(mnist, 0, 8)]
+    assert sum(lines == ("0",) for lines in read) >= 7
+
+
+def test_a_sheet_without_ink_says_so(model):
+    reading = read_strings(model, np.full((200, 300, 3), 240, np.uint8))
+    assert (reading.lines, reading.digits, reading.notices) == ((), (), ("no ink",))
+    assert reading.to_dict()["text"] == ""
+
+
+def test_the_reading_is_plain_json(model, mnist):
+    picture, _ = photographed_string(ones(mnist, 7, 2), 70)
+    value = read_strings(model, picture, name="a.png").to_dict()
+    json.dumps(value, allow_nan=False)
+    assert value["size"] == list(picture.shape[:2])
+    for digit in value["digits"]:
+        assert digit["file"] == "a.png"
+        assert digit["line"] == 0
+        left, top, right, bottom = digit["box"]
+        assert 0 <= left < right <= picture.shape[1]
+        assert 0 <= top < bottom <= picture.shape[0]
+
+
+def test_grey_pictures_read_as_colours_do(model, mnist):
+    grey = photographed_string(ones(mnist, 4, 3), 80)[0].mean(axis=2).astype(np.uint8)
+    lines = {read_strings(model, one).lines for one in (grey, grey[..., None], np.repeat(grey[..., None], 3, axis=2))}
+    assert len(lines) == 1
+
+
+def test_longer_class_names_are_joined_with_spaces(model, mnist):
+    named = replace(model, class_names=tuple(f"<b>{name}</b>" for name in model.class_names))
+    picture, _ = photographed_string(ones(mnist, 1, 2), 90)
+    plain, reading = read_strings(model, picture), read_strings(named, picture)
+    assert reading.text == " ".join(f"<b>{name}</b>" for name in plain.text)
+
+
+def test_other_image_sizes_and_channels_are_read():
+    network = cs.presets.ann((16, 12, 3), 4)
+    weights = cs.engine.initial_weights(network, 0)
+    model = cs.Model(network, weights, ("α", "β", "γ", "δ"), handwriting=Handwriting("dark", 9))
+    picture = np.full((80, 160), 255, np.uint8)
+    picture[20:60, 30:38] = picture[20:60, 90:98] = 0
+    reading = read_strings(model, picture)
+    assert len(reading.digits) == 2
+    assert reading.digits[0].prediction.prepared.image.shape == (16, 12, 3)
+
+
+def test_models_of_other_pictures_are_refused(model):
+    other = replace(model, handwriting=Handwriting("light", 20, centre=False))
+    with pytest.raises(ConvscopeError, match="do not hold one centred character"):
+        read_strings(other, np.zeros((50, 50), np.uint8))
+
+
+def test_a_picture_of_another_form_is_refused(model):
+    with pytest.raises(ValueError, match="picture is"):
+        read_strings(model, np.zeros((50, 50, 2), np.uint8))
+
+
+def test_very_much_ink_is_read_uncut_with_a_notice(model, mnist, monkeypatch):
+    monkeypatch.setattr(strings, "MOST_SPANS", 2)
+    reading = read_strings(model, photographed_string(ones(mnist, 8, 3), 95)[0])
+    assert reading.notices == ("not cut",)
+    assert len(reading.digits) == 3
+
+
+def test_the_drawing_keeps_the_photo_and_puts_boxes_on_it(model, mnist):
+    picture, _ = photographed_string(ones(mnist, 5, 2), 100)
+    reading = read_strings(model, picture)
+    drawn = reading.draw(picture)
+    assert drawn.shape == picture.shape
+    changed = (drawn != picture).any(axis=2)
+    assert 0 < changed.mean() < 0.2
+    left, top, right, _ = reading.digits[0].box
+    assert changed[top - 2, left:right].all()
+
+
+def test_only_the_picture_that_was_read_can_be_drawn_on(model):
+    reading = read_strings(model, np.full((60, 60), 255, np.uint8))
+    with pytest.raises(ValueError, match="the one that was read is"):
+        reading.draw(np.zeros((61, 60), np.uint8))
+
+
+def test_the_table_names_lines_and_how_sure_they_are(model, mnist):
+    reading = read_strings(model, photographed_string(ones(mnist, 1, 3), 110)[0])
+    assert reading.lines[0] in str(reading)
+    assert "<table" in reading._repr_html_()
+
+
+def test_single_letters_are_joined_without_spaces():
+    assert joined(["ä", "b"]) == "äb"
+    assert joined([]) == ""
+
+
+def segments_of(*blobs):
+    return Segments(np.zeros((40, 200), np.uint8), 1.0, (blobs,), 40.0, 0, 0, 0)
+
+
+def test_the_cheapest_path_takes_two_parts_where_they_cost_less_than_the_whole():
+    parts = np.ones((40, 40), np.int16)
+    parts[:, 20:] = 2
+    lattice = lattice_of(segments_of(Blob(0, 0, parts, (1.0,))), 0)
+    spans = {(span.first, span.last): number for number, span in enumerate(lattice.spans)}
+    assert set(spans) == {(0, 1), (1, 2), (0, 2)}
+    costs = [0.0] * 3
+    costs[spans[0, 2]] = 3.0
+    assert cheapest(lattice, costs, cut_cost=2.0) == [spans[0, 1], spans[1, 2]]
+    assert cheapest(lattice, costs, cut_cost=4.0) == [spans[0, 2]]
+
+
+def test_a_bar_above_a_stroke_may_be_part_of_it_and_two_tall_strokes_may_not():
+    tall, bar = np.ones((40, 8), np.int16), np.ones((6, 20), np.int16)
+    lattice = lattice_of(segments_of(Blob(0, 0, tall), Blob(0, 9, bar), Blob(0, 34, tall), Blob(0, 44, tall)), 0)
+    found = {(span.first, span.last) for span in lattice.spans}
+    assert (0, 2) in found
+    assert (2, 4) not in found

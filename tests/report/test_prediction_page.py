@@ -1,0 +1,150 @@
+import re
+from base64 import b64decode
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convscope.architecture import presets
+from convscope.engine import initial_weights
+from convscope.errors import ConvscopeError
+from convscope.handwriting import Handwriting
+from convscope.model import Model
+from convscope.prediction import answer_maps, predict
+from convscope.rejection import RejectionRule
+from convscope.report import prediction_page
+from convscope.report.prediction_page import PredictionPage, render_prediction_page, write_prediction_page
+from convscope.report.prediction_views import PHOTO_SIDE, photo_picture
+
+HOSTILE = '</script><img src=x onerror="alert(1)">'
+
+
+def model_of(names=tuple("0123456789"), shape=(28, 28, 1), **more):
+    network = presets.ann(shape, len(names))
+    more = {"handwriting": Handwriting("light", 20), **more}
+    return Model(network, initial_weights(network, 0), names, **more)
+
+
+def pen(height=90, width=120):
+    picture = np.full((height, width, 3), (250, 245, 230), np.uint8)
+    picture[height // 4 : height // 2, width // 4 : width // 3] = (20, 20, 90)
+    return picture
+
+
+def page_of(model, pictures, names=None):
+    page = PredictionPage("runs/one", model.class_names)
+    predictions = predict(model, pictures, names=names)
+    for one, picture, attribution in zip(predictions, pictures, answer_maps(model, predictions), strict=True):
+        page.add(one, picture, attribution)
+    return page
+
+
+def decoded(uri):
+    return np.asarray(Image.open(BytesIO(b64decode(uri.split(",")[1]))))
+
+
+def rule(threshold):
+    return {"rejection": RejectionRule("max_logit", threshold, 0.99, 100, 99, 0, {}).to_dict(), "temperature": 2.0}
+
+
+def test_each_picture_is_shown_with_its_steps_its_answer_and_its_attribution():
+    model = model_of()
+    html = render_prediction_page(page_of(model, [pen(), pen(60, 60)], ["a.png", "b.png"]), "convscope predict x")
+    for place, name in ((1, "a.png"), (2, "b.png")):
+        section = re.search(rf'<section id="picture-{place}">.*?</section>', html, re.DOTALL)[0]
+        assert f'<h2 class="file">{name}</h2>' in section
+        titles = re.findall(r"<li.*?<p>(.*?)</p>", section)
+        assert titles == ["picture", *model.handwriting.steps, "attribution"]
+        assert section.count('style="width:') == 5
+    assert "5 more classes" in html
+    assert "convscope predict x" in html
+
+
+def test_the_last_step_shows_the_image_that_the_network_reads():
+    model = model_of()
+    (one,) = predict(model, [pen()])
+    view = page_of(model, [pen()]).pictures[0]
+    np.testing.assert_array_equal(decoded(view["steps"][-1]["uri"]), one.prepared.image[..., 0])
+    assert view["image"] is None
+
+
+def test_a_picture_left_as_it_is_has_no_steps_but_its_image(mnist):
+    image = mnist.test.images[0]
+    view = page_of(model_of(), [image]).pictures[0]
+    assert view["steps"] == []
+    np.testing.assert_array_equal(decoded(view["image"]["uri"]), image[..., 0])
+    assert view["done"] == "as it is"
+
+
+def test_names_are_data_and_never_markup():
+    names = (HOSTILE, f"{HOSTILE}2", "\x1b[31m")
+    html = render_prediction_page(page_of(model_of(names), [pen()] * 2, [HOSTILE, "b"]), f"convscope {HOSTILE}")
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "&lt;/script&gt;&lt;img src=x" in html
+    assert "\x1b" not in html
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", html)
+
+
+def test_a_refused_picture_says_so_before_its_answer():
+    html = render_prediction_page(page_of(model_of(calibration=rule(1e9)), [pen()]))
+    assert re.search(r'class="score refused">none of these <small>nearest \d, ', html)
+    assert "Refused as none of the classes" in html
+    html = render_prediction_page(page_of(model_of(calibration=rule(-1e9)), [pen()] * 3))
+    assert "All are taken for one of the classes" in html
+    assert "not calibrated" not in html
+    html = render_prediction_page(page_of(model_of(calibration=rule(-1e9)), [pen(), pen() * 0 + 255]))
+    assert "1 of 2 is refused as none of the classes" in html
+    assert "hardly any ink was found" in html
+
+
+def test_what_the_model_lacks_is_said():
+    html = render_prediction_page(page_of(model_of(handwriting=None), [pen()]))
+    assert "not calibrated" in html
+    assert "does not say how its images were made" in html
+    assert "<h1>The answer</h1>" in html
+
+
+def test_beyond_the_limit_pictures_are_only_counted(monkeypatch):
+    monkeypatch.setattr(prediction_page, "MOST_PICTURES", 2)
+    page = page_of(model_of(), [pen()] * 5)
+    assert page.is_full
+    assert (len(page.pictures), page.num_pictures) == (2, 5)
+    assert "The first 2 of 5 pictures are shown." in render_prediction_page(page)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (20, 36, 1), (64, 64, 3), (300, 20, 1)])
+def test_images_of_any_size_are_shown(shape):
+    for handwriting in (Handwriting("dark", 6), Handwriting("light", 6, centre=False)):
+        model = model_of(tuple(map(str, range(1000))), shape, handwriting=handwriting)
+        html = render_prediction_page(page_of(model, [pen(), pen(20, 400), pen(3, 2)]))
+        assert "995 more classes" in html
+
+
+def test_large_photos_are_made_smaller_and_small_ones_kept_pixel_by_pixel():
+    large = photo_picture(np.tile(pen(), (20, 20, 1)))
+    assert large["uri"].startswith("data:image/jpeg")
+    assert max(decoded(large["uri"]).shape[:2]) == PHOTO_SIDE
+    assert (large["width"], large["height"]) == (320, 240)
+    small = photo_picture(pen())
+    np.testing.assert_array_equal(decoded(small["uri"]), pen())
+    assert photo_picture(pen(7, 9000))["height"] >= 1
+    assert decoded(photo_picture(pen(200, 300)[..., :1])["uri"]).shape == (200, 300)
+
+
+def test_an_attribution_of_nothing_is_shown_empty():
+    model = model_of()
+    (one,) = predict(model, [pen()])
+    page = PredictionPage("run", model.class_names)
+    page.add(one, pen(), np.zeros((28, 28)))
+    assert decoded(page.pictures[0]["map"]["uri"])[..., 3].max() == 0
+
+
+def test_the_page_is_written_whole_or_not_at_all(tmp_path):
+    page = page_of(model_of(), [pen()])
+    write_prediction_page(tmp_path / "new" / "page.html", page)
+    assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8") == render_prediction_page(page)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConvscopeError, match="cannot be written"):
+        write_prediction_page(tmp_path / "file" / "page.html", page)

@@ -1,0 +1,99 @@
+"""Two small untrained models on disk, their application, and a client that reaches it without a network."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, presets
+from convscope.checkpoint import save_model
+from convscope.engine import initial_weights
+from convscope.handwriting import Handwriting
+from convscope.model import Model
+from convscope.rejection import RejectionRule
+from convscope.service import Limits, Served, create_app, load_served
+
+REPORT = '<!DOCTYPE html><title>report</title><script>document.title = "read"</script>'
+
+
+def grey_model() -> Model:
+    """Reads 8 × 8 grey images, answers with three names that mean harm, and may answer "none of these"."""
+    layers = (Conv2D(4, name="conv2d"), Flatten(name="flatten"), Dense(3, name="dense"))
+    network = Architecture(Input(8, 8, 1), layers, "small")
+    rule = RejectionRule("max_probability", 0.5, 0.99, 100, 99, 100, {"patches": 0.9})
+    return Model(
+        network,
+        initial_weights(network, 1),
+        ("</script>", "zwei", "\N{GREEK SMALL LETTER ALPHA}\N{RIGHT-TO-LEFT OVERRIDE}"),
+        {"dataset": "made up"},
+        {"temperature": 2.0, "rejection": rule.to_dict()},
+        Handwriting("light", 6),
+    )
+
+
+def colour_model() -> Model:
+    """Reads 12 × 10 images of three colours; it has no rule, no temperature and no word on how its images are made."""
+    network = presets.cnn((12, 10, 3), 2)
+    return Model(network, initial_weights(network, 2), ("a", "b"))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds `grey`, a folder with a model and a report, and `colour.safetensors`."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "grey").mkdir()
+    save_model(grey_model(), folder / "grey" / "model.safetensors")
+    (folder / "grey" / "report.html").write_text(REPORT)
+    save_model(colour_model(), folder / "colour.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def grey(folder: Path) -> Served:
+    return load_served([str(folder / "grey")])[0]
+
+
+@pytest.fixture(scope="session")
+def both(folder: Path) -> tuple[Served, ...]:
+    return load_served([str(folder / "grey"), str(folder / "colour.safetensors")])
+
+
+class Client:
+    """Sends requests to an application, each in an event loop of its own."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+
+    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+                return await client.request(method, path, **arguments)
+
+        return asyncio.run(send())
+
+    def get(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("GET", path, **arguments)
+
+    def post(self, path: str, **arguments: Any) -> httpx.Response:
+        return self.request("POST", path, **arguments)
+
+
+@pytest.fixture
+def client(grey: Served) -> Client:
+    return Client(create_app([grey], Limits(threads=2)))
+
+
+@pytest.fixture
+def client_of_both(both: tuple[Served, ...]) -> Client:
+    return Client(create_app(both, Limits(threads=2)))
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """Two images (8, 8, 1) of noise."""
+    return np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype(np.uint8)

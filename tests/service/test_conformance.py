@@ -1,0 +1,63 @@
+"""Schemathesis: every check of what the service does against what its OpenAPI document says."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from PIL import Image
+from schemathesis.config import SchemathesisConfig
+
+from convscope.rejection import RejectionRule
+from convscope.service import Served, create_app
+from convscope.service.pictures import PICTURE_TYPES
+
+from .conftest import colour_model, grey_model
+
+
+@st.composite
+def picture_files(draw: st.DrawFn, kind: str) -> bytes:
+    height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    seed, grey = draw(st.integers(0, 9)), draw(st.booleans())
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels[..., 0] if grey else pixels).save(file, kind)
+    return file.getvalue()
+
+
+for media_type in (*PICTURE_TYPES, "application/octet-stream"):
+    kind = media_type.partition("/")[2].replace("octet-stream", "png")
+    schemathesis.openapi.media_type(media_type, picture_files(kind))
+
+# A schema cannot say that there must be as many values as the shape has, or that bytes follow the JSON: such requests
+# for inference fit the document and are refused nevertheless. test_inference.py has those that are answered.
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        "operations": [
+            {
+                "include-path-regex": "infer$",
+                "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "413"]}},
+            }
+        ]
+    }
+)
+
+MODELS = (
+    Served("grey", grey_model(), None, RejectionRule.from_dict(grey_model().calibration["rejection"])),
+    Served("colour", colour_model()),
+)
+schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(MODELS, hosts=None), config=CONFIG)
+
+
+def teardown_module():
+    for served in MODELS:
+        served.model.__dict__.pop("network", None)  # which complains if it lives as long as the interpreter
+
+
+@pytest.mark.slow
+@schema.parametrize()
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_answers_are_as_the_document_says(case: schemathesis.Case):
+    case.call_and_validate()

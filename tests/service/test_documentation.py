@@ -1,0 +1,157 @@
+"""docs/serving.md against the service: its examples, paths, limits, metrics and options."""
+
+import configparser
+import json
+import re
+import shlex
+from dataclasses import fields, replace
+from io import BytesIO
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from PIL import Image
+
+from convscope.architecture import presets
+from convscope.cli.serve import serve
+from convscope.engine import initial_weights
+from convscope.model import Model
+from convscope.service import Limits, Served, create_app
+from convscope.service.inference import output_names
+from convscope.service.tensors import INPUT_TYPES
+
+from .conftest import Client, grey_model
+
+PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+CURLS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.startswith("curl ")]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Client:
+    """A service that has a model `digits` as the page's examples ask for."""
+    network = presets.cnn()
+    model = Model(network, initial_weights(network, 0), tuple("0123456789"), {"dataset": "mnist"})
+    return Client(create_app([Served("digits", model)]))
+
+
+def files() -> dict[str, bytes]:
+    """The files that the examples send."""
+    picture = BytesIO()
+    Image.fromarray(np.full((60, 40), 255, np.uint8)).save(picture, "PNG")
+    request = json.loads(next(text for kind, text in BLOCKS if kind == "json"))
+    request["inputs"][0]["data"] = [0] * 784
+    return {
+        "seven.png": picture.getvalue(),
+        "number.png": picture.getvalue(),
+        "request.json": json.dumps(request).encode(),
+    }
+
+
+@pytest.mark.parametrize("line", CURLS)
+def test_every_example_of_curl_is_answered(digits: Client, line: str):
+    words, method, arguments = iter(shlex.split(line)[1:]), "GET", {}
+    for word in words:
+        if word == "--data-binary":
+            method, arguments["content"] = "POST", files()[next(words).removeprefix("@")]
+        elif word == "-H":
+            name, _, value = next(words).partition(": ")
+            arguments["headers"] = {name: value}
+        else:
+            path = word.removeprefix("http://127.0.0.1:8000")
+    assert digits.request(method, path, **arguments).status_code == 200
+
+
+def test_there_are_examples():
+    assert len(CURLS) >= 6
+
+
+def test_the_example_in_python_is_answered(digits: Client):
+    names: dict[str, str] = {}
+    exec(next(text for kind, text in BLOCKS if kind == "python"), names)
+    assert digits.post("/v2/models/digits/infer", content=names["request"]).status_code == 200
+
+
+def test_every_path_is_in_the_table_and_no_other(digits: Client):
+    document = digits.get("/openapi.json").json()
+    there = {f"{method.upper()} {path}" for path, one in document["paths"].items() for method in one}
+    assert set(re.findall(r"`((?:GET|POST) /v?[^`]*)`", PAGE)) - {"GET /openapi.json"} == there
+
+
+def test_every_status_of_the_document_is_explained(digits: Client):
+    document = digits.get("/openapi.json").json()
+    there = {status for path in document["paths"].values() for one in path.values() for status in one["responses"]}
+    rows = re.findall(r"^\| (\d+(?:, \d+)*) \|", PAGE, re.MULTILINE)
+    assert {status for row in rows for status in row.split(", ")} == (there - {"200"}) | {"405"}
+
+
+def test_every_output_is_in_the_table():
+    model = grey_model()
+    served = Served("grey", model)
+    assert set(re.findall(r"^\| `(\w+)` \| (?:FP32|INT64|BOOL)", PAGE, re.MULTILINE)) == {
+        *output_names(served),
+        "none_of_these",
+    }
+    assert "UINT8" in INPUT_TYPES
+
+
+def test_every_metric_is_in_the_table(digits: Client):
+    text = digits.get("/metrics").text
+    there = re.findall(r"^# TYPE (convscope_\w+) (?!gauge\b.*_created)", text, re.MULTILINE)
+    assert set(re.findall(r"`(convscope_\w+)`", PAGE)) == {name for name in there if not name.endswith("_created")}
+
+
+def test_the_limits_are_those_of_the_table():
+    table = PAGE.partition("| limit | default | option |")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    limits = replace(Limits(), threads=1)
+    told = [row[1].partition(",")[0].strip(" |") for row in rows]
+    mib, million = 1 << 20, 1_000_000
+    assert told == [
+        f"{limits.body_bytes // mib} MiB",
+        f"{limits.held_bytes // mib} MiB",
+        f"{limits.pixels // million} million",
+        str(limits.images),
+        str(limits.requests),
+        str(limits.connections),
+        "one a core",
+        f"{limits.body_seconds:g}",
+        f"{limits.header_seconds:g}",
+        f"{limits.send_seconds:g}",
+        f"{limits.stop_seconds:g}",
+    ]
+    assert len(rows) == len(fields(limits))
+
+
+def test_the_options_and_their_defaults_are_those_of_the_limits():
+    options = {option.name: option for option in serve.params if isinstance(option, click.Option)}
+    limits = Limits()
+    assert options["limit_body"].default << 20 == limits.body_bytes
+    assert options["limit_megapixels"].default * 1_000_000 == limits.pixels
+    assert options["limit_images"].default == limits.images
+    assert options["limit_requests"].default == limits.requests
+    assert options["limit_seconds"].default == limits.body_seconds
+    named = {name for option in options.values() for name in option.opts}
+    assert set(re.findall(r"`(--(?:limit|allow|host|port|threads)[\w-]*)", PAGE)) <= named
+
+
+def test_the_unit_can_be_read_and_starts_the_command():
+    unit = configparser.ConfigParser(strict=True, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(next(text for kind, text in BLOCKS if kind == "ini"))
+    assert shlex.split(unit["Service"]["ExecStart"])[1:] == ["serve", "/srv/convscope/digits"]
+    assert float(unit["Service"]["TimeoutStopSec"]) > Limits().stop_seconds
+
+
+def test_the_container_file_starts_the_command_and_asks_for_its_health(digits: Client):
+    lines = dict(
+        line.split(" ", 1) for line in next(text for kind, text in BLOCKS if kind == "dockerfile").splitlines()
+    )
+    start = json.loads(lines["ENTRYPOINT"]) + json.loads(lines["CMD"])
+    assert start[:2] == ["convscope", "serve"]
+    assert serve.make_context("serve", start[2:]).params["allowed"] == ("localhost",)
+    health = json.loads(lines["HEALTHCHECK"].removeprefix("CMD "))
+    path = re.search(r"8000(/\S*)'", health[2])
+    assert path is not None
+    assert digits.get(path[1]).status_code == 200

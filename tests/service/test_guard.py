@@ -1,0 +1,222 @@
+"""Hosts, bodies and room: what is refused before it is worked on, through ASGI itself."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+
+from convscope.service import Limits, Served, create_app
+from convscope.service.logs import LOGGER
+
+from .conftest import Client
+
+HOST = [(b"host", b"localhost")]
+
+
+async def ask(
+    app: Any, chunks: AsyncIterator[bytes] | Iterable[bytes], path: str = "/v1/predict", **headers: str
+) -> tuple[int, dict[str, str], Any]:
+    """Send a body in pieces, the last of them followed by its end; return status, headers and JSON."""
+
+    async def pieces() -> AsyncIterator[dict[str, Any]]:
+        if hasattr(chunks, "__aiter__"):
+            async for chunk in chunks:
+                yield {"type": "http.request", "body": chunk, "more_body": True}
+        else:
+            for chunk in chunks:
+                yield {"type": "http.request", "body": chunk, "more_body": True}
+        yield {"type": "http.request", "body": b"", "more_body": False}
+
+    sent, source = [], pieces()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    listed = [(b"host", b"localhost"), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": listed,
+        "server": ("localhost", 80),
+        "client": ("127.0.0.1", 1),
+    }
+    await app(scope, lambda: anext(source), send)
+    head = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
+    return sent[0]["status"], head, json.loads(b"".join(one.get("body", b"") for one in sent[1:]))
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"])
+def test_this_machine_is_answered(client: Client, host: str):
+    assert client.get("/v2", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["example.org", "localhost.example.org", "127.0.0.1.example.org:8000", "", "[::1", "[]"]
+)
+def test_another_host_is_not_answered(client: Client, host: str):
+    done = client.get("/v2", headers={"host": host})
+    assert done.status_code == 421
+    assert "--allow-host" in done.json()["error"]
+
+
+def test_hosts_can_be_named_or_all_be_allowed(grey: Served):
+    assert Client(create_app([grey], hosts={"mine"})).get("/v2", headers={"host": "mine:80"}).status_code == 200
+    assert Client(create_app([grey], hosts={"mine"})).get("/v2").status_code == 421
+    assert Client(create_app([grey], hosts=None)).get("/v2", headers={"host": "any.example"}).status_code == 200
+
+
+def test_a_body_is_refused_by_the_length_it_says(grey: Served):
+    app = create_app([grey], Limits(body_bytes=1000))
+    status, _, answer = asyncio.run(ask(app, [b"x" * 10], content_length="1001"))
+    assert status == 413
+    assert answer == {"error": "the body has more than the 1,000 bytes that are allowed; send less"}
+
+
+@pytest.mark.parametrize("length", [None, "10", "no number"])
+def test_a_body_is_refused_once_it_is_too_long_whatever_it_says(grey: Served, length: str | None):
+    app = create_app([grey], Limits(body_bytes=1000))
+    headers = {} if length is None else {"content_length": length}
+    assert asyncio.run(ask(app, [b"x" * 100] * 11, **headers))[0] == 413
+    assert asyncio.run(ask(app, [b"x" * 100] * 10, **headers))[0] == 400  # no picture, but not too long
+
+
+def test_of_a_refused_body_nothing_is_kept(grey: Served):
+    app = create_app([grey], Limits(body_bytes=1000, held_bytes=1000))
+    guards = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 1000
+            guards.append(held(app))
+
+    assert asyncio.run(ask(app, endless()))[0] == 413
+    assert max(guards) <= 2000
+    assert held(app) == 0
+
+
+def held(app: Any) -> float:
+    layer = app.middleware_stack
+    while not hasattr(layer, "held_bytes"):
+        layer = layer.app
+    return float(layer.held_bytes)
+
+
+def test_one_who_waits_to_be_told_to_send_is_not_told_to(grey: Served):
+    app = create_app([grey], Limits(body_bytes=1000))
+    asked = []
+
+    async def body() -> AsyncIterator[bytes]:
+        asked.append(True)
+        yield b"x"
+
+    status, headers, _ = asyncio.run(ask(app, body(), content_length="1001", expect="100-continue"))
+    assert (status, headers["connection"], asked) == (413, "close", [])
+
+
+def test_a_slow_sender_is_cut_off(grey: Served):
+    app = create_app([grey], Limits(body_seconds=0.2))
+
+    async def drops() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x"
+            await asyncio.sleep(0.05)
+
+    status, headers, answer = asyncio.run(ask(app, drops()))
+    assert (status, headers["connection"]) == (408, "close")
+    assert answer == {"error": "the body was not complete after 0.2 s"}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "x" * 1000])
+def test_a_compressed_body_is_refused(grey: Served, coding: str):
+    status, _, answer = asyncio.run(ask(create_app([grey]), [b"x"], content_encoding=coding))
+    assert status == 415
+    assert "not compressed" in answer["error"]
+
+
+def test_identity_is_no_compression(grey: Served):
+    assert asyncio.run(ask(create_app([grey]), [b"x"], content_encoding="identity"))[0] == 400
+
+
+def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_answers(grey: Served):
+    app = create_app([grey], Limits(requests=2, body_seconds=5))
+
+    async def crowd() -> None:
+        go = asyncio.Event()
+
+        async def waiting() -> AsyncIterator[bytes]:
+            yield b"x"
+            await go.wait()
+
+        tasks = [asyncio.create_task(ask(app, waiting())) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        status, headers, answer = await ask(app, [b"x"])
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "2 requests are in work" in answer["error"]
+        assert (await ask(app, [], path="/v2/health/live"))[0] == 405  # it is POST; but not 503
+        go.set()
+        assert [one[0] for one in await asyncio.gather(*tasks)] == [400, 400]
+        assert (await ask(app, [b"x"]))[0] == 400
+
+    asyncio.run(crowd())
+
+
+def test_all_bodies_together_are_bounded(grey: Served):
+    app = create_app([grey], Limits(body_bytes=1000, held_bytes=1500, body_seconds=5))
+
+    async def crowd() -> None:
+        go = asyncio.Event()
+
+        async def waiting() -> AsyncIterator[bytes]:
+            yield b"x" * 1000
+            await go.wait()
+
+        task = asyncio.create_task(ask(app, waiting()))
+        await asyncio.sleep(0.05)
+        status, headers, answer = await ask(app, [b"x" * 1000])
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "too large together" in answer["error"]
+        go.set()
+        await task
+        assert (await ask(app, [b"x" * 1000]))[0] == 400
+        assert held(app) == 0
+
+    asyncio.run(crowd())
+
+
+def test_a_client_that_goes_away_is_no_failure(grey: Served, caplog: pytest.LogCaptureFixture):
+    app = create_app([grey])
+
+    async def gone() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: dict[str, Any]) -> None:
+        pass
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/predict", "query_string": b"", "headers": HOST}
+    with caplog.at_level(logging.INFO, LOGGER):
+        asyncio.run(app(scope, gone, send))
+    (record,) = [record for record in caplog.records if record.name == LOGGER]
+    assert (record.levelname, record.exc_info, record.facts["status"]) == ("INFO", None, 499)  # type: ignore[attr-defined]
+    assert held(app) == 0
+
+
+def test_a_websocket_is_closed(grey: Served):
+    sent = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message["type"])
+
+    async def go() -> None:
+        await create_app([grey])({"type": "websocket", "path": "/", "headers": []}, send, send)
+
+    asyncio.run(go())
+    assert sent == ["websocket.close"]

@@ -1,0 +1,63 @@
+"""Whatever a body is made of, it is answered or refused: a property, of a model that needs no engine."""
+
+import json
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convscope.service import Served
+from convscope.service.inference import infer
+from convscope.service.refusal import RefusedError
+
+INPUT = SimpleNamespace(shape=(2, 2, 1))
+MODEL = SimpleNamespace(
+    architecture=SimpleNamespace(input=INPUT),
+    calibration={},
+    weights_sha256="0" * 64,
+    logits=lambda images: np.zeros((len(images), 3), np.float32),
+)
+SERVED = Served("none", cast(Any, MODEL))
+
+ONE = {"name": "images", "shape": [1, 2, 2, 1], "datatype": "UINT8", "data": [0, 1, 2, 255]}
+
+NAMES = st.sampled_from(["inputs", "outputs", "name", "shape", "datatype", "data", "parameters", "id", "images"])
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["images", "UINT8", "FP32", "label", "logits", ""])
+    | st.text(max_size=5)
+)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5))
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    st.dictionaries(st.sampled_from(["name", "shape", "datatype", "data", "parameters"]), VALUES, max_size=2),
+    st.dictionaries(st.sampled_from(["inputs", "outputs", "parameters", "id"]), VALUES, max_size=2),
+    st.binary(max_size=20),
+    st.none() | st.integers(-1, 300),
+)
+def test_whatever_comes_is_answered_or_refused(
+    tensor_changes: dict[str, Any], changes: dict[str, Any], raw: bytes, json_bytes: int | None
+):
+    body = json.dumps({"inputs": [ONE | tensor_changes]} | changes).encode() + raw
+    with suppress(RefusedError):
+        found = infer(SERVED, body, json_bytes, 4)
+        assert json.loads(found.body[: found.json_bytes])["model_name"] == "none"
+
+
+@given(st.binary(max_size=300))
+def test_whatever_bytes_come_are_answered_or_refused(body: bytes):
+    with suppress(RefusedError):
+        infer(SERVED, body, None, 4)
+
+
+def test_the_body_that_is_changed_is_answered_as_it_is():
+    found = infer(SERVED, json.dumps({"inputs": [ONE]}).encode(), None, 4)
+    assert json.loads(found.body)["outputs"][0]["shape"] == [1, 3]

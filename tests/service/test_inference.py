@@ -1,0 +1,206 @@
+"""The Open Inference Protocol, through a client."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.metrics import softmax
+from convscope.service import Limits, Served, create_app
+
+from .conftest import Client
+
+INFER = "/v2/models/grey/infer"
+
+
+def tensor(images: np.ndarray, **changes: Any) -> dict[str, Any]:
+    data = images.reshape(-1).tolist()
+    return {"name": "images", "shape": list(images.shape), "datatype": "UINT8", "data": data} | changes
+
+
+def outputs(answer: dict[str, Any]) -> dict[str, np.ndarray]:
+    return {one["name"]: np.array(one["data"]).reshape(one["shape"]) for one in answer["outputs"]}
+
+
+def test_health_and_metadata_are_the_protocols(client: Client, grey: Served):
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json() == {"ready": True}
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2/models/grey/ready").json() == {"name": "grey", "ready": True}
+    about = client.get("/v2/models/grey").json()
+    assert about["inputs"] == [{"name": "images", "datatype": "UINT8", "shape": [-1, 8, 8, 1]}]
+    assert {one["name"]: (one["datatype"], one["shape"]) for one in about["outputs"]} == {
+        "logits": ("FP32", [-1, 3]),
+        "probabilities": ("FP32", [-1, 3]),
+        "calibrated_probabilities": ("FP32", [-1, 3]),
+        "label": ("INT64", [-1]),
+        "none_of_these": ("BOOL", [-1]),
+    }
+    assert about["versions"] == [grey.version]
+    assert client.get(f"/v2/models/grey/versions/{grey.version}").json() == about
+    assert client.get(f"/v2/models/grey/versions/{grey.version}/ready").json() == {"name": "grey", "ready": True}
+
+
+def test_without_requested_outputs_all_are_given_and_are_the_models(client: Client, grey: Served, images: np.ndarray):
+    done = client.post(INFER, json={"id": "mine", "inputs": [tensor(images)]})
+    assert done.status_code == 200
+    answer = done.json()
+    assert (answer["id"], answer["model_name"], answer["model_version"]) == ("mine", "grey", grey.version)
+    found, logits = outputs(answer), grey.model.logits(images)
+    assert np.array_equal(found["logits"].astype(np.float32), logits)
+    assert np.array_equal(found["probabilities"].astype(np.float32), softmax(logits).astype(np.float32))
+    calibrated = grey.model.calibrated_probabilities(images).astype(np.float32)
+    assert np.array_equal(found["calibrated_probabilities"].astype(np.float32), calibrated)
+    assert not np.array_equal(found["calibrated_probabilities"], found["probabilities"])
+    assert found["label"].tolist() == grey.model.predict(images).tolist()
+    assert grey.rule is not None
+    assert found["none_of_these"].tolist() == grey.rule.refuses(grey.model, images).tolist()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_what_is_asked_for_is_given_in_that_order(client: Client, grey: Served, seed: int):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (int(rng.integers(1, 4)), 8, 8, 1)).astype(np.uint8)
+    names = [str(name) for name in rng.permutation(["logits", "probabilities", "label"])[: rng.integers(1, 4)]]
+    data = images.tolist() if rng.random() < 0.5 else images.reshape(-1).tolist()
+    one = tensor(images, datatype=str(rng.choice(["UINT8", "INT32", "FP32", "FP64"])), data=data)
+    done = client.post(INFER, json={"inputs": [one], "outputs": [{"name": name} for name in names]})
+    assert done.status_code == 200
+    answer = done.json()
+    assert "id" not in answer
+    assert [output["name"] for output in answer["outputs"]] == names
+    if "label" in names:
+        assert outputs(answer)["label"].tolist() == grey.model.predict(images).tolist()
+
+
+def test_raw_bytes_go_in_and_come_out(client: Client, grey: Served, images: np.ndarray):
+    raw = images.astype("<f4").tobytes()
+    one = {"name": "images", "shape": [2, 8, 8, 1], "datatype": "FP32", "parameters": {"binary_data_size": len(raw)}}
+    wanted = [{"name": "logits", "parameters": {"binary_data": True}}, {"name": "label"}]
+    text = json.dumps({"inputs": [one], "outputs": wanted}).encode()
+    done = client.post(INFER, content=text + raw, headers={"Inference-Header-Content-Length": str(len(text))})
+    assert done.status_code == 200
+    assert done.headers["content-type"] == "application/octet-stream"
+    length = int(done.headers["inference-header-content-length"])
+    logits, label = json.loads(done.content[:length])["outputs"]
+    assert logits == {"name": "logits", "shape": [2, 3], "datatype": "FP32", "parameters": {"binary_data_size": 24}}
+    assert np.array_equal(np.frombuffer(done.content[length:], "<f4").reshape(2, 3), grey.model.logits(images))
+    assert label["data"] == grey.model.predict(images).tolist()
+
+
+def test_all_outputs_can_be_asked_for_as_bytes(client: Client, images: np.ndarray):
+    done = client.post(INFER, json={"inputs": [tensor(images)], "parameters": {"binary_data_output": True}})
+    length = int(done.headers["inference-header-content-length"])
+    sizes = [one["parameters"]["binary_data_size"] for one in json.loads(done.content[:length])["outputs"]]
+    assert sizes == [24, 24, 24, 16, 2]
+    assert len(done.content) - length == sum(sizes)
+
+
+def test_a_model_without_a_rule_has_no_such_output(client_of_both: Client):
+    image = np.zeros((1, 12, 10, 3), np.uint8)
+    done = client_of_both.post("/v2/models/colour/infer", json={"inputs": [tensor(image)]})
+    assert [one["name"] for one in done.json()["outputs"]][-1] == "label"
+    asked = {"inputs": [tensor(image)], "outputs": [{"name": "none_of_these"}]}
+    done = client_of_both.post("/v2/models/colour/infer", json=asked)
+    assert done.status_code == 400
+    assert "has no output 'none_of_these'; it has logits, " in done.json()["error"]
+
+
+ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b"", 400, "Invalid JSON"),
+        (b"\xff\xfe{}", 400, "Invalid JSON"),
+        (b"[]", 400, "object"),
+        (b"{}", 400, "inputs: Field required"),
+        (b"[" * 100_000, 400, "recursion limit"),
+        (b'{"a":' * 100_000, 400, "recursion limit"),
+        (json.dumps({"inputs": []}), 400, "inputs: List should have at least 1 item"),
+        (json.dumps({"inputs": [ONE, ONE]}), 400, "inputs: List should have at most 1 item"),
+        (json.dumps({"inputs": [ONE], "more": 1}), 400, "more: Extra inputs are not permitted"),
+        (json.dumps({"inputs": [ONE], "id": 7}), 400, "id: Input should be a valid string"),
+        (json.dumps({"inputs": [ONE], "id": "x" * 257}), 400, "id: String should have at most 256"),
+        (json.dumps({"inputs": [ONE | {"name": "image"}]}), 400, "inputs.0.name: Input should be 'images'"),
+        (json.dumps({"inputs": [ONE | {"datatype": "BYTES"}]}), 400, "inputs.0.datatype: Input should be 'UINT8'"),
+        (json.dumps({"inputs": [ONE | {"shape": [1, 8, 8]}]}), 400, "inputs.0.shape: List should have at least 4"),
+        (json.dumps({"inputs": [ONE | {"shape": [-1, 8, 8, 1]}]}), 400, "inputs.0.shape.0: Input should be greater"),
+        (json.dumps({"inputs": [ONE | {"shape": ["1", 8, 8, 1]}]}), 400, "inputs.0.shape.0: Input should be a valid"),
+        (json.dumps({"inputs": [ONE | {"shape": [10**30, 8, 8, 1]}]}), 400, "inputs.0.shape.0"),
+        (json.dumps({"inputs": [ONE | {"shape": [1, 4, 16, 1]}]}), 400, "this model reads (N, 8, 8, 1)"),
+        (json.dumps({"inputs": [ONE | {"shape": [99, 8, 8, 1]}]}), 413, "99 images; there may be 1 to 4"),
+        (json.dumps({"inputs": [ONE | {"data": [0] * 2000}]}), 413, "the JSON holds 2,0"),
+        (json.dumps({"inputs": [ONE | {"data": [0]}]}), 400, "has 1 values"),
+        (json.dumps({"inputs": [ONE | {"data": "0" * 64}]}), 400, "inputs.0.data: Input should be a valid array"),
+        (json.dumps({"inputs": [ONE | {"data": ["0"] * 64}]}), 400, "holds str"),
+        (json.dumps({"inputs": [ONE | {"data": [float("nan")] * 64}]}), 400, "is nan; pixels"),
+        (json.dumps({"inputs": [ONE | {"data": [-float("inf")] * 64}]}), 400, "is -inf; pixels"),
+        (json.dumps({"inputs": [ONE | {"data": [10**300] * 64}]}), 400, "is 1e+300; pixels"),
+        ('{"inputs":[{"name":"images","shape":[1,8,8,1],"datatype":"UINT8","data":[' + "9" * 5000 + "]}]}", 400, ""),
+        (json.dumps({"inputs": [ONE | {"data": None}]}), 400, "neither data nor binary_data_size"),
+        (json.dumps({"inputs": [ONE | {"parameters": {"binary_data_size": 64}}]}), 400, "data must be left out"),
+        (json.dumps({"inputs": [ONE | {"data": None, "parameters": {"binary_data_size": 64}}]}), 400, "0 bytes follow"),
+        (json.dumps({"inputs": [ONE | {"parameters": {"a": []}}]}), 400, "parameters"),
+        (
+            json.dumps({"inputs": [ONE], "outputs": [{"name": "scores"}]}),
+            400,
+            "outputs.0.name: Input should be 'logits'",
+        ),
+        (json.dumps({"inputs": [ONE], "outputs": [{"name": "label"}] * 2}), 400, "'label' is asked for twice"),
+    ],
+)
+def test_a_body_that_is_not_as_it_must_be_is_refused_with_a_reason(
+    grey: Served, body: str | bytes, status: int, reason: str
+):
+    done = Client(create_app([grey], Limits(images=4))).post(INFER, content=body)
+    assert (done.status_code, list(done.json())) == (status, ["error"])
+    assert reason in done.json()["error"]
+    assert len(done.json()["error"]) <= 500
+
+
+@pytest.mark.parametrize(
+    ("length", "reason"),
+    [
+        ("0", "Inference-Header-Content-Length"),
+        ("many", "Inference-Header-Content-Length"),
+        ("9" * 30, "Inference-Header-Content-Length"),
+        ("5", "Invalid JSON"),
+        ("-1", "Inference-Header-Content-Length"),
+    ],
+)
+def test_a_wrong_length_of_the_json_is_refused(client: Client, length: str, reason: str):
+    headers = {"Inference-Header-Content-Length": length}
+    done = client.post(INFER, content=json.dumps({"inputs": [ONE]}), headers=headers)
+    assert done.status_code == 400
+    assert reason in done.json()["error"]
+
+
+def test_bytes_after_the_json_that_belong_to_nothing_are_refused(client: Client):
+    text = json.dumps({"inputs": [ONE]}).encode()
+    done = client.post(INFER, content=text + b"more", headers={"Inference-Header-Content-Length": str(len(text))})
+    assert done.status_code == 400
+    assert "4 bytes follow the JSON" in done.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v2/models/other", "/v2/models/other/ready", "/v2/models/grey/versions/1", "/v2/models/grey/versions/1/ready"],
+)
+def test_a_model_or_version_that_is_not_there_is_not_found(client: Client, path: str):
+    done = client.get(path)
+    assert done.status_code == 404
+    assert "grey" in done.json()["error"]
+
+
+def test_inference_of_another_version_is_not_found(client: Client):
+    done = client.post("/v2/models/grey/versions/1/infer", json={"inputs": [ONE]})
+    assert done.status_code == 404
+
+
+def test_a_body_of_another_type_is_refused(client: Client):
+    done = client.post(INFER, content=b"<x/>", headers={"content-type": "text/xml"})
+    assert done.status_code == 415
+    assert done.json()["error"] == "Content-Type is 'text/xml'; it must be application/json or application/octet-stream"

@@ -1,0 +1,117 @@
+"""Ids, logs, metrics and headers of every answer."""
+
+import json
+import logging
+import re
+
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from convscope.service import Served, create_app
+from convscope.service.logs import LOGGER, JsonFormatter, log_config
+from convscope.service.observe import SAFE_HEADERS
+
+from .conftest import Client
+from .test_inference import INFER, ONE, tensor
+
+
+def counted(client: Client) -> dict[tuple, float]:
+    """Every sample of /metrics by its name and its labels' values."""
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+
+
+def test_every_answer_has_safe_headers_and_none_allows_other_sites(client: Client):
+    for path in ("/v2", "/nothing", "/metrics", "/v1/models"):
+        headers = client.get(path, headers={"origin": "http://elsewhere.example"}).headers
+        assert SAFE_HEADERS.items() <= dict(headers).items()
+        assert not any(name.startswith("access-control") for name in headers)
+
+
+def test_an_id_comes_back_if_it_is_harmless_and_else_one_is_made(client: Client):
+    assert client.get("/v2", headers={"x-request-id": "a-B_9."}).headers["x-request-id"] == "a-B_9."
+    for told in ("", "a b", "x" * 65, 'x","y":"'):
+        made = client.get("/v2", headers={"x-request-id": told}).headers["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{32}", made)
+
+
+def test_requests_and_images_are_counted(client: Client, images: np.ndarray, grey: Served):
+    client.post(INFER, json={"inputs": [tensor(images)]})
+    client.post(INFER, content=b"{}")
+    client.get("/nothing/here")
+    client.request("BREW", "/v2")
+    assert grey.rule is not None
+    rejected = int(grey.rule.refuses(grey.model, images).sum())
+    path = "/v2/models/{model_name}/infer"
+    found = counted(client)
+    expected = {
+        ("convscope_requests_total", "POST", path, "200"): 1,
+        ("convscope_requests_total", "POST", path, "400"): 1,
+        ("convscope_requests_total", "GET", "other", "404"): 1,
+        ("convscope_requests_total", "other", "/v2", "405"): 1,
+        ("convscope_request_seconds_count", path): 2,
+        ("convscope_images_total", "grey"): 2,
+        ("convscope_none_of_these_total", "grey"): rejected,
+        ("convscope_computing_seconds_count", "grey"): 2,
+        ("convscope_requests_in_work",): 0,
+        ("convscope_held_bytes",): 0,
+        ("convscope_model_info", "small", "grey", grey.version): 1,
+    }
+    assert {key: found[key] for key in expected} == expected
+    assert found["convscope_received_bytes_total",] > 2
+
+
+def test_applications_count_each_for_itself(grey: Served):
+    one, other = Client(create_app([grey])), Client(create_app([grey]))
+    one.get("/v2")
+    assert not any(key[:3] == ("convscope_requests_total", "GET", "/v2") for key in counted(other))
+
+
+def test_a_request_is_one_line_of_json_without_its_image(client: Client, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, LOGGER):
+        client.post(INFER, json={"inputs": [ONE]}, headers={"x-request-id": "mine"})
+    (line,) = [JsonFormatter().format(record) for record in caplog.records if record.name == LOGGER]
+    assert "\n" not in line
+    entry = json.loads(line)
+    assert {key: entry[key] for key in ("id", "method", "path", "status", "model", "level", "message")} == {
+        "id": "mine",
+        "method": "POST",
+        "path": "/v2/models/{model_name}/infer",
+        "status": 200,
+        "model": "grey",
+        "level": "info",
+        "message": "request",
+    }
+    assert 0 <= entry["computing_seconds"] <= entry["seconds"]
+    assert entry["received_bytes"] == len(json.dumps({"inputs": [ONE]}, separators=(",", ":")))
+    assert entry["time"].endswith("+00:00")
+    assert "data" not in entry
+
+
+def test_what_a_client_makes_up_is_in_no_line(client: Client, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, LOGGER):
+        client.get("/secret%0A?token=secret", headers={"x-request-id": "secret line"})
+    (record,) = [record for record in caplog.records if record.name == LOGGER]
+    assert "secret" not in JsonFormatter().format(record)
+
+
+def test_a_failure_of_ours_is_500_with_an_id_and_the_rest_in_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("inner secret")
+
+    monkeypatch.setattr("convscope.service.protocol.infer", broken)
+    done = client.post(INFER, json={"inputs": [ONE]}, headers={"x-request-id": "mine"})
+    assert done.status_code == 500
+    assert done.json() == {"error": "this is our fault; the log tells more under id mine"}
+    (record,) = [record for record in caplog.records if record.name == LOGGER]
+    entry = json.loads(JsonFormatter().format(record))
+    assert entry["level"] == "error"
+    assert "inner secret" in entry["exception"]
+
+
+def test_the_log_is_set_up_from_what_the_standard_library_takes():
+    config = log_config()
+    assert {LOGGER, "uvicorn.error"} == set(config["loggers"])  # type: ignore[call-overload]

@@ -1,0 +1,229 @@
+"""POST /v1/predict, through a client."""
+
+import struct
+import zlib
+from base64 import b64decode
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convscope.architecture import presets
+from convscope.engine import initial_weights
+from convscope.handwriting import STEPS
+from convscope.model import Model
+from convscope.prediction import answer_maps, predict
+from convscope.prediction.strings import read_strings
+from convscope.service import Limits, Served, create_app
+from convscope.service.pictures import PICTURE_TYPES
+
+from .conftest import Client
+
+
+def file_of(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def stroke(height: int = 60, width: int = 80) -> np.ndarray:
+    """A dark stroke on paper (height, width)."""
+    pixels = np.full((height, width), 230, np.uint8)
+    pixels[10:50, 30:38] = 20
+    return pixels
+
+
+def picture_of(text: str) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(b64decode(text))))
+
+
+def test_the_answer_is_that_of_predict(client: Client, grey: Served):
+    done = client.post("/v1/predict", content=file_of(stroke()), headers={"content-type": "image/png"})
+    assert done.status_code == 200
+    answer = done.json()
+    (expected,) = predict(grey.model, [stroke()], names=[""])
+    assert (answer["model"], answer["version"]) == ("grey", grey.version)
+    same = expected.to_dict() | {"file": None}
+    assert {key: answer[key] for key in same} == same
+    assert answer["size"] == [60, 80]
+
+
+def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey: Served):
+    answer = client.post("/v1/predict", content=file_of(stroke())).json()
+    (expected,) = predict(grey.model, [stroke()])
+    stages = expected.prepared.stages
+    assert [(one["name"], one["on"], one["size"]) for one in answer["stages"]] == [
+        (stage.name, stage.on, [*stage.pixels.shape[:2]]) for stage in stages
+    ]
+    for one, stage in zip(answer["stages"], stages, strict=True):
+        assert np.array_equal(picture_of(one["picture"]), stage.pixels[..., 0])
+
+
+@pytest.mark.parametrize("method", [None, "integrated_gradients", "occlusion"])
+def test_the_answer_comes_with_what_it_rests_on(client: Client, grey: Served, method: str | None):
+    query = {} if method is None else {"method": method}
+    found = client.post("/v1/predict", params=query, content=file_of(stroke())).json()["attribution"]
+    assert found["method"] == method or "gradient_times_input"
+    expected = answer_maps(grey.model, predict(grey.model, [stroke()]), method=found["method"])[0]
+    np.testing.assert_allclose(found["values"], expected, rtol=1e-5)
+    overlay = picture_of(found["picture"])
+    assert overlay.shape == (8, 8, 4)
+    strongest = np.unravel_index(np.abs(expected).argmax(), expected.shape)
+    assert overlay[strongest][3] == 255
+    assert (overlay[strongest][0] > overlay[strongest][2]) == (expected[strongest] > 0)  # orange is for, blue against
+
+
+def test_without_an_explanation_there_is_only_the_answer(client: Client):
+    answer = client.post("/v1/predict?explain=false", content=file_of(stroke())).json()
+    assert "stages" not in answer
+    assert "attribution" not in answer
+
+
+def test_steps_can_be_chosen_and_left_out(client: Client, grey: Served):
+    assert grey.model.handwriting is not None
+    own = [step for step in STEPS if step in grey.model.handwriting.steps]
+    ask = lambda query: client.post(f"/v1/predict?{query}", content=file_of(stroke())).json()["steps"]  # noqa: E731
+    assert ask("explain=true") == own
+    assert ask("without=crop&without=scale") == [step for step in own if step not in ("crop", "scale")]
+    assert ask("steps=polarity&steps=centre") == ["polarity", "centre"]
+    assert ask("steps=polarity&steps=centre&without=centre") == ["polarity"]
+
+
+@pytest.mark.parametrize("kind", sorted(PICTURE_TYPES))
+def test_pictures_of_every_type_are_read(client_of_both: Client, kind: str):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 20, 3)).astype(np.uint8)
+    content = file_of(pixels, kind.partition("/")[2])
+    done = client_of_both.post("/v1/predict?model=colour", content=content, headers={"content-type": kind})
+    assert done.status_code == 200
+    assert done.json()["none_of_these"] is None
+    assert picture_of(done.json()["stages"][-1]["picture"]).shape == (12, 10, 3)
+
+
+def test_where_there_are_several_models_one_must_be_named(client_of_both: Client):
+    done = client_of_both.post("/v1/predict", content=file_of(stroke()))
+    assert (done.status_code, done.json()) == (400, {"error": "model: Field required"})
+    assert client_of_both.post("/v1/predict?model=none", content=file_of(stroke())).status_code == 404
+
+
+def test_the_models_are_listed_with_what_their_answers_mean(client_of_both: Client, grey: Served):
+    first, second = client_of_both.get("/v1/models").json()["models"]
+    assert first == {
+        "name": "grey",
+        "version": grey.version,
+        "architecture": "small",
+        "input_shape": [8, 8, 1],
+        "class_names": list(grey.model.class_names),
+        "parameters": grey.model.architecture.parameters,
+        "weights_sha256": grey.model.weights_sha256,
+        "temperature": 2.0,
+        "can_reject": True,
+        "handwriting": {"ink": "light", "target": 6, "threshold": 0.2, "centre": True},
+        "report": "/runs/grey/",
+    }
+    assert (second["can_reject"], second["handwriting"], second["report"]) == (False, None, None)
+
+
+def png_that_says(height: int, width: int) -> bytes:
+    """A PNG of a few bytes that says it is so large."""
+    chunk = lambda name, data: struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))  # noqa: E731
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+WHOLE = file_of(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 400),
+        (b"no picture", 400),
+        (b"GIF89a", 400),
+        (WHOLE[: len(WHOLE) // 2], 400),
+        (WHOLE[:40], 400),
+        (file_of(stroke(), "JPEG")[:300], 400),
+        (b"%PDF-1.7", 400),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 400),
+        (png_that_says(10_000, 10_000), 400),
+        (png_that_says(1 << 30, 1 << 30), 400),
+        (png_that_says(200, 201), 413),
+    ],
+)
+def test_what_is_no_picture_or_too_large_is_refused_with_a_reason(grey: Served, content: bytes, status: int):
+    done = Client(create_app([grey], Limits(pixels=40_000))).post("/v1/predict", content=content)
+    assert (done.status_code, list(done.json())) == (status, ["error"])
+    assert "picture" in done.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("explain=perhaps", "explain: Input should be a valid boolean"),
+        ("explian=true", "explian: Extra inputs are not permitted"),
+        ("method=magic", "method: Input should be 'gradient'"),
+        ("without=everything", "without.0: Input should be 'polarity'"),
+        ("steps=", "steps.0: Input should be 'polarity'"),
+    ],
+)
+def test_a_query_that_is_not_understood_is_refused(client: Client, query: str, reason: str):
+    done = client.post(f"/v1/predict?{query}", content=file_of(stroke()))
+    assert done.status_code == 400
+    assert reason in done.json()["error"]
+
+
+def test_a_method_that_the_network_does_not_allow_is_refused():
+    network = presets.ann((8, 8, 1), 3)
+    dense = Served("dense", Model(network, initial_weights(network, 0), ("a", "b", "c")))
+    done = Client(create_app([dense])).post("/v1/predict?method=grad_cam", content=file_of(stroke()))
+    assert (done.status_code, done.json()["error"][:22]) == (400, "method: grad_cam needs")
+
+
+def test_a_body_of_another_type_is_refused(client: Client):
+    done = client.post("/v1/predict", content=file_of(stroke()), headers={"content-type": "application/json"})
+    assert done.status_code == 415
+    assert "image/png" in done.json()["error"]
+
+
+def two_strokes() -> np.ndarray:
+    """Two dark strokes beside each other on paper (60, 120)."""
+    pixels = np.full((60, 120), 230, np.uint8)
+    pixels[10:50, 30:38] = pixels[10:50, 70:78] = 20
+    return pixels
+
+
+def test_strings_are_those_of_read_strings(client: Client, grey: Served):
+    done = client.post("/v1/strings", content=file_of(two_strokes()))
+    assert done.status_code == 200
+    answer, expected = done.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
+    assert answer["lines"] == expected["lines"]
+    for one, digit in zip(answer["digits"], expected["digits"], strict=True):
+        assert {key: one[key] for key in digit} == digit
+        assert one["stages"][0]["name"] == "picture"
+        assert np.shape(one["attribution"]["values"]) == (8, 8)
+    plain = client.post("/v1/strings?explain=false", content=file_of(two_strokes())).json()
+    assert plain["digits"] == expected["digits"]
+
+
+def test_of_many_characters_only_some_are_explained(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("convscope.service.answers.EXPLAINED_DIGITS", 1)
+    digits = client.post("/v1/strings", content=file_of(two_strokes())).json()["digits"]
+    assert ["stages" in digit for digit in digits] == [True, *[False] * (len(digits) - 1)]
+    assert len(digits) >= 1
+
+
+def test_an_empty_sheet_has_no_strings(client: Client):
+    answer = client.post("/v1/strings", content=file_of(np.full((40, 60), 255, np.uint8))).json()
+    assert (answer["lines"], answer["digits"]) == ([], [])
+
+
+def test_a_model_that_does_not_read_characters_reads_no_strings(client_of_both: Client):
+    done = client_of_both.post("/v1/strings?model=colour", content=file_of(stroke()))
+    assert done.status_code == 400
+    assert "does not read single characters" in done.json()["error"]
+
+
+def test_strings_have_no_steps_to_choose(client: Client):
+    done = client.post("/v1/strings?steps=crop", content=file_of(stroke()))
+    assert done.status_code == 400
+    assert "Extra inputs are not permitted" in done.json()["error"]

@@ -1,0 +1,67 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convscope.checkpoint import save_model
+from convscope.errors import RunError
+from convscope.service import load_served
+
+from .conftest import colour_model, grey_model
+
+
+def test_a_run_is_called_as_its_folder_and_a_file_as_it_is_without_its_ending(folder: Path):
+    served = load_served([str(folder / "grey"), str(folder / "colour.safetensors")])
+    assert [one.name for one in served] == ["grey", "colour"]
+    assert [one.report for one in served] == [folder / "grey" / "report.html", None]
+    assert [one.rule is not None for one in served] == [True, False]
+
+
+def test_a_name_can_be_given(folder: Path):
+    (served,) = load_served([f"digits={folder / 'grey'}"])
+    assert served.name == "digits"
+    assert served.version == served.model.weights_sha256[:12]
+
+
+def test_a_folder_with_an_equals_sign_in_its_name_is_a_folder(tmp_path: Path):
+    (tmp_path / "a=b").mkdir()
+    save_model(grey_model(), tmp_path / "a=b" / "model.safetensors")
+    assert load_served([str(tmp_path / "a=b")])[0].name == "a=b"
+
+
+def test_two_models_of_one_name_are_refused(folder: Path):
+    with pytest.raises(RunError, match="there is a model 'grey' already; give this one another name"):
+        load_served([str(folder / "grey"), str(folder / "grey")])
+
+
+def test_no_model_is_refused():
+    with pytest.raises(RunError, match="name at least one"):
+        load_served([])
+
+
+def test_a_missing_run_is_refused(tmp_path: Path):
+    with pytest.raises(RunError, match="not found"):
+        load_served([str(tmp_path / "none")])
+
+
+def test_a_file_that_would_run_code_is_no_model(tmp_path: Path):
+    (tmp_path / "model.safetensors").write_bytes(b"\x80\x04cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(RunError, match="no safetensors file"):
+        load_served([str(tmp_path)])
+
+
+def test_a_damaged_rule_is_refused_before_anything_is_served(tmp_path: Path):
+    model = grey_model()
+    broken = {**model.calibration["rejection"], "threshold": "high"}
+    save_model(replace(model, calibration={"rejection": broken}), tmp_path / "model.safetensors")
+    with pytest.raises(RunError, match="threshold"):
+        load_served([str(tmp_path)])
+
+
+def test_a_model_whose_answer_is_no_number_is_refused(tmp_path: Path):
+    model = colour_model()
+    weights = {name: np.full_like(weight, 1e38) for name, weight in model.weights.items()}
+    save_model(replace(model, weights=weights), tmp_path / "model.safetensors")
+    with pytest.raises(RunError, match="no number"):
+        load_served([str(tmp_path)])

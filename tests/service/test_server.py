@@ -1,0 +1,301 @@
+"""A service as a process of its own, on loopback: what only a real connection shows."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from convscope.errors import RunError
+from convscope.service import Limits, Served, create_app, serve
+
+SCRIPT = """
+import json, sys
+from convscope.service import Limits, create_app, load_served, serve
+limits = Limits(**json.loads(sys.argv[2]))
+app = create_app(load_served([sys.argv[1]]), limits)
+serve(app, limits, port=0, on_start=lambda address: print(address, flush=True))
+"""
+
+LIMITS = {"body_bytes": 1 << 20, "body_seconds": 1.0, "header_seconds": 1.0, "send_seconds": 1.0, "stop_seconds": 5.0}
+
+
+class Service:
+    """A running service, and what the system says of its memory."""
+
+    def __init__(self, process: subprocess.Popen[str], address: str, log: Path) -> None:
+        self.process = process
+        self.address = address
+        self.port = int(address.rpartition(":")[2])
+        self.log = log
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def mib(self, key: str) -> float:
+        """VmRSS: in memory now; VmHWM: the most that ever was."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(text.partition(f"{key}:")[2].split()[0]) / 1024
+
+    def lines(self) -> list[dict]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+@contextmanager
+def running(folder: Path, log: Path, **limits: object) -> Iterator[Service]:
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(folder / "grey"), json.dumps(LIMITS | limits)]
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), log.read_text()
+            yield Service(process, address, log)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(folder, tmp_path_factory.mktemp("log") / "log") as service:
+        yield service
+
+
+def head(length: str = "", path: str = "/v1/predict") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n".encode()
+
+
+def answer_of(connection: socket.socket) -> tuple[int, dict]:
+    """Read an answer, and return the status and the JSON."""
+    with connection.makefile("rb") as file:
+        status = int(file.readline().split()[1])
+        headers = dict(line.lower().rstrip().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
+        return status, json.loads(file.read(int(headers[b"content-length"])))
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Wait until the service has closed."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_it_answers_over_a_connection_that_stays_open(service: Service):
+    with httpx.Client(base_url=service.address) as client:
+        for _ in range(3):
+            assert client.get("/v2/health/ready").json() == {"ready": True}
+        assert "server" not in client.get("/v2").headers
+
+
+def send_a_gigabyte(connection: socket.socket, chunked: bool) -> None:
+    piece = b"x" * (1 << 20)
+    framed = b"100000\r\n" + piece + b"\r\n" if chunked else piece
+    try:
+        for _ in range(1024):
+            connection.sendall(framed)
+        if chunked:
+            connection.sendall(b"0\r\n\r\n")
+    except OSError:
+        pass  # it was closed, as it may be
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_gigabyte_is_refused_and_not_kept(service: Service, chunked: bool):
+    httpx.get(service.address + "/v2")
+    before = service.mib("VmHWM")
+    length = "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {1 << 30}\r\n"
+    with service.connect() as connection:
+        connection.sendall(head(length))
+        sender = threading.Thread(target=send_a_gigabyte, args=(connection, chunked))
+        sender.start()
+        status, answer = answer_of(connection)
+        sender.join()
+    assert (status, answer["error"][:24]) == (413, "the body has more than t")
+    assert service.mib("VmHWM") - before < 16
+    assert httpx.get(service.address + "/v2").status_code == 200
+
+
+def picture(pixels: int, kind: str) -> bytes:
+    """A square white picture, which takes little as a file and much in memory."""
+    file = BytesIO()
+    Image.new("L", (int(pixels**0.5),) * 2, 255).save(file, kind)
+    return file.getvalue()
+
+
+INFER = "/v2/models/grey/infer"
+TENSOR = b'{"inputs":[{"name":"images","shape":[1,8,8,1],"datatype":"UINT8","data":%s}]}'
+
+
+@pytest.mark.slow
+def test_bodies_that_mean_harm_are_refused_in_the_memory_that_there_is(service: Service):
+    most, bomb, small = (1 << 20) - 1000, picture(100_000_000, "PNG"), picture(1_000_000, "PNG")
+    corpus = [
+        ("/v1/predict", bomb),
+        ("/v1/predict", bomb[:5000]),
+        ("/v1/predict", small[: len(small) // 2]),
+        ("/v1/predict", b"\x89PNG\r\n\x1a\n" * (most // 8)),
+        ("/v1/predict", os.urandom(most)),
+        (INFER, b"[" * most),
+        (INFER, TENSOR % (b"[" * 1000 + b"]" * 1000)),
+        (INFER, TENSOR % (b"[" + b"[]," * (most // 3 - 100) + b"[]]")),
+        (INFER, TENSOR % (b"[" + b"{}," * (most // 3 - 100) + b"{}]")),
+        (INFER, TENSOR % (b"[" + b"9" * (most - 200) + b"]")),
+        (INFER, TENSOR % b"[NaN]"),
+        (INFER, TENSOR % b"[1e999]"),
+        (INFER, b'{"id":"' + b"x" * (most - 100) + b'"}'),
+        (INFER, b'{"inputs":[' + b"{}," * 10_000 + b"{}]}"),
+        (INFER, b'{"' + b'a":0,"' * 10_000 + b'b":0}'),
+    ]
+    with httpx.Client(base_url=service.address, timeout=30) as client:
+        client.get("/v2")
+        before = service.mib("VmHWM")
+        for path, body in corpus:
+            done = client.post(path, content=body)
+            assert done.status_code in (400, 413), (path, body[:40])
+            assert list(done.json()) == ["error"]
+        assert service.mib("VmHWM") - before < 32
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
+def test_a_slow_sender_is_cut_off(service: Service, length: str):
+    start = time.monotonic()
+    with service.connect() as connection:
+        connection.sendall(head(length))
+        assert answer_of(connection) == (408, {"error": "the body was not complete after 1 s"})
+        assert is_closed(connection)
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("drops", [[], [b"GET /v2 HTTP/1.1\r\n"], [b"G", b"E", b"T", b" "]])
+def test_slow_headers_are_cut_off(service: Service, drops: list[bytes]):
+    with service.connect() as connection:
+        for drop in drops:
+            connection.sendall(drop)
+            time.sleep(0.1)
+        assert answer_of(connection) == (408, {"error": "the headers were not complete after 1 s"})
+        assert is_closed(connection)
+
+
+def drip(connection: socket.socket) -> None:
+    for _ in range(100):
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
+def test_a_body_that_nobody_wants_does_not_keep_a_connection_open(service: Service):
+    with service.connect() as connection:
+        connection.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        assert answer_of(connection)[0] == 200
+        start = time.monotonic()
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            drip(connection)
+        assert time.monotonic() - start < 5
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(folder: Path, tmp_path: Path):
+    large = tmp_path / "grey"
+    large.mkdir()
+    (large / "model.safetensors").write_bytes((folder / "grey" / "model.safetensors").read_bytes())
+    (large / "report.html").write_bytes(b"x" * (64 << 20))
+    with running(tmp_path, tmp_path / "log") as service, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", service.port))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert wait_for(lambda: any(line.get("path") == "/" for line in service.lines()))
+        assert service.mib("VmRSS") < 200
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"no http\r\n\r\n",
+        b"GET /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"GET /v2 HTTP/1.1\r\n\r\n",
+        b"GET /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET /" + b"a" * (80 << 10),
+    ],
+)
+def test_what_is_no_http_is_refused_as_json(service: Service, text: bytes):
+    with service.connect() as connection:
+        connection.sendall(text)
+        assert answer_of(connection) == (400, {"error": "Invalid HTTP request received."})
+        assert is_closed(connection)
+
+
+def test_more_connections_than_are_allowed_are_closed(folder: Path, tmp_path: Path):
+    with running(folder, tmp_path / "log", connections=2, header_seconds=30) as service:
+        first, second = service.connect(), service.connect()
+        time.sleep(0.2)
+        with service.connect() as third:
+            status, answer = answer_of(third)
+        assert (status, answer["error"][:24]) == (503, "2 connections are open, ")
+        first.close()
+        second.close()
+        assert wait_for(lambda: httpx.get(service.address + "/v2").status_code == 200)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_finishes_what_is_in_work_and_ends_well(folder: Path, tmp_path: Path, number: signal.Signals):
+    with running(folder, tmp_path / "log", body_seconds=10) as service:
+        with service.connect() as connection, service.connect() as idle:
+            body = b'{"inputs":[{"name":"images","shape":[1,8,8,1],"datatype":"UINT8","data":[' + b"0," * 63 + b"0]}]}"
+            idle.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert idle.recv(4096).startswith(b"HTTP/1.1 200")
+            connection.sendall(head(f"Content-Length: {len(body)}\r\n", "/v2/models/grey/infer") + body[:50])
+            time.sleep(0.3)
+            os.kill(service.process.pid, number)
+            time.sleep(0.5)
+            with pytest.raises(ConnectionRefusedError):
+                service.connect()
+            connection.sendall(body[50:])
+            status, answer = answer_of(connection)
+        assert (status, answer["model_name"]) == (200, "grey")
+        assert service.process.wait(10) == 0
+    assert all({"time", "level", "message"} <= line.keys() for line in service.lines())
+    assert not [line for line in service.lines() if line["level"] == "error"]
+
+
+def test_one_that_does_not_finish_in_time_is_left(folder: Path, tmp_path: Path):
+    with running(folder, tmp_path / "log", body_seconds=60, stop_seconds=1) as service, service.connect() as connection:
+        connection.sendall(head("Content-Length: 1000\r\n"))
+        time.sleep(0.3)
+        service.process.terminate()
+        assert service.process.wait(10) == 0
+
+
+def test_an_address_that_is_taken_is_refused(grey: Served):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(RunError, match=f"127.0.0.1:{port}: cannot be bound .* choose another --host or --port"):
+            serve(create_app([grey]), Limits(), port=port)
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 70 + ".invalid", "999.1.1.1"])
+def test_an_address_that_is_none_is_refused(grey: Served, host: str):
+    with pytest.raises(RunError, match="cannot be bound"):
+        serve(create_app([grey]), Limits(), host=host, port=0)
