@@ -115,7 +115,7 @@ async def load(port: int, rows: list, labels: np.ndarray, clients: int, seconds:
 @contextmanager
 def service(run: Path, threads: int | None, log: Path):
     """Start a service of `run` as a process of its own; give (pid, port)."""
-    command = [sys.executable, "-c", "from convscope.cli.serve import serve; serve()", f"load={run}", "--port", "0"]
+    command = [sys.executable, "-m", "convscope", "serve", f"load={run}", "--port", "0"]
     command += ["--json", *(["--threads", str(threads)] if threads else [])]
     with log.open("wb") as stderr, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as process:
         try:

@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
-    command = [sys.executable, "-c", "from convscope.cli.serve import serve; serve()", str(run), f"b={run}"]
+    command = [sys.executable, "-m", "convscope", "serve", str(run), f"b={run}"]
     with subprocess.Popen(
         [*command, "--port", "0", "--json", "--limit-images", "3", "--threads", "1"],
         stdout=subprocess.PIPE,

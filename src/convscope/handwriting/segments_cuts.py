@@ -21,6 +21,7 @@ MOST_CUTS = 14
 
 _ROWS = 48  # of a blob in which paths are looked for
 _SIDEWAYS = 0.06, 0.6  # ink that a step to a side counts as: for paths that wind, and for straight ones
+_HOLE = 0.5  # ink that a pixel of enclosed paper counts as: a path through it cuts a loop, as of a 0, and not two apart
 _MOST_INK = 3.0  # strokes that a path may cross: two, and a little for slanted ones
 _LEAST_PART = 0.035  # of the square of the usual height: the least ink on either side
 _NARROWEST = 0.45  # of the usual height: a narrower blob is one character
@@ -84,8 +85,12 @@ def _stand_apart(one: Side, other: Side, apart: float, crossed: float) -> bool:
 
 def _paths(mask: NDArray[np.bool_], height: float, stroke: float) -> list[tuple[float, NDArray[np.int64]]]:
     """Return the best path from each column at the top and to each at the bottom: ink in pixels, columns (h,)."""
+    from scipy import ndimage
+
     step = max(1, round(min(height, len(mask)) / _ROWS))
-    padded = np.pad(mask, ((0, -len(mask) % step), (0, -mask.shape[1] % step)))
+    holes = ndimage.binary_fill_holes(mask) & ~mask
+    energy = mask + _HOLE * holes
+    padded = np.pad(energy, ((0, -len(mask) % step), (0, -mask.shape[1] % step)))
     coarse = padded.reshape(len(padded) // step, step, padded.shape[1] // step, step).mean(axis=(1, 3))
     coarse = np.pad(coarse, ((0, 0), (1, 1)))
     found = []

@@ -35,18 +35,18 @@ _STRONG = 12.0  # a largest logit, at the model's temperature, that is usual for
 _LOWEST = 0.4  # of the usual height: what is lower and refused is a dash, a comma or a dot
 
 WEIGHTS = {
-    "one": 2.86,
-    "surprise": 4.14,
-    "refused": 0.23,
-    "weak": 4.22,
-    "width": 2.34,
-    "width squared": 2.81,
-    "very wide": 1.91,
-    "height": -7.46,
-    "low": 5.9,
-    "gaps": -2.68,
-    "blobs": -1.73,
-    "cut": 2.37,
+    "one": 4.09,
+    "surprise": 3.94,
+    "refused": 0.41,
+    "weak": 3.69,
+    "width": 1.95,
+    "width squared": 2.27,
+    "very wide": 3.79,
+    "height": -7.65,
+    "low": 3.34,
+    "gaps": -2.38,
+    "blobs": -0.41,
+    "cut": 1.41,
 }
 """What a span costs is the sum of these times its measures; see `measures`.
 
