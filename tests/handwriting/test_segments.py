@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from convscope.handwriting.segments import MOST_BLOBS, find_segments
-from convscope.handwriting.segments_cuts import cut_places
+from convscope.handwriting.segments import find_segments
+from convscope.handwriting.segments import sheet as sheet_module
+from convscope.handwriting.segments.cuts import cut_places
 
 
 def sheet(*boxes, size=(300, 500), ink=30, paper=230):
@@ -86,13 +87,18 @@ def test_large_pictures_are_averaged_down():
     assert corners(segments) == [[(200, 200), (400, 200)]]
 
 
-def test_only_the_largest_blobs_are_kept_of_too_many():
-    grid = np.zeros((1200, 1800, 1), np.uint8)
-    for row in range(20, 1180, 22):
-        grid[row : row + 12, 20:1780] = np.where(np.arange(20, 1780) % 22 < 8, 255, 0)[:, None]
-    segments = find_segments(grid)
-    assert sum(map(len, segments.lines)) == MOST_BLOBS
-    assert segments.num_left_out > 0
+def test_only_the_largest_blobs_are_kept_of_too_many(monkeypatch):
+    monkeypatch.setattr(sheet_module, "MOST_BLOBS", 3)
+    found = find_segments(sheet((220, 50, 230, 90), *STROKES, (280, 50, 290, 95)))
+    assert corners(found) == [[(40, 50), (100, 55), (160, 45)]]
+    assert found.num_left_out == 2
+
+
+def test_a_loop_is_not_cut_through():
+    y, x = np.mgrid[:60, :60]
+    distance = np.hypot(y - 30, x - 30)
+    parts, _ = cut_places((distance < 29) & (distance > 22), 60, 7)
+    assert parts[30, 4] == parts[30, 55] > 0  # one part on both sides
 
 
 def test_two_rings_that_touch_can_be_cut_where_they_touch():

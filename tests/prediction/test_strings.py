@@ -11,10 +11,10 @@ import convscope as cs
 from convscope.errors import ConvscopeError
 from convscope.handwriting import Handwriting
 from convscope.handwriting.segments import Blob, Segments
-from convscope.prediction import strings
 from convscope.prediction.strings import read_strings
-from convscope.prediction.strings_lattice import cheapest, lattice_of
-from convscope.prediction.strings_result import joined
+from convscope.prediction.strings import reading as strings
+from convscope.prediction.strings.lattice import cheapest, lattice_of
+from convscope.prediction.strings.result import joined
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,7 @@ def test_rows_of_a_page_are_read_line_by_line_whatever_is_printed_on_it(model, m
     assert reading.num_rules == 0 if rules == "" else rules == "lines" or reading.num_rules > 0  # lines may be too pale
 
 
+@pytest.mark.slow
 def test_touching_digits_are_cut_apart(model, mnist):
     read = [
         read_strings(model, photographed_string([*ones(mnist, 3, n + 1)[n:], *ones(mnist, 2, n + 1)[n:]], 40 + n, 1)[0])

@@ -4,7 +4,7 @@ from convscope.prediction.explain import METHOD, answer_maps
 from convscope.prediction.prediction import Answer, Prediction, predict
 from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
 from convscope.prediction.strings import read_strings
-from convscope.prediction.strings_result import ReadDigit, StringReading
+from convscope.prediction.strings.result import ReadDigit, StringReading
 
 __all__ = [
     "METHOD",

@@ -20,11 +20,11 @@ from convscope.metrics import softmax
 from convscope.model import Model
 from convscope.prediction.prediction import Prediction, predict
 from convscope.prediction.preparation import preparation_of
-from convscope.prediction.strings_lattice import Lattice, Span, cheapest, lattice_of, picture_of
-from convscope.prediction.strings_result import Notice, ReadDigit, StringReading, joined
+from convscope.prediction.strings.lattice import Lattice, Span, cheapest, lattice_of, picture_of
+from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, joined
 from convscope.rejection import RejectionRule
 
-MOST_SPANS = 20_000
+MOST_SPANS = 8_000
 """Pieces that the model reads in one picture at most. If there are more, blobs are read as they are and not cut."""
 
 _DONE: frozenset[Step] = frozenset(("light", "ink", "specks"))  # steps that the sheet as a whole has gone through

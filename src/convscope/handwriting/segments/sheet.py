@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.handwriting.pictures import Picture
-from convscope.handwriting.segments_cuts import cut_places
-from convscope.handwriting.segments_ink import sheet_ink
-from convscope.handwriting.segments_lines import group_lines
-from convscope.handwriting.segments_rules import without_rules, without_thin_rules
+from convscope.handwriting.segments.cuts import cut_places
+from convscope.handwriting.segments.ink import sheet_ink
+from convscope.handwriting.segments.lines import group_lines
+from convscope.handwriting.segments.rules import without_rules, without_thin_rules
 
 LONGEST_SIDE = 2400
 """Pixels to which a larger picture is averaged down before anything is looked for."""
