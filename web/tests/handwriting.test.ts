@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { average, fromRgba, toRgba, type Picture } from '../src/handwriting/picture';
-import { prepare, type Handwriting, type Hint, type StepName } from '../src/handwriting/prepare';
+import { HINTS, type Hint } from '../src/handwriting/hints';
+import { prepare } from '../src/handwriting/prepare';
+import { STEPS, type Handwriting, type StepName } from '../src/handwriting/recipe';
 import { drawingSize, Raster, type Stroke } from '../src/handwriting/strokes';
 
 interface Packed {
@@ -55,7 +57,11 @@ describe('prepare gives what Python gives, pixel for pixel', () => {
 
   test('the cases are of every kind', () => {
     const runs = cases.flatMap((one) => one.runs);
-    expect(new Set(runs.flatMap((run) => run.hints)).size).toBe(4);
+    expect(new Set(runs.flatMap((run) => run.hints))).toEqual(new Set(HINTS));
+    for (const step of STEPS) {
+      expect(runs.some((run) => run.steps?.includes(step) === false)).toBe(true);
+      expect(runs.some((run) => run.steps?.includes(step) === true)).toBe(true);
+    }
     expect(runs.some((run) => run.clipped > 0)).toBe(true);
     expect(new Set(cases.map((one) => one.shape[2]))).toEqual(new Set([1, 2, 3, 4]));
   });

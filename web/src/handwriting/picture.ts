@@ -1,5 +1,9 @@
-// Pictures as bytes, and how they are resized. The arithmetic is that of src/convscope/handwriting/prepare.py: sums of whole
-// numbers, which float64 holds exactly, and values rounded as floor(x + 0.5).
+// Pictures as bytes, resized exactly, in grey or in colours, and how much ink a pixel holds. The arithmetic is that of
+// src/convscope/handwriting/pictures.py: sums of whole numbers, which float64 holds exactly, and values rounded as
+// floor(x + 0.5).
+import type { Ink } from './recipe';
+
+export const FAINTEST = 26; // of 255: a picture whose strongest ink is fainter holds none
 
 export interface Picture {
   pixels: Uint8Array; // (height, width, channels)
@@ -9,6 +13,13 @@ export interface Picture {
 }
 
 export type Size = [height: number, width: number];
+
+export interface Box {
+  top: number;
+  bottom: number; // exclusive
+  left: number;
+  right: number; // exclusive
+}
 
 // The picture in the colours of RGBA bytes; what is transparent lies on white.
 export function fromRgba(data: ArrayLike<number>, height: number, width: number): Picture {
@@ -22,9 +33,17 @@ export function fromRgba(data: ArrayLike<number>, height: number, width: number)
   return { pixels, height, width, channels: 3 };
 }
 
+// Each grey level's four bytes as one number: a pad's drawing is painted many times at every move of the pen.
+const GREYS = new Uint32Array(Uint8Array.from({ length: 4 * 256 }, (_, i) => (i % 4 === 3 ? 255 : i >> 2)).buffer);
+
 // The same as RGBA bytes, as a canvas takes them.
 export function toRgba(picture: Picture, data = new Uint8ClampedArray(4 * picture.height * picture.width)) {
   const { pixels, height, width, channels } = picture;
+  if (channels === 1) {
+    const whole = new Uint32Array(data.buffer, data.byteOffset, pixels.length);
+    for (let i = 0; i < pixels.length; i++) whole[i] = GREYS[pixels[i]];
+    return data;
+  }
   const colours = channels < 3 ? 1 : 3;
   for (let i = 0; i < height * width; i++) {
     for (let c = 0; c < 3; c++) data[4 * i + c] = pixels[channels * i + (colours === 3 ? c : 0)];
@@ -81,17 +100,17 @@ export function reduced(picture: Picture, largest: number): Picture {
 export function inColours(picture: Picture, colours: number): Picture {
   const { pixels, height, width, channels } = picture;
   if (channels === colours) return picture;
-  const changed = new Uint8Array(height * width * colours);
+  const converted = new Uint8Array(height * width * colours);
   for (let i = 0; i < height * width; i++) {
     if (colours === 3) {
-      changed.fill(pixels[i], 3 * i, 3 * i + 3);
+      converted.fill(pixels[i], 3 * i, 3 * i + 3);
     } else {
       // luma of ITU-R BT.601
       const sum = 299 * pixels[3 * i] + 587 * pixels[3 * i + 1] + 114 * pixels[3 * i + 2];
-      changed[i] = Math.floor((sum + 500) / 1000);
+      converted[i] = Math.floor((sum + 500) / 1000);
     }
   }
-  return { pixels: changed, height, width, channels: colours };
+  return { pixels: converted, height, width, channels: colours };
 }
 
 // The part from `top` and `left` to `bottom` and `right`, which are outside of it.
@@ -122,4 +141,91 @@ export function border(picture: Picture): Uint8Array[] {
 // The middle value, the lower of the two if there are two.
 export function median(values: Uint8Array): number {
   return values.slice().sort()[(values.length - 1) >> 1];
+}
+
+// A picture of the same size, its pixels written by `write`.
+export function changed(picture: Picture, write: (from: Uint8Array, into: Uint8Array) => void): Picture {
+  const pixels = new Uint8Array(picture.pixels.length);
+  write(picture.pixels, pixels);
+  return { ...picture, pixels };
+}
+
+// One channel, (height, width), each value v as v ^ turn.
+export function plane({ pixels, channels }: Picture, c: number, turn = 0): Uint8Array {
+  const values = new Uint8Array(pixels.length / channels);
+  for (let i = c, n = 0; n < values.length; i += channels, n++) values[n] = pixels[i] ^ turn;
+  return values;
+}
+
+export function extremes({ pixels }: Picture): [darkest: number, lightest: number] {
+  let [darkest, lightest] = [255, 0];
+  for (let i = 0; i < pixels.length; i++) {
+    if (pixels[i] < darkest) darkest = pixels[i];
+    if (pixels[i] > lightest) lightest = pixels[i];
+  }
+  return [darkest, lightest];
+}
+
+// How much ink a value v holds is v ^ turn, which for 255 is 255 - v.
+export const turnOf = (ink: Ink) => (ink === 'light' ? 0 : 255);
+
+export function strongest(picture: Picture, ink: Ink): number {
+  const [darkest, lightest] = extremes(picture);
+  return ink === 'light' ? lightest : 255 - darkest;
+}
+
+// How much ink there is at most in any channel, (height, width).
+export function strengths(picture: Picture, ink: Ink): Uint8Array {
+  const { pixels, channels } = picture;
+  const found = plane(picture, 0, turnOf(ink));
+  for (let c = 1; c < channels; c++) {
+    for (let i = c, n = 0; n < found.length; i += channels, n++) {
+      found[n] = Math.max(found[n], pixels[i] ^ turnOf(ink));
+    }
+  }
+  return found;
+}
+
+// How much ink there is in all channels, (height, width).
+export function masses({ pixels, channels }: Picture, ink: Ink): Uint16Array {
+  const turn = turnOf(ink);
+  const found = new Uint16Array(pixels.length / channels);
+  for (let n = 0, i = 0; n < found.length; n++) {
+    for (let c = 0; c < channels; c++, i++) found[n] += pixels[i] ^ turn;
+  }
+  return found;
+}
+
+// All ink, and its moments by row and by column.
+export function inkOf(picture: Picture, ink: Ink): { total: number; rows: number; columns: number } {
+  const mass = masses(picture, ink);
+  let [total, rows, columns] = [0, 0, 0];
+  for (let i = 0, row = 0; row < picture.height; row++) {
+    for (let column = 0; column < picture.width; column++, i++) {
+      total += mass[i];
+      rows += mass[i] * row;
+      columns += mass[i] * column;
+    }
+  }
+  return { total, rows, columns };
+}
+
+// Top, bottom, left and right of all ink above this share of the strongest, the ends exclusive; there must be some.
+export function box(picture: Picture, ink: Ink, threshold: number): [number, number, number, number] {
+  const { pixels, height, width, channels } = picture;
+  const least = threshold * strongest(picture, ink);
+  const turn = turnOf(ink);
+  let [top, bottom, left, right] = [height, 0, width, 0];
+  for (let row = 0, i = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      for (let c = 0; c < channels; c++, i++) {
+        if ((pixels[i] ^ turn) <= least) continue;
+        if (row < top) top = row;
+        if (column < left) left = column;
+        if (column >= right) right = column + 1;
+        bottom = row + 1;
+      }
+    }
+  }
+  return [top, bottom, left, right];
 }

@@ -1,16 +1,9 @@
 // Strokes of a pen as a picture, without a canvas: the same in every browser, in tests and from the URL.
-import type { Picture, Size } from './picture';
+import type { Box, Picture, Size } from './picture';
 
 export interface Stroke {
   width: number; // of the pen, as a share of the shorter side
   points: [x: number, y: number][]; // from 0 to 1 across the pad
-}
-
-export interface Box {
-  top: number;
-  bottom: number; // exclusive
-  left: number;
-  right: number; // exclusive
 }
 
 export const PEN = 0.08; // of the shorter side: a digit that fills the pad has strokes like MNIST's when it is 20 pixels high

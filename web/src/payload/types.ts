@@ -1,6 +1,6 @@
 // What the page is given: the document that `convscope report RUN --payload` prints.
 import type { Architecture } from '../engine/types';
-import type { Handwriting } from '../handwriting/prepare';
+import type { Handwriting } from '../handwriting/recipe';
 
 export interface Block {
   dtype: 'float32' | 'uint8' | 'uint16' | 'int8';

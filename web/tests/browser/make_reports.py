@@ -3,7 +3,8 @@
 `python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
 all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
 classes at 20 × 32), hostile (three channels, class names that would like to be markup), ann (no convolution at all).
-Each page but fashion's has every section that there is, most of few images.
+Each page but fashion's has every section that there is, most of few images. mnist has photo.png too, a digit under a
+shadow as a camera would see it.
 """
 
 import json
@@ -23,6 +24,8 @@ from convscope.cli import main as convscope
 from convscope.cli.record import run_record
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
+from convscope.image_files import read_picture
+from convscope.prediction import predict
 from convscope.report import report_payload, write_report
 from convscope.report.evidence import render_evidence
 from convscope.training import TrainingState
@@ -39,6 +42,7 @@ HOSTILE = (
     "line\nbreak",
 )
 RECIPE = replace(cs.recipes.fast, epochs=2)
+PHOTO = "photo.png"
 NUM_EXPECTED = 3  # test images whose logits the page must give
 
 
@@ -50,6 +54,7 @@ def mnist(folder: Path) -> None:
     for topic, value in measured.items():  # as `convscope evidence` does, of fewer images
         kept.write_evidence(topic, value, kept.load_model())
     run_command("report", folder)
+    write_photo(folder / PHOTO)
 
 
 def ann(folder: Path) -> None:
@@ -189,10 +194,33 @@ def expected(folder: Path) -> dict[str, Any]:
     layers = [row for row in model.architecture.table[:-1] if isinstance(row.layer, kinds)]
     places = [(row.layer.name, k) for row in layers for k in range(row.output_shape[-1])]
     lesioned = model.network.lesioned_logits(images[:1], [[Replacement(layer, k)] for layer, k in places])
+    photo = folder / PHOTO
     return {
         "class_names": list(model.class_names),
         "logits": model.logits(images).tolist(),
+        "photo": photo_expected(model, photo) if photo.exists() else None,
         "lesions": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(places, lesioned, strict=True)},
+    }
+
+
+def write_photo(path: Path) -> None:
+    """Write the photo of the first test image, a 7, with the hard edge of a shadow across the sheet."""
+    from PIL import Image
+
+    sys.path.append(str(Path(__file__).parents[3] / "tests"))
+    from photos import photographed_digit
+
+    Image.fromarray(photographed_digit(cs.load_dataset("mnist").test.images[0], seed=0)).save(path)
+
+
+def photo_expected(model: cs.Model, path: Path) -> dict[str, Any]:
+    """Return what a photo is prepared to and read as: its hints, the stages' sizes and the logits."""
+    (read,) = predict(model, [read_picture(path)])
+    prepared = read.prepared
+    return {
+        "hints": list(prepared.hints),
+        "stages": {stage.name: list(stage.pixels.shape[:2]) for stage in prepared.stages},
+        "logits": model.logits(prepared.image[np.newaxis])[0].tolist(),
     }
 
 

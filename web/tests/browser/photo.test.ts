@@ -1,0 +1,82 @@
+// A photo of a digit, a shadow across it, dropped on the page: it is prepared and read as Python does.
+import { readFileSync } from 'node:fs';
+import type { Page } from 'puppeteer-core';
+import { expect, inject, test } from 'vitest';
+import { axeFindings, GRAVE } from './axe';
+import { answerOf, click, largestDifference, logitsOf } from './bench';
+import { inEachBrowser, visit } from './open';
+import { expectedOf, pagePath, photoPath } from './reports';
+
+const folder = inject('reports');
+const path = pagePath(folder, 'mnist');
+
+async function drop(page: Page, file: string): Promise<void> {
+  await page.evaluate((base64) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([bytes], 'photo.png', { type: 'image/png' }));
+    document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+  }, readFileSync(file).toString('base64'));
+  await page.waitForFunction(() => document.querySelector('.open .name')?.textContent === 'photo.png');
+}
+
+// Each stage's name, whether its step is on (null where there is no step), and its size.
+type Shown = [name: string, on: boolean | null, size: number[]];
+async function stagesOf(page: Page): Promise<Shown[]> {
+  return page.$$eval('.steps li', (stages) =>
+    stages.map((one): Shown => [
+      one.querySelector('.name')!.textContent!.trim().toLowerCase(),
+      one.querySelector('input')?.checked ?? null,
+      one.querySelector('.size')!.textContent!.split(' × ').map(Number),
+    ]),
+  );
+}
+
+const toggle = (page: Page, step: string) => click(page, `.steps input[aria-describedby$="-${step}"]`);
+
+inEachBrowser((browser) => {
+  test('is read as Python reads it', async () => {
+    const { hints, stages, logits } = expectedOf(folder, 'mnist').photo!;
+    expect(hints).toEqual(['inverted']);
+    await visit(browser(), path, {}, async ({ page }) => {
+      await drop(page, photoPath(folder));
+      await expect.poll(() => answerOf(page)).toBe(7);
+      expect(largestDifference(await logitsOf(page), logits)).toBeLessThanOrEqual(1e-4);
+      const shown = await stagesOf(page);
+      expect(Object.fromEntries(shown.map(([name, , size]) => [name, size]))).toEqual(stages);
+      expect(shown.filter(([, on]) => on === false).map(([name]) => name)).toEqual(['deslant']);
+      expect(await page.$$eval('.steps .hint', (all) => all.map((one) => one.textContent))).toEqual([
+        expect.stringContaining('Polarity turns it round'),
+      ]);
+    });
+  });
+
+  test('is another image without the step for light, and upright with the one for slant', async () => {
+    await visit(browser(), path, {}, async ({ page }) => {
+      await drop(page, photoPath(folder));
+      await expect.poll(() => answerOf(page)).toBe(7);
+      const read = await logitsOf(page);
+      const cropped = async () => (await stagesOf(page)).find(([name]) => name === 'crop')![2];
+      const [height, width] = await cropped();
+      await toggle(page, 'light');
+      await expect.poll(() => logitsOf(page)).not.toEqual(read);
+      expect((await cropped())[0]).toBeGreaterThan(height); // the shadow is taken for ink
+      await toggle(page, 'light');
+      await expect.poll(() => logitsOf(page)).toEqual(read);
+      await toggle(page, 'deslant');
+      await expect.poll(async () => (await cropped())[1]).not.toBe(width);
+      expect((await cropped())[0]).toBe(height);
+    });
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'fits a telephone, and nothing is wrong with it in the %s theme',
+    async (theme) => {
+      await visit(browser(), path, { width: 320, height: 740, theme }, async ({ page }) => {
+        await drop(page, photoPath(folder));
+        expect(await axeFindings(page, '.panel', GRAVE)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+      });
+    },
+  );
+});
