@@ -1,0 +1,84 @@
+"""The main job on data of one's own: pictures in folders, in colour, of uneven classes, and sets of a few images."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convscope as cs
+from convscope.checkpoint import load_model, open_run
+
+from .conftest import invoke
+
+NAMES = ("<b>x", "кошка", "ß & o")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of 20 × 24 in colour: 60, 24 and 12 of three classes, each with a bright part of its own."""
+    folder = tmp_path_factory.mktemp("own") / "shapes"
+    stream = np.random.default_rng(0)
+    for label, (name, count) in enumerate(zip(NAMES, (60, 24, 12), strict=True)):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = stream.integers(0, 120, (20, 24, 3), np.uint8)
+            pixels[4:16, 8 * label : 8 * label + 8, label] += 130
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own_run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    out = tmp_path_factory.mktemp("own-runs") / "run"
+    done = invoke(
+        "run",
+        *("--dataset", pictures, "--test-fraction", 0.25, "--split-seed", 3, "--class-weights", "balanced"),
+        *("--epochs", 6, "--seeds", 2, "--out", out, "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    return out, json.loads(done.stdout)
+
+
+def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
+    out, printed = own_run
+    model = load_model(out)
+    assert set(model.class_names) == set(NAMES)
+    assert model.architecture.input.shape == (20, 24, 3)
+    assert printed["evaluation"]["num_images"] == 24
+    assert printed["evaluation"]["balanced_accuracy"] > 0.8  # chance is a third
+    assert "<b>x" not in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, pictures: Path):
+    out, _ = own_run
+    record = open_run(out).record
+    assert record["dataset"]["options"] == {"test_fraction": 0.25, "seed": 3, "image_size": None}
+    assert "--test-fraction 0.25 --split-seed 3" in record["command"]
+    assert "--class-weights balanced" in record["command"]
+    again = cs.load_dataset(pictures, test_fraction=0.25, seed=3)
+    assert again.test.sha256 == record["dataset"]["test"]["sha256"]
+    assert invoke("evaluate", out).exit_code == 0
+    assert "test_fraction=0.25, seed=3" in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [("ablate",), ("evidence",), ("compare", "SEEDS")], ids=lambda one: one[0])
+def test_what_the_page_measures_works_for_pictures_of_ones_own(own_run, command):
+    out, _ = own_run
+    words = (command[0], out / "seeds", out) if len(command) > 1 else (command[0], out)
+    done = invoke(*words)
+    assert done.exit_code == 0, done.output
+
+
+def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp_path: Path):
+    path = tmp_path / "few.npz"
+    train, test = small_mnist.train.take(np.arange(50)), small_mnist.test.take(np.arange(10))
+    np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
+    out = tmp_path / "run"
+    done = invoke("run", "--dataset", path, "--epochs", 2, "--seeds", 2, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "10 images leave the accuracy open by" in done.output
+    assert "fewer than 10 images: what is said of each alone is a guess" in done.output
+    assert "leave the accuracy open by" in (out / "report.html").read_text(encoding="utf-8")
