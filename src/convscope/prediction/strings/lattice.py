@@ -8,6 +8,7 @@ Source: LeCun, Bottou, Bengio and Haffner 1998, section V: heuristic over-segmen
 best path through it (Viterbi).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from convscope.handwriting.segments import Blob, Segments
 
 MOST_PIECES = 10
-"""Pieces of one span at most."""
+"""Pieces of one span at most, unless it takes its blobs whole."""
+
+_MOST_OF_WHOLE = 40  # pieces of a span that does: a broken character of two blobs, each with 14 parts, has 28
 
 _WIDEST = 1.7  # usual heights: a wider span is more than one character
 _WIDEST_GAP = 0.35  # usual heights between the blobs of one character
@@ -98,7 +101,7 @@ def lattice_of(segments: Segments, line: int, merge: bool = True) -> Lattice:
         line,
         pieces,
         _cuts(pieces, segments.lines[line]),
-        tuple(_spans(pieces, segments.lines[line], line, segments.height, MOST_PIECES if merge else 1)),
+        tuple(_spans(pieces, segments.lines[line], line, segments.height, _MOST_OF_WHOLE if merge else 1)),
     )
 
 
@@ -190,24 +193,26 @@ def _spans(pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: 
     spans = []
     for first in range(len(pieces)):
         left, top, right, bottom = pieces[first].box
-        gaps, places = 0.0, {pieces[first].place[1]}
+        gaps, taken = 0.0, Counter({pieces[first].place[1]: 1})  # of each blob so many parts
         for last in range(first + 1, min(first + most, len(pieces)) + 1):
             if last > first + 1:
                 piece, gap = pieces[last - 1], 0.0
-                if piece.place[1] not in places:
+                if piece.place[1] not in taken:
                     gap = (piece.box[0] - right) / height
                     blob = blobs[piece.place[1]]
                     shared = right - max(blob.left, left)
                     low = min(bottom - top, blob.bottom - blob.top) < _FRAGMENT * height
                     if gap > _WIDEST_GAP or not (low or shared > 0.5 * min(right - left, blob.right - blob.left)):
                         break
-                    places.add(piece.place[1])
+                taken[piece.place[1]] += 1
                 gaps += max(0.0, gap)
                 left, top = min(left, piece.box[0]), min(top, piece.box[1])
                 right, bottom = max(right, piece.box[2]), max(bottom, piece.box[3])
-            whole = last - first == sum(blobs[place].num_parts for place in places)
+            num_cut = sum(count < blobs[blob].num_parts for blob, count in taken.items())
             if right - left > _WIDEST * height and last != first + 1:
                 break
-            if whole or last == first + 1 or bottom - top >= _LOWEST_PART * height:
-                spans.append(Span(line, first, last, (left, top, right, bottom), gaps, len(places)))
+            part = num_cut == 1 and last - first <= MOST_PIECES and bottom - top >= _LOWEST_PART * height
+            # A character may have a piece that touches its neighbour, but not pieces of two neighbours at once.
+            if last == first + 1 or num_cut == 0 or part:
+                spans.append(Span(line, first, last, (left, top, right, bottom), gaps, len(taken)))
     return spans
