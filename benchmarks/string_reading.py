@@ -1,10 +1,10 @@
 """Read photographed-looking strings of five MNIST test digits with a trained model, and print how many come out whole.
 
-python benchmarks/string_reading.py RUN [--strings 400] [--touching 0.03] [--seed 21] [--wrong FOLDER]
+python benchmarks/string_reading.py RUN [--strings 400] [--touching 0.03] [--seed 21] [--split test] [--wrong FOLDER]
 
 The pictures are rendered by tests/photos.py. Each digit touches the one before it with the chance of `--touching`, and
 is drawn from the test digits without being drawn twice in a string. A string counts if it is read as one line of
-exactly its five digits. Nothing was chosen with test digits: the reader's weights were fitted to training digits.
+exactly its five digits. What was chosen with which digits is in docs/methods/strings.md.
 """
 
 import argparse
@@ -56,10 +56,12 @@ def main() -> None:
     parser.add_argument("--strings", type=int, default=400)
     parser.add_argument("--touching", type=float, default=0.03)
     parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--split", choices=("test", "train"), default="test", help="whose digits")
     parser.add_argument("--wrong", type=Path, help="a folder for pictures of what was read wrongly")
     arguments = parser.parse_args()
 
-    model, test = load_model(arguments.run), cs.load_dataset("mnist").test
+    model, data = load_model(arguments.run), cs.load_dataset("mnist")
+    test = data.test if arguments.split == "test" else data.train
     random = np.random.default_rng(arguments.seed)
     outcomes: list[tuple[int, bool]] = []
     reasons: Counter[str] = Counter()
@@ -91,7 +93,8 @@ def main() -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in ("convscope", "numpy", "scipy", "pillow"))
     print(f"versions                   python {platform.python_version()}, {versions}")
     print(f"model                      {model.name}, weights {model.weights_sha256[:12]}")
-    print(f"strings                    n = {arguments.strings} of {LENGTH} test digits, seed {arguments.seed}")
+    split, seed = arguments.split, arguments.seed
+    print(f"strings                    n = {arguments.strings} of {LENGTH} {split} digits, seed {seed}")
     print(f"touching                   each with a chance of {arguments.touching:g}")
     print(line("read whole", [right for _, right in outcomes]))
     print(line("  none touching", [right for touching, right in outcomes if not touching]))
