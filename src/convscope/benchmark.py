@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import prod
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from convscope.architecture import Add, Architecture, Dropout, MaxPooling2D
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset, evenly
 from convscope.datasets.disk.images import PART_BYTES, is_on_disk
-from convscope.engine import EpochOptions, Network, initial_weights
+from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
 from convscope.memory import Memory, measure_memory
 from convscope.recipes import Precision, Recipe
@@ -146,7 +146,14 @@ def measure_speed(
     )
 
 
-def measure_latency(network: Network, images: NDArray[np.uint8]) -> tuple[float, float | None]:
+class Answering(Protocol):
+    """Whatever answers images: a network of an engine, or an exported file in the program that runs it."""
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, K) for images (N, H, W, C)."""
+
+
+def measure_latency(network: Answering, images: NDArray[np.uint8]) -> tuple[float, float | None]:
     """Return the median seconds that the answer to one of `images` (N, H, W, C) takes, and to a thousand at once.
 
     The second is None where there are fewer. Both are measured long enough to tell, at most for about a second each.

@@ -37,3 +37,11 @@ class ImageFileError(ConvscopeError):
 
 class RunError(ConvscopeError):
     """A run folder or model file that is damaged, incomplete, of a newer format, or in the way."""
+
+
+class InterchangeError(ConvscopeError):
+    """A file of another program that cannot be read, or a model that cannot be written as one."""
+
+
+class MissingPackageError(InterchangeError):
+    """A package of another program that a format needs and that is not installed."""

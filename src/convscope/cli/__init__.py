@@ -20,6 +20,8 @@ _COMMANDS = {
     "experiment": "Train architectures with recipes from many seeds, and say how they fare.",
     "report": "Write the figures and the report of a trained run again.",
     "data": "List data sets, tell what a person would check first in one, or show an image as its matrix.",
+    "export": "Write a model in the formats of other programs, and prove that it answers the same there.",
+    "import": "Bring a network of Keras or ONNX, measure it, look inside, and write the report.",
     "summary": "Print the layer table of an architecture.",
     "bench": "Measure how fast the native engine is on this machine.",
 }
@@ -34,7 +36,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"convscope.cli.{cmd_name}"), cmd_name)
+        name = "import_model" if cmd_name == "import" else cmd_name  # the one word that no module can be called
+        command: click.Command = getattr(import_module(f"convscope.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,6 +19,7 @@ from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.crossfit import CrossFit, crossfit
 from convscope.datasets import Dataset, Splits
+from convscope.errors import RunError
 from convscope.explanation import EmbeddingMethod, check_attributions, embed, filter_cards
 from convscope.metrics import softmax
 from convscope.model import Model
@@ -28,6 +29,9 @@ from convscope.training import hold_out
 
 QUICK = ("filters", "attributions", "embedding", "ablation")
 """What the main job measures of every run: seconds in all, and no further training."""
+
+_UNSEEN = ("calibration", "rejection")
+"""What is fitted on images that the network itself, or ones trained just like it, did not see."""
 
 
 class Result(Protocol):
@@ -198,7 +202,8 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     robustness, attacks and audit; those named are measured anew, and with none named all that were not measured yet.
     Calibration and rejection need images that the network did not train on, and the audit an answer to each training
     image from a network that did not see it: for these, networks like it are trained on four fifths of the images each,
-    unless the run held images out itself. Each topic goes to its own JSON file. Nothing is chosen by the test images.
+    unless the run held images out itself. Of an imported network, whose training nobody here knows, calibration and
+    rejection cannot be measured. Each topic goes to its own JSON file. Nothing is chosen by the test images.
     """
     from convscope.cli.report import report_of  # matplotlib takes its time to load
 
@@ -207,6 +212,15 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     subject = Subject(folder, splits, folder.load_model(), quiet=as_json, embedding=embedding)
     known = folder.read_evidence(_MEASURE, subject.model)
     asked = topics or tuple(topic for topic in _MEASURE if topic not in known)
+    if "imported" in folder.record and (closed := [topic for topic in asked if topic in _UNSEEN]):
+        why = (
+            f"{' and '.join(closed)} need images that the network did not see, and nobody can tell from its file which "
+            f"it saw; train it on, with --from {folder.path} and --validation-fraction, and look into that run"
+        )
+        if topics:
+            raise RunError(f"{folder.path}: {why}")
+        click.echo(f"Left out: {why}", err=True)
+        asked = tuple(topic for topic in asked if topic not in _UNSEEN)
     timings = dict[str, float]()
     try:
         measured = measure_topics(subject, asked, timings)

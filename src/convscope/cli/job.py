@@ -115,7 +115,7 @@ def start_run(
             **what.to_dict(),
         }
         record["command"] += f" --from {shlex.quote(str(start))}" + (" --new-output" if new_output else "")
-    folder = create_run(out or _free_folder(f"{splits.name}-{network.name}"), record)
+    folder = create_run(out or free_folder(f"{splits.name}-{network.name}"), record)
     if begin is not None:
         save_model(begin[0], folder.start_path)
     return folder, splits
@@ -157,6 +157,10 @@ def train_run(
 
     `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier commands trained.
     """
+    if "imported" in folder.record:
+        raise RunError(
+            f"{folder.path}: its network was trained elsewhere; train it on as a new run, with --from {folder.path}"
+        )
     with timed(timings, step):
         state = folder.load_state()
         model, history = _train_from(state, folder, splits, quiet=quiet)
@@ -273,7 +277,8 @@ def describe(architecture: Architecture, splits: Splits, folder: RunFolder) -> s
     )
 
 
-def _free_folder(name: str) -> Path:
+def free_folder(name: str) -> Path:
+    """Return a folder under runs/ that is not there yet."""
     number = 1
     while (path := Path("runs") / f"{name}-{number:03}").exists():
         number += 1

@@ -146,6 +146,13 @@ def _bundle() -> dict[str, str]:
 
 def _limits(payload: dict[str, Any]) -> str:
     """Return what the verdict does not say."""
+    if "imported" in payload["record"]:
+        return (
+            f"The page is of one network, trained elsewhere: whether these "
+            f"{payload['evaluation']['num_images']:,} images took part in its training or in choosing it, nobody can "
+            "tell from its file. The interval covers the luck of which images were drawn, and no other. Nothing here "
+            "says how it fares on images made in another way."
+        )
     last = "" if payload["choice"] else "The recipe's last epoch is the model. "
     far = (
         "how far off, the runs with other seeds say"

@@ -62,7 +62,12 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
     facts += [("SHA-256 of the training data", payload["data"]["train"]["sha256"])]
     facts += [("SHA-256 of the test data", payload["data"]["test"]["sha256"])]
     facts += [("SHA-256 of the weights", payload["model"]["weights_sha256"])]
+    imported = record.get("imported")
+    if imported is not None:
+        facts += [("SHA-256 of the file", str(imported["sha256"]))]
     return {
+        "imported": imported,
+        "origin": f"{recipe['name']} · seed {record.get('seed', 'unknown')}" if imported is None else "imported",
         "architecture": architecture["name"],
         "recipe": recipe["name"],
         "epochs": _epochs_trained(payload),
@@ -104,6 +109,10 @@ def _python_lines(payload: dict[str, Any]) -> str:
     record, name, recipe = payload["record"], payload["model"]["architecture"]["name"], payload["recipe"]
     dataset = record.get("dataset", {})
     argument = dataset.get("argument", payload["data"]["name"]) if isinstance(dataset, dict) else str(dataset)
+    loading = f"data = cs.load_dataset({', '.join([repr(printable(argument)), *_loading_arguments(dataset)])})"
+    if "imported" in record:
+        read = f"model = cs.import_model({printable(record['imported']['file'])!r}, class_names=data.class_names)"
+        return "\n".join(["import convscope as cs", "", loading, read, "print(cs.evaluate(model, data.test))"])
     architecture, settings = f"cs.presets.{name}", f"cs.recipes.{recipe['name']}"
     shape, num_classes = payload["data"]["train"]["image_shape"], len(payload["data"]["train"]["class_names"])
     needs_file = False
@@ -119,7 +128,7 @@ def _python_lines(payload: dict[str, Any]) -> str:
     return "\n".join(
         [
             *lines,
-            f"data = cs.load_dataset({', '.join([repr(printable(argument)), *_loading_arguments(dataset)])})",
+            loading,
             f"model, history = cs.train({architecture}, data, {settings}, seed={record.get('seed', 0)})",
             "print(cs.evaluate(model, data.test))",
         ]

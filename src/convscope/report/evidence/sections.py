@@ -12,6 +12,7 @@ from convscope.report.evidence.calibration import calibration_section
 from convscope.report.evidence.comparison import comparison_section
 from convscope.report.evidence.embedding import embedding_section
 from convscope.report.evidence.experiment import experiment_section
+from convscope.report.evidence.exports import exports_section
 from convscope.report.evidence.filters import filters_section
 from convscope.report.evidence.markup import render_section
 from convscope.report.evidence.rejection import rejection_section
@@ -38,6 +39,7 @@ _SECTIONS: Mapping[str, Callable[[dict[str, Any]], Section]] = {
     "robustness": robustness_section,
     "attacks": attacks_section,
     "audit": audit_section,
+    "exports": exports_section,
 }
 
 TOPICS = tuple(_SECTIONS)

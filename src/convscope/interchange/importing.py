@@ -1,0 +1,119 @@
+"""Networks from files of other programs: which reader a file is for, and from what it reads to a `Model`.
+
+No reader trusts its file, and none runs anything in it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from convscope.checkpoint import load_model
+from convscope.errors import InterchangeError
+from convscope.interchange.imported import Imported
+from convscope.model import Model
+
+Kind = Literal["Keras", "ONNX", "convscope"]
+_ZIP = b"PK\x03\x04"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_SAFETENSORS_JSON = b"{"  # behind the eight bytes of its length
+_MOST_BYTES = 1 << 31
+
+
+def kind_of(path: Path) -> Kind:
+    """Return which program's file lies at `path`, by its first bytes; the name says nothing.
+
+    Raises:
+        InterchangeError: if it cannot be read or is too large.
+    """
+    if path.is_dir():
+        return "convscope"
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+        size = path.stat().st_size
+    except OSError as error:
+        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give a file that is there") from error
+    if size > _MOST_BYTES:
+        raise InterchangeError(f"{path}: has {size:,} bytes, more than {_MOST_BYTES:,}; no network here is so large")
+    if start.startswith((_ZIP, _HDF5)):
+        return "Keras"
+    if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
+        return "convscope"
+    return "ONNX"
+
+
+def read_network(
+    path: Path | str,
+    *,
+    architecture: Path | None = None,
+    image_shape: tuple[int, int] | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> Imported:
+    """Return the network in a file of Keras (`.keras`, `.h5`, `.weights.h5`), ONNX or convscope.
+
+    Args:
+        architecture: a JSON file, of convscope or of Keras, for a file that holds weights alone.
+        image_shape: (H, W), for a network that reads images as rows of pixels.
+        scale, offset: how a byte becomes the number that the network reads, `byte * scale + offset`, where the network
+            does not do that itself; by default 1/255 and 0.
+
+    Raises:
+        InterchangeError: if the file is missing, damaged, hostile, or has layers that convscope does not have; then it
+            names each of them.
+        RunError: as `load_model` does.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    if kind != "Keras" and architecture is not None:
+        raise InterchangeError(f"{path}: holds its own architecture; leave out {architecture}")
+    if kind == "Keras":
+        from convscope.interchange.keras_files import read_keras
+
+        return read_keras(path, architecture=architecture, image_shape=image_shape, scale=scale, offset=offset)
+    if kind == "ONNX":
+        from convscope.interchange.onnx_files import read_onnx
+
+        return read_onnx(path, image_shape=image_shape, scale=scale, offset=offset)
+    if scale is not None or offset is not None:
+        raise InterchangeError(f"{path}: a model of convscope knows how bytes become numbers; leave out the scale")
+    model = load_model(path)
+    return Imported(model.architecture, dict(model.weights), (), model.class_names)
+
+
+def import_model(
+    path: Path | str,
+    *,
+    class_names: Sequence[str] | None = None,
+    architecture: Path | None = None,
+    image_shape: tuple[int, int] | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> Model:
+    """Return the network in a file of another program as a model.
+
+    Args:
+        class_names: what its answers mean; by default what the file says, and else "0", "1", ...
+
+    The other arguments and the errors are those of `read_network`.
+
+    Raises:
+        ValueError: if there are not as many names as the network has outputs.
+    """
+    found = read_network(path, architecture=architecture, image_shape=image_shape, scale=scale, offset=offset)
+    return model_of(found, Path(path), class_names)
+
+
+def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None) -> Model:
+    """Return what was read from the file at `path` as a model that says where it came from."""
+    names = class_names or found.class_names or [str(label) for label in range(found.architecture.num_classes)]
+    return Model(found.architecture, found.weights, tuple(names), {"imported": source_of(path, found)})
+
+
+def source_of(path: Path, found: Imported) -> dict[str, object]:
+    """Return which file a network came from, as plain JSON: `file`, `sha256`, `kind` and `notes`."""
+    file = path / "model.safetensors" if path.is_dir() else path
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    return {"file": path.name, "sha256": digest, "kind": kind_of(path), "notes": list(found.notes)}

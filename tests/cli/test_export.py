@@ -1,0 +1,75 @@
+"""`convscope export` through its entry point: files, proofs and the run that keeps them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import convscope as cs
+
+from .conftest import invoke
+
+
+@pytest.fixture
+def run(run_folder: tuple[Path, dict], tmp_path: Path) -> Path:
+    return shutil.copytree(run_folder[0], tmp_path / "run")
+
+
+def test_a_file_is_proved_and_the_run_keeps_it(run: Path):
+    done = invoke("export", run, "--format", "safetensors", "--json")
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)["exports"]
+    assert (row["file"], row["num_images"], row["largest_difference"], row["num_changed"]) == (
+        "model.safetensors", 300, 0.0, 0,
+    )  # fmt: skip
+    assert (run / "exports" / "model.safetensors").stat().st_size == row["num_bytes"]
+    kept = json.loads((run / "exports.json").read_text())
+    assert kept["exports"] == [row]
+    assert kept["weights_sha256"] == cs.load_model(run).weights_sha256
+    assert invoke("report", run).exit_code == 0
+    assert ' id="exports"' in (run / "report.html").read_text()
+
+
+def test_a_second_time_replaces_the_row_of_that_file(run: Path):
+    for _ in range(2):
+        assert invoke("export", run, "--format", "safetensors").exit_code == 0
+    assert len(json.loads((run / "exports.json").read_text())["exports"]) == 1
+
+
+def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: Path, tmp_path: Path):
+    model, out = run / "model.safetensors", tmp_path / "copy.safetensors"
+    done = invoke("export", model, "--format", "safetensors", "--out", out, "--json")
+    assert json.loads(done.stdout)["exports"] == []
+    assert cs.load_model(out).weights_sha256 == cs.load_model(run).weights_sha256
+    done = invoke("export", model, "--format", "safetensors", "--out", out, "--dataset", small_folder, "--json")
+    assert json.loads(done.stdout)["exports"][0]["file"] == "copy.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--format", "keras", "--dtype", "int8"), "has no int8; it has float32"),
+        (("--format", "safetensors", "--opset", "18"), "are of ONNX"),
+        (("--format", "pickle"), "'pickle' is not one of"),
+        ((), "Missing option '--format'"),
+    ],
+)
+def test_what_no_format_has_is_refused_before_anything_is_written(run: Path, arguments: tuple, expected: str):
+    done = invoke("export", run, *arguments)
+    assert done.exit_code == 2
+    assert expected in done.stderr
+    assert not (run / "exports").exists()
+
+
+def test_int8_of_a_model_file_needs_data(run: Path):
+    done = invoke("export", run / "model.safetensors", "--format", "c", "--dtype", "int8")
+    assert done.exit_code == 1
+    assert "name some with --dataset" in done.stderr
+
+
+def test_a_folder_in_the_way_of_a_file_is_said(run: Path, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    done = invoke("export", run, "--format", "safetensors", "--out", tmp_path / "file")
+    assert done.exit_code == 1
+    assert "give a folder" in done.stderr

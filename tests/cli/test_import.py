@@ -1,0 +1,131 @@
+"""`convscope import` through its entry point: a network trained elsewhere becomes a run that every command reads."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+
+from .conftest import invoke
+
+
+@pytest.fixture(scope="module")
+def model_file(run_folder: tuple[Path, dict]) -> Path:
+    return run_folder[0] / "model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def imported(model_file: Path, small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """A run that was imported, and what `--json` printed of it."""
+    out = tmp_path_factory.mktemp("imports") / "run"
+    done = invoke("import", model_file, "--dataset", small_folder, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    return out, json.loads(done.stdout)
+
+
+def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run_folder: tuple[Path, dict]):
+    out, printed = imported
+    assert printed["evaluation"]["accuracy"] == run_folder[1]["evaluation"]["accuracy"]
+    assert printed["imported"]["file"] == "model.safetensors"
+    assert (out / "DONE").exists()
+    assert (out / "history.jsonl").read_text() == ""
+    record = json.loads((out / "run.json").read_text())
+    assert record["imported"] == printed["imported"]
+    assert record["weights_sha256"] == cs.load_model(out).weights_sha256 == cs.load_model(run_folder[0]).weights_sha256
+    assert record["epochs_trained"] == 0
+    assert record["command"].startswith("convscope import ")
+
+
+def test_its_page_says_that_it_was_trained_elsewhere(imported: tuple[Path, dict]):
+    page = (imported[0] / "report.html").read_text()
+    assert "trained elsewhere" in page
+    assert "cs.import_model(&#39;model.safetensors&#39;" in page
+    assert "Training took" not in page
+    assert "measured after each epoch" not in page
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate"])
+def test_other_commands_read_it(imported: tuple[Path, dict], command: str):
+    assert invoke(command, imported[0], "--json").exit_code == 0
+
+
+def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_folder: Path, tmp_path: Path):
+    done = invoke("train", "--resume", imported[0])
+    assert done.exit_code == 1
+    assert f"trained elsewhere; train it on as a new run, with --from {imported[0]}" in done.stderr
+    done = invoke(
+        "train", "--from", imported[0], "--dataset", small_folder, "--epochs", 1, "--out", tmp_path / "on", "--json"
+    )
+    assert done.exit_code == 0, done.output
+
+
+def test_what_needs_unseen_images_is_refused_or_left_out(imported: tuple[Path, dict], tmp_path: Path):
+    out = shutil.copytree(imported[0], tmp_path / "run")
+    done = invoke("evidence", out, "calibration")
+    assert done.exit_code == 1
+    assert "calibration need images that the network did not see" in done.stderr
+    done = invoke("evidence", out)
+    assert done.exit_code == 0, done.output
+    assert "Left out: calibration and rejection need images" in done.stderr
+    assert not (out / "calibration.json").exists()
+    assert (out / "robustness.json").exists()
+
+
+def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
+    out = tmp_path / "alone.safetensors"
+    done = invoke("import", model_file, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert cs.load_model(out).provenance["imported"]["kind"] == "convscope"
+    done = invoke("import", model_file, "--out", out)
+    assert done.exit_code == 1
+    assert "is there already" in done.stderr
+
+
+def test_one_that_only_guesses_says_what_may_be_wrong(model_file: Path, small_folder: Path, tmp_path: Path):
+    model = cs.load_model(model_file)
+    weights = {name: np.zeros_like(weight) for name, weight in model.weights.items()}
+    cs.save_model(replace(model, weights=weights), tmp_path / "zeros.safetensors")
+    done = invoke("import", tmp_path / "zeros.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "little better than guessing" in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("missing.keras", None, "missing.keras: cannot be read"),
+        ("empty.h5", b"", "empty.h5: "),
+        ("text.onnx", b"certainly no network", "text.onnx: "),
+    ],
+)
+def test_wrong_files_are_named(tmp_path: Path, small_folder: Path, name: str, content: bytes | None, expected: str):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = invoke("import", tmp_path / name, "--dataset", small_folder, "--out", tmp_path / "run")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_of_other_data_are_refused(model_file: Path, small_folder: Path, tmp_path: Path):
+    model = cs.load_model(model_file)
+    cs.save_model(replace(model, class_names=tuple("abcdefghij")), tmp_path / "letters.safetensors")
+    done = invoke("import", tmp_path / "letters.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "label 0 is '0'" in done.stderr
+    assert "--dataset" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("scale", ["1/0", "x", "1/2/3"])
+def test_a_scale_is_a_number_or_a_fraction(model_file: Path, scale: str):
+    done = invoke("import", model_file, "--scale", scale)
+    assert done.exit_code == 2
+    assert "a fraction such as 1/255" in done.stderr
