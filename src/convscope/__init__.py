@@ -34,7 +34,16 @@ from convscope.crossfit import CrossFit, crossfit
 from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.errors import ConvscopeError
 from convscope.evaluation import Evaluation, evaluate
-from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, run_experiment, train_runs
+from convscope.experiment import (
+    ArchitectureAblation,
+    Experiment,
+    RunResult,
+    RunSpec,
+    ablate_architecture,
+    open_executor,
+    run_experiment,
+    train_runs,
+)
 from convscope.explanation import (
     AttributionChecks,
     Embedding,
@@ -49,6 +58,7 @@ from convscope.explanation import (
 )
 from convscope.image_files import read_picture
 from convscope.inspection import Inspection, inspect_dataset
+from convscope.interchange import ExportOptions, Parity, ParityTable, export_model, import_model, measure_parity
 from convscope.model import Model
 from convscope.prediction import Prediction, StringReading, predict, read_strings
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
@@ -63,6 +73,7 @@ __all__ = [
     "Adam",
     "Add",
     "Architecture",
+    "ArchitectureAblation",
     "Attacks",
     "AttributionChecks",
     "Audit",
@@ -84,6 +95,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "Explanation",
+    "ExportOptions",
     "FilterCards",
     "FilterLesion",
     "Flatten",
@@ -95,6 +107,8 @@ __all__ = [
     "Inspection",
     "MaxPooling2D",
     "Model",
+    "Parity",
+    "ParityTable",
     "Prediction",
     "Recipe",
     "Rejection",
@@ -109,6 +123,7 @@ __all__ = [
     "TrainingState",
     "Transfer",
     "ablate",
+    "ablate_architecture",
     "ablate_inputs",
     "attribute",
     "audit",
@@ -121,16 +136,19 @@ __all__ = [
     "embed",
     "evaluate",
     "explain",
+    "export_model",
     "filter_cards",
     "find_duplicates",
     "fit_rejection",
     "fit_temperature",
+    "import_model",
     "inspect_dataset",
     "label_suspects",
     "load_dataset",
     "load_model",
     "measure_attacks",
     "measure_calibration",
+    "measure_parity",
     "measure_rejection",
     "measure_robustness",
     "open_executor",

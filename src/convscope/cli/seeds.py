@@ -1,7 +1,7 @@
 """The other seeds of a run: how many there is time for, their training, and what all of them say together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,19 +106,14 @@ def train_seeds(
 
 def _group(experiment: Experiment, group: Group, model: Model, splits: Splits) -> RunGroup:
     """Return the runs of one network as the comparison takes them."""
-    runs, network = experiment.runs_of(group), model.architecture
-    return RunGroup(
-        group.architecture,
-        tuple(run.seed for run in runs),
-        splits.test.labels,
-        np.stack([run.y_pred for run in runs]),
-        splits.test.name,
-        splits.test.split,
-        network.parameters,
-        network.macs,
-        4 * (network.parameters + network.non_trainable_parameters),
-        float(np.mean([run.seconds for run in runs])),
-        *measure_latency(model.network, splits.test.images),
+    network = model.architecture
+    one, thousand = measure_latency(model.network, splits.test.images)
+    return replace(
+        experiment.answers_of(group, splits.test),
+        name=group.architecture,
+        weights_bytes=4 * (network.parameters + network.non_trainable_parameters),
+        latency_seconds=one,
+        latency_1000_seconds=thousand,
     )
 
 

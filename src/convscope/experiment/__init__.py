@@ -1,5 +1,6 @@
 """Many runs over seeds: what they are, where they are computed, and what they say together."""
 
+from convscope.experiment.architectures import ArchitectureAblation, ablate_architecture
 from convscope.experiment.executors import open_executor
 from convscope.experiment.experiment import Experiment, Group, run_experiment
 from convscope.experiment.files import write_experiment
@@ -8,10 +9,12 @@ from convscope.experiment.runs import argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 
 __all__ = [
+    "ArchitectureAblation",
     "Experiment",
     "Group",
     "RunResult",
     "RunSpec",
+    "ablate_architecture",
     "argument_of",
     "open_executor",
     "run_experiment",

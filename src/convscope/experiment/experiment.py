@@ -15,8 +15,11 @@ from statistics import mean, stdev
 from textwrap import fill
 from typing import Any
 
+import numpy as np
+
 from convscope.architecture import Architecture
-from convscope.datasets import Splits, load_dataset
+from convscope.comparison import RunGroup
+from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnResult, argument_of, train_runs
@@ -130,6 +133,26 @@ class Experiment:
         """Return the runs that `group` is made of."""
         key = (group.architecture, group.recipe, group.name)
         return [run for run in self.runs if (run.architecture, run.recipe, run.name) == key]
+
+    def answers_of(self, group: Group, test: Dataset) -> RunGroup:
+        """Return the answers of the runs of `group` to the images of `test`, as `compare_groups` takes them.
+
+        Raises:
+            ValueError: if the runs answered other images than those of `test`, by their number.
+        """
+        runs = self.runs_of(group)
+        return RunGroup(
+            name=group.title,
+            seeds=tuple(run.seed for run in runs),
+            y_true=test.labels,
+            y_pred=np.stack([run.y_pred for run in runs]),
+            dataset_name=test.name,
+            split=test.split,
+            parameters=runs[0].parameters,
+            macs=runs[0].macs,
+            weights_bytes=4 * runs[0].parameters,
+            training_seconds=float(np.mean([run.seconds for run in runs])),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON."""

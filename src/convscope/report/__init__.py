@@ -2,6 +2,8 @@
 
 from convscope.report.ablation_chart import draw_ablation
 from convscope.report.charts import draw_accuracies, draw_class_balance, draw_confusion_matrix, draw_training_curves
+from convscope.report.evidence.comparison import draw_difference
+from convscope.report.experiment_charts import draw_strips
 from convscope.report.figures import write_figures
 from convscope.report.payload import report_payload
 from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
@@ -13,11 +15,13 @@ __all__ = [
     "draw_accuracies",
     "draw_class_balance",
     "draw_confusion_matrix",
+    "draw_difference",
     "draw_feature_maps",
     "draw_image",
     "draw_kernels",
     "draw_mistakes",
     "draw_samples",
+    "draw_strips",
     "draw_training_curves",
     "image_pixels",
     "render_report",
