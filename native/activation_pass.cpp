@@ -2,9 +2,10 @@
 
 namespace convscope {
 
-ActivationPass::ActivationPass(Activation activation, int index, const std::vector<Map>& maps, const Kernels& kernels,
+ActivationPass::ActivationPass(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                                bool wants_input_gradient)
-    : activation_(activation),
+    : activation_(layer.activation),
+      slope_(layer.slope),
       index_(index),
       input_(maps[static_cast<std::size_t>(index)]),
       output_(maps[static_cast<std::size_t>(index) + 1]),
@@ -17,7 +18,7 @@ void ActivationPass::forward_image(Workspace& workspace, int64_t image) const {
     const float* input = workspace.values[map].image(image);
     float* output = workspace.values[map + 1].image(image);
     for (int64_t y = 0; y < shape.height; ++y) {
-        kernels_.activate(activation_, input + input_.value.at(y, 0), shape.width * shape.channels,
+        kernels_.activate(activation_, slope_, input + input_.value.at(y, 0), shape.width * shape.channels,
                           output + output_.value.at(y, 0));
     }
 }
@@ -30,7 +31,7 @@ void ActivationPass::backward_image(Workspace& workspace, int64_t image, float*)
     const float* gradient = workspace.gradients[map + 1].image(image);
     float* row = workspace.scratch->backward[map].data();
     for (int64_t y = 0; y < shape.height; ++y) {
-        kernels_.activate_backward(activation_, input + input_.value.at(y, 0), gradient + output_.gradient.at(y, 0),
+        kernels_.activate_backward(activation_, slope_, input + input_.value.at(y, 0), gradient + output_.gradient.at(y, 0),
                                    shape.width * shape.channels, row);
         write_gradient_row(kernels_, row, input_, input, y, workspace.gradients[map].image(image));
     }

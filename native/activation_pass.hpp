@@ -1,7 +1,7 @@
 // A map layer that computes number by number what no product finishes with: an activation other than relu, or relu where
-// the gradient by what comes out of it is wanted.
+// the gradient by what comes out of it is wanted; and whatever an activation that is a layer of its own computes.
 //
-// It stands behind its layer as a layer of the plan, because its derivative is taken where the number was.
+// It stands behind the layer that names it as a layer of the plan, because its derivative is taken where the number was.
 #pragma once
 
 #include "map_layer.hpp"
@@ -10,7 +10,7 @@ namespace convscope {
 
 class ActivationPass final : public MapLayer {
    public:
-    ActivationPass(Activation activation, int index, const std::vector<Map>& maps, const Kernels& kernels,
+    ActivationPass(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                    bool wants_input_gradient);
 
     int64_t scratch_size() const override { return input_.value.shape.width * input_.value.shape.channels; }
@@ -20,6 +20,7 @@ class ActivationPass final : public MapLayer {
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
     const Activation activation_;
+    const float slope_;
     const int index_;
     const Map input_, output_;
     const Kernels& kernels_;

@@ -298,6 +298,7 @@ NB_MODULE(_native, module) {
         .def_rw("strides", &Layer::stride)
         .def_rw("padding", &Layer::padding)
         .def_rw("relu", &Layer::relu)
+        .def_rw("slope", &Layer::slope)
         .def_rw("dropped", &Layer::dropped)
         .def_rw("has_bias", &Layer::has_bias)
         .def_rw("bfloat16", &Layer::bfloat16)

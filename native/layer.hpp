@@ -14,15 +14,28 @@ struct Shape {
     int64_t size() const { return height * width * channels; }
 };
 
-enum class Kind { convolution, max_pooling, flatten, dense, average_pooling, dropout, depthwise, normalization, addition };
+enum class Kind {
+    convolution,
+    max_pooling,
+    flatten,
+    dense,
+    average_pooling,
+    dropout,
+    depthwise,
+    normalization,
+    addition,
+    zero_padding,
+    activation,
+};
 
 struct Layer {
     Kind kind = Kind::flatten;
     Shape input, output;  // vectors are 1 x 1 maps
     std::array<int64_t, 2> window = {1, 1}, stride = {1, 1};
     std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
-    bool relu = false;
-    Activation activation = Activation::none;  // another than relu
+    bool relu = false;  // never of an activation layer
+    Activation activation = Activation::none;  // another than relu; of an activation layer whatever it computes
+    float slope = 0.2f;                        // of leaky relu below zero
     int64_t dropped = 0;  // by dropout, of 2^24 numbers
     bool has_bias = true;
 #if defined(CONVSCOPE_NO_BFLOAT16)

@@ -14,6 +14,7 @@
 #include "max_pooling.hpp"
 #include "pooled_convolution.hpp"
 #include "winograd_convolution.hpp"
+#include "zero_padding.hpp"
 
 namespace convscope {
 
@@ -30,8 +31,10 @@ std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
         if (layer.kind == Kind::addition) return layers;  // it reads two maps of one size
     }
     for (std::size_t i = maps; i-- > 1;) {
-        // Which numbers a dropout drops goes by their place in the whole map, and a mean is that of all of it.
-        if (layers[i - 1].kind == Kind::dropout || layers[i - 1].kind == Kind::normalization) continue;
+        // Which numbers a dropout drops goes by their place in the whole map, a mean is that of all of it, and without its
+        // last zeros a padding may have nothing left to read.
+        const Kind writer = layers[i - 1].kind;
+        if (writer == Kind::dropout || writer == Kind::normalization || writer == Kind::zero_padding) continue;
         Layer& layer = layers[i];
         const auto read = [&layer](std::size_t axis, int64_t size, int64_t places) {
             return std::min(size, (places - 1) * layer.stride[axis] + layer.window[axis] - layer.padding[axis]);
@@ -76,7 +79,7 @@ bool is_added(const std::vector<Layer>& layers, std::size_t layer) {
 
 // Whether the dense layer behind a flatten can read the map and write its gradient as they lie.
 bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const std::vector<Plan::Step>& steps) {
-    const bool plain_gradient = steps.empty() || steps.back().is_activation() || steps.back().pooled ||
+    const bool plain_gradient = steps.empty() || steps.back().is_activation || steps.back().pooled ||
                                 layers[steps.back().layer].kind != Kind::convolution;
     const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
     return plain_gradient && before_dense && !is_added(layers, flatten);
@@ -91,7 +94,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     lay_out_steps(layers, kernels);
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
-        if (!steps[i].is_activation()) steps[i].parameters = parameters[steps[i].layer];
+        if (!steps[i].is_activation) steps[i].parameters = parameters[steps[i].layer];
         if (steps[i].parameters != nullptr) first_trained = i;
     }
     if (purpose == Purpose::gradients) first_trained = 0;
@@ -130,7 +133,8 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernel
         const bool by_winograd = purpose == Purpose::training && !pooled && !Bfloat16Convolution::fits(layer, kernels) &&
                                  choose_winograd(layer) != WinogradAlgorithm::none;
         steps.push_back({next, pooled, by_winograd});
-        if (layer.activation != Activation::none) steps.push_back({next, pooled, false, layer.activation});
+        const bool is_pass = layer.kind == Kind::activation;
+        if (layer.activation != Activation::none && !is_pass) steps.push_back({next, pooled, false, true});
         next += pooled ? 2 : 1;
         map_of_layer[next - 1] = static_cast<int>(steps.size());
     }
@@ -146,7 +150,7 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
         const Step* reader = i < steps.size() ? &steps[i] : nullptr;
         const Shape shape = writer == nullptr ? input.shape : layers[writer->layer + (writer->pooled ? 1 : 0)].output;
         map.value = map.gradient = Layout::plain(shape);
-        if (reader != nullptr && !reader->is_activation()) {
+        if (reader != nullptr && !reader->is_activation) {
             const Layer& layer = layers[reader->layer];
             const bool framed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise;
             if (framed) map.value = Convolution::input_layout(layer);
@@ -155,12 +159,12 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
         if (writer != nullptr) {
             const Layer& layer = layers[writer->layer];
             const bool plain_convolution =
-                layer.kind == Kind::convolution && !writer->pooled && !writer->is_activation();
+                layer.kind == Kind::convolution && !writer->pooled && !writer->is_activation;
             if (plain_convolution) map.gradient = Convolution::gradient_layout(layer);
             if (writer->by_winograd) map.gradient = WinogradConvolution::gradient_layout(layer);
             map.relu = layer.relu;
             const bool may_cross = layer.kind == Kind::normalization || layer.kind == Kind::addition;
-            map.gradient_crosses = staged && may_cross && !writer->is_activation();
+            map.gradient_crosses = staged && may_cross && !writer->is_activation;
         }
         // Of a slice every gradient is read at the end.
         if (purpose == Purpose::gradients) map.gradient_crosses = true;
@@ -175,8 +179,8 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
         const Layer& layer = layers[step.layer];
         const int index = static_cast<int>(i);
         const bool wants_gradient = this->wants_gradient(i);
-        if (step.is_activation()) {
-            step.computes = std::make_unique<ActivationPass>(step.activation, index, maps, kernels, wants_gradient);
+        if (step.is_activation) {
+            step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
             continue;
         }
         switch (layer.kind) {
@@ -223,6 +227,12 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 step.computes = std::move(addition);
                 break;
             }
+            case Kind::zero_padding:
+                step.computes = std::make_unique<ZeroPadding>(layer, index, maps, kernels, wants_gradient);
+                break;
+            case Kind::activation:
+                step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
+                break;
             case Kind::flatten:
                 step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
                 break;

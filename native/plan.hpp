@@ -33,13 +33,11 @@ struct Plan {
         std::size_t layer;  // of the architecture
         bool pooled = false;
         bool by_winograd = false;
-        Activation activation = Activation::none;
+        bool is_activation = false;  // the one behind the layer
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;
         BatchNormalization* normalizes = nullptr;  // `computes`, where it is one
         std::vector<Addition*> additions = {};     // the later steps that read the map which this one reads
-
-        bool is_activation() const { return activation != Activation::none; }
     };
 
     const Purpose purpose;

@@ -7,8 +7,6 @@
 namespace convscope::CONVSCOPE_ISA {
 namespace {
 
-constexpr float leaky_slope = 0.2f;  // of leaky relu below zero, as Keras's activation "leaky_relu"
-
 // c[0] + c[1] x + c[2] x^2 + ...
 template <int N>
 CONVSCOPE_INLINE Vector polynomial(Vector x, const float (&c)[N]) {
@@ -76,12 +74,13 @@ CONVSCOPE_INLINE void apply_backward(const float* x, const float* dy, int64_t co
 
 }  // namespace
 
-void activate(Activation activation, const float* x, int64_t count, float* y) {
+void activate(Activation activation, float slope, const float* x, int64_t count, float* y) {
     switch (activation) {
         case Activation::none:
-            break;
+            memcpy(y, x, static_cast<size_t>(count) * sizeof(float));
+            return;
         case Activation::leaky_relu:
-            return apply(x, count, y, [](Vector x) { return x > Vector{} ? x : x * leaky_slope; });
+            return apply(x, count, y, [slope](Vector x) { return x > Vector{} ? x : x * slope; });
         case Activation::gelu:
             return apply(x, count, y, [](Vector x) {
                 Vector below, density;
@@ -97,13 +96,14 @@ void activate(Activation activation, const float* x, int64_t count, float* y) {
     }
 }
 
-void activate_backward(Activation activation, const float* x, const float* dy, int64_t count, float* dx) {
+void activate_backward(Activation activation, float slope, const float* x, const float* dy, int64_t count, float* dx) {
     switch (activation) {
         case Activation::none:
-            break;
+            memcpy(dx, dy, static_cast<size_t>(count) * sizeof(float));
+            return;
         case Activation::leaky_relu:
             return apply_backward(x, dy, count, dx,
-                                  [](Vector x) { return x > Vector{} ? broadcast(1) : broadcast(leaky_slope); });
+                                  [slope](Vector x) { return x > Vector{} ? broadcast(1) : broadcast(slope); });
         case Activation::gelu:
             return apply_backward(x, dy, count, dx, [](Vector x) {
                 Vector below, density;

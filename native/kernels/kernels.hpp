@@ -296,8 +296,8 @@ struct Kernels {
     void (*combine_channels)(const float* x, const float* dy, int64_t places, int64_t channels, const ChannelFactors&,
                              float* dx);
     // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
-    void (*activate)(Activation, const float* x, int64_t count, float* y);
-    void (*activate_backward)(Activation, const float* x, const float* dy, int64_t count, float* dx);
+    void (*activate)(Activation, float slope, const float* x, int64_t count, float* y);
+    void (*activate_backward)(Activation, float slope, const float* x, const float* dy, int64_t count, float* dx);
     // y[i] = 0 where the number first + i of the sequence `start` says so, for `dropped` in 2^24 of them, else
     // x[i] / (1 - dropped / 2^24)
     void (*dropout)(uint64_t start, int64_t first, int64_t dropped, const float* x, int64_t count, float* y);

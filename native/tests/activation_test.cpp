@@ -15,17 +15,21 @@ constexpr double epsilon = 1.2e-7;  // the distance from 1 to the next float
 // largest or nearly so, `of_derivative`. All are about twice what was found.
 struct Case {
     Activation activation;
+    float slope;
     double relative, absolute, of_derivative;
 };
 
 constexpr double least = 1e-38;  // where floats become coarse
 
 const Case cases[] = {
-    {Activation::leaky_relu, epsilon, least, epsilon},
-    {Activation::gelu, 8 * epsilon, epsilon, 3 * epsilon},  // the test of its tail holds small numbers closer
-    {Activation::tanh, 2 * epsilon, least, 2 * epsilon},
-    {Activation::sigmoid, 2 * epsilon, least, epsilon},
-    {Activation::relu, epsilon, least, epsilon},
+    {Activation::none, 0.2f, 0, 0, 0},
+    {Activation::leaky_relu, 0.2f, epsilon, least, epsilon},
+    {Activation::leaky_relu, 0, epsilon, least, epsilon},
+    {Activation::leaky_relu, 0.97f, epsilon, least, epsilon},
+    {Activation::gelu, 0.2f, 8 * epsilon, epsilon, 3 * epsilon},  // the test of its tail holds small numbers closer
+    {Activation::tanh, 0.2f, 2 * epsilon, least, 2 * epsilon},
+    {Activation::sigmoid, 0.2f, 2 * epsilon, least, epsilon},
+    {Activation::relu, 0.2f, epsilon, least, epsilon},
 };
 
 // Zero, all magnitudes up to the largest, and densely where the functions bend; each of either sign.
@@ -59,9 +63,9 @@ TEST(activations_are_their_formulas_from_the_least_number_to_the_largest) {
     const Buffer<float> x = buffer_of(numbers);
     for (const Case& c : cases) {
         Buffer<float> y = make_buffer<float>(count);
-        kernels.activate(c.activation, x.data(), count, y.data());
+        kernels.activate(c.activation, c.slope, x.data(), count, y.data());
         for (std::size_t i = 0; i < numbers.size(); ++i) {
-            const double wanted = activated(c.activation, static_cast<double>(x[i]));
+            const double wanted = activated(c.activation, c.slope, static_cast<double>(x[i]));
             CHECK_NEAR(static_cast<double>(y[i]), wanted, c.relative * std::fabs(wanted) + c.absolute);
         }
     }
@@ -75,10 +79,10 @@ TEST(derivatives_of_activations_are_their_formulas_from_the_least_number_to_the_
     for (std::size_t i = 0; i < dy.size(); ++i) dy[i] = i / 2 % 2 == 0 ? -3.0f : 0.5f;
     for (const Case& c : cases) {
         Buffer<float> dx = make_buffer<float>(count);
-        kernels.activate_backward(c.activation, x.data(), dy.data(), count, dx.data());
+        kernels.activate_backward(c.activation, c.slope, x.data(), dy.data(), count, dx.data());
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             const double factor = static_cast<double>(dy[i]);
-            CHECK_NEAR(static_cast<double>(dx[i]), derivative(c.activation, static_cast<double>(x[i])) * factor,
+            CHECK_NEAR(static_cast<double>(dx[i]), derivative(c.activation, c.slope, static_cast<double>(x[i])) * factor,
                        c.of_derivative * std::fabs(factor));
         }
     }
@@ -89,8 +93,8 @@ TEST(the_tail_of_gelu_is_as_exact_as_its_exponent) {
     for (float x = -12.9f; x < 0; x += 0.01f) {
         const Buffer<float> tail = buffer_of({x});
         float y = untouched;
-        kernels.activate(Activation::gelu, tail.data(), 1, &y);
-        const double wanted = activated(Activation::gelu, static_cast<double>(x));
+        kernels.activate(Activation::gelu, 0, tail.data(), 1, &y);
+        const double wanted = activated(Activation::gelu, 0, static_cast<double>(x));
         const double exponent = 0.5 * static_cast<double>(x) * static_cast<double>(x);
         CHECK_NEAR(static_cast<double>(y), wanted, 5 * epsilon * (1 + exponent) * std::fabs(wanted));
     }
@@ -100,8 +104,8 @@ TEST(the_formulas_of_derivatives_are_differences_of_those_of_activations) {
     for (const Case& c : cases) {
         for (double x = -6.01; x < 6; x += 0.25) {
             constexpr double step = 1e-5;
-            const double rise = activated(c.activation, x + step) - activated(c.activation, x - step);
-            CHECK_NEAR(rise / (2 * step), derivative(c.activation, x), 1e-8);
+            const double rise = activated(c.activation, c.slope, x + step) - activated(c.activation, c.slope, x - step);
+            CHECK_NEAR(rise / (2 * step), derivative(c.activation, c.slope, x), 1e-8);
         }
     }
 }
@@ -110,7 +114,7 @@ TEST(activations_keep_what_is_not_a_number) {
     const Buffer<float> x = buffer_of({1, std::numeric_limits<float>::quiet_NaN(), 2});
     for (const Case& c : cases) {
         float y[3];
-        kernels.activate(c.activation, x.data(), 3, y);
+        kernels.activate(c.activation, c.slope, x.data(), 3, y);
         CHECK(!std::isnan(y[0]) && std::isnan(y[1]) && !std::isnan(y[2]));
     }
 }
@@ -122,8 +126,8 @@ TEST(activations_stay_within_their_count_and_give_every_place_the_same) {
             Buffer<float> y = make_buffer<float>(count), dx = y;
             std::fill(y.begin(), y.end(), untouched);
             std::fill(dx.begin(), dx.end(), untouched);
-            kernels.activate(c.activation, x.data(), count, y.data());
-            kernels.activate_backward(c.activation, x.data(), x.data(), count, dx.data());
+            kernels.activate(c.activation, c.slope, x.data(), count, y.data());
+            kernels.activate_backward(c.activation, c.slope, x.data(), x.data(), count, dx.data());
             for (std::size_t i = 0; i < y.size(); ++i) {
                 const bool inside = i < static_cast<std::size_t>(count);
                 CHECK(y[i] == (inside ? y[0] : untouched));

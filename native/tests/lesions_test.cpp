@@ -55,6 +55,20 @@ std::vector<Architecture> architectures() {
             .addition(13, true),
         A(6, 5, 3).flatten().dense(33, true).flatten().dense(2),
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
+        A(6, 7, 2)
+            .zero_padding(1, 0, 2, 1)
+            .convolution(6, 3, 3)
+            .activation(Activation::none)
+            .addition(1)
+            .zero_padding(1, 1, 1, 1)
+            .activation(Activation::leaky_relu, 0.4f)
+            .convolution(5, 3, 3, false)
+            .zero_padding(2, 0, 0, 1)
+            .max_pooling(2, 2, {2, 2})
+            .activation(Activation::relu)
+            .flatten()
+            .dense(3)
+            .activation(Activation::none),
     };
 }
 

@@ -11,12 +11,12 @@ namespace convscope::test {
 inline double density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * 3.14159265358979323846); }
 inline double below(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 
-inline double activated(Activation activation, double x) {
+inline double activated(Activation activation, float slope, double x) {
     switch (activation) {
         case Activation::none:
             return x;
         case Activation::leaky_relu:
-            return x > 0 ? x : 0.2 * x;
+            return x > 0 ? x : static_cast<double>(slope) * x;
         case Activation::gelu:
             return x * below(x);
         case Activation::tanh:
@@ -29,12 +29,12 @@ inline double activated(Activation activation, double x) {
     return x;
 }
 
-inline double derivative(Activation activation, double x) {
+inline double derivative(Activation activation, float slope, double x) {
     switch (activation) {
         case Activation::none:
             return 1;
         case Activation::leaky_relu:
-            return x > 0 ? 1 : 0.2;
+            return x > 0 ? 1 : static_cast<double>(slope);
         case Activation::gelu:
             return below(x) + x * density(x);
         case Activation::tanh:

@@ -70,10 +70,30 @@ void for_products(const Layer& layer, Visit visit) {
     });
 }
 
+// Calls visit(output number, input number) for all that stands within the zeros of a padding.
+template <class Visit>
+void for_inner(const Layer& layer, Visit visit) {
+    std::size_t from = 0;
+    for (int64_t y = 0; y < layer.input.height; ++y) {
+        for (int64_t x = 0; x < layer.input.width; ++x) {
+            const int64_t to = (y + layer.padding[0]) * layer.output.width + x + layer.padding[1];
+            for (int64_t c = 0; c < layer.input.channels; ++c) visit(at(to * layer.input.channels + c), from++);
+        }
+    }
+}
+
+bool takes_as_is(const Layer& layer) {
+    return layer.kind == Kind::flatten || layer.kind == Kind::dropout || layer.kind == Kind::activation;
+}
+
 // What a layer that takes each image by itself computes before its activation.
 Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
-    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return input;
+    if (takes_as_is(layer)) return input;
     Numbers output(at(layer.output.size()));
+    if (layer.kind == Kind::zero_padding) {
+        for_inner(layer, [&](std::size_t to, std::size_t from) { output[to] = input[from]; });
+        return output;
+    }
     if (layer.kind == Kind::max_pooling) {
         const std::vector<int64_t> from = winners(layer, input);
         for (std::size_t i = 0; i < output.size(); ++i) output[i] = input[at(from[i])];
@@ -99,8 +119,12 @@ Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
 // From the gradient by those sums to that by the input, adding those by the weights to `gradients`.
 Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers& input, const Numbers& gradient,
                       Weights& gradients) {
-    if (layer.kind == Kind::flatten || layer.kind == Kind::dropout) return gradient;
+    if (takes_as_is(layer)) return gradient;
     Numbers by_input(input.size());
+    if (layer.kind == Kind::zero_padding) {
+        for_inner(layer, [&](std::size_t to, std::size_t from) { by_input[from] = gradient[to]; });
+        return by_input;
+    }
     if (layer.kind == Kind::max_pooling) {
         const std::vector<int64_t> from = winners(layer, input);
         for (std::size_t i = 0; i < gradient.size(); ++i) by_input[at(from[i])] += gradient[i];
@@ -213,7 +237,7 @@ Moments batch_moments(const Layer& layer, const std::vector<Numbers>& input) {
 std::vector<Numbers> forward(const Layer& layer, const Weights& weights, const Reads& reads, bool of_batch) {
     std::vector<Numbers> output = before_activation(layer, weights, reads, of_batch);
     for (Numbers& image : output) {
-        for (double& value : image) value = layer.relu ? std::max(value, 0.0) : activated(layer.activation, value);
+        for (double& value : image) value = layer.relu ? std::max(value, 0.0) : activated(layer.activation, layer.slope, value);
     }
     return output;
 }
@@ -224,7 +248,7 @@ std::vector<Numbers> backward(const Layer& layer, const Weights& weights, const 
     for (std::size_t n = 0; n < before.size(); ++n) {
         for (std::size_t i = 0; i < before[n].size(); ++i) {
             const double x = before[n][i];
-            gradient[n][i] *= layer.relu ? (x > 0 ? 1 : 0) : derivative(layer.activation, x);
+            gradient[n][i] *= layer.relu ? (x > 0 ? 1 : 0) : derivative(layer.activation, layer.slope, x);
         }
     }
     if (layer.kind == Kind::addition) return gradient;
@@ -242,7 +266,7 @@ double distance_from_jumps(const Layer& layer, const Weights& weights, const Rea
     const auto take = [&](double distance) {
         if (distance != 0) least = std::min(least, std::fabs(distance));
     };
-    if (layer.relu || layer.activation == Activation::leaky_relu) {
+    if (layer.relu || layer.activation == Activation::relu || layer.activation == Activation::leaky_relu) {
         for (const Numbers& image : before_activation(layer, weights, reads, of_batch)) {
             for (double value : image) take(value);
         }

@@ -216,6 +216,19 @@ Architecture& Architecture::addition(std::size_t added, bool relu) {
     return *this;
 }
 
+Architecture& Architecture::zero_padding(int64_t above, int64_t below, int64_t left, int64_t right) {
+    const Shape inner = last();
+    append(Kind::zero_padding, {above + inner.height + below, left + inner.width + right, inner.channels}).padding = {above, left};
+    return *this;
+}
+
+Architecture& Architecture::activation(Activation activation, float slope) {
+    Layer& layer = append(Kind::activation, last());
+    layer.activation = activation;
+    layer.slope = slope;
+    return *this;
+}
+
 Architecture& Architecture::activated(Activation activation) {
     layers.back().activation = activation;
     return *this;

@@ -33,6 +33,8 @@ struct Architecture {
     Architecture& addition(std::size_t added, bool relu = false);
     Architecture& flatten();
     Architecture& dense(int64_t units, bool relu = false);
+    Architecture& zero_padding(int64_t above, int64_t below, int64_t left, int64_t right);
+    Architecture& activation(Activation activation, float slope = 0.2f);
     // Gives the last layer an activation.
     Architecture& activated(Activation activation);
 

@@ -202,6 +202,42 @@ std::vector<Architecture> architectures() {
             .dense(3),
         // No dense layer: the last map holds the logits.
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
+        // Zero padding and activations as layers: of the image, of maps in frames and between strides, of vectors, and of
+        // logits. All that the first pooling reads of a map may be zeros.
+        A(7, 9, 3)
+            .zero_padding(1, 2, 0, 3)
+            .convolution(18, 3, 3, false)
+            .activation(Activation::relu)
+            .zero_padding(2, 2, 2, 2)
+            .convolution(17, 5, 5, false)
+            .normalization()
+            .activation(Activation::leaky_relu, 0.05f)
+            .zero_padding(0, 1, 1, 0)
+            .max_pooling(2, 2, {2, 2})
+            .activation(Activation::none)
+            .zero_padding(3, 0, 0, 1)
+            .depthwise(1, 3, 3, false)
+            .activation(Activation::gelu)
+            .flatten()
+            .activation(Activation::tanh)
+            .dense(19)
+            .activation(Activation::relu)
+            .dense(4)
+            .activation(Activation::none),
+        A(6, 7, 2)
+            .convolution(9, 3, 3)
+            .zero_padding(1, 1, 1, 1)
+            .activation(Activation::sigmoid)
+            .convolution(9, 1, 1, false, {2, 2})
+            .zero_padding(2, 1, 1, 2)
+            .addition(1)
+            .activation(Activation::leaky_relu, 0)
+            .addition(5, true)
+            .activation(Activation::none)
+            .addition(6)
+            .average_pooling(6, 7, {1, 1})
+            .activation(Activation::none),
+        A(1, 2, 1).zero_padding(2, 0, 2, 1).max_pooling(2, 2, {2, 2}).flatten().dense(2),
     };
 }
 

@@ -3,6 +3,7 @@
 from convscope import recipes
 from convscope.ablation import Ablation, FilterLesion, ablate, ablate_inputs, removal_curves
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -16,6 +17,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    ZeroPadding2D,
     presets,
 )
 from convscope.audit import Audit, audit, find_duplicates, label_suspects
@@ -70,6 +72,7 @@ from convscope.transfer import Transfer, transfer
 __all__ = [
     "SGD",
     "Ablation",
+    "Activation",
     "Adam",
     "Add",
     "Architecture",
@@ -122,6 +125,7 @@ __all__ = [
     "StringReading",
     "TrainingState",
     "Transfer",
+    "ZeroPadding2D",
     "ablate",
     "ablate_architecture",
     "ablate_inputs",

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -17,6 +18,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     Input,
     MaxPooling2D,
+    ZeroPadding2D,
     presets,
 )
 
@@ -73,6 +75,19 @@ ARCHITECTURES = {
     ),
     "normalisation": Architecture(
         Input(9, 9), (Conv2D(4, use_bias=False), BatchNormalization(activation="relu"), Flatten(), Dense(3))
+    ),
+    "padding": Architecture(
+        Input(9, 9, 3),
+        (
+            ZeroPadding2D(1),
+            ZeroPadding2D((1, 0)),
+            ZeroPadding2D(((1000, 1000), (0, 10))),
+            Conv2D(4, 3),
+            Activation("leaky_relu", 1e-05 / 3),
+            Activation("linear"),
+            GlobalAveragePooling2D(),
+            Activation("softmax"),
+        ),
     ),
     "residual": residual(4),
     "one addition": Architecture(Input(9, 9), (Conv2D(4), Add("conv2d"), Flatten(), Dense(3), Add("dense"))),
@@ -165,6 +180,13 @@ def test_no_arc_covers_another_or_leaves_the_drawing():
     assert all(left < right and y > 0 for (left, _), (_, y), (right, _), _ in arcs)
     for (*_, a, _), (*_, b, _) in combinations([(arc[0], arc[1], arc[3]) for arc in arcs], 2):
         assert a[1] != b[1]  # their heights differ, since each runs over some of the same blocks
+
+
+def test_paddings_and_activations_say_what_they_do():
+    said = [text for *_, text in texts_of(ARCHITECTURES["padding"].diagram())]
+    paddings = ("1 around", "rows 1,", "columns 0", "rows 1000 + 1000,", "columns 0 + 10")
+    for words in (*paddings, "leaky_relu,", "slope 3.3", "linear", "softmax"):
+        assert any(text.startswith(words) for text in said), words
 
 
 def test_an_addition_says_what_it_adds(architecture, svg):

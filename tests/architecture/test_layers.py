@@ -4,6 +4,7 @@ from itertools import product
 import pytest
 
 from convscope.architecture import (
+    Activation,
     Add,
     AveragePooling2D,
     BatchNormalization,
@@ -15,6 +16,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     MaxPooling2D,
+    ZeroPadding2D,
 )
 from convscope.architecture.layer_json import LAYER_KINDS, layer_from_dict, layer_to_dict
 from convscope.architecture.layers import padding_before
@@ -36,6 +38,10 @@ LAYERS = [
     BatchNormalization(0.9, 1e-5, "gelu", name="normal"),
     Add("edges"),
     Add("edges", "relu", name="sum"),
+    ZeroPadding2D(),
+    ZeroPadding2D(((0, 1), (2, 3)), name="frame"),
+    Activation(),
+    Activation("leaky_relu", 0.01, name="leak"),
     Flatten(),
     Flatten(name="vector"),
     Dense(9, use_bias=False),
@@ -112,9 +118,33 @@ def test_a_layer_without_bias_has_only_a_kernel():
     assert Dense(7, use_bias=False).weight_shapes((800,)) == {"kernel": (800, 7)}
 
 
+def test_zero_padding_adds_its_rows_and_columns():
+    assert ZeroPadding2D(2).output_shape((9, 8, 3)) == (13, 12, 3)
+    assert ZeroPadding2D((0, 3)).output_shape((9, 8, 3)) == (9, 14, 3)
+    assert ZeroPadding2D(((1, 2), (3, 4))).output_shape((9, 8, 3)) == (12, 15, 3)
+    assert ZeroPadding2D().weight_shapes((9, 8, 3)) == {}
+    assert ZeroPadding2D().macs((9, 8, 3)) == 0
+
+
+@pytest.mark.parametrize("given", [2, (2, 2), [2, 2], ((2, 2), (2, 2)), [[2, 2], (2, 2)], (2, (2, 2))], ids=str)
+def test_a_number_a_pair_and_pairs_are_the_same_zero_padding(given):
+    layer = ZeroPadding2D(given)
+    assert layer == ZeroPadding2D(2)
+    assert layer.padding == ((2, 2), (2, 2))
+    assert hash(layer) == hash(ZeroPadding2D(2))
+
+
+def test_a_pair_of_a_zero_padding_is_rows_and_columns():
+    assert ZeroPadding2D((1, 2)).padding == ((1, 1), (2, 2))
+    assert layer_to_dict(ZeroPadding2D(((0, 1), (2, 3))))["padding"] == [[0, 1], [2, 3]]
+
+
 @pytest.mark.parametrize("shape", [(9, 8, 2), (5,)], ids=str)
-def test_normalisation_and_addition_keep_the_shape_of_maps_and_vectors(shape):
+def test_normalisation_activation_and_addition_keep_the_shape_of_maps_and_vectors(shape):
     assert BatchNormalization().output_shape(shape) == Add("other").output_shape(shape) == shape
+    assert Activation().output_shape(shape) == shape
+    assert Activation().weight_shapes(shape) == {}
+    assert Activation().macs(shape) == 0
 
 
 def test_multiply_adds_are_counted_output_by_output():
@@ -179,6 +209,7 @@ def test_a_layer_as_data_says_its_kind_first():
 
 COUNT = "must be a whole number from 1 to 65536"
 PAIR = "must be one or two whole numbers from 1 to 1024"
+FRAME = r"must be a whole number from 0 to 1024, a pair \(rows, columns\) of them, or \(\(above, below\), \(left, "
 
 
 @pytest.mark.parametrize(
@@ -230,6 +261,26 @@ PAIR = "must be one or two whole numbers from 1 to 1024"
         (Add, {"from_layer": ""}, "Add: from_layer is ''; it must be the name of a layer"),
         (Add, {"from_layer": 3}, "from_layer is 3"),
         (Add, {"from_layer": "edges", "activation": "swish"}, "activation is 'swish'"),
+        (ZeroPadding2D, {"padding": -1}, f"ZeroPadding2D: padding is -1; it {FRAME}"),
+        (ZeroPadding2D, {"padding": 1025}, f"padding is 1025; it {FRAME}"),
+        (ZeroPadding2D, {"padding": True}, f"padding is True; it {FRAME}"),
+        (ZeroPadding2D, {"padding": (1, 2, 3)}, rf"padding is \(1, 2, 3\); it {FRAME}"),
+        (ZeroPadding2D, {"padding": ((1, 2), (3,))}, f"it {FRAME}"),
+        (ZeroPadding2D, {"padding": ((1, 2), (3, 1.5))}, f"it {FRAME}"),
+        (ZeroPadding2D, {"padding": ((1, 2), (3, False))}, f"it {FRAME}"),
+        (ZeroPadding2D, {"padding": ((1, 2), ((1, 1), 3))}, f"it {FRAME}"),
+        (ZeroPadding2D, {"padding": "11"}, f"padding is '11'; it {FRAME}"),
+        (ZeroPadding2D, {"padding": None}, f"padding is None; it {FRAME}"),
+        (ZeroPadding2D, {"padding": "same", "name": "pad"}, rf"pad \(ZeroPadding2D\): padding is 'same'; it {FRAME}"),
+        (Activation, {"activation": "swish"}, "Activation: activation is 'swish'; it must be one of linear, relu"),
+        (Activation, {"activation": None}, "activation is None"),
+        (Activation, {"negative_slope": -0.1}, "negative_slope is -0.1; it must be a number from 0, finite in float32"),
+        (Activation, {"negative_slope": float("nan")}, "negative_slope is nan"),
+        (Activation, {"negative_slope": float("inf")}, "negative_slope is inf"),
+        (Activation, {"negative_slope": 1e39}, r"negative_slope is 1e\+39"),
+        (Activation, {"negative_slope": 10**400}, "negative_slope is 1000"),
+        (Activation, {"negative_slope": "0.2"}, "negative_slope is '0.2'"),
+        (Activation, {"negative_slope": True}, "negative_slope is True"),
         (Conv2D, {"filters": 8, "use_bias": 0}, "Conv2D: use_bias is 0; it must be true or false"),
         (DepthwiseConv2D, {"use_bias": "no"}, "use_bias is 'no'"),
         (Dense, {"units": 2, "use_bias": None}, "use_bias is None"),
@@ -251,6 +302,7 @@ def test_a_layer_rejects(kind, arguments, message):
         (Conv2D(8, (3, 5)), (9, 4, 1), "window of 3 x 5 does not fit a map of 9 x 4"),
         (MaxPooling2D(name="pool"), (1, 1, 8), r"pool \(MaxPooling2D\) with a window of 2 x 2 does not fit"),
         (MaxPooling2D(), (8,), "MaxPooling2D reads maps"),
+        (ZeroPadding2D(), (8,), r"ZeroPadding2D reads maps \(H, W, C\), but is given a vector of 8"),
         (GlobalAveragePooling2D(), (8,), "GlobalAveragePooling2D reads maps"),
         (Dense(8), (5, 5, 3), r"Dense reads maps of shape \(5, 5, 3\); put a Flatten before it"),
     ],

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -21,6 +22,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    ZeroPadding2D,
     presets,
 )
 from convscope.engine import open_network
@@ -43,6 +45,8 @@ def architectures(draw):
                     activation=st.sampled_from(["linear", "relu", "gelu"]),
                     use_bias=st.booleans(),
                 ),
+                st.builds(Activation, st.sampled_from(["linear", "relu", "leaky_relu"]), st.floats(0, 2)),
+                st.builds(ZeroPadding2D, st.integers(0, 2) | st.tuples(*[st.tuples(st.integers(0, 2), size)] * 2)),
                 st.builds(BatchNormalization, activation=st.sampled_from(["linear", "relu"])),
                 *(
                     st.builds(
@@ -113,6 +117,13 @@ def test_poolings_are_named_as_keras_names_them():
     names = [layer.name for layer in Architecture(Input(9, 9), layers).layers]
     assert names == ["average_pooling2d", "global_average_pooling2d", "dense"]
     assert Architecture(Input(9, 9, 2), (GlobalMaxPooling2D(),)).layers[0].name == "global_max_pooling2d"
+
+
+def test_paddings_and_activations_are_named_as_keras_names_them():
+    layers = (ZeroPadding2D(), Activation(), ZeroPadding2D(), GlobalAveragePooling2D(), Dense(3), Activation("softmax"))
+    names = [layer.name for layer in Architecture(Input(8, 8), layers).layers]
+    assert names[:3] == ["zero_padding2d", "activation", "zero_padding2d_1"]
+    assert names[-1] == "activation_1"
 
 
 def test_given_names_stay_and_are_never_given_twice():
@@ -197,6 +208,14 @@ FIELDS = {
         Add("add"),
         Conv2D(1, 2),
     ),
+    "zero padding": (
+        ZeroPadding2D(((1, 2), (0, 3))),
+        Conv2D(1, 3, 2, activation="relu"),
+        ZeroPadding2D((1, 2)),
+        MaxPooling2D(2, 1),
+        Activation("leaky_relu"),
+        Conv2D(1, (2, 3)),
+    ),
     "dropout": (Conv2D(1, 3), Dropout(0.5), MaxPooling2D(2), Dropout(0.1), Conv2D(1, 2)),
     "poolings": (AveragePooling2D(3, 2, "same"), Conv2D(1, 3), MaxPooling2D(3, 1, "same")),
     "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
@@ -234,6 +253,24 @@ def test_receptive_field_of_a_vector_is_the_box_of_all_pixels_that_are_read(laye
         assert row.receptive_field.start == (rows[0], columns[0])
         assert row.receptive_field.size == (len(rows), len(columns))
         assert row.receptive_field.jump == (0, 0)
+
+
+def test_receptive_field_of_an_addition_holds_what_both_have_seen():
+    # The stride moves the fields two by two, the padding makes the map as large as that of the first convolution again.
+    layers = (Conv2D(1, 3, padding="same"), MaxPooling2D(2), ZeroPadding2D(((4, 3), (2, 5))), Add("conv2d"))
+    architecture = Architecture(Input(14, 14), (*layers, Flatten(), Dense(2)))
+    reached = pixels_that_reach(architecture, "add").any(axis=-1)
+    field = architecture.row("add").receptive_field
+    for axis, i in ((axis, i) for axis in (0, 1) for i in range(14)):
+        start = field.start[axis] + i * field.jump[axis]
+        lit = np.flatnonzero(reached.take(i, axis=2 + axis).any(axis=(1 - axis, 2)))
+        assert set(lit) <= set(range(start, start + field.size[axis]))
+
+
+def test_receptive_field_of_a_vector_that_reads_only_padding_is_empty():
+    layers = (ZeroPadding2D(((6, 0), (0, 0))), MaxPooling2D((2, 2), (8, 1)), GlobalAveragePooling2D(), Dense(2))
+    field = Architecture(Input(3, 4), layers).table[2].receptive_field
+    assert field.size == (0, 4)
 
 
 def test_receptive_fields_of_the_cnn_are_those_worked_by_hand():
@@ -299,6 +336,10 @@ END = (Flatten(), Dense(10))
             r"sum \(Add\) adds a of shape \(26, 26, 8\) to b of shape \(13, 13, 8\); make them one shape",
         ),
         (IMAGE, (Conv2D(8, padding="same"), Conv2D(9, 1), Add("conv2d"), *END), r"\(28, 28, 8\) to conv2d_1 of .* 9\)"),
+        (IMAGE, (*END, Activation()), "activation: the last layer gives logits; use softmax or linear there"),
+        (IMAGE, (*END, Activation("softmax"), Activation("linear")), "activation: softmax may only stand in the last"),
+        (IMAGE, (Conv2D(8), Activation("softmax"), *END), "activation: softmax may only stand in the last layer"),
+        (IMAGE, (*END, ZeroPadding2D()), r"zero_padding2d \(ZeroPadding2D\) reads maps"),
         (IMAGE, (*END, Add("dense", "relu")), "add: the last layer gives logits; use softmax or linear"),
         (IMAGE, (Flatten(), Dense(5, "relu")), "dense: the last layer gives logits; use softmax or linear"),
         (IMAGE, (Flatten(name="a"), Dense(5, name="a")), "two layers are called 'a'; every name must be its own"),

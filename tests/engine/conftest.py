@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -18,6 +19,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    ZeroPadding2D,
     presets,
 )
 from convscope.engine import initial_weights
@@ -108,6 +110,29 @@ ARCHITECTURES = {
             Dense(9, "relu", name="f"),
             Dense(9),
             Add("f"),
+        ),
+    ),
+    "padded": Architecture(  # and activations that are layers, among them two that change nothing
+        Input(9, 8, 3, 1 / 100, -0.7),
+        (
+            ZeroPadding2D(((1, 2), (0, 1))),
+            Conv2D(17, 3, use_bias=False),
+            BatchNormalization(),
+            Activation("relu"),
+            ZeroPadding2D((2, 1)),
+            Conv2D(18, 3, (2, 1)),
+            Activation("leaky_relu", 0.05),
+            MaxPooling2D(2),
+            Activation("linear", name="passed"),
+            ZeroPadding2D(((0, 1), (1, 0))),
+            DepthwiseConv2D(2),
+            Activation("gelu"),
+            Add("passed"),
+            Flatten(),
+            Dense(19),
+            Activation("tanh"),
+            Dense(4),
+            Activation("softmax"),
         ),
     ),
     "by Winograd": Architecture(

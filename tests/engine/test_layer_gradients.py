@@ -7,7 +7,7 @@ import pytest
 
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input, presets
 from convscope.datasets import Dataset
-from convscope.engine import EpochOptions, initial_weights, open_network, reference
+from convscope.engine import EpochOptions, initial_weights, open_network, reference_passes
 from convscope.engine.loss import cross_entropy_backward, dlogits_of_logit, dlogits_of_loss
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork
@@ -30,7 +30,7 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
     network = ReferenceNetwork(replace(architecture, layers=(first, *architecture.layers)), weights)
     dlogits = random_dlogits(architecture, len(images))
     moved = {}
-    monkeypatch.setattr(reference, "_lesioned", lambda y, layer, _: y + moved.get(layer.name, 0.0))
+    monkeypatch.setattr(reference_passes, "_lesioned", lambda y, layer, _: y + moved.get(layer.name, 0.0))
 
     def weighted_logits(name, place, step):
         moved[name] = np.zeros(gradients[name].shape)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convscope.architecture import (
-    Activation,
+    ActivationName,
     Architecture,
     AveragePooling2D,
     Conv2D,
@@ -233,7 +233,7 @@ def test_depthwise_convolutions_in_a_row_agree_with_the_reference(isa: str) -> N
     assert_agrees(Architecture(Input(16, 13, 3), layers), 11, isa)
 
 
-def with_activation(activation: Activation, channels: int) -> Architecture:
+def with_activation(activation: ActivationName, channels: int) -> Architecture:
     """Every place an activation can stand in: pooled and plain, strided, first and last, in vectors of odd lengths."""
     layers = (
         Conv2D(channels, 3, padding="same", activation=activation),
@@ -252,14 +252,14 @@ def with_activation(activation: Activation, channels: int) -> Architecture:
 
 @pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
-def test_every_activation_agrees_with_the_reference(activation: Activation, isa: str) -> None:
+def test_every_activation_agrees_with_the_reference(activation: ActivationName, isa: str) -> None:
     for channels in (1, 5, 17):
         assert_agrees(with_activation(activation, channels), 9, isa)
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
-def test_activations_are_exact_from_their_one_tail_to_the_other(activation: Activation, isa: str) -> None:
+def test_activations_are_exact_from_their_one_tail_to_the_other(activation: ActivationName, isa: str) -> None:
     # A 1 x 1 kernel carries the bytes of the image, as numbers from -20 to 20, to the activation as they are.
     architecture = Architecture(
         Input(16, 16, 1, 40 / 255, -20), (Conv2D(1, 1, activation=activation), Flatten(), Dense(2))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convscope import train
 from convscope.architecture import (
+    Activation,
     Architecture,
     BatchNormalization,
     Conv2D,
@@ -18,9 +19,10 @@ from convscope.architecture import (
     Input,
     Layer,
     MaxPooling2D,
+    ZeroPadding2D,
     presets,
 )
-from convscope.engine import initial_weights, native, open_network, reference
+from convscope.engine import initial_weights, native, open_network, reference_passes
 from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
 from convscope.errors import RecipeError
@@ -43,9 +45,8 @@ def rounded(values: NDArray[Any]) -> NDArray[np.float64]:
 @pytest.fixture
 def rounded_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the reference round what products multiply, in dense layers and convolutions of 16 channels or more."""
-    whole = {
-        name: getattr(reference, name) for name in ("convolution", "convolution_backward", "dense", "dense_backward")
-    }
+    names = ("convolution", "convolution_backward", "dense", "dense_backward")
+    whole = {name: getattr(reference_passes, name) for name in names}
 
     def convolution(x: Any, kernel: Any, bias: Any, window: Any) -> Any:
         return whole["convolution"](rounded(x), rounded(kernel), bias, window)
@@ -62,7 +63,7 @@ def rounded_reference(monkeypatch: pytest.MonkeyPatch) -> None:
         return rounded(dy) @ rounded(kernel).T, dkernel, dbias
 
     for function in (convolution, convolution_backward, dense, dense_backward):
-        monkeypatch.setattr(reference, function.__name__, function)
+        monkeypatch.setattr(reference_passes, function.__name__, function)
 
 
 def distance(values: Gradients, expected: Gradients) -> float:
@@ -78,6 +79,17 @@ CHAINS: list[tuple[Layer, ...]] = [
     (Conv2D(64, (4, 2), activation="tanh"), Conv2D(18, (3, 4)), Flatten(), Dense(37, "relu"), Dense(4, "softmax")),
     (Flatten(), Dense(65, "relu"), Dense(129), Dense(3, "softmax")),
     (Conv2D(16, (3, 4)), BatchNormalization(activation="relu"), Conv2D(24, 1), BatchNormalization(), Flatten()),
+    (
+        ZeroPadding2D(((0, 2), (1, 0))),
+        Conv2D(16, (3, 4)),
+        Activation("relu"),
+        ZeroPadding2D(),
+        Conv2D(24, (2, 3), 2),
+        Activation("leaky_relu", 0.5),
+        Flatten(),
+        Dense(4),
+        Activation("softmax"),
+    ),
 ]
 SQUARES: list[tuple[Layer, ...]] = [
     (Conv2D(16, 3, activation="relu"), Conv2D(33, 3, padding="same"), Flatten(), Dense(5)),

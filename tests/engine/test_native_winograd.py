@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.architecture import (
-    Activation,
+    ActivationName,
     Architecture,
     BatchNormalization,
     Conv2D,
@@ -41,7 +41,7 @@ def assert_agrees(architecture: Architecture, count: int, isa: str, tolerance: f
 
 
 def one_convolution(
-    size: tuple[int, int], kernel: int, channels: tuple[int, int], padding: str, activation: Activation = "relu"
+    size: tuple[int, int], kernel: int, channels: tuple[int, int], padding: str, activation: ActivationName = "relu"
 ) -> Architecture:
     """Between two others of 1 x 1, so that its gradients by the input and by the kernel both show."""
     layers = (
@@ -60,7 +60,7 @@ def one_convolution(
 @pytest.mark.parametrize("size", [(5, 6), (7, 6), (8, 15), (13, 10), (28, 28)])
 def test_maps_of_any_size_agree_with_the_reference(size: tuple[int, int], padding: str, kernel: int, isa: str) -> None:
     # Among many values some lie so near zero that rounding decides whether relu opens.
-    activation: Activation = "relu" if min(size) < 10 else "linear"
+    activation: ActivationName = "relu" if min(size) < 10 else "linear"
     assert_agrees(one_convolution(size, kernel, (17, 16), padding, activation), 9, isa, TOLERANCES[kernel])
 
 

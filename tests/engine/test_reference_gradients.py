@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from convscope.architecture import (
+    Activation,
     Architecture,
     AveragePooling2D,
     BatchNormalization,
@@ -17,12 +18,15 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    ZeroPadding2D,
 )
 from convscope.architecture.layers import Window
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
+    activated,
+    activated_backward,
     average_pooling,
     average_pooling_backward,
     convolution,
@@ -37,6 +41,8 @@ from convscope.engine.reference_layers import (
     max_pooling,
     max_pooling_backward,
     whole_map,
+    zero_padding,
+    zero_padding_backward,
 )
 from convscope.streams import random_stream
 
@@ -158,6 +164,25 @@ def test_activations_backward_agree_with_finite_differences(name):
     assert_gradient(lambda: np.vdot(dy, forward(x)), x, backward(dy, x), stream, count=50)
 
 
+@pytest.mark.parametrize("slope", [0, 0.01, 0.2, 3.5])
+def test_leaky_relu_of_any_slope_backward_agrees_with_finite_differences(slope):
+    stream = random_stream(0, f"slope {slope}")
+    x = stream.uniform(0.1, 4, (50,)) * stream.choice([-1, 1], 50)
+    dy = stream.normal(size=50)
+    np.testing.assert_array_equal(activated(np.array([-2.0, 0.0, 3.0]), "leaky_relu", slope), [-2 * slope, 0, 3])
+    gradient = activated_backward(dy, x, "leaky_relu", slope)
+    assert_gradient(lambda: np.vdot(dy, activated(x, "leaky_relu", slope)), x, gradient, stream, count=50)
+
+
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (3, 0)), ((0, 1), (0, 4))], ids=str)
+def test_zero_padding_backward_agrees_with_finite_differences(padding):
+    stream = random_stream(0, f"padding {padding}")
+    x = stream.normal(size=(3, 5, 4, 2))
+    dy = stream.normal(size=zero_padding(x, padding).shape)
+    gradient = zero_padding_backward(dy, padding)
+    assert_gradient(lambda: np.vdot(dy, zero_padding(x, padding)), x, gradient, stream, count=40, step=0.1)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
 @pytest.mark.parametrize("num_classes", [2, 10, 101])
@@ -182,7 +207,7 @@ def kinks(network, images):
     for row in table:
         output = outputs[row.layer.name]
         if getattr(row.layer, "activation", "") in ("relu", "leaky_relu"):
-            marks.append(output > 0)
+            marks.append((before if row.layer.kind == "Activation" else output) > 0)
         if row.layer.kind == "MaxPooling2D":
             marks.append(max_pooling_backward(np.ones_like(output), before, row.layer.window))
         if row.layer.kind == "GlobalMaxPooling2D":
@@ -289,6 +314,25 @@ def test_gradients_through_normalisation_and_layers_without_bias_agree_with_fini
         BatchNormalization(activation="leaky_relu"),
         Dense(5),
         BatchNormalization(),
+    )
+    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
+
+
+def test_gradients_through_zero_padding_and_activation_layers_agree_with_finite_differences():
+    layers = (
+        ZeroPadding2D(((1, 0), (2, 3))),
+        Conv2D(4, 3),
+        Activation("leaky_relu", 0.05),
+        ZeroPadding2D(2),
+        DepthwiseConv2D(3, 2),
+        Activation("gelu"),
+        Flatten(),
+        Activation("linear"),
+        Dense(6),
+        Activation("relu"),
+        Dense(5),
+        Activation("softmax"),
     )
     architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)

@@ -3,6 +3,7 @@
 from convscope.architecture import presets as presets
 from convscope.architecture.layers import (
     Activation,
+    ActivationName,
     Add,
     AveragePooling2D,
     BatchNormalization,
@@ -17,12 +18,14 @@ from convscope.architecture.layers import (
     MaxPooling2D,
     Padding,
     Shape,
+    ZeroPadding2D,
 )
 from convscope.architecture.network import Architecture
 from convscope.architecture.table import Input, LayerRow, ReceptiveField
 
 __all__ = [
     "Activation",
+    "ActivationName",
     "Add",
     "Architecture",
     "AveragePooling2D",
@@ -41,5 +44,6 @@ __all__ = [
     "Padding",
     "ReceptiveField",
     "Shape",
+    "ZeroPadding2D",
     "presets",
 ]

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Protocol
 
 from convscope.errors import ArchitectureError
 
+_LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+
 
 class Named(Protocol):
     """What every layer has."""
@@ -37,6 +39,11 @@ def check_positive(layer: Named, field: str) -> None:
     _check_number(layer, field, lambda value: 0 < value <= 1, "above 0 and at most 1")
 
 
+def check_not_negative(layer: Named, field: str) -> None:
+    """Refuse all but numbers from 0 that are finite in float32."""
+    _check_number(layer, field, lambda value: 0 <= value <= _LARGEST_FLOAT32, "from 0, finite in float32")
+
+
 def check_flag(layer: Named, field: str) -> None:
     """Refuse all but true and false."""
     value = getattr(layer, field)
@@ -62,12 +69,32 @@ def set_pair(layer: Named, field: str) -> None:
     """Make `3`, `[3, 3]` and `(3, 3)` the same pair, and refuse what is none."""
     value = getattr(layer, field)
     pair = (value, value) if isinstance(value, int) else value
-    good = isinstance(pair, tuple | list) and len(pair) == 2
-    if not good or not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= 1024 for n in pair):
+    if not _is_pair(pair) or not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= 1024 for n in pair):
         raise ArchitectureError(
             f"{label(layer)}: {field} is {value!r}; it must be one or two whole numbers from 1 to 1024"
         )
     object.__setattr__(layer, field, tuple(pair))
+
+
+def set_frame(layer: Named, field: str) -> None:
+    """Make `1`, `(1, 1)` and `[[1, 1], [1, 1]]` the same ((above, below), (left, right)), and refuse what is none."""
+    value = getattr(layer, field)
+    axes = (value, value) if isinstance(value, int) else value
+    sides = [(n, n) if isinstance(n, int) else n for n in axes] if _is_pair(axes) else []
+    if not sides or not all(_is_pair(pair) and all(map(_is_width, pair)) for pair in sides):
+        raise ArchitectureError(
+            f"{label(layer)}: {field} is {value!r}; it must be a whole number from 0 to 1024, a pair (rows, columns) "
+            "of them, or ((above, below), (left, right))"
+        )
+    object.__setattr__(layer, field, tuple(map(tuple, sides)))
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2
+
+
+def _is_width(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1024
 
 
 def _check_number(layer: Named, field: str, is_good: Callable[[Any], bool], rule: str) -> None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import log2
 from re import findall
 
-from convscope.architecture.layers import Add, Dropout, Layer, Pair, Shape
+from convscope.architecture.layers import Activation, Add, Dropout, Layer, Pair, Shape, ZeroPadding2D
 from convscope.architecture.table import Input, LayerRow
 
 # All lengths are pixels. The font is monospaced, so that a text's width is known without asking a browser.
@@ -144,7 +144,7 @@ def _sizes(shape: Shape) -> str:
 
 
 def _settings(layer: Layer) -> tuple[str, ...]:
-    """Return what a reader must know beside the kind: the window, its stride and padding, the activation."""
+    """Return what a reader must know beside the kind: the window, its stride, the padding, the activation."""
     words = []
     added = _name(f"+ {layer.from_layer}") if isinstance(layer, Add) else ()
     if (window := getattr(layer, "window", None)) is not None:
@@ -155,11 +155,22 @@ def _settings(layer: Layer) -> tuple[str, ...]:
             words.append(f"stride {rows}" if rows == columns else f"stride {_sizes(window.strides)}")
         if window.padding == "same":
             words.append("same")
+    if isinstance(layer, ZeroPadding2D):
+        words += _padding(layer)
     if isinstance(layer, Dropout):
         words.append(f"rate {layer.rate:g}")
-    if (activation := getattr(layer, "activation", "linear")) != "linear":
+    if (activation := getattr(layer, "activation", "linear")) != "linear" or isinstance(layer, Activation):
         words.append(activation)
+    if isinstance(layer, Activation) and activation == "leaky_relu":
+        words.append(f"slope {layer.negative_slope:g}")
     return (*added, *_lines([f"{word}, " for word in words[:-1]] + words[-1:]))
+
+
+def _padding(layer: ZeroPadding2D) -> list[str]:
+    (above, below), (left, right) = layer.padding
+    if above == below and left == right:
+        return [f"{above} around"] if above == left else [f"rows {above}", f"columns {left}"]
+    return [f"rows {above} + {below}", f"columns {left} + {right}"]
 
 
 def _name(name: str) -> tuple[str, ...]:

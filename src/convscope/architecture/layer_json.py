@@ -15,8 +15,7 @@ def layer_to_dict(layer: Layer) -> dict[str, Any]:
     """Return the layer as plain JSON, `kind` first."""
     values = {field.name: getattr(layer, field.name) for field in fields(layer)}
     name = values.pop("name")
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    return {"kind": layer.kind, "name": name, **plain}
+    return {"kind": layer.kind, "name": name, **{key: _plain(value) for key, value in values.items()}}
 
 
 def layer_from_dict(value: Any) -> Layer:
@@ -34,3 +33,7 @@ def layer_from_dict(value: Any) -> Layer:
     if not isinstance(arguments.get("name", ""), str):
         raise ArchitectureError(f"{kind.kind}: name is {arguments['name']!r}, not a string")
     return from_plain(kind, arguments, kind.kind, ArchitectureError)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -11,6 +11,7 @@ from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
+    Activation,
     Add,
     AveragePooling2D,
     BatchNormalization,
@@ -24,6 +25,7 @@ from convscope.architecture.layers import (
     Layer,
     MaxPooling2D,
     Shape,
+    ZeroPadding2D,
 )
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, layer_table
@@ -38,8 +40,10 @@ _KERAS_STEMS: Mapping[type[Layer], str] = {
     GlobalMaxPooling2D: "global_max_pooling2d",
     GlobalAveragePooling2D: "global_average_pooling2d",
     Flatten: "flatten",
+    ZeroPadding2D: "zero_padding2d",
     Dropout: "dropout",
     BatchNormalization: "batch_normalization",
+    Activation: "activation",
     Add: "add",
     Dense: "dense",
 }

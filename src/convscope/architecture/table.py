@@ -1,11 +1,12 @@
 """What follows from layers by counting: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, prod
 
 from convscope.architecture.arguments import label
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
+    Activation,
     Add,
     AveragePooling2D,
     BatchNormalization,
@@ -16,6 +17,7 @@ from convscope.architecture.layers import (
     MaxPooling2D,
     Pair,
     Shape,
+    ZeroPadding2D,
     padding_before,
 )
 from convscope.errors import ArchitectureError
@@ -97,6 +99,9 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
         if values > _MAXIMUM_VALUES:
             raise ArchitectureError(f"{layer.name}: {values} values are more than an engine holds")
         seen = _receptive_field(layer, given, seen, image)
+        if isinstance(layer, Add):
+            other = next(row for row in rows if row.layer.name == layer.from_layer)
+            seen = _around(seen, other.receptive_field, shape)
         rows.append(LayerRow(layer, given, shape, sum(sizes.values()) - fixed, fixed, layer.macs(given), seen))
     return tuple(rows)
 
@@ -125,12 +130,31 @@ def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: In
         axes = zip(seen.size, seen.jump, seen.start, window.size, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)
-    if len(given) == 1 or isinstance(layer, Dropout | BatchNormalization | Add):
-        # An `Add` reads an earlier layer of the same shape too, which can only have seen a part of this.
+    if isinstance(layer, ZeroPadding2D):
+        (above, _), (left, _) = layer.padding
+        return replace(seen, start=(seen.start[0] - above * seen.jump[0], seen.start[1] - left * seen.jump[1]))
+    if len(given) == 1 or isinstance(layer, Dropout | BatchNormalization | Activation | Add):
         return seen
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(given, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False):
         first, last = max(o, 0), min(o + (n - 1) * j + r, pixels)
-        sizes.append(last - first)
+        sizes.append(max(last - first, 0))  # below zero where nothing but padding is read
         starts.append(first)
     return ReceptiveField((sizes[0], sizes[1]), (0, 0), (starts[0], starts[1]))
+
+
+def _around(seen: ReceptiveField, other: ReceptiveField, shape: Shape) -> ReceptiveField:
+    """Return the field with the jump of `seen` in which at every place of a map lie those of `seen` and `other` both.
+
+    `other`, of an earlier layer, has mostly seen a part of the same. Where between the two strides made the map smaller
+    and padding made it larger again, jumps differ, and the first place or the last says how large the field must be.
+    """
+    sizes, starts = [], []
+    for axis, places in enumerate(shape[:2] if len(shape) == 3 else (1, 1)):
+        jump, start = seen.jump[axis], seen.start[axis]
+        drift = (places - 1) * (other.jump[axis] - jump)
+        first = min(start, other.start[axis] + min(drift, 0))
+        last = max(start + seen.size[axis], other.start[axis] + max(drift, 0) + other.size[axis])
+        sizes.append(last - first)
+        starts.append(first)
+    return ReceptiveField((sizes[0], sizes[1]), seen.jump, (starts[0], starts[1]))

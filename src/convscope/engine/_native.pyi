@@ -45,6 +45,7 @@ class Layer:
     padding: list[int]
     relu: bool
     activation: int
+    slope: float
     dropped: int
     has_bias: bool
     bfloat16: bool

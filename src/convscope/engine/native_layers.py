@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -21,6 +22,7 @@ from convscope.architecture import (
     Layer,
     LayerRow,
     MaxPooling2D,
+    ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
 from convscope.engine import _native
@@ -39,8 +41,10 @@ _KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
     DepthwiseConv2D: 6,
     BatchNormalization: 7,
     Add: 8,
+    ZeroPadding2D: 9,
+    Activation: 10,
 }
-_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid")  # the C++ enum Activation
+_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid", "relu")  # the C++ enum Activation
 
 
 class Pair(NamedTuple):
@@ -113,6 +117,9 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
                 padding_before(size, kernel, stride, window.padding)
                 for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
             ]
+        case ZeroPadding2D():
+            (above, _), (left, _) = layer.padding
+            plain.padding = [above, left]
         case BatchNormalization():
             plain.momentum, plain.epsilon = layer.momentum, layer.epsilon
         case Dropout():
@@ -122,8 +129,11 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
         case _:
             pass
     activation = getattr(layer, "activation", "linear")
-    plain.relu = activation == "relu"
-    plain.activation = _ACTIVATIONS.index(activation) if activation in _ACTIVATIONS else 0
+    plain.relu = activation == "relu" and not isinstance(layer, Activation)
+    if activation in _ACTIVATIONS and not plain.relu:
+        plain.activation = _ACTIVATIONS.index(activation)
+    if isinstance(layer, Activation):
+        plain.slope = layer.negative_slope
     plain.has_bias = getattr(layer, "use_bias", True)
     return plain
 

@@ -1,4 +1,4 @@
-"""A network in NumPy and float64, made of the layers whose mathematics `reference_layers` holds, and Adam.
+"""A network in NumPy and float64: what trains, and the values that come out of the passes of `reference_passes`.
 
 It is written to be read, and to be the oracle that the native engine is held against.
 """
@@ -9,21 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import (
-    Add,
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Layer,
-    MaxPooling2D,
-)
-from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
+from convscope.architecture import Architecture
 from convscope.datasets import Dataset
 from convscope.engine.augmentation import augment
 from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
@@ -38,38 +24,12 @@ from convscope.engine.network import (
     check_lesions,
     float_array,
 )
-from convscope.engine.reference_layers import (
-    ACTIVATIONS,
-    Array,
-    average_pooling,
-    average_pooling_backward,
-    batch_normalization,
-    batch_normalization_backward,
-    batch_statistics,
-    batch_statistics_backward,
-    convolution,
-    convolution_backward,
-    dense,
-    dense_backward,
-    depthwise,
-    depthwise_backward,
-    dropout,
-    dropout_backward,
-    dropout_kept,
-    max_pooling,
-    max_pooling_backward,
-    whole_map,
-)
+from convscope.engine.reference_layers import Array
+from convscope.engine.reference_passes import Kept, Passes
 from convscope.engine.steps import adam, clipped, momentum
 from convscope.recipes import Adam, Optimizer
 
 _BLOCK = 64  # images computed at once when no gradient is asked for, so that memory does not grow with their number
-
-
-# --- The network ------------------------------------------------------------------------------------------------------
-
-
-_Kept = dict[str, NDArray[np.bool_]]
 
 
 class _State(NamedTuple):
@@ -84,13 +44,6 @@ class _State(NamedTuple):
     other: dict[str, Array] | None = None
 
 
-class _Step(NamedTuple):
-    """What is computed at once: a layer, or behind it the activation that it names."""
-
-    layer: Layer
-    activation: str = ""
-
-
 class ReferenceNetwork:
     """A `Network` (see `convscope.engine.network`) in NumPy; everything inside it is float64.
 
@@ -99,13 +52,7 @@ class ReferenceNetwork:
 
     def __init__(self, architecture: Architecture, weights: Weights) -> None:
         self._architecture = architecture
-        self._steps: list[_Step] = []
-        for layer in architecture.layers:
-            self._steps.append(_Step(layer))
-            if (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
-                self._steps.append(_Step(layer, activation))
-        # Where among the values of `_forward` a layer's output stands: behind its activation.
-        self._output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
+        self._passes = Passes(architecture)
         trained = architecture.trainable_weight_shapes
         self._state = _State(
             step=0,
@@ -169,17 +116,17 @@ class ReferenceNetwork:
                 batch = order[start : start + batch_size]
                 labels = dataset.labels[batch]
                 images = augment(dataset.images[batch], options.augmentation, options.augmentation_key, start)
-                kept = self._kept(options.dropout_key, start, len(batch))
+                kept = self._passes.kept(options.dropout_key, start, len(batch))
                 values = self._forward(images, kept)
                 logits = values[-1]
                 loss_sum += cross_entropy(logits, labels, *loss) * len(batch)
                 num_correct += int((logits.argmax(axis=1) == labels).sum())
-                gradients, _ = self._backward(values, cross_entropy_backward(logits, labels, *loss), kept)
+                dlogits = cross_entropy_backward(logits, labels, *loss)
+                gradients, _ = self._backward(values, dlogits, kept)
                 if options.clip_norm is not None:
                     gradients = clipped(gradients, options.clip_norm)
-                self._take_step(
-                    gradients, self._moved_statistics(values), learning_rate, options.optimizer, options.averaging
-                )
+                statistics = self._passes.moved_statistics(self._state.weights, values)
+                self._take_step(gradients, statistics, learning_rate, options.optimizer, options.averaging)
                 done += len(batch)
                 if progress is not None:
                     progress(done, loss_sum / done, num_correct / done)
@@ -207,7 +154,7 @@ class ReferenceNetwork:
         for block in _blocks(len(images)):
             values = self._forward(images[block])
             for name, row in rows.items():
-                value = values[self._output_of[name]]
+                value = values[self._passes.output_of[name]]
                 is_softmax = getattr(row.layer, "activation", "") == "softmax"
                 result[name][block] = softmax(value) if is_softmax else value
         return result
@@ -226,9 +173,10 @@ class ReferenceNetwork:
         shapes = {n: images.shape[1:] if n == "input" else self._architecture.row(n).output_shape for n in layers}
         result: dict[str, NDArray[Any]] = {name: np.empty((len(images), *shape)) for name, shape in shapes.items()}
         for block in _blocks(len(images)):
-            _, dvalues = self._backward(self._forward(images[block]), dlogits[block].astype(np.float64))
+            values = self._forward(images[block])
+            _, dvalues = self._backward(values, dlogits[block].astype(np.float64))
             for name, gradients in result.items():
-                gradients[block] = dvalues[self._output_of[name]]
+                gradients[block] = dvalues[self._passes.output_of[name]]
         return result
 
     def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
@@ -239,128 +187,13 @@ class ReferenceNetwork:
                 logits[block] = self._forward(images[block], lesion=lesion)[-1]
         return result
 
-    def _kept(self, key: int, first: int, images: int) -> _Kept:
-        """Return by its name what each `Dropout` keeps of `images` images, from number `first` of the epoch."""
-        return {
-            row.layer.name: dropout_kept(key, number, first, (images, *row.input_shape), row.layer.dropped)
-            for number, row in enumerate(self._architecture.table)
-            if isinstance(row.layer, Dropout)
-        }
-
-    def _forward(self, images: NDArray[np.uint8], kept: _Kept | None = None, lesion: Lesion = ()) -> list[Array]:
-        """Return the normalised images and then the output of every step, the last one's without its softmax.
-
-        While training, `kept` is what `_kept` returned, and normalisation is by the batch's own statistics. Without it
-        nothing is dropped, and the moving statistics are used.
-        """
-        given = self._architecture.input
-        values = [images.astype(np.float64) * given.scale + given.offset]
-        for layer, activation in self._steps:
-            x = values[-1]
-            match layer:
-                case _ if activation:
-                    y = ACTIVATIONS[activation][0](x)
-                case Conv2D():
-                    y = convolution(x, *self._layer_weights(layer), layer.window)
-                case DepthwiseConv2D():
-                    y = depthwise(x, *self._layer_weights(layer), layer.window)
-                case MaxPooling2D():
-                    y = max_pooling(x, layer.window)
-                case AveragePooling2D():
-                    y = average_pooling(x, layer.window)
-                case GlobalMaxPooling2D():
-                    y = max_pooling(x, whole_map(x))[:, 0, 0]
-                case GlobalAveragePooling2D():
-                    y = average_pooling(x, whole_map(x))[:, 0, 0]
-                case Dense():
-                    y = dense(x, *self._layer_weights(layer))
-                case Dropout():
-                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept is not None else x
-                case BatchNormalization():
-                    gamma, beta = self._layer_weights(layer)
-                    mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
-                    y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
-                case Add():
-                    y = x + values[self._output_of[layer.from_layer]]
-                case _:
-                    y = x.reshape(len(x), -1)
-            if self._output_of[layer.name] == len(values):
-                y = _lesioned(y, layer, lesion)
-            values.append(y)
-        return values
+    def _forward(self, images: NDArray[np.uint8], kept: Kept | None = None, lesion: Lesion = ()) -> list[Array]:
+        return self._passes.forward(self._state.weights, images, kept, lesion)
 
     def _backward(
-        self, values: list[Array], dlogits: Array, kept: _Kept | None = None
+        self, values: list[Array], dlogits: Array, kept: Kept | None = None
     ) -> tuple[dict[str, Array], list[Array]]:
-        """Return the gradients by each trained weight and by each of the values that `_forward` returned."""
-        gradients: dict[str, Array] = {}
-        added: dict[int, Array] = {}  # to the gradient by one of `values`, by those `Add` layers that read it
-        dy = dlogits
-        dvalues = [dy]
-        for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
-            match layer:
-                case _ if activation:
-                    dy = ACTIVATIONS[activation][1](dy, x)
-                case Conv2D():
-                    kernel, _ = self._layer_weights(layer)
-                    dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)
-                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
-                case DepthwiseConv2D():
-                    kernel, _ = self._layer_weights(layer)
-                    dy, dkernel, dbias = depthwise_backward(dy, x, kernel, layer.window)
-                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
-                case MaxPooling2D():
-                    dy = max_pooling_backward(dy, x, layer.window)
-                case AveragePooling2D():
-                    dy = average_pooling_backward(dy, x, layer.window)
-                case GlobalMaxPooling2D():
-                    dy = max_pooling_backward(dy[:, None, None], x, whole_map(x))
-                case GlobalAveragePooling2D():
-                    dy = average_pooling_backward(dy[:, None, None], x, whole_map(x))
-                case Dense():
-                    kernel, _ = self._layer_weights(layer)
-                    dy, dkernel, dbias = dense_backward(dy, x, kernel)
-                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
-                case Dropout():
-                    dy = dy if kept is None else dropout_backward(dy, kept[layer.name], layer.dropped / 2**24)
-                case BatchNormalization():
-                    gamma, _ = self._layer_weights(layer)
-                    mean, variance = self._moving_statistics(layer) if kept is None else batch_statistics(x)
-                    dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
-                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
-                    gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
-                case Add():  # y = x + other, so both are given dy
-                    other = self._output_of[layer.from_layer]
-                    added[other] = added.get(other, 0) + dy
-                case _:
-                    dy = dy.reshape(x.shape)
-            dy = dy + added.pop(number, 0)
-            dvalues.append(dy)
-        return {name: gradients[name] for name in self._state.m}, dvalues[::-1]
-
-    def _layer_weights(self, layer: Layer) -> tuple[Array, Array]:
-        """Return kernel and bias, or gamma and beta; where a layer has no bias, one that is zero."""
-        weights = self._state.weights
-        if isinstance(layer, BatchNormalization):
-            return weights[f"{layer.name}/gamma"], weights[f"{layer.name}/beta"]
-        return weights[f"{layer.name}/kernel"], weights.get(f"{layer.name}/bias", np.zeros(1))
-
-    def _moving_statistics(self, layer: BatchNormalization) -> tuple[Array, Array]:
-        mean, variance = (self._state.weights[f"{layer.name}/{name}"] for name in NON_TRAINABLE_WEIGHTS)
-        return mean, variance
-
-    def _moved_statistics(self, values: list[Array]) -> dict[str, Array]:
-        """Return the moving statistics by name after a step over the batch for which `_forward` returned `values`.
-
-        moving ← moving · momentum + batch · (1 - momentum)
-        """
-        moved = {}
-        for (layer, activation), x in zip(self._steps, values[:-1], strict=True):
-            if isinstance(layer, BatchNormalization) and not activation:
-                statistics = zip(self._moving_statistics(layer), batch_statistics(x), strict=True)
-                for name, (moving, batch) in zip(NON_TRAINABLE_WEIGHTS, statistics, strict=True):
-                    moved[f"{layer.name}/{name}"] = moving * layer.momentum + batch * (1 - layer.momentum)
-        return moved
+        return self._passes.backward(self._state.weights, values, dlogits, kept)
 
     def _take_step(
         self,
@@ -383,16 +216,6 @@ class ReferenceNetwork:
                 average = old.other[name]
                 new.other[name] = average + (1 - averaging) / (1 - averaging**new.step) * (weight - average)
         self._state = new
-
-
-def _lesioned(y: Array, layer: Layer, lesion: Lesion) -> Array:
-    """Return a layer's output with the lesion's replacements in it, if there are any."""
-    replacements = [replacement for replacement in lesion if replacement.layer == layer.name]
-    if replacements:
-        y = y.copy()
-    for replacement in replacements:
-        y[..., replacement.filter] = replacement.value
-    return y
 
 
 def _blocks(num_images: int) -> list[slice]:

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
-from convscope.architecture.layers import Pair, Window, padding_before
+from convscope.architecture.layers import Frame, Pair, Window, padding_before
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.uint8] | NDArray[np.int64]
@@ -142,6 +142,23 @@ def whole_map(x: Array) -> Window:
     return Window(size, size, "valid")
 
 
+# --- Zero padding -----------------------------------------------------------------------------------------------------
+
+
+def zero_padding(x: Array, padding: Frame) -> Array:
+    """Return x (N, H, W, C) in a frame of zeros, padding ((above, below), (left, right)): y (N, H', W', C).
+
+    y[n, above+i, left+j, c] = x[n,i,j,c], and 0 elsewhere
+    """
+    return np.pad(x, ((0, 0), *padding, (0, 0)))
+
+
+def zero_padding_backward(dy: Array, padding: Frame) -> Array:
+    """Return dx (N, H, W, C) for dy (N, H', W', C): dx[n,i,j,c] = dy[n, above+i, left+j, c]."""
+    (above, below), (left, right) = padding
+    return dy[:, above : dy.shape[1] - below, left : dy.shape[2] - right]
+
+
 # --- Dropout ----------------------------------------------------------------------------------------------------------
 
 
@@ -256,7 +273,7 @@ def dense_backward(dy: Array, x: Array, kernel: Array) -> tuple[Array, Array, Ar
 # --- Activations ------------------------------------------------------------------------------------------------------
 
 LEAKY_SLOPE = 0.2
-"""Of leaky_relu below zero: Keras's for the activation of that name (its layer LeakyReLU starts from 0.3)."""
+"""Of leaky_relu below zero, unless a layer says otherwise: Keras's for the activation of that name."""
 
 
 def relu(x: Array) -> Array:
@@ -269,14 +286,14 @@ def relu_backward(dy: Array, x: Array) -> Array:
     return np.where(x > 0, dy, 0)
 
 
-def leaky_relu(x: Array) -> Array:
-    """Return y = x where x > 0, else 0.2 · x, number by number."""
-    return np.where(x > 0, x, LEAKY_SLOPE * x)
+def leaky_relu(x: Array, slope: float = LEAKY_SLOPE) -> Array:
+    """Return y = x where x > 0, else slope · x, number by number."""
+    return np.where(x > 0, x, slope * x)
 
 
-def leaky_relu_backward(dy: Array, x: Array) -> Array:
-    """Return dx = dy where x > 0, else 0.2 · dy."""
-    return np.where(x > 0, dy, LEAKY_SLOPE * dy)
+def leaky_relu_backward(dy: Array, x: Array, slope: float = LEAKY_SLOPE) -> Array:
+    """Return dx = dy where x > 0, else slope · dy."""
+    return np.where(x > 0, dy, slope * dy)
 
 
 def gelu(x: Array) -> Array:
@@ -320,6 +337,20 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], 
     "sigmoid": (sigmoid, sigmoid_backward),
 }
 """By name, forward and backward. Not softmax: it ends a network, and its derivative is part of the loss's."""
+
+
+def activated(x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:
+    """Return y = f(x) for the activation f of that name; x itself for linear, and for softmax, which stands apart."""
+    if activation == "leaky_relu":
+        return leaky_relu(x, slope)
+    return ACTIVATIONS[activation][0](x) if activation in ACTIVATIONS else x
+
+
+def activated_backward(dy: Array, x: Array, activation: str, slope: float = LEAKY_SLOPE) -> Array:
+    """Return dx = dy · f'(x) for the activation f of that name."""
+    if activation == "leaky_relu":
+        return leaky_relu_backward(dy, x, slope)
+    return ACTIVATIONS[activation][1](dy, x) if activation in ACTIVATIONS else dy
 
 
 # --- Windows ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,66 @@
+"""The layers as data: what each one is called, what shape it gives, what weights it has, what it costs.
+
+A layer is a frozen dataclass with the names and arguments that Keras gives it. It computes nothing: the engines do.
+Shapes are without the batch: (H, W, C) for maps, (units,) for vectors.
+"""
+
+from convscope.architecture.layers.convolutions import Conv2D, Dense, DepthwiseConv2D
+from convscope.architecture.layers.elementwise import Activation, Add, BatchNormalization, Dropout
+from convscope.architecture.layers.poolings import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
+from convscope.architecture.layers.reshaping import Flatten, ZeroPadding2D
+from convscope.architecture.layers.windows import (
+    NON_TRAINABLE_WEIGHTS,
+    ActivationName,
+    Frame,
+    Padding,
+    Pair,
+    Shape,
+    Window,
+    padding_before,
+)
+
+Layer = (
+    Conv2D
+    | DepthwiseConv2D
+    | MaxPooling2D
+    | AveragePooling2D
+    | GlobalMaxPooling2D
+    | GlobalAveragePooling2D
+    | Flatten
+    | ZeroPadding2D
+    | Dropout
+    | BatchNormalization
+    | Activation
+    | Add
+    | Dense
+)
+
+__all__ = [
+    "NON_TRAINABLE_WEIGHTS",
+    "Activation",
+    "ActivationName",
+    "Add",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Dropout",
+    "Flatten",
+    "Frame",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
+    "Layer",
+    "MaxPooling2D",
+    "Padding",
+    "Pair",
+    "Shape",
+    "Window",
+    "ZeroPadding2D",
+    "padding_before",
+]

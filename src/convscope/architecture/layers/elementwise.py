@@ -1,0 +1,130 @@
+"""The layers that take number by number, so that the shape stays: on maps and vectors alike."""
+
+from dataclasses import dataclass
+from typing import ClassVar, get_args
+
+from convscope.architecture.arguments import (
+    check_choice,
+    check_fraction,
+    check_name,
+    check_not_negative,
+    check_positive,
+)
+from convscope.architecture.layers.windows import ActivationName, Shape
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """While training, each number is zero with the chance `rate`, and 1 / (1 - rate) times as large otherwise.
+
+    So the mean stays, and outside training the layer changes nothing. Source: Srivastava and others 2014, section 10.
+    """
+
+    rate: float
+    name: str = ""
+    kind: ClassVar[str] = "Dropout"
+
+    def __post_init__(self) -> None:
+        check_fraction(self, "rate")
+
+    @property
+    def dropped(self) -> int:
+        """How many of 2^24 numbers are dropped: what the rate is to the engines."""
+        return int(self.rate * 2**24)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class BatchNormalization:
+    """Each channel less its mean, divided by its standard deviation, then scaled and shifted by learned numbers.
+
+    While training, mean and variance are those of the batch, over all axes but the last; after training they are the
+    moving ones, which each step leaves at `moving · momentum + batch · (1 - momentum)`. A bias just before this layer
+    changes nothing; `use_bias=False` leaves it out. Weights, each (C,): `gamma`, `beta`, `moving_mean` and
+    `moving_variance`; the last two are not trained by gradients.
+
+    Source: Ioffe and Szegedy 2015, algorithm 1; the moving variance is of the batch as it is, as Keras has it, and not
+    enlarged by m / (m - 1) as in their algorithm 2.
+    """
+
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    activation: ActivationName = "linear"
+    name: str = ""
+    kind: ClassVar[str] = "BatchNormalization"
+
+    def __post_init__(self) -> None:
+        check_fraction(self, "momentum")
+        check_positive(self, "epsilon")
+        check_choice(self, "activation", get_args(ActivationName))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), input_shape[-1:])
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Add:
+    """The sum of what the layer before gives and what the layer called `from_layer` gave, both of one shape.
+
+    It makes a list of layers a residual network: what stands between the two learns the difference from its input.
+    Source: He and others 2016, equation 1; `activation` is what they apply after the addition.
+    """
+
+    from_layer: str
+    activation: ActivationName = "linear"
+    name: str = ""
+    kind: ClassVar[str] = "Add"
+
+    def __post_init__(self) -> None:
+        check_name(self, "from_layer")
+        check_choice(self, "activation", get_args(ActivationName))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation as a layer of its own, number by number.
+
+    `negative_slope` is what leaky_relu multiplies numbers below zero by; the other activations have no use for it.
+    `softmax` may only end a network; the logits are then what this layer reads.
+    """
+
+    activation: ActivationName = "relu"
+    negative_slope: float = 0.2
+    name: str = ""
+    kind: ClassVar[str] = "Activation"
+
+    def __post_init__(self) -> None:
+        check_choice(self, "activation", get_args(ActivationName))
+        check_not_negative(self, "negative_slope")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0

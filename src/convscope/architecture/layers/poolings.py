@@ -1,0 +1,88 @@
+"""The poolings: by windows, and of whole maps."""
+
+from dataclasses import dataclass
+from typing import ClassVar, get_args
+
+from convscope.architecture.arguments import check_choice, set_pair
+from convscope.architecture.layers.windows import Padding, Pair, Shape, Window, check_maps, map_size
+
+
+@dataclass(frozen=True)
+class _Pooling:
+    """What the poolings by windows share. `valid` drops rows and columns that fill no whole window; `same` keeps them.
+
+    Pixels of padding do not exist: they are never the largest, and no mean counts them.
+    """
+
+    pool_size: Pair = (2, 2)
+    strides: Pair | None = None
+    padding: Padding = "valid"
+    name: str = ""
+    kind: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        set_pair(self, "pool_size")
+        if self.strides is None:
+            object.__setattr__(self, "strides", self.pool_size)
+        set_pair(self, "strides")
+        check_choice(self, "padding", get_args(Padding))
+
+    @property
+    def window(self) -> Window:
+        assert self.strides is not None
+        return Window(self.pool_size, self.strides, self.padding)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (*map_size(self, input_shape, self.window), input_shape[2])
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class MaxPooling2D(_Pooling):
+    """The largest value of each window, map by map; it moves by its own size unless `strides` says otherwise."""
+
+    kind: ClassVar[str] = "MaxPooling2D"
+
+
+@dataclass(frozen=True)
+class AveragePooling2D(_Pooling):
+    """The mean of each window, map by map; it moves by its own size unless `strides` says otherwise."""
+
+    kind: ClassVar[str] = "AveragePooling2D"
+
+
+@dataclass(frozen=True)
+class _GlobalPooling:
+    """What the poolings of whole maps share: one number a map, so (H, W, C) becomes (C,)."""
+
+    name: str = ""
+    kind: ClassVar[str] = ""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        check_maps(self, input_shape)
+        return (input_shape[2],)
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The largest value of each map."""
+
+    kind: ClassVar[str] = "GlobalMaxPooling2D"
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean of each map."""
+
+    kind: ClassVar[str] = "GlobalAveragePooling2D"

@@ -1,0 +1,52 @@
+"""The layers that only put numbers elsewhere: maps in a vector, and maps in a frame of zeros."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+from convscope.architecture.arguments import set_frame
+from convscope.architecture.layers.windows import Frame, Shape, check_maps
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """The maps as one vector, in the order row, column, channel."""
+
+    name: str = ""
+    kind: ClassVar[str] = "Flatten"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (prod(input_shape),)
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class ZeroPadding2D:
+    """Each map in a frame of zeros, so that (H, W, C) becomes (above + H + below, left + W + right, C).
+
+    `padding` may be given as in Keras: one number for all four sides, a pair (rows, columns), or ((above, below),
+    (left, right)), which is how it is kept. Before a convolution with `valid` padding it pads as `same` does not.
+    """
+
+    padding: Frame = ((1, 1), (1, 1))
+    name: str = ""
+    kind: ClassVar[str] = "ZeroPadding2D"
+
+    def __post_init__(self) -> None:
+        set_frame(self, "padding")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        check_maps(self, input_shape)
+        (above, below), (left, right) = self.padding
+        return (above + input_shape[0] + below, left + input_shape[1] + right, input_shape[2])
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0

@@ -1,0 +1,55 @@
+"""What the kinds of layers share: their vocabulary, and windows that move over maps."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from convscope.architecture.arguments import Named, label
+from convscope.errors import ArchitectureError
+
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+Frame = tuple[Pair, Pair]
+"""Rows (above, below) and columns (left, right) around a map."""
+ActivationName = Literal["linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid", "softmax"]
+"""As Keras computes them by default: leaky_relu with slope 0.2 below zero, gelu by the error function. The layer
+`Activation` may have another slope."""
+Padding = Literal["valid", "same"]
+NON_TRAINABLE_WEIGHTS = ("moving_mean", "moving_variance")
+"""Names, within a layer, of the weights that no gradient changes: what `BatchNormalization` remembers of batches."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """How the outputs of a layer read a map: a kernel of `size` (rows, columns) moved by `strides`."""
+
+    size: Pair
+    strides: Pair
+    padding: Padding
+
+
+def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int:
+    """Return how many zeros stand before the first of `size` pixels; `same` puts an odd one behind, as TensorFlow."""
+    if padding == "valid":
+        return 0
+    return max((-(-size // stride) - 1) * stride + kernel - size, 0) // 2
+
+
+def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
+    """Return rows and columns of what the windows of `layer` make of a map."""
+    check_maps(layer, input_shape)
+    rows, columns = (
+        -(-size // stride) if window.padding == "same" else (size - kernel) // stride + 1
+        for size, kernel, stride in zip(input_shape, window.size, window.strides, strict=False)
+    )
+    if rows < 1 or columns < 1:
+        raise ArchitectureError(
+            f"{label(layer)} with a window of {window.size[0]} x {window.size[1]} does not fit a map of "
+            f"{input_shape[0]} x {input_shape[1]}; use a smaller window, `same` padding or fewer poolings"
+        )
+    return rows, columns
+
+
+def check_maps(layer: Named, input_shape: Shape) -> None:
+    """Refuse to let `layer` read a vector."""
+    if len(input_shape) != 3:
+        raise ArchitectureError(f"{label(layer)} reads maps (H, W, C), but is given a vector of {input_shape[0]}")

@@ -1,0 +1,224 @@
+"""The passes of the reference through a network, layer by layer; the mathematics is in `reference_layers`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import (
+    Activation,
+    Add,
+    Architecture,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    MaxPooling2D,
+    ZeroPadding2D,
+)
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
+from convscope.engine.network import Lesion
+from convscope.engine.reference_layers import (
+    ACTIVATIONS,
+    Array,
+    activated,
+    activated_backward,
+    average_pooling,
+    average_pooling_backward,
+    batch_normalization,
+    batch_normalization_backward,
+    batch_statistics,
+    batch_statistics_backward,
+    convolution,
+    convolution_backward,
+    dense,
+    dense_backward,
+    depthwise,
+    depthwise_backward,
+    dropout,
+    dropout_backward,
+    dropout_kept,
+    max_pooling,
+    max_pooling_backward,
+    whole_map,
+    zero_padding,
+    zero_padding_backward,
+)
+
+Weights64 = dict[str, Array]
+"""All weights of a network by name, in float64."""
+Kept = dict[str, NDArray[np.bool_]]
+"""What each `Dropout` keeps of some images, by its name."""
+
+
+class _Step(NamedTuple):
+    """What is computed at once: a layer, or behind it the activation that it names."""
+
+    layer: Layer
+    activation: str = ""
+
+
+class Passes:
+    """An architecture's steps in their order; the weights are given to each pass.
+
+    Attributes:
+        output_of: where among the values of `forward` a layer's output stands: behind its activation.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        self._architecture = architecture
+        self._steps: list[_Step] = []
+        for layer in architecture.layers:
+            self._steps.append(_Step(layer))
+            if not isinstance(layer, Activation) and (activation := getattr(layer, "activation", "")) in ACTIVATIONS:
+                self._steps.append(_Step(layer, activation))
+        self.output_of = {"input": 0} | {layer.name: number for number, (layer, _) in enumerate(self._steps, 1)}
+
+    def kept(self, key: int, first: int, images: int) -> Kept:
+        """Return by its name what each `Dropout` keeps of `images` images, from number `first` of the epoch."""
+        return {
+            row.layer.name: dropout_kept(key, number, first, (images, *row.input_shape), row.layer.dropped)
+            for number, row in enumerate(self._architecture.table)
+            if isinstance(row.layer, Dropout)
+        }
+
+    def forward(
+        self, weights: Weights64, images: NDArray[np.uint8], kept: Kept | None = None, lesion: Lesion = ()
+    ) -> list[Array]:
+        """Return the normalised images and then the output of every step, the last one's without its softmax.
+
+        While training, `kept` is what `kept` returned, and normalisation is by the batch's own statistics. Without it
+        nothing is dropped, and the moving statistics are used.
+        """
+        given = self._architecture.input
+        values = [images.astype(np.float64) * given.scale + given.offset]
+        for layer, activation in self._steps:
+            x = values[-1]
+            match layer:
+                case _ if activation:
+                    y = activated(x, activation)
+                case Activation():
+                    y = activated(x, layer.activation, layer.negative_slope)
+                case Conv2D():
+                    y = convolution(x, *_layer_weights(weights, layer), layer.window)
+                case DepthwiseConv2D():
+                    y = depthwise(x, *_layer_weights(weights, layer), layer.window)
+                case MaxPooling2D():
+                    y = max_pooling(x, layer.window)
+                case AveragePooling2D():
+                    y = average_pooling(x, layer.window)
+                case GlobalMaxPooling2D():
+                    y = max_pooling(x, whole_map(x))[:, 0, 0]
+                case GlobalAveragePooling2D():
+                    y = average_pooling(x, whole_map(x))[:, 0, 0]
+                case ZeroPadding2D():
+                    y = zero_padding(x, layer.padding)
+                case Dense():
+                    y = dense(x, *_layer_weights(weights, layer))
+                case Dropout():
+                    y = dropout(x, kept[layer.name], layer.dropped / 2**24) if kept is not None else x
+                case BatchNormalization():
+                    gamma, beta = _layer_weights(weights, layer)
+                    mean, variance = _moving_statistics(weights, layer) if kept is None else batch_statistics(x)
+                    y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
+                case Add():
+                    y = x + values[self.output_of[layer.from_layer]]
+                case _:
+                    y = x.reshape(len(x), -1)
+            if self.output_of[layer.name] == len(values):
+                y = _lesioned(y, layer, lesion)
+            values.append(y)
+        return values
+
+    def backward(
+        self, weights: Weights64, values: list[Array], dlogits: Array, kept: Kept | None = None
+    ) -> tuple[dict[str, Array], list[Array]]:
+        """Return the gradients by each trained weight and by each of the values that `forward` returned."""
+        gradients: dict[str, Array] = {}
+        added: dict[int, Array] = {}  # to the gradient by one of `values`, by those `Add` layers that read it
+        dy = dlogits
+        dvalues = [dy]
+        for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
+            match layer:
+                case _ if activation:
+                    dy = activated_backward(dy, x, activation)
+                case Activation():
+                    dy = activated_backward(dy, x, layer.activation, layer.negative_slope)
+                case Conv2D():
+                    kernel, _ = _layer_weights(weights, layer)
+                    dy, dkernel, dbias = convolution_backward(dy, x, kernel, layer.window)
+                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
+                case DepthwiseConv2D():
+                    kernel, _ = _layer_weights(weights, layer)
+                    dy, dkernel, dbias = depthwise_backward(dy, x, kernel, layer.window)
+                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
+                case MaxPooling2D():
+                    dy = max_pooling_backward(dy, x, layer.window)
+                case AveragePooling2D():
+                    dy = average_pooling_backward(dy, x, layer.window)
+                case GlobalMaxPooling2D():
+                    dy = max_pooling_backward(dy[:, None, None], x, whole_map(x))
+                case GlobalAveragePooling2D():
+                    dy = average_pooling_backward(dy[:, None, None], x, whole_map(x))
+                case ZeroPadding2D():
+                    dy = zero_padding_backward(dy, layer.padding)
+                case Dense():
+                    kernel, _ = _layer_weights(weights, layer)
+                    dy, dkernel, dbias = dense_backward(dy, x, kernel)
+                    gradients |= {f"{layer.name}/kernel": dkernel, f"{layer.name}/bias": dbias}
+                case Dropout():
+                    dy = dy if kept is None else dropout_backward(dy, kept[layer.name], layer.dropped / 2**24)
+                case BatchNormalization():
+                    gamma, _ = _layer_weights(weights, layer)
+                    mean, variance = _moving_statistics(weights, layer) if kept is None else batch_statistics(x)
+                    dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
+                    dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
+                    gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
+                case Add():  # y = x + other, so both are given dy
+                    other = self.output_of[layer.from_layer]
+                    added[other] = added.get(other, 0) + dy
+                case _:
+                    dy = dy.reshape(x.shape)
+            dy = dy + added.pop(number, 0)
+            dvalues.append(dy)
+        return {name: gradients[name] for name in self._architecture.trainable_weight_shapes}, dvalues[::-1]
+
+    def moved_statistics(self, weights: Weights64, values: list[Array]) -> dict[str, Array]:
+        """Return the moving statistics by name after a step over the batch for which `forward` returned `values`.
+
+        moving ← moving · momentum + batch · (1 - momentum)
+        """
+        moved = {}
+        for (layer, activation), x in zip(self._steps, values[:-1], strict=True):
+            if isinstance(layer, BatchNormalization) and not activation:
+                statistics = zip(_moving_statistics(weights, layer), batch_statistics(x), strict=True)
+                for name, (moving, batch) in zip(NON_TRAINABLE_WEIGHTS, statistics, strict=True):
+                    moved[f"{layer.name}/{name}"] = moving * layer.momentum + batch * (1 - layer.momentum)
+        return moved
+
+
+def _layer_weights(weights: Weights64, layer: Layer) -> tuple[Array, Array]:
+    """Return kernel and bias, or gamma and beta; where a layer has no bias, one that is zero."""
+    if isinstance(layer, BatchNormalization):
+        return weights[f"{layer.name}/gamma"], weights[f"{layer.name}/beta"]
+    return weights[f"{layer.name}/kernel"], weights.get(f"{layer.name}/bias", np.zeros(1))
+
+
+def _moving_statistics(weights: Weights64, layer: BatchNormalization) -> tuple[Array, Array]:
+    mean, variance = (weights[f"{layer.name}/{name}"] for name in NON_TRAINABLE_WEIGHTS)
+    return mean, variance
+
+
+def _lesioned(y: Array, layer: Layer, lesion: Lesion) -> Array:
+    """Return a layer's output with the lesion's replacements in it, if there are any."""
+    replacements = [replacement for replacement in lesion if replacement.layer == layer.name]
+    if replacements:
+        y = y.copy()
+    for replacement in replacements:
+        y[..., replacement.filter] = replacement.value
+    return y
