@@ -4,6 +4,7 @@ import pytest
 
 import convscope as cs
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -15,6 +16,7 @@ from convscope.architecture import (
     Flatten,
     Input,
     MaxPooling2D,
+    ZeroPadding2D,
     presets,
 )
 from convscope.benchmark import measure_latency, measure_speed, training_macs
@@ -66,6 +68,21 @@ def test_every_window_leaves_out_what_it_does_not_read() -> None:
     layers = (Conv2D(4, 3), Dropout(0.5), AveragePooling2D(2), DepthwiseConv2D(1, 2), Flatten(), Dense(3))
     # The depthwise convolution reads one place of 2 x 2, and so the pooling, the dropout and the first 2 x 2 of 5 x 5.
     assert training_macs(Architecture(Input(7, 7), layers)) == 2 * 4 * 36 + 3 * 4 + 3 * 4 * 3
+
+
+def test_an_activation_between_a_convolution_and_its_pooling_changes_no_count() -> None:
+    end = (MaxPooling2D(2), Flatten(), Dense(3))
+    plain = Architecture(Input(7, 7), (Conv2D(4, 3, activation="relu"), *end))
+    apart = Architecture(Input(7, 7), (Conv2D(4, 3), Activation("relu"), Activation("linear"), *end))
+    assert training_macs(apart) == training_macs(plain)
+    added = Architecture(Input(7, 7), (Conv2D(4, 3, name="a"), Activation("relu"), Add("a"), *end))
+    assert training_macs(added) == 2 * 16 * 36 + 3 * 16 * 3
+
+
+def test_places_that_only_padding_would_read_are_left_out() -> None:
+    # Of 5 x 5 places the pooling reads 4 x 4 with two rows of zeros above them: 2 x 4 rows and columns of the map.
+    layers = (Conv2D(4, 3), ZeroPadding2D(((2, 0), (0, 0))), MaxPooling2D((4, 4), 4), Flatten(), Dense(3))
+    assert training_macs(Architecture(Input(7, 7), layers)) == (2 * 4 + 2 * 4) * 36 + 3 * 4 * 3
 
 
 def test_speed_is_measured_and_hangs_together(small_mnist: cs.Splits) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, Architecture, Dropout, MaxPooling2D
+from convscope.architecture import Activation, Add, Architecture, Dropout, LayerRow, MaxPooling2D, ZeroPadding2D
 from convscope.architecture.layers import padding_before
 from convscope.datasets import Dataset, evenly
 from convscope.datasets.disk.images import PART_BYTES, is_on_disk
@@ -79,8 +79,8 @@ def training_macs(architecture: Architecture) -> int:
             continue
         inputs = prod(kernel)  # multiply-adds a place
         places = prod(read[i])
-        pooled = i + 1 < len(table) and isinstance(table[i + 1].layer, MaxPooling2D) and row.layer.name not in added
-        carrying = min(places, prod(read[i + 1])) if pooled else places
+        pooling = _pooling_behind(table, i, added)
+        carrying = places if pooling is None else min(places, prod(read[pooling]))
         total += inputs * (places + carrying * (1 if i == first else 2))
     return total
 
@@ -185,6 +185,17 @@ def _spread(work: Callable[[], object], n: int) -> Spread:
     return Spread(statistics.median(counted), min(counted), max(counted), n)
 
 
+def _pooling_behind(table: tuple[LayerRow, ...], number: int, added: set[str]) -> int | None:
+    """Return the number of the max pooling that alone reads a layer, if only behind activations; None without one."""
+    while table[number].layer.name not in added and number + 1 < len(table):
+        number += 1
+        if isinstance(table[number].layer, MaxPooling2D):
+            return number
+        if not isinstance(table[number].layer, Activation):
+            break
+    return None
+
+
 def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
     """Return for each layer how many (rows, columns) of its output later layers read; () where that is a vector."""
     table = architecture.table
@@ -197,7 +208,9 @@ def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
         if (window := getattr(layer, "window", None)) is not None:
             axes = zip(given, read[number], window.size, window.strides, strict=True)
             wanted = tuple((n - 1) * s + k - padding_before(size, k, s, window.padding) for size, n, k, s in axes)
-        elif isinstance(layer, Dropout | Add):
+        elif isinstance(layer, ZeroPadding2D):
+            wanted = tuple(max(n - before, 0) for n, (before, _) in zip(read[number], layer.padding, strict=True))
+        elif isinstance(layer, Dropout | Activation | Add):
             wanted = read[number]
         for source in (number - 1, *([numbers[layer.from_layer]] if isinstance(layer, Add) else [])):
             read[source] = tuple(max(n, min(pair)) for n, *pair in zip(read[source], wanted, given, strict=True))

@@ -92,6 +92,39 @@ def test_normalisation_that_follows_an_activation_is_not_taken_out():
     assert reasons["no batch normalisation"] == expected
 
 
+def test_paddings_and_activations_that_are_layers_go_with_the_layers_that_they_belong_to():
+    layers = (
+        cs.Conv2D(4, 3, activation="relu"),
+        cs.ZeroPadding2D(name="kept"),
+        cs.MaxPooling2D(),
+        cs.ZeroPadding2D(name="pad"),
+        cs.Conv2D(4, 3),
+        cs.Activation("relu", name="act"),
+        cs.Flatten(),
+        cs.Dense(7, name="hidden"),
+        cs.Activation("tanh", name="own"),
+        cs.Dense(3),
+        cs.Activation("softmax", name="end"),
+    )
+    network = cs.Architecture(cs.Input(9, 8), layers)
+    made = {one.name: one.architecture for one in variants(network)}
+    names = {name: {layer.name for layer in architecture.layers} for name, architecture in made.items()}
+    every = {layer.name for layer in network.layers}
+    assert every - names["no last convolution"] == {"conv2d_1", "pad", "act"}
+    assert every - names["same padding"] == {"pad"}
+    assert made["same padding"].row("conv2d_1").output_shape == made["same padding"].row("conv2d_1").input_shape
+    assert every - names["no hidden dense layer"] == {"hidden", "own"}
+    linear = [layer.activation for layer in made["linear activations"].layers if hasattr(layer, "activation")]
+    assert linear == ["linear"] * 6 + ["softmax"]
+    assert made["half width"].num_classes == 3
+
+
+def test_a_first_convolution_that_is_the_last_is_taken_out_alone():
+    layers = (cs.Conv2D(4, 3), cs.Activation("relu"), cs.ZeroPadding2D(), cs.Flatten(), cs.Dense(3))
+    made = {one.name: one.architecture for one in variants(cs.Architecture(cs.Input(9, 8), layers))}
+    assert [layer.kind for layer in made["no last convolution"].layers] == ["ZeroPadding2D", "Flatten", "Dense"]
+
+
 def test_a_network_that_ends_in_a_convolution_keeps_its_classes():
     layers = (cs.Conv2D(8, activation="relu"), cs.Conv2D(10, 1), cs.GlobalAveragePooling2D())
     for one in variants(cs.Architecture(cs.Input(12, 12), layers)):

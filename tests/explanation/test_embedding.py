@@ -126,7 +126,12 @@ def test_the_hidden_layer_is_found_in_any_network():
     assert layer_of(cs.Flatten(), cs.Dense(2)) == "flatten"
     assert layer_of(cs.Flatten(), cs.Dense(4), cs.Dropout(0.5), cs.Dense(2)) == "dropout"
     assert layer_of(cs.Flatten(), cs.Dense(4), cs.Dense(2), cs.BatchNormalization()) == "dense"
+    assert (
+        layer_of(cs.Flatten(), cs.Dense(4), cs.Activation("relu"), cs.Dense(2), cs.Activation("softmax"))
+        == "activation"
+    )
     assert layer_of(cs.Conv2D(3), cs.GlobalAveragePooling2D()) == "conv2d"
+    assert layer_of(cs.Conv2D(3), cs.GlobalAveragePooling2D(), cs.Activation("softmax")) == "conv2d"
     assert layer_of(cs.GlobalAveragePooling2D(), cs.BatchNormalization(), cs.Dense(2)) == "batch_normalization"
 
 

@@ -239,6 +239,32 @@ def test_a_convolution_without_activation_is_read_behind_its_batch_normalization
     ]
 
 
+def test_a_filter_is_read_behind_the_activation_that_is_a_layer():
+    layers = (
+        cs.Conv2D(4, use_bias=False),
+        cs.BatchNormalization(),
+        cs.Activation("relu", name="a"),
+        cs.ZeroPadding2D(),
+        cs.Conv2D(3, activation="tanh"),
+        cs.Activation("relu"),
+        cs.DepthwiseConv2D(),
+        cs.Activation("leaky_relu", 0.1, name="b"),
+        cs.Activation("relu"),
+        cs.Conv2D(2, name="last"),
+        cs.ZeroPadding2D(),
+        cs.GlobalAveragePooling2D(),
+        cs.Activation("softmax"),
+    )
+    model = untrained(cs.Architecture(cs.Input(9, 8), layers), ("no", "yes"))
+    cards = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (30, 9, 8, 1))))
+    assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
+        ("conv2d", "a", "relu"),
+        ("conv2d_1", "conv2d_1", "tanh"),
+        ("depthwise_conv2d", "b", "leaky_relu"),
+        ("last", "last", "linear"),
+    ]
+
+
 def test_without_a_convolution_it_is_the_hidden_units_that_see_the_whole_image():
     dataset = noise(60, (8, 8, 3), 5)
     cards = filter_cards(untrained(cs.presets.ann((8, 8, 3), 5)), dataset)

@@ -4,11 +4,13 @@ What a trained network loses with a part is not what the part is worth: trained 
 architectures only; `convscope.experiment` trains them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -21,6 +23,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     Layer,
     MaxPooling2D,
+    ZeroPadding2D,
 )
 from convscope.errors import ArchitectureError
 
@@ -103,7 +106,28 @@ def _without_last_convolution(architecture: Architecture) -> Architecture:
     places = [place for place, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
     if not places:
         raise ArchitectureError("there is no convolution")
-    return _with(architecture, [layer for place, layer in enumerate(architecture.layers) if place != places[-1]])
+    last = architecture.layers[max(places[-1] - 1, 0) : places[-1] + 1]
+    return _without_layers(architecture, [last[-1].name, *_paddings_of_convolutions(last)])
+
+
+def _paddings_of_convolutions(layers: Sequence[Layer]) -> list[str]:
+    """Return the zero paddings straight before a convolution."""
+    return [
+        layer.name
+        for layer, behind in pairwise(layers)
+        if isinstance(layer, ZeroPadding2D) and isinstance(behind, Conv2D | DepthwiseConv2D)
+    ]
+
+
+def _without_layers(architecture: Architecture, names: Collection[str]) -> Architecture:
+    """Return it without the layers of these names and without the activation straight behind one with weights."""
+    own = [
+        layer.name
+        for before, layer in pairwise(architecture.layers)
+        if before.name in names and isinstance(before, _Weighted)
+        if isinstance(layer, Activation) and layer.activation != "softmax"
+    ]
+    return _with(architecture, [layer for layer in architecture.layers if layer.name not in {*names, *own}])
 
 
 def _without(*kinds: type[Layer], what: str) -> Callable[[Architecture], Architecture]:
@@ -136,7 +160,7 @@ def _with_pooling(old: type[_Pooling], new: type[_Pooling], what: str) -> Callab
 def _without_activations(architecture: Architecture) -> Architecture:
     layers = [
         replace(layer, activation="linear")
-        if isinstance(layer, _Weighted | BatchNormalization | Add) and layer.activation != "softmax"
+        if isinstance(layer, _Weighted | BatchNormalization | Activation | Add) and layer.activation != "softmax"
         else layer
         for layer in architecture.layers
     ]
@@ -160,6 +184,11 @@ def _convolutions_with(**values: Any) -> Callable[[Architecture], Architecture]:
         return _with(architecture, layers)
 
     return change
+
+
+def _padded_to_keep_size(architecture: Architecture) -> Architecture:
+    padded = _convolutions_with(padding="same")(architecture)
+    return _without_layers(padded, _paddings_of_convolutions(padded.layers))
 
 
 def _times_as_wide(factor: float) -> Callable[[Architecture], Architecture]:
@@ -186,7 +215,7 @@ def _without_hidden_dense(architecture: Architecture) -> Architecture:
     hidden = [layer.name for layer in architecture.layers if isinstance(layer, Dense)][:-1]
     if not hidden:
         raise ArchitectureError("there is no hidden dense layer")
-    return _with(architecture, [layer for layer in architecture.layers if layer.name not in hidden])
+    return _without_layers(architecture, hidden)
 
 
 def _with_global_pooling(architecture: Architecture) -> Architecture:
@@ -246,7 +275,7 @@ _CHANGES: tuple[tuple[str, str, Callable[[Architecture], Architecture]], ...] = 
     ("5 × 5 kernels", "kernels of 5 × 5", _convolutions_with(kernel_size=(5, 5))),
     ("half width", "half as many filters and hidden units", _times_as_wide(0.5)),
     ("double width", "twice as many filters and hidden units", _times_as_wide(2)),
-    ("same padding", "convolutions padded to keep the size", _convolutions_with(padding="same")),
+    ("same padding", "convolutions padded to keep the size", _padded_to_keep_size),
     ("no hidden dense layer", "the hidden dense layers taken out", _without_hidden_dense),
     ("global pooling", "the mean of each map in place of flattening", _with_global_pooling),
     ("no batch normalisation", "batch normalisations taken out", _without_normalization),

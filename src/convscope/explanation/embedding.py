@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Dense
+from convscope.architecture import Activation, Architecture, Dense
 from convscope.datasets import Dataset
 from convscope.explanation.neighbours import agreements, neighbours, trustworthiness
 from convscope.model import Model
@@ -196,14 +196,16 @@ def embed(
 
 
 def hidden_layer(architecture: Architecture) -> str:
-    """Return the name of the layer whose output the last dense layer reads; without one, of that before the last.
+    """Return the name of the layer whose output the last dense layer reads; without one, of that before the last,
+    activations aside.
 
     >>> from convscope.architecture import presets
     >>> hidden_layer(presets.cnn())
     'dense'
     """
     dense = [place for place, layer in enumerate(architecture.layers) if isinstance(layer, Dense)]
-    place = dense[-1] if dense else len(architecture.layers) - 1
+    computing = [place for place, layer in enumerate(architecture.layers) if not isinstance(layer, Activation)]
+    place = (dense or computing or [0])[-1]
     return architecture.layers[max(place - 1, 0)].name
 
 

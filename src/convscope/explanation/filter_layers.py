@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, LayerRow
+from convscope.architecture import (
+    Activation,
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    LayerRow,
+)
 
 Window = tuple[int, int, int, int]
 """(top, left, bottom, right): rows top to bottom - 1 and columns left to right - 1 of the image."""
@@ -14,8 +22,8 @@ class FilterLayer:
 
     Attributes:
         layer: the name of the layer whose weights the filters are.
-        row: of the layer where they are read: the same, or the batch normalisation straight behind a convolution
-            without activation, since only there the convolution's answer is complete.
+        row: of the layer where they are read: the same, or where it has no activation the batch normalisation straight
+            behind it, the activation straight behind it, or both, since only there a filter's answer is complete.
     """
 
     layer: str
@@ -60,7 +68,16 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
     rows = rows or [place for place, row in enumerate(table) if isinstance(row.layer, Dense)][:-1]
     found = []
     for place in rows:
-        row, behind = table[place], table[min(place + 1, len(table) - 1)]
-        is_normalized = isinstance(behind.layer, BatchNormalization) and row.layer.activation == "linear"  # type: ignore[union-attr]
-        found.append(FilterLayer(row.layer.name, behind if is_normalized else row))
+        found.append(FilterLayer(table[place].layer.name, _read_at(table[place : place + 3])))
     return tuple(found)
+
+
+def _read_at(rows: tuple[LayerRow, ...]) -> LayerRow:
+    """Return which of `rows`, the first with filters and the two behind it, completes the filters' answers."""
+    complete, *behind = rows
+    for row, kinds in zip(behind, (BatchNormalization | Activation, Activation), strict=False):
+        is_done = isinstance(complete.layer, Activation) or getattr(complete.layer, "activation", "linear") != "linear"
+        if is_done or not isinstance(row.layer, kinds) or row.layer.activation == "softmax":
+            break
+        complete = row
+    return complete

@@ -196,12 +196,13 @@ def _picking_network(model: Model, found: FilterLayer, chosen: Sequence[int], mi
     """
     layers = list(model.architecture.layers)
     first, last = (model.architecture.row(name).layer for name in (found.layer, found.row.layer.name))
+    block = {layer.name for layer in layers[layers.index(first) : layers.index(last) + 1]}
     changed: dict[str, dict[str, Any]] = {last.name: {"activation": "linear"}}
     picked = np.asarray(chosen)
     weights = dict(model.weights)
     if not isinstance(first, DepthwiseConv2D):
         changed.setdefault(first.name, {})["units" if isinstance(first, Dense) else "filters"] = len(chosen)
-        for name in {first.name, last.name}:
+        for name in block:
             weights |= {key: weight[..., picked] for key, weight in weights.items() if key.startswith(f"{name}/")}
         picked = np.arange(len(chosen))
     kept: list[Any] = [
