@@ -1,0 +1,161 @@
+"""Models in PyTorch: `to_torch` gives modules to go on training, `write_torch` a program that needs no code of ours.
+
+`open_torch` runs such a file with PyTorch, for the check that it gives what the model gives.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Add
+from convscope.errors import ConvscopeError
+from convscope.files import write_bytes
+from convscope.interchange.torch_archive import checked_archive
+from convscope.model import Model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CLASS_NAMES = "class_names.json"
+"""The extra file within a program that lists the class names."""
+_BLOCK = 256  # images at once: maps of the widest preset then take some 100 MB
+
+
+def to_torch(model: Model) -> "nn.Sequential":
+    """Return `model` as an `nn.Sequential` of PyTorch's modules with copies of its weights, in evaluation mode.
+
+    It takes images (N, H, W, C), 0 to 255, uint8 or float, and gives logits (N, K), those of `Model.logits` within
+    1e-5. The first child, `input`, scales the images and puts channels first. Each layer is the child of its name
+    (`conv2d` is an `nn.Conv2d`); what PyTorch has as modules of their own stands beside it (`conv2d_padding` before,
+    `conv2d_relu` behind). Flatten keeps our order, row, column, channel, so the weights of a dense layer are ours
+    transposed. `train()` starts training mode; batch normalisation then takes PyTorch's running variance, which
+    is m / (m - 1) times ours in each step. Where the architecture has an `Add`, the result is a `Residual`, an
+    `nn.Sequential` whose sums are given an earlier output too.
+
+    >>> network = to_torch(model)  # doctest: +SKIP
+    >>> network.conv2d.weight.shape  # doctest: +SKIP
+    torch.Size([16, 1, 3, 3])
+
+    Raises:
+        ConvscopeError: if PyTorch is not installed.
+    """
+    torch = _import_torch()
+    with torch.random.fork_rng(devices=[]):  # PyTorch's modules draw weights when made
+        return _network(model)
+
+
+def write_torch(model: Model, path: Path) -> None:
+    """Write `model` to `path` (by custom `.pt2`) as a program of `torch.export`, whole or not at all.
+
+    It takes images (N, H, W, C) uint8 for any N and gives a dictionary of `logits` and `probabilities`, (N, K) float32.
+    Any PyTorch since 2.9 opens it: `torch.export.load(path).module()(images)`. The class names are its extra file
+    `class_names.json`. It holds no path of this machine.
+
+    Raises:
+        ConvscopeError: if PyTorch is not installed, or `path` cannot be written.
+    """
+    torch = _import_torch()
+    from convscope.interchange.torch_modules import Answers
+
+    images = torch.zeros((2, *model.architecture.input.shape), dtype=torch.uint8)
+    answers = Answers(to_torch(model)).eval().requires_grad_(False)
+    shapes = {"images": {0: torch.export.Dim("N", min=1)}}
+    program = torch.export.export(answers, (images,), dynamic_shapes=shapes)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # lines and paths of the code that it was made with
+    program.example_inputs = None  # they would be stored as a pickle
+    content = io.BytesIO()
+    names = json.dumps(list(model.class_names), ensure_ascii=False)
+    torch.export.save(program, content, extra_files={CLASS_NAMES: names})
+    write_bytes(path, content.getvalue())
+
+
+@dataclass(frozen=True)
+class TorchProgram:
+    """A program that `write_torch` wrote, opened by PyTorch.
+
+    Attributes:
+        runtime: what computes it, with its version.
+        class_names: K names, one for each logit.
+    """
+
+    runtime: str
+    class_names: tuple[str, ...]
+    _run: Callable[[Any], dict[str, Any]]
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, K) for images (N, H, W, C) uint8, computed block by block."""
+        torch = _import_torch()
+        with torch.inference_mode():
+            starts = range(0, max(len(images), 1), _BLOCK)  # no images are one empty block
+            blocks = [torch.from_numpy(np.ascontiguousarray(images[start : start + _BLOCK])) for start in starts]
+            return np.concatenate([self._run(block)["logits"].numpy() for block in blocks])
+
+
+def open_torch(path: Path) -> TorchProgram:
+    """Return the program in `path` that `write_torch` wrote, ready to run.
+
+    PyTorch runs what some files of this kind hold (pickles, libraries, conditions as Python code). So only what
+    `write_torch` writes reaches it; see `convscope.interchange.torch_archive`.
+
+    Raises:
+        ConvscopeError: if PyTorch is not installed, or the file is missing, damaged or not of `write_torch`.
+    """
+    torch = _import_torch()
+    archive = checked_archive(path)
+    extra = {CLASS_NAMES: ""}
+    try:
+        module = torch.export.load(io.BytesIO(archive), extra_files=extra).module()
+        names = tuple(json.loads(extra[CLASS_NAMES]))
+    except Exception as error:  # PyTorch raises whatever its parsers meet
+        reason = str(error).strip().partition("\n")[0]
+        raise ConvscopeError(f"{path}: PyTorch cannot read it ({reason}); export the model anew") from error
+    return TorchProgram(f"PyTorch {torch.__version__}", names, module)
+
+
+def _import_torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise ConvscopeError("PyTorch is not installed; pip install 'convscope[torch]'") from error
+    return torch
+
+
+def _network(model: Model) -> Any:
+    from torch import nn
+
+    from convscope.interchange.torch_modules import Images, Residual, Sum, layer_modules
+
+    architecture = model.architecture
+    is_residual = any(isinstance(layer, Add) for layer in architecture.layers)
+    network: Any = Residual() if is_residual else nn.Sequential()
+    network.add_module("input", Images(architecture.input.scale, architecture.input.offset))
+    taken = {layer.name for layer in architecture.layers}
+    outputs: dict[str, str] = {}  # by layer, the child that gives its output
+    for row in architecture.table:
+        layer = row.layer
+        prefix = f"{layer.name}/"
+        weights = {name.removeprefix(prefix): value for name, value in model.weights.items() if name.startswith(prefix)}
+        if isinstance(layer, Add):
+            outputs[layer.name] = _append(network, layer.name, Sum(outputs[layer.from_layer]))
+        for part, module in layer_modules(row, weights):
+            name = f"{layer.name}_{part}" if part else layer.name
+            while part and name in taken:
+                name += "_"
+            taken.add(name)
+            outputs[layer.name] = _append(network, name, module)
+    return network.eval()
+
+
+def _append(network: Any, name: str, module: Any) -> str:
+    """Append `module` as the child `name`, with underscores behind where nn.Module itself has one; return its name."""
+    while hasattr(network, name):
+        name += "_"
+    network.add_module(name, module)
+    return name

@@ -1,0 +1,226 @@
+"""Our layers as PyTorch modules: PyTorch's own, and four small ones where it has none that means the same.
+
+Maps are (N, C, H, W) here, as PyTorch's layers want them. Importing this module imports PyTorch.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from convscope.architecture import (
+    Add,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    LayerRow,
+    MaxPooling2D,
+    Shape,
+)
+from convscope.architecture.layers import Window, padding_before
+from convscope.engine import Weights
+
+Sides = tuple[int, int, int, int]
+"""How many pixels stand (left of, right of, above, below) a map: the order of PyTorch's padding modules."""
+
+
+class Images(nn.Module):
+    """Images as they are in the data set become maps: (N, H, W, C), 0 to 255, of any type → (N, C, H, W) scaled."""
+
+    def __init__(self, scale: float, offset: float) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(scale))
+        self.register_buffer("offset", torch.tensor(offset))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return (images.to(self.scale.dtype) * self.scale + self.offset).permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        return f"scale={self.scale.item():.6g}, offset={self.offset.item():.6g}"
+
+
+class FlattenMaps(nn.Module):
+    """Maps (N, C, H, W) become vectors (N, H · W · C) in the order row, column, channel, unlike those of nn.Flatten."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps.permute(0, 2, 3, 1).flatten(1)
+
+
+class AveragePool2dUnpadded(nn.Module):
+    """Means of windows, some of which reach over an edge by unequal widths; no pixel beyond it counts."""
+
+    def __init__(self, window: Window, sides: Sides, input_shape: Shape) -> None:
+        super().__init__()
+        self.pool = nn.Sequential(nn.ZeroPad2d(sides), nn.AvgPool2d(window.size, window.strides))
+        self.register_buffer("share", self.pool(torch.ones(1, 1, *input_shape[:2])), persistent=False)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return self.pool(maps) / self.share  # the share of each window that lies within the map
+
+
+class Sum(nn.Module):
+    """The sum of what the module before gives and what the module called `source` gave."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.source = source
+
+    def forward(self, x: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
+        return x + earlier
+
+    def extra_repr(self) -> str:
+        return self.source
+
+
+class Residual(nn.Sequential):
+    """An nn.Sequential in which each `Sum` is also given the output of an earlier module, by its name."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        sources = {module.source for module in self if isinstance(module, Sum)}
+        outputs: dict[str, torch.Tensor] = {}
+        x = images
+        for name, module in self.named_children():
+            x = module(x, outputs[module.source]) if isinstance(module, Sum) else module(x)
+            if name in sources:
+                outputs[name] = x
+        return x
+
+
+class Answers(nn.Module):
+    """What an exported program computes: logits (N, K) and their softmax, by name."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        logits = self.network(images)
+        return {"logits": logits, "probabilities": torch.softmax(logits, 1)}
+
+
+def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules that compute a layer with `weights` (of this layer alone), each with what it adds to the name.
+
+    "" names the module that is the layer itself; "padding" stands before it; the others behind it. `Add` is none of
+    them, since it needs the names of others. A softmax is left out: what stands before it are the logits.
+    """
+    layer: Any = row.layer
+    match layer:
+        case Conv2D() | DepthwiseConv2D():
+            sides = _sides(layer.window, row.input_shape)
+            if not _is_even(sides):
+                yield "padding", nn.ZeroPad2d(sides)
+            yield "", _convolution(row, layer, (sides[2], sides[0]) if _is_even(sides) else (0, 0), weights)
+        case MaxPooling2D():
+            sides = _sides(layer.window, row.input_shape)
+            if not _is_even(sides):
+                yield "padding", nn.ConstantPad2d(sides, -torch.inf)
+            padding = (sides[2], sides[0]) if _is_even(sides) else 0
+            yield "", nn.MaxPool2d(layer.window.size, layer.window.strides, padding)
+        case AveragePooling2D():
+            sides = _sides(layer.window, row.input_shape)
+            if _is_even(sides):
+                size, strides = layer.window.size, layer.window.strides
+                yield "", nn.AvgPool2d(size, strides, (sides[2], sides[0]), count_include_pad=False)
+            else:
+                yield "", AveragePool2dUnpadded(layer.window, sides, row.input_shape)
+        case GlobalMaxPooling2D() | GlobalAveragePooling2D():
+            yield "", nn.AdaptiveMaxPool2d(1) if isinstance(layer, GlobalMaxPooling2D) else nn.AdaptiveAvgPool2d(1)
+            yield "flatten", nn.Flatten()
+        case Flatten():
+            yield "", FlattenMaps() if len(row.input_shape) == 3 else nn.Identity()
+        case Dropout():
+            yield "", nn.Dropout(layer.rate)
+        case BatchNormalization():
+            yield "", _batch_normalization(row, layer, weights)
+        case Dense():
+            yield "", _filled(nn.Linear(*weights["kernel"].shape, bias=layer.use_bias), weights["kernel"].T, weights)
+        case _ if layer.kind == "ZeroPadding2D":
+            (top, bottom), (left, right) = layer.padding
+            yield "", nn.ZeroPad2d((left, right, top, bottom))
+        case _ if layer.kind == "Activation":
+            yield "", _activation(layer.activation, layer.negative_slope) or nn.Identity()
+            return
+        case _:
+            assert isinstance(layer, Add), layer
+    if activation := _activation(getattr(layer, "activation", "linear")):
+        yield layer.activation, activation
+
+
+def _activation(name: str, negative_slope: float = 0.2) -> nn.Module | None:
+    """Return the module, or None where there is nothing to do; as Keras computes them, see `ActivationName`."""
+    match name:
+        case "relu":
+            return nn.ReLU()
+        case "leaky_relu":
+            return nn.LeakyReLU(negative_slope)
+        case "gelu":
+            return nn.GELU()
+        case "tanh":
+            return nn.Tanh()
+        case "sigmoid":
+            return nn.Sigmoid()
+    assert name in ("linear", "softmax"), name
+    return None
+
+
+def _convolution(
+    row: LayerRow, layer: Conv2D | DepthwiseConv2D, padding: tuple[int, int], weights: Weights
+) -> nn.Module:
+    channels, filters = row.input_shape[2], row.output_shape[2]
+    groups = 1 if isinstance(layer, Conv2D) else channels
+    module = nn.Conv2d(channels, filters, layer.kernel_size, layer.strides, padding, groups=groups, bias=layer.use_bias)
+    kernel = weights["kernel"].transpose(3, 2, 0, 1)  # out, in, rows, columns
+    if isinstance(layer, DepthwiseConv2D):
+        kernel = weights["kernel"].transpose(2, 3, 0, 1).reshape(filters, 1, *layer.kernel_size)
+    return _filled(module, kernel, weights)
+
+
+def _batch_normalization(row: LayerRow, layer: BatchNormalization, weights: Weights) -> nn.Module:
+    kind = nn.BatchNorm2d if len(row.input_shape) == 3 else nn.BatchNorm1d
+    module = kind(row.input_shape[-1], layer.epsilon, 1 - layer.momentum)
+    with torch.no_grad():
+        for ours, theirs in (
+            ("gamma", module.weight),
+            ("beta", module.bias),
+            ("moving_mean", module.running_mean),
+            ("moving_variance", module.running_var),
+        ):
+            theirs.copy_(_tensor(weights[ours]))
+    return module
+
+
+def _filled(module: Any, kernel: Any, weights: Weights) -> Any:
+    """Return a module of PyTorch with `kernel`, which is in its order of axes, and the bias of `weights`."""
+    with torch.no_grad():
+        module.weight.copy_(_tensor(kernel))
+        if "bias" in weights:
+            module.bias.copy_(_tensor(weights["bias"]))
+    return module
+
+
+def _tensor(array: Any) -> torch.Tensor:
+    return torch.from_numpy(np.array(array, np.float32, order="C"))
+
+
+def _sides(window: Window, input_shape: Shape) -> Sides:
+    """Return how far windows reach beyond a map, by TensorFlow's rule."""
+    sides: list[int] = []
+    for size, kernel, stride in zip(input_shape, window.size, window.strides, strict=False):
+        before = padding_before(size, kernel, stride, window.padding)
+        needed = (-(-size // stride) - 1) * stride + kernel - size if window.padding == "same" else 0
+        sides = [before, max(needed - before, 0), *sides]
+    left, right, top, bottom = sides
+    return left, right, top, bottom
+
+
+def _is_even(sides: Sides) -> bool:
+    return sides[0] == sides[1] and sides[2] == sides[3]
