@@ -1,0 +1,115 @@
+"""A model as a graph of TensorFlow's own operators, with the weights as constants: what the TFLite converter is given.
+
+Importing this module imports TensorFlow.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from convscope.architecture import (
+    Add,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    LayerRow,
+    MaxPooling2D,
+    Shape,
+)
+from convscope.architecture.layers import Window
+from convscope.engine import Weights
+from convscope.model import Model
+
+
+def answers(model: Model, images: Any) -> dict[str, Any]:
+    """Return `logits` and `probabilities`, tensors (N, K) float32, for a tensor of images (N, H, W, C), 0 to 255."""
+    image = model.architecture.input
+    x = tf.cast(images, tf.float32) * image.scale + image.offset
+    outputs: dict[str, Any] = {}
+    for row in model.architecture.table:
+        x = _output(row, model.weights, x, outputs)
+        outputs[row.layer.name] = x
+    return {"logits": tf.identity(x), "probabilities": tf.nn.softmax(x)}
+
+
+def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any]) -> Any:
+    """Return what a layer gives for `x`; the softmax of the last one is left out, so that it gives logits."""
+    layer: Any = row.layer
+
+    def weight(part: str) -> Any:
+        return weights[f"{layer.name}/{part}"]
+
+    match layer:
+        case Conv2D():
+            x, padding = _read(x, layer.window, row.input_shape)
+            x = tf.nn.conv2d(x, weight("kernel"), layer.strides, padding)
+        case DepthwiseConv2D():
+            x, padding = _read(x, layer.window, row.input_shape)
+            x = tf.nn.depthwise_conv2d(x, weight("kernel"), (1, *layer.strides, 1), padding)
+        case MaxPooling2D():
+            return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
+        case AveragePooling2D():  # without the pixels beyond an edge, in TensorFlow as in TFLite
+            return tf.nn.avg_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
+        case GlobalMaxPooling2D():
+            return tf.reduce_max(x, (1, 2))
+        case GlobalAveragePooling2D():
+            return tf.reduce_mean(x, (1, 2))
+        case Flatten():
+            return tf.reshape(x, (-1, row.output_shape[0]))
+        case Dropout():
+            return x
+        case BatchNormalization():
+            scale = weight("gamma") / np.sqrt(weight("moving_variance").astype(np.float64) + layer.epsilon)
+            shift = weight("beta") - weight("moving_mean") * scale
+            x = x * scale.astype(np.float32) + shift.astype(np.float32)
+        case Add():
+            x = x + earlier[layer.from_layer]
+        case Dense():
+            x = tf.matmul(x, weight("kernel"))
+        case _ if layer.kind == "ZeroPadding2D":
+            return tf.pad(x, ((0, 0), *layer.padding, (0, 0)))
+        case _:
+            assert layer.kind == "Activation", layer
+            return _activated(x, layer.activation, layer.negative_slope)
+    if getattr(layer, "use_bias", False):
+        x = x + weight("bias")
+    return _activated(x, layer.activation)
+
+
+def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
+    """Return the part of maps that the windows of a convolution read, and the padding it needs.
+
+    Where a kernel is smaller than its stride, the last pixels may not be read. TensorFlow's TFLite interpreter then
+    places the windows of SAME wrongly (seen in 2.21; LiteRT 2.3 does not): so it is given no such pixels.
+    """
+    if window.padding == "valid":
+        return x, "VALID"
+    axes = list(zip(input_shape, window.size, window.strides, strict=False))
+    needed = [(-(-size // stride) - 1) * stride + kernel for size, kernel, stride in axes]  # by all windows together
+    beyond = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]
+    if max(beyond) <= 0:
+        return x, "VALID"
+    return (x[:, : needed[0], : needed[1]] if min(beyond) < 0 else x), "SAME"
+
+
+def _activated(x: Any, name: str, negative_slope: float = 0.2) -> Any:
+    match name:
+        case "relu":
+            return tf.nn.relu(x)
+        case "leaky_relu":
+            return tf.nn.leaky_relu(x, negative_slope)
+        case "gelu":
+            return tf.nn.gelu(x, approximate=False)
+        case "tanh":
+            return tf.tanh(x)
+        case "sigmoid":
+            return tf.sigmoid(x)
+    assert name in ("linear", "softmax"), name
+    return x

@@ -1,0 +1,228 @@
+"""Models as TFLite files: what an interpreter computes from them in each type, and what is refused."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.random_networks import random_images, random_model, random_weights
+
+import convscope as cs
+from convscope import Model
+from convscope.architecture import Architecture, Conv2D, Dense, DepthwiseConv2D, Flatten, Input
+from convscope.errors import ConvscopeError
+from convscope.interchange.tflite import open_tflite, write_tflite
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # TensorFlow's own, on its way in
+    import tensorflow as tf
+
+
+def model_of(architecture: Architecture) -> Model:
+    weights = random_weights(architecture, np.random.default_rng(0))
+    return Model(architecture, weights, tuple(str(k) for k in range(architecture.num_classes)))
+
+
+def small_network() -> Model:
+    return model_of(Architecture(Input(6, 5), (Conv2D(4, 3, activation="relu"), Flatten(), Dense(3, "softmax"))))
+
+
+@pytest.fixture(scope="module")
+def trained(small_mnist: cs.Splits) -> Model:
+    return cs.train(cs.presets.cnn, small_mnist.train, cs.Recipe(epochs=4))[0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_networks_give_the_same_logits_in_every_type(seed: int, tmp_path: Path) -> None:
+    # The largest differences over seeds 0 to 69 were 5e-6, 0.005 and 0.52, where the largest logit is about 5.
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    images = random_images(model.architecture, rng, 60)
+    expected = model.logits(images)
+    write_tflite(model, tmp_path / "float32.tflite")
+    write_tflite(model, tmp_path / "float16.tflite", dtype="float16")
+    write_tflite(model, tmp_path / "int8.tflite", dtype="int8", calibration_images=images)
+    differences = {
+        dtype: np.abs(open_tflite(tmp_path / f"{dtype}.tflite").logits(images) - expected)
+        for dtype in ("float32", "float16", "int8")
+    }
+    assert differences["float32"].max() < 1e-5
+    assert differences["float16"].max() < 1e-2
+    assert differences["int8"].max() < 0.4
+    assert differences["int8"].mean() < 0.1
+
+
+@pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D])
+def test_convolutions_that_skip_pixels_are_placed_as_ours(kind: type, tmp_path: Path) -> None:
+    for kernel, strides in (((1, 1), (2, 2)), ((1, 5), (3, 3)), ((2, 3), (3, 4)), ((4, 1), (1, 3))):
+        window = {"strides": strides, "padding": "same"}
+        layer = kind(2, kernel, **window) if kind is Conv2D else kind(kernel, **window)
+        model = model_of(Architecture(Input(14, 11, 3), (layer, Flatten(), Dense(2))))
+        images = random_images(model.architecture, np.random.default_rng(0), 3)
+        write_tflite(model, tmp_path / "model.tflite")
+        assert np.abs(open_tflite(tmp_path / "model.tflite").logits(images) - model.logits(images)).max() < 1e-5
+
+
+@pytest.mark.parametrize(("channels", "classes"), [(3, 101), (1, 2)])
+def test_a_file_answers_for_any_number_of_images(channels: int, classes: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    model = random_model(rng, (11, 14), channels, classes)
+    write_tflite(model, tmp_path / "model.tflite")
+    opened = open_tflite(tmp_path / "model.tflite")
+    assert opened.runtime.startswith(("LiteRT ", "TensorFlow Lite of TensorFlow "))
+    for count in (3, 0, 1, 300):
+        images = random_images(model.architecture, rng, count)
+        logits = opened.logits(images)
+        assert logits.shape == (count, classes)
+        assert logits.dtype == np.float32
+        assert np.abs(logits - model.logits(images)).max(initial=0) < 1e-5
+
+
+def test_the_signature_gives_logits_and_their_softmax_by_name(tmp_path: Path) -> None:
+    model = small_network()
+    write_tflite(model, tmp_path / "model.tflite")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = tf.lite.Interpreter(str(tmp_path / "model.tflite")).get_signature_runner()
+    images = random_images(model.architecture, np.random.default_rng(0), 5)
+    answers = run(images=images)
+    assert sorted(answers) == ["logits", "probabilities"]
+    assert np.abs(answers["probabilities"] - model.probabilities(images)).max() < 1e-6
+
+
+def test_a_trained_network_keeps_its_answers_in_fewer_bits(
+    trained: Model, small_mnist: cs.Splits, tmp_path: Path
+) -> None:
+    images, size = small_mnist.test.images, {}
+    for dtype, agreed in (("float32", 1.0), ("float16", 0.99), ("int8", 0.97)):
+        path = tmp_path / f"{dtype}.tflite"
+        write_tflite(
+            trained, path, dtype=dtype, calibration_images=small_mnist.train.images[:100] if dtype == "int8" else None
+        )
+        size[dtype] = path.stat().st_size
+        assert (open_tflite(path).logits(images).argmax(axis=1) == trained.predict(images)).mean() >= agreed, dtype
+    assert 0.45 < size["float16"] / size["float32"] < 0.55
+    assert 0.24 < size["int8"] / size["float32"] < 0.32
+
+
+def test_in_int8_every_layer_computes_in_integers_and_a_byte_stays_what_it_is(tmp_path: Path) -> None:
+    model = small_network()
+    images = np.clip(random_images(model.architecture, np.random.default_rng(0), 30), 20, 200)
+    kept = images.copy()
+    write_tflite(model, tmp_path / "model.tflite", dtype="int8", calibration_images=images)
+    assert np.array_equal(images, kept)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        interpreter = tf.lite.Interpreter(str(tmp_path / "model.tflite"))
+    assert interpreter.get_signature_runner().get_input_details()["images"]["quantization"] == (1.0, 0)
+    floats = [tensor["name"] for tensor in interpreter.get_tensor_details() if tensor["dtype"] is np.float32]
+    assert len(floats) == 2, floats  # the two outputs
+
+
+QUIET = """
+import os, sys, warnings
+from pathlib import Path
+import numpy as np
+from convscope import Model, presets
+from convscope.engine import initial_weights
+from convscope.interchange.tflite import open_tflite, write_tflite
+architecture = presets.cnn()
+model = Model(architecture, initial_weights(architecture, 0), tuple("0123456789"))
+before = dict(os.environ), list(warnings.filters)
+write_tflite(model, Path(sys.argv[1]))
+open_tflite(Path(sys.argv[1])).logits(np.zeros((3, 28, 28, 1), np.uint8))
+assert before == (dict(os.environ), list(warnings.filters))
+print("the end", file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+def test_nothing_but_ours_is_printed_and_the_error_stream_is_given_back(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET, str(tmp_path / "model.tflite")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "the end\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dtype": "bfloat16"}, "dtype is 'bfloat16'; it must be one of float32, float16, int8"),
+        ({"dtype": "int8"}, "dtype int8, which needs them"),
+        ({"calibration_images": np.zeros((1, 6, 5, 1), np.uint8)}, "dtype is float32"),
+        ({"dtype": "int8", "calibration_images": np.zeros((0, 6, 5, 1), np.uint8)}, "hold no image"),
+        ({"dtype": "int8", "calibration_images": np.zeros((1, 5, 6, 1), np.uint8)}, "this model reads uint8"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_tflite(small_network(), tmp_path / "model.tflite", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3", bytes(1000), b"\x1c\x00\x00\x00TFL3" + bytes(100)])
+def test_what_is_no_tflite_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(content)
+    with pytest.raises(ConvscopeError, match=r"model\.tflite: is no TFLite file that convscope wrote"):
+        open_tflite(tmp_path / "model.tflite")
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    write_tflite(small_network(), path)
+    content = path.read_bytes()
+    for size in range(0, len(content) - 1, len(content) // 16):
+        path.write_bytes(content[:size])
+        with pytest.raises(ConvscopeError, match="is no TFLite file that convscope wrote"):
+            open_tflite(path)
+
+
+def test_a_file_holds_no_path_of_this_machine(tmp_path: Path) -> None:
+    write_tflite(small_network(), tmp_path / "model.tflite")
+    content = (tmp_path / "model.tflite").read_bytes()
+    for folder in (str(Path(__file__).parents[2]), sys.prefix, str(tmp_path.parent)):
+        assert folder.encode() not in content
+
+
+def converted(function: Any, dtype: Any, operators: Any) -> bytes:
+    module = tf.Module()
+    given = tf.TensorSpec((None, 6, 5, 1), dtype, "images")
+    module.function = tf.function(function, input_signature=[given], autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.function.get_concrete_function()], module)
+    converter.target_spec.supported_ops = [operators]
+    return bytes(converter.convert())
+
+
+def test_operators_beyond_the_built_in_ones_are_refused(tmp_path: Path) -> None:
+    def answers(images: Any) -> dict[str, Any]:
+        return {"logits": tf.cast(images, tf.float32)}
+
+    path = tmp_path / "model.tflite"
+    path.write_bytes(converted(answers, tf.uint8, tf.lite.OpsSet.SELECT_TF_OPS))
+    with pytest.raises(ConvscopeError, match="is no TFLite file that convscope wrote"):
+        open_tflite(path)
+
+
+def test_a_file_of_other_inputs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(converted(lambda images: {"logits": images * 2}, tf.float32, tf.lite.OpsSet.TFLITE_BUILTINS))
+    with pytest.raises(ConvscopeError, match="does not turn images of bytes into logits"):
+        open_tflite(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConvscopeError, match=r"nothing\.tflite: cannot be read"):
+        open_tflite(tmp_path / "nothing.tflite")
+
+
+def test_without_tensorflow_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"")
+    for package in ("tensorflow", "ai_edge_litert"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConvscopeError, match=r"pip install 'convscope\[tflite\]'"):
+        write_tflite(small_network(), tmp_path / "model.tflite")
+    with pytest.raises(ConvscopeError, match=r"pip install 'convscope\[tflite\]'"):
+        open_tflite(tmp_path / "model.tflite")
