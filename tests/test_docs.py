@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,8 @@ def test_every_run_time_dependency_has_its_reason_in_contributing():
 # --- Code -------------------------------------------------------------------------------------------------------------
 
 WITH_CODE = [page for page in USED if any(language == "python" for language, _ in blocks(page))]
+NEEDED = {"pytorch.md": "torch", "tflite.md": "ai_edge_litert"}
+"""What the code of a page needs beyond the extra `test`."""
 
 
 @pytest.mark.slow
@@ -154,6 +157,8 @@ WITH_CODE = [page for page in USED if any(language == "python" for language, _ i
 def test_the_code_of_a_page_runs_from_top_to_bottom(
     page: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    if (package := NEEDED.get(page.name)) and find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").symlink_to(finished_run)
     names: dict[str, Any] = {}

@@ -37,7 +37,7 @@ def trained(small_mnist: cs.Splits) -> Model:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_networks_give_the_same_logits_in_every_type(seed: int, tmp_path: Path) -> None:
-    # The largest differences over seeds 0 to 69 were 5e-6, 0.005 and 0.52, where the largest logit is about 5.
+    # Logits are up to about 5. The largest differences over seeds 0 to 110 in two interpreters: 1e-5, 0.01 and 0.55.
     rng = np.random.default_rng(seed)
     model = random_model(rng)
     images = random_images(model.architecture, rng, 60)
@@ -49,8 +49,8 @@ def test_random_networks_give_the_same_logits_in_every_type(seed: int, tmp_path:
         dtype: np.abs(open_tflite(tmp_path / f"{dtype}.tflite").logits(images) - expected)
         for dtype in ("float32", "float16", "int8")
     }
-    assert differences["float32"].max() < 1e-5
-    assert differences["float16"].max() < 1e-2
+    assert differences["float32"].max() < 3e-5
+    assert differences["float16"].max() < 0.02
     assert differences["int8"].max() < 0.4
     assert differences["int8"].mean() < 0.1
 
