@@ -1,0 +1,100 @@
+"""The steps in NumPy and float64, for the ranges that quantisation needs, and for exact integers in the simulator.
+
+float64 holds every integer below 2^53, and sums of such products stay below it here; so the same functions compute
+both, in any order of summation.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.engine.reference_layers import ACTIVATIONS, Array
+from convscope.interchange.c_header.steps import Step
+
+
+def linear(step: Step, x: Array, kernel: Array) -> Array:
+    """Return what a conv2d, depthwise or dense step makes of x (N, H, W, C) by `kernel` (no bias): (N, H', W', F)."""
+    if step.kind == "dense":
+        return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
+    y = np.zeros((len(x), *step.output_shape))
+    for u, v, pixels in _positions(step, x, 0.0):
+        if step.kind == "conv2d":
+            y += pixels @ kernel[u, v]
+        else:
+            y += (pixels[..., None] * kernel[u, v]).reshape(y.shape)
+    return y
+
+
+def window_sum(step: Step, x: Array) -> tuple[Array, Array]:
+    """Return sums over the windows of x (N, H, W, C), (N, H', W', C), and how many pixels each has, (1, H', W', 1)."""
+    total = np.zeros((len(x), *step.output_shape))
+    for _, _, pixels in _positions(step, x, 0.0):
+        total += pixels
+    count = np.zeros((1, *step.output_shape[:2], 1))
+    for _, _, pixels in _positions(step, np.ones((1, *x.shape[1:3], 1)), 0.0):
+        count += pixels
+    return total, count
+
+
+def window_max(step: Step, x: Array) -> Array:
+    """Return the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
+    y = np.full((len(x), *step.output_shape), -np.inf)
+    for _, _, pixels in _positions(step, x, -np.inf):
+        np.maximum(y, pixels, out=y)
+    return y
+
+
+def pad(step: Step, x: Array, value: float) -> Array:
+    """Return x (N, H, W, C) with `value` around it, as large as the step's output."""
+    y = np.full((len(x), *step.output_shape), value)
+    (top, left), (height, width, _) = step.before, step.input_shape
+    y[:, top : top + height, left : left + width] = x
+    return y
+
+
+def activation(name: str, slope: float, x: Array) -> Array:
+    """Return the activation called `name` of x, number by number; `slope` is that of leaky_relu below zero."""
+    if name == "linear":
+        return x
+    if name == "leaky_relu":
+        return np.where(x > 0, x, slope * x)
+    return ACTIVATIONS[name][0](x)
+
+
+def float_step(step: Step, read: list[Array]) -> Array:
+    """Return what a step makes of the values it reads, each (N, H, W, C), before its activation."""
+    x = read[0].reshape(len(read[0]), *step.input_shape)
+    match step.kind:
+        case "conv2d" | "depthwise" | "dense":
+            kernel, bias = step.weights
+            return linear(step, x, kernel) + bias
+        case "max_pool":
+            return window_max(step, x)
+        case "average_pool":
+            total, count = window_sum(step, x)
+            return total / count
+        case "pad":
+            return pad(step, x, 0.0)
+        case "add":
+            return x + read[1].reshape(x.shape)
+        case "activation":
+            return x
+
+
+def number_images(images: NDArray[np.uint8], scale: float, offset: float) -> Array:
+    """Return images (N, H, W, C) uint8 as the numbers that a network reads."""
+    return np.asarray(images * scale + offset, np.float64)
+
+
+def _positions(step: Step, x: Array, outside: float) -> Iterator[tuple[int, int, Array]]:
+    """Yield each position (u, v) of a window and the pixels there, (N, H', W', C); outside the map `outside`."""
+    edges = []
+    for axis in (0, 1):
+        last = (step.output_shape[axis] - 1) * step.strides[axis] + step.size[axis]
+        edges.append((step.before[axis], max(last - step.before[axis] - x.shape[axis + 1], 0)))
+    padded = np.pad(x, ((0, 0), edges[0], edges[1], (0, 0)), constant_values=outside)
+    rows, columns = (n * s for n, s in zip(step.output_shape[:2], step.strides, strict=True))
+    for u in range(step.size[0]):
+        for v in range(step.size[1]):
+            yield u, v, padded[:, u : u + rows : step.strides[0], v : v + columns : step.strides[1]]

@@ -1,0 +1,65 @@
+"""The steps of a network as calls in float32."""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from convscope.architecture import Input
+from convscope.interchange.c_header.c_text import CArray, Part, call, float_literal
+from convscope.interchange.c_header.calls import outputs_first, step_comment, value_at
+from convscope.interchange.c_header.memory import Memory
+from convscope.interchange.c_header.steps import LINEAR, Step
+
+
+def float32_parts(steps: Sequence[Step], given: Input, memory: Memory) -> list[Part]:
+    """Return how the image is read, each step, and how the last value becomes the logits."""
+    size = prod(given.shape)
+    first = ("image", size, float_literal(given.scale), float_literal(given.offset), value_at(memory, 0))
+    parts = [Part(f"image: {size} numbers", ("read_image",), (), (call("read_image", *first),))]
+    for number, step in enumerate(steps, 1):
+        target = "logits" if number == len(steps) and step.kind == "dense" else value_at(memory, number)
+        parts.append(_part(step, [value_at(memory, value) for value in step.reads], target))
+    if not steps or steps[-1].kind != "dense":
+        classes = prod(steps[-1].output_shape) if steps else size
+        copy = call("copy", value_at(memory, len(steps)), classes, "logits")
+        parts.append(Part("logits", ("copy",), (), (copy,)))
+    return parts
+
+
+def _part(step: Step, read: list[str], target: str) -> Part:
+    size = prod(step.output_shape)
+    functions, arrays, calls = [str(step.kind)], _arrays(step), []
+    weights = [f"PREFIX_{array.name}" for array in arrays]
+    window = (*step.size, *step.strides, *step.before)
+    match step.kind:
+        case "conv2d":
+            calls.append(call("conv2d", *read, *step.input_shape, *weights, *window, target, *step.output_shape))
+        case "depthwise":
+            shape = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
+            calls.append(call("depthwise", *read, *step.input_shape, *weights, *window, target, *shape))
+        case "dense":
+            calls.append(call("dense", *read, prod(step.input_shape), *weights, target, size))
+        case "max_pool" | "average_pool":
+            calls.append(call(step.kind, *read, *step.input_shape, *window, target, *step.output_shape[:2]))
+        case "pad":
+            calls.append(call("pad", *read, *step.input_shape, *step.before, target, *step.output_shape[:2]))
+        case "add":
+            calls.append(call("add", *read, size, target))
+        case "activation":
+            functions = []
+            if read[0] != target:
+                functions.append("copy")
+                calls.append(call("copy", *read, size, target))
+    if step.activation != "linear":
+        functions.append(step.activation)
+        slope = [float_literal(step.slope)] if step.activation == "leaky_relu" else []
+        calls.append(call(step.activation, target, size, *slope))
+    return Part(step_comment(step), tuple(functions), arrays, tuple(calls))
+
+
+def _arrays(step: Step) -> tuple[CArray, ...]:
+    if step.kind not in LINEAR:
+        return ()
+    kernel, bias = (weight.astype(np.float32) for weight in (outputs_first(step, step.weights[0]), step.weights[1]))
+    return CArray(f"{step.name}_kernel", kernel), CArray(f"{step.name}_bias", bias)

@@ -1,0 +1,202 @@
+"""The C header of a model, from its text's first line to its last, and written to a file."""
+
+import re
+from math import prod
+from pathlib import Path
+from textwrap import wrap
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.engine.network import check_images
+from convscope.files import write_text
+from convscope.interchange.c_header.c_text import (
+    LINE_LENGTH,
+    Part,
+    array_text,
+    comment_json,
+    function_text,
+    string_literal,
+    with_prefix,
+    wrapped,
+)
+from convscope.interchange.c_header.float32_calls import float32_parts
+from convscope.interchange.c_header.int8_calls import int8_parts
+from convscope.interchange.c_header.memory import Memory, plan_memory
+from convscope.interchange.c_header.quantization import quantize
+from convscope.interchange.c_header.simulation import Deviation, measure_deviation
+from convscope.interchange.c_header.steps import Step, plan_steps
+from convscope.model import Model
+
+CType = Literal["float32", "int8"]
+_LONGEST_PREFIX = 40
+
+
+def write_c(
+    model: Model,
+    path: Path,
+    *,
+    dtype: CType = "float32",
+    calibration_images: NDArray[np.uint8] | None = None,
+    prefix: str | None = None,
+) -> None:
+    """Write `model` to `path` as one header of plain C99 (and C++17) that needs nothing but a C library.
+
+    It gives `PREFIX_logits`, `PREFIX_probabilities`, `PREFIX_predict` and `PREFIX_class_names`; docs/c_header.md shows
+    their use. The same model and images give the same bytes.
+
+    Args:
+        dtype: "float32" computes as the model does; "int8" in integers, with a quarter of the memory.
+        calibration_images: (N, H, W, C) uint8, for int8 alone: training images, at least two. The first, third, ...
+            choose the ranges of the integers; on the others the logits are compared with the model's, and the file
+            states the largest difference. 1,000 are enough for MNIST.
+        prefix: before every name in the file; the architecture's name by default.
+
+    Raises:
+        ValueError: if `dtype` or `prefix` is none that there is, or `calibration_images` are missing, too few, or of
+            another size than the model reads.
+        ConvscopeError: if a weight is not finite, a class name is longer than 4,095 bytes, or the file cannot be
+            written.
+    """
+    if dtype not in get_args(CType):
+        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(get_args(CType))}")
+    if prefix is None:
+        prefix = _prefix_of(model.name)
+    elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) or len(prefix) > _LONGEST_PREFIX:
+        raise ValueError(
+            f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and "
+            f"have at most {_LONGEST_PREFIX}"
+        )
+    if dtype == "float32":
+        write_text(path, with_prefix(_float32_text(model), prefix))
+        return
+    if calibration_images is None or len(calibration_images) < 2:
+        raise ValueError("calibration_images: int8 needs at least two training images, (N, H, W, C) uint8")
+    check_images(calibration_images, model.architecture.input.shape)
+    write_text(path, with_prefix(_int8_text(model, calibration_images), prefix))
+
+
+def _prefix_of(name: str) -> str:
+    words = re.findall("[a-z0-9]+", name.lower())
+    prefix = "_".join(words)[:_LONGEST_PREFIX].rstrip("_")
+    return prefix if prefix and prefix[0].isalpha() else f"model_{prefix}".rstrip("_")[:_LONGEST_PREFIX]
+
+
+def _float32_text(model: Model) -> str:
+    steps = plan_steps(model)
+    memory = _memory(model, steps)
+    parts = float32_parts(steps, model.architecture.input, memory)
+    return _text(
+        model, "float32", parts, memory, ["All arithmetic is float32, in the order that each function states."]
+    )
+
+
+def _int8_text(model: Model, images: NDArray[np.uint8]) -> str:
+    for_ranges, others = images[::2], images[1::2]
+    network = quantize(model, for_ranges)
+    deviation = measure_deviation(model, network, others, len(for_ranges))
+    memory = _memory(model, tuple(quantized.step for quantized in network.steps))
+    return _text(model, "int8", int8_parts(network, memory), memory, _int8_lines(deviation), deviation)
+
+
+def _memory(model: Model, steps: tuple[Step, ...]) -> Memory:
+    writes_logits = bool(steps) and steps[-1].kind == "dense"
+    return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
+
+
+def _int8_lines(deviation: Deviation) -> list[str]:
+    largest, count = f"{deviation.largest:.6g}", deviation.num_images
+    return [
+        "Weights and values are 8-bit integers, sums 32-bit; only the logits are float. No sum can overflow: the "
+        "exporter has checked each of them for the worst image.",
+        f"{deviation.ranges_images} images chose the ranges. Compared on {count} others, no logit was further than "
+        f"{largest} from the model's, and {deviation.changed} answers changed. Stated bound for images like these: "
+        f"{deviation.bound:.6g}, twice that. Of images drawn as those were, the next one is beyond even {largest} with "
+        f"a chance of at most 1 in {count + 1}. Images of another kind may be further off.",
+    ]
+
+
+def _text(
+    model: Model,
+    dtype: CType,
+    parts: list[Part],
+    memory: Memory,
+    arithmetic: list[str],
+    deviation: Deviation | None = None,
+) -> str:
+    architecture = model.architecture
+    arrays = [array for part in parts for array in part.arrays]
+    functions = dict.fromkeys(function for part in parts for function in part.functions)
+    value_type, value_bytes = ("float", 4) if dtype == "float32" else ("int8_t", 1)
+    num_values = -(-memory.size * value_bytes // 4) * 4 // value_bytes  # so that the struct has no padding
+    macros: dict[str, int | str] = {
+        "HEIGHT": architecture.input.height,
+        "WIDTH": architecture.input.width,
+        "CHANNELS": architecture.input.channels,
+        "CLASSES": architecture.num_classes,
+        "SCRATCH_BYTES": num_values * value_bytes + 4 * architecture.num_classes,
+        "WEIGHT_BYTES": sum(array.num_bytes for array in arrays),
+        "MACS": architecture.macs,
+    }
+    if deviation is not None:
+        macros["LOGIT_BOUND"] = f"{deviation.bound:.9g}" + ("f" if "." in f"{deviation.bound:.9g}" else ".0f")
+    names = [string_literal(name) for name in model.class_names]
+    lines = [
+        *_opening(model, dtype, arithmetic),
+        "#ifndef PREFIX_H",
+        "#define PREFIX_H",
+        "",
+        "#include <math.h>",
+        "#include <stdint.h>",
+        "",
+        *(f"#define PREFIX_{name} {value}" for name, value in macros.items()),
+        "",
+        f"static const char *const PREFIX_class_names[{len(names)}] = {{",
+        *wrapped(names, "    ", "    ", "};"),
+        "",
+        "/* Working memory: the values of a few layers at a time, and the logits of PREFIX_predict. */",
+        "typedef struct {",
+        "    float logits[PREFIX_CLASSES];",
+        f"    {value_type} values[{num_values}];",
+        "} PREFIX_scratch;",
+        "",
+        *(function_text(dtype, name) for name in functions),
+        *(array_text(array) + "\n" for array in arrays),
+        "/* Compute the logits, PREFIX_CLASSES numbers, of an image: PREFIX_HEIGHT x PREFIX_WIDTH x PREFIX_CHANNELS",
+        "   bytes in the order row, column, channel. */",
+        "static inline void PREFIX_logits(const uint8_t *image, float *logits, PREFIX_scratch *scratch)",
+        "{",
+        f"    {value_type} *const values = scratch->values;",
+        *(line for part in parts for line in (f"    /* {part.comment} */", *part.calls)),
+        "}",
+        "",
+        function_text("common", "answers"),
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[str]:
+    paragraphs = [
+        "Include it in one source file; every function and constant in it is static. It allocates nothing and keeps no "
+        "state: the caller gives the working memory, PREFIX_SCRATCH_BYTES; weights, PREFIX_WEIGHT_BYTES, are constant.",
+        *arithmetic,
+    ]
+    return [
+        f"/* The forward pass of a convolutional network in C99, {dtype}, as convscope exports it.",
+        "",
+        "       static PREFIX_scratch scratch;",
+        "       int32_t label = PREFIX_predict(image, &scratch);",
+        "       const char *name = PREFIX_class_names[label];",
+        *(line for paragraph in paragraphs for line in ("", *_prose(paragraph))),
+        "",
+        f"   SHA-256 of the model's weights: {model.weights_sha256}",
+        *(f"   {comment_json({key: value})[1:-1]}" for key, value in model.provenance.items()),
+        "*/",
+    ]
+
+
+def _prose(paragraph: str) -> list[str]:
+    return wrap(paragraph, LINE_LENGTH, initial_indent="   ", subsequent_indent="   ", break_long_words=False)

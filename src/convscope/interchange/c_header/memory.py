@@ -1,0 +1,88 @@
+"""Where in the working memory each value of a network lies, so that the memory is small and nothing is overwritten.
+
+The values of a chain take turns in two places; what an `Add` still needs keeps its own. Steps that read a number only
+before they write over it work in place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from convscope.interchange.c_header.steps import Step
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The offset of each value (0 is the image, s + 1 the output of step s) and the size, all in numbers."""
+
+    offsets: tuple[int, ...]
+    size: int
+
+
+@dataclass
+class _Buffer:
+    """Values at one offset, each written over the one before it: (size, when written, when read for the last time)."""
+
+    values: list[tuple[int, int, int]]
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        return max(size for size, _, _ in self.values)
+
+    def end_of_conflict(self, other: "_Buffer") -> int | None:
+        """Return where a value of `other` ends that lies, at the same time, where one of these does; None without."""
+        ends = [
+            other.offset + their_size
+            for size, first, last in self.values
+            for their_size, their_first, their_last in other.values
+            if first <= their_last
+            and their_first <= last
+            and self.offset < other.offset + their_size
+            and other.offset < self.offset + size
+        ]
+        return max(ends, default=None)
+
+
+def plan_memory(steps: Sequence[Step], image_size: int, *, keep_last: bool) -> Memory:
+    """Return offsets for the image of `image_size` numbers and every step's output.
+
+    The largest buffers are placed first, each at the lowest offset where no value lies that is needed at the same
+    time. `keep_last` is false if the last step writes elsewhere.
+
+    Source: Pisarchyk and Lee 2020, "Greedy by Size for Offset Calculation"; with buffers that shrink.
+    """
+    end = len(steps)
+    last_read = [0] * (end + 1)
+    for time, step in enumerate(steps, 1):
+        for value in step.reads:
+            last_read[value] = time
+    last_read[end] = end
+    buffers = [_Buffer([(image_size, 0, last_read[0])])]  # of each value; of some the same
+    for time, step in enumerate(steps, 1):
+        size = prod(step.output_shape) if time < end or keep_last else 0
+        reused = next((v for v in step.reads if last_read[v] == time and _works_in_place(step)), None)
+        if reused is None or size == 0:
+            buffers.append(_Buffer([(size, time, last_read[time])]))
+        else:
+            buffers[reused].values.append((size, time, last_read[time]))
+            buffers.append(buffers[reused])
+    placed: list[_Buffer] = []
+    for buffer in sorted({id(buffer): buffer for buffer in buffers}.values(), key=lambda buffer: -buffer.size):
+        while ends := [conflict for other in placed if (conflict := buffer.end_of_conflict(other)) is not None]:
+            buffer.offset = min(ends)
+        placed.append(buffer)
+    return Memory(tuple(buffer.offset for buffer in buffers), max(buffer.offset + buffer.size for buffer in placed))
+
+
+def _works_in_place(step: Step) -> bool:
+    """Whether the step reads nothing behind what it has written, going through its output from first to last."""
+    match step.kind:
+        case "add" | "activation":
+            return True
+        case "depthwise":
+            return step.size == step.strides == (1, 1) and step.input_shape == step.output_shape
+        case "max_pool" | "average_pool":  # output (i, j) is written when windows at (i, j) and later are still read
+            return step.before == (0, 0)
+        case _:
+            return False

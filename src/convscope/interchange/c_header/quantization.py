@@ -1,0 +1,221 @@
+"""A network in 8-bit integers: scales from calibration images, weights by channel, and sums that cannot overflow.
+
+It gives all the integers that the C file states; `simulation` computes with them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Input
+from convscope.errors import ConvscopeError
+from convscope.interchange.c_header.arithmetic import activation, float_step, number_images
+from convscope.interchange.c_header.fixed_point import (
+    HIGHEST,
+    LOWEST,
+    Array,
+    Integers,
+    Scale,
+    fixed_point,
+    scale_of_range,
+)
+from convscope.interchange.c_header.steps import LINEAR, Step, plan_steps
+from convscope.model import Model
+
+_SUM_LIMIT = 2**30  # of a bias, and of the products: together below 2^31
+_SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
+_ADD_BITS = 21  # of the factors of an `add`: two of them times 255, and a half, stay below 2^31
+_LARGEST_WINDOW = 2**23  # pixels that an average sums in 32 bits: 255 · 2^23 < 2^31
+_BLOCK_VALUES = 2**22  # numbers of 8 bytes at a time, of all steps together: 32 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedStep:
+    """A step with its integers.
+
+    Attributes:
+        given: the scales of what it reads.
+        result: the scale of what it gives, behind its table; None where its sums become logits.
+        kernel: int8, as in the `Step`; bias: int32. Of linear steps.
+        multipliers, shifts: from sums to integers, one a channel, or one for all; of an `add` one a summand, with one
+            shift and one bias.
+        before_table: the scale of the integers that the table is entered with.
+        table: the activation of each of -128 to 127, (256,).
+        logit_scales: by which sums are multiplied to give logits, (K,) float32.
+    """
+
+    step: Step
+    given: tuple[Scale, ...]
+    result: Scale | None
+    kernel: Integers | None = None
+    bias: Integers | None = None
+    multipliers: Integers | None = None
+    shifts: Integers | None = None
+    before_table: Scale | None = None
+    table: Integers | None = None
+    logit_scales: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedNetwork:
+    """All integers of a network.
+
+    Attributes:
+        image_table: the integer of each byte, (256,).
+        scales: of every value, the image first; None for the logits where they are made from sums.
+    """
+
+    image: Input
+    image_table: Integers
+    scales: tuple[Scale | None, ...]
+    steps: tuple[QuantizedStep, ...]
+
+
+def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
+    """Return `model` in integers, its ranges the smallest and largest numbers that `images` (N, H, W, C) cause.
+
+    Raises:
+        ConvscopeError: if a weight or an activation is not finite, or an average is over more than 8 million pixels.
+    """
+    steps = plan_steps(model)
+    given = model.architecture.input
+    image_scale, image_table = _image_scale(given)
+    scales: list[Scale | None] = [image_scale]
+    quantized = []
+    for number, (step, ranges) in enumerate(zip(steps, _ranges(steps, given, images), strict=True)):
+        read = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
+        quantized.append(_quantize(step, read, *ranges, is_last=number + 1 == len(steps)))
+        scales.append(quantized[-1].result)
+    return QuantizedNetwork(given, image_table, tuple(scales), tuple(quantized))
+
+
+_Range = tuple[float, float]
+
+
+def _ranges(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) -> list[tuple[_Range, _Range]]:
+    """Return the smallest and largest numbers of each step, before and after its activation."""
+    found = np.tile([np.inf, -np.inf], (len(steps), 2, 1))
+    for block in image_blocks(steps, given, images):
+        values = [number_images(block, given.scale, given.offset)]
+        for step, extremes in zip(steps, found, strict=True):
+            with np.errstate(all="ignore"):  # what is not finite is refused below
+                before = float_step(step, [values[value] for value in step.reads])
+                values.append(activation(step.activation, step.slope, before))
+            for row, numbers in zip(extremes, (before, values[-1]), strict=True):
+                row[:] = np.minimum(row[0], numbers.min()), np.maximum(row[1], numbers.max())
+    for step, extremes in zip(steps, found, strict=True):
+        if not np.isfinite(extremes).all():
+            raise ConvscopeError(f"{step.name}: it gives numbers that are not finite; train the model again")
+    return [((a[0], a[1]), (b[0], b[1])) for a, b in found.tolist()]
+
+
+def image_blocks(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Yield `images` in parts so small that the numbers of all steps take some megabytes."""
+    values = prod(given.shape) + sum(prod(step.output_shape) for step in steps)
+    size = max(1, _BLOCK_VALUES // values)
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+def _image_scale(given: Input) -> tuple[Scale, Integers]:
+    """Return the scale of the images and the integer of each byte: the byte less 128 wherever 0 allows it."""
+    if given.scale > _smallest_image_scale(given):
+        exact = LOWEST - given.offset / given.scale
+        if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
+            zero = min(max(round(exact), LOWEST), HIGHEST)
+            return Scale(given.scale, zero, given.offset + given.scale * (zero - LOWEST)), _ALL
+    numbers = number_images(np.arange(256, dtype=np.uint8), given.scale, given.offset)
+    scale = scale_of_range(numbers.min(), numbers.max())
+    return scale, scale.integers(numbers)
+
+
+def _smallest_image_scale(given: Input) -> float:
+    return max(1e-30, abs(given.offset) * 1e-9)
+
+
+def _quantize(step: Step, given: tuple[Scale, ...], before: _Range, after: _Range, *, is_last: bool) -> QuantizedStep:
+    is_global = step.kind == "average_pool" and step.is_whole_map
+    if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
+        if step.kind == "average_pool":
+            _check_window(step)
+        return QuantizedStep(step, given, given[0])
+    if step.kind == "activation":
+        result = scale_of_range(*after)
+        numbers = activation(step.activation, step.slope, given[0].numbers(_ALL))
+        return QuantizedStep(step, given, result, before_table=given[0], table=result.integers(numbers))
+    if step.kind == "dense" and is_last:
+        kernel, bias, sum_scales = _weights(step, given[0])
+        return QuantizedStep(step, given, None, kernel, bias, logit_scales=sum_scales.astype(np.float32))
+    result, entry, table = _through_table(step, before, after)
+    if step.kind == "add":
+        factors = np.array([scale.scale for scale in given]) / entry.scale
+        shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
+        multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
+        bias = np.rint([sum(scale.residue for scale in given) / entry.scale * 2.0**shift])
+        sums = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
+        return QuantizedStep(step, given, result, None, *sums, np.array([shift]), entry, table)
+    if is_global:
+        _check_window(step)
+        residue = np.rint([given[0].residue / given[0].scale * prod(step.size)]).astype(np.int64)
+        factors = np.array([given[0].scale / prod(step.size) / entry.scale])
+        return QuantizedStep(step, given, result, None, residue, *fixed_point(factors), entry, table)
+    assert step.kind in LINEAR, step.kind
+    kernel, bias, sum_scales = _weights(step, given[0])
+    return QuantizedStep(step, given, result, kernel, bias, *fixed_point(sum_scales / entry.scale), entry, table)
+
+
+_ALL = np.arange(LOWEST, HIGHEST + 1)
+
+
+def _check_window(step: Step) -> None:
+    if prod(step.size) > _LARGEST_WINDOW:
+        raise ConvscopeError(f"{step.name}: a mean over {prod(step.size)} pixels overflows; export it as float32")
+
+
+def _weights(step: Step, given: Scale) -> tuple[Integers, Integers, Array]:
+    """Return the kernel in -127 to 127, the bias, and what one step of the sums of each output channel is.
+
+    A channel's scale is its largest weight's, or as much larger as its bias and the worst image need for a sum below
+    2^31: |bias| and Σ |weight| · reach are at most 2^30 each.
+    """
+    kernel, bias = step.weights
+    channels = kernel.reshape(-1, len(bias))
+    if step.kind == "depthwise":
+        channels = kernel.reshape(prod(kernel.shape[:2]), -1)
+    bias = bias + given.residue * channels.sum(axis=0)
+    scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / given.scale / _SUM_LIMIT)
+    scales = np.where(scales > 0, np.maximum(scales, _SMALLEST_WEIGHT_SCALE), 1.0)
+    while True:
+        integers = np.rint(channels / scales)
+        too_large = np.abs(integers).sum(axis=0) * given.reach > _SUM_LIMIT
+        if not too_large.any():
+            break
+        scales = np.where(too_large, 2 * scales, scales)
+    sum_scales = scales * given.scale
+    return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales
+
+
+def _through_table(step: Step, before: _Range, after: _Range) -> tuple[Scale, Scale, Integers | None]:
+    """Return the result's scale, the scale of what the sums become, and the table between them where one is needed.
+
+    Relu needs none: its range starts at 0, and what is below is cut off.
+    """
+    result = scale_of_range(*after)
+    if step.activation in ("linear", "relu"):
+        return result, result, None
+    entry = scale_of_range(*_where_it_changes(step, before, result.scale / 2))
+    return result, entry, result.integers(activation(step.activation, step.slope, entry.numbers(_ALL)))
+
+
+def _where_it_changes(step: Step, range_: _Range, tolerance: float) -> _Range:
+    """Return the part of a range outside of which the activation stays within `tolerance` of what it is at its ends."""
+    grid = np.linspace(*range_, 4097)
+    values = activation(step.activation, step.slope, grid)
+    from_low, from_high = (np.abs(values - end) > tolerance for end in (values[0], values[-1]))
+    if not from_low.any() or not from_high.any():
+        return range_
+    low, high = int(from_low.argmax()) - 1, len(grid) - int(from_high[::-1].argmax())
+    return (grid[low], grid[high]) if low < high else range_

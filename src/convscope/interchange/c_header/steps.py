@@ -1,0 +1,218 @@
+"""A model as the few steps that its answers need, before anything is said of number types or C.
+
+Dropout and Flatten cost nothing at prediction and vanish; batch normalisation and `Activation` layers go into the step
+before them, zero padding into the convolution behind it, wherever nobody else reads what lies between.
+Vectors are maps of one pixel, so every shape here is (H, W, C).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Add, BatchNormalization, LayerRow, Shape
+from convscope.architecture.layers import Pair, padding_before
+from convscope.engine.reference_layers import LEAKY_SLOPE
+from convscope.errors import ConvscopeError
+from convscope.model import Model
+
+Map = tuple[int, int, int]
+Array = NDArray[np.float64]
+StepKind = Literal["conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "activation"]
+LINEAR: tuple[StepKind, ...] = ("conv2d", "depthwise", "dense")
+_POOLS: Mapping[str, StepKind] = {
+    "MaxPooling2D": "max_pool",
+    "GlobalMaxPooling2D": "max_pool",
+    "AveragePooling2D": "average_pool",
+    "GlobalAveragePooling2D": "average_pool",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One function call of the exported network.
+
+    Attributes:
+        layers: the names of the layers that it computes; it is called by the first.
+        reads: the numbers of the values it reads: 0 is the image, s + 1 what step s gives. An `add` reads two.
+        before: rows above and columns left of the map that a window may stand on without reading anything.
+        kernel: (U, V, C, F) of a conv2d, (U, V, C, M) of a depthwise, (inputs, units) of a dense step.
+        bias: (F,), (C·M,) or (units,), also where the layer has none.
+        activation: what is applied to the result; the softmax of a last layer is left out, as logits come before it.
+        slope: of leaky_relu below zero.
+    """
+
+    kind: StepKind
+    layers: tuple[str, ...]
+    reads: tuple[int, ...]
+    input_shape: Map
+    output_shape: Map
+    size: Pair = (1, 1)
+    strides: Pair = (1, 1)
+    before: Pair = (0, 0)
+    kernel: Array | None = None
+    bias: Array | None = None
+    activation: str = "linear"
+    slope: float = LEAKY_SLOPE
+
+    @property
+    def name(self) -> str:
+        return self.layers[0]
+
+    @property
+    def weights(self) -> tuple[Array, Array]:
+        """Kernel and bias of a linear step."""
+        assert self.kernel is not None, self.kind
+        assert self.bias is not None, self.kind
+        return self.kernel, self.bias
+
+    @property
+    def is_whole_map(self) -> bool:
+        """Whether one window of a pooling covers the map, so that every output counts the same pixels."""
+        return self.size == self.input_shape[:2] and self.output_shape[:2] == (1, 1) and self.before == (0, 0)
+
+
+def plan_steps(model: Model) -> tuple[Step, ...]:
+    """Return the steps of `model`, in their order; none if it only flattens the image.
+
+    Raises:
+        ConvscopeError: if a weight, or what batch normalisation makes of it, is not a finite number.
+    """
+    rows = model.architecture.table
+    plan = _Plan(kept={row.layer.from_layer for row in rows if isinstance(row.layer, Add)})
+    for row in rows:
+        prefix = f"{row.layer.name}/"
+        weights = {
+            name.removeprefix(prefix): weight.astype(np.float64)
+            for name, weight in model.weights.items()
+            if name.startswith(prefix)
+        }
+        plan.append(row, weights)
+    for step in plan.steps:
+        if step.kind in LINEAR and not all(np.isfinite(weight).all() for weight in step.weights):
+            raise ConvscopeError(f"{step.name}: a weight is not a finite number; train the model again")
+    return tuple(plan.steps)
+
+
+class _Plan:
+    """The steps so far, and which layers' outputs their values are."""
+
+    def __init__(self, kept: set[str]) -> None:
+        self.steps: list[Step] = []
+        self._kept = kept
+        self._value_of: dict[str, int] = {}
+        self._names: defaultdict[int, set[str]] = defaultdict(set)
+
+    def append(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
+        layer: Any = row.layer
+        match layer.kind:
+            case "Flatten" | "Dropout":
+                pass
+            case "BatchNormalization":
+                self._normalize(row, weights, layer)
+            case "Activation":
+                self._activate(row)
+            case "Add":
+                reads = (len(self.steps), self._value_of[layer.from_layer])
+                self.steps.append(replace(_step(row, "add", self._last), reads=reads))
+            case "ZeroPadding2D":
+                (top, _), (left, _) = layer.padding
+                self.steps.append(replace(_step(row, "pad", self._last), before=(top, left)))
+            case "Conv2D" | "DepthwiseConv2D":
+                self._convolve(row, weights)
+            case "Dense":
+                self.steps.append(_linear(_step(row, "dense", self._last), weights))
+            case _:
+                self.steps.append(_windowed(_step(row, _POOLS[layer.kind], self._last), layer))
+        self._value_of[layer.name] = self._last
+        self._names[self._last].add(layer.name)
+
+    @property
+    def _last(self) -> int:
+        return len(self.steps)
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether nobody but the next layer reads what the last step gives."""
+        return bool(self.steps) and not self._names[self._last] & self._kept
+
+    def _convolve(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
+        padding = self.steps.pop() if self._is_open and self.steps[-1].kind == "pad" else None
+        if padding is not None:
+            self._names.pop(self._last + 1, None)
+        kind: StepKind = "conv2d" if row.layer.kind == "Conv2D" else "depthwise"
+        step = _linear(_windowed(_step(row, kind, self._last), row.layer), weights)
+        if padding is not None:
+            # The padded map is never made: its rim is where the windows read nothing.
+            (top, left), (above, beside) = step.before, padding.before
+            step = replace(
+                step,
+                layers=(*step.layers, *padding.layers),
+                input_shape=padding.input_shape,
+                before=(top + above, left + beside),
+            )
+        self.steps.append(step)
+
+    def _normalize(self, row: LayerRow, weights: Mapping[str, Array], layer: BatchNormalization) -> None:
+        """Multiply and shift the outputs of the step before, or be a step with one multiplication a number."""
+        with np.errstate(all="ignore"):  # what is not finite is refused by `plan_steps`
+            scale = weights["gamma"] / np.sqrt(weights["moving_variance"] + layer.epsilon)
+            shift = weights["beta"] - weights["moving_mean"] * scale
+        given = _as_map(row.input_shape)
+        last = self.steps[-1] if self._is_open else None
+        if last is None or last.kind not in LINEAR or last.activation != "linear" or last.output_shape != given:
+            weights = {"kernel": scale.reshape(1, 1, -1, 1), "bias": shift}
+            self.steps.append(_linear(_step(row, "depthwise", self._last), weights))
+            return
+        kernel, bias = last.weights
+        each = scale.reshape(kernel.shape[2:]) if last.kind == "depthwise" else scale
+        self.steps[-1] = replace(
+            last,
+            layers=(*last.layers, row.layer.name),
+            kernel=kernel * each,
+            bias=bias * scale + shift,
+            activation=_activation(layer),
+        )
+
+    def _activate(self, row: LayerRow) -> None:
+        layer: Any = row.layer
+        activation, slope = _activation(layer), float(layer.negative_slope)
+        last = self.steps[-1] if self._is_open else None
+        if activation == "linear":
+            return
+        if last is not None and last.kind in (*LINEAR, "add") and last.activation == "linear":
+            layers = (*last.layers, layer.name)
+            self.steps[-1] = replace(last, layers=layers, activation=activation, slope=slope)
+            return
+        self.steps.append(replace(_step(row, "activation", self._last), slope=slope))
+
+
+def _step(row: LayerRow, kind: StepKind, reads: int) -> Step:
+    shapes = _as_map(row.input_shape), _as_map(row.output_shape)
+    return Step(kind, (row.layer.name,), (reads,), *shapes, activation=_activation(row.layer))
+
+
+def _windowed(step: Step, layer: Any) -> Step:
+    if layer.kind.startswith("Global"):
+        return replace(step, size=step.input_shape[:2])
+    window = layer.window
+    axes = zip(step.input_shape[:2], window.size, window.strides, strict=True)
+    top, left = (padding_before(size, kernel, stride, window.padding) for size, kernel, stride in axes)
+    return replace(step, size=window.size, strides=window.strides, before=(top, left))
+
+
+def _linear(step: Step, weights: Mapping[str, Array]) -> Step:
+    bias = weights.get("bias", np.zeros(step.output_shape[2]))
+    return replace(step, kernel=weights["kernel"], bias=bias)
+
+
+def _activation(layer: Any) -> str:
+    activation = getattr(layer, "activation", "linear")
+    return "linear" if activation == "softmax" else str(activation)
+
+
+def _as_map(shape: Shape) -> Map:
+    return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
