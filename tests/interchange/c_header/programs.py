@@ -1,0 +1,58 @@
+"""C compilers with every flag that a careful project may have, and small programs around an exported header."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+C = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow", "-Wdouble-promotion")
+SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+COMPILERS = [name for name in ("gcc", "clang", "clang-19") if shutil.which(name)]
+
+
+def build(compiler: str, program: str, folder: Path, *flags: str, suffix: str = "c") -> Path:
+    """Compile `program`, which lies beside the headers it includes, and return the executable."""
+    source, executable = folder / f"program.{suffix}", folder / "program"
+    source.write_text(program)
+    language = ["-std=c++17", *C[1:]] if suffix == "cpp" else list(C)
+    done = subprocess.run(
+        [compiler, *language, *flags, str(source), "-o", str(executable), "-lm"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return executable
+
+
+def run(executable: Path, given: bytes = b"") -> bytes:
+    """Return what the program prints, given bytes on its standard input."""
+    done = subprocess.run([str(executable)], input=given, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[:2000]
+    return done.stdout
+
+
+LOGITS = """
+#include "%(prefix)s.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(void)
+{
+    uint8_t *image = (uint8_t *)malloc(%(macro)s_HEIGHT * %(macro)s_WIDTH * %(macro)s_CHANNELS);
+    float *logits = (float *)malloc(%(macro)s_CLASSES * sizeof(float));
+    %(prefix)s_scratch *scratch = (%(prefix)s_scratch *)malloc(%(macro)s_SCRATCH_BYTES);
+    if (sizeof(*scratch) != %(macro)s_SCRATCH_BYTES) {
+        return 3;
+    }
+    while (fread(image, 1, %(macro)s_HEIGHT * %(macro)s_WIDTH * %(macro)s_CHANNELS, stdin) > 0) {
+        %(prefix)s_logits(image, logits, scratch);
+        fwrite(logits, sizeof(float), %(macro)s_CLASSES, stdout);
+    }
+    free(image);
+    free(logits);
+    free(scratch);
+    return 0;
+}
+"""
+
+
+def logits_program(prefix: str) -> str:
+    """Return a program that reads images and writes logits; the heap holds all, so that a sanitizer guards the ends."""
+    return LOGITS % {"prefix": prefix, "macro": prefix.upper()}

@@ -1,0 +1,194 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.c_header.programs import COMPILERS, SANITIZERS, build, logits_program, run
+from tests.interchange.c_header.test_memory import model_of
+from tests.random_networks import random_images, random_model
+
+import convscope as cs
+from convscope.errors import ConvscopeError
+from convscope.interchange.c_header import open_c, quantize, simulate, write_c
+
+HOSTILE_NAMES = (
+    'quote " backslash \\',
+    "new\nline\r\ttab",
+    "*/ #error out /* ??/ ??=",
+    "%s %n \\x41 \\u0041",
+    "数 é \U0001f600",
+    "\ud800 alone",
+    "",
+)
+PROBE = """
+#include "net.h"
+#include <stdio.h>
+
+int main(void)
+{
+    static net_scratch scratch;
+    static const uint8_t image[NET_HEIGHT * NET_WIDTH * NET_CHANNELS] = {0};
+    float probabilities[NET_CLASSES];
+    float sum = 0.0f;
+    net_probabilities(image, probabilities, &scratch);
+    for (int k = 0; k < NET_CLASSES; k++) {
+        sum += probabilities[k];
+    }
+    printf("%ld %ld %.4f", (long)NET_CLASSES, (long)net_predict(image, &scratch), (double)sum);
+    for (int k = 0; k < NET_CLASSES; k++) {
+        printf("|%s", net_class_names[k]);
+    }
+    return 0;
+}
+"""
+
+
+def write(model: cs.Model, path: Path, dtype: str, images: np.ndarray) -> None:
+    write_c(model, path, dtype=dtype, calibration_images=images if dtype == "int8" else None, prefix="net")
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("seed", range(6))
+def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
+    seed: int, compiler: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    images = random_images(model.architecture, rng, 9)
+    write(model, tmp_path / "net.h", "float32", images)
+    printed = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS), images.tobytes())
+    logits, expected = np.frombuffer(printed, np.float32).reshape(9, -1), model.logits(images)
+    assert np.abs(logits - expected).max() <= 1e-4 * max(1, np.abs(expected).max())
+
+    calibration = random_images(model.architecture, rng, 40)
+    write(model, tmp_path / "net.h", "int8", calibration)
+    printed = run(build(compiler, logits_program("net"), tmp_path, *SANITIZERS), images.tobytes())
+    assert printed == simulate(quantize(model, calibration[::2]), images).tobytes()
+
+
+@pytest.mark.parametrize("seed", range(6, 26))
+def test_the_runner_computes_what_the_model_does(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    images = random_images(model.architecture, rng, 33)
+    write(model, tmp_path / "net.h", "float32", images)
+    expected = model.logits(images)
+    assert np.abs(open_c(tmp_path / "net.h").logits(images) - expected).max() <= 1e-4 * max(1, np.abs(expected).max())
+
+    calibration = random_images(model.architecture, rng, 40)
+    write(model, tmp_path / "net.h", "int8", calibration)
+    assert (open_c(tmp_path / "net.h").logits(images) == simulate(quantize(model, calibration[::2]), images)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize(("size", "channels", "classes"), [((9, 16), 3, 101), ((17, 8), 1, 2)])
+def test_other_sizes_channels_and_numbers_of_classes(
+    size: tuple[int, int], channels: int, classes: int, dtype: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    model = random_model(rng, size, channels, classes)
+    write(model, tmp_path / "net.h", dtype, random_images(model.architecture, rng, 20))
+    printed = run(build(COMPILERS[0], PROBE, tmp_path, *SANITIZERS)).decode()
+    numbers, *names = printed.split("|")
+    label = int(model.predict(np.zeros((1, *size, channels), np.uint8))[0])
+    assert numbers == f"{classes} {label} 1.0000"
+    assert tuple(names) == model.class_names
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("language", ["c", "cpp"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_hostile_names_are_content_in_c_and_in_cpp(compiler: str, language: str, dtype: str, tmp_path: Path) -> None:
+    model = model_of(cs.Conv2D(2), cs.Flatten(), cs.Dense(7, "softmax"))
+    provenance = {"dataset": "*/ #error\n/* ??/", 'quote"': ["\\", "数"], "path": "a\\"}
+    model = cs.Model(model.architecture, model.weights, HOSTILE_NAMES, provenance)
+    images = np.random.default_rng(0).integers(0, 256, (9, 8, 6, 2), np.uint8)
+    write(model, tmp_path / "net.h", dtype, images)
+    assert (tmp_path / "net.h").read_text().isascii()
+    names = run(build(compiler, PROBE, tmp_path, suffix=language)).decode().split("|")[1:]
+    assert names == [name.encode(errors="backslashreplace").decode() for name in HOSTILE_NAMES]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_header_may_be_included_and_not_used_and_beside_another(dtype: str, tmp_path: Path) -> None:
+    model = model_of(cs.Conv2D(2), cs.BatchNormalization(activation="gelu"), cs.Flatten(), cs.Dense(3))
+    images = np.zeros((4, 8, 6, 2), np.uint8)
+    for prefix in ("one", "two_2"):
+        write_c(model, tmp_path / f"{prefix}.h", dtype=dtype, calibration_images=images, prefix=prefix)
+    for suffix in ("c", "cpp"):
+        program = '#include "one.h"\n#include "two_2.h"\n#include "one.h"\nint main(void)\n{\n    return 0;\n}\n'
+        run(build(COMPILERS[0], program, tmp_path, suffix=suffix))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_model_gives_the_same_bytes_each_time(dtype: str, tmp_path: Path) -> None:
+    model = random_model(np.random.default_rng(3))
+    images = random_images(model.architecture, np.random.default_rng(4), 20)
+    for name in ("a.h", "b.h"):
+        again = cs.Model(model.architecture, model.weights, model.class_names)
+        write(again, tmp_path / name, dtype, images)
+    assert (tmp_path / "a.h").read_bytes() == (tmp_path / "b.h").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_network_without_steps_gives_its_pixels(dtype: str, tmp_path: Path) -> None:
+    model = model_of(cs.Flatten(), size=(2, 3, 1))
+    images = np.random.default_rng(0).integers(0, 256, (5, 2, 3, 1), np.uint8)
+    write(model, tmp_path / "net.h", dtype, images)
+    assert open_c(tmp_path / "net.h").logits(images) == pytest.approx(model.logits(images), abs=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "gelu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("offset", [0.0, -20.0, 60.0])
+def test_activations_are_right_far_from_zero(activation: str, offset: float, tmp_path: Path) -> None:
+    model = model_of(cs.Flatten(), cs.Dense(3, activation), cs.Dense(2), size=(2, 3, 1))
+    model.weights["dense/bias"][:] = offset
+    images = np.random.default_rng(0).integers(0, 256, (5, 2, 3, 1), np.uint8)
+    write(model, tmp_path / "net.h", "float32", images)
+    expected = model.logits(images)
+    assert np.abs(open_c(tmp_path / "net.h").logits(images) - expected).max() <= 1e-5 * max(1, np.abs(expected).max())
+
+
+def test_only_what_the_network_needs_is_in_the_file(tmp_path: Path) -> None:
+    write_c(model_of(cs.Flatten(), cs.Dense(3)), tmp_path / "net.h", prefix="net")
+    text = (tmp_path / "net.h").read_text()
+    assert "net_dense(" in text
+    assert not any(name in text for name in ("conv2d", "depthwise", "pool", "relu", "erfc", "PREFIX", " int8_t"))
+
+
+def test_the_name_of_the_network_is_the_prefix(tmp_path: Path) -> None:
+    for name, prefix in (("cnn", "cnn"), ("My net (2)!", "my_net_2"), ("2 layers", "model_2_layers"), ("数", "model")):
+        network = cs.Architecture(cs.Input(2, 2), (cs.Flatten(), cs.Dense(2)), name)
+        weights = {name: np.ones(shape, np.float32) for name, shape in network.weight_shapes.items()}
+        write_c(cs.Model(network, weights, ("a", "b")), tmp_path / "x.h")
+        assert f"{prefix}_predict(const uint8_t *image" in (tmp_path / "x.h").read_text()
+
+
+IMAGES = np.zeros((4, 8, 6, 2), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dtype": "float16"}, "dtype is 'float16'; it must be one of float32, int8"),
+        ({"prefix": "a-b"}, "prefix is 'a-b'"),
+        ({"prefix": "_a"}, "prefix is '_a'"),
+        ({"prefix": "a__b"}, "prefix is 'a__b'"),
+        ({"prefix": ""}, "prefix is ''"),
+        ({"prefix": "a" * 41}, "at most 40"),
+        ({"dtype": "int8"}, "calibration_images: int8 needs at least two"),
+        ({"dtype": "int8", "calibration_images": IMAGES[:1]}, "calibration_images: int8 needs at least two"),
+        ({"dtype": "int8", "calibration_images": IMAGES[:, :5]}, "images"),
+        ({"dtype": "int8", "calibration_images": IMAGES.astype(float)}, "uint8"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_c(model_of(cs.Flatten(), cs.Dense(2)), tmp_path / "x.h", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_class_name_longer_than_a_c_string_is_refused(tmp_path: Path) -> None:
+    model = model_of(cs.Flatten(), cs.Dense(2))
+    model = cs.Model(model.architecture, model.weights, ("a", "b" * 4096))
+    with pytest.raises(ConvscopeError, match=r"class name 'bbb.*4096 bytes"):
+        write_c(model, tmp_path / "x.h")

@@ -1,0 +1,145 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.c_header.test_memory import model_of
+from tests.random_networks import random_images, random_model
+
+import convscope as cs
+from convscope.architecture import Architecture, Input
+from convscope.errors import ConvscopeError
+from convscope.interchange.c_header import measure_deviation, open_c, quantize, simulate, write_c
+
+
+def dense_model(kernel: np.ndarray, bias: np.ndarray, *more: object, **input_: float) -> cs.Model:
+    network = Architecture(Input(1, len(kernel), 1, **input_), (cs.Flatten(), cs.Dense(kernel.shape[1]), *more))
+    weights = {"dense/kernel": kernel.astype(np.float32), "dense/bias": bias.astype(np.float32)}
+    for name, shape in network.weight_shapes.items():
+        weights.setdefault(name, np.ones(shape, np.float32))
+    return cs.Model(network, weights, tuple(map(str, range(network.num_classes))))
+
+
+def test_a_layer_worked_by_hand() -> None:
+    model = dense_model(np.array([[1.27, -0.5], [-0.64, 0.254]]), np.array([1.0, 0.0]), scale=0.5)
+    (step,) = quantize(model, np.zeros((2, 1, 2, 1), np.uint8)).steps
+    assert step.kernel is not None
+    assert step.kernel.tolist() == [[127, -127], [-64, 65]]  # by 0.01 and by 0.5 / 127
+    assert step.bias is not None
+    assert step.bias.tolist() == [200, 0]  # 1 / (0.5 · 0.01)
+    logits = simulate(quantize(model, np.zeros((2, 1, 2, 1), np.uint8)), np.array([[[[10], [20]]]], np.uint8))
+    assert logits[0] == pytest.approx([0.005 * (1270 - 1280 + 200), 0.25 / 127 * (-1270 + 1300)], rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_image_can_overflow_a_sum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    for step in quantize(model, random_images(model.architecture, rng, 8)).steps:
+        if step.kernel is None:
+            continue
+        assert step.bias is not None
+        assert np.abs(step.kernel).max() <= 127
+        channels = np.abs(step.kernel).reshape(-1, len(step.bias))
+        assert (channels.sum(axis=0) * step.given[0].reach + np.abs(step.bias)).max() <= 2**31 - 1
+
+
+def test_a_layer_of_very_many_inputs_is_made_coarser_and_does_not_overflow(tmp_path: Path) -> None:
+    kernel = np.ones((100_000, 2))  # 100,000 · 255 · 127 is more than 2^31
+    kernel[:, 1] = np.linspace(-1, 1, 100_000)
+    network = Architecture(Input(250, 400), (cs.Flatten(), cs.Dense(2)))
+    weights = {"dense/kernel": kernel.astype(np.float32) / 1000, "dense/bias": np.array([3, -4], np.float32)}
+    model = cs.Model(network, weights, ("a", "b"))
+    images = np.stack([np.full((250, 400, 1), value, np.uint8) for value in (0, 255, 7, 128)])
+    network_ = quantize(model, images)
+    logits = simulate(network_, images)
+    assert logits == pytest.approx(model.logits(images), rel=0.01, abs=0.05)
+    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=np.repeat(images, 2, axis=0))
+    assert (open_c(tmp_path / "net.h").logits(images) == logits).all()
+
+
+def test_a_bias_far_larger_than_the_weights_is_kept() -> None:
+    model = dense_model(np.full((4, 2), 1e-12), np.array([5.0, -7.0]))
+    assert simulate(quantize(model, IMAGES), IMAGES)[0] == pytest.approx([5, -7], rel=1e-6)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"),
+    [
+        (1 / 255, 0.0),
+        (1 / 127.5, -1.0),
+        (1 / 100, -0.3),
+        (1.0, 0.0),
+        (-1 / 255, 1.0),
+        (1 / 255, 5.0),
+        (0.0, 1.0),
+        (0.0, 0.0),
+    ],
+)
+def test_bytes_become_the_numbers_that_the_model_reads(scale: float, offset: float, tmp_path: Path) -> None:
+    kernel = np.random.default_rng(1).normal(size=(4, 3))
+    model = dense_model(kernel, np.zeros(3), scale=scale, offset=offset)
+    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=IMAGES, prefix="net")
+    logits = open_c(tmp_path / "net.h").logits(IMAGES)
+    assert (logits == simulate(quantize(model, IMAGES[::2]), IMAGES)).all()
+    numbers = np.abs(IMAGES * scale + offset).max()
+    assert np.abs(logits - model.logits(IMAGES)).max() <= 0.03 * max(numbers, 1e-9)
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid"])
+def test_an_activation_is_within_a_step_or_two_of_the_models(activation: str) -> None:
+    rng = np.random.default_rng(2)
+    images = rng.integers(0, 256, (200, 1, 4, 1), np.uint8)
+    network = Architecture(Input(1, 4), (cs.Flatten(), cs.Dense(3, activation), cs.Dense(3)))
+    weights = {
+        "dense/kernel": rng.normal(0, 6, (4, 3)).astype(np.float32),
+        "dense/bias": np.zeros(3, np.float32),
+        "dense_1/kernel": np.eye(3, dtype=np.float32),
+        "dense_1/bias": np.zeros(3, np.float32),
+    }
+    model = cs.Model(network, weights, ("a", "b", "c"))
+    logits, expected = simulate(quantize(model, images), images), model.logits(images)
+    steepest = 1.2  # of the slopes: gelu's
+    entry = np.ptp(model.network.activations(images, ["dense"])["dense"]) / 255
+    before = np.ptp(images.reshape(200, 4) / 255 @ weights["dense/kernel"]) / 255
+    assert np.abs(logits - expected).max() <= entry + steepest * 2.5 * before
+
+
+def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    model = random_model(rng)
+    images = random_images(model.architecture, rng, 400)
+    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=images, prefix="net")
+    text = " ".join((tmp_path / "net.h").read_text().split())
+    deviation = measure_deviation(model, quantize(model, images[::2]), images[1::2], 200)
+    assert f"no logit was further than {deviation.largest:.6g} from" in text
+    assert "a chance of at most 1 in 201" in text
+    stated = re.search(r"#define NET_LOGIT_BOUND (\S+)f", text)
+    assert stated is not None
+    assert float(stated[1]) == pytest.approx(2 * deviation.largest)
+    others = random_images(model.architecture, rng, 300)
+    difference = open_c(tmp_path / "net.h").logits(others) - model.logits(others)
+    assert 0 < np.abs(difference).max() <= float(stated[1])
+
+
+def test_int8_keeps_the_accuracy_of_the_cnn(mnist: cs.Splits, tmp_path: Path) -> None:
+    train, test = mnist.train.take(np.arange(12_000)), mnist.test.take(np.arange(2000))
+    model, _ = cs.train(cs.presets.cnn, train, cs.recipes.fast, seed=0)
+    write_c(model, tmp_path / "cnn.h", dtype="int8", calibration_images=train.images[:400])
+    logits, expected = open_c(tmp_path / "cnn.h").logits(test.images), model.logits(test.images)
+    accuracy, was = ((values.argmax(axis=1) == test.labels).mean() for values in (logits, expected))
+    assert was > 0.95
+    assert abs(accuracy - was) <= 0.002
+    bound = re.search(r"#define CNN_LOGIT_BOUND (\S+)f", (tmp_path / "cnn.h").read_text())
+    assert bound is not None
+    assert np.abs(logits - expected).max() <= float(bound[1])
+    assert (logits[:50] == simulate(quantize(model, train.images[:400:2]), test.images[:50])).all()
+
+
+def test_an_average_over_a_map_too_large_for_its_sum_is_refused() -> None:
+    model = model_of(cs.GlobalAveragePooling2D(), size=(4096, 2049, 2))
+    with pytest.raises(ConvscopeError, match="global_average_pooling2d: a mean over 8392704 pixels"):
+        quantize(model, np.zeros((1, 4096, 2049, 2), np.uint8))

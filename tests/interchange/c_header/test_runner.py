@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.c_header.programs import COMPILERS
+from tests.interchange.c_header.test_memory import model_of
+
+import convscope as cs
+from convscope.errors import ConvscopeError
+from convscope.interchange.c_header import open_c, write_c
+
+
+@pytest.fixture
+def header(tmp_path: Path) -> Path:
+    write_c(model_of(cs.Flatten(), cs.Dense(2)), tmp_path / "x.h")
+    return tmp_path / "x.h"
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_the_runtime_is_the_compiler_and_its_version(compiler: str, header: Path) -> None:
+    runtime = open_c(header, compiler=compiler).runtime
+    assert compiler.partition("-")[0] in runtime
+    assert any(character.isdigit() for character in runtime)
+
+
+def test_no_images_give_no_logits(header: Path) -> None:
+    assert open_c(header).logits(np.zeros((0, 8, 6, 2), np.uint8)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("images", [np.zeros((1, 6, 8, 2), np.uint8), np.zeros((1, 8, 6, 2), np.float32)])
+def test_images_of_another_size_or_type_are_refused(images: np.ndarray, header: Path) -> None:
+    with pytest.raises(ValueError, match="images are"):
+        open_c(header).logits(images)
+
+
+def test_images_that_do_not_lie_in_one_piece_are_read_right(header: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 6, 2), np.uint8)
+    runner = open_c(header)
+    assert (runner.logits(images[::-2]) == runner.logits(images)[::-2]).all()
+
+
+def test_without_a_compiler_the_next_step_is_named(header: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConvscopeError, match=r"no C compiler .cc, gcc, clang. was found; install one"):
+        open_c(header)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no header that convscope exported"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"static inline void a_logits(const uint8_t *image, int b);", "does not compile it"),
+    ],
+)
+def test_files_that_are_no_headers_are_named(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.h").write_bytes(content)
+    with pytest.raises(ConvscopeError, match=f"bad.h: .*{message}"):
+        open_c(tmp_path / "bad.h")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConvscopeError, match=r"none\.h: cannot be read"):
+        open_c(tmp_path / "none.h")

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+from tests.interchange.c_header.test_memory import model_of
+
+import convscope as cs
+from convscope.errors import ConvscopeError
+from convscope.interchange.c_header.arithmetic import activation, float_step, number_images
+from convscope.interchange.c_header.steps import plan_steps
+
+OWN_LAYERS = hasattr(cs.architecture, "ZeroPadding2D")
+
+
+def logits_of_steps(model: cs.Model, images: np.ndarray) -> np.ndarray:
+    given = model.architecture.input
+    values = [number_images(images, given.scale, given.offset)]
+    for step in plan_steps(model):
+        values.append(activation(step.activation, step.slope, float_step(step, [values[v] for v in step.reads])))
+    return values[-1].reshape(len(images), -1)
+
+
+def agree(model: cs.Model) -> bool:
+    shape = model.architecture.input.shape
+    images = np.random.default_rng(1).integers(0, 256, (5, *shape), np.uint8)
+    expected = model.logits(images)
+    return bool(np.abs(logits_of_steps(model, images) - expected).max() <= 1e-5 * np.abs(expected).max())
+
+
+def test_batch_normalization_goes_into_the_convolution_before_it() -> None:
+    model = model_of(cs.Conv2D(3), cs.Dropout(0.5), cs.BatchNormalization(activation="relu"), cs.Flatten(), cs.Dense(2))
+    steps = plan_steps(model)
+    assert [(step.kind, step.layers, step.activation) for step in steps] == [
+        ("conv2d", ("conv2d", "batch_normalization"), "relu"),
+        ("dense", ("dense",), "linear"),
+    ]
+    assert agree(model)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (cs.Conv2D(3, activation="relu"), cs.BatchNormalization()),  # behind an activation
+        (cs.Conv2D(3, name="c"), cs.BatchNormalization(), cs.Add("c")),  # the convolution alone is read again
+        (cs.MaxPooling2D(), cs.BatchNormalization(activation="tanh")),
+        (cs.BatchNormalization(),),
+        (cs.Conv2D(3), cs.Flatten(), cs.BatchNormalization()),  # numbers a pixel, not a channel
+        (cs.Conv2D(3, name="c"), cs.Dropout(0.1, name="d"), cs.BatchNormalization(), cs.Add("d")),
+    ],
+)
+def test_batch_normalization_stays_a_step_where_it_cannot_be_folded(layers: tuple[object, ...]) -> None:
+    rest = () if any(isinstance(layer, cs.Flatten) for layer in layers) else (cs.Flatten(),)
+    model = model_of(*layers, *rest, cs.Dense(2))
+    assert "depthwise" in [step.kind for step in plan_steps(model)]
+    assert agree(model)
+
+
+def test_batch_normalization_of_a_depthwise_convolution_scales_each_of_its_channels() -> None:
+    model = model_of(cs.DepthwiseConv2D(3, depth_multiplier=3), cs.BatchNormalization(), cs.Flatten(), cs.Dense(2))
+    assert len(plan_steps(model)) == 2
+    assert agree(model)
+
+
+def test_the_softmax_at_the_end_is_left_out() -> None:
+    model = model_of(cs.Flatten(), cs.Dense(3), cs.BatchNormalization(activation="softmax"))
+    assert [step.activation for step in plan_steps(model)] == ["linear"]
+    assert agree(model)
+
+
+def test_a_network_may_have_no_step_at_all() -> None:
+    model = model_of(cs.Flatten())
+    assert plan_steps(model) == ()
+    assert agree(model)
+
+
+@pytest.mark.skipif(not OWN_LAYERS, reason="no such layers yet")
+def test_zero_padding_goes_into_the_convolution_behind_it_but_not_into_a_pooling() -> None:
+    padding = getattr(cs.architecture, "ZeroPadding2D", None)
+    model = model_of(
+        padding(((1, 2), (3, 0))), cs.Conv2D(3, 2, 2), padding(1), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(2)
+    )
+    assert [step.kind for step in plan_steps(model)] == ["conv2d", "pad", "max_pool", "dense"]
+    assert agree(model)
+
+
+@pytest.mark.skipif(not OWN_LAYERS, reason="no such layers yet")
+def test_an_activation_goes_into_the_step_before_it() -> None:
+    layer = getattr(cs.architecture, "Activation", None)
+    model = model_of(
+        cs.Conv2D(3),
+        cs.BatchNormalization(),
+        layer("leaky_relu", 0.7),
+        layer("tanh"),
+        cs.Flatten(),
+        cs.Dense(2),
+        layer("softmax"),
+    )
+    assert [(step.kind, step.activation) for step in plan_steps(model)] == [
+        ("conv2d", "leaky_relu"),
+        ("activation", "tanh"),
+        ("dense", "linear"),
+    ]
+    assert agree(model)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(value: float) -> None:
+    model = model_of(cs.Conv2D(2), cs.Flatten(), cs.Dense(2))
+    model.weights["dense/kernel"][0, 0] = value
+    with pytest.raises(ConvscopeError, match="dense: a weight is not a finite number"):
+        plan_steps(model)
+
+
+def test_a_variance_below_zero_is_refused() -> None:
+    model = model_of(cs.Conv2D(2), cs.BatchNormalization(), cs.Flatten(), cs.Dense(2))
+    model.weights["batch_normalization/moving_variance"][0] = -1
+    with pytest.raises(ConvscopeError, match="conv2d: a weight is not a finite number"):
+        plan_steps(model)
