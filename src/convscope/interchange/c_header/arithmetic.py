@@ -28,6 +28,8 @@ def linear(step: Step, x: Array, kernel: Array) -> Array:
 
 def window_sum(step: Step, x: Array) -> tuple[Array, Array]:
     """Return sums over the windows of x (N, H, W, C), (N, H', W', C), and how many pixels each has, (1, H', W', 1)."""
+    if step.is_whole_map:
+        return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
     total = np.zeros((len(x), *step.output_shape))
     for _, _, pixels in _positions(step, x, 0.0):
         total += pixels
@@ -39,6 +41,8 @@ def window_sum(step: Step, x: Array) -> tuple[Array, Array]:
 
 def window_max(step: Step, x: Array) -> Array:
     """Return the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
+    if step.is_whole_map:
+        return np.asarray(x.max(axis=(1, 2), keepdims=True), np.float64)
     y = np.full((len(x), *step.output_shape), -np.inf)
     for _, _, pixels in _positions(step, x, -np.inf):
         np.maximum(y, pixels, out=y)

@@ -70,8 +70,8 @@ def string_literal(text: str) -> str:
 
 
 def comment_json(value: Any) -> str:
-    """Return plain JSON that may stand in a C comment: no slash, which ends one, and no question mark (trigraphs)."""
-    return json.dumps(value, sort_keys=True, default=str).replace("/", "\\/").replace("?", "\\u003f")
+    """Return plain JSON that may stand in a C comment: no slash, which begins and ends them, and no trigraph."""
+    return json.dumps(value, sort_keys=True, default=str).replace("/", "\\u002f").replace("?", "\\u003f")
 
 
 def call(function: str, *arguments: str | int) -> str:

@@ -25,6 +25,7 @@ from convscope.interchange.c_header.fixed_point import (
 from convscope.interchange.c_header.steps import LINEAR, Step, plan_steps
 from convscope.model import Model
 
+_MARGIN = 1.5  # see docs/c_header.md for what it was chosen by
 _SUM_LIMIT = 2**30  # of a bias, and of the products: together below 2^31
 _SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
 _ADD_BITS = 21  # of the factors of an `add`: two of them times 255, and a half, stay below 2^31
@@ -75,19 +76,22 @@ class QuantizedNetwork:
 
 
 def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
-    """Return `model` in integers, its ranges the smallest and largest numbers that `images` (N, H, W, C) cause.
+    """Return `model` in integers, its ranges half as wide again as the numbers that `images` (N, H, W, C) cause.
 
     Raises:
         ConvscopeError: if a weight or an activation is not finite, or an average is over more than 8 million pixels.
     """
     steps = plan_steps(model)
+    for step in steps:
+        if step.kind == "average_pool" and prod(step.size) > _LARGEST_WINDOW:
+            raise ConvscopeError(f"{step.name}: a mean over {prod(step.size)} pixels overflows; export it as float32")
     given = model.architecture.input
     image_scale, image_table = _image_scale(given)
     scales: list[Scale | None] = [image_scale]
     quantized = []
-    for number, (step, ranges) in enumerate(zip(steps, _ranges(steps, given, images), strict=True)):
+    for number, (step, range_) in enumerate(zip(steps, _ranges(steps, given, images), strict=True)):
         read = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
-        quantized.append(_quantize(step, read, *ranges, is_last=number + 1 == len(steps)))
+        quantized.append(_quantize(step, read, range_, is_last=number + 1 == len(steps)))
         scales.append(quantized[-1].result)
     return QuantizedNetwork(given, image_table, tuple(scales), tuple(quantized))
 
@@ -95,21 +99,20 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
 _Range = tuple[float, float]
 
 
-def _ranges(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) -> list[tuple[_Range, _Range]]:
-    """Return the smallest and largest numbers of each step, before and after its activation."""
-    found = np.tile([np.inf, -np.inf], (len(steps), 2, 1))
+def _ranges(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) -> list[_Range]:
+    """Return the smallest and largest numbers of each step before its activation, `_MARGIN` times as far from 0."""
+    found = np.tile([np.inf, -np.inf], (len(steps), 1))
     for block in image_blocks(steps, given, images):
         values = [number_images(block, given.scale, given.offset)]
         for step, extremes in zip(steps, found, strict=True):
             with np.errstate(all="ignore"):  # what is not finite is refused below
-                before = float_step(step, [values[value] for value in step.reads])
-                values.append(activation(step.activation, step.slope, before))
-            for row, numbers in zip(extremes, (before, values[-1]), strict=True):
-                row[:] = np.minimum(row[0], numbers.min()), np.maximum(row[1], numbers.max())
+                numbers = float_step(step, [values[value] for value in step.reads])
+                values.append(activation(step.activation, step.slope, numbers))
+            extremes[:] = np.minimum(extremes[0], numbers.min()), np.maximum(extremes[1], numbers.max())
     for step, extremes in zip(steps, found, strict=True):
         if not np.isfinite(extremes).all():
             raise ConvscopeError(f"{step.name}: it gives numbers that are not finite; train the model again")
-    return [((a[0], a[1]), (b[0], b[1])) for a, b in found.tolist()]
+    return [(low, high) for low, high in (_MARGIN * found).tolist()]
 
 
 def image_blocks(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -136,20 +139,18 @@ def _smallest_image_scale(given: Input) -> float:
     return max(1e-30, abs(given.offset) * 1e-9)
 
 
-def _quantize(step: Step, given: tuple[Scale, ...], before: _Range, after: _Range, *, is_last: bool) -> QuantizedStep:
+def _quantize(step: Step, given: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     is_global = step.kind == "average_pool" and step.is_whole_map
     if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
-        if step.kind == "average_pool":
-            _check_window(step)
         return QuantizedStep(step, given, given[0])
     if step.kind == "activation":
-        result = scale_of_range(*after)
         numbers = activation(step.activation, step.slope, given[0].numbers(_ALL))
+        result = scale_of_range(numbers.min(), numbers.max())
         return QuantizedStep(step, given, result, before_table=given[0], table=result.integers(numbers))
     if step.kind == "dense" and is_last:
         kernel, bias, sum_scales = _weights(step, given[0])
         return QuantizedStep(step, given, None, kernel, bias, logit_scales=sum_scales.astype(np.float32))
-    result, entry, table = _through_table(step, before, after)
+    result, entry, table = _through_table(step, range_)
     if step.kind == "add":
         factors = np.array([scale.scale for scale in given]) / entry.scale
         shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
@@ -158,7 +159,6 @@ def _quantize(step: Step, given: tuple[Scale, ...], before: _Range, after: _Rang
         sums = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
         return QuantizedStep(step, given, result, None, *sums, np.array([shift]), entry, table)
     if is_global:
-        _check_window(step)
         residue = np.rint([given[0].residue / given[0].scale * prod(step.size)]).astype(np.int64)
         factors = np.array([given[0].scale / prod(step.size) / entry.scale])
         return QuantizedStep(step, given, result, None, residue, *fixed_point(factors), entry, table)
@@ -168,11 +168,6 @@ def _quantize(step: Step, given: tuple[Scale, ...], before: _Range, after: _Rang
 
 
 _ALL = np.arange(LOWEST, HIGHEST + 1)
-
-
-def _check_window(step: Step) -> None:
-    if prod(step.size) > _LARGEST_WINDOW:
-        raise ConvscopeError(f"{step.name}: a mean over {prod(step.size)} pixels overflows; export it as float32")
 
 
 def _weights(step: Step, given: Scale) -> tuple[Integers, Integers, Array]:
@@ -198,24 +193,20 @@ def _weights(step: Step, given: Scale) -> tuple[Integers, Integers, Array]:
     return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales
 
 
-def _through_table(step: Step, before: _Range, after: _Range) -> tuple[Scale, Scale, Integers | None]:
+def _through_table(step: Step, range_: _Range) -> tuple[Scale, Scale, Integers | None]:
     """Return the result's scale, the scale of what the sums become, and the table between them where one is needed.
 
-    Relu needs none: its range starts at 0, and what is below is cut off.
+    Relu needs none: its range starts at 0, and what is below is cut off. The table's range stops where the activation
+    stays within half a step of what it is at the end of the range.
     """
-    result = scale_of_range(*after)
-    if step.activation in ("linear", "relu"):
-        return result, result, None
-    entry = scale_of_range(*_where_it_changes(step, before, result.scale / 2))
-    return result, entry, result.integers(activation(step.activation, step.slope, entry.numbers(_ALL)))
-
-
-def _where_it_changes(step: Step, range_: _Range, tolerance: float) -> _Range:
-    """Return the part of a range outside of which the activation stays within `tolerance` of what it is at its ends."""
     grid = np.linspace(*range_, 4097)
     values = activation(step.activation, step.slope, grid)
-    from_low, from_high = (np.abs(values - end) > tolerance for end in (values[0], values[-1]))
-    if not from_low.any() or not from_high.any():
-        return range_
-    low, high = int(from_low.argmax()) - 1, len(grid) - int(from_high[::-1].argmax())
-    return (grid[low], grid[high]) if low < high else range_
+    result = scale_of_range(values.min(), values.max())
+    if step.activation in ("linear", "relu"):
+        return result, result, None
+    from_low, from_high = (np.abs(values - end) > result.scale / 2 for end in (values[0], values[-1]))
+    if from_low.any() and from_high.any():
+        first, last = int(from_low.argmax()) - 1, len(grid) - int(from_high[::-1].argmax())
+        grid = grid[first : last + 1] if first < last else grid
+    entry = scale_of_range(grid[0], grid[-1])
+    return result, entry, result.integers(activation(step.activation, step.slope, entry.numbers(_ALL)))
