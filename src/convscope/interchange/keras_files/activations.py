@@ -1,0 +1,93 @@
+"""Activations as Keras configurations have them, by name, as a function or as a layer, and which of ours they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.interchange.keras_files.refusal import quoted
+
+OWN_SLOPE = 0.2
+"""Of `leaky_relu` by name, in Keras and here."""
+_NAMES = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid", "softmax")
+_NEEDED = "train with one of linear, relu, leaky_relu, gelu, tanh, sigmoid or, at the end, softmax"
+
+
+@dataclass(frozen=True)
+class Slope:
+    """An activation by our name; `negative_slope` counts for `leaky_relu` alone."""
+
+    name: str
+    negative_slope: float = OWN_SLOPE
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can stand within a layer, where leaky_relu has one slope only."""
+        return self.name != "leaky_relu" or self.negative_slope == OWN_SLOPE
+
+
+class UnknownActivationError(Exception):
+    """Why an activation cannot be taken over, and what would be needed."""
+
+
+def read_activation(value: Any) -> Slope:
+    """Return the activation that a layer's `activation` names; None is linear.
+
+    Raises:
+        UnknownActivationError: for a function of somebody's own, and for one that is not here.
+    """
+    if value is None:
+        return Slope("linear")
+    if isinstance(value, str):
+        if value not in _NAMES:
+            raise UnknownActivationError(f"its activation is {quoted(value)}; {_NEEDED}")
+        return Slope(value)
+    if isinstance(value, dict):
+        kind, config, module = value.get("class_name"), value.get("config"), value.get("module")
+        is_of_keras = module is None or str(module).split(".")[0] in ("keras", "tf_keras")
+        if is_of_keras and kind == "function" and isinstance(config, str):
+            return read_activation(config)
+        if is_of_keras and kind in ACTIVATION_LAYERS and isinstance(config, dict):
+            return activation_of_layer(str(kind), config)
+        raise UnknownActivationError(
+            f"its activation is {quoted(kind)} of {quoted(module)}, Python code that is never run; {_NEEDED}"
+        )
+    raise UnknownActivationError(f"its activation is {quoted(value)}; {_NEEDED}")
+
+
+def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
+    """Return the activation that a layer of `ACTIVATION_LAYERS` is.
+
+    Raises:
+        UnknownActivationError: if it is set up to compute something else.
+    """
+    if class_name == "Activation":
+        return read_activation(config.get("activation"))
+    if class_name == "ReLU":
+        if config.get("max_value") is not None or config.get("threshold") not in (None, 0, 0.0):
+            raise UnknownActivationError(
+                f"max_value is {quoted(config.get('max_value'))} and threshold {quoted(config.get('threshold'))}; "
+                "train with a plain ReLU"
+            )
+        slope = _slope(config.get("negative_slope") or 0.0)
+        return Slope("leaky_relu", slope) if slope else Slope("relu")
+    if class_name == "LeakyReLU":
+        return Slope("leaky_relu", _slope(config.get("negative_slope", config.get("alpha", 0.3))))
+    if class_name == "GELU":
+        if config.get("approximate"):
+            raise UnknownActivationError("it approximates GELU by tanh; train with the exact one (approximate=False)")
+        return Slope("gelu")
+    if config.get("axis", -1) != -1:
+        raise UnknownActivationError(f"its axis is {quoted(config.get('axis'))}; softmax is over the last (-1)")
+    return Slope("softmax")
+
+
+ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "GELU", "Softmax")
+
+
+def _slope(value: Any) -> float:
+    if isinstance(value, dict) and isinstance(value.get("config"), dict):  # a number of NumPy's, as Keras writes it
+        value = value["config"].get("value")
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise UnknownActivationError(f"its slope below zero is {quoted(value)}; it must be a number")
+    # Keras 2 keeps the slope as float32: 0.20000000298.
+    return OWN_SLOPE if abs(value - OWN_SLOPE) < 1e-7 else float(value)

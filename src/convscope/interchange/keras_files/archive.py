@@ -1,0 +1,128 @@
+"""A `.keras` file: a zip archive of configuration, metadata and weights, read by member, never unpacked to disk."""
+
+import io
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from typing import BinaryIO
+
+from convscope.interchange.keras_files.json_text import MAX_JSON_BYTES
+from convscope.interchange.keras_files.refusal import RefusedError, quoted
+
+MAGIC = b"PK\x03\x04"
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+MAX_WEIGHT_BYTES = 1 << 30
+"""Of the unpacked weights. The largest network an engine here holds takes a tenth of it, with its optimizer's state."""
+_MOST_MEMBERS = 1000  # Keras writes three, and more only for assets such as vocabularies
+_DEFLATE_RATIO = 1032  # 258 bytes for two bits: what promises more is lying
+_MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
+_ENCRYPTED = 0x1
+_END_BYTES, _MOST_DIRECTORY_BYTES = 22, 1 << 20
+_CHUNK_BYTES = 1 << 18
+# What zipfile and zlib raise on damaged bytes.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
+class KerasArchive:
+    """An open `.keras` file whose table is checked: every name plain and once, every size one that the file can hold.
+
+    Raises:
+        RefusedError: if it is damaged, has too many members, or one that climbs out of a folder, is a link, is there
+            twice, encrypted, or larger than it can be.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file_bytes = file.seek(0, os.SEEK_END)
+        _check_directory(file, self._file_bytes)
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except _DAMAGE as error:
+            raise RefusedError(f"is no whole .keras archive ({_reason(error)}); fetch it again") from error
+        infos = self._zip.infolist()
+        if len(infos) > _MOST_MEMBERS:
+            raise RefusedError(f"is an archive of {len(infos):,} members; a .keras file has three")
+        for info in infos:
+            _check_name(info)
+        names = [info.filename for info in infos]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RefusedError(f"its archive has two members called {quoted(twice)}; save the model again")
+
+    def json_text(self, name: str) -> bytes:
+        """Return a member that is a description; raises `RefusedError` if it is missing, damaged or too large."""
+        return self._read(name, MAX_JSON_BYTES)
+
+    def weights(self) -> BinaryIO:
+        """Return the weights' HDF5 file; raises `RefusedError` if it is missing, damaged or too large."""
+        return io.BytesIO(self._read(WEIGHTS, MAX_WEIGHT_BYTES))
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a member of that name."""
+        return name in self._zip.NameToInfo
+
+    def _read(self, name: str, most: int) -> bytes:
+        if not self.has(name):
+            held = ", ".join(quoted(other) for other in self._zip.namelist()[:6]) or "nothing"
+            raise RefusedError(f"has no {name} (it holds {held}); save the model with Keras again")
+        info = self._zip.getinfo(name)
+        if info.flag_bits & _ENCRYPTED or info.compress_type not in _MOST_RATIO:
+            raise RefusedError(f"{name} is encrypted or packed by method {info.compress_type}; save the model again")
+        if info.file_size > most:
+            raise RefusedError(f"{name} claims {info.file_size:,} bytes; at most {most:,} are read")
+        if (
+            info.compress_size > self._file_bytes
+            or info.file_size > _MOST_RATIO[info.compress_type] * info.compress_size
+        ):
+            raise RefusedError(
+                f"{name} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
+                f"{self._file_bytes:,} bytes cannot hold; it is damaged or made to harm"
+            )
+        content = bytearray()
+        try:
+            with self._zip.open(info) as member:
+                # Beyond what the table says zipfile reads nothing; at the end it compares the checksum.
+                while piece := member.read(_CHUNK_BYTES):
+                    content += piece
+        except _DAMAGE as error:
+            raise RefusedError(f"{name} is damaged ({_reason(error)}); fetch the file again") from error
+        if len(content) != info.file_size:
+            raise RefusedError(f"{name} is cut short; fetch the file again")
+        return bytes(content)
+
+
+def _check_directory(file: BinaryIO, size: int) -> None:
+    """Refuse an archive whose table is too large to be parsed, or which does not end where Keras lets it end."""
+    file.seek(max(size - _END_BYTES, 0))
+    end = file.read(_END_BYTES)
+    if len(end) < _END_BYTES or not end.startswith(b"PK\x05\x06") or not end.endswith(b"\0\0"):
+        raise RefusedError("is no whole .keras archive (it does not end as one); fetch it again")
+    (directory_bytes,) = struct.unpack_from("<I", end, 12)
+    if directory_bytes > _MOST_DIRECTORY_BYTES:
+        raise RefusedError(f"the table of its archive has {directory_bytes:,} bytes; a .keras file has three members")
+
+
+def _check_name(info: zipfile.ZipInfo) -> None:
+    # The name as it is in the file: zipfile itself turns backslashes and cuts at a NUL.
+    name = info.orig_filename
+    parts = name.replace("\\", "/").split("/")
+    if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name:
+        raise RefusedError(
+            f"its archive has the member {quoted(name)}, whose path leaves the archive; do not use this file"
+        )
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise RefusedError(f"its archive has the member {quoted(name)}, a symbolic link; do not use this file")
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:100] or type(error).__name__

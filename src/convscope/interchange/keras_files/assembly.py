@@ -1,0 +1,223 @@
+"""From the layers of a Keras model to an architecture, and a list of which stored array becomes which weight.
+
+All layers are looked at before anything is refused, so that one error names every one that stands in the way.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convscope.architecture import Add, Architecture, Flatten, Input, Layer, Shape
+from convscope.architecture.layer_json import layer_from_dict
+from convscope.errors import ArchitectureError
+from convscope.interchange.keras_files.activations import Slope, UnknownActivationError
+from convscope.interchange.keras_files.conversion import Conversion, UnsupportedError
+from convscope.interchange.keras_files.front import open_front
+from convscope.interchange.keras_files.graph import IMAGE, Graph, KerasLayer
+from convscope.interchange.keras_files.layers import check_activation, check_supported, convert
+from convscope.interchange.keras_files.names import Names
+from convscope.interchange.keras_files.problems import Problems
+
+Source = str | tuple[float, ...]
+"""A variable of a Keras layer, or numbers."""
+_NOT_TAKEN = (UnsupportedError, UnknownActivationError, ArchitectureError)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one Keras layer stores, and which of our weights come from it.
+
+    Attributes:
+        variables: the shapes of the stored arrays by their Keras names, in the order in which Keras stores them.
+        weights: by our names, such as `conv2d/kernel`.
+    """
+
+    layer: KerasLayer
+    variables: Mapping[str, Shape]
+    weights: Mapping[str, Source]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """An architecture, where its weights come from, and what was turned into what."""
+
+    architecture: Architecture
+    stored: tuple[Stored, ...]
+    notes: tuple[str, ...]
+
+
+def assemble(graph: Graph, image_shape: Shape | None, scale: float | None, offset: float | None) -> Assembly:
+    """Return the architecture that computes what the Keras model computes.
+
+    Raises:
+        RefusedError: naming every layer that is not supported and what would be needed; if the model does not say what
+            it reads, or ends in no logits.
+        ArchitectureError: if the layers do not fit each other.
+    """
+    return _Row(graph, image_shape).assemble(scale, offset)
+
+
+class _Row:
+    """The layers of ours so far."""
+
+    def __init__(self, graph: Graph, image_shape: Shape | None) -> None:
+        self._graph = graph
+        self._front = open_front(graph.input_shape, image_shape)
+        self._readers = Counter(place for layer in graph.layers for place in layer.inputs)
+        self._readers.update(graph.outputs)
+        self._names = Names()
+        self._problems = Problems(len(graph.layers))
+        self._notes: list[str] = []
+        self._input: Input | None = None
+        self._shape: Shape | None = None  # None before the first layer, and behind one that is not supported
+        self._layers: list[Layer] = []
+        self._stored: list[Stored] = []
+        self._is_private = False  # whether nothing but the layer that comes next reads what the last of them gives
+        self._names_by_place: dict[int, str | None] = {IMAGE: None}
+
+    def assemble(self, scale: float | None, offset: float | None) -> Assembly:
+        """Take over all layers in their order."""
+        for place, layer in enumerate(self._graph.layers):
+            try:
+                self._take(place, layer, scale, offset)
+            except _NOT_TAKEN as error:
+                self._problems.add(layer, error)
+                self._shape = None
+        self._check_end()
+        self._problems.refuse()
+        if self._input is None or not self._layers:
+            last = self._graph.layers[-1]
+            self._problems.add(last, UnsupportedError("nothing but the reading of the image comes before the end"))
+            self._problems.refuse()
+        assert self._input is not None, "a first layer left the front"
+        architecture = Architecture(self._input, tuple(self._layers), self._graph.name)
+        return Assembly(architecture, tuple(self._stored), (*self._front.notes, *self._notes))
+
+    def _take(self, place: int, layer: KerasLayer, scale: float | None, offset: float | None) -> None:
+        check_supported(layer)
+        self._check_row(place, layer)
+        self._check_kept_axes(place, layer)
+        if self._input is None and not self._problems.found:
+            if self._front.absorb(layer):
+                self._names_by_place[place] = None
+                return
+            self._input, needs_flatten = self._front.leave(layer, scale, offset)
+            self._shape = self._input.shape
+            if needs_flatten:
+                self._append(Flatten(), "flatten", "Flatten")
+                self._notes.append(f"a Flatten stands before `{layer.name}`, which reads flat pixels")
+                self._is_private = True
+        if self._shape is None:
+            check_activation(layer)  # all that can be said without a shape
+            return
+        count = len(self._layers)
+        if layer.class_name == "Add":
+            self._add(place, layer)
+        else:
+            self._convert(place, layer, convert(layer, self._shape))
+        self._is_private = self._readers[place] == 1 and (len(self._layers) > count or self._is_private)
+        self._names_by_place[place] = self._layers[-1].name if self._layers else None
+
+    def _check_row(self, place: int, layer: KerasLayer) -> None:
+        before = place - 1 if place else IMAGE
+        expected = 2 if layer.class_name == "Add" else 1
+        if len(layer.inputs) != expected:
+            raise UnsupportedError(f"it reads {len(layer.inputs)} layers, where {expected} can be taken over")
+        if before not in layer.inputs:
+            read = ", ".join("the image" if i == IMAGE else self._graph.layers[i].name for i in layer.inputs)
+            raise UnsupportedError(
+                f"it reads {read}, so the network branches here; a network is a row of layers, in which an Add takes "
+                "the layer before it and an earlier one"
+            )
+
+    def _check_kept_axes(self, place: int, layer: KerasLayer) -> None:
+        if not layer.config.get("keepdims"):
+            return
+        following = self._graph.layers[place + 1 : place + 2]
+        if self._readers[place] != 1 or [other.class_name for other in following] not in (["Flatten"], ["Reshape"]):
+            raise UnsupportedError(
+                "it keeps the axes of one pixel (keepdims=True); build it without, or with a Flatten behind"
+            )
+
+    def _add(self, place: int, layer: KerasLayer) -> None:
+        others = [other for other in layer.inputs if other != place - 1] or [place - 1]
+        earlier = self._names_by_place.get(others[0])
+        if earlier is None:
+            raise UnsupportedError("it adds the image itself; only what a layer gave can be added")
+        self._append(Add(earlier), layer.name, "Add")
+
+    def _convert(self, place: int, layer: KerasLayer, conversion: Conversion) -> None:
+        self._notes.extend(note.format(f"`{layer.name}`") for note in conversion.notes)
+        weights: dict[str, Source] = {}
+        for part in conversion.parts:
+            name = self._append(part.layer, layer.name + part.suffix, layer.class_name)
+            weights.update({f"{name}/{weight}": source for weight, source in part.sources.items()})
+        if weights:
+            self._stored.append(Stored(layer, conversion.variables, weights))
+        if conversion.activation is not None:
+            self._activate(place, layer, conversion.activation, is_own=bool(conversion.parts))
+
+    def _activate(self, place: int, layer: KerasLayer, activation: Slope, is_own: bool) -> None:
+        """Apply an activation to what the last layer gives: within it, where that can be."""
+        if activation.name == "linear":
+            if not is_own:
+                self._notes.append(f"`{layer.name}` changes nothing and was left out")
+            return
+        last = self._layers[-1] if self._layers else None
+        is_end = place == len(self._graph.layers) - 1 and activation.name == "softmax"
+        if (
+            activation.is_plain
+            and (is_own or self._is_private or is_end)
+            and getattr(last, "activation", None) == "linear"
+            and last is not None
+        ):
+            changes: dict[str, Any] = {"activation": activation.name}
+            self._layers[-1] = replace(last, **changes)
+            if not is_own:
+                self._notes.append(f"`{layer.name}` became the activation of `{last.name}`")
+            return
+        slope = {"negative_slope": activation.negative_slope} if activation.name == "leaky_relu" else {}
+        alone = layer_from_dict({"kind": "Activation", "activation": activation.name, **slope})
+        name = self._append(alone, f"{layer.name}_activation" if is_own else layer.name, layer.class_name)
+        if is_own:
+            self._notes.append(f"the activation of `{layer.name}` became the layer `{name}`")
+
+    def _append(self, layer: Layer, wanted: str, class_name: str) -> str:
+        """Put a layer at the end under a name near `wanted`, and return that name."""
+        assert self._shape is not None, "a layer without a shape is not converted"
+        self._shape = layer.output_shape(self._shape)
+        name, note = self._names.of(wanted, class_name)
+        self._notes.extend([note] if note else [])
+        self._layers.append(replace(layer, name=name))
+        return name
+
+    def _check_end(self) -> None:
+        layers, outputs = self._graph.layers, set(self._graph.outputs)
+        end = len(layers) - 1
+        both = {end - 1, end} if layers[end].class_name == "Softmax" else {end}
+        if outputs not in ({end}, both):
+            names = ", ".join(layers[place].name for place in sorted(outputs) if place >= 0) or "the image"
+            self._problems.add(
+                layers[end],
+                UnsupportedError(f"the model's outputs are {names}; it must have one, or the logits and their Softmax"),
+            )
+        elif self._shape is not None and self._layers:
+            activation = getattr(self._layers[-1], "activation", "linear")
+            if len(self._shape) != 1 or self._shape[0] < 2:
+                self._problems.add(
+                    layers[end],
+                    UnsupportedError(
+                        f"it ends the model with the shape {self._shape}; the end must be a vector of two logits or more, "
+                        "one for each class (a single sigmoid output: train with two and softmax)"
+                    ),
+                )
+            elif activation not in ("linear", "softmax"):
+                self._problems.add(
+                    layers[end],
+                    UnsupportedError(
+                        f"it ends the model with {activation}; the end gives logits: train with softmax or linear there"
+                    ),
+                )
+            elif activation == "linear":
+                self._notes.append(f"`{layers[end].name}` ends without softmax: what it gives are the logits")

@@ -1,0 +1,123 @@
+"""The start of a model: what image it reads, and how a byte of it becomes a number.
+
+Scalar Rescalings, and Reshapes that only add or drop the axis of a single channel or make an image of flat pixels, are
+no layers here: they become the input's `scale` and `offset` and its shape.
+"""
+
+from dataclasses import dataclass, field
+from math import isqrt, prod
+
+from convscope.architecture import Input, Shape
+from convscope.interchange.keras_files.conversion import UnsupportedError
+from convscope.interchange.keras_files.graph import KerasLayer
+from convscope.interchange.keras_files.layers import rescaling_numbers, reshaped
+from convscope.interchange.keras_files.refusal import RefusedError
+
+_BYTE = 1 / 255
+
+
+@dataclass
+class Front:
+    """What is known of the input while the first layers are read.
+
+    Attributes:
+        shape: as Keras has it at this place: (H, W, C), (H, W) or (pixels,).
+        image: (H, W, C), None while only the number of pixels is known.
+        rescalings: what was done to a pixel so far: scale, offset.
+    """
+
+    shape: Shape
+    image: Shape | None
+    notes: list[str] = field(default_factory=list)
+    rescalings: list[tuple[float, float]] = field(default_factory=list)
+
+    def absorb(self, layer: KerasLayer) -> bool:
+        """Return whether `layer` only says how the image is read, and take that up; raises `UnsupportedError`."""
+        if layer.class_name == "Rescaling":
+            scale, offset = layer.config.get("scale"), layer.config.get("offset", 0.0)
+            if not isinstance(scale, int | float) or not isinstance(offset, int | float):
+                return False
+            (scale,), (offset,) = (rescaling_numbers(layer.config, 1, name) for name in ("scale", "offset"))
+            self.rescalings.append((scale, offset))
+            self.notes.append(f"`{layer.name}` became the input's scale and offset")
+            return True
+        if layer.class_name != "Reshape":
+            return False
+        target = reshaped(layer.config, prod(self.shape))
+        if len(target) > 3:
+            raise UnsupportedError(f"it gives the shape {target}; an image is (H, W, C) or (H, W)")
+        image = target if len(target) == 3 else (*target, 1) if len(target) == 2 else self.image
+        if self.image is not None and image != self.image:
+            raise UnsupportedError(f"it makes {target} of an image {self.image}; only its channel axis may come or go")
+        self.shape, self.image = target, image
+        self.notes.append(f"`{layer.name}` became the input's shape")
+        return True
+
+    def leave(self, first: KerasLayer, scale: float | None, offset: float | None) -> tuple[Input, bool]:
+        """Return the input, and whether a Flatten has to stand before the layer `first`.
+
+        Args:
+            scale: by which the model's user multiplies a byte before the model sees it; None if nobody says.
+            offset: what is added then.
+
+        Raises:
+            UnsupportedError: if `first` does not read such an image.
+            ArchitectureError: if no image can have that size.
+        """
+        if len(self.shape) == 2 and first.class_name != "Flatten":
+            raise UnsupportedError(f"it reads {self.shape}; put a Reshape to {(*self.shape, 1)} or a Flatten before it")
+        image = self.image
+        if image is None:
+            image = _square(self.shape[0])
+            self.notes.append(f"{self.shape[0]} pixels are read as an image of {' x '.join(map(str, image))}")
+        is_rescaled = bool(self.rescalings) or first.class_name == "Rescaling"
+        if scale is None and offset is None and not is_rescaled:
+            self.notes.append(
+                "no Rescaling: a byte is divided by 255; give scale and offset if it was trained otherwise"
+            )
+        factor = scale if scale is not None else 1.0 if is_rescaled or offset is not None else _BYTE
+        total = 0.0 if offset is None else offset
+        for one, other in self.rescalings:
+            factor, total = factor * one, total * one + other
+        height, width, channels = image
+        return Input(height, width, channels, factor, total), len(self.shape) == 1 and first.class_name != "Flatten"
+
+
+def open_front(declared: tuple[int | None, ...] | None, given: Shape | None) -> Front:
+    """Return the start of a model that declares an input shape; its user may have `given` one, (H, W) or (H, W, C).
+
+    Raises:
+        RefusedError: if they do not agree, or together leave a size open.
+    """
+    if given is not None and (len(given) not in (2, 3) or min(given) < 1):
+        raise ValueError(f"image_shape is {given}; it must be (H, W) or (H, W, C)")
+    image = None if given is None else given if len(given) == 3 else (*given, 1)
+    if declared is None:
+        if given is None or image is None:
+            raise RefusedError("its model does not say what shape it reads; give image_shape, such as (28, 28, 1)")
+        return Front(image, image)
+    if len(declared) not in (1, 2, 3):
+        raise RefusedError(f"its model reads {declared}; an image is (H, W, C), (H, W) or flat pixels")
+    if image is not None and len(declared) == 3 and given is not None and len(given) == 2 and declared[2] is not None:
+        image = (*given, declared[2])
+    if image is not None:
+        fits = (prod(image),) if len(declared) == 1 else image[:2] if len(declared) == 2 and image[2] == 1 else image
+        if len(fits) != len(declared) or any(n is not None and n != own for n, own in zip(declared, fits, strict=True)):
+            raise RefusedError(
+                f"its model reads {declared}, not images of {given}; leave image_shape out or correct it"
+            )
+        return Front(fits, image)
+    shape = tuple(n for n in declared if n is not None)
+    if len(shape) < len(declared):
+        raise RefusedError(f"its model reads {declared}, images of any size; give image_shape, such as (28, 28, 1)")
+    return Front(shape, {1: None, 2: (*shape, 1), 3: shape}[len(shape)])
+
+
+def _square(pixels: int) -> Shape:
+    for channels in (1, 3):
+        side = isqrt(pixels // channels)
+        if side * side * channels == pixels:
+            return side, side, channels
+    raise UnsupportedError(
+        f"its model reads {pixels} flat pixels, which are no square; give image_shape, such as (20, 30)"
+    )

@@ -1,0 +1,221 @@
+"""From a model's configuration, in Keras 2's dialect or Keras 3's, to its layers in a row with what each one reads.
+
+Models within models are laid open. Nothing is made of a class that a configuration names: it is compared with names
+that are known, and a module is only ever looked at as text.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.interchange.keras_files.nodes import inbound, layer_names
+from convscope.interchange.keras_files.refusal import RefusedError, quoted
+
+IMAGE = -1
+"""The place of the image in `KerasLayer.inputs`."""
+_CHAINS, _GRAPHS = ("Sequential",), ("Functional", "Model")
+_MOST_ENTRIES = 1000
+_MOST_DEPTH = 16
+_KERAS_MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
+
+
+@dataclass(frozen=True)
+class KerasLayer:
+    """A layer as a configuration describes it.
+
+    Attributes:
+        inputs: the places, in the list of all layers, of those it reads; `IMAGE` for the image.
+        path: the names of the models it is in, below the whole one, and its own.
+        group: where Keras 3 keeps its weights, such as `layers/sequential/layers/conv2d`.
+        call: how it is called, if in a way that changes what it computes.
+        is_foreign: whether its class comes from code outside Keras, whatever its name.
+    """
+
+    name: str
+    class_name: str
+    config: Mapping[str, Any]
+    inputs: tuple[int, ...]
+    path: tuple[str, ...]
+    group: str
+    call: str = ""
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All layers of a model, each behind those that it reads.
+
+    Attributes:
+        outputs: the places of the layers whose outputs are the model's.
+        input_shape: as the model declares it, without the batch; None where a size is left open or nothing is said.
+        name: of the model.
+    """
+
+    layers: tuple[KerasLayer, ...]
+    outputs: tuple[int, ...]
+    input_shape: tuple[int | None, ...] | None
+    name: str
+
+
+def read_graph(model: Mapping[str, Any]) -> Graph:
+    """Return the layers of a model by its configuration, `{"class_name": ..., "config": ...}`.
+
+    Raises:
+        RefusedError: if it is not a Sequential or Functional model with one input, or damaged.
+    """
+    reader = _Reader()
+    kind = str(model.get("class_name"))
+    if kind not in _CHAINS + _GRAPHS or _is_foreign(model):
+        raise RefusedError(
+            f"its model is of the class {quoted(kind)}, which is Python code outside Keras and is never run; "
+            "build the same layers as a Sequential or Functional model and set_weights into it"
+        )
+    outputs = reader.model(model, (IMAGE,), (), "", 0)
+    if not reader.layers:
+        raise RefusedError("its model has no layers; save the whole model")
+    return Graph(tuple(reader.layers), outputs, reader.input_shape, str(_config(model).get("name", "imported"))[:80])
+
+
+def keras_stem(class_name: str) -> str:
+    """Return how Keras spells a class in names: `max_pooling2d` for `MaxPooling2D`, `re_lu` for `ReLU`."""
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+class _Reader:
+    """Collects the layers of a model and of the models in it."""
+
+    def __init__(self) -> None:
+        self.layers: list[KerasLayer] = []
+        self.input_shape: tuple[int | None, ...] | None = None
+        self._entries = 0
+
+    def model(
+        self, model: Mapping[str, Any], inputs: tuple[int, ...], path: tuple[str, ...], group: str, depth: int
+    ) -> tuple[int, ...]:
+        """Append the layers of `model`, which reads `inputs`, and return the places of its outputs."""
+        if depth > _MOST_DEPTH:
+            raise RefusedError(f"models stand within models more than {_MOST_DEPTH} deep; build it flat")
+        config = _config(model)
+        entries = config if isinstance(config, list) else config.get("layers")  # a list: Keras before 2.2.3
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise RefusedError(f"the configuration of the model {quoted(_name(model))} has no list of layers")
+        self._entries += len(entries)
+        if self._entries > _MOST_ENTRIES:
+            raise RefusedError(f"its model has more than {_MOST_ENTRIES:,} layers, which is no network for such images")
+        groups = _groups(entries, f"{group}/layers" if group else "layers")
+        if str(model.get("class_name")) in _CHAINS:
+            for entry, own in zip(entries, groups, strict=True):
+                inputs = self._entry(entry, inputs, path, own, depth)
+            if depth == 0 and self.input_shape is None and isinstance(config, dict):
+                self._see_shape(config.get("build_input_shape"))
+            return inputs
+        return self._graph(config, list(zip(entries, groups, strict=True)), inputs, path, depth)
+
+    def _graph(
+        self,
+        config: Mapping[str, Any],
+        entries: list[tuple[dict[str, Any], str]],
+        inputs: tuple[int, ...],
+        path: tuple[str, ...],
+        depth: int,
+    ) -> tuple[int, ...]:
+        named = {_name(entry): (entry, group) for entry, group in entries}
+        if len(named) < len(entries):
+            raise RefusedError("two layers of one model have one name; save the model with Keras again")
+        read = {name: inbound(entry, name) for name, (entry, _) in named.items()}
+        starts = layer_names(config.get("input_layers"))
+        if len(starts) != 1 or starts[0] not in named:
+            raise RefusedError(f"its model reads {len(starts)} inputs; build one that reads one image")
+        places: dict[str, tuple[int, ...]] = {}
+        waiting = list(named)
+        while waiting:
+            ready = [name for name in waiting if all(source in places for source in read[name].sources)]
+            if not ready:
+                raise RefusedError(
+                    f"the layers {quoted(waiting[:4])} read each other in a circle, or one that is not there"
+                )
+            for name in ready:
+                entry, group = named[name]
+                given = tuple(place for source in read[name].sources for place in places[source])
+                given = inputs if name == starts[0] else given
+                places[name] = self._entry(entry, given, path, group, depth, read[name].call)
+            waiting = [name for name in waiting if name not in places]
+        outputs = layer_names(config.get("output_layers"))
+        if not outputs or any(name not in places for name in outputs):
+            raise RefusedError("its model gives the output of no layer that is there; save it with Keras again")
+        return tuple(place for name in outputs for place in places[name])
+
+    def _entry(
+        self,
+        entry: dict[str, Any],
+        inputs: tuple[int, ...],
+        path: tuple[str, ...],
+        group: str,
+        depth: int,
+        call: str = "",
+    ) -> tuple[int, ...]:
+        kind, name, config = str(entry.get("class_name")), _name(entry), _config(entry)
+        is_foreign = _is_foreign(entry)
+        if kind in _CHAINS + _GRAPHS and not is_foreign:
+            return self.model(entry, inputs, (*path, name), group, depth + 1)
+        if not isinstance(config, dict):
+            raise RefusedError(f"the layer {quoted(name)} has no configuration; save the model with Keras again")
+        if inputs == (IMAGE,) and self.input_shape is None:
+            self._see_shape(config.get("batch_shape", config.get("batch_input_shape")))
+        if kind == "InputLayer" and not is_foreign:
+            return inputs
+        self.layers.append(KerasLayer(name, kind, config, inputs, (*path, name), group, call, is_foreign))
+        return (len(self.layers) - 1,)
+
+    def _see_shape(self, shape: Any) -> None:
+        """Take up a shape with its batch, such as [null, 28, 28, 1]."""
+        if shape is None:
+            return
+        if not isinstance(shape, list) or not 2 <= len(shape) <= 5:
+            raise RefusedError(f"its input has the shape {quoted(shape)}; an image's is (H, W, C), (H, W) or (pixels,)")
+        if not all(
+            n is None or (isinstance(n, int) and not isinstance(n, bool) and 0 < n < 1 << 31) for n in shape[1:]
+        ):
+            raise RefusedError(f"its input has the shape {quoted(shape)}, which no image has")
+        self.input_shape = tuple(shape[1:])
+
+
+def _groups(entries: list[dict[str, Any]], container: str) -> list[str]:
+    """Return where Keras 3 keeps each layer's weights: by its class, and counted, whatever its name."""
+    counts: Counter[str] = Counter()
+    groups = []
+    for entry in entries:
+        stem = keras_stem(str(entry.get("class_name")))
+        groups.append(f"{container}/{stem}_{counts[stem]}" if counts[stem] else f"{container}/{stem}")
+        counts[stem] += not _is_operation(entry)
+    return groups
+
+
+def _is_operation(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry is a function of `keras.ops` such as `x + y`, which is no layer."""
+    return ".ops" in str(entry.get("module"))
+
+
+def _is_foreign(entry: Mapping[str, Any]) -> bool:
+    module, registered = entry.get("module"), entry.get("registered_name")
+    kind = entry.get("class_name")
+    return not (module is None or (isinstance(module, str) and _KERAS_MODULE.fullmatch(module))) or (
+        registered is not None and registered != kind
+    )
+
+
+def _config(entry: Mapping[str, Any]) -> Any:
+    return entry.get("config")
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    config = _config(entry)
+    name = entry.get("name") or (config.get("name") if isinstance(config, dict) else None)
+    if name is None:
+        return keras_stem(str(entry.get("class_name")))
+    if not isinstance(name, str) or not 0 < len(name) <= 200:
+        raise RefusedError(f"a layer's name is {quoted(name)}; save the model with Keras again")
+    return name

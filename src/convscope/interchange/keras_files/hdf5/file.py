@@ -1,0 +1,97 @@
+"""An HDF5 file as names: every array with its path, and the texts that stand at a group."""
+
+import struct
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.interchange.keras_files.hdf5.arrays import StoredArray, stored_array
+from convscope.interchange.keras_files.hdf5.attributes import Texts
+from convscope.interchange.keras_files.hdf5.groups import read_links
+from convscope.interchange.keras_files.hdf5.objects import (
+    ATTRIBUTE,
+    DATATYPE,
+    LAYOUT,
+    SYMBOL_TABLE,
+    read_messages,
+    unpacked,
+)
+from convscope.interchange.keras_files.hdf5.source import Source, damaged, unusual
+from convscope.interchange.keras_files.refusal import RefusedError
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+_MOST_DEPTH = 64
+
+
+class Hdf5File:
+    """The arrays and texts of an open HDF5 file, whose structure is walked once; an array is read when it is asked for.
+
+    Attributes:
+        arrays: every array by its path, such as `layers/conv2d/vars/0`.
+        groups: the paths of all groups; the root is "".
+
+    Raises:
+        RefusedError: if it is no HDF5 file, is damaged, or holds what is refused by name (see the package).
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._source = Source(file)
+        self._texts = Texts(self._source)
+        self._attributes: dict[str, list[bytes]] = {}
+        found: dict[str, StoredArray] = {}
+        seen: set[int] = set()
+        pending = [("", _root_address(self._source))]
+        while pending:
+            path, address = pending.pop()
+            if address in seen:
+                raise unusual(f"one object under two names (the second is {path[:80]!r})")
+            seen.add(address)
+            messages = read_messages(self._source, address)
+            self._attributes[path] = messages.by_type.get(ATTRIBUTE, [])
+            if SYMBOL_TABLE in messages.by_type:
+                if path.count("/") >= _MOST_DEPTH:
+                    raise damaged("tree of groups (too deep)")
+                tables = unpacked("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
+                for name, child in read_links(self._source, *tables).items():
+                    pending.append((f"{path}/{name}" if path else name, child))
+            elif LAYOUT in messages.by_type:
+                found[path] = stored_array(self._source, path, messages)
+            else:
+                raise unusual("a named data type") if DATATYPE in messages.by_type else damaged(f"object {path[:80]!r}")
+        self.arrays: Mapping[str, StoredArray] = found
+        self.groups = self._attributes.keys() - found.keys()
+
+    def texts(self, path: str, name: str) -> list[str] | None:
+        """Return an attribute's texts, one or many; None if there is no such group, attribute, or text in it."""
+        return self._texts.read(self._attributes.get(path, []), name)
+
+    def read(self, array: StoredArray) -> NDArray[np.generic]:
+        """Return an array in the machine's byte order; bfloat16 as its bits in uint16.
+
+        Raises:
+            RefusedError: if it holds no floats.
+        """
+        if array.dtype is None or (array.kind == "bfloat16" and self.texts(array.path, "dtype") != ["bfloat16"]):
+            raise RefusedError(f"{array.path} holds {array.kind}, not floats; save the model again")
+        content = self._source.data(array.offset, array.num_bytes) if array.content is None else array.content
+        stored = np.frombuffer(content[: array.num_bytes], array.dtype).reshape(array.shape)
+        return stored.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _root_address(source: Source) -> int:
+    if source.size < 96 or source.data(0, 8) != MAGIC:
+        raise RefusedError("is no whole HDF5 file; fetch it again")
+    version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.data(8, 7))
+    if version not in (0, 1):
+        raise unusual("HDF5 in the newer format (libver='latest')") if version in (2, 3) else damaged("superblock")
+    if (offset_bytes, length_bytes) != (8, 8):
+        raise unusual(f"addresses of {offset_bytes} bytes")
+    start = 24 if version == 0 else 28
+    base, _, end, driver = struct.unpack("<4Q", source.data(start, 32))
+    if base != 0 or driver != 0xFFFF_FFFF_FFFF_FFFF:
+        raise unusual("a file within a file, or one of several files")
+    source.check(0, end)
+    (root,) = struct.unpack("<Q", source.data(start + 40, 8))
+    return int(root)

@@ -1,0 +1,271 @@
+"""What each layer of Keras becomes here, one function a class; a class without one is not supported, whatever it is.
+
+A function reads the layer's configuration and the shape (H, W, C) or (units,) that it is given, and makes the layer of
+ours, whose own checks refuse what is out of range. What only training uses (initialisers, regularisers, constraints) is
+never looked at.
+"""
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any
+
+from convscope.architecture import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+    Shape,
+)
+from convscope.architecture.layer_json import layer_from_dict
+from convscope.interchange.keras_files.activations import ACTIVATION_LAYERS, activation_of_layer, read_activation
+from convscope.interchange.keras_files.conversion import Conversion, Part, UnsupportedError
+from convscope.interchange.keras_files.graph import KerasLayer
+from convscope.interchange.keras_files.refusal import quoted
+
+_NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
+_EPSILON = 1e-3  # of a batch normalisation that stands for a Rescaling; its variance is what makes the sum 1
+
+
+def convert(layer: KerasLayer, shape: Shape) -> Conversion:
+    """Return what `layer` becomes where it is given `shape`.
+
+    Raises:
+        UnsupportedError, UnknownActivationError, ArchitectureError: if it cannot be taken over.
+    """
+    check_supported(layer)
+    if layer.class_name in ACTIVATION_LAYERS:
+        return Conversion(activation=activation_of_layer(layer.class_name, layer.config))
+    return _CONVERTERS[layer.class_name](layer.config, shape)
+
+
+def check_supported(layer: KerasLayer) -> None:
+    """Raise `UnsupportedError` if no such layer is ever taken over, wherever it stands."""
+    if layer.class_name == "Lambda":
+        raise UnsupportedError(
+            "it holds Python code, which is never run; replace it by layers of Keras, such as Rescaling or Reshape"
+        )
+    if layer.is_foreign:
+        raise UnsupportedError(
+            "it is Python code from outside Keras, which is never run; replace it by layers of Keras"
+        )
+    if layer.class_name not in SUPPORTED:
+        needed = _NEEDED.get(layer.class_name) or next(
+            (need for start, need in _NEEDED_BY_START.items() if layer.class_name.startswith(start)), None
+        )
+        raise UnsupportedError(needed or "convscope has no such layer; replace it by layers that docs/keras.md lists")
+    if layer.call:
+        raise UnsupportedError(f"{layer.call}; call each layer once, with what it reads alone")
+    policy = layer.config.get("dtype")
+    if isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized"):
+        raise UnsupportedError("its weights are quantized; save the model from before its quantization")
+    if layer.config.get("data_format") == "channels_first":
+        raise UnsupportedError("its data_format is channels_first; build the model with channels_last")
+    if layer.config.get("lora_rank") or layer.config.get("quantization_config"):
+        raise UnsupportedError("it holds a LoRA or quantized kernel; merge it into the kernel and save again")
+
+
+def check_activation(layer: KerasLayer) -> None:
+    """Raise `UnknownActivationError` if the layer has, or is, an activation that is not here."""
+    if layer.class_name in ACTIVATION_LAYERS:
+        activation_of_layer(layer.class_name, layer.config)
+    else:
+        read_activation(layer.config.get("activation"))
+
+
+def _conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    _check_plain_window(config)
+    layer = Conv2D(
+        config.get("filters"),  # type: ignore[arg-type]  # the layer itself checks what it is given
+        config.get("kernel_size"),  # type: ignore[arg-type]
+        **_window(config),
+        use_bias=config.get("use_bias", True),
+    )
+    return _with_own_variables(layer, layer.weight_shapes(_maps(shape)), config)
+
+
+def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    _check_plain_window(config)
+    layer = DepthwiseConv2D(
+        config.get("kernel_size"),  # type: ignore[arg-type]
+        **_window(config),
+        depth_multiplier=config.get("depth_multiplier", 1),
+        use_bias=config.get("use_bias", True),
+    )
+    return _with_own_variables(layer, layer.weight_shapes(_maps(shape)), config)
+
+
+def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    _check_plain_window(config)
+    each = DepthwiseConv2D(
+        config.get("kernel_size"),  # type: ignore[arg-type]
+        **_window(config),
+        depth_multiplier=config.get("depth_multiplier", 1),
+        use_bias=False,
+    )
+    mixed = Conv2D(config.get("filters"), (1, 1), use_bias=config.get("use_bias", True))  # type: ignore[arg-type]
+    depthwise = each.weight_shapes(_maps(shape))["kernel"]
+    shapes = mixed.weight_shapes((1, 1, depthwise[2] * depthwise[3]))
+    return Conversion(
+        (
+            Part(each, {"kernel": "depthwise_kernel"}, "_depthwise"),
+            Part(mixed, {"kernel": "pointwise_kernel"} | ({"bias": "bias"} if "bias" in shapes else {})),
+        ),
+        {"depthwise_kernel": depthwise, "pointwise_kernel": shapes.pop("kernel"), **shapes},
+        read_activation(config.get("activation")),
+        ("{} became a DepthwiseConv2D and a Conv2D of 1 x 1",),
+    )
+
+
+def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    units, use_bias = config.get("units"), config.get("use_bias", True)
+    dense = Dense(units, use_bias=use_bias)  # type: ignore[arg-type]
+    if len(shape) == 1:
+        return _with_own_variables(dense, dense.weight_shapes(shape), config)
+    conversion = _with_own_variables(
+        Conv2D(dense.units, (1, 1), use_bias=dense.use_bias), dense.weight_shapes(shape[-1:]), config
+    )
+    note = "{} is applied to maps, at each place alone, and became a Conv2D of 1 x 1"
+    return Conversion(conversion.parts, conversion.variables, conversion.activation, (note,))
+
+
+def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    axis = config.get("axis", -1)
+    axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+    if axis not in (-1, len(shape)):
+        raise UnsupportedError(f"its axis is {quoted(axis)}; only the last, of channels, is normalised here")
+    if config.get("renorm"):
+        raise UnsupportedError("it renormalises (renorm=True); train it without")
+    held = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
+    layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
+    missing: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
+    sources = {name: name if name in held else missing[name] for name in _NORMALIZATION}
+    return Conversion((Part(layer, sources),), dict.fromkeys(held, shape[-1:]))
+
+
+def _rescaling(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    scales = rescaling_numbers(config, shape[-1], "scale")
+    offsets = rescaling_numbers(config, shape[-1], "offset")
+    sources = {"gamma": scales, "beta": offsets, "moving_mean": (0.0,), "moving_variance": (1 - _EPSILON,)}
+    note = "{} became a BatchNormalization with the same numbers, which training would change"
+    return Conversion((Part(BatchNormalization(epsilon=_EPSILON), sources),), notes=(note,))
+
+
+def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> tuple[float, ...]:
+    """Return the `scale` or `offset` of a Rescaling: one number, or one a channel; raises `UnsupportedError`."""
+    value = config.get(field, 0.0 if field == "offset" else None)
+    if isinstance(value, dict) and isinstance(value.get("config"), dict):  # an array of NumPy's, as Keras writes it
+        value = value["config"].get("value")
+    numbers = value if isinstance(value, list) else [value]
+    if len(numbers) not in (1, channels) or not all(_is_number(number) for number in numbers):
+        raise UnsupportedError(f"its {field} is {quoted(value)}; it must be one number, or one for each channel")
+    return tuple(float(number) for number in numbers)
+
+
+def _zero_padding2d(config: Mapping[str, Any], _: Shape) -> Conversion:
+    return Conversion((Part(layer_from_dict({"kind": "ZeroPadding2D", "padding": config.get("padding", 1)})),))
+
+
+def _pooling(kind: type[MaxPooling2D] | type[AveragePooling2D]) -> Callable[[Mapping[str, Any], Shape], Conversion]:
+    def pooling(config: Mapping[str, Any], _: Shape) -> Conversion:
+        layer = kind(config.get("pool_size", (2, 2)), config.get("strides"), config.get("padding", "valid"))
+        return Conversion((Part(layer),))
+
+    return pooling
+
+
+def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
+    if config.get("noise_shape") is not None:
+        raise UnsupportedError(f"its noise_shape is {quoted(config['noise_shape'])}; train it without one")
+    return Conversion((Part(Dropout(config.get("rate"))),))  # type: ignore[arg-type]
+
+
+def _reshape(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    if reshaped(config, prod(shape)) != (prod(shape),):
+        raise UnsupportedError(
+            f"its target_shape is {quoted(config.get('target_shape'))}; behind the first layers, only one that "
+            "flattens is taken over (as a Flatten)"
+        )
+    return Conversion((Part(Flatten()),), notes=("{} became a Flatten",))
+
+
+def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
+    """Return the shape that a Reshape gives so many values; raises `UnsupportedError` if it is none."""
+    target = config.get("target_shape")
+    if isinstance(target, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in target):
+        known = prod(n for n in target if n != -1)
+        if target.count(-1) <= 1 and known > 0 and values % known == 0:
+            shape = tuple(values // known if n == -1 else n for n in target)
+            if prod(shape) == values and min(shape, default=0) > 0:
+                return shape
+    raise UnsupportedError(f"its target_shape is {quoted(target)}, which {values} values do not fill")
+
+
+def _with_own_variables(
+    layer: Conv2D | DepthwiseConv2D | Dense, variables: Mapping[str, Shape], config: Mapping[str, Any]
+) -> Conversion:
+    part = Part(layer, {name: name for name in variables})
+    return Conversion((part,), variables, read_activation(config.get("activation")))
+
+
+def _window(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"strides": config.get("strides", (1, 1)), "padding": config.get("padding", "valid")}
+
+
+def _check_plain_window(config: Mapping[str, Any]) -> None:
+    for name in ("dilation_rate", "groups"):
+        value = config.get(name, 1)
+        if value not in (1, [1], [1, 1]):
+            raise UnsupportedError(f"its {name} is {quoted(value)}; only 1 is taken over")
+
+
+def _maps(shape: Shape) -> Shape:
+    if len(shape) != 3:
+        raise UnsupportedError(f"it reads maps (H, W, C), but is given {shape}")
+    return shape
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
+
+
+_CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
+    "Conv2D": _conv2d,
+    "DepthwiseConv2D": _depthwise_conv2d,
+    "SeparableConv2D": _separable_conv2d,
+    "Dense": _dense,
+    "BatchNormalization": _batch_normalization,
+    "MaxPooling2D": _pooling(MaxPooling2D),
+    "AveragePooling2D": _pooling(AveragePooling2D),
+    "GlobalMaxPooling2D": lambda *_: Conversion((Part(GlobalMaxPooling2D()),)),
+    "GlobalAveragePooling2D": lambda *_: Conversion((Part(GlobalAveragePooling2D()),)),
+    "Flatten": lambda *_: Conversion((Part(Flatten()),)),
+    "Dropout": _dropout,
+    "Reshape": _reshape,
+    "Rescaling": _rescaling,
+    "ZeroPadding2D": _zero_padding2d,
+}
+SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add"})
+_AT_PREDICTION = "it does nothing at prediction; leave it out of the model and set_weights into that"
+_NEEDED: Mapping[str, str] = {
+    "TFSMLayer": "it loads and runs a program from a folder, which is never done; replace it by layers of Keras",
+    "TorchModuleWrapper": "it holds a module of PyTorch, pickled, which is never loaded; replace it by layers of Keras",
+    "JaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
+    "FlaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
+    "Identity": _AT_PREDICTION,
+    "ActivityRegularization": _AT_PREDICTION,
+    "GaussianNoise": _AT_PREDICTION,
+    "GaussianDropout": _AT_PREDICTION,
+    "AlphaDropout": _AT_PREDICTION,
+    "SpatialDropout2D": _AT_PREDICTION,
+    "Concatenate": "a network here is a row of layers, in which two of them may be added but not joined",
+    "Normalization": "write its mean and variance as a Rescaling: scale = 1 / sqrt(variance), offset = -mean * scale",
+    "PReLU": "its slopes are learned; train with LeakyReLU",
+    "ELU": "train with one of relu, leaky_relu, gelu, tanh or sigmoid",
+}
+_NEEDED_BY_START: Mapping[str, str] = {"Random": _AT_PREDICTION}

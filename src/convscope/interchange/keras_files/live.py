@@ -1,0 +1,63 @@
+"""A Keras model in memory as one of ours: its own description and weights, through the reader of files."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convscope.architecture import Shape
+from convscope.interchange.keras_files.assembly import assemble
+from convscope.interchange.keras_files.graph import read_graph
+from convscope.interchange.keras_files.json_text import read_json
+from convscope.interchange.keras_files.places import variable_name
+from convscope.interchange.keras_files.reading import Imported
+from convscope.interchange.keras_files.refusal import RefusedError, named
+from convscope.interchange.keras_files.weights import as_weights, check_shapes
+from convscope.model import Model
+
+_Arrays = list[tuple[str, NDArray[Any]]]
+
+
+def from_keras(
+    keras_model: Any,
+    *,
+    class_names: Sequence[str] | None = None,
+    image_shape: Shape | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> Model:
+    """Return a `keras.Model` (of Keras 3 or 2) as a model of ours, with the same answers.
+
+    Args:
+        class_names: K names; the classes' numbers by default.
+        image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
+        scale: by which a byte is multiplied before the model sees it; 1 if it has a Rescaling, else 1/255.
+        offset: what is added then.
+
+    Raises:
+        InterchangeError: if it is not built, or has layers that are not supported, of which the error names each and
+            what would be needed.
+        ValueError: if the class names are not as many as the logits.
+    """
+    with named(f"Keras model {getattr(keras_model, 'name', '')}".strip()):
+        if not getattr(keras_model, "built", False):
+            raise RefusedError("has no weights yet; build it, or give it an Input, first")
+        assembly = assemble(read_graph(read_json(keras_model.to_json(), "to_json()")), image_shape, scale, offset)
+        held = dict(_layer_arrays(keras_model, ()))
+        arrays = []
+        for stored in assembly.stored:
+            own = {variable_name(name, stored): array for name, array in held.get(stored.layer.path, [])}
+            check_shapes({name: array.shape for name, array in own.items()}, stored)
+            arrays.append(own)
+        weights = as_weights(assembly.architecture, assembly.stored, arrays)
+    return Imported(assembly.architecture, weights, assembly.notes).to_model(class_names)
+
+
+def _layer_arrays(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Arrays]]:
+    """Yield the weights of each layer, in the models within too, by its path."""
+    for layer in model.layers:
+        own = (*path, layer.name)
+        if hasattr(layer, "layers"):
+            yield from _layer_arrays(layer, own)
+        else:
+            yield own, [(weight.name, array) for weight, array in zip(layer.weights, layer.get_weights(), strict=True)]

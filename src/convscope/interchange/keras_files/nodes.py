@@ -1,0 +1,98 @@
+"""What a layer of a Functional model reads, in the dialects of Keras 2 and Keras 3."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.interchange.keras_files.refusal import RefusedError, quoted
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """The names of the layers that are read, and how the layer is called if in a way that matters."""
+
+    sources: tuple[str, ...]
+    call: str = ""
+
+
+def inbound(entry: Mapping[str, Any], name: str) -> Inbound:
+    """Return what an entry of a Functional model's `layers` reads.
+
+    Raises:
+        RefusedError: if it is damaged.
+    """
+    nodes = entry.get("inbound_nodes", [])
+    if not isinstance(nodes, list):
+        raise _odd(name)
+    if not nodes:
+        return Inbound(())
+    if len(nodes) > 1:
+        return Inbound(_node(nodes[0], name).sources, f"it is used {len(nodes)} times with one set of weights")
+    return _node(nodes[0], name)
+
+
+def layer_names(tensors: Any) -> list[str]:
+    """Return the layers of a model's inputs or outputs: `[name, 0, 0]`, a list of such or a dictionary of such."""
+    if isinstance(tensors, dict):
+        tensors = list(tensors.values())
+    if not isinstance(tensors, list):
+        raise RefusedError("its model does not say its inputs and outputs; save it with Keras again")
+    if _is_tensor(tensors):
+        tensors = [tensors]
+    if not all(_is_tensor(tensor) for tensor in tensors):
+        raise RefusedError(f"the inputs or outputs of its model are {quoted(tensors)}; build one that gives one output")
+    return [tensor[0] for tensor in tensors]
+
+
+def _node(node: Any, name: str) -> Inbound:
+    if isinstance(node, dict):  # Keras 3
+        sources: list[str] = []
+        calls = _calls(node.get("kwargs"))
+        for argument in node.get("args") or []:
+            for tensor in argument if isinstance(argument, list) else [argument]:
+                history = _history(tensor)
+                if history is None:
+                    calls.append(f"it is given {quoted(tensor)}")
+                elif not _is_tensor(history) or history[2] != 0:
+                    raise _odd(name)
+                else:
+                    sources.append(history[0])
+        return Inbound(tuple(sources), ", ".join(calls))
+    if isinstance(node, list) and all(isinstance(t, list) and _is_tensor(t[:3]) and t[2] == 0 for t in node):  # Keras 2
+        calls = [call for tensor in node for call in _calls(tensor[3] if len(tensor) > 3 else {})]
+        return Inbound(tuple(tensor[0] for tensor in node), ", ".join(calls))
+    raise _odd(name)
+
+
+def _calls(keywords: Any) -> list[str]:
+    """Return the arguments of a call that change what it computes, such as training=True."""
+    if not isinstance(keywords, dict):
+        return []
+    return [
+        f"it is called with {key!s:.40}={quoted(value)}"
+        for key, value in keywords.items()
+        if value not in (None, False)
+    ]
+
+
+def _history(tensor: Any) -> Any:
+    if (
+        isinstance(tensor, dict)
+        and tensor.get("class_name") == "__keras_tensor__"
+        and isinstance(tensor.get("config"), dict)
+    ):
+        return tensor["config"].get("keras_history", ())
+    return None
+
+
+def _is_tensor(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and all(isinstance(number, int) and not isinstance(number, bool) for number in value[1:])
+    )
+
+
+def _odd(name: str) -> RefusedError:
+    return RefusedError(f"what the layer {quoted(name)} reads is damaged; save the model with Keras again")

@@ -1,0 +1,106 @@
+"""Where the weights of a layer are in an HDF5 file: by Keras 3's groups, or by the names of the format before it."""
+
+from collections.abc import Mapping, Sequence
+
+from convscope.interchange.keras_files.assembly import Stored
+from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
+from convscope.interchange.keras_files.refusal import RefusedError
+from convscope.interchange.keras_files.weights import Places
+
+_LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
+_RANDOM = "seed_generator"  # the state of a Dropout's random numbers, which is no weight
+_MOST_PARTS = 100
+_OTHER_NAMES = {"depthwise_kernel": "kernel"}  # of a DepthwiseConv2D in Keras 2
+
+
+def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
+    """Return how `file` keeps weights.
+
+    Raises:
+        RefusedError: if it keeps none, as far as Keras's ways of doing so are known.
+    """
+    for layers in (_LAYERS, _LAYERS_BEFORE):
+        if layers in file.groups:
+            return _Grouped(file, layers)
+    for root in ("model_weights", ""):
+        names = _listed(file, root, "layer_names")
+        if names is not None:
+            return _Named(file, root, names, stored)
+    raise RefusedError("it holds no weights of a Keras model; save the model, or its weights, with Keras again")
+
+
+def variable_name(name: str, stored: Stored) -> str:
+    """Return what Keras 3 calls a variable of a layer, such as `kernel` for `sequential/conv2d/depthwise_kernel:0`."""
+    last = name.rpartition("/")[2].partition(":")[0]
+    return last if last in stored.variables else _OTHER_NAMES.get(last, last)
+
+
+class _Grouped:
+    """`layers/conv2d/vars/0`: by the class of a layer, and counted; see `KerasLayer.group`."""
+
+    def __init__(self, file: Hdf5File, layers: str) -> None:
+        self._layers = layers
+        self._by_group: dict[str, dict[str, StoredArray]] = {}
+        for path, array in file.arrays.items():
+            group, _, name = path.rpartition("/vars/")
+            parts = path.split("/")
+            if parts[0] == layers and group and _RANDOM not in parts:
+                self._by_group.setdefault(group, {})[name] = array
+
+    def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:
+        group = "/".join(self._layers if part == _LAYERS else part for part in stored.layer.group.split("/"))
+        held = self._by_group.get(group, {})
+        numbers = {str(number): name for number, name in enumerate(stored.variables)}
+        return {numbers.get(number, number): array for number, array in held.items()}
+
+    def all_paths(self) -> set[str]:
+        return {array.path for held in self._by_group.values() for array in held.values()}
+
+
+class _Named:
+    """`model_weights/conv2d/conv2d/kernel:0`: by the name of the layer, and that of the weight."""
+
+    def __init__(self, file: Hdf5File, root: str, layers: list[str], stored: Sequence[Stored]) -> None:
+        self._by_layer: dict[str, dict[str, StoredArray]] = {}
+        for layer in layers:
+            group = f"{root}/{layer}" if root else layer
+            names = _listed(file, group, "weight_names") or []
+            missing = [name for name in names if f"{group}/{name}" not in file.arrays]
+            if missing:
+                raise RefusedError(f"the weight {missing[0][:100]!r} that it lists is missing; fetch the file again")
+            held = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
+            if held:
+                self._by_layer[layer] = held
+        wanted = list(dict.fromkeys(one.layer.path[0] for one in stored if one.variables))
+        if not set(wanted) <= self._by_layer.keys() and len(wanted) == len(self._by_layer):
+            # Saved from a model whose layers were called otherwise: then Keras goes by their order.
+            self._by_layer = dict(zip(wanted, self._by_layer.values(), strict=True))
+
+    def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:
+        path = stored.layer.path
+        held = self._by_layer.get(path[0], {})
+        found: dict[str, StoredArray] = {}
+        for name, array in held.items():
+            owner = name.split("/")[:-1]
+            if len(path) > 1 and path[-1].split("/") != owner[-len(path[-1].split("/")) :]:
+                continue  # of another layer of the model within the model
+            weight = variable_name(name, stored)
+            if weight in found:
+                raise RefusedError(
+                    f"two weights are called {'/'.join(path)}/{weight}"[:160] + "; give layers their own names"
+                )
+            found[weight] = array
+        return found
+
+    def all_paths(self) -> set[str]:
+        return {array.path for held in self._by_layer.values() for array in held.values()}
+
+
+def _listed(file: Hdf5File, group: str, name: str) -> list[str] | None:
+    """Return the names in an attribute; of many, Keras makes several attributes: layer_names0, layer_names1, ..."""
+    names = file.texts(group, name)
+    if names is not None:
+        return names
+    parts = [file.texts(group, f"{name}{number}") for number in range(_MOST_PARTS)]
+    joined = [text for part in parts if part is not None for text in part]
+    return joined or None

@@ -1,0 +1,144 @@
+"""Read a Keras model from a file that may be hostile, without Keras: nothing in it is run, nothing unpacked to disk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture, Shape
+from convscope.interchange.keras_files.archive import CONFIG, METADATA, KerasArchive
+from convscope.interchange.keras_files.archive import MAGIC as ZIP_MAGIC
+from convscope.interchange.keras_files.assembly import Assembly, assemble
+from convscope.interchange.keras_files.bare import assembly_of
+from convscope.interchange.keras_files.graph import read_graph
+from convscope.interchange.keras_files.hdf5 import Hdf5File
+from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
+from convscope.interchange.keras_files.json_text import MAX_JSON_BYTES, read_json
+from convscope.interchange.keras_files.places import places_of_weights
+from convscope.interchange.keras_files.refusal import RefusedError, open_model_file
+from convscope.interchange.keras_files.weights import read_weights
+from convscope.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """A model of another tool as one of ours.
+
+    Attributes:
+        weights: float32 arrays by name, as a `Model` has them.
+        notes: sentences on what was turned into what, and on what was assumed.
+        class_names: K names, where the file says them.
+        keras_version: which Keras wrote the file, where it says so.
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, NDArray[np.float32]] = field(repr=False)
+    notes: tuple[str, ...]
+    class_names: tuple[str, ...] | None = None
+    keras_version: str | None = None
+
+    def to_model(self, class_names: Sequence[str] | None = None) -> Model:
+        """Return the model; its classes are called `class_names`, as the file says, or by their numbers.
+
+        Raises:
+            ValueError: if the names are not as many as the logits.
+        """
+        names = class_names or self.class_names or [str(label) for label in range(self.architecture.num_classes)]
+        provenance = {"imported_from": f"Keras {self.keras_version or ''}".strip()}
+        return Model(self.architecture, self.weights, tuple(names), provenance)
+
+
+def read_keras(
+    path: Path | str,
+    *,
+    architecture: Path | str | None = None,
+    image_shape: Shape | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> Imported:
+    """Read a `.keras` file, a whole model in `.h5`, or weights beside an architecture; told apart by their content.
+
+    Args:
+        architecture: of weights alone, an architecture of ours as JSON, or a Keras model's `to_json()`.
+        image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
+        scale: by which a byte is multiplied before the model sees it; 1 if it has a Rescaling, else 1/255.
+        offset: what is added then.
+
+    Returns:
+        the architecture, the weights, and what was turned into what.
+
+    Raises:
+        InterchangeError: if a file is missing, damaged, unsafe or larger than such a model's, or if it has layers that
+            are not supported, of which the error names each and what would be needed.
+    """
+    path = Path(path)
+    asked = _Asked(image_shape, scale, offset)
+    with open_model_file(path) as file:
+        start = file.read(8)
+        if start.startswith(ZIP_MAGIC):
+            _refuse_second(architecture)
+            return _read_archive(KerasArchive(file), asked)
+        if start == HDF5_MAGIC:
+            return _read_hdf5(file, architecture, asked)
+        if start.lstrip().startswith(b"{"):
+            raise RefusedError(
+                "is a description without weights; name the file of weights, and this one as architecture"
+            )
+        raise RefusedError("is no Keras model: neither a .keras archive nor HDF5 (.h5); save it with model.save()")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the caller knows of how the model is used."""
+
+    image_shape: Shape | None
+    scale: float | None
+    offset: float | None
+
+    def assemble(self, config: Mapping[str, Any]) -> Assembly:
+        return assemble(read_graph(config), self.image_shape, self.scale, self.offset)
+
+
+def _read_archive(archive: KerasArchive, asked: _Asked) -> Imported:
+    assembly = asked.assemble(read_json(archive.json_text(CONFIG), CONFIG))
+    metadata = read_json(archive.json_text(METADATA), METADATA) if archive.has(METADATA) else {}
+    version = metadata.get("keras_version")
+    return _imported(archive.weights(), assembly, version if isinstance(version, str) else None)
+
+
+def _read_hdf5(file: BinaryIO, architecture: Path | str | None, asked: _Asked) -> Imported:
+    contents = Hdf5File(file)
+    config = contents.texts("", "model_config")
+    version = "".join(contents.texts("", "keras_version") or []) or None
+    if config is not None:
+        _refuse_second(architecture)
+        return _imported(file, asked.assemble(read_json("".join(config), "model_config")), version, contents)
+    if architecture is None:
+        raise RefusedError(
+            "holds weights alone; name its architecture too, as JSON of convscope or of Keras's to_json()"
+        )
+    return _imported(file, _read_architecture(Path(architecture), contents, asked), version, contents)
+
+
+def _read_architecture(path: Path, contents: Hdf5File, asked: _Asked) -> Assembly:
+    with open_model_file(path) as file:
+        description = read_json(file.read(MAX_JSON_BYTES + 1), "it")
+        if "class_name" in description:
+            return asked.assemble(description)
+        return assembly_of(Architecture.from_dict(description), contents)
+
+
+def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents: Hdf5File | None = None) -> Imported:
+    contents = contents or Hdf5File(file)
+    file_bytes = file.seek(0, 2)
+    places = places_of_weights(contents, assembly.stored)
+    weights = read_weights(contents, file_bytes, places, assembly.architecture, assembly.stored)
+    return Imported(assembly.architecture, weights, assembly.notes, keras_version=version and version[:40])
+
+
+def _refuse_second(architecture: Path | str | None) -> None:
+    if architecture is not None:
+        raise RefusedError(f"holds its own architecture; leave out {architecture}")
