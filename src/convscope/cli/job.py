@@ -21,7 +21,7 @@ from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import run_record
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import Splits
-from convscope.engine import EngineName, check_precision
+from convscope.engine import EngineName, check_engine, check_precision
 from convscope.errors import ArchitectureError, DatasetError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.experiment import argument_of
@@ -77,6 +77,7 @@ def start_run(
     index: int = 0,
 ) -> tuple[RunFolder, Splits]:
     """Check all that was asked for, and only then make the run's folder."""
+    check_engine(engine)
     splits = load(dataset, test_fraction, split_seed, image_size)
     check_index(index, splits)
     if new_output and start is None:

@@ -6,6 +6,7 @@ from typing import Any
 from convscope.architecture import Architecture
 from convscope.cli.options import recipe_for
 from convscope.datasets import LoadOptions, Splits
+from convscope.engine import EngineName
 from convscope.experiment.record import is_preset, loading_words, machine_record
 from convscope.recipes import RECIPES, Recipe
 
@@ -17,7 +18,7 @@ def run_record(
     architecture: Architecture,
     recipe: Recipe,
     seed: int,
-    engine: str,
+    engine: EngineName,
     threads: int,
 ) -> dict[str, Any]:
     """Return what `run.json` says of a run that is about to begin; `dataset` is what the user called the data."""
@@ -28,7 +29,7 @@ def run_record(
         "seed": seed,
         "engine": engine,
         "threads": threads,
-        **machine_record(),
+        **machine_record(engine),
         "command": _command(dataset, splits.options, architecture, recipe, seed, engine),
     }
 

@@ -1,7 +1,7 @@
 """The engines: what computes a network's outputs, gradients and training steps.
 
 `reference` is the mathematics in NumPy, to be read and to be held against; `native` is the compiled engine that does
-the work. Both are a `Network` (see `convscope.engine.network`) and mean the same.
+the work; `keras` hands it to Keras. All are a `Network` (see `convscope.engine.network`) and mean the same.
 """
 
 from convscope.engine.initialization import initial_weights
@@ -16,6 +16,7 @@ from convscope.engine.network import (
     Progress,
     Replacement,
     Weights,
+    check_engine,
     check_precision,
     open_network,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Progress",
     "Replacement",
     "Weights",
+    "check_engine",
     "check_precision",
     "initial_weights",
     "lesion_effects",

@@ -13,8 +13,9 @@ from convscope.datasets import Dataset
 from convscope.errors import RecipeError
 from convscope.recipes import Adam, Augmentation, Optimizer, Precision
 
-EngineName = Literal["native", "reference"]
+EngineName = Literal["native", "reference", "keras"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+_COMPUTES_IN: Mapping[EngineName, str] = {"reference": "float64", "keras": "float32"}
 
 Weights = Mapping[str, NDArray[Any]]
 """By name, of any type that `float_array` takes."""
@@ -160,7 +161,7 @@ class Network(Protocol):
                 `convscope.engine.loss` make it for one logit and for the loss.
 
         Returns:
-            By name, (N, *output shape): float32 of `native`, float64 of `reference`.
+            By name, (N, *output shape): float32 of `native` and `keras`, float64 of `reference`.
 
         Raises:
             ValueError: if dlogits are of another shape or not finite.
@@ -189,14 +190,15 @@ def open_network(
     """Return `architecture` with `weights` in `engine`.
 
     Args:
-        weights: by name, of any type that `float_array` takes; `native` computes with them as float32, `reference` as
-            float64.
+        weights: by name, of any type that `float_array` takes; `native` and `keras` compute with them as float32,
+            `reference` as float64.
         threads: how many threads `native` uses; by default as many as the process may run on. Results are the same bits
-            for any number. `reference` has none of its own.
+            for any number. `reference` has none of its own; `keras` tells its backend, see `KerasNetwork`.
         precision: in what `native` rounds the factors of its products; see `Recipe.precision`.
 
     Raises:
         RecipeError: if `check_precision` raises it.
+        EngineError: if the engine is `keras`, and Keras or its backend is not installed.
         ValueError: if a weight is missing, unknown, of another shape or type, or not finite in float32; if the engine
             is unknown; if threads < 1.
     """
@@ -210,9 +212,21 @@ def open_network(
         from convscope.engine.reference import ReferenceNetwork
 
         return ReferenceNetwork(architecture, weights)
+    if engine == "keras":
+        from convscope.engine.keras import KerasNetwork
+
+        return KerasNetwork(architecture, weights, threads)
     from convscope.engine.native import NativeNetwork
 
     return NativeNetwork(architecture, weights, threads, precision=precision)
+
+
+def check_engine(engine: EngineName) -> None:
+    """Raise `EngineError`, saying what to install, unless what `engine` needs is here; it is not imported for that."""
+    if engine == "keras":
+        from convscope.engine.keras import backend_name
+
+        backend_name()
 
 
 def check_precision(precision: Precision, engine: EngineName = "native") -> None:
@@ -221,7 +235,7 @@ def check_precision(precision: Precision, engine: EngineName = "native") -> None
         return
     if engine != "native":
         raise RecipeError(
-            f"precision is {precision}, but engine {engine} computes in float64; "
+            f"precision is {precision}, but engine {engine} computes in {_COMPUTES_IN[engine]}; "
             "take engine native or precision float32"
         )
     from convscope.engine.native import instruction_sets

@@ -13,14 +13,21 @@ from typing import Any
 from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
 from convscope.datasets import LoadOptions
+from convscope.engine import EngineName, keras
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import RECIPES, Recipe
 
 
 @cache
-def machine_record() -> dict[str, Any]:
-    """Return what computes here: `versions` and `cpu`, as plain JSON."""
+def machine_record(engine: EngineName) -> dict[str, Any]:
+    """Return what computes here: `versions` (of Keras and its backend too for the engine `keras`) and `cpu`.
+
+    Raises:
+        EngineError: if the engine is `keras`, and that or its backend is missing.
+    """
     versions = {"convscope": version("convscope"), "python": platform.python_version(), "numpy": version("numpy")}
+    if engine == "keras":
+        versions |= keras.versions()
     cpu = {"name": cpu_name(), "cores": available_cores(), "machine": platform.machine()}
     return {"versions": versions, "cpu": cpu}
 

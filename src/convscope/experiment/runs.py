@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.datasets import DATASETS, Splits, load_dataset
-from convscope.engine import check_precision
+from convscope.engine import check_engine, check_precision
 from convscope.errors import ConvscopeError
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
@@ -56,8 +56,9 @@ def train_runs(
     Raises:
         ValueError: if the specs name different data, or data in memory alone are to be used by an executor, or a spec
             asks for more images than there are.
-        ConvscopeError: if a network, recipe or precision does not fit, the folder cannot be written or holds a damaged
-            run, training fails, or the workers of a run die again and again; what is finished stays in the folder.
+        ConvscopeError: if a network, recipe or precision does not fit, an engine's packages are missing, the folder
+            cannot be written or holds a damaged run, training fails, or the workers of a run die again and again; what
+            is finished stays in the folder.
         KeyboardInterrupt: within a second of Ctrl-C; what is finished stays in the folder. An executor's runs that have
             begun are its own to end.
     """
@@ -165,5 +166,6 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
         seen.append(kind)
         check_fit(spec.architecture, splits.train)
         check_recipe(spec.recipe, spec.architecture)
+        check_engine(spec.engine)
         check_precision(spec.recipe.precision, spec.engine)
         hold_out(spec.draw(splits), spec.recipe, spec.seed)

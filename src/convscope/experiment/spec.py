@@ -11,6 +11,7 @@ from convscope.architecture import Architecture
 from convscope.checkpoint import load_model
 from convscope.datasets import Dataset, Splits
 from convscope.engine import EngineName
+from convscope.engine.keras import backend_name
 from convscope.errors import ArchitectureError
 from convscope.recipes import Recipe
 from convscope.streams import random_stream
@@ -65,6 +66,7 @@ class RunSpec:
         Raises:
             ValueError: if there are fewer training images than `num_images`.
             RunError: if there is no model at `start`.
+            EngineError: if the engine is `keras` and no backend of Keras is here.
         """
         architecture, recipe = self.architecture.to_dict(), self.recipe.to_dict()
         for names in (architecture, recipe):
@@ -78,6 +80,8 @@ class RunSpec:
             "seed": self.seed,
             "engine": self.engine,
         }
+        if self.engine == "keras":
+            defining["backend"] = backend_name()
         if self.start:
             defining["start"] = [load_model(self.start).weights_sha256, self.new_output]
         text = json.dumps(defining, sort_keys=True, allow_nan=False)

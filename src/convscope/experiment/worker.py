@@ -19,7 +19,8 @@ from convscope import errors
 from convscope.architecture import Architecture
 from convscope.datasets import LoadOptions, Splits, load_dataset
 from convscope.engine import open_network
-from convscope.errors import ConvscopeError, DatasetError
+from convscope.engine.keras import backend_name
+from convscope.errors import ConvscopeError, DatasetError, EngineError
 from convscope.experiment.record import available_cores, machine_record
 from convscope.experiment.spec import RunSpec
 from convscope.model import Model
@@ -70,7 +71,7 @@ def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> Trai
         raise type(error)(f"{spec.title}: {error}") from error
     network, images = open_network(model.architecture, model.weights, threads=threads), splits.test.images
     logits = [network.logits(images[start : start + _BLOCK]) for start in range(0, len(images), _BLOCK)]
-    return Trained(model, history, np.concatenate(logits), machine_record(), threads or available_cores())
+    return Trained(model, history, np.concatenate(logits), machine_record(spec.engine), threads or available_cores())
 
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
@@ -85,6 +86,7 @@ def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
             "recipe": spec.recipe.to_dict(),
             "seed": spec.seed,
             "engine": spec.engine,
+            "backend": backend_name() if spec.engine == "keras" else None,
             "num_images": spec.num_images,
             "name": spec.name,
             "start": spec.start,
@@ -106,6 +108,10 @@ def execute(order: str) -> Reply:
             raise ConvscopeError(
                 f"a worker has convscope {version('convscope')} and not {asked['convscope']}; "
                 "install the same version there"
+            )
+        if asked["backend"] is not None and asked["backend"] != backend_name():
+            raise EngineError(
+                f"a worker has Keras on {backend_name()} and not on {asked['backend']}; set KERAS_BACKEND there"
             )
         options = LoadOptions.from_dict(asked["options"], DatasetError)
         splits = _load(asked["dataset"], options, *asked["sha256"])

@@ -1,0 +1,10 @@
+"""The engine `keras`: an `Architecture` as a Keras 3 model, computed by TensorFlow, JAX or PyTorch.
+
+Importing this imports neither Keras nor its backend: they are when something is computed.
+"""
+
+from convscope.engine.keras.backend import backend_name, load_keras, versions
+from convscope.engine.keras.builder import build_keras
+from convscope.engine.keras.network import KerasNetwork
+
+__all__ = ["KerasNetwork", "backend_name", "build_keras", "load_keras", "versions"]

@@ -1,0 +1,167 @@
+"""Which backend Keras computes with, and the few things that Keras leaves to each of them: gradients, threads, TF32.
+
+Nothing here is imported before it is asked for: a backend takes seconds to import.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import EngineError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+"""Those that can train, in the order in which one is taken where nothing says which."""
+BACKEND_VARIABLE = "KERAS_BACKEND"
+_INSTALL = "pip install 'convscope[tensorflow]', 'convscope[jax]' or 'convscope[torch]'"
+
+Array = NDArray[np.float32]
+
+
+def backend_name() -> str:
+    """Return the backend that Keras computes with in this process, or would if it were imported now.
+
+    That is what KERAS_BACKEND says, or else Keras's own keras.json, or else the first of `BACKENDS` that is installed.
+
+    Raises:
+        EngineError: if Keras or that backend is not installed, or the backend cannot train.
+    """
+    if find_spec("keras") is None:
+        raise EngineError(f"engine keras needs Keras, which is not installed; {_INSTALL}")
+    if (imported := sys.modules.get("keras")) is not None:
+        return str(imported.config.backend())
+    if asked := os.environ.get(BACKEND_VARIABLE):
+        if asked not in BACKENDS:
+            raise EngineError(f"{BACKEND_VARIABLE} is {asked!r}; engine keras needs one of {', '.join(BACKENDS)}")
+        if find_spec(asked) is None:
+            raise EngineError(f"{BACKEND_VARIABLE} is {asked!r}, which is not installed; {_INSTALL}")
+        return asked
+    for name in (_configured(), *BACKENDS):
+        if name in BACKENDS and find_spec(name) is not None:
+            return name
+    raise EngineError(f"engine keras needs {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, none is installed; {_INSTALL}")
+
+
+@cache
+def load_keras() -> Any:
+    """Import Keras with the backend that `backend_name` names, and return the module.
+
+    Raises:
+        EngineError: as `backend_name` does; also if Keras or the backend cannot be imported, or Keras is older than 3.
+    """
+    backend = backend_name()
+    os.environ[BACKEND_VARIABLE] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow writes of its own start on stderr
+    try:
+        keras = import_module("keras")
+    except Exception as error:  # what a damaged installation raises is anybody's guess
+        words = str(error).partition("\n")[0]
+        raise EngineError(f"engine keras: Keras on {backend} cannot be imported ({words}); {_INSTALL}") from error
+    if int(keras.__version__.partition(".")[0]) < 3:
+        raise EngineError(f"engine keras needs Keras 3, but {keras.__version__} is installed; {_INSTALL}")
+    if keras.config.backend() not in BACKENDS:
+        raise EngineError(
+            f"Keras has been imported with backend {keras.config.backend()!r}; "
+            f"set {BACKEND_VARIABLE} to one of {', '.join(BACKENDS)} and start again"
+        )
+    return keras
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Keras and of its backend, which are imported for it; raises as `load_keras` does."""
+    keras = load_keras()
+    backend = keras.config.backend()
+    return {"keras": keras.__version__, backend: str(import_module(backend).__version__)}
+
+
+def set_threads(threads: int | None) -> None:
+    """Give the backend so many threads, where it can be told: torch always, tensorflow before it has computed."""
+    if threads is None:
+        return
+    backend = load_keras().config.backend()
+    module = import_module(backend)
+    if backend == "torch":
+        module.set_num_threads(threads)
+    elif backend == "tensorflow":
+        with suppress(RuntimeError):  # it has begun to compute
+            module.config.threading.set_intra_op_parallelism_threads(threads)
+            module.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+@contextmanager
+def float32_products() -> Iterator[None]:
+    """Have a GPU multiply float32 numbers as they are, and not rounded to the 11 bits of TF32, within the block."""
+    backend = load_keras().config.backend()
+    module = import_module(backend)
+    with ExitStack() as stack:
+        if backend == "jax":
+            stack.enter_context(module.default_matmul_precision("float32"))
+        elif backend == "tensorflow":
+            rounding = module.config.experimental
+            stack.callback(rounding.enable_tensor_float_32_execution, rounding.tensor_float_32_execution_enabled())
+            rounding.enable_tensor_float_32_execution(False)
+        elif module.cuda.is_available():
+            for part in (module.backends.cudnn, module.backends.cuda.matmul):
+                stack.callback(setattr, part, "allow_tf32", part.allow_tf32)
+                part.allow_tf32 = False
+        yield
+
+
+@contextmanager
+def predicting() -> Iterator[None]:
+    """Within the block take `float32_products`, and have PyTorch keep nothing for a gradient."""
+    with float32_products():
+        if load_keras().config.backend() == "torch":
+            with import_module("torch").no_grad():
+                yield
+        else:
+            yield
+
+
+def value_and_gradients(function: Callable[[Sequence[Any]], Any], arrays: Sequence[Array]) -> tuple[float, list[Array]]:
+    """Return a function's value at `arrays` and its gradient by each of them.
+
+    Args:
+        function: of a list of the backend's tensors, one for each array; it gives one number as a tensor.
+    """
+    keras = load_keras()
+    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+    if not tensors:
+        return float(keras.ops.convert_to_numpy(function(tensors))), []
+    match keras.config.backend():
+        case "jax":
+            value, gradients = import_module("jax").value_and_grad(function)(tensors)
+        case "tensorflow":
+            with import_module("tensorflow").GradientTape() as tape:
+                tape.watch(tensors)
+                value = function(tensors)
+            gradients = tape.gradient(value, tensors, unconnected_gradients="zero")
+        case _:
+            tensors = [tensor.clone().requires_grad_() for tensor in tensors]
+            value = function(tensors)
+            gradients = import_module("torch").autograd.grad(value, tensors, materialize_grads=True)
+    return float(keras.ops.convert_to_numpy(value)), [to_numpy(gradient) for gradient in gradients]
+
+
+def to_numpy(tensor: Any) -> Array:
+    """Return a tensor or variable as an array of its own, which no later step of training changes."""
+    return np.array(load_keras().ops.convert_to_numpy(tensor), np.float32)
+
+
+def _configured() -> str:
+    """Return the backend that Keras's own file names; "" where there is none."""
+    folder = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    try:
+        configured = json.loads((Path(folder) / "keras.json").read_text(encoding="utf-8"))
+        return str(configured["backend"])
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
+        return ""

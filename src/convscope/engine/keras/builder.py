@@ -1,0 +1,220 @@
+"""From an `Architecture` and weights to a Keras model of layers that Keras has, each under its own name.
+
+Where one of our layers takes several of Keras, the further ones are named after it: `NAME_activation` behind a
+`BatchNormalization` or an `Add`, which have none of their own in Keras; `NAME_padding` and `NAME_strides` around a
+`DepthwiseConv2D` whose strides differ, which TensorFlow does not compute.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from convscope.architecture import Architecture, DepthwiseConv2D, LayerRow
+from convscope.architecture.layers import padding_before
+from convscope.engine.keras.backend import load_keras
+from convscope.engine.network import Weights, check_weights, float_array
+
+Output = Literal["logits", "probabilities", "both"]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The Keras layers that compute one of ours, one after the other; the first of an `Add` reads two values.
+
+    Attributes:
+        name: of our layer; "input" is the normalisation of the image.
+        reads: the name of the further block whose output an `Add` reads; "" for all else.
+        layers: Keras's, at least one.
+    """
+
+    name: str
+    reads: str
+    layers: tuple[Any, ...]
+
+    def __call__(self, values: Mapping[str, Any], x: Any) -> Any:
+        """Return the block's output, for the output `x` of the block before it and all `values` by name."""
+        first, *rest = self.layers
+        y = first([x, values[self.reads]]) if self.reads else first(x)
+        for layer in rest:
+            y = layer(y)
+        return y
+
+
+def build_keras(architecture: Architecture, weights: Weights, *, output: Output = "probabilities") -> Any:
+    """Return `architecture` with `weights` as a Keras model of images (N, H, W, C) from 0 to 255, float32 or uint8.
+
+    It is a `keras.Sequential`; where a layer is an `Add`, or both outputs are asked for, a functional `keras.Model`.
+    It computes in float32 and channels last, whatever Keras's settings are, and normalises the images itself.
+
+    Args:
+        weights: by name, of any type that `float_array` takes.
+        output: "logits" (N, K), their softmax "probabilities" (N, K), or "both" as a dict of these names.
+
+    Raises:
+        ValueError: if the weights do not fit the architecture.
+        EngineError: if Keras or a backend is missing.
+    """
+    check_weights(architecture, weights)
+    blocks = keras_blocks(architecture, softmax=output == "probabilities")
+    model = _both(architecture, blocks) if output == "both" else connected(architecture, blocks)
+    set_weights(blocks, weights)
+    return model
+
+
+def keras_blocks(architecture: Architecture, *, softmax: bool) -> list[Block]:
+    """Return new Keras layers for the image's normalisation and each layer; with `softmax` they give probabilities."""
+    keras = load_keras()
+    free = _FreeNames(layer.name for layer in architecture.layers)
+    image = architecture.input
+    scaling = keras.layers.Rescaling(image.scale, image.offset, name=free("rescaling"), dtype="float32")
+    blocks = [Block("input", "", (scaling,))]
+    last = architecture.layers[-1]
+    for row in architecture.table:
+        activation = getattr(row.layer, "activation", "linear")
+        if row.layer is last:
+            activation = "softmax" if softmax else "linear"
+        blocks.append(Block(row.layer.name, getattr(row.layer, "from_layer", ""), _layers(row, activation, free)))
+    return blocks
+
+
+def connected(architecture: Architecture, blocks: list[Block]) -> Any:
+    """Return the model that computes the blocks one after the other."""
+    keras = load_keras()
+    image = _image(architecture, blocks)
+    if any(block.reads for block in blocks):
+        return keras.Model(image, _outputs(blocks, image)[blocks[-1].name], name=_model_name(architecture))
+    layers = [layer for block in blocks for layer in block.layers]
+    return keras.Sequential([image, *layers], name=_model_name(architecture))
+
+
+def weight_variables(blocks: list[Block], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Keras variable of each weight of `names`, such as `LAYER/kernel`, in their order."""
+    holders = {layer.name: layer for block in blocks for layer in block.layers}
+    return {name: getattr(holders[name.partition("/")[0]], name.partition("/")[2]) for name in names}
+
+
+def set_weights(blocks: list[Block], weights: Weights) -> None:
+    """Give the layers of a model their weights."""
+    for name, variable in weight_variables(blocks, weights).items():
+        variable.assign(float_array(weights[name]))
+
+
+class _FreeNames:
+    """Gives names for Keras's layers that none of ours has: the one asked for, or with a number behind it."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+
+    def __call__(self, wanted: str) -> str:
+        name, number = wanted, 0
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        return name
+
+
+def _layers(row: LayerRow, activation: str, free: _FreeNames) -> tuple[Any, ...]:
+    """Return the Keras layers of one of ours, the last of which applies `activation`."""
+    keras = load_keras()
+    layer = row.layer
+    common: dict[str, Any] = {"name": layer.name, "dtype": "float32"}
+    maps: dict[str, Any] = {**common, "data_format": "channels_last"}
+    if layer.kind == "Activation":
+        return (_activation(activation, layer.name, getattr(layer, "negative_slope", 0.2)),)
+    if layer.kind in ("Conv2D", "DepthwiseConv2D", "Dense"):
+        weighted = {"activation": activation, "use_bias": getattr(layer, "use_bias", True)}
+        if layer.kind == "Dense":
+            return (keras.layers.Dense(row.output_shape[-1], **weighted, **common),)
+        if isinstance(layer, DepthwiseConv2D):
+            return _depthwise(row, weighted, maps, free)
+        window = _window(layer)
+        return (keras.layers.Conv2D(row.output_shape[-1], window.pop("size"), **window, **weighted, **maps),)
+    one = _unweighted(row, common, maps)
+    if activation == "linear":
+        return (one,)
+    return one, _activation(activation, free(f"{layer.name}_activation"))
+
+
+def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> Any:
+    """Return the Keras layer of one of ours that has no kernel."""
+    layers, layer = load_keras().layers, row.layer
+    match layer.kind:
+        case "MaxPooling2D" | "AveragePooling2D":
+            window = _window(layer)
+            return getattr(layers, layer.kind)(window.pop("size"), **window, **maps)
+        case "GlobalMaxPooling2D" | "GlobalAveragePooling2D" | "Flatten":
+            return getattr(layers, layer.kind)(**maps)
+        case "ZeroPadding2D":
+            return layers.ZeroPadding2D(layer.padding, **maps)  # type: ignore[union-attr]
+        case "Dropout":
+            return layers.Dropout(layer.rate, seed=0, **common)  # type: ignore[union-attr]
+        case "BatchNormalization":
+            settings = {"momentum": layer.momentum, "epsilon": layer.epsilon}  # type: ignore[union-attr]
+            return layers.BatchNormalization(axis=-1, **settings, **common)
+        case "Add":
+            return layers.Add(**common)
+    raise AssertionError(layer.kind)
+
+
+def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], free: _FreeNames) -> tuple[Any, ...]:
+    layers, layer = load_keras().layers, row.layer
+    assert isinstance(layer, DepthwiseConv2D)
+    window = layer.window
+    settings = {"depth_multiplier": layer.depth_multiplier, **weighted, **maps}
+    if window.strides[0] == window.strides[1]:
+        same = {"strides": window.strides, "padding": window.padding}
+        return (layers.DepthwiseConv2D(window.size, **same, **settings),)
+    # A convolution that moves by one place, of which a pooling of single pixels takes every so many.
+    chain = [layers.DepthwiseConv2D(window.size, **settings)]
+    axes = list(zip(row.input_shape, row.output_shape, window.size, window.strides, strict=False))
+    before = [padding_before(size, kernel, stride, window.padding) for size, _, kernel, stride in axes]
+    behind = [
+        max((outputs - 1) * stride + kernel - size - zeros, 0)
+        for (size, outputs, kernel, stride), zeros in zip(axes, before, strict=True)
+    ]
+    if any(before + behind):
+        padding = tuple(zip(before, behind, strict=True))
+        chain.insert(0, layers.ZeroPadding2D(padding, **maps | {"name": free(f"{layer.name}_padding")}))
+    chain.append(layers.MaxPooling2D(1, window.strides, **maps | {"name": free(f"{layer.name}_strides")}))
+    return tuple(chain)
+
+
+def _window(layer: Any) -> dict[str, Any]:
+    window = layer.window
+    return {"size": window.size, "strides": window.strides, "padding": window.padding}
+
+
+def _activation(activation: str, name: str, negative_slope: float = 0.2) -> Any:
+    layers = load_keras().layers
+    if activation == "leaky_relu":
+        return layers.LeakyReLU(negative_slope, name=name, dtype="float32")
+    return layers.Activation(activation, name=name, dtype="float32")
+
+
+def _image(architecture: Architecture, blocks: list[Block]) -> Any:
+    name = _FreeNames(layer.name for block in blocks for layer in block.layers)("images")
+    return load_keras().Input(architecture.input.shape, name=name, dtype="float32")
+
+
+def _outputs(blocks: list[Block], image: Any) -> dict[str, Any]:
+    """Return each block's output by its name."""
+    values: dict[str, Any] = {}
+    x = image
+    for block in blocks:
+        values[block.name] = x = block(values, x)
+    return values
+
+
+def _both(architecture: Architecture, blocks: list[Block]) -> Any:
+    image = _image(architecture, blocks)
+    logits = _outputs(blocks, image)[blocks[-1].name]
+    taken = {layer.name for block in blocks for layer in block.layers}
+    probabilities = _activation("softmax", _FreeNames(taken)("probabilities"))(logits)
+    return load_keras().Model(image, {"logits": logits, "probabilities": probabilities}, name=_model_name(architecture))
+
+
+def _model_name(architecture: Architecture) -> str:
+    """Return the architecture's name in the letters that Keras and TensorFlow take for one."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", architecture.name).lstrip("_.-") or "model"

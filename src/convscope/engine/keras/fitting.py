@@ -1,0 +1,135 @@
+"""One epoch by Keras's `compile` and `fit`: the loss, the optimizer, the batches, and what is done at each step.
+
+Keras computes the steps. This module says in Keras's terms what `EpochOptions` mean; only the running average of the
+weights is its own, since Keras's is not corrected for its start.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.datasets import Dataset
+from convscope.engine.keras.backend import load_keras
+from convscope.engine.native import augment
+from convscope.engine.network import EpochOptions, Progress
+from convscope.recipes import Adam, Augmentation
+
+_GOLDEN = 0x9E3779B9  # 2^32 over the golden ratio: multiples of it are spread evenly over the 32-bit numbers
+
+
+def compile_model(model: Any, options: EpochOptions) -> None:
+    """Have `model` trained as `options` say, by an optimizer that remembers nothing yet."""
+    keras = load_keras()
+    optimizer, common = options.optimizer, {"global_clipnorm": options.clip_norm}
+    if optimizer.weight_decay:
+        common["weight_decay"] = optimizer.weight_decay
+    if isinstance(optimizer, Adam):
+        chosen = keras.optimizers.AdamW if optimizer.weight_decay else keras.optimizers.Adam
+        settings = {"beta_1": optimizer.beta_1, "beta_2": optimizer.beta_2, "epsilon": optimizer.epsilon}
+    else:
+        chosen = keras.optimizers.SGD
+        settings = {"momentum": optimizer.momentum, "nesterov": optimizer.nesterov}
+    model.compile(
+        optimizer=chosen(optimizer.learning_rate, **settings, **common),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def moment_variables(optimizer: Any, position: int) -> tuple[Any, Any]:
+    """Return the variables m and v that a Keras optimizer keeps for its weight at `position`; None where it has none.
+
+    Keras has no public name for Adam's.
+    """
+    if hasattr(optimizer, "_momentums"):
+        return optimizer._momentums[position], optimizer._velocities[position]
+    return (optimizer.momentums[position] if optimizer.momentums else None), None
+
+
+def seed_dropout(blocks: list[Any], key: int) -> None:
+    """Have each `Dropout` begin the stream of numbers that follows from `key` and from which layer it is."""
+    for number, block in enumerate(blocks):
+        for layer in block.layers:
+            if (generator := getattr(layer, "seed_generator", None)) is not None:
+                first = (key + number * _GOLDEN) % 2**32
+                generator.state.assign(np.array([first, key >> 32], np.uint32))
+
+
+@dataclass(eq=False)
+class Steps:
+    """What is done around the steps of one `fit`, and what was measured in the last of them.
+
+    Attributes:
+        model: compiled.
+        rates: (number of batches,), the learning rate of each step.
+        num_images: of the epoch.
+        averages: by position among the trained weights their running averages, None without.
+    """
+
+    model: Any
+    rates: NDArray[np.float32]
+    batch_size: int
+    num_images: int
+    averaging: float
+    averages: list[Any] | None
+    first_step: int
+    progress: Progress | None
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    _rate: float | None = None
+
+    def begin(self, batch: int, logs: Any = None) -> None:
+        """Set the learning rate of the step."""
+        rate = float(self.rates[batch])
+        if rate != self._rate:
+            self._take_state()
+            self.model.optimizer.learning_rate = rate
+            self._rate = rate
+
+    def end(self, batch: int, logs: Mapping[str, Any]) -> None:
+        """Take the weights into their averages, and tell of the means so far."""
+        self.measured = logs
+        if self.averages is not None:
+            self._take_state()
+            step = self.first_step + batch + 1
+            share = (1 - self.averaging) / (1 - self.averaging**step)
+            for place, weight in enumerate(self.model.trainable_variables):
+                average = self.averages[place]
+                self.averages[place] = average + share * (weight.value - average)
+        if self.progress is not None:
+            done = min((batch + 1) * self.batch_size, self.num_images)
+            self.progress(done, *self.means())
+
+    def means(self) -> tuple[float, float]:
+        """Return loss and accuracy over the images so far, each measured just before its batch's step."""
+        loss, accuracy = (float(load_keras().ops.convert_to_numpy(self.measured[n])) for n in ("loss", "accuracy"))
+        return loss, accuracy
+
+    def _take_state(self) -> None:
+        if hasattr(self.model, "jax_state_sync"):  # between steps JAX's trainer holds what the variables would
+            self.model.jax_state_sync()
+
+
+def batches(
+    dataset: Dataset, order: NDArray[np.int64], batch_size: int, num_classes: int, options: EpochOptions
+) -> Iterator[tuple[Any, ...]]:
+    """Yield each batch as `fit` takes it: images uint8, one-hot labels (N, K) and, where they are weighted, weights."""
+    weights = None if options.class_weights is None else np.asarray(options.class_weights, np.float32)
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        images, labels = dataset.images[batch], dataset.labels[batch]
+        if options.augmentation != Augmentation():
+            images = augment(images, options.augmentation, options.augmentation_key, start)
+        targets = np.zeros((len(batch), num_classes), np.float32)
+        targets[np.arange(len(batch)), labels] = 1
+        yield (images, targets) if weights is None else (images, targets, weights[labels])
+
+
+def fit_epoch(steps: Steps, examples: Iterator[tuple[Any, ...]]) -> tuple[float, float]:
+    """Take the steps; return mean loss and accuracy."""
+    callback = load_keras().callbacks.LambdaCallback(on_train_batch_begin=steps.begin, on_train_batch_end=steps.end)
+    steps.model.fit(examples, steps_per_epoch=len(steps.rates), shuffle=False, verbose=0, callbacks=[callback])
+    return steps.means()

@@ -1,0 +1,338 @@
+"""A `Network` (see `convscope.engine.network`) whose layers, losses and steps are Keras's.
+
+What it means is what `native` and `reference` mean; the tests in tests/interoperability hold it to that on each
+backend. Only which numbers `Dropout` drops is another choice, by Keras's own generator, and `GlobalMaxPooling2D` shares
+a gradient among values that are equally large.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.datasets import Dataset
+from convscope.engine.keras import fitting
+from convscope.engine.keras.backend import (
+    float32_products,
+    load_keras,
+    predicting,
+    set_threads,
+    to_numpy,
+    value_and_gradients,
+)
+from convscope.engine.keras.builder import connected, keras_blocks, set_weights, weight_variables
+from convscope.engine.network import (
+    EpochOptions,
+    EpochResult,
+    Lesion,
+    Progress,
+    Weights,
+    check_arrays,
+    check_dlogits,
+    check_images,
+    check_lesions,
+    check_weights,
+)
+
+Array = NDArray[np.float32]
+_BLOCK = 64  # images of which every layer's output is held at once, so that memory does not grow with their number
+
+
+class _State(NamedTuple):
+    """What training needs beside the weights, as arrays by the name of each trained weight."""
+
+    step: int
+    m: dict[str, Array]
+    v: dict[str, Array]
+    # Between epochs the weights that training goes on from, where the network's own are averages.
+    unaveraged: dict[str, Array] | None = None
+
+
+class KerasNetwork:
+    """An architecture with weights as a Keras model, on the backend that `convscope.engine.keras.backend` chooses.
+
+    Args:
+        threads: how many the backend uses, where it can be told: torch always, tensorflow before it first computes, jax
+            never. Results are the same bits for the same number of threads at best.
+
+    Raises:
+        EngineError: if Keras or its backend is missing.
+        ValueError: if the weights do not fit.
+    """
+
+    def __init__(self, architecture: Architecture, weights: Weights, threads: int | None = None) -> None:
+        check_weights(architecture, weights)
+        set_threads(threads)
+        self._architecture = architecture
+        self._blocks = keras_blocks(architecture, softmax=False)
+        self._model = connected(architecture, self._blocks)
+        set_weights(self._blocks, weights)
+        self._variables = weight_variables(self._blocks, architecture.weight_shapes)
+        self._trained = {name: self._variables[name] for name in architecture.trainable_weight_shapes}
+        places = {id(variable): place for place, variable in enumerate(self._model.trainable_variables)}
+        self._places = {name: places[id(variable)] for name, variable in self._trained.items()}
+        self._state = _State(0, _zeros(self._trained), _zeros(self._trained))
+        self._compiled: tuple[Any, ...] | None = None
+
+    @property
+    def architecture(self) -> Architecture:
+        return self._architecture
+
+    def weights(self) -> dict[str, Array]:
+        return {name: to_numpy(variable) for name, variable in self._variables.items()}
+
+    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+        state: dict[str, NDArray[Any]] = {"step": np.array(self._state.step, np.int64)}
+        for part, arrays in self._state._asdict().items():
+            if part != "step":
+                state |= {f"{part}/{name}": array.copy() for name, array in (arrays or {}).items()}
+        return state
+
+    def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what `optimizer_state` of this or the native engine returned, bit for bit.
+
+        Raises:
+            ValueError: if something is missing, unknown, of another shape, or not finite.
+        """
+        if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
+            raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")
+        parts = ["m", "v", *(["unaveraged"] if any(name.startswith("unaveraged/") for name in state) else [])]
+        shapes = self._architecture.trainable_weight_shapes
+        expected = {f"{part}/{name}": shape for part in parts for name, shape in shapes.items()}
+        try:
+            check_arrays(expected, {name: value for name, value in state.items() if name != "step"})
+        except ValueError as error:
+            raise ValueError(f"optimizer state: {error}") from error
+        arrays = {part: {name: np.array(state[f"{part}/{name}"], np.float32) for name in shapes} for part in parts}
+        self._state = _State(int(state["step"]), arrays["m"], arrays["v"], arrays.get("unaveraged"))
+
+    def train_epoch(
+        self,
+        dataset: Dataset,
+        *,
+        order: NDArray[np.int64],
+        batch_size: int,
+        learning_rates: NDArray[np.float32],
+        options: EpochOptions,
+        progress: Progress | None = None,
+    ) -> EpochResult:
+        """Take one step for each batch of `order`, by Keras's `fit`; see `Network.train_epoch`.
+
+        After an interrupt, or any other error, the network is as it was before the epoch.
+
+        Raises:
+            ValueError: if the images are of another size, `order` is empty, or there is not one learning rate for each
+                batch.
+        """
+        check_images(dataset.images, self._architecture.input.shape)
+        num_batches = -(-len(order) // batch_size)
+        if not len(learning_rates) == num_batches > 0:
+            raise ValueError(f"{len(learning_rates)} learning rates for {num_batches} batches; there must be one each")
+        weights, state = self.weights(), self._state
+        averages: dict[str, Array] | None = None
+        if options.averaging:
+            averages = {name: weights[name] for name in self._trained}
+        if options.averaging and state.unaveraged is not None:  # training goes on from these, and averages into those
+            self._assign(state.unaveraged)
+        try:
+            with float32_products():
+                result, averages = self._fit(dataset, order, batch_size, learning_rates, options, averages, progress)
+        except BaseException:
+            self._state, self._compiled = state, None  # JAX's trainer may have left its variables without values
+            self._assign(weights)
+            raise
+        if averages is not None:
+            self._state = self._state._replace(unaveraged={n: to_numpy(v) for n, v in self._trained.items()})
+            self._assign(averages)
+        return result
+
+    def _fit(
+        self,
+        dataset: Dataset,
+        order: NDArray[np.int64],
+        batch_size: int,
+        rates: NDArray[np.float32],
+        options: EpochOptions,
+        averages: dict[str, Array] | None,
+        progress: Progress | None,
+    ) -> tuple[EpochResult, dict[str, Array] | None]:
+        """Train from `self._state`, which becomes what it is after the epoch; return also the averages by name."""
+        self._compile(options)
+        fitting.seed_dropout(self._blocks, options.dropout_key)
+        ordered = None if averages is None else self._by_place(averages)
+        steps = fitting.Steps(
+            self._model, rates, batch_size, len(order), options.averaging, ordered, self._state.step, progress
+        )
+        examples = fitting.batches(dataset, order, batch_size, self._architecture.num_classes, options)
+        loss, accuracy = fitting.fit_epoch(steps, examples)
+        self._read_state()
+        if steps.averages is not None:
+            averages = {name: to_numpy(steps.averages[place]) for name, place in self._places.items()}
+        return EpochResult(loss, accuracy), averages
+
+    def _compile(self, options: EpochOptions) -> None:
+        """Compile the model, unless it is so already, and give its optimizer what it remembered."""
+        wanted = (options.optimizer, options.label_smoothing, options.clip_norm)
+        if wanted != self._compiled:
+            fitting.compile_model(self._model, options)
+            self._compiled = wanted
+        optimizer = self._model.optimizer
+        optimizer.iterations.assign(self._state.step)
+        for name, place in self._places.items():
+            for variable, values in zip(
+                fitting.moment_variables(optimizer, place), (self._state.m, self._state.v), strict=True
+            ):
+                if variable is not None:
+                    variable.assign(values[name])
+
+    def _read_state(self) -> None:
+        optimizer = self._model.optimizer
+        m, v = dict(self._state.m), dict(self._state.v)
+        for name, place in self._places.items():
+            for variable, values in zip(fitting.moment_variables(optimizer, place), (m, v), strict=True):
+                if variable is not None:
+                    values[name] = to_numpy(variable)
+        step = int(load_keras().ops.convert_to_numpy(optimizer.iterations))
+        self._state = _State(step, m, v)
+
+    def _by_place(self, values: Mapping[str, Array]) -> list[Any]:
+        """Return values as tensors in the order of the model's trained weights."""
+        ordered = sorted(values, key=self._places.__getitem__)
+        return [load_keras().ops.convert_to_tensor(values[name]) for name in ordered]
+
+    def _assign(self, values: Mapping[str, Array]) -> None:
+        for name, value in values.items():
+            self._variables[name].assign(value)
+
+    def logits(self, images: NDArray[np.uint8]) -> Array:
+        check_images(images, self._architecture.input.shape)
+        last = self._architecture.layers[-1].name
+        result = np.empty((len(images), self._architecture.num_classes), np.float32)
+        with predicting():
+            for block in _blocks(len(images)):
+                result[block] = to_numpy(self._forward(images[block])[last])
+        return result
+
+    def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, Array]:
+        check_images(images, self._architecture.input.shape)
+        rows = {name: self._architecture.row(name) for name in layers}
+        result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
+        with predicting():
+            for block in _blocks(len(images)):
+                values = self._forward(images[block])
+                for name, row in rows.items():
+                    value = values[name]
+                    if getattr(row.layer, "activation", "") == "softmax":
+                        value = load_keras().ops.softmax(value)
+                    result[name][block] = to_numpy(value)
+        return result
+
+    def gradients(
+        self, images: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> tuple[float, dict[str, NDArray[np.floating[Any]]]]:
+        """Return the mean cross-entropy over the images and its gradient by each trained weight's name.
+
+        Raises:
+            ValueError: if there are no images, or they are of another size.
+        """
+        check_images(images, self._architecture.input.shape)
+        if not len(images):
+            raise ValueError("there are no images; a mean needs at least one")
+        keras, last = load_keras(), self._architecture.layers[-1].name
+        variables = list(self._trained.values())
+        values = [to_numpy(variable) for variable in variables]
+        loss, gradients = 0.0, [np.zeros_like(value) for value in values]
+        with float32_products():
+            for block in _blocks(len(images)):
+
+                def sum_of_losses(tensors: Sequence[Any], block: slice = block) -> Any:
+                    with keras.StatelessScope(state_mapping=list(zip(variables, tensors, strict=True))):
+                        logits = self._forward(images[block])[last]
+                        targets = keras.ops.convert_to_tensor(np.asarray(labels[block], np.int32))
+                        return keras.ops.sum(
+                            keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+                        )
+
+                of_block, by_variable = value_and_gradients(sum_of_losses, values)
+                loss += of_block
+                for total, gradient in zip(gradients, by_variable, strict=True):
+                    total += gradient
+        means = {name: total / len(images) for name, total in zip(self._trained, gradients, strict=True)}
+        return loss / len(images), dict(means)
+
+    def layer_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        check_images(images, self._architecture.input.shape)
+        check_dlogits(self._architecture, dlogits, len(images))
+        keras, last = load_keras(), self._architecture.layers[-1].name
+        shapes = {n: images.shape[1:] if n == "input" else self._architecture.row(n).output_shape for n in layers}
+        result: dict[str, NDArray[Any]] = {
+            name: np.empty((len(images), *shape), np.float32) for name, shape in shapes.items()
+        }
+        with float32_products():
+            for block in _blocks(len(images)):
+                weighting = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
+
+                def weighted_logits(tensors: Sequence[Any], block: slice = block, by: Any = weighting) -> Any:
+                    # What is added to an output is zero, and the gradient by it is the gradient by the output.
+                    added = dict(zip(result, tensors, strict=True))
+                    logits = self._forward(images[block], lambda n, y: y + added[n] if n in added else y)[last]
+                    return keras.ops.sum(logits * by)
+
+                zeros = [np.zeros((len(images[block]), *shape), np.float32) for shape in shapes.values()]
+                for name, gradient in zip(result, value_and_gradients(weighted_logits, zeros)[1], strict=True):
+                    result[name][block] = gradient
+        return result
+
+    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> Array:
+        check_images(images, self._architecture.input.shape)
+        check_lesions(self._architecture, lesions)
+        last = self._architecture.layers[-1].name
+        result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        with predicting():
+            for block in _blocks(len(images)):
+                for logits, lesion in zip(result, lesions, strict=True):
+                    logits[block] = to_numpy(self._forward(images[block], _replacing(lesion))[last])
+        return result
+
+    def _forward(self, images: NDArray[np.uint8], changed: Callable[[str, Any], Any] | None = None) -> dict[str, Any]:
+        """Return the output of the normalisation, "input", and of each layer, as the network is when it predicts.
+
+        Args:
+            changed: gives for each of these names and outputs what takes its place.
+        """
+        values: dict[str, Any] = {}
+        x = load_keras().ops.convert_to_tensor(np.asarray(images, np.float32))
+        for block in self._blocks:
+            x = block(values, x)
+            if changed is not None:
+                x = changed(block.name, x)
+            values[block.name] = x
+        return values
+
+
+def _replacing(lesion: Lesion) -> Callable[[str, Any], Any]:
+    """Return what makes the replacements of a lesion in the outputs of the layers."""
+    ops = load_keras().ops
+
+    def changed(name: str, y: Any) -> Any:
+        of_layer = [replacement for replacement in lesion if replacement.layer == name]
+        if not of_layer:
+            return y
+        kept, value = np.ones(y.shape[-1], bool), np.zeros(y.shape[-1], np.float32)
+        for replacement in of_layer:
+            kept[replacement.filter], value[replacement.filter] = False, replacement.value
+        return ops.where(ops.convert_to_tensor(kept), y, ops.convert_to_tensor(value))
+
+    return changed
+
+
+def _zeros(variables: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: np.zeros(tuple(variable.shape), np.float32) for name, variable in variables.items()}
+
+
+def _blocks(num_images: int) -> list[slice]:
+    return [slice(start, start + _BLOCK) for start in range(0, num_images, _BLOCK)]
