@@ -1,0 +1,94 @@
+"""What these tests need is not in the extra `test`: where Keras is missing they are not even read.
+
+They run on the backend that KERAS_BACKEND names; `test_keras_backends.py` runs them on the others.
+"""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convscope.architecture import (
+    Add,
+    Architecture,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Input,
+    MaxPooling2D,
+)
+from convscope.engine import initial_weights
+
+collect_ignore = (
+    [] if find_spec("keras") else ["test_keras_engine.py", "test_keras_export.py", "test_keras_backends.py"]
+)
+
+ARCHITECTURES = {
+    "maps": Architecture(  # strides that differ, `same` on odd and even sizes, names that Keras has other uses for
+        Input(11, 14, 3, 1 / 100, -0.7),
+        (
+            Conv2D(6, 3, (2, 1), "same", "gelu", use_bias=False, name="images"),
+            MaxPooling2D(3, 1, "same"),
+            DepthwiseConv2D(3, (2, 1), "same", 2, "leaky_relu", name="_between"),
+            AveragePooling2D(2, 1, "same"),
+            DepthwiseConv2D((1, 2), activation="tanh", use_bias=False, name="rescaling"),
+            DepthwiseConv2D((2, 3), (1, 3), activation="sigmoid"),
+            Dropout(0.3),
+            GlobalMaxPooling2D(),
+            Dense(101),
+        ),
+        name="maps / ü",
+    ),
+    "residual": Architecture(
+        Input(9, 8, 1),
+        (
+            BatchNormalization(),
+            Conv2D(5, 3, padding="same", name="a"),
+            BatchNormalization(0.9, 0.1, "leaky_relu", name="b"),
+            Conv2D(5, 3, padding="same", activation="relu", name="c"),
+            Add("a", "relu", name="d"),
+            MaxPooling2D(2),
+            Flatten(),
+            Dense(80, "relu"),
+            Add("flatten"),
+            Dense(2, "softmax"),
+        ),
+    ),
+    "no dense layer": Architecture(
+        Input(7, 6, 2), (Conv2D(4, 3, activation="relu"), Conv2D(3, 2, 2), GlobalAveragePooling2D())
+    ),
+}
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    return ARCHITECTURES[request.param]
+
+
+@pytest.fixture
+def weights(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
+    """Glorot's kernels, and small random numbers added to what starts as zeros or ones: nothing forgotten hides."""
+    stream = np.random.default_rng(2)
+    weights = initial_weights(architecture, 0)
+    for name, value in weights.items():
+        if not name.endswith("/kernel"):
+            weights[name] = value + stream.uniform(-0.2, 0.2, value.shape).astype(np.float32)
+    return weights
+
+
+@pytest.fixture
+def images(architecture: Architecture) -> NDArray[np.uint8]:
+    """More than a block of those that Keras computes at once, and no whole number of them."""
+    return np.random.default_rng(0).integers(0, 256, (70, *architecture.input.shape), np.uint8)
+
+
+@pytest.fixture
+def architectures() -> dict[str, Architecture]:
+    return ARCHITECTURES
