@@ -1,5 +1,7 @@
 """Train a small convolutional network in seconds on a CPU, measure it honestly, and see through every part of it."""
 
+from typing import TYPE_CHECKING, Any
+
 from convscope import recipes
 from convscope.ablation import Ablation, FilterLesion, ablate, ablate_inputs, removal_curves
 from convscope.architecture import (
@@ -68,6 +70,9 @@ from convscope.rejection import Rejection, RejectionRule, fit_rejection, measure
 from convscope.robustness import Attacks, Robustness, corrupt, measure_attacks, measure_robustness
 from convscope.training import History, TrainingState, train
 from convscope.transfer import Transfer, transfer
+
+if TYPE_CHECKING:
+    from convscope.classifier import CNNClassifier as CNNClassifier
 
 __all__ = [
     "SGD",
@@ -169,3 +174,16 @@ __all__ = [
     "train_runs",
     "transfer",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs a package of its own when it is first asked for, so that `import convscope` stays fast."""
+    if name == "CNNClassifier":  # not in __all__: `import *` must not need scikit-learn
+        from convscope.classifier import CNNClassifier
+
+        return CNNClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "CNNClassifier"])

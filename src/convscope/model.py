@@ -60,6 +60,10 @@ class Model:
         if not isinstance(temperature, int | float) or not 0 < temperature < inf:
             raise ValueError(f"temperature is {temperature!r}; it must be finite and above 0")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the network, which another process or a copy makes for itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "network"}
+
     @property
     def name(self) -> str:
         return self.architecture.name

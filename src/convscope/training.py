@@ -20,7 +20,7 @@ from convscope.datasets.disk.pools import epoch_pools
 from convscope.engine import EngineName, EpochOptions, EpochResult, Network, Progress, initial_weights, open_network
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.model import Model
-from convscope.recipes import Recipe, classic
+from convscope.recipes import Recipe, Schedule, classic
 from convscope.streams import stream_key
 from convscope.tables import html_table, text_table
 
@@ -193,7 +193,8 @@ def train(
     if history.best_epoch is not None and not best_weights:
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
     while len(history) < recipe.epochs and not _stops(recipe, history):
-        measured = _train_epoch(network, dataset, validation, recipe, seed, len(history) + 1, on_progress)
+        rates = recipe.learning_rates(len(dataset))[len(history)]
+        measured = _train_epoch(network, dataset, validation, recipe, seed, len(history) + 1, rates, on_progress)
         columns: dict[str, Any] = {name: (*getattr(history, name), *values) for name, values in measured.items()}
         history = with_choice(replace(history, **columns), recipe, history.val_split)
         weights = network.weights()
@@ -213,6 +214,35 @@ def train(
     }
     model = Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting)
     return model, history
+
+
+def train_pass(
+    architecture: Architecture,
+    dataset: Dataset,
+    recipe: Recipe,
+    state: TrainingState,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+) -> TrainingState:
+    """Train one pass over `dataset` from `state`, in a training whose end and further images nobody knows yet.
+
+    So the recipe's schedule, its number of epochs, validation and early stopping have no say: the learning rate is the
+    optimizer's own. Where the recipe has a constant one, n passes over the same images give the same bits as `train`
+    with n epochs, from the same seed. The history holds no `val_` columns and no best epoch.
+
+    Raises:
+        ArchitectureError, RecipeError: as `train` does.
+    """
+    check_fit(architecture, dataset)
+    check_recipe(recipe, architecture)
+    network = open_network(architecture, state.weights, "native", threads, recipe.precision)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
+    rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
+    measured = _train_epoch(network, dataset, None, recipe, seed, len(state.history) + 1, rates)
+    columns: dict[str, Any] = {name: (*getattr(state.history, name), *values) for name, values in measured.items()}
+    return TrainingState(network.weights(), network.optimizer_state(), History(**columns))
 
 
 def hold_out(
@@ -286,10 +316,10 @@ def _train_epoch(
     recipe: Recipe,
     seed: int,
     epoch: int,
-    on_progress: OnProgress | None,
+    rates: NDArray[np.float32],
+    on_progress: OnProgress | None = None,
 ) -> dict[str, tuple[float, ...]]:
-    """Train one epoch and return its line of the history."""
-    rates = recipe.learning_rates(len(dataset))[epoch - 1]
+    """Train one epoch, at a learning rate a step, and return its line of the history."""
     options = EpochOptions(
         optimizer=recipe.optimizer,
         label_smoothing=recipe.label_smoothing,

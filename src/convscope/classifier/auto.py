@@ -1,0 +1,29 @@
+"""The network for images of any size where nobody names one: `auto`."""
+
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, Shape
+from convscope.architecture.presets import ann, cnn
+
+
+def auto(image_shape: Shape, num_classes: int) -> Architecture:
+    """Return `cnn` for images of at least 16 × 16, `ann` for less than 8 × 8, and between them two convolutions.
+
+    The first two fit where `cnn` has too little left after its second pooling: of 8 × 8 pixels, nothing. Rows of a
+    table, images of height 1, get `ann`, which sees no neighbourhoods.
+
+    >>> [auto(shape, 10).name for shape in ((28, 28, 1), (8, 8, 1), (1, 30, 1))]
+    ['cnn', 'small_cnn', 'ann']
+    """
+    side = min(image_shape[:2])
+    if side >= 16:
+        return cnn(image_shape, num_classes)
+    if side < 8:
+        return ann(image_shape, num_classes)
+    layers = (
+        Conv2D(32, (3, 3), padding="same", activation="relu"),
+        Conv2D(32, (3, 3), padding="same", activation="relu"),
+        MaxPooling2D((2, 2)),
+        Flatten(),
+        Dense(128, activation="relu"),
+        Dense(num_classes, activation="softmax"),
+    )
+    return Architecture(Input(*image_shape), layers, "small_cnn")

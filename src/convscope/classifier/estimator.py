@@ -1,0 +1,362 @@
+"""`CNNClassifier`: convscope's training as a scikit-learn classifier.
+
+It computes nothing itself: numbers become images (`convscope.classifier.images` and `pixels`), labels become places in
+`classes_`, and `convscope.training.train` does the rest.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from operator import index
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
+from sklearn.utils import check_random_state, compute_class_weight  # type: ignore[import-untyped]
+from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped]
+from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
+
+from convscope.architecture import Architecture
+from convscope.architecture.presets import PRESETS
+from convscope.classifier.auto import auto
+from convscope.classifier.images import ImageShape, as_rows, image_shape_of
+from convscope.classifier.pixels import PixelRange, learn_range
+from convscope.datasets import Dataset
+from convscope.engine import initial_weights
+from convscope.model import Model
+from convscope.recipes import RECIPES, Recipe, Schedule
+from convscope.training import History, TrainingState, train, train_pass
+
+_T = TypeVar("_T")
+
+_LEAST_STEPS = 500  # an epoch of few images is few steps: ten of 1,300 images would be 110, and leave it half trained
+_LEAST_MACS = 10_000_000  # of a batch, on its way forward: below that, threads wait for each other more than they work
+_ARCHITECTURES = {"auto": auto, **PRESETS}
+
+
+class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A small convolutional network as a scikit-learn classifier, trained on the CPU by convscope's engine.
+
+    X holds an image each: (N, H, W, C), (N, H, W), or rows (N, F). Rows of a square number of numbers are square
+    images; others are images of one row, which a dense network reads; `image_shape` says otherwise. The model reads
+    bytes. uint8 is taken as it is; other numbers become the nearest of 256 levels by a range that `fit` learns and
+    keeps, beyond which they are cut off: one range a column where X has two dimensions, one a channel where it has more
+    (see `convscope.classifier.pixels.learn_range`).
+
+    With the same `random_state` and the same data, `fit` gives the same bits, however many threads run. There are no
+    sample weights.
+
+    >>> from sklearn.datasets import load_digits
+    >>> from convscope import CNNClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = CNNClassifier(random_state=0, epochs=5).fit(X[:1000], y[:1000])
+    >>> classifier.model_.name, classifier.image_shape_, bool(classifier.score(X[1000:], y[1000:]) > 0.8)
+    ('small_cnn', (8, 8, 1), True)
+
+    Args:
+        architecture: "auto" (by the size of the images, see `convscope.classifier.auto`), the name of a preset, an
+            `Architecture`, or a function of the images' shape (H, W, C) and the number of classes.
+        recipe: the name of a recipe, or a `Recipe`.
+        epochs: by default those of a `Recipe`; of a recipe given by name as many, but at least 500 steps.
+        batch_size, learning_rate, validation_fraction: in place of the recipe's. What is held out for validation is
+            measured after each epoch (`history_`) and not trained on.
+        class_weight: by what the loss of each class's images is multiplied: a dict of labels, of which those left out
+            count one; "balanced", N / (K n) for a class of n of the N images; None, what the recipe says.
+        image_shape: (H, W) or (H, W, C) of an image; None as above.
+        threads: how many threads train; None is as many as the process may run on, or as joblib gives its workers.
+        random_state: a whole number is the seed that `convscope.train` takes, and gives the same weights; of a
+            `RandomState`, or of NumPy's own where it is None, a seed is drawn.
+
+    Attributes:
+        classes_: (K,) the labels, sorted.
+        model_: the trained `Model`, for all else that convscope does with one.
+        history_: loss and accuracy of each epoch, as a `History`.
+        n_iter_: how many epochs that were.
+        image_shape_: (H, W, C).
+        pixel_range_: what a number becomes as a pixel, as a `PixelRange`.
+        n_features_in_, feature_names_in_: as scikit-learn has them; of images, H · W · C.
+    """
+
+    model_: Model
+    history_: History
+    classes_: NDArray[Any]
+    image_shape_: ImageShape
+    pixel_range_: PixelRange
+    n_iter_: int
+    n_features_in_: int
+
+    def __init__(
+        self,
+        architecture: str | Architecture | Callable[[ImageShape, int], Architecture] = "auto",
+        recipe: str | Recipe = "classic",
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        validation_fraction: float | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        image_shape: tuple[int, int] | ImageShape | None = None,
+        threads: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.recipe = recipe
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.class_weight = class_weight
+        self.image_shape = image_shape
+        self.threads = threads
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "CNNClassifier":  # noqa: N803
+        """Train a network from the start.
+
+        Args:
+            X: (N, F), (N, H, W) or (N, H, W, C) finite numbers, an image each.
+            y: (N,) labels of at least two classes.
+
+        Raises:
+            ValueError: if X is sparse, not finite or not of `image_shape`; if y holds one class only, or numbers that
+                are no classes; if a parameter is out of its range.
+            TypeError: if a parameter is of a wrong type.
+        """
+        rows, y, shown = self._checked(X, y, reset=True)
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"y holds one class only, {classes[0]!r}; a classifier needs at least two")
+        recipe, start = self._recipe(len(rows), classes), self._begin(rows, shown, classes)
+        states: list[TrainingState] = []
+
+        def keep(state: TrainingState) -> None:
+            if state.history.best_epoch in (None, len(state.history)):  # else the model is of an earlier epoch
+                states[:] = [state]
+
+        data = start.dataset(rows, labels)
+        threads = _threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
+        model, history = train(start.architecture, data, recipe, seed=start.seed, threads=threads, on_epoch=keep)
+        return self._take(start, states[0], model, history)
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> "CNNClassifier":  # noqa: N803
+        """Train one pass more, over these images, with all that the optimizer remembers of earlier ones.
+
+        It goes on from what `fit` or the last call left. The learning rate is the recipe's without its schedule, since
+        nobody knows where the passes end; nothing is held out, and nothing stops early. What a number means as a pixel
+        was learned from the first images: later ones beyond their range are cut off.
+
+        Args:
+            X, y: as `fit` takes them; labels of one class are enough.
+            classes: (K,) all labels that will ever come. Needed in the first call, and the same or none later.
+
+        Raises:
+            ValueError: as `fit` does; if `classes` is missing at first or another later; if y holds a label that is
+                none of them; if class weights are "balanced", for which all labels would have to be known.
+        """
+        is_first = not hasattr(self, "classes_")
+        known = self._known_classes(classes)
+        rows, y, shown = self._checked(X, y, reset=is_first)
+        labels = np.searchsorted(known, y).clip(0, len(known) - 1)
+        if (strange := known[labels] != y).any():
+            raise ValueError(f"y holds {y[strange][0]!r}, which is none of the classes {known.tolist()}")
+        recipe = self._recipe_of_pass(known)
+        start = self._begin(rows, shown, known) if is_first else self._beginning
+        state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
+        data = start.dataset(rows, labels)
+        threads = _threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
+        state = train_pass(start.architecture, data, recipe, state, seed=start.seed, threads=threads)
+        provenance = {"recipe": recipe.to_dict(), "seed": start.seed, "passes": len(state.history)}
+        model = Model(start.architecture, state.weights, data.class_names, provenance)
+        return self._take(start, state, model, state.history)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
+        """Return (N,), the label of the largest logit for each image of X, which is as in `fit`.
+
+        Raises:
+            NotFittedError: before `fit` or `partial_fit`.
+            ValueError: if X is not finite, or not of the size that was trained on.
+        """
+        images = self._images(X)
+        return self.classes_[self.model_.predict(images)]
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+        """Return (N, K), each row the softmax of its logits; raises as `predict` does."""
+        images = self._images(X)
+        return self.model_.probabilities(images)
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+        """Return the logits (N, K); of two classes (N,), the second's less the first's, as scikit-learn has it.
+
+        Raises as `predict` does.
+        """
+        images = self._images(X)
+        logits = self.model_.logits(images).astype(np.float64)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # --- What is given ------------------------------------------------------------------------------------------------
+
+    def _checked(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        reset: bool,
+    ) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
+        """Return the images as rows (N, F), the labels (N,), and the (H, W, C) that X shows, if any."""
+        rows, shown = as_rows(X)
+        rows, y = validate_data(self, rows, y, reset=reset)
+        check_classification_targets(y)
+        if not reset:
+            self._check_shape(shown)
+        return rows, y, shown
+
+    def _images(self, X: Any) -> NDArray[np.uint8]:  # noqa: N803
+        """Return X as the bytes (N, H, W, C) that the model reads."""
+        check_is_fitted(self)
+        rows, shown = as_rows(X)
+        rows = validate_data(self, rows, reset=False)
+        self._check_shape(shown)
+        return self._beginning.images(rows)
+
+    def _check_shape(self, shown: ImageShape | None) -> None:
+        if shown is not None and shown != self.image_shape_:
+            raise ValueError(f"the images in X are {shown}, but CNNClassifier was trained on {self.image_shape_}")
+
+    def _known_classes(self, classes: Any) -> NDArray[Any]:
+        """Return the classes of all passes, sorted."""
+        if classes is None:
+            if not hasattr(self, "classes_"):
+                raise ValueError("classes must be passed on the first call to partial_fit: all labels that will come")
+            return self.classes_
+        given = np.unique(np.asarray(classes))
+        if not hasattr(self, "classes_"):
+            if len(given) < 2:
+                raise ValueError(f"classes are {given.tolist()}; a classifier needs at least two")
+            return given
+        if not np.array_equal(given, self.classes_):
+            raise ValueError(f"classes are {given.tolist()}, but were {self.classes_.tolist()} before")
+        return self.classes_
+
+    # --- What is trained ----------------------------------------------------------------------------------------------
+
+    def _chosen_recipe(self, classes: NDArray[Any]) -> Recipe:
+        """Return the recipe with what the parameters change in it, but for the number of epochs."""
+        recipe = self.recipe if isinstance(self.recipe, Recipe) else _by_name("recipe", self.recipe, RECIPES)
+        changes: dict[str, Any] = {}
+        if self.batch_size is not None:
+            changes["batch_size"] = index(self.batch_size)
+        if self.learning_rate is not None:
+            changes["optimizer"] = replace(recipe.optimizer, learning_rate=float(self.learning_rate))
+        if self.validation_fraction is not None:
+            changes["validation_fraction"] = float(self.validation_fraction)
+        if self.class_weight is not None and not isinstance(self.class_weight, Mapping | str):
+            raise ValueError(f"class_weight is {self.class_weight!r}; it must be a dict, 'balanced' or None")
+        if isinstance(self.class_weight, Mapping):
+            weights = compute_class_weight(dict(self.class_weight), classes=classes, y=classes)
+            changes["class_weights"] = tuple(weights.tolist())
+        elif self.class_weight is not None:
+            changes["class_weights"] = self.class_weight
+        return replace(recipe, **changes)
+
+    def _recipe(self, num_images: int, classes: NDArray[Any]) -> Recipe:
+        """Return what `fit` trains by."""
+        recipe = self._chosen_recipe(classes)
+        epochs = recipe.epochs
+        if self.epochs is not None:
+            epochs = index(self.epochs)
+        elif isinstance(self.recipe, str):
+            steps = -(-num_images // recipe.batch_size)
+            epochs = max(epochs, -(-_LEAST_STEPS // steps))
+        return replace(recipe, epochs=epochs)
+
+    def _recipe_of_pass(self, classes: NDArray[Any]) -> Recipe:
+        """Return what a call of `partial_fit` trains by."""
+        recipe = self._chosen_recipe(classes)
+        if recipe.class_weights == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not for partial_fit, which does not see all labels at once; give a dict, "
+                "such as compute_class_weight of scikit-learn makes from all labels"
+            )
+        return replace(recipe, epochs=1, schedule=Schedule(), validation_fraction=0.0, early_stopping=None)
+
+    def _begin(self, rows: NDArray[Any], shown: ImageShape | None, classes: NDArray[Any]) -> "_Beginning":
+        """Return what the first images decide."""
+        image_shape = image_shape_of(rows.shape[1], shown, self.image_shape)
+        return _Beginning(
+            classes=classes,
+            image_shape=image_shape,
+            pixel_range=learn_range(rows, None if shown is None else image_shape[2]),
+            architecture=_architecture(self.architecture, image_shape, len(classes)),
+            seed=_seed(self.random_state),
+        )
+
+    def _take(self, beginning: "_Beginning", state: TrainingState, model: Model, history: History) -> "CNNClassifier":
+        """Set all that was learned, at once."""
+        self._beginning, self._state = beginning, state
+        self.classes_, self.image_shape_ = beginning.classes, beginning.image_shape
+        self.pixel_range_ = beginning.pixel_range
+        self.model_, self.history_, self.n_iter_ = model, history, len(history)
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class _Beginning:
+    """What the first images decide, and no later ones change."""
+
+    classes: NDArray[Any]
+    image_shape: ImageShape
+    pixel_range: PixelRange
+    architecture: Architecture
+    seed: int
+
+    def images(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return rows (N, F) as the bytes (N, H, W, C) that the network reads."""
+        return self.pixel_range.to_bytes(rows).reshape(-1, *self.image_shape)
+
+    def dataset(self, rows: NDArray[Any], labels: NDArray[Any]) -> Dataset:
+        return Dataset(self.images(rows), labels.astype(np.int64), tuple(map(str, self.classes.tolist())), "X")
+
+
+def _architecture(chosen: Any, image_shape: ImageShape, num_classes: int) -> Architecture:
+    if isinstance(chosen, Architecture):
+        return chosen
+    if callable(chosen):
+        architecture = chosen(image_shape, num_classes)
+        if not isinstance(architecture, Architecture):
+            raise TypeError(f"architecture gave {architecture!r}; it must give an Architecture")
+        return architecture
+    return _by_name("architecture", chosen, _ARCHITECTURES)(image_shape, num_classes)
+
+
+def _by_name(parameter: str, name: Any, values: Mapping[str, _T]) -> _T:
+    if not isinstance(name, str):
+        raise TypeError(f"{parameter} is {name!r}; it must be a name or a value of that kind")
+    if name not in values:
+        raise ValueError(f"{parameter} is {name!r}; it must be one of {', '.join(values)}, or a value of that kind")
+    return values[name]
+
+
+def _seed(random_state: Any) -> int:
+    """Return a whole number as it is, and one drawn from anything else that scikit-learn takes."""
+    generator = check_random_state(random_state)
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(generator.randint(2**31))
+
+
+def _threads(threads: int | None, architecture: Architecture, batch_size: int) -> int | None:
+    """Return how many threads train; None is as many as the process may run on.
+
+    Where nobody says, OMP_NUM_THREADS does, by which joblib parts the cores among its workers.
+    """
+    if threads is not None:
+        return index(threads)
+    if architecture.macs * batch_size < _LEAST_MACS:
+        return 1
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return int(share) if share.isdigit() and int(share) > 0 else None
