@@ -1,3 +1,5 @@
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -211,3 +213,15 @@ def test_a_model_shows_what_it_is_and_where_it_came_from_in_a_terminal_and_a_not
 
 def test_the_repr_of_a_model_leaves_out_its_weights():
     assert "array(" not in repr(make())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_of_a_model_that_has_answered_gives_the_same_answers(copied):
+    model = make(provenance={"seed": 0}, calibration={"temperature": 2.0})
+    logits = model.logits(images())
+    other = copied(model)
+    assert "network" not in vars(other)
+    np.testing.assert_array_equal(other.logits(images()), logits)
+    assert (other.provenance, other.calibration, other.weights_sha256) == (
+        {"seed": 0}, {"temperature": 2.0}, model.weights_sha256
+    )  # fmt: skip

@@ -126,7 +126,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, y, shown = self._checked(X, y, reset=True)
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(f"y holds one class only, {classes[0]!r}; a classifier needs at least two")
+            raise ValueError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
         recipe, start = self._recipe(len(rows), classes), self._begin(rows, shown, classes)
         states: list[TrainingState] = []
 
@@ -159,7 +159,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, y, shown = self._checked(X, y, reset=is_first)
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
         if (strange := known[labels] != y).any():
-            raise ValueError(f"y holds {y[strange][0]!r}, which is none of the classes {known.tolist()}")
+            raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is none of the classes {known.tolist()}")
         recipe = self._recipe_of_pass(known)
         start = self._begin(rows, shown, known) if is_first else self._beginning
         state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
@@ -193,6 +193,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images = self._images(X)
         logits = self.model_.logits(images).astype(np.float64)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

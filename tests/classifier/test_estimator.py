@@ -1,0 +1,359 @@
+import copy
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.class_weight import compute_class_weight
+
+import convscope as cs
+from convscope import CNNClassifier
+from convscope.recipes import EarlyStopping, Schedule
+
+
+def small(**parameters):
+    return CNNClassifier(**{"epochs": 2, "random_state": 0} | parameters)
+
+
+# --- Learning ---------------------------------------------------------------------------------------------------------
+
+
+def test_digits_are_learned_from_numbers_as_they_come(digits):
+    X_train, X_test, y_train, y_test = digits
+    assert CNNClassifier(random_state=0).fit(X_train, y_train).score(X_test, y_test) > 0.97
+
+
+def test_mnist_is_learned_from_rows_of_bytes(mnist):
+    train, test = mnist.train.take(np.arange(3000)), mnist.test.take(np.arange(1000))
+    classifier = CNNClassifier(epochs=6, random_state=0).fit(train.images.reshape(3000, -1), train.labels)
+    assert (classifier.image_shape_, classifier.model_.name) == ((28, 28, 1), "cnn")
+    assert classifier.score(test.images.reshape(1000, -1), test.labels) > 0.92
+
+
+def test_colours_are_learned_from_images_that_are_not_square(colours):
+    images, names = colours
+    classifier = CNNClassifier(random_state=0).fit(images[:90], names[:90])
+    assert classifier.image_shape_ == (9, 7, 3)
+    assert classifier.classes_.tolist() == ["blue", "green", "red"]
+    assert classifier.model_.class_names == ("blue", "green", "red")
+    assert classifier.score(images[90:], names[90:]) == 1
+
+
+# --- One meaning ------------------------------------------------------------------------------------------------------
+
+
+def test_fit_is_train_with_that_seed_bit_for_bit(small_mnist):
+    train = small_mnist.train
+    classifier = CNNClassifier("cnn", "fast", random_state=7, epochs=1).fit(train.images, train.labels)
+    model, history = cs.train(cs.presets.cnn, train, cs.recipes.fast, seed=7)
+    assert classifier.model_.weights_sha256 == model.weights_sha256
+    assert classifier.history_.loss == history.loss
+    images = small_mnist.test.images
+    np.testing.assert_array_equal(classifier.decision_function(images), model.logits(images).astype(np.float64))
+    np.testing.assert_array_equal(classifier.predict_proba(images), model.probabilities(images))
+    np.testing.assert_array_equal(classifier.predict(images), model.predict(images))
+
+
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+def test_passes_over_the_same_images_are_the_epochs_of_fit_bit_for_bit(digits, first):
+    X, _, y, _ = digits
+    X, y = X[:300], y[:300]
+    passes = small(epochs=1)
+    if first == "fit":
+        passes.fit(X, y)
+    while getattr(passes, "n_iter_", 0) < 3:
+        passes.partial_fit(X, y, classes=range(10))
+    fitted = small(epochs=3).fit(X, y)
+    assert passes.model_.weights_sha256 == fitted.model_.weights_sha256
+    assert passes.history_.loss == fitted.history_.loss
+    assert passes.n_iter_ == len(passes.history_) == 3
+
+
+def test_the_shapes_of_x_and_the_number_of_threads_change_no_bit(small_mnist):
+    images, labels = small_mnist.train.images[:200], small_mnist.train.labels[:200]
+    digests = {
+        small(threads=threads).fit(X, labels).model_.weights_sha256
+        for X in (images, images[..., 0], images.reshape(200, -1), images.reshape(200, -1).tolist(), images / 255)
+        for threads in (1, 2)
+        if not isinstance(X, list) or threads == 1
+    }
+    assert len(digests) == 2  # one, and that of a list, whose numbers are no bytes and get a range a column
+
+
+def test_a_random_state_is_a_seed_or_draws_one(digits):
+    X, _, y, _ = digits
+
+    def digest(random_state):
+        return small(epochs=1, random_state=random_state).fit(X[:99], y[:99]).model_.weights_sha256
+
+    assert digest(1) == digest(np.int64(1)) != digest(2)
+    assert digest(np.random.RandomState(3)) == digest(np.random.RandomState(3))
+    shared = np.random.RandomState(3)
+    assert digest(shared) != digest(shared)
+    np.random.seed(5)
+    assert digest(None) != digest(None)
+
+
+def test_two_classes_have_one_decision_the_second_less_the_first(digits):
+    X, X_test, y, _ = digits
+    classifier = small().fit(X[y < 2], y[y < 2] * 3 - 1)
+    decision = classifier.decision_function(X_test)
+    logits = classifier.model_.logits(classifier.pixel_range_.to_bytes(X_test).reshape(-1, 8, 8, 1))
+    np.testing.assert_allclose(decision, logits[:, 1] - logits[:, 0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(classifier.predict(X_test), np.where(decision > 0, 2, -1))
+    np.testing.assert_allclose(classifier.predict_proba(X_test)[:, 1], 1 / (1 + np.exp(-decision)))
+
+
+# --- Passes -----------------------------------------------------------------------------------------------------------
+
+
+def test_passes_over_parts_learn_and_need_not_show_every_class_at_once(digits):
+    X, X_test, y, y_test = digits
+    classifier = small()
+    for _ in range(12):
+        for start in range(0, len(X), 128):
+            classifier.partial_fit(X[start : start + 128], y[start : start + 128], classes=np.arange(10))
+    assert classifier.score(X_test, y_test) > 0.93
+    classifier.partial_fit(X[y == 3][:1], [3])
+    assert classifier.n_iter_ == 12 * 11 + 1
+
+
+def test_passes_keep_the_range_of_the_first():
+    X = np.array([[0.0, 0.0], [1.0, 2.0]])
+    classifier = small().partial_fit(X, [0, 1], classes=[0, 1]).partial_fit(X * 100, [0, 1])
+    assert classifier.pixel_range_.high.tolist() == [1, 2]
+    np.testing.assert_array_equal(classifier.decision_function(X), classifier.decision_function(X * 100))
+
+
+def test_passes_have_no_schedule_no_validation_and_no_early_stopping(digits):
+    X, _, y, _ = digits
+    full = cs.Recipe(
+        epochs=3, schedule=Schedule("linear"), validation_fraction=0.2, early_stopping=EarlyStopping(patience=1)
+    )
+    classes = np.arange(10)
+    one, other = (small(epochs=None, recipe=recipe) for recipe in (full, cs.Recipe(epochs=3)))
+    for classifier in (one, other):
+        classifier.partial_fit(X[:200], y[:200], classes).partial_fit(X[:200], y[:200])
+    assert one.model_.weights_sha256 == other.model_.weights_sha256
+    assert one.history_.val_loss == ()
+
+
+def test_a_pass_after_early_stopping_goes_on_from_the_epoch_that_was_chosen(digits):
+    X, _, y, _ = digits
+    recipe = cs.Recipe(epochs=6, validation_fraction=0.3, early_stopping=EarlyStopping("val_accuracy", patience=1))
+    recipe = replace(recipe, optimizer=cs.Adam(learning_rate=0.03))
+    classifier = CNNClassifier(recipe=recipe, random_state=1).fit(X[:300], y[:300])
+    best = classifier.history_.best_epoch
+    assert best is not None
+    assert best < classifier.n_iter_ <= 6  # else the test shows nothing
+    classifier.partial_fit(X[:300], y[:300])
+    assert classifier.n_iter_ == best + 1
+
+
+def test_classes_are_needed_at_first_and_never_change(digits):
+    X, _, y, _ = digits
+    X, y = X[:60], y[:60]
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        small().partial_fit(X, y)
+    with pytest.raises(ValueError, match="at least two"):
+        small().partial_fit(X, y, classes=[1])
+    with pytest.raises(ValueError, match="y holds 7, which is none of the classes"):
+        small().partial_fit(X, np.full(60, 7), classes=[1, 2, 9])
+    classifier = small().partial_fit(X, y, classes=range(10))
+    with pytest.raises(ValueError, match=r"but were \[0, 1, 2"):
+        classifier.partial_fit(X, y, classes=range(9))
+    with pytest.raises(ValueError, match="y holds 'a', which is none of"):
+        classifier.partial_fit(X, np.full(60, "a"))
+    assert classifier.n_iter_ == 1
+
+
+# --- Parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_the_parameters_take_the_place_of_the_recipe_s(digits):
+    X, _, y, _ = digits
+    classifier = CNNClassifier(
+        "ann", "fast", epochs=np.int64(3), batch_size=50, learning_rate=0.002, validation_fraction=0.2, random_state=0
+    ).fit(X[:300], y[:300])
+    recipe = classifier.model_.provenance["recipe"]
+    assert (recipe["epochs"], recipe["batch_size"], recipe["validation_fraction"]) == (3, 50, 0.2)
+    assert recipe["optimizer"]["learning_rate"] == 0.002
+    assert recipe["optimizer"]["beta_2"] == cs.recipes.fast.optimizer.beta_2
+    assert len(classifier.history_.val_accuracy) == classifier.n_iter_ == 3
+    assert classifier.model_.name == "ann"
+
+
+def test_few_images_are_seen_often_unless_a_recipe_or_epochs_says_how_often(digits):
+    X, _, y, _ = digits
+    X, y = X[:200], y[:200]
+    assert CNNClassifier("ann").fit(X, y).n_iter_ == 250  # two steps an epoch
+    assert CNNClassifier("ann", cs.Recipe(epochs=2)).fit(X, y).n_iter_ == 2
+    assert CNNClassifier("ann", epochs=3).fit(X, y).n_iter_ == 3
+
+
+def test_an_architecture_is_a_name_a_value_or_a_function(digits):
+    X, _, y, _ = digits
+    layers = (cs.Flatten(), cs.Dense(10, "softmax"))
+    value = cs.Architecture(cs.Input(4, 16), layers, "linear")
+    assert small(architecture=value, image_shape=(4, 16)).fit(X, y).model_.architecture is value
+    of_function = small(architecture=lambda shape, k: cs.Architecture(cs.Input(*shape), layers, f"of {k}")).fit(X, y)
+    assert of_function.model_.name == "of 10"
+
+
+def test_class_weights_are_scikit_learn_s(digits):
+    X, _, y, _ = digits
+    few = np.concatenate([np.flatnonzero(y == 1)[:90], np.flatnonzero(y == 8)[:10]])
+    names = np.where(y == 1, "one", "eight")[few]
+    balanced = compute_class_weight("balanced", classes=np.array(["eight", "one"]), y=names)
+    by_dict = dict(zip(["eight", "one"], balanced.tolist(), strict=True))
+    digests = [
+        small(class_weight=weight).fit(X[few], names).model_.weights_sha256
+        for weight in ("balanced", by_dict, {"eight": 5.0}, {"eight": 5.0, "one": 1.0}, None)
+    ]
+    assert digests[0] == digests[1] != digests[2] == digests[3] != digests[4]
+    assert (
+        small(class_weight=by_dict).partial_fit(X[few], names, ["one", "eight"]).model_.weights_sha256
+        == small(class_weight="balanced", epochs=1).fit(X[few], names).model_.weights_sha256
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"architecture": "resnet"}, ValueError, "architecture is 'resnet'; it must be one of auto, cnn, ann"),
+        ({"architecture": 3}, TypeError, "architecture is 3"),
+        ({"architecture": lambda shape, k: None}, TypeError, "architecture gave None"),
+        ({"architecture": cs.presets.cnn()}, ValueError, r"reads \(28, 28, 1\)"),
+        ({"recipe": "slow"}, ValueError, "recipe is 'slow'; it must be one of classic, fast"),
+        ({"recipe": None}, TypeError, "recipe is None"),
+        ({"epochs": 0}, ValueError, "epochs is 0"),
+        ({"epochs": 2.0}, TypeError, "float"),
+        ({"batch_size": -1}, ValueError, "batch_size is -1"),
+        ({"learning_rate": -0.1}, ValueError, "learning_rate is -0.1"),
+        ({"validation_fraction": 1.5}, ValueError, "validation_fraction is 1.5"),
+        ({"class_weight": "fair"}, ValueError, "class_weights is 'fair'"),
+        ({"class_weight": 2}, ValueError, "class_weight is 2"),
+        ({"class_weight": {11: 2.0}}, ValueError, "not in class_weight"),
+        ({"image_shape": (8, 9)}, ValueError, "image_shape is"),
+        ({"threads": 0}, ValueError, "threads is 0"),
+        ({"random_state": "x"}, ValueError, "x"),
+        ({"random_state": -1}, ValueError, "-1|between"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_by_fit_and_leaves_nothing_half_done(digits, parameters, error, message):
+    X, _, y, _ = digits
+    classifier = small(**parameters)  # the constructor checks nothing
+    with pytest.raises(error, match=message):
+        classifier.fit(X[:60], y[:60])
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
+    fitted = small().fit(X[:60], y[:60])
+    before = fitted.predict_proba(X)
+    with pytest.raises(error, match=message):
+        fitted.set_params(**parameters).fit(X[:60], y[:60])
+    np.testing.assert_array_equal(fitted.predict_proba(X), before)
+
+
+def test_balanced_weights_are_refused_by_passes_from_wherever_they_come(digits):
+    X, _, y, _ = digits
+    for parameters in ({"class_weight": "balanced"}, {"recipe": cs.Recipe(class_weights="balanced")}):
+        with pytest.raises(ValueError, match="'balanced' is not for partial_fit"):
+            small(**parameters).partial_fit(X, y, classes=range(10))
+
+
+# --- What is refused --------------------------------------------------------------------------------------------------
+
+
+def test_images_of_another_size_are_refused(colours):
+    images, names = colours
+    classifier = small().fit(images, names)
+    assert classifier.n_features_in_ == 9 * 7 * 3
+    np.testing.assert_array_equal(classifier.predict(images.reshape(120, -1)), classifier.predict(images))
+    with pytest.raises(ValueError, match=r"images in X are \(7, 9, 3\), but CNNClassifier was trained on \(9, 7, 3\)"):
+        classifier.predict(images.swapaxes(1, 2))
+    with pytest.raises(ValueError, match="features"):
+        classifier.predict(images[..., 0])
+    with pytest.raises(ValueError, match="image_shape"):
+        small(image_shape=(7, 9, 3)).fit(images, names)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(6, 4), (6, 2, 2), (6, 2, 2, 1)])
+def test_numbers_that_are_not_finite_are_refused_in_any_shape(bad, shape):
+    X = np.arange(24.0).reshape(shape)
+    classifier = small().fit(X, [0, 1] * 3)
+    X.flat[5] = bad
+    for act in (lambda: small().fit(X, [0, 1] * 3), lambda: classifier.predict(X)):
+        with pytest.raises(ValueError, match="NaN|infinity"):
+            act()
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (0, 2, 2), (0, 2, 2, 3), (4, 0), (4, 0, 2), (4, 1, 2, 1, 2), (4,)])
+def test_x_without_images_or_of_another_kind_is_refused(shape):
+    with pytest.raises(ValueError, match=r"sample|feature|dim|1D"):
+        small().fit(np.zeros(shape), np.arange(shape[0]) % 2)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"), [([1] * 4, "one class"), ([0.5, 0.1, 0.2, 0.9], "label type"), ([0, 1, 0], "inconsistent")]
+)
+def test_labels_that_are_no_classes_are_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        small().fit(np.eye(4), y)
+
+
+# --- Copies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda fitted: pickle.loads(pickle.dumps(fitted))])
+def test_a_copy_of_a_fitted_one_answers_and_goes_on_as_it_does(digits, copied):
+    X, X_test, y, _ = digits
+    fitted = small().fit(X, y)
+    fitted.predict(X_test)  # now it holds a network of the engine, which no copy can share
+    other = copied(fitted)
+    np.testing.assert_array_equal(other.predict_proba(X_test), fitted.predict_proba(X_test))
+    for one in (fitted, other):
+        one.partial_fit(X, y)
+    assert other.model_.weights_sha256 == fitted.model_.weights_sha256
+
+
+def test_a_clone_has_the_parameters_and_nothing_learned(digits):
+    X, _, y, _ = digits
+    fitted = small(recipe=cs.Recipe(epochs=1), architecture=cs.presets.ann, epochs=None).fit(X, y)
+    other = clone(fitted)
+    assert other.get_params() == fitted.get_params()
+    assert not hasattr(other, "model_")
+
+
+# --- Import -----------------------------------------------------------------------------------------------------------
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_importing_convscope_does_not_import_scikit_learn():
+    done = run("import sys, convscope; from convscope import *; dir(convscope); print('sklearn' in sys.modules)")
+    assert done.stdout == "False\n", done.stderr
+    assert "CNNClassifier" in dir(cs)
+
+
+@pytest.mark.parametrize("missing", ["sklearn", "sklearn.utils.validation"])
+def test_without_scikit_learn_the_error_names_the_extra(missing):
+    done = run(
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "import convscope\n"
+        "for kind in (ImportError, convscope.ConvscopeError):\n"
+        "    try: convscope.CNNClassifier\n"
+        "    except kind as error: print(error)\n"
+    )
+    assert done.stdout.count("pip install 'convscope[sklearn]'") == 2, done.stderr
+
+
+def test_another_name_is_still_unknown():
+    with pytest.raises(AttributeError, match="no attribute 'CNNRegressor'"):
+        cs.CNNRegressor  # noqa: B018

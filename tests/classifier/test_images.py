@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from convscope.classifier.auto import auto
+from convscope.classifier.images import as_rows, image_shape_of
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4, 3, 2), (0, 4, 3, 1)])
+def test_images_become_rows_in_the_order_row_column_channel(shape):
+    images = np.arange(np.prod(shape)).reshape(shape)
+    rows, shown = as_rows(images)
+    assert shown == (*shape[1:], 1)[:3]
+    np.testing.assert_array_equal(rows, images.reshape(shape[0], np.prod(shape[1:])))
+
+
+@pytest.mark.parametrize("X", [[[1, 2], [3, 4]], np.zeros((3, 4)), np.zeros(3), np.zeros((1, 2, 3, 4, 5))])
+def test_what_shows_no_images_stays_as_it_is(X):
+    assert as_rows(X) == (X, None) or as_rows(X)[0] is X
+
+
+def test_lists_of_images_are_images():
+    assert as_rows([[[1, 2], [3, 4], [5, 6]]])[1] == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("num_features", "wanted", "shape"),
+    [
+        (1, None, (1, 1, 1)),
+        (784, None, (28, 28, 1)),
+        (30, None, (1, 30, 1)),
+        (4095, None, (1, 4095, 1)),
+        (10000, None, (100, 100, 1)),
+        (64, (4, 16), (4, 16, 1)),
+        (48, [4, 4, 3], (4, 4, 3)),
+        (48, np.array([1, 16, 3]), (1, 16, 3)),
+    ],
+)
+def test_rows_are_square_images_or_images_of_one_row_unless_said_otherwise(num_features, wanted, shape):
+    assert image_shape_of(num_features, None, wanted) == shape
+
+
+@pytest.mark.parametrize(
+    ("num_features", "shown", "wanted", "message"),
+    [
+        (64, None, (8,), "image_shape is"),
+        (64, None, (8, 8, 1, 1), "whole numbers above 0"),
+        (64, None, (8.0, 8), "whole numbers above 0"),
+        (64, None, (-8, -8), "whole numbers above 0"),
+        (64, None, (8, 9), "which has 72 numbers, but X has 64 features"),
+        (64, (8, 8, 1), (4, 16), r"but the images in X are \(8, 8, 1\)"),
+        (5000, None, None, "X has 5000 features"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(num_features, shown, wanted, message):
+    with pytest.raises(ValueError, match=message):
+        image_shape_of(num_features, shown, wanted)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 4096, 1), (7, 8, 3), (8, 8, 1), (8, 15, 64), (9, 40, 1), (16, 17, 3)])
+@pytest.mark.parametrize("num_classes", [2, 101])
+def test_there_is_a_network_for_every_size_and_number_of_classes(shape, num_classes):
+    architecture = auto(shape, num_classes)
+    assert (architecture.input.shape, architecture.num_classes) == (shape, num_classes)

@@ -1,0 +1,110 @@
+"""scikit-learn's tools around a `CNNClassifier`: what its users do with any classifier."""
+
+import io
+
+import joblib
+import matplotlib as mpl
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_wine
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import ConfusionMatrixDisplay, log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, learning_curve
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from convscope import CNNClassifier
+
+WINE = load_wine(return_X_y=True)
+
+
+def small(**parameters):
+    return CNNClassifier(**{"epochs": 10, "learning_rate": 0.01, "random_state": 0} | parameters)
+
+
+@pytest.mark.parametrize("steps", [[], [StandardScaler()], [FunctionTransformer(lambda X: X - 8)]])
+def test_a_pipeline_may_scale_what_it_likes(digits, steps):
+    X_train, X_test, y_train, y_test = digits
+    pipeline = make_pipeline(*steps, small(epochs=8)).fit(X_train, y_train)
+    assert pipeline.score(X_test, y_test) > 0.96
+
+
+def test_a_table_with_columns_of_very_different_units_needs_no_scaling():
+    assert cross_val_score(small(), *WINE, cv=3).mean() > 0.93
+
+
+def test_cross_validation_in_two_processes_gives_what_one_gives():
+    one, two = (cross_val_predict(small(), *WINE, cv=2, method="predict_proba", n_jobs=n) for n in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_grid_search_in_two_processes_finds_what_learns(digits):
+    X_train, X_test, y_train, y_test = digits
+    search = GridSearchCV(small(), {"learning_rate": [1e-7, 0.01], "architecture": ["ann"]}, cv=2, n_jobs=2)
+    search.fit(X_train[:500], y_train[:500])
+    assert search.best_params_ == {"learning_rate": 0.01, "architecture": "ann"}
+    assert search.score(X_test, y_test) > 0.85
+
+
+def test_names_of_classes_pass_through_a_calibration():
+    X, y = WINE
+    names = np.array(["barolo", "grignolino", "barbera"])[y]
+    calibrated = CalibratedClassifierCV(small(), cv=2).fit(X, names)
+    assert calibrated.classes_.tolist() == ["barbera", "barolo", "grignolino"]
+    assert log_loss(names, calibrated.predict_proba(X)) < 0.5
+
+
+@pytest.mark.parametrize(
+    "ensemble",
+    [
+        lambda: VotingClassifier([("a", small()), ("b", LogisticRegression())], voting="soft"),
+        lambda: StackingClassifier([("a", small()), ("b", small(random_state=1))], cv=2),
+        lambda: BaggingClassifier(small(), n_estimators=3, random_state=0),
+    ],
+    ids=["vote", "stack", "bag"],
+)
+def test_ensembles_take_it(ensemble):
+    X, y = WINE
+    X = StandardScaler().fit_transform(X)
+    assert ensemble().fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
+
+
+def test_permutation_importance_finds_the_column_that_tells_the_class():
+    X = np.random.default_rng(0).normal(size=(150, 3))
+    y = X[:, 1] > 0
+    found = permutation_importance(small(epochs=30).fit(X, y), X, y, n_repeats=3, random_state=0)
+    assert found.importances_mean.argmax() == 1
+    assert found.importances_mean[1] > 0.3
+    assert np.abs(found.importances_mean[[0, 2]]).max() < 0.1
+
+
+def test_a_learning_curve_and_a_confusion_matrix_are_drawn_from_it():
+    mpl.use("agg")
+    X, y = WINE
+    sizes, _, scores = learning_curve(small(), X, y, train_sizes=[0.2, 1.0], cv=3, shuffle=True, random_state=0)
+    assert len(sizes) == 2
+    assert np.isfinite(scores).all()
+    display = ConfusionMatrixDisplay.from_estimator(small().fit(X, y), X, y)
+    assert display.confusion_matrix.sum() == len(y)
+    assert display.confusion_matrix.trace() > 165
+    mpl.pyplot.close(display.figure_)
+
+
+def test_joblib_keeps_a_fitted_pipeline():
+    pipeline = make_pipeline(StandardScaler(), small()).fit(*WINE)
+    before = pipeline.predict_proba(WINE[0])
+    file = io.BytesIO()
+    joblib.dump(pipeline, file)
+    file.seek(0)
+    np.testing.assert_array_equal(joblib.load(file).predict_proba(WINE[0]), before)
+
+
+def test_a_notebook_shows_its_parameters_and_whether_it_is_fitted():
+    assert "Not fitted" in small()._repr_html_()
+    shown = small().fit(*WINE)._repr_html_()
+    assert "CNNClassifier" in shown
+    assert "Not fitted" not in shown
+    assert repr(small()) == "CNNClassifier(epochs=10, learning_rate=0.01, random_state=0)"
