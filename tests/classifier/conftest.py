@@ -1,5 +1,7 @@
 """Small image data that the tests share."""
 
+# ruff: noqa: N806  (X is scikit-learn's name)
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits

@@ -1,3 +1,5 @@
+# ruff: noqa: N806  (X is scikit-learn's name)
+
 import copy
 import pickle
 import subprocess
@@ -226,7 +228,7 @@ def test_class_weights_are_scikit_learn_s(digits):
     [
         ({"architecture": "resnet"}, ValueError, "architecture is 'resnet'; it must be one of auto, cnn, ann"),
         ({"architecture": 3}, TypeError, "architecture is 3"),
-        ({"architecture": lambda shape, k: None}, TypeError, "architecture gave None"),
+        ({"architecture": lambda *_: None}, TypeError, "architecture gave None"),
         ({"architecture": cs.presets.cnn()}, ValueError, r"reads \(28, 28, 1\)"),
         ({"recipe": "slow"}, ValueError, "recipe is 'slow'; it must be one of classic, fast"),
         ({"recipe": None}, TypeError, "recipe is None"),
@@ -288,7 +290,7 @@ def test_numbers_that_are_not_finite_are_refused_in_any_shape(bad, shape):
     classifier = small().fit(X, [0, 1] * 3)
     X.flat[5] = bad
     for act in (lambda: small().fit(X, [0, 1] * 3), lambda: classifier.predict(X)):
-        with pytest.raises(ValueError, match="NaN|infinity"):
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
             act()
 
 

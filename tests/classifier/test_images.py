@@ -1,3 +1,5 @@
+# ruff: noqa: N803  (X is scikit-learn's name)
+
 import numpy as np
 import pytest
 

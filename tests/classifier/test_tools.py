@@ -1,5 +1,7 @@
 """scikit-learn's tools around a `CNNClassifier`: what its users do with any classifier."""
 
+# ruff: noqa: N803, N806  (X is scikit-learn's name)
+
 import io
 
 import joblib

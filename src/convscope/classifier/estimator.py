@@ -4,6 +4,8 @@ It computes nothing itself: numbers become images (`convscope.classifier.images`
 `classes_`, and `convscope.training.train` does the rest.
 """
 
+# ruff: noqa: N803  (X is scikit-learn's name)
+
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -111,7 +113,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.threads = threads
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "CNNClassifier":  # noqa: N803
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "CNNClassifier":
         """Train a network from the start.
 
         Args:
@@ -139,7 +141,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model, history = train(start.architecture, data, recipe, seed=start.seed, threads=threads, on_epoch=keep)
         return self._take(start, states[0], model, history)
 
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> "CNNClassifier":  # noqa: N803
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> "CNNClassifier":
         """Train one pass more, over these images, with all that the optimizer remembers of earlier ones.
 
         It goes on from what `fit` or the last call left. The learning rate is the recipe's without its schedule, since
@@ -170,7 +172,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model = Model(start.architecture, state.weights, data.class_names, provenance)
         return self._take(start, state, model, state.history)
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return (N,), the label of the largest logit for each image of X, which is as in `fit`.
 
         Raises:
@@ -180,12 +182,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images = self._images(X)
         return self.classes_[self.model_.predict(images)]
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return (N, K), each row the softmax of its logits; raises as `predict` does."""
         images = self._images(X)
         return self.model_.probabilities(images)
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the logits (N, K); of two classes (N,), the second's less the first's, as scikit-learn has it.
 
         Raises as `predict` does.
@@ -206,7 +208,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _checked(
         self,
-        X: Any,  # noqa: N803
+        X: Any,
         y: Any,
         reset: bool,
     ) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
@@ -218,7 +220,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._check_shape(shown)
         return rows, y, shown
 
-    def _images(self, X: Any) -> NDArray[np.uint8]:  # noqa: N803
+    def _images(self, X: Any) -> NDArray[np.uint8]:
         """Return X as the bytes (N, H, W, C) that the model reads."""
         check_is_fitted(self)
         rows, shown = as_rows(X)

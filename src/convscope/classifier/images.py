@@ -8,7 +8,7 @@ import numpy as np
 ImageShape = tuple[int, int, int]
 
 
-def as_rows(X: Any) -> tuple[Any, ImageShape | None]:  # noqa: N803
+def as_rows(X: Any) -> tuple[Any, ImageShape | None]:  # noqa: N803 (scikit-learn's name)
     """Return X with one row an image, and the (H, W, C) that X shows: (N, H, W) has one channel, (N, F) shows none.
 
     What is not three- or four-dimensional is returned as it is.

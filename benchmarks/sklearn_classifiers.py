@@ -1,0 +1,122 @@
+"""Compare `CNNClassifier` with classifiers of scikit-learn: accuracy over seeds, seconds to fit and to predict.
+
+python benchmarks/sklearn_classifiers.py [--seeds 5] [--mnist-images 10000] [--sets digits,mnist] [--only NAME,...]
+
+Each seed draws other training images, the same for all classifiers, and is every classifier's `random_state`. On
+scikit-learn's digits it holds a quarter of the 1,797 images out; on MNIST it draws training images from the 60,000, and
+the 10,000 test images are always the same. All read the same rows of numbers from 0 to 1, and have their defaults but
+for the number of jobs, which is as many as there are cores where a classifier takes one. An interval is that of the
+mean over the seeds (95 %, Student's t): it says nothing of other test images. Prints a Markdown table.
+"""
+
+import argparse
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import machine
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.datasets import load_digits
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+
+import convscope as cs
+from convscope.statistics import mean_share_interval
+
+CLASSIFIERS: dict[str, Callable[[int], ClassifierMixin]] = {
+    "CNNClassifier": lambda seed: cs.CNNClassifier(random_state=seed),
+    "SVC": lambda seed: SVC(random_state=seed),
+    "KNeighborsClassifier": lambda _: KNeighborsClassifier(n_jobs=-1),
+    "MLPClassifier": lambda seed: MLPClassifier(random_state=seed),
+    "RandomForestClassifier": lambda seed: RandomForestClassifier(n_jobs=-1, random_state=seed),
+    "LogisticRegression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    "HistGradientBoostingClassifier": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+}
+
+
+class Split(NamedTuple):
+    """Rows of pixels from 0 to 1, and labels."""
+
+    train: np.ndarray
+    test: np.ndarray
+    train_labels: np.ndarray
+    test_labels: np.ndarray
+
+
+class Measured(NamedTuple):
+    accuracy: float
+    fit_seconds: float
+    predict_seconds: float
+
+
+def digits(seeds: int, _: int) -> Iterator[Split]:
+    rows, labels = load_digits(return_X_y=True)
+    for seed in range(seeds):
+        yield Split(*train_test_split(rows / 16, labels, stratify=labels, random_state=seed))
+
+
+def mnist(seeds: int, num_images: int) -> Iterator[Split]:
+    data = cs.load_dataset("mnist")
+    train, test = (part.images.reshape(len(part), -1).astype(np.float32) / 255 for part in (data.train, data.test))
+    for seed in range(seeds):
+        chosen = np.random.default_rng(seed).permutation(len(train))[:num_images]
+        yield Split(train[chosen], test, data.train.labels[chosen], data.test.labels)
+
+
+SETS = {"digits": digits, "mnist": mnist}
+
+
+def measure(classifier: ClassifierMixin, split: Split) -> Measured:
+    start = time.perf_counter()
+    classifier.fit(split.train, split.train_labels)
+    fitted = time.perf_counter()
+    predicted = classifier.predict(split.test)
+    seconds = time.perf_counter() - fitted
+    return Measured(float((predicted == split.test_labels).mean()), fitted - start, seconds)
+
+
+def line(name: str, values: list[Measured]) -> str:
+    """Return a row of the table: mean accuracy with its interval, then medians of seconds with [least, greatest]."""
+    accuracies = [value.accuracy for value in values]
+    interval = mean_share_interval(accuracies)
+    within = "" if interval is None else f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
+    seconds = [
+        f"{statistics.median(column):.3g} [{min(column):.3g}, {max(column):.3g}]"
+        for column in ([value.fit_seconds for value in values], [value.predict_seconds for value in values])
+    ]
+    return f"| `{name}` | {100 * statistics.mean(accuracies):.2f}{within} | {' | '.join(seconds)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--mnist-images", type=int, default=10_000)
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--only", default=",".join(CLASSIFIERS))
+    chosen: Any = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)  # MLPClassifier at 200 epochs: it is as its defaults leave it
+    about = machine.describe()
+    versions = ", ".join(f"{package} {version(package)}" for package in ("convscope", "scikit-learn", "numpy"))
+    print(f"{about['processor']}, {about['cores']} cores, {about['system']}, Python {about['python']}; {versions}")
+    for set_name in chosen.sets.split(","):
+        splits = list(SETS[set_name](chosen.seeds, chosen.mnist_images))
+        first = splits[0]
+        print(f"\n{set_name}: {len(first.train)} training and {len(first.test)} test images, {len(splits)} seeds\n")
+        print("| classifier | accuracy, % | seconds to fit | seconds to predict |\n| --- | --- | --- | --- |")
+        for name in chosen.only.split(","):
+            print(line(name, [measure(CLASSIFIERS[name](s), split) for s, split in enumerate(splits)]), flush=True)
+    print(f"\nload averages at the end: {', '.join(map(str, machine.load()))} on {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()
