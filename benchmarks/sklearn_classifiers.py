@@ -24,7 +24,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -37,9 +36,8 @@ CLASSIFIERS: dict[str, Callable[[int], ClassifierMixin]] = {
     "CNNClassifier": lambda seed: cs.CNNClassifier(random_state=seed),
     "SVC": lambda seed: SVC(random_state=seed),
     "KNeighborsClassifier": lambda _: KNeighborsClassifier(n_jobs=-1),
-    "MLPClassifier": lambda seed: MLPClassifier(random_state=seed),
     "RandomForestClassifier": lambda seed: RandomForestClassifier(n_jobs=-1, random_state=seed),
-    "LogisticRegression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    "MLPClassifier": lambda seed: MLPClassifier(random_state=seed),
     "HistGradientBoostingClassifier": lambda seed: HistGradientBoostingClassifier(random_state=seed),
 }
 

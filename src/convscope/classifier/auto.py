@@ -5,10 +5,10 @@ from convscope.architecture.presets import ann, cnn
 
 
 def auto(image_shape: Shape, num_classes: int) -> Architecture:
-    """Return `cnn` for images of at least 16 × 16, `ann` for less than 8 × 8, and between them two convolutions.
+    """Return `cnn` for images of at least 16 × 16, `ann` for less than 8 × 8, and `small_cnn` for those between.
 
-    The first two fit where `cnn` has too little left after its second pooling: of 8 × 8 pixels, nothing. Rows of a
-    table, images of height 1, get `ann`, which sees no neighbourhoods.
+    `small_cnn` is `cnn` with `same` padding and without its first pooling, which would leave of 8 × 8 pixels nothing.
+    Rows of a table, images of height 1, get `ann`, which sees no neighbourhoods.
 
     >>> [auto(shape, 10).name for shape in ((28, 28, 1), (8, 8, 1), (1, 30, 1))]
     ['cnn', 'small_cnn', 'ann']
@@ -19,7 +19,7 @@ def auto(image_shape: Shape, num_classes: int) -> Architecture:
     if side < 8:
         return ann(image_shape, num_classes)
     layers = (
-        Conv2D(32, (3, 3), padding="same", activation="relu"),
+        Conv2D(16, (3, 3), padding="same", activation="relu"),
         Conv2D(32, (3, 3), padding="same", activation="relu"),
         MaxPooling2D((2, 2)),
         Flatten(),
