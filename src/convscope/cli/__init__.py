@@ -18,6 +18,7 @@ _COMMANDS = {
     "ablate": "Measure what a trained network loses without its parts.",
     "compare": "Compare runs, or groups of runs over seeds, on the same test images.",
     "experiment": "Train architectures with recipes from many seeds, and say how they fare.",
+    "log": "Log trained runs to MLflow or TensorBoard.",
     "report": "Write the figures and the report of a trained run again.",
     "data": "List data sets, tell what a person would check first in one, or show an image as its matrix.",
     "export": "Write a model in the formats of other programs, and prove that it answers the same there.",

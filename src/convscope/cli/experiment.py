@@ -9,13 +9,22 @@ import click
 
 from convscope.architecture.presets import PRESETS
 from convscope.cli.loading import load, loading_options
-from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
+from convscope.cli.options import (
+    architecture_for,
+    json_option,
+    log_option,
+    open_trackers,
+    precision_option,
+    print_json,
+    recipe_for,
+)
 from convscope.cli.progress import RunsProgress
 from convscope.datasets import LoadOptions
 from convscope.engine import ENGINES, EngineName
 from convscope.errors import DatasetError
 from convscope.experiment import (
     Experiment,
+    RunResult,
     argument_of,
     open_executor,
     run_experiment,
@@ -90,6 +99,7 @@ class _Seeds(click.ParamType[list[int]]):
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/experiment-DATASET."
 )
+@log_option
 @json_option
 def experiment(
     dataset: str,
@@ -106,6 +116,7 @@ def experiment(
     threads: int | None,
     executor: str | None,
     out: Path | None,
+    trackers: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Train architectures with recipes from many seeds, and say how they fare.
@@ -115,6 +126,7 @@ def experiment(
     finished is never run again: after an interruption, or with more seeds, the same command on the same folder goes on.
     A cluster runs what anybody who reaches its port sends: keep it in a network that you trust.
     """
+    tracking = open_trackers(trackers)
     splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
     if num_images is not None and num_images > len(splits.train):
         raise DatasetError(f"--num-images {num_images}: {splits.name} has {len(splits.train)} training images")
@@ -131,6 +143,12 @@ def experiment(
             f"{total} runs, in {folder}"
         )
     progress = RunsProgress(total, quiet=as_json)
+
+    def on_result(result: RunResult) -> None:
+        progress.on_result(result)
+        if result.folder is not None:
+            tracking.log(result.folder)
+
     try:
         with open_executor(executor) as workers:
             result = run_experiment(
@@ -144,7 +162,7 @@ def experiment(
                 folder=folder,
                 executor=workers,
                 threads=threads,
-                on_result=progress.on_result,
+                on_result=on_result,
             )
     except KeyboardInterrupt:
         raise click.ClickException(
@@ -162,7 +180,7 @@ def experiment(
 def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:
     """Return the command that makes the experiment again, without what leaves its result as it is."""
     words = ["convscope", "experiment", "--dataset", argument_of(dataset), *loading_words(options)]
-    said = {"dataset", "test_fraction", "split_seed", "image_size", "threads", "executor", "out", "as_json"}
+    said = {"dataset", "test_fraction", "split_seed", "image_size", "threads", "executor", "out", "trackers", "as_json"}
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if parameter.name in said or value is None:

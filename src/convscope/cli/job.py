@@ -29,6 +29,7 @@ from convscope.experiment.record import available_cores
 from convscope.memory import Memory, measure_memory
 from convscope.model import Model
 from convscope.recipes import RECIPES, Precision
+from convscope.tracking import Trackers
 from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
 from convscope.transfer import Transfer, transfer
 
@@ -145,6 +146,11 @@ def resume_run(path: Path) -> tuple[RunFolder, Splits]:
     return folder, splits
 
 
+def follow(folder: RunFolder, tracking: Trackers) -> None:
+    """Log the run in `folder` from now on, and what it has come to when the command ends, however it ends."""
+    click.get_current_context().with_resource(tracking.following(folder.path))
+
+
 def check_index(index: int, splits: Splits) -> None:
     """Raise `DatasetError` unless there is a test image `index`."""
     if index >= len(splits.test):
@@ -152,9 +158,9 @@ def check_index(index: int, splits: Splits) -> None:
 
 
 def train_run(
-    folder: RunFolder, splits: Splits, timings: dict[str, float], step: str, *, quiet: bool
+    folder: RunFolder, splits: Splits, timings: dict[str, float], step: str, tracking: Trackers, *, quiet: bool
 ) -> tuple[Model, History]:
-    """Train to the end of the recipe, from wherever the folder stands, and keep the model there.
+    """Train to the end of the recipe, from wherever the folder stands, and keep the model there; tell `tracking`.
 
     `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier commands trained.
     """
@@ -164,7 +170,7 @@ def train_run(
         )
     with timed(timings, step):
         state = folder.load_state()
-        model, history = _train_from(state, folder, splits, quiet=quiet)
+        model, history = _train_from(state, folder, splits, tracking, quiet=quiet)
         folder.write_model(model, history)
     if state is not None:
         timings[step] += sum(state.history.seconds)
@@ -172,7 +178,7 @@ def train_run(
 
 
 def _train_from(
-    state: TrainingState | None, folder: RunFolder, splits: Splits, *, quiet: bool
+    state: TrainingState | None, folder: RunFolder, splits: Splits, tracking: Trackers, *, quiet: bool
 ) -> tuple[Model, History]:
     recipe, record = folder.recipe, folder.record
     trained_on, _ = hold_out(splits, recipe, folder.seed)
@@ -181,6 +187,7 @@ def _train_from(
     def on_epoch(state: TrainingState) -> None:
         folder.save_epoch(state, splits.class_names)
         progress.on_epoch(state)
+        tracking.update(folder.path)
 
     start = record.get("from")
     try:

@@ -14,6 +14,8 @@ from convscope.cli.loading import loading_options
 from convscope.engine import ENGINES
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.recipes import PRECISIONS, RECIPES, EarlyStopping, Precision, Recipe
+from convscope.tables import printable
+from convscope.tracking import Trackers, open_tracker
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PRESET = "cnn"
@@ -33,6 +35,14 @@ class_weights_option = click.option(
     help="In place of the recipe's: balanced counts every class alike in the loss, however many images it has.",
 )
 precision_option = click.option("--precision", type=click.Choice(PRECISIONS), help="In place of the recipe's.")
+
+log_option = click.option(
+    "--log",
+    "trackers",
+    metavar="TRACKER",
+    multiple=True,
+    help="Log what is trained as it goes to mlflow:URI or tensorboard:DIR; may be given several times.",
+)
 
 
 def training_options(command: _Command) -> _Command:
@@ -81,10 +91,17 @@ def training_options(command: _Command) -> _Command:
             help="Folder for the results; by default a new one under runs/.",
         ),
         click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a stopped run."),
+        log_option,
     )
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def open_trackers(specs: tuple[str, ...]) -> Trackers:
+    """Return the trackers that `specs` name; one that fails later costs a line on stderr and not the run."""
+    trackers = [open_tracker(spec) for spec in specs]
+    return Trackers(trackers, lambda text: click.echo(f"Warning: {printable(text)}", err=True))
 
 
 def print_json(value: Any) -> None:

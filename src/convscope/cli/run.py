@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from convscope.cli import job
-from convscope.cli.options import index_option, json_option, print_json, training_options
+from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
 from convscope.cli.seeds import train_seeds
 from convscope.comparison import Comparison
 
@@ -28,6 +28,7 @@ def run(
     seeds: int | None,
     index: int,
     open_report: bool,
+    trackers: tuple[str, ...],
     as_json: bool,
     **asked: Any,
 ) -> None:
@@ -37,14 +38,16 @@ def run(
     of --seed; further seeds say how far its accuracy is luck.
     """
     timings = dict[str, float]()
+    tracking = open_trackers(trackers)
     with job.timed(timings, "load"):
         folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked, index=index)
+    job.follow(folder, tracking)
     if not as_json:
         click.echo(job.describe(folder.architecture, splits, folder))
     comparison: Comparison | None = None
     trained_other: job.Trained | None = None
     try:
-        model, history = job.train_run(folder, splits, timings, "train", quiet=as_json)
+        model, history = job.train_run(folder, splits, timings, "train", tracking, quiet=as_json)
         memory = job.memory_of(folder, splits)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)
@@ -52,7 +55,7 @@ def run(
         measured = [(trained, evaluation)]
         other = job.baseline_folder(folder, splits) if baseline else None
         if other is not None:
-            other_model, other_history = job.train_run(other, splits, timings, "baseline", quiet=as_json)
+            other_model, other_history = job.train_run(other, splits, timings, "baseline", tracking, quiet=as_json)
             with job.timed(timings, "baseline"):
                 other_evaluation = job.measure_run(other, other_model, splits)
                 other.finish()

@@ -6,24 +6,26 @@ from typing import Any
 import click
 
 from convscope.cli import job
-from convscope.cli.options import json_option, print_json, training_options
+from convscope.cli.options import json_option, open_trackers, print_json, training_options
 
 
 @click.command()
 @training_options
 @json_option
-def train(resume: Path | None, as_json: bool, **asked: Any) -> None:
+def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked: Any) -> None:
     """Train a network and measure it.
 
     The run folder then holds the model, its history and its evaluation; `convscope report` adds the pictures.
     """
     timings = dict[str, float]()
+    tracking = open_trackers(trackers)
     with job.timed(timings, "load"):
         folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked)
+    job.follow(folder, tracking)
     if not as_json:
         click.echo(job.describe(folder.architecture, splits, folder))
     try:
-        model, _ = job.train_run(folder, splits, timings, "train", quiet=as_json)
+        model, _ = job.train_run(folder, splits, timings, "train", tracking, quiet=as_json)
         memory = job.memory_of(folder, splits)
         with job.timed(timings, "evaluate"):
             evaluation = job.measure_run(folder, model, splits)

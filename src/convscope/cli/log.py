@@ -1,0 +1,38 @@
+"""`convscope log`: runs into other people's trackers, from their folders."""
+
+from pathlib import Path
+
+import click
+
+from convscope.cli.options import json_option, print_json
+from convscope.tracking import log_run, open_tracker
+from convscope.tracking.specs import without_passwords
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "trackers",
+    metavar="TRACKER",
+    multiple=True,
+    required=True,
+    help="mlflow:URI or tensorboard:DIR; may be given several times.",
+)
+@json_option
+def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> None:
+    """Log trained runs to MLflow or TensorBoard.
+
+    RUN is a run folder, finished or stopped. What is logged is what `convscope run --log` would have logged on the way:
+    parameters, the metrics of each epoch, results, figures, the report and the model, and the same of the baseline
+    and of further seeds. A run that is there already is brought up to date, and nothing is there twice.
+    """
+    for spec in trackers:
+        open_tracker(spec)
+    for path in runs:
+        for spec in trackers:
+            log_run(path, spec)
+            if not as_json:
+                click.echo(f"{path}: logged to {without_passwords(spec)}")
+    if as_json:
+        print_json({"runs": [str(path) for path in runs], "trackers": [without_passwords(spec) for spec in trackers]})

@@ -1,0 +1,82 @@
+"""Events as TensorBoard reads them, made and framed by its own package, without TensorFlow."""
+
+import io
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, types_pb2
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2, summary_v2
+from tensorboard.plugins.hparams import metadata as hparams
+from tensorboard.plugins.image import metadata as images
+from tensorboard.plugins.scalar import metadata as scalars
+from tensorboard.plugins.text import metadata as texts
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+
+def start() -> list[bytes]:
+    """Return the events that a file begins with; they also make a TensorBoard that runs forget what it replaces."""
+    now, begin = time.time(), event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    return [
+        _serialized(event_pb2.Event(wall_time=now, file_version="brain.Event:2")),
+        _serialized(event_pb2.Event(wall_time=now, step=0, session_log=begin)),
+    ]
+
+
+def scalar(tag: str, value: float, step: int, seconds: float) -> bytes:
+    """Return one value of a curve, float32 as TensorBoard keeps them; `seconds` since 1970."""
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[value])
+    return _event(tag, tensor, scalars.create_summary_metadata("", ""), step, seconds)
+
+
+def text(tag: str, markdown: str, step: int, seconds: float) -> bytes:
+    """Return a text, in Markdown."""
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=[markdown.encode()])
+    tensor.tensor_shape.dim.add(size=1)
+    return _event(tag, tensor, texts.create_summary_metadata("", ""), step, seconds)
+
+
+def image(tag: str, png: bytes, step: int, seconds: float) -> bytes:
+    """Return a picture from the bytes of a PNG file."""
+    width, height = struct.unpack(">II", png[16:24])  # of the header that begins every PNG
+    values = [str(width).encode(), str(height).encode(), png]
+    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=values)
+    tensor.tensor_shape.dim.add(size=len(values))
+    return _event(tag, tensor, images.create_summary_metadata("", ""), step, seconds)
+
+
+def hyperparameters(values: Mapping[str, str | int | float | bool], group: str, seconds: float) -> bytes:
+    """Return the event that puts a run into the tab HPARAMS; `group` is shared by runs that are shown as one."""
+    summary = summary_v2.hparams_pb(dict(values), trial_id=group, start_time_secs=seconds)
+    return _serialized(event_pb2.Event(wall_time=seconds, step=0, summary=summary))
+
+
+def session_end(is_finished: bool, seconds: float) -> bytes:
+    """Return the event that says in the tab HPARAMS how a run ended."""
+    status = api_pb2.STATUS_SUCCESS if is_finished else api_pb2.STATUS_FAILURE
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=seconds)
+    metadata = hparams.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=end))
+    return _event(hparams.SESSION_END_INFO_TAG, hparams.NULL_TENSOR, metadata, 0, seconds)
+
+
+def append(path: Path, events: Sequence[bytes]) -> None:
+    """Write `events` to the end of the file at `path` in one piece."""
+    buffer = io.BytesIO()
+    writer = RecordWriter(buffer)
+    for event in events:
+        writer.write(event)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(buffer.getvalue())
+
+
+def _event(tag: str, tensor: Any, metadata: Any, step: int, seconds: float) -> bytes:
+    value = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
+    summary = summary_pb2.Summary(value=[value])
+    return _serialized(event_pb2.Event(wall_time=seconds, step=step, summary=summary))
+
+
+def _serialized(event: Any) -> bytes:
+    return bytes(event.SerializeToString())

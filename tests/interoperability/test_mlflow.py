@@ -1,0 +1,169 @@
+"""Runs in MLflow, in a database file, read back by its own client."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import convscope as cs
+from convscope.checkpoint import open_run
+from convscope.cli import main
+from convscope.cli.progress import TrainingProgress
+from convscope.errors import TrackerError
+from convscope.tracking import log_run, open_tracker
+
+mlflow = pytest.importorskip("mlflow")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without runs: MLflow takes seconds to make one."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture(scope="module")
+def logged(small_folder: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run with baseline, seeds and report, logged as it went, and the store that it was logged to."""
+    folder = tmp_path_factory.mktemp("logged")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    options = (
+        "--dataset",
+        small_folder,
+        "--epochs",
+        2,
+        "--seeds",
+        2,
+        "--out",
+        folder / "run",
+        "--log",
+        f"mlflow:{uri}",
+    )
+    done = invoke("run", *options)
+    assert done.exit_code == 0, done.output
+    assert "Warning" not in done.stderr
+    return folder / "run", uri
+
+
+def runs(uri: str) -> dict:
+    """What is logged, by the run's id: parameters, each value of each metric, tags, status, files and their digests."""
+    client, found = mlflow.MlflowClient(tracking_uri=uri), {}
+    experiment = client.get_experiment_by_name("convscope")
+    by_id = {run.info.run_id: run for run in client.search_runs([experiment.experiment_id])}
+    for run_id, run in by_id.items():
+        metrics = {
+            name: [(m.step, m.value, m.timestamp) for m in client.get_metric_history(run_id, name)]
+            for name in run.data.metrics
+        }
+        root = Path(run.info.artifact_uri.removeprefix("file://"))
+        files = {
+            p.relative_to(root).as_posix(): sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file()
+        }
+        tags = {name: value for name, value in run.data.tags.items() if name.startswith("convscope.")}
+        parent = by_id.get(run.data.tags.get("mlflow.parentRunId", ""))
+        about = (run.info.run_name, run.info.status, run.info.end_time, parent and parent.data.tags["convscope.id"])
+        found[tags["convscope.id"]] = (run.data.params, metrics, tags, about, files)
+    assert len(found) == len(by_id), "twice"
+    return found
+
+
+def top(uri: str) -> tuple:
+    return next(run for run in runs(uri).values() if run[3][3] is None)
+
+
+def test_a_run_logged_later_gives_what_it_gave_live(logged: tuple[Path, str], empty_store: Path, tmp_path: Path):
+    run, live = logged
+    shutil.copy(empty_store, tmp_path / "later.db")
+    later = f"sqlite:///{tmp_path / 'later.db'}"
+    done = invoke("log", run, "--to", f"mlflow:{later}")
+    assert done.exit_code == 0, done.output
+    assert runs(later) == runs(live)
+    assert len(runs(live)) == 4  # the run, its baseline, and a further seed of each
+    assert [run[3][3] is None for run in runs(live).values()].count(True) == 1
+
+
+def test_logging_again_leaves_nothing_twice(logged: tuple[Path, str]):
+    run, uri = logged
+    before = runs(uri)
+    assert invoke("log", run, "--to", f"mlflow:{uri}").exit_code == 0
+    assert runs(uri) == before
+
+
+def test_what_is_logged_is_the_run(logged: tuple[Path, str]):
+    run, uri = logged
+    parameters, metrics, tags, (name, status, _, _), files = top(uri)
+    rows = open_run(run).load_history().rows()
+    assert (name, status) == ("run", "FINISHED")
+    for column in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
+        assert [values[:2] for values in metrics[column]] == [(row["epoch"], row[column]) for row in rows]
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    assert [value[1] for value in metrics["test/accuracy"]] == [evaluation["accuracy"]]
+    assert metrics["class/002 2/recall"][0][1] == evaluation["classes"][2]["recall"]
+    assert metrics["comparison/p_value"][0][1] == json.loads((run / "comparison.json").read_text())["p_value"]
+    assert parameters["recipe.optimizer.kind"] == "Adam"
+    assert tags["convscope.weights_sha256"] == cs.load_model(run).weights_sha256
+    assert files["model.safetensors"] == sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    assert {"report.html", "figures/confusion-matrix.png", "figures/confusion-matrix.svg"} <= set(files)
+    assert not [file for file in files if file.endswith((".pkl", ".pickle"))]
+
+
+def test_an_interrupted_run_goes_on_as_the_same(
+    small_folder: Path, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    uri, whole = f"sqlite:///{tmp_path / 'mlflow.db'}", TrainingProgress.on_epoch
+
+    def interrupt(self: TrainingProgress, state: cs.TrainingState) -> None:
+        whole(self, state)
+        if len(state.history) == 2:
+            raise KeyboardInterrupt
+
+    options = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "on_epoch", interrupt)
+        invoke("train", *options, "--out", tmp_path / "run", "--log", f"mlflow:{uri}")
+    _, metrics, _, (_, status, *_), _ = top(uri)
+    assert ([value[0] for value in metrics["loss"]], status) == ([1, 2], "KILLED")
+    assert invoke("train", "--resume", tmp_path / "run", "--log", f"mlflow:{uri}").exit_code == 0
+    _, metrics, _, (_, status, *_), _ = top(uri)
+    assert ([value[0] for value in metrics["loss"]], status) == ([1, 2, 3, 4], "FINISHED")
+    assert len(runs(uri)) == 1
+
+
+def test_the_experiment_is_that_of_mlflow_s_own_variable(
+    logged: tuple[Path, str], empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "digits")
+    log_run(logged[0] / "baseline", f"mlflow:{uri}")
+    names = [found.name for found in mlflow.MlflowClient(tracking_uri=uri).search_experiments()]
+    assert "digits" in names
+    assert "convscope" not in names
+
+
+def test_a_server_that_is_away_costs_a_line(small_folder: Path, tmp_path: Path):
+    out, to = tmp_path / "run", "mlflow:http://ann:secret@127.0.0.1:9"
+    options = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 2, "--out", out)
+    done = invoke("train", *options, "--log", to)
+    assert done.exit_code == 0
+    assert done.stderr.startswith("Warning: mlflow:http://127.0.0.1:9: ")
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
+    with pytest.raises(TrackerError, match=r"log .*run again"):
+        log_run(out, to)
+
+
+def test_opening_a_tracker_sends_and_writes_nothing(tmp_path: Path):
+    open_tracker(f"mlflow:sqlite:///{tmp_path / 'mlflow.db'}")
+    assert list(tmp_path.iterdir()) == []
