@@ -43,5 +43,9 @@ class InterchangeError(ConvscopeError):
     """A file of another program that cannot be read, or a model that cannot be written as one."""
 
 
-class MissingPackageError(InterchangeError):
-    """A package of another program that a format needs and that is not installed."""
+class MissingPackageError(ConvscopeError, ImportError):
+    """A package that this part of convscope needs is not installed, or too old."""
+
+
+class TrackerError(ConvscopeError, ValueError):
+    """A tracker that is not known, not installed, or does not take what is logged to it."""

@@ -170,7 +170,7 @@ def _import_tensorflow() -> Any:
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise ConvscopeError("TensorFlow is not installed; pip install 'convscope[tflite]'") from error
+        raise MissingPackageError("TensorFlow is not installed; pip install 'convscope[tflite]'") from error
     return tf
 
 

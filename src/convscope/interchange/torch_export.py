@@ -123,7 +123,7 @@ def _import_torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise ConvscopeError("PyTorch is not installed; pip install 'convscope[torch]'") from error
+        raise MissingPackageError("PyTorch is not installed; pip install 'convscope[torch]'") from error
     return torch
 
 
