@@ -1,0 +1,90 @@
+"""Ten Keras models with every layer, made by hand: Keras → convscope → Keras, ONNX, PyTorch and C, the same logits."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.interchange import FORMATS, ExportOptions
+
+from .keras_networks import LAYERS, keras_logits, random_keras_model
+
+SEEDS = range(10)
+TOLERANCE = 1e-4  # of a logit, for each unit that the largest one has beyond the first
+
+
+@pytest.fixture(scope="module", params=SEEDS, ids=[f"seed {seed}" for seed in SEEDS])
+def pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[cs.Model, np.ndarray, np.ndarray]:
+    """A model that was read from a file of Keras, images, and the logits that Keras gives them."""
+    theirs, images = random_keras_model(request.param)
+    path = tmp_path_factory.mktemp("keras") / "model.keras"
+    theirs.save(path)
+    return cs.import_model(path), images, keras_logits(theirs, images)
+
+
+def allowed(logits: np.ndarray) -> float:
+    return TOLERANCE * max(1.0, float(np.abs(logits).max()))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_model_has_every_layer(seed: int):
+    model, _ = random_keras_model(seed)
+    kinds = {type(layer).__name__ for layer in model.layers} | {"InputLayer"}
+    assert kinds >= LAYERS
+    assert {"GlobalAveragePooling2D", "GlobalMaxPooling2D"} & kinds or seed % 3 == 0
+
+
+def test_the_model_answers_as_keras_does(pair: tuple[cs.Model, np.ndarray, np.ndarray]):
+    model, images, expected = pair
+    assert np.abs(model.logits(images) - expected).max() <= allowed(expected)
+
+
+@pytest.mark.parametrize("name", ["keras", "torch", "c"])
+def test_its_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path, name: str):
+    model, images, expected = pair
+    path = tmp_path / FORMATS[name].file_name("float32")
+    cs.export_model(model, path, name)
+    assert np.abs(FORMATS[name].open(path).logits(images) - expected).max() <= allowed(expected)
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_its_onnx_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path, fold: bool):
+    model, images, expected = pair
+    path = tmp_path / "model.onnx"
+    cs.export_model(model, path, "onnx", ExportOptions(fold=fold))
+    assert np.abs(FORMATS["onnx"].open(path).logits(images) - expected).max() <= allowed(expected)
+    again = cs.import_model(path)
+    assert np.abs(again.logits(images) - expected).max() <= allowed(expected)
+
+
+def test_its_keras_file_is_read_again(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path):
+    model, images, expected = pair
+    path = tmp_path / "model.keras"
+    cs.export_model(model, path, "keras")
+    again = cs.import_model(path)
+    assert again.weights_sha256 == model.weights_sha256
+    assert again.class_names == model.class_names
+    assert np.abs(again.logits(images) - expected).max() <= allowed(expected)
+
+
+def test_8_bits_stay_within_what_the_header_states(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path):
+    model, images, expected = pair
+    rng = np.random.default_rng(1)
+    calibration = rng.integers(0, 256, (400, *images.shape[1:]), dtype=np.uint8)
+    path = tmp_path / "model.h"
+    cs.export_model(model, path, "c", ExportOptions("int8", calibration))
+    stated = re.search(r"^#define \w+_LOGIT_BOUND ([0-9.e+-]+)f?$", path.read_text(), re.MULTILINE)
+    assert stated is not None
+    assert np.abs(FORMATS["c"].open(path).logits(images) - expected).max() <= float(stated[1])
+
+
+def test_what_keras_reads_back_takes_images_as_they_are(pair: tuple[cs.Model, np.ndarray, np.ndarray]):
+    model, images, expected = pair
+    answers = cs.to_keras(model).predict(images, verbose=0)
+    assert np.abs(answers["logits"] - expected).max() <= allowed(expected)
+    assert np.allclose(answers["probabilities"], keras.ops.convert_to_numpy(keras.ops.softmax(answers["logits"])))
