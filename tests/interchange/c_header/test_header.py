@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,21 @@ def test_a_class_name_longer_than_a_c_string_is_refused(tmp_path: Path) -> None:
     model = cs.Model(model.architecture, model.weights, ("a", "b" * 4096))
     with pytest.raises(ConvscopeError, match=r"class name 'bbb.*4096 bytes"):
         write_c(model, tmp_path / "x.h")
+
+
+def test_the_programs_of_the_page_compile(tmp_path: Path) -> None:
+    network = cs.presets.cnn()
+    weights = {name: np.zeros(shape, np.float32) for name, shape in network.weight_shapes.items()}
+    write_c(cs.Model(network, weights, tuple("0123456789")), tmp_path / "cnn.h")
+    (tmp_path / "Arduino.h").write_text(
+        "struct Line {\n    void begin(long) {}\n    int available() { return 0; }\n    void println(const char *) {}\n"
+        "    unsigned readBytes(unsigned char *, unsigned) { return 0; }\n};\nstatic Line Serial;\n"
+    )
+    page = (Path(__file__).parents[3] / "docs" / "c_header.md").read_text(encoding="utf-8")
+    (in_c,) = re.findall(r"^```c\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (in_cpp,) = re.findall(r"^```cpp\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    camera = "void camera_read(uint8_t *image)\n{\n    image[0] = 1;\n}\n"
+    main = "int main(void)\n{\n    return (int)read_digit();\n}\n"
+    run(build(COMPILERS[0], in_c + camera + main, tmp_path))
+    loop = "int main()\n{\n    setup();\n    loop();\n    return 0;\n}\n"
+    run(build(COMPILERS[0], '#include "Arduino.h"\n' + in_cpp + loop, tmp_path, suffix="cpp"))

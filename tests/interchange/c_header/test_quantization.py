@@ -116,7 +116,7 @@ def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path
     deviation = measure_deviation(model, quantize(model, images[::2]), images[1::2], 200)
     assert f"no logit was further than {deviation.largest:.6g} from" in text
     assert "a chance of at most 1 in 201" in text
-    stated = re.search(r"#define NET_LOGIT_BOUND (\S+)f", text)
+    stated = re.search(r"#define NET_LOGIT_BOUND (\S+)f", text)  # as a float literal
     assert stated is not None
     assert float(stated[1]) == pytest.approx(2 * deviation.largest)
     others = random_images(model.architecture, rng, 300)
@@ -141,3 +141,16 @@ def test_an_average_over_a_map_too_large_for_its_sum_is_refused() -> None:
     model = model_of(cs.GlobalAveragePooling2D(), size=(4096, 2049, 2))
     with pytest.raises(ConvscopeError, match="global_average_pooling2d: a mean over 8392704 pixels"):
         quantize(model, np.zeros((1, 4096, 2049, 2), np.uint8))
+
+
+def test_a_network_without_any_difference_states_a_bound_of_zero_that_compiles(tmp_path: Path) -> None:
+    model = dense_model(np.zeros((4, 2)), np.zeros(2))
+    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=IMAGES, prefix="net")
+    assert "#define NET_LOGIT_BOUND 0.000000000e+00f" in (tmp_path / "net.h").read_text()
+    assert (open_c(tmp_path / "net.h").logits(IMAGES) == 0).all()
+
+
+def test_a_model_whose_logits_overflow_is_refused() -> None:
+    model = dense_model(np.full((4, 2), 3e38), np.zeros(2), scale=1.0)
+    with pytest.raises(ConvscopeError, match="logits that are not finite"):
+        measure_deviation(model, quantize(model, IMAGES), IMAGES, 3)

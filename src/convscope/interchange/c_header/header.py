@@ -140,7 +140,7 @@ def _text(
         "MACS": architecture.macs,
     }
     if deviation is not None:
-        macros["LOGIT_BOUND"] = f"{deviation.bound:.9g}" + ("f" if "." in f"{deviation.bound:.9g}" else ".0f")
+        macros["LOGIT_BOUND"] = f"{deviation.bound:.9e}f"
     names = [string_literal(name) for name in model.class_names]
     lines = [
         *_opening(model, dtype, arithmetic),

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from convscope.errors import ConvscopeError
 
 _COMPILERS = ("cc", "gcc", "clang")
-_FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion")
+_FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")
 _COMPILE_SECONDS = 300
+_FILE = "model.h"
 _PROGRAM = """
 #include "{file}"
 #include <stddef.h>
@@ -110,9 +111,6 @@ def open_c(path: Path, *, compiler: str | None = None) -> CRunner:
         except OSError as error:
             raise ConvscopeError(f"{path}: what {command} made of it cannot be loaded ({error})") from error
     return CRunner(loaded, version[0] if version else command)
-
-
-_FILE = "model.h"
 
 
 def _program(path: Path) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.errors import ConvscopeError
 from convscope.interchange.c_header.arithmetic import linear, pad, window_max, window_sum
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers, rescale
 from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep, image_blocks
@@ -25,7 +26,8 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
         read[0] = read[0].reshape(len(images), *quantized.step.input_shape)
         sums = _sums(quantized, read)
         if quantized.logit_scales is not None:
-            return sums.reshape(len(images), -1).astype(np.float32) * quantized.logit_scales
+            with np.errstate(over="ignore"):  # infinite, as in C
+                return sums.reshape(len(images), -1).astype(np.float32) * quantized.logit_scales
         values.append(sums if quantized.table is None else quantized.table[sums - LOWEST])
     scale = network.scales[-1]
     assert scale is not None
@@ -96,7 +98,13 @@ class Deviation:
 def measure_deviation(
     model: Model, network: QuantizedNetwork, images: NDArray[np.uint8], ranges_images: int
 ) -> Deviation:
-    """Return how far `network` is from `model` on images (N, H, W, C); `ranges_images` others chose its ranges."""
+    """Return how far `network` is from `model` on images (N, H, W, C); `ranges_images` others chose its ranges.
+
+    Raises:
+        ConvscopeError: if a logit of the model is not finite.
+    """
     ours, theirs = simulate(network, images), model.logits(images)
+    if not np.isfinite(theirs).all():
+        raise ConvscopeError("the model gives logits that are not finite; train it again")
     changed = int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum())
     return Deviation(ranges_images, len(images), float(np.abs(ours - theirs).max()), changed)

@@ -79,7 +79,7 @@ def plan_steps(model: Model) -> tuple[Step, ...]:
     """Return the steps of `model`, in their order; none if it only flattens the image.
 
     Raises:
-        ConvscopeError: if a weight, or what batch normalisation makes of it, is not a finite number.
+        ConvscopeError: if a weight, or what batch normalisation makes of it, is not finite in float32.
     """
     rows = model.architecture.table
     plan = _Plan(kept={row.layer.from_layer for row in rows if isinstance(row.layer, Add)})
@@ -92,8 +92,9 @@ def plan_steps(model: Model) -> tuple[Step, ...]:
         }
         plan.append(row, weights)
     for step in plan.steps:
-        if step.kind in LINEAR and not all(np.isfinite(weight).all() for weight in step.weights):
-            raise ConvscopeError(f"{step.name}: a weight is not a finite number; train the model again")
+        with np.errstate(over="ignore"):  # a float32 that overflows is refused too
+            if step.kind in LINEAR and not all(np.isfinite(np.float32(weight)).all() for weight in step.weights):
+                raise ConvscopeError(f"{step.name}: a weight is not a finite number; train the model again")
     return tuple(plan.steps)
 
 
