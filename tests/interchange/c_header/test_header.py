@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -18,6 +19,7 @@ HOSTILE_NAMES = (
     "%s %n \\x41 \\u0041",
     "数 é \U0001f600",
     "\ud800 alone",
+    "PREFIX_predict PREFIX_HEIGHT",
     "",
 )
 PROBE = """
@@ -99,12 +101,15 @@ def test_other_sizes_channels_and_numbers_of_classes(
 @pytest.mark.parametrize("language", ["c", "cpp"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_hostile_names_are_content_in_c_and_in_cpp(compiler: str, language: str, dtype: str, tmp_path: Path) -> None:
-    model = model_of(cs.Conv2D(2), cs.Flatten(), cs.Dense(7, "softmax"))
-    provenance = {"dataset": "*/ #error\n/* ??/", 'quote"': ["\\", "数"], "path": "a\\"}
+    model = model_of(cs.Conv2D(2), cs.Flatten(), cs.Dense(8, "softmax"))
+    provenance = {"dataset": "*/ #error\n/* ??/", 'quote"': ["\\", "数"], "path": "PREFIX_a\\"}
     model = cs.Model(model.architecture, model.weights, HOSTILE_NAMES, provenance)
     images = np.random.default_rng(0).integers(0, 256, (9, 8, 6, 2), np.uint8)
     write(model, tmp_path / "net.h", dtype, images)
-    assert (tmp_path / "net.h").read_text().isascii()
+    text = (tmp_path / "net.h").read_text()
+    assert text.isascii()
+    lines = "{" + ",".join(line for line in text.splitlines() if line.startswith('   "')) + "}"
+    assert json.loads(lines) == provenance
     names = run(build(compiler, PROBE, tmp_path, suffix=language)).decode().split("|")[1:]
     assert names == [name.encode(errors="backslashreplace").decode() for name in HOSTILE_NAMES]
 

@@ -66,12 +66,14 @@ def string_literal(text: str) -> str:
     content = text.encode(errors="backslashreplace")
     if len(content) > _LONGEST_STRING:
         raise ConvscopeError(f"class name {text[:20]!r}... has {len(content)} bytes; C takes at most {_LONGEST_STRING}")
-    return '"' + "".join(chr(byte) if byte in _SAFE else f"\\{byte:03o}" for byte in content) + '"'
+    literal = "".join(chr(byte) if byte in _SAFE else f"\\{byte:03o}" for byte in content)
+    return '"' + literal.replace("PREFIX_", "PREFIX\\137") + '"'  # which `with_prefix` leaves alone
 
 
 def comment_json(value: Any) -> str:
     """Return plain JSON that may stand in a C comment: no slash, which begins and ends them, and no trigraph."""
-    return json.dumps(value, sort_keys=True, default=str).replace("/", "\\u002f").replace("?", "\\u003f")
+    text = json.dumps(value, sort_keys=True).replace("/", "\\u002f").replace("?", "\\u003f")
+    return text.replace("PREFIX_", "PREFIX\\u005f")  # which `with_prefix` leaves alone
 
 
 def call(function: str, *arguments: str | int) -> str:

@@ -108,5 +108,7 @@ def _numbers(integers: Integers | None) -> list[int]:
 
 def _comment(quantized: QuantizedStep) -> str:
     result = quantized.result
-    stands_for = "" if result is None else f"; an integer q is {result.scale:.6g} * (q - {result.zero})"
-    return step_comment(quantized.step) + stands_for.replace("- -", "+ ")
+    if result is None:
+        return step_comment(quantized.step)
+    residue = f" {result.residue:+.6g}" if result.residue else ""
+    return f"{step_comment(quantized.step)}; an integer q is {result.scale:.6g} * (q {-result.zero:+d}){residue}"

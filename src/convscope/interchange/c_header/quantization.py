@@ -25,6 +25,7 @@ from convscope.interchange.c_header.fixed_point import (
 from convscope.interchange.c_header.steps import LINEAR, Step, plan_steps
 from convscope.model import Model
 
+_ALL = np.arange(LOWEST, HIGHEST + 1)
 _MARGIN = 1.5  # see docs/c_header.md for what it was chosen by
 _SUM_LIMIT = 2**30  # of a bias, and of the products: together below 2^31
 _SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
@@ -125,7 +126,7 @@ def image_blocks(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8
 
 def _image_scale(given: Input) -> tuple[Scale, Integers]:
     """Return the scale of the images and the integer of each byte: the byte less 128 wherever 0 allows it."""
-    if given.scale > _smallest_image_scale(given):
+    if given.scale > max(1e-30, abs(given.offset) * 1e-9):  # else 0 is no byte, and the quotient might overflow
         exact = LOWEST - given.offset / given.scale
         if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
             zero = min(max(round(exact), LOWEST), HIGHEST)
@@ -133,10 +134,6 @@ def _image_scale(given: Input) -> tuple[Scale, Integers]:
     numbers = number_images(np.arange(256, dtype=np.uint8), given.scale, given.offset)
     scale = scale_of_range(numbers.min(), numbers.max())
     return scale, scale.integers(numbers)
-
-
-def _smallest_image_scale(given: Input) -> float:
-    return max(1e-30, abs(given.offset) * 1e-9)
 
 
 def _quantize(step: Step, given: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
@@ -165,9 +162,6 @@ def _quantize(step: Step, given: tuple[Scale, ...], range_: _Range, *, is_last: 
     assert step.kind in LINEAR, step.kind
     kernel, bias, sum_scales = _weights(step, given[0])
     return QuantizedStep(step, given, result, kernel, bias, *fixed_point(sum_scales / entry.scale), entry, table)
-
-
-_ALL = np.arange(LOWEST, HIGHEST + 1)
 
 
 def _weights(step: Step, given: Scale) -> tuple[Integers, Integers, Array]:
