@@ -42,7 +42,7 @@ struct PlainInput {
 };
 struct PlainLayer {
     double kind, input[3], output[3], window[2], strides[2], padding[2];
-    double relu, activation, dropped, has_bias, momentum, epsilon, added;
+    double relu, activation, slope, dropped, has_bias, momentum, epsilon, added;
 };
 struct PlainSettings {
     double is_adam, beta_1, beta_2, epsilon, momentum, nesterov, weight_decay;
@@ -77,6 +77,7 @@ Layer layer(const PlainLayer& plain) {
     layer.padding = pair(plain.padding);
     layer.relu = plain.relu != 0;
     layer.activation = static_cast<Activation>(whole(plain.activation));
+    layer.slope = static_cast<float>(plain.slope);
     layer.dropped = whole(plain.dropped);
     layer.has_bias = plain.has_bias != 0;
     layer.momentum = plain.momentum;

@@ -84,7 +84,7 @@ CHAINS: list[tuple[Layer, ...]] = [
         Conv2D(16, (3, 4)),
         Activation("relu"),
         ZeroPadding2D(),
-        Conv2D(24, (2, 3), 2),
+        Conv2D(24, (2, 3)),
         Activation("leaky_relu", 0.5),
         Flatten(),
         Dense(4),

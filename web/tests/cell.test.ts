@@ -116,6 +116,15 @@ const NETWORKS: [string, Architecture][] = [
         },
         pool('MaxPooling2D', 'max', { pool_size: [2, 2], strides: [1, 1], padding: 'same' }),
         { kind: 'Dropout', name: 'dropout', rate: 0.5 },
+        {
+          kind: 'ZeroPadding2D',
+          name: 'frame',
+          padding: [
+            [1, 0],
+            [0, 2],
+          ],
+        },
+        { kind: 'Activation', name: 'leak', activation: 'leaky_relu', negative_slope: 0.4 },
         { kind: 'GlobalAveragePooling2D', name: 'global' },
         { kind: 'BatchNormalization', name: 'norm_1', epsilon: 0.01, activation: 'linear' },
         dense('out', 4, 'linear', false),

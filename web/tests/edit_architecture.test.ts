@@ -55,11 +55,33 @@ describe('a change of an architecture', () => {
     ['BatchNormalization', 4, 'batch_normalization'],
     ['Dense', 3, 'dense_2'],
     ['Flatten', 3, 'flatten_1'],
+    ['ZeroPadding2D', 0, 'zero_padding2d'],
+    ['Activation', 4, 'activation'],
   ])('inserts %s at place %i under a name of its own, and it is a network', (kind, place, name) => {
     const more = withInserted(small, place, kind);
     expect(more.layers[place]).toMatchObject({ kind, name });
     expect(layerTable(more)).toHaveLength(6);
     expect(names(withoutLayer(more, name))).toEqual(names(small));
+  });
+
+  test('knows the layer that gives the logits, before a softmax that is a layer or behind a pooling', () => {
+    const apart: Architecture = {
+      ...small,
+      layers: [
+        ...small.layers.slice(0, -1),
+        { kind: 'Dense', name: 'dense_1', units: 4, activation: 'linear', use_bias: true },
+        { kind: 'Activation', name: 'activation', activation: 'softmax' },
+      ],
+    };
+    expect(outputs(scaleWidth(apart, 2)).slice(-3)).toEqual([[14], [4], [4]]);
+    expect(names(withDropout(apart, 0.5)).slice(-3)).toEqual(['dropout', 'dense_1', 'activation']);
+    expect(dropoutRate(withDropout(apart, 0.5))).toBe(0.5);
+    expect(withDropout(withDropout(apart, 0.5), 0)).toEqual(apart);
+    const pooled: Architecture = {
+      ...small,
+      layers: [small.layers[0], { kind: 'GlobalAveragePooling2D', name: 'mean' }],
+    };
+    expect(outputs(scaleWidth(pooled, 2)).at(-1)).toEqual([5]);
   });
 
   test('leaves it to the table to refuse what is no network, with a sentence', () => {

@@ -30,7 +30,6 @@ const FUNCTIONS: Record<string, (x: number) => number> = {
   linear: (x) => x,
   softmax: (x) => x, // done at the end
   relu: (x) => Math.max(x, 0),
-  leaky_relu: (x) => Math.max(x, 0.2 * x),
   gelu: (x) => (x * (1 + erf(x / Math.SQRT2))) / 2,
   tanh: (x) => (Math.exp(2 * x) - 1) / (Math.exp(2 * x) + 1),
   sigmoid: (x) => Math.exp(x) / (1 + Math.exp(x)),
@@ -50,7 +49,7 @@ function windows(
 ): PlainMap {
   const [kr, kc] = layer.kernel_size ?? layer.pool_size!;
   const [sr, sc] = layer.strides!;
-  const padding = layer.padding!;
+  const padding = layer.padding as string;
   const count = (size: number, kernel: number, stride: number) =>
     padding === 'same' ? Math.ceil(size / stride) : Math.floor((size - kernel) / stride) + 1;
   const output = emptyMap(count(input.rows, kr, sr), count(input.columns, kc, sc), channels);
@@ -129,7 +128,19 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
     }
     case 'Flatten':
       return { rows: 1, columns: 1, channels: input.values.length, values: input.values.slice() };
+    case 'ZeroPadding2D': {
+      const [[above, below], [left, right]] = layer.padding as [[number, number], [number, number]];
+      const output = emptyMap(above + input.rows + below, left + input.columns + right, input.channels);
+      input.values.forEach((x, i) => {
+        const place = Math.floor(i / input.channels);
+        const row = above + Math.floor(place / input.columns);
+        const column = left + (place % input.columns);
+        output.values[(row * output.columns + column) * input.channels + (i % input.channels)] = x;
+      });
+      return output;
+    }
     case 'Dropout':
+    case 'Activation':
       return { ...input, values: input.values.slice() };
     case 'BatchNormalization': {
       const scaled = input.values.map((x, i) => {
@@ -174,7 +185,8 @@ export function plainForward(
     map = layerOutput(layer, map, byName, weights);
     logits = map.values.slice();
     const activation = layer.activation ?? 'linear';
-    map.values = map.values.map(FUNCTIONS[activation]);
+    const slope = layer.negative_slope ?? 0.2;
+    map.values = map.values.map(activation === 'leaky_relu' ? (x) => (x > 0 ? x : slope * x) : FUNCTIONS[activation]);
     if (activation === 'softmax') {
       const total = logits.reduce((sum, z) => sum + Math.exp(z), 0);
       map.values = logits.map((z) => Math.exp(z) / total);

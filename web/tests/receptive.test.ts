@@ -22,6 +22,27 @@ const LAYERS: Record<string, LayerSpec[]> = {
     conv('b', 3, 1, 'valid'),
   ],
   'same padding with strides': [conv('a', 4, 2, 'same'), conv('b', 3, 2, 'same'), conv('c', 2, 1, 'same')],
+  'zero padding': [
+    {
+      kind: 'ZeroPadding2D',
+      name: 'p',
+      padding: [
+        [1, 2],
+        [0, 3],
+      ],
+    },
+    conv('a', 3, 2, 'valid'),
+    { kind: 'Activation', name: 'act', activation: 'leaky_relu', negative_slope: 0.1 },
+    {
+      kind: 'ZeroPadding2D',
+      name: 'q',
+      padding: [
+        [2, 2],
+        [1, 1],
+      ],
+    },
+    conv('b', 2, 1, 'valid'),
+  ],
   'a residual around a convolution': [
     conv('a', 3, 1, 'same'),
     conv('b', 3, 1, 'same'),
@@ -64,7 +85,8 @@ describe.each(Object.entries(LAYERS))('%s', (_, layers) => {
     }
     for (let i = 0; i < seen.length; i++) {
       const cell = { layer: last.layer.name, map: 0, row: Math.floor(i / columns), column: i % columns };
-      const { top, left, height, width } = receptiveFrame(table, cell).get('input')!;
+      const nothing = { top: 0, left: 0, height: 0, width: 0 };
+      const { top, left, height, width } = receptiveFrame(table, cell).get('input') ?? nothing;
       const framed = new Set<number>();
       for (let r = top; r < top + height; r++) for (let c = left; c < left + width; c++) framed.add(10 * r + c);
       expect([...framed].sort(), `cell ${i}`).toEqual([...seen[i]].sort());
@@ -102,6 +124,33 @@ test('a unit of a flattened map is one number of it, and a dense unit reads them
   const whole = receptiveFrame(table, { layer: 'dense', map: 1, row: 0, column: 0 });
   expect(whole.get('a')).toEqual({ top: 0, left: 0, height: 11, width: 8, map: null });
   expect(whole.get('input')).toEqual({ top: 0, left: 0, height: 13, width: 10, map: null });
+});
+
+test('a zero of padding was made of nothing, whether it stands before the map or behind it', () => {
+  const table = layerTable(
+    network([
+      conv('a', 3, 1, 'valid'),
+      {
+        kind: 'ZeroPadding2D',
+        name: 'p',
+        padding: [
+          [2, 2],
+          [2, 2],
+        ],
+      },
+    ]),
+  );
+  for (const [row, column] of [
+    [0, 5],
+    [14, 5],
+    [5, 0],
+    [5, 11],
+  ]) {
+    expect([...receptiveFrame(table, { layer: 'p', map: 0, row, column }).keys()]).toEqual(['p']);
+  }
+  const inside = receptiveFrame(table, { layer: 'p', map: 0, row: 2, column: 2 });
+  expect(inside.get('a')).toMatchObject({ top: 0, left: 0, height: 1, width: 1 });
+  expect(inside.get('input')).toMatchObject({ top: 0, left: 0, height: 3, width: 3 });
 });
 
 test('a pixel is its own frame', () => {

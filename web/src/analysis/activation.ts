@@ -1,7 +1,7 @@
-// Activation functions in double precision, as Keras computes them by default.
+// Activation functions in double precision, as Keras computes them by default; leaky relu with any slope below zero.
 import type { Activation } from '../engine/types';
 
-const LEAKY_SLOPE = 0.2;
+export const LEAKY_SLOPE = 0.2;
 
 // The share of a standard normal distribution below x. Source: Marsaglia 2004, the Taylor series about 0 of cPhi.
 function normalShare(x: number): number {
@@ -13,14 +13,14 @@ function normalShare(x: number): number {
 }
 
 // All but softmax, which needs the other numbers too.
-export function activate(activation: Exclude<Activation, 'softmax'>, x: number): number {
+export function activate(activation: Exclude<Activation, 'softmax'>, x: number, slope = LEAKY_SLOPE): number {
   switch (activation) {
     case 'linear':
       return x;
     case 'relu':
       return x < 0 ? 0 : x;
     case 'leaky_relu':
-      return x > 0 ? x : LEAKY_SLOPE * x;
+      return x > 0 ? x : slope * x;
     case 'gelu':
       return x * normalShare(x);
     case 'tanh':

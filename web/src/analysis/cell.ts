@@ -1,6 +1,6 @@
 // A cell written out: what it was computed of, term by term, up to the value that the layer's output holds.
 import type { Activation, Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
-import { activate } from './activation';
+import { activate, LEAKY_SLOPE } from './activation';
 import { sizesOf, unflattened, type Cell } from './receptive';
 
 // A pass through a network: what went in, what it holds, and what every layer made of it.
@@ -44,6 +44,7 @@ export type Work =
   | { step: 'normalised'; value: number; mean: number; variance: number; epsilon: number; gamma: number; beta: number }
   | { step: 'added'; value: number; other: number; cells: [Cell, Cell] }
   | { step: 'copied'; value: number; from: Cell }
+  | { step: 'zero' } // of a frame of padding
   | { step: 'pixel'; byte: number; scale: number; offset: number };
 
 export interface CellArithmetic {
@@ -54,6 +55,7 @@ export interface CellArithmetic {
   bias: number | null;
   sum: number; // before the activation
   activation: Activation;
+  slope: number; // of leaky relu below zero
   shares: { most: number; total: number } | null; // of a softmax: the largest logit, and the sum of all e^(logit - most)
   computed: number; // after the activation
   replaced: number | null; // by a lesion
@@ -72,8 +74,10 @@ export function explainCell(pass: Computation, cell: Cell, replacement?: Replace
   const bias = biases === undefined ? null : biases[cell.map];
   const sum = resultOf(work) + (bias ?? 0);
   const activation = row.layer.activation ?? 'linear';
+  const slope = row.layer.negative_slope ?? LEAKY_SLOPE;
   const shares = activation === 'softmax' ? sharesOf(pass.logits) : null;
-  const computed = activation === 'softmax' ? Math.exp(sum - shares!.most) / shares!.total : activate(activation, sum);
+  const computed =
+    activation === 'softmax' ? Math.exp(sum - shares!.most) / shares!.total : activate(activation, sum, slope);
   const replaced = replacement === undefined ? null : replacement.value;
   return {
     cell,
@@ -83,6 +87,7 @@ export function explainCell(pass: Computation, cell: Cell, replacement?: Replace
     bias,
     sum,
     activation,
+    slope,
     shares,
     computed,
     replaced,
@@ -102,6 +107,7 @@ function explainPixel({ input, pixels }: Computation, cell: Cell): CellArithmeti
     bias: null,
     sum,
     activation: 'linear',
+    slope: LEAKY_SLOPE,
     shares: null,
     computed: sum,
     replaced: null,
@@ -203,7 +209,13 @@ function workOf(pass: Computation, row: LayerRow, given: Given, cell: Cell): Wor
       const from = { layer: given.name, ...unflattened(row.inputShape, cell.map) };
       return { step: 'copied', value: given.at(cell.map), from };
     }
+    case 'ZeroPadding2D': {
+      const { values, top, left } = windowOf(row, given, cell, cell.map);
+      if (Number.isNaN(values[0])) return { step: 'zero' };
+      return { step: 'copied', value: values[0], from: { layer: given.name, map: cell.map, row: top, column: left } };
+    }
     case 'Dropout':
+    case 'Activation':
       return { step: 'copied', value: given.at(place(row.inputShape, cell)), from: { ...cell, layer: given.name } };
     default:
       throw new Error(`no arithmetic for ${kind}`);
@@ -257,6 +269,8 @@ function resultOf(work: Work): number {
       return work.value + work.other;
     case 'copied':
       return work.value;
+    case 'zero':
+      return 0;
     case 'pixel':
       return work.byte * work.scale + work.offset;
   }

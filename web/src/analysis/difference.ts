@@ -1,5 +1,6 @@
 // The difference between two logits, split over what the last layers read.
 import type { Forward } from '../engine/network';
+import { logitsRow } from '../engine/architecture';
 import type { LayerRow, Weights } from '../engine/types';
 import { shapeBefore } from './kernel';
 
@@ -41,7 +42,7 @@ function mapsOf(layer: string, shape: [number, number, number], values: Float64A
 }
 
 // The sum over units of activation * (weight to the answer - weight to the rival), with the difference of the biases: exact.
-// Null where the last layer is not dense, or is not the logits.
+// Null where the layer that gives the logits is not dense.
 export function splitOverUnits(
   table: LayerRow[],
   weights: Weights,
@@ -50,7 +51,7 @@ export function splitOverUnits(
   answer: number,
   rival: number,
 ): UnitSplit | null {
-  const last = table[table.length - 1];
+  const last = logitsRow(table);
   const { name, kind, activation = 'linear' } = last.layer;
   if (kind !== 'Dense' || (activation !== 'softmax' && activation !== 'linear')) return null;
   const kernel = weights[`${name}/kernel`];
@@ -84,6 +85,8 @@ export function lastMapLayer(table: LayerRow[]): LayerRow | null {
 }
 
 const LINEAR = [
+  'ZeroPadding2D',
+  'Activation',
   'Flatten',
   'Dropout',
   'AveragePooling2D',

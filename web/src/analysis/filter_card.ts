@@ -19,7 +19,7 @@ export interface Twin {
 }
 
 export interface FilterFindings {
-  exciting: (Exciting & { frame: Frame })[]; // of the image, what the place sees
+  exciting: (Exciting & { frame: Frame | null })[]; // of the image, what the place sees; zeros of padding see nothing
   classes: ClassMean[];
   active: number; // images of the sample on which it is above zero somewhere
   constant: number | null; // the one number that it gives on the whole sample
@@ -56,9 +56,9 @@ export function filterFindings(
   const twin =
     (kernels === null ? null : twinOf(kernels, filter, SAME_KERNEL, 'kernel')) ??
     (constant ? null : twinOf(activationLikeness(layer, filter), filter, SAME_ACTIVATION, 'activation'));
-  const frameOf = (place: number): Frame => {
+  const frameOf = (place: number): Frame | null => {
     const cell = { layer: row.layer.name, map: filter, row: Math.floor(place / width), column: place % width };
-    return receptiveFrame(table, cell).get('input')!;
+    return receptiveFrame(table, cell).get('input') ?? null;
   };
   let active = 0;
   for (let i = 0; i < images.numSample; i++) active += Number(layer.maxima[i * layer.filters + filter] > 0);

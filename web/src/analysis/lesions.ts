@@ -1,5 +1,5 @@
 // What can be switched off in a network, and how: filters by what they give, everything else by another network.
-import { rowNamed } from '../engine/architecture';
+import { logitsRow, rowNamed } from '../engine/architecture';
 import type { Architecture, LayerRow, Replacement, Weights } from '../engine/types';
 
 export type Value = 'zero' | 'mean';
@@ -17,9 +17,9 @@ export function sameLesion(a: Lesion, b: Lesion): boolean {
   );
 }
 
-// Whether a layer's filters can be replaced. Those of the last one are the logits themselves.
+// Whether a layer's filters can be replaced. Those of the last one, or of the layer that it passes on, are the logits.
 export function filtersOf(table: LayerRow[], row: LayerRow): number {
-  if (row.index === table.length - 1 || row.layer.kind === 'Flatten') return 0;
+  if (row.index >= logitsRow(table).index || row.layer.kind === 'Flatten') return 0;
   return row.outputShape[row.outputShape.length - 1];
 }
 

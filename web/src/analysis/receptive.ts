@@ -89,11 +89,12 @@ function reach(
 ): [number, number] {
   const start = Math.max(0, first * stride - padding);
   const end = Math.min(pixels, (first + count - 1) * stride - padding + size);
-  return [Math.min(start, pixels), Math.max(end, start)];
+  return [Math.min(start, pixels), Math.max(end, Math.min(start, pixels))];
 }
 
 // Around both, where an Add reads a layer that is read by its neighbour too.
 function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
+  if (more.height === 0 || more.width === 0) return; // zeros of padding alone
   const known = frames.get(name);
   if (known === undefined) {
     frames.set(name, more);

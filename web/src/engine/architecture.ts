@@ -1,5 +1,5 @@
 // What follows from an architecture by counting: a row for each layer, with shapes, weights and receptive fields.
-import { ArchitectureError, LAYER_KINDS, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
+import { ArchitectureError, frameOf, LAYER_KINDS, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
 import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, Window } from './types';
 
 export { ArchitectureError } from './layers';
@@ -34,6 +34,15 @@ export function rowNamed(table: LayerRow[], name: string): LayerRow {
   return row;
 }
 
+// The layer whose output the logits are: the last one, but for activations behind it that leave them as they are.
+export function logitsRow(table: LayerRow[]): LayerRow {
+  let index = table.length - 1;
+  while (index > 0 && table[index].layer.kind === 'Activation' && isLinearBeforeSoftmax(table[index].layer)) index--;
+  return table[index];
+}
+
+const isLinearBeforeSoftmax = ({ activation = 'linear' }: LayerSpec) => ['linear', 'softmax'].includes(activation);
+
 function rowOf(layer: LayerSpec, before: LayerRow[], given: Shape, seen: ReceptiveField, input: Input): LayerRow {
   const kind = LAYER_KINDS[layer.kind];
   const window = kind.window?.(layer, given) ?? null;
@@ -51,7 +60,10 @@ function rowOf(layer: LayerSpec, before: LayerRow[], given: Shape, seen: Recepti
     outputShape,
     weightShapes: Object.fromEntries(own.map(([name, shape]) => [`${layer.name}/${name}`, shape])),
     window,
-    receptiveField: receptiveField(layer, given, window, seen, input),
+    receptiveField: around(
+      receptiveField(layer, given, window, seen, input),
+      before.find((row) => layer.kind === 'Add' && row.layer.name === layer.from_layer),
+    ),
     parameters: count(own.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
     macs: kind.macs?.(layer, given) ?? 0,
   };
@@ -72,12 +84,28 @@ function receptiveField(
       start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
     };
   }
-  // An Add reads an earlier layer of the same shape too, which can only have seen a part of this.
-  if (given.length === 1 || ['Dropout', 'BatchNormalization', 'Add'].includes(layer.kind)) return { size, jump, start };
+  const keeps = ['Dropout', 'BatchNormalization', 'Activation', 'Add'].includes(layer.kind);
+  if (given.length === 1 || keeps) return { size, jump, start };
   const pixels = [input.height, input.width];
   const first = both((axis) => Math.max(start[axis], 0));
   const end = (axis: 0 | 1) => Math.min(start[axis] + (given[axis] - 1) * jump[axis] + size[axis], pixels[axis]);
-  return { size: both((axis) => end(axis) - first[axis]), jump: [0, 0], start: first };
+  // Less than nothing where only padding is read.
+  return { size: both((axis) => Math.max(end(axis) - first[axis], 0)), jump: [0, 0], start: first };
+}
+
+// The field with the jump of `seen` in which at every place lies that of the other layer too. Mostly that has seen a part
+// of the same; where strides lie between the two, and padding that made up for them, their jumps differ.
+function around(seen: ReceptiveField, other: LayerRow | undefined): ReceptiveField {
+  if (other === undefined) return seen;
+  const axes = ([0, 1] as const).map((axis) => {
+    const places = other.outputShape.length === 3 ? other.outputShape[axis] : 1;
+    const field = other.receptiveField;
+    const drift = (places - 1) * (field.jump[axis] - seen.jump[axis]);
+    const first = Math.min(seen.start[axis], field.start[axis] + Math.min(drift, 0));
+    const end = field.start[axis] + Math.max(drift, 0) + field.size[axis];
+    return { first, size: Math.max(seen.start[axis] + seen.size[axis], end) - first };
+  });
+  return { size: [axes[0].size, axes[1].size], jump: seen.jump, start: [axes[0].first, axes[1].first] };
 }
 
 function checkNames(layers: LayerSpec[]): void {
@@ -111,7 +139,13 @@ function checkArguments(layer: LayerSpec): void {
     const isPair = Array.isArray(pair) && pair.length === 2 && pair.every((value) => isWhole(value, 1024));
     if (!isPair) refuse(name, 'two whole numbers from 1 to 1024');
   }
-  if (!['valid', 'same'].includes(layer.padding ?? 'valid')) refuse('padding', 'valid or same');
+  if (layer.kind === 'ZeroPadding2D') {
+    if (!isFrame(layer.padding ?? frameOf(layer))) refuse('padding', 'two pairs of whole numbers from 0 to 1024');
+  } else if (layer.padding !== undefined && layer.padding !== 'valid' && layer.padding !== 'same') {
+    refuse('padding', 'valid or same');
+  }
+  const { negative_slope: slope = 0 } = layer;
+  if (!(slope >= 0 && Number.isFinite(Math.fround(slope)))) refuse('negative_slope', 'a number from 0');
   if (kind.hasActivation && !ACTIVATIONS.includes(layer.activation ?? 'linear')) {
     refuse('activation', `one of ${ACTIVATIONS.join(', ')}`);
   }
@@ -122,6 +156,13 @@ function checkArguments(layer: LayerSpec): void {
     if (!isFraction(momentum)) refuse('momentum', 'from 0 to less than 1');
     if (!(epsilon > 0 && epsilon <= 1)) refuse('epsilon', 'above 0 and at most 1');
   }
+}
+
+function isFrame(value: unknown): boolean {
+  const isPair = (pair: unknown, isGood: (one: unknown) => boolean) =>
+    Array.isArray(pair) && pair.length === 2 && pair.every(isGood);
+  const isWidth = (width: unknown) => Number.isInteger(width) && Number(width) >= 0 && Number(width) <= 1024;
+  return isPair(value, (pair) => isPair(pair, isWidth));
 }
 
 function checkAddition(layer: LayerSpec, before: LayerRow[]): void {

@@ -1,5 +1,5 @@
 // The kinds of layers: what shape each gives, what weights it has, how it reads a map and what it costs.
-import type { LayerSpec, Padding, Shape, Window } from './types';
+import type { Frame, LayerSpec, Shape, Window } from './types';
 
 // A sentence for whoever made the architecture.
 export class ArchitectureError extends Error {
@@ -35,14 +35,14 @@ function requireMaps(layer: LayerSpec, input: Shape): void {
 }
 
 // Zeros before the first of `size` pixels; `same` puts an odd one behind, as TensorFlow does.
-function paddingBefore(size: number, kernel: number, stride: number, padding: Padding): number {
-  if (padding === 'valid') return 0;
+function paddingBefore(size: number, kernel: number, stride: number, { padding }: LayerSpec): number {
+  if (padding !== 'same') return 0;
   return Math.floor(Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0) / 2);
 }
 
 function windowOf(layer: LayerSpec, input: Shape, size: [number, number], strides: [number, number]): Window {
   requireMaps(layer, input);
-  const before = (axis: 0 | 1) => paddingBefore(input[axis], size[axis], strides[axis], layer.padding ?? 'valid');
+  const before = (axis: 0 | 1) => paddingBefore(input[axis], size[axis], strides[axis], layer);
   return { size, strides, padding: [before(0), before(1)] };
 }
 
@@ -127,6 +127,26 @@ const dense: LayerKind = {
   hasActivation: true,
 };
 
+export const frameOf = (layer: LayerSpec): Frame =>
+  Array.isArray(layer.padding)
+    ? layer.padding
+    : [
+        [1, 1],
+        [1, 1],
+      ];
+
+const zeroPadding: LayerKind = {
+  window: (layer, input) => {
+    requireMaps(layer, input);
+    const [[above], [left]] = frameOf(layer);
+    return { size: [1, 1], strides: [1, 1], padding: [above, left] };
+  },
+  outputShape: (layer, [height, width, channels]) => {
+    const [[above, below], [left, right]] = frameOf(layer);
+    return [above + height + below, left + width + right, channels];
+  },
+};
+
 const unchanged = (_: LayerSpec, input: Shape): Shape => input;
 
 const normalization: LayerKind = {
@@ -146,8 +166,10 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   GlobalMaxPooling2D: globalPooling,
   GlobalAveragePooling2D: globalPooling,
   Flatten: { outputShape: (_, input) => [product(input)] },
+  ZeroPadding2D: zeroPadding,
   Dropout: { outputShape: unchanged },
   BatchNormalization: normalization,
+  Activation: { outputShape: unchanged, hasActivation: true },
   Add: { outputShape: unchanged, hasActivation: true },
   Dense: dense,
 };

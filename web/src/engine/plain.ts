@@ -1,5 +1,5 @@
 // Architectures and settings as rows of numbers, in the columns of native/page.cpp.
-import type { Architecture, LayerRow, Shape, TrainingSteps } from './types';
+import type { Architecture, LayerRow, LayerSpec, Shape, TrainingSteps } from './types';
 
 const KINDS: Record<string, number> = {
   Conv2D: 0,
@@ -13,9 +13,13 @@ const KINDS: Record<string, number> = {
   DepthwiseConv2D: 6,
   BatchNormalization: 7,
   Add: 8,
+  ZeroPadding2D: 9,
+  Activation: 10,
 };
-const ACTIVATIONS = ['linear', 'leaky_relu', 'gelu', 'tanh', 'sigmoid']; // relu has a column, softmax is none of the engine's
+// Softmax is none of the engine's. Relu has a column of its own, but where it is a layer.
+const ACTIVATIONS = ['linear', 'leaky_relu', 'gelu', 'tanh', 'sigmoid', 'relu'];
 
+const isRelu = ({ kind, activation }: LayerSpec): boolean => activation === 'relu' && kind !== 'Activation';
 const asMap = (shape: Shape): number[] => [...[1, 1].slice(0, 3 - shape.length), ...shape];
 
 export function plainInput({ input }: Architecture): Float64Array {
@@ -31,8 +35,9 @@ export function plainLayers(table: LayerRow[]): Float64Array {
       ...(window?.size ?? [1, 1]),
       ...(window?.strides ?? [1, 1]),
       ...(window?.padding ?? [0, 0]),
-      Number(layer.activation === 'relu'),
-      Math.max(0, ACTIVATIONS.indexOf(layer.activation ?? 'linear')),
+      Number(isRelu(layer)),
+      isRelu(layer) ? 0 : Math.max(0, ACTIVATIONS.indexOf(layer.activation ?? 'linear')),
+      layer.negative_slope ?? 0.2,
       Math.floor((layer.rate ?? 0) * 2 ** 24), // how many of 2^24 numbers are dropped
       Number(layer.use_bias ?? true),
       layer.momentum ?? 0.99,

@@ -12,6 +12,7 @@ export interface Input {
 
 export type Activation = 'linear' | 'relu' | 'leaky_relu' | 'gelu' | 'tanh' | 'sigmoid' | 'softmax';
 export type Padding = 'valid' | 'same';
+export type Frame = [[number, number], [number, number]]; // rows (above, below), columns (left, right)
 
 // A layer as `Architecture.to_dict()` writes it: `kind`, `name`, and the arguments of that kind.
 export interface LayerSpec {
@@ -22,8 +23,9 @@ export interface LayerSpec {
   kernel_size?: [number, number];
   strides?: [number, number];
   pool_size?: [number, number];
-  padding?: Padding;
+  padding?: Padding | Frame; // a frame of zero padding alone
   activation?: Activation;
+  negative_slope?: number;
   use_bias?: boolean;
   depth_multiplier?: number;
   rate?: number;
@@ -57,7 +59,7 @@ export interface LayerRow {
   inputShape: Shape;
   outputShape: Shape;
   weightShapes: Record<string, Shape>; // by full name, "conv2d/kernel"
-  window: Window | null; // how an output reads the map before; a global pooling's is the whole map; null for the others
+  window: Window | null; // how an output reads the map before; a global pooling's is the whole map, a zero padding's one place; null for the others
   receptiveField: ReceptiveField;
   parameters: number;
   macs: number;

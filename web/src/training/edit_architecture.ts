@@ -6,7 +6,9 @@ import type { Architecture, LayerSpec } from '../engine/types';
 const STEMS = {
   Conv2D: 'conv2d',
   MaxPooling2D: 'max_pooling2d',
+  ZeroPadding2D: 'zero_padding2d',
   BatchNormalization: 'batch_normalization',
+  Activation: 'activation',
   Dense: 'dense',
   Flatten: 'flatten',
 } as const;
@@ -31,7 +33,7 @@ function freshName(architecture: Architecture, stem: string): string {
 
 // Every hidden layer with `factor` times its filters or units, at least one. The classes stay.
 export function scaleWidth(architecture: Architecture, factor: number): Architecture {
-  const last = architecture.layers.length - 1;
+  const last = architecture.layers.findLastIndex((layer) => layer.filters !== undefined || layer.units !== undefined);
   const scale = (count: number) => Math.max(1, Math.round(count * factor));
   return withLayers(
     architecture,
@@ -44,8 +46,14 @@ export function scaleWidth(architecture: Architecture, factor: number): Architec
   );
 }
 
+// Where the layer stands that gives the logits: an activation behind it is no part of what can be changed.
+export function lastIndex({ layers }: Architecture): number {
+  const index = layers.findLastIndex((layer) => layer.kind !== 'Activation');
+  return index < 0 ? layers.length - 1 : index;
+}
+
 function beforeLast(architecture: Architecture): LayerSpec | undefined {
-  return architecture.layers[architecture.layers.length - 2];
+  return architecture.layers[lastIndex(architecture) - 1];
 }
 
 export function dropoutRate(architecture: Architecture): number {
@@ -53,10 +61,10 @@ export function dropoutRate(architecture: Architecture): number {
   return layer?.kind === 'Dropout' ? (layer.rate ?? 0) : 0;
 }
 
-// With dropout of this rate right before the last layer; of rate 0 without one there.
+// With dropout of this rate right before the layer that gives the logits; of rate 0 without one there.
 export function withDropout(architecture: Architecture, rate: number): Architecture {
   const layers = [...architecture.layers];
-  const last = layers.length - 1;
+  const last = lastIndex(architecture);
   const present = beforeLast(architecture);
   if (present?.kind === 'Dropout') {
     layers.splice(last - 1, 1, ...(rate > 0 ? [{ ...present, rate }] : []));
@@ -90,6 +98,17 @@ function newLayer(architecture: Architecture, before: number, kind: InsertableKi
       };
     case 'MaxPooling2D':
       return { kind, name, pool_size: [2, 2], strides: [2, 2], padding: 'valid' };
+    case 'ZeroPadding2D':
+      return {
+        kind,
+        name,
+        padding: [
+          [1, 1],
+          [1, 1],
+        ],
+      };
+    case 'Activation':
+      return { kind, name, activation: 'relu', negative_slope: 0.2 };
     case 'BatchNormalization':
       // Keras remembers longer, by 0.99: too long for runs of a hundred steps.
       return { kind, name, momentum: 0.9, epsilon: 1e-3, activation: 'linear' };

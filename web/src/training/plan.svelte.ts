@@ -3,6 +3,7 @@ import { layerTable } from '../engine/architecture';
 import type { Architecture, LayerRow } from '../engine/types';
 import {
   dropoutRate,
+  lastIndex,
   scaleWidth,
   withDropout,
   withInserted,
@@ -70,7 +71,7 @@ export class Plan {
   remove(name: string): void {
     const before = this.#edited.layers.length;
     const edited = withoutLayer(this.#edited, name);
-    const isBeforeLast = this.architecture.layers.at(-2)?.name === name;
+    const isBeforeLast = this.architecture.layers[lastIndex(this.architecture) - 1]?.name === name;
     if (isBeforeLast && this.dropout > 0) this.dropout = 0;
     if (edited.layers.length < before) this.#edited = edited;
   }
@@ -78,13 +79,13 @@ export class Plan {
   insertBefore(name: string, kind: InsertableKind): void {
     const { layers } = this.#edited;
     const at = layers.findIndex((layer) => layer.name === name);
-    // The dropout that the control adds is in no list but the shown one; it stands before the last layer.
-    this.#edited = withInserted(this.#edited, at < 0 ? layers.length - 1 : at, kind);
+    // The dropout that the control adds is in no list but the shown one; it stands before the layer that gives the logits.
+    this.#edited = withInserted(this.#edited, at < 0 ? lastIndex(this.#edited) : at, kind);
   }
 
   #sameClasses(table: LayerRow[]): { table: null; problem: string } | null {
     const [classes] = table[table.length - 1].outputShape;
-    const expected = this.#base.layers.at(-1)?.units;
+    const expected = this.#base.layers[lastIndex(this.#base)].units;
     if (expected === undefined || classes === expected) return null;
     return { table: null, problem: `The last layer gives ${classes} numbers, but there are ${expected} classes.` };
   }

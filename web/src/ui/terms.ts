@@ -87,6 +87,7 @@ export const TERMS = {
   weight: 'A number that training sets and that the network multiplies by.',
   'Wilson interval':
     'A range that holds the true rate in 95 of 100 such tests, for images drawn as these were. It says nothing about other training seeds.',
+  'zero padding': 'Puts rows and columns of zeros around every map, so that windows may reach over its edge.',
 } as const;
 
 export type TermName = keyof typeof TERMS;

@@ -85,11 +85,14 @@ def letters(folder: Path) -> None:
         cs.DepthwiseConv2D(3, padding="same", activation="gelu", name="depthwise"),
         cs.Conv2D(12, 1, activation="tanh"),
         cs.Add("max_pooling2d", "relu"),
-        cs.Conv2D(24, (3, 5), strides=(1, 2), activation="relu"),
+        cs.ZeroPadding2D(((1, 0), (0, 2))),
+        cs.Conv2D(24, (3, 5), strides=(1, 2)),
+        cs.Activation("leaky_relu", 0.05),
         cs.AveragePooling2D(2),
         cs.Flatten(),
         cs.Dropout(0.1),
-        cs.Dense(26, activation="softmax"),
+        cs.Dense(26),
+        cs.Activation("softmax"),
     )
     names = [chr(ord("A") + label) for label in range(26)]
     run(folder, made_up((20, 32, 1), names, "letters"), cs.Architecture(cs.Input(20, 32, 1), layers, "residual"))

@@ -1,6 +1,6 @@
 // The layer table against the one that Python writes, and what makes no network.
 import { describe, expect, test } from 'vitest';
-import { ArchitectureError, layerTable, rowNamed } from '../../src/engine/architecture';
+import { ArchitectureError, layerTable, logitsRow, rowNamed } from '../../src/engine/architecture';
 import { initialWeights } from '../../src/engine/initialization';
 import type { LayerSpec } from '../../src/engine/types';
 import { readCases } from './cases';
@@ -15,6 +15,18 @@ test.each(cases)('the table of $architecture.name is that of Python', ({ archite
   expect(own.map(({ index, layer, ...row }) => [index, layer, row])).toEqual(
     table.map((row, index) => [index, architecture.layers[index], row]),
   );
+});
+
+test('logits are the output of the last layer that does more than pass them to a softmax', () => {
+  const of = (...activations: LayerSpec['activation'][]) => {
+    const behind = activations.map((activation, i): LayerSpec => ({ kind: 'Activation', name: `a${i}`, activation }));
+    const layers = [flatten, { ...dense, activation: behind.length > 0 ? ('linear' as const) : dense.activation }];
+    return logitsRow(layerTable({ name: 'ends', input, layers: [...layers, ...behind] })).layer.name;
+  };
+  expect(of()).toBe('dense');
+  expect(of('softmax')).toBe('dense');
+  expect(of('linear', 'softmax')).toBe('dense');
+  expect(of('relu', 'softmax')).toBe('a0');
 });
 
 test('a row is found by its name', () => {
@@ -39,6 +51,61 @@ test.each<[string, LayerSpec[], string]>([
   ['half a filter', [conv({ filters: 1.5 }), flatten, dense], 'filters must be a whole number from 1 to 65536'],
   ['no filters', [conv({ filters: undefined }), flatten, dense], 'filters must be a whole number'],
   ['a flat kernel', [conv({ kernel_size: [0, 3] }), flatten, dense], 'kernel_size must be two whole numbers'],
+  [
+    'a padding by a word',
+    [{ kind: 'ZeroPadding2D', name: 'p', padding: 'same' }, flatten, dense],
+    'padding must be two pairs of whole numbers from 0 to 1024',
+  ],
+  [
+    'a padding below zero',
+    [
+      {
+        kind: 'ZeroPadding2D',
+        name: 'p',
+        padding: [
+          [0, -1],
+          [0, 0],
+        ],
+      },
+      flatten,
+      dense,
+    ],
+    'two pairs of whole numbers from 0',
+  ],
+  [
+    'a padding of a vector',
+    [flatten, { kind: 'ZeroPadding2D', name: 'p' }, dense],
+    'reads maps, but is given a vector',
+  ],
+  [
+    'a frame for a window',
+    [
+      conv({
+        padding: [
+          [1, 1],
+          [1, 1],
+        ],
+      }),
+      flatten,
+      dense,
+    ],
+    'padding must be valid or same',
+  ],
+  [
+    'a slope below zero',
+    [{ kind: 'Activation', name: 'a', activation: 'leaky_relu', negative_slope: -1 }, flatten, dense],
+    'negative_slope must be a number from 0',
+  ],
+  [
+    'an endless slope',
+    [{ kind: 'Activation', name: 'a', activation: 'leaky_relu', negative_slope: 1e39 }, flatten, dense],
+    'negative_slope must be a number from 0',
+  ],
+  [
+    'a relu that is the last layer',
+    [flatten, { ...dense, activation: 'linear' }, { kind: 'Activation', name: 'a', activation: 'relu' }],
+    'use softmax or linear',
+  ],
   ['an unknown padding', [conv({ padding: 'full' as 'same' }), flatten, dense], 'padding must be valid or same'],
   [
     'an unknown activation',

@@ -40,6 +40,8 @@ export function partsOf(found: CellArithmetic, decimals: number): Part[] {
       );
     case 'copied':
       return add([`copy of ${placeText(work.from)}`], [work.value]);
+    case 'zero':
+      return add(['zero of the padding'], [0]);
     case 'pixel':
       return add(
         [`byte ${work.byte} × ${Number(work.scale.toPrecision(6))}`, 'offset'],
@@ -79,7 +81,7 @@ export function decimalsOf(found: CellArithmetic): number {
 export function inputText(table: LayerRow[], source: string, input: number): string {
   const at = table.findIndex((row) => row.layer.name === source);
   let from = at;
-  while (from >= 0 && table[from].layer.kind === 'Dropout') from--;
+  while (from >= 0 && ['Dropout', 'Activation'].includes(table[from].layer.kind)) from--;
   if (from >= 0 && table[from].layer.kind === 'Flatten' && table[from].inputShape.length === 3) {
     const { map, row, column } = unflattened(table[from].inputShape, input);
     return `map ${map} at ${row}, ${column}`;

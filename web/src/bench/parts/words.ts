@@ -1,6 +1,7 @@
 // Layers and cells in words.
 import type { Cell } from '../../analysis/receptive';
-import type { LayerRow, Shape } from '../../engine/types';
+import { frameOf } from '../../engine/layers';
+import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
 
 export function shapeText(shape: Shape): string {
   return shape.length === 1 ? String(shape[0]) : `${shape[2]}×${shape[0]}×${shape[1]}`;
@@ -11,17 +12,27 @@ export function isVector(shape: Shape): boolean {
 }
 
 export function kindText({ layer, window }: LayerRow): string {
-  const size =
-    window !== null && layer.kind.endsWith('2D') && !layer.kind.startsWith('Global') ? ` ${window.size.join('×')}` : '';
-  return layer.kind + size;
+  const hasSize =
+    window !== null && layer.kind.endsWith('2D') && !layer.kind.startsWith('Global') && layer.kind !== 'ZeroPadding2D';
+  return layer.kind + (hasSize ? ` ${window.size.join('×')}` : '');
 }
 
 export function activationText({ layer }: LayerRow): string {
   const { kind, activation } = layer;
   if (kind === 'Dropout') return 'passes on';
   if (kind === 'Flatten') return 'reshapes';
+  if (kind === 'ZeroPadding2D') return framed(layer);
+  if (kind === 'Activation' && activation === 'leaky_relu') {
+    return `leaky_relu, slope ${numberText(layer.negative_slope ?? 0.2)}`;
+  }
   if (kind === 'Add') return `+ ${layer.from_layer}${activation && activation !== 'linear' ? `, ${activation}` : ''}`;
   return activation ?? '';
+}
+
+function framed(layer: LayerSpec): string {
+  const [[above, below], [left, right]] = frameOf(layer);
+  if (above !== below || left !== right) return `zeros: rows ${above} + ${below}, columns ${left} + ${right}`;
+  return above === left ? `zeros: ${above} around` : `zeros: rows ${above}, columns ${left}`;
 }
 
 export function parametersText(row: LayerRow): string {
@@ -52,7 +63,7 @@ export function layerText(row: LayerRow): string {
   const { layer, receptiveField } = row;
   const parts = [`${layer.name}: ${kindText(row)}`];
   if (layer.strides && layer.strides.some((stride) => stride > 1)) parts.push(`stride ${layer.strides.join('×')}`);
-  if (layer.padding) parts.push(layer.padding);
+  if (typeof layer.padding === 'string') parts.push(layer.padding);
   const activation = activationText(row);
   if (activation) parts.push(activation);
   parts.push(shapeText(row.outputShape), parametersText(row));
