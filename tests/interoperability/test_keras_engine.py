@@ -1,5 +1,6 @@
 """The engine `keras` against `reference` and `native`, on the backend that KERAS_BACKEND names."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 import convscope as cs
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input
+from convscope.cli import main
 from convscope.engine import EpochOptions, Replacement, initial_weights, open_network
-from convscope.engine.keras import load_keras
+from convscope.engine.keras import load_keras, versions
 from convscope.errors import RecipeError
+from convscope.experiment import RunSpec
 from convscope.recipes import SGD, Adam, Augmentation
 from convscope.streams import random_stream
 
@@ -177,6 +180,33 @@ def test_training_by_a_recipe_learns_and_says_which_engine(small_mnist):
     assert history.val_accuracy[-1] > 0.7
     assert abs(cs.evaluate(model, small_mnist.test).accuracy - cs.evaluate(native, small_mnist.test).accuracy) < 0.03
     assert told[-1][:2] == (2, 1000)
+
+
+def test_a_run_that_goes_on_ends_as_an_unbroken_one(small_mnist):
+    recipe = cs.Recipe(epochs=2, batch_size=300, averaging=0.9, augmentation=Augmentation(shift=1))
+    states = []
+    whole, _ = cs.train(cs.presets.ann, small_mnist, recipe, engine="keras", on_epoch=states.append)
+    resumed, _ = cs.train(cs.presets.ann, small_mnist, recipe, engine="keras", state=states[1])
+    assert resumed.weights_sha256 == whole.weights_sha256
+
+
+def test_a_run_says_what_computed_it_and_is_one_of_its_backend(small_folder, small_mnist, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    main(
+        ["train", "--dataset", str(small_folder), "--engine", "keras", "--epochs", "1", "--out", str(out)],
+        standalone_mode=False,
+    )
+    record = json.loads((out / "run.json").read_text())
+    assert record["engine"] == "keras"
+    assert versions().items() <= record["versions"].items()
+    assert record["command"].endswith("--engine keras")
+    assert cs.load_model(out).provenance["engine"] == "keras"
+    specs = [RunSpec("", cs.presets.ann(), cs.Recipe(epochs=1), 0, engine) for engine in ("keras", "native")]
+    assert specs[0].digest(small_mnist) != specs[1].digest(small_mnist)
+    before = specs[0].digest(small_mnist), specs[1].digest(small_mnist)
+    monkeypatch.setattr("convscope.experiment.spec.backend_name", lambda: "another")
+    assert specs[0].digest(small_mnist) != before[0]
+    assert specs[1].digest(small_mnist) == before[1]
 
 
 def test_settings_of_keras_change_nothing(architecture, weights, images):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.engine.keras import build_keras, load_keras, versions
+from convscope.engine.keras.backend import predicting, to_numpy
 from convscope.engine.keras.builder import Output
 from convscope.errors import ConvscopeError
 from convscope.files import write_bytes
@@ -44,9 +45,12 @@ class KerasRunner:
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (N, K), the file's "logits" for images (N, H, W, C) uint8."""
-        to_numpy = load_keras().ops.convert_to_numpy
-        blocks = [images[start : start + _BLOCK] for start in range(0, max(len(images), 1), _BLOCK)]
-        return np.concatenate([to_numpy(self.model(np.asarray(block), training=False)["logits"]) for block in blocks])
+        result = np.empty((len(images), self.model.output["logits"].shape[-1]), np.float32)
+        with predicting():
+            for start in range(0, len(images), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                result[block] = to_numpy(self.model(np.asarray(images[block]), training=False)["logits"])
+        return result
 
 
 def to_keras(model: Model, *, output: Output = "both") -> Any:
@@ -100,14 +104,14 @@ def open_keras(path: Path | str) -> KerasRunner:
     try:
         _check_config(path)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        outputs = model.output_names if isinstance(model.output, dict) else []
     except FileNotFoundError as error:
         raise ConvscopeError(f"{path}: not found; give a {SUFFIX} file that is there") from error
     except Exception as error:  # Keras raises whatever its parts raise
         words = str(error).partition("\n")[0][:200] or type(error).__name__
         raise ConvscopeError(f"{path}: Keras cannot open it ({words}); use another copy") from error
-    if not isinstance(model.output, dict) or "logits" not in model.output:
-        raise ConvscopeError(f"{path}: has no output 'logits' but {outputs}; write it with write_keras")
+    outputs = getattr(model, "output", None)
+    if not isinstance(outputs, dict) or "logits" not in outputs:
+        raise ConvscopeError(f"{path}: a Keras model, but without an output 'logits'; write it with write_keras")
     runtime = " on ".join(f"{_TITLES.get(name, name)} {version}" for name, version in versions().items())
     return KerasRunner(model, runtime)
 

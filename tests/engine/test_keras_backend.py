@@ -1,0 +1,100 @@
+"""Which backend Keras is given, and what a user is told who lacks one; neither Keras nor a backend is needed here."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+import convscope as cs
+from convscope.cli import main
+from convscope.engine import check_engine, initial_weights, open_network
+from convscope.engine.keras import backend
+from convscope.errors import EngineError, RecipeError
+
+
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    """Return a function that says which packages there are, and what keras.json names."""
+
+    def say(*packages, configured=None, asked=None):
+        monkeypatch.setattr(backend, "find_spec", lambda name: name in packages or None)
+        monkeypatch.delitem(sys.modules, "keras", raising=False)
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        if configured is not None:
+            (tmp_path / "keras.json").write_text(configured)
+        if asked is not None:
+            monkeypatch.setenv("KERAS_BACKEND", asked)
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("packages", "configured", "asked", "expected"),
+    [
+        (("keras", "tensorflow", "torch"), None, None, "tensorflow"),
+        (("keras", "torch"), None, None, "torch"),
+        (("keras", "jax", "torch"), '{"backend": "torch"}', None, "torch"),
+        (("keras", "jax"), '{"backend": "torch"}', None, "jax"),
+        (("keras", "jax"), '{"backend": "numpy"}', None, "jax"),
+        (("keras", "jax"), "[[[", "", "jax"),
+        (("keras", "jax", "torch"), '{"backend": "torch"}', "jax", "jax"),
+    ],
+)
+def test_the_backend_is_the_one_asked_for_or_else_one_that_is_there(installed, packages, configured, asked, expected):
+    installed(*packages, configured=configured, asked=asked)
+    assert backend.backend_name() == expected
+
+
+def test_keras_that_is_imported_already_says_its_backend(installed, monkeypatch):
+    installed("keras", "jax", "torch", asked="torch")
+    monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(config=SimpleNamespace(backend=lambda: "jax")))
+    assert backend.backend_name() == "jax"
+
+
+@pytest.mark.parametrize(
+    ("packages", "asked", "message"),
+    [
+        ((), None, "engine keras needs Keras, which is not installed"),
+        (("torch",), "torch", "engine keras needs Keras, which is not installed"),
+        (("keras",), None, "engine keras needs tensorflow, jax or torch, none is installed"),
+        (("keras", "torch"), "jax", "KERAS_BACKEND is 'jax', which is not installed"),
+        (("keras", "torch"), "numpy", "KERAS_BACKEND is 'numpy'; engine keras needs one of tensorflow, jax, torch"),
+    ],
+)
+def test_what_is_missing_is_said_with_how_to_get_it(installed, packages, asked, message):
+    installed(*packages, asked=asked)
+    with pytest.raises(EngineError, match=message) as error:
+        check_engine("keras")
+    assert asked == "numpy" or "pip install 'convscope[tensorflow]', 'convscope[jax]' or" in str(error.value)
+    backend.load_keras.cache_clear()
+    with pytest.raises(EngineError, match=message):
+        open_network(cs.presets.ann(), initial_weights(cs.presets.ann(), 0), "keras")
+
+
+def test_a_run_by_an_engine_that_is_missing_ends_in_one_line(installed, small_folder, tmp_path, capsys):
+    installed()
+    out = tmp_path / "run"
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--dataset", str(small_folder), "--engine", "keras", "--out", str(out)])
+    assert end.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: engine keras needs Keras")
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_precision_is_refused_before_anything_is_looked_for(installed):
+    installed()
+    with pytest.raises(RecipeError, match="engine keras computes in float32; take engine native or precision float32"):
+        open_network(cs.presets.ann(), initial_weights(cs.presets.ann(), 0), "keras", precision="bfloat16")
+
+
+def test_neither_keras_nor_a_backend_is_imported_with_convscope():
+    code = (
+        "import sys, convscope, convscope.engine.keras, convscope.interchange.keras_export;"
+        "print([name for name in ('keras', 'tensorflow', 'jax', 'torch', 'h5py') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

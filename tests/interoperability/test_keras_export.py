@@ -1,0 +1,118 @@
+"""Models given to Keras, and read back from the files that Keras opens by itself."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from convscope.engine.keras import load_keras
+from convscope.errors import ConvscopeError
+from convscope.interchange.keras_export import DESCRIPTION, open_keras, to_keras, write_keras
+from convscope.model import Model
+
+pytestmark = pytest.mark.filterwarnings("default")  # those of the backends are not ours to mend
+
+
+@pytest.fixture
+def model(architecture, weights):
+    names = tuple(f"<b>é {number}" for number in range(architecture.num_classes))
+    return Model(architecture, weights, names, {"dataset": "a/b"}, {"temperature": 2.0})
+
+
+def numbers(tensor):
+    return load_keras().ops.convert_to_numpy(tensor)
+
+
+def test_a_written_file_gives_the_same_logits(model, images, tmp_path):
+    path = tmp_path / "new folder" / "model.keras"
+    write_keras(model, path)
+    runner, expected = open_keras(path), model.logits(images)
+    found = runner.logits(images)
+    assert found.dtype == np.float32
+    assert np.abs(found - expected).max() < 1e-5 * max(1, np.abs(expected).max())
+    assert runner.logits(images[:0]).shape == (0, model.architecture.num_classes)
+    assert runner.runtime.startswith(f"Keras {load_keras().__version__} on ")
+    outputs = runner.model(images.astype(np.float32))
+    np.testing.assert_allclose(numbers(outputs["probabilities"]), model.probabilities(images), atol=1e-5)
+    assert [entry.name for entry in path.parent.iterdir()] == ["model.keras"]
+
+
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+def test_a_plain_model_gives_one_output_and_keeps_the_names(model, images, output):
+    exported, has_addition = (
+        to_keras(model, output=output),
+        any(row.layer.kind == "Add" for row in model.architecture.table),
+    )
+    expected = getattr(model, output)(images)
+    assert np.abs(numbers(exported(images)) - expected).max() < 1e-5 * max(1, np.abs(expected).max())
+    assert isinstance(exported, load_keras().Sequential) != has_addition
+    names = [layer.name for layer in model.architecture.layers]
+    assert [layer.name for layer in exported.layers if layer.name in names] == names
+    assert exported.count_params() == sum(weight.size for weight in model.weights.values())
+
+
+def test_a_file_says_what_its_classes_are_called(model, tmp_path):
+    write_keras(model, tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as file:
+        description = json.loads(file.read(DESCRIPTION))
+    assert description["class_names"] == list(model.class_names)
+    assert description["architecture"] == model.architecture.to_dict()
+    assert description["weights_sha256"] == model.weights_sha256
+
+
+def damaged(path, change):
+    """Write the archive at `path` anew with its configuration changed."""
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    members["config.json"] = change(members["config.json"])
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+
+
+CONFIGURATIONS = {
+    "another module": (lambda config: config.replace(b'"keras.layers"', b'"os.path"', 1), "no layer of Keras"),
+    "a class of nobody": (lambda config: config.replace(b'"Conv2D"', b'"Conv9D"', 1), "Keras cannot open it"),
+    "a Lambda": (lambda config: config.replace(b'"Conv2D"', b'"Lambda"', 1), "Lambda layer, which holds code"),
+    "no JSON": (lambda config: config[:50], "Keras cannot open it"),
+    "too long": (lambda config: config + b" " * (1 << 25), "config.json has 33,5"),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGURATIONS)
+def test_open_keras_refuses_a_file_that_is_not_a_plain_network(architectures, tmp_path, case):
+    change, message = CONFIGURATIONS[case]
+    path, architecture = tmp_path / "model.keras", architectures["no dense layer"]
+    write_keras(Model(architecture, zero_weights(architecture), ("a", "b", "c")), path)
+    damaged(path, change)
+    with pytest.raises(ConvscopeError, match=message) as error:
+        open_keras(path)
+    assert str(path) in str(error.value)
+
+
+def test_open_keras_says_what_is_no_such_file(architectures, tmp_path):
+    with pytest.raises(ConvscopeError, match="not found"):
+        open_keras(tmp_path / "none.keras")
+    (tmp_path / "bytes.keras").write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(ConvscopeError, match="Keras cannot open it"):
+        open_keras(tmp_path / "bytes.keras")
+    architecture = architectures["no dense layer"]
+    model = Model(architecture, zero_weights(architecture), ("a", "b", "c"))
+    to_keras(model, output="logits").save(tmp_path / "plain.keras")
+    with pytest.raises(ConvscopeError, match="without an output 'logits'"):
+        open_keras(tmp_path / "plain.keras")
+
+
+def test_write_keras_refuses_another_suffix_and_a_place_that_is_none(architectures, tmp_path):
+    architecture = architectures["no dense layer"]
+    model = Model(architecture, zero_weights(architecture), ("a", "b", "c"))
+    with pytest.raises(ConvscopeError, match=r"model\.h5: Keras opens only files whose names end in"):
+        write_keras(model, tmp_path / "model.h5")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConvscopeError, match="cannot be written"):
+        write_keras(model, tmp_path / "file" / "model.keras")
+
+
+def zero_weights(architecture):
+    return {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes.items()}
