@@ -13,6 +13,8 @@ from convscope.interchange.keras_files.refusal import RefusedError, quoted
 
 MAGIC = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+DESCRIPTION = "convscope.json"
+"""What convscope itself adds to a file that it exports: the class names among other things."""
 MAX_WEIGHT_BYTES = 1 << 30
 """Of the unpacked weights. The largest network an engine here holds takes a tenth of it, with its optimizer's state."""
 _MOST_MEMBERS = 1000  # Keras writes three, and more only for assets such as vocabularies

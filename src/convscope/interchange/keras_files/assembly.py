@@ -193,31 +193,22 @@ class _Row:
         return name
 
     def _check_end(self) -> None:
-        layers, outputs = self._graph.layers, set(self._graph.outputs)
-        end = len(layers) - 1
-        both = {end - 1, end} if layers[end].class_name == "Softmax" else {end}
-        if outputs not in ({end}, both):
-            names = ", ".join(layers[place].name for place in sorted(outputs) if place >= 0) or "the image"
-            self._problems.add(
-                layers[end],
-                UnsupportedError(f"the model's outputs are {names}; it must have one, or the logits and their Softmax"),
-            )
+        end = len(self._graph.layers) - 1
+        last, outputs = self._graph.layers[end], set(self._graph.outputs)
+        wrong = None
+        if outputs != {end} and not (outputs == {end - 1, end} and last.class_name == "Softmax"):
+            names = ", ".join(self._graph.layers[place].name for place in sorted(outputs) if place >= 0) or "the image"
+            wrong = f"the model's outputs are {names}; it must have one, or the logits and their Softmax"
         elif self._shape is not None and self._layers:
             activation = getattr(self._layers[-1], "activation", "linear")
             if len(self._shape) != 1 or self._shape[0] < 2:
-                self._problems.add(
-                    layers[end],
-                    UnsupportedError(
-                        f"it ends the model with the shape {self._shape}; the end must be a vector of two logits or more, "
-                        "one for each class (a single sigmoid output: train with two and softmax)"
-                    ),
+                wrong = (
+                    f"it ends the model with the shape {self._shape}; the end must be a vector of two or more logits, "
+                    "one for each class (instead of a single sigmoid output, train with two and softmax)"
                 )
             elif activation not in ("linear", "softmax"):
-                self._problems.add(
-                    layers[end],
-                    UnsupportedError(
-                        f"it ends the model with {activation}; the end gives logits: train with softmax or linear there"
-                    ),
-                )
+                wrong = f"it ends the model with {activation}; the end gives logits: train with softmax or linear there"
             elif activation == "linear":
-                self._notes.append(f"`{layers[end].name}` ends without softmax: what it gives are the logits")
+                self._notes.append(f"`{last.name}` ends without softmax: what it gives are the logits")
+        if wrong is not None:
+            self._problems.add(last, UnsupportedError(wrong))

@@ -61,13 +61,12 @@ def check_supported(layer: KerasLayer) -> None:
         raise UnsupportedError(needed or "convscope has no such layer; replace it by layers that docs/keras.md lists")
     if layer.call:
         raise UnsupportedError(f"{layer.call}; call each layer once, with what it reads alone")
+    for field, (plain, needed) in _PLAIN.items():
+        if (value := layer.config.get(field)) is not None and value not in plain:
+            raise UnsupportedError(f"its {field} is {quoted(value)}; {needed}")
     policy = layer.config.get("dtype")
     if isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized"):
         raise UnsupportedError("its weights are quantized; save the model from before its quantization")
-    if layer.config.get("data_format") == "channels_first":
-        raise UnsupportedError("its data_format is channels_first; build the model with channels_last")
-    if layer.config.get("lora_rank") or layer.config.get("quantization_config"):
-        raise UnsupportedError("it holds a LoRA or quantized kernel; merge it into the kernel and save again")
 
 
 def check_activation(layer: KerasLayer) -> None:
@@ -79,7 +78,6 @@ def check_activation(layer: KerasLayer) -> None:
 
 
 def _conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    _check_plain_window(config)
     layer = Conv2D(
         config.get("filters"),  # type: ignore[arg-type]  # the layer itself checks what it is given
         config.get("kernel_size"),  # type: ignore[arg-type]
@@ -90,7 +88,6 @@ def _conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    _check_plain_window(config)
     layer = DepthwiseConv2D(
         config.get("kernel_size"),  # type: ignore[arg-type]
         **_window(config),
@@ -101,7 +98,6 @@ def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    _check_plain_window(config)
     each = DepthwiseConv2D(
         config.get("kernel_size"),  # type: ignore[arg-type]
         **_window(config),
@@ -139,8 +135,6 @@ def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     if axis not in (-1, len(shape)):
         raise UnsupportedError(f"its axis is {quoted(axis)}; only the last, of channels, is normalised here")
-    if config.get("renorm"):
-        raise UnsupportedError("it renormalises (renorm=True); train it without")
     held = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
     missing: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
@@ -180,8 +174,6 @@ def _pooling(kind: type[MaxPooling2D] | type[AveragePooling2D]) -> Callable[[Map
 
 
 def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
-    if config.get("noise_shape") is not None:
-        raise UnsupportedError(f"its noise_shape is {quoted(config['noise_shape'])}; train it without one")
     return Conversion((Part(Dropout(config.get("rate"))),))  # type: ignore[arg-type]
 
 
@@ -217,13 +209,6 @@ def _window(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"strides": config.get("strides", (1, 1)), "padding": config.get("padding", "valid")}
 
 
-def _check_plain_window(config: Mapping[str, Any]) -> None:
-    for name in ("dilation_rate", "groups"):
-        value = config.get(name, 1)
-        if value not in (1, [1], [1, 1]):
-            raise UnsupportedError(f"its {name} is {quoted(value)}; only 1 is taken over")
-
-
 def _maps(shape: Shape) -> Shape:
     if len(shape) != 3:
         raise UnsupportedError(f"it reads maps (H, W, C), but is given {shape}")
@@ -251,6 +236,17 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "ZeroPadding2D": _zero_padding2d,
 }
 SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add"})
+_ONE = (1, [1], [1, 1])
+# Arguments that layers here do not have: the values at which they change nothing, and what else is needed.
+_PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
+    "data_format": (("channels_last",), "build the model with channels_last"),
+    "dilation_rate": (_ONE, "only 1 is taken over"),
+    "groups": (_ONE, "only 1 is taken over"),
+    "renorm": ((False,), "train it without"),
+    "noise_shape": ((), "train it without"),
+    "lora_rank": ((), "merge the LoRA into the kernel and save again"),
+    "quantization_config": ((), "save the model from before its quantization"),
+}
 _AT_PREDICTION = "it does nothing at prediction; leave it out of the model and set_weights into that"
 _NEEDED: Mapping[str, str] = {
     "TFSMLayer": "it loads and runs a program from a folder, which is never done; replace it by layers of Keras",

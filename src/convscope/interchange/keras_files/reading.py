@@ -1,7 +1,7 @@
 """Read a Keras model from a file that may be hostile, without Keras: nothing in it is run, nothing unpacked to disk."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
-from convscope.interchange.keras_files.archive import CONFIG, METADATA, KerasArchive
+from convscope.interchange.keras_files.archive import CONFIG, DESCRIPTION, METADATA, KerasArchive
 from convscope.interchange.keras_files.archive import MAGIC as ZIP_MAGIC
 from convscope.interchange.keras_files.assembly import Assembly, assemble
 from convscope.interchange.keras_files.bare import assembly_of
@@ -106,7 +106,18 @@ def _read_archive(archive: KerasArchive, asked: _Asked) -> Imported:
     assembly = asked.assemble(read_json(archive.json_text(CONFIG), CONFIG))
     metadata = read_json(archive.json_text(METADATA), METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    return _imported(archive.weights(), assembly, version if isinstance(version, str) else None)
+    imported = _imported(archive.weights(), assembly, version if isinstance(version, str) else None)
+    return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes))
+
+
+def _class_names(archive: KerasArchive, num_classes: int) -> tuple[str, ...] | None:
+    """Return the class names in a file that convscope wrote; what it says beside is not needed."""
+    if not archive.has(DESCRIPTION):
+        return None
+    names = read_json(archive.json_text(DESCRIPTION), DESCRIPTION).get("class_names")
+    if not isinstance(names, list) or len(names) != num_classes or not all(isinstance(name, str) for name in names):
+        raise RefusedError(f"{DESCRIPTION} does not name its {num_classes} classes; export the model again")
+    return tuple(names)
 
 
 def _read_hdf5(file: BinaryIO, architecture: Path | str | None, asked: _Asked) -> Imported:

@@ -1,0 +1,90 @@
+"""Small models as Keras writes them, made without Keras: configurations in its two dialects, archives and HDF5 files."""
+
+import io
+import json
+import zipfile
+
+import h5py
+import numpy as np
+
+
+def layer(class_name, name, **config):
+    """Return a layer as Keras 3 writes it."""
+    return {
+        "module": "keras.layers",
+        "class_name": class_name,
+        "config": {"name": name, "trainable": True, **config},
+        "registered_name": None,
+    }
+
+
+def image(*shape):
+    return layer("InputLayer", "image", batch_shape=[None, *shape])
+
+
+def sequential(*layers):
+    return {
+        "module": "keras",
+        "class_name": "Sequential",
+        "config": {"name": "small", "layers": list(layers)},
+        "registered_name": None,
+    }
+
+
+def small(height=4, width=5, channels=1, units=3):
+    """Return a model of a convolution and a dense layer, and its weights as Keras 3 keeps them."""
+    random = np.random.default_rng(0)
+    config = sequential(
+        image(height, width, channels),
+        layer("Conv2D", "conv2d_7", filters=2, kernel_size=[3, 3], padding="same", activation="relu"),
+        layer("Flatten", "flatten"),
+        layer("Dense", "dense_2", units=units, activation="softmax"),
+    )
+    arrays = {
+        "layers/conv2d/vars/0": random.normal(size=(3, 3, channels, 2)).astype(np.float32),
+        "layers/conv2d/vars/1": random.normal(size=2).astype(np.float32),
+        "layers/dense/vars/0": random.normal(size=(height * width * 2, units)).astype(np.float32),
+        "layers/dense/vars/1": random.normal(size=units).astype(np.float32),
+    }
+    return config, arrays
+
+
+def hdf5(arrays, attributes=None, change=None, **options):
+    """Return an HDF5 file of arrays by path and of attributes by path and name; `change` may do more to it."""
+    content = io.BytesIO()
+    with h5py.File(content, "w", **options) as file:
+        for path, array in arrays.items():
+            file[path] = array
+        for (path, name), value in (attributes or {}).items():
+            file.require_group(path).attrs[name] = value
+        if change is not None:
+            change(file)
+    return content.getvalue()
+
+
+def archive(config, weights, compression=zipfile.ZIP_STORED, **more):
+    """Return a `.keras` file."""
+    content = io.BytesIO()
+    text = config if isinstance(config, str) else json.dumps(config)
+    with zipfile.ZipFile(content, "w", compression) as file:
+        file.writestr("metadata.json", '{"keras_version": "3.15.1"}')
+        file.writestr("config.json", text)
+        if weights is not None:
+            file.writestr("model.weights.h5", weights)
+        for name, member in more.items():
+            file.writestr(name, member)
+    return content.getvalue()
+
+
+def legacy(config, arrays, root="model_weights"):
+    """Return a whole model as Keras 2 writes it, from arrays by layer and weight: {("dense", "dense/kernel:0"): ...}."""
+    prefix = f"{root}/" if root else ""
+    names = list(dict.fromkeys(owner for owner, _ in arrays))
+    attributes = {(root or "/", "layer_names"): np.array([name.encode() for name in names])}
+    for name in names:
+        weights = [weight.encode() for owner, weight in arrays if owner == name]
+        attributes[(f"{prefix}{name}", "weight_names")] = np.array(weights)
+    if config is not None:
+        attributes[("/", "model_config")] = json.dumps(config)
+        attributes[("/", "keras_version")] = "2.15.0"
+    return hdf5({f"{prefix}{owner}/{weight}": array for (owner, weight), array in arrays.items()}, attributes)

@@ -1,0 +1,305 @@
+"""Models that Keras itself made and saved, read without it: the same logits."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # computes at once, where others compile each small network first
+
+import json
+
+import numpy as np
+import pytest
+
+import convscope.architecture
+from convscope.errors import InterchangeError
+from convscope.interchange.keras_files import from_keras, read_keras
+
+keras = pytest.importorskip("keras")
+layers = keras.layers
+needs_new_layers = pytest.mark.skipif(
+    not hasattr(convscope.architecture, "ZeroPadding2D"), reason="needs the layers Activation and ZeroPadding2D"
+)
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras with JAX
+LARGEST_DIFFERENCE = 1e-4
+
+
+def randomized(model, seed):
+    """Give every weight a random value, also those that begin as ones and zeros."""
+    random = np.random.default_rng(seed)
+    for variable in model.weights:
+        size = np.sqrt(np.prod(variable.shape[:-1])) if len(variable.shape) > 1 else 1
+        values = random.normal(size=variable.shape) / size
+        variable.assign(np.abs(values) + 0.5 if variable.name == "moving_variance" else values)
+    return model
+
+
+def images_for(shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (5, *shape)).astype(np.uint8)
+
+
+def logits_of(model, given):
+    """Return what comes before the softmax, by Keras."""
+    answer = model(given, training=False)
+    answer = keras.ops.convert_to_numpy(answer["logits"] if isinstance(answer, dict) else answer)
+    last = model.layers[-1]
+    while hasattr(last, "layers"):
+        last = last.layers[-1]
+    ends_in_softmax = last.get_config().get("activation") == "softmax" or type(last).__name__ == "Softmax"
+    return np.log(np.maximum(answer, 1e-30)) if ends_in_softmax and len(model.outputs) == 1 else answer
+
+
+def centred(logits):
+    """Return logits without what is common to all of a row, which a softmax forgets."""
+    return logits - logits.mean(axis=1, keepdims=True)
+
+
+def assert_same(model, models, images, given=None):
+    """Hold the logits of each of `models` against those of Keras, which sees `given` instead of the bytes."""
+    expected = centred(logits_of(model, images.astype(np.float32) if given is None else given))
+    assert expected.std() > 1e-3, "a network that answers something"
+    for ours in models:
+        assert np.abs(centred(ours.logits(images)) - expected).max() < LARGEST_DIFFERENCE
+
+
+def saved(model, folder):
+    """Return what is read from each kind of file that Keras writes."""
+    model.save(folder / "model.keras")
+    model.save(folder / "model.h5")
+    model.save_weights(folder / "model.weights.h5")
+    (folder / "model.json").write_text(model.to_json())
+    return [
+        read_keras(folder / "model.keras"),
+        read_keras(folder / "model.h5"),
+        read_keras(folder / "model.weights.h5", architecture=folder / "model.json"),
+    ]
+
+
+def models_of(read):
+    return [one.to_model() for one in read]
+
+
+def random_network(seed):
+    """Return a chain of layers of every kind that needs no layer but the old ones, of random sizes."""
+    random = np.random.default_rng(seed)
+    shape = (int(random.integers(14, 22)), int(random.integers(14, 22)), int(random.choice([1, 3])))
+    activation = [None, "relu", "leaky_relu", "gelu", "tanh", "sigmoid"]
+
+    def size(low, high):
+        return int(random.integers(low, high))
+
+    def window():
+        return {
+            "kernel_size": (size(1, 4), size(1, 4)),
+            "padding": str(random.choice(["same", "valid"])),
+            "use_bias": bool(random.integers(2)),
+            "activation": activation[size(0, 6)],
+        }
+
+    channels = size(2, 6)
+    given = layers.Input(shape)
+    x = layers.Rescaling(1 / 128, offset=-1.0)(given)
+    x = layers.Conv2D(channels, strides=size(1, 3), **window())(x)
+    x = layers.BatchNormalization(scale=bool(random.integers(2)), center=bool(random.integers(2)))(x)
+    x = layers.ReLU()(x)
+    branch = layers.Conv2D(channels, 3, padding="same", activation=activation[size(0, 6)])(x)
+    branch = layers.Dropout(0.3)(branch)
+    x = layers.Add()([branch, x] if random.integers(2) else [x, branch])
+    x = layers.Activation(activation[size(1, 6)])(x)
+    x = layers.DepthwiseConv2D(depth_multiplier=size(1, 3), **window())(x)
+    x = layers.SeparableConv2D(size(2, 6), depth_multiplier=size(1, 3), **window())(x)
+    pooling = layers.MaxPooling2D if random.integers(2) else layers.AveragePooling2D
+    x = pooling((2, size(1, 3)), strides=size(1, 3), padding=str(random.choice(["same", "valid"])))(x)
+    x = layers.Dense(size(2, 5), activation=activation[size(0, 6)])(x)
+    end = size(0, 3)
+    x = [layers.Flatten(), layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D(keepdims=True)][end](x)
+    x = layers.Flatten()(x) if end == 2 else x
+    x = layers.Dense(size(3, 8), activation="leaky_relu")(x)
+    x = layers.BatchNormalization()(x)
+    logits = layers.Dense(int(random.choice([2, 7, 101])), name="logits")(x)
+    if random.integers(2):
+        outputs = {"logits": logits, "probabilities": layers.Softmax(name="probabilities")(logits)}
+        return shape, keras.Model(given, outputs)
+    return shape, keras.Model(given, layers.Activation("softmax")(logits) if random.integers(2) else logits)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_kind_of_file_gives_the_logits_of_keras(seed, tmp_path):
+    shape, model = random_network(seed)
+    randomized(model, seed)
+    models = [*models_of(saved(model, tmp_path)), from_keras(model)]
+    assert_same(model, models, images_for(shape, seed))
+
+
+def test_models_within_models_are_laid_open(tmp_path):
+    def block(filters, name):
+        return keras.Sequential(
+            [layers.Conv2D(filters, 3, padding="same", use_bias=False), layers.BatchNormalization(), layers.ReLU()],
+            name=name,
+        )
+
+    inner = layers.Input((12, 9, 4))
+    residual = keras.Model(inner, layers.Add()([inner, layers.Conv2D(4, 3, padding="same", activation="tanh")(inner)]))
+    model = keras.Sequential(
+        [
+            layers.Input((12, 9, 3)),
+            block(4, "first"),
+            residual,
+            keras.Sequential([block(5, "second"), block(3, "third")], name="tail"),
+            layers.GlobalMaxPooling2D(),
+            layers.Dense(4),
+        ]
+    )
+    randomized(model, 3)
+    images = images_for((12, 9, 3))
+    read = saved(model, tmp_path)
+    assert_same(model, models_of(read), images, images / np.float32(255))
+    for one in read:
+        assert any("a byte is divided by 255" in note for note in one.notes)
+
+
+def test_flat_pixels_and_images_without_a_channel_axis(tmp_path):
+    flat = keras.Sequential([layers.Input((49,)), layers.Dense(8, activation="relu"), layers.Dense(3)])
+    image = keras.Sequential([layers.Input((7, 5)), layers.Flatten(), layers.Dense(3, activation="softmax")])
+    shaped = keras.Sequential(
+        [layers.Input((35,)), layers.Reshape((7, 5, 1)), layers.Conv2D(3, 3), layers.Reshape((-1,)), layers.Dense(2)]
+    )
+    for model, shape in ((flat, (7, 7, 1)), (image, (7, 5, 1)), (shaped, (7, 5, 1))):
+        randomized(model, 1)
+        images = images_for(shape)
+        read = saved(model, tmp_path)
+        assert [one.architecture.input.shape for one in read] == [shape] * 3
+        assert_same(model, models_of(read), images, images.reshape(5, *model.input_shape[1:]) / np.float32(255))
+
+
+def test_a_rescaling_of_each_channel_or_behind_a_layer_becomes_a_batch_normalization(tmp_path):
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 3)),
+            layers.Rescaling([0.01, 0.02, 0.005], offset=[-1.0, 0.0, 0.5]),
+            layers.Conv2D(4, 3, padding="same"),
+            layers.Rescaling(0.3, offset=-0.2),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+    randomized(model, 5)
+    images = images_for((8, 8, 3))
+    read = saved(model, tmp_path)
+    assert_same(model, models_of(read), images)
+    for one in read:
+        assert [layer.kind for layer in one.architecture.layers].count("BatchNormalization") == 2
+
+
+def test_weights_alone_beside_an_architecture_of_ours(tmp_path):
+    model = randomized(random_network(4)[1], 4)
+    read = saved(model, tmp_path)[0]
+    plain = keras.Sequential([layers.Input((6, 6, 1)), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(4)])
+    randomized(plain, 2)
+    architecture = saved(plain, tmp_path)[0].architecture
+    (tmp_path / "architecture.json").write_text(json.dumps(architecture.to_dict()))
+    alone = read_keras(tmp_path / "model.weights.h5", architecture=tmp_path / "architecture.json")
+    images = images_for((6, 6, 1))
+    assert_same(plain, [alone.to_model()], images, images / np.float32(255))
+    (tmp_path / "architecture.json").write_text(json.dumps(read.architecture.to_dict()))
+    with pytest.raises(InterchangeError, match="the weights are of another model"):
+        read_keras(tmp_path / "model.weights.h5", architecture=tmp_path / "architecture.json")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16"])
+def test_weights_of_other_float_types_are_read(dtype, tmp_path):
+    model = keras.Sequential(
+        [layers.Input((6, 5, 1), dtype="float32"), layers.Flatten(), layers.Dense(3, dtype=dtype, name="end")]
+    )
+    randomized(model, 2)
+    expected = [np.asarray(weight, np.float32) for weight in model.get_weights()]
+    model.save(tmp_path / "model.keras")
+    read = read_keras(tmp_path / "model.keras")
+    np.testing.assert_array_equal(read.weights["end/kernel"], expected[0])
+
+
+def test_a_trained_and_compiled_model_is_read_without_its_optimizer(tmp_path):
+    model = keras.Sequential([layers.Input((6, 5, 1)), layers.Dropout(0.2), layers.Flatten(), layers.Dense(3)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    images = images_for((6, 5, 1))
+    model.fit(images, np.arange(5) % 3, verbose=0)
+    read = saved(model, tmp_path)
+    assert_same(model, models_of(read), images, images / np.float32(255))
+
+
+def test_names_that_keras_allows_are_changed_with_a_note(tmp_path):
+    model = keras.Sequential(
+        [
+            layers.Input((6, 5, 1)),
+            layers.Flatten(name="a.b"),
+            layers.Dense(4, name="a_b"),
+            layers.Dense(3, name="input"),
+        ]
+    )
+    randomized(model, 2)
+    images = images_for((6, 5, 1))
+    read = saved(model, tmp_path)
+    assert_same(model, models_of(read), images, images / np.float32(255))
+    for one in read:
+        assert [layer.name for layer in one.architecture.layers] == ["a_b", "a_b_1", "input_1"]
+        assert any("'a.b' is called `a_b` here" in note for note in one.notes)
+
+
+def test_everything_that_is_not_supported_is_named_at_once(tmp_path):
+    given = layers.Input((12, 12, 1))
+    x = layers.Lambda(lambda image: image * 2, name="doubled", output_shape=(12, 12, 1))(given)
+    x = layers.Conv2D(4, 3, dilation_rate=2, name="wide")(x)
+    x = layers.GaussianNoise(0.1, name="noise")(x)
+    left, right = layers.Conv2D(2, 3, name="left")(x), layers.Conv2D(2, 3, name="right")(x)
+    x = layers.Concatenate(name="joined")([left, right])
+    x = layers.Conv2D(4, 3, activation="swish", name="swished")(x)
+    x = layers.Flatten()(layers.ReLU(6.0, name="clipped")(x))
+    model = keras.Model(given, layers.Dense(1, activation="sigmoid", name="single")(x))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(InterchangeError) as told:
+        read_keras(tmp_path / "model.keras")
+    for name in ("doubled", "wide", "noise", "right", "joined", "swished", "clipped"):
+        assert f"{name!r} (" in str(told.value)
+    assert "Python code" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@needs_new_layers
+@pytest.mark.parametrize("seed", range(3))
+def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
+    random = np.random.default_rng(seed)
+    padding = ((int(random.integers(0, 3)), 2), (1, int(random.integers(0, 3))))
+    model = keras.Sequential(
+        [
+            layers.Input((10, 9, 3)),
+            layers.Rescaling(1 / 255),
+            layers.ZeroPadding2D(padding),
+            layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.1)),
+            layers.LeakyReLU(0.45),
+            layers.MaxPooling2D(),
+            layers.Activation("gelu"),
+            layers.ReLU(negative_slope=0.05),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(5, activation="relu"),
+            layers.LeakyReLU(),
+            layers.Dense(4),
+            layers.Softmax(),
+        ]
+    )
+    randomized(model, seed)
+    images = images_for((10, 9, 3), seed)
+    read = saved(model, tmp_path)
+    assert_same(model, models_of(read), images)
+
+
+@needs_new_layers
+def test_what_an_addition_reads_is_not_changed_by_an_activation_behind_it(tmp_path):
+    given = layers.Input((8, 8, 2))
+    x = layers.Conv2D(3, 3, padding="same")(given)
+    y = layers.ReLU()(x)  # the addition reads what is before it
+    y = layers.Conv2D(3, 3, padding="same")(y)
+    z = layers.GlobalAveragePooling2D()(layers.Add()([x, y]))
+    model = randomized(keras.Model(given, layers.Dense(3)(z)), 7)
+    images = images_for((8, 8, 2))
+    read = saved(model, tmp_path)
+    assert_same(model, models_of(read), images, images / np.float32(255))
+    for one in read:
+        assert one.architecture.layers[1].kind == "Activation"
