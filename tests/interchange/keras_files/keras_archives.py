@@ -1,4 +1,4 @@
-"""Small models as Keras writes them, made without Keras: configurations in its two dialects, archives and HDF5 files."""
+"""Small models as Keras writes them, made without Keras: configurations, archives and HDF5 files."""
 
 import io
 import json
@@ -77,7 +77,7 @@ def archive(config, weights, compression=zipfile.ZIP_STORED, **more):
 
 
 def legacy(config, arrays, root="model_weights"):
-    """Return a whole model as Keras 2 writes it, from arrays by layer and weight: {("dense", "dense/kernel:0"): ...}."""
+    """Return a whole model as Keras 2 writes it, from arrays by ("dense", "dense/kernel:0")."""
     prefix = f"{root}/" if root else ""
     names = list(dict.fromkeys(owner for owner, _ in arrays))
     attributes = {(root or "/", "layer_names"): np.array([name.encode() for name in names])}

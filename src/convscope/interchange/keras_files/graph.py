@@ -75,7 +75,7 @@ def read_graph(model: Mapping[str, Any]) -> Graph:
     outputs = reader.model(model, (IMAGE,), (), "", 0)
     if not reader.layers:
         raise RefusedError("its model has no layers; save the whole model")
-    return Graph(tuple(reader.layers), outputs, reader.input_shape, str(_config(model).get("name", "imported"))[:80])
+    return Graph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80])
 
 
 def keras_stem(class_name: str) -> str:
@@ -99,7 +99,9 @@ class _Reader:
         if depth > _MOST_DEPTH:
             raise RefusedError(f"models stand within models more than {_MOST_DEPTH} deep; build it flat")
         config = _config(model)
-        entries = config if isinstance(config, list) else config.get("layers")  # a list: Keras before 2.2.3
+        if isinstance(config, list):  # as Keras before 2.2.3 wrote a Sequential
+            config = {"layers": config}
+        entries = config.get("layers") if isinstance(config, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise RefusedError(f"the configuration of the model {quoted(_name(model))} has no list of layers")
         self._entries += len(entries)
@@ -109,7 +111,7 @@ class _Reader:
         if str(model.get("class_name")) in _CHAINS:
             for entry, own in zip(entries, groups, strict=True):
                 inputs = self._entry(entry, inputs, path, own, depth)
-            if depth == 0 and self.input_shape is None and isinstance(config, dict):
+            if depth == 0 and self.input_shape is None:
                 self._see_shape(config.get("build_input_shape"))
             return inputs
         return self._graph(config, list(zip(entries, groups, strict=True)), inputs, path, depth)

@@ -1,0 +1,340 @@
+"""Files that were made to harm: refused by name, with nothing run, nothing written and no memory taken."""
+
+import json
+import pickle
+import stat
+import struct
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+
+import h5py
+import numpy as np
+import pytest
+from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
+
+from convscope.errors import InterchangeError
+
+CONFIG, ARRAYS = small()
+
+
+def with_layer(*added):
+    config = json.loads(json.dumps(CONFIG))
+    config["config"]["layers"][1:1] = added
+    return archive(config, hdf5(ARRAYS))
+
+
+LAMBDA = layer(
+    "Lambda", "payload", function={"class_name": "__lambda__", "config": {"code": "4wAAAA", "defaults": None}}
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        (LAMBDA, "'payload' .Lambda.: it holds Python code, which is never run"),
+        ({**layer("Evil", "evil"), "module": "os"}, "'evil' .Evil.: it is Python code from outside Keras"),
+        ({**layer("Conv2D", "evil"), "module": "builtins"}, "'evil' .Conv2D.: it is Python code from outside Keras"),
+        ({**layer("Conv2D", "evil"), "registered_name": "mine>Conv2D"}, "'evil' .Conv2D.: it is Python code"),
+        (layer("TFSMLayer", "saved", filepath="/tmp/x"), "'saved' .TFSMLayer.: it loads and runs a program"),
+        (layer("TorchModuleWrapper", "torch", module="gASV"), "'torch' .TorchModuleWrapper.: .*pickled"),
+        (
+            layer("Activation", "own", activation={"module": "os", "class_name": "function", "config": "system"}),
+            "'own' .Activation.: its activation is 'function' of 'os', Python code that is never run",
+        ),
+        (
+            layer("Activation", "get", activation={"module": "keras.utils", "class_name": "get_file", "config": {}}),
+            "Python code that is never run",
+        ),
+    ],
+)
+def test_code_in_a_file_is_refused_by_the_name_of_its_layer(read, entry, why):
+    with pytest.raises(InterchangeError, match=why):
+        read(with_layer(entry))
+
+
+def test_all_layers_that_stand_in_the_way_are_told_at_once(read):
+    with pytest.raises(InterchangeError, match="3 of its 6 layers") as told:
+        read(with_layer(LAMBDA, layer("LSTM", "memory"), layer("Conv2D", "wide", dilation_rate=[2, 2])))
+    assert all(name in str(told.value) for name in ("'payload'", "'memory'", "'wide'", "dilation_rate is [2, 2]"))
+
+
+def test_a_model_of_a_class_of_its_own_is_refused(read):
+    with pytest.raises(InterchangeError, match="'MyModel', which is Python code outside Keras"):
+        read(archive({**CONFIG, "class_name": "MyModel", "module": "my_package"}, hdf5(ARRAYS)))
+
+
+def test_a_pickle_is_no_model(read):
+    with pytest.raises(InterchangeError, match="is no Keras model"):
+        read(pickle.dumps({"model": 1}))
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "a/../../evil", "/etc/passwd", "C:\\evil", "..\\evil", "assets/..", "\\\\host\\x"]
+)
+def test_members_whose_path_leaves_the_archive_are_refused(read, name):
+    with pytest.raises(InterchangeError, match="whose path leaves the archive"):
+        read(archive(CONFIG, hdf5(ARRAYS), **{name: b"x"}))
+
+
+def test_a_symbolic_link_is_refused(read):
+    content = BytesIO(archive(CONFIG, hdf5(ARRAYS)))
+    link = zipfile.ZipInfo("assets/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(content, "a") as file:
+        file.writestr(link, "/etc/passwd")
+    with pytest.raises(InterchangeError, match="'assets/link', a symbolic link"):
+        read(content.getvalue())
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_that_is_there_twice_is_refused(read):
+    content = BytesIO(archive(CONFIG, hdf5(ARRAYS)))
+    with zipfile.ZipFile(content, "a") as file:
+        file.writestr("config.json", json.dumps(sequential()))
+    with pytest.raises(InterchangeError, match=r"two members called 'config.json'"):
+        read(content.getvalue())
+
+
+def test_many_members_are_refused(read):
+    with pytest.raises(InterchangeError, match="1,203 members"):
+        read(archive(CONFIG, hdf5(ARRAYS), **{f"assets/{i}": b"" for i in range(1200)}))
+
+
+def test_a_damaged_member_is_found_by_its_checksum(read):
+    content = bytearray(archive(CONFIG, hdf5(ARRAYS)))
+    content[content.index(np.float32(ARRAYS["layers/dense/vars/1"]).tobytes())] ^= 1
+    with pytest.raises(InterchangeError, match=r"model.weights.h5 is damaged"):
+        read(bytes(content))
+
+
+@pytest.mark.parametrize("kept", [0, 3, 30, 500, -1, -30])
+def test_a_file_cut_short_is_refused(read, kept):
+    for content in (archive(CONFIG, hdf5(ARRAYS)), legacy(CONFIG, {("dense_2", "dense_2/kernel:0"): np.ones((2, 2))})):
+        with pytest.raises(InterchangeError):
+            read(content[:kept])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"a": ' * 100_000, "nested too deeply"),
+        ("[" * 1_000_000, "nested too deeply"),
+        ('{"a": "' + "x" * (1 << 22) + '"}', "at most 4,194,304"),
+        ('{"config": NaN}', "NaN is no number"),
+        ("[1]", "is not a JSON object"),
+        ("{", "is no JSON"),
+        ('{"class_name": "Sequential"}', "has no list of layers"),
+        ('{"class_name": "Sequential", "config": {"layers": []}}', "has no layers"),
+        ('{"class_name": "Sequential", "config": {"layers": [1]}}', "has no list of layers"),
+    ],
+)
+def test_hostile_descriptions_are_refused(read, text, why):
+    with pytest.raises(InterchangeError, match=why):
+        read(archive(text, hdf5(ARRAYS), zipfile.ZIP_DEFLATED))
+
+
+def test_models_within_models_without_end_are_refused(read):
+    config = CONFIG
+    for _ in range(40):
+        config = sequential(config)
+    with pytest.raises(InterchangeError, match="more than 16 deep"):
+        read(archive(config, hdf5(ARRAYS)))
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        (image(1 << 40, 1 << 40, 1), "which no image has"),
+        (image(100_000, 100_000, 1), "from 1 to 4096"),
+        (layer("Dense", "dense", units=1 << 40), "units is 1099511627776"),
+        (
+            layer("Conv2D", "conv2d", filters=65536, kernel_size=[1024, 1024], padding="same"),
+            "more than an engine holds",
+        ),
+        (layer("Conv2D", "conv2d", filters="many", kernel_size=3), "filters is 'many'"),
+        (layer("Reshape", "reshape", target_shape=[1 << 40, -1]), "do not fill"),
+    ],
+)
+def test_shapes_that_no_network_has_are_refused_before_anything_is_made(read, entry, why):
+    config = json.loads(json.dumps(CONFIG))
+    place = 0 if entry["class_name"] == "InputLayer" else 1
+    config["config"]["layers"][place : place + (place == 0)] = [entry]
+    with pytest.raises(InterchangeError, match=why):
+        read(archive(config, hdf5(ARRAYS)))
+
+
+def soft(file):
+    file["layers/soft"] = h5py.SoftLink("/layers/dense")
+
+
+def external(file):
+    file["layers/external"] = h5py.ExternalLink("/etc/passwd", "/")
+
+
+def elsewhere(file):
+    del file["layers/dense/vars/1"]
+    file["layers/dense/vars"].create_dataset("1", (3,), "f4", external=[("/etc/passwd", 0, 12)])
+
+
+def virtual(file):
+    del file["layers/dense/vars/1"]
+    layout = h5py.VirtualLayout((3,), "f4")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "x", (3,))
+    file["layers/dense/vars"].create_virtual_dataset("1", layout)
+
+
+def compressed(file):
+    file.create_dataset("layers/bomb", (1 << 26,), "f4", chunks=(1 << 20,), compression="gzip")
+
+
+def chunked(file):
+    file.create_dataset("layers/huge", (1 << 40,), "f4", chunks=(1 << 10,))
+
+
+def promised(file):
+    file.create_dataset("layers/huge", (1 << 50,), "f4")
+
+
+def reference(file):
+    file.create_dataset("layers/reference", data=[file["layers"].ref], dtype=h5py.ref_dtype)
+
+
+def hard_twice(file):
+    file["layers/again"] = file["layers/dense"]
+
+
+def named_type(file):
+    file["layers/type"] = np.dtype("f4")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (soft, "a soft link"),
+        (external, "links in the newer format|an external|a soft link|is damaged"),
+        (elsewhere, "stored in another file"),
+        (virtual, "layout version 4|virtual array|newer format"),
+        (compressed, "compressed or filtered|stored in chunks"),
+        (chunked, "stored in chunks"),
+        (promised, "has no bytes"),
+        (reference, "references to other objects"),
+        (hard_twice, "one object under two names"),
+        (named_type, "a named data type"),
+    ],
+)
+def test_what_hdf5_can_hold_beside_plain_arrays_is_refused_by_name(read, change, why):
+    with pytest.raises(InterchangeError, match=why):
+        read(archive(CONFIG, hdf5(ARRAYS, change=change)))
+
+
+def test_hdf5_of_the_newer_format_is_refused(read):
+    with pytest.raises(InterchangeError, match=r"newer format .libver='latest'."):
+        read(hdf5(ARRAYS, libver="latest"))
+
+
+@pytest.mark.parametrize(
+    ("path", "array", "why"),
+    [
+        ("layers/dense/vars/1", np.full(3, np.nan, np.float32), "not finite"),
+        ("layers/dense/vars/1", np.ones(3, np.int32), "holds whole numbers, not floats"),
+        ("layers/dense/vars/1", np.array([b"a", b"b", b"c"]), "holds text, not floats"),
+        ("layers/dense/vars/1", np.ones(4, np.float32), r"has the shape \(4,\)"),
+        ("layers/dense/vars/1", None, "is missing"),
+        ("layers/dense/vars/2", np.ones(3, np.float32), "a weight '2' more than its configuration needs"),
+        ("layers/dense_1/vars/0", np.ones(3, np.float32), "belong to no layer"),
+    ],
+)
+def test_weights_that_are_not_those_of_the_layers_are_refused(read, path, array, why):
+    arrays = {**ARRAYS, path: array}
+    with pytest.raises(InterchangeError, match=why):
+        read(archive(CONFIG, hdf5({name: one for name, one in arrays.items() if one is not None})))
+
+
+def test_arrays_that_lie_over_each_other_are_refused(read):
+    names = ["dense", *(f"dense_{i}" for i in range(1, 9))]
+    config = sequential(
+        image(60, 1, 1),
+        layer("Flatten", "flatten"),
+        *(layer("Dense", name, units=60, use_bias=False) for name in names),
+    )
+
+    def promise(file):
+        for name in names[1:]:
+            file.create_dataset(f"layers/{name}/vars/0", (60, 60), "f4")
+
+    first = {"layers/dense/vars/0": np.ones((60, 60), np.float32)}
+    content = hdf5(first, change=promise)
+    with h5py.File(BytesIO(content)) as file:
+        offset = file["layers/dense/vars/0"].id.get_offset()
+    content = content.replace(struct.pack("<QQ", 2**64 - 1, 14400), struct.pack("<QQ", offset, 14400))
+    with pytest.raises(InterchangeError, match="lie over each other"):
+        read(archive(config, content))
+
+
+BOMB = """
+import sys
+from convscope.errors import InterchangeError
+from convscope.interchange.keras_files import read_keras
+from convscope.memory import peak_memory_bytes
+before = peak_memory_bytes()
+try:
+    read_keras(sys.argv[1])
+except InterchangeError as error:
+    print(error)
+print((peak_memory_bytes() - before) >> 20)
+"""
+
+
+def zeros(name, claimed=None):
+    """Return a `.keras` file with a member of 32 MiB of zeros, deflated to a thousandth, that claims another size."""
+    content = BytesIO(archive(CONFIG, None))
+    with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(name, bytes(32 << 20))
+    return content.getvalue().replace(struct.pack("<I", 32 << 20), struct.pack("<I", claimed or 32 << 20))
+
+
+def over_promised():
+    """Return weights of a network whose configuration asks for 8 GB that the file does not have."""
+    config = sequential(image(200, 200, 1), layer("Flatten", "flatten"), layer("Dense", "dense", units=50_000))
+    return archive(
+        config, hdf5({}, change=lambda file: file.create_dataset("layers/dense/vars/0", (40_000, 50_000), "f4"))
+    )
+
+
+def many_layers():
+    many = [layer("Activation", f"a{i}", activation="relu") for i in range(20_000)]
+    return archive(sequential(image(4, 4, 1), *many), None)
+
+
+def wide_json():
+    return archive("[" + "{}," * 1_300_000 + "1]", None, zipfile.ZIP_DEFLATED)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("make", "why", "most_mebibytes"),
+    [
+        (lambda: zeros("model.weights.h5", 2 << 30), "at most 1,073,741,824 are read", 16),
+        (lambda: zeros("model.weights.h5", 1 << 30), "cannot hold", 16),
+        (lambda: zeros("model.weights.h5", 1 << 20), "is damaged", 16),
+        (lambda: zeros("config.json"), "two members", 16),
+        (lambda: zeros("assets/zeros"), "has no model.weights.h5", 16),
+        (over_promised, "has no bytes", 16),
+        (many_layers, "more than 1,000 layers|at most 4,194,304", 64),
+        (wide_json, "is not a JSON object", 200),
+        (lambda: archive(CONFIG, hdf5(ARRAYS, change=promised)), "has no bytes", 16),
+    ],
+    ids=["large", "lie", "longer", "twice", "asset", "network", "layers", "json", "array"],
+)
+def test_memory_stays_flat_and_nothing_is_written(tmp_path, make, why, most_mebibytes):
+    path = tmp_path / "model.keras"
+    path.write_bytes(make())
+    done = subprocess.run(
+        [sys.executable, "-c", BOMB, path], capture_output=True, text=True, check=True, cwd=tmp_path, timeout=60
+    )
+    told, grown = done.stdout.strip().rsplit("\n", 1)
+    assert any(part in told for part in why.split("|")), told
+    assert int(grown) < most_mebibytes
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]

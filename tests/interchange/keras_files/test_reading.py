@@ -1,0 +1,264 @@
+import json
+
+import numpy as np
+import pytest
+from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
+
+from convscope.errors import InterchangeError
+from convscope.interchange.keras_files import from_keras, read_keras
+
+CONFIG, ARRAYS = small()
+BY_WEIGHT = {
+    ("conv2d_7", "conv2d_7/kernel:0"): ARRAYS["layers/conv2d/vars/0"],
+    ("conv2d_7", "conv2d_7/bias:0"): ARRAYS["layers/conv2d/vars/1"],
+    ("dense_2", "dense_2/kernel:0"): ARRAYS["layers/dense/vars/0"],
+    ("dense_2", "dense_2/bias:0"): ARRAYS["layers/dense/vars/1"],
+}
+
+
+def test_every_kind_of_file_gives_the_same_network(read, tmp_path):
+    whole = read(archive(CONFIG, hdf5(ARRAYS)))
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "ours.json").write_text(json.dumps(whole.architecture.to_dict()))
+    others = [
+        read(legacy(CONFIG, BY_WEIGHT)),
+        read(hdf5(ARRAYS), architecture=tmp_path / "config.json"),
+        read(hdf5(ARRAYS), architecture=tmp_path / "ours.json"),
+        read(legacy(None, BY_WEIGHT, root=""), architecture=tmp_path / "config.json"),
+        read(legacy(None, BY_WEIGHT, root=""), architecture=tmp_path / "ours.json"),
+        read(
+            archive(
+                CONFIG,
+                hdf5({name.replace("layers", "_layer_checkpoint_dependencies"): a for name, a in ARRAYS.items()}),
+            )
+        ),
+    ]
+    np.testing.assert_array_equal(whole.weights["conv2d_7/kernel"], ARRAYS["layers/conv2d/vars/0"])
+    np.testing.assert_array_equal(whole.weights["dense_2/bias"], ARRAYS["layers/dense/vars/1"])
+    for other in others:
+        assert other.architecture == whole.architecture
+        assert all(np.array_equal(other.weights[name], weight) for name, weight in whole.weights.items())
+    assert whole.keras_version == "3.15.1"
+    assert others[0].keras_version == "2.15.0"
+    assert whole.to_model().class_names == ("0", "1", "2")
+
+
+def test_class_names_that_an_exported_file_carries_are_read(read):
+    named = archive(CONFIG, hdf5(ARRAYS), **{"convscope.json": '{"class_names": ["a", "b", "c"]}'})
+    assert read(named).class_names == ("a", "b", "c")
+    assert read(named).to_model().class_names == ("a", "b", "c")
+    with pytest.raises(InterchangeError, match="does not name its 3 classes"):
+        read(archive(CONFIG, hdf5(ARRAYS), **{"convscope.json": '{"class_names": ["a"]}'}))
+
+
+def test_the_dialect_of_keras_2_is_read(read):
+    config = {
+        "class_name": "Functional",
+        "config": {
+            "name": "model",
+            "layers": [
+                {
+                    "class_name": "InputLayer",
+                    "config": {"batch_input_shape": [None, 4, 5, 1], "name": "in"},
+                    "name": "in",
+                    "inbound_nodes": [],
+                },
+                {
+                    "class_name": "DepthwiseConv2D",
+                    "config": {"name": "depth", "kernel_size": [3, 3], "activation": "relu", "groups": 1},
+                    "name": "depth",
+                    "inbound_nodes": [[["in", 0, 0, {}]]],
+                },
+                {
+                    "class_name": "LeakyReLU",
+                    "config": {"name": "leaky", "alpha": 0.20000000298023224},
+                    "name": "leaky",
+                    "inbound_nodes": [[["norm", 0, 0, {}]]],
+                },
+                {
+                    "class_name": "BatchNormalization",
+                    "config": {"name": "norm", "axis": [3], "scale": False},
+                    "name": "norm",
+                    "inbound_nodes": [[["depth", 0, 0, {}]]],
+                },
+                {
+                    "class_name": "Add",
+                    "config": {"name": "add"},
+                    "name": "add",
+                    "inbound_nodes": [[["leaky", 0, 0, {}], ["depth", 0, 0, {}]]],
+                },
+                {
+                    "class_name": "GlobalMaxPooling2D",
+                    "config": {"name": "pool", "keepdims": False},
+                    "name": "pool",
+                    "inbound_nodes": [[["add", 0, 0, {}]]],
+                },
+                {
+                    "class_name": "Dense",
+                    "config": {"name": "end", "units": 2, "use_bias": False},
+                    "name": "end",
+                    "inbound_nodes": [[["pool", 0, 0, {}]]],
+                },
+            ],
+            "input_layers": [["in", 0, 0]],
+            "output_layers": [["end", 0, 0]],
+        },
+    }
+    ones = np.ones(1, np.float32)
+    arrays = {
+        ("depth", "depth/depthwise_kernel:0"): np.full((3, 3, 1, 1), 2, np.float32),
+        ("depth", "depth/bias:0"): ones,
+        ("norm", "norm/beta:0"): ones,
+        ("norm", "norm/moving_mean:0"): ones,
+        ("norm", "norm/moving_variance:0"): ones,
+        ("end", "end/kernel:0"): np.ones((1, 2), np.float32),
+    }
+    result = read(legacy(config, arrays))
+    assert [(one.kind, getattr(one, "activation", "")) for one in result.architecture.layers] == [
+        ("DepthwiseConv2D", "relu"),
+        ("BatchNormalization", "leaky_relu"),
+        ("Add", "linear"),
+        ("GlobalMaxPooling2D", ""),
+        ("Dense", "linear"),
+    ]
+    assert result.architecture.layers[2].from_layer == "depth"
+    assert result.weights["norm/gamma"] == 1
+    assert "`leaky` became the activation of `norm`" in result.notes
+    config["config"]["layers"][3]["inbound_nodes"][0][0][3] = {"training": True}
+    with pytest.raises(InterchangeError, match=r"'norm' .BatchNormalization.: it is called with training=True"):
+        read(legacy(config, arrays))
+
+
+@pytest.mark.parametrize(
+    ("options", "scale", "offset"),
+    [
+        ({}, 1 / 255, 0.0),
+        ({"scale": 1.0}, 1.0, 0.0),
+        ({"offset": -127.5}, 1.0, -127.5),
+        ({"scale": 2.0, "offset": 3.0}, 2.0, 3.0),
+    ],
+)
+def test_how_a_byte_becomes_a_number_without_a_rescaling(read, options, scale, offset):
+    result = read(archive(CONFIG, hdf5(ARRAYS)), **options)
+    assert (result.architecture.input.scale, result.architecture.input.offset) == (scale, offset)
+    assert any("no Rescaling" in note for note in result.notes) == (not options)
+
+
+def test_rescalings_at_the_front_become_scale_and_offset(read):
+    config = json.loads(json.dumps(CONFIG))
+    config["config"]["layers"][1:1] = [
+        layer("Rescaling", "one", scale=0.5, offset=1.0),
+        layer("Rescaling", "two", scale=4.0, offset=-3.0),
+    ]
+    given = read(archive(config, hdf5(ARRAYS))).architecture.input
+    assert (given.scale, given.offset) == (2.0, 1.0)
+    given = read(archive(config, hdf5(ARRAYS)), scale=10.0, offset=1.0).architecture.input
+    assert (given.scale, given.offset) == (20.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("declared", "options", "shape"),
+    [
+        ((None, None, 1), {"image_shape": (4, 5)}, (4, 5, 1)),
+        ((4, None, 1), {"image_shape": (4, 5, 1)}, (4, 5, 1)),
+    ],
+)
+def test_a_size_that_the_model_leaves_open_is_given(read, declared, options, shape):
+    config = json.loads(json.dumps(CONFIG))
+    config["config"]["layers"][0]["config"]["batch_shape"] = [None, *declared]
+    assert read(archive(config, hdf5(ARRAYS)), **options).architecture.input.shape == shape
+    with pytest.raises(InterchangeError, match="images of any size; give image_shape"):
+        read(archive(config, hdf5(ARRAYS)))
+
+
+def test_flat_pixels_are_a_square_or_what_is_said(read):
+    def flat(pixels):
+        config = sequential(image(pixels), layer("Dense", "end", units=2, use_bias=False))
+        return archive(config, hdf5({"layers/dense/vars/0": np.ones((pixels, 2), np.float32)}))
+
+    assert read(flat(784)).architecture.input.shape == (28, 28, 1)
+    assert read(flat(48)).architecture.input.shape == (4, 4, 3)
+    assert read(flat(600), image_shape=(20, 30)).architecture.input.shape == (20, 30, 1)
+    with pytest.raises(InterchangeError, match=r"600 flat pixels, which are no square; give image_shape"):
+        read(flat(600))
+    with pytest.raises(InterchangeError, match=r"not images of .28, 28."):
+        read(flat(600), image_shape=(28, 28))
+
+
+@pytest.mark.parametrize(
+    ("layers", "why"),
+    [
+        ([layer("Dense", "end", units=1, activation="sigmoid")], "a vector of two or more logits"),
+        ([layer("Dense", "end", units=3, activation="sigmoid")], "ends the model with sigmoid"),
+        ([layer("Dense", "end", units=3, activation="softmax"), layer("Dense", "last", units=2)], "softmax may only"),
+        ([layer("Dense", "end", units=3, activation="swish")], "its activation is 'swish'; train with one of"),
+        ([layer("Softmax", "end", axis=1)], "its axis is 1"),
+        ([layer("GlobalMaxPooling2D", "end")], "reads maps"),
+        ([layer("ReLU", "end", max_value=6.0)], "max_value is 6.0"),
+        ([layer("ReLU", "end", threshold=1.0)], "threshold 1.0"),
+        ([layer("Identity", "end")], "it does nothing at prediction; leave it out"),
+        ([layer("RandomFlip", "end")], "it does nothing at prediction; leave it out"),
+        ([layer("Rescaling", "end", scale=[1.0, 2.0])], "it must be one number, or one for each channel"),
+        ([layer("Dropout", "end", rate=0.5, noise_shape=[1, 1])], "its noise_shape"),
+        ([layer("BatchNormalization", "end", axis=2)], "its axis is 2"),
+        ([layer("Reshape", "end", target_shape=[7, 7])], "which 40 values do not fill"),
+        ([layer("Reshape", "end", target_shape=[5, 8])], "only one that flattens"),
+        ([layer("Dense", "end", units=3, lora_rank=4)], "merge the LoRA"),
+        ([layer("Dense", "end", units=3, dtype={"class_name": "QuantizedDTypePolicy"})], "are quantized"),
+        ([layer("Activation", "end", activation="relu"), layer("Add", "sum")], "it reads 1 layers, where 2"),
+    ],
+)
+def test_what_is_not_supported_is_refused_with_what_is_needed(read, layers, why):
+    with pytest.raises(InterchangeError, match=why) as told:
+        read(archive(sequential(image(4, 5, 2), layer("Flatten", "flatten"), *layers), hdf5({"layers/x": np.ones(1)})))
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("field", ["data_format", "groups", "dilation_rate"])
+def test_convolutions_of_other_kinds_are_refused(read, field):
+    value = {"data_format": "channels_first", "groups": 2, "dilation_rate": [2, 1]}[field]
+    config = json.loads(json.dumps(CONFIG))
+    config["config"]["layers"][1]["config"][field] = value
+    with pytest.raises(InterchangeError, match=f"'conv2d_7' .Conv2D.: its {field} is"):
+        read(archive(config, hdf5(ARRAYS)))
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<f2"])
+def test_floats_of_other_sizes_and_orders_are_read(read, dtype):
+    arrays = {name: array.astype(dtype) for name, array in ARRAYS.items()}
+    weights = read(archive(CONFIG, hdf5(arrays))).weights
+    np.testing.assert_allclose(weights["dense_2/bias"], ARRAYS["layers/dense/vars/1"], rtol=1e-3)
+    assert weights["dense_2/bias"].dtype == np.float32
+
+
+def test_weights_alone_need_an_architecture_and_a_model_none(read, tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(InterchangeError, match="holds weights alone; name its architecture"):
+        read(hdf5(ARRAYS))
+    for whole in (archive(CONFIG, hdf5(ARRAYS)), legacy(CONFIG, BY_WEIGHT)):
+        with pytest.raises(InterchangeError, match="holds its own architecture; leave out"):
+            read(whole, architecture=tmp_path / "a.json")
+    with pytest.raises(InterchangeError, match="an object with `input` and `layers`"):
+        read(hdf5(ARRAYS), architecture=tmp_path / "a.json")
+    with pytest.raises(InterchangeError, match="is a description without weights"):
+        read(json.dumps(CONFIG).encode())
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(InterchangeError, match="no such file"):
+        read_keras(tmp_path / "none.keras")
+    with pytest.raises(InterchangeError, match="is a folder"):
+        read_keras(tmp_path)
+    (tmp_path / "x").write_bytes(archive(CONFIG, hdf5(ARRAYS)))
+    with pytest.raises(ValueError, match=r"it must be .H, W."):
+        read_keras(tmp_path / "x", image_shape=(4,))
+
+
+class Unbuilt:
+    name = "net"
+    built = False
+
+
+def test_a_model_in_memory_that_is_not_built_is_refused():
+    with pytest.raises(InterchangeError, match="Keras model net: has no weights yet"):
+        from_keras(Unbuilt())
