@@ -5,6 +5,7 @@ python fuzz/seeds.py FOLDER        makes FOLDER/idx, FOLDER/npz, ...
 
 import gzip
 import io
+import json
 import lzma
 import sys
 import tempfile
@@ -57,6 +58,50 @@ def small_model() -> cs.Model:
 def header(content: bytes) -> bytes:
     """Return the JSON at the head of a safetensors file, without the length before it."""
     return content[8 : 8 + int.from_bytes(content[:8], "little")]
+
+
+def keras_members() -> tuple[bytes, bytes]:
+    """Return the description of a small Keras model as JSON, and its weights as HDF5."""
+    import h5py
+
+    def layer(kind: str, **config: object) -> dict[str, object]:
+        return {"module": "keras.layers", "class_name": kind, "config": {"name": kind.lower(), **config}}
+
+    layers = [
+        layer("InputLayer", batch_shape=[None, 3, 3, 1]),
+        layer("Rescaling", scale=0.5, offset=-1.0),
+        layer(
+            "Conv2D", filters=1, kernel_size=[2, 2], strides=[1, 1], padding="same", activation="relu", use_bias=False
+        ),
+        layer("BatchNormalization", axis=-1, epsilon=0.001, momentum=0.9, scale=False),
+        layer("ReLU", max_value=None, negative_slope=0.0, threshold=0.0),
+        layer("MaxPooling2D", pool_size=[2, 2], strides=[1, 1], padding="valid"),
+        layer("Flatten"),
+        layer("Dropout", rate=0.1),
+        layer("Dense", units=2, activation="softmax"),
+    ]
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        for path, shape in (
+            ("conv2d/vars/0", (2, 2, 1, 1)),
+            *((f"batch_normalization/vars/{i}", (1,)) for i in range(3)),
+            ("dense/vars/0", (4, 2)),
+            ("dense/vars/1", (2,)),
+        ):
+            file[f"layers/{path}"] = np.ones(shape, np.float32)
+        file["layers/dense/vars"].attrs["name"] = "dense"
+    config = {"module": "keras", "class_name": "Sequential", "config": {"name": "small", "layers": layers}}
+    return json.dumps(config).encode(), content.getvalue()
+
+
+def zipped_members(config: bytes, weights: bytes) -> bytes:
+    """Return the archive that Keras makes of a description and weights."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("metadata.json", '{"keras_version": "3.15.1"}')
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", weights)
+    return packed.getvalue()
 
 
 def idx() -> Iterator[bytes]:
@@ -130,7 +175,36 @@ def safetensors() -> Iterator[bytes]:
         yield header(path.read_bytes())
 
 
-ENTRIES = {function.__name__: function for function in (idx, npz, csv, parquet, image, safetensors)}
+def keras() -> Iterator[bytes]:
+    """Yield a Keras model as an archive and as the whole HDF5 file of before, and its description and weights alone."""
+    import h5py
+
+    config, weights = keras_members()
+    yield from (zipped_members(config, weights), config, weights)
+    chain = json.loads(config)["config"]["layers"]
+    names = [layer["config"]["name"] for layer in chain]
+    for layer, before in zip(chain, [None, *names], strict=False):
+        layer["name"] = layer["config"]["name"]
+        layer["inbound_nodes"] = [[[before, 0, 0, {}]]] if before else []
+    graph = {"layers": chain, "input_layers": [[names[0], 0, 0]], "output_layers": [[names[-1], 0, 0]]}
+    yield json.dumps({"class_name": "Functional", "config": {"name": "graph", **graph}}).encode()
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs["model_config"] = config.decode()
+        file.create_group("model_weights").attrs["layer_names"] = [b"conv2d", b"batchnormalization", b"dense"]
+        for name, stored in (
+            ("conv2d", {"kernel:0": (2, 2, 1, 1)}),
+            ("batchnormalization", {"beta:0": (1,), "moving_mean:0": (1,), "moving_variance:0": (1,)}),
+            ("dense", {"kernel:0": (4, 2), "bias:0": (2,)}),
+        ):
+            group = file["model_weights"].create_group(name)
+            group.attrs["weight_names"] = [f"{name}/{weight}".encode() for weight in stored]
+            for weight, shape in stored.items():
+                group[f"{name}/{weight}"] = np.ones(shape, np.float32)
+    yield content.getvalue()
+
+
+ENTRIES = {function.__name__: function for function in (idx, npz, csv, parquet, image, safetensors, keras)}
 
 
 def write_seeds(folder: Path) -> None:

@@ -1,0 +1,32 @@
+"""Fuzz the reader of Keras models: the archive, the description and the HDF5 file of weights."""
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["convscope.interchange"]):
+    from convscope.errors import InterchangeError
+    from convscope.interchange.keras_files import read_keras
+
+from entry import fuzz
+from seeds import keras_members, zipped_members
+
+
+def read(path: Path) -> None:
+    """Read the bytes as a file; then a sound archive of which they are the description, and one whose weights they are.
+
+    A member of an archive stands under a checksum, which seldom still fits after a change.
+    """
+    content = path.read_bytes()
+    config, weights = _members()
+    for whole in (content, zipped_members(content, weights), zipped_members(config, content)):
+        path.write_bytes(whole)
+        with suppress(InterchangeError):
+            read_keras(path)
+
+
+_members = cache(keras_members)
+
+fuzz(read, InterchangeError, "model.keras")
