@@ -227,16 +227,15 @@ def train_pass(
 ) -> TrainingState:
     """Train one pass over `dataset` from `state`, in a training whose end and further images nobody knows yet.
 
-    So the recipe's schedule, its number of epochs, validation and early stopping have no say: the learning rate is the
-    optimizer's own. Where the recipe has a constant one, n passes over the same images give the same bits as `train`
-    with n epochs, from the same seed. The history holds no `val_` columns and no best epoch.
+    So the learning rate is the optimizer's own, and the recipe's schedule, epochs, validation and early stopping have
+    no say. n passes over the same images are n epochs of `train` with a constant rate, bit for bit.
 
     Raises:
         ArchitectureError, RecipeError: as `train` does.
     """
     check_fit(architecture, dataset)
     check_recipe(recipe, architecture)
-    network = open_network(architecture, state.weights, "native", threads, recipe.precision)
+    network = open_network(architecture, state.weights, threads=threads, precision=recipe.precision)
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
     rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]

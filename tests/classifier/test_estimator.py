@@ -267,6 +267,34 @@ def test_balanced_weights_are_refused_by_passes_from_wherever_they_come(digits):
             small(**parameters).partial_fit(X, y, classes=range(10))
 
 
+@pytest.mark.parametrize(
+    ("threads", "share", "architecture", "expected"),
+    [
+        (None, "", "cnn", None),
+        (None, "3", "cnn", 3),  # as joblib parts the cores among its workers
+        (None, "0", "cnn", None),
+        (None, "4,2", "cnn", None),
+        (2, "3", "cnn", 2),
+        (None, "3", "ann", 1),  # too little work for two
+        (2, "3", "ann", 2),
+    ],
+)
+def test_threads_are_those_asked_for_or_a_worker_s_share(
+    small_mnist, monkeypatch, threads, share, architecture, expected
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", share)
+    asked = []
+
+    def train(*arguments, threads, **options):
+        asked.append(threads)
+        return cs.train(*arguments, **options)
+
+    monkeypatch.setattr("convscope.classifier.estimator.train", train)
+    few = small_mnist.train.take(np.arange(64))
+    small(architecture=architecture, threads=threads, epochs=1).fit(few.images, few.labels)
+    assert asked == [expected]
+
+
 # --- What is refused --------------------------------------------------------------------------------------------------
 
 
