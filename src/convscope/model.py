@@ -108,7 +108,7 @@ class Model:
     def activations(
         self, images: NDArray[np.uint8], layers: Sequence[str] | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the output of each of `layers` (all by default) for each image, (N, *output shape).
+        """Return the output of each of `layers` (all by default) for each image, `(N, *output shape)`.
 
         Raises:
             ValueError: as `logits` does.

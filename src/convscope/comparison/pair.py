@@ -83,7 +83,7 @@ class Comparison:
 
     @property
     def mcnemar_table(self) -> NDArray[np.int64]:
-        """McNemar's (2, 2) table of images: rows `a` right and wrong, columns `b` right and wrong."""
+        """McNemar's (2, 2) table of images; rows are `a` right and wrong, columns `b` right and wrong."""
         return np.array([[self.both_right, self.only_a_right], [self.only_b_right, self.both_wrong]], np.int64)
 
     @property

@@ -1,0 +1,171 @@
+"""Build the documentation site into build/docs: put its pages together in build/docs-source, then run Sphinx on them.
+
+The pages are those of the repository, in the same folders, so that their relative links hold; the files that they link
+to come along. Three kinds are generated: the start page with the contents from docs/index.md, the pages of the Python
+interface from the docstrings of what `convscope` exports, and the glossary from the report's terms.
+"""
+
+import argparse
+import inspect
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import convscope
+from convscope.report.glossary import TERMS
+
+ROOT = Path(__file__).parent.parent
+SOURCE, OUTPUT = ROOT / "build" / "docs-source", ROOT / "build" / "docs"
+CONTENTS = "docs/index.md"
+# In the order of the design page: data, networks, training, then what is measured.
+_ROOMS = (
+    "datasets", "image_files", "inspection", "architecture", "recipes", "training", "transfer", "model", "checkpoint",
+    "evaluation", "prediction", "experiment", "comparison", "crossfit", "calibration", "rejection", "explanation",
+    "ablation", "robustness", "audit", "errors",
+)  # fmt: skip
+_MADE_IN = {"presets": "convscope.architecture.presets", "recipes": "convscope.recipes.presets"}
+
+
+def main() -> int:
+    """Build the site and return Sphinx's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check-links", action="store_true", help="follow the links to other sites too, by the network"
+    )
+    check_links = parser.parse_args().check_links
+    write_source(SOURCE)
+    from sphinx.cmd.build import main as sphinx_build
+
+    builder = "linkcheck" if check_links else "html"
+    output = ROOT / "build" / "docs-links" if check_links else OUTPUT
+    shutil.rmtree(output, ignore_errors=True)
+    strict = ["--fail-on-warning", "--keep-going", "--nitpicky", "--quiet"]
+    where = ["-c", str(ROOT / "docs"), "-d", str(ROOT / "build" / "docs-cache"), str(SOURCE), str(output)]
+    return int(sphinx_build(["-b", builder, *strict, *where]))
+
+
+def write_source(folder: Path) -> None:
+    """Write all that Sphinx reads into `folder`, which is emptied first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    listed = {ROOT / path for _, paths in contents() for path in paths}
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        _write(folder / page.relative_to(ROOT), text if page in listed else f"---\norphan: true\n---\n\n{text}")
+        for linked in _linked_files(page, text):
+            _copy(linked, folder / linked.relative_to(ROOT))
+    for name, text in {**api_pages(), "docs/glossary.md": glossary(), "index.md": start_page()}.items():
+        _write(folder / name, text)
+
+
+def pages() -> list[Path]:
+    """Return the pages of the repository that the site shows."""
+    folders = ("docs", "examples", "benchmarks", "dev")
+    return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
+
+
+def start_page() -> str:
+    """Return README with the contents of the site, by the sections and in the order of docs/index.md."""
+    parts = ["```{include} README.md\n```\n"]
+    for caption, paths in contents():
+        lines = "\n".join(path.removesuffix(".md") for path in paths)
+        parts.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n")
+    return "\n".join(parts)
+
+
+def contents() -> list[tuple[str, list[str]]]:
+    """Return the sections of the site: what each is for, and its pages by their path from the root."""
+    text = (ROOT / CONTENTS).read_text(encoding="utf-8")
+    sections = []
+    for caption, items in re.findall(r"^(\S.*):\n\n((?:- .*\n?(?:  .*\n?)*)+)", text, re.MULTILINE):
+        targets = [
+            target for target in re.findall(r"^- .*?\]\(([^)#]+)\)", items, re.MULTILINE) if target[-3:] == ".md"
+        ]
+        resolved = [(ROOT / "docs" / target).resolve().relative_to(ROOT).as_posix() for target in targets]
+        sections.append((caption.partition(",")[0], resolved))
+    sections.insert(1, ("Reference", ["docs/api/index.md", "docs/glossary.md"]))
+    return sections
+
+
+def glossary() -> str:
+    """Return the page of terms."""
+    entries = "\n".join(f"{term}\n: {meaning}\n" for term, meaning in sorted(TERMS.items(), key=lambda t: t[0].lower()))
+    return (
+        f"# Glossary\n\nThe terms of the report, each with what it means. The page of a run has the same.\n\n{entries}"
+    )
+
+
+def api_pages() -> dict[str, str]:
+    """Return a page a room for all that `convscope` exports, and one with their list, by path."""
+    by_room: dict[str, list[str]] = {}
+    for name in convscope.__all__:
+        by_room.setdefault(_room(name), []).append(name)
+    if missing := by_room.keys() - set(_ROOMS):
+        raise SystemExit(f"docs/build_site.py: _ROOMS has no {', '.join(sorted(missing))}; put it where it belongs")
+    rooms = [room for room in _ROOMS if room in by_room]
+    listed = "\n".join(f"   {room}" for room in rooms)
+    index = f"The Python interface\n====================\n\n{_API_INTRODUCTION}\n\n.. toctree::\n\n{listed}\n"
+    return {
+        "docs/api/index.rst": index,
+        **{f"docs/api/{room}.rst": "\n".join(_api_page(room, by_room[room])) for room in rooms},
+    }
+
+
+_API_INTRODUCTION = """\
+What `import convscope as cs` gives, from the docstrings. :doc:`Python <../python>` shows the same in use, and
+shapes are written as there: **N** images, **H** by **W** pixels, **C** channels, **K** classes."""
+
+
+def _room(name: str) -> str:
+    value = getattr(convscope, name)
+    module = value.__name__ if isinstance(value, ModuleType) else value.__module__
+    return str(module).split(".")[1]
+
+
+def _api_page(room: str, names: list[str]) -> Iterator[str]:
+    title = room.replace("_", " ").capitalize()
+    module = sys.modules[f"convscope.{room}"]
+    yield from (title, "=" * len(title), "", inspect.cleandoc(module.__doc__ or "").split("\n\n")[0], "")
+    for name in names:
+        value = getattr(convscope, name)
+        if isinstance(value, ModuleType):
+            yield from _module_section(name)
+        else:
+            lines = ["class", "   :members:"] if inspect.isclass(value) else ["function"]
+            yield from (name, "-" * len(name), "", f".. auto{lines[0]}:: convscope.{name}", *lines[1:], "")
+
+
+def _module_section(name: str) -> Iterator[str]:
+    """Yield what a module that is exported as a whole adds: functions and values that are made there."""
+    module = sys.modules[_MADE_IN[name]]
+    yield from (name, "-" * len(name), "", inspect.cleandoc(module.__doc__ or "").split("\n\n")[0], "")
+    for inner, value in vars(module).items():
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not inner.startswith("_"):
+            yield from (f".. autofunction:: {module.__name__}.{inner}", "")
+        elif isinstance(value, convscope.Recipe):
+            yield from (f".. autodata:: {module.__name__}.{inner}", "   :no-value:", "")
+
+
+def _linked_files(page: Path, text: str) -> Iterator[Path]:
+    """Yield the files of the repository that a page links to or shows, but no pages."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text):
+        path = (page.parent / target).resolve()
+        if "://" not in target and path.suffix != ".md" and path.is_file():
+            yield path
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _copy(source: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

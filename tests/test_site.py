@@ -1,0 +1,70 @@
+"""What the documentation site is built from; the build itself checks links and names (see docs/build_site.py)."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import convscope as cs
+from convscope.report.glossary import TERMS
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_site", ROOT / "docs" / "build_site.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def source(site: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "source"
+    site.write_source(folder)
+    return folder
+
+
+def test_every_exported_name_is_on_one_page_of_the_interface(site: ModuleType):
+    text = "\n".join(site.api_pages().values())
+    shown = re.findall(r"^\.\. auto(?:class|function):: convscope\.(\w+)$", text, re.MULTILINE)
+    modules = {"presets", "recipes"}
+    assert sorted(shown) == sorted(set(cs.__all__) - modules)
+    recipes = re.findall(r"^\.\. autodata:: convscope\.recipes\.presets\.(\w+)$", text, re.MULTILINE)
+    assert recipes == list(cs.recipes.RECIPES)
+    functions = re.findall(r"^\.\. autofunction:: convscope\.architecture\.presets\.(\w+)$", text, re.MULTILINE)
+    assert set(cs.presets.PRESETS) <= set(functions)
+
+
+def test_every_page_of_the_interface_is_listed(site: ModuleType):
+    pages = site.api_pages()
+    rooms = {Path(path).stem for path in pages} - {"index"}
+    assert set(pages["docs/api/index.rst"].split(".. toctree::")[1].split()) == rooms
+
+
+def test_the_glossary_holds_every_term_of_the_report(source: Path):
+    entries = dict(re.findall(r"^(\S.*)\n: (.*)$", (source / "docs" / "glossary.md").read_text(), re.MULTILINE))
+    assert entries == TERMS
+
+
+def test_every_page_of_the_index_is_in_the_contents_once(site: ModuleType):
+    listed = [path for _, paths in site.contents() for path in paths]
+    links = re.findall(r"^- \[.*?\]\(([^)#]+\.md)\)", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+    expected = [(ROOT / "docs" / link).resolve().relative_to(ROOT).as_posix() for link in links]
+    assert sorted(listed) == sorted([*expected, "docs/api/index.md", "docs/glossary.md"])
+
+
+def test_what_the_pages_link_to_comes_along(source: Path):
+    links = 0
+    for page in source.rglob("*.md"):
+        text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text):
+            if "://" not in target:
+                links += 1
+                assert (page.parent / target).exists(), (page.name, target)
+    assert links > 50
