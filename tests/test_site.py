@@ -68,3 +68,11 @@ def test_what_the_pages_link_to_comes_along(source: Path):
                 links += 1
                 assert (page.parent / target).exists(), (page.name, target)
     assert links > 50
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "methods").glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_on_a_method_has_a_formula_a_source_and_limits(page: Path):
+    text = page.read_text(encoding="utf-8")
+    assert re.search(r"^#{2,3} Limits$", text, re.MULTILINE)
+    assert re.search(r"[A-Z]\w+ (?:and \w+ |and others )?(?:1[89]|20)\d\d", text), "no author with a year"
+    assert re.search(r"[√Σ∂±]| = .*[/·]|log |\(.* / .*\)|sqrt|argmin", text), "no formula"
