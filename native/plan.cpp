@@ -116,12 +116,13 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernel
     bool on_maps = true;
     for (std::size_t next = 0; next < layers.size();) {
         const Layer& layer = layers[next];
+        const bool of_vector = !on_maps;
         if (on_maps && !works_on_maps(layer)) {
             on_maps = false;
             first_vector = steps.size();
         }
         if (layer.kind == Kind::flatten) {
-            if (!needs_no_copy(layers, next, steps)) {
+            if (!of_vector && !needs_no_copy(layers, next, steps)) {
                 steps.push_back({next});
                 first_vector = steps.size();
             }
