@@ -1,0 +1,172 @@
+"""The operators of one layer: maps stand as (N, C, H, W) in the graph, vectors as (N, units)."""
+
+from dataclasses import dataclass
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Shape
+from convscope.interchange.onnx_files.folding import Stage, pads, scale_and_shift
+from convscope.interchange.onnx_files.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """What a node gives: its name in the graph, its shape in our layout, and the order of a vector's numbers.
+
+    Attributes:
+        order: (n,), which of our numbers stands where; None where they stand in our order.
+    """
+
+    name: str
+    shape: Shape
+    order: NDArray[np.int64] | None = None
+
+
+def add_layer(
+    graph: Graph, stage: Stage, given: Value, other: Value | None, order: NDArray[np.int64] | None, output: str
+) -> Value:
+    """Add the nodes of one stage and return what it gives, before a softmax.
+
+    Args:
+        other: what an `Add` adds.
+        order: in which a `Flatten` may leave the numbers of its maps; None: in ours.
+        output: how the value that the stage gives is called.
+    """
+    if stage.kind == "Dropout" or (stage.kind == "Flatten" and len(given.shape) == 1):
+        return given
+    has_activation = stage.activation not in ("linear", "softmax")
+    if stage.kind == "Activation":
+        return _activated(graph, stage, given, output) if has_activation else given
+    linear = f"{stage.name}/linear" if has_activation else output
+    value = _linear(graph, stage, given, other, order, linear)
+    return _activated(graph, stage, value, output) if has_activation else value
+
+
+def _linear(
+    graph: Graph, stage: Stage, given: Value, other: Value | None, order: NDArray[np.int64] | None, output: str
+) -> Value:
+    """Add the nodes of a stage without its activation."""
+    name, shape = stage.name, stage.output_shape
+    match stage.kind:
+        case "Conv2D" | "DepthwiseConv2D":
+            group = 1 if stage.kind == "Conv2D" else stage.input_shape[2]
+            inputs = [given.name, *_convolution_weights(graph, stage)]
+            graph.add("Conv", inputs, name, output, group=group, **_window(stage))
+        case "MaxPooling2D":
+            graph.add("MaxPool", [given.name], name, output, **_window(stage))
+        case "AveragePooling2D":
+            graph.add("AveragePool", [given.name], name, output, count_include_pad=0, **_window(stage))
+        case "GlobalMaxPooling2D" | "GlobalAveragePooling2D":
+            operator = "GlobalMaxPool" if stage.kind == "GlobalMaxPooling2D" else "GlobalAveragePool"
+            pooled = graph.add(operator, [given.name], name, f"{name}/pooled")
+            _flatten(graph, pooled, f"{name}/reshape", f"{name}/shape", shape, output)
+        case "ZeroPadding2D":
+            (top, bottom), (left, right) = stage.layer.padding
+            amounts = graph.constant(f"{name}/padding", np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
+            graph.add("Pad", [given.name, amounts], name, output, mode="constant")
+        case "Flatten":
+            maps = given.name if order is not None else as_rows(graph, given, f"{name}/transpose", f"{name}/nhwc")
+            _flatten(graph, maps, name, f"{name}/shape", shape, output)
+            return Value(output, shape, order)
+        case "Add":
+            assert other is not None
+            assert other.order is None
+            assert given.order is None
+            graph.add("Add", [given.name, other.name], name, output)
+        case "BatchNormalization":
+            _batch_normalization(graph, stage, given, output)
+            return Value(output, shape, given.order)
+        case "Dense":
+            kernel = stage.weights["kernel"]
+            inputs = [graph.weight(f"{name}/kernel", kernel if given.order is None else kernel[given.order])]
+            if "bias" in stage.weights:
+                inputs.append(graph.weight(f"{name}/bias", stage.weights["bias"]))
+            graph.add("Gemm", [given.name, *inputs], name, output)
+        case _:
+            raise AssertionError(stage.kind)
+    return Value(output, shape)
+
+
+def as_rows(graph: Graph, given: Value, name: str, output: str) -> str:
+    """Add what brings the numbers of maps into our order (H, W, C), if they are not, and return its name."""
+    if is_one_row(given.shape):
+        return given.name
+    return graph.add("Transpose", [given.name], name, output, perm=[0, 2, 3, 1])
+
+
+def _flatten(graph: Graph, given: str, name: str, constant: str, shape: Shape, output: str) -> None:
+    """Add what makes vectors (N, units) of maps; not by `Flatten`, which the quantiser leaves in float32."""
+    graph.add("Reshape", [given, graph.constant(constant, np.array([0, *shape], np.int64))], name, output)
+
+
+def _convolution_weights(graph: Graph, stage: Stage) -> list[str]:
+    """Add kernel (filters, C / group, rows, columns) and bias (filters,), and return their names."""
+    kernel = stage.weights["kernel"]
+    if stage.kind == "DepthwiseConv2D":
+        kernel = kernel.reshape(*kernel.shape[:2], 1, -1)  # output c · M + m stands where ours does
+    names = [graph.weight(f"{stage.name}/kernel", kernel.transpose(3, 2, 0, 1))]
+    if "bias" in stage.weights:
+        names.append(graph.weight(f"{stage.name}/bias", stage.weights["bias"]))
+    return names
+
+
+def _window(stage: Stage) -> dict[str, Any]:
+    window = stage.layer.window
+    return {"kernel_shape": list(window.size), "strides": list(window.strides), "pads": list(pads(stage))}
+
+
+def _batch_normalization(graph: Graph, stage: Stage, given: Value, output: str) -> None:
+    name, weights = stage.name, dict(stage.weights)
+    if given.order is not None:
+        weights = {key: array[given.order] for key, array in weights.items()}
+    epsilon, momentum = stage.layer.epsilon, stage.layer.momentum
+    if graph.dtype == np.float16:
+        # A small variance is nothing in float16: the root is taken before, and 1 stands for it.
+        factor, shift = scale_and_shift(stage)
+        if given.order is not None:
+            factor, shift = factor[given.order], shift[given.order]
+        ones, zeros = np.ones_like(factor), np.zeros_like(factor)
+        weights = {"gamma": factor, "beta": shift, "moving_mean": zeros, "moving_variance": ones}
+        epsilon = 0.0
+    inputs = [
+        graph.weight(f"{name}/{key}", weights[key]) for key in ("gamma", "beta", "moving_mean", "moving_variance")
+    ]
+    graph.add("BatchNormalization", [given.name, *inputs], name, output, epsilon=epsilon, momentum=momentum)
+
+
+def _activated(graph: Graph, stage: Stage, given: Value, output: str) -> Value:
+    """Add the nodes of a stage's activation."""
+    name = stage.name if stage.kind == "Activation" else f"{stage.name}/{stage.activation}"
+    match stage.activation:
+        case "relu" | "tanh" | "sigmoid":
+            graph.add(stage.activation.capitalize(), [given.name], name, output)
+        case "leaky_relu":
+            graph.add("LeakyRelu", [given.name], name, output, alpha=stage.slope)
+        case "gelu" if graph.opset >= 20:
+            graph.add("Gelu", [given.name], name, output)
+        case "gelu":
+            _gelu(graph, given.name, stage.name, name, output)
+        case _:
+            raise AssertionError(stage.activation)
+    return Value(output, given.shape, given.order)
+
+
+def _gelu(graph: Graph, given: str, layer: str, name: str, output: str) -> None:
+    """Add x · (1 + erf(x / √2)) · 1/2 in the order that ONNX Runtime knows and makes one operator of."""
+    root, one, half = (
+        graph.weight(f"{layer}/gelu/{key}", np.array(number))
+        for key, number in (("root", sqrt(2)), ("one", 1.0), ("half", 0.5))
+    )
+    quotient = graph.add("Div", [given, root], f"{layer}/gelu/div", f"{layer}/gelu/quotient")
+    error = graph.add("Erf", [quotient], f"{layer}/gelu/erf", f"{layer}/gelu/error")
+    share = graph.add("Add", [error, one], f"{layer}/gelu/add", f"{layer}/gelu/share")
+    product = graph.add("Mul", [given, share], f"{layer}/gelu/mul", f"{layer}/gelu/product")
+    graph.add("Mul", [product, half], name, output)
+
+
+def is_one_row(shape: Shape) -> bool:
+    """Say whether maps of `shape` hold their numbers in the same order as (C, H, W) and as (H, W, C)."""
+    return shape[2] == 1 or prod(shape[:2]) == 1

@@ -1,0 +1,68 @@
+"""The bytes of an ONNX file as a message, if it is of a bounded size and of what is read or run here.
+
+Nothing that a file names is opened: what would lie in other files is refused.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from convscope.errors import InterchangeError
+from convscope.interchange.onnx_files.versions import need
+from convscope.interchange.onnx_files.wire import check_wire
+
+MAX_BYTES = 1 << 28
+"""Of a file: a thousand times a network of this package."""
+
+
+def read_proto(path: Path) -> Any:
+    """Return the `onnx.ModelProto` in the file at `path`.
+
+    Raises:
+        InterchangeError: if the file is missing, too large, damaged, or needs other files.
+        ConvscopeError: if `onnx` is not installed.
+    """
+    onnx = need("onnx")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an ONNX file that is there") from error
+    if len(content) > MAX_BYTES:
+        raise InterchangeError(f"{path}: larger than {MAX_BYTES >> 20} MiB; only small networks are read")
+    try:
+        # A message of a few bytes may take a hundred in memory, so they are counted before they are made.
+        check_wire(content, onnx.ModelProto.DESCRIPTOR)
+        proto = onnx.load_model_from_string(content)
+    except ValueError as error:
+        raise InterchangeError(f"{path}: damaged or no ONNX file ({error}); use another copy") from error
+    except Exception as error:
+        if type(error).__name__ != "DecodeError":  # of protobuf, which the onnx package brings
+            raise
+        raise InterchangeError(f"{path}: damaged or no ONNX file (not a message); use another copy") from error
+    if not proto.HasField("graph") or not proto.graph.node:
+        raise InterchangeError(f"{path}: holds no network; use another copy")
+    for tensor in _tensors(proto.graph):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise InterchangeError(
+                f"{path}: the numbers of {tensor.name!r:.80} lie in another file, which is never opened; "
+                "save the model with all data in one file"
+            )
+    return proto
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Yield every tensor of a graph and of the graphs within it, however deep."""
+    graphs = [graph]
+    while graphs:
+        graph = graphs.pop()
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+        for node in graph.node:
+            for attribute in node.attribute:
+                yield attribute.t
+                yield from attribute.tensors
+                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                    yield from (sparse.values, sparse.indices)
+                graphs.extend([attribute.g, *attribute.graphs])

@@ -1,0 +1,148 @@
+"""A model in 8 bits: weights by filter, outputs in ranges measured on images, bytes read as they are.
+
+The quantiser is ONNX Runtime's. It writes float operators between pairs of `QuantizeLinear` and `DequantizeLinear`,
+which a runtime that has operators of 8 bits puts together, and any other computes as they stand.
+Source: Jacob and others 2018, section 2.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.engine.network import check_images
+from convscope.errors import InterchangeError
+from convscope.interchange.onnx_files.versions import IR_VERSIONS, need
+from convscope.model import Model
+
+_BATCH = 64
+_OPERATORS = (
+    "Conv",
+    "Gemm",
+    "Add",
+    "MaxPool",
+    "AveragePool",
+    "GlobalAveragePool",
+    "Reshape",
+    "Pad",
+    "Relu",
+    "LeakyRelu",
+)
+"""What ONNX Runtime computes in 8 bits. Tanh, Sigmoid and Gelu stay in float32 between them."""
+
+
+def quantized(model: Model, *, fold: bool, layer_outputs: bool, opset: int, images: NDArray[np.uint8] | None) -> Any:
+    """Return the `onnx.ModelProto` of `model` in 8 bits; arguments and errors are those of `write_onnx`."""
+    from convscope.interchange.onnx_files.writing import make_proto
+
+    if layer_outputs:
+        raise InterchangeError("int8 is written without layer outputs; write them with float32")
+    if images is None or not len(images):
+        raise InterchangeError("int8 needs images to measure the ranges of all outputs; give some hundred for training")
+    check_images(images, model.architecture.input.shape)
+    quantization = need("onnxruntime.quantization")
+    proto = make_proto(model, dtype="float32", fold=fold, layer_outputs=False, opset=opset)
+    first, scale, zero = _image_tensor(proto)
+    override = (
+        {first: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}
+        if zero is not None
+        else {}
+    )
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        target = Path(folder) / "quantized.onnx"
+        quantization.quantize_static(
+            proto,
+            target,
+            _Batches(images),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            op_types_to_quantize=list(_OPERATORS),
+            nodes_to_exclude=[node.name for node in proto.graph.node if _is_no_layer(node)],
+            calibrate_method=quantization.CalibrationMethod.MinMax,
+            extra_options={
+                "TensorQuantOverrides": override,
+                "ForceQuantizeNoInputCheck": True,
+                # Logits in steps of 1/256 of their range would make equals of answers that are close.
+                "OpTypesToExcludeOutputQuantization": ["Gemm"],
+            },
+        )
+        content = target.read_bytes()
+    result = need("onnx").load_model_from_string(content)
+    if zero is not None:
+        _read_bytes_directly(result, first)
+    # The quantiser signs as producer and raises neither version; what was written is what is told.
+    result.producer_name, result.producer_version = proto.producer_name, proto.producer_version
+    result.ir_version = IR_VERSIONS[opset]
+    del result.metadata_props[:]
+    result.metadata_props.extend(proto.metadata_props)
+    return result
+
+
+class _Batches:
+    """The images, as the calibration asks for them: a batch at a time, None at the end."""
+
+    def __init__(self, images: NDArray[np.uint8]) -> None:
+        self._batches = iter([images[start : start + _BATCH] for start in range(0, len(images), _BATCH)])
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"images": np.ascontiguousarray(batch)}
+
+
+def _is_no_layer(node: Any) -> bool:
+    return node.name.startswith("input/") or "/gelu/" in node.name
+
+
+def _image_tensor(proto: Any) -> tuple[str, float, int | None]:
+    """Return which value holds the image as numbers, and of which bytes these are `(byte - zero) * scale`.
+
+    `zero` is None where no byte stands for 0: then the numbers are rounded to other steps than those of the bytes.
+    """
+    numpy_helper = need("onnx.numpy_helper")
+    constants = {
+        each.name: float(numpy_helper.to_array(each))
+        for each in proto.graph.initializer
+        if each.name in ("input/scale", "input/offset")
+    }
+    scale, offset = constants.get("input/scale", 1.0), constants.get("input/offset", 0.0)
+    first = [node for node in proto.graph.node if node.name.startswith("input/")][-1].output[0]
+    if scale <= 0:
+        return first, scale, None
+    zero = -offset / scale
+    return first, scale, round(zero) if 0 <= round(zero) <= 255 and abs(zero - round(zero)) < 1e-4 else None
+
+
+def _read_bytes_directly(proto: Any, first: str) -> None:
+    """Let what undoes the quantisation of the image read its bytes: these are what quantising the numbers gives."""
+    nodes = proto.graph.node
+    quantizer = next((node for node in nodes if node.op_type == "QuantizeLinear" and node.input[0] == first), None)
+    if quantizer is None:
+        return
+    for node in nodes:
+        for number, name in enumerate(node.input):
+            if name == quantizer.output[0]:
+                node.input[number] = "input/bytes"
+    nodes.remove(quantizer)
+    if any(first in node.input for node in nodes):
+        return  # something reads the numbers too
+    for node in [node for node in nodes if node.name in ("input/cast", "input/mul", "input/add")]:
+        nodes.remove(node)
+    for tensor in [each for each in proto.graph.initializer if each.name in ("input/scale", "input/offset")]:
+        proto.graph.initializer.remove(tensor)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantiser, which writes its advice to the root logger, from speaking."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

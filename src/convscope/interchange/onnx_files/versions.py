@@ -1,0 +1,35 @@
+"""Which versions of ONNX are written and read, and the packages that do it."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from convscope.errors import ConvscopeError, InterchangeError
+
+IR_VERSIONS: Mapping[int, int] = {15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10}
+"""By opset that can be written, the version of the file format that came with it: no runtime knows the one alone.
+
+Below 15, `BatchNormalization` and `Cast` of float16 are other operators. Source: the table of released versions in the
+ONNX repository, docs/Versioning.md. (Of itself, the `onnx` package writes its newest format, which runtimes of the
+year before refuse.)
+"""
+DEFAULT_OPSET = 17
+"""Of ONNX 1.12 (June 2022): ONNX Runtime reads it from 1.12 on, in the browser too. No layer needs a later one."""
+READ_OPSETS = range(7, 26)
+"""Since 7 operators broadcast as NumPy does; what comes after 25 may mean something else by the same name."""
+
+
+def check_opset(opset: int) -> None:
+    """Raise `InterchangeError` unless `opset` can be written."""
+    if opset not in IR_VERSIONS:
+        raise InterchangeError(f"opset is {opset!r}; it must be from {min(IR_VERSIONS)} to {max(IR_VERSIONS)}")
+
+
+def need(package: str) -> Any:
+    """Return `package`; raises `ConvscopeError` with the next step if it is not installed."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise ConvscopeError(
+            f"{package.partition('.')[0]} is not installed ({error}); pip install 'convscope[onnx]'"
+        ) from error

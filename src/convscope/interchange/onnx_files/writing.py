@@ -1,0 +1,180 @@
+"""Write a model as an ONNX file."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import InterchangeError
+from convscope.files import write_bytes
+from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
+from convscope.interchange.onnx_files.graph import Graph
+from convscope.interchange.onnx_files.layer_nodes import Value, add_layer, is_one_row
+from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
+from convscope.model import Model
+
+Dtype = Literal["float32", "float16", "int8"]
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+OUTPUTS = ("logits", "probabilities")
+
+
+def write_onnx(
+    model: Model,
+    path: Path | str,
+    *,
+    dtype: Dtype = "float32",
+    fold: bool = True,
+    layer_outputs: bool = False,
+    opset: int = DEFAULT_OPSET,
+    calibration_images: NDArray[np.uint8] | None = None,
+) -> None:
+    """Write `model` to `path` as an ONNX file, whole or not at all.
+
+    The file reads `images` (N, H, W, C) uint8 and gives `logits` and `probabilities` (N, K) float32. Nodes, values and
+    weights are named by the layers: `conv2d`, `conv2d/kernel`, `conv2d/relu`. The same model gives the same bytes.
+
+    Args:
+        dtype: of weights and arithmetic. `int8` has weights of 8 bits for each filter, and outputs of 8 bits in ranges
+            measured on `calibration_images`.
+        fold: put batch normalisation and the normalisation of bytes into weights where that is exact, and the order of
+            flattened maps into the kernel after them. Otherwise every layer has a node of its own.
+        layer_outputs: give each layer's output too, as `Model.activations` does, by its name and in its layout.
+        opset: the version of the operators, 15 to 22.
+        calibration_images: (M, H, W, C) uint8 for `int8`: images of the training set, some hundred.
+
+    Raises:
+        InterchangeError: if `opset` is out of range; if a weight does not fit into float16; if a layer has the name of
+            an input or output; if `int8` is without images, or asked for together with `layer_outputs`.
+        ConvscopeError: if `onnx` is not installed, or the file cannot be written.
+        ValueError: for another `dtype`, or calibration images that the model does not read.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(DTYPES)}")
+    check_opset(opset)
+    onnx = need("onnx")
+    if dtype == "int8":
+        from convscope.interchange.onnx_files.quantization import quantized
+
+        content = quantized(model, fold=fold, layer_outputs=layer_outputs, opset=opset, images=calibration_images)
+    else:
+        content = make_proto(model, dtype=dtype, fold=fold, layer_outputs=layer_outputs, opset=opset)
+    onnx.checker.check_model(content, full_check=True)
+    write_bytes(Path(path), content.SerializeToString(deterministic=True))
+
+
+def make_proto(
+    model: Model, *, dtype: Literal["float32", "float16"], fold: bool, layer_outputs: bool, opset: int
+) -> Any:
+    """Return the `onnx.ModelProto` that `write_onnx` writes."""
+    onnx = need("onnx")
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    names = [layer.name for layer in model.architecture.layers]
+    if layer_outputs and (taken := {"images", *OUTPUTS} & set(names)):
+        raise InterchangeError(
+            f"a layer is called {taken.pop()!r}, as an input or output of the file is; "
+            "rename it, or write no layer outputs"
+        )
+    graph = Graph(np.dtype(dtype), opset)
+    # 255 · kernel / 255 is as good as before in float32; float16 has no numbers for so small kernels.
+    fold_input = fold and dtype == "float32"
+    plan = make_plan(model, fold=fold, fold_input=fold_input, kept=frozenset(names if layer_outputs else ()))
+    values = _add_layers(graph, plan, _add_input(graph, plan, model.architecture.input.shape), fold)
+    outputs = [
+        helper.make_tensor_value_info(name, _onnx_type(np.float32), ["N", len(model.class_names)]) for name in OUTPUTS
+    ]
+    if layer_outputs:
+        outputs += _add_layer_outputs(graph, model, values)
+    image = helper.make_tensor_value_info("images", _onnx_type(np.uint8), ["N", *model.architecture.input.shape])
+    proto = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "convscope",
+            [image],
+            outputs,
+            [numpy_helper.from_array(array, name) for name, array in graph.initializers.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=IR_VERSIONS[opset],
+        producer_name="convscope",
+        producer_version=version("convscope"),
+    )
+    helper.set_model_props(proto, _properties(model))
+    return proto
+
+
+def _properties(model: Model) -> dict[str, str]:
+    texts: dict[str, Any] = {
+        "architecture": model.architecture.to_dict(),
+        "class_names": list(model.class_names),
+        "provenance": dict(model.provenance),
+    }
+    return {
+        "convscope_version": version("convscope"),
+        "weights_sha256": model.weights_sha256,
+        **{key: json.dumps(value, allow_nan=False, ensure_ascii=False) for key, value in texts.items()},
+    }
+
+
+def _add_input(graph: Graph, plan: Plan, shape: tuple[int, ...]) -> Value:
+    """Add what makes numbers (N, C, H, W) of bytes (N, H, W, C)."""
+    maps = graph.add("Transpose", ["images"], "input/transpose", "input/bytes", perm=[0, 3, 1, 2])
+    # Bytes are normalised in float32: rounded once, and not at every step.
+    name = graph.add("Cast", [maps], "input/cast", "input/float32", to=_onnx_type(np.float32))
+    if plan.scale != 1:
+        scale = graph.constant("input/scale", np.array(plan.scale, np.float32))
+        name = graph.add("Mul", [name, scale], "input/mul", "input/scaled")
+    if plan.offset != 0:
+        offset = graph.constant("input/offset", np.array(plan.offset, np.float32))
+        name = graph.add("Add", [name, offset], "input/add", "input/shifted")
+    if graph.dtype != np.float32:
+        name = graph.add("Cast", [name], "input/round", f"input/{graph.dtype}", to=_onnx_type(graph.dtype))
+    return Value(name, shape)
+
+
+def _add_layers(graph: Graph, plan: Plan, image: Value, fold: bool) -> dict[str, Value]:
+    """Add all stages and the outputs, and return what each layer gives by the layer's name; softmax is not applied."""
+    values: dict[str, Value] = {}
+    value = image
+    for number, stage in enumerate(plan.stages):
+        order = None
+        if stage.kind == "Flatten" and len(value.shape) == 3:
+            can_stay = is_one_row(value.shape)
+            order = permutation(plan.stages, number) if fold and not can_stay else None
+        other = values[stage.layer.from_layer] if stage.kind == "Add" else None
+        output = f"{stage.name}/{'maps' if len(stage.output_shape) == 3 else 'vector'}"
+        if stage is plan.stages[-1] and graph.dtype == np.float32:
+            output = "logits"
+        value = add_layer(graph, stage, value, other, order, output)
+        values |= dict.fromkeys(stage.outputs, value)
+    if value.name != "logits":  # of float16, or of a last layer that only has a softmax
+        graph.add("Cast", [value.name], "logits/cast", "logits", to=_onnx_type(np.float32))
+    graph.add("Softmax", ["logits"], "logits/softmax", "probabilities", axis=1)
+    return values
+
+
+def _add_layer_outputs(graph: Graph, model: Model, values: dict[str, Value]) -> list[Any]:
+    """Add an output for each layer, in our layout and in float32, and return their declarations."""
+    helper = need("onnx.helper")
+    declared = []
+    for row in model.architecture.table:
+        name, value = row.layer.name, values[row.layer.name]
+        source = value.name
+        if row is model.architecture.table[-1]:
+            is_softmax = getattr(row.layer, "activation", "linear") == "softmax"
+            source = "probabilities" if is_softmax else "logits"
+        if value.order is not None:
+            back = graph.constant(f"{name}/order", np.argsort(value.order))
+            source = graph.add("Gather", [source, back], f"{name}/gather", f"{name}/ordered", axis=1)
+        if len(value.shape) == 3:
+            source = graph.add("Transpose", [source], f"{name}/output", f"{name}/nhwc_output", perm=[0, 2, 3, 1])
+        graph.add("Cast", [source], f"{name}/float32", name, to=_onnx_type(np.float32))
+        declared.append(helper.make_tensor_value_info(name, _onnx_type(np.float32), ["N", *value.shape]))
+    return declared
+
+
+def _onnx_type(dtype: Any) -> int:
+    helper = need("onnx.helper")
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

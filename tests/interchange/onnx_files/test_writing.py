@@ -1,0 +1,220 @@
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_model, spread, with_weights
+
+import convscope as cs
+from convscope.architecture.layer_json import LAYER_KINDS
+from convscope.errors import ConvscopeError, InterchangeError
+from convscope.interchange.onnx_files import DTYPES, open_onnx, write_onnx
+from convscope.interchange.onnx_files.versions import IR_VERSIONS
+
+
+def test_random_models_have_every_kind_of_layer():
+    kinds = {layer.kind for seed in SEEDS for layer in random_model(seed).architecture.layers}
+    assert kinds == set(LAYER_KINDS)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("fold", [True, False])
+def test_any_network_gives_the_same_logits_in_float32(seed: int, fold: bool, tmp_path: Path):
+    model, path = random_model(seed), tmp_path / "model.onnx"
+    opset = list(IR_VERSIONS)[seed % len(IR_VERSIONS)]
+    write_onnx(model, path, fold=fold, opset=opset)
+    images = random_images(model)
+    outputs = open_onnx(path).outputs(images)
+    assert list(outputs) == ["logits", "probabilities"]
+    np.testing.assert_allclose(outputs["logits"], model.logits(images), atol=1e-4 * spread(model.logits(images)))
+    np.testing.assert_allclose(outputs["probabilities"], model.probabilities(images), atol=1e-4)
+    written = onnx.load(path)
+    assert (written.opset_import[0].version, written.ir_version) == (opset, IR_VERSIONS[opset])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("fold", [True, False])
+def test_layer_outputs_are_the_activations_of_the_model(seed: int, fold: bool, tmp_path: Path):
+    model, path = random_model(seed), tmp_path / "model.onnx"
+    write_onnx(model, path, fold=fold, layer_outputs=True)
+    images = random_images(model)
+    outputs = open_onnx(path).outputs(images)
+    expected = model.activations(images)
+    assert outputs.keys() == {"logits", "probabilities", *expected}
+    for name, activations in expected.items():
+        np.testing.assert_allclose(outputs[name], activations, atol=1e-4 * spread(activations), err_msg=name)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_float16_differs_by_rounding_alone(seed: int, tmp_path: Path):
+    model, path = random_model(seed), tmp_path / "model.onnx"
+    write_onnx(model, path, dtype="float16", fold=bool(seed % 2), layer_outputs=bool(seed % 3))
+    images = random_images(model)
+    logits = model.logits(images)
+    # A rounding is 2^-11 of a number; a few layers of them are less than a fiftieth of the range of the logits.
+    np.testing.assert_allclose(open_onnx(path).logits(images), logits, atol=0.02 * spread(logits))
+    types = {each.name: each.data_type for each in onnx.load(path).graph.initializer}
+    kernels = [type_ for name, type_ in types.items() if name.endswith("/kernel")]
+    assert kernels
+    assert set(kernels) == {onnx.TensorProto.FLOAT16}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_int8_stays_near(seed: int, tmp_path: Path):
+    model, path = random_model(seed), tmp_path / "model.onnx"
+    images = random_images(model, 40)
+    write_onnx(model, path, dtype="int8", fold=bool(seed % 5), calibration_images=images)
+    logits, ours = open_onnx(path).logits(images), model.logits(images)
+    # A step is 1/256 of a layer's range; noise, on which these networks were never trained, is the worst of images.
+    assert np.abs(logits - ours).mean() < 0.05 * spread(ours)
+    types = {each.name: each.data_type for each in onnx.load(path).graph.initializer}
+    kernels = [type_ for name, type_ in types.items() if name.endswith("/kernel_quantized")]
+    assert kernels
+    assert set(kernels) == {onnx.TensorProto.INT8}
+
+
+@pytest.mark.slow
+def test_int8_answers_as_the_trained_network_does(mnist: cs.Splits, tmp_path: Path):
+    recipe = replace(cs.recipes.classic, epochs=1)
+    model, _ = cs.train(cs.presets.cnn((28, 28, 1), 10), mnist.train.take(np.arange(20_000)), recipe, seed=0)
+    images = mnist.test.images[:3000]
+    write_onnx(model, tmp_path / "m.onnx", dtype="int8", calibration_images=mnist.train.images[:200])
+    predictions = open_onnx(tmp_path / "m.onnx").logits(images).argmax(axis=1)
+    assert (predictions != model.predict(images)).mean() < 0.005
+
+
+def test_int8_reads_the_bytes_themselves_where_one_of_them_is_zero(tmp_path: Path):
+    layers = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten(), cs.Dense(3))
+    for scale, offset, is_direct in ((1 / 255, 0.0, True), (1 / 64, -1.0, True), (1 / 255, -0.3, False)):
+        model = with_weights(cs.Architecture(cs.Input(8, 8, 1, scale, offset), layers))
+        images = random_images(model, 20)
+        write_onnx(model, tmp_path / "m.onnx", dtype="int8", calibration_images=images)
+        operators = [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]
+        assert ("Cast" not in operators) == is_direct
+        difference = np.abs(open_onnx(tmp_path / "m.onnx").logits(images) - model.logits(images))
+        assert difference.max() < 0.03 * spread(model.logits(images))
+
+
+def test_int8_leaves_nothing_behind_and_says_nothing(
+    small_model: cs.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    images = random_images(small_model, 70)
+    for name in ("a", "b"):
+        write_onnx(small_model, tmp_path / name, dtype="int8", calibration_images=images)
+    assert not list(temporary.iterdir())
+    assert capfd.readouterr() == ("", "")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_same_model_gives_the_same_bytes(small_model: cs.Model, tmp_path: Path):
+    for name in ("a", "b"):
+        write_onnx(small_model, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_names_are_those_of_the_layers(small_model: cs.Model, tmp_path: Path):
+    write_onnx(small_model, tmp_path / "m.onnx", fold=False)
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    layers = {layer.name for layer in small_model.architecture.layers} | {"input", "logits"}
+    nodes = [node.name for node in graph.node]
+    assert {name.partition("/")[0] for name in nodes} <= layers
+    assert len(set(nodes)) == len(nodes)
+    assert set(small_model.weights) <= {each.name for each in graph.initializer}
+    assert [each.name for each in graph.output] == ["logits", "probabilities"]
+    assert [dim.dim_param or dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim] == ["N", 10, 8, 3]
+
+
+def test_folding_leaves_no_normalisation_and_no_transpose_but_of_the_image(small_model: cs.Model, tmp_path: Path):
+    write_onnx(small_model, tmp_path / "m.onnx")
+    operators = [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]
+    assert operators[:3] == ["Transpose", "Cast", "Conv"]
+    assert operators.count("Transpose") == 1
+    assert "BatchNormalization" not in operators
+
+
+def test_bytes_are_not_folded_where_zeros_of_padding_are_numbers(tmp_path: Path):
+    layers = (cs.Conv2D(4, 3, padding="same"), cs.Flatten(), cs.Dense(3))
+    for offset, is_folded in ((0.0, True), (-0.5, False)):
+        model = with_weights(cs.Architecture(cs.Input(8, 8, 1, 1 / 255, offset), layers))
+        write_onnx(model, tmp_path / "m.onnx")
+        assert ("Mul" not in [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]) == is_folded
+
+
+def test_properties_say_what_the_model_is(small_model: cs.Model, tmp_path: Path):
+    write_onnx(small_model, tmp_path / "m.onnx")
+    properties = {each.key: each.value for each in onnx.load(tmp_path / "m.onnx").metadata_props}
+    assert json.loads(properties["class_names"]) == list(small_model.class_names)
+    assert cs.Architecture.from_dict(json.loads(properties["architecture"])) == small_model.architecture
+    assert json.loads(properties["provenance"]) == dict(small_model.provenance)
+    assert properties["weights_sha256"] == small_model.weights_sha256
+    assert properties["convscope_version"]
+
+
+def test_weights_are_the_model_s_own_bits_without_folding(tmp_path: Path):
+    model = with_weights(cs.Architecture(cs.Input(5, 5), (cs.Flatten(), cs.Dense(3))))
+    write_onnx(model, tmp_path / "m.onnx", fold=False)
+    arrays = {each.name: numpy_helper.to_array(each) for each in onnx.load(tmp_path / "m.onnx").graph.initializer}
+    assert (arrays["dense/kernel"] == model.weights["dense/kernel"]).all()
+
+
+def _too_large(model: cs.Model) -> cs.Model:
+    return replace(model, weights={name: array * np.float32(1e6) for name, array in model.weights.items()})
+
+
+def _called_logits(_: cs.Model) -> cs.Model:
+    return with_weights(cs.Architecture(cs.Input(4, 4), (cs.Flatten(name="logits"), cs.Dense(2))))
+
+
+ERRORS = {
+    "opset too old": (lambda m: m, {"opset": 14}, "opset is 14; it must be from 15 to 22"),
+    "opset too new": (lambda m: m, {"opset": 99}, "opset is 99"),
+    "beyond float16": (_too_large, {"dtype": "float16"}, "write float32"),
+    "a name twice": (_called_logits, {"layer_outputs": True}, "a layer is called 'logits'"),
+    "int8 without images": (lambda m: m, {"dtype": "int8"}, "int8 needs images"),
+    "int8 with layer outputs": (lambda m: m, {"dtype": "int8", "layer_outputs": True}, "without layer outputs"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_write_onnx_refuses(case: str, small_model: cs.Model, tmp_path: Path):
+    change, arguments, message = ERRORS[case]
+    with pytest.raises(InterchangeError, match=message):
+        write_onnx(change(small_model), tmp_path / "m.onnx", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_write_onnx_refuses_wrong_arguments(small_model: cs.Model, tmp_path: Path):
+    with pytest.raises(ValueError, match="dtype is 'int4'; it must be one of float32, float16, int8"):
+        write_onnx(small_model, tmp_path / "m.onnx", dtype="int4")
+    with pytest.raises(ValueError, match="this model reads uint8"):
+        write_onnx(small_model, tmp_path / "m.onnx", dtype="int8", calibration_images=np.zeros((2, 3, 3, 1), np.uint8))
+
+
+def test_a_layer_called_logits_is_written_without_layer_outputs(tmp_path: Path):
+    model = _called_logits(random_model(0))
+    write_onnx(model, tmp_path / "m.onnx")
+    images = random_images(model)
+    np.testing.assert_allclose(open_onnx(tmp_path / "m.onnx").logits(images), model.logits(images), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_missing_package_is_named_with_what_installs_it(
+    dtype: str, small_model: cs.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ConvscopeError, match=r"onnx is not installed .* pip install 'convscope\[onnx\]'"):
+        write_onnx(small_model, tmp_path / "m.onnx", dtype=dtype, calibration_images=random_images(small_model))
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(small_model: cs.Model, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConvscopeError, match="cannot be written"):
+        write_onnx(small_model, tmp_path / "file" / "m.onnx")
