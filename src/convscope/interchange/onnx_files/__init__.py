@@ -1,10 +1,11 @@
-"""ONNX files: written from a model, and run by ONNX Runtime.
+"""ONNX files: written from a model, run by ONNX Runtime, and read as layers.
 
 `onnx` and `onnxruntime` are imported by the functions when they are called.
 """
 
+from convscope.interchange.onnx_files.reading import read_onnx
 from convscope.interchange.onnx_files.running import OnnxRunner, open_onnx
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET
 from convscope.interchange.onnx_files.writing import DTYPES, Dtype, write_onnx
 
-__all__ = ["DEFAULT_OPSET", "DTYPES", "Dtype", "OnnxRunner", "open_onnx", "write_onnx"]
+__all__ = ["DEFAULT_OPSET", "DTYPES", "Dtype", "OnnxRunner", "open_onnx", "read_onnx", "write_onnx"]

@@ -1,0 +1,86 @@
+"""A row of steps as an architecture with named weights."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture, Flatten, Input, Layer
+from convscope.errors import InterchangeError
+from convscope.interchange.onnx_files.translation.state import State, new_layer
+from convscope.interchange.onnx_files.translation.steps import Step, Value, with_activation
+
+
+def assemble(
+    state: State, end: Value, scale: float, offset: float
+) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+    """Return what ends in the value `end`, for bytes that the file reads as `byte * scale + offset`.
+
+    Raises:
+        InterchangeError: if the value is not (N, K) in our order, or no layers lead to it.
+        ArchitectureError: if the layers are no network: one class, an activation at the end.
+    """
+    is_softmax = end.curve in ("softmax", "log_softmax")
+    if is_softmax:
+        end = replace(end, curve="")
+    end = state.finished(end)
+    last = end.step
+    state.work.spend(end.index.size)
+    if not (end.index.ravel() == np.arange(end.index.size)).all():
+        raise InterchangeError("its outputs stand in another order than a layer gives them")
+    if len(last.shape) == 3:
+        last = state.work.step(last, Flatten())
+    if is_softmax:
+        if last.layer is not None and last.activation == "linear":
+            last = with_activation(last, "softmax")
+        else:
+            last = state.work.step(last, new_layer("Activation", "a softmax by itself", activation="softmax"))
+    steps = _row(last)
+    root, first = steps.pop(0), steps.pop(0)
+    if any(step.other is first for step in steps):
+        steps.insert(0, first)
+    if not steps:
+        raise InterchangeError("it has no layers")
+    file_scale, file_offset = float(root.weights["scale"]), float(root.weights["offset"])
+    height, width, channels = root.shape
+    image = Input(height, width, channels, file_scale * scale, file_scale * offset + file_offset)
+    names = _names(steps)
+    layers: list[Layer] = []
+    weights: dict[str, NDArray[np.float32]] = {}
+    for step in steps:
+        assert step.layer is not None
+        changes: dict[str, Any] = {"name": names[id(step)]}
+        if step.other is not None:
+            changes["from_layer"] = names[id(step.other)]
+        layers.append(replace(step.layer, **changes))
+        for weight, array in step.weights.items():
+            # Infinity where a float64 is beyond float32: what makes the model refuses it by name.
+            with np.errstate(over="ignore"):
+                weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
+    return Architecture(image, tuple(layers), "imported"), weights
+
+
+def _row(last: Step) -> list[Step]:
+    steps = [last]
+    while steps[-1].before is not None:
+        steps.append(steps[-1].before)
+    return steps[::-1]
+
+
+def _names(steps: list[Step]) -> dict[int, str]:
+    """Return a name for each step: its own, if no other has it, else one as Keras would give it."""
+    given = [getattr(step.layer, "name", "") for step in steps]
+    taken = {name for name in given if name}
+    names: dict[int, str] = {}
+    used: set[str] = set()
+    for step, name in zip(steps, given, strict=True):
+        if not name or name in used:
+            stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", step.kind).lower()
+            number = 0
+            while (name := f"{stem}_{number}" if number else stem) in taken | used:
+                number += 1
+        names[id(step)] = name
+        used.add(name)
+    return names

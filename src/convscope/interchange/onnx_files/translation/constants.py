@@ -1,0 +1,115 @@
+"""Operators on constants alone, and on shapes, which are constants but for the number of images."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.interchange.onnx_files.translation.nodes import Node
+from convscope.interchange.onnx_files.translation.state import BATCH, State
+from convscope.interchange.onnx_files.translation.steps import NotTranslated
+
+_TYPES = {1: np.float32, 6: np.int64, 7: np.int64, 10: np.float16, 11: np.float64, 16: np.float32}
+"""What a constant becomes by a Cast; integers stay 64 bits wide, as the mark of the batch needs them."""
+_ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
+
+
+def constant(_: State, node: Node) -> NDArray[Any]:
+    """Constant: what stands in an attribute."""
+    for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
+        given = node.attributes.get(name)
+        if given is not None:
+            dtype = np.float32 if "float" in name else np.int64
+            return given if name == "value" else np.array(given, dtype)
+    raise NotTranslated("holds no numbers that are read; a dense tensor of numbers is needed")
+
+
+def shape_of(state: State, node: Node) -> NDArray[Any]:
+    """Shape: of a value, with `BATCH` for the number of images."""
+    shape = (BATCH if state.batch is None else state.batch, *state.value(node).index.shape)
+    end = node.int("end", len(shape))
+    return np.array(shape[node.int("start", 0) : end], np.int64)
+
+
+def evaluate(state: State, node: Node) -> NDArray[Any]:
+    """Return what an operator makes of constants."""
+    given = [state.constants[name] for name in node.inputs if name]
+    first = given[0]
+    operator = node.operator
+    if operator in ("Identity", "Dropout"):
+        return first
+    if operator == "Shape":
+        return np.array(first.shape[node.int("start", 0) : node.int("end", first.ndim)], np.int64)
+    if operator == "CastLike" and len(given) == 2:
+        return np.asarray(_counted(state, first).astype(given[1].dtype))
+    if operator == "Cast":
+        to = node.int("to", 0)
+        if to not in _TYPES:
+            raise NotTranslated(f"makes constants of type {to}; numbers are needed")
+        return _counted(state, first).astype(_TYPES[to])
+    if operator == "Transpose":
+        return first.transpose(_axes(node.ints("perm", tuple(reversed(range(first.ndim)))), first.ndim))
+    if operator == "Reshape" and len(given) == 2:
+        return _reshaped(state, node, first, given[1])
+    if operator == "Unsqueeze":
+        axes = state.integers(node, 1, "axes") or ()
+        rank = first.ndim + len(axes)
+        return _counted(state, np.expand_dims(first, tuple(axis % rank for axis in axes)))
+    if operator == "Squeeze":
+        left_out = state.integers(node, 1, "axes")
+        return first.squeeze(None if left_out is None else tuple(axis % first.ndim for axis in left_out))
+    if operator == "Concat":
+        return np.concatenate([_counted(state, array) for array in given], node.int("axis", 0))
+    if operator == "Gather" and len(given) == 2:
+        axis = node.int("axis", 0)
+        state.work.spend(given[1].size * (first.size // max(first.shape[axis], 1)))
+        return np.asarray(np.take(first, given[1].astype(np.int64), axis))
+    if operator == "Slice":
+        return _sliced(state, node, first)
+    if operator == "Expand" and len(given) == 2:
+        shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in given[1].ravel()[:9]))
+        state.work.spend(prod(shape))
+        return np.asarray(np.broadcast_to(first, shape))
+    if operator == "Sqrt":
+        return np.asarray(np.sqrt(_counted(state, first)))
+    if operator in _ARITHMETIC and len(given) == 2:
+        return _combined(state, operator, *given)
+    raise NotTranslated("computes constants in a way that is not followed; simplify the file (onnxsim) and try again")
+
+
+def _counted(state: State, array: NDArray[Any]) -> NDArray[Any]:
+    state.work.spend(array.size)
+    return array
+
+
+def _axes(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    if sorted(axes) != list(range(rank)):
+        raise NotTranslated(f"has perm {axes!r:.60} for {rank} axes")
+    return axes
+
+
+def _reshaped(state: State, node: Node, first: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
+    wanted = [int(size) for size in shape.ravel()[:9]]
+    if not node.int("allowzero", 0):
+        wanted = [first.shape[i] if size == 0 and i < first.ndim else size for i, size in enumerate(wanted)]
+    return _counted(state, first).reshape(wanted)
+
+
+def _sliced(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:
+    starts, ends = state.integers(node, 1, "starts") or (), state.integers(node, 2, "ends") or ()
+    axes = state.integers(node, 3, "axes") or tuple(range(len(starts)))
+    steps = state.integers(node, 4, "steps") or (1,) * len(starts)
+    parts = [slice(None)] * first.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        if step < 1:
+            raise NotTranslated("takes constants backwards")
+        parts[axis] = slice(start, end, step)
+    return first[tuple(parts)]
+
+
+def _combined(state: State, operator: str, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    state.work.spend(prod(np.broadcast_shapes(one.shape, other.shape)))
+    if operator == "Div" and one.dtype.kind in "iu":
+        return np.asarray(np.floor_divide(one, other))
+    return np.asarray(_ARITHMETIC[operator](one, other))

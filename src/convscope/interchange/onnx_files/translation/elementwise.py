@@ -1,0 +1,233 @@
+"""Operators that work number by number: activations, constants to add or multiply, normalisation, the sum of two."""
+
+from dataclasses import replace
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Add, BatchNormalization
+from convscope.interchange.onnx_files.translation.nodes import Node
+from convscope.interchange.onnx_files.translation.state import State, activated
+from convscope.interchange.onnx_files.translation.steps import NotTranslated, Step, Value, simple
+from convscope.interchange.onnx_files.translation.windows import CHANNELS_FIRST, layer_name
+
+_FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
+_UINT8 = 2
+_TOLERANCE = 2e-3
+"""Of the constants in a Gelu, as float16 rounds them."""
+
+
+def activation(state: State, node: Node) -> Value:
+    """Relu, Tanh, Sigmoid and LeakyRelu."""
+    value = state.plain(node)
+    if node.operator != "LeakyRelu":
+        return activated(state, value, node.operator.lower())
+    return activated(state, value, "leaky_relu", node.float("alpha", 0.01))
+
+
+def gelu(state: State, node: Node) -> Value:
+    """Gelu as an operator."""
+    if node.text("approximate", "none") != "none":
+        raise NotTranslated("is the approximation of Gelu by tanh; the one by the error function is needed")
+    return activated(state, state.plain(node), "gelu")
+
+
+def erf(state: State, node: Node) -> Value:
+    """Erf: the middle of a Gelu, x · (1 + erf(x / √2)) / 2 in whatever order.
+
+    Erfc, 1 - erf, is no operator of ONNX, but what a converter from TensorFlow (tf2onnx 1.17) makes of a Gelu of Keras.
+    """
+    value = state.value(node)
+    is_first = not value.curve and np.ndim(value.factor) == 0 and np.all(value.shift == np.float64(0))
+    if not is_first or abs(abs(value.factor) * sqrt(2) - 1) > _TOLERANCE:
+        raise NotTranslated("is an error function of something else than x / √2, as in Gelu; no layer does that")
+    sign = 1.0 if value.factor > 0 else -1.0
+    if node.operator == "Erfc":
+        return replace(value, curve="erf", factor=-sign, shift=1.0)
+    return replace(value, curve="erf", factor=sign)
+
+
+def softmax(state: State, node: Node) -> Value:
+    """Softmax and LogSoftmax: the end."""
+    value = state.plain(node)
+    rank = value.index.ndim + 1
+    axis = node.int("axis", 1 if state.opset < 13 else -1)
+    if rank != 2 or axis not in (1, -1):
+        raise NotTranslated(f"goes over axis {axis} of {rank}; the classes of (N, K) are needed")
+    if node.operator == "LogSoftmax":
+        state.notes.append("its outputs are logarithms of probabilities: read as a softmax, which gives probabilities")
+        return replace(value, curve="log_softmax")
+    return replace(value, curve="softmax")
+
+
+def same(state: State, node: Node) -> Value:
+    """Identity, and Dropout, which does nothing when a network answers."""
+    return state.value(node)
+
+
+def cast(state: State, node: Node) -> Value:
+    """Cast between types of numbers."""
+    value, to = state.value(node), node.int("to", 0)
+    if to not in _FLOAT_TYPES and not (to == _UINT8 and value.step.is_image and value.is_plain):
+        raise NotTranslated("rounds to whole numbers; no layer does that")
+    return value
+
+
+def cast_like(state: State, node: Node) -> Value | NDArray[Any]:
+    """CastLike: to the type of a value, which is one of floating-point numbers."""
+    constant = state.constant(node, 0)
+    if constant is None:
+        return state.value(node)
+    state.work.spend(constant.size)
+    return constant.astype(np.float32)
+
+
+def negative(state: State, node: Node) -> Value:
+    """Neg: times -1."""
+    value = state.value(node)
+    if value.curve in ("softmax", "log_softmax"):
+        raise NotTranslated("reads a softmax; that may only stand at the end")
+    return replace(value, factor=simple(-1.0 * value.factor), shift=simple(-1.0 * value.shift))
+
+
+def arithmetic(state: State, node: Node) -> Value:
+    """Add, Sub, Mul and Div of two values, or of a value and constants."""
+    first, second = (state.constants.get(name) for name in node.inputs[:2])
+    if first is None and second is None:
+        return _of_two(state, node)
+    constant, position = (second, 0) if first is None else (first, 1)
+    assert constant is not None
+    value = state.value(node, position)
+    numbers = _by_channel(state, value, constant)
+    factor: Any
+    shift: Any
+    match node.operator:
+        case "Add":
+            factor, shift = 1.0, numbers
+        case "Sub":
+            factor, shift = (1.0, -numbers) if position == 0 else (-1.0, numbers)
+        case "Mul":
+            factor, shift = numbers, 0.0
+        case _:
+            if position == 1:
+                raise NotTranslated("divides a constant by a value; no layer does that")
+            if not np.all(numbers):
+                raise NotTranslated("divides by zero")
+            factor, shift = 1 / numbers, 0.0
+    if value.curve in ("softmax", "log_softmax"):
+        raise NotTranslated("reads a softmax; that may only stand at the end")
+    return replace(value, factor=simple(value.factor * factor), shift=simple(value.shift * factor + shift))
+
+
+def batch_normalization(state: State, node: Node) -> Value:
+    """BatchNormalization with the statistics that the file holds."""
+    value = state.plain(node)
+    step = value.step
+    if node.int("training_mode", 0):
+        raise NotTranslated("is in training mode; export the network for inference")
+    is_maps = state.work.is_order(value.index, step.shape, CHANNELS_FIRST)
+    if not is_maps and value.index.ndim != 1:
+        raise NotTranslated("does not read maps (N, C, H, W) or vectors (N, C) as a layer gives them")
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    weights: dict[str, NDArray[Any]] = {name: state.weight(node, i + 1, name) for i, name in enumerate(names)}
+    if any(array.shape != (step.shape[-1],) for array in weights.values()):
+        raise NotTranslated(f"its weights are not of the {step.shape[-1]} channels that it reads")
+    if not is_maps:
+        weights = {name: _put(value.index, array) for name, array in weights.items()}
+    epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
+    if not 0 < epsilon <= 1:
+        # Beyond what a layer takes: the root goes into gamma, and √(0.999 + 0.001) = 1 stands for it.
+        spread = weights["moving_variance"].astype(np.float64) + epsilon
+        if not (spread > 0).all():
+            raise NotTranslated("divides by zero")
+        weights["gamma"] = weights["gamma"] / np.sqrt(spread)
+        epsilon = BatchNormalization().epsilon
+        weights["moving_variance"] = np.full(len(spread), 1 - epsilon)
+    momentum = momentum if 0 <= momentum < 1 else 0.99
+    layer = BatchNormalization(momentum, epsilon, name=layer_name(node, 1))
+    return replace(value, step=state.work.step(step, layer, weights), users=1)
+
+
+def _of_two(state: State, node: Node) -> Value:
+    """Return what two values give together: a Gelu's product, or the sum that ends a residual block."""
+    if node.operator == "Mul":
+        return _product(state, node)
+    if node.operator != "Add":
+        raise NotTranslated(f"is the {node.operator.lower()} of two values; only Add of two is a layer")
+    first, second = state.plain(node, 0), state.plain(node, 1)
+    if first.index.shape != second.index.shape or first.step.shape != second.step.shape:
+        raise NotTranslated(f"adds values of shapes {first.index.shape} and {second.index.shape}; one shape is needed")
+    state.work.spend(first.index.size)
+    if not (first.index == second.index).all():
+        raise NotTranslated("adds values whose numbers stand in different orders; one layout is needed")
+    longer, shorter = (first, second) if first.step.depth >= second.step.depth else (second, first)
+    if not _leads_to(shorter.step, longer.step):
+        raise NotTranslated(
+            "adds two branches that both have layers of their own; one of them must be an earlier output as it is"
+        )
+    layer = Add("layer", name=layer_name(node))  # the name of the other is known when all have one
+    return Value(state.work.step(longer.step, layer, other=shorter.step), longer.index)
+
+
+def _product(state: State, node: Node) -> Value:
+    """Return x · (1 + erf(x / √2)) · a, which is 2a · gelu(x)."""
+    values = sorted((state.value(node, 0), state.value(node, 1)), key=lambda value: value.curve)
+    line, share = values
+    fits = (
+        (line.curve, share.curve) == ("", "erf")
+        and line.step is share.step
+        and line.index.shape == share.index.shape
+        and all(np.ndim(number) == 0 for number in (line.factor, line.shift, share.factor, share.shift))
+    )
+    if not fits or line.shift or abs(share.shift - share.factor) > _TOLERANCE * abs(share.factor):
+        raise NotTranslated("is the product of two values, and no Gelu; no layer does that")
+    state.work.spend(line.index.size)
+    if not (line.index == share.index).all():
+        raise NotTranslated("multiplies values whose numbers stand in different orders")
+    factor = float(2 * line.factor * share.factor)
+    if abs(factor - 1) < _TOLERANCE:
+        factor = 1.0  # what is left is rounding
+    # Both factors read the step's output, which is one user more than a layer with an activation has.
+    base = replace(line, factor=1.0, users=max(line.users, share.users) - 1)
+    return replace(activated(state, base, "gelu"), factor=factor, users=1)
+
+
+def _by_channel(state: State, value: Value, constant: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the constants for the channels of a step's output: a number () or (C,)."""
+    numbers = constant.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise NotTranslated("its constants are not finite")
+    if numbers.size == 1:
+        return numbers.reshape(())
+    shape = value.index.shape
+    while numbers.ndim > len(shape) and numbers.shape[0] == 1:
+        numbers = numbers[0]
+    try:
+        full = np.broadcast_to(numbers, shape)
+    except ValueError as error:
+        raise NotTranslated(f"its constants of shape {constant.shape} do not fit {shape}") from error
+    state.work.spend(2 * value.index.size)
+    channels = value.step.shape[-1]
+    channel = value.index % channels
+    found = np.zeros(channels)
+    found[channel] = full
+    if not (found[channel] == full).all():
+        raise NotTranslated("its constants differ from pixel to pixel; one for each channel is needed")
+    return found
+
+
+def _put(index: NDArray[np.int32], array: NDArray[Any]) -> NDArray[Any]:
+    """Return weights for a vector in our order."""
+    ours = np.empty_like(array)
+    ours[index] = array
+    return ours
+
+
+def _leads_to(step: Step, later: Step) -> bool:
+    """Say whether `later` stands in the row of layers that begins with `step`."""
+    current: Step | None = later
+    while current is not None and current.depth > step.depth:
+        current = current.before
+    return current is step

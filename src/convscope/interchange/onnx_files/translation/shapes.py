@@ -1,0 +1,140 @@
+"""Operators that change where numbers stand and nothing else, and the dense layers that read the result."""
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from convscope.architecture import Dense, Flatten
+from convscope.interchange.onnx_files.translation.nodes import Node
+from convscope.interchange.onnx_files.translation.state import BATCH, State
+from convscope.interchange.onnx_files.translation.steps import Index, NotTranslated, Value
+from convscope.interchange.onnx_files.translation.windows import layer_name
+
+
+def transpose(state: State, node: Node) -> Value:
+    """Transpose: other axes in front, but for the batch."""
+    value = state.value(node)
+    rank = value.index.ndim + 1
+    axes = node.ints("perm", tuple(reversed(range(rank))))
+    if sorted(axes) != list(range(rank)) or axes[0] != 0:
+        raise NotTranslated(f"has perm {axes!r:.60}; the batch must stay in front")
+    return replace(value, index=value.index.transpose([axis - 1 for axis in axes[1:]]))
+
+
+def reshape(state: State, node: Node) -> Value:
+    """Reshape to a constant shape, or one computed from that of the images."""
+    value = state.value(node)
+    wanted = state.integers(node, 1, "shape")
+    if not wanted:
+        raise NotTranslated("has no shape")
+    if not node.int("allowzero", 0):
+        given = (0, *value.index.shape)
+        wanted = tuple(
+            (given[i] if i < len(given) else -2) if size == 0 and i else size for i, size in enumerate(wanted)
+        )
+    first, rest = wanted[0], list(wanted[1:])
+    size = value.index.size
+    if rest.count(-1) == 1 and first != -1:
+        others = -prod(rest)
+        rest[rest.index(-1)] = size // others if others > 0 else -2
+    keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
+    if not keeps_batch or any(each < 1 for each in rest) or prod(rest) != size:
+        raise NotTranslated(f"makes another shape of (N, {_text(value.index.shape)}); the batch must stay in front")
+    return _flat(state, node, value, tuple(rest))
+
+
+def flatten(state: State, node: Node) -> Value:
+    """Flatten: vectors of maps."""
+    value = state.value(node)
+    axis = node.int("axis", 1)
+    if axis not in (1, -value.index.ndim):
+        raise NotTranslated(f"has axis {axis}; 1 is needed, as the batch must stay in front")
+    return _flat(state, node, value, (value.index.size,))
+
+
+def squeeze(state: State, node: Node) -> Value:
+    """Squeeze: axes of size 1 left out."""
+    value = state.value(node)
+    shape = value.index.shape
+    axes = state.integers(node, 1, "axes")
+    if axes is None:
+        axes = tuple(i + 1 for i, size in enumerate(shape) if size == 1)
+    axes = tuple(axis % (len(shape) + 1) for axis in axes)
+    if any(axis == 0 or shape[axis - 1] != 1 for axis in axes):
+        raise NotTranslated(f"leaves out axes {axes}, of which one is not of size 1")
+    return _flat(state, node, value, tuple(size for i, size in enumerate(shape) if i + 1 not in axes))
+
+
+def unsqueeze(state: State, node: Node) -> Value:
+    """Unsqueeze: axes of size 1 put in."""
+    value = state.value(node)
+    axes = state.integers(node, 1, "axes") or ()
+    rank = value.index.ndim + 1 + len(axes)
+    places = {axis % rank for axis in axes}
+    if 0 in places or len(places) != len(axes) or rank > 8:
+        raise NotTranslated(f"puts in axes {axes!r:.60}; the batch must stay in front")
+    sizes = iter(value.index.shape)
+    return _flat(state, node, value, tuple(1 if axis in places else next(sizes) for axis in range(1, rank)))
+
+
+def gemm(state: State, node: Node) -> Value:
+    """Gemm: a dense layer."""
+    if node.int("transA", 0):
+        raise NotTranslated("transposes the images (transA); transA=0 is needed")
+    kernel = state.weight(node, 1, "kernel")
+    if node.int("transB", 0):
+        kernel = kernel.T
+    alpha, beta = node.float("alpha", 1.0), node.float("beta", 1.0)
+    if alpha != 1:
+        state.work.spend(kernel.size)
+        kernel = kernel * alpha
+    bias = None
+    if len(node.inputs) > 2 and node.inputs[2]:
+        bias = state.weight(node, 2, "bias")
+        if bias.size not in (1, kernel.shape[-1]) or bias.size != (bias.shape[-1] if bias.ndim else 1):
+            raise NotTranslated(f"its bias has shape {bias.shape}; one number for each output is needed")
+        bias = np.broadcast_to(bias.reshape(-1), kernel.shape[-1:]) * beta
+    return _dense(state, node, kernel, bias)
+
+
+def matmul(state: State, node: Node) -> Value:
+    """MatMul by constants: a dense layer without bias."""
+    return _dense(state, node, state.weight(node, 1, "kernel"), None)
+
+
+def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None) -> Value:
+    value = state.plain(node)
+    if kernel.ndim != 2 or value.index.ndim != 1:
+        raise NotTranslated(f"multiplies (N, {_text(value.index.shape)}) by {kernel.shape}; vectors are needed")
+    if len(kernel) != value.index.size:
+        raise NotTranslated(f"its kernel has shape {kernel.shape}, but reads vectors of {value.index.size}")
+    if len(value.step.shape) == 3:  # an image that the file takes as a vector
+        value = replace(value, step=state.after(value, Flatten()))
+    ours = kernel
+    if not state.work.is_order(value.index, value.step.shape, (0,)):
+        state.work.spend(kernel.size)
+        ours = np.empty_like(kernel)
+        ours[value.index] = kernel
+    weights = {"kernel": ours} if bias is None else {"kernel": ours, "bias": bias}
+    step = state.after(value, Dense(kernel.shape[1], "linear", bias is not None, layer_name(node, 1)), weights)
+    return Value(step, state.work.order(step.shape, (0,)))
+
+
+def _flat(state: State, node: Node, value: Value, shape: tuple[int, ...]) -> Value:
+    """Return a value in another shape; maps that become vectors are a `Flatten`."""
+    if len(shape) > 8:
+        raise NotTranslated("has more than 8 axes")
+    index: Index = value.index.reshape(shape)
+    if not np.shares_memory(index, value.index):
+        state.work.spend(index.size)
+    if len(shape) != 1 or len(value.step.shape) == 1:
+        return replace(value, index=index)
+    if value.curve or np.ndim(value.factor) or np.ndim(value.shift):
+        value = replace(state.plain(node), index=index)
+    # One number for all is the same before and after, so it can wait for a layer that takes it up.
+    return replace(value, index=index, step=state.after(value, Flatten(layer_name(node))), users=1)
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))

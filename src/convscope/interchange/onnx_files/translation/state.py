@@ -1,0 +1,166 @@
+"""What is known so far while a graph is walked through."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import BatchNormalization, Flatten, Layer
+from convscope.architecture.layer_json import LAYER_KINDS
+from convscope.interchange.onnx_files.translation.nodes import Node
+from convscope.interchange.onnx_files.translation.steps import (
+    LINEAR_KINDS,
+    Array,
+    NotTranslated,
+    Step,
+    Value,
+    Work,
+    first_step,
+    simple,
+    with_activation,
+)
+
+BATCH = -(1 << 40)
+"""Stands for the number of images in shapes that the graph computes; no true size is negative."""
+
+
+@dataclass(eq=False)
+class State:
+    """The values and constants of a graph by name, as far as they are translated.
+
+    Attributes:
+        batch: how many images the file takes at once, where it says a number.
+        readers: how many nodes read each value.
+    """
+
+    opset: int
+    batch: int | None
+    readers: Counter[str]
+    constants: dict[str, NDArray[Any]]
+    values: dict[str, Value] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    work: Work = field(default_factory=Work)
+
+    def constant(self, node: Node, position: int) -> NDArray[Any] | None:
+        """Return an input that is the same for all images; None where it is left out or no constant."""
+        name = node.inputs[position] if position < len(node.inputs) else ""
+        return self.constants.get(name) if name else None
+
+    def integers(self, node: Node, position: int, attribute: str) -> tuple[int, ...] | None:
+        """Return whole numbers that are an attribute in old opsets and an input in new ones; None if left out."""
+        if attribute in node.attributes:
+            return node.ints(attribute)
+        if position >= len(node.inputs) or not node.inputs[position]:
+            return None
+        array = self.constant(node, position)
+        if array is None or array.dtype.kind not in "iu" or array.size > 16:
+            raise NotTranslated(f"{attribute} depends on the images; constants are needed")
+        return tuple(int(number) for number in array.ravel())
+
+    def weight(self, node: Node, position: int, what: str) -> Array:
+        """Return an input that must be constant numbers."""
+        array = self.constant(node, position)
+        if array is None:
+            raise NotTranslated(f"its {what} is computed from the images; constants are needed")
+        if array.dtype.kind != "f":
+            raise NotTranslated(f"its {what} is {array.dtype}; floating-point numbers are needed")
+        return array
+
+    def value(self, node: Node, position: int = 0) -> Value:
+        """Return an input that is computed from the images, in whatever form."""
+        if position >= len(node.inputs) or node.inputs[position] not in self.values:
+            raise NotTranslated(f"input {position} is a constant or missing; what comes from the images is needed")
+        name = node.inputs[position]
+        value = self.values[name]
+        return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
+
+    def plain(self, node: Node, position: int = 0) -> Value:
+        """Return an input as the output of a step and nothing else: what was left to do is made a step or weights."""
+        value = self.value(node, position)
+        if not value.is_plain:
+            name = node.inputs[position]
+            value = replace(self.finished(self.values[name]), users=self.readers[name])
+            self.values[name] = value  # so that its other readers see the same step
+        return value
+
+    def finished(self, value: Value) -> Value:
+        """Return a value of which nothing is left to do."""
+        if value.curve == "erf":
+            raise NotTranslated("reads an error function outside of a Gelu; no layer does that")
+        if value.curve:
+            raise NotTranslated("reads a softmax; that may only stand at the end")
+        if value.is_plain:
+            return value
+        step = self._scaled(value.step, value.factor, value.shift, value.users == 1)
+        return replace(value, step=step, factor=1.0, shift=0.0)
+
+    def after(self, value: Value, layer: Layer, weights: Mapping[str, NDArray[Any]] | None = None) -> Step:
+        """Return the step of `layer` after a plain value."""
+        return self.work.step(value.step, layer, weights)
+
+    def _scaled(self, step: Step, factor: Any, shift: Any, is_sole: bool) -> Step:
+        """Return a step that gives `factor · output + shift`; `is_sole`: nobody reads the output without it."""
+        factor, shift = simple(factor), simple(shift)
+        is_scalar = isinstance(factor, float) and isinstance(shift, float)
+        if step.is_image and is_scalar:
+            assert step.before is not None
+            scale, offset = (float(step.before.weights[name]) for name in ("scale", "offset"))
+            return first_step(step.shape, factor * scale, factor * offset + shift)
+        if step.kind == "Flatten" and is_scalar and is_sole:
+            assert step.before is not None
+            before = self._scaled(step.before, factor, shift, False)
+            return self.work.step(before, Flatten(name=getattr(step.layer, "name", "")))
+        if step.kind in LINEAR_KINDS and step.activation == "linear" and is_sole:
+            return self._scaled_weights(step, factor, shift)
+        ones = np.ones(step.shape[-1])
+        layer = BatchNormalization()
+        # A normalisation by nothing: √(0.999 + 0.001) = 1.
+        weights = {
+            "gamma": ones * factor,
+            "beta": ones * shift,
+            "moving_mean": ones * 0,
+            "moving_variance": ones * (1 - layer.epsilon),
+        }
+        return self.work.step(step, layer, weights)
+
+    def _scaled_weights(self, step: Step, factor: Any, shift: Any) -> Step:
+        """Return a convolution or dense layer with `factor` and `shift` in its weights."""
+        assert step.before is not None
+        assert step.layer is not None
+        kernel, bias = step.weights["kernel"], step.weights.get("bias")
+        channels = step.shape[-1]
+        factors = np.broadcast_to(np.asarray(factor, np.float64), channels)
+        columns = factors.reshape(kernel.shape[2:]) if step.kind == "DepthwiseConv2D" else factors
+        weights: dict[str, NDArray[Any]] = {"kernel": (kernel * columns).astype(np.float32)}
+        layer: Any = step.layer
+        if bias is not None or np.any(shift != np.float64(0)):
+            weights["bias"] = ((0 if bias is None else bias) * factors + shift).astype(np.float32)
+            layer = replace(layer, use_bias=True)
+        return self.work.step(step.before, layer, weights)
+
+
+def activated(state: State, value: Value, activation: str, slope: float = 0.2) -> Value:
+    """Return a plain value after an activation, which its layer takes up if it has none and nobody reads it without."""
+    step = value.step
+    fits = activation != "leaky_relu" or slope == 0.2
+    if (
+        step.layer is not None
+        and step.activation == "linear"
+        and step.kind != "Activation"
+        and fits
+        and value.users == 1
+    ):
+        return replace(value, step=with_activation(step, activation))
+    arguments = {"negative_slope": slope} if activation == "leaky_relu" else {}
+    layer = new_layer("Activation", f"{activation} by itself", activation=activation, **arguments)
+    return replace(value, step=state.after(value, layer), users=1)
+
+
+def new_layer(kind: str, what: str, **arguments: Any) -> Layer:
+    """Return a layer of a kind by its name."""
+    if kind not in LAYER_KINDS:
+        raise NotTranslated(f"is {what}, for which a layer {kind} would be needed")
+    return LAYER_KINDS[kind](**arguments)

@@ -1,0 +1,278 @@
+"""Convolutions, poolings and padding."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from convscope.architecture import (
+    AveragePooling2D,
+    Conv2D,
+    DepthwiseConv2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    MaxPooling2D,
+    Padding,
+    Shape,
+)
+from convscope.architecture.layers import padding_before
+from convscope.interchange.onnx_files.translation.nodes import Node
+from convscope.interchange.onnx_files.translation.state import State, new_layer
+from convscope.interchange.onnx_files.translation.steps import NotTranslated, Step, Value
+
+Pads = tuple[tuple[int, int], tuple[int, int]]
+CHANNELS_FIRST, CHANNELS_LAST = (2, 0, 1), (0, 1, 2)
+"""In which order a tensor holds the axes of our maps (H, W, C)."""
+_NO_PADS: Pads = ((0, 0), (0, 0))
+_MAX_PAD = 1024
+
+
+def conv(state: State, node: Node) -> Value:
+    """Conv: a convolution, or one of each channel by itself."""
+    value = _maps(state, node)
+    kernel = state.weight(node, 1, "kernel")
+    if kernel.ndim != 4:
+        raise NotTranslated(f"its kernel has {kernel.ndim} axes; 4 are needed, for pictures")
+    if (declared := node.ints("kernel_shape", kernel.shape[2:])) != kernel.shape[2:]:
+        raise NotTranslated(f"kernel_shape is {declared}, but its kernel is {kernel.shape[2:]}")
+    channels, group, filters = value.step.shape[2], node.int("group", 1), kernel.shape[0]
+    if group not in (1, channels):
+        raise NotTranslated(f"has {group} groups for {channels} channels; 1 or one for each channel is needed")
+    if kernel.shape[1] * group != channels or (group > 1 and filters % channels):
+        raise NotTranslated(f"its kernel has shape {kernel.shape}, which does not fit {channels} channels")
+    size, strides = kernel.shape[2:], _strides(node)
+    weights = {"kernel": kernel.transpose(2, 3, 1, 0)}
+    has_bias = len(node.inputs) > 2 and bool(node.inputs[2])
+    if has_bias:
+        weights["bias"] = state.weight(node, 2, "bias")
+    step, padding = _padded(state, node, value, size, strides)
+    layer: Layer
+    if group == 1:
+        layer = Conv2D(filters, size, strides, padding, "linear", has_bias, layer_name(node, 1))
+    else:
+        multiplier = filters // channels
+        weights["kernel"] = weights["kernel"].reshape(*size, channels, multiplier)
+        layer = DepthwiseConv2D(size, strides, padding, multiplier, "linear", has_bias, layer_name(node, 1))
+    return _as_maps(state, state.work.step(step, layer, weights))
+
+
+def max_pool(state: State, node: Node) -> Value:
+    """MaxPool: pixels of padding are never the largest."""
+    if any(name and state.readers[name] for name in node.outputs[1:]):
+        raise NotTranslated("gives where the largest values stand; only the values are needed")
+    value, size, strides = _maps(state, node), _size(node), _strides(node)
+    shape = value.step.shape
+    pads = _pads(node, shape, size, strides)
+    sizes = [
+        _outputs(*axis, ceil=bool(node.int("ceil_mode", 0))) for axis in zip(shape, pads, size, strides, strict=False)
+    ]
+    padding = _padding_of(shape, pads, size, strides, sizes)
+    step = value.step
+    if padding is None:
+        # Where nothing is below zero, a zero of padding is no more the largest than a pixel that does not exist.
+        if not _is_never_negative(step) or sizes != [
+            _outputs(*axis) for axis in zip(shape, pads, size, strides, strict=False)
+        ]:
+            raise NotTranslated(
+                f"has pads {pads} around {shape[0]} x {shape[1]}; those of `same` padding are needed, or none"
+            )
+        step, padding = _zero_padded(state, step, pads), "valid"
+    return _as_maps(state, state.work.step(step, MaxPooling2D(size, strides, padding, layer_name(node))))
+
+
+def average_pool(state: State, node: Node) -> Value:
+    """AveragePool: pixels of padding are not counted, or they are zeros."""
+    value, size, strides = _maps(state, node), _size(node), _strides(node)
+    shape, step = value.step.shape, value.step
+    pads = _pads(node, shape, size, strides)
+    axes = list(zip(shape, pads, size, strides, strict=False))
+    sizes = [_outputs(*axis) for axis in axes]
+    if node.int("ceil_mode", 0) and sizes != [_outputs(*axis, ceil=True) for axis in axes]:
+        raise NotTranslated("has ceil_mode with windows that reach beyond the maps; ceil_mode=0 is needed")
+    padding = _padding_of(shape, pads, size, strides, sizes)
+    if pads != _NO_PADS and padding != "valid" and node.int("count_include_pad", 0):
+        step, padding = _zero_padded(state, step, pads), "valid"
+    if padding is None:
+        raise NotTranslated(
+            f"has pads {pads} around {shape[0]} x {shape[1]}; those of `same` padding are needed, or none"
+        )
+    return _as_maps(state, state.work.step(step, AveragePooling2D(size, strides, padding, layer_name(node))))
+
+
+def global_pool(state: State, node: Node) -> Value:
+    """GlobalAveragePool and GlobalMaxPool: one number a map."""
+    value = _maps(state, node)
+    return _pooled(state, node, value, CHANNELS_FIRST, keep=True)
+
+
+def reduce_maps(state: State, node: Node) -> Value:
+    """ReduceMean and ReduceMax over rows and columns: the same by other operators."""
+    value = state.plain(node)
+    axes = state.integers(node, 1, "axes") or ()
+    rank = value.index.ndim + 1
+    axes = tuple(sorted(axis + rank if axis < 0 else axis for axis in axes))
+    for order, spatial in ((CHANNELS_FIRST, (2, 3)), (CHANNELS_LAST, (1, 2))):
+        if axes == spatial and state.work.is_order(value.index, value.step.shape, order):
+            return _pooled(state, node, value, order, keep=bool(node.int("keepdims", 1)))
+    raise NotTranslated(f"goes over axes {axes}; rows and columns of maps are needed")
+
+
+def pad(state: State, node: Node) -> Value:
+    """Pad with zeros around the maps."""
+    if node.text("mode", "constant") != "constant":
+        raise NotTranslated(f"its mode is {node.text('mode', '')!r:.20}; zeros (constant) are needed")
+    fill = state.constant(node, 2)
+    if node.float("value", 0.0) or (fill is not None and fill.astype(np.float64).any()):
+        raise NotTranslated("pads with other numbers than zero; zeros are needed")
+    pads = state.integers(node, 1, "pads") or ()
+    rank = state.value(node).index.ndim + 1
+    axes = state.integers(node, 3, "axes") or tuple(range(rank))
+    if len(pads) != 2 * len(axes):
+        raise NotTranslated(f"has {len(pads)} pads for {len(axes)} axes; two each are needed")
+    if not any(pads):
+        return state.value(node)
+    value = state.plain(node)
+    both = {
+        axis % rank: (before, after)
+        for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True)
+    }
+    for order, spatial in ((CHANNELS_FIRST, (2, 3)), (CHANNELS_LAST, (1, 2))):
+        others = [amount for axis, amount in both.items() if axis not in spatial and any(amount)]
+        if not others and state.work.is_order(value.index, value.step.shape, order):
+            amounts = (both.get(spatial[0], (0, 0)), both.get(spatial[1], (0, 0)))
+            step = _zero_padded(state, value.step, amounts, layer_name(node))
+            return Value(step, state.work.order(step.shape, order))
+    raise NotTranslated("pads other axes than rows and columns; only these can be padded")
+
+
+def _pooled(state: State, node: Node, value: Value, order: tuple[int, ...], *, keep: bool) -> Value:
+    is_mean = node.operator in ("GlobalAveragePool", "ReduceMean")
+    layer = (GlobalAveragePooling2D if is_mean else GlobalMaxPooling2D)(layer_name(node))
+    step = state.after(value, layer)
+    index = state.work.order(step.shape, (0,))
+    if keep:
+        index = index.reshape([step.shape[0] if axis == 2 else 1 for axis in order])
+    return Value(step, index)
+
+
+def _maps(state: State, node: Node) -> Value:
+    """Return the first input, if it is maps (N, C, H, W) in their order."""
+    value = state.plain(node)
+    if not state.work.is_order(value.index, value.step.shape, CHANNELS_FIRST):
+        raise NotTranslated("does not read maps (N, C, H, W) as a layer gives them")
+    return value
+
+
+def _as_maps(state: State, step: Step) -> Value:
+    return Value(step, state.work.order(step.shape, CHANNELS_FIRST))
+
+
+def _strides(node: Node) -> tuple[int, int]:
+    if any(each != 1 for each in node.ints("dilations")):
+        raise NotTranslated(f"has dilations {node.ints('dilations')}; 1 is needed")
+    return _pair(node, "strides", (1, 1))
+
+
+def _size(node: Node) -> tuple[int, int]:
+    return _pair(node, "kernel_shape", ())
+
+
+def _pair(node: Node, name: str, default: tuple[int, ...]) -> tuple[int, int]:
+    pair = node.ints(name, default)
+    if len(pair) != 2 or not all(1 <= each <= 1024 for each in pair):
+        raise NotTranslated(f"{name} is {pair!r:.60}; two numbers from 1 to 1024 are needed")
+    return pair[0], pair[1]
+
+
+def _pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[int, int]) -> Pads:
+    """Return how many pixels of padding stand before and after the rows and the columns."""
+    auto = node.text("auto_pad", "NOTSET")
+    if auto in ("NOTSET", ""):
+        top, left, bottom, right = (
+            node.ints("pads", (0, 0, 0, 0)) if len(node.ints("pads", (0,) * 4)) == 4 else (-1,) * 4
+        )
+        if not all(0 <= each <= _MAX_PAD for each in (top, left, bottom, right)):
+            raise NotTranslated(f"pads is {node.ints('pads')!r:.60}; four numbers from 0 to {_MAX_PAD} are needed")
+        return (top, bottom), (left, right)
+    if auto == "VALID":
+        return _NO_PADS
+    if auto not in ("SAME_UPPER", "SAME_LOWER"):
+        raise NotTranslated(f"auto_pad is {auto!r:.20}, which is no padding")
+    both = []
+    for given, kernel, stride in zip(shape, size, strides, strict=False):
+        total = max((-(-given // stride) - 1) * stride + kernel - given, 0)
+        half = total // 2
+        both.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
+    return both[0], both[1]
+
+
+def _outputs(given: int, pads: tuple[int, int], kernel: int, stride: int, *, ceil: bool = False) -> int:
+    """Return how many windows there are along an axis; with `ceil`, also one that begins within and ends outside."""
+    room = given + sum(pads) - kernel
+    if room < 0:
+        raise NotTranslated(f"has a window of {kernel} on {given} pixels with pads {pads}; a smaller one is needed")
+    count = room // stride + 1
+    return count + 1 if ceil and room % stride and count * stride < given + pads[0] else count
+
+
+def _padding_of(
+    shape: Shape, pads: Pads, size: tuple[int, int], strides: tuple[int, int], outputs: list[int]
+) -> Padding | None:
+    """Return which of our paddings puts the same windows on the same pixels; None if none does."""
+    axes = list(zip(shape, pads, size, strides, outputs, strict=False))
+    if all(
+        before == 0 and given >= kernel and count == (given - kernel) // stride + 1
+        for given, (before, _), kernel, stride, count in axes
+    ):
+        return "valid"
+    if all(
+        before == padding_before(given, kernel, stride, "same") and count == -(-given // stride)
+        for given, (before, _), kernel, stride, count in axes
+    ):
+        return "same"
+    return None
+
+
+def _padded(
+    state: State, node: Node, value: Value, size: tuple[int, int], strides: tuple[int, int]
+) -> tuple[Step, Padding]:
+    """Return after which step a convolution stands, and with which padding."""
+    step = value.step
+    pads = _pads(node, step.shape, size, strides)
+    if step.kind == "ZeroPadding2D" and value.users == 1:
+        assert step.before is not None
+        layer: Any = step.layer
+        (top, bottom), (left, right) = layer.padding
+        pads = ((pads[0][0] + top, pads[0][1] + bottom), (pads[1][0] + left, pads[1][1] + right))
+        step = step.before
+    outputs = [_outputs(*axis) for axis in zip(step.shape, pads, size, strides, strict=False)]
+    padding = _padding_of(step.shape, pads, size, strides, outputs)
+    if padding is not None:
+        return step, padding
+    name = getattr(value.step.layer, "name", "") if value.step is not step else ""
+    return _zero_padded(state, step, pads, name), "valid"
+
+
+def _zero_padded(state: State, step: Step, pads: Pads, name: str = "") -> Step:
+    if any(not 0 <= each <= _MAX_PAD for pair in pads for each in pair):
+        raise NotTranslated(f"has pads {pads}; numbers from 0 to {_MAX_PAD} are needed")
+    layer = new_layer("ZeroPadding2D", f"padded by {pads}, which is not `same`", padding=pads)
+    return state.work.step(step, replace(layer, name=name) if name else layer)
+
+
+def _is_never_negative(step: Step) -> bool:
+    while step.kind in ("MaxPooling2D", "AveragePooling2D") and step.before is not None:
+        step = step.before
+    return step.activation in ("relu", "sigmoid")
+
+
+def layer_name(node: Node, weight: int | None = None) -> str:
+    """Return what a layer may be called: as its weights or its node, where that is a name of ours, else ""."""
+    name = node.inputs[weight].rpartition("/" if "/" in node.inputs[weight] else ".")[0] if weight is not None else ""
+    name = (name or node.name).strip("/").replace(".", "_")
+    # Numbers instead of names, which PyTorch gives to modules in a row and to nodes, say less than Keras's names.
+    if name.startswith("node_"):
+        return ""
+    is_ours = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit() and len(name) <= 64
+    return name if is_ours and name != "input" else ""

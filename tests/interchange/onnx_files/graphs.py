@@ -1,0 +1,58 @@
+"""Small ONNX files made by hand, and ONNX Runtime's answer to them."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+import convscope as cs
+
+RNG = np.random.default_rng(5)
+
+
+def node(operator: str, inputs: str, output: str, **attributes) -> onnx.NodeProto:
+    """Return a node called as its output; `inputs` are names with spaces between them, `-` for one left out."""
+    names = ["" if name == "-" else name for name in inputs.split()]
+    return helper.make_node(operator, names, [output], name=f"n_{output}", **attributes)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return RNG.normal(0, 0.5, shape).astype(np.float32)
+
+
+def proto(
+    nodes, constants=None, shape=("N", 2, 9, 7), output="y", opset: int = 17, dtype=TensorProto.FLOAT
+) -> onnx.ModelProto:
+    """Return a model that reads `x` of `shape` and gives `output`."""
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", dtype, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in (constants or {}).items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def save(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "file.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def runtime_answer(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1, 2)) -> np.ndarray:
+    """Return the output for bytes / 255 (N, H, W, C), whose axes are put in the order `axes`."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    given = (images.astype(np.float32) / 255).transpose(axes)
+    given = given.reshape([len(given), *(size for size in session.get_inputs()[0].shape[1:])])
+    return session.run(None, {"x": given})[0]
+
+
+def as_model(imported) -> cs.Model:
+    names = tuple(map(str, range(imported.architecture.num_classes)))
+    return cs.Model(imported.architecture, imported.weights, imported.class_names or names)

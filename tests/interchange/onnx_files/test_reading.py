@@ -1,0 +1,440 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_model, spread
+from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
+
+import convscope as cs
+from convscope.architecture.layer_json import LAYER_KINDS
+from convscope.errors import ConvscopeError, InterchangeError
+from convscope.interchange.onnx_files import read_onnx, write_onnx
+
+HEAD = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_what_was_written_layer_by_layer_is_read_as_it_was(seed: int, dtype: str, tmp_path: Path):
+    model, path = random_model(seed), tmp_path / "model.onnx"
+    write_onnx(model, path, dtype=dtype, fold=False, layer_outputs=bool(seed % 2))
+    imported = read_onnx(path)
+    if dtype == "float32":
+        assert imported.architecture == model.architecture
+        assert all((imported.weights[name] == array).all() for name, array in model.weights.items())
+    assert imported.class_names == model.class_names
+    logits = model.logits(random_images(model))
+    tolerance = 1e-5 if dtype == "float32" else 0.02
+    again = as_model(imported).logits(random_images(model))
+    np.testing.assert_allclose(again, logits, atol=tolerance * spread(logits))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_written_folded_gives_the_same_logits(seed: int, tmp_path: Path):
+    model, path = random_model(seed), tmp_path / "model.onnx"
+    write_onnx(model, path, opset=[15, 18, 20, 22][seed % 4])
+    logits = model.logits(random_images(model))
+    again = as_model(read_onnx(path)).logits(random_images(model))
+    np.testing.assert_allclose(again, logits, atol=1e-4 * spread(logits))
+
+
+def test_a_description_that_is_not_that_of_the_graph_is_not_believed(small_model: cs.Model, tmp_path: Path):
+    path = tmp_path / "m.onnx"
+    write_onnx(small_model, path, fold=False)
+    for value in ("{", '{"input": {}}', "[" * 5000, small_model.architecture.__str__().replace('"gelu"', '"tanh"')):
+        written = onnx.load(path)
+        next(each for each in written.metadata_props if each.key == "architecture").value = value
+        imported = read_onnx(save(written, tmp_path))
+        assert "Dropout" not in [layer.kind for layer in imported.architecture.layers]
+        assert as_model(imported).predict(random_images(small_model)).tolist() == (
+            small_model.predict(random_images(small_model)).tolist()
+        )
+
+
+def _batch_normalization(channels: int) -> dict[str, np.ndarray]:
+    return {"g": numbers(channels), "b": numbers(channels), "m0": numbers(channels), "v": numbers(channels) ** 2 + 0.1}
+
+
+GRAPHS = {
+    "conv with auto_pad": (
+        [node("Conv", "x w", "m", auto_pad="SAME_UPPER", strides=[2, 2]), *HEAD],
+        {"w": numbers(3, 2, 4, 3), "k": numbers(60, 4)},
+    ),
+    "conv with valid and bias": (
+        [node("Conv", "x w c", "m", auto_pad="VALID"), *HEAD],
+        {"w": numbers(3, 2, 3, 3), "c": numbers(3), "k": numbers(105, 4)},
+    ),
+    "conv with pads that reach nothing": (
+        [node("Conv", "x w", "m", pads=[0, 0, 1, 0], strides=[2, 1]), *HEAD],
+        {"w": numbers(3, 2, 3, 3), "k": numbers(60, 4)},
+    ),
+    "depthwise with a multiplier": (
+        [node("Conv", "x w", "m", group=2, pads=[1, 1, 1, 1]), *HEAD],
+        {"w": numbers(6, 1, 3, 3), "k": numbers(378, 4)},
+    ),
+    "batch normalisation, then Gemm transposed and scaled": (
+        [
+            node("BatchNormalization", "x g b m0 v", "n", epsilon=0.0),
+            node("Relu", "n", "m"),
+            node("Flatten", "m", "f"),
+            node("Gemm", "f k c", "y", transB=1, alpha=0.5, beta=2.0),
+        ],
+        {**_batch_normalization(2), "k": numbers(4, 126), "c": numbers(1, 4)},
+    ),
+    "vectors normalised after a flatten in another order": (
+        [
+            node("Flatten", "x", "f"),
+            node("BatchNormalization", "f g b m0 v", "n"),
+            node("Add", "n s", "a"),
+            node("MatMul", "a k", "y"),
+        ],
+        {**_batch_normalization(126), "s": numbers(126), "k": numbers(126, 4)},
+    ),
+    "means over rows and columns": (
+        [
+            node("Conv", "x w", "c"),
+            node("LeakyRelu", "c", "r", alpha=0.2),
+            node("ReduceMean", "r", "p", axes=[-1, -2], keepdims=0),
+            node("Gemm", "p k", "y"),
+        ],
+        {"w": numbers(5, 2, 2, 2), "k": numbers(5, 4)},
+    ),
+    "largest of rows and columns, squeezed": (
+        [
+            node("ReduceMax", "x", "p", axes=[2, 3]),
+            node("Squeeze", "p axes", "s"),
+            node("Gemm", "s k", "y"),
+        ],
+        {"axes": np.array([2, 3]), "k": numbers(2, 4)},
+    ),
+    "poolings of `same` padding": (
+        [
+            node("MaxPool", "x", "p", kernel_shape=[3, 2], strides=[2, 2], auto_pad="SAME_UPPER"),
+            node("AveragePool", "p", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+            *HEAD,
+        ],
+        {"k": numbers(40, 4)},
+    ),
+    "a pooling with ceil_mode": (
+        [node("MaxPool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
+        {"k": numbers(40, 4)},
+    ),
+    "a residual block whose sum is the other way round": (
+        [
+            node("Conv", "x w", "a", pads=[1, 1, 1, 1]),
+            node("Relu", "a", "r"),
+            node("Conv", "r w2", "c", pads=[1, 1, 1, 1]),
+            node("Add", "r c", "s"),
+            node("Relu", "s", "m"),
+            *HEAD,
+        ],
+        {"w": numbers(2, 2, 3, 3), "w2": numbers(2, 2, 3, 3), "k": numbers(126, 4)},
+    ),
+    "constants around a convolution": (
+        [
+            node("Sub", "x mean", "s"),
+            node("Div", "s std", "d"),
+            node("Conv", "d w", "c"),
+            node("Mul", "c scale", "e"),
+            node("Add", "e shift", "m"),
+            *HEAD,
+        ],
+        {
+            "mean": numbers(1, 2, 1, 1),
+            "std": np.float32([[[0.5]], [[0.3]]]),
+            "w": numbers(3, 2, 3, 3),
+            "scale": numbers(3, 1, 1),
+            "shift": numbers(1, 3, 1, 1),
+            "k": numbers(105, 4),
+        },
+    ),
+    "one number for all images, behind a flatten": (
+        [
+            node("Flatten", "x", "f"),
+            node("Mul", "f two", "a"),
+            node("Sub", "one a", "b"),
+            node("MatMul", "b k", "c"),
+            node("Add", "c bias", "y"),
+        ],
+        {"two": np.float32(2), "one": np.float32([1]), "k": numbers(126, 4), "bias": numbers(4)},
+    ),
+    "gelu in another order": (
+        [
+            node("Conv", "x w", "c"),
+            node("Mul", "c half", "h"),
+            node("Mul", "c root", "q"),
+            node("Erf", "q", "e"),
+            node("Add", "one e", "a"),
+            node("Mul", "a h", "m"),
+            *HEAD,
+        ],
+        {
+            "w": numbers(3, 2, 3, 3),
+            "half": np.float32(0.5),
+            "root": np.float32(0.5**0.5),
+            "one": np.float32(1),
+            "k": numbers(105, 4),
+        },
+    ),
+    "gelu by a negative error function": (
+        [
+            node("Conv", "x w", "c"),
+            node("Neg", "c", "g"),
+            node("Mul", "g root", "q"),
+            node("Erf", "q", "e"),
+            node("Sub", "one e", "a"),
+            node("Mul", "c a", "p"),
+            node("Div", "p two", "m"),
+            *HEAD,
+        ],
+        {
+            "w": numbers(3, 2, 3, 3),
+            "two": np.float32(2),
+            "root": np.float32(0.5**0.5),
+            "one": np.float32(1),
+            "k": numbers(105, 4),
+        },
+    ),
+    "a shape computed from the images": (
+        [
+            node("Shape", "x", "s"),
+            node("Gather", "s zero", "n", axis=0),
+            node("Unsqueeze", "n axes", "u"),
+            node("Concat", "u rest", "t", axis=0),
+            node("Reshape", "x t", "f"),
+            node("Gemm", "f k", "y"),
+        ],
+        {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1]), "k": numbers(126, 4)},
+    ),
+    "channels last and back, with constants made by operators": (
+        [
+            node("Transpose", "x", "t", perm=[0, 2, 3, 1]),
+            node("Dropout", "t", "d"),
+            node("Reshape", "d shape", "f"),
+            node("Transpose", "k", "kt", perm=[1, 0]),
+            node("Cast", "kt", "kc", to=TensorProto.FLOAT),
+            node("MatMul", "f kc", "y"),
+        ],
+        {"shape": np.array([-1, 126]), "k": numbers(4, 126).astype(np.float64)},
+    ),
+    "weights of 16 bits": (
+        [
+            node("Cast", "x", "h", to=TensorProto.FLOAT16),
+            node("Flatten", "h", "f"),
+            node("Gemm", "f k", "g"),
+            node("Cast", "g", "y", to=TensorProto.FLOAT),
+        ],
+        {"k": numbers(126, 4).astype(np.float16)},
+    ),
+    "a softmax at the end": (
+        [node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Softmax", "g", "y")],
+        {"k": numbers(126, 4)},
+    ),
+}
+PADDED = {
+    "conv with other pads": (
+        [node("Conv", "x w", "m", pads=[2, 0, 0, 1], strides=[2, 2]), *HEAD],
+        {"w": numbers(3, 2, 3, 3), "k": numbers(45, 4)},
+    ),
+    "conv with SAME_LOWER": (
+        [node("Conv", "x w", "m", auto_pad="SAME_LOWER"), *HEAD],
+        {"w": numbers(3, 2, 2, 2), "k": numbers(189, 4)},
+    ),
+    "pad, then conv": (
+        [node("Pad", "x pads", "p"), node("Conv", "p w", "m"), *HEAD],
+        {"pads": np.array([0, 0, 1, 2, 0, 0, 0, 1]), "w": numbers(3, 2, 3, 3), "k": numbers(192, 4)},
+    ),
+    "the largest after a relu, padded on both sides": (
+        [
+            node("Relu", "x", "r"),
+            node("MaxPool", "r", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+            *HEAD,
+        ],
+        {"k": numbers(40, 4)},
+    ),
+    "means that count their padding": (
+        [node("AveragePool", "x", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), *HEAD],
+        {"k": numbers(126, 4)},
+    ),
+    "relu of a pooling, with a slope": (
+        [node("MaxPool", "x", "p", kernel_shape=[2, 2]), node("LeakyRelu", "p", "m", alpha=0.05), *HEAD],
+        {"k": numbers(96, 4)},
+    ),
+    "a convolution that is read without its relu too": (
+        [
+            node("Conv", "x w", "a", pads=[1, 1, 1, 1]),
+            node("Relu", "a", "r"),
+            node("Add", "r a", "m"),
+            *HEAD,
+        ],
+        {"w": numbers(2, 2, 3, 3), "k": numbers(126, 4)},
+    ),
+}
+HAS_NEW_LAYERS = "ZeroPadding2D" in LAYER_KINDS
+
+
+def _check(name: str, graphs: dict, folder: Path) -> None:
+    model = proto(*graphs[name])
+    images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 2), dtype=np.uint8)
+    expected = runtime_answer(model, images)
+    ours = as_model(read_onnx(save(model, folder)))
+    answer = ours.probabilities(images) if "softmax" in name else ours.logits(images)
+    tolerance = 1e-2 if "16 bits" in name else 1e-5  # the file computes in float16 what is read in float32
+    np.testing.assert_allclose(answer, expected, atol=tolerance * spread(expected))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_layers_give_what_the_runtime_gives(name: str, tmp_path: Path):
+    _check(name, GRAPHS, tmp_path)
+
+
+@pytest.mark.skipif(not HAS_NEW_LAYERS, reason="needs ZeroPadding2D and Activation")
+@pytest.mark.parametrize("name", PADDED)
+def test_padding_and_activations_of_their_own_give_what_the_runtime_gives(name: str, tmp_path: Path):
+    _check(name, PADDED, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape", "axes"),
+    [
+        (("N", 9, 7, 2), (9, 7, 2), (0, 1, 2, 3)),
+        (("N", None, None, 2), (9, 7, 2), (0, 1, 2, 3)),
+        ((1, 126), (9, 7, 2), (0, 1, 2, 3)),
+        (("N", 63), (9, 7, 1), (0, 1, 2, 3)),
+        (("N", 9, 7), None, (0, 1, 2, 3)),
+        (("N", 9, 7, 1), None, (0, 1, 2, 3)),
+        (("N", 3, 9, 7), None, (0, 3, 1, 2)),
+    ],
+)
+def test_images_are_taken_in_the_order_that_the_file_has(shape, image_shape, axes, tmp_path: Path):
+    size = image_shape or (9, 7, 3 if shape[1] == 3 else 1)
+    model = proto(HEAD, {"k": numbers(int(np.prod(size)), 4)}, shape)
+    model.graph.node[0].input[0] = "x"
+    imported = read_onnx(save(model, tmp_path), image_shape=image_shape)
+    assert imported.architecture.input.shape == size
+    images = np.random.default_rng(0).integers(0, 256, (1, *size), dtype=np.uint8)
+    given = [int(np.prod(size))] if len(shape) == 2 else list(size if axes[1] == 1 else (size[2], *size[:2]))
+    if len(shape) == 3:
+        given = list(size[:2])
+    for dim, number in zip(model.graph.input[0].type.tensor_type.shape.dim[1:], given, strict=True):
+        dim.dim_value = number
+    np.testing.assert_allclose(as_model(imported).logits(images), runtime_answer(model, images, axes), atol=1e-5)
+
+
+def test_bytes_become_numbers_as_asked_or_as_the_file_says(tmp_path: Path):
+    head = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
+    constants = {"k": numbers(126, 4), "c": np.float32(255)}
+    plain, divided = [node("Identity", "x", "m"), *head], [node("Div", "x c", "m"), *head]
+    for nodes, dtype, arguments, expected, note in (
+        (plain, TensorProto.FLOAT, {}, (1 / 255, 0), "taken as byte / 255"),
+        (plain, TensorProto.FLOAT, {"scale": 0.5, "offset": -3}, (0.5, -3), None),
+        (plain, TensorProto.FLOAT, {"scale": 1.0}, (1, 0), None),
+        (divided, TensorProto.FLOAT, {}, (1 / 255, 0), "taken as bytes from 0 to 255"),
+        ([node("Cast", "x", "z", to=1), node("Identity", "z", "m"), *head], TensorProto.UINT8, {}, (1, 0), None),
+    ):
+        imported = read_onnx(save(proto(nodes, constants, dtype=dtype), tmp_path), **arguments)
+        image = imported.architecture.input
+        np.testing.assert_allclose((image.scale, image.offset), expected, rtol=1e-6)
+        assert imported.notes == () if note is None else note in imported.notes[-1]
+
+
+REFUSED = {
+    "an unknown operator": ([node("Elu", "x", "m"), *HEAD], {}, r"'n_m' \(Elu\) is not read: .*Relu"),
+    "two branches with layers": (
+        [node("Conv", "x w", "a"), node("Conv", "x w", "b"), node("Add", "a b", "m"), *HEAD],
+        {"w": numbers(2, 2, 1, 1)},
+        "two branches that both have layers",
+    ),
+    "dilation": ([node("Conv", "x w", "m", dilations=[2, 2]), *HEAD], {"w": numbers(2, 2, 3, 3)}, "dilations"),
+    "groups": ([node("Conv", "x w", "m", group=2), *HEAD], {"w": numbers(2, 2, 3, 3)}, "does not fit 2 channels"),
+    "one axis": ([node("Conv", "x w", "m"), *HEAD], {"w": numbers(2, 2, 3)}, "4 are needed"),
+    "a kernel from the images": ([node("Conv", "x x", "m"), *HEAD], {}, "constants are needed"),
+    "a pool with pads below zero": (
+        [node("MaxPool", "x", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 0, 0]), *HEAD],
+        {},
+        "same",
+    ),
+    "ceil_mode of means": (
+        [node("AveragePool", "x", "m", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), *HEAD],
+        {},
+        "ceil_mode=0",
+    ),
+    "training": (
+        [node("BatchNormalization", "x g b m0 v", "m", training_mode=1), *HEAD],
+        _batch_normalization(2),
+        "training",
+    ),
+    "a batch that moves": ([node("Transpose", "x", "m", perm=[1, 0, 2, 3]), *HEAD], {}, "batch must stay"),
+    "a reshape of the batch": (
+        [node("Reshape", "x s", "m"), *HEAD],
+        {"s": np.array([7, -1])},
+        "batch must stay",
+    ),
+    "constants by pixel": ([node("Mul", "x c", "m"), *HEAD], {"c": numbers(9, 7)}, "one for each channel"),
+    "a softmax inside": ([node("Flatten", "x", "a"), node("Softmax", "a", "m"), *HEAD], {}, "only stand at the end"),
+    "an erf by itself": ([node("Erf", "x", "m"), *HEAD], {}, "no layer does that"),
+    "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
+    "other padding": ([node("Pad", "x p", "m", mode="edge"), *HEAD], {"p": np.zeros(8, np.int64)}, "zeros"),
+    "whole numbers": ([node("Cast", "x", "m", to=6), *HEAD], {}, "whole numbers"),
+    "a kernel of another size": (HEAD, {"k": numbers(7, 4)}, "reads vectors of 126"),
+    "bias of another size": (
+        [node("Conv", "x w c", "m"), *HEAD],
+        {"w": numbers(2, 2, 1, 1), "c": numbers(5)},
+        "bias has shape",
+    ),
+    "one class": (HEAD, {"k": numbers(126, 1)}, "two or more numbers"),
+    "weights that are not finite": (HEAD, {"k": numbers(126, 4) * np.float32(np.nan)}, "not finite"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_layer_does_is_named_with_what_would_be_needed(name: str, tmp_path: Path):
+    nodes, constants, message = REFUSED[name]
+    model = proto(nodes, {"k": numbers(126, 4), **constants})
+    if nodes is HEAD:
+        model.graph.node[0].input[0] = "x"
+    path = save(model, tmp_path)
+    with pytest.raises(InterchangeError, match=message) as caught:
+        read_onnx(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
+    nodes = [node("Elu", "x", "a"), node("Resize", "a - s", "b"), node("Conv", "b w", "m"), *HEAD]
+    model = proto(nodes, {"w": numbers(2, 2, 1, 1), "k": numbers(126, 4), "s": np.float32([1, 1, 1, 1])})
+    with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Elu\).*'n_b' \(Resize\)"):
+        read_onnx(save(model, tmp_path))
+    nodes = [node("Conv", "x w", "a", dilations=[2, 2]), node("Relu", "a", "b"), *HEAD]
+    nodes += [node("MaxPool", "x", "c", kernel_shape=[3]), node("Add", "c b", "m")]
+    model = proto(nodes[:2] + nodes[4:] + HEAD, {"w": numbers(2, 2, 3, 3), "k": numbers(126, 4)})
+    with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Conv\).*'n_c' \(MaxPool\)"):
+        read_onnx(save(model, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape", "message"),
+    [
+        (("N", 126), None, r"give image_shape, as \(28, 28, 1\)"),
+        (("N", 2, None, 7), None, "give image_shape"),
+        (("N", 126), (9, 7, 1), "does not fit images"),
+        (("N", 2, 9, 7), (7, 9, 2), "does not fit images"),
+        (("N", 9, 7), (9, 7, 3), "one channel"),
+        (("N",), None, "has 1 axes"),
+        (("N", 1 << 20, 1 << 20, 1), None, "height is 1048576"),
+    ],
+)
+def test_an_image_of_no_or_another_size_is_refused(shape, image_shape, message: str, tmp_path: Path):
+    model = proto(HEAD, {"k": numbers(126, 4)}, shape)
+    model.graph.node[0].input[0] = "x"
+    with pytest.raises(InterchangeError, match=message):
+        read_onnx(save(model, tmp_path), image_shape=image_shape)
+
+
+def test_a_missing_package_is_named(small_model: cs.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_onnx(small_model, tmp_path / "m.onnx")
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(ConvscopeError, match="onnx is not installed"):
+        read_onnx(tmp_path / "m.onnx")
