@@ -1,6 +1,6 @@
 """Run every fuzzing entry, or those that are named, for so many seconds each, and fail if one finds anything.
 
-    python fuzz/run.py [--seconds 600] [--folder build/fuzz] [idx npz csv parquet image safetensors keras]
+    python fuzz/run.py [--seconds 600] [--folder build/fuzz] [idx npz csv parquet image safetensors keras onnx]
 
 A finding is any exception that is not the reader's own error, a file that takes more than `--megabytes`, or one that
 takes more than `TIMEOUT_SECONDS`. The file that brings it about is kept in FOLDER/found; give it to the entry to see it
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ENTRIES = ("idx", "npz", "csv", "parquet", "image", "safetensors", "keras")
+ENTRIES = ("idx", "npz", "csv", "parquet", "image", "safetensors", "keras", "onnx")
 TIMEOUT_SECONDS = 60
 MAX_BYTES = 1 << 16  # of an input; larger ones are slower and find no more
 

@@ -204,7 +204,50 @@ def keras() -> Iterator[bytes]:
     yield content.getvalue()
 
 
-ENTRIES = {function.__name__: function for function in (idx, npz, csv, parquet, image, safetensors, keras)}
+def onnx() -> Iterator[bytes]:
+    """Yield a network with every part that is read in a way of its own, folded and not, and one of another program."""
+    from onnx import TensorProto, helper
+
+    from convscope.interchange.onnx_files import write_onnx
+
+    layers = (
+        cs.Conv2D(2, 3, padding="same", activation="gelu"),
+        cs.BatchNormalization(),
+        cs.Add("conv2d", "relu"),
+        cs.DepthwiseConv2D(2, 2, activation="leaky_relu"),
+        cs.AveragePooling2D(2, padding="same"),
+        cs.Flatten(),
+        cs.Dense(2, "softmax"),
+    )
+    architecture = cs.Architecture(cs.Input(4, 4), layers, "small")
+    model = cs.Model(architecture, initial_weights(architecture, 0), ("a", "b"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        for fold, opset in ((False, 15), (True, 20)):
+            write_onnx(model, path, fold=fold, opset=opset)
+            yield path.read_bytes()
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Constant", [], ["i"], value_ints=[0]),
+        helper.make_node("Gather", ["s", "i"], ["n"]),
+        helper.make_node("Concat", ["n", "r"], ["t"], axis=0),
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[2, 3], keepdims=1),
+        helper.make_node("Reshape", ["m", "t"], ["f"]),
+        helper.make_node("MatMul", ["f", "k"], ["d"]),
+        helper.make_node("Add", ["d", "b"], ["y"]),
+    ]
+    constants = [
+        helper.make_tensor("r", TensorProto.INT64, [1], [-1]),
+        helper.make_tensor("k", TensorProto.FLOAT, [3, 2], [1.0] * 6),
+        helper.make_tensor("b", TensorProto.FLOAT16, [2], [1.0] * 2),
+    ]
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 4, 4])
+    answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])
+    graph = helper.make_graph(nodes, "other", [image], [answer], constants)
+    yield helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]).SerializeToString()
+
+
+ENTRIES = {function.__name__: function for function in (idx, npz, csv, parquet, image, safetensors, keras, onnx)}
 
 
 def write_seeds(folder: Path) -> None:
