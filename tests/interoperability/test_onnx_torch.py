@@ -1,0 +1,132 @@
+"""Networks of PyTorch, through both of its exporters, against PyTorch's own answers."""
+
+import importlib.util
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import convscope as cs
+from convscope.architecture.layer_json import LAYER_KINDS
+from convscope.interchange.onnx_files import read_onnx
+
+EXPORTERS = {
+    "torchscript": {"dynamo": False},
+    "torchscript, as it is": {"dynamo": False, "do_constant_folding": False},
+    "dynamo": {"dynamo": True},
+    "dynamo, as it is": {"dynamo": True, "optimize": False},
+}
+
+
+class Residual(nn.Module):
+    """A block whose input is added to what it makes of it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.first_norm = nn.BatchNorm2d(channels)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second_norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        inner = torch.relu(self.first_norm(self.first(x)))
+        return torch.relu(x + self.second_norm(self.second(inner)))
+
+
+class Network(nn.Module):
+    """Modules with names, a flatten written by hand, and a normalisation of each channel in front."""
+
+    def __init__(self, channels: int, height: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.linspace(0.1, 0.3, channels).view(1, channels, 1, 1))
+        self.stem = nn.Conv2d(channels, 8, 3, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.block = Residual(8)
+        self.depthwise = nn.Conv2d(8, 16, 3, padding=1, groups=8)
+        self.hidden = nn.Linear(16 * ((height - 2) // 4) * ((width - 2) // 4), 32)
+        self.hidden_norm = nn.BatchNorm1d(32)
+        self.answer = nn.Linear(32, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.leaky_relu(self.norm(self.stem((x - self.mean) / 0.4)), 0.2)
+        x = nn.functional.max_pool2d(self.block(x), 2)
+        x = nn.functional.avg_pool2d(nn.functional.gelu(self.depthwise(x)), 2)
+        x = x.reshape(x.size(0), -1)
+        x = nn.functional.dropout(self.hidden_norm(torch.tanh(self.hidden(x))), training=self.training)
+        return nn.functional.log_softmax(self.answer(x), 1)
+
+
+def pooled(channels: int, classes: int) -> nn.Module:
+    """Return a network that ends in a global pooling, with other paddings than `same`."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 8, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, padding=1),
+        nn.Conv2d(8, 12, 3, stride=2, padding=1),
+        nn.Sigmoid(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(12, classes),
+    )
+
+
+def exported(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) -> None:
+    arguments = dict(EXPORTERS[exporter])
+    if arguments["dynamo"]:
+        if importlib.util.find_spec("onnxscript") is None:
+            pytest.skip("this exporter needs onnxscript")
+        arguments |= {"dynamic_shapes": ({0: torch.export.Dim("N")},), "external_data": False, "verbose": False}
+    else:
+        arguments |= {"input_names": ["image"], "dynamic_axes": {"image": {0: "N"}}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporters, about themselves
+        torch.onnx.export(module, (image,), path, **arguments)
+
+
+def shaken(module: nn.Module) -> nn.Module:
+    """Return the module with statistics that are not those of the start, as it is used for inference."""
+    torch.manual_seed(0)
+    for each in module.modules():
+        if isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(each.running_mean, 0, 0.3)
+            nn.init.uniform_(each.running_var, 0.3, 2)
+            nn.init.uniform_(each.weight, 0.5, 1.5)
+            nn.init.normal_(each.bias)
+    return module.eval()
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def compare(module: nn.Module, size: tuple[int, int, int], path: Path, exporter: str) -> cs.Architecture:
+    height, width, channels = size
+    exported(module, torch.rand(2, channels, height, width), path, exporter)
+    imported = read_onnx(path)
+    images = np.random.default_rng(0).integers(0, 256, (6, *size), dtype=np.uint8)
+    with torch.no_grad():
+        expected = module(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).numpy()
+    names = tuple(map(str, range(expected.shape[1])))
+    logits = cs.Model(imported.architecture, imported.weights, names).logits(images)
+    np.testing.assert_allclose(log_softmax(logits), log_softmax(expected), atol=1e-4)
+    return imported.architecture
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+@pytest.mark.parametrize(("size", "classes"), [((18, 14, 1), 101), ((15, 22, 3), 2)])
+def test_a_residual_network_answers_as_in_pytorch(exporter: str, size, classes: int, tmp_path: Path):
+    height, width, channels = size
+    module = shaken(Network(channels, height, width, classes))
+    architecture = compare(module, size, tmp_path / "m.onnx", exporter)
+    assert "hidden" in [layer.name for layer in architecture.layers]
+    assert architecture.layers[-1].activation == "softmax"
+
+
+@pytest.mark.skipif("ZeroPadding2D" not in LAYER_KINDS, reason="needs ZeroPadding2D")
+@pytest.mark.parametrize("exporter", EXPORTERS)
+@pytest.mark.parametrize("size", [(28, 28, 1), (19, 26, 3)])
+def test_paddings_on_both_sides_answer_as_in_pytorch(exporter: str, size, tmp_path: Path):
+    compare(shaken(pooled(size[2], 5)), size, tmp_path / "m.onnx", exporter)
