@@ -33,14 +33,18 @@ def answers(model: Model, images: Any) -> dict[str, Any]:
     image = model.architecture.input
     x = tf.cast(images, tf.float32) * image.scale + image.offset
     outputs: dict[str, Any] = {}
+    activations = {getattr(layer, "activation", "linear") for layer in model.architecture.layers}
     for row in model.architecture.table:
-        x = _output(row, model.weights, x, outputs)
+        x = _output(row, model.weights, x, outputs, activations)
         outputs[row.layer.name] = x
     return {"logits": tf.identity(x), "probabilities": tf.nn.softmax(x)}
 
 
-def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any]) -> Any:
-    """Return what a layer gives for `x`; the softmax of the last one is left out, so that it gives logits."""
+def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], activations: set[str]) -> Any:
+    """Return what a layer gives for `x`; the softmax of the last one is left out, so that it gives logits.
+
+    `earlier` are the outputs of the layers before it, and `activations` the names of all that the network has.
+    """
     layer: Any = row.layer
 
     def weight(part: str) -> Any:
@@ -77,6 +81,9 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any]) ->
             return tf.pad(x, ((0, 0), *layer.padding, (0, 0)))
         case _:
             assert layer.kind == "Activation", layer
+            # The converter fuses a relu into the last product of a gelu, and then knows neither of them.
+            if layer.activation == "relu" and "gelu" in activations:
+                return tf.nn.leaky_relu(x, 0.0)
             return _activated(x, layer.activation, layer.negative_slope)
     if getattr(layer, "use_bias", False):
         x = x + weight("bias")
