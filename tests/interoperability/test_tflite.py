@@ -37,7 +37,7 @@ def trained(small_mnist: cs.Splits) -> Model:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_networks_give_the_same_logits_in_every_type(seed: int, tmp_path: Path) -> None:
-    # Logits are up to about 5. The largest differences over seeds 0 to 110 in two interpreters: 1e-5, 0.01 and 0.55.
+    # Logits are up to about 5. The largest differences over seeds 0 to 110 in two interpreters: 2e-5, 0.01 and 0.55.
     rng = np.random.default_rng(seed)
     model = random_model(rng)
     images = random_images(model.architecture, rng, 60)
