@@ -193,8 +193,9 @@ def expected(folder: Path) -> dict[str, Any]:
     model = cs.load_model(folder / "model.safetensors")
     images = first_images(folder)
     kinds = (cs.Conv2D, cs.DepthwiseConv2D, cs.Dense)
-    # In the last layer the page has no lesions: its numbers are the answer.
-    layers = [row for row in model.architecture.table[:-1] if isinstance(row.layer, kinds)]
+    # In the layer that gives the logits the page has no lesions: its numbers are the answer.
+    computing = [row for row in model.architecture.table if not isinstance(row.layer, cs.Activation)]
+    layers = [row for row in computing[:-1] if isinstance(row.layer, kinds)]
     places = [(row.layer.name, k) for row in layers for k in range(row.output_shape[-1])]
     lesioned = model.network.lesioned_logits(images[:1], [[Replacement(layer, k)] for layer, k in places])
     photo = folder / PHOTO
