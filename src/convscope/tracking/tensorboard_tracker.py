@@ -3,6 +3,7 @@
 The folder is written anew from the run's folder whenever a run is taken up again, so nothing is in it twice.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from hashlib import sha256
@@ -99,10 +100,8 @@ def _row(cells: Any) -> str:
 
 
 def _escaped(cell: Any) -> str:
-    text = f"{cell:.4f}" if isinstance(cell, float) else str(cell)
-    return "".join(
-        f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|&~$" and not text.isalnum() else c for c in " ".join(text.split())
-    )
+    text = f"{cell:.6g}" if isinstance(cell, float) else " ".join(str(cell).split())
+    return re.sub(r"([\\`*_{}\[\]()<>#+.!|&~$-])", r"\\\1", text)
 
 
 def _digest(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Log a run to several trackers as it goes, none of which may disturb it, or later from its folder."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,7 @@ class Trackers:
                 self._active.remove(tracker)
                 self._on_failure(
                     f"{tracker.spec}: {_reason(error)}; the run goes on without it, "
-                    f"log it later with: convscope log {path} --to {tracker.spec}"
+                    f"log it later with: {shlex.join(['convscope', 'log', str(path), '--to', tracker.spec])}"
                 )
 
 
