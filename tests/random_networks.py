@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope import Model, architecture
+from convscope import Model
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -28,19 +29,26 @@ from convscope.architecture import (
     Layer,
     MaxPooling2D,
     Shape,
+    ZeroPadding2D,
 )
 from convscope.engine import open_network
 from convscope.errors import ArchitectureError
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid")
 INPUTS = ((1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3))  # scale and offset
-HAS_LAYERS_OF_THEIR_OWN = hasattr(architecture, "ZeroPadding2D")  # padding and activation as layers
 
-MAP_KINDS = ("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "BatchNormalization", "Dropout", "Add")
-VECTOR_KINDS = ("Dense", "BatchNormalization", "Dropout", "Add", "Flatten")
-if HAS_LAYERS_OF_THEIR_OWN:
-    MAP_KINDS += ("ZeroPadding2D", "Activation")
-    VECTOR_KINDS += ("Activation",)
+MAP_KINDS = (
+    "Conv2D",
+    "DepthwiseConv2D",
+    "MaxPooling2D",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Dropout",
+    "Add",
+    "ZeroPadding2D",
+    "Activation",
+)
+VECTOR_KINDS = ("Dense", "BatchNormalization", "Dropout", "Add", "Flatten", "Activation")
 
 
 def random_architecture(
@@ -73,9 +81,8 @@ def random_architecture(
         [Dense(classes, use_bias=False)],
         [Dense(classes), BatchNormalization(activation="softmax")],
         [Dense(classes, name="scores"), Dropout(0.1), Add("scores", "softmax")],
+        [Dense(classes), Activation("softmax")],
     ]
-    if HAS_LAYERS_OF_THEIR_OWN:
-        ends.append([Dense(classes), architecture.Activation("softmax")])
     return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
 
 
@@ -183,9 +190,9 @@ def _layer(rng: np.random.Generator, kind: str) -> Layer:
             return Dense(int(rng.integers(1, 33)), _activation(rng), use_bias=has_bias)
         case "ZeroPadding2D":
             top, bottom, left, right = (int(n) for n in rng.integers(0, 4, 4))
-            return architecture.ZeroPadding2D(((top, bottom), (left, right)))
+            return ZeroPadding2D(((top, bottom), (left, right)))
         case _:
-            return architecture.Activation(_activation(rng), negative_slope=float(rng.uniform(0, 1.5)))
+            return Activation(_activation(rng), negative_slope=float(rng.uniform(0, 1.5)))
 
 
 def _activation(rng: np.random.Generator) -> Any:

@@ -62,7 +62,17 @@ from convscope.explanation import (
 )
 from convscope.image_files import read_picture
 from convscope.inspection import Inspection, inspect_dataset
-from convscope.interchange import ExportOptions, Parity, ParityTable, export_model, import_model, measure_parity
+from convscope.interchange import (
+    ExportOptions,
+    Parity,
+    ParityTable,
+    export_model,
+    from_keras,
+    import_model,
+    measure_parity,
+    to_keras,
+    to_torch,
+)
 from convscope.model import Model
 from convscope.prediction import Prediction, StringReading, predict, read_strings
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
@@ -150,6 +160,7 @@ __all__ = [
     "find_duplicates",
     "fit_rejection",
     "fit_temperature",
+    "from_keras",
     "import_model",
     "inspect_dataset",
     "label_suspects",
@@ -170,6 +181,8 @@ __all__ = [
     "run_experiment",
     "save_model",
     "synthesize",
+    "to_keras",
+    "to_torch",
     "train",
     "train_runs",
     "transfer",

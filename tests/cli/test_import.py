@@ -80,7 +80,7 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     out = tmp_path / "alone.safetensors"
     done = invoke("import", model_file, "--out", out)
     assert done.exit_code == 0, done.output
-    assert cs.load_model(out).provenance["imported"]["kind"] == "convscope"
+    assert cs.load_model(out).provenance["imported"]["program"] == "convscope"
     done = invoke("import", model_file, "--out", out)
     assert done.exit_code == 1
     assert "is there already" in done.stderr

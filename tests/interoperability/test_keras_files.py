@@ -9,15 +9,11 @@ import json
 import numpy as np
 import pytest
 
-import convscope.architecture
 from convscope.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
-needs_new_layers = pytest.mark.skipif(
-    not hasattr(convscope.architecture, "ZeroPadding2D"), reason="needs the layers Activation and ZeroPadding2D"
-)
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras with JAX
 LARGEST_DIFFERENCE = 1e-4
 
@@ -262,7 +258,6 @@ def test_everything_that_is_not_supported_is_named_at_once(tmp_path):
     assert "\n" not in str(told.value)
 
 
-@needs_new_layers
 @pytest.mark.parametrize("seed", range(3))
 def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
     random = np.random.default_rng(seed)
@@ -290,7 +285,6 @@ def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
     assert_same(model, models_of(read), images)
 
 
-@needs_new_layers
 def test_what_an_addition_reads_is_not_changed_by_an_activation_behind_it(tmp_path):
     given = layers.Input((8, 8, 2))
     x = layers.Conv2D(3, 3, padding="same")(given)

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 import convscope as cs
-from convscope.architecture.layer_json import LAYER_KINDS
 from convscope.interchange.onnx_files import read_onnx
 
 EXPORTERS = {
@@ -125,7 +124,6 @@ def test_a_residual_network_answers_as_in_pytorch(exporter: str, size, classes: 
     assert architecture.layers[-1].activation == "softmax"
 
 
-@pytest.mark.skipif("ZeroPadding2D" not in LAYER_KINDS, reason="needs ZeroPadding2D")
 @pytest.mark.parametrize("exporter", EXPORTERS)
 @pytest.mark.parametrize("size", [(28, 28, 1), (19, 26, 3)])
 def test_paddings_on_both_sides_answer_as_in_pytorch(exporter: str, size, tmp_path: Path):

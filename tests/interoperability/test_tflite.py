@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.random_networks import HAS_LAYERS_OF_THEIR_OWN, random_images, random_model, random_weights
+from tests.random_networks import random_images, random_model, random_weights
 
 import convscope as cs
 from convscope import Model
@@ -66,7 +66,6 @@ def test_convolutions_that_skip_pixels_are_placed_as_ours(kind: type, tmp_path: 
         assert np.abs(open_tflite(tmp_path / "model.tflite").logits(images) - model.logits(images)).max() < 1e-5
 
 
-@pytest.mark.skipif(not HAS_LAYERS_OF_THEIR_OWN, reason="no activation is a layer of its own")
 def test_a_relu_behind_a_gelu_is_converted(tmp_path: Path) -> None:
     relu = cs.architecture.Activation("relu")
     model = model_of(Architecture(Input(7, 6), (Conv2D(3, 3, activation="gelu"), relu, Flatten(), Dense(2))))

@@ -15,7 +15,7 @@ from convscope.errors import ArchitectureError, ConvscopeError
 from convscope.experiment import argument_of
 from convscope.experiment.record import available_cores, loading_words
 from convscope.interchange.imported import Imported
-from convscope.interchange.importing import model_of, read_network, source_of
+from convscope.interchange.importing import model_of, read_network
 from convscope.model import Model
 from convscope.recipes import RECIPES
 from convscope.training import History, check_fit
@@ -81,15 +81,16 @@ def import_model(
     convscope does not have are named. The folder is a run like any other, but for the training, which was elsewhere.
     """
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
-        found = read_network(path, architecture=architecture, image_shape=image_size, scale=scale, offset=offset)
+        shape = None if image_size is None else (*image_size, 1)
+        found = read_network(path, architecture=architecture, image_shape=shape, scale=scale, offset=offset)
         _write_alone(model_of(found, path), found, out, as_json=as_json)
         return
     timings = dict[str, float]()
     with job.timed(timings, "load"):
         splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
         job.check_index(index, splits)
-        size = splits.image_shape[:2]
-        found = read_network(path, architecture=architecture, image_shape=size, scale=scale, offset=offset)
+        shape = splits.image_shape
+        found = read_network(path, architecture=architecture, image_shape=shape, scale=scale, offset=offset)
         chosen = recipe_for(recipe)
         try:
             for part in (splits.train, splits.test):
@@ -111,7 +112,7 @@ def import_model(
     words += [] if recipe == "classic" else ["--recipe", recipe if recipe in RECIPES else "RECIPE.json"]
     for option, value in (("--architecture", architecture), ("--scale", scale), ("--offset", offset)):
         words += [] if value is None else [option, str(value)]
-    record |= {"imported": source_of(path, found), "command": shlex.join(words)}
+    record |= {"imported": model.provenance["imported"], "command": shlex.join(words)}
     folder = create_run(out or job.free_folder(f"{splits.name}-imported"), record)
     history = History()
     folder.write_history(history)

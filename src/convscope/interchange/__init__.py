@@ -3,7 +3,10 @@
 from convscope.interchange.formats import DTYPES, FORMATS, ExportOptions, export_model
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import import_model, read_network
+from convscope.interchange.keras_export import to_keras
+from convscope.interchange.keras_files import from_keras
 from convscope.interchange.parity import Parity, ParityTable, measure_parity
+from convscope.interchange.torch_export import to_torch
 
 __all__ = [
     "DTYPES",
@@ -13,7 +16,10 @@ __all__ = [
     "Parity",
     "ParityTable",
     "export_model",
+    "from_keras",
     "import_model",
     "measure_parity",
     "read_network",
+    "to_keras",
+    "to_torch",
 ]

@@ -47,7 +47,7 @@ def read_network(
     path: Path | str,
     *,
     architecture: Path | None = None,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, int, int] | None = None,
     scale: float | None = None,
     offset: float | None = None,
 ) -> Imported:
@@ -55,7 +55,7 @@ def read_network(
 
     Args:
         architecture: a JSON file, of convscope or of Keras, for a file that holds weights alone.
-        image_shape: (H, W), for a network that reads images as rows of pixels.
+        image_shape: (H, W, C), for a network that reads images as rows of pixels, or of any size.
         scale, offset: how a byte becomes the number that the network reads, `byte * scale + offset`, where the network
             does not do that itself; by default 1/255 and 0.
 
@@ -79,7 +79,7 @@ def read_network(
     if scale is not None or offset is not None:
         raise InterchangeError(f"{path}: a model of convscope knows how bytes become numbers; leave out the scale")
     model = load_model(path)
-    return Imported(model.architecture, dict(model.weights), (), model.class_names)
+    return Imported(model.architecture, model.weights, (), model.class_names, "convscope")
 
 
 def import_model(
@@ -87,7 +87,7 @@ def import_model(
     *,
     class_names: Sequence[str] | None = None,
     architecture: Path | None = None,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, int, int] | None = None,
     scale: float | None = None,
     offset: float | None = None,
 ) -> Model:
@@ -107,13 +107,7 @@ def import_model(
 
 def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None) -> Model:
     """Return what was read from the file at `path` as a model that says where it came from."""
-    names = class_names or found.class_names or [str(label) for label in range(found.architecture.num_classes)]
-    return Model(found.architecture, found.weights, tuple(names), {"imported": source_of(path, found)})
-
-
-def source_of(path: Path, found: Imported) -> dict[str, object]:
-    """Return which file a network came from, as plain JSON: `file`, `sha256`, `kind` and `notes`."""
     file = path / "model.safetensors" if path.is_dir() else path
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    return {"file": path.name, "sha256": digest, "kind": kind_of(path), "notes": list(found.notes)}
+    return found.to_model(class_names, file=path.name, sha256=digest)

@@ -20,10 +20,10 @@ from convscope.engine.keras.backend import predicting, to_numpy
 from convscope.engine.keras.builder import Output
 from convscope.errors import ConvscopeError
 from convscope.files import write_bytes
+from convscope.interchange.keras_files.archive import DESCRIPTION
 from convscope.model import Model
 
 SUFFIX = ".keras"
-DESCRIPTION = "convscope.json"
 _FORMAT = 1  # of what `DESCRIPTION` holds
 _BLOCK = 256  # images whose logits are computed at once
 _MOST_CONFIG_BYTES = 1 << 24  # a network of a thousand layers has one of 1 MB

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from convscope.architecture import (
+    Activation,
     Add,
     AveragePooling2D,
     BatchNormalization,
@@ -22,6 +23,7 @@ from convscope.architecture import (
     LayerRow,
     MaxPooling2D,
     Shape,
+    ZeroPadding2D,
 )
 from convscope.architecture.layers import Window
 from convscope.engine import Weights
@@ -77,10 +79,10 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
             x = x + earlier[layer.from_layer]
         case Dense():
             x = tf.matmul(x, weight("kernel"))
-        case _ if layer.kind == "ZeroPadding2D":
+        case ZeroPadding2D():
             return tf.pad(x, ((0, 0), *layer.padding, (0, 0)))
         case _:
-            assert layer.kind == "Activation", layer
+            assert isinstance(layer, Activation), layer
             # The converter fuses a relu into the last product of a gelu, and then knows neither of them.
             if layer.activation == "relu" and "gelu" in activations:
                 return tf.nn.leaky_relu(x, 0.0)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.engine.network import check_images
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, MissingPackageError
 from convscope.files import write_bytes
 from convscope.model import Model
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Add
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, MissingPackageError
 from convscope.files import write_bytes
 from convscope.interchange.torch_archive import checked_archive
 from convscope.model import Model
@@ -43,7 +43,7 @@ def to_torch(model: Model) -> "nn.Sequential":
     torch.Size([16, 1, 3, 3])
 
     Raises:
-        ConvscopeError: if PyTorch is not installed.
+        MissingPackageError: if PyTorch is not installed.
     """
     torch = _import_torch()
     with torch.random.fork_rng(devices=[]):  # PyTorch's modules draw weights when made

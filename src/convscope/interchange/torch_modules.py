@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from convscope.architecture import (
+    Activation,
     Add,
     AveragePooling2D,
     BatchNormalization,
@@ -24,6 +25,7 @@ from convscope.architecture import (
     LayerRow,
     MaxPooling2D,
     Shape,
+    ZeroPadding2D,
 )
 from convscope.architecture.layers import Window, padding_before
 from convscope.engine import Weights
@@ -143,10 +145,10 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
             yield "", _batch_normalization(row, layer, weights)
         case Dense():
             yield "", _filled(nn.Linear(*weights["kernel"].shape, bias=layer.use_bias), weights["kernel"].T, weights)
-        case _ if layer.kind == "ZeroPadding2D":
+        case ZeroPadding2D():
             (top, bottom), (left, right) = layer.padding
             yield "", nn.ZeroPad2d((left, right, top, bottom))
-        case _ if layer.kind == "Activation":
+        case Activation():
             yield "", _activation(layer.activation, layer.negative_slope) or nn.Identity()
             return
         case _:

@@ -7,8 +7,6 @@ from convscope.errors import ConvscopeError
 from convscope.interchange.c_header.arithmetic import activation, float_step, number_images
 from convscope.interchange.c_header.steps import plan_steps
 
-OWN_LAYERS = hasattr(cs.architecture, "ZeroPadding2D")
-
 
 def logits_of_steps(model: cs.Model, images: np.ndarray) -> np.ndarray:
     given = model.architecture.input
@@ -71,9 +69,8 @@ def test_a_network_may_have_no_step_at_all() -> None:
     assert agree(model)
 
 
-@pytest.mark.skipif(not OWN_LAYERS, reason="no such layers yet")
 def test_zero_padding_goes_into_the_convolution_behind_it_but_not_into_a_pooling() -> None:
-    padding = getattr(cs.architecture, "ZeroPadding2D", None)
+    padding = cs.ZeroPadding2D
     model = model_of(
         padding(((1, 2), (3, 0))), cs.Conv2D(3, 2, 2), padding(1), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(2)
     )
@@ -81,9 +78,8 @@ def test_zero_padding_goes_into_the_convolution_behind_it_but_not_into_a_pooling
     assert agree(model)
 
 
-@pytest.mark.skipif(not OWN_LAYERS, reason="no such layers yet")
 def test_an_activation_goes_into_the_step_before_it() -> None:
-    layer = getattr(cs.architecture, "Activation", None)
+    layer = cs.Activation
     model = model_of(
         cs.Conv2D(3),
         cs.BatchNormalization(),

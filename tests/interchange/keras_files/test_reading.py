@@ -38,8 +38,8 @@ def test_every_kind_of_file_gives_the_same_network(read, tmp_path):
     for other in others:
         assert other.architecture == whole.architecture
         assert all(np.array_equal(other.weights[name], weight) for name, weight in whole.weights.items())
-    assert whole.keras_version == "3.15.1"
-    assert others[0].keras_version == "2.15.0"
+    assert whole.program == "Keras 3.15.1"
+    assert others[0].program == "Keras 2.15.0"
     assert whole.to_model().class_names == ("0", "1", "2")
 
 

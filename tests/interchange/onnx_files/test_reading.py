@@ -8,7 +8,6 @@ from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_m
 from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
 
 import convscope as cs
-from convscope.architecture.layer_json import LAYER_KINDS
 from convscope.errors import ConvscopeError, InterchangeError
 from convscope.interchange.onnx_files import read_onnx, write_onnx
 
@@ -272,7 +271,6 @@ PADDED = {
         {"w": numbers(2, 2, 3, 3), "k": numbers(126, 4)},
     ),
 }
-HAS_NEW_LAYERS = "ZeroPadding2D" in LAYER_KINDS
 
 
 def _check(name: str, graphs: dict, folder: Path) -> None:
@@ -290,7 +288,6 @@ def test_layers_give_what_the_runtime_gives(name: str, tmp_path: Path):
     _check(name, GRAPHS, tmp_path)
 
 
-@pytest.mark.skipif(not HAS_NEW_LAYERS, reason="needs ZeroPadding2D and Activation")
 @pytest.mark.parametrize("name", PADDED)
 def test_padding_and_activations_of_their_own_give_what_the_runtime_gives(name: str, tmp_path: Path):
     _check(name, PADDED, tmp_path)

@@ -6,11 +6,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convscope.architecture import Shape
+from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.assembly import assemble
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.json_text import read_json
 from convscope.interchange.keras_files.places import variable_name
-from convscope.interchange.keras_files.reading import Imported
 from convscope.interchange.keras_files.refusal import RefusedError, named
 from convscope.interchange.keras_files.weights import as_weights, check_shapes
 from convscope.model import Model
@@ -50,7 +50,7 @@ def from_keras(
             check_shapes({name: array.shape for name, array in own.items()}, stored)
             arrays.append(own)
         weights = as_weights(assembly.architecture, assembly.stored, arrays)
-    return Imported(assembly.architecture, weights, assembly.notes).to_model(class_names)
+    return Imported(assembly.architecture, weights, assembly.notes, program="Keras").to_model(class_names)
 
 
 def _layer_arrays(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Arrays]]:

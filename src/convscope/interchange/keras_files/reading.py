@@ -1,14 +1,12 @@
 """Read a Keras model from a file that may be hostile, without Keras: nothing in it is run, nothing unpacked to disk."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from convscope.architecture import Architecture, Shape
+from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.archive import CONFIG, DESCRIPTION, METADATA, KerasArchive
 from convscope.interchange.keras_files.archive import MAGIC as ZIP_MAGIC
 from convscope.interchange.keras_files.assembly import Assembly, assemble
@@ -20,35 +18,6 @@ from convscope.interchange.keras_files.json_text import MAX_JSON_BYTES, read_jso
 from convscope.interchange.keras_files.places import places_of_weights
 from convscope.interchange.keras_files.refusal import RefusedError, open_model_file
 from convscope.interchange.keras_files.weights import read_weights
-from convscope.model import Model
-
-
-@dataclass(frozen=True, eq=False)
-class Imported:
-    """A model of another tool as one of ours.
-
-    Attributes:
-        weights: float32 arrays by name, as a `Model` has them.
-        notes: sentences on what was turned into what, and on what was assumed.
-        class_names: K names, where the file says them.
-        keras_version: which Keras wrote the file, where it says so.
-    """
-
-    architecture: Architecture
-    weights: Mapping[str, NDArray[np.float32]] = field(repr=False)
-    notes: tuple[str, ...]
-    class_names: tuple[str, ...] | None = None
-    keras_version: str | None = None
-
-    def to_model(self, class_names: Sequence[str] | None = None) -> Model:
-        """Return the model; its classes are called `class_names`, as the file says, or by their numbers.
-
-        Raises:
-            ValueError: if the names are not as many as the logits.
-        """
-        names = class_names or self.class_names or [str(label) for label in range(self.architecture.num_classes)]
-        provenance = {"imported_from": f"Keras {self.keras_version or ''}".strip()}
-        return Model(self.architecture, self.weights, tuple(names), provenance)
 
 
 def read_keras(
@@ -147,7 +116,8 @@ def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents:
     file_bytes = file.seek(0, 2)
     places = places_of_weights(contents, assembly.stored)
     weights = read_weights(contents, file_bytes, places, assembly.architecture, assembly.stored)
-    return Imported(assembly.architecture, weights, assembly.notes, keras_version=version and version[:40])
+    program = f"Keras {version[:40]}" if version else "Keras"
+    return Imported(assembly.architecture, weights, assembly.notes, program=program)
 
 
 def _refuse_second(architecture: Path | str | None) -> None:

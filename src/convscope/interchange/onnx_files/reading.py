@@ -70,7 +70,14 @@ def _imported(
         weights, architecture = renamed(weights, architecture, declared), declared
     elif "convscope_version" in properties:
         notes.append("written with layers folded into each other, which are read as they are in the file")
-    return Imported(architecture, weights, tuple(notes), declared_class_names(properties, architecture.num_classes))
+    names = declared_class_names(properties, architecture.num_classes)
+    return Imported(architecture, weights, tuple(notes), names, _program(proto))
+
+
+def _program(proto: Any) -> str:
+    """Return which program wrote the file, as far as it says so."""
+    writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
+    return f"ONNX of {writer[:40]}" if writer else "ONNX"
 
 
 def _opset(proto: Any) -> int:
