@@ -10,7 +10,7 @@ import convscope as cs
 from convscope.cli import main
 from convscope.engine import check_engine, initial_weights, open_network
 from convscope.engine.keras import backend
-from convscope.errors import EngineError, RecipeError
+from convscope.errors import ConvscopeError, RecipeError
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ def test_keras_that_is_imported_already_says_its_backend(installed, monkeypatch)
 )
 def test_what_is_missing_is_said_with_how_to_get_it(installed, packages, asked, message):
     installed(*packages, asked=asked)
-    with pytest.raises(EngineError, match=message) as error:
+    with pytest.raises(ConvscopeError, match=message) as error:
         check_engine("keras")
     assert asked == "numpy" or "pip install 'convscope[tensorflow]', 'convscope[jax]' or" in str(error.value)
     backend.load_keras.cache_clear()
-    with pytest.raises(EngineError, match=message):
+    with pytest.raises(ConvscopeError, match=message):
         open_network(cs.presets.ann(), initial_weights(cs.presets.ann(), 0), "keras")
 
 

@@ -1,4 +1,6 @@
-"""What these tests need is not in the extra `test`: where Keras is missing they are not even read.
+"""What these tests need is gigabytes that the extra `test` does without: `make interoperability-test` installs it.
+
+Where a part of it is missing, as in `make test`, they are not even read.
 
 They run on the backend that KERAS_BACKEND names; `test_keras_backends.py` runs them on the others.
 """
@@ -10,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convscope.architecture import (
+    Activation,
     Add,
     Architecture,
     AveragePooling2D,
@@ -23,12 +26,12 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    ZeroPadding2D,
 )
 from convscope.engine import initial_weights
 
-collect_ignore = (
-    [] if find_spec("keras") else ["test_keras_engine.py", "test_keras_export.py", "test_keras_backends.py"]
-)
+_NEEDED = ("jax", "keras", "mlflow", "onnx", "tensorflow", "torch")
+collect_ignore_glob = [] if all(map(find_spec, _NEEDED)) else ["*.py"]
 
 ARCHITECTURES = {
     "maps": Architecture(  # strides that differ, `same` on odd and even sizes, names that Keras has other uses for
@@ -59,6 +62,22 @@ ARCHITECTURES = {
             Dense(80, "relu"),
             Add("flatten"),
             Dense(2, "softmax"),
+        ),
+    ),
+    "layers of their own": Architecture(
+        Input(9, 7, 1),
+        (
+            ZeroPadding2D(((1, 0), (2, 3))),
+            Conv2D(4, 3),
+            Activation("leaky_relu", 0.05),
+            ZeroPadding2D(1),
+            MaxPooling2D(2),
+            Activation("gelu"),
+            Flatten(),
+            Dense(12),
+            Activation("tanh"),
+            Dense(3),
+            Activation("softmax"),
         ),
     ),
     "no dense layer": Architecture(

@@ -66,7 +66,7 @@ def to_keras(model: Model, *, output: Output = "both") -> Any:
 
     Raises:
         ValueError: for another `output`.
-        EngineError: if Keras or a backend is missing.
+        MissingPackageError: if Keras or a backend is missing.
     """
     return build_keras(model.architecture, model.weights, output=output)
 
@@ -76,7 +76,7 @@ def write_keras(model: Model, path: Path | str) -> None:
 
     Raises:
         ConvscopeError: if the name does not end in `.keras`, or the file cannot be written.
-        EngineError: if Keras or a backend is missing.
+        MissingPackageError: if Keras or a backend is missing.
     """
     path = Path(path)
     if path.suffix != SUFFIX:
@@ -97,7 +97,7 @@ def open_keras(path: Path | str) -> KerasRunner:
 
     Raises:
         ConvscopeError: if the file is missing, damaged, or of a model without an output "logits".
-        EngineError: if Keras or a backend is missing.
+        MissingPackageError: if Keras or a backend is missing.
     """
     path = Path(path)
     keras = load_keras()

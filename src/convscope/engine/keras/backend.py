@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import EngineError
+from convscope.errors import EngineError, MissingPackageError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Those that can train, in the order in which one is taken where nothing says which."""
@@ -33,22 +33,25 @@ def backend_name() -> str:
     That is what KERAS_BACKEND says, or else Keras's own keras.json, or else the first of `BACKENDS` that is installed.
 
     Raises:
-        EngineError: if Keras or that backend is not installed, or the backend cannot train.
+        MissingPackageError: if Keras or that backend is not installed.
+        EngineError: if the backend cannot train.
     """
     if find_spec("keras") is None:
-        raise EngineError(f"engine keras needs Keras, which is not installed; {_INSTALL}")
+        raise MissingPackageError(f"engine keras needs Keras, which is not installed; {_INSTALL}")
     if (imported := sys.modules.get("keras")) is not None:
         return str(imported.config.backend())
     if asked := os.environ.get(BACKEND_VARIABLE):
         if asked not in BACKENDS:
             raise EngineError(f"{BACKEND_VARIABLE} is {asked!r}; engine keras needs one of {', '.join(BACKENDS)}")
         if find_spec(asked) is None:
-            raise EngineError(f"{BACKEND_VARIABLE} is {asked!r}, which is not installed; {_INSTALL}")
+            raise MissingPackageError(f"{BACKEND_VARIABLE} is {asked!r}, which is not installed; {_INSTALL}")
         return asked
     for name in (_configured(), *BACKENDS):
         if name in BACKENDS and find_spec(name) is not None:
             return name
-    raise EngineError(f"engine keras needs {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, none is installed; {_INSTALL}")
+    raise MissingPackageError(
+        f"engine keras needs {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, none is installed; {_INSTALL}"
+    )
 
 
 @cache
@@ -56,7 +59,9 @@ def load_keras() -> Any:
     """Import Keras with the backend that `backend_name` names, and return the module.
 
     Raises:
-        EngineError: as `backend_name` does; also if Keras or the backend cannot be imported, or Keras is older than 3.
+        MissingPackageError: as `backend_name` does; also if Keras or the backend cannot be imported, or Keras is older
+            than 3.
+        EngineError: as `backend_name` does.
     """
     backend = backend_name()
     os.environ[BACKEND_VARIABLE] = backend
@@ -65,9 +70,11 @@ def load_keras() -> Any:
         keras = import_module("keras")
     except Exception as error:  # what a damaged installation raises is anybody's guess
         words = str(error).partition("\n")[0]
-        raise EngineError(f"engine keras: Keras on {backend} cannot be imported ({words}); {_INSTALL}") from error
+        raise MissingPackageError(
+            f"engine keras: Keras on {backend} cannot be imported ({words}); {_INSTALL}"
+        ) from error
     if int(keras.__version__.partition(".")[0]) < 3:
-        raise EngineError(f"engine keras needs Keras 3, but {keras.__version__} is installed; {_INSTALL}")
+        raise MissingPackageError(f"engine keras needs Keras 3, but {keras.__version__} is installed; {_INSTALL}")
     if keras.config.backend() not in BACKENDS:
         raise EngineError(
             f"Keras has been imported with backend {keras.config.backend()!r}; "

@@ -53,7 +53,7 @@ def build_keras(architecture: Architecture, weights: Weights, *, output: Output 
 
     Raises:
         ValueError: if the weights do not fit the architecture.
-        EngineError: if Keras or a backend is missing.
+        MissingPackageError: if Keras or a backend is missing.
     """
     check_weights(architecture, weights)
     blocks = keras_blocks(architecture, softmax=output == "probabilities")

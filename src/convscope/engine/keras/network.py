@@ -58,7 +58,7 @@ class KerasNetwork:
             never. Results are the same bits for the same number of threads at best.
 
     Raises:
-        EngineError: if Keras or its backend is missing.
+        MissingPackageError: if Keras or its backend is missing.
         ValueError: if the weights do not fit.
     """
 

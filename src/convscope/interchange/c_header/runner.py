@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, MissingPackageError
 
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")
@@ -129,7 +129,7 @@ def _compiler(wanted: str | None) -> str:
         if (found := shutil.which(name)) is not None:
             return found
     looked_for = wanted or ", ".join(_COMPILERS)
-    raise ConvscopeError(f"no C compiler ({looked_for}) was found; install one, such as `apt install gcc`")
+    raise MissingPackageError(f"no C compiler ({looked_for}) was found; install one, such as `apt install gcc`")
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
