@@ -5,6 +5,7 @@ import shutil
 from hashlib import sha256
 from pathlib import Path
 
+import mlflow
 import pytest
 from click.testing import CliRunner, Result
 
@@ -15,7 +16,6 @@ from convscope.cli.progress import TrainingProgress
 from convscope.errors import TrackerError
 from convscope.tracking import log_run, open_tracker
 
-mlflow = pytest.importorskip("mlflow")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing import event_accumulator as accumulator
+from tensorboard.plugins.hparams import metadata
 
 import convscope as cs
 from convscope.checkpoint import open_run
@@ -15,9 +17,6 @@ from convscope.cli import report
 from convscope.cli.progress import TrainingProgress
 
 from .conftest import invoke
-
-accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-from tensorboard.plugins.hparams import metadata  # noqa: E402
 
 
 def read(folder: Path):

@@ -1,0 +1,112 @@
+"""The commands that README and the documentation show, run one after another as a reader would, but cut short."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import convscope as cs
+from convscope.cli import main, report
+
+ROOT = Path(__file__).parent.parent
+PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
+BOUNDS = {  # a later option wins; what a page says of numbers is measured elsewhere
+    "run": ["--epochs", "1", "--seeds", "1"],
+    "train": ["--epochs", "1"],
+    "experiment": ["--epochs", "1", "--seeds", "2"],
+    "ablate": ["--seeds", "1", "--recipe", "fast"],
+}
+ENDLESS = {"serve"}  # tests/service runs it
+ELSEWHERE = ("local:", "dask:", "ray:", "mlflow:")  # processes, clusters and servers have tests of their own
+
+
+def blocks(page: Path) -> list[list[list[str]]]:
+    """The blocks of a page that show commands which can be run here: the words of each, after `convscope`."""
+    text = page.read_text(encoding="utf-8")
+    fenced = re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return list(filter(None, map(_commands, fenced)))
+
+
+def _commands(block: str) -> list[list[str]]:
+    lines = [line.removeprefix("$ ").partition(" #")[0] for line in block.splitlines()]
+    is_command = re.compile(r"(\w+=\S+ )?convscope (?!.*\[OPTIONS\])")
+    shown = [shlex.split(line) for line in lines if is_command.match(line)]
+    found = [_without_other_places(words[words.index("convscope") + 1 :]) for words in shown]
+    return [words for words in found if words[0] not in ENDLESS and (words[0] != "log" or "--to" in words)]
+
+
+def _without_other_places(words: list[str]) -> list[str]:
+    """Leave out the options whose value is a process, a cluster or a server."""
+    values = {place for place, word in enumerate(words) if word.startswith(ELSEWHERE)}
+    return [word for place, word in enumerate(words) if place not in values and place + 1 not in values]
+
+
+PAGES = [page for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]) if page.name not in PLANS]
+BLOCKS = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in PAGES
+    for number, block in enumerate(blocks(page), start=1)
+]
+
+
+@pytest.fixture(scope="module")
+def data(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """400 training and 150 test images."""
+    path, train, test = tmp_path_factory.mktemp("shown") / "my_images.npz", small_mnist.train, small_mnist.test
+    arrays = {"x_train": train.images[:400], "y_train": train.labels[:400]}
+    np.savez(path, **arrays, x_test=test.images[:150], y_test=test.labels[:150])
+    return path
+
+
+@pytest.fixture(scope="module")
+def small_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("shown") / "run"
+    options = ["--dataset", str(data), "--architecture", "cnn", "--epochs", "1", "--out", str(out)]
+    done = CliRunner().invoke(main, ["train", *options])
+    assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.fixture
+def desk(
+    small_run: Path, data: Path, small_folder: Path, mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with the runs and files that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(report, "QUICK", ())  # what takes longest of a report, and is no part of any command shown
+    for name in ("mnist-cnn-001", "mnist-cnn-002", "fashion-mnist-cnn-001"):
+        shutil.copytree(small_run, tmp_path / "runs" / name)
+    for name in ("mine", "my_network", "fast"):
+        network = cs.presets.ann().to_dict() | {"name": name}
+        (tmp_path / f"{name}.json").write_text(json.dumps(network))
+    (tmp_path / "my_recipe.json").write_text(json.dumps(cs.recipes.fast.to_dict()))
+    shutil.copytree(small_folder, tmp_path / "folder_of_idx_files")
+    shutil.copytree(small_folder, tmp_path / "ten-million")
+    shutil.copyfile(data, tmp_path / "my_images.npz")
+    train = mnist.train
+    rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
+    (tmp_path / "digits.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    return tmp_path
+
+
+def test_commands_are_found_in_the_pages():
+    named = {param.id.rpartition("-")[0] for param in BLOCKS}
+    assert {"README.md", "docs/tutorial.md"} <= named
+    assert sum(len(param.values[0]) for param in BLOCKS) >= 25
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_commands_of_a_block_run(block: list[list[str]], data: Path):
+    for words in block:
+        bounds = [] if "--resume" in words else BOUNDS.get(words[0], [])
+        if bounds and words[0] != "ablate" and "--dataset" not in words:
+            bounds = [*bounds, "--dataset", str(data)]
+        done = CliRunner().invoke(main, [*words, *bounds])
+        assert done.exit_code == 0, (words, done.output)
