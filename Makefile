@@ -13,7 +13,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test native-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebook fuzz peers bench clean
+.PHONY: help run test interoperability-test native-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,7 +51,7 @@ page-bench: build/page-report/mnist/report.html ## Time the page in Chromium and
 page-screenshots: build/page-report/mnist/report.html ## Take pictures of the page, for people to look at, into build/page-report/screenshots.
 	cd web && node tools/screenshots.mjs ../$< ../build/page-report/screenshots
 
-check: style test page-test native-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
+check: style test docs interoperability-test page-test native-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
 
 style: $(VENV)/.test ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
@@ -62,12 +62,16 @@ format: $(VENV)/.test ## Put the code into its standard form.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.test ## Write the generated pages of docs/ again.
-	$(BIN)/python docs/generate.py
+interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves.
+	.venv-peers/bin/python -m pytest tests/interoperability $(ARGS)
 
-notebook: $(VENV)/.test ## Execute the example notebook and export it as a dark HTML page.
-	mkdir -p build && cp examples/mnist_cnn.ipynb build/
-	$(BIN)/python -m nbconvert --to html --execute --HTMLExporter.theme=dark build/mnist_cnn.ipynb
+docs: $(VENV)/.test .venv-docs/.installed ## Write docs/cli.md again and build the site into build/docs (ARGS=--check-links follows links to other sites).
+	$(BIN)/python docs/generate.py
+	.venv-docs/bin/python docs/build_site.py $(ARGS)
+
+notebooks: .venv-peers/.test ## Execute the example notebooks and export them as dark HTML pages into build/.
+	mkdir -p build && cp examples/*.ipynb build/
+	.venv-peers/bin/python -m nbconvert --to html --execute --HTMLExporter.theme=dark build/*.ipynb
 
 fuzz: .venv-fuzz/.installed ## Fuzz the readers of files, ten minutes an entry (ARGS="--seconds 60 idx csv").
 	.venv-fuzz/bin/python fuzz/run.py $(ARGS)
@@ -78,7 +82,7 @@ bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns a
 	$(BIN)/python benchmarks/compare.py $(ARGS)
 
 clean: ## Remove the environments and everything built.
-	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(NODE_MODULES): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
@@ -103,10 +107,19 @@ $(VENV)/.test: $(VENV)/bin/python $(SOURCES)
 
 .venv-fuzz/.installed: $(SOURCES)
 	$(PYTHON) -m venv .venv-fuzz
-	.venv-fuzz/bin/python -m pip install --quiet --editable '.[parquet]' atheris
+	.venv-fuzz/bin/python -m pip install --quiet --editable '.[onnx,parquet]' atheris h5py
 	touch $@
 
 .venv-peers/.installed: benchmarks/peers.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --requirement benchmarks/peers.txt
+	touch $@
+
+.venv-peers/.test: .venv-peers/.installed $(SOURCES)
+	.venv-peers/bin/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv-docs/.installed: $(SOURCES)
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --editable '.[docs]'
 	touch $@
