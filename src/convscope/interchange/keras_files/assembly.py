@@ -196,7 +196,10 @@ class _Row:
         end = len(self._graph.layers) - 1
         last, outputs = self._graph.layers[end], set(self._graph.outputs)
         wrong = None
-        if outputs != {end} and not (outputs == {end - 1, end} and last.class_name == "Softmax"):
+        is_softmax = last.class_name == "Softmax" or (
+            last.class_name == "Activation" and last.config.get("activation") == "softmax"
+        )
+        if outputs != {end} and not (outputs == {end - 1, end} and is_softmax):
             names = ", ".join(self._graph.layers[place].name for place in sorted(outputs) if place >= 0) or "the image"
             wrong = f"the model's outputs are {names}; it must have one, or the logits and their Softmax"
         elif self._shape is not None and self._layers:
