@@ -23,8 +23,8 @@ CONTENTS = "docs/index.md"
 # In the order of the design page: data, networks, training, then what is measured.
 _ROOMS = (
     "datasets", "image_files", "inspection", "architecture", "recipes", "training", "transfer", "model", "checkpoint",
-    "evaluation", "prediction", "experiment", "comparison", "crossfit", "calibration", "rejection", "explanation",
-    "ablation", "robustness", "audit", "errors",
+    "evaluation", "prediction", "interchange", "classifier", "experiment", "comparison", "crossfit", "calibration",
+    "rejection", "explanation", "ablation", "robustness", "audit", "errors",
 )  # fmt: skip
 _MADE_IN = {"presets": "convscope.architecture.presets", "recipes": "convscope.recipes.presets"}
 
@@ -100,7 +100,7 @@ def glossary() -> str:
 def api_pages() -> dict[str, str]:
     """Return a page a room for all that `convscope` exports, and one with their list, by path."""
     by_room: dict[str, list[str]] = {}
-    for name in convscope.__all__:
+    for name in (*convscope.__all__, "CNNClassifier"):  # which is not in __all__, since it needs scikit-learn
         by_room.setdefault(_room(name), []).append(name)
     if missing := by_room.keys() - set(_ROOMS):
         raise SystemExit(f"docs/build_site.py: _ROOMS has no {', '.join(sorted(missing))}; put it where it belongs")
@@ -133,8 +133,14 @@ def _api_page(room: str, names: list[str]) -> Iterator[str]:
         if isinstance(value, ModuleType):
             yield from _module_section(name)
         else:
-            lines = ["class", "   :members:"] if inspect.isclass(value) else ["function"]
+            lines = ["class", "   :members:", *_made_elsewhere(value)] if inspect.isclass(value) else ["function"]
             yield from (name, "-" * len(name), "", f".. auto{lines[0]}:: convscope.{name}", *lines[1:], "")
+
+
+def _made_elsewhere(value: type) -> list[str]:
+    """Return the option that leaves out methods which another library puts into a class, as scikit-learn does."""
+    made = [name for name, method in vars(value).items() if type(method).__module__.startswith("sklearn.")]
+    return [f"   :exclude-members: {', '.join(made)}"] if made else []
 
 
 def _module_section(name: str) -> Iterator[str]:

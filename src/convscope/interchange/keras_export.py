@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from convscope.engine.keras import build_keras, load_keras, versions
 from convscope.engine.keras.backend import predicting, to_numpy
 from convscope.engine.keras.builder import Output
+from convscope.engine.keras.quiet import quiet
 from convscope.errors import ConvscopeError
 from convscope.files import write_bytes
 from convscope.interchange.keras_files.archive import DESCRIPTION
@@ -83,7 +84,9 @@ def write_keras(model: Model, path: Path | str) -> None:
         raise ConvscopeError(f"{path}: Keras opens only files whose names end in {SUFFIX}; name it so")
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / f"model{SUFFIX}"
-        to_keras(model).save(written)
+        keras_model = to_keras(model)
+        with quiet():  # Keras asks for TensorFlow then, on any backend
+            keras_model.save(written)
         archive = io.BytesIO(written.read_bytes())
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as file:
         file.writestr(DESCRIPTION, json.dumps(_description(model), allow_nan=False, ensure_ascii=False))
@@ -103,7 +106,8 @@ def open_keras(path: Path | str) -> KerasRunner:
     keras = load_keras()
     try:
         _check_config(path)
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        with quiet():
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except FileNotFoundError as error:
         raise ConvscopeError(f"{path}: not found; give a {SUFFIX} file that is there") from error
     except Exception as error:  # Keras raises whatever its parts raise

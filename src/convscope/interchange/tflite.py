@@ -3,11 +3,6 @@
 Either may import TensorFlow, which takes seconds and writes to the error stream; that stream is closed to it meanwhile.
 """
 
-import os
-import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.engine.keras.quiet import quiet
 from convscope.engine.network import check_images
 from convscope.errors import ConvscopeError, MissingPackageError
 from convscope.files import write_bytes
@@ -55,7 +51,7 @@ def write_tflite(
         check_images(calibration_images, model.architecture.input.shape)
         if len(calibration_images) == 0:
             raise ValueError("calibration_images hold no image; give some hundred")
-    with _quiet():
+    with quiet():
         content = _converted(_import_tensorflow(), model, dtype, calibration_images)
     write_bytes(path, content)
 
@@ -93,7 +89,7 @@ def open_tflite(path: Path) -> TfliteModel:
         content = path.read_bytes()
     except OSError as error:
         raise ConvscopeError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
-    with _quiet():
+    with quiet():
         interpreters, runtime = _import_interpreter()
         builtin = interpreters.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
@@ -147,23 +143,6 @@ def _of_full_range(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     values[largest] = 255
     values[least] = 0
     return images
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Mute warnings and the error stream of the whole process, to which TensorFlow and TFLite write from C++."""
-    sys.stderr.flush()
-    stream, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(stream, 2)
-        os.close(stream)
-        os.close(nowhere)
 
 
 def _import_tensorflow() -> Any:

@@ -94,7 +94,7 @@ class TorchProgram:
         torch = _import_torch()
         with torch.inference_mode():
             starts = range(0, max(len(images), 1), _BLOCK)  # no images are one empty block
-            blocks = [torch.from_numpy(np.ascontiguousarray(images[start : start + _BLOCK])) for start in starts]
+            blocks = [torch.from_numpy(images[start : start + _BLOCK].copy()) for start in starts]
             return np.concatenate([self._run(block)["logits"].numpy() for block in blocks])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.engine.keras.quiet import quiet
 from convscope.errors import EngineError, MissingPackageError
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -67,7 +68,8 @@ def load_keras() -> Any:
     os.environ[BACKEND_VARIABLE] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow writes of its own start on stderr
     try:
-        keras = import_module("keras")
+        with quiet():
+            keras = import_module("keras")
     except Exception as error:  # what a damaged installation raises is anybody's guess
         words = str(error).partition("\n")[0]
         raise MissingPackageError(
