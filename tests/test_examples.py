@@ -1,4 +1,7 @@
-"""The example notebook: as it is committed, and executed from top to bottom as its reader would."""
+"""The example notebooks: as they are committed, and executed from top to bottom as their reader would.
+
+The one that needs Keras is executed by tests/interoperability.
+"""
 
 import json
 import re
@@ -9,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
-NOTEBOOK = Path(__file__).parent.parent / "examples" / "mnist_cnn.ipynb"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+NOTEBOOK = EXAMPLES / "mnist_cnn.ipynb"
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 
-def test_the_notebook_is_committed_without_results_and_with_names_for_its_cells():
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_without_results_and_with_names_for_its_cells(path: Path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
     ids = [cell["id"] for cell in notebook["cells"]]
@@ -23,25 +29,27 @@ def test_the_notebook_is_committed_without_results_and_with_names_for_its_cells(
     assert set(notebook["metadata"]) == {"kernelspec", "language_info", "title"}
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The executed notebook as a dark HTML page; the copy keeps what it saves out of the project."""
-    folder = tmp_path_factory.mktemp("notebook")
-    shutil.copy(NOTEBOOK, folder)
+def executed(notebook: Path, folder: Path) -> str:
+    """Return a notebook as a dark HTML page, executed in `folder`, where what it saves stays."""
+    shutil.copy(notebook, folder)
     done = subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "--HTMLExporter.theme=dark", NOTEBOOK.name],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+        [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "--HTMLExporter.theme=dark", notebook.name],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert (folder / "mnist_cnn.safetensors").is_file()
-    return (folder / "mnist_cnn.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_the_notebook_runs_without_an_error_or_a_warning(page: str):
+    page = (folder / notebook.with_suffix(".html").name).read_text(encoding="utf-8")
     assert 'data-jp-theme-light="false"' in page
     assert 'data-mime-type="application/vnd.jupyter.stderr"' not in page
     assert "Traceback" not in page
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("notebook")
+    page = executed(NOTEBOOK, folder)
+    assert (folder / "mnist_cnn.safetensors").is_file()
+    return page
 
 
 @pytest.mark.slow
@@ -63,3 +71,11 @@ def test_the_notebook_shows_data_network_curves_matrix_kernels_and_maps(page: st
     assert "max_pooling2d_1 (MaxPooling2D)" in page
     assert "<title>A network of 7 layers, from images of 28 × 28 × 1 to 10 classes</title>" in page
     assert "val_accuracy" in page
+
+
+@pytest.mark.slow
+def test_the_notebook_on_changes_comes_to_a_verdict(tmp_path: Path):
+    page = executed(EXAMPLES / "is_my_change_better.ipynb", tmp_path)
+    assert "makes fewer errors than" in page
+    assert "normalized with one thing taken out or changed" in page
+    assert page.count("<svg") + page.count("image/png") >= 3
