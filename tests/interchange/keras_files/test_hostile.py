@@ -316,7 +316,9 @@ def wide_json():
 @pytest.mark.parametrize(
     ("make", "why", "most_mebibytes"),
     [
-        (lambda: zeros("model.weights.h5", 2 << 30), "at most 1,073,741,824 are read", 16),
+        (lambda: zeros("model.weights.h5", 2 << 30), "would unpack to", 16),
+        (lambda: zeros("assets/zeros", 2 << 30), "most of them 'assets/zeros'", 16),
+        (lambda: zeros("model.weights.h5", (1 << 30) + 1), "at most 1,073,741,824 are read", 16),
         (lambda: zeros("model.weights.h5", 1 << 30), "cannot hold", 16),
         (lambda: zeros("model.weights.h5", 1 << 20), "is damaged", 16),
         (lambda: zeros("config.json"), "two members", 16),
@@ -326,7 +328,7 @@ def wide_json():
         (wide_json, "is not a JSON object", 200),
         (lambda: archive(CONFIG, hdf5(ARRAYS, change=promised)), "has no bytes", 16),
     ],
-    ids=["large", "lie", "longer", "twice", "asset", "network", "layers", "json", "array"],
+    ids=["large", "large asset", "a byte too large", "lie", "longer", "twice", "asset", "network", "layers", "json", "array"],
 )
 def test_memory_stays_flat_and_nothing_is_written(tmp_path, make, why, most_mebibytes):
     path = tmp_path / "model.keras"

@@ -17,6 +17,7 @@ DESCRIPTION = "convscope.json"
 """What convscope itself adds to a file that it exports: the class names among other things."""
 MAX_WEIGHT_BYTES = 1 << 30
 """Of the unpacked weights. The largest network an engine here holds takes a tenth of it, with its optimizer's state."""
+_MOST_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
 _MOST_MEMBERS = 1000  # Keras writes three, and more only for assets such as vocabularies
 _DEFLATE_RATIO = 1032  # 258 bytes for two bits: what promises more is lying
 _MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
@@ -41,7 +42,7 @@ class KerasArchive:
 
     Raises:
         RefusedError: if it is damaged, has too many members, or one that climbs out of a folder, is a link, is there
-            twice, encrypted, or larger than it can be.
+            twice, encrypted, or larger than it can be, or if all of them are too large together.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -56,6 +57,12 @@ class KerasArchive:
             raise RefusedError(f"is an archive of {len(infos):,} members; a .keras file has three")
         for info in infos:
             _check_name(info)
+        largest = max(infos, key=lambda info: info.file_size, default=None)
+        if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MOST_UNPACKED_BYTES:
+            raise RefusedError(
+                f"its archive would unpack to {unpacked:,} bytes, most of them {quoted(largest.orig_filename)}; it is made "
+                "to harm, or no network of this size"
+            )
         names = [info.filename for info in infos]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
