@@ -4,11 +4,13 @@ import json
 import re
 import shlex
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tests.interchange.keras_files.keras_archives import archive, hdf5, small
 
 import convscope as cs
 from convscope.cli import main, report
@@ -28,8 +30,9 @@ ELSEWHERE = ("local:", "dask:", "ray:", "mlflow:")  # processes, clusters and se
 def blocks(page: Path) -> list[list[list[str]]]:
     """The blocks of a page that show commands which can be run here: the words of each, after `convscope`."""
     text = page.read_text(encoding="utf-8")
-    fenced = re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return list(filter(None, map(_commands, fenced)))
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    shown = [block for language, block in fenced if language in ("", "sh", "bash", "console")]
+    return list(filter(None, map(_commands, shown)))
 
 
 def _commands(block: str) -> list[list[str]]:
@@ -89,9 +92,15 @@ def desk(
     shutil.copytree(small_folder, tmp_path / "ten-million")
     shutil.copyfile(data, tmp_path / "my_images.npz")
     train = mnist.train
+    (tmp_path / "my_model.keras").write_bytes(keras_file())
     rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
     (tmp_path / "digits.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
     return tmp_path
+
+
+def keras_file() -> bytes:
+    config, arrays = small(28, 28, units=10)
+    return archive(config, hdf5(arrays))
 
 
 def test_commands_are_found_in_the_pages():
@@ -105,6 +114,8 @@ def test_commands_are_found_in_the_pages():
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_commands_of_a_block_run(block: list[list[str]], data: Path):
     for words in block:
+        if "keras" in words and find_spec("keras") is None:
+            pytest.skip("tests/interoperability has Keras")
         bounds = [] if "--resume" in words else BOUNDS.get(words[0], [])
         if bounds and words[0] != "ablate" and "--dataset" not in words:
             bounds = [*bounds, "--dataset", str(data)]

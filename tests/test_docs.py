@@ -148,7 +148,7 @@ def test_every_run_time_dependency_has_its_reason_in_contributing():
 # --- Code -------------------------------------------------------------------------------------------------------------
 
 WITH_CODE = [page for page in USED if any(language == "python" for language, _ in blocks(page))]
-NEEDED = {"pytorch.md": "torch", "tflite.md": "ai_edge_litert"}
+NEEDED = {"keras.md": "keras", "pytorch.md": "torch", "tflite.md": "ai_edge_litert"}
 """What the code of a page needs beyond the extra `test`."""
 
 

@@ -328,7 +328,19 @@ def wide_json():
         (wide_json, "is not a JSON object", 200),
         (lambda: archive(CONFIG, hdf5(ARRAYS, change=promised)), "has no bytes", 16),
     ],
-    ids=["large", "large asset", "a byte too large", "lie", "longer", "twice", "asset", "network", "layers", "json", "array"],
+    ids=[
+        "large",
+        "large asset",
+        "a byte too large",
+        "lie",
+        "longer",
+        "twice",
+        "asset",
+        "network",
+        "layers",
+        "json",
+        "array",
+    ],
 )
 def test_memory_stays_flat_and_nothing_is_written(tmp_path, make, why, most_mebibytes):
     path = tmp_path / "model.keras"
