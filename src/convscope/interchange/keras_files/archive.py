@@ -60,8 +60,8 @@ class KerasArchive:
         largest = max(infos, key=lambda info: info.file_size, default=None)
         if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MOST_UNPACKED_BYTES:
             raise RefusedError(
-                f"its archive would unpack to {unpacked:,} bytes, most of them {quoted(largest.orig_filename)}; it is made "
-                "to harm, or no network of this size"
+                f"its archive would unpack to {unpacked:,} bytes, most of them {quoted(largest.orig_filename)}; it is "
+                "made to harm, or no network of this size"
             )
         names = [info.filename for info in infos]
         if len(set(names)) < len(names):
