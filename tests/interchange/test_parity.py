@@ -52,7 +52,7 @@ def test_one_changed_answer_among_all_is_found(model: cs.Model, small_mnist: cs.
     assert parity.accuracy == pytest.approx(evaluation.accuracy - was_right / 300)
     assert (parity.num_bytes, parity.num_images, parity.thousand_seconds) == (1234, 300, None)
     assert parity.largest_logit == np.abs(model.logits(test.images)).max()
-    assert "1 of 300" in str(ParityTable((parity,)))
+    assert str(ParityTable((parity,))).splitlines()[-1].split()[5] == "1"
 
 
 def test_a_small_difference_changes_no_answer(model: cs.Model, small_mnist: cs.Splits, path: Path):

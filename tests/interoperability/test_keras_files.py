@@ -14,7 +14,6 @@ from convscope.interchange.keras_files import from_keras, read_keras
 
 keras = pytest.importorskip("keras")
 layers = keras.layers
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras with JAX
 LARGEST_DIFFERENCE = 1e-4
 
 

@@ -12,8 +12,6 @@ from convscope.interchange import FORMATS, ExportOptions
 
 from .keras_networks import LAYERS, keras_logits, random_keras_model
 
-# Keras gives NumPy arrays of TensorFlow as NumPy 1 wanted them.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SEEDS = range(10)
 TOLERANCE = 1e-4  # of a logit, for each unit that the largest one has beyond the first
 

@@ -77,7 +77,7 @@ def _imported(
 def _program(proto: Any) -> str:
     """Return which program wrote the file, as far as it says so."""
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
-    return f"ONNX of {writer[:40]}" if writer else "ONNX"
+    return f"{writer[:40]} (ONNX)" if writer else "ONNX"
 
 
 def _opset(proto: Any) -> int:
