@@ -38,6 +38,7 @@ def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run
     assert record["imported"] == printed["imported"]
     assert record["weights_sha256"] == cs.load_model(out).weights_sha256 == cs.load_model(run_folder[0]).weights_sha256
     assert record["epochs_trained"] == 0
+    assert cs.load_model(out).handwriting == cs.load_model(run_folder[0]).handwriting
     assert record["command"].startswith("convscope import ")
 
 

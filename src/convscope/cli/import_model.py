@@ -1,6 +1,7 @@
 """`convscope import`: a network of another program as a run, to see through it."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ def import_model(
                 check_fit(found.architecture, part)
             model = model_of(found, path, None if found.class_names else splits.class_names)
             model.check_classes(splits.test)
+            model = replace(model, handwriting=splits.train.handwriting)
         except ValueError as error:
             raise ArchitectureError(f"{path}: {error}; name the data that it is for with --dataset") from error
     record = run_record(

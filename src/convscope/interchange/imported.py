@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.model import Model
 
+NAMELESS = "imported"
+"""What a network is called that its file gives no name."""
+
 
 @dataclass(frozen=True, eq=False)
 class Imported:

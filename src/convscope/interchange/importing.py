@@ -5,12 +5,13 @@ No reader trusts its file, and none runs anything in it.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from convscope.checkpoint import load_model
 from convscope.errors import InterchangeError
-from convscope.interchange.imported import Imported
+from convscope.interchange.imported import NAMELESS, Imported
 from convscope.model import Model
 
 Kind = Literal["Keras", "ONNX", "convscope"]
@@ -110,4 +111,6 @@ def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = No
     file = path / "model.safetensors" if path.is_dir() else path
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if found.architecture.name == NAMELESS:
+        found = replace(found, architecture=replace(found.architecture, name=path.name.partition(".")[0] or NAMELESS))
     return found.to_model(class_names, file=path.name, sha256=digest)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Flatten, Input, Layer
 from convscope.errors import InterchangeError
+from convscope.interchange.imported import NAMELESS
 from convscope.interchange.onnx_files.translation.state import State, new_layer
 from convscope.interchange.onnx_files.translation.steps import Step, Value, with_activation
 
@@ -59,7 +60,7 @@ def assemble(
             # Infinity where a float64 is beyond float32: what makes the model refuses it by name.
             with np.errstate(over="ignore"):
                 weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
-    return Architecture(image, tuple(layers), "imported"), weights
+    return Architecture(image, tuple(layers), NAMELESS), weights
 
 
 def _row(last: Step) -> list[Step]:

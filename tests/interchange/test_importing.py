@@ -1,0 +1,80 @@
+"""Which reader a file is for, and what a model says of the file that it came from."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.keras_files.keras_archives import archive, hdf5, small
+from tests.random_networks import random_images, random_model
+
+import convscope as cs
+from convscope.errors import InterchangeError
+from convscope.interchange import read_network
+from convscope.interchange.importing import kind_of
+
+
+@pytest.fixture
+def model() -> cs.Model:
+    return random_model(np.random.default_rng(3))
+
+
+def files(model: cs.Model, folder: Path) -> dict[str, Path]:
+    paths = {"ONNX": folder / "a.weights.keras", "convscope": folder / "b.onnx", "Keras": folder / "c.safetensors"}
+    cs.export_model(model, paths["ONNX"], "onnx", cs.ExportOptions(fold=False))
+    cs.save_model(model, paths["convscope"])
+    config, arrays = small()
+    paths["Keras"].write_bytes(archive(config, hdf5(arrays)))
+    return paths
+
+
+def test_the_content_tells_what_a_file_is_and_not_its_name(model: cs.Model, tmp_path: Path):
+    for kind, path in files(model, tmp_path).items():
+        assert kind_of(path) == kind
+        assert cs.import_model(path).provenance["imported"]["file"] == path.name
+
+
+def test_a_model_says_which_file_it_came_from(model: cs.Model, tmp_path: Path):
+    path = files(model, tmp_path)["ONNX"]
+    again = cs.import_model(path)
+    said = again.provenance["imported"]
+    assert said["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert said["program"].startswith("convscope ")
+    images = random_images(model.architecture, np.random.default_rng(0), 5)
+    assert np.abs(again.logits(images) - model.logits(images)).max() < 1e-4
+
+
+def test_a_network_without_a_name_gets_that_of_its_file(model: cs.Model, tmp_path: Path):
+    path = tmp_path / "mine.v2.onnx"
+    cs.export_model(model, path, "onnx", cs.ExportOptions(fold=True))
+    read = read_network(path)
+    expected = "mine" if read.architecture.name == "imported" else read.architecture.name
+    assert cs.import_model(path).architecture.name == expected
+    assert expected != "imported"
+
+
+def test_names_of_classes_may_be_given(model: cs.Model, tmp_path: Path):
+    path = files(model, tmp_path)["Keras"]
+    assert cs.import_model(path).class_names == ("0", "1", "2")
+    assert cs.import_model(path, class_names=["a", "b", "c"]).class_names == ("a", "b", "c")
+    with pytest.raises(ValueError, match="2 class names, but the network has 3"):
+        cs.import_model(path, class_names=["a", "b"])
+
+
+@pytest.mark.parametrize("kind", ["ONNX", "convscope"])
+def test_an_architecture_beside_a_whole_model_is_refused(model: cs.Model, tmp_path: Path, kind: str):
+    with pytest.raises(InterchangeError, match="holds its own architecture"):
+        cs.import_model(files(model, tmp_path)[kind], architecture=tmp_path / "x.json")
+
+
+def test_a_scale_for_a_model_that_knows_its_own_is_refused(model: cs.Model, tmp_path: Path):
+    with pytest.raises(InterchangeError, match="leave out the scale"):
+        cs.import_model(files(model, tmp_path)["convscope"], scale=1.0)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x10\0\0\0\0\0\0\0{"])
+def test_what_is_no_network_ends_in_an_error_that_names_it(tmp_path: Path, content: bytes):
+    path = tmp_path / "network"
+    path.write_bytes(content)
+    with pytest.raises(cs.ConvscopeError, match="network"):
+        cs.import_model(path)
