@@ -55,6 +55,18 @@ def test_other_commands_read_it(imported: tuple[Path, dict], command: str):
     assert invoke(command, imported[0], "--json").exit_code == 0
 
 
+def test_it_is_compared_by_itself_and_its_training_took_nobody_knows_how_long(
+    imported: tuple[Path, dict], run_folder: tuple[Path, dict]
+):
+    done = invoke("compare", run_folder[0], imported[0], "--json")
+    assert done.exit_code == 0, done.output
+    compared = json.loads(done.stdout)
+    trained, elsewhere = compared["groups"]
+    assert trained["training_seconds"] > 0
+    assert elsewhere["training_seconds"] is None
+    assert compared["comparisons"][0]["accuracy_difference"] == 0
+
+
 def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_folder: Path, tmp_path: Path):
     done = invoke("train", "--resume", imported[0])
     assert done.exit_code == 1

@@ -87,7 +87,8 @@ class _Run:
         """What the runs of a group share."""
         record = self.folder.record
         digests = (record["dataset"][split]["sha256"] for split in ("train", "test"))
-        return (*digests, self.folder.architecture, self.folder.recipe, self.num_trained)
+        imported = record["weights_sha256"] if "imported" in record else None  # trained nobody here knows how
+        return (*digests, self.folder.architecture, self.folder.recipe, self.num_trained, imported)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +178,8 @@ def _read_run(path: Path) -> _Run:
     except (KeyError, TypeError) as error:
         raise RunError(f"{path / 'run.json'}: damaged ({error}); use another copy of the run") from error
     y_true, y_pred = read_answers(path / _PREDICTIONS, num_images, num_classes)
-    seconds = sum(folder.load_history().seconds) if (path / "history.jsonl").exists() else None
+    is_known = (path / "history.jsonl").exists() and "imported" not in folder.record
+    seconds = sum(folder.load_history().seconds) if is_known else None
     return _Run(folder, y_true, y_pred, seconds)
 
 
