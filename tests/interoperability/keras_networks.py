@@ -45,7 +45,10 @@ def random_keras_model(seed: int) -> tuple[keras.Model, np.ndarray]:
             layers.LeakyReLU(negative_slope=float(rng.choice([0.01, 0.2, 0.3]))),
             layers.SeparableConv2D(count(4, 10), 3, padding="same", activation=activation()),
             layers.Activation(str(rng.choice(["gelu", "tanh", "sigmoid"]))),
-            layers.AveragePooling2D((2, 3), strides=count(1, 2), padding="same"),
+            # On PyTorch, Keras counts pixels beyond the edge where windows are larger.
+            layers.AveragePooling2D(
+                (2, 2 if keras.backend.backend() == "torch" else 3), strides=count(1, 2), padding="same"
+            ),
             layers.Dropout(0.4),
             layers.Conv2D(count(4, 9), 3, strides=count(1, 2), padding="same", activation=activation()),
             *end,

@@ -1,13 +1,16 @@
 """Models given to Keras, and read back from the files that Keras opens by itself."""
 
+import itertools
 import json
 import zipfile
 
 import numpy as np
 import pytest
 
-from convscope.engine.keras import load_keras
-from convscope.errors import ConvscopeError
+from convscope.architecture import Architecture, AveragePooling2D, Dense, Flatten, Input
+from convscope.engine import initial_weights
+from convscope.engine.keras import backend_name, load_keras
+from convscope.errors import ConvscopeError, EngineError
 from convscope.interchange.keras_export import DESCRIPTION, open_keras, to_keras, write_keras
 from convscope.model import Model
 
@@ -116,3 +119,21 @@ def test_write_keras_refuses_another_suffix_and_a_place_that_is_none(architectur
 
 def zero_weights(architecture):
     return {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes.items()}
+
+
+@pytest.mark.parametrize("size", [(5, 8), (6, 7)])
+def test_means_over_windows_that_reach_over_edges_are_right_or_refused(size: tuple[int, int]):
+    images = np.random.default_rng(0).integers(0, 256, (3, *size, 1), np.uint8)
+    right = 0
+    for rows, columns, strides in itertools.product((1, 2, 3, 4), (2, 3), (1, 2)):
+        layers = (AveragePooling2D((rows, columns), strides, "same"), Flatten(), Dense(3))
+        network = Architecture(Input(*size), layers)
+        model = Model(network, initial_weights(network, 0), ("a", "b", "c"))
+        try:
+            answers = to_keras(model, output="logits").predict(images, verbose=0)
+        except EngineError:
+            assert backend_name() == "torch"
+            continue
+        assert np.abs(answers - model.logits(images)).max() < 1e-5
+        right += 1
+    assert right >= 6

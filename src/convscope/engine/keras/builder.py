@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from convscope.architecture import Architecture, DepthwiseConv2D, LayerRow
+from convscope.architecture import Architecture, AveragePooling2D, DepthwiseConv2D, LayerRow
 from convscope.architecture.layers import padding_before
-from convscope.engine.keras.backend import load_keras
+from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
 from convscope.engine.network import Weights, check_weights, float_array
+from convscope.errors import EngineError
 
 Output = Literal["logits", "probabilities", "both"]
 
@@ -54,6 +55,7 @@ def build_keras(architecture: Architecture, weights: Weights, *, output: Output 
     Raises:
         ValueError: if the weights do not fit the architecture.
         MissingPackageError: if Keras or a backend is missing.
+        EngineError: if Keras does not compute one of the layers rightly on its backend.
     """
     check_weights(architecture, weights)
     blocks = keras_blocks(architecture, softmax=output == "probabilities")
@@ -142,6 +144,7 @@ def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> 
     layers, layer = load_keras().layers, row.layer
     match layer.kind:
         case "MaxPooling2D" | "AveragePooling2D":
+            _check_average(row)
             window = _window(layer)
             return getattr(layers, layer.kind)(window.pop("size"), **window, **maps)
         case "GlobalMaxPooling2D" | "GlobalAveragePooling2D" | "Flatten":
@@ -156,6 +159,27 @@ def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> 
         case "Add":
             return layers.Add(**common)
     raise AssertionError(layer.kind)
+
+
+def _check_average(row: LayerRow) -> None:
+    """Raise `EngineError` where Keras 3.15 on PyTorch counts pixels beyond the edge in a mean, as copies of the edge.
+
+    It does so where one side of an axis has more padding than the other; that shows in windows of more than two pixels.
+    """
+    layer = row.layer
+    if not isinstance(layer, AveragePooling2D) or layer.padding == "valid" or backend_name() != "torch":
+        return
+    window, pads = layer.window, []
+    for size, outputs, kernel, stride in zip(
+        row.input_shape, row.output_shape, window.size, window.strides, strict=False
+    ):
+        before = padding_before(size, kernel, stride, "same")
+        pads.append((before, max((outputs - 1) * stride + kernel - size - before, 0), kernel))
+    if any(before != behind for before, behind, _ in pads) and any(b + a and kernel > 2 for b, a, kernel in pads):
+        raise EngineError(
+            f"{layer.name}: Keras on PyTorch takes means over such windows of `same` padding wrongly; "
+            f"set {BACKEND_VARIABLE} to tensorflow or jax"
+        )
 
 
 def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], free: _FreeNames) -> tuple[Any, ...]:
