@@ -64,6 +64,8 @@ format: $(VENV)/.test ## Put the code into its standard form.
 
 interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves.
 	.venv-peers/bin/python -m pytest tests/interoperability $(ARGS)
+	KERAS_BACKEND=jax .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
+	KERAS_BACKEND=torch .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
 	.venv-peers/bin/python -m pytest tests/test_docs.py tests/test_doc_commands.py -k "keras or pytorch or tflite or engines or exports"
 
 docs: $(VENV)/.test .venv-docs/.installed ## Write docs/cli.md again and build the site into build/docs (ARGS=--check-links follows links to other sites).
