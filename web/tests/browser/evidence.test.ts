@@ -10,7 +10,7 @@ import { pagePath, type ReportName } from './reports';
 const folder = inject('reports');
 const KINDS: ReportName[] = ['mnist', 'letters', 'hostile', 'ann'];
 const WIDTHS = [360, 1024, 1440];
-const TOPICS = 10;
+const TOPICS = 11;
 const MOST_BYTES = 5_000_000;
 const A4 = 673; // CSS pixels between margins of 16 mm
 

@@ -53,6 +53,7 @@ def mnist(folder: Path) -> None:
     measured = with_siblings(kept.load_model(), few_of(cs.load_dataset("mnist")), RECIPE)
     for topic, value in measured.items():  # as `convscope evidence` does, of fewer images
         kept.write_evidence(topic, value, kept.load_model())
+    run_command("export", "--format", "safetensors", folder)
     run_command("report", folder)
     write_photo(folder / PHOTO)
 

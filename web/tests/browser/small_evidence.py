@@ -4,6 +4,9 @@ The numbers mean little on so few; the page is to look as it does after `convsco
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from convscope.calibration import measure_calibration
 from convscope.crossfit import crossfit
 from convscope.experiment import run_experiment
 from convscope.explanation import check_attributions, embed, filter_cards
+from convscope.interchange import FORMATS
 from convscope.metrics import softmax
 from convscope.rejection import fit_rules, measure_rejection
 from convscope.report.evidence import TOPICS
@@ -31,9 +35,20 @@ def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Rec
         **over_seeds([one.architecture for one in models], few, recipe),
         **without_siblings(model, few),
         **with_siblings(model, few, recipe),
+        "exports": exported(model, few),
     }
     assert evidence.keys() == set(TOPICS)
     return evidence
+
+
+def exported(model: cs.Model, few: cs.Splits) -> dict[str, Any]:
+    """Return the parity of one file, and of one that stands for those of programs with long names."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        cs.save_model(model, path)
+        own = cs.measure_parity(model, FORMATS["safetensors"].open(path), path, "safetensors", "float32", few.test)
+    other = replace(own, file="model-float16.tflite", runtime="Keras 3.15.1 on TensorFlow 2.21.0", num_changed=12_345)
+    return cs.ParityTable((own, other)).to_dict()
 
 
 def few_of(splits: cs.Splits) -> cs.Splits:
