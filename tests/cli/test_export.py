@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import convscope as cs
@@ -66,6 +67,22 @@ def test_int8_of_a_model_file_needs_data(run: Path):
     done = invoke("export", run / "model.safetensors", "--format", "c", "--dtype", "int8")
     assert done.exit_code == 1
     assert "name some with --dataset" in done.stderr
+
+
+def test_other_data_prove_it_but_are_not_kept_with_the_run(run: Path, small_folder: Path):
+    done = invoke("export", run, "--format", "safetensors", "--dataset", small_folder, "--json")
+    assert json.loads(done.stdout)["exports"][0]["num_images"] == 300
+    assert not (run / "exports.json").exists()
+
+
+def test_data_of_another_kind_are_refused_before_anything_is_written(run: Path, tmp_path: Path):
+    images, labels = np.zeros((40, 9, 8), np.uint8), np.arange(40) % 10
+    np.savez(tmp_path / "small.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    done = invoke("export", run, "--format", "safetensors", "--dataset", tmp_path / "small.npz")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert "(9, 8, 1)" in done.stderr
+    assert not (run / "exports").exists()
 
 
 def test_a_folder_in_the_way_of_a_file_is_said(run: Path, tmp_path: Path):

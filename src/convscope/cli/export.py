@@ -16,6 +16,7 @@ from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, 
 from convscope.interchange.parity import Parity, ParityTable, joined, measure_parity
 from convscope.model import Model
 from convscope.tables import printable
+from convscope.training import check_fit
 
 _ALL = "all"
 
@@ -48,7 +49,7 @@ _ALL = "all"
     help="Training images, evenly taken, by which int8 chooses its ranges.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="A folder, by default exports/ in the run; or a file.")
-@click.option("--dataset", help="Images to prove it on; by default those of the run.")
+@click.option("--dataset", help="Prove it on these images, and keep no table; by default on those of the run.")
 @json_option
 def export(
     run_path: Path,
@@ -71,7 +72,11 @@ def export(
     folder, splits = _data_of(run_path, dataset, quiet=as_json)
     model = load_model(run_path) if folder is None else folder.load_model()
     if splits is not None:
-        model.check_classes(splits.test)
+        try:
+            check_fit(model.architecture, splits.test)
+            model.check_classes(splits.test)
+        except ValueError as error:
+            raise InterchangeError(f"{run_path}: {error}; name data like the model's with --dataset") from error
     asked = _asked(formats, dtypes)
     for_onnx = any(one.name == "onnx" for one, _ in asked)
     if not for_onnx and (layer_outputs or not fold or opset is not None):
@@ -100,7 +105,7 @@ def export(
             continue
         if not as_json:
             click.echo(printable(str(path)))
-    if folder is not None and rows:
+    if folder is not None and rows and dataset is None:
         known = folder.read_evidence(["exports"], model).get("exports", {"exports": []})
         folder.write_evidence("exports", {"exports": joined(known["exports"], rows)}, model)
     table = ParityTable(tuple(rows))
