@@ -2,6 +2,9 @@
 // the gradient by what comes out of it is wanted; and whatever an activation that is a layer of its own computes.
 //
 // It stands behind the layer that names it as a layer of the plan, because its derivative is taken where the number was.
+//
+// The output may have fewer rows and columns than the input, where the layer behind reads no more of them: see Plan. Only
+// those are computed, and the gradient by the rest of the input is zero.
 #pragma once
 
 #include "map_layer.hpp"

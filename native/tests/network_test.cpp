@@ -238,6 +238,30 @@ std::vector<Architecture> architectures() {
             .average_pooling(6, 7, {1, 1})
             .activation(Activation::none),
         A(1, 2, 1).zero_padding(2, 0, 2, 1).max_pooling(2, 2, {2, 2}).flatten().dense(2),
+        // Activations that compute less than they could read: the next layer leaves out rows and columns, and the layer
+        // before (batch normalization, dropout, zero padding or the image) still gives its whole output.
+        A(17, 17, 1)
+            .convolution(9, 3, 3)
+            .max_pooling(2, 2, {2, 2})
+            .convolution(18, 3, 3, false)
+            .normalization()
+            .activation(Activation::relu)
+            .max_pooling(2, 2, {2, 2})
+            .flatten()
+            .dense(3),
+        A(14, 13, 2)
+            .activation(Activation::tanh)
+            .average_pooling(3, 2, {3, 2})
+            .convolution(17, 1, 1, false)
+            .dropout(0.25)
+            .activation(Activation::leaky_relu)
+            .activation(Activation::sigmoid)
+            .convolution(5, 2, 1, false, {1, 3})
+            .zero_padding(1, 2, 3, 0)
+            .activation(Activation::gelu)
+            .depthwise(2, 2, 2, false, {2, 2})
+            .flatten()
+            .dense(3),
     };
 }
 
