@@ -11,8 +11,8 @@ namespace convscope {
 
 class Bfloat16Weights {
    public:
-    // Of a kernel of so many rows and columns; `turned` says whether the way back is wanted.
-    Bfloat16Weights(int64_t rows, int64_t columns, int64_t channels, int64_t filters, bool turned, const Kernels& kernels);
+    // Of a kernel of so many rows and columns.
+    Bfloat16Weights(int64_t rows, int64_t columns, int64_t channels, int64_t filters, const Kernels& kernels);
 
     // Panels of filters; a row of the kernel is a segment (column, channel).
     const uint16_t* panels() const { return panels_.data(); }
@@ -22,13 +22,15 @@ class Bfloat16Weights {
     // of an even number of filters: the last may be zeros.
     const uint16_t* turned_panels() const { return turned_.data(); }
     int64_t turned_panel_size() const { return rows_ * turned_segment() * kernels_.panel_width; }
-    bool keeps_turned() const { return !turned_.empty(); }
+    // Makes these, for the way back, of all panels of the weights, `panel_size` apart. What others read stays where it is.
+    void keep_turned(const float* weights, int64_t panel_size);
     int64_t even_filters() const { return round_up(filters_, 2); }
 
     // Takes up panel `index` of the weights, which begins at `weights`.
     void round(int64_t index, const float* weights);
 
    private:
+    void turn(int64_t index, const float* weights, uint16_t* turned) const;
     int64_t turned_segment() const { return bfloat16_padded(columns_ * even_filters()); }
 
     const int64_t rows_, columns_, channels_, filters_;

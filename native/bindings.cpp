@@ -12,6 +12,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "layer_gradients.hpp"
 #include "lesions.hpp"
@@ -96,7 +97,6 @@ class Core {
         const auto count = static_cast<int64_t>(order.size());
         {
             const Turn turn(*this, true);
-            const Working working(working_);
             Trainer trainer(network_, threads_, count < batch_size ? count : batch_size);
             score = trainer.train({images.data(), labels.data(), order.data(), {}}, count, settings,
                                   learning_rates.data(), steps_, watcher);
@@ -125,26 +125,34 @@ class Core {
 
     void logits(In<uint8_t> images, Out logits) {
         const int64_t classes = network_.classes();
-        predict(network_.plan(), predictor_, images, static_cast<int64_t>(logits.shape(0)),
-                [&](const Workspace& workspace, int64_t begin, int64_t end) {
-                    for (int64_t i = begin; i < end; ++i) {
-                        const float* from = workspace.values.back().image(i - begin);
-                        std::copy(from, from + classes, logits.data() + i * classes);
-                    }
-                });
+        watched([&](Watcher& watcher) {
+            // A signal's handler may come back here while its thread is at work; so it does not find a predictor.
+            std::unique_ptr<Predictor> predictor = std::move(predictor_);
+            if (!predictor) predictor = std::make_unique<Predictor>(network_, network_.plan(), Kept::logits);
+            const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i) {
+                    const float* from = workspace.values.back().image(i - begin);
+                    std::copy(from, from + classes, logits.data() + i * classes);
+                }
+            };
+            predictor->predict(threads_, list(images), static_cast<int64_t>(logits.shape(0)), take, watcher);
+            predictor_ = std::move(predictor);
+        });
     }
 
     void activations(In<uint8_t> images, std::vector<std::size_t> layers, Outs outputs) {
-        const Plan plan = network_.make_plan(Purpose::outputs);
         const int64_t count = outputs.empty() ? 0 : static_cast<int64_t>(outputs[0].shape(0));
-        std::unique_ptr<Predictor> predictor;  // all outputs in full may be much: nothing is kept
-        predict(plan, predictor, images, count, [&](const Workspace& workspace, int64_t begin, int64_t end) {
-            for (std::size_t j = 0; j < layers.size(); ++j) {
-                const int64_t size = network_.layers()[layers[j]].output.size();
-                for (int64_t i = begin; i < end; ++i) {
-                    network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
+        watched([&](Watcher& watcher) {
+            const Plan plan = network_.make_plan(Purpose::outputs);
+            const auto take = [&](const Workspace& workspace, int64_t begin, int64_t end) {
+                for (std::size_t j = 0; j < layers.size(); ++j) {
+                    const int64_t size = network_.layers()[layers[j]].output.size();
+                    for (int64_t i = begin; i < end; ++i) {
+                        network_.read_layer(plan, workspace, layers[j], i - begin, outputs[j].data() + i * size);
+                    }
                 }
-            }
+            };
+            Predictor(network_, plan, Kept::maps).predict(threads_, list(images), count, take, watcher);
         });
     }
 
@@ -177,33 +185,41 @@ class Core {
     // One call at a time works on a network. A progress callback may come back on the same thread to read, not to train.
     class Turn {
        public:
-        Turn(Core& core, bool changes) : lock_(core.mutex_) {
-            if (changes && core.working_) {
+        Turn(Core& core, bool changes) : core_(core.in_this_process()), changes_(changes), lock_(*core_.mutex_) {
+            if (!changes) return;
+            if (core_.changing_) {
                 throw std::runtime_error("a progress callback cannot change the network that is being trained");
             }
+            core_.changer_ = std::this_thread::get_id();
+            core_.changing_ = true;
         }
+        ~Turn() {
+            if (changes_) core_.changing_ = false;
+        }
+        Turn(const Turn&) = delete;
 
        private:
+        Core& core_;
+        const bool changes_;
         nb::gil_scoped_release release_;
         std::lock_guard<std::recursive_mutex> lock_;
     };
 
-    struct Working {
-        explicit Working(bool& flag) : flag(flag) { flag = true; }
-        ~Working() { flag = false; }
-        bool& flag;
-    };
-
-    // With the predictor that `kept` holds, or with a new one, which is kept. A signal's handler may come back here while
-    // its thread is at work; so it does not find one.
-    template <class Take>
-    void predict(const Plan& plan, std::unique_ptr<Predictor>& kept, const In<uint8_t>& images, int64_t count, Take take) {
-        watched([&](Watcher& watcher) {
-            std::unique_ptr<Predictor> predictor = std::move(kept);
-            if (!predictor) predictor = std::make_unique<Predictor>(network_, plan, plan.purpose == Purpose::training ? Kept::logits : Kept::maps);
-            predictor->predict(threads_, list(images), count, take, watcher);
-            kept = std::move(predictor);
-        });
+    // After a fork, the threads of the parent process do not exist here and never unlock what they had locked: a lock of
+    // this process takes its place. The old one is still locked, so it is not destroyed. Called with the GIL, so by one
+    // thread at a time.
+    Core& in_this_process() {
+        const int64_t process = process_id();
+        if (process == process_) return *this;
+        if (changing_ && changer_ != std::this_thread::get_id()) {
+            throw std::runtime_error(
+                "another thread was training this network when the process was forked, so its weights are incomplete "
+                "here; fork before training starts, or start processes with the method \"spawn\"");
+        }
+        static_cast<void>(mutex_.release());
+        mutex_ = std::make_unique<std::recursive_mutex>();
+        process_ = process;
+        return *this;
     }
 
     // Computes something that leaves the network as it is; an interrupt stops it.
@@ -224,8 +240,10 @@ class Core {
     Network network_;
     std::unique_ptr<Predictor> predictor_;  // of logits, kept between calls
     int64_t steps_ = 0;
-    std::recursive_mutex mutex_;
-    bool working_ = false;
+    std::unique_ptr<std::recursive_mutex> mutex_ = std::make_unique<std::recursive_mutex>();
+    int64_t process_ = process_id();
+    bool changing_ = false;
+    std::thread::id changer_;  // the thread that is changing the network
 };
 
 void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first, const std::string& instruction_set,

@@ -1,6 +1,7 @@
 #include "parameters.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace convscope {
 
@@ -22,8 +23,10 @@ int64_t Parameters::columns(int64_t panel) const { return std::min(width_, filte
 
 void Parameters::keep_turned() {
     if (!turned_.empty()) return;
-    turned_ = make_buffer<float>(turned_panels() * turned_rows() * width_);
-    for (int64_t p = 0; p < panels_; ++p) copy_to_turned(p, 0, inputs_);
+    // Kept once it is complete: a process forked meanwhile makes its own.
+    Buffer<float> turned = make_buffer<float>(turned_panels() * turned_rows() * width_);
+    for (int64_t p = 0; p < panels_; ++p) copy_to_turned(p, 0, inputs_, turned.data());
+    turned_ = std::move(turned);
 }
 
 void Parameters::keep_back() {
@@ -40,9 +43,12 @@ void Parameters::keep_winograd_turned() {
 }
 
 void Parameters::keep_bfloat16(bool turned) {
-    if (bfloat16_ != nullptr && (bfloat16_->keeps_turned() || !turned)) return;
-    bfloat16_ = std::make_unique<Bfloat16Weights>(kernel_[0], kernel_[1], channels_, filters_, turned, kernels_);
-    for (int64_t p = 0; p < panels_; ++p) bfloat16_->round(p, panel(p));
+    if (bfloat16_ == nullptr) {
+        auto rounded = std::make_unique<Bfloat16Weights>(kernel_[0], kernel_[1], channels_, filters_, kernels_);
+        for (int64_t p = 0; p < panels_; ++p) rounded->round(p, panel(p));
+        bfloat16_ = std::move(rounded);
+    }
+    if (turned) bfloat16_->keep_turned(panel(0), panel_size());
 }
 
 void Parameters::finish_panel(int64_t panel) {
@@ -81,18 +87,18 @@ void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* 
 }
 
 void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
-    if (!turned_.empty()) copy_to_turned(panel, begin, end);
+    if (!turned_.empty()) copy_to_turned(panel, begin, end, turned_.data());
     if (!back_.empty()) copy_to_back(panel, begin, end);
 }
 
 // In both, rows of neighbouring channels go side by side, up to the next place and the copy's next panel or block.
-void Parameters::copy_to_turned(int64_t panel, int64_t begin, int64_t end) {
+void Parameters::copy_to_turned(int64_t panel, int64_t begin, int64_t end, float* turned) const {
     const int64_t places = kernel_[0] * kernel_[1], filter = panel * width_;
     for (int64_t row = begin, count; row < end; row += count) {
         const int64_t place = row / channels_, channel = row % channels_;
         count = std::min({end - row, channels_ - channel, width_ - channel % width_});
         const int64_t turned_row = (places - 1 - place) * filters_ + filter;
-        float* to = turned_.data() + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
+        float* to = turned + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
         kernels_.transpose(this->panel(panel) + row * width_, width_, to, width_, count, columns(panel));
     }
 }

@@ -88,7 +88,7 @@ class Parameters {
     void copy_all();
     // Rows [begin, end) of a panel to the copies of the way back.
     void copy_rows(int64_t panel, int64_t begin, int64_t end);
-    void copy_to_turned(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_turned(int64_t panel, int64_t begin, int64_t end, float* turned) const;
     void copy_to_back(int64_t panel, int64_t begin, int64_t end);
 
     const Kernels& kernels_;

@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <exception>
+#include <stdexcept>
 
 #include "subnormals.hpp"
+#include "threads.hpp"
 #include "training.hpp"
 
 namespace convscope {
@@ -27,6 +29,11 @@ class PythonWatcher final : public Watcher {
                 const auto images = static_cast<double>(score.images);
                 progress_(score.images, score.loss / images, static_cast<double>(score.correct) / images);
             }
+            if (process_id() != process_) {
+                throw std::runtime_error(
+                    "a progress callback or signal handler returned in a process that it forked, where the engine's other "
+                    "threads do not exist; end that process with os._exit()");
+            }
         } catch (...) {
             error_ = std::current_exception();
             return false;
@@ -41,6 +48,7 @@ class PythonWatcher final : public Watcher {
 
    private:
     nanobind::handle progress_;
+    const int64_t process_ = process_id();
     std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
     std::exception_ptr error_;
 };

@@ -2,9 +2,15 @@
 
 #include "subnormals.hpp"
 
+#if !defined(CONVSCOPE_NO_THREADS)
+#include <unistd.h>
+#endif
+
 namespace convscope {
 
 #if defined(CONVSCOPE_NO_THREADS)
+
+int64_t process_id() { return 0; }
 
 Team::Team(int) {}
 Team::~Team() = default;
@@ -39,6 +45,8 @@ void wait_while(const std::atomic<Value>& value, Value old) {
 
 }  // namespace
 
+int64_t process_id() { return getpid(); }
+
 Team::Team(int threads) {
     threads_.reserve(static_cast<std::size_t>(threads > 0 ? threads - 1 : 0));
     for (int thread = 1; thread < threads; ++thread) {
@@ -56,6 +64,10 @@ Team::Team(int threads) {
 }
 
 Team::~Team() {
+    if (is_forked()) {
+        for (std::thread& thread : threads_) thread.detach();
+        return;
+    }
     leaving_ = true;
     task_.fetch_add(1, std::memory_order_release);
     task_.notify_all();
@@ -72,7 +84,7 @@ void Team::run(Function function, void* context) {
         const Subnormals flushed(true);
         function(context, 0);
     }
-    for (int busy; (busy = busy_.load(std::memory_order_acquire)) != 0;) wait_while(busy_, busy);
+    for (int busy; (busy = busy_.load(std::memory_order_acquire)) != 0 && !is_forked();) wait_while(busy_, busy);
 }
 
 void Team::serve(int thread) {

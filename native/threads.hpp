@@ -1,7 +1,8 @@
 // A team of threads that runs one task after another: the only file that knows of threads.
 //
-// A team lives as long as one call into the engine, so nothing is left behind that a fork could lose. Between tasks its
-// threads spin for a moment, since the next task follows within microseconds, and then sleep.
+// A team lives as long as one call into the engine, so a fork between calls loses nothing. In a process that was forked
+// during a call, by a progress callback, the team's other threads do not exist, and nothing waits for them. Between tasks
+// the threads spin for a moment, since the next task follows within microseconds, and then sleep.
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,9 @@
 #endif
 
 namespace convscope {
+
+// The number of this process; 0 on targets without threads, which have no processes either.
+int64_t process_id();
 
 class Team {
    public:
@@ -38,7 +42,9 @@ class Team {
     int size_ = 1;
 #if !defined(CONVSCOPE_NO_THREADS)
     void serve(int thread);
+    bool is_forked() const { return process_id() != process_; }
 
+    const int64_t process_ = process_id();
     std::vector<std::thread> threads_;
     Function function_ = nullptr;
     void* context_ = nullptr;

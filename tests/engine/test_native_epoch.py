@@ -1,11 +1,14 @@
 """An epoch of the compiled engine as its caller meets it: progress, interruption, threads, forks, bad arguments."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -142,20 +145,152 @@ def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
             np.testing.assert_array_equal(weights[name], value, err_msg=name, strict=True)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_network_works_in_a_forked_process(digits: Dataset) -> None:
+def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> None:
+    def trained(overwrites: bool) -> dict[str, NDArray[np.float32]]:
+        network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+        order, rates, labels = long_order()[:30_000], np.full(235, 1e-3, np.float32), digits.labels.copy()
+        calls = []
+
+        def overwrite(*_: object) -> None:
+            calls.append(1)
+            if overwrites:
+                order[:] = labels[:] = 1 << 40
+                rates[:] = np.nan
+
+        network.train_epoch(
+            Dataset(digits.images, labels, digits.class_names),
+            order=order,
+            batch_size=128,
+            learning_rates=rates,
+            options=EpochOptions(),
+            progress=overwrite,
+        )
+        assert calls
+        return network.weights()
+
+    expected, weights = trained(False), trained(True)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(weights[name], value, err_msg=name, strict=True)
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+forks_with_threads = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+def works_in_a_forked_process(work: Callable[[], bool]) -> bool:
+    """Return whether `work` returns True in a forked process, within a minute."""
+    process = multiprocessing.get_context("fork").Process(target=lambda: os._exit(0 if work() else 3))
+    process.start()
+    process.join(60)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    return process.exitcode == 0
+
+
+@needs_fork
+@forks_with_threads
+def test_network_works_in_processes_forked_while_another_thread_predicts(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     train(network, digits)
-    expected = network.logits(digits.images)
-    process = multiprocessing.get_context("fork").Process(
-        target=lambda: os._exit(0 if np.array_equal(network.logits(digits.images), expected) else 3)
-    )
-    process.start()
-    process.join(20)
-    if process.exitcode is None:
-        os.kill(process.pid or 0, signal.SIGKILL)
-    assert process.exitcode == 0
+    many = np.tile(digits.images, (20, 1, 1, 1))
+    expected, before = network.logits(digits.images), network.weights()
+    done = threading.Event()
+
+    def predict() -> None:
+        while not done.is_set():
+            network.logits(many)
+
+    def predict_and_train() -> bool:
+        is_same = np.array_equal(network.logits(digits.images), expected)
+        train(network, digits)
+        return is_same and any((value != before[name]).any() for name, value in network.weights().items())
+
+    assert works_in_a_forked_process(predict_and_train)
+    predictor = threading.Thread(target=predict)
+    predictor.start()
+    try:
+        assert all(works_in_a_forked_process(predict_and_train) for _ in range(4))
+    finally:
+        done.set()
+        predictor.join()
+    np.testing.assert_array_equal(network.logits(digits.images), expected)
+
+
+@needs_fork
+@forks_with_threads
+def test_network_that_another_thread_was_training_is_refused_in_a_forked_process(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    started, done = threading.Event(), threading.Event()
+
+    def stop_when_done(*_: object) -> None:
+        started.set()
+        if done.is_set():
+            raise LookupError
+
+    def train_until_done() -> None:
+        with contextlib.suppress(LookupError):
+            train(network, digits, long_order(), progress=stop_when_done)
+
+    def is_refused() -> bool:
+        with pytest.raises(RuntimeError, match="spawn"):
+            network.logits(digits.images)
+        with pytest.raises(RuntimeError, match="spawn"):
+            network.weights()
+        other = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+        train(other, digits)
+        return True
+
+    trainer = threading.Thread(target=train_until_done)
+    trainer.start()
+    try:
+        assert started.wait(60)
+        assert works_in_a_forked_process(is_refused)
+    finally:
+        done.set()
+        trainer.join()
+
+
+@needs_fork
+@forks_with_threads
+def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0), 2)
+    results: list[bool] = []
+
+    def fork(*_: object) -> None:
+        results.append(works_in_a_forked_process(lambda: bool(np.isfinite(network.logits(digits.images)).all())))
+
+    train(network, digits, long_order()[:30_000], progress=fork)
+    assert results
+    assert all(results)
+
+
+@needs_fork
+@forks_with_threads
+def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0), 2)
+    parent, children = os.getpid(), []
+
+    def fork(*_: object) -> None:
+        if os.getpid() == parent and not children and (child := os.fork()):
+            children.append(child)
+
+    try:
+        train(network, digits, long_order()[:30_000], progress=fork)
+    except RuntimeError as error:
+        if os.getpid() != parent:
+            os._exit(0 if "returned in a process that it forked" in str(error) else 4)
+        raise
+    finally:
+        if os.getpid() != parent:
+            os._exit(5)
+    deadline = time.monotonic() + 60
+    while (status := os.waitpid(children[0], os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if status == (0, 0):
+        os.kill(children[0], signal.SIGKILL)
+        status = os.waitpid(children[0], 0)
+    assert os.waitstatus_to_exitcode(status[1]) == 0
 
 
 @pytest.mark.parametrize(

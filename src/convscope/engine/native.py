@@ -227,7 +227,8 @@ class NativeNetwork:
         """
         check_images(dataset.images, self._image_shape)
         labels = self._checked_labels(dataset.labels, len(dataset))
-        order = np.ascontiguousarray(order, np.int64)
+        # Copies: the progress callback and other threads may write to the caller's arrays after they were checked.
+        order = np.array(order, np.int64, order="C")
         if order.ndim != 1 or not order.size:
             raise ValueError(f"order has shape {order.shape}; it must list at least one image")
         if order.min() < 0 or order.max() >= len(dataset):
@@ -235,19 +236,20 @@ class NativeNetwork:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
         batches = -(-len(order) // batch_size)
-        rates = np.ascontiguousarray(learning_rates, np.float32)
+        rates = np.array(learning_rates, np.float32, order="C")
         if rates.shape != (batches,):
             raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one for each batch")
-        classes, weights = self._architecture.num_classes, options.class_weights
-        if weights is not None and np.shape(weights) != (classes,):
-            raise ValueError(f"class_weights has shape {np.shape(weights)}; it must be ({classes},), one a class")
+        settings, classes = _settings(options), self._architecture.num_classes
+        shape = np.shape(settings.class_weights)
+        if options.class_weights is not None and shape != (classes,):
+            raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one a class")
         images, loss, correct = self._core.train(
             np.ascontiguousarray(dataset.images),
             labels,
             order,
             batch_size,
             rates,
-            _settings(options),
+            settings,
             progress,
         )
         return EpochResult(loss / images, correct / images)
@@ -309,6 +311,7 @@ class NativeNetwork:
 
     def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
         check_images(images, self._image_shape)
+        lesions = [tuple(lesion) for lesion in lesions]  # nobody can change these after they were checked
         check_lesions(self._architecture, lesions)
         index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
         all_replacements = [replacement for lesion in lesions for replacement in lesion]
@@ -324,14 +327,16 @@ class NativeNetwork:
         return logits
 
     def _checked_labels(self, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
+        """Return a copy of the labels, so that nobody can change them after they were checked."""
         classes = self._architecture.num_classes
+        labels = np.array(labels, order="C")
         if labels.shape != (count,) or labels.dtype.kind not in "iu":
             raise ValueError(
                 f"labels are {labels.dtype} of shape {labels.shape}; they must be whole numbers ({count},)"
             )
         if labels.min() < 0 or labels.max() >= classes:
             raise ValueError(f"labels run from {labels.min()} to {labels.max()}; the network has {classes} outputs")
-        return np.ascontiguousarray(labels, np.int64)
+        return labels.astype(np.int64, copy=False)
 
     def _write(self, field: str, values: Mapping[str, NDArray[Any]]) -> None:
         for pair in self._trained:
