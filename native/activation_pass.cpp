@@ -45,4 +45,10 @@ void ActivationPass::backward_image(Workspace& workspace, int64_t image, float*)
     }
 }
 
+Extents ActivationPass::extents() const {
+    const Shape computed = output_.value.shape;
+    return {Cells::in(input_.value, computed), Cells::in(output_.value, computed), Cells::in(output_.gradient, computed),
+            Cells::in(input_.gradient, input_.value.shape)};
+}
+
 }  // namespace convscope

@@ -16,6 +16,7 @@ class ActivationPass final : public MapLayer {
     ActivationPass(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                    bool wants_input_gradient);
 
+    Extents extents() const override;
     int64_t scratch_size() const override { return input_.value.shape.width * input_.value.shape.channels; }
 
    private:

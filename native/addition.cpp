@@ -53,4 +53,15 @@ void Addition::add_to_other(Workspace& workspace, int64_t begin, int64_t end) co
     }
 }
 
+Extents Addition::extents() const {
+    const Shape shape = output_.value.shape;
+    return {Cells::in(input_.value, shape),
+            Cells::in(output_.value, shape),
+            Cells::in(output_.gradient, shape),
+            Cells::in(input_.gradient, shape),
+            other_,
+            Cells::in(added_.value, shape),
+            Cells::in(added_.gradient, shape)};
+}
+
 }  // namespace convscope

@@ -14,6 +14,7 @@ class Addition final : public MapLayer {
     // Adds this layer's part to the gradient by `other`.
     void add_to_other(Workspace& workspace, int64_t begin, int64_t end) const;
 
+    Extents extents() const override;
     int64_t scratch_size() const override { return output_.value.shape.width * output_.value.shape.channels; }
 
     int64_t forward_scratch_size() const override { return scratch_size(); }

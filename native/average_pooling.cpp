@@ -41,4 +41,9 @@ void AveragePooling::backward_image(Workspace& workspace, int64_t image, float*)
     }
 }
 
+Extents AveragePooling::extents() const {
+    return {Cells::plainly(layer_.input), Cells::in(output_.value, layer_.output), Cells::plainly(layer_.output),
+            Cells::in(input_.gradient, layer_.input)};
+}
+
 }  // namespace convscope

@@ -10,6 +10,7 @@ class AveragePooling final : public MapLayer {
     AveragePooling(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                    bool wants_input_gradient);
 
+    Extents extents() const override;
     int64_t scratch_size() const override { return wants_input_gradient_ ? layer_.input.size() : 0; }
 
    private:

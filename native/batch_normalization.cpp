@@ -183,4 +183,9 @@ void BatchNormalization::collect(const Batch& batch, int64_t, int64_t offset, in
     }
 }
 
+Extents BatchNormalization::extents() const {
+    return {Cells::plainly(layer_.input), Cells::in(output_.value, layer_.input), Cells::plainly(layer_.input),
+            Cells::in(input_.gradient, layer_.input)};
+}
+
 }  // namespace convscope

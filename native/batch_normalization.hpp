@@ -36,6 +36,7 @@ class BatchNormalization final : public MapLayer {
     void settle_back(Statistics& statistics, const Batch& batch, int64_t images, int64_t offset) const;
     void write_input_gradient(Workspace& workspace, int64_t begin, int64_t end) const;
 
+    Extents extents() const override;
     int64_t scratch_size() const override { return 3 * row_ + input_.value.shape.width * layer_.input.channels; }
     int64_t gradient_size() const override { return 2 * row_; }
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,

@@ -41,11 +41,11 @@ Bfloat16Convolution::Bfloat16Convolution(const Layer& layer, int index, const st
     writes_by_runs_ = make_runs(layer.output, input.frame_width, writes_);
     for (int64_t row = 0; row < layer.window[0]; ++row) {
         segments_.push_back(row * input.row());
-        back_segments_.push_back(row * output_gradient_.frame_width * filters);
+        back_segments_.push_back(row * output_.gradient.frame_width * filters);
     }
     if (wants_input_gradient) {
-        back_writes_by_runs_ = make_runs(layer.input, output_gradient_.frame_width, back_writes_);
-        back_masks_by_runs_ = make_runs(layer.input, output_gradient_.frame_width, back_masks_);
+        back_writes_by_runs_ = make_runs(layer.input, output_.gradient.frame_width, back_writes_);
+        back_masks_by_runs_ = make_runs(layer.input, output_.gradient.frame_width, back_masks_);
     }
     channel_size_ = round_up(frame_size(input), 2);
     for (int64_t place = 0; place < frame_size(input); ++place) frame_places_.push_back(place * layer.input.channels);
@@ -55,7 +55,7 @@ int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
     const int64_t filters = parameters_.bfloat16().even_filters(), channels = layer_.input.channels;
     // Behind a map, what a tile reads beyond its last row.
     const int64_t there = input_.value.size() + bfloat16_rows * channels;
-    const int64_t back = (frame_size(output_gradient_) + bfloat16_rows) * filters;
+    const int64_t back = (frame_size(output_.gradient) + bfloat16_rows) * filters;
     const int64_t sum = bfloat16_padded(most_places) + bfloat16_padded(input_.value.frame_width);
     const int64_t kernel = (slice_images * channels + bfloat16_rows) * channel_size_ +
                            slice_images * parameters_.panels() * sum * kernels_.panel_width;
@@ -158,7 +158,7 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
 void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
                                          std::size_t map) const {
     const int64_t filters = layer_.output.channels, even_filters = parameters_.bfloat16().even_filters();
-    const int64_t places = frame_size(output_gradient_);
+    const int64_t places = frame_size(output_.gradient);
     uint16_t* rounded = workspace.scratch->bfloat16.data();
     if (filters == even_filters) {
         kernels_.round_to_bfloat16(output_gradient, places * filters, rounded);
@@ -171,7 +171,7 @@ void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, co
     Bfloat16Product p;
     p.a = rounded;
     p.a_row = even_filters;
-    p.a_run = output_gradient_.frame_width * even_filters;
+    p.a_run = output_.gradient.frame_width * even_filters;
     p.a_segments = back_segments_.data();
     p.segments = layer_.window[0];
     p.length = layer_.window[1] * even_filters;

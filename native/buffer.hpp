@@ -1,14 +1,80 @@
 // Arrays that start at a cache line and may be read, and never written, a little past their end.
+//
+// Kernels load whole vectors, so their last load may reach behind an array, or from one image's map into the next one's:
+// products of matrices read B, bias, mask and C up to the width of a panel, products of bfloat16 numbers also rows of A up
+// to a whole step, and poolings, depthwise convolutions, Winograd's transforms, activations, normalization, winners, steps
+// and augmentation read up to a vector. What they read there must not change a result, so no sum may hold it, not even
+// multiplied by zero.
+//
+// AddressSanitizer sees neither such a read nor a write there. Builds with it fill the slack, and gaps that they leave
+// between the maps of images, with marks, which are not numbers (NaN); they check the marks when an array is released and
+// after each pass, and end the program where one is missing.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <new>
+#include <type_traits>
 #include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CONVSCOPE_CHECKS_MARKS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CONVSCOPE_CHECKS_MARKS
+#endif
+#endif
 
 namespace convscope {
 
-constexpr int64_t slack = 64;  // floats behind an array's last: a kernel may load a whole tile's width of them
+constexpr int64_t slack = 64;  // elements behind an array's last: a kernel may load a whole tile's width of them
+
+#if defined(CONVSCOPE_CHECKS_MARKS)
+constexpr bool checks_marks = true;
+#else
+constexpr bool checks_marks = false;
+#endif
+
+// The i-th mark, whose neighbours differ, so that copied marks are found too. As a float or bfloat16 number it is a NaN.
+template <class Element>
+Element mark(int64_t i) {
+    const uint64_t varied = static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u >> 58;
+    const uint64_t bits = sizeof(Element) == 8   ? 0xfff8000000000000u | varied
+                          : sizeof(Element) == 4 ? 0xffc00000u | varied
+                          : sizeof(Element) == 2 ? 0xffc0u | varied
+                                                 : 0xc0u | varied;
+    Element element;
+    std::memcpy(&element, &bits, sizeof element);  // the lowest bytes come first
+    return element;
+}
+
+template <class Element>
+void write_marks(Element* first, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) first[i] = mark<Element>(i);
+}
+
+// The place of the first mark that is missing; `count` if none is.
+template <class Element>
+int64_t find_missing_mark(const Element* first, int64_t count) {
+    int64_t i = 0;
+    for (; i < count; ++i) {
+        const Element wanted = mark<Element>(i);
+        if (std::memcmp(first + i, &wanted, sizeof wanted) != 0) break;
+    }
+    return i;
+}
+
+template <class Element>
+void check_marks(const Element* first, int64_t count) {
+    const int64_t missing = find_missing_mark(first, count);
+    if (missing == count) return;
+    std::fprintf(stderr, "element %lld of %lld behind an array or an image's map was written\n",
+                 static_cast<long long>(missing), static_cast<long long>(count));
+    std::abort();
+}
 
 // The bytes that this thread has asked for as arrays so far: between two readings lies what was made meanwhile.
 inline thread_local int64_t requested_bytes = 0;
@@ -16,18 +82,28 @@ inline thread_local int64_t requested_bytes = 0;
 template <class Element>
 struct AlignedAllocator {
     using value_type = Element;
+    using propagate_on_container_copy_assignment = std::true_type;  // as the numbers, the marks go along
+    using propagate_on_container_move_assignment = std::true_type;
+    using propagate_on_container_swap = std::true_type;
+
     AlignedAllocator() = default;
+    explicit AlignedAllocator(bool marked) : is_marked(marked) {}
     template <class Other>
-    AlignedAllocator(const AlignedAllocator<Other>&) {}
+    AlignedAllocator(const AlignedAllocator<Other>& other) : is_marked(other.is_marked) {}
     Element* allocate(std::size_t count) {
         requested_bytes += static_cast<int64_t>(count * sizeof(Element));
         return static_cast<Element*>(::operator new(count * sizeof(Element), std::align_val_t{64}));
     }
-    void deallocate(Element* array, std::size_t) { ::operator delete(array, std::align_val_t{64}); }
+    void deallocate(Element* array, std::size_t count) {
+        if (checks_marks && is_marked) check_marks(array + count - slack, slack);
+        ::operator delete(array, std::align_val_t{64});
+    }
     template <class Other>
     bool operator==(const AlignedAllocator<Other>&) const {
         return true;
     }
+
+    bool is_marked = false;  // whether the slack holds marks
 };
 
 template <class Element>
@@ -36,7 +112,9 @@ using Buffer = std::vector<Element, AlignedAllocator<Element>>;
 // Zeros, `count` of them and the slack.
 template <class Element>
 Buffer<Element> make_buffer(int64_t count) {
-    return Buffer<Element>(static_cast<std::size_t>(count + slack));
+    Buffer<Element> buffer(static_cast<std::size_t>(count + slack), AlignedAllocator<Element>(checks_marks));
+    if constexpr (checks_marks) write_marks(buffer.data() + count, slack);
+    return buffer;
 }
 
 inline int64_t round_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }

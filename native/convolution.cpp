@@ -46,7 +46,6 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
       output_(maps[static_cast<std::size_t>(index) + 1]),
       parameters_(parameters),
       kernels_(kernels),
-      output_gradient_(gradient_layout(layer)),
       wants_input_gradient_(wants_input_gradient) {
     for (int64_t y = 0; y < layer.output.height; ++y) {
         for (int64_t x = 0; x < layer.output.width; ++x) {
@@ -61,10 +60,10 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
         parameters.keep_turned();
         for (int64_t y = 0; y < layer.input.height; ++y) {
             for (int64_t x = 0; x < layer.input.width; ++x) {
-                back_reads_.push_back(y * output_gradient_.row() + x * layer.output.channels);
+                back_reads_.push_back(y * output_.gradient.row() + x * layer.output.channels);
             }
         }
-        const Layout& from = output_gradient_;
+        const Layout& from = output_.gradient;
         const int64_t below = from.top + (layer.output.height - 1) * layer.stride[0] + 1;
         for (int64_t y = 0; y < layer.input.height; ++y) {
             const int64_t first = std::max<int64_t>(0, from.top - y), end = std::max(first, std::min(layer.window[0], below - y));
@@ -160,7 +159,7 @@ void Convolution::bias_gradient(const float* output_gradient, float* gradient) c
 void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
                                  std::size_t map) const {
     Product p;
-    p.a_segment = output_gradient_.row();
+    p.a_segment = output_.gradient.row();
     p.b_step = kernels_.panel_width;
     p.length = layer_.window[1] * layer_.output.channels;
     p.b_segment = p.length * p.b_step;
@@ -186,6 +185,20 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
 void Convolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
     add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+}
+
+Extents Convolution::extents() const {
+    const int64_t window = (layer_.window[0] - 1) * input_.value.row() + layer_.window[1] * layer_.input.channels;
+    Extents extents = {{layer_.input, reads_.back() + window},
+                       Cells::in(output_.value, layer_.output),
+                       Cells::in(output_.gradient, layer_.output),
+                       Cells::in(input_.gradient, layer_.input)};
+    for (const Band& band : bands_) {
+        const int64_t last = back_reads_[static_cast<std::size_t>(band.end - 1)];
+        const int64_t end = last + (band.end_row - 1) * output_.gradient.row() + layer_.window[1] * layer_.output.channels;
+        extents.reads_gradient.end = std::max(extents.reads_gradient.end, end);
+    }
+    return extents;
 }
 
 }  // namespace convscope

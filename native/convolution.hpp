@@ -17,6 +17,7 @@ class Convolution : public MapLayer {
     // The layout that `forward` reads.
     static Layout input_layout(const Layer& layer);
 
+    Extents extents() const override;
     int64_t gradient_size() const override { return parameters_.size(); }
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
 
@@ -42,7 +43,6 @@ class Convolution : public MapLayer {
     const Map input_, output_;
     const Parameters& parameters_;
     const Kernels& kernels_;
-    const Layout output_gradient_;
     const bool wants_input_gradient_;
     std::vector<int64_t> reads_, writes_;                             // forward: where each place reads and writes
     std::vector<Band> bands_;                                         // input_gradient

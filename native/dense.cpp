@@ -87,4 +87,14 @@ void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, 
     }
 }
 
+Extents Dense::extents() const {
+    const int64_t inputs = parameters_.inputs(), filters = parameters_.filters();
+    const auto in_vectors = [this](int64_t count) {  // whole ones are written: rows have room for that
+        Cells cells = Cells::vector(count);
+        cells.end = round_up(count, kernels_.vector_width);
+        return cells;
+    };
+    return {Cells::vector(inputs), in_vectors(filters), Cells::vector(filters), in_vectors(inputs)};
+}
+
 }  // namespace convscope

@@ -24,6 +24,7 @@ class Dense : public MapLayer {
     Dense(const Layer& layer, int index, std::size_t vector, const std::vector<Map>& maps, Parameters& parameters,
           const Kernels& kernels, bool wants_input_gradient);
 
+    Extents extents() const override;
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,

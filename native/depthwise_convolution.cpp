@@ -74,4 +74,13 @@ void DepthwiseConvolution::collect(const Batch& batch, int64_t, int64_t offset, 
     add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
 }
 
+Extents DepthwiseConvolution::extents() const {
+    const int64_t last_row = (layer_.output.height - 1) * layer_.stride[0] + layer_.window[0] - 1;
+    const int64_t columns = (layer_.output.width - 1) * layer_.stride[1] + layer_.window[1];
+    return {{layer_.input, last_row * input_.value.row() + columns * layer_.input.channels},
+            Cells::in(output_.value, layer_.output),
+            Cells::plainly(layer_.output),
+            Cells::in(input_.gradient, layer_.input)};
+}
+
 }  // namespace convscope

@@ -13,6 +13,7 @@ class DepthwiseConvolution final : public MapLayer {
     DepthwiseConvolution(const Layer& layer, int index, const std::vector<Map>& maps, const Parameters& parameters,
                          const Kernels& kernels, bool wants_input_gradient);
 
+    Extents extents() const override;
     int64_t scratch_size() const override { return wants_input_gradient_ ? input_.value.size() : 0; }
     int64_t gradient_size() const override { return parameters_.size(); }
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;

@@ -52,4 +52,9 @@ void Dropout::backward_image(Workspace& workspace, int64_t image, float*) const 
     }
 }
 
+Extents Dropout::extents() const {
+    return {Cells::in(input_.value, layer_.input), Cells::in(output_.value, layer_.input),
+            Cells::in(output_.gradient, layer_.input), Cells::in(input_.gradient, layer_.input)};
+}
+
 }  // namespace convscope

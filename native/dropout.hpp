@@ -17,6 +17,7 @@ class Dropout final : public MapLayer {
     Dropout(const Layer& layer, int number, int index, const std::vector<Map>& maps, const Kernels& kernels,
             bool wants_input_gradient);
 
+    Extents extents() const override;
     int64_t scratch_size() const override { return layer_.input.width * layer_.input.channels; }
 
    private:

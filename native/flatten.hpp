@@ -13,6 +13,12 @@ class Flatten final : public MapLayer {
           kernels_(kernels),
           wants_input_gradient_(wants_input_gradient) {}
 
+    Extents extents() const override {
+        const Shape shape = input_.value.shape;
+        return {Cells::plainly(shape), Cells::vector(shape.size()), Cells::vector(shape.size()),
+                Cells::in(input_.gradient, shape)};
+    }
+
    private:
     void forward_image(Workspace& workspace, int64_t image) const override {
         const float* from = workspace.values[map_].image(image);

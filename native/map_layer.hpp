@@ -11,10 +11,39 @@ namespace convscope {
 
 constexpr int64_t block_rows = 64;  // of weights: their gradient, 8 KB, stays in the first cache until it is used
 
+// The cells of a map that a layer reads or writes, by rows, columns and channels from the first, and how far into the
+// memory of an image it goes for them: `end` is the place behind the last number, which may be one of the frame. Kernels
+// load whole vectors and so may read up to `slack` numbers more, which change no result.
+struct Cells {
+    Shape shape = {0, 0, 0};
+    int64_t end = 0;
+    bool plain = false;  // whether they must lie one behind another, without a frame
+
+    // Where `layout` has them.
+    static Cells in(const Layout& layout, const Shape& shape) {
+        return {shape, layout.at(shape.height - 1, shape.width - 1) + shape.channels};
+    }
+    static Cells plainly(const Shape& shape) { return {shape, shape.size(), true}; }
+    // A vector of so many numbers, or a map that lies plain.
+    static Cells vector(int64_t count) { return plainly({1, 1, count}); }
+};
+
+// All that a layer may touch of its maps. Plan checks once that the layouts cover it, and that the layer writes every
+// cell that a later layer may read.
+struct Extents {
+    Cells reads, writes;                    // values of map `index` and of map `index + 1`
+    Cells reads_gradient, writes_gradient;  // gradients by map `index + 1` and by map `index`
+    // Of a layer that reads a second, earlier map.
+    std::size_t other = 0;
+    Cells reads_other = {}, writes_other_gradient = {};
+};
+
 // Layer `index` of a plan reads map `index` and writes map `index + 1`.
 class MapLayer {
    public:
     virtual ~MapLayer() = default;
+
+    virtual Extents extents() const = 0;
 
     // Computes images [begin, end) of the slice.
     virtual void forward(Workspace& workspace, int64_t begin, int64_t end) const {

@@ -57,4 +57,9 @@ void MaxPooling::backward_image(Workspace& workspace, int64_t image, float*) con
     }
 }
 
+Extents MaxPooling::extents() const {
+    return {Cells::plainly(layer_.input), Cells::in(output_.value, layer_.output), Cells::plainly(layer_.output),
+            Cells::in(input_.gradient, layer_.input)};
+}
+
 }  // namespace convscope

@@ -13,6 +13,7 @@ class MaxPooling final : public MapLayer {
     MaxPooling(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                bool wants_input_gradient);
 
+    Extents extents() const override;
     int64_t winners_size() const override { return layer_.output.size(); }
     int64_t scratch_size() const override { return wants_input_gradient_ ? layer_.input.size() : 0; }
 

@@ -2,12 +2,47 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdio>
+#include <cstdlib>
 
 namespace convscope {
 
 namespace {
 
 constexpr int64_t most_prefetched = 4096;  // bytes of the next image
+
+[[maybe_unused]] void mark_gaps(const MapImages& map, int64_t images) {
+    for (int64_t i = 0; i < images; ++i) write_marks(map.first + i * map.stride + map.used, map.stride - map.used);
+}
+
+// Whether the frame is of zeros, which nobody may write.
+bool has_clean_frame(const Layout& layout, const float* map) {
+    std::vector<uint8_t> in_cell(static_cast<std::size_t>(layout.size()));
+    for (int64_t place : layout.places()) {
+        std::fill_n(in_cell.begin() + static_cast<std::ptrdiff_t>(place), layout.shape.channels, uint8_t{1});
+    }
+    for (std::size_t i = 0; i < in_cell.size(); ++i) {
+        if (in_cell[i] == 0 && map[i] != 0) return false;
+    }
+    return true;
+}
+
+// Ends the program if something wrote beside the cells of the maps of the first `count` images.
+[[maybe_unused]] void check_maps(const Plan& plan, const Workspace& workspace, int64_t count) {
+    const auto check = [count](const MapImages& map, const Layout& layout) {
+        if (map.first == nullptr) return;
+        for (int64_t i = 0; i < std::min(count, map.held); ++i) {
+            check_marks(map.image(i) + map.used, map.stride - map.used);
+            if (layout.is_plain() || has_clean_frame(layout, map.image(i))) continue;
+            std::fprintf(stderr, "the frame of a map was written\n");
+            std::abort();
+        }
+    };
+    for (std::size_t i = 0; i < plan.maps.size(); ++i) {
+        check(workspace.values[i], plan.maps[i].value);
+        check(workspace.gradients[i], plan.maps[i].gradient);
+    }
+}
 
 }  // namespace
 
@@ -36,9 +71,11 @@ Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
         const bool in_batch = i >= plan.first_vector;
         const bool passes = !in_batch && kept == Kept::logits;  // nobody reads it once its images are through
         values.held = passes ? plan.group : slice_images;
-        values.stride = round_up(plan.maps[i].value.size(), 16);
+        values.used = plan.maps[i].value.size();
+        values.stride = round_up(values.used, 16) + map_gap;
         if (!in_batch) values.buffer = make_buffer<float>(values.held * values.stride);
         values.first = values.buffer.data();
+        if (checks_marks && !in_batch) mark_gaps(values, values.held);
         workspace.values.push_back(std::move(values));
         if (back && i <= plan.first_vector && plan.maps[i].gradient_crosses) {
             gradients = make_gradients(plan, i, slice_images);
@@ -56,9 +93,12 @@ Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
 MapImages Network::make_gradients(const Plan& plan, std::size_t map, int64_t held) const {
     MapImages gradients;
     gradients.held = held;
-    gradients.stride = round_up(plan.maps[map].gradient.size(), kernels_.panel_width);
+    const int64_t size = plan.maps[map].gradient.size(), with_room = round_up(size, kernels_.panel_width);
+    gradients.used = map < plan.first_vector ? size : with_room;  // of vectors whole panels are written
+    gradients.stride = with_room + map_gap;
     gradients.buffer = make_buffer<float>(held * gradients.stride);
     gradients.first = gradients.buffer.data();
+    if constexpr (checks_marks) mark_gaps(gradients, held);
     return gradients;
 }
 
@@ -88,11 +128,16 @@ Batch Network::make_batch(const Plan& plan, int64_t images, int64_t shards, Kept
     const bool back = kept == Kept::gradients;
     Batch batch;
     for (std::size_t i = plan.first_vector; i < plan.maps.size(); ++i) {
-        int64_t stride = round_up(plan.maps[i].value.size(), kernels_.panel_width);
+        const int64_t used = round_up(plan.maps[i].value.size(), kernels_.panel_width);
+        int64_t stride = used + map_gap;
         if (stride % 512 == 0) stride += 16;  // rows a power of two apart would fall on the same cache lines
+        batch.used.push_back(used);
         batch.strides.push_back(stride);
-        batch.values.push_back(make_buffer<float>(images * stride));
-        batch.gradients.push_back(make_buffer<float>(back && i > plan.first_vector ? images * stride : 0));
+        for (std::vector<Buffer<float>>* vectors : {&batch.values, &batch.gradients}) {
+            const bool wanted = vectors == &batch.values || (back && i > plan.first_vector);
+            vectors->push_back(make_buffer<float>(wanted ? images * stride : 0));
+            if (checks_marks && wanted) mark_gaps({vectors->back().data(), stride, images, used, {}}, images);
+        }
     }
     batch.statistics.resize(plan.steps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {
@@ -121,15 +166,18 @@ void Network::bind(const Plan& plan, Workspace& workspace, Batch& batch, int64_t
         workspace.gradients[i].first = gradients.first;
         workspace.gradients[i].stride = gradients.stride;
         workspace.gradients[i].held = gradients.held;
+        workspace.gradients[i].used = gradients.used;
     }
     for (std::size_t v = 0; v < batch.values.size(); ++v) {
         MapImages& values = workspace.values[plan.first_vector + v];
         values.stride = batch.strides[v];
+        values.used = batch.used[v];
         values.first = batch.values[v].data() + begin * values.stride;
         if (v == 0 || batch.losses.empty()) continue;
         MapImages& gradients = workspace.gradients[plan.first_vector + v];
         gradients.held = slice_images;
         gradients.stride = batch.strides[v];
+        gradients.used = batch.used[v];
         gradients.first = batch.gradients[v].data() + begin * gradients.stride;
     }
 }
@@ -162,6 +210,7 @@ void Network::forward(const Plan& plan, Range steps, Workspace& workspace, Batch
         forward_maps(plan, steps, workspace, first, last);
     }
     forward_vectors(plan, steps, workspace, count);
+    if constexpr (checks_marks) check_maps(plan, workspace, count);
     if (steps.end < plan.steps.size()) plan.steps[steps.end].normalizes->measure(workspace, count);
 }
 
@@ -178,6 +227,7 @@ void Network::forward_read(const Plan& plan, Range steps, Workspace& workspace, 
         forward_maps(plan, steps, workspace, first, std::min(first + plan.group, count));
     }
     forward_vectors(plan, steps, workspace, count);
+    if constexpr (checks_marks) check_maps(plan, workspace, count);
 }
 
 void Network::forward_maps(const Plan& plan, Range steps, Workspace& workspace, int64_t begin, int64_t end) const {
@@ -247,6 +297,7 @@ void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batc
             step_back(plan, steps, step, workspace, first, last, shard);
         }
     }
+    if constexpr (checks_marks) check_maps(plan, workspace, count);
 }
 
 void Network::read_layer(const Plan& plan, const Workspace& workspace, std::size_t layer, int64_t i,

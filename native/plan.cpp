@@ -1,6 +1,8 @@
 #include "plan.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <stdexcept>
 
 #include "activation_pass.hpp"
 #include "average_pooling.hpp"
@@ -85,6 +87,19 @@ bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const 
     return plain_gradient && before_dense && !is_added(layers, flatten);
 }
 
+// Whether the cells are cells of `layout` and lie within the `room` of an image; and, where they are written, whether they
+// are all cells.
+bool fits(const Cells& cells, const Layout& layout, int64_t room, bool written) {
+    const Shape some = cells.shape, all = layout.shape;
+    if (layout.top < 0 || layout.left < 0 || Cells::in(layout, all).end > layout.size() || cells.end > room) return false;
+    if (cells.plain && !layout.is_plain()) return false;
+    if (some.height == 1 && some.width == 1 && cells.plain) {
+        return written ? some.channels == all.size() : some.channels <= all.size();
+    }
+    if (some.channels != all.channels || some.height > all.height || some.width > all.width) return false;
+    return !written || (some.height == all.height && some.width == all.width);
+}
+
 }  // namespace
 
 Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
@@ -100,6 +115,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     if (purpose == Purpose::gradients) first_trained = 0;
     lay_out_maps(layers, input);
     make_layers(layers, moving, kernels);
+    check_extents(kernels);
     stages.push_back({});
     for (std::size_t i = 0; i < steps.size(); ++i) {
         if (steps[i].normalizes != nullptr) stages.push_back({i, i});
@@ -248,6 +264,37 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                 break;
         }
     }
+}
+
+void Plan::check_extents(const Kernels& kernels) const {
+    const auto room = [&](const Layout& layout, std::size_t map) {  // of vectors whole panels are written
+        return map < first_vector ? layout.size() : round_up(layout.size(), kernels.panel_width);
+    };
+    bool all_fit = true;
+    const auto check_value = [&](const Cells& cells, std::size_t map, bool written) {
+        all_fit = all_fit && fits(cells, maps[map].value, room(maps[map].value, map), written);
+    };
+    const auto check_gradient = [&](const Cells& cells, std::size_t map, bool written) {
+        all_fit = all_fit && fits(cells, maps[map].gradient, room(maps[map].gradient, map), written);
+    };
+    const bool goes_back = purpose != Purpose::outputs;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        const Extents extents = steps[i].computes->extents();
+        const bool reads_two = extents.reads_other.end > 0;
+        check_value(extents.reads, i, false);
+        check_value(extents.writes, i + 1, true);
+        if (reads_two) check_value(extents.reads_other, extents.other, false);
+        if (goes_back && i >= first_trained) check_gradient(extents.reads_gradient, i + 1, false);
+        if (wants_gradient(i)) check_gradient(extents.writes_gradient, i, true);
+        if (reads_two && wants_gradient(extents.other)) check_gradient(extents.writes_other_gradient, extents.other, true);
+    }
+    if (all_fit) return;
+#if defined(__cpp_exceptions)
+    throw std::logic_error("a layer would read or write beyond its maps, which is an error of the engine; please report "
+                           "the architecture");
+#else
+    std::abort();
+#endif
 }
 
 }  // namespace convscope

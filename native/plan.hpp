@@ -64,6 +64,8 @@ struct Plan {
     void lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
     void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
+    // Throws std::logic_error, or ends the program where there are no exceptions, if a layer goes beyond its maps.
+    void check_extents(const Kernels& kernels) const;
 };
 
 }  // namespace convscope

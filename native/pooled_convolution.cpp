@@ -341,4 +341,14 @@ void PooledConvolution::collect(const Batch& batch, int64_t, int64_t offset, int
     }
 }
 
+Extents PooledConvolution::extents() const {
+    const Shape pooled = {search_.cell_rows, search_.cell_columns, layer_.output.channels};
+    const int64_t last_place = cell_places_.back() + window_[3];
+    const int64_t window = (layer_.window[0] - 1) * input_.value.row() + layer_.window[1] * layer_.input.channels;
+    return {{layer_.input, last_place + window},
+            Cells::in(output_.value, pooled),
+            Cells::plainly(pooled),
+            Cells::in(input_.gradient, layer_.input)};
+}
+
 }  // namespace convscope

@@ -17,6 +17,7 @@ class PooledConvolution final : public MapLayer {
     PooledConvolution(const Layer& convolution, const Layer& pooling, int index, const std::vector<Map>& maps,
                       Parameters& parameters, const Kernels& kernels, bool wants_input_gradient);
 
+    Extents extents() const override;
     int64_t order_size() const override { return by_order_ ? cells() + 1 : 0; }  // and how many of them are live
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;

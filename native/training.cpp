@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace convscope {
 
@@ -48,7 +47,7 @@ bool Trainer::for_slices(int64_t count, bool clears, const Score& so_far, Watche
     auto take = [&](int thread) {
         for (int64_t shard; queue.take(thread, shard);) {
             Buffer<float>& sums = batch_.shards[static_cast<std::size_t>(shard)];
-            if (clears) std::memset(sums.data(), 0, sums.size() * sizeof(float));
+            if (clears) std::fill_n(sums.data(), plan_.gradient_offsets.back(), 0.0f);
             if (shard >= shards) continue;  // of a short batch, the last shards are empty
             for (int64_t slice = shard * slices / shards; slice < (shard + 1) * slices / shards; ++slice) {
                 Workspace& workspace = workspaces_[by_slice ? static_cast<std::size_t>(slice) : static_cast<std::size_t>(thread)];

@@ -297,4 +297,16 @@ void WinogradConvolution::collect(const Batch& batch, int64_t, int64_t offset, i
                total);
 }
 
+Extents WinogradConvolution::extents() const {
+    // Behind a square of places that begins at `place`.
+    const auto behind = [](const Layout& layout, int64_t place, int64_t side) {
+        return place + (side - 1) * layout.row() + side * layout.shape.channels;
+    };
+    const int64_t side = sizes_.outputs;
+    return {{layer_.input, behind(input_.value, reads_.back(), side + sizes_.kernel - 1)},
+            Cells::in(output_.value, layer_.output),
+            {layer_.output, behind(output_.gradient, gradient_reads_.back(), side)},
+            Cells::in(input_.gradient, layer_.input)};
+}
+
 }  // namespace convscope

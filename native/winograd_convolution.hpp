@@ -25,6 +25,7 @@ class WinogradConvolution final : public MapLayer {
     static Layout input_layout(const Layer& layer);
     static Layout gradient_layout(const Layer& layer);
 
+    Extents extents() const override;
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
 

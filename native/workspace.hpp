@@ -22,12 +22,16 @@ struct Chance {
 };
 
 // A map of the images of a slice. There are places for `held` of them, a power of two: image i has that of i + held too.
+// `used` numbers of an image may be written; those up to its neighbour's are never written.
 struct MapImages {
     float* first = nullptr;
-    int64_t stride = 0, held = 1;
+    int64_t stride = 0, held = 1, used = 0;
     Buffer<float> buffer;  // empty where somebody else holds them
     float* image(int64_t i) const { return first + (i & (held - 1)) * stride; }
 };
+
+// Between the maps of two images, where builds check for marks.
+constexpr int64_t map_gap = checks_marks ? slack : 0;
 
 // What a thread writes down on its way and then forgets.
 struct Scratch {
@@ -59,7 +63,7 @@ struct Workspace {
 // over all of them. And the sums that the other layers make of their gradients.
 struct Batch {
     std::vector<Buffer<float>> values, gradients;  // by vector: (images, stride); the first one's gradients lie in slices
-    std::vector<int64_t> strides;
+    std::vector<int64_t> strides, used;                // as in MapImages
     std::vector<double> losses;
     std::vector<uint8_t> correct;
     std::vector<Buffer<float>> shards;

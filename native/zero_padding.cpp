@@ -1,5 +1,7 @@
 #include "zero_padding.hpp"
 
+#include <algorithm>
+
 namespace convscope {
 
 ZeroPadding::ZeroPadding(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
@@ -37,6 +39,14 @@ void ZeroPadding::backward_image(Workspace& workspace, int64_t image, float*) co
         write_gradient_row(kernels_, gradient + output_.gradient.at(above_ + y, left_), input_,
                            workspace.values[map_].image(image), y, workspace.gradients[map_].image(image));
     }
+}
+
+Extents ZeroPadding::extents() const {
+    const Shape inner = input_.value.shape, shape = output_.value.shape;
+    const Shape reached = {above_ + inner.height, left_ + inner.width, inner.channels};
+    const Shape written = {std::max(shape.height, reached.height), std::max(shape.width, reached.width), inner.channels};
+    return {Cells::in(input_.value, inner), Cells::in(output_.value, written), Cells::in(output_.gradient, reached),
+            Cells::in(input_.gradient, inner)};
 }
 
 }  // namespace convscope

@@ -10,6 +10,8 @@ class ZeroPadding final : public MapLayer {
     ZeroPadding(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
                 bool wants_input_gradient);
 
+    Extents extents() const override;
+
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;

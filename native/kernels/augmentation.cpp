@@ -151,7 +151,8 @@ void resample(const Resampling& r) {
                 }
             }
             for (int64_t i = 0; i < block; ++i) {
-                float row = below[i] < 0 ? 0 : below[i], column = right[i] < 0 ? 0 : right[i];
+                // In this order a NaN becomes 0 too, so that no place lies outside.
+                float row = below[i] > 0 ? below[i] : 0, column = right[i] > 0 ? right[i] : 0;
                 row = row > last_row ? last_row : row;
                 column = column > last_column ? last_column : column;
                 int32_t top = static_cast<int32_t>(row), left = static_cast<int32_t>(column);

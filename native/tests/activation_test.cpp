@@ -50,7 +50,7 @@ std::vector<float> grid() {
 }
 
 Buffer<float> buffer_of(const std::vector<float>& numbers) {
-    Buffer<float> buffer = make_buffer<float>(static_cast<int64_t>(numbers.size()));
+    Buffer<float> buffer = plain_buffer<float>(static_cast<int64_t>(numbers.size()));
     std::copy(numbers.begin(), numbers.end(), buffer.begin());
     return buffer;
 }
@@ -62,7 +62,7 @@ TEST(activations_are_their_formulas_from_the_least_number_to_the_largest) {
     const auto count = static_cast<int64_t>(numbers.size());
     const Buffer<float> x = buffer_of(numbers);
     for (const Case& c : cases) {
-        Buffer<float> y = make_buffer<float>(count);
+        Buffer<float> y = plain_buffer<float>(count);
         kernels.activate(c.activation, c.slope, x.data(), count, y.data());
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             const double wanted = activated(c.activation, c.slope, static_cast<double>(x[i]));
@@ -75,10 +75,10 @@ TEST(derivatives_of_activations_are_their_formulas_from_the_least_number_to_the_
     const std::vector<float> numbers = grid();
     const auto count = static_cast<int64_t>(numbers.size());
     const Buffer<float> x = buffer_of(numbers);
-    Buffer<float> dy = make_buffer<float>(count);
+    Buffer<float> dy = plain_buffer<float>(count);
     for (std::size_t i = 0; i < dy.size(); ++i) dy[i] = i / 2 % 2 == 0 ? -3.0f : 0.5f;
     for (const Case& c : cases) {
-        Buffer<float> dx = make_buffer<float>(count);
+        Buffer<float> dx = plain_buffer<float>(count);
         kernels.activate_backward(c.activation, c.slope, x.data(), dy.data(), count, dx.data());
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             const double factor = static_cast<double>(dy[i]);
@@ -123,7 +123,7 @@ TEST(activations_stay_within_their_count_and_give_every_place_the_same) {
     for (const Case& c : cases) {
         for (int64_t count = 1; count <= 2 * kernels.vector_width + 1; ++count) {
             const Buffer<float> x = buffer_of(std::vector<float>(static_cast<std::size_t>(count), -0.7f));
-            Buffer<float> y = make_buffer<float>(count), dx = y;
+            Buffer<float> y = plain_buffer<float>(count), dx = y;
             std::fill(y.begin(), y.end(), untouched);
             std::fill(dx.begin(), dx.end(), untouched);
             kernels.activate(c.activation, c.slope, x.data(), count, y.data());

@@ -14,7 +14,7 @@ constexpr float unwritten = 12345;
 constexpr double pi = 3.14159265358979323846;
 
 Buffer<float> unwritten_buffer(int64_t count) {
-    Buffer<float> buffer = make_buffer<float>(count);
+    Buffer<float> buffer = plain_buffer<float>(count);
     std::fill(buffer.begin(), buffer.end(), unwritten);
     return buffer;
 }
@@ -42,15 +42,15 @@ double between_pixels(const std::vector<uint8_t>& image, Shape shape, double row
 void check_resampling(const Kernels& kernels, Shape shape, double stretch, float strength, Random& random) {
     const std::vector<uint8_t> image = random.bytes(shape.size());
     const int64_t row = shape.width * shape.channels, framed_row = row + 2 * shape.channels;
-    Buffer<uint8_t> framed = make_buffer<uint8_t>((shape.height + 2) * framed_row);
+    Buffer<uint8_t> framed = plain_buffer<uint8_t>((shape.height + 2) * framed_row);
     for (int64_t y = 0; y < shape.height; ++y) {
         std::copy(image.data() + y * row, image.data() + (y + 1) * row,
                   framed.data() + (y + 1) * framed_row + shape.channels);
     }
-    Buffer<uint32_t> corners = make_buffer<uint32_t>((shape.height + 1) * framed_row);
+    Buffer<uint32_t> corners = plain_buffer<uint32_t>((shape.height + 1) * framed_row);
     const Buffer<float> down = random.numbers(shape.height * shape.width);
     const Buffer<float> right = random.numbers(shape.height * shape.width);
-    Buffer<float> output = make_buffer<float>(shape.size() + augmentation_block * shape.channels);
+    Buffer<float> output = plain_buffer<float>(shape.size() + augmentation_block * shape.channels);
     Resampling r;
     r.framed = framed.data();
     r.corners = corners.data();

@@ -56,7 +56,7 @@ struct Operands {
         }
         bias = random.numbers(panels * (width + 2));
         mask = random.numbers(c.runs * c.rows * (panels * width + 3));
-        result = make_buffer<float>(c.runs * c.rows * (panels * width + 1));
+        result = plain_buffer<float>(c.runs * c.rows * (panels * width + 1));
         std::fill(result.begin(), result.end(), untouched);
         product.a = a.data();
         product.a_segments = a_segments.data();
@@ -142,7 +142,7 @@ void check_product(const Kernels& kernels, const Case& c, Finish finish, Random&
 
 TEST(a_bfloat16_is_the_nearest_of_a_float) {
     Random random(1);
-    Buffer<float> numbers = make_buffer<float>(1000);
+    Buffer<float> numbers = plain_buffer<float>(1000);
     for (float& number : numbers) number = random.number_of_size(-30, 30);
     numbers[0] = 1.00390625f;             // half way between two, the lower even
     numbers[1] = -1.01171875f;            // half way, the upper even
@@ -161,7 +161,7 @@ TEST(a_bfloat16_is_the_nearest_of_a_float) {
 
 TEST(what_is_not_finite_stays_so_in_bfloat16) {
     constexpr float infinity = std::numeric_limits<float>::infinity();
-    Buffer<float> numbers = make_buffer<float>(5);
+    Buffer<float> numbers = plain_buffer<float>(5);
     const uint32_t odd_nan = 0x7fffffff;
     numbers[0] = infinity;
     numbers[1] = -infinity;

@@ -79,7 +79,7 @@ TEST(a_depthwise_convolution_is_its_formula) {
             Depthwise d(kernels, c, random);
             std::vector<int64_t> places;
             for (int64_t cell = d.cells; cell-- > 0;) places.push_back(cell * (d.outputs + 1));
-            Buffer<float> output = make_buffer<float>(d.cells * (d.outputs + 1));
+            Buffer<float> output = plain_buffer<float>(d.cells * (d.outputs + 1));
             std::fill(output.begin(), output.end(), untouched);
             d.image.relu = relu;
             d.image.output = output.data();
@@ -105,7 +105,7 @@ TEST(the_depthwise_gradient_by_kernel_and_bias_is_its_formula) {
     Random random(52);
     for (const Case& c : cases(kernels)) {
         Depthwise d(kernels, c, random);
-        Buffer<float> sums = make_buffer<float>(d.weights_size);
+        Buffer<float> sums = plain_buffer<float>(d.weights_size);
         std::fill(sums.begin(), sums.end(), before);
         std::vector<double> wanted(sums.begin(), sums.end());
         d.image.gradient = d.gradient.data();
@@ -130,7 +130,7 @@ TEST(the_depthwise_gradient_by_the_input_is_its_formula) {
     Random random(53);
     for (const Case& c : cases(kernels)) {
         Depthwise d(kernels, c, random);
-        Buffer<float> sums = make_buffer<float>(d.input_size);
+        Buffer<float> sums = plain_buffer<float>(d.input_size);
         std::fill(sums.begin(), sums.end(), before);
         std::vector<double> wanted(sums.begin(), sums.end());
         d.image.gradient = d.gradient.data();

@@ -32,7 +32,7 @@ TEST(dropout_drops_its_share_and_scales_the_rest) {
     const Buffer<float> x = random.numbers(count);
     for (int64_t dropped : {int64_t{0}, int64_t{1}, whole / 10, whole / 2, whole * 9 / 10, whole - 1}) {
         const uint64_t start = random.bits();
-        Buffer<float> y = make_buffer<float>(count);
+        Buffer<float> y = plain_buffer<float>(count);
         std::fill(y.begin(), y.end(), untouched);
         kernels.dropout(start, 0, dropped, x.data(), count, y.data());
         const double chance = static_cast<double>(dropped) / static_cast<double>(whole);
@@ -56,7 +56,7 @@ TEST(dropout_does_not_depend_on_where_its_sequence_is_cut) {
     Random random(42);
     const Buffer<float> x = random.numbers(count);
     for (int64_t first : {int64_t{0}, int64_t{7}, (int64_t{1} << 40) + 3}) {
-        Buffer<float> together = make_buffer<float>(count), cut = together;
+        Buffer<float> together = plain_buffer<float>(count), cut = together;
         kernels.dropout(99, first, dropped, x.data(), count, together.data());
         for (int64_t begin = 0; begin < count;) {
             const int64_t size = std::min(count - begin, random.below(40));
@@ -70,7 +70,7 @@ TEST(dropout_does_not_depend_on_where_its_sequence_is_cut) {
 TEST(dropout_gives_each_start_numbers_of_its_own) {
     constexpr int64_t count = 4096, dropped = whole / 2;
     const Buffer<float> ones(count + slack, 1.0f);
-    Buffer<float> one = make_buffer<float>(count), other = one;
+    Buffer<float> one = plain_buffer<float>(count), other = one;
     kernels.dropout(5, 0, dropped, ones.data(), count, one.data());
     kernels.dropout(6, 0, dropped, ones.data(), count, other.data());
     int64_t equal = 0;

@@ -12,7 +12,7 @@ TEST(bytes_are_scaled_and_shifted_row_by_row) {
     for (int64_t length : {1, 3, 28, 84, 100}) {
         for (int64_t frame : {0, 5}) {
             const std::vector<uint8_t> bytes = random.bytes(4 * length);
-            Buffer<float> out = make_buffer<float>(4 * (length + frame));
+            Buffer<float> out = plain_buffer<float>(4 * (length + frame));
             std::fill(out.begin(), out.end(), untouched);
             kernels.normalise(bytes.data(), 4, length, 1.0f / 255, -0.5f, out.data(), length + frame);
             for (int64_t i = 0; i < 4 * (length + frame); ++i) {
@@ -32,7 +32,7 @@ TEST(sums_and_masked_copies_stay_within_their_count) {
     Random random(35);
     for (int64_t count : {1, 7, 16, 31, 64, 65}) {
         const Buffer<float> from = random.numbers(count), mask = random.numbers(count);
-        Buffer<float> sum = random.numbers(count), copy = make_buffer<float>(count), masked = copy;
+        Buffer<float> sum = random.numbers(count), copy = plain_buffer<float>(count), masked = copy;
         const Buffer<float> old = sum;
         std::fill(copy.data() + count, copy.data() + copy.size(), untouched);
         std::fill(masked.data() + count, masked.data() + masked.size(), untouched);
@@ -51,7 +51,7 @@ TEST(sums_and_masked_copies_stay_within_their_count) {
 TEST(values_are_multiplied_and_their_squares_summed_in_double) {
     Random random(38);
     for (int64_t count : {0, 1, 7, 16, 31, 64, 65, 1000}) {
-        Buffer<float> values = make_buffer<float>(count);
+        Buffer<float> values = plain_buffer<float>(count);
         for (float& value : values) value = random.number_of_size(-30, 30);  // whose squares no float holds
         double squares = 0;
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
@@ -73,7 +73,7 @@ TEST(a_transposed_matrix_of_any_size_has_rows_for_columns) {
             for (int64_t margin : {0, 3}) {
                 const int64_t from_row = columns + margin, to_row = rows + 2 * margin;
                 const Buffer<float> from = random.numbers(rows * from_row);
-                Buffer<float> to = make_buffer<float>(columns * to_row);
+                Buffer<float> to = plain_buffer<float>(columns * to_row);
                 std::fill(to.begin(), to.end(), untouched);
                 kernels.transpose(from.data(), from_row, to.data(), to_row, rows, columns);
                 for (int64_t i = 0; i < static_cast<int64_t>(to.size()); ++i) {

@@ -69,6 +69,15 @@ std::vector<Architecture> architectures() {
             .flatten()
             .dense(3)
             .activation(Activation::none),
+        // Activations between maps that are given whole and layers that leave out rows and columns.
+        A(9, 10, 2)
+            .activation(Activation::sigmoid)
+            .convolution(6, 2, 2, false, {1, 2})
+            .normalization()
+            .activation(Activation::relu)
+            .max_pooling(3, 2, {3, 3})
+            .flatten()
+            .dense(3),
     };
 }
 

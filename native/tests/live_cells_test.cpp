@@ -21,7 +21,7 @@ TEST(cells_that_read_zeros_alone_come_behind_the_others) {
         const int64_t height = (g.rows - 1) * g.step + g.window_rows, width = (g.columns - 1) * g.step + g.window_columns;
         const int64_t row = (width + 1) * g.channels;  // a frame, whose last column no cell reads
         for (int64_t share : {0, 1, 20, 100}) {  // of the numbers that are not zero, in a hundred
-            Buffer<float> input = make_buffer<float>(height * row);
+            Buffer<float> input = plain_buffer<float>(height * row);
             for (int64_t i = 0; i < height * row; ++i) {
                 const bool kept = random.below(100) < share;
                 input[static_cast<std::size_t>(i)] = kept ? -1e-30f : random.below(2) == 0 ? 0.0f : -0.0f;
@@ -35,7 +35,7 @@ TEST(cells_that_read_zeros_alone_come_behind_the_others) {
             search.right = g.step * g.channels;
             search.window_rows = g.window_rows;
             search.window_run = g.window_columns * g.channels;
-            Buffer<float> scratch = make_buffer<float>(g.rows * live_cells_row(row, kernels.vector_width));
+            Buffer<float> scratch = plain_buffer<float>(g.rows * live_cells_row(row, kernels.vector_width));
             std::vector<int32_t> order(static_cast<std::size_t>(g.rows * g.columns), -1);
             search.scratch = scratch.data();
             search.order = order.data();

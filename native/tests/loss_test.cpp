@@ -21,7 +21,7 @@ std::vector<double> log_probabilities(const float* logits, int64_t classes) {
 void check_cross_entropy(const Kernels& kernels, const Buffer<float>& logits, int64_t classes, int64_t label,
                          float smoothing, float scale) {
     const std::vector<double> logarithms = log_probabilities(logits.data(), classes);
-    Buffer<float> gradient = make_buffer<float>(classes);
+    Buffer<float> gradient = plain_buffer<float>(classes);
     std::fill(gradient.begin(), gradient.end(), untouched);
     bool correct = false;
     const double loss =
@@ -89,7 +89,7 @@ TEST(softmax_is_its_formula_for_logits_of_any_size) {
     Random random(34);
     for (int64_t classes : {1, 2, 10, 101}) {
         for (float size : {0.0f, 1.0f, 100.0f, 1000.0f, 3e38f}) {
-            Buffer<float> logits = random.numbers(classes), probabilities = make_buffer<float>(classes);
+            Buffer<float> logits = random.numbers(classes), probabilities = plain_buffer<float>(classes);
             for (float& value : logits) value *= size;
             std::fill(probabilities.begin(), probabilities.end(), untouched);
             kernels.softmax(logits.data(), classes, probabilities.data());

@@ -40,7 +40,7 @@ struct Operands {
         b = random.numbers(panels * product.b_panel);
         bias = random.numbers(panels * product.b_panel);
         mask = random.numbers(c.rows * (row_size + 2));
-        result = make_buffer<float>(c.rows * row_size);
+        result = plain_buffer<float>(c.rows * row_size);
         product.a = a.data();
         product.a_rows = a_rows.data();
         product.b = b.data();
@@ -187,10 +187,10 @@ TEST(several_products_are_each_what_it_is_alone) {
         o.product.a_product = 1;
         o.product.b_product = o.width;  // a row further on
         o.product.c_product = size;
-        Buffer<float> together = make_buffer<float>(3 * size);
+        Buffer<float> together = plain_buffer<float>(3 * size);
         o.product.c = together.data();
         kernels.multiply(o.product);
-        Buffer<float> alone = make_buffer<float>(3 * size);
+        Buffer<float> alone = plain_buffer<float>(3 * size);
         o.product.products = 1;
         for (int64_t i = 0; i < 3; ++i) {
             o.product.c = alone.data() + i * size;
@@ -210,7 +210,7 @@ TEST(a_pooled_product_keeps_the_largest_of_four_and_says_which) {
                 Operands o(kernels, {cells, columns, 2, 6, 1}, random);
                 std::fill(o.result.begin(), o.result.end(), untouched);
                 const int64_t window[4] = {0, 1, 4, 7}, winner_row = columns + 2;
-                Buffer<int32_t> winners = make_buffer<int32_t>(cells * winner_row);
+                Buffer<int32_t> winners = plain_buffer<int32_t>(cells * winner_row);
                 std::fill(winners.begin(), winners.end(), -1);
                 std::copy(window, window + 4, o.product.window);
                 o.product.finish = finish;

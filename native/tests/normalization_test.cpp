@@ -17,7 +17,7 @@ constexpr int64_t place_counts[] = {1, 2, 3, 50};
 
 // `count` numbers around `center`; what a kernel reads behind them counts for nothing, so there are none.
 Buffer<float> numbers(Random& random, int64_t count, float center = 0) {
-    Buffer<float> numbers = make_buffer<float>(count);
+    Buffer<float> numbers = plain_buffer<float>(count);
     std::fill(numbers.begin(), numbers.end(), std::numeric_limits<float>::quiet_NaN());
     for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = center + random.number();
     return numbers;
@@ -53,7 +53,7 @@ void for_maps(uint64_t seed, Check check) {
 // Calls add(sums) on sums that hold something already, and checks that it added term(place, channel) of every place.
 template <class Add, class Term>
 void check_sums(Random& random, const Map& map, Add add, Term term) {
-    Buffer<float> sums = make_buffer<float>(map.channels);
+    Buffer<float> sums = plain_buffer<float>(map.channels);
     std::fill(sums.begin(), sums.end(), untouched);
     for (int64_t c = 0; c < map.channels; ++c) sums[static_cast<std::size_t>(c)] = random.number();
     const Buffer<float> before = sums;
@@ -91,7 +91,7 @@ void check_map(const Map& map, const Buffer<float>& got, Wanted wanted) {
 }
 
 Buffer<float> untouched_map(const Map& map) {
-    Buffer<float> numbers = make_buffer<float>(map.places * map.channels);
+    Buffer<float> numbers = plain_buffer<float>(map.places * map.channels);
     std::fill(numbers.begin(), numbers.end(), untouched);
     return numbers;
 }

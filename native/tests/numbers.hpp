@@ -11,6 +11,12 @@ namespace convscope::test {
 
 constexpr float untouched = 12345;  // what stands where nothing may be written
 
+// Zeros, `count` of them and the slack: without marks, so that a test may compare or fill all of it.
+template <class Element>
+Buffer<Element> plain_buffer(int64_t count) {
+    return Buffer<Element>(static_cast<std::size_t>(count + slack));
+}
+
 class Random {
    public:
     explicit Random(uint64_t seed) : state_(seed) {}
@@ -33,7 +39,7 @@ class Random {
     uint8_t byte() { return static_cast<uint8_t>(bits() >> 56); }
 
     Buffer<float> numbers(int64_t count) {
-        Buffer<float> numbers = make_buffer<float>(count);
+        Buffer<float> numbers = plain_buffer<float>(count);
         for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = number();
         return numbers;
     }

@@ -28,7 +28,7 @@ struct Pooling {
         for (int64_t cell = cells; cell-- > 0;) places.push_back(cell * (channels + 1));
         input = random.numbers(input_size);
         gradient = random.numbers(cells * channels);
-        output = make_buffer<float>(cells * (channels + 1));
+        output = plain_buffer<float>(cells * (channels + 1));
         std::fill(output.begin(), output.end(), untouched);
         image.input = input.data();
         image.gradient = gradient.data();
@@ -88,7 +88,7 @@ TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
     each(kernels, 11, [&](Pooling& p) {
         for (float& value : p.input) value = static_cast<float>(static_cast<int>(value * 4));  // so that many are equal
         const int64_t channels = p.image.channels;
-        Buffer<int32_t> winners = make_buffer<int32_t>(p.cells * channels);
+        Buffer<int32_t> winners = plain_buffer<int32_t>(p.cells * channels);
         std::fill(winners.begin(), winners.end(), -1);
         p.image.winners = winners.data();
         kernels.pool(p.image);
@@ -116,10 +116,10 @@ TEST(max_pooling_keeps_the_first_of_the_largest_and_says_which) {
 TEST(a_gradient_goes_to_the_winner_of_each_cell) {
     each(kernels, 14, [&](Pooling& p) {
         const int64_t channels = p.image.channels;
-        Buffer<int32_t> winners = make_buffer<int32_t>(p.cells * channels);
+        Buffer<int32_t> winners = plain_buffer<int32_t>(p.cells * channels);
         p.image.winners = winners.data();
         kernels.pool(p.image);
-        Buffer<float> gradient = make_buffer<float>(p.input_size);
+        Buffer<float> gradient = plain_buffer<float>(p.input_size);
         std::fill(gradient.begin(), gradient.end(), 1.0f);
         std::vector<double> expected(static_cast<std::size_t>(p.input_size), 1.0);
         for (int64_t i = 0; i < p.cells * channels; ++i) {
@@ -151,7 +151,7 @@ TEST(average_pooling_is_the_mean_of_what_lies_within_the_map) {
 
 TEST(the_gradient_of_average_pooling_is_shared_among_what_lies_within_the_map) {
     each(kernels, 13, [&](Pooling& p) {
-        Buffer<float> sums = make_buffer<float>(p.input_size);
+        Buffer<float> sums = plain_buffer<float>(p.input_size);
         std::fill(sums.begin(), sums.end(), 0.5f);  // the gradient is added to what is there
         std::vector<double> wanted(sums.begin(), sums.end());
         p.image.input_gradient = sums.data();

@@ -29,7 +29,7 @@ struct Backward {
         }
         input = random.numbers(input_size);
         gradient = random.numbers(image.cells * c.filters);
-        winners = make_buffer<int32_t>(image.cells * c.filters);
+        winners = plain_buffer<int32_t>(image.cells * c.filters);
         for (int64_t i = 0; i < image.cells * c.filters; ++i) {
             winners[static_cast<std::size_t>(i)] = static_cast<int32_t>(random.below(4));
             if (random.below(3) == 0) gradient[static_cast<std::size_t>(i)] = 0;
@@ -37,7 +37,7 @@ struct Backward {
         for (int64_t cell = 0; cell < image.cells; ++cell) cells.push_back(static_cast<int32_t>(cell));
         image.live = cells.data();
         image.live_cells = image.cells;
-        won_bits = make_buffer<uint32_t>(marked_cells * 4 * ((c.filters + 31) / 32));
+        won_bits = plain_buffer<uint32_t>(marked_cells * 4 * ((c.filters + 31) / 32));
         image.input = input.data();
         image.gradient = gradient.data();
         image.winners = winners.data();
@@ -94,7 +94,7 @@ TEST(the_winners_gradient_by_filters_is_its_formula) {
         Backward b(c, random);
         const int64_t width = kernels.panel_width, panels = (c.filters + width - 1) / width;
         const int64_t inputs = b.image.kernel_rows * b.image.run, panel_size = (inputs + 1) * width;
-        Buffer<float> sums = make_buffer<float>(panels * panel_size);
+        Buffer<float> sums = plain_buffer<float>(panels * panel_size);
         std::fill(sums.begin(), sums.end(), static_cast<float>(before));
         b.image.kernel = sums.data();
         kernels.winners_kernel_by_filters(b.image);
@@ -116,8 +116,8 @@ TEST(the_winners_gradient_by_runs_is_its_formula) {
     for (const Case& c : cases(kernels)) {
         Backward b(c, random);
         const int64_t row_size = round_up(b.image.run, kernels.vector_width);
-        Buffer<float> sums = make_buffer<float>(c.filters * c.kernel_rows * row_size);
-        Buffer<float> bias = make_buffer<float>(c.filters);
+        Buffer<float> sums = plain_buffer<float>(c.filters * c.kernel_rows * row_size);
+        Buffer<float> bias = plain_buffer<float>(c.filters);
         std::fill(sums.begin(), sums.end(), static_cast<float>(before));
         std::fill(bias.begin(), bias.end(), static_cast<float>(before));
         b.image.kernel = sums.data();
@@ -147,7 +147,7 @@ TEST(the_winners_gradient_by_the_input_is_its_formula) {
         auto weight = [&](int64_t place, int64_t channel, int64_t filter) {
             return kernel[static_cast<std::size_t>((place * c.channels + channel) * c.filters + filter)];
         };
-        Buffer<float> back = make_buffer<float>(round_up(c.channels, width) * c.filters * places);
+        Buffer<float> back = plain_buffer<float>(round_up(c.channels, width) * c.filters * places);
         for (int64_t channel = 0; channel < c.channels; ++channel) {
             for (int64_t filter = 0; filter < c.filters; ++filter) {
                 for (int64_t place = 0; place < places; ++place) {
@@ -156,7 +156,7 @@ TEST(the_winners_gradient_by_the_input_is_its_formula) {
                 }
             }
         }
-        Buffer<float> sums = make_buffer<float>(b.input_size);
+        Buffer<float> sums = plain_buffer<float>(b.input_size);
         std::vector<double> wanted(static_cast<std::size_t>(b.input_size));
         b.image.back = back.data();
         b.image.input_gradient = sums.data();

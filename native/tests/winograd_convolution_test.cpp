@@ -38,8 +38,8 @@ struct Tiles {
         p.tile_step = round_up(channels, kernels.vector_width);
         p.position_step = count * p.tile_step + 16;
         for (int64_t tile = 0; tile < count; ++tile) places.push_back(tile * sizes.outputs * p.pixel);
-        map = make_buffer<float>(sizes.points() * p.row);
-        transformed = make_buffer<float>(sizes.positions() * p.position_step);
+        map = plain_buffer<float>(sizes.points() * p.row);
+        transformed = plain_buffer<float>(sizes.positions() * p.position_step);
         p.places = places.data();
         p.map = map.data();
         p.transformed = transformed.data();
@@ -89,7 +89,7 @@ TEST(a_tile_by_winograd_is_the_direct_convolution) {
                 const int64_t n = input.sizes.points(), m = input.sizes.outputs, r = input.sizes.kernel;
                 fill_map(input, n, random);
                 Buffer<float> rows = random.numbers(r * r * channels * panel);
-                Buffer<float> matrices = make_buffer<float>(n * n * channels * panel);
+                Buffer<float> matrices = plain_buffer<float>(n * n * channels * panel);
                 const Buffer<float> bias = random.numbers(panel);
                 kernels.winograd_input(input.p);
                 kernels.winograd_weights({algorithm, channels, panel, rows.data(), matrices.data()});
@@ -164,7 +164,7 @@ TEST(winograds_ways_back_are_the_transposes_of_the_ways_there) {
 
             Tiles places(algorithm, channels, 2, kernels), outputs(algorithm, channels, 2, kernels);
             const std::vector<int64_t> inside = {m, m, m, m};
-            const Buffer<float> bias = make_buffer<float>(channels + kernels.vector_width);
+            const Buffer<float> bias = plain_buffer<float>(channels + kernels.vector_width);
             fill_map(places, m, random);
             for (int64_t row = 0; row < m; ++row) {  // what lies behind the last tile is not a place
                 for (int64_t i = 2 * m * places.p.pixel; i < places.p.row; ++i)
@@ -189,8 +189,8 @@ TEST(winograds_kernel_gradient_is_the_transpose_of_its_kernels) {
         const int64_t count = sizes.kernel * sizes.kernel * channels * panel,
                       numbers = sizes.positions() * channels * panel;
         for (int64_t columns : {int64_t{1}, kernels.vector_width, kernels.vector_width + 1, panel}) {
-            Buffer<float> rows = random.numbers(count), sums = make_buffer<float>(count);
-            Buffer<float> matrices = make_buffer<float>(numbers), gradient = random.numbers(numbers);
+            Buffer<float> rows = random.numbers(count), sums = plain_buffer<float>(count);
+            Buffer<float> matrices = plain_buffer<float>(numbers), gradient = random.numbers(numbers);
             for (int64_t i = 0; i < count; ++i) {  // columns behind the last filter are zero, and stay as they are
                 if (i % panel >= columns) rows[static_cast<std::size_t>(i)] = 0;
                 sums[static_cast<std::size_t>(i)] = i % panel < columns ? 0 : untouched;

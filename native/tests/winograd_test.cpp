@@ -53,12 +53,12 @@ struct Convolution {
             if (i % panel >= c.columns) weights[static_cast<std::size_t>(i)] = 0;
         }
         bias = random.numbers(panel);
-        kernel = make_buffer<float>(16 * c.channels * panel);
-        values = make_buffer<float>(16 * tiles.position_step);
-        products = make_buffer<float>(16 * cells * panel);
-        output = make_buffer<float>(cells * (c.columns + 1));
+        kernel = plain_buffer<float>(16 * c.channels * panel);
+        values = plain_buffer<float>(16 * tiles.position_step);
+        products = plain_buffer<float>(16 * cells * panel);
+        output = plain_buffer<float>(cells * (c.columns + 1));
         std::fill(output.begin(), output.end(), untouched);
-        winners = make_buffer<int32_t>(cells * winner_row);
+        winners = plain_buffer<int32_t>(cells * winner_row);
         std::fill(winners.begin(), winners.end(), -1);
         tiles.map = input.data();
         tiles.places = reads.data();
