@@ -84,7 +84,7 @@ bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const 
     const bool plain_gradient = steps.empty() || steps.back().is_activation || steps.back().pooled ||
                                 layers[steps.back().layer].kind != Kind::convolution;
     const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
-    return plain_gradient && before_dense && !is_added(layers, flatten);
+    return plain_gradient && before_dense && !is_added(layers, flatten) && !(flatten > 0 && is_added(layers, flatten - 1));
 }
 
 // Whether the cells are cells of `layout` and lie within the `room` of an image; and, where they are written, whether they
@@ -138,9 +138,11 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernel
             first_vector = steps.size();
         }
         if (layer.kind == Kind::flatten) {
-            if (!of_vector && !needs_no_copy(layers, next, steps)) {
+            // What an addition reads of the vector before is no part of the flattened one, though its numbers are the same.
+            const bool apart = of_vector ? is_added(layers, next - 1) : !needs_no_copy(layers, next, steps);
+            if (apart) {
                 steps.push_back({next});
-                first_vector = steps.size();
+                if (!of_vector) first_vector = steps.size();
             }
             map_of_layer[next++] = static_cast<int>(steps.size());
             continue;
@@ -156,6 +158,13 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernel
         map_of_layer[next - 1] = static_cast<int>(steps.size());
     }
     if (on_maps) first_vector = steps.size();
+    // Vectors are computed once all images of a slice have come so far, when of an earlier map only some are left: what they
+    // add to themselves, as a global pooling gives it, is a vector too.
+    for (std::size_t step = steps.size(); step-- > first_vector;) {
+        const Layer& layer = layers[steps[step].layer];
+        if (layer.kind != Kind::addition) continue;
+        first_vector = std::min(first_vector, static_cast<std::size_t>(map_of_layer[layer.added]));
+    }
 }
 
 void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {

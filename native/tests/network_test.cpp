@@ -184,6 +184,17 @@ std::vector<Architecture> architectures() {
             .dense(4)
             .dense(4)
             .addition(14),
+        // Additions to vectors: of a pooled map that lies before the first dense layer, and on either side of a flatten.
+        A(6, 7, 2)
+            .convolution(7, 3, 3)
+            .average_pooling(4, 5, {4, 5})
+            .dropout(0.25)
+            .dense(7, true)
+            .addition(1)
+            .flatten()
+            .addition(4, true)
+            .dense(3),
+        A(5, 4, 3).average_pooling(5, 4, {5, 4}).flatten().addition(0).flatten().flatten().addition(2).dense(3),
         // Residual blocks with batch normalisation.
         A(8, 9, 1)
             .normalization()

@@ -32,6 +32,23 @@ ARCHITECTURES = {
     "flattened twice": Architecture(
         Input(5, 4, 2), (Flatten(), Flatten(), Dense(9, "relu"), Flatten(), Dense(5, "relu"), Dense(4))
     ),
+    "vectors added": Architecture(  # a flattened vector has the numbers of the one before, not its gradient
+        Input(6, 5, 2),
+        (
+            Conv2D(7, 3, activation="relu"),
+            GlobalAveragePooling2D(name="a"),
+            Dropout(0.3),
+            Dense(7, "relu", name="b"),
+            Flatten(),
+            Add("b"),
+            Add("a"),
+            Dense(9, "relu", name="c"),
+            Flatten(),
+            Flatten(),
+            Add("c"),
+            Dense(4),
+        ),
+    ),
     "fused": Architecture(  # by Winograd, by another kernel, and with an activation behind the pooling
         Input(23, 21, 3, 1 / 100, -0.7),
         (
