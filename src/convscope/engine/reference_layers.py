@@ -126,8 +126,9 @@ def average_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
     dx̂[n, i·s+u, j·t+v, c] += dy[n,i,j,c] / pixels[i,j]      for all u, v, i, j
     """
     dpadded = np.zeros_like(_padded(x, window))
+    part = dy / _pixels(x, window)
     for _, _, pixels in _positions(window, dy.shape[1:3]):
-        dpadded[pixels] += dy / _pixels(x, window)
+        dpadded[pixels] += part
     return _without_padding(dpadded, x, window)
 
 
