@@ -13,7 +13,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test interoperability-test native-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
+.PHONY: help run test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -26,6 +26,9 @@ test: $(VENV)/.test ## Install what the Python tests need and run all of them.
 
 native-test: ## Unit tests of the C++, under the sanitizers too (with Clang as well where it is installed).
 	native/tests/run.sh native
+
+network-test: $(VENV)/.test ## Random networks against the reference under the sanitizers, on every instruction set (ARGS="--count 500").
+	$(BIN)/python fuzz/networks.py --count 300 --seed 0 $(ARGS)
 
 wasm-test: ## The same tests as WebAssembly under Node, where Clang's wasm32 libraries are installed.
 	native/tests/run.sh wasm
@@ -51,7 +54,7 @@ page-bench: build/page-report/mnist/report.html ## Time the page in Chromium and
 page-screenshots: build/page-report/mnist/report.html ## Take pictures of the page, for people to look at, into build/page-report/screenshots.
 	cd web && node tools/screenshots.mjs ../$< ../build/page-report/screenshots
 
-check: style test docs interoperability-test page-test native-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
+check: style test docs interoperability-test page-test native-test network-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
 
 style: $(VENV)/.test ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
@@ -76,7 +79,7 @@ notebooks: .venv-peers/.test ## Execute the example notebooks and export them as
 	mkdir -p build && cp examples/*.ipynb build/
 	.venv-peers/bin/python -m nbconvert --to html --execute --HTMLExporter.theme=dark build/*.ipynb
 
-fuzz: .venv-fuzz/.installed ## Fuzz the readers of files, ten minutes an entry (ARGS="--seconds 60 idx csv").
+fuzz: .venv-fuzz/.installed ## Fuzz the readers of files, ten minutes an entry, then the engine with 10,000 networks a set (ARGS="--seconds 60 idx csv", ARGS="networks --count 500").
 	.venv-fuzz/bin/python fuzz/run.py $(ARGS)
 
 peers: .venv-peers/.installed ## Install what the benchmarks compare with, in an environment of its own (3 GB).

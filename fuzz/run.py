@@ -1,6 +1,9 @@
 """Run every fuzzing entry, or those that are named, for so many seconds each, and fail if one finds anything.
 
     python fuzz/run.py [--seconds 600] [--folder build/fuzz] [idx npz csv parquet image safetensors keras onnx]
+    python fuzz/run.py networks [OPTION...]
+
+`networks` computes random networks instead of reading files, and has options of its own: see networks.py.
 
 A finding is any exception that is not the reader's own error, a file that takes more than `--megabytes`, or one that
 takes more than `TIMEOUT_SECONDS`. The file that brings it about is kept in FOLDER/found; give it to the entry to see it
@@ -13,6 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+import networks
+
 HERE = Path(__file__).parent
 ENTRIES = ("idx", "npz", "csv", "parquet", "image", "safetensors", "keras", "onnx")
 TIMEOUT_SECONDS = 60
@@ -21,6 +26,8 @@ MAX_BYTES = 1 << 16  # of an input; larger ones are slower and find no more
 
 def main() -> int:
     """Return 0 if nothing was found."""
+    if sys.argv[1:2] == ["networks"]:
+        return networks.main(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("entries", nargs="*", default=list(ENTRIES), metavar="ENTRY")
     parser.add_argument("--seconds", type=int, default=600)
@@ -65,6 +72,8 @@ def main() -> int:
     print(
         f"found something: {', '.join(failed)}; see {found}" if failed else "found nothing but the readers' own errors"
     )
+    if asked.entries == list(ENTRIES) and networks.main([]) != 0:
+        return 1
     return 1 if failed else 0
 
 

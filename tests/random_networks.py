@@ -1,11 +1,15 @@
 """Random networks for tests of everything that must hold for any architecture: layers of every kind, in any order.
 
 `random_architecture(rng)` draws an input, some layers that give maps, the way to a vector, some layers that give
-vectors, and an end; whatever does not fit is drawn anew. `random_weights(architecture, rng)` draws weights for it under
-which logits are of the order of 1 to 10. The same state of `rng` gives the same network.
+vectors, and an end; whatever does not fit is drawn anew. `architecture_around(sequence, rng)` draws a network in which
+the given kinds follow each other, from the widest ranges that compute in milliseconds; `kind_sequences(length)` lists
+what to give it. `random_weights(architecture, rng)` draws weights under which logits are of the order of 1 to 10. The
+same state of `rng` gives the same network.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -48,7 +52,14 @@ MAP_KINDS = (
     "ZeroPadding2D",
     "Activation",
 )
+WAYS_TO_VECTORS = ("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
 VECTOR_KINDS = ("Dense", "BatchNormalization", "Dropout", "Add", "Flatten", "Activation")
+VECTOR = "vector "
+"""Stands before a kind in a sequence where the layer works on vectors: an engine may compute it otherwise there."""
+
+MOST_NUMBERS = 1 << 13  # in a map of `architecture_around`
+MOST_WEIGHTS = 1 << 15  # of one of its layers
+MOST_PRODUCTS = 1 << 18  # of one of its layers for an image
 
 
 def random_architecture(
@@ -67,23 +78,90 @@ def random_architecture(
     classes = num_classes or int(rng.integers(2, 12))
     layers: list[Layer] = []
     shapes: list[Shape] = [image.shape]  # of the image, then of each layer
+    ranges = Usual(rng)
     for _ in range(rng.integers(4, 9)):
-        _append(rng, layers, shapes, MAP_KINDS)
+        _append(ranges, layers, shapes, MAP_KINDS)
     if rng.random() < 0.2:  # as networks without a dense layer end
         pooling = GlobalAveragePooling2D() if rng.random() < 0.5 else GlobalMaxPooling2D()
         return Architecture(image, (*layers, Conv2D(classes, 1), pooling))
     layers.append([Flatten(), Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D()][rng.integers(4)])
     shapes.append(layers[-1].output_shape(shapes[-1]))
     for _ in range(rng.integers(0, 4)):
-        _append(rng, layers, shapes, VECTOR_KINDS)
-    ends: list[list[Layer]] = [
+        _append(ranges, layers, shapes, VECTOR_KINDS)
+    ends = _ends(classes)
+    return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
+
+
+def _ends(classes: int) -> list[list[Layer]]:
+    """Return the ways to end a network behind a vector."""
+    return [
         [Dense(classes, "softmax")],
         [Dense(classes, use_bias=False)],
         [Dense(classes), BatchNormalization(activation="softmax")],
         [Dense(classes, name="scores"), Dropout(0.1), Add("scores", "softmax")],
         [Dense(classes), Activation("softmax")],
     ]
+
+
+def kind_sequences(length: int) -> list[tuple[str, ...]]:
+    """Return every sequence of so many kinds that layers can have one behind the other; "Input" may be the first.
+
+    >>> len(kind_sequences(2)), len(kind_sequences(3))
+    (173, 1572)
+    """
+    sequences = [(kind,) for kind in ("Input", *MAP_KINDS, *WAYS_TO_VECTORS, *_VECTORS)]
+    for _ in range(length - 1):
+        sequences = [(*sequence, kind) for sequence in sequences for kind in _followers(sequence[-1])]
+    return sequences
+
+
+def kinds_of(architecture: Architecture) -> tuple[str, ...]:
+    """Return the kinds of an architecture's layers as `kind_sequences` names them, "Input" first."""
+    rows = architecture.table
+    return ("Input", *(VECTOR * (len(row.input_shape) == 1) + row.layer.kind for row in rows))
+
+
+def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Architecture:
+    """Return a network in which the kinds of `sequence`, one of `kind_sequences`, follow each other.
+
+    Up to two layers stand before and behind it. Images have 1 to 40 rows and columns and 1 to 4 channels, layers up to
+    4,096 filters and windows as large as the map and larger; what costs more than milliseconds is drawn anew.
+    """
+    height, width = (int(n) for n in rng.integers(1, rng.choice([4, 13, 13, 13, 25, 41]), 2))
+    scale, offset = INPUTS[rng.integers(len(INPUTS))]
+    image = Input(height, width, int(rng.integers(1, 5)), scale, offset)
+    kinds = [kind for kind in sequence if kind != "Input"]
+    if sequence[0] != "Input":
+        before = [MAP_KINDS[k] for k in rng.integers(len(MAP_KINDS), size=rng.integers(0, 3))]
+        if sequence[0] in _VECTORS:
+            before.append(WAYS_TO_VECTORS[rng.integers(3)])
+        kinds = [*before, *kinds]
+        if kinds[0] == "Add":  # there is nothing to add yet
+            kinds.insert(0, ("Conv2D", "BatchNormalization", "ZeroPadding2D")[rng.integers(3)])
+    if kinds[-1] in MAP_KINDS:
+        kinds += [MAP_KINDS[k] for k in rng.integers(len(MAP_KINDS), size=rng.integers(0, 3))]
+        kinds.append(WAYS_TO_VECTORS[rng.integers(3)])
+    kinds += [_VECTORS[k] for k in rng.integers(len(_VECTORS), size=rng.integers(0, 2))]
+    layers: list[Layer] = []
+    shapes: list[Shape] = [image.shape]
+    ranges = Wide(rng)
+    for kind in kinds:
+        _append(ranges, layers, shapes, (kind.removeprefix(VECTOR),))
+    if 2 <= shapes[-1][0] <= 100 and getattr(layers[-1], "activation", "linear") == "linear":
+        return Architecture(image, tuple(layers))
+    most = max(2, MOST_WEIGHTS // shapes[-1][0])
+    ends = _ends(min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, most))
     return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
+
+
+_VECTORS = tuple(VECTOR + kind for kind in VECTOR_KINDS)
+
+
+def _followers(kind: str) -> tuple[str, ...]:
+    """Return the kinds that a layer behind one of `kind` can have."""
+    if kind == "Input":
+        return tuple(one for one in (*MAP_KINDS, *WAYS_TO_VECTORS) if one != "Add")
+    return (*MAP_KINDS, *WAYS_TO_VECTORS) if kind in MAP_KINDS else _VECTORS
 
 
 def random_weights(network: Architecture, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
@@ -106,9 +184,9 @@ def random_weights(network: Architecture, rng: np.random.Generator) -> dict[str,
         else:
             value = rng.normal(0, 0.2, shape)
         weights[name] = value.astype(np.float32)
-    last = next(name for name in reversed(weights) if name.endswith("/kernel")).partition("/")[0]
-    logits = open_network(network, weights).logits(random_images(network, rng, 16))
-    scale = np.float32(5 / np.abs(logits).max())
+    last = next((name for name in reversed(weights) if name.endswith("/kernel")), "").partition("/")[0]
+    logits = open_network(network, weights, "reference").logits(random_images(network, rng, 16))
+    scale = np.float32(5 / (np.abs(logits).max() or 1))
     return {
         name: value * scale if name in (f"{last}/kernel", f"{last}/bias") else value for name, value in weights.items()
     }
@@ -135,16 +213,88 @@ def random_model(
     return Model(network, random_weights(network, rng), names)
 
 
-def _append(rng: np.random.Generator, layers: list[Layer], shapes: list[Shape], kinds: tuple[str, ...]) -> None:
+class Usual:
+    """Draws the arguments of layers as most networks have them."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def window(self, shape: Shape) -> tuple[tuple[int, int], dict[str, Any]]:
+        """Return the size of a window, and its strides and padding as arguments."""
+        window: dict[str, Any] = {
+            "strides": tuple(int(n) for n in self.rng.choice([1, 1, 1, 2, 3], 2)),
+            "padding": ["same", "same", "valid"][self.rng.integers(3)],
+        }
+        rows, columns = (int(n) for n in self.rng.integers(1, 6, 2))
+        return (rows, columns), window
+
+    def count(self, usual: int) -> int:
+        """Return how many filters, units or kernels a channel there are: 1 to `usual`."""
+        return int(self.rng.integers(1, usual + 1))
+
+    def rate(self) -> float:
+        """Return what share a dropout drops."""
+        return float(self.rng.uniform(0, 0.9))
+
+    def frame(self) -> list[int]:
+        """Return by how many zeros a map is padded on its four sides."""
+        return [int(n) for n in self.rng.integers(0, 4, 4)]
+
+    def may_follow(self, layer: Layer, shape: Shape) -> bool:
+        """Return whether a layer that fits behind a map of this shape is taken."""
+        return True
+
+
+class Wide(Usual):
+    """Draws from all that a layer may be, as far as it computes in milliseconds."""
+
+    def window(self, shape: Shape) -> tuple[tuple[int, int], dict[str, Any]]:
+        rng, padding = self.rng, "same" if self.rng.random() < 0.5 else "valid"
+        if rng.random() < 0.5:  # those for which an engine has ways of its own
+            side = int(rng.choice([1, 2, 2, 3, 3, 3, 5]))
+            strides = side if side == 2 and rng.random() < 0.7 else 1
+            return (side, side), {"strides": strides, "padding": padding}
+        sizes, strides_of_axes = [], []
+        for places in (*shape, 1)[:2]:  # a vector has no windows
+            most = (5, places, places + 2)[rng.integers(3)]
+            sizes.append(places if rng.random() < 0.2 else int(rng.integers(1, most + 1)))
+            strides_of_axes.append(1 if rng.random() < 0.6 else int(rng.integers(1, sizes[-1] + 4)))
+        rows, columns = sizes
+        return (rows, columns), {"strides": tuple(strides_of_axes), "padding": padding}
+
+    def count(self, usual: int) -> int:
+        """Return most often 1 to `usual`, else a number about which registers and tiles end, or one up to 4,096."""
+        which = self.rng.random()
+        if which < 0.5:
+            return super().count(usual)
+        if which < 0.8:
+            return int(self.rng.choice([8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 63, 64, 65]))
+        return round(4096 ** self.rng.random())
+
+    def rate(self) -> float:
+        return float(self.rng.choice([0.0, self.rng.uniform(0, 0.9), 0.999]))
+
+    def frame(self) -> list[int]:
+        return [int(n) for n in self.rng.integers(0, self.rng.choice([1, 3, 6]) + 1, 4)]
+
+    def may_follow(self, layer: Layer, shape: Shape) -> bool:
+        return (
+            prod(layer.output_shape(shape)) <= MOST_NUMBERS
+            and sum(map(prod, layer.weight_shapes(shape).values())) <= MOST_WEIGHTS
+            and layer.macs(shape) <= MOST_PRODUCTS
+        )
+
+
+def _append(ranges: Usual, layers: list[Layer], shapes: list[Shape], kinds: tuple[str, ...]) -> None:
     """Draw layers until one fits behind `layers`, and append it and its shape."""
     while True:
-        kind = kinds[rng.integers(len(kinds))]
+        kind = kinds[ranges.rng.integers(len(kinds))]
         try:
-            layer = _add(rng, layers, shapes) if kind == "Add" else _layer(rng, kind)
+            layer = _add(ranges.rng, layers, shapes) if kind == "Add" else _layer(ranges, kind, shapes[-1])
             shape = layer and layer.output_shape(shapes[-1])
         except ArchitectureError:  # a window larger than the map
             continue
-        if layer and shape:
+        if layer and shape and ranges.may_follow(layer, shapes[-1]):
             layers.append(layer)
             shapes.append(shape)
             return
@@ -160,19 +310,16 @@ def _add(rng: np.random.Generator, layers: list[Layer], shapes: list[Shape]) -> 
     return Add(layers[index].name, _activation(rng))
 
 
-def _layer(rng: np.random.Generator, kind: str) -> Layer:
-    """Return a layer of `kind` with arguments that were drawn, whether or not it fits."""
-    window: dict[str, Any] = {
-        "strides": tuple(int(n) for n in rng.choice([1, 1, 1, 2, 3], 2)),
-        "padding": ["same", "same", "valid"][rng.integers(3)],
-    }
-    size = tuple(int(n) for n in rng.integers(1, 6, 2))
+def _layer(ranges: Usual, kind: str, shape: Shape) -> Layer:
+    """Return a layer of `kind` with arguments that were drawn, whether or not it fits behind a map of this shape."""
+    rng = ranges.rng
+    size, window = ranges.window(shape)
     has_bias = bool(rng.random() < 0.7)
     match kind:
         case "Conv2D":
-            return Conv2D(int(rng.integers(1, 10)), size, **window, activation=_activation(rng), use_bias=has_bias)
+            return Conv2D(ranges.count(9), size, **window, activation=_activation(rng), use_bias=has_bias)
         case "DepthwiseConv2D":
-            multiplier = int(rng.integers(1, 4))
+            multiplier = ranges.count(3)
             return DepthwiseConv2D(
                 size, **window, depth_multiplier=multiplier, activation=_activation(rng), use_bias=has_bias
             )
@@ -183,13 +330,17 @@ def _layer(rng: np.random.Generator, kind: str) -> Layer:
         case "BatchNormalization":
             return BatchNormalization(float(rng.uniform(0.5, 0.99)), float(rng.choice([1e-3, 1e-5])), _activation(rng))
         case "Dropout":
-            return Dropout(float(rng.uniform(0, 0.9)))
+            return Dropout(ranges.rate())
         case "Flatten":
             return Flatten()
+        case "GlobalAveragePooling2D":
+            return GlobalAveragePooling2D()
+        case "GlobalMaxPooling2D":
+            return GlobalMaxPooling2D()
         case "Dense":
-            return Dense(int(rng.integers(1, 33)), _activation(rng), use_bias=has_bias)
+            return Dense(ranges.count(32), _activation(rng), use_bias=has_bias)
         case "ZeroPadding2D":
-            top, bottom, left, right = (int(n) for n in rng.integers(0, 4, 4))
+            top, bottom, left, right = ranges.frame()
             return ZeroPadding2D(((top, bottom), (left, right)))
         case _:
             return Activation(_activation(rng), negative_slope=float(rng.uniform(0, 1.5)))

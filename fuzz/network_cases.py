@@ -1,0 +1,168 @@
+"""What is computed with a random network, by any engine: a case is drawn from a seed and a number alone."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.random_networks import architecture_around, kind_sequences, random_images, random_weights
+
+from convscope.architecture import Architecture
+from convscope.datasets import Dataset
+from convscope.engine import EpochOptions, Lesion, Network, Replacement
+from convscope.recipes import SGD, Adam, Augmentation
+
+Outputs = dict[str, NDArray[Any]]
+
+FIELDS = {  # of an augmentation, and the most of each; each case takes one, or several, or none
+    "shift": 40,
+    "rotation": 180.0,
+    "scale": 0.9,
+    "shear": 80.0,
+    "crop": 0.9,
+    "elastic": 40.0,
+    "cutout": 45,
+    "contrast": 1.0,
+    "brightness": 255.0,
+    "noise": 100.0,
+}
+MOST_STEPS = 3  # of training, an epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A network and all that is asked of it.
+
+    Attributes:
+        order: indices into the images, an epoch's.
+        epochs: how often it is trained through.
+    """
+
+    architecture: Architecture
+    weights: dict[str, NDArray[np.float32]]
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    dlogits: NDArray[np.float32]
+    lesions: list[Lesion]
+    order: NDArray[np.int64]
+    batch_size: int
+    epochs: int
+    options: EpochOptions
+    threads: int
+
+
+def targets(seed: int) -> list[tuple[str, ...]]:
+    """Return every ordered triple of kinds in an order of the seed's; the first ones hold all ordered pairs."""
+    triples = kind_sequences(3)
+    shuffled = [triples[k] for k in np.random.default_rng(seed).permutation(len(triples))]
+    seen: set[tuple[str, ...]] = set()
+    first, later = [], []
+    for triple in shuffled:
+        pairs = {triple[:2], triple[1:]}
+        (later if pairs <= seen else first).append(triple)
+        seen |= pairs
+    return first + later
+
+
+def draw_case(target: tuple[str, ...], seed: int, number: int) -> Case:
+    """Return case `number` of a seed: a network around the kinds of `target`."""
+    rng = np.random.default_rng([seed, number])
+    architecture = architecture_around(target, rng)
+    classes, count = architecture.num_classes, int(rng.integers(1, 20))
+    batch_size = int(rng.choice([1, 7, 8, 9, count, count + int(rng.integers(1, 30))]))
+    length = int(rng.integers(1, min(MOST_STEPS * batch_size, 2 * count) + 1))
+    return Case(
+        architecture,
+        random_weights(architecture, rng),
+        random_images(architecture, rng, count),
+        rng.integers(0, classes, count),
+        rng.normal(size=(count, classes)).astype(np.float32),
+        _lesions(architecture, rng),
+        rng.integers(0, count, length),
+        batch_size,
+        epochs=1 + int(rng.random() < 0.2),
+        options=_options(classes, rng),
+        threads=int(rng.integers(1, 3)),
+    )
+
+
+def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None) -> Outputs:
+    """Return all that an engine answers, by what was asked: before training, of training, and after it.
+
+    `seen` are the images of an epoch, in its order, as augmentation has left them; by default the engine augments them.
+    """
+    names = [layer.name for layer in case.architecture.layers]
+    outputs = {"logits": network.logits(case.images)}
+    outputs |= _prefixed("activations", network.activations(case.images, names))
+    loss, gradients = network.gradients(case.images, case.labels)
+    outputs |= {"loss": np.array(loss)} | _prefixed("gradients", gradients)
+    outputs |= _prefixed("by layer", network.layer_gradients(case.images, case.dlogits, ["input", *names]))
+    for number, logits in enumerate(network.lesioned_logits(case.images, case.lesions)):
+        outputs[f"lesions/{number}"] = logits
+    class_names = tuple(str(k) for k in range(case.architecture.num_classes))
+    dataset, order, options = Dataset(case.images, case.labels, class_names), case.order, case.options
+    if seen is not None:
+        dataset, order = Dataset(seen, case.labels[order], class_names), np.arange(len(order))
+        options = replace(options, augmentation=Augmentation())
+    steps = -(-len(case.order) // case.batch_size)
+    for epoch in range(case.epochs):
+        result = network.train_epoch(
+            dataset,
+            order=order,
+            batch_size=case.batch_size,
+            learning_rates=np.full(steps, case.options.optimizer.learning_rate, np.float32),
+            options=options,
+        )
+        outputs[f"training/loss of epoch {epoch}"] = np.array(result.loss)
+        outputs[f"training/accuracy of epoch {epoch}"] = np.array(result.accuracy)
+    outputs |= _prefixed("training", network.weights())
+    for name, value in network.optimizer_state().items():
+        if not name.startswith("remainder/"):  # which only the reference has
+            outputs[f"state/{name}"] = np.sqrt(value) if name.startswith("v/") else value  # v is of squares
+    outputs["logits after training"] = network.logits(case.images)
+    return outputs
+
+
+def _prefixed(prefix: str, arrays: dict[str, NDArray[Any]]) -> Outputs:
+    return {f"{prefix}/{name}": array for name, array in arrays.items()}
+
+
+def _lesions(architecture: Architecture, rng: np.random.Generator) -> list[Lesion]:
+    """Return none, a filter of one layer, some of another, and one of each layer at once."""
+    rows = architecture.table
+    one, other = (rows[k] for k in rng.integers(len(rows), size=2))
+    some = rng.permutation(other.output_shape[-1])[:5]
+    everywhere = [(row.layer.name, int(rng.integers(row.output_shape[-1]))) for row in rows[::-1]]
+    chosen = [
+        [],
+        [(one.layer.name, int(rng.integers(one.output_shape[-1])))],
+        [(other.layer.name, int(number)) for number in some],
+        everywhere,
+    ]
+    return [[Replacement(layer, number, float(rng.normal())) for layer, number in lesion] for lesion in chosen]
+
+
+def _options(classes: int, rng: np.random.Generator) -> EpochOptions:
+    """Return how steps are taken: each feature of a recipe in some of the cases."""
+
+    def sometimes(value: Any, other: Any) -> Any:
+        return value if rng.random() < 0.3 else other
+
+    decay = sometimes(float(rng.uniform(0, 0.5)), 0.0)
+    momentum = SGD(0.01, float(rng.uniform(0, 0.95)), bool(rng.integers(2)), decay)
+    return EpochOptions(
+        optimizer=(Adam(weight_decay=decay), SGD(0.01, weight_decay=decay), momentum)[rng.integers(3)],
+        label_smoothing=sometimes(float(rng.uniform(0, 0.5)), 0.0),
+        class_weights=sometimes(tuple(rng.uniform(0, 2, classes).tolist()), None),
+        augmentation=sometimes(_augmentation(rng), Augmentation()),
+        augmentation_key=int(rng.integers(2**64, dtype=np.uint64)),
+        dropout_key=int(rng.integers(2**64, dtype=np.uint64)),
+        clip_norm=sometimes(float(rng.uniform(0.01, 2)), None),
+        averaging=sometimes(float(rng.uniform(0.1, 0.99)), 0.0),
+    )
+
+
+def _augmentation(rng: np.random.Generator) -> Augmentation:
+    names = rng.permutation(list(FIELDS))[: rng.choice([1, 1, 2, len(FIELDS)])]
+    values = {str(name): type(FIELDS[name])(FIELDS[name] * rng.random()) for name in names}
+    return Augmentation(**values, elastic_sigma=float(rng.uniform(0.3, 6)))

@@ -1,0 +1,197 @@
+"""Compare what the native engine computes of a case with the reference.
+
+The difference of two arrays must be within a tolerance, a share of the array's largest number. Where it is not, the
+reference computes the case again several times, each time with errors of the size of the precision's roundings in
+every layer. If these errors alone change the array as much, the case is ill-conditioned: a relu is beside its kink, two
+numbers under a pooling are nearly equal, or Adam steps along a gradient that consists of rounding errors. The
+difference may then be `MARGIN` times theirs.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from network_cases import Case, Outputs, compute
+from numpy.typing import NDArray
+
+from convscope.engine import native, reference, reference_passes
+from convscope.engine.augmentation import augment
+from convscope.engine.native import NativeNetwork
+from convscope.engine.reference import ReferenceNetwork
+from convscope.recipes import Augmentation, Precision
+
+TOLERANCES: dict[str, dict[Precision, float]] = {  # by what was asked; of float32 as in tests/engine
+    "logits": {"float32": 1e-5, "bfloat16": 2e-2},
+    "activations": {"float32": 1e-5, "bfloat16": 2e-2},
+    "lesions": {"float32": 1e-5, "bfloat16": 2e-2},
+    "loss": {"float32": 1e-5, "bfloat16": 2e-2},
+    "gradients": {"float32": 1e-4, "bfloat16": 7e-2},
+    "by layer": {"float32": 1e-4, "bfloat16": 1e-1},
+    "training": {"float32": 2e-5, "bfloat16": 2e-2},
+    "state": {"float32": 1e-4, "bfloat16": 1e-1},
+    "logits after training": {"float32": 1e-4, "bfloat16": 5e-2},
+}
+TRIALS = 4
+MARGIN = 10.0
+ROUNDING = 2.0**-21  # the error given to a layer's numbers: that of a sum of some hundred products in float32
+BFLOAT16_ROUNDING = 2.0**-8  # to the factors of products in bfloat16
+
+_FACTORS = ("convolution", "convolution_backward", "dense", "dense_backward")
+_COMPUTED = (
+    *_FACTORS,
+    "activated",
+    "activated_backward",
+    "average_pooling",
+    "average_pooling_backward",
+    "batch_normalization",
+    "batch_normalization_backward",
+    "batch_statistics",
+    "batch_statistics_backward",
+    "depthwise",
+    "depthwise_backward",
+    "max_pooling_backward",
+)
+
+
+@dataclass
+class Findings:
+    """What was wrong with a case, and how large differences were.
+
+    Attributes:
+        failures: a sentence for each array that is too far off.
+        worst: by what was asked, the largest difference within the tolerance, as a share of the array's largest number.
+        ill_conditioned: how many arrays were allowed more than the tolerance.
+        compared: how many arrays there were.
+    """
+
+    failures: list[str] = field(default_factory=list)
+    worst: dict[str, float] = field(default_factory=dict)
+    ill_conditioned: int = 0
+    compared: int = 0
+
+
+def check_case(case: Case, instruction_set: str, precision: Precision) -> Findings:
+    """Return what is found when a case is computed by both engines."""
+    findings = Findings()
+    change, key = case.options.augmentation, case.options.augmentation_key
+    seen = case.images[case.order]
+    if change != Augmentation():
+        expected = augment(seen, change, key)
+        seen = native.augment(seen, change, key, 0, instruction_set)
+        off = np.abs(seen.astype(int) - expected)
+        findings.worst["augmentation"] = float(np.mean(off > 0))
+        if off.max() > 1 or np.count_nonzero(off) > max(3, 0.01 * off.size):
+            findings.failures.append(f"augmentation differs by {off.max()} grey levels, {np.mean(off > 0):.1%} do")
+    network = NativeNetwork(case.architecture, case.weights, case.threads, instruction_set, precision)
+    given = compute(network, case)
+    expected = compute(ReferenceNetwork(case.architecture, case.weights), case, seen)
+    if given.keys() != expected.keys():
+        findings.failures.append(f"only one engine gives {sorted(given.keys() ^ expected.keys())}")
+        return findings
+    findings.compared = len(given)
+    largest: dict[str, float] = {}  # of all arrays of a group: what cancels to less is left with errors of this size
+    for name, value in expected.items():
+        largest[group(name)] = max(largest.get(group(name), 0.0), float(np.abs(value).max(initial=0)))
+    suspects = {}
+    for name, value in given.items():
+        difference, scale = distance(value, expected[name]), float(np.abs(expected[name]).max(initial=0))
+        asked = name.partition("/")[0]
+        if difference <= TOLERANCES[asked][precision] * scale:
+            findings.worst[asked] = max(findings.worst.get(asked, 0.0), difference / scale if scale else 0.0)
+        elif difference > ROUNDING * largest[group(name)]:
+            suspects[name] = difference, scale
+    if suspects:
+        spread = spread_by_rounding(case, seen, expected, precision)
+        for name, (difference, scale) in suspects.items():
+            if difference <= MARGIN * spread[name]:
+                findings.ill_conditioned += 1
+            else:
+                findings.failures.append(
+                    f"{name} differs by {difference:.2g}, its largest number is {scale:.2g}, "
+                    f"and roundings change it by {spread[name]:.2g}"
+                )
+    return findings
+
+
+def group(name: str) -> str:
+    """Return what a layer's errors spread over: gradients and what a step keeps of them with each other."""
+    is_gradient = name.startswith(("gradients/", "by layer/", "state/m/", "state/v/"))
+    return name.rsplit("/", 2)[0] if is_gradient else name
+
+
+def distance(value: NDArray[Any], expected: NDArray[Any]) -> float:
+    """Return the largest difference; infinite if the shapes differ or a number is not finite."""
+    if value.shape != expected.shape or not np.isfinite(value).all():
+        return float("inf")
+    return float(np.abs(value.astype(np.float64) - expected).max(initial=0))
+
+
+def spread_by_rounding(
+    case: Case, seen: NDArray[np.uint8], expected: Outputs, precision: Precision
+) -> dict[str, float]:
+    """Return by how much errors of the precision's size in each layer change each array of the reference, at most."""
+    spread = dict.fromkeys(expected, 0.0)
+    for trial in range(TRIALS):
+        with rounding_errors(precision, trial):
+            changed = compute(ReferenceNetwork(case.architecture, case.weights), case, seen)
+        for name, value in changed.items():
+            spread[name] = max(spread[name], distance(value, expected[name]))
+    return spread
+
+
+@contextmanager
+def rounding_errors(precision: Precision, trial: int) -> Iterator[None]:
+    """Let the reference's layers compute with errors as rounding makes them; each trial has others."""
+
+    def rough(function: Callable[..., Any], has_rounded_factors: bool) -> Callable[..., Any]:
+        def computed(*arguments: Any) -> Any:
+            if has_rounded_factors:
+                arguments = tuple(
+                    with_errors(one, BFLOAT16_ROUNDING, 0, trial) if isinstance(one, np.ndarray) else one
+                    for one in arguments
+                )
+            result = function(*arguments)
+            first = arguments[0]
+            error = ROUNDING
+            if "average" in function.__name__:  # the errors of a sum of equal numbers add up
+                error *= 1 + max(first.size / result.size, result.size / first.size) / 8
+            if function.__name__ in ("batch_statistics_backward", "activated_backward"):
+                # A difference of numbers as large as the first argument, and a product with one of numbers like 1.
+                error *= max(1.0, np.abs(first).max(initial=0) / max(np.abs(result).max(initial=0), 1e-300))
+            if isinstance(result, tuple):
+                return tuple(with_errors(one, ROUNDING, ROUNDING, trial) for one in result)
+            return with_errors(result, ROUNDING, error, trial)
+
+        return computed
+
+    def rough_loss(logits: NDArray[Any], *arguments: Any) -> NDArray[Any]:
+        dlogits = loss_backward(logits, *arguments)
+        # Differences of a probability and a number of which one is nearly the other.
+        return (with_errors(dlogits * len(logits) + 1, ROUNDING, 0, trial) - 1) / len(logits)
+
+    whole = {name: getattr(reference_passes, name) for name in _COMPUTED}
+    loss_backward = reference.cross_entropy_backward
+    try:
+        for name, function in whole.items():
+            setattr(reference_passes, name, rough(function, precision == "bfloat16" and name in _FACTORS))
+        reference.cross_entropy_backward = rough_loss
+        yield
+    finally:
+        for name, function in whole.items():
+            setattr(reference_passes, name, function)
+        reference.cross_entropy_backward = loss_backward
+
+
+def with_errors(values: NDArray[Any], relative: float, absolute: float, trial: int) -> NDArray[Any]:
+    """Return numbers with errors of at most a share of their own size, and of the largest one's.
+
+    The error of a number follows from its bits alone, so that equal ones stay equal; zeros stay as they are.
+    """
+    values = np.asarray(values, np.float64)
+    bits = (values.view(np.uint64) + np.uint64(trial)) * np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    shares = (bits >> np.uint64(40)) / 2.0**23 - 1  # evenly from -1 to 1
+    largest = np.abs(values).max(initial=0)
+    return np.asarray(values + shares * (relative * np.abs(values) + absolute * largest * (values != 0)))

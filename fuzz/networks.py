@@ -1,0 +1,182 @@
+"""Compute random networks by the compiled engine under AddressSanitizer and UBSan, and compare them with the reference.
+
+    python fuzz/networks.py [--count 10000] [--seed 1] [--first 0] [--sets avx512 avx2 sse2 avx512_bf16 amx_bf16]
+
+Case n of a seed is a network around the n-th ordered triple of layer kinds (network_cases.py). The engine trains it,
+predicts, and computes gradients, ablations and augmented images (network_checks.py). Each instruction set computes
+`--count` cases, the sets for bfloat16 in bfloat16, in one process at a time; as many sets run at once as there are
+cores. A case that fails is printed with the command that repeats it.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # before the imports below: `tests` has the generator
+
+from tests.random_networks import kind_sequences  # noqa: E402
+
+from convscope.engine.native import instruction_sets  # noqa: E402
+
+BUILD = HERE.parent / "build" / "networks"
+FLAGS = "-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer -g1"
+CHUNK = 500  # cases a process: the interpreter starts slowly under the sanitizers
+MOST_FAILURES = 10  # on a set, then it is given up
+
+
+@dataclass
+class Tally:
+    """What a set's cases have come to so far."""
+
+    instruction_set: str
+    done: int = 0
+    failed: list[int] = field(default_factory=list)
+    pairs: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    triples: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    worst: dict[str, float] = field(default_factory=dict)
+    compared: int = 0
+    ill_conditioned: int = 0
+    seconds: float = 0.0
+
+    @property
+    def precision(self) -> str:
+        """In what the set computes."""
+        return "bfloat16" if self.instruction_set in instruction_sets("bfloat16") else "float32"
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Count what a worker found of a case."""
+        self.done += 1
+        self.compared += line["compared"]
+        self.ill_conditioned += line["ill_conditioned"]
+        for asked, difference in line["worst"].items():
+            self.worst[asked] = max(self.worst.get(asked, 0.0), difference)
+        kinds = line["kinds"]
+        self.pairs.update(itertools.pairwise(kinds))
+        self.triples.update(zip(kinds, kinds[1:], kinds[2:], strict=False))
+
+    def __str__(self) -> str:
+        pairs, triples = kind_sequences(2), kind_sequences(3)
+        worst = ", ".join(f"{asked} {difference:.1e}" for asked, difference in sorted(self.worst.items()))
+        return (
+            f"{self.instruction_set}, {self.precision}: {self.done:,} networks in {self.seconds:.0f} s, "
+            f"{len(self.failed)} failed\n"
+            f"  {sum(pair in self.pairs for pair in pairs):,} of {len(pairs):,} ordered pairs and "
+            f"{sum(triple in self.triples for triple in triples):,} of {len(triples):,} triples of layer kinds\n"
+            f"  {self.compared:,} arrays compared, {self.ill_conditioned:,} of them ill-conditioned\n"
+            f"  largest differences, of an array's largest number: {worst}"
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """Return 0 if no case failed and every ordered pair of kinds was among them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0)
+    usable = (*instruction_sets(), *instruction_sets("bfloat16"))
+    parser.add_argument("--sets", nargs="+", default=list(usable), choices=usable)
+    asked = parser.parse_args(arguments)
+    module = build_module()
+    with ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), len(asked.sets))) as pool:
+        tallies = list(pool.map(lambda name: run_set(module, name, asked.seed, asked.first, asked.count), asked.sets))
+    print(*tallies, sep="\n")
+    missing = [pair for tally in tallies for pair in kind_sequences(2) if pair not in tally.pairs]
+    if missing and asked.count >= len(kind_sequences(2)):
+        print(f"no network had {' before '.join(missing[0])}")
+        return 1
+    return 1 if any(tally.failed for tally in tallies) else 0
+
+
+def build_module() -> Path:
+    """Return the engine's module for this interpreter, built under the sanitizers; what is unchanged is kept."""
+    start = time.monotonic()
+    settings = {
+        "build-dir": str(BUILD / "cmake"),
+        "install.strip": "false",
+        "cmake.build-type": "Debug",  # with assertions
+        "cmake.define.CMAKE_CXX_COMPILER": "g++",
+        "cmake.define.CMAKE_CXX_FLAGS": FLAGS,
+        "cmake.define.CONVSCOPE_OPTIMIZATION": "-O1",
+    }
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", BUILD / "module"]
+        + [f"--config-settings={name}={value}" for name, value in settings.items()]
+        + [HERE.parent],
+        check=True,
+    )
+    print(f"built the engine under the sanitizers in {time.monotonic() - start:.0f} s", flush=True)
+    return BUILD / "module" / "convscope" / "engine" / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
+
+
+def run_set(module: Path, instruction_set: str, seed: int, first: int, count: int) -> Tally:
+    """Return what `count` cases from `first` on come to on one set; print those that fail at once."""
+    tally, start = Tally(instruction_set), time.monotonic()
+    next_case, end = first, first + count
+    while next_case < end and len(tally.failed) < MOST_FAILURES:
+        next_case = run_chunk(module, tally, seed, next_case, min(CHUNK, end - next_case))
+        tally.seconds = time.monotonic() - start
+        print(f"{instruction_set}: {next_case - first:,} of {count:,} in {tally.seconds:.0f} s", flush=True)
+    return tally
+
+
+def run_chunk(module: Path, tally: Tally, seed: int, first: int, count: int) -> int:
+    """Compute cases in a process of their own, and return the number behind the last one that it came to."""
+    compiler = shutil.which("g++")
+    assert compiler is not None
+    preload = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": preload.stdout.strip(),
+        # The interpreter has leaks of its own; with the rest a network takes a fifth less time.
+        "ASAN_OPTIONS": "detect_leaks=0:malloc_context_size=8:quarantine_size_mb=64",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    environment.pop("CONVSCOPE_ISA", None)
+    errors = BUILD / f"errors-{tally.instruction_set}.txt"
+    with errors.open("w") as stderr:
+        command = [sys.executable, HERE / "network_worker.py", module, tally.instruction_set]
+        number = first
+        with subprocess.Popen(
+            [*command, *map(str, (seed, first, count))],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as worker:
+            assert worker.stdout is not None
+            for text in worker.stdout:
+                if text[0] != "{":
+                    number = int(text)
+                    continue
+                line = json.loads(text)
+                tally.add(line)
+                if line["failures"]:
+                    report(tally, seed, number, "\n".join([*line["failures"], json.dumps(line["case"])]))
+    if worker.returncode != 0:
+        report(tally, seed, number, f"the process ended with {worker.returncode}\n{errors.read_text()[-8000:]}")
+        return number + 1
+    return first + count
+
+
+def report(tally: Tally, seed: int, number: int, what: str) -> None:
+    """Print a case that failed, and how to see it again."""
+    tally.failed.append(number)
+    command = f"--seed {seed} --first {number} --count 1 --sets {tally.instruction_set}"
+    print(f'failed: make fuzz ARGS="networks {command}"\n{what}', flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

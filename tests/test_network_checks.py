@@ -1,0 +1,78 @@
+"""What `make network-test` stands on: a right engine passes, a wrong one and a crash are reported with their case."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.random_networks import kind_sequences
+
+from convscope.engine.native import NativeNetwork, instruction_sets
+
+FUZZ = Path(__file__).parent.parent / "fuzz"
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import a module of fuzz/."""
+    monkeypatch.syspath_prepend(str(FUZZ))
+    return importlib.import_module
+
+
+def failures(load: Any, numbers: range, precision: str = "float32") -> list[str]:
+    cases, checks = load("network_cases"), load("network_checks")
+    drawn = [cases.draw_case(cases.targets(5)[number], 5, number) for number in numbers]
+    isa = instruction_sets(precision)[0]
+    return [text for case in drawn for text in checks.check_case(case, isa, precision).failures]
+
+
+def test_the_first_targets_hold_every_ordered_pair(load: Any) -> None:
+    targets = load("network_cases").targets(3)
+    assert sorted(targets) == sorted(kind_sequences(3))
+    assert {pair for one in targets[:173] for pair in (one[:2], one[1:])} == set(kind_sequences(2))
+
+
+def test_the_same_seed_and_number_draw_the_same_case(load: Any) -> None:
+    cases = load("network_cases")
+    one, other = (cases.draw_case(cases.targets(5)[7], 5, 7) for _ in range(2))
+    assert one.architecture == other.architecture
+    assert one.options == other.options
+    np.testing.assert_array_equal(one.images, other.images)
+
+
+@pytest.mark.parametrize("precision", [name for name in ("float32", "bfloat16") if instruction_sets(name)])
+def test_the_engine_passes(load: Any, precision: str) -> None:
+    assert failures(load, range(12), precision) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "named"), [("logits", "logits"), ("layer_gradients", "by layer/"), ("lesioned_logits", "lesions/")]
+)
+def test_numbers_that_are_off_by_a_thousandth_are_reported(
+    load: Any, monkeypatch: pytest.MonkeyPatch, method: str, named: str
+) -> None:
+    right = getattr(NativeNetwork, method)
+
+    def wrong(self: NativeNetwork, *arguments: Any) -> Any:
+        result = right(self, *arguments)
+        for array in result.values() if isinstance(result, dict) else [result]:
+            array *= np.float32(1.001)
+        return result
+
+    monkeypatch.setattr(NativeNetwork, method, wrong)
+    assert any(text.startswith(named) for text in failures(load, range(3)))
+
+
+def test_a_process_that_dies_is_reported_with_its_case(
+    load: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks: ModuleType = load("networks")
+    monkeypatch.setattr(networks, "BUILD", tmp_path)
+    tally = networks.Tally("sse2")
+    assert networks.run_chunk(tmp_path / "missing.so", tally, 4, 17, 5) == 18
+    assert tally.failed == [17]
+    printed = capsys.readouterr().out
+    assert 'make fuzz ARGS="networks --seed 4 --first 17 --count 1 --sets sse2"' in printed
+    assert "missing.so" in printed
