@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from convscope.errors import ConvscopeError
-from convscope.files import write_bytes, write_json, write_text
+from convscope import files
+from convscope.errors import ConvscopeError, RunError
+from convscope.files import inside, open_file, read_bytes, read_json, write_bytes, write_json, write_text
 
 
 def test_a_file_holds_what_was_written(tmp_path):
@@ -103,3 +104,66 @@ def test_json_refuses_numbers_that_are_not_finite(tmp_path, number):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "a.json", {"loss": number})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_inside_gives_places_in_a_folder_that_the_user_reached_through_a_link(tmp_path):
+    (tmp_path / "real" / "figures").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for name in ("run.json", "figures", "figures/a.png", "not/there/yet"):
+        assert inside(tmp_path / "link", name) == tmp_path / "link" / name
+
+
+@pytest.mark.parametrize("name", ["report.html", "figures", "figures/a.png", "dangling"])
+def test_inside_follows_no_link(tmp_path, name):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "report.html").symlink_to("/etc/passwd")
+    (tmp_path / "run" / "figures").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "run" / "dangling").symlink_to("nowhere")
+    with pytest.raises(
+        RunError, match=r"is a symbolic link, which is not followed; put what it points to in its place"
+    ):
+        inside(tmp_path / "run", name)
+
+
+@pytest.mark.parametrize("name", ["../a.json", "figures/../../a.json", "/etc/passwd"])
+def test_inside_refuses_a_name_that_leads_out(tmp_path, name):
+    with pytest.raises(RunError, match="leads out of"):
+        inside(tmp_path, name)
+
+
+def test_a_user_may_name_a_file_through_a_link(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+    (tmp_path / "link.json").symlink_to("a.json")
+    assert read_json(tmp_path / "link.json") == [1]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_only_regular_files_are_opened_and_no_pipe_is_waited_for(tmp_path, kind):
+    path = tmp_path / "a.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises((RunError, IsADirectoryError), match=r"is not a regular file; remove it|Is a directory"):
+        open_file(path)
+
+
+@pytest.mark.parametrize("suffix", files.MOST_BYTES)
+def test_a_file_that_is_too_large_is_not_read(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    with path.open("wb") as file:
+        file.truncate(files.MOST_BYTES[suffix] + 1)  # a hole, which takes no room
+    with pytest.raises(RunError, match=r"has [\d,]+ bytes, and at most [\d,]+ are read of such a file"):
+        open_file(path)
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setitem(files.MOST_BYTES, ".json", 8)
+    real = os.fstat
+    monkeypatch.setattr("os.fstat", lambda handle: os.stat_result((*real(handle)[:6], 0, *real(handle)[7:])))
+    (tmp_path / "a.json").write_text("[1, 2, 3, 4]")
+    with pytest.raises(RunError, match="has more than the 8 bytes"):
+        read_bytes(tmp_path / "a.json")

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,9 +7,10 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import create_run, open_run
+from convscope.checkpoint import RunFolder, create_run, open_run
 from convscope.checkpoint.state_file import load_state, save_state
 from convscope.errors import RunError
+from convscope.files import MOST_BYTES
 from convscope.training import History, TrainingState
 
 
@@ -193,14 +195,18 @@ BAD_RECORDS = {
     "missing": (lambda run: (run / "run.json").unlink(), "missing"),
     "empty": (lambda run: (run / "run.json").write_text(""), "damaged"),
     "half": (lambda run: (run / "run.json").write_text((run / "run.json").read_text()[:99]), "damaged"),
-    "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "cannot be read"),
+    "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
     "a list": (lambda run: (run / "run.json").write_text("[]"), "no JSON object"),
     "nested too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "damaged"),
     "newer format": (_change(format=2), "format 2 is newer than this convscope"),
     "no format": (_change(format=None), "format is None"),
     "no seed": (_change(seed=None), "has no 'seed'"),
-    "seed no number": (_change(seed="five"), "seed or dataset is damaged"),
-    "dataset without digests": (_change(dataset={"argument": "mnist"}), "seed or dataset is damaged"),
+    "seed no number": (_change(seed="five"), "seed is damaged"),
+    "seed below 0": (_change(seed=-5), r"seed is damaged \(-5\)"),
+    "unknown engine": (_change(engine="steam"), r"engine is damaged \('steam'\)"),
+    "no threads": (_change(threads=0), "threads is damaged"),
+    "start without digest": (_change(**{"from": {"new_output": False}}), "from is damaged"),
+    "dataset without digests": (_change(dataset={"argument": "mnist"}), "dataset is damaged"),
     "recipe out of range": (_change(recipe={"epochs": 0}), "epochs is 0"),
     "recipe with unknown settings": (_change(recipe={"momentum": 0.9}), "momentum"),
     "architecture damaged": (_change(architecture={"layers": []}), "`input` and `layers`"),
@@ -215,6 +221,90 @@ def test_open_run_names_what_is_wrong_with_the_record(record: dict, tmp_path: Pa
     with pytest.raises(RunError, match=message) as caught:
         open_run(tmp_path / "run")
     assert str(tmp_path / "run" / "run.json") in str(caught.value)
+
+
+READERS = {
+    "run.json": lambda folder: open_run(folder.path),
+    "history.jsonl": lambda folder: folder.load_history(),
+    "model.safetensors": lambda folder: folder.load_model(),
+    "checkpoints/state.safetensors": lambda folder: folder.load_state(),
+    "checkpoints/epoch-0001.safetensors": lambda folder: folder.load_snapshots()[1],
+    "from.safetensors": lambda folder: cs.load_model(folder.start_path),
+    "evaluation.json": lambda folder: folder.read("evaluation.json"),
+    "audit.json": lambda folder: folder.read_evidence(["audit"], folder.load_model()),
+}
+
+
+@pytest.fixture
+def whole(record: dict, tmp_path: Path) -> RunFolder:
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    model = cs.Model(folder.architecture, state.weights, ("a", "b", "c"))
+    folder.save_epoch(state, model.class_names)
+    folder.write_model(model, state.history)
+    cs.save_model(model, folder.start_path)
+    folder.write("evaluation.json", {})
+    folder.write_evidence("audit", {}, model)
+    return folder
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("kind", ["link", "link of a folder", "pipe", "too large"])
+def test_nothing_in_a_run_folder_is_followed_waited_for_or_read_without_bound(whole: RunFolder, name: str, kind: str):
+    file = whole.path / name
+    elsewhere = whole.path.parent / "elsewhere"
+    if kind == "link of a folder":
+        if file.parent == whole.path:
+            pytest.skip("the folder of the run itself may be reached through a link")
+        file.parent.rename(elsewhere)
+        file.parent.symlink_to(elsewhere)
+    elif kind == "link":
+        file.rename(elsewhere)
+        file.symlink_to(elsewhere)
+    elif kind == "pipe":
+        file.unlink()
+        os.mkfifo(file)
+    else:
+        with file.open("wb") as opened:
+            opened.truncate(MOST_BYTES[file.suffix] + 1)
+    message = "is a symbolic link" if "link" in kind else "is not a regular file|and at most"
+    with pytest.raises(RunError, match=message) as caught:
+        READERS[name](whole)
+    assert str(file.parent if kind == "link of a folder" else file) in str(caught.value)
+
+
+WRITERS = {
+    "run.json": lambda folder, state: folder.write_model(folder.load_model(), state.history),
+    "history.jsonl": lambda folder, state: folder.write_history(state.history),
+    "model.safetensors": lambda folder, _: folder.write_calibration(cs.load_model(folder.start_path)),
+    "checkpoints": lambda folder, state: folder.save_epoch(state, ("a", "b", "c")),
+    "evaluation.json": lambda folder, _: folder.write("evaluation.json", {}),
+    "audit.json": lambda folder, _: folder.write_evidence("audit", {}, folder.load_model()),
+    "DONE": lambda folder, _: folder.finish(),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_nothing_is_written_through_a_link_in_a_run_folder(whole: RunFolder, record: dict, name: str):
+    file, elsewhere = whole.path / name, whole.path.parent / "elsewhere"
+    if file.exists():
+        file.rename(elsewhere)
+    else:
+        elsewhere.write_text("precious")
+    file.symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in (elsewhere, *elsewhere.glob("*")) if path.is_file()}
+    with pytest.raises(RunError, match="is a symbolic link"):
+        WRITERS[name](whole, _state(record))
+    assert {path: path.read_bytes() for path in (elsewhere, *elsewhere.glob("*")) if path.is_file()} == before
+
+
+def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp_path: Path):
+    (tmp_path / "link").symlink_to(whole.path)
+    folder = open_run(tmp_path / "link")
+    folder.write("evaluation.json", {"accuracy": 1})
+    assert whole.read("evaluation.json") == {"accuracy": 1}
+    (tmp_path / "model.safetensors").symlink_to(whole.path / "model.safetensors")
+    model = cs.load_model(tmp_path / "model.safetensors")
+    assert model.weights_sha256 == folder.load_model().weights_sha256
 
 
 def test_open_run_says_when_there_is_no_folder(tmp_path: Path):

@@ -146,7 +146,7 @@ def test_a_damaged_file_is_named(run: Path, file: str, content: str):
 def test_damaged_results_are_refused(run: Path, change: dict):
     evaluation = json.loads((run / "evaluation.json").read_text())
     (run / "evaluation.json").write_text(json.dumps({**evaluation, **change}))
-    with pytest.raises(RunError, match="results are damaged"):
+    with pytest.raises(RunError, match="damaged"):
         read_results(run)
 
 

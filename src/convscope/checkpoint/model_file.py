@@ -16,9 +16,10 @@ from safetensors.numpy import save
 
 from convscope.architecture import Architecture
 from convscope.errors import ConvscopeError, RunError
-from convscope.files import write_bytes
+from convscope.files import inside, open_file, write_bytes
 from convscope.handwriting import Handwriting
 from convscope.model import Model
+from convscope.plain import parse_json
 
 FORMAT = 1
 """Of model files, training states and run folders. A reader refuses a larger one."""
@@ -50,7 +51,7 @@ def load_model(path: Path | str) -> Model:
     """
     path = Path(path)
     if path.is_dir():
-        path = path / "model.safetensors"
+        path = inside(path, "model.safetensors")
     with open_tensors(path) as file:
         description = read_description(path, file)
         try:
@@ -62,15 +63,16 @@ def load_model(path: Path | str) -> Model:
             if shapes != architecture.weight_shapes:
                 raise ValueError("the tensors' names or shapes are not those of the architecture")
             weights = {name: read_tensor(file, name, np.float32) for name in architecture.weight_shapes}
-            calibration = description.get("calibration", {})
-            if not isinstance(calibration, dict):
-                raise TypeError(f"calibration is {calibration!r:.60}, not an object")
+            provenance, calibration = description["provenance"], description.get("calibration", {})
+            for name, value in (("provenance", provenance), ("calibration", calibration)):
+                if not isinstance(value, dict):
+                    raise TypeError(f"{name} is {value!r:.60}, not an object")
             handwriting = description.get("handwriting")
             return Model(
                 architecture,
                 weights,
                 tuple(class_names),
-                description["provenance"],
+                provenance,
                 calibration,
                 None if handwriting is None else Handwriting.from_dict(handwriting),
             )
@@ -86,8 +88,9 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], description: 
 
 
 def open_tensors(path: Path) -> safe_open:
-    """Open the safetensors file at `path`; raises `RunError` if it is missing or damaged."""
+    """Open the safetensors file at `path`; raises `RunError` if it is missing, damaged or no file to be read."""
     try:
+        open_file(path).close()
         return safe_open(path, framework="numpy")
     except FileNotFoundError as error:
         raise RunError(f"{path}: not found; give a run folder or model file that is there") from error
@@ -102,9 +105,9 @@ def read_description(path: Path, file: safe_open) -> dict[str, Any]:
         RunError: if there is none, or its format is newer than this reader.
     """
     try:
-        description = json.loads((file.metadata() or {})["convscope"])
+        description = parse_json((file.metadata() or {})["convscope"].encode())
         format_number = description["format"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: a safetensors file, but not one of convscope; train or import a model") from error
     check_format(path, format_number)
     return dict(description)

@@ -12,23 +12,29 @@ figures/          report.html   DONE (written last)   baseline/ (the run it is c
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from convscope.architecture import Architecture
 from convscope.checkpoint.model_file import FORMAT, check_format, load_model, save_model
 from convscope.checkpoint.state_file import load_state, save_state
-from convscope.engine import Weights
+from convscope.engine import ENGINES, Weights
 from convscope.errors import ConvscopeError, RunError
 from convscope.evaluation import Evaluation
-from convscope.files import PARTIAL, write_bytes, write_json, write_text
+from convscope.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
 from convscope.model import Model
+from convscope.plain import parse_json
 from convscope.recipes import Recipe
 from convscope.training import History, TrainingState, with_choice
+
+MOST_SEED = 2**63 - 1
+"""Of the seed of a run, and of anything that it counts."""
+
+_Content = TypeVar("_Content")
 
 _RECORD_KEYS = (
     "format",
@@ -76,7 +82,7 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        return (self.path / "DONE").exists()
+        return self.has("DONE")
 
     @property
     def seed(self) -> int:
@@ -85,12 +91,20 @@ class RunFolder:
     @property
     def start_path(self) -> Path:
         """Where the model lies that training starts from, in a run that does not start from random weights."""
-        return self.path / "from.safetensors"
+        return self.place("from.safetensors")
+
+    def place(self, name: str) -> Path:
+        """Return where the file or folder `name` of this run is; raises `RunError` if a link leads there."""
+        return inside(self.path, name)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file or folder `name` of this run."""
+        return (self.path / name).exists()
 
     def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
         """Keep `state`: the weights as a model for the replay, the history, and last what a resume starts from."""
         model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
-        save_model(model, self.path / "checkpoints" / f"epoch-{len(state.history):04}.safetensors")
+        save_model(model, self.place(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
         self.write_history(state.history)
         save_state(state, self._state_path)
 
@@ -110,26 +124,26 @@ class RunFolder:
         Raises:
             RunError: when asked for one that is damaged or not of the run's architecture.
         """
-        paths = sorted((self.path / "checkpoints").glob("epoch-*.safetensors"))
-        names = ((path.stem.removeprefix("epoch-"), path) for path in paths)
+        paths = sorted(self.place("checkpoints").glob("epoch-*.safetensors"))
+        names = ((path.stem.removeprefix("epoch-"), self.place(f"checkpoints/{path.name}")) for path in paths)
         return Snapshots(self.architecture, {int(number): path for number, path in names if number.isdecimal()})
 
     def write_history(self, history: History) -> None:
         lines = [json.dumps(row, allow_nan=False) + "\n" for row in history.rows()]
-        write_text(self.path / "history.jsonl", "".join(lines))
+        write_text(self.place("history.jsonl"), "".join(lines))
 
     def load_history(self) -> History:
         """Return what `history.jsonl` holds; raises `RunError` if it is missing or damaged."""
-        path = self.path / "history.jsonl"
+        path = self.place("history.jsonl")
         try:
-            rows = [json.loads(line) for line in _read_text(path).splitlines()]
+            rows = parse_json(b"[" + b",".join(_read(path, read_bytes).splitlines()) + b"]")
             return self._with_choice(History.from_rows(rows))
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: damaged ({error}); continue the run with --resume or start it again") from error
 
     def write_model(self, model: Model, history: History) -> None:
         """Keep the trained model, and in `run.json` its digest and the epoch that it is of."""
-        save_model(model, self.path / "model.safetensors")
+        save_model(model, self.place("model.safetensors"))
         result = {
             "weights_sha256": model.weights_sha256,
             "epochs_trained": len(history),
@@ -144,7 +158,7 @@ class RunFolder:
             RunError: if it is missing or damaged, or is not the one whose digest `run.json` holds.
         """
         model = load_model(self.path)
-        expected = _read_json(self.path / "run.json").get("weights_sha256")
+        expected = self.read("run.json").get("weights_sha256")
         if model.weights_sha256 != expected:
             raise RunError(f"{self.path / 'model.safetensors'}: not the weights of this run; use another copy of it")
         return model
@@ -154,11 +168,11 @@ class RunFolder:
         self.write("evaluation.json", evaluation.to_dict())
         buffer = io.BytesIO()
         np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
-        write_bytes(self.path / "predictions.npz", buffer.getvalue())
+        write_bytes(self.place("predictions.npz"), buffer.getvalue())
 
     def write_calibration(self, model: Model) -> None:
         """Keep the trained model again, with what its `calibration` holds now."""
-        save_model(model, self.path / "model.safetensors")
+        save_model(model, self.place("model.safetensors"))
 
     def write_evidence(self, topic: str, value: Mapping[str, Any], model: Model) -> None:
         """Keep what was measured of `model` on a topic as `topic`.json, with the digest of the weights."""
@@ -170,29 +184,29 @@ class RunFolder:
         Raises:
             RunError: if a file is damaged.
         """
-        found = {topic: self.read(f"{topic}.json") for topic in topics if (self.path / f"{topic}.json").exists()}
+        found = {topic: self.read(f"{topic}.json") for topic in topics if self.has(f"{topic}.json")}
         return {topic: value for topic, value in found.items() if value.get("weights_sha256") == model.weights_sha256}
 
     def write(self, name: str, value: Any) -> None:
         """Write `value` as JSON to the file `name`."""
-        write_json(self.path / name, value)
+        write_json(self.place(name), value)
 
     def read(self, name: str) -> dict[str, Any]:
         """Return the JSON object in the file `name`; raises `RunError` if it is missing or damaged."""
-        return _read_json(self.path / name)
+        return _read_object(self.place(name))
 
     def finish(self) -> None:
         """Mark the run as complete, and take away what a killed process may have left half written."""
         for leftover in self.path.rglob(f".*{PARTIAL}"):
             leftover.unlink(missing_ok=True)
-        write_text(self.path / "DONE", "")
+        write_text(self.place("DONE"), "")
 
     def _with_choice(self, history: History) -> History:
         return with_choice(history, self.recipe, "validation" if self.recipe.validation_fraction > 0 else "test")
 
     @property
     def _state_path(self) -> Path:
-        return self.path / "checkpoints" / "state.safetensors"
+        return self.place("checkpoints/state.safetensors")
 
 
 def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
@@ -221,7 +235,7 @@ def open_run(path: Path) -> RunFolder:
     """
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; give the folder of a run")
-    return _run_folder(path, _read_json(path / "run.json"))
+    return _run_folder(path, _read_object(inside(path, "run.json")))
 
 
 def _run_folder(path: Path, record: Mapping[str, Any]) -> RunFolder:
@@ -233,30 +247,80 @@ def _run_folder(path: Path, record: Mapping[str, Any]) -> RunFolder:
         architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
     except ConvscopeError as error:
         raise RunError(f"{file}: {error}") from error
-    try:
-        dataset = record["dataset"]
-        texts = (dataset["argument"], dataset["train"]["sha256"], dataset["test"]["sha256"])
-        good = isinstance(record["seed"], int) and all(isinstance(text, str) for text in texts)
-    except (KeyError, TypeError):
-        good = False
-    if not good:
-        raise RunError(f"{file}: seed or dataset is damaged; use another copy of the run or start it again")
+    for name, is_good in _CHECKS.items():
+        if name in record and not is_good(record[name]):
+            raise RunError(
+                f"{file}: {name} is damaged ({record[name]!r:.60}); use another copy of the run or start it again"
+            )
     return RunFolder(path, record, architecture, recipe)
 
 
-def _read_text(path: Path) -> str:
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_dataset(value: Any) -> bool:
+    """Return whether `value` names data and says what the two splits are, as far as they are described."""
+    if not _is_object(value) or not _is_text(value.get("argument")):
+        return False
+    parts = [value.get(split) for split in ("train", "test")]
+    return all(
+        _is_object(part)
+        and _is_text(part.get("sha256"))
+        and _is_whole(part.get("num_images", 1), 1, MOST_SEED)
+        and _is_class_names(part.get("class_names", []))
+        for part in parts
+    )
+
+
+def _is_class_names(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_start(value: Any) -> bool:
+    return _is_object(value) and _is_text(value.get("weights_sha256")) and isinstance(value.get("new_output"), bool)
+
+
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "dataset": _is_dataset,
+    "seed": lambda value: _is_whole(value, 0, MOST_SEED),
+    "engine": lambda value: value in ENGINES,
+    "threads": lambda value: _is_whole(value, 1, 65_536),
+    "versions": _is_object,
+    "cpu": _is_object,
+    "command": _is_text,
+    "weights_sha256": _is_text,
+    "digest": _is_text,
+    "num_images": lambda value: _is_whole(value, 1, MOST_SEED),
+    "epochs_trained": lambda value: _is_whole(value, 0, MOST_SEED),
+    "best_epoch": lambda value: value is None or _is_whole(value, 1, MOST_SEED),
+    "from": _is_start,
+    "imported": _is_object,
+}
+"""What the keys of `run.json` must be; the architecture and the recipe check themselves."""
+
+
+def _read(path: Path, read: Callable[[Path], _Content]) -> _Content:
     try:
-        return path.read_text(encoding="utf-8")
+        return read(path)
     except FileNotFoundError as error:
         raise RunError(f"{path}: missing; continue the run with --resume or start it again") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: cannot be read ({error}); use another copy of the run") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); use another copy of the run") from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(_read_text(path))
-    except (ValueError, RecursionError) as error:
+        value = _read(path, read_json)
+    except ValueError as error:
         raise RunError(f"{path}: damaged ({error}); use another copy of the run or start it again") from error
     if not isinstance(value, dict):
         raise RunError(f"{path}: damaged (no JSON object); use another copy of the run or start it again")

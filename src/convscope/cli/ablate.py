@@ -109,7 +109,7 @@ def _retrain(
                 range(seeds),
                 dataset=record["dataset"]["argument"],
                 engine=record["engine"],
-                folder=folder.path / "architectures",
+                folder=folder.place("architectures"),
                 executor=workers,
                 on_result=progress.on_result,
             )

@@ -1,6 +1,5 @@
 """`convscope compare`: runs and groups of runs on the same test images."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from convscope.comparison.answers_file import read_answers
 from convscope.comparison.several import MOST_PAIRS, Pairs
 from convscope.engine import initial_weights, open_network
 from convscope.errors import ConvscopeError, RunError
+from convscope.files import inside, read_json
 from convscope.tables import printable
 
-_MOST_EXPERIMENT_BYTES = 1 << 28  # of an experiment.json: thousands of runs with their histories
 _PREDICTIONS = "predictions.npz"
 
 
@@ -155,16 +154,14 @@ def _run_folders(path: Path) -> list[Path]:
 
 def _experiment_runs(path: Path) -> list[Path]:
     """Return the folders of the runs that `experiment.json` lists."""
-    file = path / "experiment.json"
+    file = inside(path, "experiment.json")
     try:
-        if file.stat().st_size > _MOST_EXPERIMENT_BYTES:
-            raise ValueError(f"more than {_MOST_EXPERIMENT_BYTES:,} bytes")
-        digests = [run["digest"] for run in json.loads(file.read_text(encoding="utf-8"))["runs"]]
+        digests = [run["digest"] for run in read_json(file)["runs"]]
         if not all(isinstance(digest, str) and digest.isalnum() for digest in digests):
             raise ValueError("a digest is none")
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{file}: damaged ({error}); run the experiment again") from error
-    return [path / "runs" / digest for digest in dict.fromkeys(digests)]
+    return [inside(path, f"runs/{digest}") for digest in dict.fromkeys(digests)]
 
 
 def _read_run(path: Path) -> _Run:
@@ -177,8 +174,8 @@ def _read_run(path: Path) -> _Run:
             raise TypeError("num_images is no number")
     except (KeyError, TypeError) as error:
         raise RunError(f"{path / 'run.json'}: damaged ({error}); use another copy of the run") from error
-    y_true, y_pred = read_answers(path / _PREDICTIONS, num_images, num_classes)
-    is_known = (path / "history.jsonl").exists() and "imported" not in folder.record
+    y_true, y_pred = read_answers(folder.place(_PREDICTIONS), num_images, num_classes)
+    is_known = folder.has("history.jsonl") and "imported" not in folder.record
     seconds = sum(folder.load_history().seconds) if is_known else None
     return _Run(folder, y_true, y_pred, seconds)
 

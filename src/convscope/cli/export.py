@@ -12,6 +12,7 @@ from convscope.cli.loading import load
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.datasets import Dataset, Splits, evenly
 from convscope.errors import ConvscopeError, InterchangeError, MissingPackageError
+from convscope.files import inside
 from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, ExportOptions, export_model
 from convscope.interchange.parity import Parity, ParityTable, joined, measure_parity
 from convscope.model import Model
@@ -150,7 +151,7 @@ def _path_of(out: Path | None, run_path: Path, form: ExportFormat, dtype: Dtype,
             raise click.UsageError(f"--out {out}: several files are asked for; give a folder")
         return out
     if out is None:
-        out = run_path / "exports" if run_path.is_dir() else run_path.parent / "exports"
+        out = inside(run_path if run_path.is_dir() else run_path.parent, "exports")
     if out.exists() and not out.is_dir():
         raise ConvscopeError(
             f"{out}: is a file, and no {form.suffix}; give a folder, or a name ending in {form.suffix}"

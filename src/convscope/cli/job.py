@@ -231,8 +231,8 @@ def measure_run(folder: RunFolder, model: Model, splits: Splits) -> Evaluation:
 
 def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:
     """Return the run of the dense network beside `folder`'s, made now if need be; None for a run that is one itself."""
-    path = folder.path / "baseline"
-    if path.is_dir() and (path / "run.json").exists():
+    path = folder.place("baseline")
+    if folder.has("baseline/run.json"):
         return open_run(path)
     network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
     if network == folder.architecture:

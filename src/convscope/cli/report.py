@@ -82,7 +82,7 @@ def write_run_report(
     payload = _payload(trained, subject, evaluation, comparison, baseline, index, timings, evidence, rendered)
     folder.write("explanation.json", payload["explanation"])
     with job.timed(timings, "report"):
-        write_figures(folder.path / "figures", payload, rendered)
+        write_figures(folder.place("figures"), payload, rendered)
         return write_report(folder.path, payload, rendered)
 
 
@@ -128,7 +128,7 @@ def _payload(
 def _baseline(trained: Trained, splits: Splits, evaluation: Evaluation) -> tuple[Comparison | None, Trained | None]:
     """Return the comparison with the run in baseline/, where there is a finished one."""
     folder = trained.folder
-    if not (folder.path / "baseline" / "DONE").exists():
+    if not folder.has("baseline/DONE"):
         return None, None
     other = job.baseline_folder(folder, splits)
     if other is None:

@@ -85,7 +85,7 @@ def train_seeds(
             results = train_runs(
                 specs,
                 splits,
-                folder=first.path / "seeds",
+                folder=first.place("seeds"),
                 threads=first.record["threads"],
                 on_result=progress.on_result,
             )

@@ -17,6 +17,7 @@ from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, Trained, execute, read_reply, train_one, write_order
+from convscope.files import inside
 from convscope.training import check_fit, check_recipe, hold_out
 
 OnResult = Callable[[RunResult], None]
@@ -64,7 +65,7 @@ def train_runs(
     """
     splits = data if isinstance(data, Splits) else load_dataset(data)
     _check(specs, splits, executor)
-    store = RunStore(splits, None if folder is None else Path(folder) / "runs")
+    store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
     digests = [spec.digest(splits) for spec in specs]
     found = dict[str, RunResult]()
     waiting = dict[str, RunSpec]()

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.checkpoint import create_run, open_run
+from convscope.comparison.answers_file import read_answers
 from convscope.datasets import Splits
-from convscope.errors import RunError
+from convscope.errors import DatasetError, RunError
 from convscope.evaluation import Evaluation, evaluate_predictions
 from convscope.experiment.record import run_record
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.worker import Trained
-from convscope.files import PARTIAL
+from convscope.files import PARTIAL, inside
 from convscope.training import History
 
 
@@ -38,18 +38,18 @@ class RunStore:
         """
         if self.runs is None or not (self.runs / digest / "DONE").exists():
             return None
-        folder = open_run(self.runs / digest)
+        test = self.splits.test
+        folder = open_run(inside(self.runs, digest))
         try:
             if folder.record["digest"] != digest:
                 raise ValueError("run.json holds another digest")
             measured = folder.read("evaluation.json")
             accuracy, loss = float(measured["accuracy"]), float(measured["loss"])
-            with np.load(folder.path / "predictions.npz", allow_pickle=False) as arrays:
-                y_true, y_pred = arrays["y_true"], arrays["y_pred"]
-            if not np.array_equal(y_true, self.splits.test.labels) or accuracy != float((y_pred == y_true).mean()):
+            y_true, y_pred = read_answers(folder.place("predictions.npz"), len(test), test.num_classes)
+            if not np.array_equal(y_true, test.labels) or accuracy != float((y_pred == y_true).mean()):
                 raise ValueError("predictions.npz and evaluation.json do not fit together")
             sha256 = str(folder.record["weights_sha256"])
-        except (OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
+        except (DatasetError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{folder.path}: damaged ({error}); remove it, and the run is trained again") from error
         return self._result(spec, digest, folder.load_history(), sha256, accuracy, loss, y_pred)
 

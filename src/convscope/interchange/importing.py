@@ -4,6 +4,7 @@ No reader trusts its file, and none runs anything in it.
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Literal
 
 from convscope.checkpoint import load_model
 from convscope.errors import InterchangeError
+from convscope.files import inside, open_file
 from convscope.interchange.imported import NAMELESS, Imported
 from convscope.model import Model
 
@@ -25,14 +27,13 @@ def kind_of(path: Path) -> Kind:
     """Return which program's file lies at `path`, by its first bytes; the name says nothing.
 
     Raises:
-        InterchangeError: if it cannot be read or is too large.
+        InterchangeError, RunError: if it cannot be read, is no regular file or is too large.
     """
     if path.is_dir():
         return "convscope"
     try:
-        with path.open("rb") as file:
-            start = file.read(16)
-        size = path.stat().st_size
+        with open_file(path) as file:
+            start, size = file.read(16), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give a file that is there") from error
     if size > _MOST_BYTES:
@@ -108,8 +109,7 @@ def import_model(
 
 def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None) -> Model:
     """Return what was read from the file at `path` as a model that says where it came from."""
-    file = path / "model.safetensors" if path.is_dir() else path
-    with file.open("rb") as opened:
+    with open_file(inside(path, "model.safetensors") if path.is_dir() else path) as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     if found.architecture.name == NAMELESS:
         found = replace(found, architecture=replace(found.architecture, name=path.name.partition(".")[0] or NAMELESS))

@@ -18,7 +18,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from convscope.architecture import Architecture
-from convscope.files import write_text
+from convscope.files import inside, write_text
 from convscope.report import findings
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.figures import draw_charts
@@ -119,9 +119,9 @@ def write_report(folder: Path, payload: dict[str, Any], rendered: Sequence[Rende
     """Write the page of a run as `report.html` into `folder`, whole or not at all, and return its path.
 
     Raises:
-        ConvscopeError: if the folder cannot be written to or the disk is full.
+        ConvscopeError: if the folder cannot be written to, the disk is full, or `report.html` is a symbolic link.
     """
-    path = folder / "report.html"
+    path = inside(folder, "report.html")
     write_text(path, render_report(payload, rendered))
     return path
 

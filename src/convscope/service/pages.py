@@ -1,12 +1,13 @@
 """What a browser shows: the report of a run, or a list of the runs. Of a run's folder nothing else is given out."""
 
 from html import escape
-from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
+from convscope.errors import RunError
+from convscope.files import inside, open_file
 from convscope.service.refusal import RefusedError
 from convscope.service.served import Served
 from convscope.service.work import Work
@@ -68,9 +69,15 @@ def report_path(served: Served) -> str | None:
 
 
 def _report(served: Served) -> Response:
-    path: Path | None = served.report
-    if path is None or not path.is_file():
-        raise RefusedError(404, f"model {served.name!r} has no report.html; make it with: convscope report RUN")
+    path = served.report
+    try:
+        if path is None:
+            raise FileNotFoundError
+        open_file(inside(path.parent, path.name)).close()  # it may have become a link or a pipe since
+    except (OSError, RunError) as error:
+        raise RefusedError(
+            404, f"model {served.name!r} has no report.html; make it with: convscope report RUN"
+        ) from error
     headers = {"content-security-policy": REPORT_POLICY + _FRAMES, "cache-control": "no-cache"}
     return FileResponse(path, media_type="text/html", headers=headers)
 

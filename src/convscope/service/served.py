@@ -10,6 +10,7 @@ import numpy as np
 
 from convscope.checkpoint import load_model, open_run
 from convscope.errors import RunError
+from convscope.files import inside
 from convscope.model import Model
 from convscope.rejection import RejectionRule
 
@@ -67,11 +68,12 @@ def _load(name: str, path: Path) -> Served:
     is_run = (path / "run.json").exists()
     model = open_run(path).load_model() if is_run else load_model(path)
     rule = model.calibration.get("rejection")
+    report = inside(path, "report.html") if (path / "report.html").exists() else None
     try:
         served = Served(
             name,
             model,
-            path / "report.html" if (path / "report.html").is_file() else None,
+            report,
             None if rule is None else RejectionRule.from_dict(rule),
         )
         image = np.zeros((1, *model.architecture.input.shape), np.uint8)

@@ -1,6 +1,5 @@
 """What a tracker is told of a run, read from its folder alone: so it is the same during the run and years later."""
 
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import numpy as np
 
 from convscope.checkpoint import RunFolder, open_run
 from convscope.errors import RunError
-from convscope.files import write_json
+from convscope.files import inside, read_json, write_json
 from convscope.tracking.metrics import class_metrics, clean, result_metrics
 from convscope.tracking.parameters import Parameter, run_parameters
 
@@ -141,15 +140,15 @@ def read_results(path: Path | str) -> Results:
 
 def _identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
     """Return the id of the folder and when its run began, as kept in it since it was first logged."""
-    file = path / _IDENTITY
+    file = inside(path, _IDENTITY)
     if not file.exists():
         write_json(file, {"id": secrets.token_hex(16), "started_seconds": _started(path, epochs)})
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = read_json(file)
         identity, started = str(kept["id"]), float(kept["started_seconds"])
         if not re.fullmatch("[0-9a-f]{32}", identity) or not 0 <= started < _LATEST_SECONDS:
             raise ValueError(f"id {identity!r}, started_seconds {started}")
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{file}: damaged ({error}); remove it, and the run is logged as a new one") from error
     return identity, started
 
@@ -165,8 +164,9 @@ def _parent(path: Path) -> Path | None:
 
 
 def _children(path: Path) -> tuple[Path, ...]:
-    runs = [path / "baseline", *sorted((path / "seeds" / "runs").glob("*"))]
-    return tuple(run for run in runs if (run / "run.json").exists() and not run.name.startswith("."))
+    names = [Path("baseline"), *(Path("seeds/runs", run.name) for run in sorted((path / "seeds" / "runs").glob("*")))]
+    found = [name for name in names if (path / name / "run.json").exists() and not name.name.startswith(".")]
+    return tuple(inside(path, name) for name in found)
 
 
 def _epochs(folder: RunFolder) -> tuple[Epoch, ...]:

@@ -1,0 +1,61 @@
+"""A finished run that has every file a run can have, made once, and copies of it that a test may spoil."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from convscope.cli import main
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def assert_one_error(done: Result, *words: str) -> None:
+    """Hold that a command ended with one `Error:` line that has all of `words`."""
+    assert done.exit_code == 1, (done.exit_code, done.output)
+    assert isinstance(done.exception, SystemExit), repr(done.exception)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("Error: "), done.stderr
+    for word in words:
+        assert word in lines[0], (word, lines[0])
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of 120 training and 60 test images of 10 × 10 pixels in three classes that are easily told apart."""
+    random = np.random.default_rng(0)
+    arrays = {}
+    for split, count in (("train", 120), ("test", 60)):
+        labels = np.arange(count) % 3
+        images = random.integers(0, 90, (count, 10, 10), np.uint8)
+        for label in range(3):
+            images[labels == label, 3 * label : 3 * label + 3] += 120
+        arrays |= {f"x_{split}": images, f"y_{split}": labels.astype(np.uint8)}
+    path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs with a baseline, two seeds, all evidence and two exports."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    for words in (
+        ("run", "--dataset", tiny_data, "--recipe", "fast", "--epochs", 2, "--seeds", 2, "--out", out),
+        ("evidence", out),
+        ("export", out, "--format", "safetensors", "--format", "c"),
+    ):
+        done = invoke(*words, "--json")
+        assert done.exit_code == 0, done.output
+    return out
+
+
+@pytest.fixture
+def run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run."""
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
