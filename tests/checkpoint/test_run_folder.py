@@ -9,6 +9,7 @@ import pytest
 import convscope as cs
 from convscope.checkpoint import RunFolder, create_run, open_run
 from convscope.checkpoint.state_file import load_state, save_state
+from convscope.checkpoint.writing import LOCK_FILE
 from convscope.errors import RunError
 from convscope.files import MOST_BYTES
 from convscope.training import History, TrainingState
@@ -154,6 +155,11 @@ def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):
     with pytest.raises(RunError, match=r"is there already; choose another --out, or continue it with --resume"):
         create_run(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_create_run_does_not_count_the_file_of_a_lock(record: dict, tmp_path: Path):
+    (tmp_path / LOCK_FILE).write_text("1234")
+    assert create_run(tmp_path, record).seed == 5
 
 
 def test_create_run_refuses_a_file_in_its_place(record: dict, tmp_path: Path):

@@ -1,6 +1,7 @@
-"""What a run leaves on disk: model files, training states, run folders."""
+"""What a run leaves on disk: model files, training states, run folders, and who may write to one."""
 
 from convscope.checkpoint.model_file import load_model, save_model
 from convscope.checkpoint.run_folder import RunFolder, create_run, open_run
+from convscope.checkpoint.writing import writing
 
-__all__ = ["RunFolder", "create_run", "load_model", "open_run", "save_model"]
+__all__ = ["RunFolder", "create_run", "load_model", "open_run", "save_model", "writing"]

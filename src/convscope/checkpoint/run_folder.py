@@ -22,6 +22,7 @@ import numpy as np
 from convscope.architecture import Architecture
 from convscope.checkpoint.model_file import FORMAT, check_format, load_model, save_model
 from convscope.checkpoint.state_file import load_state, save_state
+from convscope.checkpoint.writing import LOCK_FILE
 from convscope.engine import ENGINES, Weights
 from convscope.errors import ConvscopeError, RunError
 from convscope.evaluation import Evaluation
@@ -218,7 +219,7 @@ def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
+        if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
             raise RunError(f"{path}: is there already; choose another --out, or continue it with --resume {path}")
     except OSError as error:
         raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error

@@ -22,7 +22,7 @@ def evaluate(run_path: Path, dataset: str | None, split: str, as_json: bool) -> 
 
     RUN is a run folder. Nothing in it is changed.
     """
-    folder, splits = job.resume_run(run_path)
+    folder, splits = job.resume_run(run_path, writes=False)
     model = load_model(folder.path)
     if dataset is not None:
         splits = load(dataset, quiet=as_json)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from convscope.architecture.presets import PRESETS
+from convscope.cli import job
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import (
     architecture_for,
@@ -142,6 +143,7 @@ def experiment(
             f"{splits.name}: {num_images or len(splits.train):,} training images and {len(splits.test):,} test images; "
             f"{total} runs, in {folder}"
         )
+    job.hold(folder)
     progress = RunsProgress(total, quiet=as_json)
 
     def on_result(result: RunResult) -> None:

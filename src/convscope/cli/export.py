@@ -70,7 +70,7 @@ def export(
     logits and probabilities. It is opened in its own program, which answers the test images beside the model: the table
     says how far apart they are at most. A run keeps the table, and `convscope report` shows it.
     """
-    folder, splits = _data_of(run_path, dataset, quiet=as_json)
+    folder, splits = _data_of(run_path, dataset, writes=out is None or dataset is None, quiet=as_json)
     model = load_model(run_path) if folder is None else folder.load_model()
     if splits is not None:
         try:
@@ -119,11 +119,11 @@ def export(
         click.echo(f"Left out: {text}")
 
 
-def _data_of(path: Path, dataset: str | None, *, quiet: bool) -> tuple[RunFolder | None, Splits | None]:
+def _data_of(path: Path, dataset: str | None, *, writes: bool, quiet: bool) -> tuple[RunFolder | None, Splits | None]:
     """Return the run at `path`, if it is one, and the images to prove a file on, if there are any."""
     if not path.is_dir():
         return None, None if dataset is None else load(dataset, quiet=quiet)
-    folder, splits = job.resume_run(path)
+    folder, splits = job.resume_run(path, writes=writes)
     return folder, splits if dataset is None else load(dataset, quiet=quiet)
 
 

@@ -115,7 +115,7 @@ def import_model(
     for option, value in (("--architecture", architecture), ("--scale", scale), ("--offset", offset)):
         words += [] if value is None else [option, str(value)]
     record |= {"imported": model.provenance["imported"], "command": shlex.join(words)}
-    folder = create_run(out or job.free_folder(f"{splits.name}-imported"), record)
+    folder = create_run(job.hold(out or job.free_folder(f"{splits.name}-imported")), record)
     history = History()
     folder.write_history(history)
     folder.write_model(model, history)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.benchmark import measure_latency
-from convscope.checkpoint import RunFolder, create_run, load_model, open_run, save_model
+from convscope.checkpoint import RunFolder, create_run, load_model, open_run, save_model, writing
 from convscope.cli.loading import load, load_again
 from convscope.cli.options import PRESET, architecture_for, recipe_for
 from convscope.cli.progress import TrainingProgress
@@ -117,7 +118,7 @@ def start_run(
             **what.to_dict(),
         }
         record["command"] += f" --from {shlex.quote(str(start))}" + (" --new-output" if new_output else "")
-    folder = create_run(out or free_folder(f"{splits.name}-{network.name}"), record)
+    folder = create_run(hold(out or free_folder(f"{splits.name}-{network.name}")), record)
     if begin is not None:
         save_model(begin[0], folder.start_path)
     return folder, splits
@@ -132,8 +133,27 @@ def _begin_from(path: Path, splits: Splits, seed: int, *, new_output: bool) -> t
         raise ArchitectureError(f"--from {path}: {error}") from error
 
 
-def resume_run(path: Path) -> tuple[RunFolder, Splits]:
-    """Open a run folder with the data that it was made from; raises `RunError` if the data are others now."""
+def hold(path: Path) -> Path:
+    """Be the only process that writes to the folder at `path` until the command ends, and return it.
+
+    Raises:
+        RunError: if another process is writing to it, or it cannot be written to.
+    """
+    click.get_current_context().with_resource(writing(path))
+    return path
+
+
+def resume_run(path: Path, *, writes: bool = True) -> tuple[RunFolder, Splits]:
+    """Open a run folder with the data that it was made from.
+
+    Args:
+        writes: whether the command writes to the folder; then no other process may, until it ends.
+
+    Raises:
+        RunError: if there is no run, another process is writing to it, or the data are others now.
+    """
+    if writes and path.is_dir():
+        hold(path)
     folder = open_run(path)
     recorded = folder.record["dataset"]
     splits = load_again(recorded)
@@ -286,8 +306,14 @@ def describe(architecture: Architecture, splits: Splits, folder: RunFolder) -> s
 
 
 def free_folder(name: str) -> Path:
-    """Return a folder under runs/ that is not there yet."""
-    number = 1
-    while (path := Path("runs") / f"{name}-{number:03}").exists():
-        number += 1
-    return path
+    """Make a folder under runs/ that was not there yet, also where two processes look for one, and return it."""
+    for number in count(1):
+        path = Path("runs") / f"{name}-{number:03}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
+        return path
+    raise AssertionError("numbers never end")

@@ -6,10 +6,12 @@ What is finished stays: with a folder each run is kept under its digest as soon 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from convscope.checkpoint import writing
 from convscope.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import check_engine, check_precision
 from convscope.errors import ConvscopeError
@@ -58,13 +60,25 @@ def train_runs(
         ValueError: if the specs name different data, or data in memory alone are to be used by an executor, or a spec
             asks for more images than there are.
         ConvscopeError: if a network, recipe or precision does not fit, an engine's packages are missing, the folder
-            cannot be written or holds a damaged run, training fails, or the workers of a run die again and again; what
-            is finished stays in the folder.
+            cannot be written, holds a damaged run or is being written to by another process, training fails, or the
+            workers of a run die again and again; what is finished stays in the folder.
         KeyboardInterrupt: within a second of Ctrl-C; what is finished stays in the folder. An executor's runs that have
             begun are its own to end.
     """
     splits = data if isinstance(data, Splits) else load_dataset(data)
     _check(specs, splits, executor)
+    with nullcontext() if folder is None else writing(Path(folder)):
+        return _train_runs(specs, splits, folder, executor, threads, on_result)
+
+
+def _train_runs(
+    specs: Sequence[RunSpec],
+    splits: Splits,
+    folder: Path | str | None,
+    executor: Executor | None,
+    threads: int | None,
+    on_result: OnResult | None,
+) -> list[RunResult]:
     store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
     digests = [spec.digest(splits) for spec in specs]
     found = dict[str, RunResult]()
