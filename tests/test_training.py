@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import convscope as cs
 from convscope.engine import EpochOptions, initial_weights, open_network
-from convscope.errors import ArchitectureError, RecipeError
+from convscope.errors import ArchitectureError, DivergedError, RecipeError
 from convscope.streams import random_stream
 from convscope.training import History, TrainingState, describe_choice, train_pass
 
@@ -263,6 +263,16 @@ def test_train_says_when_it_diverges(small_mnist: cs.Splits):
     huge = cs.Architecture(cs.Input(28, 28, scale=1e30), (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax")))
     with pytest.raises(RecipeError, match=r"diverged in epoch 1.*lower the learning rate"):
         cs.train(huge, small_mnist, cs.Recipe(epochs=1, optimizer=cs.Adam(learning_rate=1.0)))
+
+
+def test_training_whose_images_held_out_give_no_number_diverged_too():
+    architecture = cs.Architecture(cs.Input(2, 2, scale=1e37), (cs.Flatten(), cs.Dense(3)))
+    dark = cs.Dataset(np.zeros((30, 2, 2, 1), np.uint8), np.arange(30) % 3, ("a", "b", "c"))
+    bright = replace(dark, images=np.full((30, 2, 2, 1), 255, np.uint8), split="test")
+    states = []
+    with pytest.raises(DivergedError, match=r"diverged in epoch 1 \(val_loss nan\); lower the learning rate"):
+        cs.train(architecture, cs.Splits(dark, bright), on_epoch=states.append)
+    assert [len(state.history) for state in states] == [0]
 
 
 def test_balanced_class_weights_are_those_of_the_images_trained_on(small_mnist: cs.Splits):

@@ -19,6 +19,10 @@ class RecipeError(ConvscopeError, ValueError):
     """A recipe with a value out of its range."""
 
 
+class DivergedError(RecipeError):
+    """Training, or the network it left, gave a number that is not finite: mostly, the learning rate is too high."""
+
+
 class EngineError(ConvscopeError, ValueError):
     """An instruction set that this processor does not have, or that cannot compute in the precision asked for."""
 

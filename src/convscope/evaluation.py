@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from convscope import metrics
 from convscope.datasets import Dataset
+from convscope.errors import DivergedError
 from convscope.model import Model
 from convscope.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
 
@@ -233,7 +234,8 @@ def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) ->
     """Return how `logits` (N, K), one row for each image, fare on `dataset`; the largest of a row is the answer.
 
     Raises:
-        ValueError: if the logits have another shape or one is not finite.
+        ValueError: if the logits have another shape.
+        DivergedError: if one is not finite; this is a ValueError too.
     """
     expected = (len(dataset), dataset.num_classes)
     if logits.shape != expected:
@@ -241,9 +243,9 @@ def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) ->
     finite = np.isfinite(logits).all(axis=1)
     if not finite.all():
         first = int(np.flatnonzero(~finite)[0])
-        raise ValueError(
+        raise DivergedError(
             f"the logits of {int((~finite).sum())} of {len(logits)} images are not finite, the first at index {first}; "
-            "the weights may have diverged in training"
+            "the weights may have diverged in training, so train again with a lower learning rate"
         )
     y_true = dataset.labels.astype(np.int64)
     y_pred = logits.argmax(axis=1).astype(np.int64)

@@ -18,7 +18,7 @@ from convscope.architecture import Architecture
 from convscope.datasets import Dataset, Splits
 from convscope.datasets.disk.pools import epoch_pools
 from convscope.engine import EngineName, EpochOptions, EpochResult, Network, Progress, initial_weights, open_network
-from convscope.errors import ArchitectureError, RecipeError
+from convscope.errors import ArchitectureError, DivergedError, RecipeError
 from convscope.model import Model
 from convscope.recipes import Recipe, Schedule, classic
 from convscope.streams import stream_key
@@ -169,7 +169,8 @@ def train(
 
     Raises:
         ArchitectureError: if the images or the classes are not those that the architecture is for.
-        RecipeError: if the loss stops being finite, the recipe has class weights for other classes, there are too few
+        DivergedError: if a loss stops being finite; what `on_epoch` was given last can be gone on from.
+        RecipeError: if the recipe has class weights for other classes, there are too few
             images to hold some out, early stopping would have none but test images to choose by, or the engine cannot
             compute in the recipe's precision here.
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
@@ -346,11 +347,7 @@ def _train_epoch(
             )
             result, done, step = _joined(result, done, of_pool, len(pool.order)), done + len(pool.order), step + steps
     seconds = perf_counter() - start
-    if not isfinite(result.loss):
-        raise RecipeError(
-            f"training diverged in epoch {epoch} (loss {result.loss}); lower the learning rate, "
-            f"now {recipe.optimizer.learning_rate}"
-        )
+    _check_finite("loss", result.loss, epoch, recipe)
     measured: dict[str, tuple[float, ...]] = {
         "loss": (result.loss,),
         "accuracy": (result.accuracy,),
@@ -358,9 +355,19 @@ def _train_epoch(
     }
     if validation is not None:
         logits = network.logits(validation.images)
-        measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
+        with np.errstate(invalid="ignore", over="ignore"):
+            measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
+        _check_finite("val_loss", measured["val_loss"][0], epoch, recipe)
         measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
     return measured
+
+
+def _check_finite(name: str, value: float, epoch: int, recipe: Recipe) -> None:
+    if not isfinite(value):
+        raise DivergedError(
+            f"training diverged in epoch {epoch} ({name} {value}); lower the learning rate, "
+            f"now {recipe.optimizer.learning_rate}"
+        )
 
 
 def _joined(before: EpochResult, done: int, result: EpochResult, count: int) -> EpochResult:

@@ -11,7 +11,7 @@ import pytest
 from distributed import LocalCluster
 
 import convscope as cs
-from convscope.errors import ExecutorError, RecipeError
+from convscope.errors import DivergedError, ExecutorError
 from convscope.experiment import RunResult, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses
 
@@ -62,7 +62,7 @@ def test_a_killed_process_costs_only_its_run(
 def test_an_error_in_a_process_is_that_of_the_run(
     processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path
 ):
-    with pytest.raises(RecipeError, match="huge, wild, seed 1: training diverged"):
+    with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged"):
         train_runs([diverging(small_folder)], small_splits, executor=processes)
 
 

@@ -11,8 +11,8 @@ import pytest
 
 import convscope as cs
 from convscope.checkpoint import open_run
-from convscope.errors import ConvscopeError, RecipeError, RunError
-from convscope.experiment import RunSpec, train_runs
+from convscope.errors import ConvscopeError, DivergedError, RunError
+from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.worker import execute, read_reply, train_one, write_order
 
 from .conftest import FILES, ONE_EPOCH, diverging, file_bytes, specs_of, tiny
@@ -192,9 +192,22 @@ def test_training_that_fails_names_the_run_and_keeps_the_others(
 ):
     specs = [*specs_of(small_folder, [0]), diverging(small_folder)]
     for executor in (None, Dying(0)):
-        with pytest.raises(RecipeError, match="huge, wild, seed 1: training diverged in epoch 1"):
+        with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged in epoch 1"):
             train_runs(specs, small_splits, folder=tmp_path, executor=executor)
         assert [path.name for path in (tmp_path / "runs").iterdir()] == [specs[0].digest(small_splits)]
+
+
+def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(
+    small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    specs = [diverging(small_folder), *specs_of(small_folder, [0])]
+    for executor in (None, Dying(0)):
+        diverged: list[DivergedRun] = []
+        [result] = train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_diverged=diverged.append)
+        assert result.digest == specs[1].digest(small_splits)
+        [run] = diverged
+        assert (run.title, run.seed) == ("huge, wild, seed 1", 1)
+        assert run.reason.startswith("training diverged in epoch 1 (loss nan); lower the learning rate")
 
 
 DAMAGE = {

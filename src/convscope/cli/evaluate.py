@@ -9,7 +9,6 @@ from convscope.cli import job
 from convscope.cli.loading import load
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.errors import DatasetError
-from convscope.evaluation import evaluate as evaluate_model
 
 
 @click.command()
@@ -31,7 +30,7 @@ def evaluate(run_path: Path, dataset: str | None, split: str, as_json: bool) -> 
                 f"{dataset}: images {splits.image_shape} of {_listed(splits.class_names)}, but {run_path} reads "
                 f"{model.architecture.input.shape} of {_listed(model.class_names)}; give data like the run's"
             )
-    evaluation = evaluate_model(model, splits.train if split == "train" else splits.test)
+    evaluation = job.evaluate_run(folder, model, splits.train if split == "train" else splits.test)
     if as_json:
         print_json(evaluation.to_dict())
     else:

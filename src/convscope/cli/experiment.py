@@ -143,7 +143,6 @@ def experiment(
             f"{splits.name}: {num_images or len(splits.train):,} training images and {len(splits.test):,} test images; "
             f"{total} runs, in {folder}"
         )
-    job.hold(folder)
     progress = RunsProgress(total, quiet=as_json)
 
     def on_result(result: RunResult) -> None:
@@ -153,6 +152,7 @@ def experiment(
 
     try:
         with open_executor(executor) as workers:
+            job.hold(folder)
             result = run_experiment(
                 networks,
                 splits,
@@ -165,6 +165,7 @@ def experiment(
                 executor=workers,
                 threads=threads,
                 on_result=on_result,
+                on_diverged=progress.on_diverged,
             )
     except KeyboardInterrupt:
         raise click.ClickException(

@@ -21,9 +21,9 @@ from convscope.cli.options import PRESET, architecture_for, recipe_for
 from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import run_record
 from convscope.comparison import Candidate, Comparison, compare
-from convscope.datasets import Splits
+from convscope.datasets import Dataset, Splits
 from convscope.engine import EngineName, check_engine, check_precision
-from convscope.errors import ArchitectureError, DatasetError, RecipeError, RunError
+from convscope.errors import ArchitectureError, DatasetError, DivergedError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.experiment import argument_of
 from convscope.experiment.record import available_cores
@@ -226,6 +226,10 @@ def _train_from(
             on_progress=progress.on_progress,
             on_epoch=on_epoch,
         )
+    except DivergedError as error:
+        kept = len(folder.load_history())
+        epochs = f"{kept} epoch{'' if kept == 1 else 's'} before it" if kept else "untrained weights"
+        raise DivergedError(f"{folder.path}: {error}, and start a new run; the {epochs} are kept") from error
     finally:
         progress.close()
     progress.on_end(describe_choice(history, recipe))
@@ -244,9 +248,17 @@ def memory_of(folder: RunFolder, splits: Splits) -> Memory:
 
 def measure_run(folder: RunFolder, model: Model, splits: Splits) -> Evaluation:
     """Evaluate on the test images and keep the result."""
-    evaluation = evaluate(model, splits.test)
+    evaluation = evaluate_run(folder, model, splits.test)
     folder.write_evaluation(evaluation)
     return evaluation
+
+
+def evaluate_run(folder: RunFolder, model: Model, dataset: Dataset) -> Evaluation:
+    """Evaluate the model of a run; raises `RunError` if it gives numbers that are not finite."""
+    try:
+        return evaluate(model, dataset)
+    except DivergedError as error:
+        raise RunError(f"{folder.path}: {error}") from error
 
 
 def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:

@@ -5,7 +5,8 @@ import sys
 import click
 from tqdm import tqdm
 
-from convscope.experiment import RunResult
+from convscope.experiment import DivergedRun, RunResult
+from convscope.tables import printable
 from convscope.training import History, TrainingState
 
 
@@ -72,6 +73,14 @@ class RunsProgress:
             self._bar.update()
         elif not self._quiet:
             click.echo(f"{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s")
+
+    def on_diverged(self, run: DivergedRun) -> None:
+        """Move the bar, or print the run's line."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{run.title}: diverged", refresh=False)
+            self._bar.update()
+        elif not self._quiet:
+            click.echo(printable(f"{run.title}: {run.reason}"))
 
     def close(self) -> None:
         """Take the bar away, at the end or when something broke off."""

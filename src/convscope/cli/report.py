@@ -15,7 +15,7 @@ from convscope.cli.options import index_option, json_option, print_json, run_arg
 from convscope.comparison import Comparison
 from convscope.datasets import Splits
 from convscope.errors import RunError
-from convscope.evaluation import Evaluation, evaluate
+from convscope.evaluation import Evaluation
 from convscope.explanation import explain
 from convscope.report import report_payload, write_figures, write_report
 from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
@@ -60,7 +60,7 @@ def report_of(folder: RunFolder, splits: Splits, index: int, timings: dict[str, 
 
 def _load(folder: RunFolder, splits: Splits) -> tuple[Trained, Evaluation, Comparison | None, Trained | None]:
     trained = Trained(folder, folder.load_model(), folder.load_history())
-    evaluation = evaluate(trained.model, splits.test)
+    evaluation = job.evaluate_run(folder, trained.model, splits.test)
     return trained, evaluation, *_baseline(trained, splits, evaluation)
 
 
@@ -134,6 +134,6 @@ def _baseline(trained: Trained, splits: Splits, evaluation: Evaluation) -> tuple
     if other is None:
         raise RunError(f"{folder.path / 'baseline'}: no run.json there; remove the folder or run again")
     baseline = Trained(other, other.load_model(), other.load_history())
-    evaluations = (evaluation, evaluate(baseline.model, splits.test))
+    evaluations = (evaluation, job.evaluate_run(other, baseline.model, splits.test))
     models, histories = (trained.model, baseline.model), (trained.history, baseline.history)
     return job.compare_runs(models, histories, evaluations, splits.test.images), baseline

@@ -14,7 +14,7 @@ from convscope.cli.progress import RunsProgress
 from convscope.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.datasets import Splits
 from convscope.evaluation import Evaluation
-from convscope.experiment import Experiment, Group, RunResult, RunSpec, train_runs
+from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, train_runs
 from convscope.model import Model
 
 _USUAL = 5  # runs of each network, if there is time for them
@@ -79,7 +79,12 @@ def train_seeds(
         return None
     seeds = range(first.seed + 1, first.seed + count)
     specs = [_spec(trained.folder, seed) for trained, _ in measured for seed in seeds]
-    progress = RunsProgress(len(specs), quiet=quiet)
+    progress, diverged = RunsProgress(len(specs), quiet=quiet), list[DivergedRun]()
+
+    def on_diverged(run: DivergedRun) -> None:
+        diverged.append(run)
+        progress.on_diverged(run)
+
     try:
         with timed(timings, "seeds"):
             results = train_runs(
@@ -88,14 +93,15 @@ def train_seeds(
                 folder=first.place("seeds"),
                 threads=first.record["threads"],
                 on_result=progress.on_result,
+                on_diverged=on_diverged,
             )
     finally:
         progress.close()
-    runs = list[RunResult]()
+    runs, found = list[RunResult](), {result.digest: result for result in results}
     for number, (trained, evaluation) in enumerate(measured):
-        here = results[number * len(seeds) : (number + 1) * len(seeds)]
-        runs += [_result(trained, evaluation, splits), *here]
-    experiment = Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs))
+        here = [spec.digest(splits) for spec in specs[number * len(seeds) : (number + 1) * len(seeds)]]
+        runs += [_result(trained, evaluation, splits), *(found[digest] for digest in here if digest in found)]
+    experiment = Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs), tuple(diverged))
     comparison = None
     if len(measured) > 1:
         models = [trained.model for trained, _ in measured]

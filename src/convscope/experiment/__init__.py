@@ -4,12 +4,13 @@ from convscope.experiment.architectures import ArchitectureAblation, ablate_arch
 from convscope.experiment.executors import open_executor
 from convscope.experiment.experiment import Experiment, Group, run_experiment
 from convscope.experiment.files import write_experiment
-from convscope.experiment.result import RunResult
+from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 
 __all__ = [
     "ArchitectureAblation",
+    "DivergedRun",
     "Experiment",
     "Group",
     "RunResult",

@@ -21,8 +21,9 @@ from convscope.architecture import Architecture
 from convscope.comparison import RunGroup
 from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
-from convscope.experiment.result import RunResult
-from convscope.experiment.runs import OnResult, argument_of, train_runs
+from convscope.errors import DivergedError
+from convscope.experiment.result import DivergedRun, RunResult
+from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe, classic
 from convscope.statistics import mean_share_interval
@@ -107,6 +108,7 @@ class Experiment:
     Attributes:
         num_images: how many test images.
         num_training_images: how many there were to train on; a run may have used fewer, see `RunResult.num_images`.
+        diverged: the runs that gave no model, which are in no mean.
 
     Raises:
         ValueError: if there is no run.
@@ -116,6 +118,7 @@ class Experiment:
     num_images: int
     num_training_images: int
     runs: tuple[RunResult, ...] = field(repr=False)
+    diverged: tuple[DivergedRun, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not self.runs:
@@ -163,6 +166,7 @@ class Experiment:
             "num_training_images": self.num_training_images,
             "runs": [run.to_dict() for run in self.runs],
             "table": [group.to_dict() for group in self.table],
+            "diverged": [run.to_dict() for run in self.diverged],
         }
 
     def __str__(self) -> str:
@@ -171,6 +175,8 @@ class Experiment:
             values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{run.accuracy:.4f}" for run in self.runs_of(group))
             lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")
             parts.append(f"{clip(group.title, _WIDTH - 20)}: accuracy by seed\n{lines}")
+        if self.diverged:
+            parts.append("\n".join(printable(f"{run.title}: {run.reason}") for run in self.diverged))
         return "\n\n".join(parts).replace("\N{NO-BREAK SPACE}", " ")
 
     def _repr_html_(self) -> str:
@@ -188,14 +194,16 @@ class Experiment:
         )
         if any(group.num_runs == 1 for group in self.table):
             note += " One run alone has neither a standard deviation nor an interval."
+        if self.diverged:
+            note += " Runs that diverged gave no model, and are in no mean."
         return fill(note, _WIDTH)
 
     def _rows(self) -> list[tuple[str, ...]]:
-        return [
+        diverged = Counter((run.architecture, run.recipe, run.name) for run in self.diverged)
+        rows = [
             (
-                clip(", ".join(filter(None, (group.architecture, group.name))), _WIDEST_NAME),
-                clip(group.recipe, _WIDEST_NAME),
-                f"{group.num_runs}",
+                *_group_names(group.architecture, group.recipe, group.name),
+                _counted(group.num_runs, diverged.pop((group.architecture, group.recipe, group.name), 0)),
                 f"{group.mean:.4f}",
                 "none" if group.sd is None else f"{group.sd:.4f}",
                 "none" if group.interval is None else f"[{group.interval[0]:.4f}, {group.interval[1]:.4f}]",
@@ -204,6 +212,16 @@ class Experiment:
             )
             for group in self.table
         ]
+        nothing = ("none",) * (len(_HEADER) - 3)
+        return rows + [(*_group_names(*names), _counted(0, count), *nothing) for names, count in diverged.items()]
+
+
+def _group_names(architecture: str, recipe: str, name: str) -> tuple[str, str]:
+    return clip(", ".join(filter(None, (architecture, name))), _WIDEST_NAME), clip(recipe, _WIDEST_NAME)
+
+
+def _counted(num_runs: int, num_diverged: int) -> str:
+    return f"{num_runs} ({num_diverged} diverged)" if num_diverged else f"{num_runs}"
 
 
 def run_experiment(
@@ -219,6 +237,7 @@ def run_experiment(
     executor: Executor | None = None,
     threads: int | None = None,
     on_result: OnResult | None = None,
+    on_diverged: OnDiverged | None = None,
 ) -> Experiment:
     """Train every architecture with every recipe from every seed, and return how they fare on the test images.
 
@@ -237,8 +256,10 @@ def run_experiment(
         dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
         num_images: on how many of the training images each run trains, drawn by its seed; None is all of them.
         folder, executor, threads, on_result: as for `train_runs`. With a folder, running the same again goes on.
+        on_diverged: called in this thread for each run whose training diverges; the others go on.
 
     Raises:
+        DivergedError: if every run diverges.
         ValueError: if nothing is to be run, two architectures or two recipes share a name, or a seed comes twice; and
             as `train_runs`.
         ConvscopeError, KeyboardInterrupt: as `train_runs`.
@@ -267,5 +288,16 @@ def run_experiment(
         for recipe in recipes
         for seed in numbers
     ]
-    runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
-    return Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs))
+    diverged = list[DivergedRun]()
+
+    def keep(run: DivergedRun) -> None:
+        diverged.append(run)
+        if on_diverged is not None:
+            on_diverged(run)
+
+    runs = train_runs(
+        specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result, on_diverged=keep
+    )
+    if not runs:
+        raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; and so did all other runs")
+    return Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs), tuple(diverged))

@@ -1,6 +1,6 @@
 """What one run gave, in short."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +59,27 @@ class RunResult:
             "digest": self.digest,
             "history": self.history.to_dict(),
         }
+
+
+@dataclass(frozen=True)
+class DivergedRun:
+    """A run that gave numbers that are not finite, so that there is no model.
+
+    Attributes:
+        architecture, recipe, seed, name: as of a `RunResult`.
+        reason: what happened, in words.
+    """
+
+    architecture: str
+    recipe: str
+    seed: int
+    name: str
+    reason: str
+
+    @property
+    def title(self) -> str:
+        """The run in words."""
+        return ", ".join(filter(None, (self.architecture, self.recipe, self.name, f"seed {self.seed}")))
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from convscope.checkpoint import writing
 from convscope.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import check_engine, check_precision
-from convscope.errors import ConvscopeError
-from convscope.experiment.result import RunResult
+from convscope.errors import ConvscopeError, DivergedError
+from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, Trained, execute, read_reply, train_one, write_order
@@ -23,6 +24,7 @@ from convscope.files import inside
 from convscope.training import check_fit, check_recipe, hold_out
 
 OnResult = Callable[[RunResult], None]
+OnDiverged = Callable[[DivergedRun], None]
 
 _MOST_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
 
@@ -35,6 +37,7 @@ def train_runs(
     executor: Executor | None = None,
     threads: int | None = None,
     on_result: OnResult | None = None,
+    on_diverged: OnDiverged | None = None,
 ) -> list[RunResult]:
     """Train each of `specs` and measure it on the test images; return the results in the order of the specs.
 
@@ -55,6 +58,8 @@ def train_runs(
             again, a few times.
         threads: of the engine for each run; by default all cores in this process, and one with an executor.
         on_result: called in this thread with each result as it comes, those found in the folder first.
+        on_diverged: called in this thread for each run whose training diverges, which is then left out of what is
+            returned; by default this is an error that ends the others too.
 
     Raises:
         ValueError: if the specs name different data, or data in memory alone are to be used by an executor, or a spec
@@ -68,7 +73,7 @@ def train_runs(
     splits = data if isinstance(data, Splits) else load_dataset(data)
     _check(specs, splits, executor)
     with nullcontext() if folder is None else writing(Path(folder)):
-        return _train_runs(specs, splits, folder, executor, threads, on_result)
+        return _train_runs(specs, splits, folder, executor, threads, on_result, on_diverged)
 
 
 def _train_runs(
@@ -78,6 +83,7 @@ def _train_runs(
     executor: Executor | None,
     threads: int | None,
     on_result: OnResult | None,
+    on_diverged: OnDiverged | None,
 ) -> list[RunResult]:
     store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
     digests = [spec.digest(splits) for spec in specs]
@@ -89,6 +95,18 @@ def _train_runs(
         if on_result is not None:
             on_result(result)
 
+    def receive(digest: str, train: Callable[[], Trained]) -> None:
+        spec = waiting[digest]
+        try:
+            result = store.keep(spec, digest, train())
+        except DivergedError as error:
+            if on_diverged is None:
+                raise
+            reason = str(error).removeprefix(f"{spec.title}: ")
+            on_diverged(DivergedRun(spec.architecture.name, spec.recipe.name, spec.seed, spec.name, reason))
+        else:
+            keep(digest, result)
+
     for digest, spec in zip(digests, specs, strict=True):
         if digest in found or digest in waiting:
             continue
@@ -98,17 +116,14 @@ def _train_runs(
             waiting[digest] = spec
     if executor is None:
         for digest, spec in waiting.items():
-            keep(digest, store.keep(spec, digest, train_one(spec, splits, threads)))
+            receive(digest, partial(train_one, spec, splits, threads))
     else:
-
-        def receive(digest: str, trained: Trained) -> None:
-            keep(digest, store.keep(waiting[digest], digest, trained))
-
         _submit_all(waiting, splits, executor, threads or 1, receive)
     store.remove_leftovers(set(digests))
     return [
         replace(found[digest], architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
         for digest, spec in zip(digests, specs, strict=True)
+        if digest in found
     ]
 
 
@@ -122,7 +137,7 @@ def _submit_all(
     splits: Splits,
     executor: Executor,
     threads: int,
-    receive: Callable[[str, Trained], None],
+    receive: Callable[[str, Callable[[], Trained]], None],
 ) -> None:
     """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
     pending = dict[Future[Reply], str]()
@@ -153,7 +168,7 @@ def _submit_all(
                         ) from error
                     submit(digest)
                     continue
-                receive(digest, read_reply(waiting[digest], splits, reply))
+                receive(digest, partial(read_reply, waiting[digest], splits, reply))
     finally:
         for future in pending:
             future.cancel()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.checkpoint import create_run, open_run
 from convscope.comparison.answers_file import read_answers
 from convscope.datasets import Splits
-from convscope.errors import DatasetError, RunError
+from convscope.errors import DatasetError, DivergedError, RunError
 from convscope.evaluation import Evaluation, evaluate_predictions
 from convscope.experiment.record import run_record
 from convscope.experiment.result import RunResult
@@ -57,12 +57,13 @@ class RunStore:
         """Measure what was trained, and keep it as a run folder, which is there whole or not at all.
 
         Raises:
-            ConvscopeError: if it cannot be written, or the logits are not finite.
+            DivergedError: if the logits are not finite.
+            ConvscopeError: if it cannot be written.
         """
         try:
             evaluation = evaluate_predictions(trained.logits, self.splits.test)
-        except ValueError as error:
-            raise RunError(f"{spec.title}: {error}") from error
+        except DivergedError as error:
+            raise DivergedError(f"{spec.title}: {error}") from error
         if self.runs is not None:
             self._write(self.runs / digest, spec, trained, evaluation)
         sha256, y_pred = trained.model.weights_sha256, evaluation.y_pred

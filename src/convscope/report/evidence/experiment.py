@@ -22,6 +22,8 @@ def experiment_section(value: dict[str, Any]) -> Section:
     parts: list[Table | Chart] = [_strips(groups, runs), _table(groups, runs)]
     if any(len(run["history"]["val_accuracy"]) > 1 for run in value["runs"]):
         parts.append(_curves(groups, runs))
+    if diverged := value.get("diverged"):  # which files of earlier versions do not have
+        parts.append(_diverged_table(diverged))
     return Section(
         "seeds",
         "Over seeds",
@@ -129,6 +131,14 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
         ],
         rows,
         left=2,
+    )
+
+
+def _diverged_table(diverged: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [[*group_names(run), f"{run['seed']}", run["reason"]] for run in diverged]
+    title = f"{len(diverged):,} run{' whose' if len(diverged) == 1 else 's whose'} training diverged"
+    return Table(
+        title, "They gave no model, and are in no mean.", ["Architecture", "Recipe", "Seed", "Why"], rows, left=4
     )
 
 
