@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -34,6 +35,43 @@ def test_every_command_is_listed_with_the_first_sentence_of_its_help():
 )
 def test_a_bad_command_line_exits_2(arguments: list[str]):
     assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+@pytest.mark.parametrize("arguments", ["--help", "--version", "evaluate --help", "summary cnn", "data list --json"])
+def test_output_that_cannot_be_written_is_one_error(arguments: str):
+    code = f"from convscope.cli import main; main({arguments.split()!r})"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: standard output: cannot be used (No space left on device); see to that and give the command again\n"
+    )
+
+
+def test_a_reader_that_has_ended_is_one_error():
+    code = "from convscope.cli import main; main(['data', 'list'])"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == (
+        "Error: standard output: cannot be used (Broken pipe); see to that and give the command again\n"
+    )
+    process.stderr.close()
+    assert process.wait(60) == 1
+
+
+def test_what_the_system_refuses_is_one_error_with_the_name(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "/some/file")
+
+    monkeypatch.setattr("convscope.cli.summary.architecture_for", refuse)
+    done = CliRunner().invoke(main, ["summary", "cnn"])
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "Error: /some/file: cannot be used (Permission denied); see to that and give the command again\n",
+    )
 
 
 def test_summary_prints_the_table_that_keras_users_know():

@@ -1,6 +1,9 @@
 """The command line: one function a command, each in the module of its name, loaded only when it is called."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -29,7 +32,7 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """A group that imports a command's module when the command is needed, and turns our errors into one line."""
+    """A group that imports a command's module when the command is needed, and turns errors into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -45,11 +48,27 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # prints --help and --version
+        with _one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
-        try:
+        with _one_line():
             return super().invoke(ctx)
-        except ConvscopeError as error:
-            raise click.ClickException(printable(" ".join(str(error).split()))) from error
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn our errors, and what the system refuses, into one `Error:` line and exit code 1."""
+    try:
+        yield
+    except ConvscopeError as error:
+        raise click.ClickException(printable(" ".join(str(error).split()))) from error
+    except OSError as error:
+        # Files are written by `convscope.files`, whose errors are ours: what has no name here is the output.
+        reason, name = error.strerror or str(error), error.filename or "standard output"
+        text = f"{name}: cannot be used ({reason}); see to that and give the command again"
+        raise click.ClickException(printable(" ".join(text.split()))) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -23,6 +23,18 @@ def test_the_runtime_is_the_compiler_and_its_version(compiler: str, header: Path
     assert any(character.isdigit() for character in runtime)
 
 
+@pytest.mark.parametrize("step", ["tempfile.mkdtemp", "shutil.copyfile", "pathlib.Path.write_text"])
+def test_a_full_or_missing_temporary_folder_is_named(step: str, header: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "/tmp/full")
+
+    monkeypatch.setattr(step, refuse)
+    with pytest.raises(
+        ConvscopeError, match=r"/tmp/full: cannot be written to \(No space left on device\).*set TMPDIR"
+    ):
+        open_c(header)
+
+
 def test_no_images_give_no_logits(header: Path) -> None:
     assert open_c(header).logits(np.zeros((0, 8, 6, 2), np.uint8)).shape == (0, 2)
 

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +99,10 @@ def open_c(path: Path, *, compiler: str | None = None) -> CRunner:
     """
     program = _program(path)
     command = _compiler(compiler)
-    with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
-        source, library = Path(folder) / "run.c", Path(folder) / "run.so"
+    with _temporary_folder() as folder:
+        source, library = folder / "run.c", folder / "run.so"
         source.write_text(program)
-        shutil.copyfile(path, Path(folder) / _FILE)
+        shutil.copyfile(path, folder / _FILE)
         done = _run([command, *_FLAGS, str(source), "-o", str(library), "-lm"])
         if done.returncode != 0:
             first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[:200])
@@ -111,6 +113,19 @@ def open_c(path: Path, *, compiler: str | None = None) -> CRunner:
         except OSError as error:
             raise ConvscopeError(f"{path}: what {command} made of it cannot be loaded ({error})") from error
     return CRunner(loaded, version[0] if version else command)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Give a folder that is removed at the end; raises `ConvscopeError` if there is none or it takes nothing."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise ConvscopeError(
+            f"{error.filename or tempfile.tempdir}: cannot be written to ({error.strerror}), so the header is not "
+            "compiled; free some space, or set TMPDIR to another folder"
+        ) from error
 
 
 def _program(path: Path) -> str:
