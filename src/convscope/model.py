@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,8 @@ from convscope.engine.network import check_weights, float_array
 from convscope.handwriting import Handwriting
 from convscope.metrics import softmax
 from convscope.tables import clip, html_table, text_table
+
+_TEMPERATURES = (1e-6, 1e6)  # far beyond what is fitted, 0.05 to 20; the logits over one stay finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +39,8 @@ class Model:
         handwriting: how an image for it is made from a photo, as its training images were; None if that is not known.
 
     Raises:
-        ValueError: if the weights or the class names do not fit the architecture, or the temperature is not finite and
-            above zero.
+        ValueError: if the weights or the class names do not fit the architecture, the temperature is out of its range,
+            or what is handwritten would be larger than an image.
     """
 
     architecture: Architecture
@@ -57,8 +58,14 @@ class Model:
                 f"{len(self.class_names)} class names, but the network has {self.architecture.num_classes} outputs"
             )
         temperature = self.calibration.get("temperature", 1.0)
-        if not isinstance(temperature, int | float) or not 0 < temperature < inf:
-            raise ValueError(f"temperature is {temperature!r}; it must be finite and above 0")
+        lowest, highest = _TEMPERATURES
+        if not isinstance(temperature, int | float) or not lowest <= temperature <= highest:
+            raise ValueError(f"temperature is {temperature!r:.60}; it must be from {lowest:g} to {highest:g}")
+        side = max(self.architecture.input.shape[:2])
+        if self.handwriting is not None and self.handwriting.target > side:
+            raise ValueError(
+                f"handwriting: target is {self.handwriting.target!r:.60}; images have {side} pixels at most"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the network, which another process or a copy makes for itself."""

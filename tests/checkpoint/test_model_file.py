@@ -74,6 +74,11 @@ def _weights(model: cs.Model, **changes) -> dict:
     return {**model.weights, **{name.replace("__", "/"): array for name, array in changes.items()}}
 
 
+def _input(model: cs.Model, **changes) -> bytes:
+    network = model.architecture.to_dict()
+    return _file(model, architecture={**network, "input": {**network["input"], **changes}})
+
+
 BAD_FILES = {
     "empty": (lambda _: b"", "damaged or no safetensors"),
     "noise": (lambda _: bytes(range(256)) * 8, "damaged or no safetensors"),
@@ -99,6 +104,16 @@ BAD_FILES = {
     "too few class names": (lambda m: _file(m, class_names=["a", "b"]), "2 class names"),
     "calibration no object": (lambda m: _file(m, calibration=[1]), "calibration is"),
     "temperature of zero": (lambda m: _file(m, calibration={"temperature": 0}), "temperature is 0; it must be"),
+    "temperature all but zero": (lambda m: _file(m, calibration={"temperature": 5e-324}), "temperature is 5e-324; it"),
+    "temperature too large": (lambda m: _file(m, calibration={"temperature": 10**400}), "not one of convscope"),
+    "scale too large": (lambda m: _input(m, scale=10**400), "not one of convscope"),
+    "scale beyond float32": (lambda m: _input(m, scale=1e39), r"input: scale is 1e\+39; it must be a finite number"),
+    "provenance no object": (lambda m: _file(m, provenance=5), "provenance is 5, not an object"),
+    "target too large": (lambda m: _file(m, handwriting={"ink": "light", "target": 10**400}), "not one of convscope"),
+    "target larger than an image": (
+        lambda m: _file(m, handwriting={"ink": "light", "target": 999_999}),
+        "target is 999999; images have",
+    ),
     "temperature no number": (lambda m: _file(m, calibration={"temperature": "1"}), "temperature is '1'"),
     "wrong shape": (lambda m: _file(m, _weights(m, dense__bias=np.zeros(7, np.float32))), "names or shapes"),
     "additional tensor": (lambda m: _file(m, _weights(m, spare=np.zeros(7, np.float32))), "names or shapes"),

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Protocol
 
 from convscope.errors import ArchitectureError
 
-_LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 class Named(Protocol):
@@ -41,7 +41,7 @@ def check_positive(layer: Named, field: str) -> None:
 
 def check_not_negative(layer: Named, field: str) -> None:
     """Refuse all but numbers from 0 that are finite in float32."""
-    _check_number(layer, field, lambda value: 0 <= value <= _LARGEST_FLOAT32, "from 0, finite in float32")
+    _check_number(layer, field, lambda value: 0 <= value <= LARGEST_FLOAT32, "from 0, finite in float32")
 
 
 def check_flag(layer: Named, field: str) -> None:

@@ -1,9 +1,9 @@
 """What follows from layers by counting: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
 
 from dataclasses import dataclass, replace
-from math import isfinite, prod
+from math import prod
 
-from convscope.architecture.arguments import label
+from convscope.architecture.arguments import LARGEST_FLOAT32, label
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
     Activation,
@@ -42,8 +42,8 @@ class Input:
                 raise ArchitectureError(f"input: {name} is {value!r}; it must be a whole number from 1 to {most}")
         for name in ("scale", "offset"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not isfinite(value):
-                raise ArchitectureError(f"input: {name} is {value!r}; it must be a finite number")
+            if not isinstance(value, int | float) or not -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32:
+                raise ArchitectureError(f"input: {name} is {value!r:.60}; it must be a finite number")
 
     @property
     def shape(self) -> Shape:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from convscope.checkpoint.run_folder import MOST_SEED
 from convscope.cli.download_progress import DownloadProgress
 from convscope.datasets import LoadOptions, Splits, load_dataset
 from convscope.errors import RunError
@@ -34,7 +35,11 @@ def loading_options(command: _Command) -> _Command:
             help="Share of each class that is cut off as the test split, where there is none; by default a fifth.",
         ),
         click.option(
-            "--split-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which images are cut off."
+            "--split-seed",
+            type=click.IntRange(0, MOST_SEED),
+            default=0,
+            show_default=True,
+            help="Which images are cut off.",
         ),
         click.option("--image-size", type=_Size(), help="Bring pictures of several sizes to this one, such as 28x28."),
     )

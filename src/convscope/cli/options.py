@@ -10,9 +10,12 @@ import click
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
+from convscope.checkpoint.run_folder import MOST_SEED
 from convscope.cli.loading import loading_options
 from convscope.engine import ENGINES
 from convscope.errors import ArchitectureError, RecipeError
+from convscope.files import open_file
+from convscope.plain import parse_json
 from convscope.recipes import PRECISIONS, RECIPES, EarlyStopping, Precision, Recipe
 from convscope.tables import printable
 from convscope.tracking import Trackers, open_tracker
@@ -80,7 +83,9 @@ def training_options(command: _Command) -> _Command:
         ),
         class_weights_option,
         precision_option,
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all randomness."),
+        click.option(
+            "--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Of all randomness."
+        ),
         click.option(
             "--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes."
         ),
@@ -121,7 +126,7 @@ def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: 
         return Architecture.from_dict(_read_json_file(name))
     except FileNotFoundError as error:
         raise ArchitectureError(f"architecture {name!r}: neither {', '.join(PRESETS)} nor a JSON file") from error
-    except (ArchitectureError, OSError, ValueError, RecursionError) as error:
+    except (ArchitectureError, OSError, ValueError) as error:
         raise ArchitectureError(f"{name}: {error}") from error
 
 
@@ -145,7 +150,7 @@ def recipe_for(
             recipe = Recipe.from_dict(_read_json_file(name))
         except FileNotFoundError as error:
             raise RecipeError(f"recipe {name!r}: neither {', '.join(RECIPES)} nor a JSON file") from error
-        except (RecipeError, OSError, ValueError, RecursionError) as error:
+        except (RecipeError, OSError, ValueError) as error:
             raise RecipeError(f"{name}: {error}") from error
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
@@ -162,7 +167,8 @@ def recipe_for(
 
 
 def _read_json_file(name: str) -> Any:
-    path = Path(name)
-    if path.stat().st_size > _MOST_JSON_BYTES:
+    with open_file(Path(name)) as file:
+        content = file.read(_MOST_JSON_BYTES + 1)
+    if len(content) > _MOST_JSON_BYTES:
         raise ValueError(f"has more than {_MOST_JSON_BYTES:,} bytes; give a JSON file of a few kB")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return parse_json(content)
