@@ -1,5 +1,5 @@
 import zlib
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import numpy as np
 import pytest
@@ -62,3 +62,23 @@ def test_what_fits_whole_is_packed_as_ever() -> None:
 
 def test_of_no_rows_none_are_packed() -> None:
     assert unpack(pack_first(np.empty((0, 2, 2), np.uint8), 1000)).shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [10**12]}, "is larger than any that is written|no list of lengths"),
+        ({"shape": [1 << 20, 1 << 20]}, "is larger than any that is written"),
+        ({"shape": [-1]}, "no list of lengths"),
+        ({"shape": "8"}, "no list of lengths"),
+        ({"shape": [7]}, "of another length than its shape says"),
+        ({"shape": [9]}, "of another length than its shape says"),
+        ({"data": "AAAA"}, "cannot be unpacked"),
+        ({"data": "ä"}, "ASCII"),
+        ({"data": b64encode(zlib.compress(bytes(1 << 30))).decode()}, "of another length than its shape says"),
+    ],
+)
+def test_a_block_that_is_none_is_refused_before_more_is_unpacked_than_it_says(change: dict, message: str) -> None:
+    block = pack(np.zeros(8, np.uint8)) | change
+    with pytest.raises(ValueError, match=message):
+        unpack(block)

@@ -3,6 +3,7 @@
 import json
 import zlib
 from base64 import b64decode, b64encode
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 _TYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int8": "i1"}
 _LEVEL = 7  # half a percent larger than 9, in a tenth of the time
+_MOST_BYTES = 1 << 28  # of an array; a page of 5 MB holds none of a tenth of that
 _AROUND = 128  # bytes that the type, the shape and the name before a packed array take at most
 
 
@@ -32,9 +34,24 @@ def pack_rounded(array: NDArray[np.floating[Any]]) -> dict[str, Any]:
 
 
 def unpack(block: dict[str, Any]) -> NDArray[Any]:
-    """Return the array that `pack` or `pack_rounded` packed, the latter's as float32."""
-    numbers = np.frombuffer(zlib.decompress(b64decode(block["data"])), _TYPES[block["dtype"]])
-    array: NDArray[Any] = numbers.reshape(block["shape"]).astype(block["dtype"])
+    """Return the array that `pack` or `pack_rounded` packed, the latter's as float32.
+
+    Raises:
+        KeyError, TypeError, ValueError: if it is no such block, or its data are not as long as its shape says, which is
+            found before more than that is unpacked.
+    """
+    dtype, shape, unpacking = np.dtype(_TYPES[block["dtype"]]), block["shape"], zlib.decompressobj()
+    if not isinstance(shape, list) or not all(type(length) is int and 0 <= length <= _MOST_BYTES for length in shape):
+        raise ValueError(f"shape is {shape!r:.60}, no list of lengths")
+    if (num_bytes := dtype.itemsize * prod(shape)) > _MOST_BYTES:
+        raise ValueError(f"shape {shape!r:.60} is larger than any that is written")
+    try:
+        data = unpacking.decompress(b64decode(block["data"], validate=True), num_bytes + 1)
+    except zlib.error as error:
+        raise ValueError(f"its data cannot be unpacked ({error})") from error
+    if len(data) != num_bytes:
+        raise ValueError("its data are of another length than its shape says")
+    array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape).astype(block["dtype"])
     if "scales" in block:
         array = (array * np.array(block["scales"])).astype(np.float32)
     return array

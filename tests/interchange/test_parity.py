@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import convscope as cs
-from convscope.errors import InterchangeError
+from convscope.errors import InterchangeError, RunError
 from convscope.interchange import ParityTable, measure_parity
 from convscope.interchange.parity import joined, parity_sentence
 
@@ -86,3 +86,6 @@ def test_rows_of_a_file_replace_earlier_ones(model: cs.Model, small_mnist: cs.Sp
     assert [row["file"] for row in kept] == ["model.h", "model.onnx"]
     assert kept[1]["num_changed"] == 7
     assert parity_sentence(kept).startswith("1 of 2 files change answers, 7 at most")
+    for damaged in (None, 5, [5], [{"file": "model.h"}], [{**first.to_dict(), "more": 1}]):
+        with pytest.raises(RunError, match=r"exports\.json"):
+            joined(damaged, [second])

@@ -277,17 +277,22 @@ def _is_dataset(value: Any) -> bool:
         _is_object(part)
         and _is_text(part.get("sha256"))
         and _is_whole(part.get("num_images", 1), 1, MOST_SEED)
-        and _is_class_names(part.get("class_names", []))
+        and _are_texts(part.get("class_names", []))
         for part in parts
     )
 
 
-def _is_class_names(value: Any) -> bool:
+def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
 def _is_start(value: Any) -> bool:
     return _is_object(value) and _is_text(value.get("weights_sha256")) and isinstance(value.get("new_output"), bool)
+
+
+def _is_import(value: Any) -> bool:
+    texts = ("file", "sha256", "program")
+    return _is_object(value) and all(_is_text(value.get(name)) for name in texts) and _are_texts(value.get("notes"))
 
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
@@ -304,7 +309,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "epochs_trained": lambda value: _is_whole(value, 0, MOST_SEED),
     "best_epoch": lambda value: value is None or _is_whole(value, 1, MOST_SEED),
     "from": _is_start,
-    "imported": _is_object,
+    "imported": _is_import,
 }
 """What the keys of `run.json` must be; the architecture and the recipe check themselves."""
 

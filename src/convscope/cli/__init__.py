@@ -30,6 +30,8 @@ _COMMANDS = {
     "bench": "Measure how fast the native engine is on this machine.",
 }
 
+_MOST_CHARACTERS = 4000  # of an error
+
 
 class _Commands(click.Group):
     """A group that imports a command's module when the command is needed, and turns errors into one line."""
@@ -63,12 +65,17 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except ConvscopeError as error:
-        raise click.ClickException(printable(" ".join(str(error).split()))) from error
+        raise _short(str(error)) from error
     except OSError as error:
         # Files are written by `convscope.files`, whose errors are ours: what has no name here is the output.
         reason, name = error.strerror or str(error), error.filename or "standard output"
-        text = f"{name}: cannot be used ({reason}); see to that and give the command again"
-        raise click.ClickException(printable(" ".join(text.split()))) from error
+        raise _short(f"{name}: cannot be used ({reason}); see to that and give the command again") from error
+
+
+def _short(text: str) -> click.ClickException:
+    """Return an error of one line, without its middle where that is very long: a value in it may come from a file."""
+    line = printable(" ".join(text.split()))
+    return click.ClickException(line if len(line) <= _MOST_CHARACTERS else f"{line[:2000]} … {line[-1000:]}")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

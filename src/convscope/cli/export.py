@@ -108,7 +108,7 @@ def export(
             click.echo(printable(str(path)))
     if folder is not None and rows and dataset is None:
         known = folder.read_evidence(["exports"], model).get("exports", {"exports": []})
-        folder.write_evidence("exports", {"exports": joined(known["exports"], rows)}, model)
+        folder.write_evidence("exports", {"exports": joined(known.get("exports"), rows)}, model)
     table = ParityTable(tuple(rows))
     if as_json:
         print_json({**table.to_dict(), "missing": missing})

@@ -168,6 +168,10 @@ def evenly(count: int, most: int) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
+MAX_SIDE = 4096
+"""Pixels of an image's height and width that a network may read, and so the most that pictures are brought to."""
+
+
 @dataclass(frozen=True)
 class LoadOptions:
     """What `load_dataset` was asked for beside the path: with the same, it gives the same again.
@@ -176,22 +180,41 @@ class LoadOptions:
         test_fraction: share of each class that was cut off as the test split; None if the data came with one.
         seed: which images were cut off.
         image_size: (H, W) that the images were brought to; None if they are as in the file.
+
+    Raises:
+        ValueError: if the share is not between 0 and 1, or a side of the size is not from 1 to 4,096.
     """
 
     test_fraction: float | None = None
     seed: int = 0
     image_size: tuple[int, int] | None = None
 
+    def __post_init__(self) -> None:
+        fraction, size = self.test_fraction, self.image_size
+        if fraction is not None and not (isinstance(fraction, int | float) and 0 < fraction < 1):
+            raise ValueError(f"test_fraction is {fraction!r}; it must lie between 0 and 1")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
+            raise ValueError(f"seed is {self.seed!r}; it must be a whole number")
+        if size is not None:
+            if not isinstance(size, tuple | list) or len(size) != 2 or not all(map(_is_side, size)):
+                raise ValueError(f"image_size is {size!r}; it must be (height, width), each from 1 to {MAX_SIDE:,}")
+            object.__setattr__(self, "image_size", (int(size[0]), int(size[1])))
+
     @classmethod
     def from_dict(cls, value: Any, error: type[Exception]) -> "LoadOptions":
         """Return what `to_dict` wrote; raises `error` if it is no such object."""
-        options = from_plain(cls, value, "options", error)
-        size = options.image_size
-        return options if size is None else replace(options, image_size=(int(size[0]), int(size[1])))
+        try:
+            return from_plain(cls, value, "options", error)
+        except ValueError as wrong:
+            raise error(f"options: {wrong}") from wrong
 
     def to_dict(self) -> dict[str, Any]:
         size = None if self.image_size is None else list(self.image_size)
         return {"test_fraction": self.test_fraction, "seed": self.seed, "image_size": size}
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= int(value) <= MAX_SIDE
 
 
 @dataclass(frozen=True, eq=False)

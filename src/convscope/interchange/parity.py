@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from convscope.benchmark import measure_latency
 from convscope.datasets import Dataset
-from convscope.errors import InterchangeError
+from convscope.errors import InterchangeError, RunError
 from convscope.interchange.formats import Dtype, Runner
 from convscope.model import Model
+from convscope.plain import from_plain
 from convscope.tables import html_table, text_table
 
 _BLOCK = 1000  # images at once
@@ -152,8 +153,15 @@ def measure_parity(
     )
 
 
-def joined(before: Sequence[dict[str, Any]], rows: Sequence[Parity]) -> list[dict[str, Any]]:
-    """Return the exports of a run as plain JSON, those of `rows` in the place of earlier ones of the same file."""
+def joined(before: Any, rows: Sequence[Parity]) -> list[dict[str, Any]]:
+    """Return the exports of a run as plain JSON, those of `rows` in the place of earlier ones of the same file.
+
+    Raises:
+        RunError: if `before`, what exports.json holds, is no list of exports.
+    """
+    if not isinstance(before, list):
+        raise RunError(f"exports.json: damaged (exports is {before!r:.60}); remove it, and export again")
+    earlier = [from_plain(Parity, row, "exports.json: an export", RunError) for row in before]
     new = {row.file: row.to_dict() for row in rows}
-    kept = [new.pop(row["file"], row) for row in before]
+    kept = [new.pop(row.file, row.to_dict()) for row in earlier if isinstance(row.file, str)]
     return [*kept, *new.values()]

@@ -15,6 +15,7 @@ from convscope.architecture import Add, LayerRow
 from convscope.comparison import Comparison
 from convscope.datasets import Dataset, Splits
 from convscope.engine import Weights
+from convscope.errors import RunError
 from convscope.evaluation import Evaluation
 from convscope.explanation import Explanation
 from convscope.model import Model
@@ -104,9 +105,21 @@ def report_payload(
     }
     taken = _REPORT_SHARE * len(json.dumps(payload, separators=(",", ":")))
     room = _PAGE_BYTES - taken - sum(len(one.html.encode()) for one in rendered)
-    shown = [index for one in rendered for index in one.indices(splits.test.split)]
+    shown = [index for one in rendered for index in _indices(one, splits.test)]
     live = live_payload(replays, splits, evaluation, round(room), shown)
     return {**payload, "live": live, "evidence": dict(evidence or {})}
+
+
+def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
+    """Return which images of `dataset` a section shows; raises `RunError` if there is no such image."""
+    found = rendered.indices(dataset.split)
+    for index in found:
+        if not isinstance(index, int) or not 0 <= index < len(dataset):
+            raise RunError(
+                f"{rendered.section.anchor}.json: damaged (it shows image {index!r:.60} of {len(dataset)}); "
+                "remove it, and measure it again"
+            )
+    return found
 
 
 def _example(dataset: Dataset) -> dict[str, Any]:

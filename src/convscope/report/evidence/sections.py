@@ -1,9 +1,11 @@
 """All that was measured of a run beside its accuracy, in the order of the page."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from convscope.errors import RunError
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.attacks import attacks_section
 from convscope.report.evidence.attributions import attributions_section
@@ -67,11 +69,25 @@ def render_evidence(evidence: Mapping[str, dict[str, Any]]) -> tuple[RenderedSec
 
     Raises:
         KeyError: for a topic that is none of `TOPICS`.
+        RunError: if a value is not what was measured on its topic; its file may come from elsewhere.
     """
     if unknown := sorted(evidence.keys() - _SECTIONS.keys()):
         raise KeyError(f"evidence on {unknown[0]!r} has no section; there are {', '.join(TOPICS)}")
-    sections = [make(evidence[topic]) for topic, make in _SECTIONS.items() if topic in evidence]
-    return tuple(map(_render, sections))
+    return tuple(_render_topic(topic, evidence[topic]) for topic in TOPICS if topic in evidence)
+
+
+def _render_topic(topic: str, value: dict[str, Any]) -> RenderedSection:
+    """Return the section of one file.
+
+    What is made of a file is text and drawings, and only making them tells that all of it fits together. So this is
+    the border at which a damaged file is found, whatever it breaks.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of numbers that overflow
+            return _render(_SECTIONS[topic](value))
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunError(f"{topic}.json: damaged ({reason:.200}); remove it, and measure it again") from error
 
 
 def _render(section: Section) -> RenderedSection:
