@@ -1,10 +1,14 @@
 """Run folders from elsewhere: no command follows a link out of one, or waits for a pipe in it."""
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import convscope as cs
 from convscope.errors import RunError
 from convscope.service import load_served
 
@@ -50,3 +54,13 @@ def test_a_link_or_pipe_in_a_run_folder_is_one_error(run: Path, name: str, comma
         return  # is no folder, so the run has none
     words = [run / word if word == "baseline" else word for word in command[1:]]
     assert_one_error(invoke(command[0], run, *words), str(file))
+
+
+def test_weights_whose_answers_overflow_are_one_error(run: Path):
+    model = cs.load_model(run)
+    huge = replace(model, weights={name: np.full_like(weight, 3e38) for name, weight in model.weights.items()})
+    cs.save_model(huge, run / "model.safetensors")
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, "weights_sha256": huge.weights_sha256}))
+    for words in (("evaluate", run), ("evidence", run, "attacks"), ("ablate", run), ("report", run)):
+        assert_one_error(invoke(*words), str(run), "images are not finite", "train again with a lower learning rate")

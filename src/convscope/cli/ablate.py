@@ -60,6 +60,7 @@ def ablate(
     chosen = recipe_for(recipe)
     folder, splits = job.resume_run(run_path)
     model = folder.load_model()
+    job.evaluate_run(folder, model, splits.test)
     known = folder.read_evidence((_TOPIC,), model)
     measured = {"weights_sha256": model.weights_sha256, **known.get(_TOPIC, {})}
 

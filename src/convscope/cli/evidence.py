@@ -210,6 +210,7 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     folder, splits = job.resume_run(run_path)
     job.check_index(index, splits)
     subject = Subject(folder, splits, folder.load_model(), quiet=as_json, embedding=embedding)
+    job.evaluate_run(folder, subject.model, splits.test)  # else each topic would meet numbers that are not finite
     known = folder.read_evidence(_MEASURE, subject.model)
     asked = topics or tuple(topic for topic in _MEASURE if topic not in known)
     if "imported" in folder.record and (closed := [topic for topic in asked if topic in _UNSEEN]):
