@@ -1,6 +1,5 @@
 """All that was measured of a run beside its accuracy, in the order of the page."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,8 +82,7 @@ def _render_topic(topic: str, value: dict[str, Any]) -> RenderedSection:
     the border at which a damaged file is found, whatever it breaks.
     """
     try:
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of numbers that overflow
-            return _render(_SECTIONS[topic](value))
+        return _render(_SECTIONS[topic](value))
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise RunError(f"{topic}.json: damaged ({reason:.200}); remove it, and measure it again") from error
