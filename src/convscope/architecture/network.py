@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from convscope.architecture.cost import check_layer_count
 from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import (
@@ -63,7 +64,8 @@ class Architecture:
 
     Raises:
         ArchitectureError: if a shape is not positive, two layers have one name, an `Add` does not find an earlier layer
-            of its shape, or the end is not a vector of at least two numbers.
+            of its shape, the end is not a vector of at least two numbers, or the network costs more than
+            `convscope.architecture.cost` allows.
     """
 
     input: Input
@@ -157,6 +159,7 @@ class Architecture:
             raise ArchitectureError("an architecture is an object with `input` and `layers`")
         if not isinstance(value.get("layers"), list):
             raise ArchitectureError("an architecture's `layers` is a list")
+        check_layer_count(len(value["layers"]))
         given = from_plain(Input, value["input"], "input", ArchitectureError)
         return cls(given, tuple(layer_from_dict(layer) for layer in value["layers"]), str(value.get("name", "custom")))
 

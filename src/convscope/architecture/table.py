@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from convscope.architecture.arguments import LARGEST_FLOAT32, label
+from convscope.architecture.cost import Budget, check_layer_count
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
     Activation,
@@ -21,8 +22,6 @@ from convscope.architecture.layers import (
     padding_before,
 )
 from convscope.errors import ArchitectureError
-
-_MAXIMUM_VALUES = 2**31 - 1  # of one layer's weights or outputs: what a 32-bit index reaches
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,11 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     """Return a row for each of `layers`, in their order.
 
     Raises:
-        ArchitectureError: where a shape is not positive, or an `Add` reads no earlier layer, or one of another shape.
+        ArchitectureError: where a shape is not positive, an `Add` reads no earlier layer or one of another shape, or
+            the layers cost more than `convscope.architecture.cost` allows.
     """
+    check_layer_count(len(layers))
+    budget = Budget(image.shape)
     rows: list[LayerRow] = []
     shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
     for layer in layers:
@@ -95,9 +97,7 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
             _check_addition(layer, rows)
         sizes = {name: prod(size) for name, size in layer.weight_shapes(given).items()}
         fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
-        values = max(sum(sizes.values()), prod(shape))
-        if values > _MAXIMUM_VALUES:
-            raise ArchitectureError(f"{layer.name}: {values} values are more than an engine holds")
+        budget.spend(layer, given, shape, sum(sizes.values()))
         seen = _receptive_field(layer, given, seen, image)
         if isinstance(layer, Add):
             other = next(row for row in rows if row.layer.name == layer.from_layer)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -265,6 +266,21 @@ def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32)
         raise ValueError(f"is {array.dtype}; give float16, float32, float64, or bfloat16 (its bits as uint16)")
     with np.errstate(over="ignore"):
         return np.asarray(array, dtype)
+
+
+_BLOCK = 64
+_BLOCK_BYTES = 1 << 28
+
+
+def image_blocks(architecture: Architecture, num_images: int, value_bytes: int) -> list[slice]:
+    """Return the images cut into blocks of which every layer's output is held at once.
+
+    They are of 64 images, or of fewer where their outputs, of `value_bytes` a number, would take more than 256 MiB; so
+    memory grows neither with the number of images nor, beyond one of them, with their size.
+    """
+    one_image = value_bytes * sum(prod(row.output_shape) for row in architecture.table)
+    block = max(1, min(_BLOCK, _BLOCK_BYTES // one_image))
+    return [slice(start, start + block) for start in range(0, num_images, block)]
 
 
 _UINT8 = np.dtype(np.uint8)  # comparing with this takes half the time, which counts where an image takes microseconds

@@ -23,13 +23,14 @@ from convscope.engine.network import (
     check_images,
     check_lesions,
     float_array,
+    image_blocks,
 )
 from convscope.engine.reference_layers import Array
 from convscope.engine.reference_passes import Kept, Passes
 from convscope.engine.steps import adam, clipped, momentum
 from convscope.recipes import Adam, Optimizer
 
-_BLOCK = 64  # images computed at once when no gradient is asked for, so that memory does not grow with their number
+_VALUE_BYTES = 8  # of a float64
 
 
 class _State(NamedTuple):
@@ -143,7 +144,7 @@ class ReferenceNetwork:
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_images(images, self._architecture.input.shape)
         result = np.empty((len(images), self._architecture.num_classes), np.float32)
-        for block in _blocks(len(images)):
+        for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
             result[block] = self._forward(images[block])[-1]
         return result
 
@@ -151,7 +152,7 @@ class ReferenceNetwork:
         check_images(images, self._architecture.input.shape)
         rows = {name: self._architecture.row(name) for name in layers}
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
-        for block in _blocks(len(images)):
+        for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
             values = self._forward(images[block])
             for name, row in rows.items():
                 value = values[self._passes.output_of[name]]
@@ -172,7 +173,7 @@ class ReferenceNetwork:
         check_dlogits(self._architecture, dlogits, len(images))
         shapes = {n: images.shape[1:] if n == "input" else self._architecture.row(n).output_shape for n in layers}
         result: dict[str, NDArray[Any]] = {name: np.empty((len(images), *shape)) for name, shape in shapes.items()}
-        for block in _blocks(len(images)):
+        for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
             values = self._forward(images[block])
             _, dvalues = self._backward(values, dlogits[block].astype(np.float64))
             for name, gradients in result.items():
@@ -182,7 +183,7 @@ class ReferenceNetwork:
     def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
         check_lesions(self._architecture, lesions)
         result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
-        for block in _blocks(len(images)):
+        for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
             for logits, lesion in zip(result, lesions, strict=True):
                 logits[block] = self._forward(images[block], lesion=lesion)[-1]
         return result
@@ -216,7 +217,3 @@ class ReferenceNetwork:
                 average = old.other[name]
                 new.other[name] = average + (1 - averaging) / (1 - averaging**new.step) * (weight - average)
         self._state = new
-
-
-def _blocks(num_images: int) -> list[slice]:
-    return [slice(start, start + _BLOCK) for start in range(0, num_images, _BLOCK)]

@@ -34,10 +34,11 @@ from convscope.engine.network import (
     check_images,
     check_lesions,
     check_weights,
+    image_blocks,
 )
 
 Array = NDArray[np.float32]
-_BLOCK = 64  # images of which every layer's output is held at once, so that memory does not grow with their number
+_VALUE_BYTES = 4  # of a float32
 
 
 class _State(NamedTuple):
@@ -211,7 +212,7 @@ class KerasNetwork:
         last = self._architecture.layers[-1].name
         result = np.empty((len(images), self._architecture.num_classes), np.float32)
         with predicting():
-            for block in _blocks(len(images)):
+            for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 result[block] = to_numpy(self._forward(images[block])[last])
         return result
 
@@ -220,7 +221,7 @@ class KerasNetwork:
         rows = {name: self._architecture.row(name) for name in layers}
         result = {name: np.empty((len(images), *row.output_shape), np.float32) for name, row in rows.items()}
         with predicting():
-            for block in _blocks(len(images)):
+            for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 values = self._forward(images[block])
                 for name, row in rows.items():
                     value = values[name]
@@ -245,7 +246,7 @@ class KerasNetwork:
         values = [to_numpy(variable) for variable in variables]
         loss, gradients = 0.0, [np.zeros_like(value) for value in values]
         with float32_products():
-            for block in _blocks(len(images)):
+            for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
 
                 def sum_of_losses(tensors: Sequence[Any], block: slice = block) -> Any:
                     with keras.StatelessScope(state_mapping=list(zip(variables, tensors, strict=True))):
@@ -273,7 +274,7 @@ class KerasNetwork:
             name: np.empty((len(images), *shape), np.float32) for name, shape in shapes.items()
         }
         with float32_products():
-            for block in _blocks(len(images)):
+            for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 weighting = keras.ops.convert_to_tensor(np.asarray(dlogits[block], np.float32))
 
                 def weighted_logits(tensors: Sequence[Any], block: slice = block, by: Any = weighting) -> Any:
@@ -293,7 +294,7 @@ class KerasNetwork:
         last = self._architecture.layers[-1].name
         result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
         with predicting():
-            for block in _blocks(len(images)):
+            for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
                 for logits, lesion in zip(result, lesions, strict=True):
                     logits[block] = to_numpy(self._forward(images[block], _replacing(lesion))[last])
         return result
@@ -332,7 +333,3 @@ def _replacing(lesion: Lesion) -> Callable[[str, Any], Any]:
 
 def _zeros(variables: Mapping[str, Any]) -> dict[str, Array]:
     return {name: np.zeros(tuple(variable.shape), np.float32) for name, variable in variables.items()}
-
-
-def _blocks(num_images: int) -> list[slice]:
-    return [slice(start, start + _BLOCK) for start in range(0, num_images, _BLOCK)]
