@@ -82,3 +82,28 @@ def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp
     assert "10 images leave the accuracy open by" in done.output
     assert "fewer than 10 images: what is said of each alone is a guess" in done.output
     assert "leave the accuracy open by" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_class_folder_without_a_name_is_one_line(tmp_path: Path):
+    for name in (" ", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name / "0.png")
+    done = invoke("data", "info", tmp_path)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"Error: {tmp_path}: the folder ' ' names no class; rename it\n"
+
+
+@pytest.mark.parametrize("command", [("data", "info"), ("data", "show"), ("run", "--dataset")])
+def test_an_image_size_that_no_network_reads_is_refused_before_a_picture_is_read(pictures: Path, command):
+    done = invoke(*command, pictures, "--image-size", "60000x60000")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: Invalid value for '--image-size': '60000x60000': height and width must each be 4,096 pixels or less"
+    )
+
+
+def test_pictures_that_do_not_fit_into_memory_are_refused_before_room_is_made(pictures: Path, monkeypatch):
+    monkeypatch.setattr("convscope.datasets.readers.picture_files.free_memory", lambda: 96 * 400 * 400 * 3 - 1)
+    done = invoke("data", "info", pictures, "--image-size", "400x400")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "96 pictures of 400 × 400 pixels do not fit into memory; give a smaller image size" in done.stderr

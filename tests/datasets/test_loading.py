@@ -250,7 +250,10 @@ ARCHIVES = {
         "y_test has labels from 0 to 1000000000; .* between 0 and 4095",
     ),
     "label just too high": ({"y_test": np.array([0, 4096])}, "labels from 0 to 4096"),
-    "label beyond int64": ({"y_test": np.array([0, 2**63], dtype=np.uint64)}, "y_test has labels from"),
+    "label beyond int64": (
+        {"y_test": np.array([0, 2**63], dtype=np.uint64)},
+        "y_test has the label 9223372036854775808",
+    ),
 }
 
 
@@ -359,7 +362,9 @@ def test_a_name_is_brought_to_a_size_too():
     [
         ({"test_fraction": 0}, "test_fraction is 0; it must lie between 0 and 1"),
         ({"test_fraction": 1.0}, "test_fraction is 1.0"),
-        ({"image_size": (0, 5)}, r"image_size is \(0, 5\); it must be \(height, width\), each at least 1"),
+        ({"image_size": (0, 5)}, r"image_size is \(0, 5\); it must be \(height, width\), each from 1 to 4,096"),
+        ({"image_size": (60_000, 60_000)}, r"image_size is \(60000, 60000\); it must be .* each from 1 to 4,096"),
+        ({"image_size": ("a", 5)}, r"image_size is \('a', 5\)"),
         ({"image_size": (5,)}, "image_size is"),
     ],
 )

@@ -8,22 +8,21 @@ import click
 
 from convscope.checkpoint.run_folder import MOST_SEED
 from convscope.cli.download_progress import DownloadProgress
-from convscope.datasets import LoadOptions, Splits, load_dataset
+from convscope.datasets import MAX_SIDE, LoadOptions, Splits, load_dataset
 from convscope.errors import RunError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-class _Size(click.ParamType[tuple[int, int]]):
-    """A height and a width, such as 28x28."""
-
-    name = "HxW"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        match = re.fullmatch(r"([1-9]\d{0,4})[x×]([1-9]\d{0,4})", str(value).strip())
-        if not match:
-            self.fail(f"{value!r}: give height and width, such as 28x28", param, ctx)
-        return int(match[1]), int(match[2])
+def _size(value: str) -> tuple[int, int]:
+    """Return the height and width of a text such as 28x28."""
+    match = re.fullmatch(r"([1-9]\d{0,8})[x×]([1-9]\d{0,8})", value.strip())
+    if not match:
+        raise click.BadParameter(f"{value!r}: give height and width, such as 28x28")
+    height, width = int(match[1]), int(match[2])
+    if max(height, width) > MAX_SIDE:
+        raise click.BadParameter(f"{value!r}: height and width must each be {MAX_SIDE:,} pixels or less")
+    return height, width
 
 
 def loading_options(command: _Command) -> _Command:
@@ -41,7 +40,12 @@ def loading_options(command: _Command) -> _Command:
             show_default=True,
             help="Which images are cut off.",
         ),
-        click.option("--image-size", type=_Size(), help="Bring pictures of several sizes to this one, such as 28x28."),
+        click.option(
+            "--image-size",
+            type=_size,
+            metavar="HxW",
+            help="Bring pictures of several sizes to this one, such as 28x28.",
+        ),
     )
     for option in reversed(options):
         command = option(command)

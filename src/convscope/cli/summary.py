@@ -1,5 +1,6 @@
 """`convscope summary`: the layer table."""
 
+import re
 from pathlib import Path
 
 import click
@@ -10,11 +11,10 @@ from convscope.files import write_text
 
 
 def _image_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int, int]:
-    parts = value.lower().split("x")
-    if len(parts) not in (2, 3) or not all(part.isdecimal() for part in parts):
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})(?:x(\d{1,9}))?", value.lower())
+    if not match:
         raise click.BadParameter("give HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS, such as 28x28x1")
-    height, width, channels = (*map(int, parts), 1)[:3]
-    return height, width, channels
+    return int(match[1]), int(match[2]), int(match[3] or 1)
 
 
 @click.command()

@@ -1,8 +1,18 @@
 """Data sets: the value, the file readers, and the catalogue with MNIST itself."""
 
-from convscope.datasets.dataset import Dataset, LoadOptions, SourceFile, Splits, evenly
+from convscope.datasets.dataset import MAX_SIDE, Dataset, LoadOptions, SourceFile, Splits, evenly
 from convscope.datasets.loading import load_dataset
 from convscope.datasets.named.catalogue import DATASETS
 from convscope.datasets.named.entries import CatalogueEntry
 
-__all__ = ["DATASETS", "CatalogueEntry", "Dataset", "LoadOptions", "SourceFile", "Splits", "evenly", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "MAX_SIDE",
+    "CatalogueEntry",
+    "Dataset",
+    "LoadOptions",
+    "SourceFile",
+    "Splits",
+    "evenly",
+    "load_dataset",
+]

@@ -31,6 +31,15 @@ class RefusedError(Exception):
 
 
 @contextmanager
+def refusals_of(path: Path | str) -> Iterator[None]:
+    """Make what is refused within an error that names `path`; raises `DatasetError` in place of RefusedError."""
+    try:
+        yield
+    except RefusedError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
+@contextmanager
 def open_data_file(path: Path) -> Iterator[BufferedReader]:
     """Open `path` for reading; a folder, a pipe or a device is refused before it can block.
 
@@ -51,9 +60,8 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
         raise DatasetError(f"{path}: cannot be opened ({reason}); check the path and its permissions") from error
     with file:
         try:
-            yield file
-        except RefusedError as error:
-            raise DatasetError(f"{path}: {error}") from error
+            with refusals_of(path):
+                yield file
         except OSError as error:
             reason = error.strerror or error
             raise DatasetError(f"{path}: cannot be read ({reason}); check the disk or copy the file again") from error

@@ -43,14 +43,14 @@ def load_dataset(
         DatasetError: if there is no such name or path, a file is missing, damaged or not as its digest says, the counts
             of images and labels differ, the images have several sizes, a label is out of range, or the source has a
             test split beside which another is asked for.
-        ValueError: if `test_fraction` is not between 0 and 1, or `image_size` is not of two numbers from 1 on.
+        ValueError: if `test_fraction` is not between 0 and 1, or `image_size` is not of two numbers from 1 to 4,096.
 
     Example:
         >>> data = load_dataset("mnist")
         >>> data.train.images.shape, data.train.class_names[data.train.labels[0]]
         ((60000, 28, 28, 1), '5')
     """
-    options = _checked(test_fraction, seed, image_size)
+    options = LoadOptions(test_fraction, seed, image_size)
     entry = find_entry(name_or_path)
     if entry is not None:
         return read_entry(entry, options, on_progress=on_progress)
@@ -63,16 +63,6 @@ def load_dataset(
         raise DatasetError(_unknown(str(name_or_path)))
     parts = read_folder(path, options.image_size) if is_folder else read_file(path, options.image_size)
     return make_splits(file_name(path), parts.train, parts.test, parts.class_names, options)
-
-
-def _checked(test_fraction: float | None, seed: int, image_size: tuple[int, int] | None) -> LoadOptions:
-    if test_fraction is not None and not 0 < test_fraction < 1:
-        raise ValueError(f"test_fraction is {test_fraction}; it must lie between 0 and 1")
-    if image_size is not None:
-        if len(image_size) != 2 or min(image_size) < 1:
-            raise ValueError(f"image_size is {image_size}; it must be (height, width), each at least 1")
-        image_size = int(image_size[0]), int(image_size[1])
-    return LoadOptions(test_fraction, seed, image_size)
 
 
 def _unknown(name: str) -> str:

@@ -1,7 +1,9 @@
 """Whatever bytes a data file has, it is read or refused by a `DatasetError`, in memory that its size bounds."""
 
 import gzip
+import json
 import lzma
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -38,10 +40,17 @@ def parquet(table: pa.Table) -> bytes:
     return content.getvalue()
 
 
-def npz() -> bytes:
+def npz(labels=("a", "b", "c") * 2, save=np.savez_compressed, **arrays) -> bytes:
     content = BytesIO()
-    np.savez_compressed(content, images=IMAGES, labels=np.array(["a", "b", "c"] * 2))
+    save(content, images=IMAGES, labels=np.array(labels), **arrays)
     return content.getvalue()
+
+
+def named(labels: pa.Array) -> bytes:
+    """A Parquet file of Hugging Face whose metadata name the classes."""
+    features = {"label": {"names": ["a", "b", "c"]}}
+    table = pa.table({"x": IMAGES.tolist(), "label": labels})
+    return parquet(table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}))
 
 
 def zipped() -> bytes:
@@ -60,6 +69,7 @@ FILES = {
     "csv in xz": lzma.compress((HEADER + PIXELS).encode()),
     "table": TABLE.encode(),
     "npz": npz(),
+    "npz that is not packed": npz(save=np.savez, class_names=np.array(["a", "b", "c"])),
     "zip of a tree": zipped(),
     "parquet of pictures": parquet(
         pa.table({"image": [{"bytes": png(image), "path": "a"} for image in IMAGES], "label": LABELS})
@@ -68,6 +78,7 @@ FILES = {
         pa.table({"label": LABELS, **{f"p{i}": IMAGES.reshape(6, 9)[:, i] for i in range(9)}})
     ),
     "parquet of lists": parquet(pa.table({"x": IMAGES.tolist(), "label": LABELS})),
+    "parquet with class names": named(pa.array(LABELS, pa.uint64())),
 }
 
 
@@ -98,6 +109,78 @@ def reads_or_refuses(folder: Path, content: bytes) -> bool:
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
 def test_the_files_that_are_damaged_below_are_good(scratch, content):
     assert reads_or_refuses(scratch, content)
+
+
+def beyond_unicode(kind: str) -> np.ndarray:
+    return np.array([0x110001, 97, 98] * 2, kind).view(kind.replace("u4", "U1"))
+
+
+BAD_LABELS = {
+    "characters beyond Unicode": (npz(beyond_unicode("<u4")), "holds text that cannot be read (the character 0x110001"),
+    "the same in the other order of bytes": (npz(beyond_unicode(">u4")), "labels holds text that cannot be read"),
+    "class names beyond Unicode": (
+        npz([0, 1, 2] * 2, class_names=beyond_unicode("<u4")[:3]),
+        "class_names holds text that cannot be read",
+    ),
+    "no text": (npz([""] * 6), "labels: image 1 has no label"),
+    "numbers beyond 63 bits in npz": (
+        npz(np.array([0, 1, 2**64 - 1] * 2, np.uint64)),
+        "labels has the label 18446744073709551615",
+    ),
+    "numbers beyond 63 bits in Parquet": (
+        named(pa.array([0, 1, 2**64 - 1] * 2, pa.uint64())),
+        "row 3 has the label 18446744073709551615, but there are 3 class names",
+    ),
+    "numbers below zero in Parquet": (named(pa.array([0, 1, -2] * 2)), "row 3 has the label -2"),
+    "a label of 5,000 digits": ((HEADER + "9" * 5000 + ",0" * 9 + "\n").encode(), "has a label of 5,000 characters"),
+    "a pixel of 5,000 digits": ((HEADER + "1," + "9" * 5000 + ",0" * 8 + "\n").encode(), "line 2, column 2 is '999"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_LABELS)
+def test_labels_that_no_reader_can_hold_are_refused(tmp_path, case):
+    content, message = BAD_LABELS[case]
+    (tmp_path / "data").write_bytes(content)
+    with pytest.raises(DatasetError, match=f"^{re.escape(f'{tmp_path}/data: ')}.*{re.escape(message)}"):
+        load_dataset(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"), [(beyond_unicode("<u4"), "cannot be read"), (np.array([""] * 6), "it: image 1 has no label")]
+)
+def test_labels_in_an_array_of_their_own_are_refused_by_its_name(tmp_path, labels, message):
+    np.save(tmp_path / "x_train.npy", IMAGES)
+    np.save(tmp_path / "y_train.npy", labels)
+    with pytest.raises(DatasetError, match=f"{tmp_path}/y_train.npy: .*{message}"):
+        load_dataset(tmp_path)
+
+
+FOLDERS = {
+    " ": "the folder ' ' names no class; rename it",
+    "\t\u00a0": "names no class; rename it",
+    "a" * 201: "has a label of 201 characters",
+    "a\x1b[31m": None,
+    "a\u202eb": None,
+    "a\nb": None,
+    "\udcff\udcfe": None,
+    "-": None,
+    "=1+1": None,
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS, ids=ascii)
+def test_whatever_a_class_folder_is_called_it_is_read_or_refused(tmp_path, name):
+    for folder in (name, "other"):
+        (tmp_path / folder).mkdir()
+        for i in range(4):
+            (tmp_path / folder / f"{i}.png").write_bytes(png(IMAGES[i]))
+    if FOLDERS[name] is None:
+        data = load_dataset(tmp_path)
+        assert data.num_classes == 2
+        assert all(name.encode() for name in data.class_names)  # text that can be written anywhere
+    else:
+        with pytest.raises(DatasetError, match=f"^{tmp_path}: .*{re.escape(FOLDERS[name])}"):
+            load_dataset(tmp_path)
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -166,7 +166,7 @@ REFUSED = {
     "no label in a row": (pictures(label=[None, *LABELS[1:]]), "row 1 has no label; leave out a split without labels"),
     "an empty label": (pictures(label=["", *map(str, LABELS[1:])]), "row 1 has no label"),
     "a label of -1": (pictures(names=["a", "b", "c"], label=[*LABELS[:11], -1]), "row 12 has no label"),
-    "a label too high": (pictures(names=["a", "b"]), "labels from 0 to 2; they must lie between 0 and 1"),
+    "a label too high": (pictures(names=["a", "b"]), "row 3 has the label 2, but there are 2 class names"),
     "many labels": (
         pictures(label=[[1, 0]] * 12),
         "'label' is list<.*>; the label must be one number or name an image",

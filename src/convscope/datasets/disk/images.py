@@ -39,7 +39,7 @@ def in_memory_bytes() -> int:
     """
     text = os.environ.get(IN_MEMORY_VARIABLE, "")
     if not text:
-        return _free_memory() // 4
+        return free_memory() // 4
     if not (text.isascii() and text.isdigit()):
         raise DatasetError(f"{IN_MEMORY_VARIABLE} is {text!r}; it must be a whole number of bytes")
     return int(text)
@@ -330,7 +330,7 @@ def _cgroup_files() -> tuple[Path, ...]:
     return tuple(files)
 
 
-def _free_memory() -> int:
+def free_memory() -> int:
     """Return how many bytes this process may still take, as far as the system says."""
     found = []
     try:

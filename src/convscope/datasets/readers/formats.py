@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from convscope.datasets.data_file import Images, RefusedError, open_data_file, sha256_of
+from convscope.datasets.data_file import Images, open_data_file, refusals_of, sha256_of
 from convscope.datasets.dataset import SourceFile
 from convscope.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.datasets.halves import Half, Parts, file_name
@@ -128,10 +128,8 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
 def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
     """Return the data set that lies in `.npy` files, called as the arrays of an archive are."""
     stems = {name[: name.lower().rindex(".npy")]: folder / name for name in reversed(files)}
-    try:
+    with refusals_of(folder):
         found = array_names(list(stems))
-    except RefusedError as error:
-        raise DatasetError(f"{folder}: {error}") from error
     halves = []
     for names in (found.train, found.test):
         if names is not None:
@@ -141,7 +139,8 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
                 digest = file_sha256(images)
             else:
                 images, digest = read_npy(images_path, check_images), sha256_of(images_path)
-            labels, texts = as_labels(read_npy(labels_path, check_labels), "it")
+            with refusals_of(labels_path):
+                labels, texts = as_labels(read_npy(labels_path, check_labels), "it")
             source = (
                 SourceFile(file_name(images_path), digest),
                 SourceFile(file_name(labels_path), sha256_of(labels_path)),
@@ -155,10 +154,8 @@ def _as_images(images: Images, image_size: Size, path: Path) -> Images:
     """Give rows of pixels the shape of images."""
     if images.ndim != 2:
         return images
-    try:
+    with refusals_of(path):
         return images.reshape(len(images), *row_shape(images.shape[1], image_size))
-    except RefusedError as error:
-        raise DatasetError(f"{path}: {error}") from error
 
 
 def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Parts:

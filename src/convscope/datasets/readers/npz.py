@@ -8,6 +8,7 @@ import hashlib
 import math
 import os
 import struct
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -36,6 +37,7 @@ from convscope.datasets.readers.npz_names import ArrayNames, array_names
 from convscope.datasets.readers.unpack import ENCRYPTED as ENCRYPTED
 from convscope.datasets.readers.unpack import zip_entry
 
+_LARGEST_INT64 = 2**63 - 1
 MAX_HEADER_BYTES = 10_000  # NumPy's own limit; an array of numbers takes 128
 # What zipfile, zlib and NumPy's header reader raise on damaged bytes (RuntimeError: deep nesting too).
 DAMAGE = (
@@ -230,13 +232,15 @@ def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] |
     """Return labels that `check_labels` let pass as (N,) numbers, and their texts where they were text.
 
     Raises:
-        RefusedError: as `TextLabels.extend` does.
+        RefusedError: as `TextLabels.extend` does; for text that is not Unicode and numbers beyond 64 bits with a sign.
     """
     array = array.reshape(-1)
     if array.dtype.kind in "US":
         texts = TextLabels()
         texts.extend(_texts(array, name), f"{name}: image")
         return sealed(texts.labels), texts.names
+    if array.dtype.kind == "u" and array.max() > _LARGEST_INT64:
+        raise RefusedError(f"{name} has the label {array.max()}; save labels as whole numbers, counted from 0")
     return (array if array.dtype == np.uint8 else sealed(array.astype(np.int64))), None
 
 
@@ -264,6 +268,9 @@ def _texts(array: NDArray[Any], name: str) -> list[str]:
     try:
         if array.dtype.kind == "S":
             return [text.decode() for text in array.tolist()]
+        codes = array.view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.max() > sys.maxunicode:  # NumPy makes text of it that ends in a SystemError
+            raise ValueError(f"the character {codes.max():#x} is beyond the last one, {sys.maxunicode:#x}")
         return [text.encode(errors="replace").decode() for text in array.tolist()]
     except ValueError as error:
         raise RefusedError(f"{name} holds text that cannot be read ({reason(error)}); save it as Unicode") from error

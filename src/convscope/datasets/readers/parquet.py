@@ -97,6 +97,11 @@ class _Kept:
         for row, value in enumerate(values, first_row):
             if value is None or (self.class_names is not None and value == -1):
                 raise RefusedError(f"row {row:,} has no label; leave out a split without labels")
+            if self.class_names is not None and not 0 <= value < len(self.class_names):
+                raise RefusedError(
+                    f"row {row:,} has the label {value}, but there are {len(self.class_names):,} class names; labels "
+                    "count through them from 0"
+                )
         if self.class_names is not None:
             self.numbers += values
         else:

@@ -7,10 +7,13 @@ all get three channels.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import prod
 
 import numpy as np
 
 from convscope.datasets.data_file import Images, sealed
+from convscope.datasets.disk.images import free_memory
 from convscope.errors import DatasetError, ImageFileError
 from convscope.handwriting import average
 from convscope.image_files import picture_size, read_picture
@@ -53,20 +56,22 @@ def read_pictures(
         if picture.shape[:2] != images.shape[1:3]:
             raise _sizes_differ(names, content_of, called)
         if picture.shape[2] > images.shape[3]:
-            images = np.repeat(images, picture.shape[2], axis=3)
+            in_colour = _room(len(names), picture.shape, called(name))
+            in_colour[:place] = images[:place]
+            images = in_colour
         images[place] = picture
     assert images is not None, "there is at least one name"
     return sealed(images), digest.hexdigest()
 
 
 def _room(count: int, shape: tuple[int, ...], called: str) -> Images:
-    try:
-        return np.empty((count, *shape), np.uint8)
-    except (MemoryError, ValueError):
-        raise DatasetError(
-            f"{called}: {count:,} pictures of its {shape[0]} × {shape[1]} pixels do not fit into memory; give an image "
-            "size (height and width) to average them to"
-        ) from None
+    if count * prod(shape) <= free_memory():
+        with suppress(MemoryError):
+            return np.empty((count, *shape), np.uint8)
+    raise DatasetError(
+        f"{called}: {count:,} pictures of {shape[0]} × {shape[1]} pixels do not fit into memory; give a smaller image "
+        "size (height and width) to average them to"
+    )
 
 
 def _sizes_differ(

@@ -6,7 +6,7 @@ name is its class's, and what lies deeper in it belongs to it too.
 
 from collections.abc import Iterable
 
-from convscope.datasets.data_file import sealed
+from convscope.datasets.data_file import refusals_of, sealed
 from convscope.datasets.dataset import SourceFile
 from convscope.datasets.halves import Half, Parts, file_name
 from convscope.datasets.readers.labels import TextLabels
@@ -40,7 +40,8 @@ def read_tree(place: Place, image_size: tuple[int, int] | None) -> Parts:
     """Return the data set whose classes are the folders of a place for which `is_tree` holds.
 
     Raises:
-        DatasetError: if there is no training picture, or a picture is damaged or of another size.
+        DatasetError: if there is no training picture, a folder's name is blank or too long for a class, or a picture is
+            damaged or of another size.
     """
     splits = _by_split(place.names)
     if "train" not in splits:
@@ -49,7 +50,11 @@ def read_tree(place: Place, image_size: tuple[int, int] | None) -> Parts:
     labels = TextLabels()
     for split in ("train", "test"):
         depth, held = splits.get(split, (0, []))
-        labels.extend((file_text(_class_of(name, depth)) for name in held), f"{place.path}: picture")
+        for folder in {_class_of(name, depth): None for name in held}:
+            if not folder.strip():
+                raise DatasetError(f"{place.path}: the folder {folder!r} names no class; rename it")
+        with refusals_of(place.path):
+            labels.extend((file_text(_class_of(name, depth)) for name in held), "picture")
     with place.opened() as content_of:
         images, sha256 = read_pictures(names, content_of, place.called, image_size)
     source = (SourceFile(file_name(place.path), sha256),)
