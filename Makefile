@@ -13,7 +13,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
+.PHONY: help run test lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,6 +23,16 @@ run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="-
 
 test: $(VENV)/.test ## Install what the Python tests need and run all of them.
 	$(BIN)/pytest $(ARGS)
+
+LOWEST_EXTRAS := onnx parquet serve sklearn tensorboard
+comma := ,
+empty :=
+
+lowest-test: .venv-lowest/.installed ## Test with the lowest versions that pyproject.toml allows: the main job, the service, the readers.
+	.venv-lowest/bin/python -m pytest -o filterwarnings= --disable-warnings -m "not slow" tests/cli/test_main.py tests/cli/test_run.py \
+	  tests/cli/test_serve.py tests/service/test_inference.py tests/datasets/readers/test_parquet.py \
+	  tests/interchange/onnx_files/test_writing.py tests/classifier/test_estimator.py \
+	  tests/tracking/test_tensorboard.py $(ARGS)
 
 native-test: ## Unit tests of the C++, under the sanitizers too (with Clang as well where it is installed).
 	native/tests/run.sh native
@@ -54,7 +64,7 @@ page-bench: build/page-report/mnist/report.html ## Time the page in Chromium and
 page-screenshots: build/page-report/mnist/report.html ## Take pictures of the page, for people to look at, into build/page-report/screenshots.
 	cd web && node tools/screenshots.mjs ../$< ../build/page-report/screenshots
 
-check: style test docs interoperability-test page-test native-test network-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
+check: style test lowest-test docs interoperability-test page-test native-test network-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
 
 style: $(VENV)/.test ## Formatting, lint and types.
 	$(BIN)/ruff format --check .
@@ -88,7 +98,7 @@ bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns a
 	$(BIN)/python benchmarks/compare.py $(ARGS)
 
 clean: ## Remove the environments and everything built.
-	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(NODE_MODULES): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
@@ -110,6 +120,14 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 $(VENV)/.test: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/.installed
+
+# Not all of the test extra, which would raise some of the versions: only what these tests import.
+.venv-lowest/.installed: $(VENV)/.installed $(SOURCES) .ci/lowest.py
+	$(PYTHON) -m venv .venv-lowest
+	$(BIN)/python .ci/lowest.py pyproject.toml $(LOWEST_EXTRAS) > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt \
+	  --editable '.[$(subst $(empty) ,$(comma),$(LOWEST_EXTRAS))]' h5py httpx hypothesis jsonschema pytest
+	touch $@
 
 .venv-fuzz/.installed: $(SOURCES)
 	$(PYTHON) -m venv .venv-fuzz

@@ -31,6 +31,15 @@ def test_every_command_is_listed_with_the_first_sentence_of_its_help():
 
 
 @pytest.mark.parametrize(
+    "words", [*([name] for name in _COMMANDS), *(["data", name] for name in ("info", "list", "show"))]
+)
+def test_every_command_prints_its_help(words: list[str]):
+    done = CliRunner().invoke(main, [*words, "--help"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(f"Usage: main {' '.join(words)} ")
+
+
+@pytest.mark.parametrize(
     "arguments", [["nonsense"], ["run", "--nonsense"], ["run", "--engine", "abacus"], ["evaluate"]]
 )
 def test_a_bad_command_line_exits_2(arguments: list[str]):
@@ -99,6 +108,11 @@ def test_summary_as_json_takes_other_sizes_and_writes_the_diagram(tmp_path):
     assert (tmp_path / "d.svg").read_text().startswith("<svg")
     again = CliRunner().invoke(main, arguments)
     assert (again.exit_code, again.stderr.count("\n")) == (1, 1)
+
+
+def test_an_image_size_of_any_length_is_read_or_refused():
+    assert CliRunner().invoke(main, ["summary", "cnn", "--image", f"{'9' * 5000}x28"]).exit_code == 2
+    assert CliRunner().invoke(main, ["summary", "cnn", "--image", "999999999x28"]).exit_code == 1
 
 
 BAD_ARCHITECTURES = {

@@ -3,7 +3,6 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -37,30 +36,24 @@ from convscope.recipes import RECIPES, Precision
 _MOST_SEEDS = 10_000
 
 
-class _Seeds(click.ParamType[list[int]]):
-    """How many from 0 on, or a list of numbers and ranges."""
-
-    name = "seeds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        if isinstance(value, list):
-            return value
-        seeds = list[int]()
-        for part in str(value).split(","):
-            match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part.strip())
-            if not match:
-                self.fail(
-                    f"{part.strip()!r}: give a number of seeds (30), a range (0-29) or a list (1,5,7)", param, ctx
-                )
-            first, last = int(match[1]), int(match[2] or match[1])
-            if str(value).strip().isdecimal():
-                first, last = 0, first - 1
-            if not first <= last < first + _MOST_SEEDS:
-                self.fail(f"{part.strip()!r}: must stand for 1 to {_MOST_SEEDS:,} seeds", param, ctx)
-            seeds += range(first, last + 1)
-        if len(seeds) != len(set(seeds)):
-            self.fail(f"{value!r}: a seed comes twice", param, ctx)
-        return seeds
+def _seed_list(value: str | list[int]) -> list[int]:
+    """Return the seeds from 0 on for a number, or those of a list of numbers and ranges."""
+    if isinstance(value, list):
+        return value
+    seeds = list[int]()
+    for part in value.split(","):
+        match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part.strip())
+        if not match:
+            raise click.BadParameter(f"{part.strip()!r}: give a number of seeds (30), a range (0-29) or a list (1,5,7)")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if value.strip().isdecimal():
+            first, last = 0, first - 1
+        if not first <= last < first + _MOST_SEEDS:
+            raise click.BadParameter(f"{part.strip()!r}: must stand for 1 to {_MOST_SEEDS:,} seeds")
+        seeds += range(first, last + 1)
+    if len(seeds) != len(set(seeds)):
+        raise click.BadParameter(f"{value!r}: a seed comes twice")
+    return seeds
 
 
 @click.command()
@@ -83,7 +76,12 @@ class _Seeds(click.ParamType[list[int]]):
     help=f"{', '.join(RECIPES)}, or a JSON file; may be given several times.",
 )
 @click.option(
-    "--seeds", type=_Seeds(), default="5", show_default=True, help="How many from 0 on, or a list such as 0-4,7."
+    "--seeds",
+    type=_seed_list,
+    metavar="SEEDS",
+    default="5",
+    show_default=True,
+    help="How many from 0 on, or a list such as 0-4,7.",
 )
 @click.option("--epochs", type=int, help="In place of the recipes'.")
 @precision_option

@@ -3,7 +3,6 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -24,17 +23,13 @@ from convscope.training import History, check_fit
 _SUFFIX = ".safetensors"
 
 
-class _Number(click.ParamType[float]):
-    """A number, or a fraction such as 1/255."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        above, _, below = str(value).partition("/")
-        try:
-            return float(above) / float(below or 1)
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r}: give a number, or a fraction such as 1/255", param, ctx)
+def _number(value: str) -> float:
+    """Return a number that may be written as a fraction such as 1/255."""
+    above, _, below = value.partition("/")
+    try:
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError) as error:
+        raise click.BadParameter(f"{value!r}: give a number, or a fraction such as 1/255") from error
 
 
 @click.command("import")
@@ -48,8 +43,13 @@ class _Number(click.ParamType[float]):
     type=click.Path(path_type=Path),
     help="JSON of convscope or Keras, for a file that holds weights alone.",
 )
-@click.option("--scale", type=_Number(), help="What a byte is multiplied by, where the network does not; or 1/255.")
-@click.option("--offset", type=_Number(), help="What is added then, where the network does not; or 0.")
+@click.option(
+    "--scale",
+    type=_number,
+    metavar="NUMBER",
+    help="What a byte is multiplied by, where the network does not; or 1/255.",
+)
+@click.option("--offset", type=_number, metavar="NUMBER", help="What is added then, where the network does not; or 0.")
 @click.option(
     "--recipe", default="classic", show_default=True, help="By which evidence trains networks like it, where it must."
 )

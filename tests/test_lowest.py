@@ -1,0 +1,35 @@
+"""The lowest versions that the tests of `make lowest-test` run with."""
+
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOWEST = ROOT / ".ci" / "lowest.py"
+
+
+def test_each_dependency_and_extra_is_pinned_to_its_lower_bound():
+    done = subprocess.run(
+        [sys.executable, LOWEST, ROOT / "pyproject.toml", "parquet", "serve"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["parquet"], *extras["serve"]]
+    assert sorted(done.stdout.split()) == sorted(one.replace(">=", "==") for one in declared)
+
+
+def test_the_higher_of_two_bounds_counts_and_none_is_refused():
+    lowest = runpy.run_path(str(LOWEST))["lowest"]
+    assert {name: str(version) for name, version in lowest(["a>=1,<3", "a[x]>=2.5", "b>=1"]).items()} == {
+        "a": "2.5",
+        "b": "1",
+    }
+    with pytest.raises(ValueError, match="'c<2' has no lower bound"):
+        lowest(["c<2"])
