@@ -125,6 +125,43 @@ def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, most):
         tracemalloc.stop()
 
 
+def packed_twice(pack) -> bytes:
+    return pack(pack(bytes(50_000_000)))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (lambda: packed_twice(lzma.compress), "xz"),
+        (lambda: packed_twice(gzip.compress), "gzip"),
+        (lambda: gzip.compress(lzma.compress(bytes(50_000_000))), "xz"),
+        (lambda: zipped(inner=packed_twice(lzma.compress)), "xz"),
+    ],
+    ids=["xz in xz", "gzip in gzip", "xz in gzip", "xz in xz in zip"],
+)
+def test_ratios_of_packings_in_each_other_do_not_multiply(tmp_path, content, kind):
+    packed = content()
+    (tmp_path / "file").write_bytes(packed)
+    pieces = []
+
+    def read():
+        with open_stream(tmp_path / "file") as stream:
+            assert stream.most <= LZMA_RATIO * len(packed)
+            pieces.extend(len(piece) for piece in iter(lambda: stream.read_some(1 << 18), b""))
+
+    with pytest.raises(DatasetError, match=f"its {kind} stream gives more than [0-9,]* bytes"):
+        read()
+    assert sum(pieces) <= LZMA_RATIO * len(packed)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, lambda content: zipped(inner=content)])
+def test_no_file_gives_more_than_the_cap_however_large_it_is(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr("convscope.datasets.readers.unpack.MOST_UNPACKED_BYTES", 9_999)
+    (tmp_path / "file").write_bytes(pack(bytes(10_000)))
+    with pytest.raises(DatasetError, match=r"9,999.*; unpack"), open_stream(tmp_path / "file") as stream:
+        stream.read(10_000)
+
+
 def test_the_bound_of_xz_is_not_far_from_what_it_can_do():
     packed = len(lzma.compress(bytes(1 << 26)))
     assert LZMA_RATIO / 2 < (1 << 26) / packed < LZMA_RATIO

@@ -20,6 +20,8 @@ from convscope.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, RefusedErro
 # What LZMA can do: 2 MiB of zeros are matches of 273 bytes, each about 14 decisions of 0.022 bit, which is 7000 to 1.
 LZMA_RATIO = 8192
 LZMA_MEMORY = 1 << 27  # the largest preset of xz takes 65 MiB to unpack
+# Packed data may give no more than this, in all its layers; what is larger is read as it is, from disk.
+MOST_UNPACKED_BYTES = 1 << 32
 MOST_LAYERS = 3  # gzip within a zip within a zip is someone's mistake; more is an attack
 # zip tools write these two; what bzip2 can blow up to has no useful bound.
 MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
@@ -127,6 +129,11 @@ def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) ->
             f"{called} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which no such file of "
             f"{size:,} bytes can hold; the archive is damaged, fetch it again"
         )
+    if info.compress_type != zipfile.ZIP_STORED and info.file_size > MOST_UNPACKED_BYTES:
+        raise RefusedError(
+            f"{called} has {info.file_size:,} bytes when it is unpacked, and the limit is {MOST_UNPACKED_BYTES:,}; "
+            "unpack the archive, or save it without compression"
+        )
     return info
 
 
@@ -136,20 +143,30 @@ def _unpacked(file: BufferedReader, size: int, member: str | None, layers: int) 
     if member is not None or stream.peek(len(ZIP_MAGIC)) == ZIP_MAGIC:
         with opened_zip(file) as archive:
             name = _only_name(archive) if member is None else member
-            yield _without_layers(_member_stream(archive, name), layers - 1)
+            member_stream, packed = _member_stream(archive, name)
+            yield _without_layers(member_stream, packed, layers - 1)
     else:
-        yield _without_layers(stream, layers)
+        yield _without_layers(stream, size, layers)
 
 
-def _without_layers(stream: ByteStream, layers: int) -> ByteStream:
+def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
+    """Return the bytes within the layers of packing, of a stream that takes `size` bytes on disk.
+
+    What is well packed cannot be packed again: all layers together give no more than the best of them could. Otherwise
+    their ratios would multiply, and a few hundred bytes could become gigabytes.
+    """
+    most = stream.most
+    make: Callable[[], _Decompressor]
     for _ in range(layers):
         start = stream.peek(len(XZ_MAGIC))
         if start.startswith(GZIP_MAGIC):
-            stream = ByteStream(_Unpacking(stream, _Gzip, "gzip").pull, DEFLATE_RATIO * stream.most)
+            make, kind, ratio = _Gzip, "gzip", DEFLATE_RATIO
         elif start == XZ_MAGIC:
-            stream = ByteStream(_Unpacking(stream, _Xz, "xz").pull, LZMA_RATIO * stream.most)
+            make, kind, ratio = _Xz, "xz", LZMA_RATIO
         else:
             break
+        most = min(max(most, ratio * size), MOST_UNPACKED_BYTES)
+        stream = ByteStream(_Unpacking(stream, make, kind, most).pull, most)
     return stream
 
 
@@ -177,7 +194,8 @@ def _only_name(archive: zipfile.ZipFile) -> str:
     return names[0]
 
 
-def _member_stream(archive: zipfile.ZipFile, name: str) -> ByteStream:
+def _member_stream(archive: zipfile.ZipFile, name: str) -> tuple[ByteStream, int]:
+    """Return the bytes of a file in an archive, and how many they are on disk."""
     try:
         info = zip_entry(archive, name)
         member = archive.open(info)
@@ -192,7 +210,7 @@ def _member_stream(archive: zipfile.ZipFile, name: str) -> ByteStream:
         except ZIP_DAMAGE as error:  # the checksum, too, when the end is reached
             raise RefusedError(f"the archive is damaged ({reason(error)}); fetch it again") from error
 
-    return ByteStream(pull, info.file_size)
+    return ByteStream(pull, info.file_size), info.compress_size
 
 
 class _Decompressor(Protocol):
@@ -236,8 +254,9 @@ class _Xz:
 class _Unpacking:
     """The unpacked bytes of a stream of one kind; packed streams may be joined end to end."""
 
-    def __init__(self, packed: ByteStream, make: Callable[[], _Decompressor], kind: str) -> None:
-        self._packed, self._make, self._kind = packed, make, kind
+    def __init__(self, packed: ByteStream, make: Callable[[], _Decompressor], kind: str, most: int) -> None:
+        self._packed, self._make, self._kind, self._most = packed, make, kind, most
+        self._given = 0
         self._pending = b""
         self._decompressor = make()
 
@@ -253,6 +272,12 @@ class _Unpacking:
             except (zlib.error, lzma.LZMAError) as error:
                 raise RefusedError(f"its {self._kind} stream is damaged ({error}); fetch it again") from error
             if piece:
+                self._given += len(piece)
+                if self._given > self._most:
+                    raise RefusedError(
+                        f"its {self._kind} stream gives more than {self._most:,} bytes, which are the most for a file "
+                        "of its size; unpack it and name what is in it"
+                    )
                 return piece
             if not packed and not self._decompressor.eof:
                 raise RefusedError(f"its {self._kind} stream ends too early; the file is cut short, fetch it again")
