@@ -1,6 +1,19 @@
+import csv
+from io import StringIO
+
+import numpy as np
 import pytest
 
-from convscope.tables import Tint, clip, display_width, html_table, percent_with_interval, printable, text_table
+from convscope.tables import (
+    Tint,
+    clip,
+    csv_line,
+    display_width,
+    html_table,
+    percent_with_interval,
+    printable,
+    text_table,
+)
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("漢字", 4), ("e\N{COMBINING ACUTE ACCENT}", 1), ("", 0)])
@@ -33,3 +46,13 @@ def test_html_table_escapes_every_cell_head_and_caption():
 
 def test_percent_with_interval_keeps_two_decimals():
     assert percent_with_interval(1.0, (0.99, 1.0)) == "100.00 % [99.00, 100.00]"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+def test_a_text_cell_is_no_formula(start: str):
+    assert next(csv.reader(StringIO(csv_line([f"{start}1+1", "a"]), newline=""))) == [f"'{start}1+1", "a"]
+
+
+def test_numbers_and_other_text_are_left_as_they_are():
+    cells = ["a=1", "a,b", -1.5, -3, 1e-300, np.float64(-0.1), True, None, ""]
+    assert next(csv.reader(StringIO(csv_line(cells)))) == ["a=1", "a,b", "-1.5", "-3", "1e-300", "-0.1", "true", "", ""]

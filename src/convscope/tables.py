@@ -3,12 +3,16 @@
 What goes into a cell is data and may be any string: a terminal gets no control characters from it, a page no markup.
 """
 
+import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from io import StringIO
 from unicodedata import category, east_asian_width
 
 _HUES = {"right": "46, 134, 222", "wrong": "230, 126, 34"}  # blue and orange: apart for colour-blind readers too
+# What makes a spreadsheet compute a cell; the last four are the wide forms of the first four.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _MOST_OPACITY = 0.45  # text keeps its contrast on the tint, in dark letters on white and in light ones on black
 
 
@@ -74,6 +78,30 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int =
             cells.append(cell + space if column < left else space + cell)
         text.append("  ".join(cells).rstrip())
     return "\n".join([text[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *text[1:]])
+
+
+def csv_line(cells: Iterable[str | float | bool | None]) -> str:
+    """Return a row of comma-separated values with its line feed, in which no text is a formula to a spreadsheet.
+
+    Text that a spreadsheet would compute, as it begins with = + - @, a tab or an end of a line, gets an apostrophe
+    before it, which shows it as text. Numbers stay as they are, in full precision; None is empty.
+
+    Source: OWASP, CSV Injection.
+
+    >>> csv_line(["=1+1", -0.5, True, None])
+    "'=1+1,-0.5,true,\\n"
+    """
+    line = StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(map(_csv_cell, cells))  # so that a lone \r is quoted too
+    return line.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _csv_cell(value: str | float | bool | None) -> str:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else repr(float(value)) if isinstance(value, float) else str(value)
 
 
 def html_table(header: Sequence[str], rows: Iterable[Sequence[str | Tint]], caption: str = "", left: int = 1) -> str:

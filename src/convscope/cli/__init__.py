@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from convscope.cli.output import printable_lines
 from convscope.errors import ConvscopeError
 from convscope.tables import printable
 
@@ -70,6 +71,12 @@ def _one_line() -> Iterator[None]:
         # Files are written by `convscope.files`, whose errors are ours: what has no name here is the output.
         reason, name = error.strerror or str(error), error.filename or "standard output"
         raise _short(f"{name}: cannot be used ({reason}); see to that and give the command again") from error
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:  # it quotes what stands on the command line
+        raise click.UsageError(printable_lines(error.format_message()), error.ctx) from error
+    except click.ClickException as error:
+        raise click.ClickException(printable_lines(error.format_message())) from error
 
 
 def _short(text: str) -> click.ClickException:

@@ -10,6 +10,7 @@ from convscope.ablation import ablate_inputs, filter_means, removal_curves
 from convscope.checkpoint import RunFolder
 from convscope.cli import job
 from convscope.cli.options import json_option, print_json, recipe_for, run_argument
+from convscope.cli.output import echo
 from convscope.cli.progress import RunsProgress
 from convscope.datasets import Splits
 from convscope.experiment import open_executor
@@ -68,7 +69,7 @@ def ablate(
         measured.update(values)
         folder.write_evidence(_TOPIC, measured, model)
         if not as_json:
-            click.echo(f"{shown}\n")
+            echo(f"{shown}\n")
 
     means = filter_means(model, splits.test.images) if filters or removal else None
     if filters:
@@ -86,7 +87,7 @@ def ablate(
     if as_json:
         print_json(measured)
     else:
-        click.echo(f"Kept in {folder.path / f'{_TOPIC}.json'}; on the page with: convscope report {folder.path}")
+        echo(f"Kept in {folder.path / f'{_TOPIC}.json'}; on the page with: convscope report {folder.path}")
 
 
 def _retrain(
@@ -95,7 +96,7 @@ def _retrain(
     network, record = folder.architecture, folder.record
     plan = plan_architectures(network, splits, seeds)
     if not quiet:
-        click.echo(
+        echo(
             f"Training {network.name} and {len(plan.variants)} variants from {seeds} seed{'' if seeds == 1 else 's'}: "
             f"{plan.num_runs} runs by recipe {recipe.name}, about {plan.times:.0f} times the multiply-adds of one "
             f"training of {network.name}"

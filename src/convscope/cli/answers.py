@@ -1,16 +1,13 @@
 """How `convscope predict` prints what became of pictures: as JSON, as CSV, or as text, one picture after another."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
-import click
-
+from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
-from convscope.tables import clip, display_width, printable, text_table
+from convscope.tables import clip, csv_line, display_width, printable, text_table
 
 _FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
 _BOX = ("left", "top", "right", "bottom")
@@ -51,18 +48,18 @@ def print_outcomes_json(outcomes: Iterable[Outcome]) -> None:
     """Print one JSON list, an object at a time, so that thousands of files take no memory."""
     before = "["
     for outcome in outcomes:
-        click.echo(before + "\n" + json.dumps(outcome.to_dict(), indent=1, allow_nan=False), nl=False)
+        echo(before + "\n" + json.dumps(outcome.to_dict(), indent=1, allow_nan=False), nl=False)
         before = ","
-    click.echo("\n]")
+    echo("\n]")
 
 
 def print_outcomes_csv(outcomes: Iterable[Outcome], strings: bool) -> None:
     """Print a row a picture, or for `strings` a row a digit; a file that could not be read has one with its error."""
     columns = _CSV_STRING_COLUMNS if strings else _CSV_COLUMNS
-    _print_csv_row(columns)
+    echo(csv_line(columns), nl=False)
     for outcome in outcomes:
         for values in _csv_values(outcome):
-            _print_csv_row([_csv_cell(values.get(column)) for column in columns])
+            echo(csv_line(values.get(column) for column in columns), nl=False)
 
 
 def print_answers(outcomes: Iterable[Outcome], files: Sequence[str], class_names: Sequence[str]) -> None:
@@ -79,9 +76,9 @@ def print_answers(outcomes: Iterable[Outcome], files: Sequence[str], class_names
         if outcome.result is None and len(files) == 1:
             return
         if not has_header:
-            click.echo(f"{header}\n{'-' * display_width(header)}")
+            echo(f"{header}\n{'-' * display_width(header)}")
             has_header = True
-        click.echo(_row(_cells(outcome), widths))
+        echo(_row(_cells(outcome), widths))
         last = outcome.result or last
     if isinstance(last, Prediction):
         _print_notes(last)
@@ -93,17 +90,17 @@ def print_strings(outcomes: Iterable[Outcome], num_files: int) -> None:
     for number, outcome in enumerate(outcomes):
         if outcome.result is None and num_files == 1:
             return
-        click.echo(("\n" if number else "") + _tail(outcome.file, 3 * _FILE_WIDTH))
+        echo(("\n" if number else "") + _tail(outcome.file, 3 * _FILE_WIDTH))
         if outcome.result is None or isinstance(outcome.result, Prediction):
-            click.echo(printable(f"  not read: {' '.join(outcome.error.split())}"))
+            echo(printable(f"  not read: {' '.join(outcome.error.split())}"))
             continue
         for line in outcome.result.lines or ("no writing was found",):
-            click.echo(printable(f"  {line}"))
+            echo(printable(f"  {line}"))
         for notice in outcome.result.notices:
             if notice in _NOTICES:
-                click.echo(f"  ({_NOTICES[notice]})")
+                echo(f"  ({_NOTICES[notice]})")
         if outcome.result.digits:
-            click.echo(f"\n{_digit_table(outcome.result)}")
+            echo(f"\n{_digit_table(outcome.result)}")
             last = outcome.result.digits[0].prediction
     if last is not None:
         _print_notes(last)
@@ -138,18 +135,6 @@ def _csv_answer(prediction: Prediction) -> dict[str, Any]:
     runner = {f"runner_up_{key}": value for key, value in prediction.runner_up.to_dict().items()}
     words = {key: " ".join(values[key]) for key in ("steps", "hints")}
     return {**values, **runner, **words, "height": prediction.size[0], "width": prediction.size[1]}
-
-
-def _print_csv_row(cells: Sequence[str]) -> None:
-    line = StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    click.echo(line.getvalue(), nl=False)
-
-
-def _csv_cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
 def _cells(outcome: Outcome) -> tuple[str, ...]:
@@ -205,4 +190,4 @@ def _print_notes(prediction: Prediction) -> None:
     if prediction.none_of_these is None:
         notes.append("There is no rule for none of these; measure one with: convscope evidence RUN rejection")
     if notes:
-        click.echo("\n" + "\n".join(notes))
+        echo("\n" + "\n".join(notes))

@@ -8,6 +8,7 @@ from convscope.architecture.presets import PRESETS
 from convscope.benchmark import Benchmark, Spread, measure_speed
 from convscope.cli.loading import load
 from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
+from convscope.cli.output import echo
 from convscope.experiment.record import cpu_name
 from convscope.recipes import Precision
 
@@ -44,8 +45,8 @@ def bench(
     if as_json:
         print_json({**machine, "architecture": network.name, "recipe": recipe, **result.to_dict()})
     else:
-        click.echo(f"{'processor':<20}{machine['cpu']} ({machine['machine']})")
-        click.echo("\n".join(_lines(result, network.name, recipe)))
+        echo(f"{'processor':<20}{machine['cpu']} ({machine['machine']})")
+        echo("\n".join(_lines(result, network.name, recipe)))
 
 
 def _lines(result: Benchmark, architecture: str, recipe: str) -> list[str]:

@@ -13,6 +13,7 @@ from convscope.benchmark import measure_latency
 from convscope.checkpoint import RunFolder, open_run
 from convscope.cli.loading import load_again
 from convscope.cli.options import json_option, print_json
+from convscope.cli.output import echo
 from convscope.comparison import RunGroup, compare_all
 from convscope.comparison.answers_file import read_answers
 from convscope.comparison.several import MOST_PAIRS, Pairs
@@ -62,9 +63,9 @@ def compare(folders: tuple[Path, ...], pairs: Pairs, as_json: bool) -> None:
     if as_json:
         print_json({**result.to_dict(), "left_out": left_out})
         return
-    click.echo(str(result))
+    echo(str(result))
     if left_out:
-        click.echo("\n" + "\n".join(printable(f"Left out: {line}") for line in left_out))
+        echo("\n" + "\n".join(printable(f"Left out: {line}") for line in left_out))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
+from convscope.cli.output import echo
 from convscope.datasets import DATASETS, LoadOptions, Splits
 from convscope.datasets.named.catalogue import find_entry
 from convscope.datasets.pictures import image_png
@@ -39,10 +40,10 @@ def list_datasets(as_json: bool) -> None:
         return
     for name, entry in DATASETS.items():
         place = places[name]
-        click.echo(printable(f"{name}: {entry.title}"))
-        click.echo(printable(f"  files:   {'not here; they are fetched when asked for' if place is None else place}"))
-        click.echo(printable(f"  licence: {entry.licence}"))
-        click.echo(printable(f"  source:  {entry.source}"))
+        echo(printable(f"{name}: {entry.title}"))
+        echo(printable(f"  files:   {'not here; they are fetched when asked for' if place is None else place}"))
+        echo(printable(f"  licence: {entry.licence}"))
+        echo(printable(f"  source:  {entry.source}"))
 
 
 @data.command()
@@ -86,18 +87,18 @@ def info(
     if as_json:
         print_json(document)
     else:
-        click.echo(printable(f"{splits.name}: {entry.title if entry else dataset}"))
-        click.echo(printable(f"licence: {entry.licence if entry else 'not known here; ask where the files come from'}"))
+        echo(printable(f"{splits.name}: {entry.title if entry else dataset}"))
+        echo(printable(f"licence: {entry.licence if entry else 'not known here; ask where the files come from'}"))
         for name, text in (
             ("source: ", about["source"]),
             ("reached:", about["accuracy"]),
             ("note:   ", about["notes"]),
         ):
             if text:
-                click.echo(printable(f"{name} {text}"))
-        click.echo(f"\n{inspection}\n\n{_sizes(splits)}\n\n{_digests(splits)}")
+                echo(printable(f"{name} {text}"))
+        echo(f"\n{inspection}\n\n{_sizes(splits)}\n\n{_digests(splits)}")
         if page_path is not None:
-            click.echo(f"\n{printable(f'The page is {page_path}')}")
+            echo(f"\n{printable(f'The page is {page_path}')}")
     if open_page:
         click.launch(str(page_path))
 
@@ -148,15 +149,15 @@ def show(
         )
         return
     height, width, channels = chosen.image_shape
-    click.echo(printable(f"{chosen.name}, {split}, image {index} of {len(chosen):,}"))
-    click.echo(printable(f"label {label}, class {chosen.class_names[label]}"))
-    click.echo(f"{height} × {width} pixels, {channels} {'channel' if channels == 1 else 'channels'}")
+    echo(printable(f"{chosen.name}, {split}, image {index} of {len(chosen):,}"))
+    echo(printable(f"label {label}, class {chosen.class_names[label]}"))
+    echo(f"{height} × {width} pixels, {channels} {'channel' if channels == 1 else 'channels'}")
     for channel in range(channels):
         name = f", {_COLOURS[channel]}" if channels == 3 else ""
         title = f"\nchannel {channel}{name}" if channels > 1 else ""
-        click.echo(f"{title}\n{_matrix(image[:, :, channel])}")
+        echo(f"{title}\n{_matrix(image[:, :, channel])}")
     if png_path is not None:
-        click.echo(f"\n{printable(f'picture: {png_path}')}")
+        echo(f"\n{printable(f'picture: {png_path}')}")
 
 
 def _matrix(values: NDArray[Any]) -> str:

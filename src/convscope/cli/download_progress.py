@@ -3,9 +3,9 @@
 import sys
 from types import TracebackType
 
-import click
 from tqdm import tqdm
 
+from convscope.cli.output import echo
 from convscope.tables import printable
 
 
@@ -31,7 +31,7 @@ class DownloadProgress:
             if sys.stderr.isatty():
                 self._bar = tqdm(total=total, desc=text, unit="B", unit_scale=True, leave=False, file=sys.stderr)
             else:
-                click.echo(text, err=True)
+                echo(text, err=True)
         if self._bar is not None:
             self._bar.total = total
             self._bar.update(done - self._bar.n)

@@ -8,6 +8,7 @@ from convscope.checkpoint import load_model
 from convscope.cli import job
 from convscope.cli.loading import load
 from convscope.cli.options import json_option, print_json, run_argument
+from convscope.cli.output import echo
 from convscope.errors import DatasetError
 
 
@@ -34,7 +35,7 @@ def evaluate(run_path: Path, dataset: str | None, split: str, as_json: bool) -> 
     if as_json:
         print_json(evaluation.to_dict())
     else:
-        click.echo(str(evaluation))
+        echo(str(evaluation))
 
 
 def _listed(names: tuple[str, ...]) -> str:

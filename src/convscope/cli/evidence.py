@@ -17,6 +17,7 @@ from convscope.calibration import measure_calibration
 from convscope.checkpoint import RunFolder
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, run_argument
+from convscope.cli.output import echo
 from convscope.crossfit import CrossFit, crossfit
 from convscope.datasets import Dataset, Splits
 from convscope.errors import RunError
@@ -220,7 +221,7 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
         )
         if topics:
             raise RunError(f"{folder.path}: {why}")
-        click.echo(f"Left out: {why}", err=True)
+        echo(f"Left out: {why}", err=True)
         asked = tuple(topic for topic in asked if topic not in _UNSEEN)
     timings = dict[str, float]()
     try:
@@ -233,7 +234,7 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     if as_json:
         print_json({"run": str(folder.path), "evidence": measured, "timings": timings, "report": str(path)})
     else:
-        click.echo(f"{sum(timings.values()):.1f} s; the report is {path}")
+        echo(f"{sum(timings.values()):.1f} s; the report is {path}")
 
 
 def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, dict[str, Any]]:
@@ -245,5 +246,5 @@ def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, f
             measured[topic] = result.to_dict()
             subject.folder.write_evidence(topic, measured[topic], subject.model)
         if not subject.quiet:
-            click.echo(f"{result}\n")
+            echo(f"{result}\n")
     return measured

@@ -18,6 +18,7 @@ from convscope.cli.options import (
     print_json,
     recipe_for,
 )
+from convscope.cli.output import echo
 from convscope.cli.progress import RunsProgress
 from convscope.datasets import LoadOptions
 from convscope.engine import ENGINES, EngineName
@@ -137,7 +138,7 @@ def experiment(
     folder = out or Path("runs") / f"experiment-{splits.name}"
     total = len(networks) * len(chosen) * len(seeds)
     if not as_json:
-        click.echo(
+        echo(
             f"{splits.name}: {num_images or len(splits.train):,} training images and {len(splits.test):,} test images; "
             f"{total} runs, in {folder}"
         )
@@ -175,7 +176,7 @@ def experiment(
     if as_json:
         print_json({"experiment": str(folder), **result.to_dict()})
     else:
-        click.echo(f"\n{result}\n\nThe page is {page}")
+        echo(f"\n{result}\n\nThe page is {page}")
 
 
 def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:

@@ -10,6 +10,7 @@ from convscope.checkpoint import RunFolder, load_model
 from convscope.cli import job
 from convscope.cli.loading import load
 from convscope.cli.options import json_option, print_json, run_argument
+from convscope.cli.output import echo
 from convscope.datasets import Dataset, Splits, evenly
 from convscope.errors import ConvscopeError, InterchangeError, MissingPackageError
 from convscope.files import inside
@@ -105,7 +106,7 @@ def export(
             missing[form.name] = str(error)
             continue
         if not as_json:
-            click.echo(printable(str(path)))
+            echo(printable(str(path)))
     if folder is not None and rows and dataset is None:
         known = folder.read_evidence(["exports"], model).get("exports", {"exports": []})
         folder.write_evidence("exports", {"exports": joined(known.get("exports"), rows)}, model)
@@ -114,9 +115,9 @@ def export(
         print_json({**table.to_dict(), "missing": missing})
         return
     if rows:
-        click.echo(f"\n{table}\n\n{table.sentence}.")
+        echo(f"\n{table}\n\n{table.sentence}.")
     for text in missing.values():
-        click.echo(f"Left out: {text}")
+        echo(f"Left out: {text}")
 
 
 def _data_of(path: Path, dataset: str | None, *, writes: bool, quiet: bool) -> tuple[RunFolder | None, Splits | None]:

@@ -10,6 +10,7 @@ from convscope.checkpoint import create_run, save_model
 from convscope.cli import job
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import index_option, json_option, print_json, recipe_for
+from convscope.cli.output import echo
 from convscope.cli.record import run_record
 from convscope.errors import ArchitectureError, ConvscopeError
 from convscope.experiment import argument_of
@@ -156,10 +157,10 @@ def _write_alone(model: Model, found: Imported, out: Path, *, as_json: bool) -> 
         print_json({"model": str(out), "imported": dict(model.provenance["imported"])})
     else:
         _describe(found, model)
-        click.echo(f"\nThe model is {out}")
+        echo(f"\nThe model is {out}")
 
 
 def _describe(found: Imported, model: Model) -> None:
-    click.echo(model.architecture.summary())
+    echo(model.architecture.summary())
     for note in found.notes:
-        click.echo(f"- {note}")
+        echo(f"- {note}")

@@ -18,6 +18,7 @@ from convscope.benchmark import measure_latency
 from convscope.checkpoint import RunFolder, create_run, load_model, open_run, save_model, writing
 from convscope.cli.loading import load, load_again
 from convscope.cli.options import PRESET, architecture_for, recipe_for
+from convscope.cli.output import echo
 from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import run_record
 from convscope.comparison import Candidate, Comparison, compare
@@ -303,7 +304,7 @@ def interrupted(folder: RunFolder, command: str) -> click.ClickException:
 def print_result(values: list[Any]) -> None:
     """Print the text of each value, with a blank line before it."""
     for value in values:
-        click.echo(f"\n{value}")
+        echo(f"\n{value}")
 
 
 def describe(architecture: Architecture, splits: Splits, folder: RunFolder) -> str:

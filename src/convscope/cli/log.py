@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from convscope.cli.options import json_option, print_json
+from convscope.cli.output import echo
 from convscope.tracking import log_run, open_tracker
 from convscope.tracking.specs import without_passwords
 
@@ -33,6 +34,6 @@ def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> Non
         for spec in trackers:
             log_run(path, spec)
             if not as_json:
-                click.echo(f"{path}: logged to {without_passwords(spec)}")
+                echo(f"{path}: logged to {without_passwords(spec)}")
     if as_json:
         print_json({"runs": [str(path) for path in runs], "trackers": [without_passwords(spec) for spec in trackers]})

@@ -12,6 +12,7 @@ from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
 from convscope.checkpoint.run_folder import MOST_SEED
 from convscope.cli.loading import loading_options
+from convscope.cli.output import echo
 from convscope.engine import ENGINES
 from convscope.errors import ArchitectureError, RecipeError
 from convscope.files import open_file
@@ -106,12 +107,12 @@ def training_options(command: _Command) -> _Command:
 def open_trackers(specs: tuple[str, ...]) -> Trackers:
     """Return the trackers that `specs` name; one that fails later costs a line on stderr and not the run."""
     trackers = [open_tracker(spec) for spec in specs]
-    return Trackers(trackers, lambda text: click.echo(f"Warning: {printable(text)}", err=True))
+    return Trackers(trackers, lambda text: echo(f"Warning: {printable(text)}", err=True))
 
 
 def print_json(value: Any) -> None:
     """Print `value` as one JSON document on stdout."""
-    click.echo(json.dumps(value, indent=1, allow_nan=False))
+    echo(json.dumps(value, indent=1, allow_nan=False))
 
 
 def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: int) -> Architecture:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from convscope.checkpoint import load_model
 from convscope.cli.answers import Outcome, print_answers, print_outcomes_csv, print_outcomes_json, print_strings
 from convscope.cli.options import json_option, run_argument
+from convscope.cli.output import echo
 from convscope.errors import ConvscopeError, ImageFileError
 from convscope.handwriting import STEPS, Step
 from convscope.image_files import MAX_FILE_BYTES, find_pictures, read_picture
@@ -96,7 +97,7 @@ def predict(
 
         write_prediction_page(page_path, page, _command(page_path))
         if not as_json and not as_csv:
-            click.echo("\n" + printable(f"The page is {_text(page_path)}"))
+            echo("\n" + printable(f"The page is {_text(page_path)}"))
     if len(errors) == 1 == len(paths):
         raise ImageFileError(errors[0])
     if errors:

@@ -2,9 +2,9 @@
 
 import sys
 
-import click
 from tqdm import tqdm
 
+from convscope.cli.output import echo
 from convscope.experiment import DivergedRun, RunResult
 from convscope.tables import printable
 from convscope.training import History, TrainingState
@@ -25,7 +25,7 @@ class TrainingProgress:
         if self._bar is None or epoch != self._epoch:
             self.close()
             self._epoch = epoch
-            label = f"{self._name} epoch {epoch}/{self._epochs}"
+            label = f"{printable(self._name)} epoch {epoch}/{self._epochs}"
             self._bar = tqdm(total=self._num_images, desc=label, unit=" images", leave=False, file=sys.stdout)
         self._bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.4f}", refresh=False)
         self._bar.update(images - self._bar.n)
@@ -34,12 +34,12 @@ class TrainingProgress:
         """Print the line of the epoch that has just ended."""
         self.close()
         if not self._quiet and len(state.history):
-            click.echo(self._line(state.history))
+            echo(self._line(state.history))
 
     def on_end(self, choice: str) -> None:
         """Print which epoch's weights were chosen, if any were."""
         if not self._quiet and choice:
-            click.echo(f"{self._name} {choice}")
+            echo(f"{self._name} {choice}")
 
     def close(self) -> None:
         """Take the bar away, at the end or when something broke off."""
@@ -69,18 +69,18 @@ class RunsProgress:
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
         if self._bar is not None:
-            self._bar.set_postfix_str(f"{name}: {result.accuracy:.4f}", refresh=False)
+            self._bar.set_postfix_str(f"{printable(name)}: {result.accuracy:.4f}", refresh=False)
             self._bar.update()
         elif not self._quiet:
-            click.echo(f"{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s")
+            echo(f"{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s")
 
     def on_diverged(self, run: DivergedRun) -> None:
         """Move the bar, or print the run's line."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"{run.title}: diverged", refresh=False)
+            self._bar.set_postfix_str(f"{printable(run.title)}: diverged", refresh=False)
             self._bar.update()
         elif not self._quiet:
-            click.echo(printable(f"{run.title}: {run.reason}"))
+            echo(printable(f"{run.title}: {run.reason}"))
 
     def close(self) -> None:
         """Take the bar away, at the end or when something broke off."""

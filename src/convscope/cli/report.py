@@ -12,6 +12,7 @@ from convscope.cli import job
 from convscope.cli.evidence import QUICK, Subject, measure_topics
 from convscope.cli.job import Trained
 from convscope.cli.options import index_option, json_option, print_json, run_argument
+from convscope.cli.output import echo
 from convscope.comparison import Comparison
 from convscope.datasets import Splits
 from convscope.errors import RunError
@@ -47,7 +48,7 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
     if as_json:
         print_json({"run": str(folder.path), "report": str(path), "timings": timings})
     else:
-        click.echo(f"{timings['total']:.1f} s; the report is {path}")
+        echo(f"{timings['total']:.1f} s; the report is {path}")
     if open_report:
         click.launch(str(path))
 

@@ -7,6 +7,7 @@ import click
 
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
+from convscope.cli.output import echo
 from convscope.cli.seeds import train_seeds
 from convscope.comparison import Comparison
 
@@ -43,7 +44,7 @@ def run(
         folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked, index=index)
     job.follow(folder, tracking)
     if not as_json:
-        click.echo(job.describe(folder.architecture, splits, folder))
+        echo(job.describe(folder.architecture, splits, folder))
     comparison: Comparison | None = None
     trained_other: job.Trained | None = None
     try:

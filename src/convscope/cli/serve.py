@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import click
 
 from convscope.cli.options import json_option, print_json
+from convscope.cli.output import echo
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 _MIB = 1 << 20
@@ -85,7 +86,7 @@ def serve(
             print_json({"address": address, "models": [{"name": one.name, "version": one.version} for one in models]})
             return
         names = ", ".join(one.name for one in models)
-        click.echo(f"{address} answers with {names}; stop it with Ctrl-C")
+        echo(f"{address} answers with {names}; stop it with Ctrl-C")
 
     run_service(create_app(models, limits, hosts), limits, host=host, port=port, on_start=started)
 

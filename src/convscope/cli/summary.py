@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from convscope.cli.options import architecture_for, json_option, print_json
+from convscope.cli.output import echo
 from convscope.errors import ConvscopeError
 from convscope.files import write_text
 
@@ -56,4 +57,4 @@ def summary(architecture: str, image: tuple[int, int, int], classes: int, svg_pa
             }
         )
     else:
-        click.echo(network.summary())
+        echo(network.summary())

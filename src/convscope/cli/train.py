@@ -7,6 +7,7 @@ import click
 
 from convscope.cli import job
 from convscope.cli.options import json_option, open_trackers, print_json, training_options
+from convscope.cli.output import echo
 
 
 @click.command()
@@ -23,7 +24,7 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
         folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked)
     job.follow(folder, tracking)
     if not as_json:
-        click.echo(job.describe(folder.architecture, splits, folder))
+        echo(job.describe(folder.architecture, splits, folder))
     try:
         model, _ = job.train_run(folder, splits, timings, "train", tracking, quiet=as_json)
         memory = job.memory_of(folder, splits)
@@ -44,4 +45,4 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
         )
     else:
         job.print_result([evaluation, f"Memory: {memory}"])
-        click.echo(f"{timings['total']:.1f} s in all; the run is in {folder.path}")
+        echo(f"{timings['total']:.1f} s in all; the run is in {folder.path}")

@@ -1,11 +1,10 @@
 """The files of an experiment: the numbers as JSON, the table as text, and a line a run for a spreadsheet."""
 
-import csv
-import io
 from pathlib import Path
 
 from convscope.experiment.experiment import Experiment
 from convscope.files import write_json, write_text
+from convscope.tables import csv_line
 
 _COLUMNS = (
     "architecture", "recipe", "name", "seed", "accuracy", "loss", "seconds", "num_images", "parameters", "macs",
@@ -27,11 +26,8 @@ def write_experiment(experiment: Experiment, folder: Path | str) -> None:
 
 def runs_csv(experiment: Experiment) -> str:
     """Return a header and a line for each run, separated by commas."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow((*_COLUMNS, "epochs", "best_epoch"))
+    lines = [csv_line((*_COLUMNS, "epochs", "best_epoch"))]
     for run in experiment.runs:
         values = run.to_dict()
-        best = run.history.best_epoch
-        writer.writerow((*(values[name] for name in _COLUMNS), len(run.history), "" if best is None else best))
-    return buffer.getvalue()
+        lines.append(csv_line((*(values[name] for name in _COLUMNS), len(run.history), run.history.best_epoch)))
+    return "".join(lines)

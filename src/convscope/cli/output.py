@@ -1,0 +1,18 @@
+"""The one way to a terminal: text that cannot move the cursor, change colours or turn the direction of writing.
+
+Names of architectures, layers, classes, files and data sets come from others, and may hold what a terminal obeys.
+"""
+
+import click
+
+from convscope.tables import printable
+
+
+def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
+    """Print `text` on stdout, or with `err` on stderr; only its line feeds are kept of all control characters."""
+    click.echo(printable_lines(str(text)), nl=nl, err=err)
+
+
+def printable_lines(text: str) -> str:
+    """Return `text` with what a terminal would obey replaced, line by line, by U+FFFD."""
+    return "\n".join(map(printable, text.split("\n")))

@@ -1,0 +1,81 @@
+"""What comes from others is shown on the terminal, and obeyed by neither it nor a spreadsheet."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+from unicodedata import category
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from .conftest import invoke
+
+CLASSES = ("=a\x1b[31m\x1b]0;owned\x07", "b\u202e\x9b2J\x85b")
+NAME = "\x1b[2Jnet\u2066"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a data set `data`, an architecture and a run `run`, whose names hold what a terminal obeys."""
+    folder = tmp_path_factory.mktemp("hostile\x1b[7m")
+    stream = np.random.default_rng(0)
+    for label, name in enumerate(CLASSES):
+        (folder / "data" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = stream.integers(0, 90, (8, 8), np.uint8) + np.uint8(160 * label)
+            Image.fromarray(pixels).save(folder / "data" / name / f"={number}.png")
+    layers = [{"kind": "Flatten"}, {"kind": "Dense", "units": 2, "activation": "softmax"}]
+    value = {"name": NAME, "input": {"height": 8, "width": 8}, "layers": layers}
+    (folder / "net.json").write_text(json.dumps(value))
+    trained = ("--dataset", folder / "data", "--architecture", folder / "net.json", "--epochs", 1)
+    done = invoke("train", *trained, "--out", folder / "run")
+    assert done.exit_code == 0, done.output
+    assert_shown(done.output)
+    return folder
+
+
+def assert_shown(text: str) -> None:
+    """Refuse control characters but line feeds, and what turns the direction of writing."""
+    found = {c for c in text if c != "\n" and category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert not found, ascii(text)
+    assert "\N{REPLACEMENT CHARACTER}" in text or "\\x1b" in text
+
+
+COMMANDS = {
+    "summary": ("summary", "net.json"),
+    "evaluate": ("evaluate", "run"),
+    "data info": ("data", "info", "data"),
+    "data show": ("data", "show", "data"),
+    "predict": ("predict", "run", "data"),
+    "predict as CSV": ("predict", "run", "data", "--csv"),
+    "compare": ("compare", "run", "run"),
+    "no such run": ("evaluate", "run\x1b[31m"),
+    "no such data": ("data", "info", "data\x1b[31m"),
+    "no such command": ("\x1b[31m",),
+    "no such option": ("summary", "net.json", "--\x1b[31m"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_prints_what_a_terminal_obeys(hostile: Path, command: str, monkeypatch):
+    monkeypatch.chdir(hostile)
+    assert_shown(invoke(*COMMANDS[command]).output)
+
+
+def test_json_is_exact(hostile: Path, monkeypatch):
+    monkeypatch.chdir(hostile)
+    done = invoke("evaluate", "run", "--json")
+    assert done.stdout.isascii()
+    assert set(json.loads(done.stdout)["class_names"]) == set(CLASSES)
+
+
+def test_no_cell_of_predictions_is_a_formula(hostile: Path, monkeypatch):
+    monkeypatch.chdir(hostile / "data" / CLASSES[0])
+    rows = list(csv.DictReader(StringIO(invoke("predict", hostile / "run", "=0.png", "--csv").stdout)))
+    assert rows[0]["file"] == "'=0.png"
+    cells = [cell for row in rows for cell in row.values() if cell]
+    assert not [cell for cell in cells if cell[0] in "=+-@\t\r"]
+    names = {rows[0]["class_name"], rows[0]["runner_up_class_name"]}
+    assert any(name.startswith("'=a") for name in names)
