@@ -188,4 +188,14 @@ def is_whole(path: Path) -> bool:
 
 
 def left_over(tmp_path: Path) -> list[int]:
-    return [path.stat().st_size for path in (tmp_path / "cache").iterdir()]
+    """Return the sizes of all files that a fetch left: the parts in one folder, or nothing beside it."""
+    left = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert all(path.parent.name == ".partial" for path in left)
+    return [path.stat().st_size for path in left]
+
+
+def part(tmp_path: Path, kind: str) -> Path:
+    """Return the place of a part of the file, in a folder that is there."""
+    folder = tmp_path / "cache" / ".partial"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"file.gz.{kind}.partial"

@@ -11,6 +11,7 @@ from tests.datasets.named.hosts import (
     in_chunks,
     is_whole,
     left_over,
+    part,
     saying_length,
     status,
     whole,
@@ -19,6 +20,7 @@ from tests.datasets.named.hosts import (
 )
 
 from convscope.datasets.named import download as module
+from convscope.datasets.named.parts import STALE_SECONDS
 from convscope.errors import DatasetError
 
 # The plain case
@@ -125,9 +127,36 @@ def test_an_interrupted_call_leaves_what_came(host, tmp_path):
     assert host.starts[0] > 50_000
 
 
+def test_an_interrupted_call_leaves_nothing_where_the_host_does_not_resume(host, tmp_path):
+    def stop(_name, done, _total):
+        if done > 100_000 and len(host.starts) > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(tmp_path, host.at("/a", without_range(stop=50_000), without_range()), on_progress=stop)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_fetched_file_lies_alone_in_its_folder(host, tmp_path):
+    left = part(tmp_path, "99999999-00")
+    left.write_bytes(CONTENT[:100])
+    os.utime(left, (time.time() - 3600,) * 2)
+    part(tmp_path, "waiting").write_bytes(CONTENT[:200_000])
+    path = fetch(tmp_path, host.at("/a", whole(stop=250_000), whole()))
+    assert list((tmp_path / "cache").iterdir()) == [path]
+
+
+def test_parts_that_nobody_came_back_for_are_deleted_by_the_next_fetch(host, tmp_path):
+    old, fresh = part(tmp_path, "other").with_name("old.waiting.partial"), part(tmp_path, "x").with_name("new.partial")
+    for each in (old, fresh):
+        each.write_bytes(b"part")
+    os.utime(old, (time.time() - STALE_SECONDS - 60,) * 2)
+    fetch(tmp_path, host.at("/a", whole()))
+    assert (old.exists(), fresh.exists()) == (False, True)
+
+
 def test_a_whole_file_that_waits_is_asked_of_nobody(host, tmp_path):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / ".file.gz.waiting.partial").write_bytes(CONTENT)
+    part(tmp_path, "waiting").write_bytes(CONTENT)
     assert is_whole(fetch(tmp_path, host.at("/a", status(404))))
     assert host.requests == []
 
@@ -135,15 +164,13 @@ def test_a_whole_file_that_waits_is_asked_of_nobody(host, tmp_path):
 @pytest.mark.parametrize("size_bytes", [None, len(CONTENT)])
 @pytest.mark.parametrize("length", [1000, len(CONTENT), 2 * len(CONTENT)])
 def test_what_waits_may_be_rubbish(host, tmp_path, size_bytes, length):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / ".file.gz.waiting.partial").write_bytes(b"?" * length)
+    part(tmp_path, "waiting").write_bytes(b"?" * length)
     assert is_whole(fetch(tmp_path, host.at("/a", whole()), size_bytes=size_bytes, most_bytes=10**6))
     assert host.sent <= 2 * len(CONTENT)
 
 
 def test_a_partial_file_that_lost_its_writer_is_gone_on_with(host, tmp_path):
-    (tmp_path / "cache").mkdir()
-    left = tmp_path / "cache" / ".file.gz.99999999-00.partial"
+    left = part(tmp_path, "99999999-00")
     left.write_bytes(CONTENT[:100_000])
     os.utime(left, (time.time() - 3600,) * 2)
     assert is_whole(fetch(tmp_path, host.at("/a", whole())))
@@ -151,8 +178,7 @@ def test_a_partial_file_that_lost_its_writer_is_gone_on_with(host, tmp_path):
 
 
 def test_a_partial_file_that_is_being_written_is_left_alone(host, tmp_path):
-    (tmp_path / "cache").mkdir()
-    other = tmp_path / "cache" / ".file.gz.99999999-00.partial"
+    other = part(tmp_path, "99999999-00")
     other.write_bytes(b"of another process")
     fetch(tmp_path, host.at("/a", whole()))
     assert host.starts == [0]
@@ -195,8 +221,7 @@ def test_two_at_once_both_have_the_file(host, tmp_path):
 
 
 def test_two_at_once_do_not_share_what_waits(host, tmp_path):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / ".file.gz.waiting.partial").write_bytes(CONTENT[:100_000])
+    part(tmp_path, "waiting").write_bytes(CONTENT[:100_000])
     url = host.at("/a", whole())
     with ThreadPoolExecutor(4) as pool:
         paths = list(pool.map(lambda _: fetch(tmp_path, url), range(4)))

@@ -10,6 +10,7 @@ from tests.datasets.named.hosts import (
     fetch,
     is_whole,
     left_over,
+    part,
     saying_length,
     silent,
     stalling,
@@ -59,8 +60,7 @@ def test_the_next_host_makes_up_for_a_bad_one(host, tmp_path, answer):
 
 @pytest.mark.parametrize("answer", [answer for answer, _ in BAD.values()], ids=BAD)
 def test_a_bad_host_does_not_spoil_what_is_there(host, tmp_path, answer):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / ".file.gz.waiting.partial").write_bytes(CONTENT[:100_000])
+    part(tmp_path, "waiting").write_bytes(CONTENT[:100_000])
     assert is_whole(fetch(tmp_path, host.at("/bad", answer), host.at("/good", whole())))
 
 

@@ -1,10 +1,8 @@
 """Fetch a file from the first of several hosts that has it whole.
 
 URLs to a file, in place only when its digest is right. A connection that breaks off is taken up where it broke, in this
-process or a later one: the bytes so far lie beside the file's place, in a file whose name ends in `.partial`. No lock:
-each process renames such a file to a name of its own before it writes, so two never write into one, and whoever
-finishes last replaces the file by the same bytes. What a server says is not believed: not the length, not where a range
-starts, not that the page it sends is the file.
+process or a later one (`parts`). What a server says is not believed: not the length, not where a range starts, not that
+the page it sends is the file.
 """
 
 import hashlib
@@ -13,17 +11,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from glob import escape
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from convscope.datasets.named.entries import OnProgress
+from convscope.datasets.named.parts import claim_part, delete_parts, give_back
 from convscope.errors import DatasetError
-from convscope.files import PARTIAL
 
 CHUNK_BYTES = 1 << 16
 TIMEOUT_SECONDS = 30.0
@@ -31,8 +28,6 @@ TIMEOUT_SECONDS = 30.0
 SLOW_BYTES, SLOW_SECONDS = 1 << 15, 60.0
 MAX_TRIES = 20  # at one host, as long as each brings the file on
 PAUSE_SECONDS = 1.0  # between them
-# Nobody waits longer for a byte than the timeout, so a partial file that nobody wrote to for so long has no writer.
-ABANDONED_SECONDS = 5 * SLOW_SECONDS
 _SCHEMES = ("https", "http")
 
 
@@ -59,7 +54,7 @@ def download(
 
     Raises:
         DatasetError: if no host gives the file, with what went wrong at each; or if it cannot be written. What came of
-            it stays beside `path` and is gone on with next time.
+            it stays in `.partial` beside `path` for the next time, if a host may take it up.
         ValueError: if there is no digest to hold it against, or a URL is neither https nor http.
     """
     if not digests:
@@ -71,17 +66,18 @@ def download(
     reasons = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = _claim(path)
+        partial = claim_part(path)
         try:
             for url in urls:
                 try:
                     _fetch(url, partial, wanted)
                     partial.replace(path)
+                    delete_parts(path)
                     return path
                 except _FailedError as failure:
                     reasons.append(f"{urlsplit(url).hostname}: {failure}")
         finally:
-            _give_back(partial, path)
+            give_back(partial, path, may_go_on=wanted.may_go_on)
     except OSError as error:  # of the disk: those of the network have become failures
         raise DatasetError(
             f"{path}: cannot be written ({error.strerror or error}); free some space, or set CONVSCOPE_CACHE to "
@@ -124,6 +120,22 @@ class _Wanted:
     limit_bytes: int
     on_progress: OnProgress | None
     timeout_seconds: float
+    takes_up: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether some host may send the rest of what is here: none has been asked, or not all have said no."""
+        return not self.takes_up or any(self.takes_up.values())
+
+    def note(self, url: str, response: HTTPResponse, asked_start: int) -> None:
+        """Remember whether a host sends parts of files, as far as its answer says."""
+        accepts = response.headers.get("Accept-Ranges", "").strip().lower()
+        if response.status == 206 or accepts == "bytes":
+            self.takes_up[url] = True
+        elif accepts == "none" or asked_start:
+            self.takes_up[url] = False
+        else:
+            self.takes_up.setdefault(url, True)
 
     def tell(self, done_bytes: int, total_bytes: int | None) -> None:
         if self.on_progress is not None:
@@ -186,6 +198,7 @@ def _receive(url: str, partial: Path, wanted: _Wanted, etag: str | None) -> tupl
         if etag and not etag.startswith("W/"):  # a weak one does not promise equal bytes
             headers["If-Range"] = etag
     with _answer(url, headers, wanted.timeout_seconds) as response:
+        wanted.note(url, response, start)
         start, promised = _where(response, start, wanted)
         if start == 0:
             _empty(partial)
@@ -284,42 +297,6 @@ def _short(error: Exception) -> str:
 
 def _empty(partial: Path) -> None:
     os.truncate(partial, 0)
-
-
-def _claim(path: Path) -> Path:
-    """Return a partial file that is this process's own, with what another left behind if there is something."""
-    own = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}{PARTIAL}")
-    for left in sorted(_left_behind(path), key=lambda found: found[1], reverse=True):
-        with suppress(OSError):  # another process was faster
-            left[0].rename(own)
-            return own
-    own.touch(exist_ok=False)
-    return own
-
-
-def _left_behind(path: Path) -> list[tuple[Path, int]]:
-    """Return (path, size) of the partial files of `path` that nobody writes to any more."""
-    found = []
-    for left in path.parent.glob(f".{escape(path.name)}.*{PARTIAL}"):
-        with suppress(OSError):
-            state = left.stat()
-            if left == _waiting(path) or time.time() - state.st_mtime > ABANDONED_SECONDS:
-                found.append((left, state.st_size))
-    return found
-
-
-def _give_back(partial: Path, path: Path) -> None:
-    """Leave what came of the file where the next process finds it, unless there is more already."""
-    with suppress(OSError):
-        size, waiting = partial.stat().st_size, _waiting(path)
-        if size and not (waiting.exists() and waiting.stat().st_size >= size):
-            partial.replace(waiting)
-        else:
-            partial.unlink()
-
-
-def _waiting(path: Path) -> Path:
-    return path.with_name(f".{path.name}.waiting{PARTIAL}")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
