@@ -149,27 +149,26 @@ def rounding_errors(precision: Precision, trial: int) -> Iterator[None]:
         def computed(*arguments: Any) -> Any:
             if has_rounded_factors:
                 arguments = tuple(
-                    with_errors(one, BFLOAT16_ROUNDING, 0, trial) if isinstance(one, np.ndarray) else one
+                    with_errors(one, BFLOAT16_ROUNDING, trial, None) if isinstance(one, np.ndarray) else one
                     for one in arguments
                 )
-            result = function(*arguments)
-            first = arguments[0]
-            error = ROUNDING
+            result, first = function(*arguments), arguments[0]
+            if isinstance(result, tuple):
+                return tuple(with_errors(one, ROUNDING, trial) for one in result)
+            error, size = ROUNDING, 0.0
             if "average" in function.__name__:  # the errors of a sum of equal numbers add up
                 error *= 1 + max(first.size / result.size, result.size / first.size) / 8
             if function.__name__ in ("batch_statistics_backward", "activated_backward"):
                 # A difference of numbers as large as the first argument, and a product with one of numbers like 1.
-                error *= max(1.0, np.abs(first).max(initial=0) / max(np.abs(result).max(initial=0), 1e-300))
-            if isinstance(result, tuple):
-                return tuple(with_errors(one, ROUNDING, ROUNDING, trial) for one in result)
-            return with_errors(result, ROUNDING, error, trial)
+                size = float(np.abs(first).max(initial=0))
+            return with_errors(result, error, trial, size, zeros=function.__name__ == "batch_statistics_backward")
 
         return computed
 
     def rough_loss(logits: NDArray[Any], *arguments: Any) -> NDArray[Any]:
         dlogits = loss_backward(logits, *arguments)
         # Differences of a probability and a number of which one is nearly the other.
-        return (with_errors(dlogits * len(logits) + 1, ROUNDING, 0, trial) - 1) / len(logits)
+        return (with_errors(dlogits * len(logits) + 1, ROUNDING, trial, None) - 1) / len(logits)
 
     whole = {name: getattr(reference_passes, name) for name in _COMPUTED}
     loss_backward = reference.cross_entropy_backward
@@ -184,14 +183,22 @@ def rounding_errors(precision: Precision, trial: int) -> Iterator[None]:
         reference.cross_entropy_backward = loss_backward
 
 
-def with_errors(values: NDArray[Any], relative: float, absolute: float, trial: int) -> NDArray[Any]:
-    """Return numbers with errors of at most a share of their own size, and of the largest one's.
+def with_errors(
+    values: NDArray[Any], error: float, trial: int, size: float | None = 0.0, zeros: bool = False
+) -> NDArray[Any]:
+    """Return numbers with errors of at most a share of their own size and of the largest one's.
 
-    The error of a number follows from its bits alone, so that equal ones stay equal; zeros stay as they are.
+    The error of a number follows from its bits alone, so that equal numbers stay equal.
+
+    Args:
+        size: of what else the errors are a share where it is larger than the largest number; None for their own alone.
+        zeros: whether zeros get errors too.
     """
     values = np.asarray(values, np.float64)
     bits = (values.view(np.uint64) + np.uint64(trial)) * np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     shares = (bits >> np.uint64(40)) / 2.0**23 - 1  # evenly from -1 to 1
-    largest = np.abs(values).max(initial=0)
-    return np.asarray(values + shares * (relative * np.abs(values) + absolute * largest * (values != 0)))
+    sizes = np.abs(values)
+    if size is not None:
+        sizes = sizes + max(size, float(sizes.max(initial=0))) * (zeros | (values != 0))
+    return np.asarray(values + error * shares * sizes)

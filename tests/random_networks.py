@@ -131,17 +131,20 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
     scale, offset = INPUTS[rng.integers(len(INPUTS))]
     image = Input(height, width, int(rng.integers(1, 5)), scale, offset)
     kinds = [kind for kind in sequence if kind != "Input"]
+    # Around them no addition, whose network is computed in whole maps: the others are cut to what is read.
+    others = [kind for kind in MAP_KINDS if kind != "Add"]
     if sequence[0] != "Input":
-        before = [MAP_KINDS[k] for k in rng.integers(len(MAP_KINDS), size=rng.integers(0, 3))]
+        before = [others[k] for k in rng.integers(len(others), size=rng.integers(0, 3))]
         if sequence[0] in _VECTORS:
             before.append(WAYS_TO_VECTORS[rng.integers(3)])
         kinds = [*before, *kinds]
         if kinds[0] == "Add":  # there is nothing to add yet
             kinds.insert(0, ("Conv2D", "BatchNormalization", "ZeroPadding2D")[rng.integers(3)])
     if kinds[-1] in MAP_KINDS:
-        kinds += [MAP_KINDS[k] for k in rng.integers(len(MAP_KINDS), size=rng.integers(0, 3))]
+        kinds += [others[k] for k in rng.integers(len(others), size=rng.integers(0, 3))]
         kinds.append(WAYS_TO_VECTORS[rng.integers(3)])
-    kinds += [_VECTORS[k] for k in rng.integers(len(_VECTORS), size=rng.integers(0, 2))]
+    if rng.random() < 0.3:
+        kinds.append(_VECTORS[rng.integers(len(_VECTORS))])
     layers: list[Layer] = []
     shapes: list[Shape] = [image.shape]
     ranges = Wide(rng)
@@ -151,6 +154,8 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
         return Architecture(image, tuple(layers))
     most = max(2, MOST_WEIGHTS // shapes[-1][0])
     ends = _ends(min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, most))
+    if rng.random() < 0.8:
+        ends = [end for end in ends if not any(isinstance(layer, Add) for layer in end)]
     return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
 
 
@@ -252,7 +257,7 @@ class Wide(Usual):
         rng, padding = self.rng, "same" if self.rng.random() < 0.5 else "valid"
         if rng.random() < 0.5:  # those for which an engine has ways of its own
             side = int(rng.choice([1, 2, 2, 3, 3, 3, 5]))
-            strides = side if side == 2 and rng.random() < 0.7 else 1
+            strides = int(rng.choice([1, 1, 2, side]))
             return (side, side), {"strides": strides, "padding": padding}
         sizes, strides_of_axes = [], []
         for places in (*shape, 1)[:2]:  # a vector has no windows
