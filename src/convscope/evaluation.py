@@ -319,8 +319,8 @@ def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
     found = []
     if high - low > _WIDE:
         found.append(
-            f"{evaluation.num_images:,} images leave the accuracy open by {100 * (high - low):.0f} points: networks "
-            "that differ by less can hardly be told apart."
+            f"{evaluation.num_images:,} images leave the accuracy open by {100 * (high - low):.0f} points: the true "
+            "accuracy may lie anywhere within. Compare networks on the same images with convscope compare."
         )
     if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
         found.append(f"{_of_classes(few, evaluation)} fewer than {_FEW} images: what is said of each alone is a guess.")

@@ -4,8 +4,9 @@ An interval of one rate, the difference of two rates on the same images and McNe
 here knows a model or a data set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import exp, inf, log, sqrt
 from statistics import NormalDist, mean, stdev
 from typing import Any
@@ -13,14 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convscope.streams import random_stream
+LEAST_PAIRS = 5
+"""So many pairs of seeds are compared pair by pair; pairing fewer would halve what little is known of their spread."""
 
-NUM_RESAMPLES = 5000
-"""How often groups are drawn anew: an end of an interval then moves by about 2 % of the half width with the stream."""
-
-_LEAST_RESAMPLES = 1000
-_MOST_DRAWN = 50_000_000  # counts drawn in all, which takes some seconds: beyond it there are fewer resamples
-_BLOCK = 1 << 21  # counts that are held at once
+_MOST_FREEDOM = 2.0  # times that of the seeds; see `group_difference`
+_STEP, _FURTHEST = 0.25, 100.0  # of the logarithm of a ratio
 _PSEUDO_IMAGES = 0.5  # added to each of the four cells, after Agresti and Min
 
 Floats = NDArray[np.float64]
@@ -28,9 +26,10 @@ Flags = NDArray[np.bool_]
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
-    """Return (low, high), the interval of the mean behind `values` by Student's t; None for one value, which has none.
+    """Return (low, high), the interval of the mean behind `values` by Student's t.
 
-    Of accuracies of several seeds on the same images it covers the luck of the seed, not that of the images.
+    None for one value, and for values that are all equal: they do not show how far values lie apart. Of accuracies of
+    several seeds on the same images it covers the luck of the seed, not that of the images.
 
     Source: Student 1908.
 
@@ -44,7 +43,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     _check_confidence(confidence)
     if not len(values):
         raise ValueError("values are none; an interval needs at least one")
-    if len(values) == 1:
+    if len(values) == 1 or min(values) == max(values):
         return None
     from scipy.special import stdtrit  # here, as all of scipy: it takes longer to import than NumPy
 
@@ -142,173 +141,208 @@ def holm(p_values: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class GroupDifference:
-    """How far two groups of models lie apart, for the luck of seeds and images alike.
+    """How far the error rates of two groups of models lie apart, for the luck of seeds and images.
+
+    `p_value` is below 1 - confidence exactly where `interval` leaves out 0 and where `ratio_interval` leaves out 1.
 
     Attributes:
-        interval: (low, high), of A's mean accuracy less B's.
+        interval: (low, high), of A's mean accuracy minus B's.
         ratio_interval: (low, high), of B's mean errors for one of A's; infinite where A makes too few to tell.
-        p_value: two-sided, of no difference; not below 2 / (num_resamples + 1).
-        num_resamples: how often both groups were drawn anew.
+        p_value: two-sided, of no difference.
+        degrees_of_freedom: of Student's distribution behind `p_value`.
     """
 
     interval: tuple[float, float]
     ratio_interval: tuple[float, float]
     p_value: float
-    num_resamples: int
+    degrees_of_freedom: float
 
 
-def bootstrap_groups(
-    wrong_a: Flags,
-    wrong_b: Flags,
-    *,
-    paired: bool,
-    seed: int = 0,
-    confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-) -> GroupDifference:
+def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence: float = 0.95) -> GroupDifference:
     """Return how far two groups lie apart that answered the same images: (n, N) and (m, N), true where wrong.
 
-    Seeds and images are drawn anew, each with replacement and by itself, the same images for all models
-    (`resample_error_rates`). Left so, few seeds would give too short an interval and many images too long a one: the
-    draws count the spread of n seeds as (n - 1) / n of it, and what neither seed nor image explains three times. So the
-    deviations of the draws are scaled to the variance that two-way analysis of variance estimates, and by
-    sqrt(f / chi-squared of f), which makes a normal distribution Student's, with Satterthwaite's degrees of freedom f.
-    With one model in a group nothing is known of its other seeds, and the result holds for that very model.
+    Two-way analysis of variance over seeds and images gives the variance of the difference of the error rates, and
+    Satterthwaite's rule its degrees of freedom; Student's t of these gives the p-value and the interval. The interval
+    of the ratio holds each r for which the same test does not reject that B's rate is r times A's (Fieller). So all
+    three agree. With one model in a group nothing is known of its other seeds: the result holds for that very model.
+
+    With few seeds the chance spread between seeds may look like none at all, so the degrees of freedom are at most
+    twice those of the seeds. The intervals then cover more than their level where images make most of the luck.
 
     Half an image is added to each cell (all right, A wrong, B wrong, all wrong), so that groups without an error do not
     seem to be without doubt.
 
     Args:
-        paired: whether row i of both has the same seed, so that the two are drawn together; then n is m.
-        seed: of the draws.
-        num_resamples: how many draws at most; of very many different images there are fewer, down to 1,000.
+        paired: whether row i of both has the same seed, so that what the seed does to both cancels; then n is m.
 
-    Source: Owen 2007, Annals of Applied Statistics 1, 386-411 (the draws and what they miscount); Satterthwaite 1946;
-        Hesterberg 2015, The American Statistician 69, 371-386 (few values); Agresti and Min 2005 (the half images).
+    Source: Owen 2007, Annals of Applied Statistics 1, 386-411 (the variance); Satterthwaite 1946; Fieller 1954, Journal
+        of the Royal Statistical Society B 16, 175-185; Agresti and Min 2005 (the half images).
 
     Raises:
         ValueError: unless both are (n, N) with n and N at least 1, N the same, and n too if they are paired; or unless
-            0 < confidence < 1 and `num_resamples` is at least 1.
+            0 < confidence < 1.
+
+    >>> a, b = np.arange(1000) < np.array([[20], [26], [23]]), np.arange(1000) < np.array([[50], [59], [56]])
+    >>> found = group_difference(a, b, paired=False)
+    >>> f"{found.ratio_interval[0]:.2f} to {found.ratio_interval[1]:.2f}, p = {found.p_value:.1g}"
+    '1.68 to 3.70, p = 0.0002'
     """
     _check_confidence(confidence)
-    if num_resamples < 1:
-        raise ValueError(f"num_resamples is {num_resamples}; it must be at least 1")
-    columns, counts = _count_patterns(wrong_a, wrong_b, paired)
-    count_a = len(wrong_a)
-    cells = np.array([[False, True, False, True], [False, False, True, True]])
-    flags = np.concatenate([columns, np.repeat(cells, (count_a, len(wrong_b)), axis=0)], axis=1)
-    patterns, counts = flags.astype(np.float64), np.concatenate([counts, np.full(4, _PSEUDO_IMAGES)])
-    stream = random_stream(seed, "groups")
-    num_resamples = min(num_resamples, max(_LEAST_RESAMPLES, int(_MOST_DRAWN / len(counts))))
-    drawn_a, drawn_b = _draw(patterns, counts, count_a, paired, stream, num_resamples)
-    means = patterns @ counts / counts.sum()
-    rate_a, rate_b = float(means[:count_a].mean()), float(means[count_a:].mean())
-
-    def student(weight_a: float, weight_b: float) -> Floats:
-        """Return by what to multiply the deviations of weight_a * drawn_a - weight_b * drawn_b."""
-        weighted_a, weighted_b = weight_a * patterns[:count_a], weight_b * patterns[count_a:]
-        variance, freedom = _variance(np.asarray(weighted_a), np.asarray(weighted_b), counts, paired)
-        spread = float(np.var(weight_a * drawn_a - weight_b * drawn_b))
-        return np.sqrt(variance / spread * freedom / stream.chisquare(freedom, num_resamples))
-
-    drawn = drawn_b - drawn_a
-    differences = rate_b - rate_a + (drawn - drawn.mean()) * student(1.0, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a draw may hold no error
-        deviations = np.log(drawn_b / drawn_a) - log(rate_b / rate_a)
-        ratios = rate_b / rate_a * np.exp(deviations * student(1 / rate_a, 1 / rate_b))
-    tail = (1 - confidence) / 2
-    at_most_0, at_least_0 = int(np.count_nonzero(differences <= 0)), int(np.count_nonzero(differences >= 0))
-    return GroupDifference(
-        interval=(max(_quantile(differences, tail), -1.0), min(_quantile(differences, 1 - tail), 1.0)),
-        # 0 of 0 errors says nothing: it counts as the worst for either end.
-        ratio_interval=(
-            _quantile(np.where(np.isnan(ratios), 0.0, ratios), tail),
-            _quantile(np.where(np.isnan(ratios), inf, ratios), 1 - tail),
-        ),
-        p_value=min(2 * (1 + min(at_most_0, at_least_0)) / (num_resamples + 1), 1.0),
-        num_resamples=num_resamples,
-    )
-
-
-def resample_error_rates(
-    wrong_a: Flags, wrong_b: Flags, num_resamples: int, *, paired: bool, stream: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Return the mean error rates (R,) of two groups in R draws of as many seeds and images as there are.
-
-    Seeds and images are drawn with replacement, each by itself; a draw has the same images for all models, and the same
-    seeds for both groups if they are `paired`. Images that all models answer alike are drawn as one, by their number.
-
-    Source: Owen 2007, the pigeonhole bootstrap.
-
-    Raises:
-        ValueError: as `bootstrap_groups` does.
-    """
-    patterns, counts = _count_patterns(wrong_a, wrong_b, paired)
-    return _draw(patterns.astype(np.float64), counts, len(wrong_a), paired, stream, num_resamples)
-
-
-def _count_patterns(wrong_a: Flags, wrong_b: Flags, paired: bool) -> tuple[Flags, Floats]:
-    """Return the different columns (n + m, U) of both, and how many images (U,) have each."""
     shapes = (wrong_a.shape, wrong_b.shape)
     if not all(len(shape) == 2 and min(shape) > 0 for shape in shapes) or shapes[0][1] != shapes[1][1]:
         raise ValueError(f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; they must be (n, N) and (m, N), at least 1")
     if paired and shapes[0] != shapes[1]:
         raise ValueError(f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; paired groups have as many models")
-    wrong = np.concatenate([wrong_a, wrong_b])
-    columns = np.packbits(wrong, axis=0)  # an eighth of the bytes to sort
-    _, first, counts = np.unique(columns, axis=1, return_index=True, return_counts=True)
-    return wrong[:, first], counts.astype(np.float64)
+    spread = _Spread.of((wrong_a, wrong_b), paired=paired)
+    from scipy.special import stdtr
+
+    difference = float(spread.rates[1] - spread.rates[0])
+    error, freedom = spread.standard_error(-1.0, 1.0)
+    half = _quantile(freedom, confidence) * error
+    return GroupDifference(
+        interval=(max(difference - half, -1.0), min(difference + half, 1.0)),
+        ratio_interval=_ratio_interval(spread, confidence),
+        p_value=min(float(2 * stdtr(freedom, -abs(difference) / error)), 1.0),
+        degrees_of_freedom=freedom,
+    )
 
 
-def _draw(
-    patterns: Floats, counts: Floats, count_a: int, paired: bool, stream: np.random.Generator, num_resamples: int
-) -> tuple[Floats, Floats]:
-    count_b, total = len(patterns) - count_a, counts.sum()
-    seeds_a = _draw_shares(stream, count_a, num_resamples)
-    seeds_b = seeds_a if paired else _draw_shares(stream, count_b, num_resamples)
-    drawn_a, drawn_b = np.empty(num_resamples), np.empty(num_resamples)
-    step = max(1, _BLOCK // len(counts))
-    for start in range(0, num_resamples, step):
-        block = slice(start, min(start + step, num_resamples))
-        images = stream.multinomial(round(total), counts / total, block.stop - start)  # (B, U)
-        rates = images.astype(np.float64) @ patterns.T / total
-        drawn_a[block] = (seeds_a[block] * rates[:, :count_a]).sum(axis=1)
-        drawn_b[block] = (seeds_b[block] * rates[:, count_a:]).sum(axis=1)
-    return drawn_a, drawn_b
+def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[float, float]:
+    """Return (low, high), the interval of the mean accuracy of models (n, N), true where wrong, over seeds and images.
 
+    It is Wilson's score interval for as many images as would give the variance that two-way analysis of variance over
+    seeds and images finds (see `group_difference`), with the quantile of Student's t. So it stays within 0 and 1, and
+    has a width where all models are equally good or make no error. Of one model it covers the luck of the images alone.
 
-def _draw_shares(stream: np.random.Generator, count: int, num_resamples: int) -> Floats:
-    """Return (R, n) the share that each of n seeds has of a draw."""
-    return np.asarray(stream.multinomial(count, np.full(count, 1 / count), num_resamples) / count)
+    Raises:
+        ValueError: unless they are (n, N) with n and N at least 1, and 0 < confidence < 1.
 
-
-def _variance(a: Floats, b: Floats, counts: Floats, paired: bool) -> tuple[float, float]:
-    """Return the variance of the mean of `a` (n, U) less that of `b` (m, U) over seeds and images, and its freedom.
-
-    It is that of the images' differences, and of the seeds' means as far as it is more than chance among the images.
+    >>> low, high = group_accuracy_interval(np.arange(1000) < np.array([[20], [20]]))  # two equal seeds
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.9604 to 0.9900'
     """
-    total = counts.sum()
-
-    def center(values: Floats) -> Any:
-        return values - (values @ counts / total)[..., None]
-
-    of_images = float(center(a.mean(axis=0) - b.mean(axis=0)) ** 2 @ counts) / (total - 1) / total
-    of_seeds, of_chance, doubt = 0.0, 0.0, of_images**2 / (total - 1)
-    for values in [a - b] if paired else [a, b]:
-        count = len(values)
-        if count == 1:
-            continue
-        variance = float(np.var(values @ counts / total, ddof=1)) / count
-        rest = center(values) - center(values.mean(axis=0))
-        of_seeds += variance
-        of_chance += float((rest**2 @ counts).sum()) / (count - 1) / (total - 1) / count / total
-        doubt += variance**2 / (count - 1)
-    variance = of_images + max(of_seeds - of_chance, 0.0)
-    return variance, variance**2 / doubt
+    _check_confidence(confidence)
+    if wrong.ndim != 2 or min(wrong.shape) < 1:
+        raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), at least 1 of each")
+    spread = _Spread.of((wrong,), paired=False)
+    error, freedom = spread.standard_error(1.0)
+    rate, right = float(spread.rates[0]), 1 - float(wrong.mean())
+    share = _quantile(freedom, confidence) ** 2 * error**2 / (rate * (1 - rate))  # t squared, by the number of images
+    centre, half = right + share / 2, sqrt(share * right * (1 - right) + share**2 / 4)
+    return max((centre - half) / (1 + share), 0.0), min((centre + half) / (1 + share), 1.0)
 
 
-def _quantile(values: Floats, share: float) -> float:
-    return float(np.quantile(values, share, method="inverted_cdf"))  # no mean of two, which infinite values have not
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """The error rates (G,) of G groups on the same images, and how far chance moves their weighted sums.
+
+    Attributes:
+        images: (G, G), the covariance of the rates due to the choice of images.
+        seeds: for each set of seeds, that due to the choice of seeds (with what chance adds), and its freedom.
+        chance: (G, G), what chance among the images adds to `seeds`.
+        freedom: of the images.
+    """
+
+    rates: Floats
+    images: Floats
+    seeds: Sequence[tuple[Floats, int]]
+    chance: Floats
+    freedom: float
+
+    @classmethod
+    def of(cls, groups: Sequence[Flags], *, paired: bool) -> "_Spread":
+        """Return the spread of groups (n, N); if they are `paired`, all have the same seeds."""
+        cells = np.array(list(product((0.0, 1.0), repeat=len(groups)))).T  # (G, 2^G), half an image each
+        weights = np.concatenate([np.ones(groups[0].shape[1]), np.full(cells.shape[1], _PSEUDO_IMAGES)])
+        total = weights.sum()
+
+        def by_image(number: int, flags: NDArray[Any]) -> Floats:
+            return np.concatenate([flags.astype(np.float64), cells[number]])
+
+        means = np.array([by_image(number, group.mean(axis=0)) for number, group in enumerate(groups)])
+        rates = means @ weights / total
+        means -= rates[:, None]
+        images = (means * weights) @ means.T / (total - 1) / total
+        seeds, chance = list[tuple[Floats, int]](), np.zeros_like(images)
+        together = [list(range(len(groups)))] if paired else [[number] for number in range(len(groups))]
+        for members in together:
+            count = len(groups[members[0]])
+            if count == 1:
+                continue
+            place = np.ix_(members, members)
+            of_seeds, of_chance = np.zeros_like(images), np.zeros((len(members), len(members)))
+            apart = np.empty((len(members), count))
+            for row in range(count):
+                rest = np.array([by_image(number, groups[number][row]) for number in members])
+                seed_rates = rest @ weights / total
+                apart[:, row] = seed_rates - rates[members]
+                rest -= seed_rates[:, None] + means[members]
+                of_chance += (rest * weights) @ rest.T
+            of_seeds[place] = apart @ apart.T / (count - 1) / count
+            chance[place] += of_chance / (count - 1) / (total - 1) / count / total
+            seeds.append((of_seeds, count - 1))
+        return cls(rates, images, seeds, chance, float(total - 1))
+
+    def standard_error(self, *weights: float) -> tuple[float, float]:
+        """Return the standard error of the rates' sum with these weights, and its degrees of freedom.
+
+        The variance is that of the images, and of the seeds as far as it is more than chance among the images.
+        """
+        each = np.array(weights)
+        of_images = float(each @ self.images @ each)
+        of_seeds = [(float(each @ matrix @ each), freedom) for matrix, freedom in self.seeds]
+        beyond_chance = sum(variance for variance, _ in of_seeds) - float(each @ self.chance @ each)
+        variance = of_images + max(beyond_chance, 0.0)
+        doubt = of_images**2 / self.freedom + sum(one**2 / freedom for one, freedom in of_seeds)
+        most = _MOST_FREEDOM * sum(freedom for _, freedom in of_seeds) if of_seeds else inf
+        return sqrt(variance), min(variance**2 / doubt, most)
+
+
+def _ratio_interval(spread: _Spread, confidence: float) -> tuple[float, float]:
+    """Return the range of ratios r, around what was seen, for which B's rate may be r times A's."""
+    rate_a, rate_b = map(float, spread.rates)
+
+    def excess(weight_a: float, weight_b: float) -> float:
+        """Above 0 where a weighted sum of the rates is further from 0 than chance explains."""
+        error, freedom = spread.standard_error(weight_a, weight_b)
+        return abs(weight_a * rate_a + weight_b * rate_b) / error - _quantile(freedom, confidence)
+
+    def of_ratio(logarithm: float) -> float:
+        return excess(-exp(logarithm), 1.0)
+
+    seen = log(rate_b / rate_a)
+    is_equal_possible = of_ratio(0.0) < 0
+    if is_equal_possible or seen < 0:
+        start = min(seen, 0.0) if is_equal_possible else seen
+        low = 0.0 if excess(0.0, 1.0) < 0 else exp(_crossing(of_ratio, start, -1.0))
+    else:
+        low = exp(_root(of_ratio, 0.0, seen))  # one lies between, as equality is rejected
+    if is_equal_possible or seen > 0:
+        start = max(seen, 0.0) if is_equal_possible else seen
+        high = inf if excess(1.0, 0.0) < 0 else exp(_crossing(of_ratio, start, 1.0))
+    else:
+        high = exp(_root(of_ratio, 0.0, seen))
+    return low, high
+
+
+def _crossing(function: Callable[[float], float], start: float, step: float) -> float:
+    """Return where a function that is below 0 at `start` first rises to 0, seen in steps, or the furthest place."""
+    inner, outer = start, start + step * _STEP
+    while function(outer) < 0 and abs(outer) < _FURTHEST:
+        inner, outer = outer, outer + step * _STEP
+    return outer if function(outer) < 0 else _root(function, inner, outer)
+
+
+def _root(function: Callable[[float], float], first: float, last: float) -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(function, first, last, xtol=1e-12))
+
+
+def _quantile(freedom: float, confidence: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + confidence) / 2))
 
 
 def _check_confidence(confidence: float) -> None:

@@ -58,6 +58,9 @@ def test_curves_are_the_accuracies_with_all_these_filters_replaced_by_the_refere
         num_right = np.rint(curve.least_important_first * 60).astype(int)
         low, high = wilson_interval(num_right, np.full(len(num_right), 60))
         np.testing.assert_allclose(curve.least_important_first_interval, np.stack([low, high], axis=1))
+        change = curve.least_important_first - curve.least_important_first[0]
+        assert (curve.least_important_first_change_interval[:, 0] <= change).all()
+        assert (change <= curve.least_important_first_change_interval[:, 1]).all()
         assert (curve.random_interval[:, 0] <= curve.random_mean + 1e-12).all()
         assert (curve.random_mean <= curve.random_interval[:, 1] + 1e-12).all()
         # All or none removed, the order is of no matter.
@@ -106,6 +109,8 @@ def test_what_costs_too_much_leaves_out_images_then_orders_then_layers():
     assert images.num_orders == 20
     assert 100 <= images.num_images < 400
     assert images.num_images + images.num_images_left_out == 400
+    assert images.num_control_images < images.num_images
+    assert len(images.curves[0].least_important_first_change_interval) == len(images.curves[0].counts)
     orders = removal_curves(model, data, ("zero",), most_macs=5e8)
     assert 5 <= orders.num_orders < 20
     assert orders.layers_left_out == ()

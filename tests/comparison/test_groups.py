@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from convscope.comparison import GroupComparison, RunGroup, compare, compare_groups
-from convscope.statistics import bootstrap_groups
+from convscope.statistics import group_accuracy_interval, group_difference
 
 from .conftest import draw_right, make_candidate, make_group
 
@@ -17,8 +17,7 @@ def test_a_group_is_described_by_its_models():
     assert group.accuracies == pytest.approx(tuple(accuracies))
     assert group.errors == tuple((~right).sum(axis=1))
     assert (group.accuracy, group.sd) == pytest.approx((accuracies.mean(), accuracies.std(ddof=1)))
-    expected = stats.t.interval(0.95, 5, accuracies.mean(), stats.sem(accuracies))
-    assert group.accuracy_interval == pytest.approx(expected)
+    assert group.accuracy_interval == group_accuracy_interval(~right)
     assert group.num_errors == pytest.approx((~right).sum() / 6)
 
 
@@ -31,8 +30,8 @@ def test_a_group_of_one_has_no_spread_and_wilsons_interval():
 
 
 def test_the_interval_of_a_groups_mean_stays_within_0_and_1():
-    group = make_group("cnn", [[True] * 10, [True] * 5 + [False] * 5])
-    assert group.accuracy_interval == (0.0, 1.0)
+    low, high = make_group("cnn", [[True] * 10, [True] * 9 + [False]]).accuracy_interval
+    assert 0 < low < 0.9 < high <= 1
 
 
 def test_a_group_of_candidates_is_that_of_their_answers_with_mean_times():
@@ -56,7 +55,7 @@ def test_one_model_each_is_the_comparison_of_the_two():
         "counts", "verdict", "sentence",
     ):  # fmt: skip
         assert getattr(groups, name) == getattr(single, name), name
-    assert groups.num_resamples is None
+    assert groups.degrees_of_freedom is None
     ours, theirs = groups.to_dict(), single.to_dict()
     assert {key: ours[key] for key in theirs if key not in "ab"} == {
         key: theirs[key] for key in theirs if key not in "ab"
@@ -66,23 +65,24 @@ def test_one_model_each_is_the_comparison_of_the_two():
 
 
 def test_groups_with_the_same_seeds_are_paired_seed_by_seed_in_whatever_order():
-    right_a, right_b = draw_right(5, 4, 300, 0.9), draw_right(6, 4, 300, 0.85)
+    right_a, right_b = draw_right(5, 5, 300, 0.9), draw_right(6, 5, 300, 0.85)
     first = compare_groups(make_group("cnn", right_a), make_group("ann", right_b))
-    order = [2, 0, 3, 1]
+    order = [2, 0, 4, 3, 1]
     second = compare_groups(make_group("cnn", right_a), make_group("ann", right_b[order], seeds=tuple(order)))
     assert first.is_paired
     assert second.is_paired
-    assert first.accuracy_difference_interval == second.accuracy_difference_interval
-    direct = bootstrap_groups(~right_a, ~right_b, paired=True)
+    assert first.accuracy_difference_interval == pytest.approx(second.accuracy_difference_interval)
+    direct = group_difference(~right_a, ~right_b, paired=True)
     assert first.accuracy_difference_interval == direct.interval
     assert (first.error_ratio_interval, first.p_value) == (direct.ratio_interval, direct.p_value)
 
 
-def test_groups_with_other_seeds_are_not_paired():
-    right_a, right_b = draw_right(5, 4, 300, 0.9), draw_right(6, 4, 300, 0.85)
-    comparison = compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=(1, 2, 3, 4)))
+@pytest.mark.parametrize("seeds", [(1, 2, 3, 4, 5), (0, 1, 2, 3)])
+def test_groups_with_other_seeds_or_few_are_not_paired(seeds):
+    right_a, right_b = draw_right(5, len(seeds), 300, 0.9), draw_right(6, len(seeds), 300, 0.85)
+    comparison = compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=seeds))
     assert not comparison.is_paired
-    direct = bootstrap_groups(~right_a, ~right_b, paired=False)
+    direct = group_difference(~right_a, ~right_b, paired=False)
     assert comparison.accuracy_difference_interval == direct.interval
 
 
@@ -102,36 +102,38 @@ def test_verdict_of_groups_far_apart_names_the_better_and_the_ratio():
     )
     low, high = comparison.error_ratio_interval
     assert comparison.is_distinguishable
-    assert comparison.verdict == (
-        f"cnn makes fewer errors than ann: {comparison.error_ratio:.2f} [{low:.2f}, {high:.2f}] times as many"
-    )
+    fewer, least, most = (f"{100 * (1 - ratio):.0f}" for ratio in (comparison.error_ratio, high, low))
+    assert comparison.verdict == f"cnn makes {fewer} % fewer errors than ann (95 % interval: {least} to {most} %)"
 
 
 def test_verdict_of_groups_alike_is_that_they_are_not_distinguishable():
     right = draw_right(11, 10, 500, 0.9)
     comparison = compare_groups(make_group("a", right[:5]), make_group("b", right[5:]))
     assert not comparison.is_distinguishable
-    assert comparison.verdict.startswith("a and b are not distinguishable: accuracies ")
+    assert comparison.verdict.startswith("No significant difference between a and b: accuracies ")
 
 
 def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
     a, b = make_group("a", [True]), make_group("b", [False])
     made = {"is_paired": False, "accuracy_difference_interval": (0.1, 1.0), "error_ratio_interval": (2.0, np.inf)}
-    alone = GroupComparison(a, b, **made, p_value=0.04, num_resamples=None)
-    corrected = GroupComparison(a, b, **made, p_value=0.04, num_resamples=None, adjusted_p_value=0.08)
+    alone = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None)
+    corrected = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None, adjusted_p_value=0.08)
     assert alone.is_distinguishable
     assert "fewer errors" in alone.verdict
     assert not corrected.is_distinguishable
-    assert "not distinguishable" in corrected.verdict
+    assert corrected.verdict.startswith("No significant difference between this run of a and this run of b")
 
 
 @pytest.mark.parametrize(
     ("models", "part"),
     [
         ((1, 1), "One run of each says nothing about other seeds."),
-        ((1, 3), "There is one run of cnn: this holds for that very network, and how others of other seeds would fare"),
+        ((1, 3), "There is one run of cnn: this holds for that very network, and says nothing about others"),
         ((3, 1), "There is one run of ann"),
-        ((2, 3), "2 seeds hardly show how far seeds differ"),
+        (
+            (2, 3),
+            "2 seeds hardly show how far seeds differ, so the interval is wide: it covers the true value in 94 to 99 %",
+        ),
         ((5, 6), "It holds for these recipes and this training data"),
     ],
 )
@@ -149,7 +151,7 @@ def test_sentence_says_what_was_counted_and_how():
         f"On the 400 test images of shapes, 5 models of cnn make on average {(~right_a).sum() / 5:.1f} errors and 5 "
         f"models of ann make on average {(~right_b).sum() / 5:.1f}. The accuracies are +"
     )
-    assert "(the same seeds on both sides)" in sentence
+    assert "chance of seeds and images, compared seed by seed)" in sentence
 
 
 @pytest.mark.parametrize("models", [(1, 1), (1, 4), (5, 5)])

@@ -8,7 +8,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 import convscope as cs
 from convscope import metrics, statistics
-from convscope.comparison import Candidate, Comparison
+from convscope.comparison import Candidate, Comparison, PairedCounts
 from convscope.engine import initial_weights
 
 from .conftest import make_candidate
@@ -73,14 +73,14 @@ def test_swapping_the_two_mirrors_the_comparison():
         (
             (9760, 143, 44, 53),
             "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196 (2.02 times as "
-            "many); exactly one of the two is right on 187 images, and chance alone would split them so unevenly with "
-            "p = 2e-13. One run of each says nothing about other seeds.",
+            "many); exactly one of the two is right on 187 images. If both were equally good, a split this uneven "
+            "would seldom happen (p = 2e-13). One run of each says nothing about other seeds.",
         ),
         (
             (94, 3, 2, 1),
             "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (1.33 times as many); "
-            "exactly one of the two is right on 5 images, split by chance alone at least so unevenly with p = 1: they "
-            "cannot be told apart on this split. One run of each says nothing about other seeds.",
+            "exactly one of the two is right on 5 images. If both were equally good, a split this uneven would often "
+            "happen (p = 1): no significant difference. One run of each says nothing about other seeds.",
         ),
     ],
 )
@@ -93,17 +93,17 @@ def test_sentence_says_what_was_counted(counts, sentence):
     [
         (
             (10, 0, 0, 0),
-            "neither cnn nor ann makes an error; they are right and wrong on the very same images, so they cannot",
+            "neither cnn nor ann makes an error; they are right and wrong on the very same images, so this split",
         ),
         ((8, 0, 0, 2), "cnn and ann each make 2 errors; they are right and wrong on the very same images"),
         ((0, 0, 0, 1), "On the 1 test image of shapes, with one run each, cnn and ann each make 1 error;"),
-        ((9, 1, 0, 0), "cnn makes no errors and ann 1; exactly one of the two is right on 1 image, split by chance"),
+        ((9, 1, 0, 0), "cnn makes no errors and ann 1; exactly one of the two is right on 1 image. If both"),
         ((9, 0, 1, 0), "cnn makes 1 error and ann none; exactly one"),
         ((0, 1, 100, 99), "cnn makes 199 errors and ann 100 (0.50 times as many); exactly"),
         ((0, 0, 100, 1), "cnn makes 101 errors and ann 1 (0.01 times as many); exactly"),
-        ((9, 1, 1, 0), "cnn and ann each make 1 error; exactly one of the two is right on 2 images, split by chance"),
-        ((0, 2000, 0, 0), "cnn makes no errors and ann 2,000; exactly one of the two is right on 2,000 images, and"),
-        ((0, 2000, 0, 0), "so unevenly with p < 1e-300."),
+        ((9, 1, 1, 0), "cnn and ann each make 1 error; exactly one of the two is right on 2 images. If both"),
+        ((0, 2000, 0, 0), "cnn makes no errors and ann 2,000; exactly one of the two is right on 2,000 images. If"),
+        ((0, 2000, 0, 0), "would seldom happen (p < 1e-300)."),
     ],
 )
 def test_sentence_holds_at_the_ends(counts, part):
@@ -118,19 +118,33 @@ def test_sentence_names_the_split(split, images):
     assert f"On the 2 {images} of shapes" in comparison.sentence
 
 
+MORE = "; more seeds are needed to say that of the architectures or recipes"
+
+
 @pytest.mark.parametrize(
     ("counts", "verdict"),
     [
-        ((9760, 143, 44, 53), "cnn makes fewer errors than ann: 0.49 [0.41, 0.60] times as many"),
-        ((9760, 44, 143, 53), "ann makes fewer errors than cnn: 0.49 [0.41, 0.60] times as many"),
-        ((990, 10, 0, 0), "cnn makes fewer errors than ann: 0.00 [0.00, 0.38] times as many"),
+        (
+            (9760, 143, 44, 53),
+            f"This run of cnn makes 51 % fewer errors than this run of ann (95 % interval: 40 to 59 %){MORE}",
+        ),
+        (
+            (9760, 44, 143, 53),
+            f"This run of ann makes 51 % fewer errors than this run of cnn (95 % interval: 40 to 59 %){MORE}",
+        ),
+        (
+            (990, 10, 0, 0),
+            f"This run of cnn makes 100 % fewer errors than this run of ann (95 % interval: 62 to 100 %){MORE}",
+        ),
         (
             (94, 3, 2, 1),
-            "cnn and ann are not distinguishable: accuracies +1.00 [\N{MINUS SIGN}4.44, +6.76] points apart",
+            "No significant difference between this run of cnn and this run of ann: "
+            "accuracies +1.00 [\N{MINUS SIGN}4.44, +6.76] points apart",
         ),
         (
             (10, 0, 0, 0),
-            "cnn and ann are not distinguishable: accuracies 0.00 [\N{MINUS SIGN}27.75, +27.75] points apart",
+            "No significant difference between this run of cnn and this run of ann: "
+            "accuracies 0.00 [\N{MINUS SIGN}27.75, +27.75] points apart",
         ),
     ],
 )
@@ -140,10 +154,20 @@ def test_verdict_says_who_makes_fewer_errors_or_that_none_does(counts, verdict):
 
 def test_verdict_clips_long_names_and_shows_no_control_characters():
     verdict = compare_counts(990, 10, 0, 0, names=("x" * 200, "a\x1b[31m")).verdict
-    assert (
-        verdict
-        == f"{'x' * 31}… makes fewer errors than a\N{REPLACEMENT CHARACTER}[31m: 0.00 [0.00, 0.38] times as many"
+    assert verdict.startswith(
+        f"This run of {'x' * 31}… makes 100 % fewer errors than this run of a\N{REPLACEMENT CHARACTER}[31m (95 %"
     )
+
+
+def test_the_intervals_of_two_runs_leave_equality_out_exactly_where_the_exact_test_does():
+    for only_a in range(0, 60):
+        for only_b in range(0, 60, 3):
+            counts = PairedCounts(1000, only_a, only_b, 7)
+            is_told = counts.p_value < 0.05
+            low, high = counts.accuracy_difference_interval
+            assert is_told == (not low <= 0 <= high)
+            low, high = counts.error_ratio_interval
+            assert is_told == (not low <= 1 <= high)
 
 
 def test_error_ratio_is_none_where_the_first_makes_no_error():
@@ -179,7 +203,8 @@ def test_text_shows_costs_and_the_two_by_two_table():
     assert "118,282" in str(comparison)
     assert "462.0 KB" in str(comparison)
     assert "3.46 s" in str(comparison)
-    assert lines[lines.index("") + 1] == f"{comparison.verdict}."
+    second = lines[lines.index("") + 1 :]
+    assert " ".join(second[: second.index("")]) == f"{comparison.verdict}."
     assert "unknown" in next(line for line in lines if line.startswith("cnn  "))
     assert [line.split() for line in lines[-2:]] == [["cnn", "right", "1", "2"], ["cnn", "wrong", "0", "1"]]
 

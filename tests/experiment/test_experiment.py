@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy import stats
 
 import convscope as cs
+from convscope.comparison import compare_groups
 from convscope.experiment import Experiment, Group, run_experiment, write_experiment
 
 from .conftest import ONE_EPOCH, tiny
@@ -16,7 +18,6 @@ from .conftest import ONE_EPOCH, tiny
 VALUES = {
     "three": (0.991, 0.9925, 0.9913),
     "thirty": tuple(np.random.default_rng(0).normal(0.99, 0.001, 30).tolist()),
-    "equal": (0.5, 0.5),
     "far apart": (0.1, 0.99, 0.98, 0.1),
 }
 
@@ -24,8 +25,7 @@ VALUES = {
 @pytest.mark.parametrize("case", VALUES)
 def test_the_interval_is_that_of_scipy(case: str):
     values = VALUES[case]
-    scale = stats.sem(values) or 1e-300  # SciPy's interval of a scale of zero is not a number
-    low, high = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=scale)
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
     low, high = max(low, 0.0), min(high, 1.0)  # no accuracy lies beyond
     assert Group("cnn", "classic", values).interval == pytest.approx((low, high), rel=1e-12)
 
@@ -40,11 +40,35 @@ def test_mean_and_sd_are_those_of_numpy(case: str):
     assert (group.minimum, group.maximum) == (min(values), max(values))
 
 
+def test_equal_runs_have_an_interval_over_images_alone(experiment: Experiment):
+    again = replace(experiment.runs[0], seed=99)
+    (group,) = Experiment("mnist", experiment.y_true, 1000, (experiment.runs[0], again)).table
+    low, high = group.interval_with_images
+    assert group.interval is None
+    assert high - low > 2 * 1.96 * np.sqrt(group.mean * (1 - group.mean) / 300)
+
+
+def test_the_lead_is_the_comparison_of_the_two_best_corrected_for_all_pairs(experiment: Experiment):
+    first, second = sorted(experiment.table, key=lambda group: -group.mean)[:2]
+    labels = cs.Dataset(np.zeros((300, 1, 1, 1), np.uint8), experiment.y_true, tuple("0123456789"), "mnist", "test")
+    direct = compare_groups(*(experiment.answers_of(group, labels) for group in (first, second)))
+    lead = experiment.lead
+    assert lead.names == (first.title, second.title)
+    assert lead.p_value == direct.p_value
+    assert lead.adjusted_p_value == min(6 * lead.p_value, 1)
+    assert experiment.to_dict()["lead"]["verdict"] == lead.verdict
+
+
+def test_labels_of_other_images_are_refused(experiment: Experiment):
+    with pytest.raises(ValueError, match=r"has answers \(300,\) for labels \(2,\)"):
+        Experiment("mnist", np.zeros(2, np.uint8), 1000, experiment.runs)
+
+
 def test_one_run_has_neither_a_standard_deviation_nor_an_interval(experiment: Experiment):
     group = Group("cnn", "classic", (0.9,))
     assert (group.sd, group.interval) == (None, None)
     assert (group.to_dict()["sd"], group.to_dict()["interval"]) == (None, None)
-    single = Experiment(experiment.dataset_name, 300, 1000, experiment.runs[:1])
+    single = Experiment(experiment.dataset_name, experiment.y_true, 1000, experiment.runs[:1])
     assert "One run alone has neither a standard deviation nor an interval." in " ".join(str(single).split())
     assert "One run alone" not in str(experiment)
 
@@ -88,7 +112,7 @@ def test_the_text_holds_every_single_value(experiment: Experiment):
 
 def test_a_notebook_shows_names_as_text():
     runs = run_experiment([cs.Architecture(tiny().input, tiny().layers, "<b>")], *_tiny_data(), seeds=[0]).runs
-    html = Experiment("<i>", 300, 1000, runs)._repr_html_()
+    html = Experiment("<i>", runs[0].y_pred, 1000, runs)._repr_html_()
     assert "&lt;b&gt;" in html
     assert "<b>" not in html
     assert "<i>" not in html
@@ -150,4 +174,4 @@ def test_groups_and_experiments_need_a_run():
     with pytest.raises(ValueError, match="cnn with classic has no values"):
         Group("cnn", "classic", ())
     with pytest.raises(ValueError, match="at least one run"):
-        Experiment("mnist", 1, 1, ())
+        Experiment("mnist", np.zeros(1, np.uint8), 1, ())

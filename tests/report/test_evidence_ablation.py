@@ -53,7 +53,7 @@ def variant(name: str, change: float, verdict: Any = "no difference shown", mean
         (change - 0.001, change + 0.001),
     )
     words = f"{name}, in words"
-    return VariantResult(name, words, accuracies, 1000, 2000, 60_000, 1.5, change, interval, 0.01, verdict)
+    return VariantResult(name, words, accuracies, interval, 1000, 2000, 60_000, 1.5, change, interval, 0.01, verdict)
 
 
 def retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> dict[str, Any]:
@@ -207,27 +207,48 @@ def test_of_many_classes_those_that_change_most_are_drawn() -> None:
     assert (pixels[-2:, 0, 3] > 0).all()  # labels 250 and 299, in their order after 98 that change nothing
 
 
-def curve(best: list[float], random: list[float], replacement: str = "zero") -> dict[str, Any]:
+def curve(best: list[float], random: list[float], replacement: str = "zero", half: float = 0.002) -> dict[str, Any]:
     both = [[value, value] for value in random]
+    changes = [[value - best[0] - half, value - best[0] + half] for value in best]
     return {
         "layers": ["conv2d"], "replacement": replacement, "counts": [0, 2, 4, 8], "most_important_first": random,
         "most_important_first_interval": both, "least_important_first": best, "least_important_first_interval": both,
+        "least_important_first_change_interval": changes,
         "random_mean": random, "random_interval": both, "order": [],
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("best", "random", "expected"),
+    ("best", "half", "expected"),
     [
-        ([0.99, 0.985, 0.981, 0.1], [0.99, 0.981, 0.9, 0.1], "4 of 8 filters of conv2d {}, but 2 at random"),
-        ([0.99, 0.9, 0.99, 0.1], [0.99, 0.9, 0.8, 0.1], "Fewer than 2 of 8 filters of conv2d {}, chosen or at random"),
-        ([0.99, 0.99, 0.5, 0.1], [0.99, 0.9, 0.8, 0.1], "2 of 8 filters of conv2d {}, but fewer than 2 at random"),
+        (
+            [0.99, 0.985, 0.983, 0.1],
+            0.002,
+            "Removing the 4 least important of 8 filters of conv2d costs less than a point of accuracy (-0.70 points, "
+            "95 % interval -0.90 to -0.50)",
+        ),
+        (  # a loss of 0.7 points that may be 1.1 is not surely below a point
+            [0.99, 0.985, 0.983, 0.1],
+            0.004,
+            "Removing the 2 least important of 8 filters of conv2d costs less than a point of accuracy (-0.50 points, "
+            "95 % interval -0.90 to -0.10)",
+        ),
+        (
+            [0.99, 0.9, 0.99, 0.1],
+            0.002,
+            "Removing the 2 least important of 8 filters of conv2d may cost a point of accuracy or more (-9.00 points, "
+            "95 % interval -9.20 to -8.80)",
+        ),
     ],
 )
-def test_the_title_of_the_removal_counts_what_can_go(best: list[float], random: list[float], expected: str) -> None:
-    value = RUNS["cnn"]()["removal"] | {"curves": [curve(best, random), curve([0] * 4, [0] * 4, "mean")]}
-    title = charts(ablation_section({"removal": value}))["ablation-removal"].title
-    assert title == expected.format("can go for a point of accuracy")
+def test_the_title_of_the_removal_counts_what_surely_costs_less_than_a_point(
+    best: list[float], half: float, expected: str
+) -> None:
+    curves = [curve(best, best, half=half), curve([0] * 4, [0] * 4, "mean")]
+    title = charts(ablation_section({"removal": RUNS["cnn"]()["removal"] | {"curves": curves}}))[
+        "ablation-removal"
+    ].title
+    assert title == expected.replace("-", "\N{MINUS SIGN}")
 
 
 def test_each_panel_draws_its_three_curves_and_many_groups_are_thinned_out() -> None:
@@ -259,10 +280,13 @@ def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() ->
     windows = [one for one in value["lesions"] if one["kind"] == "window"]
     windows[0] |= {"accuracy_change": -0.9, "is_significant": True}
     title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
-    assert title == "Needed most: the window of 3 × 3 at row 0, column 0, for 90.0\N{NO-BREAK SPACE}points"
-    windows[0]["is_significant"] = False
+    assert title == (
+        "The network relies most on the window of 3 × 3 at row 0, column 0: without it accuracy falls by 90.0 points"
+    )
+    for one in windows:
+        one["is_significant"] = False
     title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
-    assert title == "No window is missed for certain"
+    assert title == "None of the 49 windows is missed significantly"
 
 
 def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> None:

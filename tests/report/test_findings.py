@@ -94,21 +94,22 @@ def test_the_classes_finding_is_true_of_the_classes(payload: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "finding"),
+    ("difference", "p_value", "finding"),
     [
-        ([0.9, 0.95], [0.8, 0.85], "The interval of cnn lies above that of ann"),
-        ([0.8, 0.85], [0.9, 0.95], "The interval of ann lies above that of cnn"),
-        ([0.8, 0.9], [0.85, 0.95], "The intervals of cnn and ann overlap"),
+        (0.01, 0.0004, "This run of cnn makes fewer errors than this run of ann (p = 0.0004)"),
+        (-0.01, 0.049, "This run of ann makes fewer errors than this run of cnn (p = 0.049)"),
+        (0.01, 0.05, "No significant difference between these runs of cnn and ann (p = 0.05)"),
     ],
 )
-def test_the_comparison_finding_follows_the_intervals(first: list[float], second: list[float], finding: str) -> None:
-    comparison = {"names": ["cnn", "ann"], "a": {"accuracy_interval": first}, "b": {"accuracy_interval": second}}
+def test_the_comparison_finding_follows_the_paired_test(difference: float, p_value: float, finding: str) -> None:
+    comparison = {"names": ["cnn", "ann"], "accuracy_difference": difference, "p_value": p_value}
     assert findings.comparison_finding(comparison) == finding
 
 
-def lesion(layer: str, change: float, high: float, replacement: str = "zero") -> dict[str, Any]:
+def lesion(layer: str, change: float, is_significant: bool, replacement: str = "zero") -> dict[str, Any]:
     return {
-        "layer": layer, "filter": 0, "replacement": replacement, "accuracy_change": change, "interval": [change, high]
+        "layer": layer, "filter": 3, "replacement": replacement, "accuracy_change": change,
+        "is_significant": is_significant,
     }  # fmt: skip
 
 
@@ -116,16 +117,25 @@ def lesion(layer: str, change: float, high: float, replacement: str = "zero") ->
     ("filters", "finding"),
     [
         (
-            [lesion("a", -0.002, -0.001), lesion("b", -0.0091, -0.004), lesion("b", -0.5, -0.4, "mean")],
-            "b carries most: losing one of its filters costs up to 0.91 points",
+            [lesion("a", -0.002, True), lesion("b", -0.0091, True), lesion("b", -0.5, True, "mean")],
+            "2 of 2 filters are missed; the largest measured loss is 0.91 points (b, filter 3)",
         ),
-        ([lesion("a", -0.01, -0.004), lesion("a", 0, 0.1)], "Losing one filter of a costs up to 1.00 points"),
-        ([lesion("a", -0.001, 0.002)], "No filter is missed for certain: losing one costs 0.10 points at most"),
-        ([lesion("a", 0.001, 0.002), lesion("b", 0, 0.1)], "Losing any one filter costs no accuracy"),
-        ([lesion("a", -0.02, -0.01, "mean")], "Losing one filter of a costs up to 2.00 points"),
+        (  # the largest of many changes is not named where luck explains it
+            [lesion("a", -0.0016, False), lesion("a", -0.001, True)],
+            "1 of 2 filters are missed; the largest measured loss is 0.10 points (a, filter 3)",
+        ),
+        ([lesion("a", -0.01, False)] * 48, "None of the 48 filters has an effect that can be told from zero"),
+        (
+            [lesion("a", 0.01, True), lesion("b", -0.1, False)],
+            "No filter is missed; without any one of 1 of 2 accuracy is higher",
+        ),
+        (
+            [lesion("a", -0.02, True, "mean")],
+            "1 of 1 filters are missed; the largest measured loss is 2.00 points (a, filter 3)",
+        ),
     ],
 )
-def test_the_ablation_finding_names_the_layer_of_the_costliest_filter(
+def test_the_ablation_finding_names_an_effect_only_where_the_corrected_test_does(
     filters: list[dict[str, Any]], finding: str
 ) -> None:
     assert findings.ablation_finding(filters, "filter").replace(SPACE, " ") == finding

@@ -2,7 +2,8 @@
 
 Single lesions understate what filters carry together, because others stand in for the one that is lost (Meyes and
 others 2019). Here more and more of a layer go at once: in the order of their importance, in the reverse, and in random
-orders as the control. Importance is measured on training images, the curves on test images; nothing is retrained.
+orders as the control. Importance is measured on training images, the curves on test images; nothing is retrained. The
+order with the least important filters first has more images than the controls, as it says how many filters can go.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from convscope.ablation.parts import (
 )
 from convscope.datasets import Dataset, Splits, evenly
 from convscope.engine import Replacement, lesion_effects
-from convscope.metrics import wilson_interval
+from convscope.metrics import paired_interval, wilson_interval
 from convscope.model import Model
 from convscope.streams import random_stream
 from convscope.tables import html_table, printable, text_table
@@ -34,7 +35,7 @@ _MOST_RANKING_IMAGES = 10_000
 _LEAST_IMAGES = 100  # before orders and layers are left out
 _LEAST_ORDERS = 5  # before layers are left out
 _LESIONS_AT_ONCE = 256  # whose losses of all images are held together
-_RANKING_SHARE = 0.3  # of the multiply-adds; the curves have the rest
+_RANKING_SHARE, _LEAST_SHARE = 0.2, 0.4  # of the multiply-adds; the controls have the rest
 _BAND = (2.5, 97.5)  # percentiles of the random orders
 _HEADER = ("Layers", "Filters", "Replaced", "Removed", "Least important", "Random (95 % band)", "Most important")
 
@@ -48,7 +49,9 @@ class RemovalCurve:
         counts: (P,) int64, how many filters are removed, from none to all.
         most_important_first: (P,), the accuracy, 0 to 1.
         most_important_first_interval: (P, 2), its 95 % Wilson interval, for the luck of the images.
-        least_important_first: (P,), and its interval likewise.
+        least_important_first: (P,), and its interval likewise; on `Removal.num_images`, the others on the controls'.
+        least_important_first_change_interval: (P, 2), the 95 % score interval of its accuracy minus the whole
+            network's (see `metrics.paired_interval`).
         random_mean: (P,), the mean of the accuracies in random orders.
         random_interval: (P, 2), from the 2.5th to the 97.5th percentile of the orders.
         order: the filters, the most important first: those whose loss alone raises the cross-entropy of training images
@@ -62,6 +65,7 @@ class RemovalCurve:
     most_important_first_interval: NDArray[np.float64]
     least_important_first: NDArray[np.float64]
     least_important_first_interval: NDArray[np.float64]
+    least_important_first_change_interval: NDArray[np.float64]
     random_mean: NDArray[np.float64]
     random_interval: NDArray[np.float64]
     order: tuple[Part, ...] = field(repr=False)
@@ -74,6 +78,7 @@ class RemovalCurve:
             "most_important_first_interval",
             "least_important_first",
             "least_important_first_interval",
+            "least_important_first_change_interval",
             "random_mean",
             "random_interval",
         )
@@ -90,8 +95,9 @@ class Removal:
     """The removal curves of a network.
 
     Attributes:
-        num_images: on how many images of `split` the curves were measured, evenly taken.
+        num_images: on how many images of `split` the order with the least important first was measured, evenly taken.
         num_images_left_out: how many more there are.
+        num_control_images: on how many the other orders were measured, evenly taken.
         accuracy: of the whole network on these images.
         num_ranking_images: on how many training images importance was measured.
         num_orders: how many random orders there are.
@@ -104,6 +110,7 @@ class Removal:
     split: str
     num_images: int
     num_images_left_out: int
+    num_control_images: int
     accuracy: float
     num_ranking_images: int
     num_orders: int
@@ -119,6 +126,7 @@ class Removal:
             "split": self.split,
             "num_images": self.num_images,
             "num_images_left_out": self.num_images_left_out,
+            "num_control_images": self.num_control_images,
             "accuracy": self.accuracy,
             "num_ranking_images": self.num_ranking_images,
             "num_orders": self.num_orders,
@@ -170,7 +178,7 @@ def removal_curves(
     means: Mapping[str, NDArray[np.floating[Any]]] | None = None,
     num_orders: int = 20,
     seed: int = 0,
-    most_macs: float = 3e11,
+    most_macs: float = 5e11,
 ) -> Removal:
     """Return the accuracy of `model` on the test images with more and more filters of each layer removed.
 
@@ -180,7 +188,7 @@ def removal_curves(
         means: what `filter_means` gives for the test images, where it is known already.
         num_orders: how many random orders are tried, the same ones on every call with this `seed`.
         most_macs: how many multiply-adds it may cost, about: beyond it images are left out evenly, down to 100, then
-            orders, down to 5, and then layers, the costliest first. The default takes a few seconds.
+            random orders, down to 5, and then layers, the costliest first. The default takes some seconds.
 
     Raises:
         ValueError: if there is no replacement or an unknown one, there is no order, the images are not of the size the
@@ -192,13 +200,15 @@ def removal_curves(
     model.check_classes(splits.test)
     plan = _plan(model, layers_with_filters(model, units=units), len(replacements), num_orders, most_macs)
     ranking = splits.train.take(evenly(len(splits.train), min(plan.num_ranking_images, _MOST_RANKING_IMAGES)))
-    measured = splits.test.take(evenly(len(splits.test), plan.num_images))
+    measured, control = (
+        splits.test.take(evenly(len(splits.test), count)) for count in (plan.num_images, plan.num_control_images)
+    )
     if "mean" in replacements and means is None:
         means = filter_means(model, splits.test.images)
     groups = [(layer,) for layer in plan.layers] + ([tuple(plan.layers)] if len(plan.layers) > 1 else [])
     orders = {one: _by_importance(model, ranking, plan.layers, one) for one in replacements}
     curves = [
-        _curve(model, measured, group, replacement, orders[replacement], plan.num_orders, seed, means)
+        _curve(model, measured, control, group, replacement, orders[replacement], plan.num_orders, seed, means)
         for group in groups
         for replacement in replacements
     ]
@@ -207,6 +217,7 @@ def removal_curves(
         split=splits.test.split,
         num_images=len(measured),
         num_images_left_out=len(splits.test) - len(measured),
+        num_control_images=len(control),
         accuracy=float((model.predict(measured.images) == measured.labels).mean()),
         num_ranking_images=len(ranking),
         num_orders=plan.num_orders,
@@ -225,12 +236,14 @@ class _Plan:
     layers_left_out: Sequence[str]
     num_ranking_images: int
     num_images: int
+    num_control_images: int
     num_orders: int
 
 
 def _plan(model: Model, filters: Mapping[str, int], num_replacements: int, num_orders: int, most_macs: float) -> _Plan:
     behind, kept, left_out = macs_behind(model), dict(filters), list[str]()
-    for_ranking, for_curves = _RANKING_SHARE * most_macs, (1 - _RANKING_SHARE) * most_macs
+    for_ranking, for_least = _RANKING_SHARE * most_macs, _LEAST_SHARE * most_macs
+    for_controls = most_macs - for_ranking - for_least
     least_orders = min(num_orders, _LEAST_ORDERS)
 
     def macs_to_rank() -> int:
@@ -245,14 +258,19 @@ def _plan(model: Model, filters: Mapping[str, int], num_replacements: int, num_o
 
     while kept and (
         _LEAST_IMAGES * macs_to_rank() > for_ranking
-        or _LEAST_IMAGES * (2 + least_orders) * macs_of_an_order() > for_curves
+        or _LEAST_IMAGES * (1 + least_orders) * macs_of_an_order() > for_controls
     ):
         left_out.append(max(kept, key=lambda layer: kept[layer] * behind[layer]))
         del kept[left_out[-1]]
-    affordable = int(for_curves / (_LEAST_IMAGES * macs_of_an_order())) - 2
+    affordable = int(for_controls / (_LEAST_IMAGES * macs_of_an_order())) - 1
     orders = min(num_orders, max(least_orders, affordable))
-    num_images = int(for_curves / ((2 + orders) * macs_of_an_order()))
-    return _Plan(kept, left_out, max(1, int(for_ranking / macs_to_rank())), max(1, num_images), orders)
+    counts = (
+        for_ranking / macs_to_rank(),
+        for_least / macs_of_an_order(),
+        for_controls / ((1 + orders) * macs_of_an_order()),
+    )
+    ranking, least, controls = (max(1, int(count)) for count in counts)
+    return _Plan(kept, left_out, ranking, least, controls, orders)
 
 
 def _by_importance(
@@ -270,7 +288,8 @@ def _by_importance(
 
 def _curve(
     model: Model,
-    dataset: Dataset,
+    measured: Dataset,
+    control: Dataset,
     layers: tuple[str, ...],
     replacement: Replaced,
     ranked: Sequence[tuple[Part, float]],
@@ -285,30 +304,48 @@ def _curve(
         [by_number[place] for place in random_stream(seed, purpose, number).permutation(len(order))]
         for number in range(num_orders)
     ]
-    sequences = [order, order[::-1], *shuffled]
     counts = evenly(len(order) + 1, _MOST_POINTS)
-    inner = [int(count) for count in counts[1:-1]]
     values = means if replacement == "mean" else None
-    lesions = [_lesion(sequence[:count], values) for count in inner for sequence in sequences]
-    effects = lesion_effects(model.network, dataset.images, dataset.labels, [[], _lesion(order, values), *lesions])
-    num_right = (effects.predictions == dataset.labels).sum(axis=1)
-    right = np.empty((len(sequences), len(counts)), np.int64)
-    right[:, 0], right[:, -1] = num_right[0], num_right[1]
-    right[:, 1:-1] = num_right[2:].reshape(len(inner), len(sequences)).T
-    accuracies = right / len(dataset)
-    low, high = wilson_interval(right[:2], np.full((2, len(counts)), len(dataset)))
+    least = _right(model, measured, [order[::-1]], counts, values)[0]  # (P, N)
+    controls = _right(model, control, [order, *shuffled], counts, values).mean(axis=2)  # (1 + orders, P)
+    num_right, most_right = least.sum(axis=1), np.rint(controls[0] * len(control)).astype(np.int64)
+    lost, gained = (least[0] & ~least).sum(axis=1), (~least[0] & least).sum(axis=1)
     return RemovalCurve(
         layers=layers,
         replacement=replacement,
         counts=counts,
-        most_important_first=accuracies[0],
-        most_important_first_interval=np.stack([low[0], high[0]], axis=1),
-        least_important_first=accuracies[1],
-        least_important_first_interval=np.stack([low[1], high[1]], axis=1),
-        random_mean=accuracies[2:].mean(axis=0),
-        random_interval=np.percentile(accuracies[2:], _BAND, axis=0).T,
+        most_important_first=controls[0],
+        most_important_first_interval=_interval(most_right, len(control)),
+        least_important_first=num_right / len(measured),
+        least_important_first_interval=_interval(num_right, len(measured)),
+        least_important_first_change_interval=np.stack(paired_interval(gained, lost, len(measured)), axis=1),
+        random_mean=controls[1:].mean(axis=0),
+        random_interval=np.percentile(controls[1:], _BAND, axis=0).T,
         order=tuple(order),
     )
+
+
+def _right(
+    model: Model,
+    dataset: Dataset,
+    sequences: Sequence[Sequence[Part]],
+    counts: NDArray[np.int64],
+    values: Mapping[str, NDArray[np.floating[Any]]] | None,
+) -> NDArray[np.bool_]:
+    """Return (S, P, N), which images are right when the first `counts` (P,) of each sequence are removed."""
+    inner = [int(count) for count in counts[1:-1]]
+    lesions = [_lesion(sequence[:count], values) for count in inner for sequence in sequences]
+    ends = [[], _lesion(sequences[0], values)]  # with none and all removed the order does not matter
+    effects = lesion_effects(model.network, dataset.images, dataset.labels, [*ends, *lesions])
+    answers = effects.predictions == dataset.labels
+    right = np.empty((len(sequences), len(counts), len(dataset)), bool)
+    right[:, 0], right[:, -1] = answers[0], answers[1]
+    right[:, 1:-1] = answers[2:].reshape(len(inner), len(sequences), len(dataset)).swapaxes(0, 1)
+    return right
+
+
+def _interval(num_right: NDArray[np.int64], num_images: int) -> NDArray[np.float64]:
+    return np.stack(wilson_interval(num_right, np.full(len(num_right), num_images)), axis=1)
 
 
 def _lesion(parts: Sequence[Part], means: Mapping[str, NDArray[np.floating[Any]]] | None) -> list[Replacement]:

@@ -40,8 +40,8 @@ def compare(folders: tuple[Path, ...], pairs: Pairs, as_json: bool) -> None:
 
     A FOLDER is a run, a folder with runs in it, or an experiment. The runs of one FOLDER that share data, architecture
     and recipe are a group, and their seeds tell luck from merit. Prints for each pair the difference of accuracy and
-    the ratio of errors with 95 % intervals, and a p-value: for one run each that of McNemar's exact test, else by
-    drawing seeds and images anew. For several pairs the p-values are corrected by Holm's rule.
+    the ratio of errors with 95 % intervals, and a p-value: for one run each that of McNemar's exact test, else that of
+    a t-test over seeds and images. For several pairs the p-values are corrected by Holm's rule.
     """
     found, left_out = list[_Runs](), list[str]()
     for folder in folders:

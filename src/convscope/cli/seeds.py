@@ -101,7 +101,7 @@ def train_seeds(
     for number, (trained, evaluation) in enumerate(measured):
         here = [spec.digest(splits) for spec in specs[number * len(seeds) : (number + 1) * len(seeds)]]
         runs += [_result(trained, evaluation, splits), *(found[digest] for digest in here if digest in found)]
-    experiment = Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs), tuple(diverged))
+    experiment = Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))
     comparison = None
     if len(measured) > 1:
         models = [trained.model for trained, _ in measured]

@@ -48,9 +48,9 @@ class PairedCounts:
 
     @cached_property
     def accuracy_difference_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval (see `metrics.paired_interval`)."""
+        """(low, high), its 95 % score interval (see `metrics.paired_interval`), as far as 0 if the test allows that."""
         low, high = paired_interval(np.array(self.only_a_right), np.array(self.only_b_right), self.num_images)
-        return float(low), float(high)
+        return self._with_equality((float(low), float(high)), 0.0)
 
     @property
     def error_ratio(self) -> float | None:
@@ -59,13 +59,24 @@ class PairedCounts:
 
     @cached_property
     def error_ratio_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval (see `statistics.error_ratio_interval`); infinite if A makes none."""
-        return error_ratio_interval(self.only_a_right, self.only_b_right, self.both_wrong)
+        """(low, high), its 95 % score interval, as far as 1 if the test allows that; infinite if A makes none.
+
+        See `statistics.error_ratio_interval`.
+        """
+        return self._with_equality(error_ratio_interval(self.only_a_right, self.only_b_right, self.both_wrong), 1.0)
 
     @cached_property
     def p_value(self) -> float:
         """Of McNemar's exact test, two-sided: whether these two networks differ on images of this kind."""
         return mcnemar_exact(self.only_a_right, self.only_b_right)
+
+    def _with_equality(self, interval: tuple[float, float], equal: float) -> tuple[float, float]:
+        """Return the interval, extended to `equal` where the exact test does not reject that they are equally good.
+
+        A score interval inverts McNemar's test without its correction, which is a little less strict.
+        """
+        low, high = interval
+        return interval if self.p_value < 0.05 else (min(low, equal), max(high, equal))
 
 
 def plain_interval(interval: tuple[float, float]) -> list[float | None]:

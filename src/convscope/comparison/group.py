@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.comparison.candidate import Candidate, check_costs, costs_dict
 from convscope.metrics import wilson_interval
-from convscope.statistics import mean_share_interval
+from convscope.statistics import group_accuracy_interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +139,10 @@ class RunGroup:
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """(low, high), 95 %: of several models Student's of the mean over seeds, of one Wilson's over images."""
-        interval = mean_share_interval(self.accuracies)
-        return interval or wilson_interval(self.num_images - self.errors[0], self.num_images)
+        """(low, high), 95 %: of several models over seeds and images, of one Wilson's over images alone."""
+        if self.num_models == 1:
+            return wilson_interval(self.num_images - self.errors[0], self.num_images)
+        return group_accuracy_interval(self.wrong)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON."""

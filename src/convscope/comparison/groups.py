@@ -16,10 +16,9 @@ from convscope.comparison.candidate import cost_cells, latency_lines
 from convscope.comparison.counts import PairedCounts, counts_dict, plain_interval
 from convscope.comparison.group import RunGroup
 from convscope.comparison.pair import mcnemar_rows
-from convscope.statistics import bootstrap_groups
+from convscope.statistics import LEAST_PAIRS, group_difference
 from convscope.tables import clip, html_table, percent_with_interval, printable, text_table
 
-_FEW_SEEDS = 5  # with fewer, Student's t alone makes an interval half as long again or more
 GROUP_HEADER = (
     "Models", "Seeds", "Accuracy (95 % interval)", "SD", "Errors", "Parameters", "Weights", "MACs", "Training",
 )  # fmt: skip
@@ -31,11 +30,11 @@ class GroupComparison:
     """Groups `a` and `b` on the same images.
 
     Attributes:
-        is_paired: whether both have the same seeds, which were then drawn together.
+        is_paired: whether both have the same seeds, at least five, and so were compared seed by seed.
         accuracy_difference_interval: (low, high), 95 %, of `accuracy_difference`.
         error_ratio_interval: (low, high), 95 %, of `error_ratio`; `high` is infinite where `a` makes too few errors.
         p_value: two-sided, of no difference.
-        num_resamples: how often seeds and images were drawn anew; None for one model each, which needs no draws.
+        degrees_of_freedom: of Student's distribution behind `p_value`; None for one model each.
         counts: of one model each, how many images both, one of them, or neither gets right; else None.
         adjusted_p_value: the p-value corrected for several comparisons, by which the verdict then goes; else None.
     """
@@ -46,7 +45,7 @@ class GroupComparison:
     accuracy_difference_interval: tuple[float, float]
     error_ratio_interval: tuple[float, float]
     p_value: float
-    num_resamples: int | None
+    degrees_of_freedom: float | None
     counts: PairedCounts | None = None
     adjusted_p_value: float | None = None
 
@@ -76,7 +75,7 @@ class GroupComparison:
 
     @property
     def verdict(self) -> str:
-        """Who makes fewer errors and by how much, or that the two are not distinguishable."""
+        """Who makes fewer errors and by how much, or that the two do not differ significantly."""
         return words.verdict(
             self.names,
             self.accuracy_difference,
@@ -84,6 +83,7 @@ class GroupComparison:
             (self.a.num_errors, self.b.num_errors),
             self.error_ratio_interval,
             self._decisive_p,
+            (self.a.num_models == 1, self.b.num_models == 1),
         )
 
     @property
@@ -94,13 +94,16 @@ class GroupComparison:
             return "One run of each says nothing about other seeds."
         if alone:
             return (
-                f"There is one run of {printable(alone[0])}: this holds for that very network, and how others of other "
-                "seeds would fare cannot be told."
+                f"There is one run of {printable(alone[0])}: this holds for that very network, and says nothing about "
+                "others from other seeds."
             )
         said = "It holds for these recipes and this training data, for other seeds and other images of this kind."
         fewest = min(self.a.num_models, self.b.num_models)
-        if fewest < _FEW_SEEDS:
-            said += f" {fewest} seeds hardly show how far seeds differ, which makes the interval long."
+        if fewest < LEAST_PAIRS:
+            said += (
+                f" {fewest} seeds hardly show how far seeds differ, so the interval is wide: it covers the true value "
+                "in 94 to 99 % of cases, depending on how much seeds differ."
+            )
         return said
 
     @property
@@ -113,12 +116,11 @@ class GroupComparison:
             f"{words.count(group.num_models, 'model')} of {printable(name)} {_make(group)} {group.num_errors:,.1f}"
             for name, group in zip(self.names, (self.a, self.b), strict=True)
         ]
-        seeds = "the same seeds on both sides" if self.is_paired else "seeds of each side by themselves"
+        seeds = "compared seed by seed" if self.is_paired else "not compared seed by seed"
         change = words.points_with_interval(self.accuracy_difference, self.accuracy_difference_interval)
-        least = 0.0 if self.num_resamples is None else 2 / (self.num_resamples + 1)
         return (
-            f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies are {change} apart, "
-            f"{words.p_text(self.p_value, least)}, for the luck of seeds and images ({seeds}). {self.limits}"
+            f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies are {change} apart "
+            f"({words.p_text(self.p_value)}; chance of seeds and images, {seeds}). {self.limits}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class GroupComparison:
             "p_value": self.p_value,
             "adjusted_p_value": self.adjusted_p_value,
             "is_paired": self.is_paired,
-            "num_resamples": self.num_resamples,
+            "degrees_of_freedom": self.degrees_of_freedom,
             "is_distinguishable": self.is_distinguishable,
             "verdict": self.verdict,
             "sentence": self.sentence,
@@ -184,14 +186,11 @@ def group_row(name: str, group: RunGroup) -> tuple[str, ...]:
     )
 
 
-def compare_groups(a: RunGroup, b: RunGroup, *, seed: int = 0) -> GroupComparison:
+def compare_groups(a: RunGroup, b: RunGroup) -> GroupComparison:
     """Return how `a` and `b` compare on the images that all their models answered.
 
-    One model each is compared by images alone, exactly. Otherwise seeds and images are drawn anew
-    (`statistics.bootstrap_groups`); with the same seeds on both sides, more than one, those are drawn together.
-
-    Args:
-        seed: of the draws; the same gives the same numbers.
+    One model each is compared by images alone, exactly. Otherwise both seeds and images are taken as drawn by chance
+    (`statistics.group_difference`). Groups with the same seeds, at least five, are compared seed by seed.
 
     Raises:
         ValueError: if the two answered different data sets, splits or images.
@@ -214,11 +213,13 @@ def compare_groups(a: RunGroup, b: RunGroup, *, seed: int = 0) -> GroupCompariso
             accuracy_difference_interval=counts.accuracy_difference_interval,
             error_ratio_interval=counts.error_ratio_interval,
             p_value=counts.p_value,
-            num_resamples=None,
+            degrees_of_freedom=None,
             counts=counts,
         )
-    is_paired = set(a.seeds) == set(b.seeds)
+    is_paired = set(a.seeds) == set(b.seeds) and a.num_models >= LEAST_PAIRS
     if is_paired:
         wrong_b = wrong_b[[b.seeds.index(one) for one in a.seeds]]
-    apart = bootstrap_groups(wrong_a, wrong_b, paired=is_paired, seed=seed)
-    return GroupComparison(a, b, is_paired, apart.interval, apart.ratio_interval, apart.p_value, apart.num_resamples)
+    apart = group_difference(wrong_a, wrong_b, paired=is_paired)
+    return GroupComparison(
+        a, b, is_paired, apart.interval, apart.ratio_interval, apart.p_value, apart.degrees_of_freedom
+    )

@@ -68,7 +68,7 @@ class Comparison:
 
     @property
     def accuracy_difference_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval."""
+        """(low, high), its 95 % interval, see `PairedCounts`."""
         return self.counts.accuracy_difference_interval
 
     @property
@@ -78,7 +78,7 @@ class Comparison:
 
     @property
     def error_ratio_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval; `high` is infinite if `a` makes no error."""
+        """(low, high), its 95 % interval, see `PairedCounts`; `high` is infinite if `a` makes no error."""
         return self.counts.error_ratio_interval
 
     @property
@@ -109,7 +109,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Who makes fewer errors and by how much, or that the two are not distinguishable."""
+        """Which of the two runs makes fewer errors and by how much, or that they do not differ significantly."""
         counts = self.counts
         return words.verdict(
             self.names,
@@ -118,6 +118,7 @@ class Comparison:
             (counts.errors_a, counts.errors_b),
             counts.error_ratio_interval,
             counts.p_value,
+            (True, True),
         )
 
     @property

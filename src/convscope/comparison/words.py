@@ -1,4 +1,4 @@
-"""What a comparison says, in words: counts, ratios, and the verdict."""
+"""What a comparison says, in words: counts, p-values, and the verdict."""
 
 from collections.abc import Sequence
 from math import inf
@@ -37,15 +37,18 @@ def ratio(value: float) -> str:
     return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.1g}"
 
 
-def p_text(p_value: float, least: float = 0.0) -> str:
-    """Return a p-value as text; at `least`, the smallest that so many draws can show, it is an upper end.
+def p_text(p_value: float) -> str:
+    """Return a p-value as text.
 
-    >>> p_text(0.0004, least=0.0004)
-    'p ≤ 0.0004'
+    >>> p_text(0.0212), p_text(0.0)
+    ('p = 0.021', 'p < 1e-300')
     """
-    if 0 < p_value <= least:
-        return f"p ≤ {least:.2g}"
-    return f"p = {p_value:.2g}" if p_value >= _SMALLEST_PRINTED_P else f"p < {_SMALLEST_PRINTED_P}"
+    return f"p = {p_number(p_value)}" if p_value >= _SMALLEST_PRINTED_P else f"p {p_number(p_value)}"
+
+
+def p_number(p_value: float) -> str:
+    """Return a p-value as a number alone, or as the bound below which it lies."""
+    return f"{p_value:.2g}" if p_value >= _SMALLEST_PRINTED_P else f"< {_SMALLEST_PRINTED_P}"
 
 
 def points_with_interval(value: float, interval: tuple[float, float]) -> str:
@@ -72,24 +75,45 @@ def verdict(
     errors: tuple[float, float],
     ratio_interval: tuple[float, float],
     p_value: float,
+    single: tuple[bool, bool],
 ) -> str:
-    """Return who makes fewer errors and by how much, or that the two are not distinguishable.
+    """Return who makes fewer errors and by how much, or that the two do not differ significantly.
 
     Args:
-        difference, difference_interval: the accuracy of the first less that of the second.
+        difference, difference_interval: the accuracy of the first minus that of the second.
         errors: of the first and of the second, at least one of them above 0 if they differ.
         ratio_interval: of the second's errors for one of the first.
+        single: whether there is only one run of the first, and of the second: then the verdict is about that run.
     """
-    first, second = (clip(name, _WIDEST_NAME) for name in names)
+    first, second = (
+        f"this run of {clip(name, _WIDEST_NAME)}" if alone else clip(name, _WIDEST_NAME)
+        for name, alone in zip(names, single, strict=True)
+    )
     if p_value >= SIGNIFICANCE or difference == 0:
         change = points_with_interval(difference, difference_interval)
-        return f"{first} and {second} are not distinguishable: accuracies {change} apart"
+        return f"No significant difference between {first} and {second}: accuracies {change} apart"
     low, high = ratio_interval
-    if difference > 0:  # the first is better: how many errors it makes for one of the second
-        value, low, high = errors[0] / errors[1], 1 / high, 1 / low if low else inf
+    if difference > 0:  # the first is better: its errors as a share of the second's
+        share, low, high = errors[0] / errors[1], 1 / high, 1 / low if low else inf
     else:
-        first, second, value = second, first, errors[1] / errors[0]
-    return f"{first} makes fewer errors than {second}: {ratio(value)} [{ratio(low)}, {ratio(high)}] times as many"
+        first, second, share = second, first, errors[1] / errors[0]
+    fewer, least, most = (fewer_percent(each) for each in (share, high, low))
+    text = f"{first} makes {fewer} % fewer errors than {second} (95 % interval: {least} to {most} %)"
+    more = "; more seeds are needed to say that of the architectures or recipes" if any(single) else ""
+    return f"{text[:1].upper()}{text[1:]}{more}" if any(single) else text
+
+
+def fewer_percent(share: float) -> str:
+    """Return how many percent less than 1 a share is, with two digits or, near 100, as many as tell it from 100.
+
+    >>> fewer_percent(0.3), fewer_percent(0.956), fewer_percent(0.0004), fewer_percent(0.0)
+    ('70', '4.4', '99.96', '100')
+    """
+    value = 100 * (1 - share)
+    if 99.5 <= value < 100:
+        return f"{value:.4g}"
+    text = f"{value:.0f}" if abs(value) >= 9.5 else f"{value:.2g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def pair_sentence(names: Sequence[str], images: str, counts: PairedCounts) -> str:
@@ -111,9 +135,9 @@ def pair_sentence(names: Sequence[str], images: str, counts: PairedCounts) -> st
 def _chance(counts: PairedCounts) -> str:
     differing = counts.only_a_right + counts.only_b_right
     if differing == 0:
-        return "they are right and wrong on the very same images, so they cannot be told apart on this split"
+        return "they are right and wrong on the very same images, so this split shows no difference"
     p = p_text(counts.p_value)
     on = f"exactly one of the two is right on {count(differing, 'image')}"
     if counts.p_value < SIGNIFICANCE:
-        return f"{on}, and chance alone would split them so unevenly with {p}"
-    return f"{on}, split by chance alone at least so unevenly with {p}: they cannot be told apart on this split"
+        return f"{on}. If both were equally good, a split this uneven would seldom happen ({p})"
+    return f"{on}. If both were equally good, a split this uneven would often happen ({p}): no significant difference"

@@ -1,16 +1,15 @@
 """What a part of a design is worth: `ablate_architecture` retrains a network with one thing taken out or changed.
 
-Each variant is trained from the same seeds as the whole network, and compared with it seed by seed. The recipe stays as
-it is, though another might suit a variant better; and seeds alone vary, the images stay the same.
+Each variant is trained from the same seeds as the whole network, and compared with it over seeds and test images. The
+recipe stays as it is, though another might suit a variant better.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from html import escape
-from math import sqrt
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +23,7 @@ from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnResult, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
-from convscope.statistics import mean_interval, mean_share_interval
+from convscope.statistics import LEAST_PAIRS, Flags, group_accuracy_interval, group_difference
 from convscope.tables import clip, html_table, printable, text_table
 
 WHOLE = "whole network"
@@ -52,12 +51,13 @@ class VariantResult:
     Attributes:
         change: what is other than in the whole network, in words.
         accuracies: on the test images, 0 to 1, in the order of the seeds.
+        interval: (low, high), the 95 % interval of their mean over seeds and images; None for one seed.
         num_images: on how many images it was trained.
         seconds: of training, the mean of the runs.
-        difference: the mean over the seeds of its accuracy less that of the whole network from the same seed; 0.0 of
-            the whole network itself.
-        difference_interval: (low, high), the 95 % interval of that mean by Student's t; None for one seed.
-        p_value: of the paired t-test for no difference; 1.0 where it cannot be made.
+        difference: its mean accuracy minus that of the whole network; 0.0 of the whole network itself.
+        difference_interval: (low, high), its 95 % interval over seeds and images, see `statistics.group_difference`;
+            None for one seed.
+        p_value: of the same test, for no difference; 1.0 for one seed.
         verdict: "worse" or "better" where the difference is marked among those of all variants, by Benjamini and
             Hochberg's rule: of the marked ones at most one in twenty is expected to be luck.
     """
@@ -65,6 +65,7 @@ class VariantResult:
     name: str
     change: str
     accuracies: tuple[float, ...]
+    interval: tuple[float, float] | None
     parameters: int
     macs: int
     num_images: int
@@ -77,11 +78,6 @@ class VariantResult:
     @property
     def mean(self) -> float:
         return mean(self.accuracies)
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """(low, high), of the mean over seeds, see `mean_share_interval`; None for one seed."""
-        return mean_share_interval(self.accuracies)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON."""
@@ -273,11 +269,14 @@ def ablate_architecture(
     runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
     groups = [runs[start : start + len(seeds)] for start in range(0, len(runs), len(seeds))]
     whole, rest = groups[0], groups[1:]
-    p_values = np.array([_p_value(_differences(group, whole)) for group in rest])
-    marked, marking = mark(p_values)
+    wrong = [np.array([run.y_pred != splits.test.labels for run in group]) for group in groups]
+    tests = [judge_variant(one, wrong[0]) for one in wrong[1:]]
+    marked, marking = mark(np.array([p_value for _, p_value in tests]))
     results = [
-        _summarize(one, group, whole, p_value, is_marked)
-        for one, group, p_value, is_marked in zip(plan.variants, rest, p_values.tolist(), marked.tolist(), strict=True)
+        _summarize(one, group, flags, whole, test, is_marked)
+        for one, group, flags, test, is_marked in zip(
+            plan.variants, rest, wrong[1:], tests, marked.tolist(), strict=True
+        )
     ]
     return ArchitectureAblation(
         dataset_name=splits.name,
@@ -286,51 +285,44 @@ def ablate_architecture(
         seeds=tuple(seeds),
         num_images=len(splits.test),
         num_training_images=len(splits.train),
-        whole=_summarize(everything[0], whole, whole, 1.0, is_marked=False),
+        whole=_summarize(everything[0], whole, wrong[0], whole, (None, 1.0), is_marked=False),
         variants=tuple(sorted(results, key=lambda one: one.difference)),
         marking=marking,
         left_out=plan.left_out,
     )
 
 
-def _differences(runs: Sequence[RunResult], whole: Sequence[RunResult]) -> list[float]:
-    """Return seed by seed how much more accurate a variant is than the whole network."""
-    return [one.accuracy - other.accuracy for one, other in zip(runs, whole, strict=True)]
-
-
-def _p_value(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value of the paired t-test; 1 for one pair, and that of signs where all differ alike.
-
-    Accuracies on few images are coarse, so that two seeds may differ by the same without saying much.
-    """
-    if len(differences) < 2:
-        return 1.0
-    middle, sd = mean(differences), stdev(differences)
-    if sd == 0:
-        return 2 * 0.5 ** len(differences) if middle else 1.0
-    from scipy.special import stdtr  # here: slow to load
-
-    return float(2 * stdtr(len(differences) - 1, -abs(middle) * sqrt(len(differences)) / sd))
+def judge_variant(wrong: Flags, wrong_of_whole: Flags) -> tuple[tuple[float, float] | None, float]:
+    """Return the interval of a variant's accuracy minus the whole network's, and the p-value; of (n, N) each."""
+    if len(wrong) == 1:  # nothing is known of other seeds
+        return None, 1.0
+    found = group_difference(wrong, wrong_of_whole, paired=len(wrong) >= LEAST_PAIRS)
+    return found.interval, found.p_value
 
 
 def _summarize(
-    variant: Variant, runs: Sequence[RunResult], whole: Sequence[RunResult], p_value: float, is_marked: bool
+    variant: Variant,
+    runs: Sequence[RunResult],
+    wrong: Flags,
+    whole: Sequence[RunResult],
+    test: tuple[tuple[float, float] | None, float],
+    is_marked: bool,
 ) -> VariantResult:
-    differences = _differences(runs, whole)
-    interval = mean_interval(differences)
+    difference = mean(run.accuracy for run in runs) - mean(run.accuracy for run in whole)
     verdict: Verdict = "no difference shown"
     if is_marked:
-        verdict = "worse" if mean(differences) < 0 else "better"
+        verdict = "worse" if difference < 0 else "better"
     return VariantResult(
         name=variant.name,
         change=variant.change,
         accuracies=tuple(run.accuracy for run in runs),
+        interval=group_accuracy_interval(wrong) if len(runs) > 1 else None,
         parameters=runs[0].parameters,
         macs=runs[0].macs,
         num_images=runs[0].num_images,
         seconds=mean(run.seconds for run in runs),
-        difference=mean(differences),
-        difference_interval=None if interval is None else (max(interval[0], -1.0), min(interval[1], 1.0)),
-        p_value=p_value,
+        difference=difference,
+        difference_interval=test[0],
+        p_value=test[1],
         verdict=verdict,
     )

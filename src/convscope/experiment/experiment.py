@@ -1,13 +1,12 @@
 """How good architectures and recipes are, and how much of that is the luck of the seed: `run_experiment`.
 
-The intervals cover the seed: initial weights, order and augmentation. They do not cover which images were drawn for the
-test; `Evaluation.accuracy_interval` and `Comparison` do.
+Each mean has two intervals: one for other seeds on the same test images, and one for other seeds and other images.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -16,9 +15,10 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.comparison import RunGroup
+from convscope.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
 from convscope.errors import DivergedError
@@ -26,11 +26,11 @@ from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe, classic
-from convscope.statistics import mean_share_interval
+from convscope.statistics import group_accuracy_interval, mean_share_interval
 from convscope.tables import clip, html_table, printable, text_table
 from convscope.training import ArchitectureFor
 
-_HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % interval", "Minimum", "Maximum")
+_HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
 _WIDTH = 100  # columns of the single values
 _WIDEST_NAME = 24
 
@@ -42,6 +42,8 @@ class Group:
     Attributes:
         values: the accuracies, 0 to 1, in the order of the runs.
         name: of the variant, if it has one.
+        interval_with_images: (low, high), the 95 % interval of the mean over seeds and images, see
+            `statistics.group_accuracy_interval`; None for one run.
 
     Raises:
         ValueError: if there is no value.
@@ -51,6 +53,7 @@ class Group:
     recipe: str
     values: tuple[float, ...] = field(repr=False)
     name: str = ""
+    interval_with_images: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.values:
@@ -76,7 +79,10 @@ class Group:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """(low, high), the 95 % interval of the mean, see `statistics.mean_share_interval`; None for one run."""
+        """(low, high), the 95 % interval of the mean over seeds alone, on these test images (`mean_share_interval`).
+
+        None for one run, and for runs of one and the same accuracy.
+        """
         return mean_share_interval(self.values)
 
     @property
@@ -96,6 +102,7 @@ class Group:
             "mean": self.mean,
             "sd": self.sd,
             "interval": None if self.interval is None else list(self.interval),
+            "interval_with_images": None if self.interval_with_images is None else list(self.interval_with_images),
             "minimum": self.minimum,
             "maximum": self.maximum,
         }
@@ -106,16 +113,16 @@ class Experiment:
     """Runs of architectures and recipes over seeds, measured on the same test images.
 
     Attributes:
-        num_images: how many test images.
+        y_true: (N,), the labels of the test images.
         num_training_images: how many there were to train on; a run may have used fewer, see `RunResult.num_images`.
         diverged: the runs that gave no model, which are in no mean.
 
     Raises:
-        ValueError: if there is no run.
+        ValueError: if there is no run, or one has not an answer for each label.
     """
 
     dataset_name: str
-    num_images: int
+    y_true: NDArray[np.integer[Any]] = field(repr=False)
     num_training_images: int
     runs: tuple[RunResult, ...] = field(repr=False)
     diverged: tuple[DivergedRun, ...] = field(default=(), repr=False)
@@ -123,14 +130,46 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.runs:
             raise ValueError("an experiment needs at least one run")
+        for run in self.runs:
+            if run.y_pred.shape != self.y_true.shape:
+                raise ValueError(
+                    f"run {run.digest} has answers {run.y_pred.shape} for labels {self.y_true.shape}; "
+                    "give the labels of the images that the runs answered"
+                )
+
+    @property
+    def num_images(self) -> int:
+        """How many test images there are."""
+        return len(self.y_true)
 
     @cached_property
     def table(self) -> tuple[Group, ...]:
         """A group for each architecture, recipe and variant, in the order of their first runs."""
-        values = dict[tuple[str, str, str], list[float]]()
+        groups = dict[tuple[str, str, str], list[RunResult]]()
         for run in self.runs:
-            values.setdefault((run.architecture, run.recipe, run.name), []).append(run.accuracy)
-        return tuple(Group(key[0], key[1], tuple(group), key[2]) for key, group in values.items())
+            groups.setdefault((run.architecture, run.recipe, run.name), []).append(run)
+        return tuple(
+            Group(key[0], key[1], tuple(run.accuracy for run in runs), key[2], self._interval_with_images(runs))
+            for key, runs in groups.items()
+        )
+
+    def _interval_with_images(self, runs: Sequence[RunResult]) -> tuple[float, float] | None:
+        if len(runs) == 1:
+            return None
+        return group_accuracy_interval(np.array([run.y_pred != self.y_true for run in runs]))
+
+    @cached_property
+    def lead(self) -> GroupComparison | None:
+        """How the group with the highest mean compares with the next; None for one group.
+
+        Of several groups, these two are chosen by their results, so the p-value is corrected as one of all pairs.
+        """
+        if len(self.table) == 1:
+            return None
+        first, second = sorted(self.table, key=lambda group: -group.mean)[:2]
+        found = compare_groups(self._answers(first), self._answers(second))
+        pairs = len(self.table) * (len(self.table) - 1) // 2
+        return found if pairs == 1 else replace(found, adjusted_p_value=min(pairs * found.p_value, 1.0))
 
     def runs_of(self, group: Group) -> list[RunResult]:
         """Return the runs that `group` is made of."""
@@ -141,16 +180,23 @@ class Experiment:
         """Return the answers of the runs of `group` to the images of `test`, as `compare_groups` takes them.
 
         Raises:
-            ValueError: if the runs answered other images than those of `test`, by their number.
+            ValueError: if the runs answered other images than those of `test`, by their labels.
         """
+        if not np.array_equal(test.labels, self.y_true):
+            raise ValueError(
+                f"the runs answered other images than the {len(test):,} of {test.name}; give their test set"
+            )
+        return replace(self._answers(group), dataset_name=test.name, split=test.split)
+
+    def _answers(self, group: Group) -> RunGroup:
         runs = self.runs_of(group)
         return RunGroup(
             name=group.title,
             seeds=tuple(run.seed for run in runs),
-            y_true=test.labels,
+            y_true=self.y_true,
             y_pred=np.stack([run.y_pred for run in runs]),
-            dataset_name=test.name,
-            split=test.split,
+            dataset_name=self.dataset_name,
+            split="test",
             parameters=runs[0].parameters,
             macs=runs[0].macs,
             weights_bytes=4 * runs[0].parameters,
@@ -166,6 +212,7 @@ class Experiment:
             "num_training_images": self.num_training_images,
             "runs": [run.to_dict() for run in self.runs],
             "table": [group.to_dict() for group in self.table],
+            "lead": None if self.lead is None else _lead_dict(self.lead),
             "diverged": [run.to_dict() for run in self.diverged],
         }
 
@@ -189,8 +236,8 @@ class Experiment:
 
     def _note(self) -> str:
         note = (
-            "The interval is that of the mean (Student's t): the luck of the seed, not that of which test images "
-            "were drawn."
+            "Each mean has two 95 % intervals: for other seeds on these test images (Student's t), and for other seeds "
+            "and other images. The second says how accurate such a network is."
         )
         if any(group.num_runs == 1 for group in self.table):
             note += " One run alone has neither a standard deviation nor an interval."
@@ -206,7 +253,8 @@ class Experiment:
                 _counted(group.num_runs, diverged.pop((group.architecture, group.recipe, group.name), 0)),
                 f"{group.mean:.4f}",
                 "none" if group.sd is None else f"{group.sd:.4f}",
-                "none" if group.interval is None else f"[{group.interval[0]:.4f}, {group.interval[1]:.4f}]",
+                _interval_text(group.interval),
+                _interval_text(group.interval_with_images),
                 f"{group.minimum:.4f}",
                 f"{group.maximum:.4f}",
             )
@@ -222,6 +270,16 @@ def _group_names(architecture: str, recipe: str, name: str) -> tuple[str, str]:
 
 def _counted(num_runs: int, num_diverged: int) -> str:
     return f"{num_runs} ({num_diverged} diverged)" if num_diverged else f"{num_runs}"
+
+
+def _interval_text(interval: tuple[float, float] | None) -> str:
+    return "none" if interval is None else f"[{interval[0]:.4f}, {interval[1]:.4f}]"
+
+
+def _lead_dict(lead: GroupComparison) -> dict[str, Any]:
+    values = lead.to_dict()
+    names = ("names", "accuracy_difference", "accuracy_difference_interval", "p_value", "adjusted_p_value")
+    return {name: values[name] for name in (*names, "is_distinguishable", "verdict")}
 
 
 def run_experiment(
@@ -300,4 +358,4 @@ def run_experiment(
     )
     if not runs:
         raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; and so did all other runs")
-    return Experiment(splits.name, len(splits.test), len(splits.train), tuple(runs), tuple(diverged))
+    return Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))

@@ -1,4 +1,4 @@
-"""The files of an experiment: the numbers as JSON, the table as text, and a line a run for a spreadsheet."""
+"""The files of an experiment: the numbers as JSON, the table as text, and groups and runs for a spreadsheet."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _COLUMNS = (
 
 
 def write_experiment(experiment: Experiment, folder: Path | str) -> None:
-    """Write `experiment.json`, `table.txt` and `runs.csv` into `folder`, each whole or not at all.
+    """Write `experiment.json`, `table.txt`, `table.csv` and `runs.csv` into `folder`, each whole or not at all.
 
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full.
@@ -21,7 +21,23 @@ def write_experiment(experiment: Experiment, folder: Path | str) -> None:
     folder = Path(folder)
     write_json(folder / "experiment.json", experiment.to_dict())
     write_text(folder / "table.txt", f"{experiment}\n")
+    write_text(folder / "table.csv", table_csv(experiment))
     write_text(folder / "runs.csv", runs_csv(experiment))
+
+
+def table_csv(experiment: Experiment) -> str:
+    """Return a header and a line for each group, separated by commas; an interval takes two columns."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    numbers, intervals = ("num_runs", "mean", "sd", "minimum", "maximum"), ("interval", "interval_with_images")
+    ends = [f"{name}_{end}" for name in intervals for end in ("low", "high")]
+    writer.writerow(("architecture", "recipe", "name", *numbers, *ends))
+    for group in experiment.table:
+        values = group.to_dict()
+        cells = [values[name] for name in ("architecture", "recipe", "name", *numbers)]
+        cells += [end for name in intervals for end in values[name] or ("", "")]
+        writer.writerow("" if cell is None else cell for cell in cells)
+    return buffer.getvalue()
 
 
 def runs_csv(experiment: Experiment) -> str:

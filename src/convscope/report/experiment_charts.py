@@ -55,7 +55,9 @@ def group_names(group: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def draw_strips(groups: Sequence[Mapping[str, Any]], values: Sequence[Sequence[float]], title: str = "") -> Drawing:
-    """Draw for each group its runs as dots, and below them its mean (a mark) within the 95 % interval (a band).
+    """Draw for each group its runs as dots, and below them its mean (a mark) within its 95 % interval (a band).
+
+    The interval is that over seeds and images.
 
     Args:
         groups: as in the `table` of `Experiment.to_dict()`.
@@ -64,7 +66,9 @@ def draw_strips(groups: Sequence[Mapping[str, Any]], values: Sequence[Sequence[f
     names = [group_names(group) for group in groups]
     left = 24 + round(_LETTER * max(display_width(clip(text, _LONGEST_NAME)) for pair in names for text in pair))
     width, height = WIDTH - left - _RIGHT, _ROW * len(groups)
-    low, high = _limits([(group["minimum"], group["maximum"], *(group["interval"] or ())) for group in groups])
+    low, high = _limits(
+        [(group["minimum"], group["maximum"], *(group["interval_with_images"] or ())) for group in groups]
+    )
     with house_style():
         drawing = new_drawing(WIDTH, 40 + height + 56, title)
         axes = add_axes(drawing, left, 40, width, height)
@@ -81,9 +85,9 @@ def draw_strips(groups: Sequence[Mapping[str, Any]], values: Sequence[Sequence[f
                 (place + ends, np.full(2, up)) for place, up in zip(places, middle - _DOT - levels * step, strict=True)
             ]
             _draw_lines(axes, dots, color=colour, linewidth=_DOT, solid_capstyle="round")
-            if group["interval"] is not None:
+            if group["interval_with_images"] is not None:
                 band = {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "butt"}
-                axes.plot(group["interval"], [middle + 6] * 2, color=colour, **band)
+                axes.plot(group["interval_with_images"], [middle + 6] * 2, color=colour, **band)
             axes.vlines(group["mean"], middle + 1, middle + 11, color=INK, linewidth=2)
             _write_beside(axes, group, names[row], middle)
         axes.set_yticks([])
@@ -93,7 +97,7 @@ def draw_strips(groups: Sequence[Mapping[str, Any]], values: Sequence[Sequence[f
         for spine in axes.spines.values():
             spine.set_visible(False)
         axes.tick_params(bottom=False)
-        legend = "dot: a run; mark: the mean; band: its 95 % interval"
+        legend = "dot: a run; mark: the mean; band: its 95 % interval over seeds and images"
         drawing.text(left / WIDTH, 12 / (96 + height), legend, color=MUTED)
     return drawing
 

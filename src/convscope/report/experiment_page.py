@@ -67,7 +67,7 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
     return {
         "dataset": printable(value["dataset"]),
         "num_runs": f"{len(runs):,}",
-        "finding": printable(seeds_finding(groups)),
+        "finding": printable(seeds_finding(value)),
         "plan": (
             f"{pairs} of architecture and recipe, {seeds} seeds each; trained on {trained}, measured on "
             f"{value['num_images']:,} test images."
@@ -81,18 +81,17 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
             for group in shown
         ],
         "limits": (
-            "The intervals cover the luck of the seed: the initial weights, the order of the images and what is done "
-            "to them at random. They do not cover which test images were drawn, and nothing here says how a network "
-            "fares on images made in another way. Whoever takes the best of many by these numbers has chosen by the "
-            "test images, and will find it a little worse on others."
+            "The intervals hold for other seeds (initial weights, order of the images, augmentation) and for other "
+            "test images of this kind. Nothing here says how a network performs on images made in another way. If you "
+            "pick the best of many by these numbers, its test accuracy is slightly too optimistic."
         ),
     }
 
 
 def _interval(group: dict[str, Any]) -> str:
-    if group["interval"] is None:
+    if group["interval_with_images"] is None:
         return "one run: no interval"
-    low, high = group["interval"]
+    low, high = group["interval_with_images"]
     return f"[{100 * low:.2f}, {100 * high:.2f}], n {group['num_runs']:,}"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope.comparison.words import SIGNIFICANCE, p_text
 from convscope.tables import clip
 
 
@@ -122,14 +123,13 @@ def maps_finding(summary: dict[str, Any]) -> str:
 
 
 def comparison_finding(comparison: dict[str, Any]) -> str:
-    """Return whose interval lies higher, or that they meet."""
-    first, second = (clip(name, 12) for name in comparison["names"])
-    (low_a, high_a), (low_b, high_b) = (comparison[side]["accuracy_interval"] for side in "ab")
-    if low_a > high_b:
-        return f"The interval of {first} lies above that of {second}"
-    if low_b > high_a:
-        return f"The interval of {second} lies above that of {first}"
-    return f"The intervals of {first} and {second} overlap"
+    """Return which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
+    names = [clip(name, 12) for name in comparison["names"]]
+    p = p_text(comparison["p_value"])
+    if comparison["p_value"] >= SIGNIFICANCE:
+        return f"No significant difference between these runs of {names[0]} and {names[1]} ({p})"
+    first, second = names if comparison["accuracy_difference"] > 0 else reversed(names)
+    return f"This run of {first} makes fewer errors than this run of {second} ({p})"
 
 
 def points(change: float) -> str:
@@ -139,14 +139,17 @@ def points(change: float) -> str:
 
 
 def ablation_finding(filters: list[dict[str, Any]], noun: str) -> str:
-    """Return in which layer one filter's loss costs most, and how much."""
+    """Return which filter's removal costs most, of those whose cost stays significant among all, or that none does."""
     silent = [lesion for lesion in filters if lesion["replacement"] == "zero"] or filters
-    worst = min(silent, key=lambda lesion: lesion["accuracy_change"])
-    if worst["accuracy_change"] >= 0:
-        return f"Losing any one {noun} costs no accuracy"
+    missed = [lesion for lesion in silent if lesion["is_significant"] and lesion["accuracy_change"] < 0]
+    better = sum(lesion["is_significant"] for lesion in silent)
+    if not missed and better:
+        return f"No {noun} is missed; without any one of {better:,} of {len(silent):,} accuracy is higher"
+    if not missed:
+        return f"None of the {len(silent):,} {noun}s has an effect that can be told from zero"
+    worst = min(missed, key=lambda lesion: lesion["accuracy_change"])
     cost = f"{-100 * worst['accuracy_change']:.2f}\N{NO-BREAK SPACE}points"
-    if worst["interval"][1] >= 0:
-        return f"No {noun} is missed for certain: losing one costs {cost} at most"
-    if len({lesion["layer"] for lesion in silent}) == 1:
-        return f"Losing one {noun} of {worst['layer']} costs up to {cost}"
-    return f"{worst['layer']} carries most: losing one of its {noun}s costs up to {cost}"
+    return (
+        f"{len(missed):,} of {len(silent):,} {noun}s are missed; the largest measured loss is {cost} "
+        f"({worst['layer']}, {noun} {worst['filter']})"
+    )

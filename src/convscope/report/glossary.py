@@ -36,7 +36,6 @@ TERMS = {
     "them at least so unevenly?",
     "Out of fold": "Answered by a sibling network that was trained without the image.",
     "Overfitting": "Learning the training images by heart: better on them while no better, or worse, on others.",
-    "Paired bootstrap": "Drawing seeds and images anew, the same for both sides, to see how far a difference is luck.",
     "Precision": "Of the images that were given this class, the part that belong to it.",
     "Recall": "Of the images of this class, the part that were given it.",
     "Receptive field": "The part of the input image, in pixels, that one output of the layer can see.",

@@ -85,15 +85,15 @@ def runs_view(payload: dict[str, Any]) -> dict[str, str]:
     seeds = payload["evidence"].get("seeds")
     name = payload["model"]["architecture"]["name"]
     group = next((one for one in seeds["table"] if one["architecture"] == name), None) if seeds else None
-    if group is None or group["interval"] is None:
+    if group is None or group["interval_with_images"] is None:
         return {"count": "1 run", "place": "one run", "sentence": ""}
-    low, high = (findings.percent(end) for end in group["interval"])
+    low, high = (findings.percent(end) for end in group["interval_with_images"])
     spread = f"from {findings.percent(group['minimum'])} to {findings.percent(group['maximum'])}"
     return {
         "count": f"1 of {group['num_runs']} runs",
         "place": f"one of {group['num_runs']} runs",
-        "sentence": f"Over {group['num_runs']} seeds this network reads {findings.percent(group['mean'])} right in the "
-        f"mean, {spread}; the 95 % interval of the mean is {low} to {high}.",
+        "sentence": f"Over {group['num_runs']} seeds the mean accuracy of this network is "
+        f"{findings.percent(group['mean'])}, {spread}; its 95 % interval over seeds and images is {low} to {high}.",
     }
 
 

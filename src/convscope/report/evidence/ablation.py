@@ -14,7 +14,7 @@ from convscope.tables import clip
 
 _WIDEST_NAME = 12
 _MOST_ROWS = 200
-_TOLERANCE = 0.01  # what removal may cost, in the sentence that says how many can go
+_TOLERANCE = 0.01  # below what the loss surely stays, in the sentence that says how many filters can go
 
 Value = dict[str, Any]
 
@@ -68,7 +68,8 @@ def _filters(value: Value) -> list[Table | Chart]:
         title=title,
         look=f"Look for the few {noun}s that are missed, and for how many are not. {_measured(value)}{part} Of "
         f"{marking['num_tests']:,} changes {marking['num_significant']:,} are more than the luck of the images: of "
-        f"those at most one in twenty is expected to be luck.",
+        f"those at most one in twenty is expected to be luck. Each interval is of one {noun} alone; the largest of "
+        "many losses looks larger than it is.",
         drawing=draw_ablation(filters, title),
         numbers=_lesion_numbers(value),
         is_wide=True,
@@ -187,8 +188,8 @@ def _removal(value: Value) -> list[Table | Chart]:
         name="ablation-removal",
         title=title,
         look=f"Look at how far the blue line stays up: so many {noun}s can go at once. Importance is the loss that a "
-        f"single {noun}'s removal causes on {value['num_ranking_images']:,} training images; there are "
-        f"{value['num_orders']:,} random orders. {_measured(value)}{without}",
+        f"single {noun}'s removal causes on {value['num_ranking_images']:,} training images. {_measured(value)} The "
+        f"other orders, {value['num_orders']:,} of them random, on {value['num_control_images']:,} of these.{without}",
         drawing=draw_removal(curves, title),
         numbers=_removal_numbers(curves),
         is_wide=True,
@@ -197,27 +198,21 @@ def _removal(value: Value) -> list[Table | Chart]:
 
 
 def _removal_finding(curves: list[Value], noun: str) -> str:
-    """Return how many filters can go for a point of accuracy, in the best order and at random."""
+    """Return how many filters can go, the least important first, for a loss that is surely below a point."""
     main = "zero" if any(curve["replacement"] == "zero" for curve in curves) else "mean"
     curve = [one for one in curves if one["replacement"] == main][-1]
-
-    def most(accuracies: list[float]) -> int:
-        count = 0
-        for number, accuracy in zip(curve["counts"], accuracies, strict=True):
-            if accuracy < accuracies[0] - _TOLERANCE:
-                break
-            count = number
-        return count
-
-    best, random = most(curve["least_important_first"]), most(curve["random_mean"])
+    intervals, accuracies = curve["least_important_first_change_interval"], curve["least_important_first"]
+    place = 0
+    while place + 1 < len(intervals) and intervals[place + 1][0] > -_TOLERANCE:
+        place += 1
     whole = f"{curve['counts'][-1]:,} {noun}s" + (f" of {curve['layers'][0]}" if len(curve["layers"]) == 1 else "")
-
-    def some(count: int) -> str:
-        return f"{count:,}" if count else f"fewer than {curve['counts'][1]:,}"
-
-    rest = ", chosen or at random" if best == random else f", but {some(random)} at random"
-    text = f"{some(best)} of {whole} can go for a point of accuracy{rest}"
-    return text[:1].upper() + text[1:]
+    shown = max(place, 1)
+    low, high = (points(end) for end in intervals[shown])
+    change = f"{points(accuracies[shown] - accuracies[0])} points, 95 % interval {low} to {high}"
+    count = f"the {curve['counts'][shown]:,} least important of {whole}"
+    if place == 0:
+        return f"Removing {count} may cost a point of accuracy or more ({change})"
+    return f"Removing {count} costs less than a point of accuracy ({change})"
 
 
 def _removal_numbers(curves: list[Value]) -> Table:
@@ -241,11 +236,12 @@ def _removal_numbers(curves: list[Value]) -> Table:
 def _inputs(value: Value) -> Chart:
     places = [one for one in value["lesions"] if one["kind"] in ("window", "row", "column", "quadrant")]
     windows = [one for one in places if one["kind"] == "window"]
-    worst = min(windows, key=lambda one: one["accuracy_change"])
-    where = place_text("window", worst["place"])
-    title = f"Needed most: the window of {where}, for {-100 * worst['accuracy_change']:.1f}\N{NO-BREAK SPACE}points"
-    if not worst["is_significant"] or worst["accuracy_change"] >= 0:
-        title = "No window is missed for certain"
+    missed = [one for one in windows if one["is_significant"] and one["accuracy_change"] < 0]
+    title = f"None of the {len({tuple(one['place']) for one in windows}):,} windows is missed significantly"
+    if missed:
+        worst = min(missed, key=lambda one: one["accuracy_change"])
+        where, cost = place_text("window", worst["place"]), -100 * worst["accuracy_change"]
+        title = f"The network relies most on the window of {where}: without it accuracy falls by {cost:.1f} points"
     marking = value["marking"]
     background = ", ".join(map(str, value["background"]))
     rows = [
@@ -262,7 +258,7 @@ def _inputs(value: Value) -> Chart:
     return Chart(
         name="ablation-inputs",
         title=title,
-        look=f"Look for where the network reads, and for how much of the edge it can do without. What is taken away is "
+        look=f"Look at what this network relies on; another may need it less. What is taken away is "
         f"filled with the background, {background}; of resolution, each block with its mean. {_measured(value)} Of "
         f"{marking['num_tests']:,} changes {marking['num_significant']:,} are more than luck.",
         drawing=draw_inputs(value, title),
@@ -287,7 +283,7 @@ def _architectures(value: Value) -> list[Table | Chart]:
         title=title,
         look=f"Look for what can be taken out without a loss. Each was trained from the same {seeds} by recipe "
         f"{clip(runs['recipe'], 18)} and measured on {runs['num_images']:,} {runs['split']} images; a band is the 95 % "
-        "interval of the mean, for the luck of the seed. Orange is worse, blue better, grey neither for certain.",
+        "interval of the mean over seeds and images. Orange is worse, blue better, grey not significantly different.",
         drawing=draw_architectures(value["architectures"], runs["num_images"], title),
         is_wide=True,
     )

@@ -62,8 +62,7 @@ def _finding(methods: Sequence[dict[str, Any]]) -> str:
     """Return which methods order the pixels better than chance, by both curves."""
     good = [one for one in methods if _is_better(one)]
     if len(good) == len(methods):
-        best = max(methods, key=lambda one: one["insertion_gain"] - one["deletion_gain"])
-        return f"Every method orders the pixels better than chance, {NAMES[best['method']]} best"
+        return "Every method orders the pixels better than chance"
     if not good:
         return "No method orders the pixels better than chance for certain"
     bad = [NAMES[one["method"]] for one in methods if not _is_better(one)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from convscope.comparison.words import p_number
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
@@ -115,10 +116,7 @@ def _models(side: Value) -> str:
 
 def _p_text(value: Value) -> str:
     p = value["p_value"] if value["adjusted_p_value"] is None else value["adjusted_p_value"]
-    least = 0.0 if value["num_resamples"] is None else 2 / (value["num_resamples"] + 1)
-    if 0 < p <= least:  # no more can be told from so many draws
-        return f"p \N{LESS-THAN OR EQUAL TO} {least:.2g}"
-    return f"p {p:.2g}" if p >= 1e-300 else "p < 1e-300"
+    return f"p {p_number(p)}"
 
 
 def _difference_look(value: Value) -> str:
@@ -127,10 +125,10 @@ def _difference_look(value: Value) -> str:
         luck = "the luck of the images (a band each, Wilson's above)"
         how = "McNemar's exact test"
     else:
-        luck = "the luck of seeds and images; a band above covers seeds alone, a dot is one of them"
-        how = f"{value['num_resamples']:,} draws of seeds and images"
+        luck = "the luck of seeds and images, as the bands above do; a dot is one seed"
+        how = f"t-test over seeds and images with {value['degrees_of_freedom']:.3g} degrees of freedom"
         if value["is_paired"]:
-            how += ", the same seeds on both sides"
+            how += ", compared seed by seed"
     holm = "" if value["adjusted_p_value"] is None else ", corrected by Holm's rule"
     return (
         "Look whether the lowest band, the 95\N{NO-BREAK SPACE}% interval of the difference, leaves out zero: it "

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from convscope.comparison.words import p_text
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
@@ -19,7 +20,7 @@ def experiment_section(value: dict[str, Any]) -> Section:
     """Return the section of what `Experiment.to_dict()` holds."""
     groups = value["table"]
     runs = [_runs_of(value, group) for group in groups]
-    parts: list[Table | Chart] = [_strips(groups, runs), _table(groups, runs)]
+    parts: list[Table | Chart] = [_strips(value, groups, runs), _table(groups, runs)]
     if any(len(run["history"]["val_accuracy"]) > 1 for run in value["runs"]):
         parts.append(_curves(groups, runs))
     if diverged := value.get("diverged"):  # which files of earlier versions do not have
@@ -29,14 +30,14 @@ def experiment_section(value: dict[str, Any]) -> Section:
         "Over seeds",
         f"What the seed alone changes: {len(value['runs']):,} trainings, each measured on the same "
         f"{value['num_images']:,} test images of {clip(value['dataset'], 40)}.",
-        "The intervals are of the mean over seeds (Student's t); they do not cover which test images were drawn, nor "
-        "images made in another way.",
+        "Neither interval covers images made in another way, nor other training data.",
         parts,
     )
 
 
-def seeds_finding(groups: Sequence[Group]) -> str:
-    """Return which group has the highest mean and whether its interval stands apart, or how one group spreads."""
+def seeds_finding(value: Mapping[str, Any]) -> str:
+    """Return which group has the highest mean and whether it differs from the next, or how one group spreads."""
+    groups, lead = value["table"], value["lead"]
     best = max(groups, key=lambda group: group["mean"])
     first = _title(best, groups)
     if len(groups) == 1:
@@ -51,10 +52,12 @@ def seeds_finding(groups: Sequence[Group]) -> str:
     if best["mean"] == second["mean"]:
         return f"{first} and {other} have the same mean, {percent(best['mean'])}"
     ahead = f"{first} has the highest mean, {percent(best['mean'])}"
-    if best["interval"] is None or second["interval"] is None:
-        return f"{ahead}; with one run there is no interval to tell it from {other}"
-    is_apart = best["interval"][0] > second["interval"][1]
-    return f"{ahead}; the interval of {other} {'lies below' if is_apart else 'overlaps'} its own"
+    p = p_text(lead["p_value"] if lead["adjusted_p_value"] is None else lead["adjusted_p_value"])
+    if not lead["is_distinguishable"]:
+        return f"{ahead}, but does not differ significantly from {other} ({p})"
+    if best["num_runs"] == 1 or second["num_runs"] == 1:
+        return f"{ahead}; the runs differ significantly from {other} ({p}), but one run says nothing about other seeds"
+    return f"{ahead}, significantly above {other} ({p})"
 
 
 def _runs_of(value: Mapping[str, Any], group: Group) -> list[dict[str, Any]]:
@@ -69,8 +72,8 @@ def _title(group: Group, groups: Sequence[Group]) -> str:
     return clip(name, 26) if is_told else f"{clip(name, 26)} with {clip(recipe, 18)}"
 
 
-def _strips(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
-    title = seeds_finding(groups)
+def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
+    title = seeds_finding(value)
     rows = [
         [
             *group_names(group),
@@ -97,7 +100,6 @@ def _strips(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]
 def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Table:
     rows = []
     for group, members in zip(groups, runs, strict=True):
-        low_high = group["interval"]
         seconds = sum(run["seconds"] for run in members) / len(members)
         rows.append(
             [
@@ -105,7 +107,8 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
                 f"{group['num_runs']:,}",
                 percent(group["mean"], 3),
                 "none" if group["sd"] is None else f"{100 * group['sd']:.3f}",
-                "none" if low_high is None else f"[{100 * low_high[0]:.3f}, {100 * low_high[1]:.3f}]",
+                _interval(group["interval"]),
+                _interval(group["interval_with_images"]),
                 percent(group["minimum"]),
                 percent(group["maximum"]),
                 f"{seconds:.2f} s",
@@ -115,15 +118,16 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
     single = any(group["num_runs"] == 1 for group in groups)
     return Table(
         "What each comes to",
-        "SD is the spread of a single run, the interval that of the mean."
-        + (" One run alone has neither." if single else ""),
+        "SD is the spread of single runs. The first interval of the mean holds for other seeds on these test images, "
+        "the second for other seeds and other images." + (" One run alone has none." if single else ""),
         [
             "Architecture",
             "Recipe",
             "Runs",
             "Mean",
             "SD, points",
-            "95 % interval",
+            "95 %, seeds",
+            "95 %, seeds and images",
             "Least",
             "Most",
             "Training",
@@ -142,6 +146,10 @@ def _diverged_table(diverged: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
+def _interval(interval: Sequence[float] | None) -> str:
+    return "none" if interval is None else f"[{100 * interval[0]:.3f}, {100 * interval[1]:.3f}]"
+
+
 def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
     curves = [
         Curves(
@@ -152,7 +160,7 @@ def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]
         for group, members in zip(groups, runs, strict=True)
     ]
     title = _curves_finding(curves, groups)
-    look = "Bold is the mean, the band its 95 % interval, faint lines are single runs."
+    look = "Bold is the mean, the band its 95 % interval over seeds on these images, faint lines are single runs."
     if any(len(set(map(len, curve.lines))) > 1 for curve in curves):
         look += " Runs end at different epochs; the mean goes as far as the shortest."
     total, drawn = sum(len(curve.lines) for curve in curves), lines_drawn(curves)
