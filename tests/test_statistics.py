@@ -293,7 +293,7 @@ def test_the_interval_of_a_groups_accuracy_is_wilsons_where_all_models_answer_al
 
 def test_equal_seeds_leave_the_luck_of_the_images():
     low, high = group_accuracy_interval(np.array([[True] + 99 * [False], [False, True] + 98 * [False]]))
-    assert 0.9 < low < 0.97 < 0.995 < high < 1
+    assert 0.8 < low < 0.97 < 0.995 < high < 1
     low, high = group_accuracy_interval(np.zeros((3, 100), bool))
     assert 0.9 < low < 0.98 < high == pytest.approx(1)
 

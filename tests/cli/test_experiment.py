@@ -42,7 +42,7 @@ def finished(arguments: tuple[object, ...], tmp_path_factory: pytest.TempPathFac
 def test_an_experiment_leaves_its_files(finished: tuple[Path, dict]):
     out, printed = finished
     assert {path.name for path in out.iterdir()} == {
-        "experiment.json", "experiment.html", "runs.csv", "table.txt", "runs",
+        "experiment.json", "experiment.html", "runs.csv", "table.csv", "table.txt", "runs",
     }  # fmt: skip
     assert {path.name for path in (out / "runs").iterdir()} == {run["digest"] for run in printed["runs"]}
     assert not list(out.rglob("*.partial"))

@@ -129,6 +129,11 @@ def test_the_files_hold_what_the_experiment_holds(experiment: Experiment, tmp_pa
     write_experiment(experiment, tmp_path)
     assert json.loads((tmp_path / "experiment.json").read_text()) == experiment.to_dict()
     assert (tmp_path / "table.txt").read_text() == f"{experiment}\n"
+    (first, *_) = csv.DictReader((tmp_path / "table.csv").read_text().splitlines())
+    group = experiment.table[0]
+    assert (first["recipe"], float(first["mean"])) == (group.recipe, group.mean)
+    ends = (float(first["interval_with_images_low"]), float(first["interval_with_images_high"]))
+    assert ends == group.interval_with_images
     rows = list(csv.DictReader((tmp_path / "runs.csv").read_text().splitlines()))
     assert [float(row["accuracy"]) for row in rows] == [run.accuracy for run in experiment.runs]
     assert [row["digest"] for row in rows] == [run.digest for run in experiment.runs]
