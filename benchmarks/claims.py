@@ -31,6 +31,18 @@ SEEDS = (2, 3, 5, 10, 30)
 
 
 @dataclass(frozen=True)
+class Share:
+    """A share of so many experiments; its text is in percent, with its standard error."""
+
+    value: float
+    count: int
+
+    def __str__(self) -> str:
+        error = np.sqrt(max(self.value * (1 - self.value), 1 / self.count) / self.count)
+        return f"{100 * self.value:.1f} ({100 * error:.1f})"
+
+
+@dataclass(frozen=True)
 class World:
     """What experiments are drawn from: standard deviations on the scale of log-odds, images, and the error rate."""
 
@@ -81,7 +93,7 @@ def group(name: str, wrong: Flags) -> RunGroup:
     return RunGroup(name, tuple(range(len(wrong))), labels, wrong.astype(np.int64), "drawn", "test", **costs)
 
 
-def coverage(world: World, num_seeds: int, repeats: int) -> list[float]:
+def coverage(world: World, num_seeds: int, repeats: int) -> list["Share"]:
     """Return how often the intervals of a mean, a difference and a ratio hold the truth, and equal groups differ."""
     stream, held = np.random.default_rng([7, num_seeds]), []
     for number in range(repeats):
@@ -96,14 +108,15 @@ def coverage(world: World, num_seeds: int, repeats: int) -> list[float]:
                 np.nan if number % 2 else found.is_distinguishable,
             ]
         )
-    return np.nanmean(np.array(held, float), axis=0).tolist()
+    columns = np.array(held, float).T
+    return [Share(float(np.nanmean(one)), int(np.isfinite(one).sum())) for one in columns]
 
 
 def within(value: float, interval: tuple[float, float]) -> bool:
     return interval[0] <= value <= interval[1]
 
 
-def false_claims(draw: Callable[[int], list[Flags]], num_groups: int, repeats: int) -> list[float]:
+def false_claims(draw: Callable[[int], list[Flags]], num_groups: int, repeats: int) -> list["Share"]:
     """Return how often anything is claimed of equally good groups: by pairs, by the title, and by variants."""
     claims = []
     for _ in range(repeats):
@@ -116,10 +129,10 @@ def false_claims(draw: Callable[[int], list[Flags]], num_groups: int, repeats: i
         marked, _ = mark(np.array([judge_variant(flags, wrong[0])[1] for flags in wrong[1:]]))
         all_pairs = any(one.is_distinguishable for one in compare_all(groups).comparisons)
         claims.append([all_pairs, lead.is_distinguishable, marked.any()])
-    return np.mean(claims, axis=0).tolist()
+    return [Share(float(share), repeats) for share in np.mean(claims, axis=0)]
 
 
-def filters_without_effect(num_filters: int, changed: float, repeats: int) -> float:
+def filters_without_effect(num_filters: int, changed: float, repeats: int) -> "Share":
     """Return how often the title names a filter where each only changes answers at random, `changed` on average."""
     stream, named = np.random.default_rng(3), 0
     for _ in range(repeats):
@@ -133,7 +146,7 @@ def filters_without_effect(num_filters: int, changed: float, repeats: int) -> fl
             for number, (change, is_marked) in enumerate(zip(gained - lost, marked, strict=True))
         ]  # fmt: skip
         named += not ablation_finding(filters, "filter").startswith("None")
-    return named / repeats
+    return Share(named / repeats, repeats)
 
 
 def real_runs(folder: Path) -> Flags:
@@ -143,18 +156,11 @@ def real_runs(folder: Path) -> Flags:
     return np.array([one["y_true"] != one["y_pred"] for one in arrays])
 
 
-def print_table(header: list[str], rows: list[list[Any]], repeats: int) -> None:
-    """Print rows as Markdown, shares in percent with their standard errors, of `repeats` or of a column experiments."""
-
-    def text(cell: Any, count: int) -> str:
-        if not isinstance(cell, float):
-            return str(cell)
-        return f"{100 * cell:.1f} ({100 * np.sqrt(max(cell * (1 - cell), 1 / count) / count):.1f})"
-
+def print_table(header: list[str], rows: list[list[Any]]) -> None:
+    """Print rows as Markdown."""
     print("| " + " | ".join(header) + " |\n|" + " --- |" * len(header))
     for row in rows:
-        count = row[header.index("experiments")] if "experiments" in header else repeats
-        print("| " + " | ".join(text(cell, count) for cell in row) + " |", flush=True)
+        print("| " + " | ".join(map(str, row)) + " |")
     print(flush=True)
 
 
@@ -181,7 +187,7 @@ def main() -> None:
 def print_coverage(repeats: int) -> None:
     print("Coverage of 95 % intervals, and claims of a difference between two equal groups, in percent\n")
     rows = [[world.name, n, *coverage(world, n, repeats)] for world in WORLDS for n in SEEDS]
-    print_table(["world", "seeds", "mean accuracy", "difference", "ratio of errors", "false claims"], rows, repeats)
+    print_table(["world", "seeds", "mean accuracy", "difference", "ratio of errors", "false claims"], rows)
 
 
 CLAIMS = ["pairs of compare", "title", "ablate --architectures"]
@@ -201,7 +207,7 @@ def print_false_claims(repeats: int) -> None:
 
                 few = max(10, round(repeats * min(1, 60 / num_groups**2)))
                 rows.append([world.name, num_groups, n, few, *false_claims(draw, num_groups, few)])
-    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], rows, repeats)
+    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], rows)
 
 
 def print_titles(repeats: int) -> None:
@@ -211,7 +217,7 @@ def print_titles(repeats: int) -> None:
         for filters in (16, 48, 256)
         for changed in (4.0, 20.0, 80.0)
     ]
-    print_table(["filters", "answers changed by each", "titles"], rows, repeats)
+    print_table(["filters", "answers changed by each", "titles"], rows)
 
 
 def print_real(wrong: Flags, repeats: int) -> None:
@@ -227,7 +233,7 @@ def print_real(wrong: Flags, repeats: int) -> None:
         if count * n <= len(wrong):
             few = max(10, round(repeats * min(1, 10 / count**2 * 4)))
             rows.append([count, n, few, *false_claims(lambda count, n=n: some(count, n), count, few)])
-    print_table(["groups", "seeds", "experiments", *CLAIMS], rows, repeats)
+    print_table(["groups", "seeds", "experiments", *CLAIMS], rows)
 
 
 if __name__ == "__main__":

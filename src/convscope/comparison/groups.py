@@ -102,7 +102,7 @@ class GroupComparison:
         if fewest < LEAST_PAIRS:
             said += (
                 f" {fewest} seeds hardly show how far seeds differ, so the interval is wide: it covers the true value "
-                "in 94 to 99 % of cases, depending on how much seeds differ."
+                "in 96 to 100 % of cases, depending on how much seeds differ."
             )
         return said
 
