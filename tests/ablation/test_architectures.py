@@ -5,8 +5,10 @@ import pytest
 
 import convscope as cs
 from convscope.ablation.significance import FALSE_DISCOVERY_RATE
+from convscope.ablation.variants import variants
 from convscope.experiment import RunSpec, train_runs
 from convscope.experiment.architectures import ablate_architecture, plan_architectures
+from convscope.statistics import group_accuracy_interval, group_difference
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +36,27 @@ def test_what_was_not_trained_is_listed_with_its_reason(ablated):
     assert reasons["no pooling"] == "there is no pooling by windows"
 
 
-def test_differences_are_judged_over_seeds_and_images(ablated):
+def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, small_mnist):
+    linear = next(one.architecture for one in variants(cs.presets.ann()) if one.name == "linear model")
+    wrong = [
+        np.array([run.y_pred != small_mnist.test.labels for run in train_runs(specs, small_mnist)])
+        for specs in (
+            [RunSpec("", network, cs.recipes.fast, seed) for seed in (0, 1, 2)]
+            for network in (linear, cs.presets.ann())
+        )
+    ]
+    expected = group_difference(*wrong, paired=False)
+    found = next(one for one in ablated.variants if one.name == "linear model")
+    assert (found.difference_interval, found.p_value) == (expected.interval, expected.p_value)
+    assert found.interval == group_accuracy_interval(wrong[0])
+
+
+def test_differences_are_judged_by_their_p_values_together(ablated):
     whole = np.array(ablated.whole.accuracies)
     for one in ablated.variants:
         assert one.difference == pytest.approx((one.accuracies - whole).mean())
         low, high = one.difference_interval
         assert (one.p_value < 0.05) == (not low <= 0 <= high)
-        assert high - low > 2 * 1.96 * np.sqrt(abs(one.difference) * (1 - abs(one.difference)) / 300)  # of the images
         assert one.mean == pytest.approx(np.mean(one.accuracies))
         expected = "no difference shown" if one.p_value > FALSE_DISCOVERY_RATE else one.verdict
         assert one.verdict == expected
