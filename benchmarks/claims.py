@@ -12,7 +12,7 @@ are equally good, so that each claim is wrong. Tables are Markdown; in brackets 
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -156,11 +156,11 @@ def real_runs(folder: Path) -> Flags:
     return np.array([one["y_true"] != one["y_pred"] for one in arrays])
 
 
-def print_table(header: list[str], rows: list[list[Any]]) -> None:
-    """Print rows as Markdown."""
+def print_table(header: list[str], rows: Iterable[list[Any]]) -> None:
+    """Print rows as Markdown, each as it comes."""
     print("| " + " | ".join(header) + " |\n|" + " --- |" * len(header))
     for row in rows:
-        print("| " + " | ".join(map(str, row)) + " |")
+        print("| " + " | ".join(map(str, row)) + " |", flush=True)
     print(flush=True)
 
 
@@ -186,7 +186,7 @@ def main() -> None:
 
 def print_coverage(repeats: int) -> None:
     print("Coverage of 95 % intervals, and claims of a difference between two equal groups, in percent\n")
-    rows = [[world.name, n, *coverage(world, n, repeats)] for world in WORLDS for n in SEEDS]
+    rows = ([world.name, n, *coverage(world, n, repeats)] for world in WORLDS for n in SEEDS)
     print_table(["world", "seeds", "mean accuracy", "difference", "ratio of errors", "false claims"], rows)
 
 
@@ -195,7 +195,10 @@ CLAIMS = ["pairs of compare", "title", "ablate --architectures"]
 
 def print_false_claims(repeats: int) -> None:
     print("Experiments with any false claim among equally good groups, of 1,000 images at most, in percent\n")
-    rows = []
+    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], _false_claims(repeats))
+
+
+def _false_claims(repeats: int) -> Iterator[list[Any]]:
     for world in WORLDS[1:3]:
         of = replace(world, num_images=min(world.num_images, 1000), rate=0.03)
         for num_groups in (5, 17, 40):
@@ -206,8 +209,7 @@ def print_false_claims(repeats: int) -> None:
                     return of.groups(stream, [of.rate] * count, n)
 
                 few = max(10, round(repeats * min(1, 60 / num_groups**2)))
-                rows.append([world.name, num_groups, n, few, *false_claims(draw, num_groups, few)])
-    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], rows)
+                yield [world.name, num_groups, n, few, *false_claims(draw, num_groups, few)]
 
 
 def print_titles(repeats: int) -> None:

@@ -77,11 +77,10 @@ def test_two_runs_are_compared_image_by_image(runs):
     assert value["a"]["parameters"] == CNN.parameters
 
 
-def test_a_folder_of_runs_is_grouped_by_network_and_paired_by_seed(runs):
+def test_a_folder_of_runs_is_grouped_by_network(runs):
     value = compared(runs)
     assert [group["name"] for group in value["groups"]] == ["ann", "cnn"]
     assert value["groups"][0]["seeds"] == [0, 1, 2]
-    assert value["comparisons"][0]["is_paired"]
     assert value["comparisons"][0]["is_distinguishable"]
     assert value["left_out"] == []
 
@@ -160,11 +159,12 @@ def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
     assert "was measured on other test images" in refused(runs / "cnn-0", runs / "ann-0")
 
 
-def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist):
-    for number in range(20):
+def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypatch):
+    monkeypatch.setattr("convscope.cli.compare.MOST_PAIRS", 9)
+    for number in range(3):
         write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
     assert "compare each with the first: --pairs first" in refused(runs)
-    assert len(compared(runs, "--pairs", "first")["comparisons"]) == 21
+    assert len(compared(runs, "--pairs", "first")["comparisons"]) == 4
 
 
 @pytest.mark.parametrize(
