@@ -27,17 +27,15 @@ def write_experiment(experiment: Experiment, folder: Path | str) -> None:
 
 def table_csv(experiment: Experiment) -> str:
     """Return a header and a line for each group, separated by commas; an interval takes two columns."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     numbers, intervals = ("num_runs", "mean", "sd", "minimum", "maximum"), ("interval", "interval_with_images")
     ends = [f"{name}_{end}" for name in intervals for end in ("low", "high")]
-    writer.writerow(("architecture", "recipe", "name", *numbers, *ends))
+    lines = [csv_line(("architecture", "recipe", "name", *numbers, *ends))]
     for group in experiment.table:
         values = group.to_dict()
         cells = [values[name] for name in ("architecture", "recipe", "name", *numbers)]
-        cells += [end for name in intervals for end in values[name] or ("", "")]
-        writer.writerow("" if cell is None else cell for cell in cells)
-    return buffer.getvalue()
+        cells += [end for name in intervals for end in values[name] or (None, None)]
+        lines.append(csv_line(cells))
+    return "".join(lines)
 
 
 def runs_csv(experiment: Experiment) -> str:
