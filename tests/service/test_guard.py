@@ -60,7 +60,27 @@ def test_this_machine_is_answered(client: Client, host: str):
 
 
 @pytest.mark.parametrize(
-    "host", ["example.org", "localhost.example.org", "127.0.0.1.example.org:8000", "", "[::1", "[]"]
+    "host",
+    [
+        "example.org",
+        "localhost.example.org",
+        "127.0.0.1.example.org:8000",
+        "[::1].example.org",
+        "[::1]example.org:80",
+        "[::1]:80:80",
+        "[::1]:8000.example.org",
+        "localhost:80@example.org",
+        "localhost@example.org",
+        "example.org@localhost",
+        "localhost:80.example.org",
+        "localhost:-1",
+        "localhost, example.org",
+        "localhost/",
+        "::1",
+        "",
+        "[::1",
+        "[]",
+    ],
 )
 def test_another_host_is_not_answered(client: Client, host: str):
     done = client.get("/v2", headers={"host": host})

@@ -9,14 +9,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convscope.handwriting import Handwriting
 from convscope.service import Served
 from convscope.service.inference import infer
 from convscope.service.refusal import RefusedError
 
 INPUT = SimpleNamespace(shape=(2, 2, 1))
 MODEL = SimpleNamespace(
-    architecture=SimpleNamespace(input=INPUT),
+    architecture=SimpleNamespace(input=INPUT, to_dict=dict),
+    class_names=("a", "b", "c"),
     calibration={},
+    handwriting=Handwriting("light", 2),
     weights_sha256="0" * 64,
     logits=lambda images: np.zeros((len(images), 3), np.float32),
 )

@@ -1,12 +1,16 @@
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from convscope.architecture import Input
 from convscope.checkpoint import save_model
 from convscope.errors import RunError
-from convscope.service import load_served
+from convscope.handwriting import Handwriting
+from convscope.service import Served, load_served
 
 from .conftest import colour_model, grey_model
 
@@ -21,7 +25,6 @@ def test_a_run_is_called_as_its_folder_and_a_file_as_it_is_without_its_ending(fo
 def test_a_name_can_be_given(folder: Path):
     (served,) = load_served([f"digits={folder / 'grey'}"])
     assert served.name == "digits"
-    assert served.version == served.model.weights_sha256[:12]
 
 
 def test_a_folder_with_an_equals_sign_in_its_name_is_a_folder(tmp_path: Path):
@@ -65,3 +68,25 @@ def test_a_model_whose_answer_is_no_number_is_refused(tmp_path: Path):
     save_model(replace(model, weights=weights), tmp_path / "model.safetensors")
     with pytest.raises(RunError, match="no number"):
         load_served([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class_names": ("</script>", "zwei", "drei")},
+        {"calibration": {**grey_model().calibration, "temperature": 2.5}},
+        {"calibration": {"temperature": 2.0}},
+        {"handwriting": Handwriting("dark", 6)},
+        {"architecture": replace(grey_model().architecture, input=Input(8, 8, 1, scale=0.5))},
+        {"weights": {name: weight + 1 for name, weight in grey_model().weights.items()}},
+    ],
+    ids=["class name", "temperature", "rejection rule", "preparation", "input scaling", "weights"],
+)
+def test_the_version_changes_with_whatever_changes_an_answer(changes: dict[str, Any]):
+    assert Served("a", replace(grey_model(), **changes)).version != Served("a", grey_model()).version
+
+
+def test_the_version_is_that_of_the_model_and_not_of_its_name_or_origin():
+    other = Served("b", replace(grey_model(), provenance={"dataset": "elsewhere"}), Path("report.html"))
+    assert other.version == Served("a", grey_model()).version
+    assert re.fullmatch("[0-9a-f]{12}", other.version)

@@ -5,6 +5,7 @@ be and however slowly it comes.
 """
 
 import asyncio
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from time import monotonic
@@ -24,6 +25,8 @@ ALWAYS_OPEN = frozenset({"/metrics", "/v2/health/live", "/v2/health/ready"})
 """Paths that are answered however full the service is."""
 
 _LATER = {"retry-after": "1"}
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?")  # RFC 9110, section 7.2, without user names
 
 _DISCARD_SECONDS = 2.0  # for which the rest of a refused body is read and dropped, so that its sender reads the answer
 
@@ -153,6 +156,6 @@ class _Body:
 
 
 def _host(header: str) -> str:
-    """Return the name in a Host header, without its port."""
-    name = header.strip().lower()
-    return name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]
+    """Return the name in a Host header, in lower case and without its port; empty for a header that is malformed."""
+    match = _HOST.fullmatch(header.strip().lower())
+    return match[1] if match else ""

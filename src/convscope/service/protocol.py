@@ -47,7 +47,7 @@ def protocol_routes(work: Work) -> APIRouter:
 
     @routes.get("/v2/models/{model_name}/versions/{model_version}", responses=documented(schemas.ModelDescription, 404))
     async def model_of_version(model_name: Name, model_version: Version) -> JSONResponse:
-        """Describe a model; its only version is the beginning of the SHA-256 of its weights."""
+        """Describe a model; its only version is a digest of everything that its answers depend on."""
         return JSONResponse(_description(_of_version(work, model_name, model_version)))
 
     @routes.get("/v2/models/{model_name}/ready", responses=documented(schemas.ModelReady, 404))

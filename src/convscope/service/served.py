@@ -1,5 +1,7 @@
 """The models of a service: `load_served` takes run folders and model files to models by name."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from convscope.checkpoint import load_model, open_run
 from convscope.errors import RunError
 from convscope.files import inside
 from convscope.model import Model
+from convscope.prediction import preparation_of
 from convscope.rejection import RejectionRule
 
 _NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
@@ -33,8 +36,20 @@ class Served:
 
     @cached_property
     def version(self) -> str:
-        """The first twelve digits of the SHA-256 of the weights: other weights are another version."""
-        return self.model.weights_sha256[:12]
+        """The first twelve digits of a SHA-256 over everything that an answer depends on.
+
+        That is the weights, the architecture with its input scaling, the class names, the temperature, the rejection
+        rule, and how a picture becomes an image.
+        """
+        model = self.model
+        parts = {
+            "weights": model.weights_sha256,
+            "architecture": model.architecture.to_dict(),
+            "class_names": list(model.class_names),
+            "calibration": dict(model.calibration),
+            "handwriting": preparation_of(model).handwriting.to_dict(),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def load_served(arguments: Iterable[str]) -> tuple[Served, ...]:
