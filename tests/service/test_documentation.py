@@ -117,6 +117,7 @@ def test_the_limits_are_those_of_the_table():
         str(limits.connections),
         "one a core",
         f"{limits.body_seconds:g}",
+        f"{limits.answer_seconds:g}",
         f"{limits.header_seconds:g}",
         f"{limits.send_seconds:g}",
         f"{limits.stop_seconds:g}",
@@ -132,8 +133,9 @@ def test_the_options_and_their_defaults_are_those_of_the_limits():
     assert options["limit_images"].default == limits.images
     assert options["limit_requests"].default == limits.requests
     assert options["limit_seconds"].default == limits.body_seconds
+    assert options["deadline"].default == limits.answer_seconds
     named = {name for option in options.values() for name in option.opts}
-    assert set(re.findall(r"`(--(?:limit|allow|host|port|threads)[\w-]*)", PAGE)) <= named
+    assert set(re.findall(r"`(--(?:limit|allow|host|port|threads|deadline)[\w-]*)", PAGE)) <= named
 
 
 def test_the_unit_can_be_read_and_starts_the_command():
@@ -141,7 +143,7 @@ def test_the_unit_can_be_read_and_starts_the_command():
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(next(text for kind, text in BLOCKS if kind == "ini"))
     assert shlex.split(unit["Service"]["ExecStart"])[1:] == ["serve", "/srv/convscope/digits"]
-    assert float(unit["Service"]["TimeoutStopSec"]) > Limits().stop_seconds
+    assert float(unit["Service"]["TimeoutStopSec"]) >= Limits().stop_seconds + 5
 
 
 def test_the_container_file_starts_the_command_and_asks_for_its_health(digits: Client):

@@ -3,13 +3,17 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
 
+from convscope.deadline import check_deadline
 from convscope.service import Limits, Served, create_app
 from convscope.service.logs import LOGGER
+from convscope.service.refusal import STOPPING
 
 from .conftest import Client
 
@@ -166,47 +170,144 @@ def test_identity_is_no_compression(grey: Served):
     assert asyncio.run(ask(create_app([grey]), [b"x"], content_encoding="identity"))[0] == 400
 
 
-def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_answers(grey: Served):
-    app = create_app([grey], Limits(requests=2, body_seconds=5))
+def slow_bodies(go: asyncio.Event, app: Any, count: int, size: int = 1) -> list[asyncio.Task[Any]]:
+    """Begin so many requests whose bodies end once `go` is set."""
+
+    async def waiting() -> AsyncIterator[bytes]:
+        yield b"x" * size
+        await go.wait()
+
+    return [asyncio.create_task(ask(app, waiting())) for _ in range(count)]
+
+
+def test_bodies_that_are_still_arriving_take_no_place(grey: Served):
+    app = create_app([grey], Limits(requests=1, body_seconds=30))
 
     async def crowd() -> None:
         go = asyncio.Event()
-
-        async def waiting() -> AsyncIterator[bytes]:
-            yield b"x"
-            await go.wait()
-
-        tasks = [asyncio.create_task(ask(app, waiting())) for _ in range(2)]
+        tasks = slow_bodies(go, app, 5)
         await asyncio.sleep(0.05)
-        status, headers, answer = await ask(app, [b"x"])
-        assert (status, headers["retry-after"]) == (503, "1")
-        assert "2 requests are in work" in answer["error"]
-        assert (await ask(app, [], path="/v2/health/live"))[0] == 405  # it is POST; but not 503
-        go.set()
-        assert [one[0] for one in await asyncio.gather(*tasks)] == [400, 400]
         assert (await ask(app, [b"x"]))[0] == 400
+        go.set()
+        assert {one[0] for one in await asyncio.gather(*tasks)} <= {400, 503}
 
     asyncio.run(crowd())
 
 
-def test_all_bodies_together_are_bounded(grey: Served):
-    app = create_app([grey], Limits(body_bytes=1000, held_bytes=1500, body_seconds=5))
+class Stuck:
+    """Stands in for the answer to a picture, and computes until it is stopped."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.began = self.ended = 0
+        monkeypatch.setattr("convscope.service.pictures.answer_picture", self)
+
+    def __call__(self, *_arguments: Any) -> None:
+        self.began += 1
+        try:
+            while True:
+                time.sleep(0.01)
+                check_deadline()
+        finally:
+            self.ended += 1
+
+
+async def settled(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 20
+    while not condition() and time.monotonic() < end:
+        await asyncio.sleep(0.01)
+    return condition()
+
+
+def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_answers(
+    grey: Served, monkeypatch: pytest.MonkeyPatch
+):
+    app, stuck = create_app([grey], Limits(requests=2, threads=2)), Stuck(monkeypatch)
+
+    async def crowd() -> None:
+        tasks = [asyncio.create_task(ask(app, [b"x"])) for _ in range(2)]
+        assert await settled(lambda: stuck.began == 2)
+        status, headers, answer = await ask(app, [b"x"])
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "2 requests are in work" in answer["error"]
+        assert (await ask(app, [], path="/v2/health/live"))[0] == 405  # it is POST; but not 503
+        app.state.work.stop()
+        stopped = await asyncio.gather(*tasks)
+        assert [(status, answer["error"]) for status, _, answer in stopped] == [(503, STOPPING)] * 2
+        assert await settled(lambda: stuck.ended == 2)
+
+    asyncio.run(crowd())
+
+
+def test_an_answer_that_takes_too_long_is_given_up_and_its_thread_freed(grey: Served, monkeypatch: pytest.MonkeyPatch):
+    app, stuck = create_app([grey], Limits(threads=1, answer_seconds=0.5)), Stuck(monkeypatch)
+
+    async def two() -> None:
+        first = asyncio.create_task(ask(app, [b"x"]))
+        assert await settled(lambda: stuck.began == 1)
+        second = asyncio.create_task(ask(app, [b"x"]))
+        status, headers, answer = await first
+        assert (status, "retry-after" in headers) == (503, False)
+        assert answer["error"].startswith("the answer was not ready after 0.5 s and is given up")
+        assert (await second)[0] == 503
+        assert await settled(lambda: stuck.ended == stuck.began)
+
+    asyncio.run(two())
+
+
+def test_one_that_waits_for_a_thread_until_its_deadline_is_told_why(grey: Served):
+    app = create_app([grey], Limits(threads=1, answer_seconds=0.2))
+    go = threading.Event()
+
+    async def wait() -> None:
+        app.state.work.threads.submit(go.wait)
+        status, headers, answer = await ask(app, [b"x"])
+        go.set()
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "others are computed before it" in answer["error"]
+
+    asyncio.run(wait())
+
+
+def test_a_body_that_is_arriving_is_refused_when_the_service_stops(grey: Served):
+    app = create_app([grey], Limits(body_seconds=60))
+
+    async def stop() -> None:
+        tasks = slow_bodies(asyncio.Event(), app, 1)
+        await asyncio.sleep(0.05)
+        app.state.work.stop()
+        status, headers, answer = await tasks[0]
+        assert (status, headers["connection"], answer["error"]) == (503, "close", STOPPING)
+
+    asyncio.run(stop())
+
+
+def test_all_bodies_together_are_bounded_and_the_slowest_gives_way(grey: Served):
+    app = create_app([grey], Limits(body_bytes=1000, held_bytes=1500, body_seconds=60))
 
     async def crowd() -> None:
         go = asyncio.Event()
-
-        async def waiting() -> AsyncIterator[bytes]:
-            yield b"x" * 1000
-            await go.wait()
-
-        task = asyncio.create_task(ask(app, waiting()))
+        tasks = slow_bodies(go, app, 1, 1000)
         await asyncio.sleep(0.05)
-        status, headers, answer = await ask(app, [b"x" * 1000])
+        assert held(app) == 1000
+        assert (await ask(app, [b"x" * 1000]))[0] == 400
+        status, headers, answer = await tasks[0]
         assert (status, headers["retry-after"]) == (503, "1")
         assert "too large together" in answer["error"]
-        go.set()
-        await task
-        assert (await ask(app, [b"x" * 1000]))[0] == 400
+        assert held(app) == 0
+
+    asyncio.run(crowd())
+
+
+def test_a_body_that_finds_no_room_is_refused(grey: Served, monkeypatch: pytest.MonkeyPatch):
+    app, stuck = create_app([grey], Limits(body_bytes=1000, held_bytes=1500, threads=1)), Stuck(monkeypatch)
+
+    async def crowd() -> None:
+        first = asyncio.create_task(ask(app, [b"x" * 1000]))
+        assert await settled(lambda: stuck.began == 1)
+        status, headers, _ = await ask(app, [b"x" * 1000])
+        assert (status, headers["retry-after"]) == (503, "1")
+        app.state.work.stop()
+        await first
         assert held(app) == 0
 
     asyncio.run(crowd())

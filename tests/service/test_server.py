@@ -245,16 +245,31 @@ def test_what_is_no_http_is_refused_as_json(service: Service, text: bytes):
         assert is_closed(connection)
 
 
-def test_more_connections_than_are_allowed_are_closed(folder: Path, tmp_path: Path):
-    with running(folder, tmp_path / "log", connections=2, header_seconds=30) as service:
-        first, second = service.connect(), service.connect()
+def test_of_too_many_connections_the_slowest_is_closed(folder: Path, tmp_path: Path):
+    with (
+        running(folder, tmp_path / "log", connections=2, header_seconds=30) as service,
+        service.connect() as first,
+        service.connect() as second,
+    ):
+        first.sendall(head("Content-Length: 1000\r\n"))
         time.sleep(0.2)
-        with service.connect() as third:
-            status, answer = answer_of(third)
+        assert httpx.get(service.address + "/v2").status_code == 200
+        status, answer = answer_of(first)
         assert (status, answer["error"][:24]) == (503, "2 connections are open, ")
-        first.close()
-        second.close()
-        assert wait_for(lambda: httpx.get(service.address + "/v2").status_code == 200)
+        assert is_closed(first)
+        second.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert answer_of(second)[0] == 200
+
+
+def test_many_bodies_that_do_not_come_keep_nobody_out(folder: Path, tmp_path: Path):
+    with running(folder, tmp_path / "log", requests=4, body_seconds=30) as service:
+        slow = [service.connect() for _ in range(64)]
+        for connection in slow:
+            connection.sendall(head("Content-Length: 1000\r\n", INFER))
+        body = TENSOR % json.dumps([0] * 64).encode()
+        assert httpx.post(service.address + INFER, content=body, timeout=20).status_code == 200
+        for connection in slow:
+            connection.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -24,25 +24,44 @@ _MIB = 1 << 20
     multiple=True,
     help="Name that requests may give as their host, besides localhost; by default all if --host is not this machine.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="That compute; by default one a core.")
+@click.option("--threads", type=click.IntRange(min=1), help="Number of worker threads; by default one a core.")
 @click.option(
-    "--limit-body", type=click.IntRange(1, 1024), default=16, show_default=True, help="MiB that a request may have."
+    "--limit-body", type=click.IntRange(1, 1024), default=16, show_default=True, help="Maximum request body in MiB."
 )
 @click.option(
-    "--limit-megapixels", type=click.IntRange(1, 50), default=25, show_default=True, help="Of a picture, at most."
+    "--limit-megapixels",
+    type=click.IntRange(1, 50),
+    default=25,
+    show_default=True,
+    help="Maximum megapixels of a picture.",
 )
 @click.option(
-    "--limit-images", type=click.IntRange(min=1), default=256, show_default=True, help="Of one inference, at most."
+    "--limit-images",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Maximum images of one inference.",
 )
 @click.option(
-    "--limit-requests", type=click.IntRange(min=1), default=64, show_default=True, help="In work at once, at most."
+    "--limit-requests",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Maximum requests in work at once.",
 )
 @click.option(
     "--limit-seconds",
     type=click.FloatRange(0, 86400, min_open=True),
     default=30.0,
     show_default=True,
-    help="That a request's body may take to arrive.",
+    help="Seconds that a request body may take to arrive.",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(0, 86400, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds from a complete request to its answer; a later answer is given up with status 503.",
 )
 @json_option
 def serve(
@@ -56,13 +75,15 @@ def serve(
     limit_images: int,
     limit_requests: int,
     limit_seconds: float,
+    deadline: float,
     as_json: bool,
 ) -> None:
     """Answer over HTTP with trained networks.
 
     RUN is a run folder or a model file, or NAME=RUN; without a name it is called as its folder is. The page of a run is
     at /, the Open Inference Protocol at /v2, and POST /v1/predict takes an image file. It answers this machine alone
-    unless told otherwise, and stops at Ctrl-C or SIGTERM when what is in work is done. The log is on stderr.
+    unless told otherwise. At Ctrl-C or SIGTERM it finishes the requests in work, for 30 seconds at most, and ends. The
+    log is on stderr.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f'{missing[0]} is not installed; install it with: pip install "convscope[serve]"')
@@ -72,11 +93,12 @@ def serve(
     models = load_served(runs)
     limits = Limits(
         body_bytes=limit_body * _MIB,
-        held_bytes=max(256, 4 * limit_body) * _MIB,
+        held_bytes=max(128, 4 * limit_body) * _MIB,
         pixels=limit_megapixels * 1_000_000,
         images=limit_images,
         requests=limit_requests,
         body_seconds=limit_seconds,
+        answer_seconds=deadline,
         **({} if threads is None else {"threads": threads}),
     )
     hosts = {name.lower() for name in allowed} | LOOPBACK if allowed or _is_this_machine(host) else None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Conv2D, DepthwiseConv2D, LayerRow
+from convscope.deadline import check_deadline
 from convscope.engine import Network, open_network
 from convscope.engine.loss import dlogits_of_logit
 from convscope.model import Model
@@ -106,6 +107,7 @@ def _input_gradients(
     network: Network, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
     """Return dz/dx (N, H, W, C), by the image as the network reads it."""
+    check_deadline()
     dlogits = dlogits_of_logit(targets, network.architecture.num_classes)
     return np.asarray(network.layer_gradients(images, dlogits, ["input"])["input"], np.float64)
 
@@ -184,6 +186,7 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
     falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
     for top in _starts(height, side, step):
         for left in _starts(width, side, step):
+            check_deadline()
             blanked = images.copy()
             blanked[:, top : top + side, left : left + side] = background
             fall = whole - model.logits(blanked)[places, targets]

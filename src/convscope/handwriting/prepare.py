@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convscope.deadline import check_deadline
 from convscope.handwriting.fitting import crop, place, scale, stretch
 from convscope.handwriting.hints import Hint, hints_of
 from convscope.handwriting.ink import drop_specks, part
@@ -93,6 +94,7 @@ def prepare(
     Raises:
         ValueError: for a picture of another form, or an unknown step.
     """
+    check_deadline()
     chosen = handwriting.steps if steps is None else steps
     if unknown := sorted(set(chosen) - set(STEPS)):
         raise ValueError(f"steps has {unknown[0]!r}; there are {', '.join(STEPS)}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.deadline import DeadlineError, check_deadline, held
 from convscope.errors import ImageFileError
 from convscope.image_files.headers import Header, UnreadableError, exif_orientation, read_header, white_of
 
@@ -66,6 +67,14 @@ def picture_size(source: Path | str | bytes, name: str | None = None) -> tuple[i
         return (width, height) if _orientation(image, header) >= 5 else (height, width)
 
 
+class _Stoppable(BytesIO):
+    """Bytes that a decoder reads piece by piece; between two pieces it can be stopped."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        check_deadline()
+        return super().read(size)
+
+
 @contextmanager
 def _opened(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Image.Image, Header]]":
     """Open a picture whose size is within bounds; all that goes wrong until it is closed becomes an error of ours."""
@@ -77,13 +86,13 @@ def _opened(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Ima
         if len(content) > MAX_FILE_BYTES:
             raise UnreadableError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
         header = read_header(content, MAX_PIXELS)
-        with _one_at_a_time, warnings.catch_warnings():
+        with held(_one_at_a_time), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                with Image.open(BytesIO(header.content), formats=[header.format]) as image:
+                with Image.open(_Stoppable(header.content), formats=[header.format]) as image:
                     _check_size(image.size)
                     yield image, header
-            except UnreadableError:
+            except (UnreadableError, DeadlineError):
                 raise
             except Image.DecompressionBombError:
                 _refuse_size()
@@ -91,7 +100,7 @@ def _opened(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Ima
                 raise UnreadableError("does not fit into memory; make it smaller") from None
             except Exception as error:  # whatever a decoder stumbles over in hostile bytes is the file's fault
                 reason = " ".join(str(error).split())[:100] if isinstance(error, OSError) else ""
-                if not reason or "BytesIO" in reason:
+                if not reason or "object at" in reason:
                     reason = f"its {header.format} data cannot be decoded"
                 raise UnreadableError(f"is damaged ({reason}); copy or save it again") from error
     except UnreadableError as error:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convscope.deadline import check_deadline
 from convscope.explanation import Method
 from convscope.handwriting import Stage, Step
 from convscope.image_files import picture_size, read_picture
@@ -103,6 +104,7 @@ def _steps(served: Served, asked: Asked) -> list[Step] | None:
 
 
 def _stage(stage: Stage) -> dict[str, Any]:
+    check_deadline()
     height, width = stage.pixels.shape[:2]
     return {"name": stage.name, "on": stage.on, "size": [height, width], "picture": _png(stage.pixels)}
 

@@ -18,6 +18,7 @@ from convscope.service.pictures import picture_routes
 from convscope.service.protocol import protocol_routes
 from convscope.service.refusal import handle_errors
 from convscope.service.served import Served
+from convscope.service.waiting import Waiting
 from convscope.service.work import Work, documented
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -62,7 +63,8 @@ def create_app(
         )
     metrics = Metrics(tuple(models))
     threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="convscope")
-    work = Work(tuple(models), limits, metrics, threads)
+    waiting = Waiting()
+    work = Work(tuple(models), limits, metrics, threads, waiting)
 
     app = _App(
         title="convscope",
@@ -72,6 +74,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.work = work
     handle_errors(app)
 
     @app.get(
@@ -87,6 +90,7 @@ def create_app(
     app.include_router(picture_routes(work))
     app.include_router(protocol_routes(work))
     app.include_router(page_routes(work))
-    app.add_middleware(Guard, limits=limits, metrics=metrics, hosts=None if hosts is None else frozenset(hosts))
+    names = None if hosts is None else frozenset(hosts)
+    app.add_middleware(Guard, limits=limits, metrics=metrics, waiting=waiting, hosts=names)
     app.add_middleware(Observe, metrics=metrics)
     return app

@@ -1,4 +1,4 @@
-"""What a request must pass before it is worked on: the host it names, room for one more, and a body within bounds.
+"""What a request must pass before it is worked on: the host it names, and a body within bounds.
 
 A body is bounded as it arrives, so that no more of it than its limit is ever in memory, whatever its length is said to
 be and however slowly it comes.
@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convscope.service.limits import Limits
 from convscope.service.metrics import Metrics
-from convscope.service.refusal import RefusedError, send_refusal
+from convscope.service.refusal import LATER, STOPPING, RefusedError, send_refusal
+from convscope.service.waiting import Waiting, end
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """The hosts that a service bound to this machine alone answers to."""
@@ -24,7 +25,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 ALWAYS_OPEN = frozenset({"/metrics", "/v2/health/live", "/v2/health/ready"})
 """Paths that are answered however full the service is."""
 
-_LATER = {"retry-after": "1"}
+_TOGETHER = "the bodies of all requests are too large together; try again in a second"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?")  # RFC 9110, section 7.2, without user names
 
@@ -38,13 +39,16 @@ class Guard:
         hosts: names that a request may give as its Host, in lower case and without a port; None for all.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, hosts: Collection[str] | None) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, metrics: Metrics, waiting: Waiting, hosts: Collection[str] | None
+    ) -> None:
         self.app = app
         self.limits = limits
         self.metrics = metrics
         self.hosts = hosts
-        self.in_work = 0
+        self.waiting = waiting
         self.held_bytes = 0
+        self.bodies = list["_Body"]()  # the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -61,32 +65,39 @@ class Guard:
         if scope["path"] in ALWAYS_OPEN:
             await self.app(scope, receive, send)
             return
-        if self.in_work >= self.limits.requests:
-            reason = f"{self.in_work} requests are in work, which is all that is allowed; try again in a second"
-            await send_refusal(RefusedError(503, reason, _LATER), scope, receive, send)
-            return
         body = _Body(receive, headers, self)
-        self.in_work += 1
-        self.metrics.in_work.set(self.in_work)
+        self.bodies.append(body)
+        num_sent = 0
 
-        async def send_and_discard(message: Message) -> None:
-            if body.is_refused and message["type"] == "http.response.body" and not message.get("more_body", False):
+        async def send_last_alone(message: Message) -> None:
+            """Send the end of an answer by itself, which waits until the client has taken most of the answer."""
+            nonlocal num_sent
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                num_sent = len(message.get("body", b""))
+                self.hold(num_sent)
                 await send({**message, "more_body": True})
-                await body.discard()
+                if body.is_refused:
+                    await body.discard()
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
         try:
-            await self.app(scope, body, send_and_discard)
+            await self.app(scope, body, send_last_alone)
         finally:
-            self.in_work -= 1
-            self.metrics.in_work.set(self.in_work)
-            self.hold(-body.size)
+            self.bodies.remove(body)
+            self.hold(-body.size - num_sent)
 
     def hold(self, num_bytes: int) -> None:
-        """Count bytes of a body that are in memory from now on, or, below zero, are not any more."""
+        """Count bytes that are in memory from now on, or, below zero, are not any more."""
         self.held_bytes += num_bytes
         self.metrics.held.set(self.held_bytes)
+
+    def make_room(self, body: "_Body") -> None:
+        """Give up bodies that have been arriving for longest, `body` among them, until the rest is within bounds."""
+        for other in [*(one for one in self.bodies if one.size and not one.complete), body]:
+            if self.held_bytes <= self.limits.held_bytes or body.is_given_up:
+                break
+            other.give_up()
 
 
 class _Body:
@@ -100,6 +111,8 @@ class _Body:
         self.deadline: float | None = None
         self.complete = False
         self.is_refused = False
+        self.is_given_up = False
+        self.timeout: asyncio.Timeout | None = None
 
     async def __call__(self) -> Message:
         if self.complete:
@@ -108,11 +121,12 @@ class _Body:
             self.deadline = monotonic() + self.guard.limits.body_seconds
             self._check_headers()
         try:
-            async with asyncio.timeout(self.deadline - monotonic()):
+            async with self.guard.waiting.at_most(self.deadline - monotonic()) as self.timeout:
                 message = await self.receive()
         except TimeoutError:
-            seconds = self.guard.limits.body_seconds
-            raise RefusedError(408, f"the body was not complete after {seconds:g} s", {"connection": "close"}) from None
+            raise self._late() from None
+        finally:
+            self.timeout = None
         self._take(message)
         return message
 
@@ -131,7 +145,26 @@ class _Body:
         if self.size > self.guard.limits.body_bytes:
             self._refuse(413, self._too_large())
         if self.guard.held_bytes > self.guard.limits.held_bytes:
-            self._refuse(503, "the bodies of all requests are too large together; try again in a second", _LATER)
+            self.guard.make_room(self)
+        if self.is_given_up:
+            self._refuse(503, _TOGETHER, LATER)
+
+    def give_up(self) -> None:
+        """Count none of it any more; `__call__` raises what has happened."""
+        self.is_given_up = True
+        self.guard.hold(-self.size)
+        self.size = 0
+        if self.timeout is not None:
+            end(self.timeout)
+
+    def _late(self) -> RefusedError:
+        closing = {"connection": "close"}
+        if self.is_given_up:
+            return RefusedError(503, _TOGETHER, LATER | closing)
+        if self.guard.waiting.stopped:
+            return RefusedError(503, STOPPING, LATER | closing)
+        seconds = self.guard.limits.body_seconds
+        return RefusedError(408, f"the body was not complete after {seconds:g} s", closing)
 
     def _too_large(self) -> str:
         return f"the body has more than the {self.guard.limits.body_bytes:,} bytes that are allowed; send less"

@@ -6,12 +6,14 @@ Source: the Open Inference Protocol (KServe), REST, and its binary tensor data e
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from convscope.deadline import check_deadline
 from convscope.metrics import softmax
 from convscope.service.refusal import RefusedError, describe
 from convscope.service.schemas import InferRequest, OutputName
@@ -20,6 +22,7 @@ from convscope.service.tensors import read_images, write_tensor
 
 Arrays = Mapping[str, NDArray[Any]]
 
+_BATCH = 256  # images that are answered between two looks at the deadline
 _SPARE_VALUES = 1000  # in the JSON of a request, besides pixels
 
 
@@ -123,7 +126,8 @@ def _wanted(request: InferRequest, served: Served) -> dict[OutputName, bool]:
 def _compute(served: Served, images: NDArray[np.uint8], wanted: set[OutputName]) -> dict[str, NDArray[Any]]:
     """Return the wanted outputs of images (N, H, W, C): (N, K) float32, or (N,) int64 or bool."""
     model, rule = served.model, served.rule
-    logits = model.logits(images)
+    batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    logits = np.concatenate([_checked(model.logits, batch) for batch in batches])
     temperature = float(model.calibration.get("temperature", 1.0))
     made: dict[OutputName, Callable[[], NDArray[Any]]] = {
         "logits": lambda: logits.astype(np.float32),
@@ -133,5 +137,10 @@ def _compute(served: Served, images: NDArray[np.uint8], wanted: set[OutputName])
     }
     arrays: dict[str, NDArray[Any]] = {name: make() for name, make in made.items() if name in wanted}
     if rule is not None and "none_of_these" in wanted:
-        arrays["none_of_these"] = rule.refuses(model, images)
+        arrays["none_of_these"] = np.concatenate([_checked(partial(rule.refuses, model), batch) for batch in batches])
     return arrays
+
+
+def _checked(function: Callable[[NDArray[np.uint8]], NDArray[Any]], images: NDArray[np.uint8]) -> NDArray[Any]:
+    check_deadline()
+    return function(images)

@@ -13,23 +13,26 @@ class Limits:
 
     Attributes:
         body_bytes: of one request's body; a photo of a phone has 2 to 10 MB.
-        held_bytes: of all bodies that are in memory at one moment.
+        held_bytes: of all bodies and answers that are in memory at one moment.
         pixels: of one picture; reading it takes up to sixteen bytes a pixel for a moment, and one is read at a time.
         images: of one request for inference.
-        requests: that are in work at once, waiting ones included; more are turned away with 503.
-        connections: that are open at once; more are closed with 503.
+        requests: that are computed or wait for it at once; more are turned away with 503. A request whose body is still
+            arriving, or whose answer is being sent, is none of them.
+        connections: that are open at once; of more, the one whose request has been awaited longest is closed.
         threads: that compute; by default one a core.
         header_seconds: from the opening of a connection, or the first byte of a request, to the end of its headers.
         body_seconds: until a body must be complete.
+        answer_seconds: from a complete body to its answer, waiting for a thread included; then it is 503.
         send_seconds: that a client may take to accept one more piece of an answer.
-        stop_seconds: that requests in work may take when the service is told to stop.
+        stop_seconds: that requests may take when the service is told to stop; then they are answered with 503, and
+            five seconds later the process has ended.
 
     Raises:
         ValueError: for a value that is not a number above zero.
     """
 
     body_bytes: int = 16 * MIB
-    held_bytes: int = 256 * MIB
+    held_bytes: int = 128 * MIB
     pixels: int = 25_000_000
     images: int = 256
     requests: int = 64
@@ -37,6 +40,7 @@ class Limits:
     threads: int = field(default_factory=available_cores)
     header_seconds: float = 10.0
     body_seconds: float = 30.0
+    answer_seconds: float = 30.0
     send_seconds: float = 30.0
     stop_seconds: float = 30.0
 

@@ -13,6 +13,11 @@ from starlette.types import Receive, Scope, Send
 from convscope.errors import ConvscopeError, ImageFileError
 from convscope.tables import printable
 
+LATER = {"retry-after": "1"}
+"""Headers of a refusal that may be otherwise in a second."""
+
+STOPPING = "the service is stopping; ask again once it has started"
+
 _LONGEST = 500  # characters of a reason, which may quote what the client sent
 
 

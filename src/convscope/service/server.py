@@ -5,9 +5,13 @@ uvicorn waits for headers, and for a client that takes no answer, as long as it 
 
 import asyncio
 import json
+import logging
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import h11
@@ -17,8 +21,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from convscope.errors import RunError
 from convscope.service.limits import Limits
-from convscope.service.logs import log_config
+from convscope.service.logs import LOGGER, log_config
+from convscope.service.work import Work
 
+_LAST_SECONDS = 4.5  # after the time to stop, in which threads look at their deadline and answers are sent
 _BACKLOG = 128  # connections that the system keeps until they are taken
 
 
@@ -31,6 +37,9 @@ def serve(
     on_start: Callable[[str], None] | None = None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM, then finish those in work and return; only from the main thread.
+
+    What is not answered after `limits.stop_seconds` is answered with 503. If a thread is still at work five seconds
+    later, the process is killed. `app` cannot be served again.
 
     Args:
         port: 0 for any that is free.
@@ -50,16 +59,21 @@ def serve(
         server_header=False,
         proxy_headers=False,  # nothing here depends on who asks
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=max(1, round(limits.stop_seconds)),
+        timeout_graceful_shutdown=ceil(limits.stop_seconds) + 2,
     )
-    server = _Server(config)
+    work: Work = app.state.work
+    server = _Server(config, work, limits.stop_seconds)
     if on_start is not None:
         server.on_start = lambda: on_start(_address(listener, host))
     # uvicorn raises the signal again once it has stopped, which would end the process with an error.
     before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run([listener])
+        work.threads.shutdown(cancel_futures=True)
     finally:
+        server.last_resort.cancel()
+        if server.last_resort.is_alive():
+            server.last_resort.join()
         for number, handler in before.items():
             signal.signal(number, handler)
         listener.close()
@@ -68,10 +82,30 @@ def serve(
 class _Server(uvicorn.Server):
     on_start: Callable[[], None] | None = None
 
+    def __init__(self, config: uvicorn.Config, work: Work, stop_seconds: float) -> None:
+        super().__init__(config)
+        self.work = work
+        self.stop_seconds = stop_seconds
+        self.last_resort = threading.Timer(stop_seconds + _LAST_SECONDS, _kill)
+        self.last_resort.daemon = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.on_start is not None:
             self.on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.last_resort.start()
+        grace = asyncio.get_running_loop().call_later(self.stop_seconds, self.work.stop)
+        await super().shutdown(sockets)
+        grace.cancel()
+        self.work.stop()  # a thread may still compute for a client that has gone
+
+
+def _kill() -> None:
+    """End the process whatever its threads do: none of them can be ended by itself."""
+    logging.getLogger(LOGGER).error("a thread is still at work after the time to stop; the process is killed")
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _protocol(limits: Limits) -> type[H11Protocol]:
@@ -80,18 +114,29 @@ def _protocol(limits: Limits) -> type[H11Protocol]:
 
 
 class _Protocol(H11Protocol):
-    """A connection that is closed if headers come too slowly, an answer is not taken, or there are too many."""
+    """A connection that is closed if headers come too slowly, an answer is not taken, or there are too many.
+
+    Of too many, the oldest one is closed whose request is still awaited, so that slow clients keep nobody out.
+    """
 
     limits: Limits
+    since: float
     _header_timer: asyncio.TimerHandle | None = None
     _send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.since = self.loop.time()
         if len(self.connections) > self.limits.connections:
-            self._close_with(503, f"{self.limits.connections} connections are open, which is all that is allowed")
-            return
+            slow = [one for one in self.connections if isinstance(one, _Protocol) and one.is_awaited]
+            reason = f"{self.limits.connections} connections are open, which is all that is allowed"
+            min(slow, key=lambda one: one.since)._close_with(503, reason)
         self._watch_headers()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether headers or a body have yet to arrive; true of a connection that has just been made."""
+        return self.conn.their_state is not h11.DONE and not self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -10,24 +10,28 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
+from convscope.deadline import Deadline, DeadlineError, check_deadline, within
 from convscope.service.limits import Limits
 from convscope.service.metrics import Metrics
 from convscope.service.observe import FACTS
-from convscope.service.refusal import RefusedError
+from convscope.service.refusal import LATER, STOPPING, RefusedError
 from convscope.service.schemas import Error
 from convscope.service.served import Served
+from convscope.service.waiting import Waiting
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """The state of one application; nothing of it changes but the counters."""
+    """The state of one application; nothing of it changes but the counters, and `deadlines`: one a request in work."""
 
     models: tuple[Served, ...]
     limits: Limits
     metrics: Metrics
     threads: ThreadPoolExecutor = field(repr=False)
+    waiting: Waiting = field(repr=False)
+    deadlines: set[Deadline] = field(default_factory=set, repr=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -43,17 +47,55 @@ class Work:
         raise RefusedError(404, f"there is no model {name!r:.80}; there are {', '.join(self.names)}")
 
     async def compute(self, request: Request, served: Served, function: Callable[[], _Result]) -> _Result:
-        """Return what `function` gives, called in one of the threads, once one is free."""
-        request.scope.get(FACTS, {})["model"] = served.name
+        """Return what `function` gives, called in one of the threads once one is free, within the deadline.
+
+        Raises:
+            RefusedError: with 503, if too many requests are in work, the deadline passes, or the service stops.
+        """
+        if len(self.deadlines) >= self.limits.requests:
+            reason = f"{len(self.deadlines)} requests are in work, which is all that is allowed; try again in a second"
+            raise RefusedError(503, reason, LATER)
+        facts = request.scope.get(FACTS, {})
+        facts["model"] = served.name
+        deadline = Deadline(self.limits.answer_seconds)
+        started = False
 
         def timed() -> _Result:
-            with self.metrics.computing.labels(served.name).time():
+            nonlocal started
+            started = True
+            with within(deadline), self.metrics.computing.labels(served.name).time():
                 start = perf_counter()
-                result = function()
-                request.scope.get(FACTS, {})["computing_seconds"] = round(perf_counter() - start, 6)
-                return result
+                try:
+                    check_deadline()
+                    return function()
+                finally:
+                    facts["computing_seconds"] = round(perf_counter() - start, 6)
 
-        return await asyncio.get_running_loop().run_in_executor(self.threads, timed)
+        self.deadlines.add(deadline)
+        self.metrics.in_work.set(len(self.deadlines))
+        try:
+            async with self.waiting.at_most(self.limits.answer_seconds):
+                return await asyncio.get_running_loop().run_in_executor(self.threads, timed)
+        except (TimeoutError, DeadlineError):
+            raise self._late(started) from None
+        finally:  # also where the client has gone: then nobody waits for what is computed
+            deadline.cancel()
+            self.deadlines.discard(deadline)
+            self.metrics.in_work.set(len(self.deadlines))
+
+    def _late(self, started: bool) -> RefusedError:
+        if self.waiting.stopped:
+            return RefusedError(503, STOPPING, LATER | {"connection": "close"})
+        took = f"was not ready after {self.limits.answer_seconds:g} s"
+        if started:
+            return RefusedError(503, f"the answer {took} and is given up; send a smaller or simpler picture")
+        return RefusedError(503, f"the answer {took}, as others are computed before it; try again in a second", LATER)
+
+    def stop(self) -> None:
+        """Answer what is in work or waiting with 503, and let the threads end at their next look at the deadline."""
+        self.waiting.stop()
+        for deadline in self.deadlines:
+            deadline.cancel()
 
     def count(self, served: Served, num_images: int, num_rejected: int) -> None:
         self.metrics.images.labels(served.name).inc(num_images)
@@ -76,7 +118,7 @@ def documented(model: Any, *statuses: int, description: str = "The answer.") -> 
         413: "The body, the picture or the number of images is too large.",
         415: "The body is of a type that is not read, or compressed.",
         421: "The Host header names another host.",
-        503: "The service has too much to do; try again.",
+        503: "The service has too much to do, or the answer took too long; the reason says which.",
     }
     good: dict[str, Any] = {"description": description} | ({} if model is None else {"model": model})
     bad: dict[int | str, dict[str, Any]] = {
