@@ -24,8 +24,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import convscope as cs
+from convscope.averaging import average
 from convscope.checkpoint import load_model
-from convscope.handwriting import STEPS, Step, average, prepare
+from convscope.handwriting import STEPS, Step, prepare
 from convscope.metrics import confusion_matrix, wilson_interval
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convscope.handwriting import STEPS, Handwriting, average, prepare
+from convscope.averaging import average
+from convscope.handwriting import STEPS, Handwriting, prepare
 
 MNIST = Handwriting("light", target=20)
 PAGE_CASES = Path(__file__).parents[2] / "web" / "tests" / "fixtures" / "handwriting.json"

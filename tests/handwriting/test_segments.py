@@ -5,9 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
+from convscope.deadline import Deadline, DeadlineError, within
 from convscope.handwriting.segments import find_segments
+from convscope.handwriting.segments import rules as rules_module
 from convscope.handwriting.segments import sheet as sheet_module
+from convscope.handwriting.segments.components import components_of
 from convscope.handwriting.segments.cuts import cut_places
 
 
@@ -141,3 +145,72 @@ def test_any_picture_gives_segments_within_it(picture):
             assert 0 <= blob.top < blob.bottom <= picture.shape[0]
             assert 0 <= blob.left < blob.right <= picture.shape[1]
             assert set(np.unique(blob.parts)) <= set(range(blob.num_parts + 1))
+
+
+def test_the_boxes_of_all_blobs_that_are_kept_have_a_bounded_area(monkeypatch):
+    areas = [blob.parts.size for blob in find_segments(sheet(*STROKES)).lines[0]]
+    monkeypatch.setattr(sheet_module, "MOST_AREA", sum(areas) - 1)
+    found = find_segments(sheet(*STROKES))
+    assert (len(found.lines[0]), found.num_left_out) == (len(areas) - 1, 1)
+    monkeypatch.setattr(sheet_module, "MOST_AREA", 1)
+    assert len(find_segments(sheet(*STROKES)).lines[0]) == 1  # one is read in any case
+
+
+masks = arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30)))
+
+
+@settings(deadline=None)
+@given(masks)
+def test_components_are_those_of_scipy(mask):
+    found = components_of(mask)
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    assert found.numbers.tolist() == list(range(1, count + 1))
+    places = [(slice(top, bottom), slice(left, right)) for top, left, bottom, right in found.boxes.tolist()]
+    assert places == ndimage.find_objects(labels)
+    for place in range(count):
+        np.testing.assert_array_equal(found.mask(place), labels[places[place]] == place + 1)
+        assert found.pixels[place] == np.count_nonzero(labels == place + 1)
+
+
+@settings(deadline=None)
+@given(masks, st.integers(2, 9))
+def test_ink_in_columns_is_what_an_opening_leaves(mask, size):
+    opened = ndimage.binary_opening(mask, np.ones((size, 1)))
+    np.testing.assert_array_equal(rules_module._in_columns(mask, size), opened)
+
+
+@settings(deadline=None, max_examples=30)
+@given(masks, st.floats(3, 20), st.floats(0, 4))
+def test_lines_are_those_of_a_plain_search(mask, least, gap):
+    np.testing.assert_array_equal(rules_module._lines(mask, least, gap), plain_lines(mask, least, gap))
+
+
+def plain_lines(thin, least, gap):
+    """Look at each slope, each row of the sheared mask and each stretch of it."""
+    found = np.zeros_like(thin)
+    pixels = np.argwhere(thin)
+    for slope in rules_module._ANGLES:
+        rows = np.rint(pixels[:, 0] - slope * pixels[:, 1])
+        for row in np.unique(rows):
+            near = pixels[abs(rows - row) <= 1]
+            columns = sorted({int(x) for _, x in near})
+            if len(pixels) < 0.6 * least or len(near) < 0.6 * least:
+                continue
+            stretch = [columns[0]]
+            for x in [*columns[1:], None]:
+                if x is not None and x - stretch[-1] <= gap + 1:
+                    stretch.append(x)
+                    continue
+                length = stretch[-1] - stretch[0] + 1
+                if length >= least and len(stretch) >= 0.6 * length:
+                    for y, x_ in near:
+                        found[y, x_] |= stretch[0] <= x_ <= stretch[-1]
+                stretch = [x]
+    return found
+
+
+def test_finding_segments_ends_at_a_deadline():
+    random = np.random.default_rng(0)
+    noise = np.where(random.random((200, 200)) < 0.3, 0, 255).astype(np.uint8)
+    with within(Deadline(0)), pytest.raises(DeadlineError):
+        find_segments(noise)

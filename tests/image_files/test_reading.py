@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
+from convscope.averaging import average
+from convscope.deadline import Deadline, DeadlineError, within
 from convscope.errors import ImageFileError
-from convscope.image_files import MAX_FILE_BYTES, MAX_PIXELS, SUFFIXES, picture_size, read_picture
+from convscope.image_files import MAX_FILE_BYTES, MAX_PIXELS, SUFFIXES, picture_size, read_picture, read_reduced
 
 GREY = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)
 COLOURS = np.stack([GREY, 255 - GREY, np.full_like(GREY, 90)], axis=2)
@@ -399,3 +401,37 @@ def test_damaged_files_give_a_picture_or_an_error(content, changes, cut):
     with suppress(ImageFileError):
         picture_size(bytes(damaged))
     read_or_refuse(bytes(damaged[: len(damaged) - cut * len(damaged) // 7]))
+
+
+MODES = ("L", "LA", "RGB", "RGBA", "P", "1", "I;16")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_picture_reduced_while_it_is_read_is_the_average_of_the_whole(mode):
+    values = np.random.default_rng(0).integers(0, 256, (301, 97, 4)).astype(np.uint8)
+    image = Image.fromarray(values, "RGBA")
+    image = Image.fromarray(values[..., 0].astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    whole = read_picture(file.getvalue())
+    reduced, size = read_reduced(file.getvalue(), longest=40)
+    assert (size, reduced.shape[:2]) == ((301, 97), (40, 13))
+    np.testing.assert_array_equal(reduced, average(whole, 40, 13))
+    np.testing.assert_array_equal(read_reduced(file.getvalue(), longest=301)[0], whole)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_reduced_while_it_is_read_is_turned_as_the_whole_is(orientation):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 24, 3)).astype(np.uint8))
+    content = encoded(image, exif=exif(orientation))
+    whole = read_picture(content)
+    reduced, size = read_reduced(content, longest=20)
+    assert size == whole.shape[:2]
+    np.testing.assert_array_equal(reduced, average(whole, *reduced.shape[:2]))
+
+
+def test_reading_ends_at_a_deadline():
+    file = io.BytesIO()
+    Image.new("L", (100, 100)).save(file, "PNG")
+    with within(Deadline(0)), pytest.raises(DeadlineError):
+        read_picture(file.getvalue())

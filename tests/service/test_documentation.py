@@ -142,7 +142,12 @@ def test_the_unit_can_be_read_and_starts_the_command():
     unit = configparser.ConfigParser(strict=True, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(next(text for kind, text in BLOCKS if kind == "ini"))
-    assert shlex.split(unit["Service"]["ExecStart"])[1:] == ["serve", "/srv/convscope/digits"]
+    command = shlex.split(unit["Service"]["ExecStart"])
+    assert command[1] == "serve"
+    threads = serve.make_context("serve", command[2:]).params["threads"]
+    fixed, each = map(int, re.findall(r"^At most (\d+) MiB, and (\d+) MiB more for each thread", PAGE, re.MULTILINE)[0])
+    assert unit["Service"]["MemoryMax"] == "1G"
+    assert fixed + threads * each <= 0.9 * 1024
     assert float(unit["Service"]["TimeoutStopSec"]) >= Limits().stop_seconds + 5
 
 

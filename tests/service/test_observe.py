@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -113,5 +114,5 @@ def test_a_failure_of_ours_is_500_with_an_id_and_the_rest_in_the_log(
 
 
 def test_the_log_is_set_up_from_what_the_standard_library_takes():
-    config = log_config()
+    config = log_config(StringIO())
     assert {LOGGER, "uvicorn.error"} == set(config["loggers"])  # type: ignore[call-overload]

@@ -10,13 +10,13 @@ from typing import cast
 
 import numpy as np
 
+from convscope.averaging import average
 from convscope.datasets.data_file import Images, Labels, sealed
 from convscope.datasets.dataset import Dataset, LoadOptions, SourceFile, Splits
 from convscope.datasets.disk.images import blocks, is_on_disk
 from convscope.datasets.readers.labels import MAX_CLASSES, sorted_names
 from convscope.datasets.split import TEST_FRACTION, cut_test
 from convscope.errors import DatasetError
-from convscope.handwriting import average
 
 MAX_CHANNELS = 4
 

@@ -1,7 +1,7 @@
 """From a drawing or a photo to the pixels that a network sees, as the images of a data set were made."""
 
 from convscope.handwriting.hints import HINTS, Hint
-from convscope.handwriting.pictures import Picture, average
+from convscope.handwriting.pictures import Picture
 from convscope.handwriting.prepare import LARGEST_FACTOR, Prepared, Stage, prepare
 from convscope.handwriting.recipe import OPTIONAL, STEPS, THRESHOLD, Handwriting, Step, handwriting_of
 
@@ -17,7 +17,6 @@ __all__ = [
     "Prepared",
     "Stage",
     "Step",
-    "average",
     "handwriting_of",
     "prepare",
 ]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from convscope.handwriting.pictures import Ink, Picture, average, box, by_channel, fitted, rounded, strength
+from convscope.averaging import average, fitted, rounded
+from convscope.handwriting.pictures import Ink, Picture, box, by_channel, strength
 
 
 def crop(pixels: Picture, ink: Ink, threshold: float) -> Picture:

@@ -4,6 +4,8 @@ Sources: Otsu 1979 for what is strong; pixels about strong ones are kept as Cann
 instead of by connection, since ruled lines are connected with the ink that crosses them.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ def part(pixels: Picture, ink: Ink) -> Picture:
     return as_ink(strengths, ink)
 
 
-def between_classes(strengths: NDArray[np.int64]) -> float:
+def between_classes(strengths: NDArray[np.integer[Any]]) -> float:
     """Return the middle between the mean of weak and of strong values (h, w) above 0, parted where Otsu parts them.
 
     It is 0 where all values above 0 are alike. Values of 0 are left out, since ground is most of a picture and would

@@ -4,15 +4,19 @@ Source: the ground is a morphological closing (Serra 1982), which follows the st
 however hard it is and fills what is narrower than its window, as lines of ink are.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.handwriting.pictures import Ink, Picture, as_ink, border, by_channel, median, rounded
+from convscope.averaging import rounded
+from convscope.handwriting.pictures import Ink, Picture, border, median
 
 _EVEN = (9, 10)  # the border is of one level if so many of its pixels are within a quarter of the picture's range
 _AROUND = 4  # what a pixel is compared with reaches a quarter of the shorter side to either side
 _GROUND = 3  # the window of the closing reaches a third of the shorter side to either side
 _SMOOTH = 100  # noise is taken out of the ground by means over a hundredth of the shorter side to either side
+_BAND = 256  # rows whose wide numbers are held at once
 _DIMMEST = 64  # of 255: on a ground that is darker, what is missing is not enlarged further
 
 
@@ -28,8 +32,7 @@ def has_light_ground(pixels: Picture) -> bool:
     near = int((4 * np.abs(around - ground) <= lightest - darkest).sum())
     if _EVEN[1] * near < _EVEN[0] * around.size:
         reach = min(pixels.shape[:2]) // _AROUND
-        values = pixels.astype(np.int64)
-        cubes = sum(int(((values[..., c] - means(values[..., c], reach)) ** 3).sum()) for c in range(pixels.shape[2]))
+        cubes = sum(_cubes(pixels[..., c], means(pixels[..., c], reach)) for c in range(pixels.shape[2]))
         if cubes:
             return cubes < 0
     return 2 * ground > darkest + lightest or (2 * ground == darkest + lightest and ground >= 128)
@@ -54,25 +57,36 @@ def even_light(pixels: Picture, ink: Ink) -> Picture:
     height, width, channels = pixels.shape
     reach = max(1, min(height, width) // _GROUND)
     size = 2 * reach + 1
-    lightness = 255 - by_channel(pixels, ink)
+    lightness = 255 - pixels if ink == "light" else pixels
     taken = np.empty_like(lightness)
     for c in range(channels):
         smooth = means(lightness[..., c], min(height, width) // _SMOOTH)
         wide = np.pad(smooth, reach, mode="edge")  # where the edge of a shadow leaves the picture, it goes on
         closed = minimum_filter(maximum_filter(wide, size, mode="nearest"), size, mode="nearest")
         ground = closed[reach : reach + height, reach : reach + width]
-        missing = np.maximum(ground - lightness[..., c], 0)
-        taken[..., c] = rounded(missing * 255 / np.maximum(ground, _DIMMEST))
-    return as_ink(taken, ink)
+        for start in range(0, height, _BAND):
+            some = slice(start, start + _BAND)
+            missing = np.maximum(ground[some].astype(np.int64) - lightness[some, :, c], 0)
+            taken[some, :, c] = rounded(missing * 255 / np.maximum(ground[some], _DIMMEST))
+    return taken if ink == "light" else 255 - taken
 
 
-def means(values: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+def _cubes(values: NDArray[np.uint8], around: NDArray[np.uint8]) -> int:
+    """Return the sum of the third powers of the differences."""
+    bands = (slice(start, start + _BAND) for start in range(0, len(values), _BAND))
+    return sum(int(((values[some].astype(np.int64) - around[some]) ** 3).sum()) for some in bands)
+
+
+def means(values: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
     """Return the mean, rounded, over windows (h, w) that reach so far to either side; the edge goes on beyond it."""
     if reach == 0:
         return values
     size = 2 * reach + 1
-    sums = np.pad(values, reach, mode="edge")
+    # Running sums may go round: what counts is that twice a window's sum and one more number fit.
+    dtype: Any = np.uint32 if (2 * 255 + 1) * size * size < 1 << 32 else np.uint64
+    sums: NDArray[Any] = np.pad(values, reach, mode="edge").astype(dtype)
     for _ in range(2):
-        running = np.cumsum(np.pad(sums, ((1, 0), (0, 0))), axis=0)
+        running: NDArray[Any] = np.cumsum(np.pad(sums, ((1, 0), (0, 0))), axis=0, dtype=dtype)
         sums = (running[size:] - running[:-size]).T
-    return (2 * sums + size * size) // (2 * size * size)
+    found: NDArray[np.uint8] = ((2 * sums + dtype(size * size)) // dtype(2 * size * size)).astype(np.uint8)
+    return found

@@ -9,47 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.averaging import average, fitted
+
 Picture = NDArray[np.uint8]
 Ink = Literal["light", "dark"]
 
 FAINTEST = 26  # of 255: a picture whose strongest ink is fainter holds none
-
-
-def average(picture: Picture, height: int, width: int) -> Picture:
-    """Resize (h, w, C) by exact area averaging: a pixel is the mean of what lies under it, parts by their share."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    rows = _window_sums(picture, height)
-    sums = _window_sums(rows.swapaxes(0, 1), width).swapaxes(0, 1)
-    return rounded(sums / (picture.shape[0] * picture.shape[1]))
-
-
-def _window_sums(values: NDArray[Any], size: int) -> NDArray[np.int64]:
-    """Return `size` sums over equal stretches of the first axis, in units in which a value is `size` wide."""
-    length = len(values)
-    sums = np.empty((size, *values.shape[1:]), np.int64)
-    for i in range(size):
-        start, stop = i * length, (i + 1) * length
-        first, last = start // size, (stop - 1) // size
-        if first == last:
-            sums[i] = values[first].astype(np.int64) * length
-            continue
-        sums[i] = values[first + 1 : last].sum(axis=0, dtype=np.int64) * size
-        sums[i] += values[first].astype(np.int64) * ((first + 1) * size - start)
-        sums[i] += values[last].astype(np.int64) * (stop - last * size)
-    return sums
-
-
-def rounded(values: NDArray[np.float64]) -> Picture:
-    """Return values from 0 to 255 as bytes, halves rounded up."""
-    return np.floor(values + 0.5).astype(np.uint8)
-
-
-def fitted(height: int, width: int, most_height: int, most_width: int) -> tuple[int, int]:
-    """Return the largest size of the same aspect within the given one."""
-    if height * most_width >= width * most_height:
-        return most_height, max(1, int(np.floor(width * most_height / height + 0.5)))
-    return max(1, int(np.floor(height * most_width / width + 0.5))), most_width
 
 
 def in_colours(picture: Picture, largest: int, num_colours: Literal[1, 3]) -> Picture:
@@ -67,7 +32,7 @@ def in_colours(picture: Picture, largest: int, num_colours: Literal[1, 3]) -> Pi
         return pixels
     if num_colours == 3:
         return np.repeat(pixels, 3, axis=2)
-    red, green, blue = (pixels[..., [c]].astype(np.int64) for c in range(3))
+    red, green, blue = (pixels[..., [c]].astype(np.uint32) for c in range(3))
     return ((299 * red + 587 * green + 114 * blue + 500) // 1000).astype(np.uint8)  # luma of ITU-R BT.601
 
 

@@ -7,6 +7,16 @@ from convscope.image_files.reading import (
     SUFFIXES,
     picture_size,
     read_picture,
+    read_reduced,
 )
 
-__all__ = ["MAX_FILE_BYTES", "MAX_PIXELS", "MOST_FILES", "SUFFIXES", "find_pictures", "picture_size", "read_picture"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_PIXELS",
+    "MOST_FILES",
+    "SUFFIXES",
+    "find_pictures",
+    "picture_size",
+    "read_picture",
+    "read_reduced",
+]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import RunError
-from convscope.handwriting import Handwriting, Hint, Prepared, Stage, Step, prepare
+from convscope.handwriting import LARGEST_FACTOR, Handwriting, Hint, Prepared, Stage, Step, prepare
 from convscope.model import Model
 from convscope.prediction.preparation import is_as_made, preparation_of
 from convscope.rejection import RejectionRule
@@ -144,6 +144,7 @@ def predict(
     *,
     names: Sequence[str] | None = None,
     steps: Collection[Step] | None = None,
+    sizes: Sequence[tuple[int, int]] | None = None,
 ) -> tuple[Prediction, ...]:
     """Answer pictures (h, w), (h, w, 1) or (h, w, 3) uint8 of any sizes, each made into an image as the model's were.
 
@@ -152,9 +153,10 @@ def predict(
     Args:
         names: what the pictures are called; by default "picture 1" and so on.
         steps: those of `convscope.handwriting.STEPS` that are taken; by default those of the model's data set.
+        sizes: (h, w) of each picture before it was averaged down for `reading_side`; by default it was not.
 
     Raises:
-        ValueError: for a picture of another form, an unknown step, or another number of names.
+        ValueError: for a picture of another form, an unknown step, or another number of names or sizes.
         RunError: if the rule in the model's file by which it refuses images is damaged or of another network.
 
     >>> from convscope.architecture import presets
@@ -167,6 +169,8 @@ def predict(
     """
     if names is not None and len(names) != len(pictures):
         raise ValueError(f"{len(names)} names for {len(pictures)} pictures; give one for each")
+    if sizes is not None and len(sizes) != len(pictures):
+        raise ValueError(f"{len(sizes)} sizes for {len(pictures)} pictures; give one for each")
     called = [f"picture {place + 1}" for place in range(len(pictures))] if names is None else list(names)
     image, preparation = model.architecture.input, preparation_of(model)
     height, width, channels = image.height, image.width, image.channels
@@ -193,13 +197,18 @@ def predict(
                     probabilities[place],
                     "temperature" in model.calibration,
                     True if "empty" in prepared[place].hints else refused[place],
-                    (picture.shape[0], picture.shape[1]),
+                    (picture.shape[0], picture.shape[1]) if sizes is None else sizes[start + place],
                     prepared[place],
                     left[place] is not None,
                     preparation.is_assumed,
                 )
             )
     return tuple(found)
+
+
+def reading_side(model: Model) -> int:
+    """Return the pixels to which `predict` averages the longer side of a larger picture down before all else."""
+    return LARGEST_FACTOR * max(model.architecture.input.height, model.architecture.input.width)
 
 
 def _image_of(

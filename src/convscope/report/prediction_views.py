@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.handwriting import average
+from convscope.averaging import average
 from convscope.prediction import Prediction, StringReading
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, image_pixels, paint, png_of, scale_to

@@ -14,8 +14,9 @@ from PIL import Image
 from convscope.deadline import check_deadline
 from convscope.explanation import Method
 from convscope.handwriting import Stage, Step
-from convscope.image_files import picture_size, read_picture
-from convscope.prediction import Prediction, answer_maps, predict, preparation_of
+from convscope.handwriting.segments import LONGEST_SIDE
+from convscope.image_files import picture_size, read_reduced
+from convscope.prediction import Prediction, answer_maps, predict, preparation_of, reading_side
 from convscope.prediction.strings import read_strings
 from convscope.service.refusal import RefusedError
 from convscope.service.schemas import Asked, AskedOfStrings
@@ -45,9 +46,9 @@ def answer_picture(served: Served, content: bytes, asked: Asked, most_pixels: in
         RefusedError: if it has more than `most_pixels`, or asks for steps or a method that the model does not allow.
         ImageFileError: if it is no picture, damaged, or of a format that is not read.
     """
-    picture = _read(content, most_pixels)
+    picture, size = _read(content, most_pixels, reading_side(served.model))
     steps = _steps(served, asked)
-    (prediction,) = predict(served.model, [picture], names=[""], steps=steps)
+    (prediction,) = predict(served.model, [picture], names=[""], steps=steps, sizes=[size])
     answer = _head(served) | prediction.to_dict() | {"file": None}
     if asked.explain:
         answer |= _explained(served, [prediction], asked.method)[0]
@@ -65,8 +66,8 @@ def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_p
         raise RefusedError(
             400, f"model {served.name!r} does not read single characters, so strings cannot be read with it"
         )
-    picture = _read(content, most_pixels)
-    reading = read_strings(served.model, picture, name="")
+    picture, size = _read(content, most_pixels, LONGEST_SIDE)
+    reading = read_strings(served.model, picture, name="", size=size)
     answer = _head(served) | reading.to_dict() | {"file": None}
     predictions = [digit.prediction for digit in reading.digits]
     if asked.explain:
@@ -85,14 +86,14 @@ def _head(served: Served) -> dict[str, Any]:
     return {"model": served.name, "version": served.version}
 
 
-def _read(content: bytes, most_pixels: int) -> NDArray[np.uint8]:
-    """Return the picture, whose size is looked at before it is decoded."""
+def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the picture and its size, which is looked at before it is decoded; see `read_reduced` for `longest`."""
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
         raise RefusedError(
             413, f"the picture has {width:,} × {height:,} pixels; {most_pixels:,} are allowed, make it smaller"
         )
-    return read_picture(content, _NAME)
+    return read_reduced(content, _NAME, longest)
 
 
 def _steps(served: Served, asked: Asked) -> list[Step] | None:

@@ -14,7 +14,7 @@ class Limits:
     Attributes:
         body_bytes: of one request's body; a photo of a phone has 2 to 10 MB.
         held_bytes: of all bodies and answers that are in memory at one moment.
-        pixels: of one picture; reading it takes up to sixteen bytes a pixel for a moment, and one is read at a time.
+        pixels: of one picture; decoding it takes up to twelve bytes a pixel, and one is decoded at a time.
         images: of one request for inference.
         requests: that are computed or wait for it at once; more are turned away with 503. A request whose body is still
             arriving, or whose answer is being sent, is none of them.

@@ -34,11 +34,11 @@ class Metrics:
             registry=self.registry,
         )
         self.in_work = Gauge(
-            "convscope_requests_in_work", "Requests in work or waiting for it.", registry=self.registry
+            "convscope_requests_in_work", "Requests that are computed or wait for it.", registry=self.registry
         )
         self.received = Counter("convscope_received_bytes", "Bytes of bodies.", registry=self.registry)
         self.sent = Counter("convscope_sent_bytes", "Bytes of answers.", registry=self.registry)
-        self.held = Gauge("convscope_held_bytes", "Bytes of bodies in memory.", registry=self.registry)
+        self.held = Gauge("convscope_held_bytes", "Bytes of bodies and answers in memory.", registry=self.registry)
         self.images = Counter("convscope_images", "Images that were answered.", ("model",), registry=self.registry)
         self.rejected = Counter(
             "convscope_none_of_these", "Images of none of the classes.", ("model",), registry=self.registry

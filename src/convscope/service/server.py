@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from math import ceil
-from typing import Any
+from typing import Any, TextIO
 
 import h11
 import uvicorn
@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from convscope.errors import RunError
 from convscope.service.limits import Limits
-from convscope.service.logs import LOGGER, log_config
+from convscope.service.logs import LOGGER, log_config, only_json
 from convscope.service.work import Work
 
 _LAST_SECONDS = 4.5  # after the time to stop, in which threads look at their deadline and answers are sent
@@ -49,12 +49,20 @@ def serve(
         RunError: if the address cannot be bound.
     """
     listener = _bind(host, port)
+    try:
+        with only_json() as stream:
+            _run(app, limits, listener, stream, lambda: on_start(_address(listener, host)) if on_start else None)
+    finally:
+        listener.close()
+
+
+def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, on_start: Callable[[], None]) -> None:
     config = uvicorn.Config(
         app,
         http=_protocol(limits),
         ws="none",
         loop="asyncio",
-        log_config=log_config(),
+        log_config=log_config(stream),
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nothing here depends on who asks
@@ -63,8 +71,7 @@ def serve(
     )
     work: Work = app.state.work
     server = _Server(config, work, limits.stop_seconds)
-    if on_start is not None:
-        server.on_start = lambda: on_start(_address(listener, host))
+    server.on_start = on_start
     # uvicorn raises the signal again once it has stopped, which would end the process with an error.
     before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -76,7 +83,6 @@ def serve(
             server.last_resort.join()
         for number, handler in before.items():
             signal.signal(number, handler)
-        listener.close()
 
 
 class _Server(uvicorn.Server):

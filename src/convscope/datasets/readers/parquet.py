@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope.averaging import average
 from convscope.datasets.data_file import DEFLATE_RATIO, Images, RefusedError, open_data_file, reason, sealed
 from convscope.datasets.dataset import SourceFile
 from convscope.datasets.halves import Half, file_name
@@ -20,7 +21,6 @@ from convscope.datasets.readers.labels import TextLabels
 from convscope.datasets.readers.parquet_columns import Columns, find_columns, numbers_of
 from convscope.datasets.readers.rows import row_shape
 from convscope.errors import DatasetError, ImageFileError
-from convscope.handwriting import average
 from convscope.image_files import MAX_FILE_BYTES, read_picture
 
 MOST_ROWS = 1024  # read at once

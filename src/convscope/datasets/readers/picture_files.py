@@ -12,10 +12,10 @@ from math import prod
 
 import numpy as np
 
+from convscope.averaging import average
 from convscope.datasets.data_file import Images, sealed
 from convscope.datasets.disk.images import free_memory
 from convscope.errors import DatasetError, ImageFileError
-from convscope.handwriting import average
 from convscope.image_files import picture_size, read_picture
 
 SIZES_SHOWN = 4

@@ -37,12 +37,12 @@ def sheet_ink(picture: Picture, longest: int) -> tuple[NDArray[np.uint8], NDArra
     is_full[labels[strengths > _FULL * usual]] = True
     is_full[0] = False
     ground = _GROUND * usual
-    clean = np.clip((strengths.astype(np.float64) - ground) / (usual - ground), 0, 1) * 255
-    return (clean + 0.5).astype(np.uint8), is_full[labels]
+    clean = np.clip((np.arange(256) - ground) / (usual - ground), 0, 1) * 255  # of each strength
+    return (clean + 0.5).astype(np.uint8)[strengths], is_full[labels]
 
 
 def _usual(strengths: NDArray[np.uint8]) -> float:
     """Return how strong ink usually is: the median of what Otsu's threshold parts from the paper."""
-    threshold = between_classes(strengths.astype(np.int64))
+    threshold = between_classes(strengths)
     strong = strengths[strengths > max(threshold, FAINTEST // 2)]
     return float(np.median(strong)) if strong.size else 0.0

@@ -5,6 +5,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from convscope.deadline import check_deadline
+
 _NEAR = 2.5  # usual heights between two neighbours whose slope tells the skew
 _SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and makes no line
 _STEEPEST = 0.15  # skew: 8.5 degrees
@@ -36,16 +38,20 @@ def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
     """
     skew = _skew(blobs, height)
     lines: list[tuple[list[T], float]] = []  # blobs, and the running middle of the line
+    middles: list[float] = []  # of the last line's blobs, rising
     large = [blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height]
     small = [blob for blob in blobs if blob.bottom - blob.top < _SMALL * height]
     for blob in sorted(large, key=lambda blob: (_middle(blob, skew), blob.left)):
         middle = _middle(blob, skew)
         if lines and middle - lines[-1][1] < 0.6 * height:
-            members = [*lines[-1][0], blob]
-            lines[-1] = members, float(np.median([_middle(member, skew) for member in members]))
+            lines[-1][0].append(blob)
+            middles.append(middle)
+            lines[-1] = lines[-1][0], (middles[(len(middles) - 1) // 2] + middles[len(middles) // 2]) / 2
         else:
             lines.append(([blob], middle))
+            middles = [middle]
     for blob in small:
+        check_deadline()
         middle = _middle(blob, skew)
         nearest = min(range(len(lines)), key=lambda i: abs(lines[i][1] - middle), default=-1)
         if nearest < 0 or abs(lines[nearest][1] - middle) > 0.75 * height:

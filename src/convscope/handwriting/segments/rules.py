@@ -4,15 +4,17 @@ A rule is told by its form alone: a straight run of ink, nearly level or upright
 are much wider than high, or that reach around others, are looked at, so that no stroke of a character is lost.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
+
+from convscope.deadline import check_deadline
+from convscope.handwriting.segments.components import components_of
 
 _ANGLES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))  # a sheet may be turned, and its lines converge
 _SHARE = 0.55  # of a blob's width (or height) that one straight run takes at least
 _THIN = 0.06  # of that width: a run is no thicker
 _MOST_LOOKED_AT = 200  # blobs, the largest first
+_MOST_INK = 1_000_000  # pixels of ink in which rules are looked for: a sheet with tables has fewer, and noise far more
 _THINNER = 0.6  # of the pen's stroke: the thickness of a rule that comes in pieces, at most
 _LONGER, _BROKEN, _FILLED = 2.2, 0.4, 0.6  # its length and its gaps in usual heights, and which share of it is there
 _GAP = 3  # pixels that a run may miss
@@ -27,37 +29,38 @@ def without_rules(mask: Mask) -> tuple[Mask, int]:
     """
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
-    if count == 0:
+    found = components_of(mask)
+    if len(found) == 0:
         return mask, 0
-    places = ndimage.find_objects(labels)
-    heights = np.array([place[0].stop - place[0].start for place in places])
-    widths = np.array([place[1].stop - place[1].start for place in places])
-    centres = np.array(
-        [[(place[0].start + place[0].stop) / 2, (place[1].start + place[1].stop) / 2] for place in places]
-    )
-    cleaned, num_rules = mask.copy(), 0
-    for number in np.argsort(-heights * widths, kind="stable")[:_MOST_LOOKED_AT]:
-        place, high, wide = places[number], heights[number], widths[number]
+    heights, widths = found.heights, found.widths
+    usual_height, usual_width = np.median(heights), np.median(widths)
+    middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+    cleaned, num_rules, ink_left = mask.copy(), 0, _MOST_INK
+    for number in np.argsort(-found.areas, kind="stable")[:_MOST_LOOKED_AT]:
+        high, wide = heights[number], widths[number]
+        top, left, bottom, right = found.boxes[number]
         inside = (
-            (centres[:, 0] > place[0].start)
-            & (centres[:, 0] < place[0].stop)
-            & (centres[:, 1] > place[1].start)
-            & (centres[:, 1] < place[1].stop)
+            (middles[:, 0] > top)
+            & (middles[:, 0] < bottom)
+            & (middles[:, 1] > left)
+            & (middles[:, 1] < right)
             & (heights >= 0.1 * high)
             & (widths >= 0.02 * wide)
         )
         inside[number] = False
         is_long = wide > 5 * high or high > 9 * wide
-        if not (is_long or inside.any() or wide > 3 * np.median(widths) or high > 3 * np.median(heights)):
+        if not (is_long or inside.any() or wide > 3 * usual_width or high > 3 * usual_height):
             continue
-        blob = labels[place] == number + 1
+        if found.pixels[number] > ink_left:
+            continue
+        ink_left -= found.pixels[number]
+        blob = found.mask(number)
         rules = _runs(blob, is_alone=is_long) | _runs(blob.T, is_alone=is_long).T
         if not rules.any() or not (is_long or _is_frame(rules) or inside.any()):
             continue
         num_rules += 1
         rest = blob & ~ndimage.binary_dilation(rules, np.ones((3, 3)))
-        cleaned[place][blob & ~_without_slivers(rest, rules)] = False
+        cleaned[top:bottom, left:right][blob & ~_without_slivers(rest, rules)] = False
     return cleaned, num_rules
 
 
@@ -68,45 +71,56 @@ def _runs(blob: Mask, is_alone: bool) -> Mask:
     if width < 12 or (not is_alone and width < 20):
         return np.zeros_like(blob)
     thick = max(2.0, _THIN * width)
-    rows = np.arange(height)[:, None]
-    columns = np.arange(width)[None, :]
+    y, x = (axis.astype(np.int32) for axis in np.nonzero(blob))
     found = np.zeros_like(blob)
     for slope in _ANGLES:
-        source = rows + np.round(slope * (columns - width / 2)).astype(np.int64)
-        inside = (source >= 0) & (source < height)
-        sheared = blob[np.clip(source, 0, height - 1), columns] & inside
-        near = np.pad(sheared, ((1, 1), (0, 0)))
-        near = near[:-2] | near[1:-1] | near[2:]  # a rule is hardly as straight as a row of pixels
+        check_deadline()
+        row = y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
+        inside = (row >= 0) & (row < height)
+        counts = np.bincount(row[inside] + 1, minlength=height + 2)
+        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= least)
+        if len(likely) == 0:
+            continue
+        sheared = np.zeros((height + 2, width + _GAP + 2), bool)  # with an empty row above and below, and space between
+        sheared[row[inside] + 1, x[inside]] = True
+        near = _near(sheared, likely)
+        near[np.count_nonzero(near, axis=1) < least] = False
+        starts, stops, _ = _stretches(np.flatnonzero(near), _GAP)
         on = np.zeros_like(sheared)
-        for row in np.flatnonzero(near.sum(axis=1) >= least):
-            if _longest_run(near[row]) >= least:
-                on[max(0, row - 1) : row + 2] = sheared[max(0, row - 1) : row + 2]
-        marked = np.zeros_like(blob)
-        hits = np.nonzero(on)
-        marked[source[hits[0], hits[1]], hits[1]] = True
-        found |= marked
+        straight = likely[starts[stops - starts >= least] // sheared.shape[1]]
+        for off in (-1, 0, 1):
+            on[straight + off] = True
+        hits = np.zeros_like(inside)
+        hits[inside] = on[row[inside] + 1, x[inside]]
+        found[y[hits], x[hits]] = True
     return _only_thin(found, blob, thick)
 
 
-def _longest_run(line: NDArray[Any]) -> int:
-    places = np.flatnonzero(line)
-    if len(places) == 0:
-        return 0
-    breaks = np.flatnonzero(np.diff(places) > _GAP + 1)
-    starts, stops = np.r_[places[0], places[breaks + 1]], np.r_[places[breaks], places[-1]]
-    return int((stops - starts).max()) + 1
+def _near(sheared: Mask, rows: NDArray[np.intp]) -> Mask:
+    """Return those rows, each with the ink of its neighbours: a rule is hardly as straight as a row of pixels."""
+    near = sheared[rows]
+    near |= sheared[rows - 1]
+    near |= sheared[rows + 1]
+    return near
 
 
 def _only_thin(found: Mask, blob: Mask, thick: float) -> Mask:
     """Return `found` where the blob is no thicker than `thick`: nothing, if most of it is a thick stroke."""
-    from scipy import ndimage
-
     if not found.any():
         return found
-    size = int(thick) + 2
-    is_thick = ndimage.binary_opening(blob, np.ones((size, 1)))
-    thin: Mask = found & ~is_thick
+    thin: Mask = found & ~_in_columns(blob, int(thick) + 2)
     return thin if np.count_nonzero(thin) >= 0.4 * np.count_nonzero(found) else np.zeros_like(found)
+
+
+def _in_columns(mask: Mask, size: int) -> Mask:
+    """Return the pixels (h, w) that lie in at least `size` pixels of ink one below the other."""
+    from scipy import ndimage
+
+    if size > len(mask):
+        return np.zeros_like(mask)
+    below = ndimage.minimum_filter1d(mask.view(np.uint8), size, axis=0, mode="constant", origin=-(size // 2))
+    found = ndimage.maximum_filter1d(below, size, axis=0, mode="constant", origin=(size - 1) // 2)
+    return np.asarray(found.view(bool))
 
 
 def _is_frame(rules: Mask) -> bool:
@@ -148,10 +162,10 @@ def without_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, 
         return mask, 0
     cleaned, count = mask.copy(), 0
     for level, turned in ((mask, cleaned), (mask.T, cleaned.T)):
-        thin = level & ~ndimage.binary_opening(level, np.ones((size, 1)))
+        thin = level & ~_in_columns(level, size)
         lines = _lines(thin, _LONGER * height, _BROKEN * height)
         if lines.any():
-            count += int(ndimage.label(ndimage.binary_dilation(lines, np.ones((3, 3)), round(stroke)))[1])
+            count += int(ndimage.label(ndimage.maximum_filter(lines, 2 * round(stroke) + 1, mode="constant"))[1])
             turned &= ~(ndimage.binary_dilation(lines, np.ones((3, 3))) & thin)
     return cleaned, count
 
@@ -159,33 +173,34 @@ def without_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, 
 def _lines(thin: Mask, least: float, gap: float) -> Mask:
     """Return the pixels that lie on straight, nearly level lines of that length, with gaps of at most `gap`."""
     found = np.zeros_like(thin)
-    y, x = np.nonzero(thin)
-    if len(y) == 0 or len(y) < _FILLED * least:
+    y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
+    if len(y) < max(1, _FILLED * least) or len(y) > _MOST_INK:
         return found
+    apart = int(gap) + 2  # columns between two rows that are looked at as one, so that no stretch goes on to the next
     for slope in _ANGLES:
-        row = np.round(y - slope * x).astype(np.int64)
-        row -= row.min()
-        counts = np.convolve(np.bincount(row), np.ones(3), mode="same")
-        order = np.argsort(row, kind="stable")
-        bounds = np.searchsorted(row[order], np.arange(len(counts) + 2))
-        for number in np.flatnonzero(counts >= _FILLED * least):
-            members = (
-                order[bounds[number - 1 if number else 0] : bounds[number + 2]]
-                if number + 2 < len(bounds)
-                else order[:0]
-            )
-            places = np.unique(x[members])
-            for start, stop in _stretches(places, gap):
-                length = places[stop] - places[start] + 1
-                if length >= least and stop - start + 1 >= _FILLED * length:
-                    on = members[(x[members] >= places[start]) & (x[members] <= places[stop])]
-                    found[y[on], x[on]] = True
+        check_deadline()
+        row = np.rint(y - slope * x).astype(np.int32)
+        row += 1 - row.min()
+        num_rows = int(row.max()) + 2
+        sheared = np.zeros((num_rows, thin.shape[1] + apart), bool)  # with an empty row above and below
+        sheared[row, x] = True
+        counts = np.bincount(row, minlength=num_rows)
+        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _FILLED * least)
+        starts, stops, filled = _stretches(np.flatnonzero(_near(sheared, likely)), gap)
+        lengths = stops - starts
+        on = np.zeros_like(sheared)
+        rules = (lengths >= least) & (filled >= _FILLED * lengths)
+        for start, stop in zip(starts[rules].tolist(), stops[rules].tolist(), strict=True):
+            number, left = divmod(start, sheared.shape[1])
+            middle = likely[number]
+            on[middle - 1 : middle + 2, left : left + stop - start] = True
+        hits = on[row, x]
+        found[y[hits], x[hits]] = True
     return found
 
 
-def _stretches(places: NDArray[Any], gap: float) -> list[tuple[int, int]]:
-    """Return the first and the last number of each stretch of rising places without a larger gap."""
-    if len(places) == 0:
-        return []
-    breaks = [int(place) for place in np.flatnonzero(np.diff(places) > gap + 1)]
-    return list(zip([0, *(place + 1 for place in breaks)], [*breaks, len(places) - 1], strict=True))
+def _stretches(places: NDArray[np.intp], gap: float) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return of rising places the stretches without a larger gap: where each begins and ends, and how many it holds."""
+    breaks = np.flatnonzero(np.diff(places) > gap + 1)
+    firsts, lasts = np.r_[0, breaks + 1][: len(places)], np.r_[breaks, len(places) - 1][: len(places)]
+    return places[firsts], places[lasts] + 1, lasts - firsts + 1

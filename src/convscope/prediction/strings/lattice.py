@@ -9,12 +9,15 @@ best path through it (Viterbi).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.deadline import check_deadline
 from convscope.handwriting.segments import Blob, Segments
 
 MOST_PIECES = 10
@@ -85,9 +88,26 @@ class Lattice:
     cuts: tuple[float, ...]
     spans: tuple[Span, ...]
 
+    @cached_property
+    def _boxes(self) -> NDArray[np.int64]:
+        return np.array([piece.box for piece in self.pieces], np.int64).reshape(-1, 4)
 
-def lattice_of(segments: Segments, line: int, merge: bool = True) -> Lattice:
-    """Return what can be made of one line; without `merge` each piece is a span of its own."""
+    def pieces_near(self, box: tuple[int, int, int, int], margin: int) -> list[int]:
+        """Return the numbers of the pieces whose boxes overlap `box`, or lie within `margin` of it."""
+        left, top, right, bottom = self._boxes.T
+        near = (
+            (left < box[2] + margin) & (box[0] < right + margin) & (top < box[3] + margin) & (box[1] < bottom + margin)
+        )
+        return np.flatnonzero(near).tolist()
+
+
+def lattice_of(segments: Segments, line: int, merge: bool = True, most_spans: int | None = None) -> Lattice:
+    """Return what can be made of one line; without `merge` each piece is a span of its own.
+
+    Args:
+        most_spans: after so many the others are left out.
+    """
+    check_deadline()
     keyed: list[tuple[float, Piece]] = []
     for number, blob in enumerate(segments.lines[line]):
         furthest = -np.inf
@@ -101,7 +121,11 @@ def lattice_of(segments: Segments, line: int, merge: bool = True) -> Lattice:
         line,
         pieces,
         _cuts(pieces, segments.lines[line]),
-        tuple(_spans(pieces, segments.lines[line], line, segments.height, _MOST_OF_WHOLE if merge else 1)),
+        tuple(
+            islice(
+                _spans(pieces, segments.lines[line], line, segments.height, _MOST_OF_WHOLE if merge else 1), most_spans
+            )
+        ),
     )
 
 
@@ -130,15 +154,14 @@ def picture_of(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.u
     """Return the ink of a span alone with a margin, (h, w) uint8, 255 is full ink."""
     from scipy.ndimage import binary_dilation
 
+    check_deadline()
     left, top, right, bottom = span.box
     own = np.zeros((bottom - top + 2 * _EDGE, right - left + 2 * _EDGE), bool)
     others = np.zeros_like(own)
-    for number, piece in enumerate(lattice.pieces):
-        inside = span.first <= number < span.last
-        if not inside and not _overlap(piece.box, span.box, 2 * _EDGE):
-            continue
+    for number in lattice.pieces_near(span.box, 2 * _EDGE):
+        piece = lattice.pieces[number]
         blob = segments.lines[piece.place[0]][piece.place[1]]
-        _lay(own if inside else others, blob, piece, left - _EDGE, top - _EDGE)
+        _lay(own if span.first <= number < span.last else others, blob, piece, left - _EDGE, top - _EDGE)
     around = binary_dilation(own, np.ones((3, 3)), _EDGE) & ~others
     ink = np.zeros(own.shape, np.uint8)
     above, before = max(0, _EDGE - top), max(0, _EDGE - left)
@@ -156,15 +179,6 @@ def _lay(canvas: NDArray[np.bool_], blob: Blob, piece: Piece, left: int, top: in
     y0, x0 = y0 + above - top, x0 + before - left
     under = canvas[y0 : y0 + mask.shape[0], x0 : x0 + mask.shape[1]]
     under |= mask[: under.shape[0], : under.shape[1]]
-
-
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int], margin: int) -> bool:
-    return (
-        one[0] < other[2] + margin
-        and other[0] < one[2] + margin
-        and one[1] < other[3] + margin
-        and other[1] < one[3] + margin
-    )
 
 
 def _box_of(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
@@ -189,8 +203,7 @@ def _cuts(pieces: tuple[Piece, ...], blobs: Sequence[Blob]) -> tuple[float, ...]
     return tuple(cuts.tolist())
 
 
-def _spans(pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: float, most: int) -> list[Span]:
-    spans = []
+def _spans(pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: float, most: int) -> Iterator[Span]:
     for first in range(len(pieces)):
         left, top, right, bottom = pieces[first].box
         gaps, taken = 0.0, Counter({pieces[first].place[1]: 1})  # of each blob so many parts
@@ -214,5 +227,4 @@ def _spans(pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: 
             part = num_cut == 1 and last - first <= MOST_PIECES and bottom - top >= _LOWEST_PART * height
             # A character may have a piece that touches its neighbour, but not pieces of two neighbours at once.
             if last == first + 1 or num_cut == 0 or part:
-                spans.append(Span(line, first, last, (left, top, right, bottom), gaps, len(taken)))
-    return spans
+                yield Span(line, first, last, (left, top, right, bottom), gaps, len(taken))

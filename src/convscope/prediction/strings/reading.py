@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.averaging import average
 from convscope.errors import ConvscopeError
-from convscope.handwriting import Handwriting, Step, average, prepare
+from convscope.handwriting import Handwriting, Step, prepare
 from convscope.handwriting.segments import Blob, Segments, find_segments
 from convscope.metrics import softmax
 from convscope.model import Model
@@ -55,11 +56,15 @@ as read by `cnn` trained by `classic`, so that paths with the right text become 
 """
 
 
-def read_strings(model: Model, picture: NDArray[np.uint8], *, name: str | None = None) -> StringReading:
+def read_strings(
+    model: Model, picture: NDArray[np.uint8], *, name: str | None = None, size: tuple[int, int] | None = None
+) -> StringReading:
     """Return the characters in a picture (h, w), (h, w, 1) or (h, w, 3) uint8, ordered as they are read.
 
     Args:
         name: what the picture is called in the answer.
+        size: (h, w) of the picture before it was averaged down to `convscope.handwriting.segments.LONGEST_SIDE`; by
+            default it was not. Boxes are in its pixels.
 
     Raises:
         ConvscopeError: if the model's images are not one centred character each, as those of Fashion-MNIST are not.
@@ -72,18 +77,25 @@ def read_strings(model: Model, picture: NDArray[np.uint8], *, name: str | None =
             f"{model.name} reads images that do not hold one centred character each, so there is no way to tell where "
             "one begins; cut the picture apart and read the parts one by one"
         )
+    size = (picture.shape[0], picture.shape[1]) if size is None else size
     segments = find_segments(picture)
-    lattices = [lattice_of(segments, line) for line in range(len(segments.lines))]
-    is_cut = sum(len(lattice.spans) for lattice in lattices) <= MOST_SPANS
-    if not is_cut:
+    lattices, num_spans = list[Lattice](), 0
+    for line in range(len(segments.lines)):
+        lattices.append(lattice_of(segments, line, most_spans=MOST_SPANS + 1 - num_spans))
+        num_spans += len(lattices[-1].spans)
+        if num_spans > MOST_SPANS:
+            break
+    if is_cut := num_spans <= MOST_SPANS:
+        chosen = _cheapest_spans(model, handwriting, segments, lattices)
+    else:  # each blob is one span, and there is nothing to choose from
         segments = _uncut(segments)
         lattices = [lattice_of(segments, line, merge=False) for line in range(len(segments.lines))]
+        chosen = [(lattice, span) for lattice in lattices for span in lattice.spans]
     found: dict[Notice, bool] = {
         "no ink": not segments.lines,
         "too many": segments.num_left_out > 0,
         "not cut": not is_cut,
     }
-    chosen = _cheapest_spans(model, handwriting, segments, lattices)
     called = "picture" if name is None else name
     pictures = [_small(picture_of(span, lattice, segments), model) for lattice, span in chosen]
     answers = predict(model, pictures, names=[called] * len(pictures), steps=_steps(handwriting))
@@ -93,12 +105,11 @@ def read_strings(model: Model, picture: NDArray[np.uint8], *, name: str | None =
             by_line.setdefault(span.line, []).append((span, answer))
     lines = tuple(joined([answer.class_name for _, answer in line]) for line in by_line.values())
     digits = tuple(
-        ReadDigit(_in_picture(span, segments, picture), number, answer)
+        ReadDigit(_in_picture(span, segments, size), number, answer)
         for number, line in enumerate(by_line.values())
         for span, answer in line
     )
     notices = tuple(notice for notice, is_so in found.items() if is_so)
-    size = (picture.shape[0], picture.shape[1])
     return StringReading(called, lines, digits, size, segments.num_specks, segments.num_rules, notices)
 
 
@@ -184,8 +195,8 @@ def _is_mark(span: Span, answer: Prediction, height: float) -> bool:
     return span.height < _LOWEST * height and answer.none_of_these is not False
 
 
-def _in_picture(span: Span, segments: Segments, picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+def _in_picture(span: Span, segments: Segments, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Return the box of a span in pixels of the picture."""
-    down, across = (whole / part for whole, part in zip(picture.shape[:2], segments.ink.shape, strict=True))
+    down, across = (whole / part for whole, part in zip(size, segments.ink.shape, strict=True))
     left, top, right, bottom = span.box
     return round(left * across), round(top * down), round(right * across), round(bottom * down)

@@ -1,0 +1,114 @@
+"""The service's promises about memory, deadlines and its end, in a process of its own under the documented unit."""
+
+import os
+import re
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from .test_server import head, running, wait_for
+
+DOCS = Path(__file__).parents[2] / "docs"
+UNIT_MIB = 1024 * int(re.findall(r"^MemoryMax=(\d+)G$", (DOCS / "serving.md").read_text(), re.MULTILINE)[0])
+PIXELS = 25_000_000
+DEFAULTS = {"body_bytes": 16 << 20, "body_seconds": 30.0, "send_seconds": 30.0, "threads": 2}
+
+
+def file_of(pixels: np.ndarray, kind: str, **options: object) -> bytes:
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+def large_pictures() -> dict[str, bytes]:
+    """Pictures of 25 megapixels with some strokes on them, in the formats that take most memory when decoded."""
+    side = int(PIXELS**0.5)
+    colours = np.full((side, side, 3), 240, np.uint8)
+    for k in range(8):
+        colours[600:1800, 300 + 550 * k : 380 + 550 * k] = 20
+    grey = np.ascontiguousarray(colours[..., 0])
+    alpha = np.dstack([colours, np.full((side, side), 255, np.uint8)])
+    return {
+        "jpeg": file_of(colours, "JPEG", progressive=True),
+        "webp": file_of(grey, "WEBP", quality=10, method=0),
+        "png": file_of(alpha, "PNG", compress_level=1),
+        "tiff": file_of(colours, "TIFF", compression="packbits"),
+    }
+
+
+def noise(side: int, density: float) -> bytes:
+    random = np.random.default_rng(0).random((side, side))
+    return file_of(np.where(random < density, 0, 255).astype(np.uint8), "PNG")
+
+
+@pytest.mark.slow
+def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_path: Path):
+    pictures = large_pictures()
+    with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=300.0) as service:
+        asked = [(service.address + "/v1/strings?explain=false", content) for content in pictures.values()]
+        asked.append((service.address + "/v1/predict?explain=false", pictures["webp"]))
+        with ThreadPoolExecutor(len(asked)) as clients:
+            answers = list(clients.map(lambda one: httpx.post(one[0], content=one[1], timeout=300), asked))
+        assert [answer.status_code for answer in answers] == [200] * len(asked)
+        assert all(answer.json()["size"] == [5000, 5000] for answer in answers)
+        assert service.mib("VmHWM") < 0.9 * UNIT_MIB
+
+
+@pytest.mark.slow
+def test_a_picture_of_noise_ends_at_its_deadline_and_others_are_answered(folder: Path, tmp_path: Path):
+    with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=1.0) as service:
+        answer = httpx.post(service.address + "/v1/strings", content=noise(2000, 0.3), timeout=60)
+        assert answer.status_code == 503
+        assert "was not ready after 1 s" in answer.json()["error"]
+        small = file_of(np.full((60, 40), 255, np.uint8), "PNG")
+        assert wait_for(
+            lambda: httpx.post(service.address + "/v1/predict", content=small, timeout=60).status_code == 200, 60
+        )
+        assert service.mib("VmHWM") < 0.9 * UNIT_MIB
+
+
+@pytest.mark.slow
+def test_it_ends_soon_after_sigterm_whatever_is_under_way(folder: Path, tmp_path: Path):
+    content = noise(2000, 0.3)
+    request = head(f"Content-Length: {len(content)}\r\n", "/v1/strings") + content
+    with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=600.0, stop_seconds=1.0) as service:
+        connections = [service.connect() for _ in range(6)]
+        for connection in connections:
+            connection.sendall(request)
+        connections.append(service.connect())
+        connections[-1].sendall(head("Content-Length: 1000\r\n"))
+        metrics = service.address + "/metrics"
+        assert wait_for(lambda: "convscope_requests_in_work 6.0" in httpx.get(metrics).text, 30)
+        start = time.monotonic()
+        os.kill(service.process.pid, signal.SIGTERM)
+        assert {status_of(connection) for connection in connections} == {503}
+        assert service.process.wait(30) in (0, -signal.SIGKILL)
+        assert time.monotonic() - start < 1 + 5 + 10  # ten seconds for a machine that has other things to do
+        assert service.lines()
+
+
+def status_of(connection: socket.socket) -> int:
+    with connection, connection.makefile("rb") as file:
+        return int(file.readline().split()[1])
+
+
+def test_standard_error_holds_json_alone_whatever_a_decoder_says(folder: Path, tmp_path: Path):
+    whole = bytearray(file_of(np.zeros((64, 64, 3), np.uint8), "TIFF", compression="tiff_lzw"))
+    random = np.random.default_rng(0)
+    with running(folder, tmp_path / "log") as service, httpx.Client(base_url=service.address, timeout=60) as client:
+        for _ in range(60):
+            damaged = bytearray(whole)
+            for place in random.integers(8, len(damaged), 6):
+                damaged[place] = random.integers(256)
+            assert client.post("/v1/predict?explain=false", content=bytes(damaged)).status_code in (200, 400, 413)
+        service.process.terminate()
+        assert service.process.wait(30) == 0
+        assert all({"time", "level", "message"} <= line.keys() for line in service.lines())
