@@ -89,8 +89,8 @@ def test_the_curves_finding_names_what_costs_a_point():
 def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
     value = small[1]
     assert (
-        attacks_finding(value | {"median_epsilon": 16})
-        == "16 of 255 grey levels fool the network on half of the images"
+        attacks_finding(value | {"median_epsilon": 16.4})
+        == "About 16 of 255 grey levels fool the network on half of the images"
     )
     left = value["attacks"][-1]
     assert left["method"] == "pgd"

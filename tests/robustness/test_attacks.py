@@ -14,7 +14,7 @@ from convscope.robustness.attacks import EPSILONS, METHODS
 
 @pytest.fixture(scope="module")
 def attacks(model, digits):
-    return measure_attacks(model, digits, steps=10)
+    return measure_attacks(model, digits, steps=10, restarts=2)
 
 
 def found(attacks, method):
@@ -50,7 +50,15 @@ def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
     wrong = model.predict(digits.images) != labels
     for one in found(attacks, "pgd")[1:4]:
         left = ~wrong
-        attacked = pgd(model, digits.images[left], labels[left], one.epsilon, steps=10, indices=np.flatnonzero(left))
+        attacked = pgd(
+            model,
+            digits.images[left],
+            labels[left],
+            one.epsilon,
+            steps=min(10, 4 * one.epsilon),
+            restarts=2,
+            indices=np.flatnonzero(left),
+        )
         wrong[left] |= model.predict(attacked) != labels[left]
         assert one.accuracy == 1 - wrong.mean()
     accuracies = [one.accuracy for one in found(attacks, "pgd")]
@@ -66,10 +74,21 @@ def test_the_attacks_are_stronger_than_noise_and_reach_chance(attacks):
     assert all(p.accuracy <= f.accuracy for p, f in zip(found(attacks, "pgd"), found(attacks, "fgsm"), strict=True))
 
 
-def test_the_median_is_the_first_size_that_fools_half(attacks):
-    right = attacks.accuracy * 60
-    halved = [one.epsilon for one in found(attacks, "pgd") if right - one.accuracy * 60 >= right / 2]
-    assert attacks.median_epsilon == halved[0]
+def test_the_median_lies_on_the_line_between_the_sizes_beside_it(attacks):
+    fooled = [1 - one.accuracy / attacks.accuracy for one in found(attacks, "pgd")]
+    place = next(number for number, share in enumerate(fooled) if share >= 0.5)
+    expected = np.interp(0.5, fooled[place - 1 : place + 1], EPSILONS[place - 1 : place + 1])
+    assert attacks.median_epsilon == pytest.approx(expected)
+    assert EPSILONS[place - 1] < attacks.median_epsilon <= EPSILONS[place]
+
+
+def test_the_median_of_known_shares_is_interpolated():
+    clean = np.array([True] * 8 + [False] * 2)
+    wrong = [np.arange(10) < count for count in (0, 2, 6)]  # a quarter at 10, three quarters at 30
+    assert module._median((0, 10, 30), clean, wrong) == pytest.approx(20)
+    assert module._median((30,), clean, wrong[2:]) == pytest.approx(20)  # from none at 0
+    assert module._median((0, 10), clean, wrong[:2]) is None
+    assert module._median((0, 10), ~np.ones(10, bool), wrong[:2]) is None
 
 
 def test_a_median_that_is_not_reached_is_none(model, digits):
@@ -93,12 +112,12 @@ def test_examples_are_images_of_different_classes_before_and_after(attacks, mode
 def test_it_is_plain_json_and_gives_the_pictures_back(attacks):
     value = json.loads(json.dumps(attacks.to_dict(), allow_nan=False))
     np.testing.assert_array_equal(unpack(value["examples"]["pictures"]), attacks.examples.pictures)
-    assert (value["steps"], value["restarts"], value["num_images"]) == (10, 1, 60)
+    assert (value["steps"], value["restarts"], value["num_images"]) == (10, 2, 60)
     assert value["attacks"][0].keys() == {"method", "epsilon", "accuracy", "interval", "changed"}
 
 
 def test_the_same_arguments_give_the_same_result(attacks, model, digits):
-    assert measure_attacks(model, digits, steps=10).to_dict() == attacks.to_dict()
+    assert measure_attacks(model, digits, steps=10, restarts=2).to_dict() == attacks.to_dict()
 
 
 def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mnist, monkeypatch):

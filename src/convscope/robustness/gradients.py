@@ -1,4 +1,4 @@
-"""The smallest changes that raise the loss most: gradients by the pixels of an image, and attacks that follow them.
+"""The smallest changes that fool a network: gradients by the pixels of an image, and attacks that follow them.
 
 Images (N, H, W, C) stay uint8, what a file can hold: each step is a whole number of grey levels, and no value leaves
 0 to 255 or is more than ε grey levels from the image's. It takes the weights, so an attack knows the network (white
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.engine.loss import dlogits_of_logit, softmax
-from convscope.metrics import cross_entropies
 from convscope.model import Model
 from convscope.robustness.draws import uniforms
 from convscope.robustness.noise import Pictures
@@ -72,16 +71,17 @@ def pgd(
     labels: Labels,
     epsilon: int,
     *,
-    steps: int = 20,
-    restarts: int = 1,
+    steps: int = 100,
+    restarts: int = 5,
     seed: int = 0,
     indices: NDArray[np.integer[Any]] | None = None,
 ) -> Pictures:
-    """Return `images` after projected gradient descent within `epsilon` grey levels, from random places.
+    """Return `images` after projected gradient descent on the margin within `epsilon` grey levels, from random places.
 
-    A step moves each value by 2.5 ε / steps grey levels (rounded, at least 1) to where the loss rises, and back within
-    ε. Of all that is met on the way, the picture that is answered wrongly with the largest loss is returned, or where
-    none is, that with the largest loss. An image that one start fools is not started again.
+    The margin is the largest logit of another class less that of the label. Each step moves every value along the sign
+    of its gradient and back within ε; steps fall evenly from 2 ε grey levels (rounded, at least 1). An image is left
+    alone as soon as it is fooled, and another start is made only where none fooled it. Returned is the picture that
+    fools, or where none does the one with the largest margin.
 
     Args:
         indices: (N,) the place of each image in its data set, on which its random starts depend; by default 0 to N - 1.
@@ -90,7 +90,7 @@ def pgd(
         ValueError: if `epsilon` is not a whole number from 0 to 255, or `steps` or `restarts` is below 1; as
             `loss_gradients` does.
 
-    Source: Madry and others 2018, section 2.1; the step is that of their published code.
+    Source: Madry and others 2018, section 2.1, on the loss f6 of Carlini and Wagner 2017.
     """
     _check_epsilon(epsilon)
     _check_labels(model, images, labels)
@@ -98,25 +98,35 @@ def pgd(
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
-    stride = max(1, round(2.5 * epsilon / steps))
     best = images.copy()
-    fooled, losses = np.zeros(len(images), bool), np.full(len(images), -np.inf)
+    margins = np.full(len(images), -np.inf)
+    left = np.arange(len(images))  # not fooled yet
     for restart in range(restarts):
-        left = np.flatnonzero(~fooled)
         if not len(left):
             break
-        clean, truth = images[left], labels[left]
-        chances = uniforms(seed, f"pgd/{restart}", indices[left], clean[0].size).reshape(clean.shape)
+        chances = uniforms(seed, f"pgd/{restart}", indices[left], images[0].size).reshape(-1, *images.shape[1:])
+        clean = images[left]
         now = _clipped(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
+        places = left  # of this start's images
         for step in range(steps + 1):
             logits = np.asarray(model.logits(now), np.float64)
-            wrong, loss = logits.argmax(axis=1) != truth, cross_entropies(logits, truth)
-            better = (wrong & ~fooled[left]) | ((wrong == fooled[left]) & (loss > losses[left]))
-            best[left[better]], losses[left[better]] = now[better], loss[better]
-            fooled[left] |= wrong
-            if step < steps:
-                signs = np.sign(_directions(model, now, logits, truth)).astype(np.int64)
-                now = _clipped(now + stride * signs, clean, epsilon)
+            rivals = logits.copy()
+            rivals[np.arange(len(places)), labels[places]] = -np.inf
+            rival = rivals.argmax(axis=1)
+            margin = rivals.max(axis=1) - logits[np.arange(len(places)), labels[places]]
+            fooled = logits.argmax(axis=1) != labels[places]
+            better = fooled | (margin > margins[places])
+            best[places[better]], margins[places[better]] = now[better], margin[better]
+            places, now, rival = places[~fooled], now[~fooled], rival[~fooled]
+            if step == steps or not len(places):
+                break
+            dlogits = np.zeros((len(places), logits.shape[1]))
+            dlogits[np.arange(len(places)), rival] = 1
+            dlogits[np.arange(len(places)), labels[places]] = -1
+            slopes = model.architecture.input.scale * model.network.layer_gradients(now, dlogits, ["input"])["input"]
+            stride = max(1, round(2 * epsilon * (1 - step / steps)))
+            now = _clipped(now + stride * np.sign(slopes).astype(np.int64), images[places], epsilon)
+        left = places
     return best
 
 

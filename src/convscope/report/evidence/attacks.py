@@ -30,8 +30,9 @@ def attacks_section(value: dict[str, Any]) -> Section:
         "attacks",
         "Attacks",
         f"How often the network is right on {value['num_images']:,} {value['split']} images{left_out}, when each value "
-        "is moved by at most ε of 255 grey levels: along the sign of the loss's gradient (FGSM), in "
-        f"{value['steps']} such steps from a random place (PGD, {_starts(value['restarts'])}), and at random.",
+        "is moved by at most ε of 255 grey levels: along the sign of the loss's gradient (FGSM), in up to "
+        f"{value['steps']} steps that follow the margin between two logits (PGD, {_starts(value['restarts'])}), and at "
+        "random.",
         "The attacks know the weights and are made for this network; one that withstands them may fall to others, so "
         "the accuracy under PGD is an upper bound.",
         parts,
@@ -47,7 +48,7 @@ def attacks_finding(value: dict[str, Any]) -> str:
     size, last = value["median_epsilon"], _by_method(value)["pgd"][-1]
     if size is None:
         return f"PGD with {last['epsilon']} of 255 grey levels leaves {percent(last['accuracy'])} right"
-    return f"{size} of 255 grey levels fool the network on half of the images"
+    return f"About {size:.0f} of 255 grey levels fool the network on half of the images"
 
 
 def _by_method(value: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
