@@ -71,7 +71,7 @@ def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict
     np.testing.assert_allclose(model.calibrated_probabilities(images), expected)
     rule = cs.RejectionRule.from_dict(model.calibration["rejection"])
     known = printed["evidence"]["rejection"]["known"]
-    assert rule.refuses(model, images).sum() == sum(known[kind][rule.score]["count"] for kind in ("right", "wrong"))
+    assert rule.refuses(model, images).sum() == sum(known[kind][rule.name]["count"] for kind in ("right", "wrong"))
 
 
 def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Path, dict]):

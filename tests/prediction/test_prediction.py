@@ -30,7 +30,7 @@ def pen(height=90, width=120):
 
 
 def rule(threshold):
-    return RejectionRule("max_logit", threshold, 0.99, 100, 99, 0, {}).to_dict()
+    return RejectionRule({"max_logit": threshold}, {"max_logit": 0.0}, 0.99, 100, 99, 0, {}).to_dict()
 
 
 def test_a_picture_is_answered_as_its_prepared_image_is():
@@ -82,7 +82,9 @@ def test_a_picture_without_ink_is_none_of_these():
         assert one.none_of_these is True
 
 
-@pytest.mark.parametrize("damaged", [{"score": "none"}, 3, {**rule(0.0), "threshold": "high"}])
+@pytest.mark.parametrize(
+    "damaged", [{"thresholds": {"none": 1}}, 3, {**rule(0.0), "thresholds": {"max_logit": "high"}}]
+)
 def test_a_damaged_rule_is_an_error_of_the_run(damaged):
     with pytest.raises(RunError, match="rule to refuse images cannot be used"):
         predict(model_of(calibration={"rejection": damaged}), [pen()])

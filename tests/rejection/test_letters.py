@@ -6,7 +6,16 @@ import pytest
 
 from convscope.handwriting import Handwriting
 from convscope.rejection import letters
-from convscope.rejection.letters import LETTERS, LOOK_ALIKES, draw_letters, find_fonts
+from convscope.rejection.letters import (
+    LETTERS,
+    LOOK_ALIKES,
+    choosing_fonts,
+    draw_letters,
+    find_fonts,
+    kana_fonts,
+    letters_beside,
+    measuring_fonts,
+)
 
 MNIST_LIKE = Handwriting("light", 20)
 
@@ -55,8 +64,29 @@ def test_other_sizes_and_photos_get_letters_too(shape):
 
 
 def test_letters_that_are_classes_are_left_out():
-    _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 40, find_fonts()[:1], leave_out={"A", "a", "x"})
-    assert set(drawn) == set(LETTERS) - {"A", "a", "x"}
+    left = letters_beside(("a", "X", "7"))
+    assert set(left) == set(LETTERS) - set("aAxX")
+    _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 40, find_fonts()[:1], letters=left)
+    assert set(drawn) == set(left)
+
+
+def test_no_font_is_used_both_to_choose_and_to_measure(monkeypatch, tmp_path):
+    assert len(choosing_fonts()) == len(measuring_fonts()) == 5
+    assert {font.name[:6] for font in choosing_fonts()} == {"DejaVu"}
+    assert not any(font.name.startswith("DejaVu") for font in measuring_fonts())
+    files = [tmp_path / f"{number}.ttf" for number in range(3)]
+    monkeypatch.setattr(letters, "find_fonts", lambda: files)
+    assert (choosing_fonts(), measuring_fonts()) == ([files[1]], [files[0], files[2]])
+    monkeypatch.setattr(letters, "find_fonts", lambda: files[:1])
+    assert (choosing_fonts(), measuring_fonts()) == ([], files[:1])
+
+
+def test_fonts_with_kana_are_found_by_their_names(monkeypatch, tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "ipag.ttf").touch()
+    (tmp_path / "other.ttf").touch()
+    monkeypatch.setattr(letters, "_SYSTEM", (str(tmp_path),))
+    assert kana_fonts() == [tmp_path / "deep" / "ipag.ttf"]
 
 
 def test_fonts_are_matplotlibs_own_or_else_those_installed_or_none(monkeypatch, tmp_path):
@@ -69,10 +99,10 @@ def test_fonts_are_matplotlibs_own_or_else_those_installed_or_none(monkeypatch, 
     assert [font.name for font in find_fonts()] == [f"{number:02}.ttf" for number in range(10)]
 
 
-@pytest.mark.parametrize(("fonts", "leave_out"), [([], ()), (find_fonts(), LETTERS)])
-def test_without_letters_or_fonts_nothing_can_be_drawn(fonts, leave_out):
+@pytest.mark.parametrize(("fonts", "some"), [([], LETTERS), (find_fonts(), "")])
+def test_without_letters_or_fonts_nothing_can_be_drawn(fonts, some):
     with pytest.raises(ValueError, match="at least one of each is needed"):
-        draw_letters((28, 28, 1), MNIST_LIKE, 3, fonts, leave_out=leave_out)
+        draw_letters((28, 28, 1), MNIST_LIKE, 3, fonts, letters=some)
 
 
 def test_a_damaged_font_is_an_error(tmp_path: Path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.rejection.made_up import make_up
+from convscope.rejection.made_up import make_up, quarter_turned
 
 
 def pictures(count=20, shape=(11, 9, 3), num_classes=3):
@@ -14,7 +14,7 @@ def pictures(count=20, shape=(11, 9, 3), num_classes=3):
 
 def test_the_same_seed_makes_the_same_strangers_and_another_others():
     first, again, other = (make_up(pictures(), 20, seed) for seed in (4, 4, 5))
-    for kind in ("patches", "halves", "scribbles"):
+    for kind in ("patches", "halves", "blends", "scribbles", "letters", "ramps", "specks"):
         np.testing.assert_array_equal(first[kind], again[kind])
         assert (first[kind] != other[kind]).any()
 
@@ -64,10 +64,42 @@ def test_at_most_so_many_are_made_evenly():
 def test_of_one_class_there_are_no_halves():
     dataset = pictures()
     one = cs.Dataset(dataset.images, np.zeros(20, np.int64), dataset.class_names)
-    assert list(make_up(one, 20)) == ["patches", "inverted", "scribbles"]
+    assert not {"halves", "blends"} & set(make_up(one, 20))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 1), (3, 2, 4)])
 def test_the_smallest_images_have_strangers_too(shape):
     for images in make_up(pictures(6, shape), 6).values():
         assert images.shape == (6, *shape)
+
+
+def test_blends_are_the_mean_of_two_images_of_different_classes():
+    dataset = pictures()
+    for number, made in enumerate(make_up(dataset, 20)["blends"]):
+        pairs = (dataset.images[number].astype(int) + dataset.images) // 2
+        others = np.flatnonzero((pairs == made).all(axis=(1, 2, 3)))
+        assert len(others) == 1
+        assert dataset.labels[others[0]] != dataset.labels[number]
+
+
+def test_turned_images_are_a_quarter_clockwise():
+    square = pictures(shape=(9, 9, 3))
+    np.testing.assert_array_equal(make_up(square, 20)["turned"], np.rot90(square.images, -1, (1, 2)))
+    oblong = pictures().images
+    assert quarter_turned(oblong, 1).shape == oblong.shape
+    np.testing.assert_array_equal(quarter_turned(square.images, 1), np.rot90(square.images, 1, (1, 2)))
+
+
+def test_ramps_change_evenly_and_specks_are_black_or_white():
+    made = make_up(pictures(shape=(12, 12, 1)), 20)
+    second = np.diff(made["ramps"][..., 0].astype(int), n=2, axis=2)
+    assert np.abs(second).max() <= 2  # rounding
+    assert set(np.unique(made["specks"])) == {0, 255}
+    shares = (made["specks"] > 0).mean(axis=(1, 2, 3))
+    assert shares.min() < 0.3 < 0.7 < shares.max()
+
+
+def test_letters_are_left_out_where_they_are_classes():
+    dataset = pictures(26)
+    names = tuple("abcdefghijklmnopqrstuvwxyz")
+    assert "letters" not in make_up(cs.Dataset(dataset.images, np.arange(26), names), 26)

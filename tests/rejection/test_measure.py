@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 import convscope as cs
 from convscope.engine import initial_weights
-from convscope.metrics import softmax
 from convscope.packing import unpack
 from convscope.rejection import fit_rules, measure_rejection
+from convscope.rejection.altered import alter
 from convscope.rejection.strangers import stranger_sets
 
 
@@ -36,8 +37,8 @@ def test_what_is_refused_of_the_test_images_is_what_each_rule_refuses(measured, 
     for rule in rules:
         refused = rule.refuses(model, known.images)
         for share, of in ((measured.known.right, right), (measured.known.wrong, ~right)):
-            assert (share[rule.score].count, share[rule.score].total) == ((refused & of).sum(), of.sum())
-        answered = measured.known.right_among_answered[rule.score]
+            assert (share[rule.name].count, share[rule.name].total) == ((refused & of).sum(), of.sum())
+        answered = measured.known.right_among_answered[rule.name]
         assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
 
 
@@ -48,40 +49,72 @@ def test_every_set_is_measured_by_every_score(measured, rules, part, known, othe
     assert measured.strangers[0].name == "negatives"
     for one, result in zip(sets, measured.strangers, strict=True):
         assert result.num_images == len(one.images)
-        assert [score.score for score in result.scores] == [rule.score for rule in rules]
-        for rule, score in zip(rules, result.scores, strict=True):
+        assert [score.rule for score in result.rules] == [rule.name for rule in rules]
+        for rule, score in zip(rules, result.rules, strict=True):
             mine, theirs = rule.scores(model, known.images), rule.scores(model, one.images)
             truth = np.r_[np.ones(len(mine)), np.zeros(len(theirs))]
             assert score.auroc == pytest.approx(roc_auc_score(truth, np.r_[mine, theirs]), abs=1e-12)
             assert score.auroc_interval[0] <= score.auroc <= score.auroc_interval[1]
             rates, kept, _ = roc_curve(truth, np.r_[mine, theirs], drop_intermediate=False)
             assert score.false_positive_rate == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
-            count = int((theirs < rule.threshold).sum())
+            count = int((theirs < 0).sum())
             assert (score.refused.count, score.refused.total) == (count, len(theirs))
-            expected = proportion_confint(count, len(theirs), method="wilson")
-            assert score.refused.interval == pytest.approx(expected, abs=1e-9)
+            low, high = proportion_confint(count, len(theirs), method="wilson")
+            if one.clusters is None:
+                assert score.refused.interval == pytest.approx((low, high), abs=1e-9)
+            else:  # alike images tell less
+                assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-def test_the_answers_to_strangers_are_the_models(measured, part, known, other):
-    sets, _ = stranger_sets(known, other, most=120)
+def test_the_answers_to_strangers_are_what_predict_says(rules, part, known, other):
+    """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
+    model = replace(part[0], calibration={"temperature": 0.5})
+    measured = measure_rejection(rules, model, known, other, most=60)
+    sets, _ = stranger_sets(known, other, most=60)
     for one, result in zip(sets, measured.strangers, strict=True):
-        probabilities = softmax(part[0].logits(one.images))
+        probabilities = model.calibrated_probabilities(one.images)
+        sure = probabilities.max(axis=1) >= 0.99
         assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
-        assert result.num_sure == (probabilities.max(axis=1) >= 0.99).sum()
+        assert result.num_sure == sure.sum()
+        assert result.num_sure_answered == (sure & ~rules[0].refuses(model, one.images)).sum()
         counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
         assert (result.answer, result.num_answer) == (counts.argmax(), counts.max())
+    assert measured.to_dict()["temperature"] == 0.5
+    plain = measure_rejection(rules, part[0], known, other, most=60)
+    assert plain.to_dict()["temperature"] is None
+    assert sum(one.num_sure for one in plain.strangers) < sum(one.num_sure for one in measured.strangers)
+
+
+def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rules, part, known):
+    some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
+    names = [one.name for one in measured.altered]
+    assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "turned by 15°", "turned by 30°"]
+    for one, altered in zip(measured.altered, alter(some), strict=True):
+        right = part[0].predict(altered.images) == some.labels
+        assert one.accuracy == right.mean()
+        refused = rules[0].refuses(part[0], altered.images)
+        assert (one.right[rules[0].name].count, one.right[rules[0].name].total) == (
+            (refused & right).sum(),
+            right.sum(),
+        )
+    shifted = alter(some)[0].images
+    matches = [
+        (np.roll(shifted, (-down, -right), (1, 2))[:, 4:-4, 4:-4] == some.images[:, 4:-4, 4:-4]).all(axis=(1, 2, 3))
+        for down, right in ((2, 0), (-2, 0), (0, 2), (0, -2))
+    ]
+    assert np.any(matches, axis=0).all()
 
 
 def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, rules):
     rule, edges = rules[0], np.array(measured.edges)
-    assert rule.threshold in measured.edges
+    assert 0 in measured.edges
     assert np.diff(edges) == pytest.approx(np.diff(edges)[0])
-    below = np.searchsorted(edges, rule.threshold)
-    refused = measured.known.right[rule.score].count + measured.known.wrong[rule.score].count
+    below = np.searchsorted(edges, 0)
+    refused = measured.known.right[rule.name].count + measured.known.wrong[rule.name].count
     assert (sum(measured.known.histogram), sum(measured.known.histogram[:below])) == (700, refused)
     for result in measured.strangers:
         assert sum(result.histogram) == result.num_images
-        assert sum(result.histogram[:below]) == result.scores[0].refused.count
+        assert sum(result.histogram[:below]) == result.rules[0].refused.count
 
 
 def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rules, part, known, other):
@@ -116,35 +149,43 @@ def test_the_same_arguments_give_the_same_result(measured, rules, part, known, o
 
 def test_one_rule_is_measured_as_it_is_among_others(measured, rules, part, known, other):
     alone = measure_rejection(rules[0], part[0], known, other, most=120)
-    assert [one.scores for one in alone.strangers] == [one.scores[:1] for one in measured.strangers]
-    assert "Refused by each score" in str(measured)
-    assert "Refused by each score" not in str(alone)
+    assert [one.rules for one in alone.strangers] == [one.rules[:1] for one in measured.strangers]
+    assert "Refused by each rule" in str(measured)
+    assert "Refused by each rule" not in str(alone)
 
 
 def test_to_dict_is_finite_plain_json(measured):
     value = measured.to_dict()
     text = json.dumps(value, allow_nan=False)
     assert json.loads(text) == value
-    assert len(text) < 60_000
+    assert len(text) < 120_000
     strangers = value["strangers"][0]
     np.testing.assert_array_equal(unpack(strangers["examples"]["images"]), measured.strangers[0].examples.images)
-    assert strangers["scores"][0]["refused"]["value"] == measured.strangers[0].scores[0].refused.value
-    assert "distance" not in value["rules"][0]
+    assert strangers["rules"][0]["refused"]["value"] == measured.strangers[0].rules[0].refused.value
+    assert not {"distance", "statistics"} & set(value["rules"][0])
 
 
 def test_text_and_html_have_a_row_for_each_set(measured):
     text, html = str(measured), measured._repr_html_()
-    for name in ("answered rightly", "answered wrongly", "negatives", "letters", "uniform noise", "blank"):
+    for name in (
+        "answered correctly",
+        "answered wrongly",
+        "turned by 30°",
+        "negatives",
+        "letters",
+        "uniform noise",
+        "blank",
+    ):
         assert any(line.startswith(name) for line in text.splitlines())
         assert f">{name}</td>" in html
-    share = measured.strangers[0].scores[0].refused
+    share = measured.strangers[0].rules[0].refused
     assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
 
 
 def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
     monkeypatch.setattr("convscope.rejection.strangers.FASHION_MNIST", tmp_path / "<none>.gz")
     measured = measure_rejection(rules, part[0], known, most=3)
-    assert measured.to_dict()["left_out"].keys() == {"other data set"}
+    assert measured.to_dict()["left_out"].keys() - {"kana"} == {"other data set"}
     assert "Left out: other data set" in str(measured)
     assert "&lt;none&gt;.gz" in measured._repr_html_()
 
@@ -169,7 +210,7 @@ def test_measure_rejection_rejects_what_does_not_fit(rules, part, known, other):
     model = part[0]
     with pytest.raises(ValueError, match=r"rules are of \[\]; give one or more"):
         measure_rejection([], model, known, other)
-    with pytest.raises(ValueError, match="each of another score"):
+    with pytest.raises(ValueError, match="each of other scores"):
         measure_rejection([rules[0], rules[0]], model, known, other)
     with pytest.raises(ValueError, match="most is 0"):
         measure_rejection(rules, model, known, other, most=0)

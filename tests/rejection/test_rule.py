@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from convscope.errors import ConvscopeError, RunError
-from convscope.rejection.rule import RejectionRule
+from convscope.rejection.rule import RejectionRule, scores_of
 
 
 def by_score(rules, score):
-    return next(rule for rule in rules if rule.score == score)
+    return next(rule for rule in rules if rule.name == f"{score}+image_statistics")
 
 
 @pytest.mark.parametrize("score", ["energy", "max_logit", "max_probability", "mahalanobis"])
@@ -21,20 +21,31 @@ def test_a_rule_from_json_gives_the_same_bits(rules, part, score):
     again = RejectionRule.from_dict(json.loads(written))
     assert json.dumps(again.to_dict()) == written
     np.testing.assert_array_equal(again.scores(model, held_out.images), rule.scores(model, held_out.images))
-    assert again.threshold == rule.threshold
+    assert (again.thresholds, again.medians) == (rule.thresholds, rule.medians)
     assert len(written) < 200_000
 
 
-def test_a_rule_refuses_what_scores_below_its_threshold(rules, part):
+def test_a_rule_refuses_what_one_of_its_scores_puts_below_its_threshold(rules, part):
     model, _, held_out = part
+    logits = model.logits(held_out.images)
     for rule in rules:
-        scores = rule.scores(model, held_out.images)
-        np.testing.assert_array_equal(rule.refuses(model, held_out.images), scores < rule.threshold)
-        assert scores.dtype == np.float64
+        found = scores_of(model, held_out.images, logits, list(rule.thresholds), rule.distance, rule.statistics)
+        below = np.any([found[name] < threshold for name, threshold in rule.thresholds.items()], axis=0)
+        np.testing.assert_array_equal(rule.refuses(model, held_out.images), below)
+        assert rule.scores(model, held_out.images).dtype == np.float64
+
+
+def test_scores_are_combined_on_a_scale_from_the_threshold_to_the_median():
+    rule = RejectionRule({"energy": 2.0, "max_logit": -1.0}, {"energy": 4.0, "max_logit": 9.0}, 0.9, 10, 9, 0, {})
+    scores = {"energy": np.array([4.0, 2.0, 8.0, np.nan]), "max_logit": np.array([9.0, 9.0, -2.0, 9.0])}
+    np.testing.assert_allclose(rule.combine(scores), [1, 0, -0.1, np.nan])
+    assert rule.title == "energy + largest logit"
+    even = RejectionRule({"energy": 2.0}, {"energy": 2.0}, 0.9, 10, 9, 0, {})  # a median at the threshold
+    assert even.combine({"energy": np.array([1.5])}).tolist() == [-0.5]
 
 
 def test_a_score_that_is_no_number_is_refused(rules, part, monkeypatch):
-    monkeypatch.setattr(RejectionRule, "scores", lambda *_: np.array([np.nan, 1e9]))
+    monkeypatch.setattr(RejectionRule, "scores", lambda *_: np.array([np.nan, 0.0]))
     assert rules[0].refuses(part[0], part[2].images[:2]).tolist() == [True, False]
 
 
@@ -54,17 +65,24 @@ GIVEN = packed(np.zeros(4, np.float32).tobytes(), [4])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (None, "rejection is an object with score"),
-        ([1], "rejection is an object with score"),
-        ({"score": "best"}, "score is 'best'; it must be one of energy"),
-        ({"score": ["energy"]}, "score is"),
-        ({"score": "energy"}, "score is energy, but distance is"),
-        ({"distance": None}, "score is mahalanobis, but distance is None"),
-        ({"threshold": float("nan")}, "threshold is nan"),
-        ({"threshold": float("inf")}, "threshold is inf"),
-        ({"threshold": 10**400}, "threshold is 1"),
-        ({"threshold": True}, "threshold is True"),
-        ({"threshold": "0"}, "threshold is '0'"),
+        (None, "rejection is an object with thresholds"),
+        ([1], "rejection is an object with thresholds"),
+        ({"thresholds": {"best": 1.0}}, "thresholds are of"),
+        ({"thresholds": {}}, "thresholds are of"),
+        ({"thresholds": 3}, "thresholds is 3; it must be numbers by name"),
+        ({"medians": {"energy": 1.0}}, "medians are of"),
+        ({"thresholds": {"energy": 1.0}, "medians": {"energy": 2.0}}, "but mahalanobis has"),
+        ({"distance": None}, "but mahalanobis has None"),
+        ({"statistics": None}, "but image_statistics has None"),
+        ({"statistics": {"centre": [1.0, 2.0, 3.0]}}, "statistics needs 'precision'"),
+        ({"statistics": {"centre": [1.0, 2.0], "precision": [[1.0, 0.0], [0.0, 1.0]]}}, "centre has shape"),
+        ({"statistics": {"centre": ["a"], "precision": []}}, "statistics: centre is no list of numbers"),
+        ({"statistics": {"centre": [float("nan")] * 3, "precision": [[0.0] * 3] * 3}}, "not finite"),
+        ({"statistics": {"centre": [0.0] * 3, "precision": [[0.0] * 3, [0.0], [0.0]]}}, "precision"),
+        ({"thresholds": {"mahalanobis": float("nan"), "image_statistics": 0}}, "threshold of mahalanobis is nan"),
+        ({"thresholds": {"mahalanobis": 10**400, "image_statistics": 0}}, "threshold of mahalanobis is 1"),
+        ({"thresholds": {"mahalanobis": True, "image_statistics": 0}}, "threshold of mahalanobis is True"),
+        ({"medians": {"mahalanobis": "0", "image_statistics": 0}}, "median of mahalanobis is '0'"),
         ({"keep": 1.5}, "keep is 1.5; it must be a number from 0 to 1"),
         ({"num_held_out": 0}, "num_held_out is 0"),
         ({"num_held_out": None}, "num_held_out is None"),
@@ -83,7 +101,7 @@ def test_from_dict_says_which_field_is_wrong(rules, change, message):
         RejectionRule.from_dict(value)
 
 
-@pytest.mark.parametrize("name", ["score", "threshold", "made_up"])
+@pytest.mark.parametrize("name", ["thresholds", "medians", "made_up"])
 def test_from_dict_says_which_field_is_missing(rules, name):
     value = rules[0].to_dict()
     del value[name]

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from convscope.rejection.separation import auroc, auroc_interval, false_positive_rate, threshold_of
+from convscope.metrics import wilson_interval
+from convscope.rejection.separation import (
+    auroc,
+    auroc_interval,
+    effective_number,
+    false_positive_rate,
+    joint_thresholds,
+    threshold_of,
+)
 
 
 def drawn(seed, num_known=300, num_strangers=170):
@@ -84,3 +92,58 @@ def test_the_interval_holds_the_true_area_about_as_often_as_it_says():
 def test_threshold_of_rejects_what_has_none(scores, keep, message):
     with pytest.raises(ValueError, match=message):
         threshold_of(np.array(scores), keep)
+
+
+@pytest.mark.parametrize("keep", [0.99, 0.95, 0.5])
+def test_joint_thresholds_keep_their_share_together_and_higher_ones_would_not(keep):
+    stream = np.random.default_rng(0)
+    first = stream.normal(size=2000)
+    scores = {"a": first, "b": first + stream.normal(size=2000), "guard": stream.normal(size=2000)}
+    found = joint_thresholds(scores, keep, "guard", 0.2)
+
+    def refused(**higher):
+        return np.any([scores[name] < (found | higher)[name] for name in scores], axis=0).mean()
+
+    assert refused() <= 1 - keep + 1e-12
+    assert (scores["guard"] < found["guard"]).mean() <= 0.2 * (1 - keep)
+    ordered = {name: np.sort(one) for name, one in scores.items()}
+    more = {name: ordered[name][np.searchsorted(ordered[name], found[name]) + 1] for name in ("a", "b")}
+    assert refused(**more) > 1 - keep
+    assert (scores["a"] < found["a"]).sum() == (scores["b"] < found["b"]).sum()
+
+
+def test_of_few_images_joint_thresholds_refuse_none():
+    scores = {"a": np.arange(50.0), "b": np.arange(50.0)[::-1]}
+    assert joint_thresholds(scores, 0.99) == {"a": 0.0, "b": 0.0}
+
+
+def covered(share, spread, letters=17, each=56, trials=400):
+    """Return how often the interval of drawings of letters holds the share over all letters, and Wilson's of images."""
+    stream = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(letters), each)
+    counts = np.zeros(2)
+    for _ in range(trials):
+        shares = stream.beta(share * spread, (1 - share) * spread, letters)
+        refused = stream.random(letters * each) < shares[clusters]
+        number = effective_number(refused, clusters)
+        for place, one in enumerate((number, len(refused))):
+            low, high = wilson_interval(refused.mean() * one, one)
+            counts[place] += low <= share <= high
+    return counts / trials
+
+
+@pytest.mark.parametrize(("share", "spread"), [(0.4, 4), (0.2, 8), (0.7, 2)])
+def test_the_interval_by_letters_covers_what_it_says_and_one_by_images_does_not(share, spread):
+    by_letters, by_images = covered(share, spread)
+    assert 0.92 <= by_letters <= 0.98  # 95 %, give or take 2.75 standard deviations of 400 trials
+    assert by_images < 0.85
+
+
+def test_clusters_of_one_image_count_as_images_but_for_the_degrees_of_freedom():
+    values = np.random.default_rng(0).random(3000)
+    assert effective_number(values, np.arange(3000)) == pytest.approx(3000, rel=0.005)
+
+
+def test_equal_values_count_as_clusters_and_one_cluster_as_one_image():
+    assert 20 < effective_number(np.ones(900), np.arange(900) // 30) < 30
+    assert effective_number(np.array([0.0, 1.0]), np.zeros(2, int)) == 1

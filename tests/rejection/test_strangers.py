@@ -30,13 +30,52 @@ def fashion(monkeypatch, tmp_path):
 
 def test_all_sets_have_the_images_of_the_data_set_size():
     sets, left_out = stranger_sets(photos(), most=10)
-    assert [one.name for one in sets] == [
-        "Fashion-MNIST", "letters", "shuffled pixels", "uniform noise", "Gaussian noise", "blank",
+    names = [one.name for one in sets if one.name != "kana"]
+    assert names == [
+        "Fashion-MNIST", "letters", "photo crops", "overlaid", "inverted", "turned", "shuffled pixels",
+        "uniform noise", "Gaussian noise", "blank",
     ]  # fmt: skip
-    assert left_out == {}
+    assert set(left_out) <= {"kana"}
     for one in sets:
         assert one.images.shape == (10, 9, 12, 3)
         assert one.images.dtype == np.uint8
+        assert (one.clusters is None) == (one.name not in ("letters", "kana", "photo crops"))
+
+
+def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
+    dataset = photos(12)
+    for number, made in enumerate(by_name(dataset)["overlaid"]):
+        pairs = np.maximum(dataset.images[number], dataset.images)
+        others = np.flatnonzero((pairs == made).all(axis=(1, 2, 3)))
+        assert len(others) == 1
+        assert dataset.labels[others[0]] != dataset.labels[number]
+    one = cs.Dataset(dataset.images, np.zeros(12, np.int64), ("cat", "dog"), "photos", "test")
+    assert stranger_sets(one)[1]["overlaid"] == "all images are of one class"
+
+
+def test_inverted_and_turned_images_are_test_images():
+    dataset = photos(6, (10, 10, 1))
+    sets = by_name(dataset)
+    assert (sets["inverted"] + dataset.images == 255).all()
+    np.testing.assert_array_equal(sets["turned"], np.rot90(dataset.images, 1, (1, 2)))
+
+
+def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
+    crops = next(one for one in stranger_sets(photos(), most=200)[0] if one.name == "photo crops")
+    assert len({crop.tobytes() for crop in crops.images}) > 190
+    assert 8 <= len(np.unique(crops.clusters)) <= 16
+    assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # in colour
+
+
+def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
+    letters = next(one for one in stranger_sets(photos(), most=96)[0] if one.name == "letters")
+    assert len(np.unique(letters.clusters)) == 17
+    np.testing.assert_array_equal(letters.clusters[:32], letters.clusters[32:64])
+
+
+def test_kana_are_left_out_with_a_reason_where_no_font_has_them(monkeypatch):
+    monkeypatch.setattr(strangers, "kana_fonts", list)
+    assert "fonts-ipafont-gothic" in stranger_sets(photos(), most=3)[1]["kana"]
 
 
 def test_fashion_mnist_is_left_out_with_a_reason_where_it_is_not_installed(monkeypatch, tmp_path):
@@ -80,15 +119,15 @@ def test_there_is_at_least_one_stranger():
 
 
 def test_letters_are_left_out_with_a_reason_where_there_is_no_font(monkeypatch):
-    monkeypatch.setattr(strangers, "find_fonts", list)
+    monkeypatch.setattr(strangers, "measuring_fonts", list)
     sets, left_out = stranger_sets(photos(), most=3)
     assert "letters" not in [one.name for one in sets]
-    assert left_out == {"letters": "no font is installed"}
+    assert left_out["letters"] == "no font is installed"
 
 
 def test_letters_are_left_out_with_a_reason_where_a_font_is_damaged(monkeypatch, tmp_path):
     (tmp_path / "a.ttf").write_bytes(b"no font")
-    monkeypatch.setattr(strangers, "find_fonts", lambda: [tmp_path / "a.ttf"])
+    monkeypatch.setattr(strangers, "measuring_fonts", lambda: [tmp_path / "a.ttf"])
     assert stranger_sets(photos(), most=3)[1]["letters"].startswith("a font cannot be read")
 
 
@@ -97,7 +136,7 @@ def test_letters_that_are_classes_are_no_strangers():
     about = next(one.about for one in some if one.name == "letters")
     assert "the letters CFHKLMNPRTUVWXcdfhkmnprtuvwx drawn" in about
     letters = tuple("abcdefghijklmnopqrstuvwxyz")
-    assert stranger_sets(photos(names=letters), most=3)[1] == {"letters": "the classes are letters themselves"}
+    assert stranger_sets(photos(names=letters), most=3)[1]["letters"] == "the classes are letters themselves"
 
 
 def test_letters_say_which_are_drawn_and_which_left_out():
@@ -138,7 +177,7 @@ def test_the_same_seed_gives_the_same_sets():
     first, again, other = (by_name(photos(), most=8, seed=seed) for seed in (1, 1, 2))
     for name, images in first.items():
         np.testing.assert_array_equal(images, again[name])
-    for name in ("letters", "shuffled pixels", "uniform noise", "Gaussian noise"):
+    for name in ("letters", "photo crops", "overlaid", "shuffled pixels", "uniform noise", "Gaussian noise"):
         assert (first[name] != other[name]).any()
 
 

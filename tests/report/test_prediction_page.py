@@ -45,7 +45,10 @@ def decoded(uri):
 
 
 def rule(threshold):
-    return {"rejection": RejectionRule("max_logit", threshold, 0.99, 100, 99, 0, {}).to_dict(), "temperature": 2.0}
+    return {
+        "rejection": RejectionRule({"max_logit": threshold}, {"max_logit": 0.0}, 0.99, 100, 99, 0, {}).to_dict(),
+        "temperature": 2.0,
+    }
 
 
 def test_each_picture_is_shown_with_its_steps_its_answer_and_its_attribution():

@@ -24,7 +24,7 @@ def grey_model() -> Model:
     """Reads 8 × 8 grey images, answers with three names that mean harm, and may answer "none of these"."""
     layers = (Conv2D(4, name="conv2d"), Flatten(name="flatten"), Dense(3, name="dense"))
     network = Architecture(Input(8, 8, 1), layers, "small")
-    rule = RejectionRule("max_probability", 0.5, 0.99, 100, 99, 100, {"patches": 0.9})
+    rule = RejectionRule({"max_probability": 0.5}, {"max_probability": 0.9}, 0.99, 100, 99, 100, {"patches": 0.9})
     return Model(
         network,
         initial_weights(network, 1),

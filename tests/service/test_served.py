@@ -56,7 +56,7 @@ def test_a_file_that_would_run_code_is_no_model(tmp_path: Path):
 
 def test_a_damaged_rule_is_refused_before_anything_is_served(tmp_path: Path):
     model = grey_model()
-    broken = {**model.calibration["rejection"], "threshold": "high"}
+    broken = {**model.calibration["rejection"], "thresholds": {"max_probability": "high"}}
     save_model(replace(model, calibration={"rejection": broken}), tmp_path / "model.safetensors")
     with pytest.raises(RunError, match="threshold"):
         load_served([str(tmp_path)])

@@ -93,15 +93,18 @@ class Subject:
             return [(self.model, *self.validated)]
         return self.siblings.parts(self.splits.train)
 
+    def held_out_logits(self) -> tuple[NDArray[np.float32], NDArray[np.integer[Any]], str]:
+        """Return logits and labels of images that the network which gave them did not see, and what these are."""
+        if self.validated is not None:
+            held_out = self.validated[1]
+            return self.model.logits(held_out.images), held_out.labels, "validation images"
+        siblings = self.siblings
+        words = f"out-of-fold training images of {siblings.num_folds} sibling networks"
+        return siblings.logits, siblings.labels, words
+
 
 def _calibration(subject: Subject) -> Result:
-    if subject.validated is not None:
-        held_out = subject.validated[1]
-        logits, labels, words = subject.model.logits(held_out.images), held_out.labels, "validation images"
-    else:
-        siblings = subject.siblings
-        logits, labels = siblings.logits, siblings.labels
-        words = f"out-of-fold training images of {siblings.num_folds} sibling networks"
+    logits, labels, words = subject.held_out_logits()
     test = subject.splits.test
     measured = measure_calibration(
         subject.test_logits, test.labels, logits, labels, fitted_on=words, dataset_name=test.name, split=test.split
@@ -116,9 +119,18 @@ def _calibration(subject: Subject) -> Result:
 
 def _rejection(subject: Subject) -> Result:
     rules = fit_rules(subject.model, subject.held_out_parts(), seed=subject.folder.seed)
-    measured = measure_rejection(rules, subject.model, subject.splits.test, seed=subject.folder.seed)
+    # Beside the chosen rule stand those of one score of the network and the image statistics.
+    shown = [rules[0], *(rule for rule in rules[1:] if len(rule.thresholds) == 2)]
+    measured = measure_rejection(shown, _calibrated(subject), subject.splits.test, seed=subject.folder.seed)
     _store(subject, {"rejection": rules[0].to_dict()})
     return measured
+
+
+def _calibrated(subject: Subject) -> Model:
+    """Return the run's model with the temperature that `convscope predict` applies, fitted now if none is kept."""
+    if "temperature" not in subject.folder.load_model().calibration:
+        _calibration(subject)
+    return subject.folder.load_model()
 
 
 def _store(subject: Subject, values: Mapping[str, Any]) -> None:
@@ -166,7 +178,9 @@ def _embedding(subject: Subject) -> Result:
 
 
 def _audit(subject: Subject) -> Result:
-    return audit(subject.splits, softmax(subject.siblings.logits), softmax(subject.test_logits))
+    temperature = _calibrated(subject).calibration.get("temperature", 1.0)
+    train, test = (logits.astype(np.float64) / temperature for logits in (subject.siblings.logits, subject.test_logits))
+    return audit(subject.splits, softmax(train), softmax(test))
 
 
 _MEASURE: Mapping[str, Callable[[Subject], Result]] = {

@@ -1,11 +1,10 @@
-"""Choose a score and its threshold: a model and held-out training images to a `RejectionRule`.
+"""Choose scores and their thresholds: a model and held-out training images to a `RejectionRule`.
 
 No test image and none of the strangers that the rule is measured on take part.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +12,29 @@ from numpy.typing import NDArray
 from convscope.datasets import Dataset, evenly
 from convscope.model import Model
 from convscope.rejection.distance import HiddenDistance, fit_distance
+from convscope.rejection.image_statistics import ImageStatistics, fit_statistics
 from convscope.rejection.made_up import make_up
-from convscope.rejection.rule import RejectionRule
-from convscope.rejection.scores import SCORES, ScoreName, score_of_logits
-from convscope.rejection.separation import auroc, threshold_of
+from convscope.rejection.rule import RejectionRule, scores_of
+from convscope.rejection.scores import SCORES, ScoreName
+from convscope.rejection.separation import joint_thresholds
 
 Part = tuple[Model, Dataset, Dataset]
 """A model, the images that it was trained on, and images of the same training set that it has not seen."""
+
+CANDIDATES: tuple[tuple[ScoreName, ...], ...] = (
+    ("energy",),
+    ("max_logit",),
+    ("mahalanobis",),
+    ("max_probability",),
+    ("energy", "mahalanobis"),
+    ("max_logit", "mahalanobis"),
+    ("max_probability", "mahalanobis"),
+)
+"""The scores that are tried, in the order in which equals are preferred; each rule also has the image statistics."""
+
+GUARD: ScoreName = "image_statistics"
+GUARD_SHARE = 0.2
+"""Of the held-out images that a rule may refuse, the share that its image statistics may refuse by themselves."""
 
 _MOST_HELD_OUT = 20_000  # so that a share of 1 % is known to 0.14 points
 _MADE_UP_EACH = 500  # of each kind, over all parts
@@ -39,11 +54,11 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99, se
 
 
 def fit_rules(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: int = 0) -> tuple[RejectionRule, ...]:
-    """Return a rule for each score, the best first: the one that best tells held-out images from made-up strangers.
+    """Return a rule for each of `CANDIDATES`, the best first: the one that refuses the most made-up strangers.
 
-    "Best" is the mean area under the curve over the kinds of strangers, each made up from the held-out images (see
-    `made_up.make_up`). A threshold is set by the held-out images alone, so that at least the share `keep` of them is
-    let through. Of more than 20,000 held-out images as many are taken evenly.
+    "The most" is the mean share refused over the kinds of strangers, each made up from the held-out images (see
+    `made_up.make_up`). Thresholds are set by the held-out images alone, so that the scores of a rule together let at
+    least the share `keep` of them through. At most 20,000 held-out images are used, evenly taken.
 
     Args:
         parts: either the model itself with the images it was trained on and its validation images; or siblings of the
@@ -64,38 +79,31 @@ def fit_rules(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: 
             model.check_classes(dataset)
             sibling.check_classes(dataset)
     distances = [fit_distance(sibling, trained_on) for sibling, trained_on, _ in parts]
-    scored = _joined([_score(part, one, len(parts), seed) for part, one in zip(parts, distances, strict=True)])
+    statistics = [fit_statistics(trained_on) for _, trained_on, _ in parts]
+    scored = _joined(
+        [
+            _score(part, distance, one, len(parts), seed)
+            for part, distance, one in zip(parts, distances, statistics, strict=True)
+        ]
+    )
     sibling, trained_on, held_out = parts[0]
-    is_own = sibling.weights_sha256 == model.weights_sha256
-    distance = distances[0] if is_own else fit_distance(model, _together(trained_on, held_out))
-    rules = [_rule(name, scored, keep, distance if name == "mahalanobis" else None) for name in SCORES]
-    return tuple(sorted(rules, key=lambda rule: -rule.mean_made_up))  # stable: of equals the first of SCORES
+    own_distance, own_statistics = distances[0], statistics[0]
+    if sibling.weights_sha256 != model.weights_sha256:
+        whole = _together(trained_on, held_out)
+        own_distance, own_statistics = fit_distance(model, whole), fit_statistics(whole)
+    rules = [_rule(names, scored, keep, own_distance, own_statistics) for names in CANDIDATES]
+    return tuple(sorted(rules, key=lambda rule: -rule.mean_made_up))  # stable: of equals the first of CANDIDATES
 
 
-def scores_of(
-    model: Model, images: NDArray[np.uint8], logits: NDArray[np.floating[Any]], distance: HiddenDistance | None
-) -> dict[ScoreName, NDArray[np.float64]]:
-    """Return (N,) by name, every score of the images (N, H, W, C) with these logits (N, K).
-
-    Without a distance it is those of the logits alone.
-    """
-    found: dict[ScoreName, NDArray[np.float64]] = {}
-    for name in SCORES:
-        if name != "mahalanobis":
-            found[name] = score_of_logits(name, logits)
-        elif distance is not None:
-            found[name] = distance.scores(model, images)
-    return found
-
-
-def _score(part: Part, distance: HiddenDistance, num_parts: int, seed: int) -> _Scored:
+def _score(part: Part, distance: HiddenDistance, statistics: ImageStatistics, num_parts: int, seed: int) -> _Scored:
     model, _, held_out = part
     some = _evenly(held_out, max(1, _MOST_HELD_OUT // num_parts))
     made_up = make_up(held_out, max(1, _MADE_UP_EACH // num_parts), seed)
-    return _Scored(
-        scores_of(model, some.images, model.logits(some.images), distance),
-        {kind: scores_of(model, images, model.logits(images), distance) for kind, images in made_up.items()},
-    )
+
+    def scores(images: NDArray[np.uint8]) -> dict[ScoreName, NDArray[np.float64]]:
+        return scores_of(model, images, model.logits(images), SCORES, distance, statistics)
+
+    return _Scored(scores(some.images), {kind: scores(images) for kind, images in made_up.items()})
 
 
 def _joined(parts: Sequence[_Scored]) -> _Scored:
@@ -113,19 +121,26 @@ def _joined(parts: Sequence[_Scored]) -> _Scored:
     )
 
 
-def _rule(name: ScoreName, scored: _Scored, keep: float, distance: HiddenDistance | None) -> RejectionRule:
-    held_out = scored.held_out[name]
-    threshold = threshold_of(held_out, keep)
-    made_up = {kind: scores[name] for kind, scores in scored.made_up.items()}
-    return RejectionRule(
-        score=name,
-        threshold=threshold,
+def _rule(
+    names: Sequence[ScoreName], scored: _Scored, keep: float, distance: HiddenDistance, statistics: ImageStatistics
+) -> RejectionRule:
+    held_out = {name: scored.held_out[name] for name in (*names, GUARD)}
+    thresholds = joint_thresholds(held_out, keep, GUARD, GUARD_SHARE)
+    rule = RejectionRule(
+        thresholds=thresholds,
+        medians={name: float(np.median(scores)) for name, scores in held_out.items()},
         keep=keep,
-        num_held_out=len(held_out),
-        num_kept=int((held_out >= threshold).sum()),
-        num_made_up=sum(map(len, made_up.values())),
-        made_up={kind: auroc(held_out, scores) for kind, scores in made_up.items()},
-        distance=distance,
+        num_held_out=len(held_out[GUARD]),
+        num_kept=0,
+        num_made_up=sum(len(scores[GUARD]) for scores in scored.made_up.values()),
+        made_up={},
+        distance=distance if "mahalanobis" in names else None,
+        statistics=statistics,
+    )
+    return replace(
+        rule,
+        num_kept=int((rule.combine(held_out) >= 0).sum()),
+        made_up={kind: float((rule.combine(scores) < 0).mean()) for kind, scores in scored.made_up.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""Letters as images of a data set: drawn in fonts, varied a little, and prepared as handwriting is.
+"""Letters and kana as images of a data set: drawn in fonts, varied a little, and prepared as handwriting is.
 
 Letters that a person may read as a digit are never drawn, since whoever answers "0" to an O is not wrong.
 """
@@ -20,19 +20,21 @@ LOOK_ALIKES = "BDGIJOQSYZbgijloqsyz"
 """The letters that are left out: O, o, D and Q are like 0; I, i, J, j and l like 1; Z and z like 2; Y and y like 4;
 S and s like 5; G and b like 6; B like 8; g and q like 9."""
 
-# Part of matplotlib, so the letters are the same on every machine; upright, oblique, typewriter and serif.
-_BUNDLED = (
+KANA = "あいえおかきけこさすせたてとなにぬねはひふほまみむめもやゆよれわを"
+"""The hiragana that are drawn; left out are those that a digit may look like: うくしそちつのへらりるろん."""
+
+# Part of matplotlib, so the letters are the same on every machine; upright, oblique, typewriter and serif in either.
+_TO_CHOOSE_BY = (
     "DejaVuSans.ttf",
     "DejaVuSans-Oblique.ttf",
     "DejaVuSansMono.ttf",
     "DejaVuSerif.ttf",
     "DejaVuSerif-Italic.ttf",
-    "STIXGeneral.ttf",
-    "STIXGeneralItalic.ttf",
-    "cmr10.ttf",
-    "cmss10.ttf",
-    "cmtt10.ttf",
 )
+_TO_MEASURE_WITH = ("STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf")
+_BUNDLED = _TO_CHOOSE_BY + _TO_MEASURE_WITH
+# Of Debian's fonts-ipafont and fonts-vlgothic, and of Windows and macOS.
+_KANA_FONTS = ("ipag.ttf", "ipam.ttf", "VL-Gothic-Regular.ttf", "msgothic.ttc", "meiryo.ttc", "Hiragino Sans GB.ttc")
 _SYSTEM = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts")
 _MOST_FONTS = 10
 _SIZE, _CANVAS = 56, 112  # pixels of a font and of what it is drawn on
@@ -51,13 +53,45 @@ def find_fonts() -> list[Path]:
     return installed[:_MOST_FONTS]
 
 
+def choosing_fonts() -> list[Path]:
+    """Return the fonts by whose letters scores are chosen: of `find_fonts` those of the DejaVu family, or every other.
+
+    No font is among `measuring_fonts`; of a single font none is here.
+    """
+    fonts = find_fonts()
+    return [font for font in fonts if font.name in _TO_CHOOSE_BY] if _are_bundled(fonts) else fonts[1::2]
+
+
+def measuring_fonts() -> list[Path]:
+    """Return the fonts whose letters are measured: STIX and Computer Modern, or every other one of `find_fonts`."""
+    fonts = find_fonts()
+    return [font for font in fonts if font.name in _TO_MEASURE_WITH] if _are_bundled(fonts) else fonts[::2]
+
+
+def _are_bundled(fonts: Sequence[Path]) -> bool:
+    names = {font.name for font in fonts}
+    return bool(names & set(_TO_CHOOSE_BY)) and bool(names & set(_TO_MEASURE_WITH))
+
+
+def kana_fonts() -> list[Path]:
+    """Return font files that have kana, of the few that are known by their names and are installed."""
+    return sorted({path for folder in _SYSTEM for name in _KANA_FONTS for path in Path(folder).rglob(name)})
+
+
+def letters_beside(class_names: Collection[str]) -> str:
+    """Return the letters to draw as strangers to these classes: those that are no class themselves, in either case."""
+    classes = {form for name in class_names for form in (name.lower(), name.upper())}
+    return "".join(letter for letter in LETTERS if letter not in classes)
+
+
 def draw_letters(
     image_shape: tuple[int, int, int],
     handwriting: Handwriting,
     count: int,
     fonts: Sequence[Path],
     seed: int = 0,
-    leave_out: Collection[str] = (),
+    letters: str = LETTERS,
+    purpose: str = "letters",
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Return `count` images (count, H, W, C) and the letter on each: letter after letter, font after font.
 
@@ -65,20 +99,20 @@ def draw_letters(
 
     Args:
         handwriting: how an image of the data set is made from a picture.
-        leave_out: more letters that are not to be drawn.
+        letters: the letters to draw; the fonts must have them.
+        purpose: names the stream of random numbers, so that sets of one seed differ.
 
     Raises:
         OSError: if a font cannot be read.
-        ValueError: if no letter or no font is left.
+        ValueError: if there is no letter or no font.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    letters = [letter for letter in LETTERS if letter not in leave_out]
     if not letters or not fonts:
         raise ValueError(f"there are {len(letters)} letters and {len(fonts)} fonts; at least one of each is needed")
     height, width, channels = image_shape
     kinds = [ImageFont.truetype(font, _SIZE, layout_engine=ImageFont.Layout.BASIC) for font in fonts]
-    stream = random_stream(seed, "letters")
+    stream = random_stream(seed, purpose)
     images = np.empty((count, height, width, channels), np.uint8)
     drawn = tuple(letters[number % len(letters)] for number in range(count))
     for number, letter in enumerate(drawn):

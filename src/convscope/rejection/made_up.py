@@ -1,7 +1,8 @@
-"""Strangers made up from training images, by which a score is chosen: images that belong to none of the classes.
+"""Strangers made up from training images, by which scores are chosen: images that belong to none of the classes.
 
-They are of other kinds than the sets that the choice is measured on (`convscope.rejection.strangers`), so that choosing
-by them is not choosing by the measurement. Some of them are readable after all: two halves can make a whole.
+They differ from the sets that the choice is measured on (`convscope.rejection.strangers`): in kind, or in how they are
+made, and in the images and fonts they are made of. So choosing by them is not choosing by the measurement. Some of them
+are readable after all: two halves can make a whole.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.datasets import Dataset
+from convscope.handwriting import handwriting_of
+from convscope.rejection.letters import choosing_fonts, draw_letters, letters_beside
 from convscope.streams import random_stream
 
 Images = NDArray[np.uint8]
@@ -22,18 +25,49 @@ def make_up(dataset: Dataset, count: int, seed: int = 0) -> dict[str, Images]:
     """Return by kind at most `count` images (n, H, W, C) made of as many images of `dataset`, evenly taken.
 
     The kinds: "patches", 4 × 4 patches in another order; "halves", of two images of different classes, one below or
-    beside the other; "inverted", bright for dark; "scribbles", drawn out of shape beyond recognition. "halves" is left
-    out where all images are of one class.
+    beside the other; "blends", the mean of two such images; "inverted", bright for dark; "turned", a quarter clockwise;
+    "scribbles", drawn out of shape beyond recognition; "letters", in fonts; "ramps", a grey that changes evenly from
+    one corner to the other; "specks", pixels at random that are black or white. "halves" and "blends" are left out
+    where all images are of one class, "letters" where letters are classes or no font can be read.
     """
     sources = dataset.take(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(np.int64))
     kinds: Mapping[str, Callable[[Dataset, np.random.Generator], Images]] = {
         "patches": _patches,
         "halves": _halves,
+        "blends": _blends,
         "inverted": _inverted,
+        "turned": _turned,
         "scribbles": _scribbles,
+        "letters": lambda sources, _: _letters(sources, seed),
+        "ramps": _ramps,
+        "specks": _specks,
     }
     made = {kind: make(sources, random_stream(seed, f"made up {kind}")) for kind, make in kinds.items()}
     return {kind: images for kind, images in made.items() if len(images)}
+
+
+def partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return places of images (M,) and of a random image of another class for each; of one class there are none."""
+    labels = dataset.labels
+    found = list[tuple[int, int]]()
+    for place, label in enumerate(labels):
+        others = np.flatnonzero(labels != label)
+        if len(others):
+            found.append((place, int(stream.choice(others))))
+    places = np.array(found, np.int64).reshape(-1, 2)
+    return places[:, 0], places[:, 1]
+
+
+def quarter_turned(images: Images, times: int) -> Images:
+    """Return images (N, H, W, C) turned by `times` quarters counterclockwise, one that is not square resampled."""
+    height, width = images.shape[1:3]
+    if height != width and times % 2:  # as a square, by the nearest pixels, and back
+        side = max(height, width)
+        rows, columns = (np.arange(side) * length // side for length in (height, width))
+        square = np.rot90(images[:, rows][:, :, columns], times, (1, 2))
+        back = (np.arange(height) * side // height, np.arange(width) * side // width)
+        return np.ascontiguousarray(square[:, back[0]][:, :, back[1]])
+    return np.ascontiguousarray(np.rot90(images, times, (1, 2)))
 
 
 def _patches(sources: Dataset, stream: np.random.Generator) -> Images:
@@ -52,19 +86,45 @@ def _patches(sources: Dataset, stream: np.random.Generator) -> Images:
 
 
 def _halves(sources: Dataset, stream: np.random.Generator) -> Images:
-    labels, images = sources.labels, sources.images.copy()
+    places, others = partners(sources, stream)
     height, width, _ = sources.image_shape
-    glued = list[Images]()
-    for place, image in enumerate(images):
-        others = np.flatnonzero(labels != labels[place])
-        if len(others):
-            other = sources.images[stream.choice(others)]
-            if len(glued) % 2:
-                image[height // 2 :] = other[height // 2 :]
-            else:
-                image[:, width // 2 :] = other[:, width // 2 :]
-            glued.append(image)
-    return np.stack(glued) if glued else images[:0]
+    glued = sources.images[places].copy()
+    glued[1::2, height // 2 :] = sources.images[others[1::2], height // 2 :]
+    glued[::2, :, width // 2 :] = sources.images[others[::2], :, width // 2 :]
+    return glued
+
+
+def _blends(sources: Dataset, stream: np.random.Generator) -> Images:
+    places, others = partners(sources, stream)
+    return np.asarray((sources.images[places].astype(np.uint16) + sources.images[others]) // 2, np.uint8)
+
+
+def _turned(sources: Dataset, _stream: np.random.Generator) -> Images:
+    return quarter_turned(sources.images, -1)
+
+
+def _letters(sources: Dataset, seed: int) -> Images:
+    letters, fonts = letters_beside(sources.class_names), choosing_fonts()
+    if not letters or not fonts:
+        return sources.images[:0]
+    handwriting = handwriting_of(sources.images)
+    try:
+        return draw_letters(sources.image_shape, handwriting, len(sources), fonts, seed, letters, "made up letters")[0]
+    except OSError:  # a font that cannot be read; the other kinds are there
+        return sources.images[:0]
+
+
+def _ramps(sources: Dataset, stream: np.random.Generator) -> Images:
+    height, width, channels = sources.image_shape
+    down, right = np.linspace(0, 1, height)[:, None, None], np.linspace(0, 1, width)[None, :, None]
+    ends = stream.uniform(0, 255, (2, len(sources), 1, 1, channels))
+    along = np.where(stream.random((len(sources), 1, 1, 1)) < 0.5, down + right, down + 1 - right) / 2
+    return np.asarray(np.rint(ends[0] * (1 - along) + ends[1] * along), np.uint8)
+
+
+def _specks(sources: Dataset, stream: np.random.Generator) -> Images:
+    shares = stream.uniform(0, 1, (len(sources), 1, 1, 1))
+    return np.asarray(255 * (stream.random(sources.images.shape) < shares), np.uint8)
 
 
 def _inverted(sources: Dataset, _stream: np.random.Generator) -> Images:

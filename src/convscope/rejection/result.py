@@ -1,7 +1,7 @@
 """What a measured rejection is, as values: shares with their intervals, separations, answers and a few pictures."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from html import escape
 from typing import Any
 
@@ -10,19 +10,21 @@ from numpy.typing import NDArray
 
 from convscope.packing import pack
 from convscope.rejection.rule import RejectionRule
-from convscope.rejection.scores import TITLES, ScoreName
 from convscope.tables import clip, html_table, percent_with_interval, printable, text_table
 
 SURE = 0.99
 """The probability from which an answer counts as sure."""
 
-_HEADER = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Sure (99 %)")
-_SCORES_CAPTION = "Refused by each score, and the area under its curve"
+_HEADER = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Sure (99 %)", "and not refused")
+_RULES_CAPTION = "Refused by each rule, and the area under its curve"
 
 
 @dataclass(frozen=True)
 class Share:
-    """`count` of `total`, and the 95 % Wilson interval of the share: (0, 1) where there is none in all."""
+    """`count` of `total`, and the 95 % Wilson interval of the share: (0, 1) where there is none in all.
+
+    For images in clusters the interval is that of their effective number (see `separation.effective_number`).
+    """
 
     count: int
     total: int
@@ -68,17 +70,18 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class SetScore:
-    """How a score does on one set of strangers.
+class RuleResult:
+    """How a rule does on one set of strangers.
 
     Attributes:
-        refused: by the rule's threshold.
+        rule: its name.
+        refused: by the rule.
         auroc: the area under the curve of all test images against the set; 0.5 tells nothing, 1 all.
         auroc_interval: (low, high), of 95 %; see `separation.auroc_interval`.
         false_positive_rate: of the strangers, where a threshold lets 95 % of the test images through.
     """
 
-    score: ScoreName
+    rule: str
     refused: Share
     auroc: float
     auroc_interval: tuple[float, float]
@@ -95,51 +98,77 @@ class StrangerResult:
 
     Attributes:
         about: what the images are.
-        mean_probability: of the answers, the mean over the images.
+        num_clusters: of how many groups of images that are alike, such as drawings of one letter; None if of none.
+        clustered_by: what such a group is, in the plural; empty if there are none.
+        mean_probability: the mean over the images, of the answer's probability at the model's temperature.
         num_sure: answers with a probability of at least 0.99.
+        num_sure_answered: of these, the images that the chosen rule does not refuse.
         answer: the most frequent one, a label.
         num_answer: how often it is given.
-        scores: by score, the chosen one first.
-        histogram: of the chosen score; see `Rejection.edges`.
+        rules: by rule, the chosen one first.
+        histogram: of the chosen rule's scores; see `Rejection.edges`.
     """
 
     name: str
     about: str
     num_images: int
+    num_clusters: int | None
+    clustered_by: str
     mean_probability: float
     num_sure: int
+    num_sure_answered: int
     answer: int
     num_answer: int
-    scores: tuple[SetScore, ...]
+    rules: tuple[RuleResult, ...]
     histogram: tuple[int, ...] = field(repr=False)
     examples: Examples = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON."""
-        numbers = ("name", "about", "num_images", "mean_probability", "num_sure", "answer", "num_answer")
+        left = ("rules", "histogram", "examples")
         return {
-            **{name: getattr(self, name) for name in numbers},
-            "scores": [score.to_dict() for score in self.scores],
+            **{one.name: getattr(self, one.name) for one in fields(self) if one.name not in left},
+            "rules": [rule.to_dict() for rule in self.rules],
             "histogram": list(self.histogram),
             "examples": self.examples.to_dict(),
         }
 
 
+@dataclass(frozen=True)
+class AlteredImages:
+    """What refusing costs on test images that were moved or turned a little.
+
+    Attributes:
+        name: what was done to them.
+        accuracy: on these images.
+        right: by rule, refused of those that are answered rightly.
+    """
+
+    name: str
+    num_images: int
+    accuracy: float
+    right: Mapping[str, Share]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        return asdict(self) | {"right": {rule: share.to_dict() for rule, share in self.right.items()}}
+
+
 @dataclass(frozen=True, eq=False)
 class KnownImages:
-    """What refusing costs on the test images, and what it saves; by score.
+    """What refusing costs on the test images, and what it saves; by rule.
 
     Attributes:
         right: refused of those that are answered rightly.
         wrong: refused of those that are answered wrongly.
         right_among_answered: answered rightly of those that are not refused.
-        histogram: of the chosen score; see `Rejection.edges`.
+        histogram: of the chosen rule's scores; see `Rejection.edges`.
         refused: a few that the chosen rule refuses.
     """
 
-    right: Mapping[ScoreName, Share]
-    wrong: Mapping[ScoreName, Share]
-    right_among_answered: Mapping[ScoreName, Share]
+    right: Mapping[str, Share]
+    wrong: Mapping[str, Share]
+    right_among_answered: Mapping[str, Share]
     histogram: tuple[int, ...] = field(repr=False)
     refused: Examples = field(repr=False)
 
@@ -158,9 +187,11 @@ class Rejection:
     """How often rules refuse what they should, and what they should not.
 
     Attributes:
-        rules: the chosen one first, each of another score.
+        rules: the chosen one first, each of other scores.
+        temperature: that all probabilities are computed at, the model's; None where it has none.
         num_images: test images, evenly taken.
         num_images_left_out: how many more the data set has.
+        altered: test images moved or turned a little, on which refusing costs more than on those as they are.
         left_out: why a set of strangers is not there, by its name.
         edges: (B + 1,), of the histograms' bins; the outer bins also hold what lies beyond.
     """
@@ -169,9 +200,11 @@ class Rejection:
     split: str
     class_names: tuple[str, ...] = field(repr=False)
     rules: tuple[RejectionRule, ...]
+    temperature: float | None
     num_images: int
     num_images_left_out: int
     known: KnownImages
+    altered: tuple[AlteredImages, ...]
     strangers: tuple[StrangerResult, ...]
     left_out: Mapping[str, str]
     edges: tuple[float, ...] = field(repr=False)
@@ -182,10 +215,12 @@ class Rejection:
             "dataset": self.dataset_name,
             "split": self.split,
             "class_names": list(self.class_names),
+            "temperature": self.temperature,
             "num_images": self.num_images,
             "num_images_left_out": self.num_images_left_out,
             "rules": [self._rule(rule) for rule in self.rules],
             "known": self.known.to_dict(),
+            "altered": [altered.to_dict() for altered in self.altered],
             "strangers": [strangers.to_dict() for strangers in self.strangers],
             "left_out": dict(self.left_out),
             "edges": list(self.edges),
@@ -193,54 +228,56 @@ class Rejection:
 
     @staticmethod
     def _rule(rule: RejectionRule) -> dict[str, Any]:
-        return {name: value for name, value in rule.to_dict().items() if name != "distance"} | {
-            "mean_made_up": rule.mean_made_up
-        }
+        numbers = {name: value for name, value in rule.to_dict().items() if name not in ("distance", "statistics")}
+        return {"name": rule.name, "title": rule.title, **numbers, "mean_made_up": rule.mean_made_up}
 
     def __str__(self) -> str:
         parts = [self._headline(), text_table(_HEADER, self._rows())]
         if len(self.rules) > 1:
-            parts.append(f"{_SCORES_CAPTION}\n{text_table(self._scores_header(), self._scores_rows())}")
+            parts.append(f"{_RULES_CAPTION}\n{text_table(self._rules_header(), self._rules_rows())}")
         return "\n\n".join([*parts, *(f"Left out: {name}: {printable(why)}" for name, why in self.left_out.items())])
 
     def _repr_html_(self) -> str:
         left_out = "".join(f"<p>{escape(f'Left out: {name}: {why}')}</p>" for name, why in self.left_out.items())
         tables = html_table(_HEADER, self._rows())
         if len(self.rules) > 1:
-            tables += html_table(self._scores_header(), self._scores_rows(), _SCORES_CAPTION)
+            tables += html_table(self._rules_header(), self._rules_rows(), _RULES_CAPTION)
         return f"<p>{escape(self._headline())}</p>{tables}{left_out}"
 
     def _headline(self) -> str:
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(
-            f"Refused below {rule.threshold:.4g} in {TITLES[rule.score]}, which lets {rule.keep:.4g} of held-out "
-            f"training images through; on {where}:"
-        )
+        kept = f"{rule.num_kept:,} of {rule.num_held_out:,}"
+        return printable(f"Refused by {rule.title}, which lets {kept} held-out training images through; on {where}:")
 
     def _rows(self) -> list[tuple[str, ...]]:
-        score = self.rules[0].score
-        rows: list[tuple[str, ...]] = [
-            (f"answered {word}", f"{share.total:,}", str(share), "", "", "")
-            for word, share in (("rightly", self.known.right[score]), ("wrongly", self.known.wrong[score]))
+        rule = self.rules[0].name
+        shares = [
+            ("answered correctly", self.known.right[rule]),
+            ("answered wrongly", self.known.wrong[rule]),
+            *((altered.name, altered.right[rule]) for altered in self.altered),
         ]
+        rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", str(share), "", "", "", "") for name, share in shares]
         for strangers in self.strangers:
-            one = strangers.scores[0]
+            one, count = strangers.rules[0], strangers.num_images
             area = f"{one.auroc:.4f} [{one.auroc_interval[0]:.4f}, {one.auroc_interval[1]:.4f}]"
-            rate, sure = f"{one.false_positive_rate:.4f}", f"{strangers.num_sure / strangers.num_images:.4f}"
-            rows.append((clip(strangers.name, 24), f"{strangers.num_images:,}", str(one.refused), area, rate, sure))
+            sure = (f"{number / count:.4f}" for number in (strangers.num_sure, strangers.num_sure_answered))
+            rate = f"{one.false_positive_rate:.4f}"
+            rows.append((clip(strangers.name, 24), f"{count:,}", str(one.refused), area, rate, *sure))
         return rows
 
-    def _scores_header(self) -> tuple[str, ...]:
-        return ("Images", *(TITLES[rule.score] for rule in self.rules))
+    def _rules_header(self) -> tuple[str, ...]:
+        return ("Images", *(rule.title for rule in self.rules))
 
-    def _scores_rows(self) -> list[tuple[str, ...]]:
-        rows = [
-            (f"answered {word}", *(f"{100 * shares[rule.score].value:.2f} %" for rule in self.rules))
-            for word, shares in (("rightly", self.known.right), ("wrongly", self.known.wrong))
+    def _rules_rows(self) -> list[tuple[str, ...]]:
+        shares = [
+            ("answered correctly", self.known.right),
+            ("answered wrongly", self.known.wrong),
+            *((altered.name, altered.right) for altered in self.altered),
         ]
+        rows = [(name, *(f"{100 * by_rule[rule.name].value:.2f} %" for rule in self.rules)) for name, by_rule in shares]
         for strangers in self.strangers:
-            cells = (f"{100 * one.refused.value:.2f} %, {one.auroc:.4f}" for one in strangers.scores)
+            cells = (f"{100 * one.refused.value:.2f} %, {one.auroc:.4f}" for one in strangers.rules)
             rows.append((clip(strangers.name, 24), *cells))
-        made_up = (f"{rule.mean_made_up:.4f}" for rule in self.rules)
+        made_up = (f"{100 * rule.mean_made_up:.2f} %" for rule in self.rules)
         return [*rows, ("made up, to choose by", *made_up)]

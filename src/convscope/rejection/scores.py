@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 
 from convscope.metrics import Floats, softmax
 
-ScoreName = Literal["energy", "max_logit", "mahalanobis", "max_probability"]
+ScoreName = Literal["energy", "max_logit", "mahalanobis", "max_probability", "image_statistics"]
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
-"""In the order in which equals are preferred; `mahalanobis` is computed in `convscope.rejection.distance`."""
+"""`mahalanobis` is computed in `convscope.rejection.distance`, and `image_statistics` in a module of its own."""
 
 TITLES: dict[ScoreName, str] = {
     "energy": "energy",
     "max_logit": "largest logit",
     "mahalanobis": "hidden-layer distance",
     "max_probability": "largest probability",
+    "image_statistics": "image statistics",
 }
 
 
 def score_of_logits(name: ScoreName, logits: Floats) -> NDArray[np.float64]:
-    """Return (N,), the score of that name of each row of `logits` (N, K); `mahalanobis` is none of them."""
+    """Return (N,), the score of that name of each row of `logits` (N, K): one of the three that need no more."""
     return {"energy": energy, "max_logit": max_logit, "max_probability": max_probability}[name](logits)
 
 

@@ -1,11 +1,13 @@
 """How well a score tells images apart: functions of the scores of known images and of strangers, which are lower."""
 
+from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Name = TypeVar("Name", bound=str)
 Scores = NDArray[np.floating[Any]]
 _NEAR = 1e-12  # to an end of the interval from 0 to 1
 
@@ -19,13 +21,46 @@ def threshold_of(scores: Scores, keep: float) -> float:
     >>> threshold_of(np.arange(100.0), 0.99)  # 0 alone stays below
     1.0
     """
-    if len(scores) == 0:
+    return joint_thresholds({"one": scores}, keep)["one"]
+
+
+def joint_thresholds(
+    scores: Mapping[Name, Scores], keep: float, guard: Name | None = None, guard_share: float = 1.0
+) -> dict[Name, float]:
+    """Return the highest threshold of each of `scores` (N,) by which all together let the share `keep` through.
+
+    Every score refuses as many images by itself; the score `guard` at most the share `guard_share` of all that may be
+    refused. Each image has a number in every score.
+
+    Raises:
+        ValueError: if there is no score, or `keep` is not between 0 and 1.
+
+    >>> two = {"a": np.arange(100.0), "b": np.arange(100.0)[::-1]}
+    >>> joint_thresholds(two, 0.96)  # 0 and 1 by the one, 98 and 99 by the other
+    {'a': 2.0, 'b': 2.0}
+    """
+    total = len(next(iter(scores.values()), ()))
+    if total == 0:
         raise ValueError("scores is empty; a threshold needs at least one")
     if not 0 < keep < 1:
         raise ValueError(f"keep is {keep}; it must lie between 0 and 1")
-    # 0.01 × 100 must not be a hair below or above 1.
-    refused = int((1 - keep) * len(scores) + 1e-9)
-    return float(np.sort(scores)[refused])
+    allowed = int((1 - keep) * total + 1e-9)  # 0.01 × 100 must not be a hair below or above 1
+    ordered = {name: np.sort(one) for name, one in scores.items()}
+
+    def thresholds(count: int) -> dict[Name, float]:
+        guarded = min(count, int(guard_share * allowed))
+        return {name: float(one[guarded if name == guard else count]) for name, one in ordered.items()}
+
+    # Every threshold rises with the count, and so does what is refused: halve the range that holds the highest count.
+    low, high = 0, allowed
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = thresholds(middle)
+        refused = np.zeros(total, bool)
+        for name, one in scores.items():
+            refused |= one < found[name]
+        low, high = (middle, high) if refused.sum() <= allowed else (low, middle - 1)
+    return thresholds(low)
 
 
 def auroc(known: Scores, strangers: Scores) -> float:
@@ -45,8 +80,39 @@ def auroc(known: Scores, strangers: Scores) -> float:
     return float((ranks - count * (count + 1) / 2) / (count * others))
 
 
-def auroc_interval(area: float, num_known: int, num_strangers: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return (low, high), the score interval of an `auroc` from so many images.
+def effective_number(
+    values: NDArray[np.floating[Any]] | NDArray[np.bool_], clusters: NDArray[np.integer[Any]]
+) -> float:
+    """Return of how many independent values the mean of `values` (N,) would be as uncertain, at most N.
+
+    Values of one of the G `clusters` (N,) may go together, such as drawings of one letter. The variance of the mean is
+    that between clusters; the number is then made smaller by (z / t)², t of G - 1 degrees of freedom, since so few
+    clusters tell that variance only roughly. Where all values are equal it is G before that.
+
+    Source: Kish 1965 (design effect); Korn and Graubard 1998 for intervals of shares by the effective number.
+
+    >>> round(effective_number(np.array([1.0, 1, 0, 0] * 50), np.arange(200) // 2), 1)  # pairs of equals: 100 of 200
+    96.6
+    """
+    from scipy.stats import t
+
+    numbers, places = np.asarray(values, np.float64), np.unique(clusters, return_inverse=True)[1]
+    apart, groups = numbers - numbers.mean(), int(places.max()) + 1
+    if groups == 1:
+        return 1.0
+    between = (np.bincount(places, apart) ** 2).sum() * groups / (groups - 1)
+    within = (apart**2).sum()
+    number = (
+        len(numbers) * within / between if within > 0 and between > 0 else (groups if within == 0 else len(numbers))
+    )
+    z = NormalDist().inv_cdf(0.975)
+    return float(max(1.0, min(number, len(numbers)) * (z / t.ppf(0.975, groups - 1)) ** 2))
+
+
+def auroc_interval(
+    area: float, num_known: float, num_strangers: float, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return (low, high), the score interval of an `auroc` from so many images; effective numbers need not be whole.
 
     An end is the area that lies z of its own standard deviations from what was seen, so the interval is usable for an
     area of 1 too, where an estimated deviation is 0. It takes images as independent and scores as exponential, and

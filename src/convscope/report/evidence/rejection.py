@@ -8,7 +8,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.packing import unpack
-from convscope.rejection.scores import TITLES
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import image_pixels
@@ -30,10 +29,10 @@ def rejection_section(value: Mapping[str, Any]) -> Section:
         name="None of these",
         shows="How often the model refuses an image of no class, and how many images of its classes that costs.",
         does_not_show=(
-            "It says nothing of strangers of other kinds, nor of a picture made to get through; and the intervals take "
-            "the images of a set as drawn independently."
+            "It says nothing of strangers of other kinds, nor of a picture made to get through. The intervals cover "
+            "the luck of the images, or of the characters drawn, and not that of the fonts or of the photo."
         ),
-        parts=(_strangers(value), _refused(value), _separation(value), *_scores(value), *_costs(value)),
+        parts=(_strangers(value), _refused(value), _separation(value), *_rules(value), *_costs(value)),
     )
 
 
@@ -58,50 +57,81 @@ def _strangers(value: Mapping[str, Any]) -> Gallery:
 
 
 def _refused(value: Mapping[str, Any]) -> Table:
-    score, known, names = value["rules"][0]["score"], value["known"], value["class_names"]
-    rows = [
-        (f"answered {word}", f"{share['total']:,}", *_share(share), "", "", "")
-        for word, share in (("rightly", known["right"][score]), ("wrongly", known["wrong"][score]))
+    rule, known, names = value["rules"][0], value["known"], value["class_names"]
+    right = known["right"][rule["name"]]
+    shares = [
+        ("answered correctly", right),
+        ("answered wrongly", known["wrong"][rule["name"]]),
+        *((one["name"], one["right"][rule["name"]]) for one in value["altered"]),
     ]
+    rows = [(name, f"{share['total']:,}", *_share(share), "", "", "", "") for name, share in shares]
     for one in value["strangers"]:
-        sure, most = one["num_sure"] / one["num_images"], one["num_answer"] / one["num_images"]
-        answer = f"{clip(names[one['answer']], _CLASS)}, {percent(most, 0)}"
-        cells = (percent(one["mean_probability"], 1), percent(sure, 1), answer)
-        rows.append((clip(one["name"], _NAME), f"{one['num_images']:,}", *_share(one["scores"][0]["refused"]), *cells))
-    rule, right = value["rules"][0], known["right"][score]["value"]
-    look = (
-        f"The threshold lets {percent(rule['num_kept'] / rule['num_held_out'], 1)} of {rule['num_held_out']:,} "
-        f"held-out training images through. {_left_out(value)}"
-    )
-    hardest = min(value["strangers"], key=lambda one: one["scores"][0]["refused"]["value"])
+        counts = (one["num_sure"], one["num_sure_answered"])
+        answer = f"{clip(names[one['answer']], _CLASS)}, {percent(one['num_answer'] / one['num_images'], 0)}"
+        cells = (percent(one["mean_probability"], 1), *(percent(count / one["num_images"], 1) for count in counts))
+        rows.append(
+            (clip(one["name"], _NAME), f"{one['num_images']:,}", *_share(one["rules"][0]["refused"]), *cells, answer)
+        )
+    hardest = min(value["strangers"], key=lambda one: one["rules"][0]["refused"]["value"])
     title = (
-        f"Hardest: {clip(hardest['name'], _NAME)}, {percent(hardest['scores'][0]['refused']['value'], 1)} refused, "
-        f"against {percent(right)} of right answers"
+        f"Refused least: {clip(hardest['name'], _NAME)}, {percent(hardest['rules'][0]['refused']['value'], 1)}, "
+        f"against {percent(right['value'])} of right answers"
     )
-    header = ("Images", "Number", "Refused", "95 % interval", "Mean probability", "At least 99 % sure", "Most frequent")
-    return Table(title, look.strip(), header, rows)
+    header = (
+        "Images", "Number", "Refused", "95 % interval", "Mean probability", "At least 99 % sure", "and not refused",
+        "Most frequent",
+    )  # fmt: skip
+    return Table(title, _refused_look(value), header, rows)
+
+
+def _refused_look(value: Mapping[str, Any]) -> str:
+    """Return what the table says beside its numbers: thresholds, costs, probabilities, clusters and what is missing."""
+    rule, right = value["rules"][0], value["known"]["right"]
+    sentences = [
+        f"The thresholds let {percent(rule['num_kept'] / rule['num_held_out'], 1)} of {rule['num_held_out']:,} "
+        "held-out training images through."
+    ]
+    altered = [(one["right"][rule["name"]]["value"], one["name"]) for one in value["altered"]]
+    if altered and max(altered)[0] > right[rule["name"]]["value"]:
+        cost, name = max(altered)
+        sentences.append(
+            f"That cost holds for images that lie as in training: of test images {name} and answered correctly, "
+            f"{percent(cost, 1)} are refused."
+        )
+    at = (
+        "as they are, without a temperature"
+        if value["temperature"] is None
+        else f"at temperature {value['temperature']:.3g}"
+    )
+    sentences.append(f"Probabilities are {at}, as in predictions.")
+    clustered = [one for one in value["strangers"] if one["num_clusters"] is not None]
+    if clustered:
+        groups = ", ".join(f"{one['name']} in {one['num_clusters']} {one['clustered_by']}" for one in clustered)
+        sentences.append(f"Images that are alike count as groups in the intervals: {groups}.")
+    return " ".join([*sentences, _left_out(value)]).strip()
 
 
 def _separation(value: Mapping[str, Any]) -> Chart:
-    nearest = min(value["strangers"], key=lambda one: one["scores"][0]["auroc"])
-    area = percent(nearest["scores"][0]["auroc"], 1)
+    nearest = min(value["strangers"], key=lambda one: one["rules"][0]["auroc"])
+    area = percent(nearest["rules"][0]["auroc"], 1)
     title = f"Nearest: {clip(nearest['name'], _NAME)}, below a test image in {area} of pairs"
+    titles = {rule["name"]: rule["title"] for rule in value["rules"]}
     rows = [
         (
             clip(one["name"], _NAME),
-            TITLES[score["score"]],
-            percent(score["refused"]["value"]),
-            f"{score['auroc']:.4f}",
-            f"{score['auroc_interval'][0]:.4f} to {score['auroc_interval'][1]:.4f}",
-            percent(score["false_positive_rate"]),
+            titles[result["rule"]],
+            percent(result["refused"]["value"]),
+            f"{result['auroc']:.4f}",
+            f"{result['auroc_interval'][0]:.4f} to {result['auroc_interval'][1]:.4f}",
+            percent(result["false_positive_rate"]),
         )
         for one in value["strangers"]
-        for score in one["scores"]
+        for result in one["rules"]
     ]
     numbers = Table(
-        "Every score on every set",
+        "Every rule on every set",
         "FPR at 95 %: what gets through where 95 % of the test images do.",
-        ("Images", "Score", "Refused", "AUROC", "95 % interval", "FPR at 95 %"),
+        ("Images", "Scores", "Refused", "AUROC", "95 % interval", "FPR at 95 %"),
         rows,
         left=2,
     )
@@ -109,36 +139,37 @@ def _separation(value: Mapping[str, Any]) -> Chart:
     return Chart("rejection-scores", title, look, draw_scores(value, title), numbers, is_wide=True)
 
 
-def _scores(value: Mapping[str, Any]) -> tuple[Table, ...]:
-    """Return the table of all scores, where there are several."""
+def _rules(value: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Return the table of all rules, where there are several."""
     rules, known = value["rules"], value["known"]
     if len(rules) == 1:
         return ()
-    header = ("Refused", *(TITLES[rule["score"]] for rule in rules))
-    rows = [
-        (f"answered {word}", *(percent(known[word_of][rule["score"]]["value"]) for rule in rules))
-        for word, word_of in (("rightly", "right"), ("wrongly", "wrong"))
+    header = ("Refused", *(rule["title"] for rule in rules))
+    shares = [
+        ("answered correctly", known["right"]),
+        ("answered wrongly", known["wrong"]),
+        *((one["name"], one["right"]) for one in value["altered"]),
     ]
+    rows = [(name, *(percent(by_rule[rule["name"]]["value"]) for rule in rules)) for name, by_rule in shares]
     for one in value["strangers"]:
-        rows.append((clip(one["name"], _NAME), *(percent(score["refused"]["value"]) for score in one["scores"])))
-    rows.append(("AUROC, made-up strangers", *(f"{rule['mean_made_up']:.4f}" for rule in rules)))
-    chosen = TITLES[rules[0]["score"]]
+        rows.append((clip(one["name"], _NAME), *(percent(result["refused"]["value"]) for result in one["rules"])))
+    rows.append(("made-up strangers, mean", *(percent(rule["mean_made_up"]) for rule in rules)))
     outdone = sum(
-        max(score["refused"]["value"] for score in one["scores"]) > one["scores"][0]["refused"]["value"]
+        max(result["refused"]["value"] for result in one["rules"]) > one["rules"][0]["refused"]["value"]
         for one in value["strangers"]
     )
-    title = f"Chosen: {chosen}; on {outdone} of {len(value['strangers'])} sets another score refuses more"
+    title = f"Chosen: {rules[0]['title']}; on {outdone} of {len(value['strangers'])} sets another rule refuses more"
     look = (
-        "The first column is the chosen score: the one that best tells held-out training images from strangers made up "
-        "of them, in the last row. The sets above took no part in the choice."
+        "The first column is the chosen rule: the one that refuses the most strangers made up of held-out training "
+        "images, in the last row. The sets above took no part in the choice."
     )
     return (Table(title, look, header, rows),)
 
 
 def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
     """Return test images that are refused, where there are any."""
-    score, known, names = value["rules"][0]["score"], value["known"], value["class_names"]
-    right, wrong, shown = known["right"][score], known["wrong"][score], known["refused"]
+    rule, known, names = value["rules"][0]["name"], value["known"], value["class_names"]
+    right, wrong, shown = known["right"][rule], known["wrong"][rule], known["refused"]
     if not shown["answers"]:
         return ()
     cards = []
@@ -152,7 +183,7 @@ def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
     title = f"Refusing costs {right['count']:,} of {right['total']:,} right answers"
     if wrong["total"]:
         title += f" and saves {wrong['count']:,} of {wrong['total']:,} wrong ones"
-    answered = known["right_among_answered"][score]
+    answered = known["right_among_answered"][rule]
     look = f"Some of the refused {value['split']} images, from the highest score to the lowest."
     if answered["total"]:
         look += f" Of those that are answered, {percent(answered['value'])} are right."
@@ -160,38 +191,38 @@ def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
 
 
 def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
-    """Draw how the chosen score is spread over the test images and each set of strangers, about the threshold."""
-    score, threshold, known = value["rules"][0]["score"], value["rules"][0]["threshold"], value["known"]
+    """Draw how the chosen rule's score spreads over the test images and each set of strangers, about the threshold."""
+    rule, known = value["rules"][0], value["known"]
     edges = np.array(value["edges"])
-    refused = known["right"][score]["count"] + known["wrong"][score]["count"]
+    refused = sum(known[answered][rule["name"]]["count"] for answered in ("right", "wrong"))
     rows = [(f"{value['split']} images", known["histogram"], refused / value["num_images"])]
-    rows += [(one["name"], one["histogram"], one["scores"][0]["refused"]["value"]) for one in value["strangers"]]
+    rows += [(one["name"], one["histogram"], one["rules"][0]["refused"]["value"]) for one in value["strangers"]]
     left = 24 + round(7.6 * max(display_width(clip(name, _NAME)) for name, _, _ in rows))
     with house_style():
         drawing = new_drawing(_WIDTH, _TOP + _ROW * len(rows) + _BOTTOM, title)
         for number, (name, histogram, share) in enumerate(rows):
             axes = add_axes(drawing, left, _TOP + number * _ROW, _WIDTH - left - _RIGHT, _BAND)
-            _draw_histogram(axes, edges, np.array(histogram), threshold, MUTED if number else ACCENT)
+            _draw_histogram(axes, edges, np.array(histogram), MUTED if number else ACCENT)
             beside = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center", "color": INK}
             axes.annotate(clip(name, _NAME), (0, 0.5), (-12, 0), ha="right", **beside)
             axes.annotate(f"{100 * share:.1f} % refused", (1, 0.5), (12, 0), **beside)
             if number == 0:
                 above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
-                axes.annotate("threshold", (threshold, 1), (0, 10), color=MUTED, **above)
+                axes.annotate("threshold", (0, 1), (0, 10), color=MUTED, **above)
         axes.tick_params(axis="x", length=4, pad=4)  # of the last row, for all
         ticks = [tick for tick in MaxNLocator(4).tick_values(edges[0], edges[-1]) if edges[0] <= tick <= edges[-1]]
         axes.set_xticks(ticks, [f"{tick:.4g}".replace("-", _MINUS) for tick in ticks])
-        axes.set_xlabel(f"{TITLES[score]}, higher for more like a class", loc="left")
+        axes.set_xlabel("lowest of the scores; 1 is the median held-out image", loc="left")
     return drawing
 
 
-def _draw_histogram(axes: Any, edges: NDArray[Any], counts: NDArray[Any], threshold: float, colour: str) -> None:
-    """Draw counts (B,) between edges (B + 1,), of which the threshold is one, as a line and two areas about it."""
+def _draw_histogram(axes: Any, edges: NDArray[Any], counts: NDArray[Any], colour: str) -> None:
+    """Draw counts (B,) between edges (B + 1,), of which the threshold, 0, is one, as a line and two areas about it."""
     places, heights = np.repeat(edges, 2)[1:-1], np.repeat(counts / max(counts.max(), 1), 2)
-    split = 2 * int(np.searchsorted(edges, threshold))
+    split = 2 * int(np.searchsorted(edges, 0.0))
     axes.fill_between(places[:split], heights[:split], color=WARM, linewidth=0)
     axes.fill_between(places[split:], heights[split:], color=colour, linewidth=0)
-    axes.axvline(threshold, color=INK, linewidth=1)
+    axes.axvline(0, color=INK, linewidth=1)
     axes.axhline(0, color=HAIRLINE, linewidth=1)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 1.04)
@@ -206,10 +237,6 @@ def _share(share: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
     low, high = share["interval"]
     return percent(share["value"]), f"{percent(low)} to {percent(high)}"
-
-
-def _refused_by(strangers: Mapping[str, Any], score: str) -> float:
-    return next(float(one["refused"]["value"]) for one in strangers["scores"] if one["score"] == score)
 
 
 def _left_out(value: Mapping[str, Any]) -> str:

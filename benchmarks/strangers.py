@@ -1,0 +1,51 @@
+"""Print what networks refuse as "none of these": strangers that took no part in the choice of the rule, on MNIST.
+
+python benchmarks/strangers.py [--recipes fast classic] [--seed 0] [--validation-fraction 0.1]
+
+For each recipe `cnn` is trained without the validation images, a rule is fitted to these, and the table of
+`measure_rejection` is printed with its 95 % intervals: beside the chosen rule those of one score and the image
+statistics. Probabilities are at the temperature fitted to the validation images. What is measured on stands in
+docs/methods/rejection.md; kana need an installed font, Fashion-MNIST Debian's package.
+"""
+
+import argparse
+import platform
+from dataclasses import replace
+from importlib.metadata import version
+
+import machine
+
+import convscope as cs
+from convscope.architecture import presets
+from convscope.calibration import fit_temperature
+from convscope.rejection import fit_rules, measure_rejection
+from convscope.training import hold_out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipes", nargs="+", default=["fast", "classic"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--validation-fraction", type=float, default=0.1)
+    arguments = parser.parse_args()
+
+    data = cs.load_dataset("mnist")
+    print(f"device              {machine.describe()['processor']}, load {machine.load()[0]}")
+    print(f"python, convscope   {platform.python_version()}, {version('convscope')}")
+    for name in arguments.recipes:
+        recipe = replace(getattr(cs.recipes, name), validation_fraction=arguments.validation_fraction)
+        model, _ = cs.train(presets.cnn(), data, recipe, seed=arguments.seed)
+        trained_on, held_out = hold_out(data, recipe, arguments.seed)
+        assert held_out is not None, arguments.validation_fraction
+        temperature = fit_temperature(model.logits(held_out.images), held_out.labels)
+        rules = fit_rules(model, [(model, trained_on, held_out)], seed=arguments.seed)
+        shown = [rules[0], *(rule for rule in rules[1:] if len(rule.thresholds) == 2)]
+        measured = measure_rejection(
+            shown, replace(model, calibration={"temperature": temperature}), data.test, seed=arguments.seed
+        )
+        print(f"\ncnn by {name}, seed {arguments.seed}, temperature {temperature:.3f}")
+        print(measured, flush=True)
+
+
+if __name__ == "__main__":
+    main()
