@@ -85,15 +85,6 @@ def test_suspects_and_their_order_are_cleanlab_s(case):
         assert [one.index for one in found.suspects] == ranked.tolist()
 
 
-def test_estimates_are_cleanlab_s_before_it_rounds_them_to_whole_images(case):
-    y_prob, labels, found = case
-    rounded = compute_confident_joint(labels, y_prob, calibrate=True)
-    for pair in found.pairs:
-        assert abs(pair.estimated - rounded[pair.given, pair.suggested]) <= 1
-    by_class = rounded.sum(axis=1) - rounded.diagonal()
-    assert abs(found.noise_rate * len(labels) - by_class.sum()) <= len(by_class)
-
-
 # Means of the own probability: 0.6 over images 0 to 3, 0.7 over 4 to 6, 0.5 over 7 and 8.
 BY_HAND = [
     ([0.8, 0.1, 0.1], 0),  # sure of 0
@@ -116,23 +107,20 @@ def test_a_case_worked_by_hand():
     assert [(one.rank, one.index, one.given, one.suggested) for one in found.suspects] == [(1, 2, 0, 1), (2, 6, 1, 2)]
     assert [(one.self_confidence, one.probability) for one in found.suspects] == [(0.1, 0.8), (0.3, 0.5)]
     assert [(pair.given, pair.suggested, pair.count) for pair in found.pairs] == [(0, 1, 1), (1, 2, 1)]
-    assert [pair.estimated for pair in found.pairs] == [pytest.approx(4 / 4), pytest.approx(3 / 3)]
-    assert found.noise_rate == pytest.approx(2 / 9)
     assert found.num_confident == 9
 
 
-def test_an_image_that_reaches_no_threshold_is_in_no_cell_and_scales_its_row():
+def test_an_image_that_reaches_no_threshold_is_in_no_cell():
     y_prob = np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5], [0.05, 0.95], [0.3, 0.7], [0.1, 0.9]])
     found = label_suspects(y_prob, labelled([0, 0, 0, 0, 1, 1], 2))
     # Thresholds 0.5875 and 0.8: images 2 and 4 reach none.
     assert found.confident_joint.tolist() == [[2, 1], [0, 1]]
-    assert found.noise_rate == pytest.approx((4 / 3) / 6)  # a third of the four images labelled 0
 
 
 def test_a_model_that_agrees_with_every_label_suspects_none():
     labels = np.arange(60) % 4
     found = label_suspects(np.eye(4)[labels], labelled(labels, 4))
-    assert (found.suspects, found.pairs, found.noise_rate) == ((), (), 0)
+    assert (found.suspects, found.pairs) == ((), ())
 
 
 def test_the_order_of_the_images_does_not_matter():
@@ -141,7 +129,6 @@ def test_the_order_of_the_images_does_not_matter():
     found = label_suspects(y_prob, labelled(labels, 5))
     shuffled = label_suspects(y_prob[order], labelled(labels[order], 5))
     assert [int(order[one.index]) for one in shuffled.suspects] == [one.index for one in found.suspects]
-    assert shuffled.noise_rate == pytest.approx(found.noise_rate)
 
 
 def test_flipped_labels_are_found_again(mnist: cs.Splits):

@@ -48,12 +48,11 @@ class Suspect:
 
 @dataclass(frozen=True)
 class SuspectPair:
-    """How many images labelled `given` are suspected to be `suggested`, and how many are estimated to be."""
+    """How many images labelled `given` are suspected to be `suggested`."""
 
     given: int
     suggested: int
     count: int
-    estimated: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +64,6 @@ class LabelSuspects:
             class without images, which no image is then suspected to be.
         confident_joint: (K, K) int64, images by given label and by the class they confidently belong to; an image that
             reaches no threshold is in no cell.
-        noise_rate: the estimated fraction of wrong labels (see `label_suspects`). It takes the model's confident
-            mistakes for wrong labels and has no interval: rather an upper bound for a weak model.
         suspects: the most doubtful first, by the probability of the given label.
     """
 
@@ -76,7 +73,6 @@ class LabelSuspects:
     num_images: int
     thresholds: NDArray[np.float64] = field(repr=False)
     confident_joint: NDArray[np.int64] = field(repr=False)
-    noise_rate: float
     pairs: tuple[SuspectPair, ...] = field(repr=False)
     suspects: tuple[Suspect, ...] = field(repr=False)
 
@@ -92,7 +88,6 @@ class LabelSuspects:
             "num_images": self.num_images,
             "num_confident": self.num_confident,
             "num_suspects": len(self.suspects),
-            "noise_rate": self.noise_rate,
             "thresholds": [value if np.isfinite(value) else None for value in self.thresholds.tolist()],
             "pairs": [asdict(pair) for pair in self.pairs[:_MOST_PAIRS]],
             "suspects": [asdict(suspect) for suspect in self.suspects[:_MOST_IN_JSON]],
@@ -108,7 +103,7 @@ class LabelSuspects:
         shown = f"; the first {_MOST_SHOWN}:" if len(self.suspects) > _MOST_SHOWN else ""
         return (
             f"{len(self.suspects):,} of {self.num_images:,} labels of the {self.split} split of {self.dataset_name} "
-            f"are in doubt, {100 * self.noise_rate:.2f} % are estimated to be wrong{shown}"
+            f"are in doubt{shown}"
         )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
@@ -124,8 +119,8 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
     With t_k the mean of p_k over the images labelled k, an image confidently belongs to class k if p_k >= t_k; where
     that is so of several classes, to the most probable class. The confident joint C counts images by label and by this
     class. Suspects are the images off its diagonal, unless the given label is the most probable one after all; they
-    are ranked by p of the given label. The noise rate is 1 - sum of the diagonal of Q over N, where Q is C with each
-    row scaled to the number of images with that label (a row's diagonal counts at least one image).
+    are ranked by p of the given label. No share of wrong labels is estimated from C, which also counts the model's
+    mistakes and depends on how sure the recipe makes the model.
 
     Source: Northcutt, Jiang and Chuang 2021, "Confident Learning", JAIR 70, equations 1 to 3, and their method 2
     ("confident joint", off its diagonal) for pruning; with cleanlab's slack of 1e-6.
@@ -138,7 +133,7 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
 
     Args:
         y_prob: (N, K), the probabilities that a model gives to images which it was not trained on, such as those of
-            `crossfit` for training images and the model's own for test images.
+            `crossfit` for training images and its own for test images, at the temperature fitted for it.
 
     Raises:
         ValueError: if `y_prob` has another shape, a value is not from 0 to 1, or a row does not sum to 1.
@@ -156,7 +151,6 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
         (confident >= 0) & (confident != labels) & (y_prob.max(axis=1) > self_confidence + _SLACK)
     )
     suspected = suspected[np.argsort(self_confidence[suspected], kind="stable")]
-    estimated = _estimated_joint(joint, counts)
     return LabelSuspects(
         dataset_name=dataset.name,
         split=dataset.split,
@@ -164,8 +158,7 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
         num_images=len(dataset),
         thresholds=thresholds,
         confident_joint=joint,
-        noise_rate=float((estimated.sum() - estimated.trace()) / len(dataset)),
-        pairs=_pairs(_count(labels[suspected], confident[suspected], dataset.num_classes), estimated),
+        pairs=_pairs(_count(labels[suspected], confident[suspected], dataset.num_classes)),
         suspects=tuple(
             Suspect(
                 rank=rank,
@@ -216,19 +209,9 @@ def _count(labels: NDArray[np.int64], classes: NDArray[np.int64], num_classes: i
     return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)
 
 
-def _estimated_joint(joint: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return (K, K): the confident joint with each row scaled to the number of images with that label."""
-    scaled = joint.astype(np.float64)
-    np.fill_diagonal(scaled, np.maximum(scaled.diagonal(), 1))
-    return np.asarray(scaled * (counts / scaled.sum(axis=1))[:, None])
-
-
-def _pairs(suspects: NDArray[np.int64], estimated: NDArray[np.float64]) -> tuple[SuspectPair, ...]:
+def _pairs(suspects: NDArray[np.int64]) -> tuple[SuspectPair, ...]:
     """Return the pairs of classes with suspects (K, K), the most frequent first, then by label."""
     given, suggested = np.nonzero(suspects)
     numbers = suspects[given, suggested]
     order = np.argsort(-numbers, kind="stable")
-    return tuple(
-        SuspectPair(int(given[i]), int(suggested[i]), int(numbers[i]), float(estimated[given[i], suggested[i]]))
-        for i in order
-    )
+    return tuple(SuspectPair(int(given[i]), int(suggested[i]), int(numbers[i])) for i in order)

@@ -142,18 +142,18 @@ def _counts_table(suspects: dict[str, Value]) -> Table:
             f"{found['num_images']:,}",
             f"{found['num_confident']:,}",
             f"{found['num_suspects']:,}",
-            percent(found["noise_rate"]),
         )
         for split, found in suspects.items()
     ]
-    rates = " and ".join(
-        f"{percent(found['noise_rate'])} of the {_SPLIT_NAMES[split]} labels" for split, found in suspects.items()
+    counts = " and ".join(
+        f"{found['num_suspects']:,} of {found['num_images']:,} {_SPLIT_NAMES[split]} labels"
+        for split, found in suspects.items()
     )
     return Table(
-        f"An estimated {rates} are wrong",
-        "The network is sure of a class that it finds as probable as it does on average for images of that label. The "
-        "estimate takes sure mistakes of the network for wrong labels, so it is rather too high.",
-        ("Split", "Labels", "Network is sure", "In doubt", "Estimated wrong"),
+        f"In doubt: {counts}",
+        "The network is sure of a class that it finds as probable as it does on average for images of that label. How "
+        "many labels are wrong cannot be told from these numbers: they also count sure mistakes of the network.",
+        ("Split", "Labels", "Network is sure", "In doubt"),
         rows,
     )
 
