@@ -46,7 +46,7 @@ def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_hel
         assert keep <= rule.num_kept / len(held_out) < keep + 3.5 / len(held_out)
         assert rule.num_held_out == len(held_out)
         by_guard = (rule.statistics.scores(held_out.images) < rule.thresholds[GUARD]).sum()
-        assert by_guard <= 0.2 * (1 - keep) * len(held_out)
+        assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9
 
 
 def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():

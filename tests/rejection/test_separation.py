@@ -105,7 +105,7 @@ def test_joint_thresholds_keep_their_share_together_and_higher_ones_would_not(ke
         return np.any([scores[name] < (found | higher)[name] for name in scores], axis=0).mean()
 
     assert refused() <= 1 - keep + 1e-12
-    assert (scores["guard"] < found["guard"]).mean() <= 0.2 * (1 - keep)
+    assert (scores["guard"] < found["guard"]).mean() <= 0.2 * (1 - keep) + 1e-12
     ordered = {name: np.sort(one) for name, one in scores.items()}
     more = {name: ordered[name][np.searchsorted(ordered[name], found[name]) + 1] for name in ("a", "b")}
     assert refused(**more) > 1 - keep
