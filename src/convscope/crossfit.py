@@ -22,7 +22,7 @@ from convscope.model import Model
 from convscope.recipes import Recipe
 from convscope.streams import random_stream
 from convscope.tables import clip, html_table, percent_with_interval, printable, text_table
-from convscope.training import ArchitectureFor, train
+from convscope.training import ArchitectureFor, TrainingState, train
 
 _MOST_FOLDS = 255  # a fold is one byte an image
 _BATCH = 1000  # images that are answered at once
@@ -151,6 +151,7 @@ def crossfit(
     folds: int = 5,
     seed: int = 0,
     threads: int | None = None,
+    state: TrainingState | None = None,
     on_fold: OnFold | None = None,
 ) -> CrossFit:
     """Train a sibling network on all but each fold of `dataset`, and take its answers for that fold.
@@ -174,6 +175,8 @@ def crossfit(
         architecture: the network, or a preset: a function of the images' shape (H, W, C) and the number of classes.
         folds: how many, 2 to 255; with fewer images than this, one an image.
         threads: see `open_network`; the result is the same bits for any number.
+        state: what each sibling starts from, before its first epoch, in place of random weights. It must come from a
+            network that was trained on none of these images, or the answers are not out of fold.
         on_fold: called with (folds done, folds) after each.
 
     Raises:
@@ -191,7 +194,7 @@ def crossfit(
     models = list[Model]()
     for number in range(folds):
         trained_on, held_out = _divide(dataset, fold, number)
-        model, _ = train(architecture, trained_on, siblings_recipe, seed=seed, threads=threads)
+        model, _ = train(architecture, trained_on, siblings_recipe, seed=seed, threads=threads, state=state)
         logits[fold == number] = _answers(model, held_out.images, threads)
         models.append(model)
         if on_fold is not None:

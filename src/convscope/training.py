@@ -143,6 +143,7 @@ def train(
     engine: EngineName = "native",
     threads: int | None = None,
     state: TrainingState | None = None,
+    unseen: NDArray[np.bool_] | None = None,
     on_progress: OnProgress | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[Model, History]:
@@ -164,6 +165,8 @@ def train(
             the test images are not looked at; without it, the test images are measured.
         validation: images to measure after each epoch, in place of the above.
         threads: see `open_network`; the result is the same bits for any number.
+        unseen: (N,), which training images may be held out; by default all. Where `state` comes from another network,
+            those that it was not trained on.
         on_progress: called within an epoch with (epoch from 1, images done, mean loss, mean accuracy).
         on_epoch: called with the state after each epoch, and first with the untrained one (a history of length 0).
 
@@ -176,7 +179,7 @@ def train(
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
     """
-    dataset, validation = hold_out(data, recipe, seed, validation)
+    dataset, validation = hold_out(data, recipe, seed, validation, unseen)
     if not isinstance(architecture, Architecture):
         architecture = architecture(dataset.image_shape, dataset.num_classes)
     for images in (dataset, validation):
@@ -246,11 +249,15 @@ def train_pass(
 
 
 def hold_out(
-    data: Splits | Dataset, recipe: Recipe, seed: int, validation: Dataset | None = None
+    data: Splits | Dataset,
+    recipe: Recipe,
+    seed: int,
+    validation: Dataset | None = None,
+    unseen: NDArray[np.bool_] | None = None,
 ) -> tuple[Dataset, Dataset | None]:
     """Return what `train` with these arguments trains on, and what it measures after each epoch, if anything.
 
-    The images held out are drawn from each class by the stream "split" of the seed.
+    The images held out are drawn from each class by the stream "split" of the seed, from those that are `unseen`.
 
     Raises:
         RecipeError, ValueError: as `train` does.
@@ -266,9 +273,10 @@ def hold_out(
             f"recipe: validation_fraction {recipe.validation_fraction} of the {len(dataset)} images of {dataset.name}"
         )
         try:
-            kept, held_out = dataset.divide(recipe.validation_fraction, seed)
+            kept, held_out = dataset.divide(recipe.validation_fraction, seed, unseen)
         except ValueError as error:
-            raise RecipeError(f"{which} leaves none on one side; choose another or give more images") from error
+            why = "leaves none on one side; choose another or give more images"
+            raise RecipeError(f"{which} {why if unseen is None or unseen.all() else error}") from error
         if (lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
             name = dataset.class_names[int(lost.argmax())]
             raise RecipeError(f"{which} leaves none of class {name!r} to train on; choose a smaller one")

@@ -2,13 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import load_model, open_run
+from convscope.checkpoint import NOTHING, load_model, load_trained_on, open_run
+from convscope.datasets.dataset import SourceFile
 
 from .conftest import invoke
 
@@ -48,6 +51,7 @@ def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Pat
     assert record["from"] == {
         "argument": str(source),
         "weights_sha256": load_model(source).weights_sha256,
+        "num_seen_images": 1000,
         "kept_classes": list("0123456789"),
         "new_classes": [],
         "new_output": False,
@@ -117,3 +121,122 @@ def test_what_cannot_be_started_from_is_one_line_and_leaves_no_folder(
     assert len([line for line in done.output.splitlines() if line.startswith("Error: ")]) == 1
     assert re.search(message, done.output), done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_images_that_the_network_was_trained_on_are_never_held_out(source: Path, small_folder: Path, tmp_path: Path):
+    options = ("train", "--dataset", small_folder, "--epochs", 1, "--validation-fraction", 0.1)
+    refused = invoke(*options, "--from", source, "--out", tmp_path / "refused")
+    assert refused.exit_code == 1
+    assert re.search("needs 10 images of class '0' that the network was not trained on before, and 0", refused.output)
+    assert not (tmp_path / "refused").exists()
+
+
+def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, tmp_path: Path):
+    options = ("train", "--dataset", small_folder, "--epochs", 1, "--validation-fraction", 0.2)
+    generations = [tmp_path / name for name in ("first", "second", "third")]
+    assert invoke(*options, "--out", generations[0]).exit_code == 0
+    for number, (before, out) in enumerate(pairwise(generations)):
+        done = invoke(*options, "--from", before, "--seed", number + 1, "--out", out)
+        assert done.exit_code == 0, done.output
+        assert open_run(out).record["from"]["num_seen_images"] == 801
+        done = invoke("evidence", out, "calibration", "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["evidence"]["calibration"]["num_fitted"] == 199
+    digests = [load_trained_on(out, load_model(out)).digests for out in generations]
+    for other in digests[1:]:  # so no later one was trained on what the first held out
+        np.testing.assert_array_equal(digests[0], other)
+    more = invoke(*options, "--validation-fraction", 0.3, "--from", generations[2], "--out", tmp_path / "more")
+    assert more.exit_code == 1
+    assert "needs 29 images of class '0'" in more.output
+    audited = invoke("evidence", generations[2], "audit")
+    assert audited.exit_code == 1
+    assert "audit: the network that this run started from was trained on 801 of the 1,000" in audited.output
+
+
+def test_of_a_set_that_has_grown_only_new_images_are_held_out(
+    source: Path, mnist: cs.Splits, small_mnist: cs.Splits, tmp_path: Path
+):
+    grown = mnist.train.take(np.arange(1500))
+    path, out = tmp_path / "grown.npz", tmp_path / "run"
+    test = small_mnist.test
+    np.savez(path, x_train=grown.images, y_train=grown.labels, x_test=test.images, y_test=test.labels)
+    arguments = ("--dataset", path, "--from", source, "--epochs", 1, "--validation-fraction", 0.1)
+    done = invoke("run", *arguments, "--seeds", 2, "--no-baseline", "--out", out)
+    assert done.exit_code == 0, done.output
+    assert open_run(out).record["from"]["num_seen_images"] == 1000
+    old = load_trained_on(source, load_model(source)).digests
+    known = load_trained_on(out, load_model(out))
+    assert np.isin(old, known.digests).all()
+    held_out = ~known.includes(grown)
+    assert held_out.sum() == round(held_out.sum()) > 140
+    assert not held_out[:1000].any()
+
+
+def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
+    source: Path, small_mnist: cs.Splits, tmp_path: Path
+):
+    arrays = {}
+    for split, part in (("train", small_mnist.train), ("test", small_mnist.test)):
+        arrays |= {f"x_{split}": 255 - part.images, f"y_{split}": part.labels}
+    np.savez(tmp_path / "inverted.npz", **arrays)
+    out = tmp_path / "run"
+    started = ("--dataset", tmp_path / "inverted.npz", "--from", source, "--epochs", 1)
+    assert invoke("train", *started, "--out", out).exit_code == 0
+    assert open_run(out).record["from"]["num_seen_images"] == 0
+    done = invoke("evidence", out, "audit", "calibration", "--json")
+    assert done.exit_code == 0, done.output
+    calibration = json.loads(done.stdout)["evidence"]["calibration"]
+    model = load_model(source)
+    data = cs.load_dataset(tmp_path / "inverted.npz")
+    state = cs.transfer(model, data.image_shape, data.class_names, 0).state
+    expected = cs.crossfit(model.architecture, data.train, open_run(out).recipe, state=state)
+    assert calibration["temperature"] == pytest.approx(cs.fit_temperature(expected.logits, data.train.labels))
+
+
+def test_nothing_is_claimed_of_images_that_the_network_may_have_seen(source: Path, small_folder: Path, tmp_path: Path):
+    out = tmp_path / "on"
+    assert invoke("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out).exit_code == 0
+    for topic in ("calibration", "rejection", "audit"):
+        refused = invoke("evidence", out, topic)
+        assert refused.exit_code == 1
+        assert f"{topic}: the network that this run started from was trained on 1,000 of the 1,000" in refused.output
+        assert not (out / f"{topic}.json").exists()
+    assert "temperature" not in load_model(out).calibration
+
+
+def test_what_a_network_from_elsewhere_was_trained_on_is_unknown(source: Path, small_folder: Path, tmp_path: Path):
+    alone = tmp_path / "model.safetensors"
+    alone.write_bytes((source / "model.safetensors").read_bytes())
+    options = ("train", "--dataset", small_folder, "--from", alone, "--epochs", 1)
+    refused = invoke(*options, "--validation-fraction", 0.1, "--out", tmp_path / "refused")
+    assert refused.exit_code == 1
+    assert f"--from {alone}: nobody knows which images it was trained on" in refused.output
+    assert invoke(*options, "--out", tmp_path / "on").exit_code == 0
+    assert open_run(tmp_path / "on").record["from"]["num_seen_images"] is None
+    refused = invoke("evidence", tmp_path / "on", "calibration")
+    assert refused.exit_code == 1
+    assert "nobody knows which images" in refused.output
+
+
+def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs.Splits, tmp_path: Path):
+    path = tmp_path / "whole.npz"
+    np.savez(path, images=small_mnist.train.images, labels=small_mnist.train.labels)
+    options = ("train", "--dataset", path, "--epochs", 1)
+    assert invoke(*options, "--out", tmp_path / "first").exit_code == 0
+    started = (*options, "--from", tmp_path / "first")
+    refused = invoke(*started, "--split-seed", 1, "--out", tmp_path / "other")
+    assert refused.exit_code == 1
+    assert "it was trained on 160 of the 200 test images of" in refused.output
+    assert invoke(*started, "--out", tmp_path / "same").exit_code == 0
+
+
+def test_images_of_the_same_file_in_another_size_may_have_been_seen(small_mnist: cs.Splits):
+    source = (SourceFile("a.npz", "0" * 64),)
+    large = replace(small_mnist.train, source=source)
+    known = NOTHING.and_also(large)
+    assert known.may_include(large).all()
+    small = replace(large, images=np.ascontiguousarray(large.images[:, ::2, ::2]))
+    assert known.may_include(small).all()
+    assert not known.includes(small).all()
+    elsewhere = replace(small, source=(SourceFile("b.npz", "1" * 64),))
+    assert not known.may_include(elsewhere).all()

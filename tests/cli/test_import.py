@@ -81,10 +81,10 @@ def test_what_needs_unseen_images_is_refused_or_left_out(imported: tuple[Path, d
     out = shutil.copytree(imported[0], tmp_path / "run")
     done = invoke("evidence", out, "calibration")
     assert done.exit_code == 1
-    assert "calibration need images that the network did not see" in done.stderr
+    assert "calibration: the file of an imported network does not say which images" in done.stderr
     done = invoke("evidence", out)
     assert done.exit_code == 0, done.output
-    assert "Left out: calibration and rejection need images" in done.stderr
+    assert "Left out: calibration, rejection: the file of an imported network" in done.stderr
     assert not (out / "calibration.json").exists()
     assert (out / "robustness.json").exists()
 

@@ -2,6 +2,18 @@
 
 from convscope.checkpoint.model_file import load_model, save_model
 from convscope.checkpoint.run_folder import RunFolder, create_run, open_run
+from convscope.checkpoint.trained_on import NOTHING, TrainedOn, load_trained_on, save_trained_on
 from convscope.checkpoint.writing import writing
 
-__all__ = ["RunFolder", "create_run", "load_model", "open_run", "save_model", "writing"]
+__all__ = [
+    "NOTHING",
+    "RunFolder",
+    "TrainedOn",
+    "create_run",
+    "load_model",
+    "load_trained_on",
+    "open_run",
+    "save_model",
+    "save_trained_on",
+    "writing",
+]

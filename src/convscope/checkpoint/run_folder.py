@@ -3,7 +3,8 @@
 run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
 history.jsonl     a line an epoch
 from.safetensors  the model that training started from, where it did
-model.safetensors checkpoints/  evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
+model.safetensors model.trained_on.safetensors (which images)
+checkpoints/      evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
 seeds.json  calibration.json  rejection.json  filters.json  attributions.json  embedding.json  ablation.json
 robustness.json   attacks.json  audit.json         what its answers are worth, topic by topic
 seeds/            the runs from other seeds

@@ -18,6 +18,7 @@ from convscope.checkpoint import RunFolder
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
+from convscope.cli.start import Start, held_out_by, start_of
 from convscope.crossfit import CrossFit, crossfit
 from convscope.datasets import Dataset, Splits
 from convscope.errors import RunError
@@ -26,13 +27,15 @@ from convscope.metrics import softmax
 from convscope.model import Model
 from convscope.rejection import fit_rules, measure_rejection
 from convscope.robustness import measure_attacks, measure_robustness
-from convscope.training import hold_out
 
 QUICK = ("filters", "attributions", "embedding", "ablation")
 """What the main job measures of every run: seconds in all, and no further training."""
 
 _UNSEEN = ("calibration", "rejection")
 """What is fitted on images that the network itself, or ones trained just like it, did not see."""
+
+_ALL_UNSEEN = ("audit",)
+"""What needs an answer to every training image from a network that did not see it."""
 
 
 class Result(Protocol):
@@ -52,9 +55,17 @@ class Subject:
     embedding: EmbeddingMethod = "pca"
 
     @cached_property
+    def start(self) -> Start | None:
+        """What the run started from; None stands for random weights."""
+        return start_of(self.folder, self.splits)
+
+    @cached_property
     def siblings(self) -> CrossFit:
-        """Networks like the run's, each trained without a fifth of the training images; trained when first needed."""
-        folder = self.folder
+        """Networks like the run's, each trained without a fifth of the training images; trained when first needed.
+
+        They start from what the run started from, which must have seen none of these images, see `closed_topics`.
+        """
+        folder, start = self.folder, self.start
         with tqdm(total=0, unit=" siblings", leave=False, disable=True if self.quiet else None) as bar:
 
             def on_fold(done: int, folds: int) -> None:
@@ -67,6 +78,7 @@ class Subject:
                 folder.recipe,
                 seed=folder.seed,
                 threads=folder.record["threads"],
+                state=None if start is None else start.transfer.state,
                 on_fold=on_fold,
             )
 
@@ -83,7 +95,7 @@ class Subject:
         """What the run trained on and what it held out, if it held anything out."""
         if self.folder.recipe.validation_fraction == 0:
             return None
-        trained_on, held_out = hold_out(self.splits, self.folder.recipe, self.folder.seed)
+        trained_on, held_out = held_out_by(self.folder, self.splits, self.start)
         assert held_out is not None
         return trained_on, held_out
 
@@ -217,8 +229,10 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     robustness, attacks and audit; those named are measured anew, and with none named all that were not measured yet.
     Calibration and rejection need images that the network did not train on, and the audit an answer to each training
     image from a network that did not see it: for these, networks like it are trained on four fifths of the images each,
-    unless the run held images out itself. Of an imported network, whose training nobody here knows, calibration and
-    rejection cannot be measured. Each topic goes to its own JSON file. Nothing is chosen by the test images.
+    unless the run held images out itself. Where a run started from another network (--from), they start from it too; so
+    what needs unseen images cannot be measured if that network was trained on some of them. Nor can it be of an
+    imported network, whose training nobody here knows. Each topic goes to its own JSON file. Nothing is chosen by the
+    test images.
     """
     from convscope.cli.report import report_of  # matplotlib takes its time to load
 
@@ -228,15 +242,13 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     job.evaluate_run(folder, subject.model, splits.test)  # else each topic would meet numbers that are not finite
     known = folder.read_evidence(_MEASURE, subject.model)
     asked = topics or tuple(topic for topic in _MEASURE if topic not in known)
-    if "imported" in folder.record and (closed := [topic for topic in asked if topic in _UNSEEN]):
-        why = (
-            f"{' and '.join(closed)} need images that the network did not see, and nobody can tell from its file which "
-            f"it saw; train it on, with --from {folder.path} and --validation-fraction, and look into that run"
-        )
+    closed, why = _closed_topics(subject)
+    if left_out := [topic for topic in asked if topic in closed]:
+        why = f"{', '.join(left_out)}: {why}"
         if topics:
             raise RunError(f"{folder.path}: {why}")
         echo(f"Left out: {why}", err=True)
-        asked = tuple(topic for topic in asked if topic not in _UNSEEN)
+        asked = tuple(topic for topic in asked if topic not in closed)
     timings = dict[str, float]()
     try:
         measured = measure_topics(subject, asked, timings)
@@ -249,6 +261,33 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
         print_json({"run": str(folder.path), "evidence": measured, "timings": timings, "report": str(path)})
     else:
         echo(f"{sum(timings.values()):.1f} s; the report is {path}")
+
+
+def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
+    """Return the topics that cannot be measured of this run, and why; they need images that no ancestor saw."""
+    if "imported" in subject.folder.record:
+        return _UNSEEN, (
+            "the file of an imported network does not say which images it was trained on, so none are known to be new "
+            "to it; to measure this, train its architecture from random weights: convscope run --architecture "
+            f"{subject.folder.path / 'run.json'}"
+        )
+    start = subject.start
+    if start is None:
+        return (), ""
+    images = len(subject.splits.train)
+    seen = images if start.known is None else images - int(start.unseen(subject.splits.train).sum())
+    if seen == 0:
+        return (), ""
+    closed = _ALL_UNSEEN if subject.validated is not None else (*_UNSEEN, *_ALL_UNSEEN)
+    if start.known is None:
+        why = "nobody knows which images the network that this run started from was trained on"
+    else:
+        why = f"the network that this run started from was trained on {seen:,} of the {images:,} training images before"
+    return closed, (
+        f"{why}, so its answers to them are not those to new images; to measure this, train from random weights, or "
+        "from a run with other training images"
+        + ("" if subject.validated is not None else ", or hold new images out with --validation-fraction")
+    )
 
 
 def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, dict[str, Any]]:

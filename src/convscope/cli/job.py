@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.benchmark import measure_latency
-from convscope.checkpoint import RunFolder, create_run, load_model, open_run, save_model, writing
+from convscope.checkpoint import NOTHING, RunFolder, create_run, open_run, save_trained_on, writing
 from convscope.cli.loading import load, load_again
 from convscope.cli.options import PRESET, architecture_for, recipe_for
 from convscope.cli.output import echo
 from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import run_record
+from convscope.cli.start import held_out_by, open_start, start_of, unseen_by
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import Dataset, Splits
 from convscope.engine import EngineName, check_engine, check_precision
-from convscope.errors import ArchitectureError, DatasetError, DivergedError, RecipeError, RunError
+from convscope.errors import DatasetError, DivergedError, RecipeError, RunError
 from convscope.evaluation import Evaluation, evaluate
 from convscope.experiment import argument_of
 from convscope.experiment.record import available_cores
@@ -33,7 +34,6 @@ from convscope.model import Model
 from convscope.recipes import RECIPES, Precision
 from convscope.tracking import Trackers
 from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
-from convscope.transfer import Transfer, transfer
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""
@@ -85,20 +85,24 @@ def start_run(
     check_index(index, splits)
     if new_output and start is None:
         raise click.UsageError("--new-output says what to take from a run; give one with --from")
-    begin = None if start is None else _begin_from(start, splits, seed, new_output=new_output)
+    begin = None if start is None else open_start(start, splits, seed, new_output=new_output)
     if begin is None:
         network = architecture_for(architecture or PRESET, splits.image_shape, splits.num_classes)
     elif architecture is None:
-        network = begin[1].architecture
+        network = begin.transfer.architecture
     else:
         raise click.UsageError("--from takes the architecture of the run; leave out --architecture")
     for part in (splits.train, splits.test):
         check_fit(network, part)
     chosen = recipe_for(recipe, epochs, validation_fraction, patience, precision, class_weights)
     check_precision(chosen.precision, engine)
+    unseen = None
+    if begin is not None:
+        begin.check(splits, chosen.validation_fraction)
+        unseen = begin.unseen(splits.train)
     try:
         check_recipe(chosen, network)
-        hold_out(splits, chosen, seed)
+        hold_out(splits, chosen, seed, unseen=unseen)
     except RecipeError as error:
         raise RecipeError(str(error) if recipe in RECIPES else f"{recipe}: {error}") from error
     record = run_record(
@@ -111,27 +115,12 @@ def start_run(
         threads=threads or available_cores(),
     )
     if begin is not None:
-        source, what = begin
-        record["from"] = {
-            "argument": str(start),
-            "weights_sha256": source.weights_sha256,
-            "new_output": new_output,
-            **what.to_dict(),
-        }
+        record["from"] = {**begin.to_dict(splits), "new_output": new_output}
         record["command"] += f" --from {shlex.quote(str(start))}" + (" --new-output" if new_output else "")
     folder = create_run(hold(out or free_folder(f"{splits.name}-{network.name}")), record)
     if begin is not None:
-        save_model(begin[0], folder.start_path)
+        begin.save(folder)
     return folder, splits
-
-
-def _begin_from(path: Path, splits: Splits, seed: int, *, new_output: bool) -> tuple[Model, Transfer]:
-    """Return the model at `path`, and what training on `splits` starts from."""
-    source = load_model(path)
-    try:
-        return source, transfer(source, splits.image_shape, splits.class_names, seed, new_output=new_output)
-    except ArchitectureError as error:
-        raise ArchitectureError(f"--from {path}: {error}") from error
 
 
 def hold(path: Path) -> Path:
@@ -201,8 +190,8 @@ def train_run(
 def _train_from(
     state: TrainingState | None, folder: RunFolder, splits: Splits, tracking: Trackers, *, quiet: bool
 ) -> tuple[Model, History]:
-    recipe, record = folder.recipe, folder.record
-    trained_on, _ = hold_out(splits, recipe, folder.seed)
+    recipe, record, start = folder.recipe, folder.record, start_of(folder, splits)
+    trained_on, _ = held_out_by(folder, splits, start)
     progress = TrainingProgress(folder.architecture.name, recipe.epochs, len(trained_on), quiet=quiet)
 
     def on_epoch(state: TrainingState) -> None:
@@ -210,11 +199,9 @@ def _train_from(
         progress.on_epoch(state)
         tracking.update(folder.path)
 
-    start = record.get("from")
     try:
         if state is None and start is not None:
-            _, begin = _begin_from(folder.start_path, splits, folder.seed, new_output=bool(start["new_output"]))
-            state = begin.state
+            state = start.transfer.state
             on_epoch(state)
         model, history = train(
             folder.architecture,
@@ -224,6 +211,7 @@ def _train_from(
             engine=record["engine"],
             threads=record["threads"],
             state=state,
+            unseen=unseen_by(start, folder, splits),
             on_progress=progress.on_progress,
             on_epoch=on_epoch,
         )
@@ -235,7 +223,10 @@ def _train_from(
         progress.close()
     progress.on_end(describe_choice(history, recipe))
     if start is not None:
-        model = replace(model, provenance={**model.provenance, "from": start["weights_sha256"]})
+        model = replace(model, provenance={**model.provenance, "from": start.model.weights_sha256})
+    known = NOTHING if start is None else start.known
+    if known is not None:
+        save_trained_on(folder.path / "model.safetensors", known.and_also(trained_on), model)
     return model, history
 
 

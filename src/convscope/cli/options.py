@@ -56,7 +56,8 @@ def training_options(command: _Command) -> _Command:
         loading_options,
         click.option(
             "--architecture",
-            help=f"{', '.join(PRESETS)}, or a JSON file; by default {PRESET}, with --from that of the run.",
+            help=f"{', '.join(PRESETS)}, or a JSON file (also run.json of a run); by default {PRESET}, with --from "
+            "that of the run.",
         ),
         click.option(
             "--from",
@@ -70,7 +71,12 @@ def training_options(command: _Command) -> _Command:
             is_flag=True,
             help="With --from: start all outputs at random; by default those of classes of the same name are kept.",
         ),
-        click.option("--recipe", default="classic", show_default=True, help=f"{', '.join(RECIPES)}, or a JSON file."),
+        click.option(
+            "--recipe",
+            default="classic",
+            show_default=True,
+            help=f"{', '.join(RECIPES)}, or a JSON file (also run.json of a run).",
+        ),
         click.option("--epochs", type=int, help="In place of the recipe's; with --patience the most."),
         click.option(
             "--validation-fraction",
@@ -124,7 +130,7 @@ def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: 
     if name in PRESETS:
         return PRESETS[name](image_shape, num_classes)
     try:
-        return Architecture.from_dict(_read_json_file(name))
+        return Architecture.from_dict(_read_json_file(name, "architecture"))
     except FileNotFoundError as error:
         raise ArchitectureError(f"architecture {name!r}: neither {', '.join(PRESETS)} nor a JSON file") from error
     except (ArchitectureError, OSError, ValueError) as error:
@@ -148,7 +154,7 @@ def recipe_for(
         recipe = RECIPES[name]
     else:
         try:
-            recipe = Recipe.from_dict(_read_json_file(name))
+            recipe = Recipe.from_dict(_read_json_file(name, "recipe"))
         except FileNotFoundError as error:
             raise RecipeError(f"recipe {name!r}: neither {', '.join(RECIPES)} nor a JSON file") from error
         except (RecipeError, OSError, ValueError) as error:
@@ -167,9 +173,11 @@ def recipe_for(
     return recipe
 
 
-def _read_json_file(name: str) -> Any:
+def _read_json_file(name: str, part: str) -> Any:
+    """Return what is in a JSON file; of a run's run.json its `part`."""
     with open_file(Path(name)) as file:
         content = file.read(_MOST_JSON_BYTES + 1)
     if len(content) > _MOST_JSON_BYTES:
         raise ValueError(f"has more than {_MOST_JSON_BYTES:,} bytes; give a JSON file of a few kB")
-    return parse_json(content)
+    value = parse_json(content)
+    return value[part] if isinstance(value, dict) and part in value else value

@@ -122,11 +122,17 @@ class Dataset:
         images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
         return replace(self, images=images, labels=self.labels[indices], split=split or self.split)
 
-    def divide(self, fraction: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
+    def divide(
+        self, fraction: float, seed: int = 0, unseen: NDArray[np.bool_] | None = None
+    ) -> tuple["Dataset", "Dataset"]:
         """Return (train, validation): `fraction` of each class, drawn by the stream "split", held out for validation.
 
+        Args:
+            unseen: (N,), which images may be held out, as a network was not trained on them before; by default all.
+
         Raises:
-            ValueError: if `fraction` is not between 0 and 1 or leaves one side without an image.
+            ValueError: if `fraction` is not between 0 and 1 or leaves one side without an image, or fewer images of a
+                class may be held out than it asks for.
         """
         if not 0 < fraction < 1:
             raise ValueError(f"fraction is {fraction}; it must lie between 0 and 1")
@@ -134,7 +140,15 @@ class Dataset:
         held_out = np.zeros(len(self), dtype=bool)
         for label in range(self.num_classes):
             members = stream.permutation(np.flatnonzero(self.labels == label))
-            held_out[members[: round(fraction * len(members))]] = True
+            wanted = round(fraction * len(members))
+            allowed = members if unseen is None else members[unseen[members]]
+            if len(allowed) < wanted:
+                raise ValueError(
+                    f"needs {wanted:,} images of class {self.class_names[label]!r} that the network was not trained "
+                    f"on before, and {len(allowed):,} are known to be such; hold out fewer or none, add new images, or "
+                    "start from a network that was trained on fewer"
+                )
+            held_out[allowed[:wanted]] = True
         if held_out.all() or not held_out.any():
             raise ValueError(f"fraction {fraction} of {len(self)} images leaves one side empty")
         return self.take(np.flatnonzero(~held_out), "train"), self.take(np.flatnonzero(held_out), "validation")

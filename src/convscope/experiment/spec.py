@@ -3,12 +3,13 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.checkpoint import load_model
+from convscope.checkpoint import load_model, load_trained_on
 from convscope.datasets import Dataset, Splits
 from convscope.engine import EngineName
 from convscope.engine.keras import backend_name
@@ -103,6 +104,19 @@ class RunSpec:
                 f"{self.start} is not of the architecture {self.architecture.name}, which is asked for"
             )
         return begin.state
+
+    def unseen(self, train: Dataset) -> NDArray[np.bool_] | None:
+        """Return (N,), which images of `train` may be held out: those that the network at `start` did not see.
+
+        None stands for all: nothing is held out, or training starts from random weights.
+
+        Raises:
+            RunError: if there is no model at `start`.
+        """
+        if not self.start or self.recipe.validation_fraction == 0:
+            return None
+        known = load_trained_on(Path(self.start), load_model(self.start))
+        return np.zeros(len(train), np.bool_) if known is None else ~known.may_include(train)
 
     def draw(self, splits: Splits) -> Splits:
         """Return `splits` with the training images that this run uses, in their order; the test images are all there.

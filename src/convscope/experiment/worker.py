@@ -58,14 +58,16 @@ def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> Trai
         ConvscopeError: as `train` does, the run named in it.
     """
     try:
+        drawn = spec.draw(splits)
         model, history = train(
             spec.architecture,
-            spec.draw(splits),
+            drawn,
             spec.recipe,
             seed=spec.seed,
             engine=spec.engine,
             threads=threads,
             state=spec.state(splits),
+            unseen=spec.unseen(drawn.train),
         )
     except ConvscopeError as error:
         raise type(error)(f"{spec.title}: {error}") from error

@@ -1,0 +1,106 @@
+"""The network that a run starts from, with --from: its weights, and the images that it was trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.checkpoint import NOTHING, RunFolder, TrainedOn, load_model, load_trained_on, save_model, save_trained_on
+from convscope.datasets import Dataset, Splits
+from convscope.errors import ArchitectureError, DatasetError, RecipeError
+from convscope.model import Model
+from convscope.training import hold_out
+from convscope.transfer import Transfer, transfer
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A trained network, and what training starts from if it starts from that.
+
+    Attributes:
+        known: the images that the network and its ancestors were trained on; None where nobody knows.
+    """
+
+    path: Path
+    model: Model
+    transfer: Transfer
+    known: TrainedOn | None
+
+    def unseen(self, dataset: Dataset) -> NDArray[np.bool_]:
+        """Return (N,), which images of `dataset` are known to be new to the network."""
+        return np.zeros(len(dataset), np.bool_) if self.known is None else ~self.known.may_include(dataset)
+
+    def check(self, splits: Splits, validation_fraction: float) -> None:
+        """Find what would make a later claim about unseen images untrue, before anything is trained.
+
+        Raises:
+            DatasetError: if test images of `splits` are among those that the network was trained on.
+            RecipeError: if images are to be held out, and nobody knows which are new to the network.
+        """
+        if self.known is None:
+            if validation_fraction > 0:
+                raise RecipeError(
+                    f"--from {self.path}: nobody knows which images it was trained on, so none can be held out; leave "
+                    "--validation-fraction and --patience out, or start from a run of convscope run or train"
+                )
+            return
+        also = self.known.includes(splits.test) & ~NOTHING.and_also(splits.train).includes(splits.test)
+        if count := int(also.sum()):
+            raise DatasetError(
+                f"--from {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
+                f"{splits.name}, so these cannot measure it; cut the test split off as for that run (its "
+                "--test-fraction and --split-seed), or give data with other test images"
+            )
+
+    def to_dict(self, splits: Splits) -> dict[str, Any]:
+        """Return what `run.json` says of it."""
+        seen = None if self.known is None else int((~self.unseen(splits.train)).sum())
+        return {
+            "argument": str(self.path.resolve()),
+            "weights_sha256": self.model.weights_sha256,
+            "num_seen_images": seen,
+            **self.transfer.to_dict(),
+        }
+
+    def save(self, folder: RunFolder) -> None:
+        """Keep the network in the folder of a run that starts from it."""
+        if self.known is not None:
+            save_trained_on(folder.start_path, self.known, self.model)
+        save_model(self.model, folder.start_path)
+
+
+def open_start(path: Path, splits: Splits, seed: int, *, new_output: bool) -> Start:
+    """Return the network in the file or run folder at `path`, for training on `splits`.
+
+    Raises:
+        RunError: if there is none, or it is damaged.
+        ArchitectureError: if it cannot be for such images or classes.
+    """
+    model = load_model(path)
+    try:
+        begin = transfer(model, splits.image_shape, splits.class_names, seed, new_output=new_output)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"--from {path}: {error}") from error
+    return Start(path, model, begin, load_trained_on(path, model))
+
+
+def start_of(folder: RunFolder, splits: Splits) -> Start | None:
+    """Return what the run in `folder` started from; None stands for random weights."""
+    begin = folder.record.get("from")
+    if begin is None:
+        return None
+    return open_start(folder.start_path, splits, folder.seed, new_output=bool(begin["new_output"]))
+
+
+def held_out_by(folder: RunFolder, splits: Splits, start: Start | None) -> tuple[Dataset, Dataset | None]:
+    """Return what the run in `folder` trains on, and what it measures after each epoch, see `hold_out`."""
+    return hold_out(splits, folder.recipe, folder.seed, unseen=unseen_by(start, folder, splits))
+
+
+def unseen_by(start: Start | None, folder: RunFolder, splits: Splits) -> NDArray[np.bool_] | None:
+    """Return which training images the run in `folder` may hold out; None stands for all, or for holding none out."""
+    if start is None or folder.recipe.validation_fraction == 0:
+        return None
+    return start.unseen(splits.train)
