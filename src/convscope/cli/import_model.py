@@ -111,12 +111,18 @@ def import_model(
         engine="native",
         threads=available_cores(),
     )
-    words = ["convscope", "import", str(path), "--dataset", dataset, *loading_words(splits.options)]
-    words += [] if recipe == "classic" else ["--recipe", recipe if recipe in RECIPES else "RECIPE.json"]
-    for option, value in (("--architecture", architecture), ("--scale", scale), ("--offset", offset)):
+    place = job.hold(out or job.free_folder(f"{splits.name}-imported"))
+    words = ["convscope", "import", str(path.resolve()), "--dataset", argument_of(dataset)]
+    words += loading_words(splits.options)
+    words += (
+        [] if recipe == "classic" else ["--recipe", recipe if recipe in RECIPES else str(place.resolve() / "run.json")]
+    )
+    network = None if architecture is None else architecture.resolve()
+    for option, value in (("--architecture", network), ("--scale", scale), ("--offset", offset)):
         words += [] if value is None else [option, str(value)]
+    words += ["--index", str(index)] if index else []
     record |= {"imported": model.provenance["imported"], "command": shlex.join(words)}
-    folder = create_run(job.hold(out or job.free_folder(f"{splits.name}-imported")), record)
+    folder = create_run(place, record)
     history = History()
     folder.write_history(history)
     folder.write_model(model, history)

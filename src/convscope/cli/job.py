@@ -1,6 +1,5 @@
 """The steps of the main job, each into the run folder, shared by the commands."""
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from convscope.cli.loading import load, load_again
 from convscope.cli.options import PRESET, architecture_for, recipe_for
 from convscope.cli.output import echo
 from convscope.cli.progress import TrainingProgress
-from convscope.cli.record import run_record
+from convscope.cli.record import JobOptions, job_record, run_record
 from convscope.cli.start import held_out_by, open_start, start_of, unseen_by
 from convscope.comparison import Candidate, Comparison, compare
 from convscope.datasets import Dataset, Splits
@@ -77,12 +76,13 @@ def start_run(
     engine: EngineName,
     threads: int | None,
     out: Path | None,
-    index: int = 0,
+    job: JobOptions | None = None,
 ) -> tuple[RunFolder, Splits]:
-    """Check all that was asked for, and only then make the run's folder."""
+    """Check all that was asked for, and only then make the run's folder; `job` is of `convscope run`."""
     check_engine(engine)
     splits = load(dataset, test_fraction, split_seed, image_size)
-    check_index(index, splits)
+    if job is not None:
+        check_index(job.index, splits)
     if new_output and start is None:
         raise click.UsageError("--new-output says what to take from a run; give one with --from")
     begin = None if start is None else open_start(start, splits, seed, new_output=new_output)
@@ -113,11 +113,10 @@ def start_run(
         seed=seed,
         engine=engine,
         threads=threads or available_cores(),
+        start=None if begin is None else {**begin.to_dict(splits), "new_output": new_output},
     )
-    if begin is not None:
-        record["from"] = {**begin.to_dict(splits), "new_output": new_output}
-        record["command"] += f" --from {shlex.quote(str(start))}" + (" --new-output" if new_output else "")
-    folder = create_run(hold(out or free_folder(f"{splits.name}-{network.name}")), record)
+    place = hold(out or free_folder(f"{splits.name}-{network.name}"))
+    folder = create_run(place, {**record, **job_record(place, record, job)})
     if begin is not None:
         begin.save(folder)
     return folder, splits
@@ -270,7 +269,7 @@ def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:
         engine=folder.record["engine"],
         threads=folder.record["threads"],
     )
-    return create_run(path, record)
+    return create_run(path, {**record, **job_record(path, record, None)})
 
 
 def compare_runs(

@@ -1,14 +1,47 @@
 """What `run.json` says about how a run was made, so that it can be made again."""
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from convscope.architecture import Architecture
 from convscope.cli.options import recipe_for
 from convscope.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
+from convscope.errors import RunError
 from convscope.experiment.record import is_preset, loading_words, machine_record
+from convscope.plain import from_plain
 from convscope.recipes import RECIPES, Recipe
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What `convscope run` was asked for beside the training itself.
+
+    Attributes:
+        seeds: how many runs of each network; None is as many as there is time for.
+        index: the test image whose feature maps are shown.
+    """
+
+    baseline: bool = True
+    seeds: int | None = None
+    index: int = 0
+
+    @classmethod
+    def from_record(cls, record: Any) -> "JobOptions":
+        """Return what `to_dict` wrote, as `run.json` holds it; raises `RunError` if it is no such object."""
+        return from_plain(cls, record, "job", RunError)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def words(self) -> list[str]:
+        """Return the words of a command that ask for it."""
+        seeds = [] if self.seeds is None else ["--seeds", str(self.seeds)]
+        index = ["--index", str(self.index)] if self.index else []
+        return [*([] if self.baseline else ["--no-baseline"]), *seeds, *index]
 
 
 def run_record(
@@ -20,8 +53,14 @@ def run_record(
     seed: int,
     engine: EngineName,
     threads: int,
+    start: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what `run.json` says of a run that is about to begin; `dataset` is what the user called the data."""
+    """Return what `run.json` says of a run that is about to begin, but for its job, see `job_record`.
+
+    Args:
+        dataset: what the user called the data.
+        start: what the record says of the network that training starts from, as `from`; None is random weights.
+    """
     return {
         "dataset": {"argument": dataset, **splits.to_dict()},
         "architecture": architecture.to_dict(),
@@ -30,18 +69,29 @@ def run_record(
         "engine": engine,
         "threads": threads,
         **machine_record(engine),
-        "command": _command(dataset, splits.options, architecture, recipe, seed, engine),
+        **({} if start is None else {"from": dict(start)}),
     }
 
 
-def _command(
-    dataset: str, options: LoadOptions, architecture: Architecture, recipe: Recipe, seed: int, engine: str
-) -> str:
-    """Return the command that makes the run again; a file's own network or recipe is named by its place in run.json."""
-    words = ["convscope", "run", "--dataset", dataset, *loading_words(options)]
-    words += ["--architecture", architecture.name if is_preset(architecture) else "ARCHITECTURE.json"]
-    words += _recipe_words(recipe) or ["--recipe", "RECIPE.json"]
-    return shlex.join([*words, "--seed", str(seed), "--engine", engine])
+def job_record(place: Path, record: Mapping[str, Any], job: JobOptions | None) -> dict[str, Any]:
+    """Return what `run.json` says of the job: `command`, which makes the run in the folder `place` again, and `job`.
+
+    `job` is that of `convscope run`; None stands for `convscope train`. A network or recipe that has no name is named by its place, the run.json itself.
+    """
+    own, start = str(place.resolve() / "run.json"), record.get("from")
+    architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
+    options = LoadOptions.from_dict(record["dataset"]["options"], RunError)
+    words = ["convscope", "train" if job is None else "run", "--dataset", record["dataset"]["argument"]]
+    words += loading_words(options)
+    if start is None:
+        words += ["--architecture", architecture.name if is_preset(architecture) else own]
+    else:
+        words += ["--from", start["argument"], *(["--new-output"] if start["new_output"] else [])]
+    words += _recipe_words(recipe) or ["--recipe", own]
+    words += ["--seed", str(record["seed"]), "--engine", record["engine"]]
+    if job is None:
+        return {"command": shlex.join(words)}
+    return {"command": shlex.join([*words, *job.words()]), "job": job.to_dict()}
 
 
 def _recipe_words(recipe: Recipe) -> list[str]:

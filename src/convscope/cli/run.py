@@ -1,5 +1,6 @@
 """`convscope run`: the main job, from the data to the report."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import click
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
+from convscope.cli.record import JobOptions, job_record
+from convscope.cli.resume import begin
 from convscope.cli.seeds import train_seeds
 from convscope.comparison import Comparison
 
@@ -41,7 +44,7 @@ def run(
     timings = dict[str, float]()
     tracking = open_trackers(trackers)
     with job.timed(timings, "load"):
-        folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked, index=index)
+        folder, splits, options = begin(resume, asked, JobOptions(baseline, seeds, index))
     job.follow(folder, tracking)
     if not as_json:
         echo(job.describe(folder.architecture, splits, folder))
@@ -54,7 +57,7 @@ def run(
             evaluation = job.measure_run(folder, model, splits)
         trained = job.Trained(folder, model, history)
         measured = [(trained, evaluation)]
-        other = job.baseline_folder(folder, splits) if baseline else None
+        other = job.baseline_folder(folder, splits) if options.baseline else None
         if other is not None:
             other_model, other_history = job.train_run(other, splits, timings, "baseline", tracking, quiet=as_json)
             with job.timed(timings, "baseline"):
@@ -66,13 +69,17 @@ def run(
             folder.write("comparison.json", comparison.to_dict())
             trained_other = job.Trained(other, other_model, other_history)
             measured.append((trained_other, other_evaluation))
-        seed_runs = train_seeds(measured, splits, seeds, timings, quiet=as_json)
+        seed_runs = train_seeds(measured, splits, options.seeds, timings, quiet=as_json)
         if seed_runs is not None:
             folder.write_evidence("seeds", seed_runs.to_dict(), model)
+        count = 1 if seed_runs is None else len({one.seed for one in seed_runs.experiment.runs})
+        record = folder.read("run.json")  # another machine would find time for another number
+        command = job_record(folder.path, record, replace(options, seeds=count))["command"]
+        folder.write("run.json", {**record, "command": command})
         with job.timed(timings, "report"):  # matplotlib takes its time to load
             from convscope.cli.report import write_run_report
 
-        report = write_run_report(trained, splits, evaluation, comparison, trained_other, index, timings)
+        report = write_run_report(trained, splits, evaluation, comparison, trained_other, options.index, timings)
     except KeyboardInterrupt:
         raise job.interrupted(folder, "run") from None
     timings["total"] = sum(timings.values())

@@ -8,6 +8,7 @@ import click
 from convscope.cli import job
 from convscope.cli.options import json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
+from convscope.cli.resume import begin
 
 
 @click.command()
@@ -21,7 +22,7 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
     timings = dict[str, float]()
     tracking = open_trackers(trackers)
     with job.timed(timings, "load"):
-        folder, splits = job.resume_run(resume) if resume is not None else job.start_run(**asked)
+        folder, splits, _ = begin(resume, asked, None)
     job.follow(folder, tracking)
     if not as_json:
         echo(job.describe(folder.architecture, splits, folder))

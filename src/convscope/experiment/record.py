@@ -75,7 +75,7 @@ def loading_words(options: LoadOptions) -> list[str]:
     """Return the words of a command that load with `options`."""
     words = []
     if options.test_fraction is not None:
-        words += ["--test-fraction", f"{options.test_fraction:g}", "--split-seed", str(options.seed)]
+        words += ["--test-fraction", str(options.test_fraction), "--split-seed", str(options.seed)]
     if options.image_size is not None:
         words += ["--image-size", "x".join(map(str, options.image_size))]
     return words
