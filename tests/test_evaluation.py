@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from functools import cached_property
 
@@ -100,12 +101,18 @@ def test_mistakes_are_the_wrong_answers():
         assert mistake.probability >= mistake.probability_of_true
 
 
-def test_a_class_without_images_has_zeros_and_an_interval_of_everything():
+def test_nothing_is_said_of_a_class_without_images():
     evaluation = evaluate_answers([0, 1, 1], [0, 1, 0], ["a", "b", "absent"])
     absent = evaluation.classes[2]
-    assert (absent.class_name, absent.support, absent.precision, absent.recall, absent.f1) == ("absent", 0, 0, 0, 0)
-    assert absent.recall_interval == (0, 1)
-    assert "absent" in str(evaluation)
+    assert (absent.class_name, absent.support) == ("absent", 0)
+    assert (absent.precision, absent.recall, absent.recall_interval, absent.f1) == (None, None, None, None)
+    assert re.search(r"^absent +0 +- +- +- +-$", str(evaluation), re.MULTILINE)
+    assert "1 of 3 classes has no image, so nothing is known about them: 'absent'." in evaluation.cautions
+
+
+def test_a_class_that_was_never_predicted_has_no_precision():
+    never = evaluate_answers([0, 1, 2], [0, 1, 1], ["a", "b", "never"]).classes[2]
+    assert (never.precision, never.recall, never.f1) == (None, 0, 0)
 
 
 def test_few_images_of_a_class_and_none_are_warned_of():

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope import metrics
+from convscope.class_metrics import CLASS_HEADER, ClassMetrics, class_rows, measure_classes
 from convscope.datasets import Dataset
 from convscope.errors import DivergedError
 from convscope.model import Model
@@ -24,28 +25,11 @@ _MOST_PAIRS_SHOWN = 10
 _MOST_MISTAKES_IN_JSON = 1000
 _MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
 _WIDEST_NAME = 24
+_MOST_NAMES = 5
 _WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
 _MATRIX_CAPTION = "Confusion matrix (rows are the truth)"
 _PAIRS_CAPTION = "Most confused pairs"
-_CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
 _PAIR_HEADER = ("True", "Predicted", "Images")
-
-
-@dataclass(frozen=True)
-class ClassMetrics:
-    """How one class fares; where there was nothing to divide by, a value is 0.0 (see `metrics.class_metrics`).
-
-    Attributes:
-        support: how many images of the class there are.
-        recall_interval: (low, high), the 95 % Wilson interval of the recall; (0, 1) for a class without images.
-    """
-
-    class_name: str
-    support: int
-    precision: float
-    recall: float
-    recall_interval: tuple[float, float]
-    f1: float
 
 
 @dataclass(frozen=True)
@@ -179,7 +163,7 @@ class Evaluation:
             "macro_f1_interval": list(self.macro_f1_interval),
             "cautions": list(self.cautions),
             "confusion_matrix": self.confusion_matrix.tolist(),
-            "classes": [asdict(metric) | {"recall_interval": list(metric.recall_interval)} for metric in self.classes],
+            "classes": [metric.to_dict() for metric in self.classes],
             "confused_pairs": [asdict(pair) for pair in self.confused_pairs],
             "num_mistakes": len(self.mistakes),
             "mistakes": [asdict(mistake) for mistake in self.mistakes[:_MOST_MISTAKES_IN_JSON]],
@@ -196,7 +180,7 @@ class Evaluation:
             parts.append(f"{_MATRIX_CAPTION}\n{text_table(header, counts)}")
         else:
             parts.append(_matrix_left_out(self))
-        parts.append(text_table(_CLASS_HEADER, _class_rows(self, names)))
+        parts.append(text_table(CLASS_HEADER, class_rows(self.classes, names)))
         if self.confused_pairs:
             parts.append(f"{_PAIRS_CAPTION}\n{text_table(_PAIR_HEADER, _pair_rows(self, names), left=2)}")
         return "\n\n".join(parts)
@@ -209,7 +193,7 @@ class Evaluation:
             parts.append(html_table(("", *names), _tinted_rows(self), _MATRIX_CAPTION))
         else:
             parts.append(f"<p>{escape(_matrix_left_out(self))}</p>")
-        parts.append(html_table(_CLASS_HEADER, _class_rows(self, names)))
+        parts.append(html_table(CLASS_HEADER, class_rows(self.classes, names)))
         if self.confused_pairs:
             parts.append(html_table(_PAIR_HEADER, _pair_rows(self, names), _PAIRS_CAPTION, left=2))
         return "".join(parts)
@@ -222,12 +206,20 @@ def evaluate(model: Model, dataset: Dataset, batch_size: int = 1000) -> Evaluati
         ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
             finite, or `batch_size` is below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-    model.check_classes(dataset)
-    starts = range(0, len(dataset), batch_size)
-    logits = [model.logits(dataset.images[start : start + batch_size]) for start in starts]
-    return evaluate_predictions(np.concatenate(logits), dataset)
+    return evaluate_predictions(_logits(model, dataset, batch_size), dataset)
+
+
+def evaluate_together(model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000) -> Evaluation:
+    """Return how `model` fares on all images of `parts`, which are called the `split` of the first one's data set.
+
+    Raises:
+        ValueError: as `evaluate`, or if there is no part.
+    """
+    if not parts:
+        raise ValueError("parts is empty; give at least one data set")
+    logits = [_logits(model, part, batch_size) for part in parts]
+    labels = np.concatenate([part.labels for part in parts]).astype(np.int64)
+    return _measure(np.concatenate(logits), labels, parts[0].class_names, parts[0].name, split)
 
 
 def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) -> Evaluation:
@@ -240,6 +232,20 @@ def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) ->
     expected = (len(dataset), dataset.num_classes)
     if logits.shape != expected:
         raise ValueError(f"logits have shape {logits.shape}; this data set needs {expected}")
+    return _measure(logits, dataset.labels.astype(np.int64), dataset.class_names, dataset.name, dataset.split)
+
+
+def _logits(model: Model, dataset: Dataset, batch_size: int) -> NDArray[np.float32]:
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    model.check_classes(dataset)
+    starts = range(0, len(dataset), batch_size)
+    return np.concatenate([model.logits(dataset.images[start : start + batch_size]) for start in starts])
+
+
+def _measure(
+    logits: NDArray[np.floating[Any]], y_true: NDArray[np.int64], class_names: tuple[str, ...], name: str, split: str
+) -> Evaluation:
     finite = np.isfinite(logits).all(axis=1)
     if not finite.all():
         first = int(np.flatnonzero(~finite)[0])
@@ -247,35 +253,24 @@ def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) ->
             f"the logits of {int((~finite).sum())} of {len(logits)} images are not finite, the first at index {first}; "
             "the weights may have diverged in training, so train again with a lower learning rate"
         )
-    y_true = dataset.labels.astype(np.int64)
     y_pred = logits.argmax(axis=1).astype(np.int64)
     y_prob = metrics.softmax(logits).astype(np.float32)
-    matrix = metrics.confusion_matrix(y_true, y_pred, dataset.num_classes)
+    matrix = metrics.confusion_matrix(y_true, y_pred, len(class_names))
     right = int(matrix.trace())
     return Evaluation(
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
+        dataset_name=name,
+        split=split,
+        class_names=class_names,
         y_true=y_true,
         y_pred=y_pred,
         y_prob=y_prob,
         loss=metrics.cross_entropy(logits, y_true),
-        accuracy=right / len(dataset),
-        accuracy_interval=metrics.wilson_interval(right, len(dataset)),
+        accuracy=right / len(y_true),
+        accuracy_interval=metrics.wilson_interval(right, len(y_true)),
         confusion_matrix=matrix,
-        classes=_measure_classes(matrix, dataset.class_names),
+        classes=measure_classes(matrix, class_names),
         confused_pairs=_find_confused_pairs(matrix),
         mistakes=_find_mistakes(y_true, y_pred, y_prob),
-    )
-
-
-def _measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassMetrics, ...]:
-    support = matrix.sum(axis=1)
-    low, high = metrics.wilson_interval(matrix.diagonal(), support)
-    columns = zip(class_names, support, *metrics.class_metrics(matrix), low, high, strict=True)
-    return tuple(
-        ClassMetrics(name, int(images), float(precision), float(recall), (float(lowest), float(highest)), float(f1))
-        for name, images, precision, recall, f1, lowest, highest in columns
     )
 
 
@@ -302,7 +297,8 @@ def _find_mistakes(
 def _headline(evaluation: Evaluation) -> str:
     right, images = evaluation.num_images - len(evaluation.mistakes), evaluation.num_images
     accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
-    where = f"the {evaluation.split} split of {printable(evaluation.dataset_name)}"
+    part = "all images" if evaluation.split == "all" else f"the {evaluation.split} split"
+    where = f"{part} of {printable(evaluation.dataset_name)}"
     return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images right"
 
 
@@ -324,8 +320,9 @@ def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
         )
     if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
         found.append(f"{_of_classes(few, evaluation)} fewer than {_FEW} images: what is said of each alone is a guess.")
-    if none := int(np.count_nonzero(support == 0)):
-        found.append(f"{_of_classes(none, evaluation)} no image: nothing is known about how well they are read.")
+    if none := [clip(evaluation.class_names[label], _WIDEST_NAME) for label in np.flatnonzero(support == 0)]:
+        names = ", ".join(map(repr, none[:_MOST_NAMES])) + (", ..." if len(none) > _MOST_NAMES else "")
+        found.append(f"{_of_classes(len(none), evaluation)} no image, so nothing is known about them: {names}.")
     largest = int(support.argmax())
     if low <= support[largest] / evaluation.num_images:
         found.append(
@@ -359,20 +356,6 @@ def _tinted_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
             ),
         ]
         for label, name in enumerate(evaluation.class_names)
-    ]
-
-
-def _class_rows(evaluation: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:
-    return [
-        (
-            name,
-            f"{metric.support:,}",
-            f"{metric.precision:.4f}",
-            f"{metric.recall:.4f}",
-            f"[{metric.recall_interval[0]:.4f}, {metric.recall_interval[1]:.4f}]",
-            f"{metric.f1:.4f}",
-        )
-        for name, metric in zip(names, evaluation.classes, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Data sets: the value, the file readers, and the catalogue with MNIST itself."""
 
 from convscope.datasets.dataset import MAX_SIDE, Dataset, LoadOptions, SourceFile, Splits, evenly
-from convscope.datasets.loading import load_dataset
+from convscope.datasets.loading import load_dataset, load_for_classes
 from convscope.datasets.named.catalogue import DATASETS
 from convscope.datasets.named.entries import CatalogueEntry
 
@@ -15,4 +15,5 @@ __all__ = [
     "Splits",
     "evenly",
     "load_dataset",
+    "load_for_classes",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.averaging import average
 from convscope.datasets.data_file import Images, Labels, sealed
@@ -41,16 +42,19 @@ class Half:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a source of data holds: a split or two, and the names of the classes where it has them in order."""
+    """What a source of data holds: a split or two, and the names of the classes where it has them in order.
 
-    train: Half
+    Without splits, all of it is `train`.
+    """
+
+    train: Half | None
     test: Half | None = None
     class_names: tuple[str, ...] | None = None
 
 
 def make_splits(
     name: str,
-    train: Half,
+    train: Half | None,
     test: Half | None,
     class_names: tuple[str, ...] | None = None,
     options: LoadOptions | None = None,
@@ -67,40 +71,75 @@ def make_splits(
         DatasetError: naming the files that do not fit together.
     """
     options = options or LoadOptions()
+    if train is None:
+        where = name if test is None else test.images_from
+        raise DatasetError(
+            f"{where}: holds test images alone; add training images, or measure a run on these with convscope evaluate"
+        )
     if test is not None and options.test_fraction is not None:
         raise DatasetError(
             f"{test.images_from}: is a test split already, so none is cut off; leave the test fraction out"
         )
-    halves = [_brought_to_size(half, options.image_size) for half in (train, test) if half is not None]
-    for half in halves:
-        _check_half(half, class_names)
-    images = [half.images if half.images.ndim == 4 else half.images[..., np.newaxis] for half in halves]
-    if images[0].shape[1:] != images[-1].shape[1:]:
+    halves, class_names = check_halves([half for half in (train, test) if half], class_names, options.image_size)
+    if len(class_names) < 2:
         raise DatasetError(
-            f"{halves[0].images_from} holds images of (H, W, C) = {images[0].shape[1:]}, but {halves[-1].images_from} "
-            f"of {images[-1].shape[1:]}; both splits must have images of one size"
+            f"{train.labels_from}: all images are of the class {class_names[0]!r}; there must be two or more"
         )
-    if class_names is None:
-        halves, class_names = _named(halves)
-    whole, *given = (
-        Dataset(pixels, half.labels, class_names, name, split, half.source)
-        for pixels, half, split in zip(images, halves, ("train", "test"), strict=False)
-    )
-    if given:
-        return Splits(whole, given[0], replace(options, seed=0))
-    fraction = TEST_FRACTION if options.test_fraction is None else options.test_fraction
-    places = cut_test(whole.labels, len(class_names), fraction, options.seed)
+    if test is not None:
+        parts = [
+            Dataset(half.images, half.labels, class_names, name, split, half.source)
+            for half, split in zip(halves, ("train", "test"), strict=True)
+        ]
+        return Splits(parts[0], parts[1], replace(options, seed=0))
+    cut = cut_half(halves[0], len(class_names), options)
+    parts = [Dataset(half.images, half.labels, class_names, name, split, half.source) for split, half in cut.items()]
+    return Splits(parts[0], parts[1], replace(options, test_fraction=_fraction(options)))
+
+
+def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Half]:
+    """Return what comes without splits as "train" and "test", as `options` say; see `cut_test`.
+
+    Raises:
+        DatasetError: if each class has one image.
+    """
+    places = cut_test(half.labels, num_classes, _fraction(options), options.seed)
     if len(places[1]) == 0:
         raise DatasetError(
-            f"{train.images_from}: no test split can be cut off, as each class has one image; add images or a test "
-            "split"
+            f"{half.images_from}: no test split can be cut off, as each class has one image; add images or a test split"
         )
-    parts = [whole.take(part, split) for part, split in zip(places, ("train", "test"), strict=True)]
-    for part in parts:
-        if not is_on_disk(part.images):
-            sealed(part.images)
-        sealed(part.labels)
-    return Splits(parts[0], parts[1], replace(options, test_fraction=fraction))
+    return {
+        split: replace(half, images=_taken(half.images, part), labels=cast(Labels, sealed(half.labels[part])))
+        for split, part in zip(("train", "test"), places, strict=True)
+    }
+
+
+def _fraction(options: LoadOptions) -> float:
+    return TEST_FRACTION if options.test_fraction is None else options.test_fraction
+
+
+def _taken(images: Images, places: NDArray[np.int64]) -> Images:
+    return images.take(places) if is_on_disk(images) else sealed(images[places])
+
+
+def check_halves(
+    halves: list[Half], class_names: tuple[str, ...] | None, image_size: tuple[int, int] | None
+) -> tuple[list[Half], tuple[str, ...]]:
+    """Return the halves, held against each other: images (N, H, W, C), labels as places in the class names returned.
+
+    Raises:
+        DatasetError: naming the files that do not fit together.
+    """
+    halves = [_brought_to_size(half, image_size) for half in halves]
+    for half in halves:
+        _check_half(half, class_names)
+    halves = [half if half.images.ndim == 4 else replace(half, images=half.images[..., np.newaxis]) for half in halves]
+    first, last = halves[0], halves[-1]
+    if first.images.shape[1:] != last.images.shape[1:]:
+        raise DatasetError(
+            f"{first.images_from} holds images of (H, W, C) = {first.images.shape[1:]}, but {last.images_from} "
+            f"of {last.images.shape[1:]}; both splits must have images of one size"
+        )
+    return _named(halves) if class_names is None else (halves, class_names)
 
 
 def _brought_to_size(half: Half, image_size: tuple[int, int] | None) -> Half:
@@ -126,10 +165,6 @@ def _named(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
         highest = max(int(half.labels.max()) for half in halves)
         return halves, tuple(str(label) for label in range(max(highest + 1, 2)))
     class_names = sorted_names(*(half.names or () for half in halves))
-    if len(class_names) < 2:
-        raise DatasetError(
-            f"{halves[0].labels_from}: all images are of the class {class_names[0]!r}; there must be two or more"
-        )
     if len(class_names) > MAX_CLASSES:
         raise DatasetError(
             f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; "

@@ -2,11 +2,16 @@
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
-from convscope.datasets.dataset import LoadOptions, Splits
-from convscope.datasets.halves import file_name, make_splits
+import numpy as np
+
+from convscope.datasets.data_file import Labels
+from convscope.datasets.dataset import Dataset, LoadOptions, Splits
+from convscope.datasets.halves import Half, Parts, check_halves, cut_half, file_name, make_splits
 from convscope.datasets.named.catalogue import DATASETS, find_entry, read_entry
 from convscope.datasets.named.entries import OnProgress
 from convscope.datasets.readers.formats import read_file, read_folder
@@ -55,14 +60,93 @@ def load_dataset(
     if entry is not None:
         return read_entry(entry, options, on_progress=on_progress)
     path = Path(name_or_path)
+    parts = _read_parts(name_or_path, options.image_size)
+    return make_splits(file_name(path), parts.train, parts.test, parts.class_names, options)
+
+
+def load_for_classes(
+    name_or_path: str | os.PathLike[str],
+    class_names: tuple[str, ...],
+    split: Literal["all", "train", "test"] = "all",
+    *,
+    test_fraction: float | None = None,
+    seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Dataset]:
+    """Load images of a data set, labelled as a network for the classes `class_names` labels them.
+
+    The data set may lack some of these classes, and training images or test images; classes are known by name.
+
+    Args:
+        name_or_path, image_size, on_progress: as for `load_dataset`.
+        split: which images. A source without splits is cut for "train" and "test" as `load_dataset` cuts it.
+        test_fraction, seed: as for `load_dataset`; they have no say in "all".
+
+    Returns:
+        a data set for each split that the source has, or the one asked for; of a source without splits its `split` is
+        "all", unless it was cut.
+
+    Raises:
+        DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, but for what
+            that needs both splits or several classes for.
+        ValueError: as `load_dataset`.
+    """
+    options, entry = LoadOptions(test_fraction, seed, image_size), find_entry(name_or_path)
+    if entry is not None:
+        splits = read_entry(entry, replace(options, test_fraction=None), on_progress=on_progress)
+        name = splits.name
+        train, test = (Half(one.images, one.labels, name, name, one.source) for one in (splits.train, splits.test))
+        parts = Parts(train, test, splits.class_names)
+    else:
+        name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options.image_size)
+    found = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
+    halves, names = check_halves(list(found.values()), parts.class_names, options.image_size)
+    if set(found) == {"train"} and split == "all":
+        found = {"all": halves[0]}
+    elif set(found) == {"train"}:
+        found = cut_half(halves[0], len(names), options)
+    else:
+        found = dict(zip(found, halves, strict=True))
+    if split not in ("all", *found):
+        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(found)}; leave --split out")
+    return [
+        Dataset(half.images, _relabelled(half, names, class_names), class_names, name, key, half.source)
+        for key, half in found.items()
+        if split in ("all", key)
+    ]
+
+
+def _relabelled(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:
+    """Return the labels of `half`, which are places in `names`, as places in `wanted`."""
+    place = {name: label for label, name in enumerate(wanted)}
+    used = np.unique(half.labels).tolist()
+    if unknown := [names[label] for label in used if names[label] not in place]:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise DatasetError(
+            f"{half.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
+            f"{_listed(wanted)}. Leave these images out, or call the classes as the network does"
+        )
+    numbers = np.zeros(max(used) + 1, np.int64)
+    numbers[used] = [place[names[label]] for label in used]
+    return numbers[half.labels]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:10])
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
+
+
+def _read_parts(name_or_path: str | os.PathLike[str], image_size: tuple[int, int] | None) -> Parts:
+    """Return what lies at a path; raises `DatasetError` if nothing does that can be read."""
+    path = Path(name_or_path)
     is_folder = exists = False
     if str(name_or_path):  # an empty path would mean the current folder
         with suppress(OSError, ValueError):  # a name too long, a folder that may not be entered, a NUL
             is_folder, exists = path.is_dir(), path.exists()
     if not exists:
         raise DatasetError(_unknown(str(name_or_path)))
-    parts = read_folder(path, options.image_size) if is_folder else read_file(path, options.image_size)
-    return make_splits(file_name(path), parts.train, parts.test, parts.class_names, options)
+    return read_folder(path, image_size) if is_folder else read_file(path, image_size)
 
 
 def _unknown(name: str) -> str:

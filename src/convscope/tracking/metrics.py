@@ -41,13 +41,19 @@ def result_metrics(found: Mapping[str, Mapping[str, Any]], record: Mapping[str, 
 
 
 def class_metrics(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    """Return a row a class: its name as text, and finite numbers; raises as `result_metrics` does."""
+    """Return a row a class: its name as text, and finite numbers, None where nothing was measured.
+
+    Raises as `result_metrics` does.
+    """
     rows = []
     for row in evaluation.get("classes", ()):
-        low, high = row["recall_interval"]
+        low, high = row["recall_interval"] or (None, None)  # a class without images
         numbers = {name: row[name] for name in ("support", "precision", "recall", "f1")}
         numbers |= {"recall_low": low, "recall_high": high}
-        rows.append({"class_name": str(row["class_name"])} | {k: _finite(k, v) for k, v in numbers.items()})
+        rows.append(
+            {"class_name": str(row["class_name"])}
+            | {k: None if v is None else _finite(k, v) for k, v in numbers.items()}
+        )
     return tuple(rows)
 
 

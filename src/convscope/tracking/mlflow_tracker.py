@@ -168,7 +168,7 @@ def _class_metrics(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
         f"class/{number:03} {clean(row['class_name'])}/{name}": value
         for number, row in enumerate(rows)
         for name, value in row.items()
-        if name != "class_name"
+        if name != "class_name" and value is not None
     }
 
 

@@ -91,7 +91,11 @@ def _hyperparameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _table(header: tuple[str, ...], rows: Any) -> str:
     """Return a Markdown table of text, none of which is taken for markup."""
-    lines = [_row(header), _row(("---",) * len(header)), *(_row([_escaped(cell) for cell in row]) for row in rows)]
+    lines = [
+        _row(header),
+        _row(("---",) * len(header)),
+        *(_row([_escaped("" if cell is None else cell) for cell in row]) for row in rows),
+    ]
     return "\n".join(lines)
 
 

@@ -28,6 +28,11 @@ def test_one_split_is_found(names):
     assert found.test is None
 
 
+def test_a_test_split_alone_is_found():
+    found = array_names(["x_test", "y_test"])
+    assert (found.train, found.test) == (None, ("x_test", "y_test"))
+
+
 def test_validation_arrays_of_medmnist_are_left_out():
     kinds = [f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("images", "labels")]
     found = array_names(kinds)
@@ -51,7 +56,6 @@ def test_class_names_are_found():
         (["x_train"], "has no array y_train"),
         (["images"], "has no array y_train"),
         (["arr_0"], "has no array x_train"),
-        (["x_test", "y_test"], "has no array x_train"),
         (["x_train", "y_train", "y_test"], "has no array x_test"),
         (["x_train_test", "y_train"], "has no array x_train"),
     ],

@@ -127,8 +127,11 @@ REFUSED = {
     "no column of labels": (table("file,a,b", [("0.png", "1,2")]), r"has no column of labels \('file', 'a', 'b'\)"),
     "a line too long": (table(rows=[("0.png", "a,b")]), "line 2 has 3 cells, but the first line 2"),
     "an odd split": (table("file,label,split", [("0.png", "a,7")]), "line 2 has the split '7'; write train, test or"),
-    "validation alone": (table("file,label,split", [("0.png", "a,val")]), "has no line with a training image"),
-    "header alone": (table(rows=[]), "has no line with a training image"),
+    "validation alone": (
+        table("file,label,split", [("0.png", "a,val")]),
+        "has no line with an image for training or tests",
+    ),
+    "header alone": (table(rows=[]), "has no line with an image for training or tests"),
     "no header and three columns": ("0.png,a,b\n", "has no header; add a first line such as file,label"),
     "the table itself": (table(rows=[("labels.csv", "a")]), r"labels\.csv: "),
 }

@@ -178,13 +178,18 @@ def test_a_file_of_a_hundred_megabytes_is_no_picture(tmp_path):
 
 def test_test_without_train_is_refused(tmp_path):
     write(tmp_path, "test/a/0.png", "test/b/0.png")
-    with pytest.raises(DatasetError, match="has no folder train beside test"):
+    with pytest.raises(DatasetError, match="holds test images alone; add training images"):
         load_dataset(tmp_path)
 
 
-@pytest.mark.parametrize("names", [("a/0.png", "a/1.png"), ("0.png", "1.png"), ("train/0.png",)])
-def test_pictures_without_classes_are_no_data_set(tmp_path, names):
+def test_pictures_without_classes_are_no_data_set(tmp_path):
     with pytest.raises(DatasetError, match=r"holds no data set that is known; it may hold .* a folder of pictures"):
+        load_dataset(write(tmp_path, "0.png", "1.png"))
+
+
+@pytest.mark.parametrize("names", [("a/0.png", "a/1.png"), ("a/0.png",), ("around/a/0.png",), ("train/a/0.png",)])
+def test_pictures_of_one_class_are_not_enough(tmp_path, names):
+    with pytest.raises(DatasetError, match="all images are of the class 'a'; there must be two or more"):
         load_dataset(write(tmp_path, *names))
 
 

@@ -45,6 +45,8 @@ def read_folder(folder: Path, image_size: Size) -> Parts:
         return found
     if len(archives := [name for name in top if name.lower().endswith(".npz")]) == 1:
         return _read_npz(folder / archives[0], image_size)
+    if is_tree(place, least=1):
+        return read_tree(place, image_size)
     raise DatasetError(f"{folder}: holds no data set that is known; it may hold {READABLE}")
 
 
@@ -64,6 +66,8 @@ def read_file(path: Path, image_size: Size) -> Parts:
             return read_idx_files(place)
         if found := _read_tables_or_tree(place, image_size):
             return found
+        if is_tree(place, least=1):
+            return read_tree(place, image_size)
         raise DatasetError(f"{path}: holds no data set that is known; unpack it, or let it hold {READABLE}")
     if path.suffix.lower() == ".npz":
         return _read_npz(path, image_size)
@@ -109,8 +113,10 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
 
     arrays = read_npz(path, is_left)
     source = (SourceFile(file_name(path), arrays.sha256),)
-    halves = [
-        Half(
+    train, test = (
+        None
+        if pair is None
+        else Half(
             _as_images(left[pair.images_name] if pair.images is None else pair.images, image_size, path),
             pair.labels,
             f"{path}: {pair.images_name}",
@@ -119,10 +125,9 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
             pair.names,
         )
         for pair in (arrays.train, arrays.test)
-        if pair is not None
-    ]
-    names = None if arrays.train.names else arrays.class_names
-    return Parts(halves[0], halves[1] if len(halves) == 2 else None, names)
+    )
+    is_text = any(half is not None and half.names for half in (train, test))
+    return Parts(train, test, None if is_text else arrays.class_names)
 
 
 def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
@@ -130,9 +135,11 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
     stems = {name[: name.lower().rindex(".npy")]: folder / name for name in reversed(files)}
     with refusals_of(folder):
         found = array_names(list(stems))
-    halves = []
+    halves = list[Half | None]()
     for names in (found.train, found.test):
-        if names is not None:
+        if names is None:
+            halves.append(None)
+        else:
             images_path, labels_path = (stems[name] for name in names)
             images = open_npy(images_path)
             if images is not None:
@@ -147,7 +154,7 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
             )
             images = _as_images(images, image_size, images_path)
             halves.append(Half(images, labels, str(images_path), str(labels_path), source, texts))
-    return Parts(halves[0], halves[1] if len(halves) == 2 else None)
+    return Parts(halves[0], halves[1])
 
 
 def _as_images(images: Images, image_size: Size, path: Path) -> Images:

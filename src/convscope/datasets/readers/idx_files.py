@@ -77,17 +77,16 @@ def read_idx_files(place: Place, only: str | None = None) -> Parts:
         )
     files = next(iter(sets.values())).files
     for key in _KINDS:
-        needed = key[0] == "train" or any(split == "test" for split, _ in files)
+        needed = any(split == key[0] for split, _ in files)
         if needed and key not in files:
             raise DatasetError(
                 f"{place.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one folder"
             )
-    halves = [
-        _read_half(place, files[split, "images"], files[split, "labels"])
+    train, test = (
+        _read_half(place, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
         for split in ("train", "test")
-        if (split, "images") in files
-    ]
-    return Parts(halves[0], halves[1] if len(halves) == 2 else None)
+    )
+    return Parts(train, test)
 
 
 def _match(name: str) -> re.Match[str] | None:

@@ -78,11 +78,11 @@ class NpzArrays:
     """What an archive holds, and its SHA-256 as it is.
 
     Attributes:
-        test: None if it has one split only.
+        train, test: None if it has one split only; without splits, all of it is `train`.
         class_names: in the order of the labels, where the archive says them.
     """
 
-    train: NpzPair
+    train: NpzPair | None
     test: NpzPair | None
     class_names: tuple[str, ...] | None
     sha256: str
@@ -108,9 +108,12 @@ def read_npz(path: str | os.PathLike[str], left: Callable[[str], bool] | None = 
         try:
             with zipfile.ZipFile(file) as archive:
                 found = array_names(_names(archive))
+                train, test = (
+                    None if names is None else _read_pair(archive, names, left) for names in (found.train, found.test)
+                )
                 return NpzArrays(
-                    train=_read_pair(archive, found.train, left),
-                    test=None if found.test is None else _read_pair(archive, found.test, left),
+                    train=train,
+                    test=test,
                     class_names=_read_class_names(archive, found),
                     sha256=_sha256(file),
                 )

@@ -20,7 +20,7 @@ UNNAMED = ("arr_0", "arr_1")  # as numpy.savez(path, images, labels) calls them
 class ArrayNames:
     """The names of (images, labels) of each split, and of the class names; None for what is not there."""
 
-    train: tuple[str, str]
+    train: tuple[str, str] | None
     test: tuple[str, str] | None
     class_names: str | None
 
@@ -46,16 +46,18 @@ def array_names(held: list[str]) -> ArrayNames:
             dict(zip(("images", "labels"), UNNAMED, strict=True)) if _has_unnamed(held) else {}
         )
     shown = ", ".join(repr(name)[:40] for name in held[:8]) or "nothing"
-    for split, needed in (("train", True), ("test", bool(found["test"]))):
+    for split, needed in (("train", bool(found["train"]) or not found["test"]), ("test", bool(found["test"]))):
         for kind, keras in (("images", "x"), ("labels", "y")):
             if needed and kind not in found[split]:
                 raise RefusedError(
                     f"has no array {keras}_{split} (it holds {shown}); save x_train, y_train, x_test and y_test, or "
                     "images and labels"
                 )
-    test = (found["test"]["images"], found["test"]["labels"]) if found["test"] else None
+    train, test = (
+        (found[split]["images"], found[split]["labels"]) if found[split] else None for split in ("train", "test")
+    )
     names = next((name for name in CLASS_NAMES if name in held), None)
-    return ArrayNames((found["train"]["images"], found["train"]["labels"]), test, names)
+    return ArrayNames(train, test, names)
 
 
 def _has_unnamed(held: list[str]) -> bool:

@@ -74,19 +74,18 @@ def read_table(text: CsvText, place: Place, table: str, image_size: tuple[int, i
             continue
         names[kind].append(found(cells[file], line))
         labels[kind].extend([cells[label]], "line", line)
-    if not names["train"]:
-        raise RefusedError("has no line with a training image; add some")
+    if not names["train"] and not names["test"]:
+        raise RefusedError("has no line with an image for training or tests; add some")
     every = names["train"] + names["test"]
     with place.opened() as content_of:
         images, sha256 = read_pictures(every, content_of, place.called, image_size)
     source = (SourceFile(file_name(Path(table)), text.sha256()), SourceFile("pictures", sha256))
     called, count = place.called(table), len(names["train"])
-    halves = [
-        Half(part, sealed(labels[kind].labels), called, called, source, labels[kind].names)
+    train, test = (
+        Half(part, sealed(labels[kind].labels), called, called, source, labels[kind].names) if len(part) else None
         for kind, part in (("train", images[:count]), ("test", images[count:]))
-        if len(part)
-    ]
-    return Parts(halves[0], halves[1] if len(halves) == 2 else None)
+    )
+    return Parts(train, test)
 
 
 def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:

@@ -30,21 +30,21 @@ SPLITS = {
 }
 
 
-def is_tree(place: Place) -> bool:
-    """Return whether the pictures of a place lie in folders, of two classes or more."""
+def is_tree(place: Place, least: int = 2) -> bool:
+    """Return whether the pictures of a place lie in folders, of at least so many classes."""
     splits = _by_split(place.names)
-    return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= 2
+    return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= least
 
 
 def read_tree(place: Place, image_size: tuple[int, int] | None) -> Parts:
     """Return the data set whose classes are the folders of a place for which `is_tree` holds.
 
     Raises:
-        DatasetError: if there is no training picture, a folder's name is blank or too long for a class, or a picture is
-            damaged or of another size.
+        DatasetError: if there is no picture for training or tests, a folder's name is blank or too long for a class, or
+            a picture is damaged or of another size.
     """
     splits = _by_split(place.names)
-    if "train" not in splits:
+    if not splits.keys() & {"train", "test"}:
         raise DatasetError(f"{place.path}: has no folder train beside {', '.join(splits)}; add it, or name one of them")
     names = [name for split in ("train", "test") for name in splits.get(split, (0, []))[1]]
     labels = TextLabels()
@@ -58,13 +58,14 @@ def read_tree(place: Place, image_size: tuple[int, int] | None) -> Parts:
     with place.opened() as content_of:
         images, sha256 = read_pictures(names, content_of, place.called, image_size)
     source = (SourceFile(file_name(place.path), sha256),)
-    count = len(splits["train"][1])
+    count = len(splits.get("train", (0, []))[1])
     numbers = sealed(labels.labels)
     called = str(place.path)
-    train = Half(images[:count], numbers[:count], called, called, source, labels.names)
-    if count == len(names):
-        return Parts(train)
-    return Parts(train, Half(images[count:], numbers[count:], called, called, source, labels.names))
+    train, test = (
+        Half(images[part], numbers[part], called, called, source, labels.names) if len(numbers[part]) else None
+        for part in (slice(0, count), slice(count, None))
+    )
+    return Parts(train, test)
 
 
 def picture_names(names: Iterable[str]) -> list[str]:
@@ -85,7 +86,8 @@ def _by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
     # A folder that holds all others is only a wrapper.
     while len(tops) == 1 and SPLITS.get(next(iter(tops)).lower()) is None:
         if any(name.count("/") < depth + 2 for name in pictures):
-            return {}
+            alone = all(name.count("/") == depth + 1 for name in pictures)  # it is the only class
+            return {"train": (depth, pictures)} if alone else {}
         depth += 1
         tops = {name.split("/")[depth] for name in pictures}
     kinds = {top: kind for top in tops if (kind := SPLITS.get(top.lower()))}

@@ -1,0 +1,122 @@
+"""`convscope evaluate` on data that are not the run's own: which images are measured, and as which classes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import convscope as cs
+
+from .conftest import invoke
+
+
+@pytest.fixture(scope="module")
+def trained(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "run"
+    arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 2, "--out", out)
+    assert invoke("train", *arguments).exit_code == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def others(mnist: cs.Splits) -> cs.Dataset:
+    """100 images that the run never saw."""
+    return mnist.test.take(np.arange(1000, 1100))
+
+
+def write_pictures(folder: Path, dataset: cs.Dataset, size: int = 28) -> Path:
+    for number, (image, label) in enumerate(zip(dataset.images, dataset.labels, strict=True)):
+        place = folder / dataset.class_names[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).resize((size, size)).save(place / f"{number}.png")
+    return folder
+
+
+def measured(run: Path, *arguments: object) -> dict:
+    done = invoke("evaluate", run, *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset, tmp_path: Path):
+    folder = write_pictures(tmp_path / "others", others)
+    found = measured(trained, "--dataset", folder)
+    expected = cs.evaluate(cs.load_model(trained), others)
+    assert (found["num_images"], found["split"], found["num_trained_on"]) == (100, "all", 0)
+    assert found["confusion_matrix"] == expected.confusion_matrix.tolist()
+    done = invoke("evaluate", trained, "--dataset", folder)
+    assert f"Measured on {folder}: 100 images, which come without splits." in done.output
+    cut = measured(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3, "--split-seed", 1)
+    data = cs.load_dataset(folder, test_fraction=0.3, seed=1)
+    assert (cut["num_images"], cut["split"]) == (len(data.test), "test")
+    np.testing.assert_array_equal(np.sum(cut["confusion_matrix"], axis=1), data.test.class_counts)
+
+
+def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mnist: cs.Splits, others, tmp_path: Path):
+    path, train = tmp_path / "both.npz", small_mnist.train
+    np.savez(path, x_train=train.images[:50], y_train=train.labels[:50], x_test=others.images, y_test=others.labels)
+    found = measured(trained, "--dataset", path)
+    assert (found["num_images"], found["num_trained_on"]) == (150, 50)
+    assert measured(trained, "--dataset", path, "--split", "test")["num_images"] == 100
+    done = invoke("evaluate", trained, "--dataset", path)
+    assert f"Measured on {path}: 50 training images and 100 test images." in done.output
+    assert "The network was trained on 50 of them" in done.output
+
+
+@pytest.mark.parametrize("kind", ["pictures", "npz", "idx"])
+def test_test_images_alone_are_enough(trained: Path, small_folder: Path, others: cs.Dataset, tmp_path: Path, kind: str):
+    path = tmp_path / ("test.npz" if kind == "npz" else "folder")
+    if kind == "pictures":
+        write_pictures(path / "test", others)
+    elif kind == "npz":
+        np.savez(path, x_test=others.images, y_test=others.labels)
+    else:
+        path.mkdir()
+        for file in small_folder.glob("t10k-*"):
+            (path / file.name).write_bytes(file.read_bytes())
+    found = measured(trained, "--dataset", path, "--split", "test")
+    assert found["num_images"] == (300 if kind == "idx" else 100)
+    refused = invoke("train", "--dataset", path, "--out", tmp_path / "run")
+    assert refused.exit_code == 1
+    assert "holds test images alone" in refused.output
+
+
+def test_one_image_a_class_and_a_subset_of_the_classes_are_enough(trained: Path, others: cs.Dataset, tmp_path: Path):
+    for classes in ((3, 5, 8), (7,)):
+        places = np.array([np.flatnonzero(others.labels == label)[0] for label in classes])
+        folder = write_pictures(tmp_path / f"of{len(classes)}", others.take(places))
+        found = measured(trained, "--dataset", folder)
+        counts = np.sum(found["confusion_matrix"], axis=1)
+        np.testing.assert_array_equal(counts, np.isin(np.arange(10), classes))
+
+
+def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, others: cs.Dataset, tmp_path: Path):
+    folder = write_pictures(tmp_path / "large", others.take(np.arange(20)), size=40)
+    refused = invoke("evaluate", trained, "--dataset", folder)
+    assert refused.exit_code == 1
+    assert "bring pictures to its size with --image-size 28x28" in refused.output
+    assert measured(trained, "--dataset", folder, "--image-size", "28x28")["num_images"] == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--dataset", "UNKNOWN"), 1, "has images of class 'x', which the network does not know; it knows 0, 1, 2"),
+        (("--dataset", "TEST", "--split", "train"), 1, "has no train split, only test; leave --split out"),
+        (("--dataset", "TEST", "--test-fraction", "0.5"), 2, "say which to measure with --split"),
+        (("--image-size", "14x14"), 2, "the run's own data set is read as the run was"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    trained: Path, others: cs.Dataset, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+):
+    few = others.take(np.arange(4))
+    np.savez(tmp_path / "test.npz", x_test=few.images, y_test=few.labels)
+    np.savez(tmp_path / "unknown.npz", images=few.images, labels=np.array(["3", "x", "x", "4"]))
+    places = {"UNKNOWN": tmp_path / "unknown.npz", "TEST": tmp_path / "test.npz"}
+    done = invoke("evaluate", trained, *(places.get(word, word) for word in arguments))
+    assert done.exit_code == code
+    assert message in " ".join(done.output.split())
+    assert done.output.count("Error: ") == 1
