@@ -18,7 +18,7 @@ from convscope.architecture import Architecture
 from convscope.datasets import Dataset, Splits
 from convscope.datasets.disk.pools import epoch_pools
 from convscope.engine import EngineName, EpochOptions, EpochResult, Network, Progress, initial_weights, open_network
-from convscope.errors import ArchitectureError, DivergedError, RecipeError
+from convscope.errors import ArchitectureError, DatasetError, DivergedError, RecipeError
 from convscope.model import Model
 from convscope.recipes import Recipe, Schedule, classic
 from convscope.streams import stream_key
@@ -397,6 +397,17 @@ def _progress_after(on_progress: OnProgress, epoch: int, done: int, before: Epoc
         on_progress(epoch, done + count, so_far.loss, so_far.accuracy)
 
     return progress
+
+
+def check_classes(dataset: Dataset) -> None:
+    """Raise `DatasetError` if all images of `dataset` are of one class, so that there is nothing to learn."""
+    counts = dataset.class_counts
+    if np.count_nonzero(counts) == 1:
+        name = dataset.class_names[int(counts.argmax())]
+        raise DatasetError(
+            f"{dataset.name}: all {len(dataset):,} training images are of class {name!r}; give images of two classes "
+            "or more"
+        )
 
 
 def check_recipe(recipe: Recipe, architecture: Architecture) -> None:

@@ -34,7 +34,7 @@ def test_run_leaves_every_file_of_its_contract(run_folder):
 
 def test_run_prints_what_its_contract_says(run_folder):
     out, printed = run_folder
-    assert set(printed) == {"run", "evaluation", "comparison", "seeds", "timings"}
+    assert set(printed) == {"run", "evaluation", "warnings", "comparison", "seeds", "timings"}
     assert printed["run"] == str(out)
     assert printed["evaluation"] == json.loads((out / "evaluation.json").read_text())
     assert printed["comparison"] == json.loads((out / "comparison.json").read_text())
@@ -93,7 +93,7 @@ def test_the_same_command_gives_the_same_weights(run_folder, small_folder: Path,
     out, _ = run_folder
     again = ("--dataset", small_folder, "--epochs", 2, "--seed", 3, "--threads", 1, "--out", tmp_path / "t")
     done = invoke("train", *again, "--json")
-    assert set(json.loads(done.stdout)) == {"run", "evaluation", "timings"}
+    assert set(json.loads(done.stdout)) == {"run", "evaluation", "warnings", "timings"}
     assert cs.load_model(tmp_path / "t").weights_sha256 == cs.load_model(out).weights_sha256
 
 

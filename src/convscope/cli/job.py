@@ -32,7 +32,16 @@ from convscope.memory import Memory, measure_memory
 from convscope.model import Model
 from convscope.recipes import RECIPES, Precision
 from convscope.tracking import Trackers
-from convscope.training import History, TrainingState, check_fit, check_recipe, describe_choice, hold_out, train
+from convscope.training import (
+    History,
+    TrainingState,
+    check_classes,
+    check_fit,
+    check_recipe,
+    describe_choice,
+    hold_out,
+    train,
+)
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""
@@ -92,6 +101,7 @@ def start_run(
         network = begin.transfer.architecture
     else:
         raise click.UsageError("--from takes the architecture of the run; leave out --architecture")
+    check_classes(splits.train)
     for part in (splits.train, splits.test):
         check_fit(network, part)
     chosen = recipe_for(recipe, epochs, validation_fraction, patience, precision, class_weights)

@@ -76,8 +76,8 @@ def run_record(
 def job_record(place: Path, record: Mapping[str, Any], job: JobOptions | None) -> dict[str, Any]:
     """Return what `run.json` says of the job: `command`, which makes the run in the folder `place` again, and `job`.
 
-    `job` is that of `convscope run`; None stands for `convscope train`. A network or recipe that has no name is named by
-    its place, the run.json itself.
+    `job` is that of `convscope run`; None stands for `convscope train`. A network or recipe that has no name is named
+    by its place, the run.json itself.
     """
     own, start = str(place.resolve() / "run.json"), record.get("from")
     architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])

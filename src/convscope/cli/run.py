@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from convscope.cli import job
+from convscope.cli.cautions import cautions_of, show_cautions
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.record import JobOptions, job_record
@@ -46,8 +47,10 @@ def run(
     with job.timed(timings, "load"):
         folder, splits, options = begin(resume, asked, JobOptions(baseline, seeds, index))
     job.follow(folder, tracking)
+    cautions = cautions_of(folder, splits)
     if not as_json:
         echo(job.describe(folder.architecture, splits, folder))
+        show_cautions(cautions)
     comparison: Comparison | None = None
     trained_other: job.Trained | None = None
     try:
@@ -91,6 +94,7 @@ def run(
             {
                 "run": str(folder.path),
                 "evaluation": evaluation.to_dict(),
+                "warnings": cautions,
                 "comparison": None if comparison is None else comparison.to_dict(),
                 "seeds": None if seed_runs is None else seed_runs.to_dict(),
                 "timings": seconds,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from convscope.cli import job
+from convscope.cli.cautions import cautions_of, show_cautions
 from convscope.cli.options import json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.resume import begin
@@ -24,8 +25,10 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
     with job.timed(timings, "load"):
         folder, splits, _ = begin(resume, asked, None)
     job.follow(folder, tracking)
+    cautions = cautions_of(folder, splits)
     if not as_json:
         echo(job.describe(folder.architecture, splits, folder))
+        show_cautions(cautions)
     try:
         model, _ = job.train_run(folder, splits, timings, "train", tracking, quiet=as_json)
         memory = job.memory_of(folder, splits)
@@ -41,6 +44,7 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
             {
                 "run": str(folder.path),
                 "evaluation": evaluation.to_dict(),
+                "warnings": cautions,
                 "timings": {**timings, "memory": memory.to_dict()},
             }
         )

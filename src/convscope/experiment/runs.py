@@ -21,7 +21,7 @@ from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, Trained, execute, read_reply, train_one, write_order
 from convscope.files import inside
-from convscope.training import check_fit, check_recipe, hold_out
+from convscope.training import check_classes, check_fit, check_recipe, hold_out
 
 OnResult = Callable[[RunResult], None]
 OnDiverged = Callable[[DivergedRun], None]
@@ -188,6 +188,7 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
             "dataset is '': data in memory alone cannot reach another process; "
             "run without an executor, or save them as files and give their path"
         )
+    check_classes(splits.train)
     seen = list[tuple[Any, ...]]()
     for spec in specs:
         kind = (spec.architecture, spec.recipe, spec.engine, spec.num_images)
