@@ -1,5 +1,6 @@
 """The command line: one function a command, each in the module of its name, loaded only when it is called."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,6 +11,8 @@ import click
 from convscope.cli.output import printable_lines
 from convscope.errors import ConvscopeError
 from convscope.tables import printable
+
+_WORDS = f"{__name__}.words"  # of the command line, in the context
 
 # Each with the first sentence of its help, so that listing them imports none of them.
 _COMMANDS = {
@@ -35,7 +38,14 @@ _MOST_CHARACTERS = 4000  # of an error
 
 
 class _Commands(click.Group):
-    """A group that imports a command's module when the command is needed, and turns errors into one line."""
+    """A group that imports a command's module when the command is needed, and turns errors into one line.
+
+    So it does with Ctrl-C, where the command itself does not know better how to go on than to be run again.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = list(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -57,7 +67,11 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         with _one_line():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                again = shlex.join(["convscope", *ctx.meta[_WORDS]])
+                raise ConvscopeError(f"interrupted; run it again with: {again}") from None
 
 
 @contextmanager

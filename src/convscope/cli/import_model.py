@@ -1,6 +1,7 @@
 """`convscope import`: a network of another program as a run, to see through it."""
 
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,18 +125,22 @@ def import_model(
     record |= {"imported": model.provenance["imported"], "command": shlex.join(words)}
     folder = create_run(place, record)
     history = History()
-    folder.write_history(history)
-    folder.write_model(model, history)
-    if not as_json:
-        _describe(found, model)
-    with job.timed(timings, "evaluate"):
-        evaluation = job.measure_run(folder, model, splits)
-    with job.timed(timings, "report"):
-        from convscope.cli.report import write_run_report
+    try:
+        folder.write_history(history)
+        folder.write_model(model, history)
+        if not as_json:
+            _describe(found, model)
+        with job.timed(timings, "evaluate"):
+            evaluation = job.measure_run(folder, model, splits)
+        with job.timed(timings, "report"):
+            from convscope.cli.report import write_run_report
 
-    report = write_run_report(job.Trained(folder, model, history), splits, evaluation, None, None, index, timings)
-    timings["total"] = sum(timings.values())
-    folder.write("timings.json", timings)
+        report = write_run_report(job.Trained(folder, model, history), splits, evaluation, None, None, index, timings)
+        timings["total"] = sum(timings.values())
+        folder.write("timings.json", timings)
+    except KeyboardInterrupt:  # half an import is worth nothing, and its folder would be in the way of the next try
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
     folder.finish()
     if as_json:
         imported = folder.record["imported"]

@@ -1,0 +1,89 @@
+"""What cannot work is said: too few steps, one class, a class without images, Ctrl-C."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.checkpoint import save_model
+
+from .conftest import invoke
+
+
+def write(path: Path, train: cs.Dataset, test: cs.Dataset) -> Path:
+    np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
+    return path
+
+
+def of_classes(dataset: cs.Dataset, *labels: int) -> cs.Dataset:
+    return dataset.take(np.flatnonzero(np.isin(dataset.labels, labels)))
+
+
+def test_a_training_of_few_steps_says_how_many_epochs_would_do(small_folder: Path, tmp_path: Path):
+    few = ("train", "--dataset", small_folder, "--architecture", "ann")
+    done = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "Warning: only 8 steps of training in all" in done.stderr
+    assert "1 epoch of 1,000 images in batches of 128; try --epochs 25" in done.stderr
+    done = invoke(*few, "--epochs", 1, "--validation-fraction", 0.5, "--out", tmp_path / "half", "--json")
+    assert [text.partition(" of ")[0] for text in json.loads(done.stdout)["warnings"]] == ["only 4 steps"]
+    done = invoke(*few, "--epochs", 7, "--out", tmp_path / "more", "--json")
+    assert json.loads(done.stdout)["warnings"] == []
+
+
+def test_a_single_class_is_refused(small_mnist: cs.Splits, tmp_path: Path):
+    path = write(tmp_path / "ones.npz", of_classes(small_mnist.train, 1), of_classes(small_mnist.test, 0, 1))
+    for command in (("train",), ("experiment", "--seeds", 1)):
+        done = invoke(*command, "--dataset", path, "--out", tmp_path / "run")
+        assert done.exit_code == 1
+        assert "training images are of class '1'; give images of two classes or more" in done.output
+        assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tmp_path: Path):
+    train, test = of_classes(small_mnist.train, 0, 1, 3), of_classes(small_mnist.test, 0, 1, 2)
+    path, out = write(tmp_path / "few.npz", train, test), tmp_path / "run"
+    done = invoke("train", "--dataset", path, "--architecture", "ann", "--epochs", 2, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "no training image is of class '2', so the network cannot learn to recognise it" in done.stderr
+    assert "1 of 4 classes has no image, so nothing is known about them: '3'." in done.stdout
+    assert re.search(r"^3 +0 +- +- +- +-$", done.stdout, re.MULTILINE)
+    absent = json.loads((out / "evaluation.json").read_text())["classes"][3]
+    nothing = {"support": 0, "precision": None, "recall": None, "recall_interval": None, "f1": None}
+    assert absent == {"class_name": "3", **nothing}
+    assert invoke("report", out).exit_code == 0
+    assert '<td colspan="3">no test image</td>' in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("interrupted", ["convscope.cli.job.measure_run", "convscope.cli.import_model.read_network"])
+def test_an_import_that_is_interrupted_leaves_nothing_and_says_how_to_go_on(
+    interrupted: str, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    architecture = cs.presets.ann()
+    file, out = tmp_path / "a model.safetensors", tmp_path / "run"
+    model = cs.Model(architecture, cs.engine.initial_weights(architecture, 0), tuple("0123456789"))
+    save_model(model, file)
+    with monkeypatch.context() as patch:
+        patch.setattr(interrupted, interrupt)
+        done = invoke("import", file, "--dataset", small_folder, "--out", out)
+    assert done.exit_code == 1
+    again = f"convscope import '{file}' --dataset {small_folder} --out {out}"
+    assert done.stderr.splitlines()[-1] == f"Error: interrupted; run it again with: {again}"
+    assert "Traceback" not in done.output
+    assert not out.exists()
+
+
+def test_any_command_that_is_interrupted_says_how_to_run_it_again(monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("convscope.cli.data.load", interrupt)
+    done = invoke("data", "info", "mnist")
+    assert done.exit_code == 1
+    assert done.output == "Error: interrupted; run it again with: convscope data info mnist\n"
