@@ -22,7 +22,7 @@ run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="-
 	$(BIN)/convscope run $(ARGS)
 
 test: $(VENV)/.test ## Install what the Python tests need and run all of them.
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 LOWEST_EXTRAS := onnx parquet serve sklearn tensorboard
 comma := ,

@@ -164,13 +164,13 @@ def _interval_of(value: float, images: float) -> tuple[float, float]:
 
 
 @overload
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]: ...
+def wilson_interval(successes: float, trials: float, confidence: float = 0.95) -> tuple[float, float]: ...
 @overload
 def wilson_interval(
     successes: Integers | Floats, trials: Integers | Floats, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def wilson_interval(
-    successes: int | Integers | Floats, trials: int | Integers | Floats, confidence: float = 0.95
+    successes: float | Integers | Floats, trials: float | Integers | Floats, confidence: float = 0.95
 ) -> tuple[float, float] | tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (low, high), the Wilson score interval of the probability behind `successes` of `trials`.
 

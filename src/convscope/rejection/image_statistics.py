@@ -108,7 +108,9 @@ def fit_statistics(dataset: Dataset) -> ImageStatistics:
 def _numbers(name: str, value: Any) -> NDArray[np.float64]:
     rows = value if isinstance(value, list) else [None]
     flat = [one for row in rows for one in (row if isinstance(row, list) else [row])]
-    are_numbers = all(type(one) in (int, float) and not abs(one) > _LARGEST for one in flat)
+    are_numbers = all(
+        isinstance(one, int | float) and not isinstance(one, bool) and not abs(one) > _LARGEST for one in flat
+    )
     if (
         len(rows) > _MOST_NUMBERS
         or not are_numbers

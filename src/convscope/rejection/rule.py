@@ -69,11 +69,11 @@ class RejectionRule:
             _check_number(name, getattr(self, name), lowest, highest, int)
         for kind, share in self.made_up.items():
             _check_number(f"made_up {kind!r:.30}", share, 0, 1)
-        for score, needed, kind in (
-            ("mahalanobis", self.distance, HiddenDistance),
-            ("image_statistics", self.statistics, ImageStatistics),
+        for score, needed, is_given in (
+            ("mahalanobis", self.distance, isinstance(self.distance, HiddenDistance)),
+            ("image_statistics", self.statistics, isinstance(self.statistics, ImageStatistics)),
         ):
-            if (score in self.thresholds) != isinstance(needed, kind):
+            if (score in self.thresholds) != is_given:
                 raise ValueError(f"thresholds are of {', '.join(self.thresholds)}, but {score} has {needed!r:.60}")
         for name in ("thresholds", "medians"):
             object.__setattr__(self, name, {score: float(value) for score, value in getattr(self, name).items()})

@@ -64,7 +64,9 @@ def _refused(value: Mapping[str, Any]) -> Table:
         ("answered wrongly", known["wrong"][rule["name"]]),
         *((one["name"], one["right"][rule["name"]]) for one in value["altered"]),
     ]
-    rows = [(name, f"{share['total']:,}", *_share(share), "", "", "", "") for name, share in shares]
+    rows: list[tuple[str, ...]] = [
+        (name, f"{share['total']:,}", *_share(share), "", "", "", "") for name, share in shares
+    ]
     for one in value["strangers"]:
         counts = (one["num_sure"], one["num_sure_answered"])
         answer = f"{clip(names[one['answer']], _CLASS)}, {percent(one['num_answer'] / one['num_images'], 0)}"
