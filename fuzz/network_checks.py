@@ -10,6 +10,7 @@ difference may then be `MARGIN` times theirs.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,13 +73,42 @@ class Findings:
     compared: int = 0
 
 
-def check_case(case: Case, instruction_set: str, precision: Precision) -> Findings:
-    """Return what is found when a case is computed by both engines."""
-    findings = Findings()
+class Oracle:
+    """What the reference answers to a case, computed once for all instruction sets.
+
+    Training depends on the augmented images, in which the sets may differ by a grey level.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._outputs: dict[bytes, Outputs] = {}
+        self._spreads: dict[tuple[bytes, Precision], dict[str, float]] = {}
+
+    @cached_property
+    def augmented(self) -> NDArray[np.uint8]:
+        options = self.case.options
+        return augment(self.case.images[self.case.order], options.augmentation, options.augmentation_key)
+
+    def outputs(self, seen: NDArray[np.uint8]) -> Outputs:
+        """Return all answers, of training those to the images of an epoch as augmentation has left them."""
+        if (key := seen.tobytes()) not in self._outputs:
+            self._outputs[key] = compute(ReferenceNetwork(self.case.architecture, self.case.weights), self.case, seen)
+        return self._outputs[key]
+
+    def spread(self, seen: NDArray[np.uint8], precision: Precision) -> dict[str, float]:
+        """Return by how much errors of the precision's size in each layer change each answer, at most."""
+        if (key := (seen.tobytes(), precision)) not in self._spreads:
+            self._spreads[key] = spread_by_rounding(self.case, seen, self.outputs(seen), precision)
+        return self._spreads[key]
+
+
+def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Findings:
+    """Return what is found when the native engine computes the oracle's case."""
+    findings, case = Findings(), oracle.case
     change, key = case.options.augmentation, case.options.augmentation_key
     seen = case.images[case.order]
     if change != Augmentation():
-        expected = augment(seen, change, key)
+        expected = oracle.augmented
         seen = native.augment(seen, change, key, 0, instruction_set)
         off = np.abs(seen.astype(int) - expected)
         findings.worst["augmentation"] = float(np.mean(off > 0))
@@ -86,7 +116,7 @@ def check_case(case: Case, instruction_set: str, precision: Precision) -> Findin
             findings.failures.append(f"augmentation differs by {off.max()} grey levels, {np.mean(off > 0):.1%} do")
     network = NativeNetwork(case.architecture, case.weights, case.threads, instruction_set, precision)
     given = compute(network, case)
-    expected = compute(ReferenceNetwork(case.architecture, case.weights), case, seen)
+    expected = oracle.outputs(seen)
     if given.keys() != expected.keys():
         findings.failures.append(f"only one engine gives {sorted(given.keys() ^ expected.keys())}")
         return findings
@@ -103,7 +133,7 @@ def check_case(case: Case, instruction_set: str, precision: Precision) -> Findin
         elif difference > ROUNDING * largest[group(name)]:
             suspects[name] = difference, scale
     if suspects:
-        spread = spread_by_rounding(case, seen, expected, precision)
+        spread = oracle.spread(seen, precision)
         for name, (difference, scale) in suspects.items():
             if difference <= MARGIN * spread[name]:
                 findings.ill_conditioned += 1

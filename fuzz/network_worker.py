@@ -1,8 +1,8 @@
 """Compute some cases with the engine's module at a path, and print a line of JSON for each: started by networks.py.
 
-python fuzz/network_worker.py MODULE SET SEED FIRST COUNT
+python fuzz/network_worker.py MODULE SET,SET,... SEED FIRST COUNT
 
-Each case is announced by a line of its own before it is computed, so that a crash has a number.
+Each case is announced by a line of its own before a set computes it, so that a crash has a number and a set.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ SECONDS_A_CASE = 120  # then the process ends, as after a crash; most take less 
 
 def main() -> None:
     """Compute case after case."""
-    module, instruction_set, *numbers = sys.argv[1:]
+    module, names, *numbers = sys.argv[1:]
     seed, first, count = map(int, numbers)
     name = "convscope.engine._native"
     spec = importlib.util.spec_from_file_location(name, module)
@@ -33,24 +33,26 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parent.parent))  # of the package `tests`, which has the generator
 
     from network_cases import draw_case, targets
-    from network_checks import check_case
+    from network_checks import Oracle, check_case
     from tests.random_networks import kinds_of
 
     from convscope.engine.native import instruction_sets
 
     warnings.simplefilter("error")
-    precision = "bfloat16" if instruction_set in instruction_sets("bfloat16") else "float32"
+    for_bfloat16 = instruction_sets("bfloat16")
     triples = targets(seed)
     for number in range(first, first + count):
-        print(number, flush=True)
-        signal.alarm(SECONDS_A_CASE)
         case = draw_case(triples[number % len(triples)], seed, number)
-        findings = check_case(case, instruction_set, precision)
-        signal.alarm(0)
-        line = {**vars(findings), "kinds": kinds_of(case.architecture)}
-        if findings.failures:
-            line["case"] = describe(case)
-        print(json.dumps(line), flush=True)
+        oracle = Oracle(case)
+        for instruction_set in names.split(","):
+            print(number, instruction_set, flush=True)
+            signal.alarm(SECONDS_A_CASE)
+            findings = check_case(oracle, instruction_set, "bfloat16" if instruction_set in for_bfloat16 else "float32")
+            signal.alarm(0)
+            line = {**vars(findings), "kinds": kinds_of(case.architecture)}
+            if findings.failures:
+                line["case"] = describe(case)
+            print(json.dumps(line), flush=True)
 
 
 def describe(case: "Case") -> dict[str, Any]:

@@ -3,9 +3,9 @@
     python fuzz/networks.py [--count 10000] [--seed 1] [--first 0] [--sets avx512 avx2 sse2 avx512_bf16 amx_bf16]
 
 Case n of a seed is a network around the n-th ordered triple of layer kinds (network_cases.py). The engine trains it,
-predicts, and computes gradients, ablations and augmented images (network_checks.py). Each instruction set computes
-`--count` cases, the sets for bfloat16 in bfloat16, in one process at a time; as many sets run at once as there are
-cores. A case that fails is printed with the command that repeats it.
+predicts, and computes gradients, ablations and augmented images (network_checks.py). Every instruction set computes
+all `--count` cases, the sets for bfloat16 in bfloat16, and the reference computes each case once; as many processes run
+as there are cores. A case that fails is printed with the command that repeats it.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -32,8 +33,10 @@ from convscope.engine.native import instruction_sets  # noqa: E402
 
 BUILD = HERE.parent / "build" / "networks"
 FLAGS = "-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer -g1"
-CHUNK = 500  # cases a process: the interpreter starts slowly under the sanitizers
-MOST_FAILURES = 10  # on a set, then it is given up
+CHUNK = 250  # cases a process: the interpreter starts slowly under the sanitizers
+MOST_FAILURES = 10  # then no further cases are started
+
+_tallying = Lock()
 
 
 @dataclass
@@ -48,7 +51,6 @@ class Tally:
     worst: dict[str, float] = field(default_factory=dict)
     compared: int = 0
     ill_conditioned: int = 0
-    seconds: float = 0.0
 
     @property
     def precision(self) -> str:
@@ -70,8 +72,7 @@ class Tally:
         pairs, triples = kind_sequences(2), kind_sequences(3)
         worst = ", ".join(f"{asked} {difference:.1e}" for asked, difference in sorted(self.worst.items()))
         return (
-            f"{self.instruction_set}, {self.precision}: {self.done:,} networks in {self.seconds:.0f} s, "
-            f"{len(self.failed)} failed\n"
+            f"{self.instruction_set}, {self.precision}: {self.done:,} networks, {len(self.failed)} failed\n"
             f"  {sum(pair in self.pairs for pair in pairs):,} of {len(pairs):,} ordered pairs and "
             f"{sum(triple in self.triples for triple in triples):,} of {len(triples):,} triples of layer kinds\n"
             f"  {self.compared:,} arrays compared, {self.ill_conditioned:,} of them ill-conditioned\n"
@@ -89,14 +90,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sets", nargs="+", default=list(usable), choices=usable)
     asked = parser.parse_args(arguments)
     module = build_module()
-    with ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), len(asked.sets))) as pool:
-        tallies = list(pool.map(lambda name: run_set(module, name, asked.seed, asked.first, asked.count), asked.sets))
-    print(*tallies, sep="\n")
-    missing = [pair for tally in tallies for pair in kind_sequences(2) if pair not in tally.pairs]
+    tallies = {name: Tally(name) for name in asked.sets}
+    end, start = asked.first + asked.count, time.monotonic()
+    chunks = [(first, min(CHUNK, end - first)) for first in range(asked.first, end, CHUNK)]
+    processes = min(len(os.sched_getaffinity(0)), len(chunks))
+    with ThreadPoolExecutor(processes) as pool:
+        list(pool.map(lambda chunk: run_chunk(module, tallies, asked.seed, *chunk), chunks))
+    print(f"{asked.count:,} networks of seed {asked.seed} in {time.monotonic() - start:.0f} s, {processes} at once")
+    print(*tallies.values(), sep="\n")
+    missing = [pair for tally in tallies.values() for pair in kind_sequences(2) if pair not in tally.pairs]
     if missing and asked.count >= len(kind_sequences(2)):
         print(f"no network had {' before '.join(missing[0])}")
         return 1
-    return 1 if any(tally.failed for tally in tallies) else 0
+    return 1 if any(tally.failed for tally in tallies.values()) else 0
 
 
 def build_module() -> Path:
@@ -120,19 +126,24 @@ def build_module() -> Path:
     return BUILD / "module" / "convscope" / "engine" / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}"
 
 
-def run_set(module: Path, instruction_set: str, seed: int, first: int, count: int) -> Tally:
-    """Return what `count` cases from `first` on come to on one set; print those that fail at once."""
-    tally, start = Tally(instruction_set), time.monotonic()
-    next_case, end = first, first + count
-    while next_case < end and len(tally.failed) < MOST_FAILURES:
-        next_case = run_chunk(module, tally, seed, next_case, min(CHUNK, end - next_case))
-        tally.seconds = time.monotonic() - start
-        print(f"{instruction_set}: {next_case - first:,} of {count:,} in {tally.seconds:.0f} s", flush=True)
-    return tally
+def run_chunk(module: Path, tallies: dict[str, Tally], seed: int, first: int, count: int) -> None:
+    """Compute cases in processes of their own, and tally what each set finds, also behind a crash."""
+    if sum(len(tally.failed) for tally in tallies.values()) >= MOST_FAILURES:
+        return
+    crashed = run_process(module, tallies, seed, first, count)
+    if crashed is None:
+        print(f"{max(tally.done for tally in tallies.values()):,} networks so far", flush=True)
+        return
+    number, name = crashed
+    names = list(tallies)
+    if later := names[names.index(name) + 1 :]:
+        run_chunk(module, {one: tallies[one] for one in later}, seed, number, 1)
+    if number + 1 < first + count:
+        run_chunk(module, tallies, seed, number + 1, first + count - number - 1)
 
 
-def run_chunk(module: Path, tally: Tally, seed: int, first: int, count: int) -> int:
-    """Compute cases in a process of their own, and return the number behind the last one that it came to."""
+def run_process(module: Path, tallies: dict[str, Tally], seed: int, first: int, count: int) -> tuple[int, str] | None:
+    """Compute cases in one process; return the number and the set at which it ended too early, None if it did not."""
     compiler = shutil.which("g++")
     assert compiler is not None
     preload = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
@@ -145,10 +156,10 @@ def run_chunk(module: Path, tally: Tally, seed: int, first: int, count: int) -> 
         "OPENBLAS_NUM_THREADS": "1",
     }
     environment.pop("CONVSCOPE_ISA", None)
-    errors = BUILD / f"errors-{tally.instruction_set}.txt"
+    errors = BUILD / f"errors-{first}.txt"
     with errors.open("w") as stderr:
-        command = [sys.executable, HERE / "network_worker.py", module, tally.instruction_set]
-        number = first
+        command = [sys.executable, HERE / "network_worker.py", module, ",".join(tallies)]
+        number, name = first, next(iter(tallies))
         with subprocess.Popen(
             [*command, *map(str, (seed, first, count))],
             env=environment,
@@ -159,16 +170,20 @@ def run_chunk(module: Path, tally: Tally, seed: int, first: int, count: int) -> 
             assert worker.stdout is not None
             for text in worker.stdout:
                 if text[0] != "{":
-                    number = int(text)
+                    announced, name = text.split()
+                    number = int(announced)
                     continue
                 line = json.loads(text)
-                tally.add(line)
+                with _tallying:
+                    tallies[name].add(line)
                 if line["failures"]:
-                    report(tally, seed, number, "\n".join([*line["failures"], json.dumps(line["case"])]))
-    if worker.returncode != 0:
-        report(tally, seed, number, f"the process ended with {worker.returncode}\n{errors.read_text()[-8000:]}")
-        return number + 1
-    return first + count
+                    report(tallies[name], seed, number, "\n".join([*line["failures"], json.dumps(line["case"])]))
+    found = errors.read_text()
+    errors.unlink()
+    if worker.returncode == 0:
+        return None
+    report(tallies[name], seed, number, f"the process ended with {worker.returncode}\n{found[-8000:]}")
+    return number, name
 
 
 def report(tally: Tally, seed: int, number: int, what: str) -> None:
