@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .test_server import head, running, wait_for
+from .test_server import SCRIPT, head, running, wait_for
 
 DOCS = Path(__file__).parents[2] / "docs"
 UNIT_MIB = 1024 * int(re.findall(r"^MemoryMax=(\d+)G$", (DOCS / "serving.md").read_text(), re.MULTILINE)[0])
@@ -95,6 +95,16 @@ def test_it_ends_soon_after_sigterm_whatever_is_under_way(folder: Path, tmp_path
         assert service.lines()
 
 
+@pytest.mark.slow
+def test_a_thread_that_never_ends_does_not_keep_the_process(folder: Path, tmp_path: Path):
+    stuck = SCRIPT.replace("serve(app", "import time; app.state.work.threads.submit(time.sleep, 600); serve(app")
+    with running(folder, tmp_path / "log", stuck, stop_seconds=0.5) as service:
+        service.process.terminate()
+        assert service.process.wait(60) == -signal.SIGKILL
+        (last,) = [line for line in service.lines() if line["level"] == "error"]
+        assert "the process is killed" in last["message"]
+
+
 def status_of(connection: socket.socket) -> int:
     with connection, connection.makefile("rb") as file:
         return int(file.readline().split()[1])
@@ -111,4 +121,6 @@ def test_standard_error_holds_json_alone_whatever_a_decoder_says(folder: Path, t
             assert client.post("/v1/predict?explain=false", content=bytes(damaged)).status_code in (200, 400, 413)
         service.process.terminate()
         assert service.process.wait(30) == 0
-        assert all({"time", "level", "message"} <= line.keys() for line in service.lines())
+        lines = service.lines()
+        assert all({"time", "level", "message"} <= line.keys() for line in lines)
+        assert [line for line in lines if line["level"] == "warning"]  # of libtiff

@@ -53,8 +53,8 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, log: Path, **limits: object) -> Iterator[Service]:
-    command = [sys.executable, "-W", "error", "-c", SCRIPT, str(folder / "grey"), json.dumps(LIMITS | limits)]
+def running(folder: Path, log: Path, script: str = SCRIPT, **limits: object) -> Iterator[Service]:
+    command = [sys.executable, "-W", "error", "-c", script, str(folder / "grey"), json.dumps(LIMITS | limits)]
     with (
         log.open("w") as stderr,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
