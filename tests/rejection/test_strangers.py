@@ -44,18 +44,18 @@ def test_all_sets_have_the_images_of_the_data_set_size():
 
 def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
     dataset = photos(12)
-    for number, made in enumerate(by_name(dataset)["overlaid"]):
+    for number, made in enumerate(by_name(dataset, most=12)["overlaid"]):
         pairs = np.maximum(dataset.images[number], dataset.images)
         others = np.flatnonzero((pairs == made).all(axis=(1, 2, 3)))
         assert len(others) == 1
         assert dataset.labels[others[0]] != dataset.labels[number]
     one = cs.Dataset(dataset.images, np.zeros(12, np.int64), ("cat", "dog"), "photos", "test")
-    assert stranger_sets(one)[1]["overlaid"] == "all images are of one class"
+    assert stranger_sets(one, most=3)[1]["overlaid"] == "all images are of one class"
 
 
 def test_inverted_and_turned_images_are_test_images():
     dataset = photos(6, (10, 10, 1))
-    sets = by_name(dataset)
+    sets = by_name(dataset, most=6)
     assert (sets["inverted"] + dataset.images == 255).all()
     np.testing.assert_array_equal(sets["turned"], np.rot90(dataset.images, 1, (1, 2)))
 
@@ -146,7 +146,7 @@ def test_letters_say_which_are_drawn_and_which_left_out():
 
 def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
     dataset = photos(6)
-    shuffled = by_name(dataset)["shuffled pixels"]
+    shuffled = by_name(dataset, most=6)["shuffled pixels"]
     for made, image in zip(shuffled, dataset.images, strict=True):
         assert (made != image).any()
         assert sorted(map(tuple, made.reshape(-1, 3))) == sorted(map(tuple, image.reshape(-1, 3)))
@@ -166,7 +166,7 @@ def test_the_noises_have_the_statistics_that_they_are_named_after():
 
 
 def test_blank_images_run_from_black_to_white():
-    levels = by_name(photos())["blank"]
+    levels = by_name(photos(), most=256)["blank"]
     assert len(levels) == 256
     np.testing.assert_array_equal(levels[:, 0, 0, 0], np.arange(256))
     assert (levels == levels[:, :1, :1, :1]).all()
