@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from convscope.ablation import ablate, ablate_inputs, filter_means, removal_curves
 from convscope.audit import audit
-from convscope.calibration import measure_calibration
+from convscope.calibration import fit_temperature, measure_calibration
+from convscope.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
 from convscope.checkpoint import RunFolder
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, run_argument
@@ -190,8 +191,11 @@ def _embedding(subject: Subject) -> Result:
 
 
 def _audit(subject: Subject) -> Result:
-    temperature = _calibrated(subject).calibration.get("temperature", 1.0)
-    train, test = (logits.astype(np.float64) / temperature for logits in (subject.siblings.logits, subject.test_logits))
+    siblings, own = subject.siblings, subject.folder.load_model().calibration.get("temperature", 1.0)
+    theirs = fit_temperature(siblings.logits, siblings.labels)
+    if theirs in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE):  # these images do not tell it
+        theirs = 1.0
+    train, test = siblings.logits.astype(np.float64) / theirs, subject.test_logits.astype(np.float64) / own
     return audit(subject.splits, softmax(train), softmax(test))
 
 
