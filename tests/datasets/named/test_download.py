@@ -51,7 +51,11 @@ def test_where_nobody_knows_the_length_the_progress_says_so(host, tmp_path):
     assert {total for _, _, total in told} == {None}
 
 
-@pytest.mark.parametrize("answer", [in_chunks(), without_length(), saying_length("none")], ids=str)
+@pytest.mark.parametrize(
+    "answer",
+    [in_chunks(), without_length(), saying_length("none")],
+    ids=["in chunks", "without a length", "with a length that is no number"],
+)
 @pytest.mark.parametrize("size_bytes", [None, len(CONTENT)])
 def test_a_file_without_a_length_is_fetched(host, tmp_path, answer, size_bytes):
     assert is_whole(fetch(tmp_path, host.at("/a", answer), size_bytes=size_bytes, most_bytes=10**6))
