@@ -146,7 +146,6 @@ def test_flipped_labels_are_found_again(mnist: cs.Splits):
     assert is_flipped[:75].mean() > 0.85
     restored = [one.suggested == data.labels[one.index] for one in found.suspects if one.index in flipped]
     assert np.mean(restored) > 0.95
-    assert 0.04 < found.noise_rate < 0.1
 
 
 def test_it_is_plain_json_that_names_at_most_200_suspects():

@@ -125,8 +125,8 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
         assert len(shown.images) == len(shown.answers) == 4
         scores = rule.scores(model, shown.images)
         whole = rule.scores(model, one.images)
-        assert (np.diff(scores) <= 0).all()
-        assert (scores[0], scores[-1]) == (whole.max(), whole.min())
+        assert (np.diff(scores) <= 1e-9).all()  # a score differs in its last digits with the images beside it
+        np.testing.assert_allclose((scores[0], scores[-1]), (whole.max(), whole.min()), rtol=1e-9)
         assert shown.refused == tuple(rule.refuses(model, shown.images).tolist())
         assert shown.answers == tuple(model.predict(shown.images).tolist())
     refused = measured.known.refused
