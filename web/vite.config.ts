@@ -22,7 +22,10 @@ export default defineConfig({
   worker: { format: 'iife' },
   test: {
     projects: [
-      { extends: true, test: { name: 'unit', include: ['tests/*.test.ts', 'tests/engine/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['tests/*.test.ts', 'tests/engine/*.test.ts'], testTimeout: 120_000 },
+      },
       {
         extends: true,
         test: {

@@ -29,7 +29,7 @@ def write_run(path, splits, architecture=CNN, recipe=cs.recipes.fast, seed=0, ac
         engine="native",
         threads=1,
     )
-    folder = create_run(path, record)
+    folder = create_run(path, {**record, "command": "convscope train"})
     stream = np.random.default_rng([seed, len(architecture.name), int(1000 * accuracy)])
     labels = splits.test.labels.astype(np.int64)
     answers = np.where(stream.random(len(labels)) < accuracy, labels, (labels + 1) % splits.num_classes)

@@ -139,14 +139,20 @@ FINDINGS = {
     "one group": r"cnn comes to \d\d\.\d\d.% over 30 seeds, from .* to .*",
     "one run": r"One run of cnn gives .*; it says nothing of other seeds",
     "two": r"cnn has the highest mean, .*, significantly above ann \(p = .*\)",
-    "equal": r"cnn has the highest mean, .*; the runs differ significantly from ann .*one run says nothing .*",
-    "many": r"network number 0 with classic has the highest mean, .*, but does not differ significantly from the .*",
+    "equal": r"cnn has the highest mean, .*, but does not differ significantly from ann \(p = .*\)",
+    "many": r"network number 0 with classic has the highest mean, .*, significantly above the next, .* \(p = .*\)",
 }
 
 
 @pytest.mark.parametrize("case", FINDINGS)
 def test_the_title_is_what_the_numbers_say(case: str):
     assert re.fullmatch(FINDINGS[case], seeds_finding(CASES[case]))
+
+
+def test_the_title_of_two_single_runs_says_nothing_of_other_seeds():
+    value = json.loads(json.dumps(CASES["equal"]))
+    value["lead"] |= {"p_value": 0.01, "is_distinguishable": True}
+    assert seeds_finding(value).endswith("from ann (p = 0.01), but one run says nothing about other seeds")
 
 
 def test_the_title_goes_by_the_corrected_test_and_says_when_means_are_equal():

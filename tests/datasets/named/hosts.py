@@ -178,7 +178,7 @@ def dripping(asked: Asked) -> None:
 
 
 def fetch(tmp_path: Path, *urls: str, **options: object) -> Path:
-    settings = {"digests": {"md5": MD5}, "size_bytes": len(CONTENT), "most_bytes": 0, "timeout_seconds": 0.4}
+    settings = {"digests": {"md5": MD5}, "size_bytes": len(CONTENT), "most_bytes": 0, "timeout_seconds": 20}
     return download(urls, tmp_path / "cache" / "file.gz", **{**settings, **options})
 
 
