@@ -49,7 +49,7 @@ def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
         patch.setattr(report, "QUICK", ())  # what takes longest, and is a file like others
         done = invoke("run", *options, "--log", f"tensorboard:{folder / 'live'}")
     assert done.exit_code == 0, done.output
-    assert done.stderr == ""
+    assert "tensorboard:" not in done.stderr  # a logger that fails warns by its name
     return folder / "run", folder / "live"
 
 
