@@ -363,7 +363,8 @@ def test_the_peak_is_that_of_a_processor(isa: str) -> None:
 
 
 def test_the_fastest_instruction_set_has_the_highest_peak() -> None:
-    peaks = [measure_peak(1, isa, seconds=0.1) for isa in instruction_sets()]
+    # The best of several moments, as other programs may take the processor in some.
+    peaks = [max(measure_peak(1, isa, seconds=0.05) for _ in range(8)) for isa in instruction_sets()]
     assert max(peaks) == peaks[0]
 
 

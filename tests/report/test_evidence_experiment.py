@@ -118,6 +118,12 @@ def test_runs_that_end_early_end_the_mean_and_the_page_says_so():
     assert "the mean goes as far as the shortest" in charts(value)[1].look
 
 
+def test_the_band_has_a_gap_where_all_runs_are_equal():
+    axes = draw_experiment_curves([Curves("a", "b", [[0.5, 0.6, 0.7], [0.4, 0.6, 0.8]])]).axes[0]
+    (band,) = axes.collections
+    assert {float(x) for path in band.get_paths() for x in path.vertices[:, 0]} == {1, 3}
+
+
 def test_what_is_left_out_of_the_curves_is_said():
     value = CASES["hundreds"]
     curves = [

@@ -202,9 +202,10 @@ def _draw_group(axes: Any, group: Curves, colour: str, groups: Sequence[Curves])
     singles = [(place + 1, line[place]) for place, line in zip(places, chosen, strict=True)]
     _draw_lines(axes, singles, color=colour, linewidth=0.75, alpha=0.4, clip_on=False)
     epochs, means = _mean_line(group, _MOST_POINTS // (5 * len(groups)))
+    # One run, or runs that are equal after an epoch, have no interval there: the band has a gap.
     intervals = [mean_share_interval([line[epoch - 1] for line in group.lines]) for epoch in epochs]
-    if intervals[0] is not None:
-        low, high = np.array(intervals).T
+    if any(interval is not None for interval in intervals):
+        low, high = np.array([(np.nan, np.nan) if interval is None else interval for interval in intervals]).T
         if len(epochs) > 1:
             axes.fill_between(epochs, low, high, color=colour, alpha=0.25, linewidth=0)
         else:
