@@ -51,7 +51,7 @@ def logged(small_folder: Path, empty_store: Path, tmp_path_factory: pytest.TempP
     )
     done = invoke("run", *options)
     assert done.exit_code == 0, done.output
-    assert "Warning" not in done.stderr
+    assert "mlflow:" not in done.stderr  # a logger that fails warns by its name
     return folder / "run", uri
 
 
@@ -157,8 +157,8 @@ def test_a_server_that_is_away_costs_a_line(small_folder: Path, tmp_path: Path):
     options = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 2, "--out", out)
     done = invoke("train", *options, "--log", to)
     assert done.exit_code == 0
-    assert done.stderr.startswith("Warning: mlflow:http://127.0.0.1:9: ")
-    assert done.stderr.count("\n") == 1
+    (warning,) = (line for line in done.stderr.splitlines() if "mlflow:" in line)
+    assert warning.startswith("Warning: mlflow:http://127.0.0.1:9: ")
     assert "secret" not in done.stderr
     with pytest.raises(TrackerError, match=r"log .*run again"):
         log_run(out, to)
