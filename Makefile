@@ -30,9 +30,9 @@ empty :=
 
 lowest-test: .venv-lowest/.installed ## Test with the lowest versions that pyproject.toml allows: the main job, the service, the readers.
 	.venv-lowest/bin/python -m pytest -o filterwarnings= --disable-warnings -m "not slow" tests/cli/test_main.py tests/cli/test_run.py \
-	  tests/cli/test_serve.py tests/service/test_inference.py tests/datasets/readers/test_parquet.py \
+	  tests/cli/test_serve.py tests/service/test_inference.py tests/data/datasets/readers/test_parquet.py \
 	  tests/interchange/onnx_files/test_writing.py tests/classifier/test_estimator.py \
-	  tests/tracking/test_tensorboard.py $(ARGS)
+	  tests/runs/tracking/test_tensorboard.py $(ARGS)
 
 native-test: ## Unit tests of the C++, under the sanitizers too (with Clang as well where it is installed).
 	native/tests/run.sh native
@@ -59,7 +59,7 @@ page-test: $(VENV)/.installed $(NODE_MODULES) ## Test the page: style, types, un
 	cd web && npm run --silent browser
 
 page-bench: build/page-report/mnist/report.html ## Time the page in Chromium and Firefox (ARGS="chromium" for one).
-	cd web && node tools/bench.mjs ../$< ../src/convscope/datasets/data/mnist $(ARGS)
+	cd web && node tools/bench.mjs ../$< ../src/convscope/data/datasets/embedded/mnist $(ARGS)
 
 page-screenshots: build/page-report/mnist/report.html ## Take pictures of the page, for people to look at, into build/page-report/screenshots.
 	cd web && node tools/screenshots.mjs ../$< ../build/page-report/screenshots

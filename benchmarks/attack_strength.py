@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 import convscope as cs
 from convscope.architecture import presets
-from convscope.datasets import evenly
-from convscope.metrics import wilson_interval
-from convscope.robustness import measure_attacks, pgd
-from convscope.robustness.attacks import EPSILONS
+from convscope.base.metrics import wilson_interval
+from convscope.data.datasets import evenly
+from convscope.evidence.robustness import measure_attacks, pgd
+from convscope.evidence.robustness.attacks import EPSILONS
 
 _STEPS, _RESTARTS = 200, 10
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from convscope.ablation.significance import mark, p_values
-from convscope.comparison import RunGroup, compare_all, compare_groups
+from convscope.evidence.ablation.significance import mark, p_values
+from convscope.evidence.comparison import RunGroup, compare_all, compare_groups
 from convscope.experiment.architectures import judge_variant
 from convscope.report.findings import ablation_finding
 

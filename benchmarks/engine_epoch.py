@@ -14,10 +14,10 @@ import numpy as np
 
 import convscope as cs
 from convscope.architecture import presets
+from convscope.base.streams import random_stream
 from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.recipes import classic
-from convscope.streams import random_stream
 
 
 def processor() -> str:

@@ -26,12 +26,12 @@ import machine
 import numpy as np
 
 import convscope as cs
-from convscope.datasets.disk import pools
-from convscope.datasets.disk.images import IN_MEMORY_VARIABLE, is_on_disk
-from convscope.datasets.readers.idx import idx_header
-from convscope.memory import peak_memory_bytes, training_bytes
+from convscope.base.streams import random_stream
+from convscope.data.datasets.disk import pools
+from convscope.data.datasets.disk.images import IN_MEMORY_VARIABLE, is_on_disk
+from convscope.data.datasets.readers.idx import idx_header
 from convscope.recipes import classic
-from convscope.streams import random_stream
+from convscope.training.memory import peak_memory_bytes, training_bytes
 
 MOST_IN_MEMORY = 2_000_000
 MOST_SHIFT = 2

@@ -23,7 +23,7 @@ import pyarrow.parquet
 from PIL import Image
 
 import convscope as cs
-from convscope.datasets.readers.idx import idx_header
+from convscope.data.datasets.readers.idx import idx_header
 from convscope.experiment.record import cpu_name
 
 

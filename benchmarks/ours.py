@@ -37,8 +37,8 @@ def epoch(_options: argparse.Namespace) -> dict[str, Any]:
     data = cs.load_dataset("mnist").train
     measured: dict[str, Any] = {}
     try:
-        from convscope.benchmark import training_macs
         from convscope.engine.native import measure_peak
+        from convscope.evidence.benchmark import training_macs
     except ImportError:
         measured["peak_skipped"] = "this version's engine does not measure the processor's peak"
     else:

@@ -3,7 +3,7 @@
 python benchmarks/photo_reading.py RUN [--count 1000] [--seed 0] [--json]
 
 Printed are, with Wilson intervals of 95 %: scikit-learn's 1,797 digits of 8 × 8 through the steps of
-`convscope.handwriting`, as they are and enlarged, with the confusion matrix; and test digits of MNIST clean, as
+`convscope.data.handwriting`, as they are and enlarged, with the confusion matrix; and test digits of MNIST clean, as
 photos that tests/photos.py renders, on squared paper, with specks, and small on the sheet; and the photos with each
 step left out. `--count` digits are drawn from the test set with `--seed`, which is the first photo's seed too.
 """
@@ -24,10 +24,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import convscope as cs
-from convscope.averaging import average
-from convscope.checkpoint import load_model
-from convscope.handwriting import STEPS, Step, prepare
-from convscope.metrics import confusion_matrix, wilson_interval
+from convscope.base.averaging import average
+from convscope.base.metrics import confusion_matrix, wilson_interval
+from convscope.data.handwriting import STEPS, Step, prepare
+from convscope.storage import load_model
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import photos

@@ -31,7 +31,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 import convscope as cs
-from convscope.statistics import mean_share_interval
+from convscope.base.statistics import mean_share_interval
 
 CLASSIFIERS: dict[str, Callable[[int], ClassifierMixin]] = {
     "CNNClassifier": lambda seed: cs.CNNClassifier(random_state=seed),

@@ -17,8 +17,8 @@ import machine
 
 import convscope as cs
 from convscope.architecture import presets
-from convscope.calibration import fit_temperature
-from convscope.rejection import fit_rules, measure_rejection
+from convscope.evidence.calibration import fit_temperature
+from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.training import hold_out
 
 

@@ -21,10 +21,10 @@ from PIL import Image
 from scipy import ndimage
 
 import convscope as cs
-from convscope.checkpoint import load_model
-from convscope.metrics import wilson_interval
+from convscope.base.metrics import wilson_interval
+from convscope.base.tables import percent_with_interval
 from convscope.prediction.strings import read_strings
-from convscope.tables import percent_with_interval
+from convscope.storage import load_model
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 import photos

@@ -22,9 +22,8 @@ SOURCE, OUTPUT = ROOT / "build" / "docs-source", ROOT / "build" / "docs"
 CONTENTS = "docs/index.md"
 # In the order of the design page: data, networks, training, then what is measured.
 _ROOMS = (
-    "datasets", "image_files", "inspection", "architecture", "recipes", "training", "transfer", "model", "checkpoint",
-    "evaluation", "prediction", "interchange", "classifier", "experiment", "comparison", "crossfit", "calibration",
-    "rejection", "explanation", "ablation", "robustness", "audit", "errors",
+    "data", "architecture", "recipes", "training", "storage", "evidence", "prediction", "interchange", "classifier",
+    "experiment", "base",
 )  # fmt: skip
 _MADE_IN = {"presets": "convscope.architecture.presets", "recipes": "convscope.recipes.presets"}
 

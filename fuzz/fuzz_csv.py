@@ -3,8 +3,8 @@
 import atheris
 
 with atheris.instrument_imports(include=["convscope"]):
-    from convscope.datasets import load_dataset
-    from convscope.errors import DatasetError
+    from convscope.base.errors import DatasetError
+    from convscope.data.datasets import load_dataset
 
 from pathlib import Path
 

@@ -3,8 +3,8 @@
 import atheris
 
 with atheris.instrument_imports(include=["convscope"]):
-    from convscope.datasets.readers.idx import read_idx
-    from convscope.errors import DatasetError
+    from convscope.base.errors import DatasetError
+    from convscope.data.datasets.readers.idx import read_idx
 
 from entry import fuzz
 

@@ -3,8 +3,8 @@
 import atheris
 
 with atheris.instrument_imports(include=["convscope"]):
-    from convscope.errors import ImageFileError
-    from convscope.image_files import picture_size, read_picture
+    from convscope.base.errors import ImageFileError
+    from convscope.data.image_files import picture_size, read_picture
 
 from pathlib import Path
 

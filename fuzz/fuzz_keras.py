@@ -7,7 +7,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["convscope.interchange"]):
-    from convscope.errors import InterchangeError
+    from convscope.base.errors import InterchangeError
     from convscope.interchange.keras_files import read_keras
 
 from entry import fuzz

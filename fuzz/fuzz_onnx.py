@@ -3,7 +3,7 @@
 import atheris
 
 with atheris.instrument_imports(include=["convscope.interchange"]):
-    from convscope.errors import InterchangeError
+    from convscope.base.errors import InterchangeError
     from convscope.interchange.onnx_files import read_onnx
 
 from pathlib import Path

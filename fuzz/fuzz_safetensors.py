@@ -10,9 +10,9 @@ from entry import fuzz
 from seeds import small_model
 
 from convscope.architecture import Architecture, layer_json, network
-from convscope.checkpoint import load_model, model_file, state_file
-from convscope.checkpoint.state_file import load_state
-from convscope.errors import RunError
+from convscope.base.errors import RunError
+from convscope.storage import load_model, model_file, state_file
+from convscope.storage.state_file import load_state
 
 # Function by function: what atheris.instrument_imports did to these modules left no trace of their branches.
 for module in (model_file, state_file, layer_json, network):

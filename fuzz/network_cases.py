@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.random_networks import architecture_around, kind_sequences, random_images, random_weights
 
 from convscope.architecture import Architecture
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, Lesion, Network, Replacement
 from convscope.recipes import SGD, Adam, Augmentation
 

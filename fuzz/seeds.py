@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 
 import convscope as cs
-from convscope.checkpoint import save_model
-from convscope.checkpoint.state_file import save_state
-from convscope.datasets.readers.idx import idx_header
+from convscope.data.datasets.readers.idx import idx_header
 from convscope.engine.initialization import initial_weights
+from convscope.storage import save_model
+from convscope.storage.state_file import save_state
 from convscope.training import History, TrainingState
 
 IMAGES = (np.arange(6 * 9) * 5 % 256).astype(np.uint8).reshape(6, 3, 3)

@@ -35,8 +35,8 @@ from convscope.architecture import (
     Shape,
     ZeroPadding2D,
 )
+from convscope.base.errors import ArchitectureError
 from convscope.engine import open_network
-from convscope.errors import ArchitectureError
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid")
 INPUTS = ((1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3))  # scale and offset

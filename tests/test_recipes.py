@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from convscope.errors import ConvscopeError, RecipeError
+from convscope.base.errors import ConvscopeError, RecipeError
 from convscope.recipes import RECIPES, SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule, accurate, classic, fast
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).parents[2] / "src" / "convscope" / "datasets" / "data" / "mnist"
+FOLDER = Path(__file__).parents[2] / "src" / "convscope" / "data" / "datasets" / "embedded" / "mnist"
 
 
 def load() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:

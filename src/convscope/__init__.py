@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from convscope import recipes
-from convscope.ablation import Ablation, FilterLesion, ablate, ablate_inputs, removal_curves
 from convscope.architecture import (
     Activation,
     Add,
@@ -22,10 +21,14 @@ from convscope.architecture import (
     ZeroPadding2D,
     presets,
 )
-from convscope.audit import Audit, audit, find_duplicates, label_suspects
-from convscope.calibration import Calibration, fit_temperature, measure_calibration
-from convscope.checkpoint import load_model, save_model
-from convscope.comparison import (
+from convscope.base.errors import ConvscopeError
+from convscope.data.datasets import Dataset, Splits, load_dataset
+from convscope.data.image_files import read_picture
+from convscope.data.inspection import Inspection, find_duplicates, inspect_dataset
+from convscope.evidence.ablation import Ablation, FilterLesion, ablate, ablate_inputs, removal_curves
+from convscope.evidence.audit import Audit, audit, label_suspects
+from convscope.evidence.calibration import Calibration, fit_temperature, measure_calibration
+from convscope.evidence.comparison import (
     Candidate,
     Comparison,
     GroupComparison,
@@ -34,21 +37,8 @@ from convscope.comparison import (
     compare_all,
     compare_groups,
 )
-from convscope.crossfit import CrossFit, crossfit
-from convscope.datasets import Dataset, Splits, load_dataset
-from convscope.errors import ConvscopeError
-from convscope.evaluation import Evaluation, evaluate
-from convscope.experiment import (
-    ArchitectureAblation,
-    Experiment,
-    RunResult,
-    RunSpec,
-    ablate_architecture,
-    open_executor,
-    run_experiment,
-    train_runs,
-)
-from convscope.explanation import (
+from convscope.evidence.evaluation import Evaluation, evaluate
+from convscope.evidence.explanation import (
     AttributionChecks,
     Embedding,
     Explanation,
@@ -60,8 +50,18 @@ from convscope.explanation import (
     filter_cards,
     synthesize,
 )
-from convscope.image_files import read_picture
-from convscope.inspection import Inspection, inspect_dataset
+from convscope.evidence.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
+from convscope.evidence.robustness import Attacks, Robustness, corrupt, measure_attacks, measure_robustness
+from convscope.experiment import (
+    ArchitectureAblation,
+    Experiment,
+    RunResult,
+    RunSpec,
+    ablate_architecture,
+    open_executor,
+    run_experiment,
+    train_runs,
+)
 from convscope.interchange import (
     ExportOptions,
     Parity,
@@ -73,13 +73,13 @@ from convscope.interchange import (
     to_keras,
     to_torch,
 )
-from convscope.model import Model
 from convscope.prediction import Prediction, StringReading, predict, read_strings
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
-from convscope.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
-from convscope.robustness import Attacks, Robustness, corrupt, measure_attacks, measure_robustness
+from convscope.storage import load_model, save_model
 from convscope.training import History, TrainingState, train
-from convscope.transfer import Transfer, transfer
+from convscope.training.crossfit import CrossFit, crossfit
+from convscope.training.model import Model
+from convscope.training.transfer import Transfer, transfer
 
 if TYPE_CHECKING:
     from convscope.classifier import CNNClassifier as CNNClassifier

@@ -23,8 +23,8 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.architecture.cost import layer_operations
+from convscope.base.errors import ArchitectureError
 from convscope.engine.network import image_blocks
-from convscope.errors import ArchitectureError
 
 END = (GlobalAveragePooling2D(), Dense(10))
 IMAGE = Input(28, 28)
@@ -110,7 +110,7 @@ def test_a_file_that_asks_for_too_much_is_refused_before_anything_is_allocated(t
     path = tmp_path / "huge.json"
     path.write_text(json.dumps(value))
     script = (
-        "import sys; from convscope.cli import main; from convscope.memory import peak_memory_bytes\n"
+        "import sys; from convscope.cli import main; from convscope.training.memory import peak_memory_bytes\n"
         "before = peak_memory_bytes()\n"
         "try: main(['summary', sys.argv[1]])\n"
         "finally: print(peak_memory_bytes() - before)"

@@ -20,7 +20,7 @@ from convscope.architecture import (
 )
 from convscope.architecture.layer_json import LAYER_KINDS, layer_from_dict, layer_to_dict
 from convscope.architecture.layers import padding_before
-from convscope.errors import ArchitectureError, ConvscopeError
+from convscope.base.errors import ArchitectureError, ConvscopeError
 
 LAYERS = [
     Conv2D(16),

@@ -25,8 +25,8 @@ from convscope.architecture import (
     ZeroPadding2D,
     presets,
 )
+from convscope.base.errors import ArchitectureError
 from convscope.engine import open_network
-from convscope.errors import ArchitectureError
 
 
 @st.composite

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import open_run
+from convscope.storage import open_run
 
 from .conftest import invoke
 

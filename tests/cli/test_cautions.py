@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import save_model
+from convscope.storage import save_model
 
 from .conftest import invoke
 

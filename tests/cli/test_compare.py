@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import create_run, open_run
 from convscope.cli.record import run_record
-from convscope.evaluation import evaluate_predictions
+from convscope.evidence.evaluation import evaluate_predictions
+from convscope.storage import create_run, open_run
 from convscope.training import History
 
 from .conftest import invoke

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from convscope.cli import main
-from convscope.datasets.readers.idx import idx_header
+from convscope.data.datasets.readers.idx import idx_header
 
 
 def convscope_data(*arguments: str | Path) -> Result:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import NOTHING, load_model, load_trained_on, open_run
-from convscope.datasets.dataset import SourceFile
+from convscope.data.datasets.dataset import SourceFile
+from convscope.storage import NOTHING, load_model, load_trained_on, open_run
 
 from .conftest import invoke
 

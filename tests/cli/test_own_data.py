@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import convscope as cs
-from convscope.checkpoint import load_model, open_run
+from convscope.storage import load_model, open_run
 
 from .conftest import invoke
 
@@ -103,7 +103,7 @@ def test_an_image_size_that_no_network_reads_is_refused_before_a_picture_is_read
 
 
 def test_pictures_that_do_not_fit_into_memory_are_refused_before_room_is_made(pictures: Path, monkeypatch):
-    monkeypatch.setattr("convscope.datasets.readers.picture_files.free_memory", lambda: 96 * 400 * 400 * 3 - 1)
+    monkeypatch.setattr("convscope.data.datasets.readers.picture_files.free_memory", lambda: 96 * 400 * 400 * 3 - 1)
     done = invoke("data", "info", pictures, "--image-size", "400x400")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "96 pictures of 400 × 400 pixels do not fit into memory; give a smaller image size" in done.stderr

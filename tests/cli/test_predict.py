@@ -11,15 +11,15 @@ from click.testing import CliRunner
 from PIL import Image
 
 from convscope.architecture import presets
-from convscope.checkpoint import save_model
+from convscope.base.errors import ConvscopeError, ImageFileError
 from convscope.cli import predict as command
 from convscope.cli.predict import predict
+from convscope.data.handwriting import STEPS, Handwriting
+from convscope.data.image_files import read_picture
 from convscope.engine import initial_weights
-from convscope.errors import ConvscopeError, ImageFileError
-from convscope.handwriting import STEPS, Handwriting
-from convscope.image_files import read_picture
-from convscope.model import Model
 from convscope.prediction import predict as answers_to
+from convscope.storage import save_model
+from convscope.training.model import Model
 
 CLASSES = ("zero", "ein langer Name mit Umläuten, der nicht passt", "</script><b>two", "三", *"456789")
 MNIST_LIKE = Handwriting("light", 20)

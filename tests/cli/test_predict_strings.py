@@ -9,15 +9,15 @@ from click.testing import CliRunner
 from PIL import Image
 
 from convscope.architecture import presets
-from convscope.checkpoint import save_model
 from convscope.cli import predict as command
 from convscope.cli.predict import predict
+from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
-from convscope.handwriting import Handwriting
-from convscope.model import Model
 from convscope.prediction import ReadDigit, StringReading
 from convscope.prediction import predict as answers_to
 from convscope.report import prediction_page
+from convscope.storage import save_model
+from convscope.training.model import Model
 
 BOXES = ((10, 5, 31, 45), (40, 6, 60, 44), (12, 60, 30, 95))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import load_model, open_run
 from convscope.cli.record import job_record, run_record
+from convscope.storage import load_model, open_run
 
 from .conftest import invoke
 

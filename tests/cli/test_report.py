@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import convscope as cs
-from convscope.packing import unpack
+from convscope.base.packing import unpack
 
 from .conftest import invoke
 

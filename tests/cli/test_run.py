@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import RunFolder
-from convscope.checkpoint.state_file import load_state, save_state
+from convscope.storage import RunFolder
+from convscope.storage.state_file import load_state, save_state
 
 from .conftest import invoke
 

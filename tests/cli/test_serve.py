@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from convscope.architecture import presets
-from convscope.checkpoint import save_model
+from convscope.base.errors import RunError
 from convscope.cli.serve import serve
 from convscope.engine import initial_weights
-from convscope.errors import RunError
-from convscope.model import Model
+from convscope.storage import save_model
+from convscope.training.model import Model
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ import pytest
 from scipy import ndimage, stats
 
 from convscope.architecture import presets
-from convscope.datasets import Dataset
+from convscope.base.streams import stream_key
+from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network
 from convscope.engine.augmentation import _bilinear, _smooth, augment, random_bits
 from convscope.engine.native import augment as native_augment
 from convscope.engine.native import instruction_sets
 from convscope.recipes import Augmentation
-from convscope.streams import stream_key
 
 EACH = {
     "shift": Augmentation(shift=3),

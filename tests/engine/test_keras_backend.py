@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 import convscope as cs
+from convscope.base.errors import ConvscopeError, RecipeError
 from convscope.cli import main
 from convscope.engine import check_engine, initial_weights, open_network
 from convscope.engine.keras import backend
-from convscope.errors import ConvscopeError, RecipeError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input, presets
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network, reference_passes
 from convscope.engine.loss import cross_entropy_backward, dlogits_of_logit, dlogits_of_loss
 from convscope.engine.native import NativeNetwork, instruction_sets

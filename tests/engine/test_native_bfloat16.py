@@ -22,10 +22,10 @@ from convscope.architecture import (
     ZeroPadding2D,
     presets,
 )
+from convscope.base.errors import RecipeError
 from convscope.engine import initial_weights, native, open_network, reference_passes
 from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
-from convscope.errors import RecipeError
 from convscope.recipes import Recipe
 
 from .test_native import random_images, random_labels, random_weights

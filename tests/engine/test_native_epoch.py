@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convscope.architecture import presets
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, Progress, initial_weights
 from convscope.engine.native import NativeNetwork
 
@@ -97,7 +97,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy as np
 from convscope.architecture import presets
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network
 dataset = Dataset(np.zeros((128, 28, 28, 1), np.uint8), np.zeros(128, np.int64), ("a", "b"))
 network = open_network(presets.cnn(), initial_weights(presets.cnn(), 0))

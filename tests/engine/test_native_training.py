@@ -20,7 +20,7 @@ from convscope.architecture import (
     MaxPooling2D,
     presets,
 )
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
 from convscope.engine.native import NativeNetwork, instruction_sets
 from convscope.engine.reference import ReferenceNetwork

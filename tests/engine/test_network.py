@@ -6,7 +6,7 @@ import pytest
 from convscope.architecture import presets
 from convscope.engine import initial_weights, open_network
 from convscope.engine.network import float_array
-from convscope.model import Model
+from convscope.training.model import Model
 
 ARCHITECTURE = presets.cnn((14, 15, 1), 7)
 ENGINES = ["native", "reference"]

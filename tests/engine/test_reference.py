@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import convscope.datasets
+import convscope.data.datasets
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.architecture.layers import Window
-from convscope.datasets import Dataset
+from convscope.base.streams import random_stream
+from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, Network, initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward, softmax
 from convscope.engine.reference import ReferenceNetwork
@@ -29,7 +30,6 @@ from convscope.engine.reference_layers import (
 )
 from convscope.engine.steps import adam, clipped, momentum
 from convscope.recipes import SGD, Adam
-from convscope.streams import random_stream
 
 
 def random_images(seed, shape):
@@ -38,7 +38,7 @@ def random_images(seed, shape):
 
 def real_images(count):
     """Return the first `count` training images of MNIST, read without the readers that are tested elsewhere."""
-    folder = Path(convscope.datasets.__file__).parent / "data" / "mnist"
+    folder = Path(convscope.data.datasets.__file__).parent / "embedded" / "mnist"
     with gzip.open(folder / "train-images-idx3-ubyte.gz") as file:
         images = np.frombuffer(file.read(16 + 784 * count), np.uint8, offset=16)
     with gzip.open(folder / "train-labels-idx1-ubyte.gz") as file:

@@ -21,6 +21,7 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.architecture.layers import Window
+from convscope.base.streams import random_stream
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
@@ -44,7 +45,6 @@ from convscope.engine.reference_layers import (
     zero_padding,
     zero_padding_backward,
 )
-from convscope.streams import random_stream
 
 SIZES = ((8, 8), (31, 17))
 WINDOWS = [

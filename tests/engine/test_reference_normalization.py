@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
-from convscope.datasets import Dataset
+from convscope.base.streams import random_stream
+from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.network import EpochOptions
@@ -16,7 +17,6 @@ from convscope.engine.reference_layers import (
     batch_statistics_backward,
 )
 from convscope.recipes import SGD
-from convscope.streams import random_stream
 
 from .test_reference_gradients import assert_gradient, numerical_gradient
 

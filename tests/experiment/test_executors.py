@@ -11,7 +11,7 @@ import pytest
 from distributed import LocalCluster
 
 import convscope as cs
-from convscope.errors import DivergedError, ExecutorError
+from convscope.base.errors import DivergedError, ExecutorError
 from convscope.experiment import RunResult, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses
 

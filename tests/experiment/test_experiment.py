@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import convscope as cs
-from convscope.comparison import compare_groups
+from convscope.evidence.comparison import compare_groups
 from convscope.experiment import Experiment, Group, run_experiment, write_experiment
 
 from .conftest import ONE_EPOCH, tiny

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.checkpoint import open_run
-from convscope.errors import ConvscopeError, DivergedError, RunError
+from convscope.base.errors import ConvscopeError, DivergedError, RunError
 from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.worker import execute, read_reply, train_one, write_order
+from convscope.storage import open_run
 
 from .conftest import FILES, ONE_EPOCH, diverging, file_bytes, specs_of, tiny
 

@@ -9,7 +9,7 @@ from tests.interchange.keras_files.keras_archives import archive, hdf5, small
 from tests.random_networks import random_images, random_model
 
 import convscope as cs
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange import read_network
 from convscope.interchange.importing import kind_of
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import convscope as cs
-from convscope.errors import InterchangeError, RunError
+from convscope.base.errors import InterchangeError, RunError
 from convscope.interchange import ParityTable, measure_parity
 from convscope.interchange.parity import joined, parity_sentence
 

@@ -8,13 +8,13 @@ import pytest
 
 import convscope as cs
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input
+from convscope.base.errors import RecipeError
+from convscope.base.streams import random_stream
 from convscope.cli import main
 from convscope.engine import EpochOptions, Replacement, initial_weights, open_network
 from convscope.engine.keras import load_keras, versions
-from convscope.errors import RecipeError
 from convscope.experiment import RunSpec
 from convscope.recipes import SGD, Adam, Augmentation
-from convscope.streams import random_stream
 
 pytestmark = pytest.mark.filterwarnings("default")  # those of the backends are not ours to mend
 

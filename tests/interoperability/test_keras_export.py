@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from convscope.architecture import Architecture, AveragePooling2D, Dense, Flatten, Input
+from convscope.base.errors import ConvscopeError, EngineError
 from convscope.engine import initial_weights
 from convscope.engine.keras import backend_name, load_keras
-from convscope.errors import ConvscopeError, EngineError
 from convscope.interchange.keras_export import DESCRIPTION, open_keras, to_keras, write_keras
-from convscope.model import Model
+from convscope.training.model import Model
 
 pytestmark = pytest.mark.filterwarnings("default")  # those of the backends are not ours to mend
 

@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
 
 keras = pytest.importorskip("keras")

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import convscope as cs
-from convscope.checkpoint import open_run
+from convscope.base.errors import TrackerError
 from convscope.cli import main
 from convscope.cli.progress import TrainingProgress
-from convscope.errors import TrackerError
-from convscope.tracking import log_run, open_tracker
+from convscope.runs.tracking import log_run, open_tracker
+from convscope.storage import open_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
 

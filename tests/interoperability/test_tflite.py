@@ -13,7 +13,7 @@ from tests.random_networks import random_images, random_model, random_weights
 import convscope as cs
 from convscope import Model
 from convscope.architecture import Architecture, Conv2D, Dense, DepthwiseConv2D, Flatten, Input
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.tflite import open_tflite, write_tflite
 
 with warnings.catch_warnings():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.random_networks import random_model
 
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.torch_export import open_torch, write_torch
 
 Change = Callable[[Any], None]

@@ -23,8 +23,8 @@ from convscope.architecture import (
     Input,
     MaxPooling2D,
 )
+from convscope.base.errors import ConvscopeError
 from convscope.engine import open_network
-from convscope.errors import ConvscopeError
 from convscope.interchange.torch_export import open_torch, to_torch, write_torch
 
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from convscope.architecture import presets
+from convscope.base.errors import RunError
+from convscope.base.metrics import softmax
+from convscope.data.handwriting import STEPS, Handwriting, prepare
 from convscope.engine import initial_weights
-from convscope.errors import RunError
-from convscope.handwriting import STEPS, Handwriting, prepare
-from convscope.metrics import softmax
-from convscope.model import Model
+from convscope.evidence.rejection import RejectionRule
 from convscope.prediction import METHOD, Answer, answer_maps, predict, prediction
-from convscope.rejection import RejectionRule
+from convscope.training.model import Model
 
 MNIST_LIKE = Handwriting("light", 20)
 NAMES = tuple(f"class {label}" for label in range(10))

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from convscope.architecture import presets
+from convscope.data.handwriting import Handwriting, handwriting_of, prepare
 from convscope.engine import initial_weights
-from convscope.handwriting import Handwriting, handwriting_of, prepare
-from convscope.model import Model
 from convscope.prediction import is_as_made, preparation_of
+from convscope.training.model import Model
 
 MNIST_LIKE = Handwriting("light", 20)
 

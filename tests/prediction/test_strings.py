@@ -8,9 +8,9 @@ import pytest
 from tests.photos import photographed_rows, photographed_string
 
 import convscope as cs
-from convscope.errors import ConvscopeError
-from convscope.handwriting import Handwriting
-from convscope.handwriting.segments import Blob, Segments
+from convscope.base.errors import ConvscopeError
+from convscope.data.handwriting import Handwriting
+from convscope.data.handwriting.segments import Blob, Segments
 from convscope.prediction.strings import read_strings
 from convscope.prediction.strings import reading as strings
 from convscope.prediction.strings.lattice import cheapest, lattice_of

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.ablation import ablate
 from convscope.architecture import (
     Add,
     Architecture,
@@ -20,15 +19,16 @@ from convscope.architecture import (
     MaxPooling2D,
     presets,
 )
-from convscope.comparison import Candidate, compare
-from convscope.datasets import Dataset, Splits
+from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
-from convscope.evaluation import Evaluation, evaluate_predictions
-from convscope.explanation import explain
-from convscope.model import Model
+from convscope.evidence.ablation import ablate
+from convscope.evidence.comparison import Candidate, compare
+from convscope.evidence.evaluation import Evaluation, evaluate_predictions
+from convscope.evidence.explanation import explain
 from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import report_payload
 from convscope.training import History
+from convscope.training.model import Model
 
 HOSTILE_NAMES = (
     "</script><img src=x onerror=alert(1)>",

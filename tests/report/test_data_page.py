@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.inspection import inspect_dataset
+from convscope.data.inspection import inspect_dataset
 from convscope.report.data_page import MOST_OPEN, render_data_page, write_data_page
 
 NAMES = (

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.ablation import LeftOut, Marking, ablate, ablate_inputs, removal_curves
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, presets
-from convscope.datasets import Dataset, Splits
+from convscope.base.packing import pack, unpack
+from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
+from convscope.evidence.ablation import LeftOut, Marking, ablate, ablate_inputs, removal_curves
 from convscope.experiment.architectures import ArchitectureAblation, VariantResult
-from convscope.model import Model
-from convscope.packing import pack, unpack
 from convscope.report.ablation_chart import draw_class_changes
 from convscope.report.evidence import Chart, Section, Table
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
 from convscope.report.style import ACCENT, INK, MUTED, POINTS, WARM, svg_text
+from convscope.training.model import Model
 
 
 def measure(

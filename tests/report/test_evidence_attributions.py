@@ -6,10 +6,10 @@ import pytest
 
 from convscope.architecture import presets
 from convscope.engine import initial_weights
-from convscope.explanation.attribution_checks import check_attributions
-from convscope.model import Model
+from convscope.evidence.explanation.attribution_checks import check_attributions
 from convscope.report.evidence import Chart, Gallery, Table, render_section
 from convscope.report.evidence.attributions import attributions_section
+from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
 

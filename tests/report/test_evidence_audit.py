@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.audit import audit
-from convscope.packing import pack
+from convscope.base.packing import pack
+from convscope.evidence.audit import audit
 from convscope.report.evidence.audit import audit_section
 from convscope.report.evidence.markup import render_section
 from convscope.report.evidence.section import Gallery, Section, Table

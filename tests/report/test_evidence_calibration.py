@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.calibration import measure_calibration
+from convscope.evidence.calibration import measure_calibration
 from convscope.report.calibration_charts import sure_text
 from convscope.report.evidence import Chart, Section, Table, render_section
 from convscope.report.evidence.calibration import (

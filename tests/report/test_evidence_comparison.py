@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.comparison import GroupComparison, RunGroup, compare_groups
+from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.report.evidence import Chart, Section, Table, render_section
 from convscope.report.evidence.comparison import comparison_section, costs_finding
 from convscope.report.style import svg_text

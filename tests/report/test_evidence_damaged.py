@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from convscope.errors import RunError
+from convscope.base.errors import RunError
 from convscope.report.evidence import render_evidence
 
 

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from convscope.architecture import presets
+from convscope.base.packing import pack
 from convscope.engine import initial_weights
-from convscope.explanation.embedding import embed
-from convscope.model import Model
-from convscope.packing import pack
+from convscope.evidence.explanation.embedding import embed
 from convscope.report.evidence import Chart, render_section
 from convscope.report.evidence.embedding import embedding_section
 from convscope.report.pixels import NEGATIVE, POSITIVE
 from convscope.report.style import svg_text
+from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convscope.base.statistics import mean_interval
 from convscope.experiment import Experiment, RunResult
 from convscope.report.evidence import Chart, Table
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, lines_drawn
 from convscope.report.experiment_page import POLICY, render_experiment, write_experiment_page
 from convscope.report.style import png_bytes, svg_text
-from convscope.statistics import mean_interval
 from convscope.training import History
 
 HOSTILE = '</style><script>alert(1)</script>"\x1b[31m$x$ 名前'

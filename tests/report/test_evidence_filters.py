@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, presets
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights
-from convscope.explanation.filters import filter_cards
-from convscope.model import Model
+from convscope.evidence.explanation.filters import filter_cards
 from convscope.report.evidence import Chart, Gallery, Table, render_section
 from convscope.report.evidence.filters import filters_section
 from convscope.report.style import svg_text
+from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from convscope.architecture import presets
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights
-from convscope.model import Model
-from convscope.rejection import fit_rules, measure_rejection
+from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.report.evidence import Chart, Gallery, Table, render_section
 from convscope.report.evidence.rejection import rejection_section
 from convscope.report.style import svg_text
+from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
 

@@ -6,11 +6,11 @@ import pytest
 
 import convscope as cs
 from convscope.engine import initial_weights
+from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.report.evidence import Chart, Gallery, robustness
 from convscope.report.evidence.attacks import attacks_finding, attacks_section
 from convscope.report.evidence.robustness import curves_finding, robustness_section
 from convscope.report.style import svg_text
-from convscope.robustness import measure_attacks, measure_robustness
 
 STEPS = 3
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.report import (
     draw_ablation,
     draw_confusion_matrix,

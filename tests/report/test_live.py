@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convscope.ablation import filter_means
 from convscope.architecture import Architecture, Dense, Flatten, Input
-from convscope.datasets import Dataset, Splits
+from convscope.base.packing import unpack
+from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
-from convscope.evaluation import evaluate
-from convscope.model import Model
-from convscope.packing import unpack
+from convscope.evidence.ablation import filter_means
+from convscope.evidence.evaluation import evaluate
 from convscope.report.live import (
     Replay,
     evenly_spaced,
     live_payload,
     training_order,
 )
+from convscope.training.model import Model
 
 
 def dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:

@@ -7,16 +7,16 @@ import pytest
 
 from convscope import load_dataset
 from convscope.architecture import presets
-from convscope.comparison import Candidate, compare
 from convscope.engine import initial_weights
-from convscope.evaluation import evaluate
-from convscope.explanation import explain
-from convscope.model import Model
+from convscope.evidence.comparison import Candidate, compare
+from convscope.evidence.evaluation import evaluate
+from convscope.evidence.explanation import explain
 from convscope.recipes import classic
 from convscope.report import render_report, report_payload
 from convscope.report.evidence.section import Section
 from convscope.report.evidence.sections import RenderedSection
 from convscope.training import History
+from convscope.training.model import Model
 
 from .conftest import RECORD
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
 from convscope.report.pixels import picture_from_json
 
 

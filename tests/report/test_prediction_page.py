@@ -7,15 +7,15 @@ import pytest
 from PIL import Image
 
 from convscope.architecture import presets
+from convscope.base.errors import ConvscopeError
+from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
-from convscope.errors import ConvscopeError
-from convscope.handwriting import Handwriting
-from convscope.model import Model
+from convscope.evidence.rejection import RejectionRule
 from convscope.prediction import answer_maps, predict
-from convscope.rejection import RejectionRule
 from convscope.report import prediction_page
 from convscope.report.prediction_page import PredictionPage, render_prediction_page, write_prediction_page
 from convscope.report.prediction_views import PHOTO_SIDE, photo_picture
+from convscope.training.model import Model
 
 HOSTILE = '</script><img src=x onerror="alert(1)">'
 

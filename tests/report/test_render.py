@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.report import render, render_report, write_report
 
 from .conftest import HOSTILE_NAMES

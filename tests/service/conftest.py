@@ -10,12 +10,12 @@ import pytest
 from fastapi import FastAPI
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, presets
-from convscope.checkpoint import save_model
+from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
-from convscope.handwriting import Handwriting
-from convscope.model import Model
-from convscope.rejection import RejectionRule
+from convscope.evidence.rejection import RejectionRule
 from convscope.service import Limits, Served, create_app, load_served
+from convscope.storage import save_model
+from convscope.training.model import Model
 
 REPORT = '<!DOCTYPE html><title>report</title><script>document.title = "read"</script>'
 

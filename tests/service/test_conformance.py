@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from schemathesis.config import SchemathesisConfig
 
-from convscope.rejection import RejectionRule
+from convscope.evidence.rejection import RejectionRule
 from convscope.service import Served, create_app
 from convscope.service.pictures import PICTURE_TYPES
 

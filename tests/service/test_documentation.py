@@ -16,10 +16,10 @@ from PIL import Image
 from convscope.architecture import presets
 from convscope.cli.serve import serve
 from convscope.engine import initial_weights
-from convscope.model import Model
 from convscope.service import Limits, Served, create_app
 from convscope.service.inference import output_names
 from convscope.service.tensors import INPUT_TYPES
+from convscope.training.model import Model
 
 from .conftest import Client, grey_model
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from convscope.deadline import check_deadline
+from convscope.base.deadline import check_deadline
 from convscope.service import Limits, Served, create_app
 from convscope.service.logs import LOGGER
 from convscope.service.refusal import STOPPING

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convscope.handwriting import Handwriting
+from convscope.data.handwriting import Handwriting
 from convscope.service import Served
 from convscope.service.inference import infer
 from convscope.service.refusal import RefusedError

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.metrics import softmax
+from convscope.base.metrics import softmax
 from convscope.service import Limits, Served, create_app
 
 from .conftest import Client

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from convscope.architecture import presets
+from convscope.data.handwriting import STEPS
 from convscope.engine import initial_weights
-from convscope.handwriting import STEPS
-from convscope.model import Model
 from convscope.prediction import answer_maps, predict
 from convscope.prediction.strings import read_strings
 from convscope.service import Limits, Served, create_app
 from convscope.service.pictures import PICTURE_TYPES
+from convscope.training.model import Model
 
 from .conftest import Client
 

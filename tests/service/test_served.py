@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from convscope.architecture import Input
-from convscope.checkpoint import save_model
-from convscope.errors import RunError
-from convscope.handwriting import Handwriting
+from convscope.base.errors import RunError
+from convscope.data.handwriting import Handwriting
 from convscope.service import Served, load_served
+from convscope.storage import save_model
 
 from .conftest import colour_model, grey_model
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from convscope.errors import RunError
+from convscope.base.errors import RunError
 from convscope.service import Limits, Served, create_app, serve
 
 SCRIPT = """

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 

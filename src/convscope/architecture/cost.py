@@ -15,7 +15,7 @@ from convscope.architecture.layers import (
     MaxPooling2D,
     Shape,
 )
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 
 MOST_LAYERS = 1000
 MOST_MAP_BYTES = 1 << 31

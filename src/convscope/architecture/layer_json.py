@@ -5,8 +5,8 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from convscope.architecture.layers import Layer
-from convscope.errors import ArchitectureError
-from convscope.plain import from_plain
+from convscope.base.errors import ArchitectureError
+from convscope.base.plain import from_plain
 
 LAYER_KINDS: Mapping[str, type[Layer]] = {kind.kind: kind for kind in get_args(Layer)}
 

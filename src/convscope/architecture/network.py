@@ -30,8 +30,8 @@ from convscope.architecture.layers import (
 )
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, layer_table
-from convscope.errors import ArchitectureError
-from convscope.plain import from_plain
+from convscope.base.errors import ArchitectureError
+from convscope.base.plain import from_plain
 
 _KERAS_STEMS: Mapping[type[Layer], str] = {
     Conv2D: "conv2d",

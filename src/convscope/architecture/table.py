@@ -21,7 +21,7 @@ from convscope.architecture.layers import (
     ZeroPadding2D,
     padding_before,
 )
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 
 
 @dataclass(frozen=True)

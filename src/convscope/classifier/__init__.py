@@ -1,6 +1,6 @@
 """A classifier for scikit-learn: `CNNClassifier`, which needs the extra `sklearn`."""
 
-from convscope.errors import MissingPackageError
+from convscope.base.errors import MissingPackageError
 
 try:
     from convscope.classifier.estimator import CNNClassifier

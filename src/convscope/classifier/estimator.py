@@ -24,11 +24,11 @@ from convscope.architecture.presets import PRESETS
 from convscope.classifier.auto import auto
 from convscope.classifier.images import ImageShape, as_rows, image_shape_of
 from convscope.classifier.pixels import PixelRange, learn_range
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights
-from convscope.model import Model
 from convscope.recipes import RECIPES, Recipe, Schedule
 from convscope.training import History, TrainingState, train, train_pass
+from convscope.training.model import Model
 
 _T = TypeVar("_T")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from convscope.base.errors import ConvscopeError
+from convscope.base.tables import printable
 from convscope.cli.output import printable_lines
-from convscope.errors import ConvscopeError
-from convscope.tables import printable
 
 _WORDS = f"{__name__}.words"  # of the command line, in the context
 
@@ -82,7 +82,7 @@ def _one_line() -> Iterator[None]:
     except ConvscopeError as error:
         raise _short(str(error)) from error
     except OSError as error:
-        # Files are written by `convscope.files`, whose errors are ours: what has no name here is the output.
+        # Files are written by `convscope.base.files`, whose errors are ours: what has no name here is the output.
         reason, name = error.strerror or str(error), error.filename or "standard output"
         raise _short(f"{name}: cannot be used ({reason}); see to that and give the command again") from error
     except click.exceptions.NoArgsIsHelpError:

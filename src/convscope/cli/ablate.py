@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from convscope.ablation import ablate as ablate_filters
-from convscope.ablation import ablate_inputs, filter_means, removal_curves
-from convscope.checkpoint import RunFolder
 from convscope.cli import job
 from convscope.cli.options import json_option, print_json, recipe_for, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import RunsProgress
-from convscope.datasets import Splits
+from convscope.data.datasets import Splits
+from convscope.evidence.ablation import ablate as ablate_filters
+from convscope.evidence.ablation import ablate_inputs, filter_means, removal_curves
 from convscope.experiment import open_executor
 from convscope.experiment.architectures import ArchitectureAblation, ablate_architecture, plan_architectures
 from convscope.recipes import RECIPES, Recipe
+from convscope.storage import RunFolder
 
 _TOPIC = "ablation"
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from convscope.base.tables import clip, csv_line, display_width, printable, text_table
 from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
-from convscope.tables import clip, csv_line, display_width, printable, text_table
 
 _FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
 _BOX = ("left", "top", "right", "bottom")

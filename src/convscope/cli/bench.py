@@ -5,10 +5,10 @@ import platform
 import click
 
 from convscope.architecture.presets import PRESETS
-from convscope.benchmark import Benchmark, Spread, measure_speed
 from convscope.cli.loading import load
 from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
 from convscope.cli.output import echo
+from convscope.evidence.benchmark import Benchmark, Spread, measure_speed
 from convscope.experiment.record import cpu_name
 from convscope.recipes import Precision
 

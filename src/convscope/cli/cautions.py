@@ -5,10 +5,10 @@ from math import ceil
 
 import numpy as np
 
-from convscope.checkpoint import RunFolder
+from convscope.base.tables import clip, printable
 from convscope.cli.output import echo
-from convscope.datasets import Splits
-from convscope.tables import clip, printable
+from convscope.data.datasets import Splits
+from convscope.storage import RunFolder
 
 _FEW_STEPS, _ENOUGH_STEPS = 50, 200  # `cnn` is right on about 80 % and 93 % of MNIST after so many of 128 images
 _MOST_NAMES = 5

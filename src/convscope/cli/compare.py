@@ -9,18 +9,18 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.benchmark import measure_latency
-from convscope.checkpoint import RunFolder, open_run
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import inside, read_json
+from convscope.base.tables import printable
 from convscope.cli.loading import load_again
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
-from convscope.comparison import RunGroup, compare_all
-from convscope.comparison.answers_file import read_answers
-from convscope.comparison.several import MOST_PAIRS, Pairs
 from convscope.engine import initial_weights, open_network
-from convscope.errors import ConvscopeError, RunError
-from convscope.files import inside, read_json
-from convscope.tables import printable
+from convscope.evidence.benchmark import measure_latency
+from convscope.evidence.comparison import RunGroup, compare_all
+from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
+from convscope.storage import RunFolder, open_run
 
 _PREDICTIONS = "predictions.npz"
 

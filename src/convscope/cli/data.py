@@ -9,16 +9,16 @@ from typing import Any
 import click
 from numpy.typing import NDArray
 
+from convscope.base.errors import ConvscopeError
+from convscope.base.files import write_bytes
+from convscope.base.tables import printable, text_table
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
-from convscope.datasets import DATASETS, LoadOptions, Splits
-from convscope.datasets.named.catalogue import find_entry
-from convscope.datasets.pictures import image_png
-from convscope.errors import ConvscopeError
+from convscope.data.datasets import DATASETS, LoadOptions, Splits
+from convscope.data.datasets.named.catalogue import find_entry
+from convscope.data.datasets.pictures import image_png
 from convscope.experiment.record import loading_words
-from convscope.files import write_bytes
-from convscope.tables import printable, text_table
 
 _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
 
@@ -68,7 +68,7 @@ def info(
     NAME_OR_PATH is a name that `list` prints, or a file or folder. Nothing is trained and nothing changed. What needs a
     person's eye comes first, faults before warnings before notes, each with what to do about it.
     """
-    from convscope.inspection import inspect_dataset  # most of the package comes with it
+    from convscope.data.inspection import inspect_dataset  # most of the package comes with it
 
     if page_path is None and open_page:
         page_path = _new_page(dataset)

@@ -5,8 +5,8 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from convscope.base.tables import printable
 from convscope.cli.output import echo
-from convscope.tables import printable
 
 
 class DownloadProgress:

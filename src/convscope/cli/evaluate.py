@@ -6,17 +6,17 @@ from typing import Literal, get_args
 
 import click
 
-from convscope.checkpoint import RunFolder, load_model, load_trained_on, open_run
+from convscope.base.errors import DatasetError, DivergedError, RunError
 from convscope.cli import job
 from convscope.cli.download_progress import DownloadProgress
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
-from convscope.datasets import Dataset, LoadOptions, load_for_classes
-from convscope.errors import DatasetError, DivergedError, RunError
-from convscope.evaluation import evaluate_together
+from convscope.data.datasets import Dataset, LoadOptions, load_for_classes
+from convscope.evidence.evaluation import evaluate_together
 from convscope.experiment import argument_of
-from convscope.model import Model
+from convscope.storage import RunFolder, load_model, load_trained_on, open_run
+from convscope.training.model import Model
 
 _Split = Literal["all", "train", "test"]
 

@@ -11,23 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from convscope.ablation import ablate, ablate_inputs, filter_means, removal_curves
-from convscope.audit import audit
-from convscope.calibration import fit_temperature, measure_calibration
-from convscope.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
-from convscope.checkpoint import RunFolder
+from convscope.base.errors import RunError
+from convscope.base.metrics import softmax
 from convscope.cli import job
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.start import Start, held_out_by, start_of
-from convscope.crossfit import CrossFit, crossfit
-from convscope.datasets import Dataset, Splits
-from convscope.errors import RunError
-from convscope.explanation import EmbeddingMethod, check_attributions, embed, filter_cards
-from convscope.metrics import softmax
-from convscope.model import Model
-from convscope.rejection import fit_rules, measure_rejection
-from convscope.robustness import measure_attacks, measure_robustness
+from convscope.data.datasets import Dataset, Splits
+from convscope.evidence.ablation import ablate, ablate_inputs, filter_means, removal_curves
+from convscope.evidence.audit import audit
+from convscope.evidence.calibration import fit_temperature, measure_calibration
+from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
+from convscope.evidence.explanation import EmbeddingMethod, check_attributions, embed, filter_cards
+from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.robustness import measure_attacks, measure_robustness
+from convscope.storage import RunFolder
+from convscope.training.crossfit import CrossFit, crossfit
+from convscope.training.model import Model
 
 QUICK = ("filters", "attributions", "embedding", "ablation")
 """What the main job measures of every run: seconds in all, and no further training."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from convscope.architecture.presets import PRESETS
+from convscope.base.errors import DatasetError
 from convscope.cli import job
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import (
@@ -20,9 +21,8 @@ from convscope.cli.options import (
 )
 from convscope.cli.output import echo
 from convscope.cli.progress import RunsProgress
-from convscope.datasets import LoadOptions
+from convscope.data.datasets import LoadOptions
 from convscope.engine import ENGINES, EngineName
-from convscope.errors import DatasetError
 from convscope.experiment import (
     Experiment,
     RunResult,

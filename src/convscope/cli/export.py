@@ -6,19 +6,19 @@ from pathlib import Path
 import click
 import numpy as np
 
-from convscope.checkpoint import RunFolder, load_model
+from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
+from convscope.base.files import inside
+from convscope.base.tables import printable
 from convscope.cli import job
 from convscope.cli.loading import load
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
-from convscope.datasets import Dataset, Splits, evenly
-from convscope.errors import ConvscopeError, InterchangeError, MissingPackageError
-from convscope.files import inside
+from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, ExportOptions, export_model
 from convscope.interchange.parity import Parity, ParityTable, joined, measure_parity
-from convscope.model import Model
-from convscope.tables import printable
+from convscope.storage import RunFolder, load_model
 from convscope.training import check_fit
+from convscope.training.model import Model
 
 _ALL = "all"
 

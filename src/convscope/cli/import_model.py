@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from convscope.checkpoint import create_run, save_model
+from convscope.base.errors import ArchitectureError, ConvscopeError
 from convscope.cli import job
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import index_option, json_option, print_json, recipe_for
 from convscope.cli.output import echo
 from convscope.cli.record import run_record
-from convscope.errors import ArchitectureError, ConvscopeError
 from convscope.experiment import argument_of
 from convscope.experiment.record import available_cores, loading_words
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
-from convscope.model import Model
 from convscope.recipes import RECIPES
+from convscope.storage import create_run, save_model
 from convscope.training import History, check_fit
+from convscope.training.model import Model
 
 _SUFFIX = ".safetensors"
 

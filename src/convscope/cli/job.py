@@ -13,25 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.benchmark import measure_latency
-from convscope.checkpoint import NOTHING, RunFolder, create_run, open_run, save_trained_on, writing
+from convscope.base.errors import DatasetError, DivergedError, RecipeError, RunError
 from convscope.cli.loading import load, load_again
 from convscope.cli.options import PRESET, architecture_for, recipe_for
 from convscope.cli.output import echo
 from convscope.cli.progress import TrainingProgress
 from convscope.cli.record import JobOptions, job_record, run_record
 from convscope.cli.start import held_out_by, open_start, start_of, unseen_by
-from convscope.comparison import Candidate, Comparison, compare
-from convscope.datasets import Dataset, Splits
+from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName, check_engine, check_precision
-from convscope.errors import DatasetError, DivergedError, RecipeError, RunError
-from convscope.evaluation import Evaluation, evaluate
+from convscope.evidence.benchmark import measure_latency
+from convscope.evidence.comparison import Candidate, Comparison, compare
+from convscope.evidence.evaluation import Evaluation, evaluate
 from convscope.experiment import argument_of
 from convscope.experiment.record import available_cores
-from convscope.memory import Memory, measure_memory
-from convscope.model import Model
 from convscope.recipes import RECIPES, Precision
-from convscope.tracking import Trackers
+from convscope.runs.tracking import Trackers
+from convscope.storage import NOTHING, RunFolder, create_run, open_run, save_trained_on, writing
 from convscope.training import (
     History,
     TrainingState,
@@ -42,6 +40,8 @@ from convscope.training import (
     hold_out,
     train,
 )
+from convscope.training.memory import Memory, measure_memory
+from convscope.training.model import Model
 
 BASELINE = "ann"
 """The architecture that a run is compared with."""

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 import click
 
-from convscope.checkpoint.run_folder import MOST_SEED
+from convscope.base.errors import RunError
 from convscope.cli.download_progress import DownloadProgress
-from convscope.datasets import MAX_SIDE, LoadOptions, Splits, load_dataset
-from convscope.errors import RunError
+from convscope.data.datasets import MAX_SIDE, LoadOptions, Splits, load_dataset
+from convscope.storage.run_folder import MOST_SEED
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

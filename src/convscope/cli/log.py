@@ -6,8 +6,8 @@ import click
 
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
-from convscope.tracking import log_run, open_tracker
-from convscope.tracking.specs import without_passwords
+from convscope.runs.tracking import log_run, open_tracker
+from convscope.runs.tracking.specs import without_passwords
 
 
 @click.command()

@@ -10,16 +10,16 @@ import click
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
-from convscope.checkpoint.run_folder import MOST_SEED
+from convscope.base.errors import ArchitectureError, RecipeError
+from convscope.base.files import open_file
+from convscope.base.plain import parse_json
+from convscope.base.tables import printable
 from convscope.cli.loading import loading_options
 from convscope.cli.output import echo
 from convscope.engine import ENGINES
-from convscope.errors import ArchitectureError, RecipeError
-from convscope.files import open_file
-from convscope.plain import parse_json
 from convscope.recipes import PRECISIONS, RECIPES, EarlyStopping, Precision, Recipe
-from convscope.tables import printable
-from convscope.tracking import Trackers, open_tracker
+from convscope.runs.tracking import Trackers, open_tracker
+from convscope.storage.run_folder import MOST_SEED
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 PRESET = "cnn"

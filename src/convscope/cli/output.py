@@ -5,7 +5,7 @@ Names of architectures, layers, classes, files and data sets come from others, a
 
 import click
 
-from convscope.tables import printable
+from convscope.base.tables import printable
 
 
 def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:

@@ -12,17 +12,17 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.checkpoint import load_model
+from convscope.base.errors import ConvscopeError, ImageFileError
+from convscope.base.tables import printable
 from convscope.cli.answers import Outcome, print_answers, print_outcomes_csv, print_outcomes_json, print_strings
 from convscope.cli.options import json_option, run_argument
 from convscope.cli.output import echo
-from convscope.errors import ConvscopeError, ImageFileError
-from convscope.handwriting import STEPS, Step
-from convscope.image_files import MAX_FILE_BYTES, find_pictures, read_picture
-from convscope.model import Model
+from convscope.data.handwriting import STEPS, Step
+from convscope.data.image_files import MAX_FILE_BYTES, find_pictures, read_picture
 from convscope.prediction import Prediction, answer_maps, preparation_of, read_strings
 from convscope.prediction import predict as predict_pictures
-from convscope.tables import printable
+from convscope.storage import load_model
+from convscope.training.model import Model
 
 if TYPE_CHECKING:
     from convscope.report.prediction_page import PredictionPage

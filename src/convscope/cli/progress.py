@@ -4,9 +4,9 @@ import sys
 
 from tqdm import tqdm
 
+from convscope.base.tables import printable
 from convscope.cli.output import echo
 from convscope.experiment import DivergedRun, RunResult
-from convscope.tables import printable
 from convscope.training import History, TrainingState
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from convscope.architecture import Architecture
+from convscope.base.errors import RunError
+from convscope.base.plain import from_plain
 from convscope.cli.options import recipe_for
-from convscope.datasets import LoadOptions, Splits
+from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
-from convscope.errors import RunError
 from convscope.experiment.record import is_preset, loading_words, machine_record
-from convscope.plain import from_plain
 from convscope.recipes import RECIPES, Recipe
 
 

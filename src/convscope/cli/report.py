@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from convscope.checkpoint import RunFolder
+from convscope.base.errors import RunError
 from convscope.cli import job
 from convscope.cli.evidence import QUICK, Subject, measure_topics
 from convscope.cli.job import Trained
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
-from convscope.comparison import Comparison
-from convscope.datasets import Splits
-from convscope.errors import RunError
-from convscope.evaluation import Evaluation
-from convscope.explanation import explain
+from convscope.data.datasets import Splits
+from convscope.evidence.comparison import Comparison
+from convscope.evidence.evaluation import Evaluation
+from convscope.evidence.explanation import explain
 from convscope.report import report_payload, write_figures, write_report
 from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
+from convscope.storage import RunFolder
 
 
 @click.command()

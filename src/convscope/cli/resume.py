@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import click
 
-from convscope.checkpoint import RunFolder
+from convscope.base.errors import RunError
 from convscope.cli import job
 from convscope.cli.options import architecture_for, recipe_for
 from convscope.cli.record import JobOptions, job_record
-from convscope.datasets import LoadOptions, Splits
-from convscope.errors import RunError
+from convscope.data.datasets import LoadOptions, Splits
 from convscope.experiment import argument_of
+from convscope.storage import RunFolder
 
 _Job = TypeVar("_Job", JobOptions, None)
 

@@ -13,7 +13,7 @@ from convscope.cli.output import echo
 from convscope.cli.record import JobOptions, job_record
 from convscope.cli.resume import begin
 from convscope.cli.seeds import train_seeds
-from convscope.comparison import Comparison
+from convscope.evidence.comparison import Comparison
 
 
 @click.command()

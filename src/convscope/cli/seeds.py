@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from convscope.benchmark import measure_latency
-from convscope.checkpoint import RunFolder
 from convscope.cli.job import Trained, timed
 from convscope.cli.progress import RunsProgress
-from convscope.comparison import GroupComparison, RunGroup, compare_groups
-from convscope.datasets import Splits
-from convscope.evaluation import Evaluation
+from convscope.data.datasets import Splits
+from convscope.evidence.benchmark import measure_latency
+from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
+from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, train_runs
-from convscope.model import Model
+from convscope.storage import RunFolder
+from convscope.training.model import Model
 
 _USUAL = 5  # runs of each network, if there is time for them
 _SECONDS = 25.0  # that the further ones may take, unless they are asked for

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.checkpoint import NOTHING, RunFolder, TrainedOn, load_model, load_trained_on, save_model, save_trained_on
-from convscope.datasets import Dataset, Splits
-from convscope.errors import ArchitectureError, DatasetError, RecipeError
-from convscope.model import Model
+from convscope.base.errors import ArchitectureError, DatasetError, RecipeError
+from convscope.data.datasets import Dataset, Splits
+from convscope.storage import NOTHING, RunFolder, TrainedOn, load_model, load_trained_on, save_model, save_trained_on
 from convscope.training import hold_out
-from convscope.transfer import Transfer, transfer
+from convscope.training.model import Model
+from convscope.training.transfer import Transfer, transfer
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from convscope.base.errors import ConvscopeError
+from convscope.base.files import write_text
 from convscope.cli.options import architecture_for, json_option, print_json
 from convscope.cli.output import echo
-from convscope.errors import ConvscopeError
-from convscope.files import write_text
 
 
 def _image_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int, int]:

@@ -39,7 +39,7 @@ def augment(images: NDArray[np.uint8], augmentation: Augmentation, key: int, fir
     """Return images (N, H, W, C) changed at random, the n-th as at position `first` + n of the epoch's order.
 
     Args:
-        key: of the epoch's stream, as `convscope.streams.stream_key` gives it.
+        key: of the epoch's stream, as `convscope.base.streams.stream_key` gives it.
     """
     if augmentation == Augmentation():
         return images

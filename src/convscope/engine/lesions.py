@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.metrics import cross_entropies
 from convscope.engine.network import Lesion, Network
-from convscope.metrics import cross_entropies
 
 BLOCK_BYTES = 1 << 24
 """How much of images and of all lesions' logits is held at once: enough for every thread, little beside a data set."""

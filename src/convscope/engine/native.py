@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
-from convscope.datasets import Dataset
-from convscope.datasets.disk.images import blocks, is_on_disk
+from convscope.base.errors import EngineError
+from convscope.data.datasets import Dataset
+from convscope.data.datasets.disk.images import blocks, is_on_disk
 from convscope.engine import _native
 from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
 from convscope.engine.network import (
@@ -29,7 +30,6 @@ from convscope.engine.network import (
     check_precision,
     check_weights,
 )
-from convscope.errors import EngineError
 from convscope.recipes import Adam, Augmentation, Precision
 
 INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
-from convscope.datasets import Dataset
-from convscope.errors import RecipeError
+from convscope.base.errors import RecipeError
+from convscope.data.datasets import Dataset
 from convscope.recipes import Adam, Augmentation, Optimizer, Precision
 
 EngineName = Literal["native", "reference", "keras"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine.augmentation import augment
 from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
 from convscope.engine.network import (

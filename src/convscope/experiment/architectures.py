@@ -14,17 +14,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from convscope.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark
-from convscope.ablation.variants import LeftOut, Variant, variants, variants_left_out
 from convscope.architecture import Architecture
-from convscope.datasets import Splits
+from convscope.base.statistics import LEAST_PAIRS, Flags, group_accuracy_interval, group_difference
+from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.data.datasets import Splits
 from convscope.engine import EngineName
+from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark
+from convscope.evidence.ablation.variants import LeftOut, Variant, variants, variants_left_out
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnResult, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
-from convscope.statistics import LEAST_PAIRS, Flags, group_accuracy_interval, group_difference
-from convscope.tables import clip, html_table, printable, text_table
 
 WHOLE = "whole network"
 Verdict = Literal["worse", "better", "no difference shown"]

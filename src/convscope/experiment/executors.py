@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from convscope.errors import ExecutorError
+from convscope.base.errors import ExecutorError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.comparison import GroupComparison, RunGroup, compare_groups
-from convscope.datasets import Dataset, Splits, load_dataset
+from convscope.base.errors import DivergedError
+from convscope.base.statistics import LEAST_PAIRS, group_accuracy_interval, mean_share_interval
+from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
-from convscope.errors import DivergedError
+from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe, classic
-from convscope.statistics import LEAST_PAIRS, group_accuracy_interval, mean_share_interval
-from convscope.tables import clip, html_table, printable, text_table
 from convscope.training import ArchitectureFor
 
 _HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")

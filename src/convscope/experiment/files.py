@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from convscope.base.files import write_json, write_text
+from convscope.base.tables import csv_line
 from convscope.experiment.experiment import Experiment
-from convscope.files import write_json, write_text
-from convscope.tables import csv_line
 
 _COLUMNS = (
     "architecture", "recipe", "name", "seed", "accuracy", "loss", "seconds", "num_images", "parameters", "macs",

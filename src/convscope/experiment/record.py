@@ -12,7 +12,7 @@ from typing import Any
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
-from convscope.datasets import LoadOptions
+from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName, keras
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import RECIPES, Recipe

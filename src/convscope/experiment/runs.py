@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from convscope.checkpoint import writing
-from convscope.datasets import DATASETS, Splits, load_dataset
+from convscope.base.errors import ConvscopeError, DivergedError
+from convscope.base.files import inside
+from convscope.data.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import check_engine, check_precision
-from convscope.errors import ConvscopeError, DivergedError
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, Trained, execute, read_reply, train_one, write_order
-from convscope.files import inside
+from convscope.storage import writing
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
 
 OnResult = Callable[[RunResult], None]

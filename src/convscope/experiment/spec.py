@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.checkpoint import load_model, load_trained_on
-from convscope.datasets import Dataset, Splits
+from convscope.base.errors import ArchitectureError
+from convscope.base.streams import random_stream
+from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName
 from convscope.engine.keras import backend_name
-from convscope.errors import ArchitectureError
 from convscope.recipes import Recipe
-from convscope.streams import random_stream
+from convscope.storage import load_model, load_trained_on
 from convscope.training import TrainingState
-from convscope.transfer import transfer
+from convscope.training.transfer import transfer
 
 _DIGITS = 16  # of a digest: 64 bits, so that two of a million runs share one with a chance of 3e-8
 

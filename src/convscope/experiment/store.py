@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.checkpoint import create_run, open_run
-from convscope.comparison.answers_file import read_answers
-from convscope.datasets import Splits
-from convscope.errors import DatasetError, DivergedError, RunError
-from convscope.evaluation import Evaluation, evaluate_predictions
+from convscope.base.errors import DatasetError, DivergedError, RunError
+from convscope.base.files import PARTIAL, inside
+from convscope.data.datasets import Splits
+from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.evaluation import Evaluation, evaluate_predictions
 from convscope.experiment.record import run_record
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.worker import Trained
-from convscope.files import PARTIAL, inside
+from convscope.storage import create_run, open_run
 from convscope.training import History
 
 

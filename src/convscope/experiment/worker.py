@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope import errors
 from convscope.architecture import Architecture
-from convscope.datasets import LoadOptions, Splits, load_dataset
+from convscope.base import errors
+from convscope.base.errors import ConvscopeError, DatasetError, EngineError
+from convscope.data.datasets import LoadOptions, Splits, load_dataset
 from convscope.engine import open_network
 from convscope.engine.keras import backend_name
-from convscope.errors import ConvscopeError, DatasetError, EngineError
 from convscope.experiment.record import available_cores, machine_record
 from convscope.experiment.spec import RunSpec
-from convscope.model import Model
 from convscope.recipes import Recipe
 from convscope.training import History, train
+from convscope.training.model import Model
 
 Reply = tuple[str, dict[str, bytes]]
 """JSON, and arrays by name."""

@@ -11,9 +11,9 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.checkpoint import load_model, save_model
-from convscope.errors import InterchangeError
-from convscope.model import Model
+from convscope.base.errors import InterchangeError
+from convscope.storage import load_model, save_model
+from convscope.training.model import Model
 
 Dtype = Literal["float32", "float16", "int8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)

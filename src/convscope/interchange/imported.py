@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.model import Model
+from convscope.training.model import Model
 
 NAMELESS = "imported"
 """What a network is called that its file gives no name."""

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from convscope.checkpoint import load_model
-from convscope.errors import InterchangeError
-from convscope.files import inside, open_file
+from convscope.base.errors import InterchangeError
+from convscope.base.files import inside, open_file
 from convscope.interchange.imported import NAMELESS, Imported
-from convscope.model import Model
+from convscope.storage import load_model
+from convscope.training.model import Model
 
 Kind = Literal["Keras", "ONNX", "convscope"]
 _ZIP = b"PK\x03\x04"

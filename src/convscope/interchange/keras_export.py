@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.errors import ConvscopeError
+from convscope.base.files import write_bytes
 from convscope.engine.keras import build_keras, load_keras, versions
 from convscope.engine.keras.backend import predicting, to_numpy
 from convscope.engine.keras.builder import Output
 from convscope.engine.keras.quiet import quiet
-from convscope.errors import ConvscopeError
-from convscope.files import write_bytes
 from convscope.interchange.keras_files.archive import DESCRIPTION
-from convscope.model import Model
+from convscope.training.model import Model
 
 SUFFIX = ".keras"
 _FORMAT = 1  # of what `DESCRIPTION` holds

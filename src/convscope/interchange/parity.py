@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.benchmark import measure_latency
-from convscope.datasets import Dataset
-from convscope.errors import InterchangeError, RunError
+from convscope.base.errors import InterchangeError, RunError
+from convscope.base.plain import from_plain
+from convscope.base.tables import html_table, text_table
+from convscope.data.datasets import Dataset
+from convscope.evidence.benchmark import measure_latency
 from convscope.interchange.formats import Dtype, Runner
-from convscope.model import Model
-from convscope.plain import from_plain
-from convscope.tables import html_table, text_table
+from convscope.training.model import Model
 
 _BLOCK = 1000  # images at once
 HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "one image", "a thousand")

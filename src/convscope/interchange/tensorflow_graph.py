@@ -27,7 +27,7 @@ from convscope.architecture import (
 )
 from convscope.architecture.layers import Window
 from convscope.engine import Weights
-from convscope.model import Model
+from convscope.training.model import Model
 
 
 def answers(model: Model, images: Any) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.errors import ConvscopeError, MissingPackageError
+from convscope.base.files import write_bytes
 from convscope.engine.keras.quiet import quiet
 from convscope.engine.network import check_images
-from convscope.errors import ConvscopeError, MissingPackageError
-from convscope.files import write_bytes
-from convscope.model import Model
+from convscope.training.model import Model
 
 TfliteType = Literal["float32", "float16", "int8"]
 """In what a file keeps its weights; with int8 it also computes so."""

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 
 _MOST_BYTES = 2**31  # more than the weights of any layer may take, which have at most 2^31 - 1 values together
 _RECORDS = re.compile(

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Add
-from convscope.errors import ConvscopeError, MissingPackageError
-from convscope.files import write_bytes
+from convscope.base.errors import ConvscopeError, MissingPackageError
+from convscope.base.files import write_bytes
 from convscope.interchange.torch_archive import checked_archive
-from convscope.model import Model
+from convscope.training.model import Model
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.explanation.attributions import Method, attribute
-from convscope.model import Model
+from convscope.evidence.explanation.attributions import Method, attribute
 from convscope.prediction.prediction import Prediction
 from convscope.prediction.preparation import preparation_of
+from convscope.training.model import Model
 
 METHOD: Method = "integrated_gradients"
 """Of the attributions, the one that orders pixels well by both of its checks, whose sum is the answer's logit less that
@@ -24,7 +24,7 @@ def answer_maps(model: Model, predictions: Sequence[Prediction], *, method: Meth
     what this answer rests, not why the network is as it is.
 
     Raises:
-        ValueError: as `convscope.explanation.attributions.attribute` does.
+        ValueError: as `convscope.evidence.explanation.attributions.attribute` does.
     """
     image = model.architecture.input
     background = 0 if preparation_of(model).handwriting.ink == "light" else 255

@@ -8,12 +8,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import RunError
-from convscope.handwriting import LARGEST_FACTOR, Handwriting, Hint, Prepared, Stage, Step, prepare
-from convscope.model import Model
+from convscope.base.errors import RunError
+from convscope.base.tables import clip, html_table, text_table
+from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Prepared, Stage, Step, prepare
+from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.preparation import is_as_made, preparation_of
-from convscope.rejection import RejectionRule
-from convscope.tables import clip, html_table, text_table
+from convscope.training.model import Model
 
 _BATCH = 1024  # images that are answered at once, so that memory stays bounded
 _ALL_STEPS = Handwriting("light", 1).steps  # but for those that are only taken when asked for
@@ -152,7 +152,7 @@ def predict(
 
     Args:
         names: what the pictures are called; by default "picture 1" and so on.
-        steps: those of `convscope.handwriting.STEPS` that are taken; by default those of the model's data set.
+        steps: those of `convscope.data.handwriting.STEPS` that are taken; by default those of the model's data set.
         sizes: (h, w) of each picture before it was averaged down for `reading_side`; by default it was not.
 
     Raises:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.handwriting import Handwriting
-from convscope.model import Model
+from convscope.data.handwriting import Handwriting
+from convscope.training.model import Model
 
 _LIKE_MNIST = ("mnist", "emnist", "qmnist", "digits", "usps")  # beginnings of names of data sets that centre their ink
 _NEAR_GROUND, _CLEAN = 16, 0.95  # as `handwriting_of` takes a border for ground

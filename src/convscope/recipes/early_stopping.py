@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from convscope.errors import RecipeError
+from convscope.base.errors import RecipeError
 from convscope.recipes.ranges import check_range, check_whole
 
 Monitor = Literal["val_loss", "val_accuracy"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from convscope.errors import RecipeError
+from convscope.base.errors import RecipeError
 from convscope.recipes.ranges import check_range
 
 

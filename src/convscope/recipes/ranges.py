@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any
 
-from convscope.errors import RecipeError
+from convscope.base.errors import RecipeError
 
 
 def check_range(

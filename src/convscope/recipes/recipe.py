@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import RecipeError
-from convscope.plain import from_plain
+from convscope.base.errors import RecipeError
+from convscope.base.plain import from_plain
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import OPTIMIZERS, Adam, Optimizer

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import RecipeError
+from convscope.base.errors import RecipeError
 from convscope.recipes.ranges import check_range
 
 ScheduleKind = Literal["constant", "linear", "cosine", "one_cycle"]

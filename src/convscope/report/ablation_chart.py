@@ -9,10 +9,10 @@ from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from convscope.base.tables import clip, display_width
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.pixels import paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip, display_width
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
 _LEAST_WIDTH = 560  # of the drawing, for its title

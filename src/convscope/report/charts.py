@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from convscope.base.tables import clip, display_width
 from convscope.report.pixels import NEGATIVE, POSITIVE
 from convscope.report.style import (
     ACCENT,
@@ -19,7 +20,6 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
-from convscope.tables import clip, display_width
 from convscope.training import History
 
 CHART_WIDTH = 448

@@ -10,13 +10,13 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from convscope.files import write_text
+from convscope.base.files import write_text
+from convscope.base.tables import clip, printable
 from convscope.report.data_sections import data_sections
 from convscope.report.evidence import render_section
 from convscope.report.evidence.section import Gallery, Section
 from convscope.report.experiment_page import POLICY
 from convscope.report.findings import percent
-from convscope.tables import clip, printable
 
 MOST_OPEN = 48
 """Cards of a gallery that are shown at once; the others are folded away."""

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
 from convscope.report.charts import draw_class_balance
 from convscope.report.data_chart import draw_values
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, paint, scale_to, tile
-from convscope.tables import clip
 
 Value = Mapping[str, Any]
 Picture = Callable[[str, int], Pixels | None]

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.datasets import evenly
+from convscope.base.statistics import mean_share_interval
+from convscope.base.tables import clip, display_width
+from convscope.data.datasets import evenly
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.statistics import mean_share_interval
-from convscope.tables import clip, display_width
 
 Floats = NDArray[np.float64]
 

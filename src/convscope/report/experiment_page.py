@@ -8,12 +8,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from convscope.files import write_text
+from convscope.base.files import write_text
+from convscope.base.tables import printable
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
 from convscope.report.experiment_charts import group_names
 from convscope.report.findings import percent
-from convscope.tables import printable
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may do: show what is inside it."""

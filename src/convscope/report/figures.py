@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from convscope.files import write_bytes, write_text
-from convscope.packing import unpack
+from convscope.base.files import write_bytes, write_text
+from convscope.base.packing import unpack
 from convscope.report import findings
 from convscope.report.charts import (
     draw_accuracies,

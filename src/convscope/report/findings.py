@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from convscope.comparison.words import SIGNIFICANCE, p_text
-from convscope.tables import clip
+from convscope.base.tables import clip
+from convscope.evidence.comparison.words import SIGNIFICANCE, p_text
 
 
 def percent(fraction: float, digits: int = 2) -> str:

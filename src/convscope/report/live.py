@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.ablation import filter_means
-from convscope.datasets import Dataset, Splits, evenly
+from convscope.base.packing import pack, pack_first, pack_rounded, packed_bytes
+from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.engine import Weights
-from convscope.evaluation import Evaluation
-from convscope.model import Model
-from convscope.packing import pack, pack_first, pack_rounded, packed_bytes
+from convscope.evidence.ablation import filter_means
+from convscope.evidence.evaluation import Evaluation
+from convscope.training.model import Model
 
 _SNAPSHOT_BYTES = 1_600_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
 _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are

@@ -3,8 +3,8 @@
 from math import log1p
 from typing import Any
 
+from convscope.base.tables import printable
 from convscope.report.findings import percent
-from convscope.tables import printable
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for

@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Add, LayerRow
-from convscope.comparison import Comparison
-from convscope.datasets import Dataset, Splits
+from convscope.base.errors import RunError
+from convscope.base.packing import pack
+from convscope.data.datasets import Dataset, Splits
 from convscope.engine import Weights
-from convscope.errors import RunError
-from convscope.evaluation import Evaluation
-from convscope.explanation import Explanation
-from convscope.model import Model
-from convscope.packing import pack
+from convscope.evidence.comparison import Comparison
+from convscope.evidence.evaluation import Evaluation
+from convscope.evidence.explanation import Explanation
 from convscope.recipes import Recipe
 from convscope.report.evidence import RenderedSection
 from convscope.report.live import Replay, live_payload
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import image_pixels, picture_to_json
 from convscope.training import History, describe_choice
+from convscope.training.model import Model
 
 FORMAT = 1
 _PAGE_BYTES = 4_000_000  # of a page below 5 MB, without the engine, the script and the report's own words

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.tables import clip
 from convscope.report.pixels import Palette, Pixels, enlarge, paint, scale_to, tile
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip
 
 MOST_MAPS = 64
 """Of a layer, drawn in one picture."""

@@ -16,11 +16,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from convscope.files import write_text
+from convscope.base.files import write_text
+from convscope.base.tables import printable
 from convscope.prediction import Prediction, StringReading
 from convscope.report.experiment_page import POLICY
 from convscope.report.prediction_views import picture_view, strings_view
-from convscope.tables import printable
 
 MOST_PICTURES = 100
 """On one page; each takes about 50 kB."""

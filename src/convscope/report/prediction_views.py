@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.averaging import average
+from convscope.base.averaging import average
+from convscope.base.tables import clip, printable
 from convscope.prediction import Prediction, StringReading
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, image_pixels, paint, png_of, scale_to
-from convscope.tables import clip, printable
 
 PHOTO_SIDE = 640
 """Pixels of the longer side of a photo on the page; more than that is averaged away."""

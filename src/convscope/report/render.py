@@ -18,7 +18,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from convscope.architecture import Architecture
-from convscope.files import inside, write_text
+from convscope.base.files import inside, write_text
+from convscope.base.tables import printable
 from convscope.report import findings
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.figures import draw_charts
@@ -38,7 +39,6 @@ from convscope.report.views import (
     runs_view,
     samples_view,
 )
-from convscope.tables import printable
 
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; "

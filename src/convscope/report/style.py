@@ -17,7 +17,7 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from convscope.tables import clip
+from convscope.base.tables import clip
 
 PAPER = "#fbfaf7"
 INK = "#1b2028"

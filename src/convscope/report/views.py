@@ -12,8 +12,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from convscope.architecture.presets import PRESETS
-from convscope.comparison.candidate import seconds_text
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import printable
+from convscope.evidence.comparison.candidate import seconds_text
 from convscope.recipes import RECIPES
 from convscope.report import findings
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles
@@ -26,7 +27,6 @@ from convscope.report.pixels import (
     png_of,
     scale_to,
 )
-from convscope.tables import printable
 
 _RING = (
     "A ring marks the epoch whose weights were taken, because the validation images were best then: what they say of "

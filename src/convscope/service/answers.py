@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convscope.deadline import check_deadline
-from convscope.explanation import Method
-from convscope.handwriting import Stage, Step
-from convscope.handwriting.segments import LONGEST_SIDE
-from convscope.image_files import picture_size, read_reduced
+from convscope.base.deadline import check_deadline
+from convscope.data.handwriting import Stage, Step
+from convscope.data.handwriting.segments import LONGEST_SIDE
+from convscope.data.image_files import picture_size, read_reduced
+from convscope.evidence.explanation import Method
 from convscope.prediction import Prediction, answer_maps, predict, preparation_of, reading_side
 from convscope.prediction.strings import read_strings
 from convscope.service.refusal import RefusedError

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from convscope.deadline import check_deadline
-from convscope.metrics import softmax
+from convscope.base.deadline import check_deadline
+from convscope.base.metrics import softmax
 from convscope.service.refusal import RefusedError, describe
 from convscope.service.schemas import InferRequest, OutputName
 from convscope.service.served import Served

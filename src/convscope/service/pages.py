@@ -6,8 +6,8 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from convscope.errors import RunError
-from convscope.files import inside, open_file
+from convscope.base.errors import RunError
+from convscope.base.files import inside, open_file
 from convscope.service.refusal import RefusedError
 from convscope.service.served import Served
 from convscope.service.work import Work

@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from convscope.errors import ConvscopeError, ImageFileError
-from convscope.tables import printable
+from convscope.base.errors import ConvscopeError, ImageFileError
+from convscope.base.tables import printable
 
 LATER = {"retry-after": "1"}
 """Headers of a refusal that may be otherwise in a second."""

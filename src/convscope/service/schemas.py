@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from convscope.explanation import Method
-from convscope.handwriting import Step
+from convscope.data.handwriting import Step
+from convscope.evidence.explanation import Method
 
 OutputName = Literal["logits", "probabilities", "calibrated_probabilities", "label", "none_of_these"]
 InputType = Literal["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from convscope.checkpoint import load_model, open_run
-from convscope.errors import RunError
-from convscope.files import inside
-from convscope.model import Model
+from convscope.base.errors import RunError
+from convscope.base.files import inside
+from convscope.evidence.rejection import RejectionRule
 from convscope.prediction import preparation_of
-from convscope.rejection import RejectionRule
+from convscope.storage import load_model, open_run
+from convscope.training.model import Model
 
 _NAMED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 

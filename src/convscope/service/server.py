@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from convscope.errors import RunError
+from convscope.base.errors import RunError
 from convscope.service.limits import Limits
 from convscope.service.logs import LOGGER, log_config, only_json
 from convscope.service.work import Work

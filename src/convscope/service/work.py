@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from convscope.deadline import Deadline, DeadlineError, check_deadline, within
+from convscope.base.deadline import Deadline, DeadlineError, check_deadline, within
 from convscope.service.limits import Limits
 from convscope.service.metrics import Metrics
 from convscope.service.observe import FACTS

@@ -9,7 +9,7 @@ from tests.interchange.c_header.test_memory import model_of
 from tests.random_networks import random_images, random_model
 
 import convscope as cs
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header import open_c, quantize, simulate, write_c
 
 HOSTILE_NAMES = (

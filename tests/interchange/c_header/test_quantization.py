@@ -8,7 +8,7 @@ from tests.random_networks import random_images, random_model
 
 import convscope as cs
 from convscope.architecture import Architecture, Input
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header import measure_deviation, open_c, quantize, simulate, write_c
 
 

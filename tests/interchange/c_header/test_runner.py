@@ -6,7 +6,7 @@ from tests.interchange.c_header.programs import COMPILERS
 from tests.interchange.c_header.test_memory import model_of
 
 import convscope as cs
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header import open_c, write_c
 
 

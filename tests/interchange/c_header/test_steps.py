@@ -3,7 +3,7 @@ import pytest
 from tests.interchange.c_header.test_memory import model_of
 
 import convscope as cs
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header.arithmetic import activation, float_step, number_images
 from convscope.interchange.c_header.steps import plan_steps
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
 
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 
 CONFIG, ARRAYS = small()
 
@@ -275,9 +275,9 @@ def test_arrays_that_lie_over_each_other_are_refused(read):
 
 BOMB = """
 import sys
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import read_keras
-from convscope.memory import peak_memory_bytes
+from convscope.training.memory import peak_memory_bytes
 before = peak_memory_bytes()
 try:
     read_keras(sys.argv[1])

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.interchange.keras_files.keras_archives import archive, hdf5, legacy, small
 
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 
 CONFIG, ARRAYS = small()
 BY_WEIGHT = {

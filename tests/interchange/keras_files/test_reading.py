@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
 
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
 
 CONFIG, ARRAYS = small()

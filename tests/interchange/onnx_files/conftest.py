@@ -7,8 +7,8 @@ import pytest
 
 import convscope as cs
 from convscope.architecture.layer_json import LAYER_KINDS
+from convscope.base.errors import ArchitectureError
 from convscope.engine import initial_weights
-from convscope.errors import ArchitectureError
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid")
 SEEDS = range(24)

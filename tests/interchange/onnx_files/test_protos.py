@@ -12,7 +12,7 @@ from tests.interchange.onnx_files.conftest import with_weights
 from tests.interchange.onnx_files.graphs import node, numbers, proto, save
 
 import convscope as cs
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import open_onnx, read_onnx, write_onnx
 from convscope.interchange.onnx_files.wire import MAX_FIELDS, check_wire
 

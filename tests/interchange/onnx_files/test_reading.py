@@ -8,7 +8,7 @@ from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_m
 from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
 
 import convscope as cs
-from convscope.errors import ConvscopeError, InterchangeError
+from convscope.base.errors import ConvscopeError, InterchangeError
 from convscope.interchange.onnx_files import read_onnx, write_onnx
 
 HEAD = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]

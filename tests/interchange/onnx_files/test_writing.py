@@ -12,7 +12,7 @@ from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_m
 
 import convscope as cs
 from convscope.architecture.layer_json import LAYER_KINDS
-from convscope.errors import ConvscopeError, InterchangeError
+from convscope.base.errors import ConvscopeError, InterchangeError
 from convscope.interchange.onnx_files import DTYPES, open_onnx, write_onnx
 from convscope.interchange.onnx_files.versions import IR_VERSIONS
 

@@ -1,5 +1,5 @@
 // Writing fitted into an image: cropped, scaled, stretched to full contrast, its mass put in the middle. The same as
-// src/convscope/handwriting/fitting.py.
+// src/convscope/data/handwriting/fitting.py.
 import { average, box, changed, cut, fitted, inkOf, strongest, turnOf, type Picture, type Size } from './picture';
 import type { Ink } from './recipe';
 

@@ -1,5 +1,5 @@
 // What may be wrong with a picture of handwriting, found on an even ground and without specks: the same as
-// src/convscope/handwriting/hints.py.
+// src/convscope/data/handwriting/hints.py.
 import { FAINTEST, strengths, strongest, type Box, type Picture } from './picture';
 import { boxesOf } from './pieces';
 import type { Handwriting } from './recipe';

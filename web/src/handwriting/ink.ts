@@ -1,5 +1,5 @@
 // Ink parted from paper, and what is too small to be writing dropped from it: the same as
-// src/convscope/handwriting/ink.py, where it is said why.
+// src/convscope/data/handwriting/ink.py, where it is said why.
 import { border, changed, masses, median, strengths, turnOf, type Picture } from './picture';
 import { piecesOf } from './pieces';
 import type { Ink } from './recipe';

@@ -1,4 +1,4 @@
-// The ground and the light on it: the same as src/convscope/handwriting/light.py, where it is said why.
+// The ground and the light on it: the same as src/convscope/data/handwriting/light.py, where it is said why.
 import { border, changed, extremes, median, plane, type Picture } from './picture';
 import type { Ink } from './recipe';
 import { closing, means } from './windows';

@@ -1,5 +1,5 @@
 // Pictures as bytes, resized exactly, in grey or in colours, and how much ink a pixel holds. The arithmetic is that of
-// src/convscope/handwriting/pictures.py: sums of whole numbers, which float64 holds exactly, and values rounded as
+// src/convscope/data/handwriting/pictures.py: sums of whole numbers, which float64 holds exactly, and values rounded as
 // floor(x + 0.5).
 import type { Ink } from './recipe';
 

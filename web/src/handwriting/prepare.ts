@@ -1,5 +1,5 @@
 // From a drawing or a photo to the pixels that the network sees, with the picture after each step: the same as
-// `prepare` of src/convscope/handwriting/prepare.py, pixel for pixel; what each step is for is said there.
+// `prepare` of src/convscope/data/handwriting/prepare.py, pixel for pixel; what each step is for is said there.
 import { centredCorner, cropped, middleCorner, placed, scaled, stretched } from './fitting';
 import { hintsOf, type Hint } from './hints';
 import { parted, withoutSpecks } from './ink';

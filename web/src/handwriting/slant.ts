@@ -1,4 +1,4 @@
-// Slanted writing set upright: the same as src/convscope/handwriting/slant.py.
+// Slanted writing set upright: the same as src/convscope/data/handwriting/slant.py.
 import { border, masses, median, type Picture } from './picture';
 import type { Ink } from './recipe';
 

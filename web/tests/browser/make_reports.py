@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from small_evidence import few_of, small_evidence, with_siblings
 
 import convscope as cs
-from convscope.checkpoint import open_run
 from convscope.cli import main as convscope
 from convscope.cli.record import run_record
+from convscope.data.image_files import read_picture
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
-from convscope.image_files import read_picture
 from convscope.prediction import predict
 from convscope.report import report_payload, write_report
 from convscope.report.evidence import render_evidence
+from convscope.storage import open_run
 from convscope.training import TrainingState
 
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package dataset-fashion-mnist puts it

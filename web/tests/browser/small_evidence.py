@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 import convscope as cs
-from convscope.ablation import ablate, ablate_inputs, removal_curves
-from convscope.audit import audit
-from convscope.calibration import measure_calibration
-from convscope.crossfit import crossfit
+from convscope.base.metrics import softmax
+from convscope.evidence.ablation import ablate, ablate_inputs, removal_curves
+from convscope.evidence.audit import audit
+from convscope.evidence.calibration import measure_calibration
+from convscope.evidence.explanation import check_attributions, embed, filter_cards
+from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment import run_experiment
-from convscope.explanation import check_attributions, embed, filter_cards
 from convscope.interchange import FORMATS
-from convscope.metrics import softmax
-from convscope.rejection import fit_rules, measure_rejection
 from convscope.report.evidence import TOPICS
-from convscope.robustness import measure_attacks, measure_robustness
+from convscope.training.crossfit import crossfit
 
 _MOST_TRAINING, _MOST_TEST = 2_000, 500
 _FOLDS = 2

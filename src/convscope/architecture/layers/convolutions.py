@@ -6,7 +6,7 @@ from typing import ClassVar, get_args
 
 from convscope.architecture.arguments import check_choice, check_count, check_flag, label, set_pair
 from convscope.architecture.layers.windows import ActivationName, Padding, Pair, Shape, Window, map_size
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 
 
 @dataclass(frozen=True)

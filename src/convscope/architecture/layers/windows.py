@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convscope.architecture.arguments import Named, label
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]

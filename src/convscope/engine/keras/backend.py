@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.errors import EngineError, MissingPackageError
 from convscope.engine.keras.quiet import quiet
-from convscope.errors import EngineError, MissingPackageError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Those that can train, in the order in which one is taken where nothing says which."""

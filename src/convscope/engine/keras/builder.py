@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from convscope.architecture import Architecture, AveragePooling2D, DepthwiseConv2D, LayerRow
 from convscope.architecture.layers import padding_before
+from convscope.base.errors import EngineError
 from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
 from convscope.engine.network import Weights, check_weights, float_array
-from convscope.errors import EngineError
 
 Output = Literal["logits", "probabilities", "both"]
 

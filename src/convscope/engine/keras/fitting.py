@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine.keras.backend import load_keras
 from convscope.engine.native import augment
 from convscope.engine.network import EpochOptions, Progress

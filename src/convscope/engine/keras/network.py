@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.datasets import Dataset
+from convscope.data.datasets import Dataset
 from convscope.engine.keras import fitting
 from convscope.engine.keras.backend import (
     float32_products,

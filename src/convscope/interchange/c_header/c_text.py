@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 
 LINE_LENGTH = 120
 _LONGEST_STRING = 4095  # characters that every C99 compiler takes (ISO/IEC 9899:1999, 5.2.4.1)

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.files import write_text
 from convscope.engine.network import check_images
-from convscope.files import write_text
 from convscope.interchange.c_header.c_text import (
     LINE_LENGTH,
     Part,
@@ -27,7 +27,7 @@ from convscope.interchange.c_header.memory import Memory, plan_memory
 from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import Deviation, measure_deviation
 from convscope.interchange.c_header.steps import Step, plan_steps
-from convscope.model import Model
+from convscope.training.model import Model
 
 CType = Literal["float32", "int8"]
 _LONGEST_PREFIX = 40

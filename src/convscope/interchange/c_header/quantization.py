@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Input
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header.arithmetic import activation, float_step, number_images
 from convscope.interchange.c_header.fixed_point import (
     HIGHEST,
@@ -23,7 +23,7 @@ from convscope.interchange.c_header.fixed_point import (
     scale_of_range,
 )
 from convscope.interchange.c_header.steps import LINEAR, Step, plan_steps
-from convscope.model import Model
+from convscope.training.model import Model
 
 _ALL = np.arange(LOWEST, HIGHEST + 1)
 _MARGIN = 1.5  # see docs/c_header.md for what it was chosen by

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import ConvscopeError, MissingPackageError
+from convscope.base.errors import ConvscopeError, MissingPackageError
 
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header.arithmetic import linear, pad, window_max, window_sum
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers, rescale
 from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep, image_blocks
-from convscope.model import Model
+from convscope.training.model import Model
 
 
 def simulate(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDArray[np.float32]:

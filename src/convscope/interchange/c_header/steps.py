@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Add, BatchNormalization, LayerRow, Shape
 from convscope.architecture.layers import Pair, padding_before
+from convscope.base.errors import ConvscopeError
 from convscope.engine.reference_layers import LEAKY_SLOPE
-from convscope.errors import ConvscopeError
-from convscope.model import Model
+from convscope.training.model import Model
 
 Map = tuple[int, int, int]
 Array = NDArray[np.float64]

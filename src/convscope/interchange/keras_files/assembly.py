@@ -10,7 +10,7 @@ from typing import Any
 
 from convscope.architecture import Add, Architecture, Flatten, Input, Layer, Shape
 from convscope.architecture.layer_json import layer_from_dict
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 from convscope.interchange.keras_files.activations import Slope, UnknownActivationError
 from convscope.interchange.keras_files.conversion import Conversion, UnsupportedError
 from convscope.interchange.keras_files.front import open_front

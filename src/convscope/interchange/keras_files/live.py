@@ -13,7 +13,7 @@ from convscope.interchange.keras_files.json_text import read_json
 from convscope.interchange.keras_files.places import variable_name
 from convscope.interchange.keras_files.refusal import RefusedError, named
 from convscope.interchange.keras_files.weights import as_weights, check_shapes
-from convscope.model import Model
+from convscope.training.model import Model
 
 _Arrays = list[tuple[str, NDArray[Any]]]
 

@@ -1,6 +1,6 @@
 """The layers that stand in the way of taking over a model, told all at once."""
 
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 from convscope.interchange.keras_files.graph import KerasLayer
 from convscope.interchange.keras_files.refusal import RefusedError, quoted
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convscope.errors import ArchitectureError, InterchangeError
+from convscope.base.errors import ArchitectureError, InterchangeError
 
 
 class RefusedError(Exception):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Layer, LayerRow
 from convscope.architecture.layers import padding_before
-from convscope.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError
 
 _MAX_CHARACTERS = 1 << 20
 Weights = dict[str, NDArray[np.float32]]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Add, Architecture, Shape
 from convscope.architecture.layers import padding_before
-from convscope.model import Model
+from convscope.training.model import Model
 
 Array = NDArray[np.float64]
 WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files.versions import need
 
 

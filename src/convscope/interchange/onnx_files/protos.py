@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files.versions import need
 from convscope.interchange.onnx_files.wire import check_wire
 

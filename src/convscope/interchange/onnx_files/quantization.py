@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.errors import InterchangeError
 from convscope.engine.network import check_images
-from convscope.errors import InterchangeError
 from convscope.interchange.onnx_files.versions import IR_VERSIONS, need
-from convscope.model import Model
+from convscope.training.model import Model
 
 _BATCH = 64
 _OPERATORS = (

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from convscope.base.errors import ArchitectureError, InterchangeError
 from convscope.engine.network import check_weights
-from convscope.errors import ArchitectureError, InterchangeError
 from convscope.interchange.imported import Imported
 from convscope.interchange.onnx_files.declared import declared_architecture, declared_class_names, renamed
 from convscope.interchange.onnx_files.protos import read_proto

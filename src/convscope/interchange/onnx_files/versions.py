@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from convscope.errors import ConvscopeError, InterchangeError
+from convscope.base.errors import ConvscopeError, InterchangeError
 
 IR_VERSIONS: Mapping[int, int] = {15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10}
 """By opset that can be written, the version of the file format that came with it: no runtime knows the one alone.

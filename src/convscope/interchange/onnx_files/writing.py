@@ -8,13 +8,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import InterchangeError
-from convscope.files import write_bytes
+from convscope.base.errors import InterchangeError
+from convscope.base.files import write_bytes
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
 from convscope.interchange.onnx_files.graph import Graph
 from convscope.interchange.onnx_files.layer_nodes import Value, add_layer, is_one_row
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
-from convscope.model import Model
+from convscope.training.model import Model
 
 Dtype = Literal["float32", "float16", "int8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)

@@ -17,8 +17,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.deadline import check_deadline
-from convscope.handwriting.segments import Blob, Segments
+from convscope.base.deadline import check_deadline
+from convscope.data.handwriting.segments import Blob, Segments
 
 MOST_PIECES = 10
 """Pieces of one span at most, unless it takes its blobs whole."""

@@ -1,7 +1,7 @@
 """Several characters in one picture, read line by line, and cut apart where they touch: picture to text and boxes.
 
-`convscope.handwriting.segments` finds ink and more places for cuts than are needed. Here the model reads every piece
-that may be one character, all in one batch, and the pieces that together are read at the least cost are the answer.
+`convscope.data.handwriting.segments` finds ink and more places for cuts than are needed. Here the model reads every
+piece that may be one character, all in one batch, and the pieces that together cost least are the answer.
 
 Source: LeCun, Bottou, Bengio and Haffner 1998, section V (heuristic over-segmentation and the best path), with
 weights found as in their section VI, by making right paths likelier than all others.
@@ -13,17 +13,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.averaging import average
-from convscope.errors import ConvscopeError
-from convscope.handwriting import Handwriting, Step, prepare
-from convscope.handwriting.segments import Blob, Segments, find_segments
-from convscope.metrics import softmax
-from convscope.model import Model
+from convscope.base.averaging import average
+from convscope.base.errors import ConvscopeError
+from convscope.base.metrics import softmax
+from convscope.data.handwriting import Handwriting, Step, prepare
+from convscope.data.handwriting.segments import Blob, Segments, find_segments
+from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.prediction import Prediction, predict
 from convscope.prediction.preparation import preparation_of
 from convscope.prediction.strings.lattice import Lattice, Span, cheapest, lattice_of, picture_of
 from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, joined
-from convscope.rejection import RejectionRule
+from convscope.training.model import Model
 
 MOST_SPANS = 8_000
 """Pieces that the model reads in one picture at most. If there are more, blobs are read as they are and not cut."""
@@ -63,8 +63,8 @@ def read_strings(
 
     Args:
         name: what the picture is called in the answer.
-        size: (h, w) of the picture before it was averaged down to `convscope.handwriting.segments.LONGEST_SIDE`; by
-            default it was not. Boxes are in its pixels.
+        size: (h, w) of the picture before it was averaged down to `LONGEST_SIDE` of
+            `convscope.data.handwriting.segments`; by default it was not. Boxes are in its pixels.
 
     Raises:
         ConvscopeError: if the model's images are not one centred character each, as those of Fashion-MNIST are not.

@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.tables import clip, html_table, text_table
 from convscope.prediction.prediction import Prediction
-from convscope.tables import clip, html_table, text_table
 
 Notice = Literal["no ink", "too many", "not cut"]
 NOTICES: tuple[Notice, ...] = get_args(Notice)

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from convscope.ablation.inputs import place_text
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
+from convscope.evidence.ablation.inputs import place_text
 from convscope.report.ablation_chart import draw_ablation, draw_class_changes, lesions_by_layer, main_replacement
 from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import ablation_finding, percent, points
-from convscope.tables import clip
 
 _WIDEST_NAME = 12
 _MOST_ROWS = 200

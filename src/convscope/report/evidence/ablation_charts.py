@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from convscope.base.tables import clip, display_width
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.pixels import paint
 from convscope.report.style import (
@@ -20,7 +21,6 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
-from convscope.tables import clip, display_width
 
 _TOP, _LINE = 40, 16  # pixels
 _LETTER = 7.6  # pixels, as wide as a letter gets

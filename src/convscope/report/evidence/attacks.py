@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip
 
 _NAMES = {"noise": "random signs", "fgsm": "FGSM", "pgd": "PGD"}
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip
 
 NAMES = {
     "gradient": "gradient",

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
 from convscope.report.evidence.section import Card, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, image_pixels, tile
-from convscope.tables import clip
 
 _MOST_PAIRS = 12
 _MOST_MEMBERS = 3

@@ -6,12 +6,12 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from convscope.comparison.words import p_number
+from convscope.base.tables import clip, display_width
+from convscope.evidence.comparison.words import p_number
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip, display_width
 
 _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows

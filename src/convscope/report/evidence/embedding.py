@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import NEGATIVE, POSITIVE, Pixels
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip
 
 _MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
 _MOST_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class

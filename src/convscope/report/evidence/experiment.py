@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from convscope.comparison.words import p_text
+from convscope.base.statistics import mean_share_interval
+from convscope.base.tables import clip
+from convscope.evidence.comparison.words import p_text
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
-from convscope.statistics import mean_share_interval
-from convscope.tables import clip
 
 Group = Mapping[str, Any]
 """As in the `table` of `Experiment.to_dict()`."""

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import ReceptiveField
-from convscope.explanation.filter_cards import NUM_EXCITING
-from convscope.explanation.filter_pictures import picture_box
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
+from convscope.evidence.explanation.filter_cards import NUM_EXCITING
+from convscope.evidence.explanation.filter_pictures import picture_box
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.evidence.selectivity import number_text, selectivity_chart
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
-from convscope.tables import clip
 
 _GRID = 90  # pixels that the nine real pictures take, about, with the synthetic one as large beside them
 _GAP = 3

@@ -9,10 +9,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from convscope.base.tables import printable
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.pixels import png_of, scale_to
 from convscope.report.style import inline_svg, svg_text
-from convscope.tables import printable
 
 
 def render_section(section: Section, svgs: Mapping[str, str] | None = None) -> Markup:

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip, display_width
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import image_pixels
 from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip, display_width
 
 _WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
 _TOP, _BOTTOM, _RIGHT = 64, 40, 120

@@ -8,13 +8,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.packing import unpack
+from convscope.base.packing import unpack
+from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
 from convscope.report.pixels import POSITIVE, image_pixels, scale_to, tile
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip
 
 _CELL = 64, 24  # pixels of the heat table
 _TILE = 56  # pixels that a picture is wide at most

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convscope.errors import RunError
+from convscope.base.errors import RunError
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.attacks import attacks_section
 from convscope.report.evidence.attributions import attributions_section

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from convscope.base.tables import clip, display_width
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Table
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.tables import clip, display_width
 
 _MOST_ROWS = 300  # of the table of filters
 _MOST_DOTS = 400  # with more filters, a line

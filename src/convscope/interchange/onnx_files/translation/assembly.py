@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Flatten, Input, Layer
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import NAMELESS
 from convscope.interchange.onnx_files.translation.state import State, new_layer
 from convscope.interchange.onnx_files.translation.steps import Step, Value, with_activation

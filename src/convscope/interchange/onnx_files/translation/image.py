@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from convscope.architecture import Input
-from convscope.errors import ArchitectureError, InterchangeError
+from convscope.base.errors import ArchitectureError, InterchangeError
 from convscope.interchange.onnx_files.translation.nodes import Node
 from convscope.interchange.onnx_files.translation.steps import NotTranslated, Value, Work, first_step
 from convscope.interchange.onnx_files.translation.windows import CHANNELS_FIRST, CHANNELS_LAST

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Dropout, Layer, Shape
-from convscope.errors import InterchangeError
+from convscope.base.errors import InterchangeError
 
 Array = NDArray[np.floating[Any]]
 Index = NDArray[np.int32]

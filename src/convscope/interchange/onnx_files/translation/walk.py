@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import ArchitectureError, InterchangeError
+from convscope.base.errors import ArchitectureError, InterchangeError
 from convscope.interchange.onnx_files.tensors import tensor_array
 from convscope.interchange.onnx_files.translation import constants, elementwise, shapes, windows
 from convscope.interchange.onnx_files.translation.image import Size, image_input, open_image

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, files, random streams, plain JSON, tables, metrics and statistics."""

@@ -1,0 +1,135 @@
+"""Read and write the files of runs: a reader takes regular files of a bounded size, a writer never leaves half of one.
+
+A run folder may come from anywhere, so nothing in it is followed or waited for: `inside` refuses symbolic links below
+the folder, `open_file` also pipes, devices and files that are too large. Every file is written beside its place, synced
+and renamed: a crash, a full disk or a second reader meets the old file or the new one.
+"""
+
+import json
+import os
+import stat
+import tempfile
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.plain import parse_json
+
+PARTIAL = ".partial"
+"""How the name ends of a file that is being written, or that a killed process left behind."""
+
+MOST_BYTES = {
+    ".json": 64 << 20,
+    ".jsonl": 64 << 20,
+    ".html": 256 << 20,
+    ".npz": 4 << 30,
+    ".safetensors": 4 << 30,
+}
+"""Of a file of a run, by its suffix. The first three are read whole; of the others only what was checked before."""
+
+_MOST_BYTES_ELSE = MOST_BYTES[".safetensors"]  # of a file that a user named, by any name
+
+
+def inside(folder: Path, name: str | Path) -> Path:
+    """Return `folder / name`, whether it is there or not, for a reader or a writer that must stay in `folder`.
+
+    The folder itself may be reached through a symbolic link: the user named it.
+
+    Raises:
+        RunError: if a step from `folder` to the file is a symbolic link, or leads out of the folder.
+    """
+    path = folder
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise RunError(f"{folder / name}: leads out of {folder}; use another copy of the run")
+    for part in Path(name).parts:
+        path /= part
+        if path.is_symlink():
+            raise RunError(f"{path}: is a symbolic link, which is not followed; put what it points to in its place")
+    return path
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open the regular file at `path` for reading, without waiting for anybody.
+
+    Raises:
+        OSError: if it is missing or cannot be opened.
+        RunError: if it is a folder, a pipe or a device, or larger than `MOST_BYTES` allows.
+    """
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 (it is returned)
+    try:
+        found = os.fstat(file.fileno())
+        most = MOST_BYTES.get(path.suffix, _MOST_BYTES_ELSE)
+        if not stat.S_ISREG(found.st_mode):
+            raise RunError(f"{path}: is not a regular file; remove it or use another copy of it")
+        if found.st_size > most:
+            raise RunError(
+                f"{path}: has {found.st_size:,} bytes, and at most {most:,} are read of such a file; "
+                "use another copy of it"
+            )
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what the regular file at `path` holds; raises as `open_file` does."""
+    with open_file(path) as file:
+        most = MOST_BYTES.get(path.suffix, _MOST_BYTES_ELSE)
+        content = file.read(most + 1)  # a file may grow, and those of /proc do not tell their size
+    if len(content) > most:
+        raise RunError(f"{path}: has more than the {most:,} bytes that are read of such a file; use another copy of it")
+    return content
+
+
+def read_json(path: Path) -> Any:
+    """Return the plain JSON in the file at `path`.
+
+    Raises:
+        OSError, RunError: as `open_file` does.
+        ValueError: if it is not the finite plain JSON that `parse_json` takes.
+    """
+    return parse_json(read_bytes(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Opening a pipe would wait for a writer. Windows has neither flag, and needs O_BINARY, which `flags` has there.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all.
+
+    Raises:
+        ConvscopeError: if the folder cannot be written to or the disk is full; what was at `path` before is untouched.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+        temporary = None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConvscopeError(
+            f"{path}: cannot be written ({reason}); free some space or choose another folder"
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all; raises as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` (finite plain JSON) to `path`, whole or not at all; raises as `write_bytes` does."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")

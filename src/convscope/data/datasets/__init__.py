@@ -1,0 +1,19 @@
+"""Data sets: the value, the file readers, and the catalogue with MNIST itself."""
+
+from convscope.data.datasets.dataset import MAX_SIDE, Dataset, LoadOptions, SourceFile, Splits, evenly
+from convscope.data.datasets.loading import load_dataset, load_for_classes
+from convscope.data.datasets.named.catalogue import DATASETS
+from convscope.data.datasets.named.entries import CatalogueEntry
+
+__all__ = [
+    "DATASETS",
+    "MAX_SIDE",
+    "CatalogueEntry",
+    "Dataset",
+    "LoadOptions",
+    "SourceFile",
+    "Splits",
+    "evenly",
+    "load_dataset",
+    "load_for_classes",
+]

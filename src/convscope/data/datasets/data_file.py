@@ -1,0 +1,88 @@
+"""Open a file of data that may be damaged or hostile, and say what is wrong with it by its name.
+
+What the readers share: the file is a regular one, what they refuse becomes an error that names it, and the bounds that
+keep memory within what the file can hold.
+"""
+
+import hashlib
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import DatasetError
+
+# Deflate cannot do better than 258 bytes for two bits, which is 1032 to 1: what promises more is lying.
+DEFLATE_RATIO = 1032
+CHUNK_BYTES = 1 << 18
+
+Images = NDArray[np.uint8]
+Labels = NDArray[np.uint8] | NDArray[np.int64]
+Number = TypeVar("Number", bound=np.generic)
+
+
+class RefusedError(Exception):
+    """What is wrong with an open file and the next step; `open_data_file` adds its name."""
+
+
+@contextmanager
+def refusals_of(path: Path | str) -> Iterator[None]:
+    """Make what is refused within an error that names `path`; raises `DatasetError` in place of RefusedError."""
+    try:
+        yield
+    except RefusedError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
+@contextmanager
+def open_data_file(path: Path) -> Iterator[BufferedReader]:
+    """Open `path` for reading; a folder, a pipe or a device is refused before it can block.
+
+    Raises:
+        DatasetError: if there is no such file, if it cannot be read, or if the reader raises RefusedError.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise DatasetError(f"{path}: is a folder; name a file in it")
+        if not stat.S_ISREG(mode):
+            raise DatasetError(f"{path}: is not a regular file; save the data as a file first")
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file; check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise DatasetError(f"{path}: cannot be opened ({reason}); check the path and its permissions") from error
+    with file:
+        try:
+            with refusals_of(path):
+                yield file
+        except OSError as error:
+            reason = error.strerror or error
+            raise DatasetError(f"{path}: cannot be read ({reason}); check the disk or copy the file again") from error
+        except MemoryError as error:
+            raise DatasetError(
+                f"{path}: does not fit into memory; use a smaller data set or a larger machine"
+            ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as it is; raises `DatasetError` if it cannot be read."""
+    with open_data_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def reason(error: Exception) -> str:
+    """Return what another library says is wrong, on one line that is not too long."""
+    return " ".join(str(error).split())[:100] or type(error).__name__
+
+
+def sealed(array: NDArray[Number]) -> NDArray[Number]:
+    """Return `array` made read-only: a data set is shared by whoever holds it."""
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,280 @@
+"""Images with labels as one checked value."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.plain import from_plain
+from convscope.base.streams import random_stream
+from convscope.data.datasets.card import html_card
+from convscope.data.datasets.data_file import Images, Labels
+from convscope.data.datasets.disk.images import blocks, is_on_disk
+from convscope.data.handwriting import Handwriting, handwriting_of
+
+_LABELS_AT_ONCE = 1 << 20  # NumPy widens what it counts
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is)."""
+
+    name: str
+    sha256: str
+
+    def to_dict(self) -> dict[str, str]:
+        return {"name": self.name, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images as they are in the file, their labels, and what the labels mean.
+
+    Attributes:
+        images: (N, H, W, C) uint8; of a file too large for memory they are `DiskImages`, which are read as an array is
+            by an index, but are none: what needs them all goes over `convscope.data.datasets.disk.images.blocks`.
+        labels: (N,) uint8 or int64, each below K.
+        class_names: K names; `class_names[label]` is what an image shows.
+        name: of the set, such as "mnist".
+        split: "train", "validation" or "test".
+        source: the files it was read from.
+
+    Raises:
+        ValueError: if the lengths differ, nothing is there, a label has no class name, or a type is another.
+    """
+
+    images: Images = field(repr=False)
+    labels: Labels = field(repr=False)
+    class_names: tuple[str, ...]
+    name: str = "custom"
+    split: str = "train"
+    source: tuple[SourceFile, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise ValueError(f"images are {images.dtype} of shape {images.shape}; they must be uint8 (N, H, W, C)")
+        if labels.dtype not in (np.uint8, np.int64) or labels.ndim != 1:
+            raise ValueError(f"labels are {labels.dtype} of shape {labels.shape}; they must be uint8 or int64 (N,)")
+        if len(images) != len(labels):
+            raise ValueError(f"{len(images)} images but {len(labels)} labels; there must be as many of each")
+        if images.size == 0:
+            raise ValueError(f"images have shape {images.shape}; there must be at least one pixel of one image")
+        if len(self.class_names) < 2:
+            raise ValueError(f"class_names has {len(self.class_names)} names; there must be at least two")
+        lowest, highest = int(labels.min()), int(labels.max())
+        if lowest < 0 or highest >= len(self.class_names):
+            raise ValueError(
+                f"labels run from {lowest} to {highest}, but there are {len(self.class_names)} class names"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> NDArray[np.int64]:
+        """(K,) how many images each class has."""
+        counts = np.zeros(self.num_classes, np.int64)
+        for start in range(0, len(self), _LABELS_AT_ONCE):
+            counts += np.bincount(self.labels[start : start + _LABELS_AT_ONCE], minlength=self.num_classes)
+        return counts
+
+    @property
+    def pixel_range(self) -> tuple[int, int]:
+        """The least and the greatest value of any pixel."""
+        if is_on_disk(self.images):
+            return self.images.pixel_range
+        return int(self.images.min()), int(self.images.max())
+
+    @cached_property
+    def handwriting(self) -> Handwriting:
+        """How an image like these is made from a photo."""
+        return handwriting_of(self.images)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 over shape, images and labels (as int64): equal for equal data, whatever file it came from."""
+        digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
+        for block in blocks(self.images):
+            digest.update(np.ascontiguousarray(block).data)
+        for start in range(0, len(self), _LABELS_AT_ONCE):
+            digest.update(self.labels[start : start + _LABELS_AT_ONCE].astype("<i8").data)
+        return digest.hexdigest()
+
+    def take(self, indices: NDArray[np.integer[Any]], split: str | None = None) -> "Dataset":
+        """Return the images at `indices` (n,), in that order, as a data set of its own.
+
+        Of images on disk, few are read, and many stay there.
+        """
+        images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
+        return replace(self, images=images, labels=self.labels[indices], split=split or self.split)
+
+    def divide(
+        self, fraction: float, seed: int = 0, unseen: NDArray[np.bool_] | None = None
+    ) -> tuple["Dataset", "Dataset"]:
+        """Return (train, validation): `fraction` of each class, drawn by the stream "split", held out for validation.
+
+        Args:
+            unseen: (N,), which images may be held out, as a network was not trained on them before; by default all.
+
+        Raises:
+            ValueError: if `fraction` is not between 0 and 1 or leaves one side without an image, or fewer images of a
+                class may be held out than it asks for.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction is {fraction}; it must lie between 0 and 1")
+        stream = random_stream(seed, "split")
+        held_out = np.zeros(len(self), dtype=bool)
+        for label in range(self.num_classes):
+            members = stream.permutation(np.flatnonzero(self.labels == label))
+            wanted = round(fraction * len(members))
+            allowed = members if unseen is None else members[unseen[members]]
+            if len(allowed) < wanted:
+                raise ValueError(
+                    f"needs {wanted:,} images of class {self.class_names[label]!r} that the network was not trained "
+                    f"on before, and {len(allowed):,} are known to be such; hold out fewer or none, add new images, or "
+                    "start from a network that was trained on fewer"
+                )
+            held_out[allowed[:wanted]] = True
+        if held_out.all() or not held_out.any():
+            raise ValueError(f"fraction {fraction} of {len(self)} images leaves one side empty")
+        return self.take(np.flatnonzero(~held_out), "train"), self.take(np.flatnonzero(held_out), "validation")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the data set is, without its pixels, as plain JSON."""
+        return {
+            "name": self.name,
+            "split": self.split,
+            "num_images": len(self),
+            "image_shape": list(self.image_shape),
+            "image_dtype": str(self.images.dtype),
+            "label_dtype": str(self.labels.dtype),
+            "pixel_range": list(self.pixel_range),
+            "class_names": list(self.class_names),
+            "class_counts": self.class_counts.tolist(),
+            "sha256": self.sha256,
+            "source": [file.to_dict() for file in self.source],
+        }
+
+    def _repr_html_(self) -> str:
+        return html_card([self])
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the places 0 to count - 1, evenly spaced from the first to the last.
+
+    >>> evenly(9, 3).tolist()
+    [0, 4, 8]
+    """
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
+
+
+MAX_SIDE = 4096
+"""Pixels of an image's height and width that a network may read, and so the most that pictures are brought to."""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What `load_dataset` was asked for beside the path: with the same, it gives the same again.
+
+    Attributes:
+        test_fraction: share of each class that was cut off as the test split; None if the data came with one.
+        seed: which images were cut off.
+        image_size: (H, W) that the images were brought to; None if they are as in the file.
+
+    Raises:
+        ValueError: if the share is not between 0 and 1, or a side of the size is not from 1 to 4,096.
+    """
+
+    test_fraction: float | None = None
+    seed: int = 0
+    image_size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        fraction, size = self.test_fraction, self.image_size
+        if fraction is not None and not (isinstance(fraction, int | float) and 0 < fraction < 1):
+            raise ValueError(f"test_fraction is {fraction!r}; it must lie between 0 and 1")
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
+            raise ValueError(f"seed is {self.seed!r}; it must be a whole number")
+        if size is not None:
+            if not isinstance(size, tuple | list) or len(size) != 2 or not all(map(_is_side, size)):
+                raise ValueError(f"image_size is {size!r}; it must be (height, width), each from 1 to {MAX_SIDE:,}")
+            object.__setattr__(self, "image_size", (int(size[0]), int(size[1])))
+
+    @classmethod
+    def from_dict(cls, value: Any, error: type[Exception]) -> "LoadOptions":
+        """Return what `to_dict` wrote; raises `error` if it is no such object."""
+        try:
+            return from_plain(cls, value, "options", error)
+        except ValueError as wrong:
+            raise error(f"options: {wrong}") from wrong
+
+    def to_dict(self) -> dict[str, Any]:
+        size = None if self.image_size is None else list(self.image_size)
+        return {"test_fraction": self.test_fraction, "seed": self.seed, "image_size": size}
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= int(value) <= MAX_SIDE
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The two halves that a published data set comes in; `test` is never trained on and never chosen by.
+
+    Attributes:
+        options: how `load_dataset` made them, where it was not by the path alone.
+
+    Raises:
+        ValueError: if the two differ in image size or class names.
+    """
+
+    train: Dataset
+    test: Dataset
+    options: LoadOptions = LoadOptions()
+
+    def __post_init__(self) -> None:
+        if self.train.image_shape != self.test.image_shape:
+            raise ValueError(f"train images are {self.train.image_shape}, but test images {self.test.image_shape}")
+        if self.train.class_names != self.test.class_names:
+            raise ValueError("train and test have different class names")
+
+    @property
+    def name(self) -> str:
+        return self.train.name
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.train.image_shape
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.train.class_names
+
+    @property
+    def num_classes(self) -> int:
+        return self.train.num_classes
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "train": self.train.to_dict(),
+            "test": self.test.to_dict(),
+            "options": self.options.to_dict(),
+        }
+
+    def _repr_html_(self) -> str:
+        return html_card([self.train, self.test])

@@ -1,0 +1,131 @@
+"""Which files of images can stay on disk: plain IDX, `.npy`, and what lies unpacked in an `.npz`.
+
+Path to images that are read as they are needed, or None where the file is small enough to be read, or is of a kind that
+has to be: compressed, or not an array of bytes. Headers are held against the size of the file, as for reading.
+"""
+
+import math
+import os
+import struct
+import zipfile
+import zlib
+from io import BufferedReader, BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from convscope.data.datasets.data_file import Images, RefusedError, open_data_file
+from convscope.data.datasets.disk import images as disk
+from convscope.data.datasets.readers import npz
+from convscope.data.datasets.readers.idx import PACKED, read_plain_shape
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip's member: its mark, the lengths of its name and of what is extra
+_LOCAL_MARK = b"PK\x03\x04"
+
+
+def open_idx(path: str | os.PathLike[str]) -> Images | None:
+    """Return the images (N, H, W, C) of a plain IDX file larger than `in_memory_bytes()`; None for any other file.
+
+    Raises:
+        DatasetError: if it is that large and no whole IDX file of unsigned bytes, or not one of images.
+    """
+    with open_data_file(Path(path)) as file:
+        if _size(file) <= disk.in_memory_bytes() or _is_packed(file):
+            return None
+        shape = read_plain_shape(file)
+        if len(shape) not in (3, 4):
+            raise RefusedError(f"has the shape {shape}; images must be (N, H, W) or (N, H, W, C)")
+        return _left(path, file.tell(), shape)
+
+
+def open_npy(path: str | os.PathLike[str]) -> Images | None:
+    """Return the images (N, H, W, C) of an `.npy` file larger than `in_memory_bytes()`; None for any other file.
+
+    None too for what only reading can put right or refuse: another type of number, columns before rows.
+
+    Raises:
+        DatasetError: if it is that large and damaged.
+    """
+    with open_data_file(Path(path)) as file:
+        size = _size(file)
+        if size <= disk.in_memory_bytes() or _is_packed(file):
+            return None
+        return _npy(path, file, 0, size, "it")
+
+
+def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
+    """Return the images (N, H, W, C) of the array `name` in an `.npz`, if it is stored there as it is and is large.
+
+    None where it is not larger than `in_memory_bytes()`, packed, not there, or not for this (see `open_npy`).
+
+    Raises:
+        DatasetError: if it is that large and damaged, also by its checksum.
+    """
+    with open_data_file(Path(path)) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                info = archive.getinfo(f"{name}.npy")
+        except (KeyError, *npz.DAMAGE):
+            return None  # whoever reads it says what is wrong
+        if (
+            info.file_size <= disk.in_memory_bytes()
+            or info.compress_type != zipfile.ZIP_STORED
+            or info.flag_bits & npz.ENCRYPTED
+        ):
+            return None
+        file.seek(min(max(info.header_offset, 0), _size(file)))
+        start = file.read(_LOCAL_HEADER.size)
+        if len(start) < _LOCAL_HEADER.size or not start.startswith(_LOCAL_MARK):
+            raise RefusedError(f"{name} is not where the archive's table says; it is damaged, fetch it again")
+        _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(start)
+        offset = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
+        if info.compress_size != info.file_size or offset + info.file_size > _size(file):
+            raise RefusedError(f"{name} is cut short; fetch the archive again")
+        images = _npy(path, file, offset, info.file_size, name)
+        if images is not None and _checksum(file, offset, info.file_size) != info.CRC:
+            raise RefusedError(f"{name} is damaged (its checksum differs); fetch the archive again")
+        return images
+
+
+def file_sha256(images: Images) -> str:
+    """Return the SHA-256 of the whole file that `images` of one of these functions are read from."""
+    assert disk.is_on_disk(images), "made here"
+    return images.file_sha256
+
+
+def _npy(path: str | os.PathLike[str], file: BufferedReader, offset: int, size: int, name: str) -> Images | None:
+    """Return the images of the `.npy` that lies in `size` bytes from `offset` on."""
+    file.seek(offset)
+    header = BytesIO(file.read(min(npz.MAX_HEADER_BYTES, size)))
+    shape, fortran_order, dtype = npz.read_header(header, name)
+    if dtype != np.uint8 or fortran_order or len(shape) not in (3, 4) or min(shape) < 1:
+        return None
+    promised, held = math.prod(shape), size - header.tell()
+    if promised != held:
+        raise RefusedError(
+            f"{name} promises {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; "
+            "it is damaged, fetch it again"
+        )
+    return _left(path, offset + header.tell(), shape)
+
+
+def _left(path: str | os.PathLike[str], offset: int, shape: tuple[int, ...]) -> Images:
+    count, height, width = shape[:3]
+    channels = shape[3] if len(shape) == 4 else 1
+    return disk.as_images(disk.DiskImages(Path(path), offset, (count, height, width, channels)))
+
+
+def _size(file: BufferedReader) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _is_packed(file: BufferedReader) -> bool:
+    return file.peek(max(map(len, PACKED))).startswith(PACKED)
+
+
+def _checksum(file: BufferedReader, offset: int, size: int) -> int:
+    file.seek(offset)
+    checksum = 0
+    while size > 0 and (piece := file.read(min(disk.BLOCK_BYTES, size))):
+        checksum, size = zlib.crc32(piece, checksum), size - len(piece)
+    return checksum

@@ -1,0 +1,350 @@
+"""Images that stay in their file: read where they are needed, a part at a time.
+
+A file of more than `in_memory_bytes()` is not read when its data set is loaded. `DiskImages` then stands in the place
+of the array: it has an array's shape and gives arrays for indices, but holds none. Whatever needs all images goes over
+`blocks`. Which files can be left where they are is the business of `disk_files`.
+"""
+
+import hashlib
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, TypeGuard, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import Images
+
+IN_MEMORY_VARIABLE = "CONVSCOPE_IN_MEMORY_BYTES"
+PART_BYTES = 1 << 26
+"""Parts up to this are read when they are taken, however small the bound is: samples are arrays like any other."""
+BLOCK_BYTES = 1 << 22  # of one of `blocks`: fits into a processor's cache, and is large for a disk
+_WINDOW_BYTES = 1 << 20  # what is read at once of rows that do not lie side by side
+_GAP_BYTES = 1 << 14  # reading over so much costs less than asking twice
+_UNKNOWN_MEMORY = 1 << 32  # where the system does not say how much there is
+
+
+def in_memory_bytes() -> int:
+    """Return the size up to which a file of images is read into memory.
+
+    It is what CONVSCOPE_IN_MEMORY_BYTES says, or else a quarter of the memory that is free to this process now.
+
+    Raises:
+        DatasetError: if the variable is not a whole number of bytes.
+    """
+    text = os.environ.get(IN_MEMORY_VARIABLE, "")
+    if not text:
+        return free_memory() // 4
+    if not (text.isascii() and text.isdigit()):
+        raise DatasetError(f"{IN_MEMORY_VARIABLE} is {text!r}; it must be a whole number of bytes")
+    return int(text)
+
+
+def is_on_disk(images: object) -> "TypeGuard[DiskImages]":
+    """Return whether these images are read from a file as they are needed."""
+    return isinstance(images, DiskImages)
+
+
+def blocks(images: "Images | DiskImages", most_bytes: int | None = None) -> Iterator[NDArray[np.uint8]]:
+    """Yield all images (N, H, W, C) in their order, in arrays of at most so many bytes (4 MiB); of an array, views."""
+    step = max(1, (BLOCK_BYTES if most_bytes is None else most_bytes) // max(1, images.nbytes // len(images)))
+    for start in range(0, len(images), step):
+        yield images[start : start + step]
+
+
+def held_bytes(images: "Images | DiskImages") -> int:
+    """Return how much memory images take as they are held: of those on disk, what says which of them they are."""
+    if is_on_disk(images):
+        return 0 if images.rows is None else images.rows.nbytes
+    return images.nbytes
+
+
+class DiskImages:
+    """Images (N, H, W, C) uint8 in a file, or some of them in an order of one's own.
+
+    An index gives an array: one image (H, W, C) for a number, several (n, H, W, C) for a slice or an array of numbers
+    or of N truths. What would need more memory than `in_memory_bytes()` at once is an error and not a swapping machine.
+    Several threads may read at once.
+
+    Args:
+        path: of the file, which stays open.
+        offset: the byte at which the first image begins.
+        shape: (N, H, W, C) as the file has them.
+        rows: which of the file's images these are, in this order; by default all.
+
+    Raises:
+        DatasetError: if the file cannot be opened; from every method that reads, if it has changed or cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        offset: int,
+        shape: tuple[int, int, int, int],
+        rows: NDArray[np.integer[Any]] | None = None,
+        file: "_File | None" = None,
+    ) -> None:
+        self._file = _File(path) if file is None else file
+        self._offset, self._in_file, self.rows = offset, shape, rows
+        self.shape = (shape[0] if rows is None else len(rows), *shape[1:])
+        self.dtype, self.ndim = np.dtype(np.uint8), 4
+        self.image_bytes = shape[1] * shape[2] * shape[3]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    @property
+    def size(self) -> int:
+        return len(self) * self.image_bytes
+
+    @property
+    def nbytes(self) -> int:
+        """What all of them take as an array, whether or not there is one."""
+        return self.size
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} images of {self.shape[1:]} in {self.path}>"
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        first, rest = (key[0], key[1:]) if isinstance(key, tuple) and key else (key, ())
+        if isinstance(first, int | np.integer):
+            image: NDArray[np.uint8] = self.read(self._positions(np.array([first], np.int64)))[0]
+            return image[rest] if rest else image
+        if isinstance(first, slice):
+            wanted = range(*first.indices(len(self)))
+            self._check_room(len(wanted))
+            positions = np.arange(wanted.start, wanted.stop, wanted.step)
+        else:
+            positions = self._positions(first)
+            self._check_room(len(positions))
+        images = self.read(positions)
+        return images[(slice(None), *rest)] if rest else images
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        for block in blocks(self):
+            yield from block
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all of them as an array, where that is no larger than `in_memory_bytes()`."""
+        if copy is False:
+            raise ValueError(f"{self!r} cannot become an array without being read")
+        return np.asarray(self[:], dtype)
+
+    def take(self, indices: Any) -> Images:
+        """Return the images at `indices` (n,), in that order: an array if they are few, and else still on disk."""
+        positions = self._positions(indices)
+        if len(positions) * self.image_bytes <= _most_at_once():
+            return self.read(positions)
+        rows = self.rows
+        if rows is not None:
+            rows = rows[positions]
+        else:
+            rows = positions.astype(np.uint32) if len(self) < 1 << 32 else positions
+        return as_images(DiskImages(self.path, self._offset, self._in_file, rows, self._file))
+
+    def read(self, positions: NDArray[np.integer[Any]], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """Return the images at `positions` (n,), each from 0 to N - 1, in that order; in `out` (n, H, W, C) if given.
+
+        They are read in the order of the file, whatever order they are asked for in.
+        """
+        if out is None:
+            out = np.empty((len(positions), *self.shape[1:]), np.uint8)
+        rows = (positions if self.rows is None else self.rows[positions]).astype(np.int64)
+        target = out.reshape(len(rows), self.image_bytes)
+        steps = np.diff(rows)
+        order = None
+        if (steps < 0).any():
+            order = np.argsort(rows, kind="stable")
+            rows = rows[order]
+            steps = np.diff(rows)
+        # Groups of rows between which it does not pay to read on, and how many steps before each are not to the next.
+        ends = np.append(np.flatnonzero(steps * self.image_bytes > _GAP_BYTES) + 1, len(rows))
+        uneven = np.concatenate([[0], np.cumsum(steps != 1)])
+        begin = 0
+        for end in ends.tolist():
+            if order is None and end > begin and uneven[end - 1] == uneven[begin]:
+                self._file.read(target[begin:end], self._offset + int(rows[begin]) * self.image_bytes)
+            else:
+                self._read_windows(rows, order, begin, end, target)
+            begin = end
+        self._file.check_unchanged()
+        return out
+
+    def _read_windows(
+        self, rows: NDArray[np.int64], order: NDArray[np.intp] | None, begin: int, end: int, target: NDArray[np.uint8]
+    ) -> None:
+        """Read the file's `rows[begin:end]`, ascending, with what lies between them, and keep those asked for."""
+        step = max(1, _WINDOW_BYTES // self.image_bytes)
+        while begin < end:
+            first = int(rows[begin])
+            stop = begin + int(np.searchsorted(rows[begin:end], first + step))
+            window = np.empty((int(rows[stop - 1]) - first + 1, self.image_bytes), np.uint8)
+            self._file.read(window, self._offset + first * self.image_bytes)
+            place = slice(begin, stop) if order is None else order[begin:stop]
+            target[place] = window[rows[begin:stop] - first]
+            begin = stop
+
+    @property
+    def file_sha256(self) -> str:
+        """The SHA-256 of the whole file; of it alone, whichever of its images these are."""
+        return self._file.sha256
+
+    @cached_property
+    def pixel_range(self) -> tuple[int, int]:
+        """The least and the greatest value of any pixel."""
+        low, high = 255, 0
+        for block in blocks(self):
+            low, high = min(low, int(block.min())), max(high, int(block.max()))
+        return low, high
+
+    def _positions(self, indices: Any) -> NDArray[np.int64]:
+        """Return `indices` as NumPy reads them, as positions from 0 to N - 1."""
+        array = np.asarray(indices)
+        if array.dtype == bool and array.shape == (len(self),):
+            return np.flatnonzero(array)
+        if array.size == 0:
+            array = array.astype(np.int64)
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise IndexError(f"images on disk are taken by a number, a slice or a list of numbers, not by {indices!r}")
+        if array.size and not -len(self) <= array.min() <= array.max() < len(self):
+            raise IndexError(f"index {array.min()} to {array.max()} is out of bounds for {len(self)} images")
+        array = array.astype(np.int64)
+        return np.where(array < 0, array + len(self), array)
+
+    def _check_room(self, count: int) -> None:
+        if count * self.image_bytes > _most_at_once():
+            raise DatasetError(
+                f"{self.path}: {count:,} images at once are {count * self.image_bytes:,} bytes, more than is read into "
+                f"memory; go over them in parts, or set {IN_MEMORY_VARIABLE} to so many bytes"
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process opens the file for itself: a descriptor means nothing there.
+        return _opened_again, (self.path, self._file.stamp, self._offset, self._in_file, self.rows)
+
+
+def as_images(images: DiskImages) -> Images:
+    """Return them as the type that a data set's images have.
+
+    They are read like an array, but hold none. What only an array can do raises AttributeError or TypeError.
+    """
+    return cast(Images, images)
+
+
+class _File:
+    """A file that stays open and must stay as it is."""
+
+    def __init__(self, path: Path, stamp: tuple[int, int] | None = None) -> None:
+        self.path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot be opened ({error.strerror}); check the path") from error
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+        self.stamp = self._stamp() if stamp is None else stamp
+        self.check_unchanged()
+
+    def read(self, into: NDArray[np.uint8], offset: int) -> None:
+        """Fill an array, contiguous in memory, with the bytes from `offset` on; several threads may read at once."""
+        view, filled = into.reshape(-1).data, 0
+        try:
+            while filled < len(view):
+                count = self._read_some(view[filled:], offset + filled)
+                if not count:
+                    raise self._changed()
+                filled += count
+        except OSError as error:
+            reason = error.strerror or error
+            raise DatasetError(f"{self.path}: cannot be read ({reason}); check the disk or copy it again") from error
+
+    def _read_some(self, view: memoryview, offset: int) -> int:
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [view], offset)
+        with self._lock:  # the place in the file is shared
+            self._file.seek(offset)
+            return self._file.readinto(view) or 0
+
+    def check_unchanged(self) -> None:
+        if self._stamp() != self.stamp:
+            raise self._changed()
+
+    @cached_property
+    def sha256(self) -> str:
+        digest, piece = hashlib.sha256(), np.empty(BLOCK_BYTES, np.uint8)
+        size = self.stamp[0]
+        for start in range(0, size, len(piece)):
+            part = piece[: size - start]
+            self.read(part, start)
+            digest.update(part.data)
+        self.check_unchanged()
+        return digest.hexdigest()
+
+    def _stamp(self) -> tuple[int, int]:
+        status = os.fstat(self._file.fileno())
+        return status.st_size, status.st_mtime_ns
+
+    def _changed(self) -> DatasetError:
+        return DatasetError(f"{self.path}: has changed since the data set was loaded; load it again")
+
+
+def _opened_again(
+    path: Path,
+    stamp: tuple[int, int],
+    offset: int,
+    shape: tuple[int, int, int, int],
+    rows: NDArray[np.integer[Any]] | None,
+) -> DiskImages:
+    return DiskImages(path, offset, shape, rows, _File(path, stamp))
+
+
+def _most_at_once() -> int:
+    return max(in_memory_bytes(), PART_BYTES)
+
+
+@lru_cache(maxsize=1)
+def _cgroup_files() -> tuple[Path, ...]:
+    """Return the files that bound this process's memory, of its control group and of those around it."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ()
+    files = list[Path]()
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        group = Path(name.lstrip("/"))
+        if not controllers:
+            files += [Path("/sys/fs/cgroup") / part / "memory.max" for part in (group, *group.parents)]
+        elif controllers == "memory":  # the older version, with a tree for each controller
+            root = Path("/sys/fs/cgroup/memory")
+            files += [root / part / "memory.limit_in_bytes" for part in (group, *group.parents)]
+    return tuple(files)
+
+
+def free_memory() -> int:
+    """Return how many bytes this process may still take, as far as the system says."""
+    found = []
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+    except OSError:
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in _cgroup_files():
+        try:
+            text = path.read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if text.isdigit():  # "max" is no bound
+            found.append(int(text))
+    return min(found, default=_UNKNOWN_MEMORY)

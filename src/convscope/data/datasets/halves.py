@@ -1,0 +1,210 @@
+"""From arrays as they were read to a data set: the halves are held against each other, and errors name their files.
+
+A source without a test split is cut in two here, and images are brought to the size that was asked for.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.averaging import average
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import Images, Labels, sealed
+from convscope.data.datasets.dataset import Dataset, LoadOptions, SourceFile, Splits
+from convscope.data.datasets.disk.images import blocks, is_on_disk
+from convscope.data.datasets.readers.labels import MAX_CLASSES, sorted_names
+from convscope.data.datasets.split import TEST_FRACTION, cut_test
+
+MAX_CHANNELS = 4
+
+
+@dataclass(frozen=True)
+class Half:
+    """One split as read: arrays not yet held against each other, and what to call their files in an error.
+
+    Attributes:
+        images: uint8 (N, H, W) or (N, H, W, C).
+        labels: (N,) whole numbers; the classes' numbers, or places in `names`.
+        names: what the labels are called, where they are text; the classes are these of both halves, sorted.
+    """
+
+    images: Images
+    labels: Labels
+    images_from: str
+    labels_from: str
+    source: tuple[SourceFile, ...]
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a source of data holds: a split or two, and the names of the classes where it has them in order.
+
+    Without splits, all of it is `train`.
+    """
+
+    train: Half | None
+    test: Half | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+def make_splits(
+    name: str,
+    train: Half | None,
+    test: Half | None,
+    class_names: tuple[str, ...] | None = None,
+    options: LoadOptions | None = None,
+) -> Splits:
+    """Hold the halves against each other and make them a data set.
+
+    Args:
+        test: None where the source has none: then a share of each class of `train` is cut off, `options.test_fraction`
+            or `TEST_FRACTION`.
+        class_names: in the order of the labels; without them, text labels are sorted, and numbers name themselves.
+        options: what was asked for; `Splits.options` says what was done.
+
+    Raises:
+        DatasetError: naming the files that do not fit together.
+    """
+    options = options or LoadOptions()
+    if train is None:
+        where = name if test is None else test.images_from
+        raise DatasetError(
+            f"{where}: holds test images alone; add training images, or measure a run on these with convscope evaluate"
+        )
+    if test is not None and options.test_fraction is not None:
+        raise DatasetError(
+            f"{test.images_from}: is a test split already, so none is cut off; leave the test fraction out"
+        )
+    halves, class_names = check_halves([half for half in (train, test) if half], class_names, options.image_size)
+    if len(class_names) < 2:
+        raise DatasetError(
+            f"{train.labels_from}: all images are of the class {class_names[0]!r}; there must be two or more"
+        )
+    if test is not None:
+        parts = [
+            Dataset(half.images, half.labels, class_names, name, split, half.source)
+            for half, split in zip(halves, ("train", "test"), strict=True)
+        ]
+        return Splits(parts[0], parts[1], replace(options, seed=0))
+    cut = cut_half(halves[0], len(class_names), options)
+    parts = [Dataset(half.images, half.labels, class_names, name, split, half.source) for split, half in cut.items()]
+    return Splits(parts[0], parts[1], replace(options, test_fraction=_fraction(options)))
+
+
+def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Half]:
+    """Return what comes without splits as "train" and "test", as `options` say; see `cut_test`.
+
+    Raises:
+        DatasetError: if each class has one image.
+    """
+    places = cut_test(half.labels, num_classes, _fraction(options), options.seed)
+    if len(places[1]) == 0:
+        raise DatasetError(
+            f"{half.images_from}: no test split can be cut off, as each class has one image; add images or a test split"
+        )
+    return {
+        split: replace(half, images=_taken(half.images, part), labels=cast(Labels, sealed(half.labels[part])))
+        for split, part in zip(("train", "test"), places, strict=True)
+    }
+
+
+def _fraction(options: LoadOptions) -> float:
+    return TEST_FRACTION if options.test_fraction is None else options.test_fraction
+
+
+def _taken(images: Images, places: NDArray[np.int64]) -> Images:
+    return images.take(places) if is_on_disk(images) else sealed(images[places])
+
+
+def check_halves(
+    halves: list[Half], class_names: tuple[str, ...] | None, image_size: tuple[int, int] | None
+) -> tuple[list[Half], tuple[str, ...]]:
+    """Return the halves, held against each other: images (N, H, W, C), labels as places in the class names returned.
+
+    Raises:
+        DatasetError: naming the files that do not fit together.
+    """
+    halves = [_brought_to_size(half, image_size) for half in halves]
+    for half in halves:
+        _check_half(half, class_names)
+    halves = [half if half.images.ndim == 4 else replace(half, images=half.images[..., np.newaxis]) for half in halves]
+    first, last = halves[0], halves[-1]
+    if first.images.shape[1:] != last.images.shape[1:]:
+        raise DatasetError(
+            f"{first.images_from} holds images of (H, W, C) = {first.images.shape[1:]}, but {last.images_from} "
+            f"of {last.images.shape[1:]}; both splits must have images of one size"
+        )
+    return _named(halves) if class_names is None else (halves, class_names)
+
+
+def _brought_to_size(half: Half, image_size: tuple[int, int] | None) -> Half:
+    """Average the images to the size that was asked for, if they have another."""
+    images = half.images
+    if image_size is None or images.ndim not in (3, 4) or images.shape[1:3] == image_size:
+        return half
+    channels = images.shape[3:]
+    resized = np.empty((len(images), *image_size, *channels), np.uint8)
+    start = 0
+    for block in blocks(images):
+        # Area averaging treats each pixel column alike: images and channels lie side by side in the last axis.
+        flat = np.moveaxis(block, 0, 2).reshape(*block.shape[1:3], -1)
+        done = average(flat, *image_size).reshape(*image_size, len(block), *channels)
+        resized[start : start + len(block)] = np.moveaxis(done, 2, 0)
+        start += len(block)
+    return replace(half, images=cast(Images, sealed(resized)))
+
+
+def _named(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
+    """Return the halves with labels that count through the class names."""
+    if halves[0].names is None:
+        highest = max(int(half.labels.max()) for half in halves)
+        return halves, tuple(str(label) for label in range(max(highest + 1, 2)))
+    class_names = sorted_names(*(half.names or () for half in halves))
+    if len(class_names) > MAX_CLASSES:
+        raise DatasetError(
+            f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; "
+            f"{MAX_CLASSES} are the most"
+        )
+    place = {name: label for label, name in enumerate(class_names)}
+    renumbered = []
+    for half in halves:
+        numbers = np.array([place[name] for name in half.names or ()], dtype=np.int64)
+        renumbered.append(replace(half, labels=sealed(numbers[half.labels]), names=None))
+    return renumbered, class_names
+
+
+def _check_half(half: Half, class_names: tuple[str, ...] | None) -> None:
+    if half.images.ndim not in (3, 4):
+        raise DatasetError(
+            f"{half.images_from} has the shape {half.images.shape}; images must be (N, H, W) or (N, H, W, C)"
+        )
+    if half.labels.ndim != 1:
+        raise DatasetError(f"{half.labels_from} has the shape {half.labels.shape}; labels must be (N,)")
+    if len(half.images) != len(half.labels):
+        raise DatasetError(
+            f"{half.images_from} holds {len(half.images):,} images, but {half.labels_from} "
+            f"{len(half.labels):,} labels; there must be as many of each: are these files of one data set?"
+        )
+    if half.images.ndim == 4 and half.images.shape[3] > MAX_CHANNELS:
+        raise DatasetError(
+            f"{half.images_from} has {half.images.shape[3]} channels by its shape {half.images.shape}; "
+            f"save it as (N, H, W, C) with at most {MAX_CHANNELS} channels, which come last"
+        )
+    lowest, highest = int(half.labels.min()), int(half.labels.max())
+    most = MAX_CLASSES if class_names is None else len(class_names)
+    if lowest < 0 or highest >= most:
+        raise DatasetError(
+            f"{half.labels_from} has labels from {lowest} to {highest}; they must lie between 0 and {most - 1}, "
+            "counted from 0"
+        )
+
+
+def file_name(path: Path) -> str:
+    """Return the last part of a path as text that can be written anywhere, whatever bytes the file system has."""
+    name = path.name or path.resolve().name or "custom"
+    return os.fsencode(name).decode(errors="replace")

@@ -1,0 +1,158 @@
+"""A data set by its name, or from a folder or file of one's own."""
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import Labels
+from convscope.data.datasets.dataset import Dataset, LoadOptions, Splits
+from convscope.data.datasets.halves import Half, Parts, check_halves, cut_half, file_name, make_splits
+from convscope.data.datasets.named.catalogue import DATASETS, find_entry, read_entry
+from convscope.data.datasets.named.entries import OnProgress
+from convscope.data.datasets.readers.formats import read_file, read_folder
+
+
+def load_dataset(
+    name_or_path: str | os.PathLike[str],
+    *,
+    test_fraction: float | None = None,
+    seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Splits:
+    """Load a data set, by its name or from a folder or file of one's own.
+
+    Args:
+        name_or_path: a name in `DATASETS`; or a folder or zip archive of IDX files (plain, gzip, xz or zip), Parquet or
+            CSV files, `.npy` arrays, pictures in a folder for each class, or a table of their names and labels; or an
+            `.npz`, Parquet or CSV file alone. docs/datasets.md shows each. A name comes first: a folder of that name is
+            reached as `./name`.
+        test_fraction: share of each class that is cut off as the test split, where the source has none; a fifth unless
+            told otherwise.
+        seed: which images are cut off.
+        image_size: (H, W) of all images: pictures of other sizes are averaged to it, and rows of pixels cut into it.
+        on_progress: called as `on_progress(file, bytes_so_far, bytes_in_all_or_None)` while something is fetched.
+
+    Returns:
+        both splits: images (N, H, W, C) uint8, labels (N,); read-only. Classes are called as text labels and folders
+        are, in natural order; numbers in arrays and IDX files are "0" to the highest. `Splits.options` has what to pass
+        to get the same again.
+
+    Raises:
+        DatasetError: if there is no such name or path, a file is missing, damaged or not as its digest says, the counts
+            of images and labels differ, the images have several sizes, a label is out of range, or the source has a
+            test split beside which another is asked for.
+        ValueError: if `test_fraction` is not between 0 and 1, or `image_size` is not of two numbers from 1 to 4,096.
+
+    Example:
+        >>> data = load_dataset("mnist")
+        >>> data.train.images.shape, data.train.class_names[data.train.labels[0]]
+        ((60000, 28, 28, 1), '5')
+    """
+    options = LoadOptions(test_fraction, seed, image_size)
+    entry = find_entry(name_or_path)
+    if entry is not None:
+        return read_entry(entry, options, on_progress=on_progress)
+    path = Path(name_or_path)
+    parts = _read_parts(name_or_path, options.image_size)
+    return make_splits(file_name(path), parts.train, parts.test, parts.class_names, options)
+
+
+def load_for_classes(
+    name_or_path: str | os.PathLike[str],
+    class_names: tuple[str, ...],
+    split: Literal["all", "train", "test"] = "all",
+    *,
+    test_fraction: float | None = None,
+    seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Dataset]:
+    """Load images of a data set, labelled as a network for the classes `class_names` labels them.
+
+    The data set may lack some of these classes, and training images or test images; classes are known by name.
+
+    Args:
+        name_or_path, image_size, on_progress: as for `load_dataset`.
+        split: which images. A source without splits is cut for "train" and "test" as `load_dataset` cuts it.
+        test_fraction, seed: as for `load_dataset`; they have no say in "all".
+
+    Returns:
+        a data set for each split that the source has, or the one asked for; of a source without splits its `split` is
+        "all", unless it was cut.
+
+    Raises:
+        DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, but for what
+            that needs both splits or several classes for.
+        ValueError: as `load_dataset`.
+    """
+    options, entry = LoadOptions(test_fraction, seed, image_size), find_entry(name_or_path)
+    if entry is not None:
+        splits = read_entry(entry, replace(options, test_fraction=None), on_progress=on_progress)
+        name = splits.name
+        train, test = (Half(one.images, one.labels, name, name, one.source) for one in (splits.train, splits.test))
+        parts = Parts(train, test, splits.class_names)
+    else:
+        name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options.image_size)
+    found = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
+    halves, names = check_halves(list(found.values()), parts.class_names, options.image_size)
+    if set(found) == {"train"} and split == "all":
+        found = {"all": halves[0]}
+    elif set(found) == {"train"}:
+        found = cut_half(halves[0], len(names), options)
+    else:
+        found = dict(zip(found, halves, strict=True))
+    if split not in ("all", *found):
+        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(found)}; leave --split out")
+    return [
+        Dataset(half.images, _relabelled(half, names, class_names), class_names, name, key, half.source)
+        for key, half in found.items()
+        if split in ("all", key)
+    ]
+
+
+def _relabelled(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:
+    """Return the labels of `half`, which are places in `names`, as places in `wanted`."""
+    place = {name: label for label, name in enumerate(wanted)}
+    used = np.unique(half.labels).tolist()
+    if unknown := [names[label] for label in used if names[label] not in place]:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise DatasetError(
+            f"{half.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
+            f"{_listed(wanted)}. Leave these images out, or call the classes as the network does"
+        )
+    numbers = np.zeros(max(used) + 1, np.int64)
+    numbers[used] = [place[names[label]] for label in used]
+    return numbers[half.labels]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:10])
+    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
+
+
+def _read_parts(name_or_path: str | os.PathLike[str], image_size: tuple[int, int] | None) -> Parts:
+    """Return what lies at a path; raises `DatasetError` if nothing does that can be read."""
+    path = Path(name_or_path)
+    is_folder = exists = False
+    if str(name_or_path):  # an empty path would mean the current folder
+        with suppress(OSError, ValueError):  # a name too long, a folder that may not be entered, a NUL
+            is_folder, exists = path.is_dir(), path.exists()
+    if not exists:
+        raise DatasetError(_unknown(str(name_or_path)))
+    return read_folder(path, image_size) if is_folder else read_file(path, image_size)
+
+
+def _unknown(name: str) -> str:
+    meant = get_close_matches(name, DATASETS, n=1)
+    hint = f"did you mean {meant[0]!r}" if meant else "see the names with `convscope data list`"
+    return (
+        f"{name[:200]!r} is neither the name of a data set nor a folder or file that can be read; {hint}, or give a "
+        "path"
+    )

@@ -1,0 +1,228 @@
+"""The data sets that can be asked for by name.
+
+Name to `Splits`. MNIST itself is part of the package. Its uncompressed copy is kept in the user's cache, since
+unpacking takes longer than a short training run; a copy is used only if its digest is right, and where none can be kept
+the data set is unpacked each time. The others are found on this machine or fetched, see `sources.py`.
+"""
+
+import hashlib
+import os
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import ConvscopeError, DatasetError
+from convscope.base.files import write_bytes
+from convscope.data.datasets.data_file import Labels, sealed
+from convscope.data.datasets.dataset import LoadOptions, SourceFile, Splits
+from convscope.data.datasets.halves import Half, make_splits
+from convscope.data.datasets.named.caches import Place, cache_folder, openml_files
+from convscope.data.datasets.named.emnist import read_emnist
+from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile
+from convscope.data.datasets.named.entries_emnist import EMNIST
+from convscope.data.datasets.named.entries_medmnist import MEDMNIST, PREFIX, REFUSED
+from convscope.data.datasets.named.entries_mnist import FASHION_MNIST, KMNIST, MNIST, QMNIST, USPS
+from convscope.data.datasets.named.sources import candidates, check_published, first_good, is_published
+from convscope.data.datasets.named.sources_openml import read_openml
+from convscope.data.datasets.named.sources_structure import check_structure
+from convscope.data.datasets.named.sources_usps import read_usps
+from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
+from convscope.data.datasets.readers.npz import read_npz
+
+DATA_FOLDER = Path(__file__).parents[1] / "embedded"
+
+# Every data set that has a name.
+DATASETS: Mapping[str, CatalogueEntry] = MappingProxyType(
+    {entry.name: entry for entry in (MNIST, FASHION_MNIST, KMNIST, *EMNIST, QMNIST, USPS, *MEDMNIST)}
+)
+
+
+def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
+    """Return the entry of a name; None if it is no name but perhaps a path.
+
+    Raises:
+        DatasetError: if it is the name of a data set that is not read, with the reason.
+    """
+    if not isinstance(name, str):
+        return None
+    if name in DATASETS:
+        return DATASETS[name]
+    if not name.startswith(PREFIX):
+        return None
+    wanted = name.removeprefix(PREFIX)
+    if reason := REFUSED.get(wanted):
+        raise DatasetError(f"{name}: is not read: {reason}; `convscope data list` names those that are")
+    known = [other.removeprefix(PREFIX) for other in DATASETS if other.startswith(PREFIX)]
+    meant = get_close_matches(wanted, known, n=1)
+    hint = f"did you mean {PREFIX}{meant[0]}" if meant else f"MedMNIST has {', '.join(known)}"
+    raise DatasetError(f"{name[:200]!r} is no data set of MedMNIST; {hint}")
+
+
+def read_entry(
+    entry: CatalogueEntry, options: LoadOptions | None = None, *, on_progress: OnProgress | None = None
+) -> Splits:
+    """Return the data set of an entry, from this machine or fetched.
+
+    Args:
+        options: what else was asked for, such as another image size.
+        on_progress: called as `on_progress(file, bytes_so_far, bytes_in_all_or_None)` while something is fetched.
+
+    Raises:
+        DatasetError: if there is no good copy of a file and none can be fetched, saying which to put where; or if a
+            file of the package is damaged.
+    """
+    if entry.form == "embedded":
+        train, test = (_read_embedded_half(entry, files) for files in (entry.files[:2], entry.files[2:]))
+    elif entry.form == "idx":
+        train, test = _read_idx_set(entry, on_progress)
+    elif entry.form == "emnist":
+        train, test = read_emnist(entry, on_progress)
+    elif entry.form == "usps":
+        train, test = (_read_usps_half(entry, file, on_progress) for file in entry.files)
+    else:
+        train, test = _read_medmnist(entry, on_progress)
+    return make_splits(entry.name, train, test, entry.class_names, options)
+
+
+def _read_embedded_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...]) -> Half:
+    images, labels = (_read_embedded(entry, file) for file in files)
+    source = tuple(SourceFile(file.name, file.content_sha256 or "") for file in files)
+    return Half(images, labels, files[0].name, files[1].name, source)
+
+
+def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uint8]:
+    """Read one file of the package, from its uncompressed copy if that is good, and leave such a copy if not."""
+    folder = cache_folder()
+    copy = folder / entry.name / file.name if folder else None
+    if copy:
+        with suppress(DatasetError):  # none yet, or damaged: it is written anew
+            array = read_idx(copy)
+            if idx_sha256(array) == file.content_sha256:
+                return array
+    packed = DATA_FOLDER / entry.name / f"{file.name}.gz"
+    array = read_idx(packed)
+    if (found := idx_sha256(array)) != file.content_sha256:
+        raise DatasetError(f"{packed}: its SHA-256 is {found}, not {file.content_sha256}; install convscope again")
+    if copy:
+        with suppress(ConvscopeError):  # a read-only home or a full disk costs time, not the data set
+            write_bytes(copy, b"".join((idx_header(array.shape), array.data)))
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class _Array:
+    """What an IDX file holds, the SHA-256 of its unpacked bytes, where it lies, and whether its digest is right."""
+
+    values: NDArray[Any]
+    sha256: str
+    path: Path
+    vouched: bool
+
+
+def _read_idx_set(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
+    if any(next(candidates(entry, file), None) is None for file in entry.files):
+        for path in openml_files(entry):
+            with suppress(DatasetError):  # damaged, or in another order: then it is fetched
+                return _read_openml_set(entry, path)
+    train, test = (
+        _read_idx_half(entry, split, files, on_progress)
+        for split, files in (("train", entry.files[:2]), ("test", entry.files[2:]))
+    )
+    return train, test
+
+
+def _read_idx_half(
+    entry: CatalogueEntry, split: str, files: tuple[PublishedFile, ...], on_progress: OnProgress | None
+) -> Half:
+    images, labels = (first_good(entry, file, partial(_read_array, file=file), on_progress) for file in files)
+    classes: Labels = labels.values
+    if classes.ndim == 2:  # QMNIST's: who wrote the digit, where it lies in NIST's files, and first of all its class
+        classes = sealed(classes[:, 0].astype(np.uint8))
+    if not (images.vouched and labels.vouched):
+        check_structure(entry, split, images.values, classes, str(images.path), str(labels.path))
+    source = tuple(
+        SourceFile(file.name.removesuffix(".gz"), array.sha256)
+        for file, array in zip(files, (images, labels), strict=True)
+    )
+    return Half(images.values, classes, str(images.path), str(labels.path), source)
+
+
+def _read_array(path: Path, place: Place, file: PublishedFile) -> _Array:
+    """Read a copy of an IDX file that is as published: as it is, or unpacked, or packed anew."""
+    if file.content_sha256 is not None:
+        array = read_idx(path)
+        if (found := idx_sha256(array)) != file.content_sha256:
+            raise DatasetError(f"{path}: is not {file.name} as it is published (the SHA-256 of its content is {found})")
+        return _Array(array, found, path, vouched=True)
+    # Of an unpacked file the digest is not published: a folder of the data set's own, and the published counts, vouch.
+    vouched = path.name == file.name
+    if vouched:
+        check_published(path, file)
+    elif not place.own or path.suffix == ".gz":
+        if not is_published(path, file):
+            raise DatasetError(f"{path}: cannot be told from another data set's; put it into a folder of its own")
+        vouched = True
+    values = read_idx(path, whole_numbers=True)
+    return _Array(values, _content_sha256(values), path, vouched)
+
+
+def _content_sha256(values: NDArray[Any]) -> str:
+    """Return the SHA-256 of the unpacked IDX file of bytes, or of int32 as the labels of QMNIST are."""
+    if values.dtype == np.uint8:
+        return idx_sha256(values)
+    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 0x0C, values.ndim, *values.shape)
+    return hashlib.sha256(header + values.astype(">i4").tobytes()).hexdigest()
+
+
+def _read_openml_set(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
+    """Read what scikit-learn has kept; raises `DatasetError` unless all four digests are right."""
+    height, width, _ = entry.image_shape
+    pixels, labels = read_openml(path, entry.num_train + entry.num_test, height * width)
+    halves = []
+    for part, files in (
+        (slice(0, entry.num_train), entry.files[:2]),
+        (slice(entry.num_train, None), entry.files[2:]),
+    ):
+        arrays = pixels[part].reshape(-1, height, width), labels[part]
+        for file, array in zip(files, arrays, strict=True):
+            if idx_sha256(array) != file.content_sha256:
+                raise DatasetError(f"{path}: is not {entry.name} as it is published, or in another order")
+        source = tuple(SourceFile(file.name.removesuffix(".gz"), file.content_sha256 or "") for file in files)
+        halves.append(Half(*arrays, str(path), str(path), source))
+    return halves[0], halves[1]
+
+
+def _read_usps_half(entry: CatalogueEntry, file: PublishedFile, on_progress: OnProgress | None) -> Half:
+    def read(path: Path, _: Place) -> Half:
+        check_published(path, file)
+        images, labels, sha256 = read_usps(path)
+        return Half(images, labels, str(path), str(path), (SourceFile(file.name.removesuffix(".bz2"), sha256),))
+
+    return first_good(entry, file, read, on_progress)
+
+
+def _read_medmnist(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
+    """Read the training and the test images; those for validation are left to whoever wants MedMNIST's own split."""
+
+    def read(path: Path, _: Place) -> tuple[Half, Half]:
+        check_published(path, entry.files[0])
+        archive = read_npz(path)
+        source = (SourceFile(path.name, archive.sha256),)
+        halves = []
+        for pair in (archive.train, archive.test):
+            if pair is None or pair.images is None:
+                raise DatasetError(f"{path}: has no test images; fetch it again")
+            names = f"{path}: {pair.images_name}", f"{path}: {pair.labels_name}"
+            halves.append(Half(pair.images, pair.labels, *names, source))
+        return halves[0], halves[1]
+
+    return first_good(entry, entry.files[0], read, on_progress)

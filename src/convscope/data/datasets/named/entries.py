@@ -1,0 +1,131 @@
+"""What the catalogue knows of a data set: its files as they are published, and what must be in them.
+
+Values only: where the files are found is `sources.py`, how they are read `catalogue.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+OnProgress = Callable[[str, int, int | None], None]
+"""Called while a file is fetched, with its name, the bytes so far, and how many it will be, None where nobody knows."""
+
+Form = Literal["embedded", "idx", "emnist", "usps", "medmnist"]
+"""How the files of a data set are to be read."""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file as it is published, and how a copy of it is known to be whole.
+
+    Attributes:
+        name: as published; a copy may also lie unpacked, without `.gz`.
+        urls: the same bytes at several hosts, in the order in which they are tried.
+        md5, sha256: of the file as it is; None where nobody publishes it.
+        content_sha256: of the unpacked bytes, which is the same however the file was packed.
+        size_bytes: of the file as it is; None where it is not published.
+        most_bytes: what no honest copy is larger than, where the size is not known.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    md5: str | None = None
+    sha256: str | None = None
+    content_sha256: str | None = None
+    size_bytes: int | None = None
+    most_bytes: int = 0
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """What is known of the file as it is: "md5" and "sha256", each where it is published."""
+        known = {"md5": self.md5, "sha256": self.sha256}
+        return {algorithm: digest for algorithm, digest in known.items() if digest}
+
+    @property
+    def limit_bytes(self) -> int:
+        return self.size_bytes or self.most_bytes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a copy may be called: as published, unpacked, and with the dot that some write before `idx`."""
+        plain = self.name.removesuffix(".gz")
+        dotted = plain.replace("-idx", ".idx")
+        packed = (self.name, f"{dotted}.gz") if self.name != plain else ()
+        return tuple(dict.fromkeys((*packed, plain, dotted)))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "size_bytes": self.size_bytes,
+            "md5": self.md5,
+            "sha256": self.sha256,
+            "content_sha256": self.content_sha256,
+            "urls": list(self.urls),
+        }
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """A data set with a name: what it is, who may use it, and what its files must be.
+
+    Attributes:
+        files: as published; of IDX files: train images, train labels, test images, test labels.
+        form: how they are read.
+        folder: what its folder in a cache is called.
+        torch_folder: what torchvision calls it.
+        openml: what OpenML, and so scikit-learn, calls it, where that form is read.
+        num_train, num_test, image_shape: what must be in the files.
+        class_counts: how many images each class has in (train, test), where that is published.
+        accuracy: what others have reached, with the source.
+        notes: what else a user should know.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    class_names: tuple[str, ...]
+    files: tuple[PublishedFile, ...]
+    form: Form
+    num_train: int
+    num_test: int
+    image_shape: tuple[int, int, int]
+    folder: str
+    torch_folder: str | None = None
+    openml: str | None = None
+    class_counts: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
+    accuracy: str | None = None
+    notes: str = field(default="")
+
+    def located(self) -> str | None:
+        """Return where its files are, without reading them; None if they would have to be fetched."""
+        from convscope.data.datasets.named.sources import located  # which knows the places, and imports these values
+
+        return located(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "title": self.title,
+            "licence": self.licence,
+            "source": self.source,
+            "class_names": list(self.class_names),
+            "num_classes": len(self.class_names),
+            "num_train": self.num_train,
+            "num_test": self.num_test,
+            "image_shape": list(self.image_shape),
+            "accuracy": self.accuracy,
+            "notes": self.notes,
+            "files": [file.to_dict() for file in self.files],
+        }
+
+
+def url_folder(url: str) -> str:
+    """Return where a file lies, with the slash.
+
+    >>> url_folder("https://example.org/a/b.gz")
+    'https://example.org/a/'
+    """
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{PurePosixPath(rest).parent}/"

@@ -1,0 +1,162 @@
+"""Find a data set's files on this machine, or fetch them; what is found is used where it lies.
+
+A copy is taken only if it is what was published: its digest is right, or that of its unpacked bytes. Where nobody
+publishes a digest for the form it lies in, it must lie in a folder of the data set's own, and the caller holds what is
+in it against the published counts.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.named.caches import Place, cache_folder, openml_files, places
+from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile, url_folder
+from convscope.data.datasets.named.entries_emnist import member
+
+Read = TypeVar("Read")
+
+
+def offline() -> bool:
+    """Return whether the user forbids to fetch anything, by $CONVSCOPE_OFFLINE."""
+    return os.environ.get("CONVSCOPE_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def first_good(
+    entry: CatalogueEntry,
+    file: PublishedFile,
+    read: Callable[[Path, Place], Read],
+    on_progress: OnProgress | None,
+    instead: Callable[[], Read | None] = lambda: None,
+) -> Read:
+    """Return the first copy of a file that `read` accepts; fetch one if there is none.
+
+    Args:
+        read: takes a path and the place it lies in; raises DatasetError if that is not the file.
+        instead: asked before anything is fetched: the same in another form, or None.
+
+    Raises:
+        DatasetError: if there is no good copy and none can be fetched, saying what to put where.
+    """
+    refused = []
+    for path, place in candidates(entry, file):
+        try:
+            return read(path, place)
+        except DatasetError as error:
+            refused.append(str(error))
+    if (found := instead()) is not None:
+        return found
+    cache = cache_folder()
+    if cache is None:
+        raise _missing(entry, ["there is no folder to keep it in, as you have no home"], refused)
+    if offline():
+        raise _missing(entry, ["CONVSCOPE_OFFLINE forbids to fetch it"], refused)
+    from convscope.data.datasets.named.download import (
+        download,  # whose libraries take time to import, and few calls fetch
+    )
+
+    place = Place(cache / entry.folder)
+    try:
+        path = download(
+            file.urls,
+            place.folder / file.name,
+            digests=file.digests,
+            size_bytes=file.size_bytes,
+            most_bytes=file.limit_bytes,
+            on_progress=on_progress,
+        )
+    except DatasetError as error:
+        raise _missing(entry, [str(error)], refused) from error
+    return read(path, place)
+
+
+def candidates(entry: CatalogueEntry, file: PublishedFile) -> Iterator[tuple[Path, Place]]:
+    """Yield the files that may be a copy of `file`, with the place that each lies in."""
+    for place in places(entry):
+        for name in file.names:
+            path = place.folder / name
+            with suppress(OSError):  # a folder that may not be entered
+                if path.is_file():
+                    yield path, place
+
+
+def is_published(path: Path, file: PublishedFile) -> bool:
+    """Return whether a copy has the published size and digests, as it is.
+
+    Raises:
+        DatasetError: if it cannot be read.
+    """
+    try:
+        if file.size_bytes is not None and path.stat().st_size != file.size_bytes:
+            return False
+        # SHA-256 alone is enough where it is known, and the faster of the two.
+        algorithm = "sha256" if file.sha256 else "md5"
+        with path.open("rb") as copy:
+            found = hashlib.file_digest(copy, partial(hashlib.new, algorithm, usedforsecurity=False))
+        return found.hexdigest() == file.digests[algorithm]
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
+
+
+def check_published(path: Path, file: PublishedFile) -> None:
+    """Raise `DatasetError` if a copy is not what was published."""
+    if not is_published(path, file):
+        raise DatasetError(
+            f"{path}: is not {file.name} as it is published (another digest); remove it, or fetch it again"
+        )
+
+
+def loose_files(entry: CatalogueEntry) -> dict[str, Path] | None:
+    """Return where the files of an EMNIST set lie outside the archive, by their published names; None if not all do."""
+    names = [member(entry, split, kind) for split in ("train", "test") for kind in ("images", "labels")]
+    for place in places(entry):
+        if not place.own:  # no digest is published for them
+            continue
+        found = {}
+        for name in names:
+            with suppress(OSError):
+                for path in (place.folder / name, place.folder / name.removesuffix(".gz")):
+                    if path.is_file():
+                        found[name] = path
+                        break
+        if len(found) == len(names):
+            return found
+    return None
+
+
+def located(entry: CatalogueEntry) -> str | None:
+    """Return where an entry's files are, by their names alone; None if any would have to be fetched."""
+    if entry.form == "embedded":
+        return "part of the package"
+    paths = []
+    for file in entry.files:
+        for path, _ in candidates(entry, file):
+            paths.append(path)
+            break
+    if len(paths) < len(entry.files) and entry.form == "emnist":
+        loose = loose_files(entry)
+        return str(next(iter(loose.values())).parent) if loose else None
+    if len(paths) < len(entry.files):
+        other = next(iter(openml_files(entry)), None)
+        return str(other) if other else None
+    return str(paths[0] if len(paths) == 1 else paths[0].parent)
+
+
+def _missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> DatasetError:
+    """Return the error that says which files to put where."""
+    absent = [file for file in entry.files if next(candidates(entry, file), None) is None] or list(entry.files)
+    names = ", ".join(file.name for file in absent)
+    # Each host once, and the names after it: four URLs that differ in the name alone are no help to anybody.
+    hosts = dict.fromkeys(url_folder(url) if len(absent) > 1 else url for file in absent for url in file.urls)
+    cache = cache_folder()
+    where = f"{cache / entry.folder}, or " if cache else ""
+    folder = entry.name.rpartition(":")[2]
+    passed_over = f"; passed over: {'; '.join(refused)}" if refused else ""
+    return DatasetError(
+        f"{entry.name}: {'; '.join(reasons)}. Put {names} into {where}a folder {folder} below one that CONVSCOPE_DATA "
+        f"names; from {' or '.join(hosts)}{passed_over}"
+    )

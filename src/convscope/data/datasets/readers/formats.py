@@ -1,0 +1,187 @@
+"""Which kind of data set lies at a path, and its reader.
+
+A folder or a file to `Parts`. A file is told by its first bytes, a folder or zip archive by the names in it.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import Images, open_data_file, refusals_of, sha256_of
+from convscope.data.datasets.dataset import SourceFile
+from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
+from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
+from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
+from convscope.data.datasets.readers.npz import as_labels, check_images, check_labels, read_npy, read_npz
+from convscope.data.datasets.readers.npz_names import array_names
+from convscope.data.datasets.readers.parquet import read_parquet
+from convscope.data.datasets.readers.places import Place, list_archive, list_folder, suffix_of
+from convscope.data.datasets.readers.rows import row_shape
+from convscope.data.datasets.readers.tree import is_tree, read_tree
+from convscope.data.datasets.readers.unpack import ZIP_MAGIC
+
+PARQUET_MAGIC, NPY_MAGIC = b"PAR1", b"\x93NUMPY"
+READABLE = (
+    "four IDX files, an .npz archive, .npy arrays, CSV or Parquet files, a table of file names and labels, or a folder "
+    "of pictures for each class"
+)
+
+Size = tuple[int, int] | None
+
+
+def read_folder(folder: Path, image_size: Size) -> Parts:
+    """Return the data set in a folder; raises `DatasetError` if there is none, or what its reader raises."""
+    place = list_folder(folder)
+    top = [name for name in place.names if "/" not in name]
+    if find_idx(place.names):
+        return read_idx_files(place)
+    if parquets := [name for name in place.names if name.lower().endswith((".parquet", ".pq"))]:
+        return _read_parquets(folder, parquets, image_size)
+    if arrays := [name for name in top if suffix_of(name) == ".npy"]:
+        return _read_arrays(folder, arrays, image_size)
+    if found := _read_tables_or_tree(place, image_size):
+        return found
+    if len(archives := [name for name in top if name.lower().endswith(".npz")]) == 1:
+        return _read_npz(folder / archives[0], image_size)
+    if is_tree(place, least=1):
+        return read_tree(place, image_size)
+    raise DatasetError(f"{folder}: holds no data set that is known; it may hold {READABLE}")
+
+
+def read_file(path: Path, image_size: Size) -> Parts:
+    """Return the data set in a file, or of which it is a part; raises `DatasetError` as its reader does."""
+    with open_data_file(path) as file:
+        start = file.read(len(NPY_MAGIC))
+    if is_idx_name(path.name):
+        return read_idx_files(_beside(path), only=path.name)
+    if start.startswith(ZIP_MAGIC):
+        place = list_archive(path)
+        if any(name.endswith(".npy") for name in place.names) or path.suffix.lower() == ".npz":
+            return _read_npz(path, image_size)
+        if len(place.names) == 1:
+            return read_csv_file(path, image_size)
+        if find_idx(place.names):
+            return read_idx_files(place)
+        if found := _read_tables_or_tree(place, image_size):
+            return found
+        if is_tree(place, least=1):
+            return read_tree(place, image_size)
+        raise DatasetError(f"{path}: holds no data set that is known; unpack it, or let it hold {READABLE}")
+    if path.suffix.lower() == ".npz":
+        return _read_npz(path, image_size)
+    if start.startswith(PARQUET_MAGIC):
+        return _read_parquets(path.parent, [path.name], image_size)
+    if start == NPY_MAGIC:
+        raise DatasetError(f"{path}: is one array; name a folder with x_train.npy and y_train.npy")
+    if start[:3] == b"\0\0\x08":
+        raise DatasetError(
+            f"{path}: is an IDX file, but its name does not say of what; call it as train-images-idx3-ubyte and its "
+            "labels train-labels-idx1-ubyte, or name a folder with four IDX files"
+        )
+    return read_csv_file(path, image_size)
+
+
+def _read_tables_or_tree(place: Place, image_size: Size) -> Parts | None:
+    tables = [name for name in place.names if suffix_of(name) in CSV_SUFFIXES]
+    nearest = min((name.count("/") for name in tables), default=0)
+    is_by_class = is_tree(place)
+    found = read_csv(place, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
+    if found is None and is_by_class:
+        found = read_tree(place, image_size)
+    return found
+
+
+def _beside(path: Path) -> Place:
+    """Return the folder of a file, with the files in it alone."""
+    try:
+        names = tuple(sorted(other.name for other in path.parent.iterdir()))
+    except OSError as error:
+        raise DatasetError(f"{path.parent}: cannot be listed ({error.strerror}); check its permissions") from error
+    return Place(path.parent, names, is_archive=False)
+
+
+def _read_npz(path: Path, image_size: Size) -> Parts:
+    left: dict[str, Images] = {}
+
+    def is_left(name: str) -> bool:
+        images = open_npz_member(path, name)
+        if images is not None:
+            left[name] = images
+        return images is not None
+
+    arrays = read_npz(path, is_left)
+    source = (SourceFile(file_name(path), arrays.sha256),)
+    train, test = (
+        None
+        if pair is None
+        else Half(
+            _as_images(left[pair.images_name] if pair.images is None else pair.images, image_size, path),
+            pair.labels,
+            f"{path}: {pair.images_name}",
+            f"{path}: {pair.labels_name}",
+            source,
+            pair.names,
+        )
+        for pair in (arrays.train, arrays.test)
+    )
+    is_text = any(half is not None and half.names for half in (train, test))
+    return Parts(train, test, None if is_text else arrays.class_names)
+
+
+def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
+    """Return the data set that lies in `.npy` files, called as the arrays of an archive are."""
+    stems = {name[: name.lower().rindex(".npy")]: folder / name for name in reversed(files)}
+    with refusals_of(folder):
+        found = array_names(list(stems))
+    halves = list[Half | None]()
+    for names in (found.train, found.test):
+        if names is None:
+            halves.append(None)
+        else:
+            images_path, labels_path = (stems[name] for name in names)
+            images = open_npy(images_path)
+            if images is not None:
+                digest = file_sha256(images)
+            else:
+                images, digest = read_npy(images_path, check_images), sha256_of(images_path)
+            with refusals_of(labels_path):
+                labels, texts = as_labels(read_npy(labels_path, check_labels), "it")
+            source = (
+                SourceFile(file_name(images_path), digest),
+                SourceFile(file_name(labels_path), sha256_of(labels_path)),
+            )
+            images = _as_images(images, image_size, images_path)
+            halves.append(Half(images, labels, str(images_path), str(labels_path), source, texts))
+    return Parts(halves[0], halves[1])
+
+
+def _as_images(images: Images, image_size: Size, path: Path) -> Images:
+    """Give rows of pixels the shape of images."""
+    if images.ndim != 2:
+        return images
+    with refusals_of(path):
+        return images.reshape(len(images), *row_shape(images.shape[1], image_size))
+
+
+def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Parts:
+    """Return the data set of Parquet files, of which the names, or those of their folders, say the split."""
+    splits: dict[str, list[Path]] = {}
+    for name in names:
+        found = [word for part in name.lower().split("/") for word in re.findall(r"^[a-z]+", part)]
+        split = next((word for word in found if word in _PARQUET_SPLITS), "")
+        splits.setdefault(_PARQUET_SPLITS.get(split, ""), []).append(folder / name)
+    train = splits.get("train") or splits.get("") or splits.get("test", [])
+    half, class_names = read_parquet(train, image_size)
+    if "train" not in splits or "test" not in splits:
+        return Parts(half, None, class_names)
+    test, test_names = read_parquet(splits["test"], image_size)
+    if test_names != class_names:
+        raise DatasetError(f"{test.images_from}: names other classes than {half.images_from}; give both the same")
+    return Parts(half, test, class_names)
+
+
+_PARQUET_SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
+    ("validation", "valid", "val", "unlabeled", "extra"), "other"
+)

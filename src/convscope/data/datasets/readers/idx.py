@@ -1,0 +1,188 @@
+"""Read IDX files, the format MNIST came in: a header that says type and shape, then the numbers.
+
+Path to array. Nothing is believed before it is checked: the header is read first and held against what the file can
+hold, so a damaged or hostile file costs an error and not the memory it asks for. What the numbers mean (images, labels)
+is for others to say.
+
+Source: Yann LeCun and Corinna Cortes, the format as described with the MNIST files.
+"""
+
+import hashlib
+import math
+import os
+import struct
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.data.datasets.data_file import CHUNK_BYTES, RefusedError, open_data_file, sealed
+from convscope.data.datasets.readers.unpack import GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC, ByteStream, open_stream
+
+UNSIGNED_BYTE = 0x08
+MAX_DIMENSIONS = 4  # (N, H, W, C)
+# The third byte of the header, and the type it stands for; numbers are big-endian.
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+WHOLE_NUMBERS = (0x08, 0x09, 0x0B, 0x0C)
+PACKED = (GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC)
+
+
+@overload
+def read_idx(
+    path: str | os.PathLike[str], *, member: str | None = None, whole_numbers: Literal[False] = False
+) -> NDArray[np.uint8]: ...
+@overload
+def read_idx(
+    path: str | os.PathLike[str], *, member: str | None = None, whole_numbers: Literal[True]
+) -> NDArray[np.uint8] | NDArray[np.int64]: ...
+def read_idx(path: str | os.PathLike[str], *, member: str | None = None, whole_numbers: bool = False) -> NDArray[Any]:
+    """Read the array of an IDX file: plain, gzip, xz or alone in a zip archive, whichever its first bytes say.
+
+    Args:
+        path: the file.
+        member: the name of a file in the zip archive at `path`, itself plain or packed.
+        whole_numbers: also read int8, int16 and int32, as int64.
+
+    Returns:
+        the array, uint8 (or int64) of 1 to 4 dimensions, read-only.
+
+    Raises:
+        DatasetError: if the file is missing, unreadable or no IDX file of unsigned bytes (or whole numbers), if a
+            dimension is zero, or if its length is not exactly what the header promises; memory stays bounded by what
+            the file can hold.
+
+    Example:
+        >>> from convscope.data.datasets.named.catalogue import DATA_FOLDER
+        >>> read_idx(DATA_FOLDER / "mnist" / "t10k-labels-idx1-ubyte.gz")[:5]
+        array([7, 2, 1, 0, 4], dtype=uint8)
+    """
+    return read_idx_and_sha256(path, member=member, whole_numbers=whole_numbers)[0]
+
+
+def read_idx_and_sha256(
+    path: str | os.PathLike[str], *, member: str | None = None, whole_numbers: bool = False
+) -> tuple[NDArray[Any], str]:
+    """Read as `read_idx` does; return the SHA-256 of the uncompressed file, too."""
+    path = Path(path)
+    kinds = WHOLE_NUMBERS if whole_numbers else (UNSIGNED_BYTE,)
+    if member is None:
+        with open_data_file(path) as file:
+            if not file.peek(max(map(len, PACKED))).startswith(PACKED):
+                return _finished(*_read_plain(file, kinds))
+    with open_stream(path, member) as stream:
+        return _finished(*_read_stream(stream, kinds))
+
+
+def idx_header(shape: tuple[int, ...]) -> bytes:
+    """Return the header of an IDX file that holds unsigned bytes of this shape."""
+    return struct.pack(f">BBBB{len(shape)}I", 0, 0, UNSIGNED_BYTE, len(shape), *shape)
+
+
+def idx_sha256(array: NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of the uncompressed IDX file that holds `array` (any shape)."""
+    return _sha256(idx_header(array.shape), array)
+
+
+def _sha256(header: bytes, array: NDArray[np.uint8]) -> str:
+    digest = hashlib.sha256(header)
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _finished(header: bytes, content: NDArray[np.uint8]) -> tuple[NDArray[Any], str]:
+    shape = _shape(header)
+    array: NDArray[Any] = content
+    if header[2] != UNSIGNED_BYTE:
+        array = content.view(TYPES[header[2]]).astype(np.int64)
+    return sealed(array).reshape(shape), _sha256(header, content)
+
+
+def read_plain_shape(file: BufferedReader) -> tuple[int, ...]:
+    """Return the shape of an open, plain IDX file of unsigned bytes, and leave it at the first of them.
+
+    Raises:
+        RefusedError: if it is another kind of file, or not exactly as long as its header promises.
+    """
+    return _shape(_read_plain_header(file, (UNSIGNED_BYTE,)))
+
+
+def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(4)
+    header = start + file.read(4 * _num_dimensions(start, kinds))
+    promised, held = _promised_bytes(header), size - file.tell()
+    if held < promised:
+        raise RefusedError(f"{_promise(header)}, but only {held:,} follow; the file is cut short, fetch it again")
+    if held > promised:
+        raise RefusedError(f"{_promise(header)}, but {held:,} follow; the file is damaged or of another format")
+    return header
+
+
+def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
+    header = _read_plain_header(file, kinds)
+    content = np.empty(_promised_bytes(header), dtype=np.uint8)
+    # A file may shrink while it is read.
+    if file.readinto(content.data) != len(content):
+        raise RefusedError("changed while it was read; try again")
+    return header, content
+
+
+def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
+    start = stream.read(4)
+    header = start + stream.read(4 * _num_dimensions(start, kinds))
+    promised = _promised_bytes(header)
+    if promised > stream.most:
+        raise RefusedError(
+            f"{_promise(header)}, more than its compressed bytes can hold; the file is cut short or damaged, "
+            "fetch it again"
+        )
+    content = np.empty(promised, dtype=np.uint8)
+    filled = 0
+    while filled < promised:
+        piece = stream.read_some(min(CHUNK_BYTES, promised - filled))
+        if not piece:
+            raise RefusedError(f"{_promise(header)}, but only {filled:,} follow; the file is cut short, fetch it again")
+        content[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        filled += len(piece)
+    # Reading on to the end also makes the checksum be compared.
+    if stream.read_some(1):
+        raise RefusedError(f"{_promise(header)}, but more follow; the file is damaged or of another format")
+    return header, content
+
+
+def _num_dimensions(start: bytes, kinds: tuple[int, ...]) -> int:
+    if not start:
+        raise RefusedError("is empty; fetch it again")
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise RefusedError(f"starts with the bytes {start.hex(' ')}, not with those of an IDX file; name an IDX file")
+    if start[2] not in kinds:
+        kind = TYPES.get(start[2])
+        what = f"numbers of type {np.dtype(kind).name}" if kind else "an unknown type of number"
+        raise RefusedError(f"holds {what} (0x{start[2]:02x}); save it as unsigned bytes (0x08)")
+    if not 1 <= start[3] <= MAX_DIMENSIONS:
+        raise RefusedError(
+            f"says it has {start[3]} dimensions; an IDX file of images or labels has 1 to {MAX_DIMENSIONS}"
+        )
+    return start[3]
+
+
+def _shape(header: bytes) -> tuple[int, ...]:
+    num_dimensions = header[3]
+    if len(header) < 4 + 4 * num_dimensions:
+        raise RefusedError("ends within its header; the file is cut short, fetch it again")
+    shape = struct.unpack(f">{num_dimensions}I", header[4:])
+    if 0 in shape:
+        raise RefusedError(f"says its shape is {shape}; every dimension must be at least 1")
+    return shape
+
+
+def _promised_bytes(header: bytes) -> int:
+    return math.prod(_shape(header)) * np.dtype(TYPES[header[2]]).itemsize
+
+
+def _promise(header: bytes) -> str:
+    size = np.dtype(TYPES[header[2]]).itemsize
+    numbers = "" if size == 1 else f" × {size}"
+    return f"promises {' × '.join(map(str, _shape(header)))}{numbers} = {_promised_bytes(header):,} bytes"

@@ -1,0 +1,113 @@
+"""Find the IDX files of a data set in a folder or archive, by the names in use, and read them.
+
+Names such as train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz or emnist-letters-test-images-idx3-ubyte.xz: what comes
+before the split is the set's own name, and a folder may hold several sets.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import Images, sealed
+from convscope.data.datasets.dataset import SourceFile
+from convscope.data.datasets.disk.files import file_sha256, open_idx
+from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.readers.idx import read_idx_and_sha256
+from convscope.data.datasets.readers.places import Place
+
+_NAME = re.compile(
+    r"(?P<set>.*?)(?P<split>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx(?P<dimensions>[1-4])"
+    r"([-_.](ubyte|byte|short|int))?(?P<packing>\.gz|\.xz|\.zip)?",
+    re.IGNORECASE,
+)
+_PACKINGS = ("", ".gz", ".xz", ".zip")  # of the same file twice, the first of these is read
+_KINDS = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
+_USUAL = {
+    ("train", "images"): "train-images-idx3-ubyte",
+    ("train", "labels"): "train-labels-idx1-ubyte",
+    ("test", "images"): "t10k-images-idx3-ubyte",
+    ("test", "labels"): "t10k-labels-idx1-ubyte",
+}
+
+
+@dataclass(frozen=True)
+class IdxFiles:
+    """The files of one set: (split, kind) to name."""
+
+    files: dict[tuple[str, str], str]
+
+
+def is_idx_name(name: str) -> bool:
+    """Return whether a file is called as IDX files are."""
+    return _match(name) is not None
+
+
+def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
+    """Return the sets among the files, by what stands before their split."""
+    found: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
+    for name in names:
+        match = _match(name)
+        if match is None:
+            continue
+        split = "train" if match["split"].lower() == "train" else "test"
+        rank = _PACKINGS.index((match["packing"] or "").lower())
+        files = found.setdefault(name[: name.rfind("/") + 1] + match["set"], {})
+        key = split, match["kind"].lower()
+        if key not in files or rank < files[key][0]:
+            files[key] = rank, name
+    return {name: IdxFiles({key: file for key, (_, file) in files.items()}) for name, files in found.items()}
+
+
+def read_idx_files(place: Place, only: str | None = None) -> Parts:
+    """Read the set that lies in a place, or that to which the file `only` belongs.
+
+    Raises:
+        DatasetError: if there are several sets, one of the files is missing, or one is damaged.
+    """
+    sets = find_idx(place.names)
+    if only is not None:
+        sets = {name: held for name, held in sets.items() if only in held.files.values()}
+    if len(sets) > 1:
+        one = next(iter(sets.values())).files
+        raise DatasetError(
+            f"{place.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); name "
+            f"one file of the set that is meant, such as {place.path / next(iter(one.values()))}"
+        )
+    files = next(iter(sets.values())).files
+    for key in _KINDS:
+        needed = any(split == key[0] for split, _ in files)
+        if needed and key not in files:
+            raise DatasetError(
+                f"{place.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one folder"
+            )
+    train, test = (
+        _read_half(place, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
+        for split in ("train", "test")
+    )
+    return Parts(train, test)
+
+
+def _match(name: str) -> re.Match[str] | None:
+    return _NAME.fullmatch(name.rpartition("/")[2])
+
+
+def _read_half(place: Place, images_name: str, labels_name: str) -> Half:
+    images, images_sha256 = _read_images(place, images_name)
+    path, member = place.located(labels_name)
+    labels, labels_sha256 = read_idx_and_sha256(path, member=member, whole_numbers=True)
+    if labels.ndim == 2 and "idx2" in labels_name.lower():
+        labels = sealed(labels[:, 0].copy())  # QMNIST: the class, then who wrote it and where it is kept
+    source = (
+        SourceFile(file_name(Path(images_name)), images_sha256),
+        SourceFile(file_name(Path(labels_name)), labels_sha256),
+    )
+    return Half(images, labels, place.called(images_name), place.called(labels_name), source)
+
+
+def _read_images(place: Place, name: str) -> tuple[Images, str]:
+    path, member = place.located(name)
+    if member is None and (images := open_idx(path)) is not None:
+        return images, file_sha256(images)
+    return read_idx_and_sha256(path, member=member)

@@ -1,0 +1,92 @@
+"""Labels that are text: each different one is a class, and the classes are sorted as people sort names.
+
+Texts to whole numbers and names.
+"""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.data.datasets.data_file import RefusedError
+
+MAX_CLASSES = 4096  # above the 3,832 of Kuzushiji-Kanji; a label beyond is damage, and K × K tables are to come
+MAX_NAME = 200  # characters of a class name
+
+_WHOLE = re.compile(r"(-?[0-9]+)\.0*")  # as tables are written that once had a gap among whole numbers
+
+
+class TextLabels:
+    """Labels as they are read one after the other: a number for each, in the order in which they first came."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}  # of the names, and of the texts that became them
+        self._names: list[str] = []
+        self._labels: list[int] = []
+
+    def extend(self, texts: Iterable[str], called: str, first_row: int = 1) -> None:
+        """Add labels; `called` says in errors what a row is, such as "line".
+
+        Raises:
+            RefusedError: if a label is empty or longer than MAX_NAME, or there are more different ones than
+                MAX_CLASSES.
+        """
+        numbers, labels = self._numbers, self._labels
+        for row, text in enumerate(texts, first_row):
+            number = numbers.get(text)
+            if number is None:
+                number = self._new(text, f"{called} {row:,}")
+            labels.append(number)
+
+    def _new(self, text: str, where: str) -> int:
+        name = clean_name(text)
+        if not name:
+            raise RefusedError(f"{where} has no label; give every image one, or leave it out")
+        if len(name) > MAX_NAME:
+            raise RefusedError(f"{where} has a label of {len(name):,} characters; {MAX_NAME} are the most")
+        number = self._numbers.get(name, len(self._names))
+        if number >= MAX_CLASSES:
+            raise RefusedError(
+                f"has more than {MAX_CLASSES} different labels (such as {name!r} in {where}); is this the column of "
+                "the labels?"
+            )
+        if number == len(self._names):
+            self._names.append(name)
+        self._numbers[name] = self._numbers[text] = number
+        return number
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each number."""
+        return tuple(self._names)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) the numbers."""
+        return np.array(self._labels, dtype=np.int64)
+
+
+def clean_name(text: str) -> str:
+    """Return a label as a name: without blanks around it, as text that can be written anywhere, and 3.0 as 3."""
+    name = text.strip().encode(errors="replace").decode()
+    whole = _WHOLE.fullmatch(name)
+    return whole[1] if whole else name
+
+
+def natural_key(name: str) -> tuple[tuple[str, int, str], ...]:
+    """Return a key that sorts "2" before "10", and "a2" before "a10".
+
+    >>> sorted(["10", "a10", "9", "a9"], key=natural_key)
+    ['9', '10', 'a9', 'a10']
+    """
+    pieces = re.split(r"([0-9]+)", name)
+    digits = [*pieces[1::2], ""]
+    # A number is compared by its length, then by its digits: it may be longer than an int can be made from text.
+    numbers = [(len(number.lstrip("0")), number.lstrip("0") or "0") for number in digits]
+    return tuple((text, *number) for text, number in zip(pieces[::2], numbers, strict=True))
+
+
+def sorted_names(*names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return every name once, in natural order."""
+    return tuple(sorted({name for some in names for name in some}, key=lambda name: (natural_key(name), name)))

@@ -1,0 +1,298 @@
+"""Read NumPy archives that hold a data set under the names that Keras, MedMNIST, scikit-learn and others use.
+
+Path to arrays. An archive is checked in layers before memory is taken: the zip's own table against the size of the
+file, then each member's header against the size that the table gives it. Nothing is ever unpickled.
+"""
+
+import hashlib
+import math
+import os
+import struct
+import sys
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BufferedReader, BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from convscope.data.datasets.data_file import (
+    CHUNK_BYTES,
+    Images,
+    Labels,
+    RefusedError,
+    open_data_file,
+    reason,
+    sealed,
+)
+from convscope.data.datasets.readers.labels import TextLabels
+from convscope.data.datasets.readers.npz_names import ArrayNames, array_names
+from convscope.data.datasets.readers.unpack import ENCRYPTED as ENCRYPTED
+from convscope.data.datasets.readers.unpack import zip_entry
+
+_LARGEST_INT64 = 2**63 - 1
+MAX_HEADER_BYTES = 10_000  # NumPy's own limit; an array of numbers takes 128
+# What zipfile, zlib and NumPy's header reader raise on damaged bytes (RuntimeError: deep nesting too).
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+Check = Callable[[str, tuple[int, ...], np.dtype[Any]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class NpzPair:
+    """The images and labels of one split, and under which names they are in the archive.
+
+    Attributes:
+        images: uint8 (N, H, W), (N, H, W, C) or (N, pixels); None if they were left in the file.
+        labels: uint8 or int64 (N,); places in `names` if that is not None.
+        names: the labels' texts, where they are text.
+    """
+
+    images: Images | None
+    labels: Labels
+    images_name: str
+    labels_name: str
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class NpzArrays:
+    """What an archive holds, and its SHA-256 as it is.
+
+    Attributes:
+        train, test: None if it has one split only; without splits, all of it is `train`.
+        class_names: in the order of the labels, where the archive says them.
+    """
+
+    train: NpzPair | None
+    test: NpzPair | None
+    class_names: tuple[str, ...] | None
+    sha256: str
+
+
+def read_npz(path: str | os.PathLike[str], left: Callable[[str], bool] | None = None) -> NpzArrays:
+    """Read a data set from an `.npz` archive, in whatever order its members come.
+
+    Args:
+        path: the file.
+        left: says of the name of an array of images whether it is not to be read.
+
+    Returns:
+        the arrays, read-only; labels of another type than uint8 as int64, labels (N, 1) as (N,). That counts agree is
+        not checked here.
+
+    Raises:
+        DatasetError: if the file is missing, unreadable or no zip archive, if it lacks an array, or if an array holds
+            objects, is of another type or shape, or is not exactly as long as its header promises; memory stays
+            bounded by what the file can hold.
+    """
+    with open_data_file(Path(path)) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                found = array_names(_names(archive))
+                train, test = (
+                    None if names is None else _read_pair(archive, names, left) for names in (found.train, found.test)
+                )
+                return NpzArrays(
+                    train=train,
+                    test=test,
+                    class_names=_read_class_names(archive, found),
+                    sha256=_sha256(file),
+                )
+        except DAMAGE as error:
+            raise _not_whole(error) from error
+
+
+def read_array(path: str | os.PathLike[str], name: str, check: Check) -> NDArray[Any]:
+    """Read one array of an `.npz` archive, read-only, after `check` has seen its name, shape and type and refused none.
+
+    Raises:
+        DatasetError: as `read_npz` does, and for what `check` raises RefusedError.
+    """
+    with open_data_file(Path(path)) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return read_member(archive, name, check)
+        except DAMAGE as error:
+            raise _not_whole(error) from error
+
+
+def read_npy(path: str | os.PathLike[str], check: Check) -> NDArray[Any]:
+    """Read the array of an `.npy` file, read-only, after `check` has seen its name, shape and type and refused none.
+
+    Raises:
+        DatasetError: if the file is missing, unreadable or no `.npy` file, holds objects, or is not exactly as long as
+            its header promises; and for what `check` raises RefusedError.
+    """
+    with open_data_file(Path(path)) as file:
+        return _read_open_npy(file.read, os.fstat(file.fileno()).st_size, "it", check)
+
+
+def read_member(
+    archive: zipfile.ZipFile, name: str, check: Callable[[str, tuple[int, ...], np.dtype[Any]], None]
+) -> NDArray[Any]:
+    """Return one array of an archive, read-only, after `check` has seen its name, shape and type and refused none.
+
+    Nothing is allocated before the header is held against the bytes that are there.
+
+    Raises:
+        RefusedError: if it is missing, damaged, cut short or longer than it says; and what `check` raises.
+    """
+    try:
+        info = zip_entry(archive, f"{name}.npy", name)
+    except KeyError:
+        held = ", ".join(repr(other)[:40] for other in _names(archive)[:8]) or "nothing"
+        raise RefusedError(f"has no array {name} (it holds {held})") from None
+    with archive.open(info) as member:
+        return _read_open_npy(member.read, info.file_size, name, check)
+
+
+def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Check) -> NDArray[Any]:
+    # A header of a few bytes may ask for megabytes of itself: no more of it is read than an honest one has.
+    header = BytesIO(read(min(MAX_HEADER_BYTES, size)))
+    shape, fortran_order, dtype = read_header(header, name)
+    check(name, shape, dtype)
+    if 0 in shape or min(shape, default=0) < 0:
+        raise RefusedError(f"{name} has the shape {shape}; every dimension must be at least 1")
+    promised, held = math.prod(shape) * dtype.itemsize, size - header.tell()
+    if promised != held:
+        raise RefusedError(
+            f"{name} promises {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; "
+            "the file is damaged, fetch it again"
+        )
+    if promised == 0:
+        raise RefusedError(f"{name} holds {dtype}, which has no bytes; save it again")
+    flat = np.empty(promised, dtype=np.uint8)
+    start = header.read()
+    flat[: len(start)] = np.frombuffer(start, dtype=np.uint8)
+    filled = len(start)
+    # One read more than is needed: at its end zipfile compares the checksum.
+    while piece := read(min(CHUNK_BYTES, promised - filled) or 1):
+        if filled + len(piece) > promised:
+            raise RefusedError(f"{name} is longer than the archive's table says; it is damaged, fetch it again")
+        flat[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        filled += len(piece)
+    if filled != promised:
+        raise RefusedError(f"{name} is cut short; fetch the file again")
+    array = flat.view(dtype).reshape(shape, order="F" if fortran_order else "C")
+    return sealed(np.ascontiguousarray(array))
+
+
+def read_header(header: BytesIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return (shape, fortran_order, dtype) as an .npy header says, and leave `header` at its end.
+
+    Raises:
+        RefusedError: if it is no readable header, calling it `name`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on headers of Python 2 and odd escapes: they are read, or refused
+            version = npy_format.read_magic(header)
+            if version == (1, 0):
+                return npy_format.read_array_header_1_0(header, max_header_size=MAX_HEADER_BYTES)
+            if version == (2, 0):
+                return npy_format.read_array_header_2_0(header, max_header_size=MAX_HEADER_BYTES)
+    except (*DAMAGE, MemoryError) as error:  # MemoryError: the parser's stack, too
+        raise RefusedError(f"{name} has no readable .npy header ({reason(error)}); fetch the file again") from error
+    raise RefusedError(f"{name} is of .npy version {version[0]}.{version[1]}; save it with NumPy again")
+
+
+def check_images(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse what can be no images: other than uint8 (N, H, W), (N, H, W, C) or (N, pixels)."""
+    if dtype != np.uint8:
+        raise RefusedError(f"{name} is {_kind(dtype)}; save images as uint8, 0 to 255")
+    if len(shape) not in (2, 3, 4):
+        raise RefusedError(f"{name} has the shape {shape}; images must be (N, H, W) or (N, H, W, C)")
+
+
+def check_labels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse what can be no labels: other than whole numbers or text (N,) or (N, 1)."""
+    if dtype.kind not in "iuUS":
+        raise RefusedError(f"{name} is {_kind(dtype)}; save labels as whole numbers, counted from 0")
+    if len(shape) != 1 and (len(shape) != 2 or shape[1] != 1):
+        raise RefusedError(f"{name} has the shape {shape}; labels must be (N,), one number or name an image")
+
+
+def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] | None]:
+    """Return labels that `check_labels` let pass as (N,) numbers, and their texts where they were text.
+
+    Raises:
+        RefusedError: as `TextLabels.extend` does; for text that is not Unicode and numbers beyond 64 bits with a sign.
+    """
+    array = array.reshape(-1)
+    if array.dtype.kind in "US":
+        texts = TextLabels()
+        texts.extend(_texts(array, name), f"{name}: image")
+        return sealed(texts.labels), texts.names
+    if array.dtype.kind == "u" and array.max() > _LARGEST_INT64:
+        raise RefusedError(f"{name} has the label {array.max()}; save labels as whole numbers, counted from 0")
+    return (array if array.dtype == np.uint8 else sealed(array.astype(np.int64))), None
+
+
+def _read_pair(archive: zipfile.ZipFile, names: tuple[str, str], left: Callable[[str], bool] | None) -> NpzPair:
+    images = None if left and left(names[0]) else read_member(archive, names[0], check_images)
+    labels, texts = as_labels(read_member(archive, names[1], check_labels), names[1])
+    return NpzPair(images, labels, *names, texts)
+
+
+def _read_class_names(archive: zipfile.ZipFile, found: ArrayNames) -> tuple[str, ...] | None:
+    if found.class_names is None:
+        return None
+    array = read_member(archive, found.class_names, _check_texts)
+    return tuple(text.strip() or f"({label})" for label, text in enumerate(_texts(array, found.class_names)))
+
+
+def _check_texts(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "US" or len(shape) != 1:
+        raise RefusedError(
+            f"{name} is {_kind(dtype)} of shape {shape}; save the class names as text (K,), or leave it out"
+        )
+
+
+def _texts(array: NDArray[Any], name: str) -> list[str]:
+    try:
+        if array.dtype.kind == "S":
+            return [text.decode() for text in array.tolist()]
+        codes = array.view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.max() > sys.maxunicode:  # NumPy makes text of it that ends in a SystemError
+            raise ValueError(f"the character {codes.max():#x} is beyond the last one, {sys.maxunicode:#x}")
+        return [text.encode(errors="replace").decode() for text in array.tolist()]
+    except ValueError as error:
+        raise RefusedError(f"{name} holds text that cannot be read ({reason(error)}); save it as Unicode") from error
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return "an array of Python objects, which are never read" if dtype.hasobject else str(dtype)[:80]
+
+
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def _not_whole(error: Exception) -> RefusedError:
+    return RefusedError(
+        f"is no whole .npz archive ({reason(error)}); fetch it again, or name a folder with four IDX files"
+    )
+
+
+def _sha256(file: BufferedReader) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,180 @@
+"""Read images from Parquet files: a picture file a row, as Hugging Face keeps them, or numbers a row or a column.
+
+Paths to images and labels. Rows are read a few at a time, and no more pixels are kept than the file could hold by the
+bound that the other readers have. pyarrow, which is an extra, is imported here and only when a file is read.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convscope.base.averaging import average
+from convscope.base.errors import DatasetError, ImageFileError
+from convscope.data.datasets.data_file import DEFLATE_RATIO, Images, RefusedError, open_data_file, reason, sealed
+from convscope.data.datasets.dataset import SourceFile
+from convscope.data.datasets.halves import Half, file_name
+from convscope.data.datasets.readers.labels import TextLabels
+from convscope.data.datasets.readers.parquet_columns import Columns, find_columns, numbers_of
+from convscope.data.datasets.readers.rows import row_shape
+from convscope.data.image_files import MAX_FILE_BYTES, read_picture
+
+MOST_ROWS = 1024  # read at once
+FEWEST_ROWS = 4
+LIST_ROWS = 64
+MOST_BYTES = 1 << 28  # that the rows read at once may take
+
+
+def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> tuple[Half, tuple[str, ...] | None]:
+    """Return the images and labels of the files of one split, and the classes' names if they say them in order.
+
+    Args:
+        paths: the files, in order; all of one kind.
+        image_size: (H, W) to average pictures to, or of rows of pixels that are not of square images.
+
+    Raises:
+        DatasetError: if pyarrow is missing; if a file is missing, damaged, has no column of labels or of images, a
+            row lacks one, or the images have several sizes.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise DatasetError(f"{paths[0]}: reading Parquet needs pyarrow; pip install 'convscope[parquet]'") from error
+    kept = _Kept(image_size)
+    sources = []
+    for path in paths:
+        with open_data_file(path) as file:
+            sources.append(SourceFile(file_name(path), hashlib.file_digest(file, "sha256").hexdigest()))
+            kept.most_bytes += DEFLATE_RATIO * os.fstat(file.fileno()).st_size
+            try:
+                _read_file(file, kept)
+            except (RefusedError, MemoryError, DatasetError):
+                raise
+            except Exception as error:  # for damaged bytes pyarrow raises Python's own errors, of whatever kind
+                raise RefusedError(f"is no whole Parquet file ({reason(error)}); fetch it again") from error
+    if not kept.parts:
+        raise DatasetError(f"{paths[0]}: has no row; fetch it again")
+    called = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    return kept.half(called, tuple(sources)), kept.class_names
+
+
+class _Kept:
+    """The images and labels of the rows read so far."""
+
+    def __init__(self, image_size: tuple[int, int] | None) -> None:
+        self.image_size = image_size
+        self.most_bytes = 0
+        self.bytes = 0
+        self.rows = 0
+        self.parts: list[Images] = []
+        self.labels = TextLabels()
+        self.numbers: list[int] = []
+        self.class_names: tuple[str, ...] | None = None
+
+    def add_images(self, images: Images) -> None:
+        """Keep images (n, H, W, C), if they have the size of those before, and the file can hold so much."""
+        self.bytes += images.nbytes
+        if self.bytes > self.most_bytes:
+            raise RefusedError(
+                f"holds more than {self.bytes:,} bytes of pixels by its rows, and no data set is packed so small; "
+                "fetch it again"
+            )
+        if self.parts and images.shape[1:3] != self.parts[0].shape[1:3]:
+            raise RefusedError(
+                f"row {self.rows + 1:,} has an image of {images.shape[1]} × {images.shape[2]} pixels, the first one of "
+                f"{self.parts[0].shape[1]} × {self.parts[0].shape[2]}; give an image size (height and width) to "
+                "average them to"
+            )
+        self.parts.append(images)
+        self.rows += len(images)
+
+    def add_labels(self, values: list[Any], first_row: int) -> None:
+        """Keep labels as pyarrow gives them: text, or numbers, which count through the class names if there are any."""
+        for row, value in enumerate(values, first_row):
+            if value is None or (self.class_names is not None and value == -1):
+                raise RefusedError(f"row {row:,} has no label; leave out a split without labels")
+            if self.class_names is not None and not 0 <= value < len(self.class_names):
+                raise RefusedError(
+                    f"row {row:,} has the label {value}, but there are {len(self.class_names):,} class names; labels "
+                    "count through them from 0"
+                )
+        if self.class_names is not None:
+            self.numbers += values
+        else:
+            texts = (value.decode() if isinstance(value, bytes) else str(value) for value in values)
+            self.labels.extend(texts, "row", first_row)
+
+    def half(self, called: str, sources: tuple[SourceFile, ...]) -> Half:
+        most = max(part.shape[3] for part in self.parts)
+        images = np.concatenate([part if part.shape[3] == most else part.repeat(most, axis=3) for part in self.parts])
+        if self.class_names is not None:
+            numbers = np.array(self.numbers, dtype=np.int64)
+            return Half(sealed(images), sealed(numbers), called, called, sources)
+        return Half(sealed(images), sealed(self.labels.labels), called, called, sources, self.labels.names)
+
+
+def _read_file(file: BufferedReader, kept: _Kept) -> None:
+    from pyarrow.parquet import ParquetFile
+
+    file.seek(0)
+    parquet = ParquetFile(file, pre_buffer=False)
+    columns = find_columns(parquet.schema_arrow)
+    if kept.parts and columns.class_names != kept.class_names:
+        raise RefusedError("names other classes than the file before it; read one data set at a time")
+    kept.class_names = columns.class_names
+    for batch in _batches(parquet, columns):
+        first_row = kept.rows + 1
+        if columns.pictures is not None:
+            for content in _contents(batch, columns.pictures):
+                kept.add_images(_picture(content, kept.rows + 1, kept.image_size)[np.newaxis])
+        else:
+            pixels = numbers_of(batch, columns, first_row)
+            shape = columns.layout.shape if columns.layout else None
+            if pixels.ndim == 2:
+                pixels = pixels.reshape(len(pixels), *(shape or row_shape(pixels.shape[1], kept.image_size)))
+            kept.add_images(pixels if pixels.ndim == 4 else pixels[..., np.newaxis])
+        kept.add_labels(batch.column(columns.label).to_pylist(), first_row)
+
+
+def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
+    """Yield the rows that are asked for, as many at once as fit into MOST_BYTES by what the file says of itself."""
+    rows = MOST_ROWS
+    if columns.numbers is not None:
+        rows = LIST_ROWS  # how long a list is only shows when it is read
+    elif columns.layout is not None:
+        rows = min(rows, max(FEWEST_ROWS, MOST_BYTES // (8 * len(columns.read))))
+    else:
+        for group in range(parquet.metadata.num_row_groups):
+            # A value of a dictionary may stand in every row, and is no larger than all that the rows are unpacked. What
+            # is said of each column would tell it better, but pyarrow ends the process where that is damaged.
+            largest = max(1, min(parquet.metadata.row_group(group).total_byte_size, MAX_FILE_BYTES))
+            rows = min(rows, max(FEWEST_ROWS, MOST_BYTES // largest))
+    return iter(parquet.iter_batches(batch_size=rows, columns=list(columns.read), use_threads=False))
+
+
+def _contents(batch: Any, name: str) -> Iterator[bytes | None]:
+    import pyarrow as pa
+
+    column = batch.column(name)
+    if pa.types.is_struct(column.type):
+        missing = column.is_null().to_pylist()
+        values = column.field("bytes")
+        for row, is_missing in enumerate(missing):
+            yield None if is_missing else values[row].as_py()
+    else:
+        for value in column:
+            yield value.as_py()
+
+
+def _picture(content: bytes | None, row: int, image_size: tuple[int, int] | None) -> Images:
+    if not content:
+        raise RefusedError(f"row {row:,} has no picture in it; save the pictures within the file")
+    try:
+        picture = read_picture(content, f"row {row:,}")
+    except ImageFileError as error:
+        raise RefusedError(str(error)) from error
+    return picture if image_size is None else average(picture, *image_size)

@@ -1,0 +1,171 @@
+"""Which columns of a Parquet file hold images and labels, and the numbers in them as pixels.
+
+A schema to names of columns; rows of numbers to (n, pixels), (n, H, W) or (n, H, W, C) uint8.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convscope.data.datasets.data_file import Images, RefusedError
+from convscope.data.datasets.readers.labels import MAX_CLASSES, clean_name
+from convscope.data.datasets.readers.rows import LABEL_NAMES, RowLayout, layout_of
+
+PICTURES = ("image", "img", "images", "picture", "png", "jpg", "bytes")
+PIXELS = ("pixels", "pixel", "x", "data", "features", *PICTURES)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a file.
+
+    Attributes:
+        label: the one of labels.
+        read: all that are read.
+        class_names: of the labels' numbers, as Hugging Face keeps them.
+        pictures: a column of picture files; or
+        numbers: a column of lists of pixels; or
+        layout: columns of a pixel each, places in `read`.
+    """
+
+    label: str
+    read: tuple[str, ...]
+    class_names: tuple[str, ...] | None
+    pictures: str | None = None
+    numbers: str | None = None
+    layout: RowLayout | None = None
+
+
+def find_columns(schema: Any) -> Columns:
+    """Return what the columns of an Arrow schema are.
+
+    Raises:
+        RefusedError: if there are none of images or labels.
+    """
+    import pyarrow as pa
+
+    types = {field.name: field.type for field in schema}
+    if len(types) < len(schema):
+        raise RefusedError("has two columns of one name; save it with a name for each")
+    lower = {name.strip().lower(): name for name in reversed(list(types))}
+    label = next((lower[name] for name in LABEL_NAMES if name in lower), None)
+    pictures = [name for name in types if _is_pictures(types[name]) and name != label]
+    lists = [name for name in types if _is_list(types[name]) and name != label]
+    for held, kinds, argument in ((pictures, PICTURES, "pictures"), (lists, PIXELS, "numbers")):
+        usual = [lower[name] for name in kinds if lower.get(name) in held]
+        if usual or len(held) == 1:
+            image = (usual or held)[0]
+            label = label or _only_other(types, image)
+            if pa.types.is_nested(types[label]):
+                raise RefusedError(f"{label!r} is {types[label]}; the label must be one number or name an image")
+            return Columns(label, (image, label), _class_names(schema, label), **{argument: image})
+    names = tuple(types)
+    layout = layout_of(names)
+    if layout.label is None:
+        raise RefusedError("has no column of labels; name it label")
+    odd = [names[i] for i in layout.pixels if not _is_number(types[names[i]])]
+    if odd:
+        raise RefusedError(f"column {odd[0][:40]!r} is {types[odd[0]]}; pixels must be whole numbers from 0 to 255")
+    read = (*(names[i] for i in layout.pixels), names[layout.label])
+    placed = RowLayout(len(layout.pixels), tuple(range(len(layout.pixels))), layout.shape)
+    return Columns(read[-1], read, _class_names(schema, read[-1]), layout=placed)
+
+
+def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
+    """Return the pixels of some rows: (n, pixels), or with the dimensions of nested lists.
+
+    Raises:
+        RefusedError: if a row has another number of pixels, lacks some, or one is no whole number from 0 to 255.
+    """
+    if columns.layout is not None:
+        pixels = np.empty((batch.num_rows, len(columns.layout.pixels)), np.uint8)
+        for place, name in enumerate(columns.read[:-1]):
+            pixels[:, place] = _as_bytes(batch.column(name), f"column {name[:40]!r}")
+        return pixels
+    values, shape = batch.column(columns.numbers), [batch.num_rows]
+    called = f"column {str(columns.numbers)[:40]!r} of the rows from {first_row:,} on"
+    while _is_list(values.type):
+        values = getattr(values, "storage", values)
+        if values.null_count:
+            raise RefusedError(f"{called} has rows without pixels; leave them out")
+        inner = values.flatten()
+        length, rest = divmod(len(inner), len(values)) if len(values) else (0, 0)
+        if rest or length == 0 or not _all_of_length(values, length):
+            raise RefusedError(f"{called} has images of several sizes; save them all of one")
+        shape.append(length)
+        values = inner
+    if len(shape) > 4 or not _is_number(values.type):
+        raise RefusedError(f"{called} is {batch.column(columns.numbers).type}; images must be (H, W) or (H, W, C)")
+    return _as_bytes(values, called).reshape(shape)
+
+
+def _all_of_length(values: Any, length: int) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_fixed_size_list(values.type):
+        return True
+    offsets = values.offsets.to_numpy()
+    return bool((np.diff(offsets) == length).all())
+
+
+def _as_bytes(values: Any, called: str) -> Images:
+    if values.null_count:
+        raise RefusedError(f"{called} has gaps; give every pixel a number")
+    numbers = values.to_numpy(zero_copy_only=False)
+    if numbers.dtype == np.uint8:
+        return np.asarray(numbers, dtype=np.uint8)
+    with np.errstate(invalid="ignore"):
+        good = (numbers >= 0) & (numbers <= 255) & (np.floor(numbers) == numbers)
+    if not good.all():
+        bad = numbers[~good][0]
+        hint = "; multiply fractions of 1 by 255 and round them" if 0 < bad < 1 else ""
+        raise RefusedError(f"{called} holds {bad}; pixels must be whole numbers from 0 to 255{hint}")
+    return np.asarray(numbers.astype(np.uint8))
+
+
+def _is_pictures(kind: Any) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return bool(kind.get_field_index("bytes") >= 0)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    kind = getattr(kind, "storage_type", kind)
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _only_other(types: dict[str, Any], image: str) -> str:
+    others = [name for name in types if name != image]
+    if len(others) != 1:
+        shown = ", ".join(repr(name[:40]) for name in others[:6]) or "none"
+        raise RefusedError(f"has no column of labels beside {image!r} (there are {shown}); name it label")
+    return others[0]
+
+
+def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
+    """Return the names that Hugging Face's metadata give the numbers of a ClassLabel."""
+    import pyarrow as pa
+
+    content = (schema.metadata or {}).get(b"huggingface")
+    if content is None or not pa.types.is_integer(schema.field(label).type):
+        return None
+    try:
+        names = json.loads(content)["info"]["features"][label]["names"]
+        if isinstance(names, dict):  # as in the header of a README
+            names = [names[str(place)] for place in range(len(names))]
+        named = tuple(clean_name(name) for name in names)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # of another kind of feature, or of a later version
+    return named if 2 <= len(named) <= MAX_CLASSES else None

@@ -1,0 +1,142 @@
+"""Read a table of file names and labels that lies beside the pictures, and perhaps says which split each is of.
+
+A CSV or TSV file to a data set. A name is a path from the table's folder; pictures in a folder `images`, or one called
+like the table, are found without it, and so are names without an ending. No name leads out of the table's folder.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from convscope.data.datasets.data_file import RefusedError, sealed
+from convscope.data.datasets.dataset import SourceFile
+from convscope.data.datasets.halves import Half, Parts, file_name
+from convscope.data.datasets.readers.csv_text import CsvText
+from convscope.data.datasets.readers.labels import TextLabels
+from convscope.data.datasets.readers.picture_files import read_pictures
+from convscope.data.datasets.readers.places import Place, suffix_of
+from convscope.data.datasets.readers.rows import LABEL_NAMES, is_pixel_name
+from convscope.data.datasets.readers.tree import SPLITS
+from convscope.data.image_files import SUFFIXES
+
+FILE_NAMES = (
+    "file",
+    "filename",
+    "file_name",
+    "file name",
+    "filepath",
+    "file_path",
+    "path",
+    "image",
+    "image_path",
+    "image_name",
+    "image_file",
+    "img",
+    "image_id",
+    "img_name",
+)
+SPLIT_NAMES = ("split", "set", "subset", "usage", "partition", "fold")
+_ENDINGS = ("", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+
+def names_files(text: CsvText) -> bool:
+    """Return whether a table's first line shows that it has names of files, and not pixels."""
+    if text.has_header:
+        lower = [cell.lower() for cell in text.first]
+        return any(name in lower for name in FILE_NAMES) and sum(map(is_pixel_name, lower)) < 2
+    return len(text.first) < 4 and any(suffix_of(cell) in SUFFIXES for cell in text.first)
+
+
+def read_table(text: CsvText, place: Place, table: str, image_size: tuple[int, int] | None) -> Parts:
+    """Return the data set of an opened table.
+
+    Args:
+        text: the table, of which no block was read.
+        place: where it lies with its pictures.
+        table: its name there.
+        image_size: (H, W) to average each picture to.
+
+    Raises:
+        RefusedError: if a column is missing, a line has no label or no file, or a file lies elsewhere.
+        DatasetError: if a picture cannot be read, or is of another size.
+    """
+    file, label, split = find_table_columns(text)
+    found = _Finder(place, table)
+    names: dict[str, list[str]] = {"train": [], "test": []}
+    labels = {"train": TextLabels(), "test": TextLabels()}
+    for line, cells in text.rows():
+        kind = "train" if split is None else SPLITS.get(cells[split].strip().lower())
+        if kind is None:
+            raise RefusedError(
+                f"line {line:,} has the split {cells[split or 0][:40]!r}; write train, test or validation"
+            )
+        if kind == "validation":
+            continue
+        names[kind].append(found(cells[file], line))
+        labels[kind].extend([cells[label]], "line", line)
+    if not names["train"] and not names["test"]:
+        raise RefusedError("has no line with an image for training or tests; add some")
+    every = names["train"] + names["test"]
+    with place.opened() as content_of:
+        images, sha256 = read_pictures(every, content_of, place.called, image_size)
+    source = (SourceFile(file_name(Path(table)), text.sha256()), SourceFile("pictures", sha256))
+    called, count = place.called(table), len(names["train"])
+    train, test = (
+        Half(part, sealed(labels[kind].labels), called, called, source, labels[kind].names) if len(part) else None
+        for kind, part in (("train", images[:count]), ("test", images[count:]))
+    )
+    return Parts(train, test)
+
+
+def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
+    """Return the columns of file, label and split."""
+    if not text.has_header:
+        is_file = [suffix_of(cell) in SUFFIXES for cell in text.first]
+        if len(text.first) != 2:
+            raise RefusedError("has no header; add a first line such as file,label")
+        return is_file.index(True), 1 - is_file.index(True), None
+    lower = [cell.lower() for cell in text.first]
+    file = next(lower.index(name) for name in FILE_NAMES if name in lower)
+    split = next((lower.index(name) for name in SPLIT_NAMES if name in lower), None)
+    label = next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
+    others = [i for i in range(len(lower)) if i not in (file, split) and lower[i] not in ("", "id", "index")]
+    if label is None and len(others) == 1:
+        label = others[0]
+    if label is None:
+        raise RefusedError(f"has no column of labels ({', '.join(map(repr, text.first[:6]))}); name it label")
+    return file, label, split
+
+
+class _Finder:
+    """Finds the file that a line of the table means."""
+
+    def __init__(self, place: Place, table: str) -> None:
+        self._exists: Callable[[str], bool]
+        if place.is_archive:
+            self._exists = set(place.names).__contains__
+        else:
+            self._exists = lambda name: (place.path / name).is_file()
+        folder, _, own = table.rpartition("/")
+        before = f"{folder}/" if folder else ""
+        stem = own.partition(".")[0]
+        self._starts = [before, f"{before}images/", f"{before}{stem}/", f"{before}train/", f"{before}test/"]
+
+    def __call__(self, text: str, line: int) -> str:
+        name = text.strip().replace("\\", "/")
+        path = PurePosixPath(os.path.normpath(name) if name else "")
+        if not name or "\0" in name:
+            raise RefusedError(f"line {line:,} has no file name; give each line one")
+        if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":"):
+            raise RefusedError(
+                f"line {line:,} names {text[:60]!r}, which is outside the table's folder; put it in there"
+            )
+        endings = ("",) if path.suffix.lower() in SUFFIXES else _ENDINGS
+        for start in self._starts:
+            for ending in endings:
+                if self._exists(candidate := f"{start}{path}{ending}"):
+                    self._starts.remove(start)
+                    self._starts.insert(0, start)  # the others will mostly lie there too
+                    return candidate
+        raise RefusedError(
+            f"line {line:,} names {text[:60]!r}, and there is no such file beside the table; check the name"
+        )

@@ -1,0 +1,283 @@
+"""The bytes of a data file without its packing: plain, gzip, xz or a file of a zip archive, and these in each other.
+
+Path to a stream. Its bytes come in pieces that are asked for, and how many can come at most is known before the first:
+so a reader can hold what a header promises against what the file can hold.
+"""
+
+import lzma
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Protocol
+
+from convscope.data.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, RefusedError, open_data_file, reason
+
+# What LZMA can do: 2 MiB of zeros are matches of 273 bytes, each about 14 decisions of 0.022 bit, which is 7000 to 1.
+LZMA_RATIO = 8192
+LZMA_MEMORY = 1 << 27  # the largest preset of xz takes 65 MiB to unpack
+# Packed data may give no more than this, in all its layers; what is larger is read as it is, from disk.
+MOST_UNPACKED_BYTES = 1 << 32
+MOST_LAYERS = 3  # gzip within a zip within a zip is someone's mistake; more is an attack
+# zip tools write these two; what bzip2 can blow up to has no useful bound.
+MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
+ENCRYPTED = 0x1  # in a member's flags
+GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04"
+# What zipfile and zlib raise on damaged bytes.
+ZIP_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
+class ByteStream:
+    """Bytes that come in pieces, never more of them at once than asked for.
+
+    Attributes:
+        most: no more bytes than these can come.
+    """
+
+    def __init__(self, pull: Callable[[int], bytes], most: int) -> None:
+        self._pull = pull
+        self._seen = b""
+        self.most = most
+
+    def read_some(self, limit: int) -> bytes:
+        """Return 1 to `limit` bytes, or none at the end."""
+        if self._seen:
+            piece, self._seen = self._seen[:limit], self._seen[limit:]
+            return piece
+        return self._pull(limit)
+
+    def read(self, size: int) -> bytes:
+        """Return `size` bytes, or fewer at the end."""
+        pieces = []
+        while size > 0 and (piece := self.read_some(min(size, CHUNK_BYTES))):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def peek(self, size: int) -> bytes:
+        """Return the next `size` bytes, or fewer at the end, and leave them to be read."""
+        while len(self._seen) < size and (piece := self._pull(size - len(self._seen))):
+            self._seen += piece
+        return self._seen[:size]
+
+
+@contextmanager
+def open_stream(path: Path, member: str | None = None) -> Iterator[ByteStream]:
+    """Open the unpacked bytes of `path`, or of one file of a zip archive.
+
+    Raises:
+        DatasetError: as `open_data_file`; if a packed stream is damaged or cut short; if an archive is damaged, lacks
+            the member, holds other than one file when none is named, or claims what it cannot hold.
+    """
+    with open_data_file(path) as file:
+        try:
+            with _unpacked(file, os.fstat(file.fileno()).st_size, member, MOST_LAYERS) as stream:
+                yield stream
+        except RefusedError as error:
+            raise RefusedError(f"{member}: {error}" if member else str(error)) from error
+
+
+def zip_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the files in a zip archive, without folders and what a system hides in it.
+
+    Raises:
+        DatasetError: if it cannot be read or is no zip archive.
+    """
+    with open_data_file(path) as file, opened_zip(file) as archive:
+        return _file_names(archive)
+
+
+def is_zip(path: Path) -> bool:
+    """Return whether the first bytes are those of a zip archive; raises `DatasetError` if there are none to read."""
+    with open_data_file(path) as file:
+        return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
+
+
+def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) -> zipfile.ZipInfo:
+    """Return a member's line in an archive's table, if it can be true.
+
+    Raises:
+        RefusedError: if it is encrypted, packed by another method than deflate, or larger than it can be.
+        KeyError: if there is none of that name.
+    """
+    info = archive.getinfo(name)
+    called = called or name
+    if info.flag_bits & ENCRYPTED:
+        raise RefusedError(f"{called} is encrypted; save the archive without a password")
+    if info.compress_type not in MOST_RATIO:
+        raise RefusedError(
+            f"{called} is compressed by method {info.compress_type}; save the archive with deflate, as "
+            "numpy.savez_compressed and zip do"
+        )
+    assert archive.fp is not None, "the archive is open"
+    size = archive.fp.seek(0, os.SEEK_END)
+    if info.compress_size > size or info.file_size > MOST_RATIO[info.compress_type] * info.compress_size:
+        raise RefusedError(
+            f"{called} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which no such file of "
+            f"{size:,} bytes can hold; the archive is damaged, fetch it again"
+        )
+    if info.compress_type != zipfile.ZIP_STORED and info.file_size > MOST_UNPACKED_BYTES:
+        raise RefusedError(
+            f"{called} has {info.file_size:,} bytes when it is unpacked, and the limit is {MOST_UNPACKED_BYTES:,}; "
+            "unpack the archive, or save it without compression"
+        )
+    return info
+
+
+@contextmanager
+def _unpacked(file: BufferedReader, size: int, member: str | None, layers: int) -> Iterator[ByteStream]:
+    stream = ByteStream(file.read, size)
+    if member is not None or stream.peek(len(ZIP_MAGIC)) == ZIP_MAGIC:
+        with opened_zip(file) as archive:
+            name = _only_name(archive) if member is None else member
+            member_stream, packed = _member_stream(archive, name)
+            yield _without_layers(member_stream, packed, layers - 1)
+    else:
+        yield _without_layers(stream, size, layers)
+
+
+def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
+    """Return the bytes within the layers of packing, of a stream that takes `size` bytes on disk.
+
+    What is well packed cannot be packed again: all layers together give no more than the best of them could. Otherwise
+    their ratios would multiply, and a few hundred bytes could become gigabytes.
+    """
+    most = stream.most
+    make: Callable[[], _Decompressor]
+    for _ in range(layers):
+        start = stream.peek(len(XZ_MAGIC))
+        if start.startswith(GZIP_MAGIC):
+            make, kind, ratio = _Gzip, "gzip", DEFLATE_RATIO
+        elif start == XZ_MAGIC:
+            make, kind, ratio = _Xz, "xz", LZMA_RATIO
+        else:
+            break
+        most = min(max(most, ratio * size), MOST_UNPACKED_BYTES)
+        stream = ByteStream(_Unpacking(stream, make, kind, most).pull, most)
+    return stream
+
+
+@contextmanager
+def opened_zip(file: BufferedReader) -> Iterator[zipfile.ZipFile]:
+    """Open the zip archive in an open file; raises `RefusedError` if it is none, or damaged."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except ZIP_DAMAGE as error:
+        raise RefusedError(f"is no whole zip archive ({reason(error)}); fetch it again") from error
+    with archive:
+        yield archive
+
+
+def _file_names(archive: zipfile.ZipFile) -> tuple[str, ...]:
+    names = (name for name in archive.namelist() if not name.endswith("/"))
+    return tuple(name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/")))
+
+
+def _only_name(archive: zipfile.ZipFile) -> str:
+    names = _file_names(archive)
+    if len(names) != 1:
+        held = ", ".join(repr(name[:60]) for name in names[:6]) or "nothing"
+        raise RefusedError(f"is an archive of {len(names):,} files ({held}); unpack it and name one of them")
+    return names[0]
+
+
+def _member_stream(archive: zipfile.ZipFile, name: str) -> tuple[ByteStream, int]:
+    """Return the bytes of a file in an archive, and how many they are on disk."""
+    try:
+        info = zip_entry(archive, name)
+        member = archive.open(info)
+    except KeyError:
+        raise RefusedError("is not in the archive; check its name") from None
+    except ZIP_DAMAGE as error:
+        raise RefusedError(f"the archive is damaged ({reason(error)}); fetch it again") from error
+
+    def pull(limit: int) -> bytes:
+        try:
+            return member.read(limit)
+        except ZIP_DAMAGE as error:  # the checksum, too, when the end is reached
+            raise RefusedError(f"the archive is damaged ({reason(error)}); fetch it again") from error
+
+    return ByteStream(pull, info.file_size), info.compress_size
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    def feed(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
+        """Return at most `limit` unpacked bytes, and what of `packed` was not taken."""
+
+
+class _Gzip:
+    """The standard library's gzip reads in pieces too small to be fast here, and passes over bytes after the end."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=31)  # 31: gzip, checksum and length compared at the end
+
+    @property
+    def eof(self) -> bool:
+        return self._inflate.eof
+
+    def feed(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
+        piece = self._inflate.decompress(packed, limit)
+        return piece, self._inflate.unconsumed_tail or self._inflate.unused_data
+
+
+class _Xz:
+    def __init__(self) -> None:
+        self._unpack = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LZMA_MEMORY)
+
+    @property
+    def eof(self) -> bool:
+        return self._unpack.eof
+
+    def feed(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
+        if self._unpack.needs_input:
+            piece, rest = self._unpack.decompress(packed, limit), b""
+        else:  # it holds more than it was let say
+            piece, rest = self._unpack.decompress(b"", limit), packed
+        return piece, self._unpack.unused_data + rest if self._unpack.eof else rest
+
+
+class _Unpacking:
+    """The unpacked bytes of a stream of one kind; packed streams may be joined end to end."""
+
+    def __init__(self, packed: ByteStream, make: Callable[[], _Decompressor], kind: str, most: int) -> None:
+        self._packed, self._make, self._kind, self._most = packed, make, kind, most
+        self._given = 0
+        self._pending = b""
+        self._decompressor = make()
+
+    def pull(self, limit: int) -> bytes:
+        while True:
+            packed = self._pending or self._packed.read_some(CHUNK_BYTES)
+            if self._decompressor.eof:
+                if not packed:
+                    return b""
+                self._decompressor = self._make()
+            try:
+                piece, self._pending = self._decompressor.feed(packed, limit)
+            except (zlib.error, lzma.LZMAError) as error:
+                raise RefusedError(f"its {self._kind} stream is damaged ({error}); fetch it again") from error
+            if piece:
+                self._given += len(piece)
+                if self._given > self._most:
+                    raise RefusedError(
+                        f"its {self._kind} stream gives more than {self._most:,} bytes, which are the most for a file "
+                        "of its size; unpack it and name what is in it"
+                    )
+                return piece
+            if not packed and not self._decompressor.eof:
+                raise RefusedError(f"its {self._kind} stream ends too early; the file is cut short, fetch it again")

@@ -1,0 +1,22 @@
+"""From a drawing or a photo to the pixels that a network sees, as the images of a data set were made."""
+
+from convscope.data.handwriting.hints import HINTS, Hint
+from convscope.data.handwriting.pictures import Picture
+from convscope.data.handwriting.prepare import LARGEST_FACTOR, Prepared, Stage, prepare
+from convscope.data.handwriting.recipe import OPTIONAL, STEPS, THRESHOLD, Handwriting, Step, handwriting_of
+
+__all__ = [
+    "HINTS",
+    "LARGEST_FACTOR",
+    "OPTIONAL",
+    "STEPS",
+    "THRESHOLD",
+    "Handwriting",
+    "Hint",
+    "Picture",
+    "Prepared",
+    "Stage",
+    "Step",
+    "handwriting_of",
+    "prepare",
+]

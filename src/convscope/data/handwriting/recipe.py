@@ -1,0 +1,118 @@
+"""How an image of a data set is made from a picture: found from its images, and kept with a model trained on them.
+
+Source: LeCun, Bottou, Bengio and Haffner 1998, section III.A: digits are scaled to fit 20 × 20 pixels with their aspect
+kept, and moved so that the centre of mass of their pixels is the middle of 28 × 28.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import DatasetError
+from convscope.base.plain import from_plain
+from convscope.data.handwriting.pictures import FAINTEST, Ink, Picture, border, box, centred_corner, median, strength
+
+Step = Literal["polarity", "light", "ink", "specks", "deslant", "crop", "scale", "contrast", "centre"]
+
+STEPS: tuple[Step, ...] = get_args(Step)
+"""The steps in their order; each can be left out."""
+
+OPTIONAL: tuple[Step, ...] = ("deslant",)
+"""The steps that are only taken when they are asked for: MNIST's digits slant as they were written."""
+
+THRESHOLD = 0.2
+"""Share of the strongest ink from which a pixel counts as ink.
+
+The boxes of MNIST's digits are 20 pixels long for all thresholds to 0.2 (998 of 1,000) and shrink beyond; the higher it
+is, the less a shadow or a fleck on a photo widens the box.
+"""
+
+_NUM_IMAGES = 1000  # of a data set that are looked at
+_NEAR_GROUND = 16  # grey levels
+_EVEN_GROUND, _CENTRED = 0.95, 0.1  # MNIST: 0.9996 of the border is ground, centres of mass lie 0.014 sides off at most
+
+
+@dataclass(frozen=True)
+class Handwriting:
+    """How an image of a data set is made from a picture.
+
+    Attributes:
+        ink: which of the two the data set writes with; the other is its ground, exactly 0 or 255.
+        target: pixels of the longer side of what is written.
+        threshold: share of the strongest ink from which a pixel counts as ink.
+        centre: whether the images hold one thing each, sized and centred on an even ground, as MNIST's do. Where they
+            do not, as photos, a picture is only resized unless steps are asked for.
+
+    Raises:
+        ValueError: for a value out of its range.
+    """
+
+    ink: Ink
+    target: int
+    threshold: float = THRESHOLD
+    centre: bool = True
+
+    def __post_init__(self) -> None:
+        if self.ink not in ("light", "dark"):
+            raise ValueError(f"ink is {self.ink!r}; it must be 'light' or 'dark'")
+        if not isinstance(self.target, int) or isinstance(self.target, bool) or self.target < 1:
+            raise ValueError(f"target is {self.target!r}; it must be a whole number of at least 1")
+        if not isinstance(self.threshold, float | int) or not 0 <= self.threshold < 1:
+            raise ValueError(f"threshold is {self.threshold!r}; it must be at least 0 and below 1")
+        if not isinstance(self.centre, bool):
+            raise ValueError(f"centre is {self.centre!r}; it must be True or False")
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that are taken unless others are asked for: all but deslanting, or none."""
+        return tuple(step for step in STEPS if step not in OPTIONAL) if self.centre else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Handwriting":
+        """Return what `to_dict` gave.
+
+        Raises:
+            DatasetError: if it is no such object; the message names the field.
+        """
+        try:
+            return from_plain(cls, value, "handwriting", DatasetError)
+        except ValueError as error:
+            raise DatasetError(f"handwriting: {error}") from error
+
+
+def handwriting_of(images: Picture) -> Handwriting:
+    """Return how images like these (N, H, W, C) are made from a picture; at most 1,000 of them are looked at.
+
+    Ink is light where the median of all border pixels is dark. Images are taken as centred if their border is ground
+    and, in the median, the centre of mass of their ink is close to the middle; `target` is then the median of the
+    longer sides of the ink's boxes, which is 20 for MNIST, and else the same share of the shorter side.
+
+    Raises:
+        ValueError: if the images are not (N, H, W, C) uint8, or there are none.
+    """
+    if images.ndim != 4 or images.dtype != np.uint8 or images.size == 0:
+        raise ValueError(f"images are {images.shape} {images.dtype}; they must be (N, H, W, C) uint8, and N at least 1")
+    some = images[:: max(1, len(images) // _NUM_IMAGES)][:_NUM_IMAGES]
+    height, width = some.shape[1:3]
+    ink: Ink = "light" if median(border(some)) < 128 else "dark"
+    inks = [strength(image, ink) for image in some]
+    boxes = [box(one, THRESHOLD) for one in inks if one.max() >= FAINTEST]
+    target = max(1, int(np.floor(min(height, width) * 20 / 28 + 0.5)))
+    even = np.mean(strength(border(some), ink) < _NEAR_GROUND) >= _EVEN_GROUND
+    if not boxes or not even or np.median([_off_centre(one) for one in inks]) > _CENTRED:
+        return Handwriting(ink, target, THRESHOLD, centre=False)
+    sides = np.array([max(bottom - top, right - left) for top, bottom, left, right in boxes])
+    return Handwriting(ink, median(sides), THRESHOLD, centre=True)
+
+
+def _off_centre(mass: NDArray[np.int64]) -> float:
+    """Return how far the centre of mass is from the middle, as a share of the longer side."""
+    height, width = mass.shape
+    top, left = centred_corner(mass, height, width)
+    return float(max(abs(top), abs(left)) / max(height, width))

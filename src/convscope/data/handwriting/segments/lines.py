@@ -1,0 +1,90 @@
+"""Which blobs stand on one line: `group_lines` orders them as they are read, top to bottom and left to right."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from convscope.base.deadline import check_deadline
+
+_NEAR = 2.5  # usual heights between two neighbours whose slope tells the skew
+_SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and makes no line
+_STEEPEST = 0.15  # skew: 8.5 degrees
+
+
+class Boxed(Protocol):
+    """Anything with a box."""
+
+    @property
+    def top(self) -> int: ...
+    @property
+    def left(self) -> int: ...
+    @property
+    def bottom(self) -> int: ...
+    @property
+    def right(self) -> int: ...
+
+
+T = TypeVar("T", bound=Boxed)
+
+
+def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
+    """Return the blobs of each line from left to right, the lines from top to bottom.
+
+    Lines may be skewed by up to 8 degrees: the skew is that of neighbours that stand side by side, and taken out first.
+
+    Args:
+        height: the usual height of a character.
+    """
+    skew = _skew(blobs, height)
+    lines: list[tuple[list[T], float]] = []  # blobs, and the running middle of the line
+    middles: list[float] = []  # of the last line's blobs, rising
+    large = [blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height]
+    small = [blob for blob in blobs if blob.bottom - blob.top < _SMALL * height]
+    for blob in sorted(large, key=lambda blob: (_middle(blob, skew), blob.left)):
+        middle = _middle(blob, skew)
+        if lines and middle - lines[-1][1] < 0.6 * height:
+            lines[-1][0].append(blob)
+            middles.append(middle)
+            lines[-1] = lines[-1][0], (middles[(len(middles) - 1) // 2] + middles[len(middles) // 2]) / 2
+        else:
+            lines.append(([blob], middle))
+            middles = [middle]
+    for blob in small:
+        check_deadline()
+        middle = _middle(blob, skew)
+        nearest = min(range(len(lines)), key=lambda i: abs(lines[i][1] - middle), default=-1)
+        if nearest < 0 or abs(lines[nearest][1] - middle) > 0.75 * height:
+            lines.append(([blob], middle))
+        else:
+            lines[nearest][0].append(blob)
+    lines.sort(key=lambda line: line[1])
+    return [sorted(members, key=lambda blob: (blob.left + blob.right, blob.top)) for members, _ in lines]
+
+
+def _middle(blob: Boxed, skew: float) -> float:
+    return (blob.top + blob.bottom) / 2 - skew * (blob.left + blob.right) / 2
+
+
+def _skew(blobs: Sequence[Boxed], height: float) -> float:
+    """Return the median slope between neighbours on a line, drawn to 0 where there are few."""
+    large = sorted((blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height), key=lambda blob: blob.left)
+    slopes = []
+    for i, blob in enumerate(large):
+        best: tuple[float, float] | None = None
+        for other in large[i + 1 : i + 60]:
+            gap = other.left - blob.right
+            overlap = min(blob.bottom, other.bottom) - max(blob.top, other.top)
+            least = min(blob.bottom - blob.top, other.bottom - other.top)
+            if gap <= _NEAR * height and overlap >= 0.5 * least:
+                run = (other.left + other.right - blob.left - blob.right) / 2
+                rise = (other.top + other.bottom - blob.top - blob.bottom) / 2
+                if run > 0.3 * height and (best is None or run < best[0]):
+                    best = run, rise
+        if best:
+            slopes.append(best)
+    if not slopes:
+        return 0.0
+    runs, rises = np.array(slopes).T
+    slope = float(np.median(rises / runs)) * len(slopes) / (len(slopes) + 2)
+    return float(np.clip(slope, -_STEEPEST, _STEEPEST))

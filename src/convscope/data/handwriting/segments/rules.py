@@ -1,0 +1,206 @@
+"""What is printed and not written: `without_rules` takes rules, tables and the boxes of a form out of a mask of ink.
+
+A rule is told by its form alone: a straight run of ink, nearly level or upright, that is long and thin. Only blobs that
+are much wider than high, or that reach around others, are looked at, so that no stroke of a character is lost.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.deadline import check_deadline
+from convscope.data.handwriting.segments.components import components_of
+
+_ANGLES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))  # a sheet may be turned, and its lines converge
+_SHARE = 0.55  # of a blob's width (or height) that one straight run takes at least
+_THIN = 0.06  # of that width: a run is no thicker
+_MOST_LOOKED_AT = 200  # blobs, the largest first
+_MOST_INK = 1_000_000  # pixels of ink in which rules are looked for: a sheet with tables has fewer, and noise far more
+_THINNER = 0.6  # of the pen's stroke: the thickness of a rule that comes in pieces, at most
+_LONGER, _BROKEN, _FILLED = 2.2, 0.4, 0.6  # its length and its gaps in usual heights, and which share of it is there
+_GAP = 3  # pixels that a run may miss
+
+Mask = NDArray[np.bool_]
+
+
+def without_rules(mask: Mask) -> tuple[Mask, int]:
+    """Return the mask (h, w) without rules, and how many blobs had any.
+
+    What crosses a rule is kept, but for the pixels in common; what is left of a rule beside them is thin, and dropped.
+    """
+    from scipy import ndimage
+
+    found = components_of(mask)
+    if len(found) == 0:
+        return mask, 0
+    heights, widths = found.heights, found.widths
+    usual_height, usual_width = np.median(heights), np.median(widths)
+    middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+    cleaned, num_rules, ink_left = mask.copy(), 0, _MOST_INK
+    for number in np.argsort(-found.areas, kind="stable")[:_MOST_LOOKED_AT]:
+        high, wide = heights[number], widths[number]
+        top, left, bottom, right = found.boxes[number]
+        inside = (
+            (middles[:, 0] > top)
+            & (middles[:, 0] < bottom)
+            & (middles[:, 1] > left)
+            & (middles[:, 1] < right)
+            & (heights >= 0.1 * high)
+            & (widths >= 0.02 * wide)
+        )
+        inside[number] = False
+        is_long = wide > 5 * high or high > 9 * wide
+        if not (is_long or inside.any() or wide > 3 * usual_width or high > 3 * usual_height):
+            continue
+        if found.pixels[number] > ink_left:
+            continue
+        ink_left -= found.pixels[number]
+        blob = found.mask(number)
+        rules = _runs(blob, is_alone=is_long) | _runs(blob.T, is_alone=is_long).T
+        if not rules.any() or not (is_long or _is_frame(rules) or inside.any()):
+            continue
+        num_rules += 1
+        rest = blob & ~ndimage.binary_dilation(rules, np.ones((3, 3)))
+        cleaned[top:bottom, left:right][blob & ~_without_slivers(rest, rules)] = False
+    return cleaned, num_rules
+
+
+def _runs(blob: Mask, is_alone: bool) -> Mask:
+    """Return the pixels (h, w) that lie on straight, nearly level, thin runs over most of the blob's width."""
+    height, width = blob.shape
+    least = max(12, _SHARE * width)
+    if width < 12 or (not is_alone and width < 20):
+        return np.zeros_like(blob)
+    thick = max(2.0, _THIN * width)
+    y, x = (axis.astype(np.int32) for axis in np.nonzero(blob))
+    found = np.zeros_like(blob)
+    for slope in _ANGLES:
+        check_deadline()
+        row = y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
+        inside = (row >= 0) & (row < height)
+        counts = np.bincount(row[inside] + 1, minlength=height + 2)
+        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= least)
+        if len(likely) == 0:
+            continue
+        sheared = np.zeros((height + 2, width + _GAP + 2), bool)  # with an empty row above and below, and space between
+        sheared[row[inside] + 1, x[inside]] = True
+        near = _near(sheared, likely)
+        near[np.count_nonzero(near, axis=1) < least] = False
+        starts, stops, _ = _stretches(np.flatnonzero(near), _GAP)
+        on = np.zeros_like(sheared)
+        straight = likely[starts[stops - starts >= least] // sheared.shape[1]]
+        for off in (-1, 0, 1):
+            on[straight + off] = True
+        hits = np.zeros_like(inside)
+        hits[inside] = on[row[inside] + 1, x[inside]]
+        found[y[hits], x[hits]] = True
+    return _only_thin(found, blob, thick)
+
+
+def _near(sheared: Mask, rows: NDArray[np.intp]) -> Mask:
+    """Return those rows, each with the ink of its neighbours: a rule is hardly as straight as a row of pixels."""
+    near = sheared[rows]
+    near |= sheared[rows - 1]
+    near |= sheared[rows + 1]
+    return near
+
+
+def _only_thin(found: Mask, blob: Mask, thick: float) -> Mask:
+    """Return `found` where the blob is no thicker than `thick`: nothing, if most of it is a thick stroke."""
+    if not found.any():
+        return found
+    thin: Mask = found & ~_in_columns(blob, int(thick) + 2)
+    return thin if np.count_nonzero(thin) >= 0.4 * np.count_nonzero(found) else np.zeros_like(found)
+
+
+def _in_columns(mask: Mask, size: int) -> Mask:
+    """Return the pixels (h, w) that lie in at least `size` pixels of ink one below the other."""
+    from scipy import ndimage
+
+    if size > len(mask):
+        return np.zeros_like(mask)
+    below = ndimage.minimum_filter1d(mask.view(np.uint8), size, axis=0, mode="constant", origin=-(size // 2))
+    found = ndimage.maximum_filter1d(below, size, axis=0, mode="constant", origin=(size - 1) // 2)
+    return np.asarray(found.view(bool))
+
+
+def _is_frame(rules: Mask) -> bool:
+    """Whether there is a rule near at least two of the four sides."""
+    height, width = rules.shape
+    y, x = max(1, height // 5), max(1, width // 5)
+    sides = (rules[:y].any(axis=0), rules[-y:].any(axis=0), rules[:, :x].any(axis=1), rules[:, -x:].any(axis=1))
+    return sum(float(side.mean()) > 0.6 for side in sides) >= 3
+
+
+def _without_slivers(rest: Mask, rules: Mask) -> Mask:
+    """Return what is left of a blob without its rules, but for pieces that are hardly more than their edges."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(rest, np.ones((3, 3)))
+    if count == 0:
+        return rest
+    near = ndimage.binary_dilation(rules, np.ones((3, 3)), 3)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    beside = np.bincount(labels[near & rest].ravel(), minlength=count + 1)
+    keep = beside < 0.7 * sizes
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def without_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, int]:
+    """Return the mask (h, w) without straight lines that are thinner than the pen, broken as they may be, and how many.
+
+    A printed rule is often pale, and comes in pieces that alone might be characters. Together they are straight.
+
+    Args:
+        height: the usual height of a character.
+        stroke: the width of the pen's stroke.
+    """
+    from scipy import ndimage
+
+    size = round(_THINNER * stroke) + 1
+    if size < 2 or height == 0:
+        return mask, 0
+    cleaned, count = mask.copy(), 0
+    for level, turned in ((mask, cleaned), (mask.T, cleaned.T)):
+        thin = level & ~_in_columns(level, size)
+        lines = _lines(thin, _LONGER * height, _BROKEN * height)
+        if lines.any():
+            count += int(ndimage.label(ndimage.maximum_filter(lines, 2 * round(stroke) + 1, mode="constant"))[1])
+            turned &= ~(ndimage.binary_dilation(lines, np.ones((3, 3))) & thin)
+    return cleaned, count
+
+
+def _lines(thin: Mask, least: float, gap: float) -> Mask:
+    """Return the pixels that lie on straight, nearly level lines of that length, with gaps of at most `gap`."""
+    found = np.zeros_like(thin)
+    y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
+    if len(y) < max(1, _FILLED * least) or len(y) > _MOST_INK:
+        return found
+    apart = int(gap) + 2  # columns between two rows that are looked at as one, so that no stretch goes on to the next
+    for slope in _ANGLES:
+        check_deadline()
+        row = np.rint(y - slope * x).astype(np.int32)
+        row += 1 - row.min()
+        num_rows = int(row.max()) + 2
+        sheared = np.zeros((num_rows, thin.shape[1] + apart), bool)  # with an empty row above and below
+        sheared[row, x] = True
+        counts = np.bincount(row, minlength=num_rows)
+        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _FILLED * least)
+        starts, stops, filled = _stretches(np.flatnonzero(_near(sheared, likely)), gap)
+        lengths = stops - starts
+        on = np.zeros_like(sheared)
+        rules = (lengths >= least) & (filled >= _FILLED * lengths)
+        for start, stop in zip(starts[rules].tolist(), stops[rules].tolist(), strict=True):
+            number, left = divmod(start, sheared.shape[1])
+            middle = likely[number]
+            on[middle - 1 : middle + 2, left : left + stop - start] = True
+        hits = on[row, x]
+        found[y[hits], x[hits]] = True
+    return found
+
+
+def _stretches(places: NDArray[np.intp], gap: float) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return of rising places the stretches without a larger gap: where each begins and ends, and how many it holds."""
+    breaks = np.flatnonzero(np.diff(places) > gap + 1)
+    firsts, lasts = np.r_[0, breaks + 1][: len(places)], np.r_[breaks, len(places) - 1][: len(places)]
+    return places[firsts], places[lasts] + 1, lasts - firsts + 1

@@ -1,0 +1,224 @@
+"""Read a picture: the bytes of a PNG, JPEG, WebP, BMP, TIFF or GIF file to (h, w, 1) or (h, w, 3) uint8.
+
+What is decoded is upright and opaque: turned as its Exif data say, transparent parts on white, 16 bits scaled to 8, and
+palettes, CMYK, YCbCr and Lab made RGB. A colour profile (ICC) is not applied, and a file of several pages is refused.
+A file's size in bytes and in pixels is checked before anything is decoded, and one picture is decoded at a time,
+whatever the number of threads: it takes up to 12 bytes a pixel, and three more where it is not averaged down.
+"""
+
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.averaging import average_rows, fitted
+from convscope.base.deadline import DeadlineError, check_deadline, held
+from convscope.base.errors import ImageFileError
+from convscope.data.image_files.headers import Header, UnreadableError, exif_orientation, read_header, white_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 50_000_000
+"""Of a picture; the largest telephones' cameras are set to take fewer unless told otherwise."""
+
+MAX_FILE_BYTES = 64 << 20
+"""Of a file."""
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
+"""How the names of files end that are read, in lower case; what is in a file is told from its bytes."""
+
+_BAND = 256  # rows that are taken from the decoder at once
+_MAX_SIDE = 65_535  # pixels; the longest side that JPEG knows
+_one_at_a_time = Lock()  # also because warnings are filtered for the whole process
+
+
+def read_picture(source: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
+    """Return the picture in a file, or in the bytes of one, as (h, w, 1) in grey or (h, w, 3) in colours, uint8.
+
+    Args:
+        source: a path, or what such a file holds.
+        name: what errors call it; by default the path, or "picture" for bytes.
+
+    Raises:
+        ImageFileError: if there is no such file, it is no picture of a format that is read, damaged, cut off, larger
+            than `MAX_FILE_BYTES` or `MAX_PIXELS`, of several pages, or of 32 bits a channel, which have no white.
+    """
+    return read_reduced(source, name)[0]
+
+
+def read_reduced(
+    source: Path | str | bytes, name: str | None = None, longest: int | None = None
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the picture as `read_picture` does, and its size (h, w) in the file.
+
+    Args:
+        longest: of more pixels on a side, the picture is averaged down to so many while it is read; see
+            `convscope.base.averaging`. The picture in full size is then held only as the decoder has it.
+
+    Raises:
+        ImageFileError: as `read_picture` does.
+    """
+    with _opened(source, name) as (image, header):
+        if getattr(image, "is_animated", False):
+            raise UnreadableError("holds several pictures; save the one that is meant as a file of its own")
+        image.load()
+        width, height = image.size
+
+        def rows(start: int, stop: int) -> NDArray[np.uint8]:
+            check_deadline()
+            return _pixels(image.crop((0, start, width, stop)), header)
+
+        if longest is not None and max(height, width) > longest:
+            pixels = average_rows(rows, (height, width), *fitted(height, width, longest, longest))
+        else:
+            pixels = np.empty((height, width, rows(0, 1).shape[2]), np.uint8)
+            for start in range(0, height, _BAND):
+                stop = min(start + _BAND, height)
+                pixels[start:stop] = rows(start, stop)
+        orientation = _orientation(image, header)
+        return _upright(pixels, orientation), (width, height) if orientation >= 5 else (height, width)
+
+
+def picture_size(source: Path | str | bytes, name: str | None = None) -> tuple[int, int]:
+    """Return (h, w) of the picture that `read_picture` would give, from the file's header; nothing is decoded.
+
+    Raises:
+        ImageFileError: as `read_picture` does, but for what only decoding can find.
+    """
+    with _opened(source, name) as (image, header):
+        width, height = image.size
+        return (width, height) if _orientation(image, header) >= 5 else (height, width)
+
+
+class _Stoppable(BytesIO):
+    """Bytes that a decoder reads piece by piece; between two pieces it can be stopped."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        check_deadline()
+        return super().read(size)
+
+
+@contextmanager
+def _opened(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Image.Image, Header]]":
+    """Open a picture whose size is within bounds; all that goes wrong until it is closed becomes an error of ours."""
+    from PIL import Image
+
+    called = name or ("picture" if isinstance(source, bytes) else str(source))
+    try:
+        content = source if isinstance(source, bytes) else _content(Path(source))
+        if len(content) > MAX_FILE_BYTES:
+            raise UnreadableError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
+        header = read_header(content, MAX_PIXELS)
+        with held(_one_at_a_time), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                with Image.open(_Stoppable(header.content), formats=[header.format]) as image:
+                    _check_size(image.size)
+                    yield image, header
+            except (UnreadableError, DeadlineError):
+                raise
+            except Image.DecompressionBombError:
+                _refuse_size()
+            except MemoryError:
+                raise UnreadableError("does not fit into memory; make it smaller") from None
+            except Exception as error:  # whatever a decoder stumbles over in hostile bytes is the file's fault
+                reason = " ".join(str(error).split())[:100] if isinstance(error, OSError) else ""
+                if not reason or "object at" in reason:
+                    reason = f"its {header.format} data cannot be decoded"
+                raise UnreadableError(f"is damaged ({reason}); copy or save it again") from error
+    except UnreadableError as error:
+        raise ImageFileError(f"{called}: {error}") from error.__cause__
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a regular file, one more than allowed at most; nothing else is opened, as it may block."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UnreadableError("is a folder; name a picture in it")
+        if not stat.S_ISREG(mode):
+            raise UnreadableError("is not a regular file; save the picture as a file first")
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise UnreadableError("no such file; check the path") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"cannot be read ({reason}); check the path and its permissions") from error
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise UnreadableError("has no pixels; save it again")
+    if width * height > MAX_PIXELS or max(size) > _MAX_SIDE:
+        _refuse_size(f"{width:,} × {height:,} pixels; ")
+
+
+def _orientation(image: "Image.Image", header: Header) -> int:
+    if header.format in ("PNG", "WEBP") and isinstance(exif := image.info.get("exif"), bytes):
+        return exif_orientation(exif)
+    return header.orientation
+
+
+def _refuse_size(size: str = "") -> NoReturn:
+    raise UnreadableError(
+        f"is too large ({size}{MAX_PIXELS:,} pixels and {_MAX_SIDE:,} a side are the most); make it smaller"
+    )
+
+
+def _pixels(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
+    """Return a decoded picture as (h, w, 1) or (h, w, 3), opaque."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        return _from_16_bits(image, header)
+    if image.mode in ("I", "F"):
+        raise UnreadableError("has 32 bits a channel, of which none is white; save it with 8 or 16")
+    grey = image.mode in ("1", "L", "LA", "La")
+    if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        opaque = Image.new("L" if grey else "RGB", image.size, "white")
+        if image.mode in ("La", "RGBa"):  # colours that were multiplied by their alpha
+            image = image.convert("LA" if grey else "RGBA")
+        image = image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
+        opaque.paste(image, mask=image)
+        image = opaque
+    elif image.mode not in ("L", "RGB"):
+        image = image.convert("L" if grey else "RGB")
+    pixels = np.array(image)
+    return pixels[..., np.newaxis] if grey else pixels
+
+
+def _from_16_bits(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
+    """Return 16-bit grey as bytes, rounded; of 12 bits the largest value is white as well."""
+    values = np.array(image)
+    white, inverted = white_of(header)
+    grey = np.empty(values.shape, np.uint8)
+    for row, bytes_ in zip(
+        values, grey, strict=True
+    ):  # by rows: whole, the wider numbers would take four times as much
+        bytes_[:] = np.minimum((row.astype(np.uint32) * 255 + white // 2) // white, 255)
+    if inverted:
+        grey = 255 - grey
+    if isinstance(transparent := image.info.get("transparency"), int):
+        grey[values == transparent] = 255
+    return grey[..., np.newaxis]
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn and mirror as Exif's eight orientations ask for."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,32 @@
+"""What a person checks first in a data set, before anything is trained on it."""
+
+from convscope.data.inspection.balance import Balance, Guessing, Resolution
+from convscope.data.inspection.copies import Copies
+from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
+from convscope.data.inspection.finding import Finding
+from convscope.data.inspection.inspection import Inspection, inspect_dataset
+from convscope.data.inspection.orientation import Orientation, Reading
+from convscope.data.inspection.scan import ClassImages, Scan
+from convscope.data.inspection.shift import ClassShift, Shift
+from convscope.data.inspection.split_facts import SplitFacts
+
+__all__ = [
+    "Balance",
+    "ClassImages",
+    "ClassShift",
+    "Copies",
+    "DuplicateGroup",
+    "Duplicates",
+    "Finding",
+    "Guessing",
+    "Inspection",
+    "Member",
+    "Orientation",
+    "Reading",
+    "Resolution",
+    "Scan",
+    "Shift",
+    "SplitFacts",
+    "find_duplicates",
+    "inspect_dataset",
+]

@@ -1,0 +1,133 @@
+"""Images that stand in a data set more than once, counted by where they are: within a split, or in both.
+
+The search is that of the module `duplicates`; here are only its limits for large sets, and the counts.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.data.datasets import Dataset, Splits, evenly
+from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
+
+MOST_SEARCHED = 1_000_000
+"""Images that are searched at most; of more, evenly taken ones, the test images first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Equal and near images, and how many of them stand where.
+
+    Attributes:
+        duplicates: all groups, as `find_duplicates` found them.
+        equal: the groups of equal images; those that stand within a group of near ones are taken out of it.
+        num_searched: (train, test) images that were searched.
+        num_extra: (train, test) images that repeat an earlier one of their split.
+        num_leaked: test images that are equal to a training image.
+        num_leaked_otherwise: those of them whose label none of the equal training images has.
+        num_near_leaked: test images that are near to a training image, but equal to none.
+        num_conflicts: groups of equal images with differing labels, blank ones not counted.
+    """
+
+    duplicates: Duplicates
+    equal: tuple[DuplicateGroup, ...] = field(repr=False)
+    num_searched: tuple[int, int]
+    num_extra: tuple[int, int]
+    num_leaked: int
+    num_leaked_otherwise: int
+    num_near_leaked: int
+    num_conflicts: int
+
+    def to_dict(self) -> dict[str, Any]:
+        own = {name: value for name, value in vars(self).items() if name.startswith("num_")}
+        pairs = {name: list(own[name]) for name in ("num_searched", "num_extra")}
+        return own | pairs | {"duplicates": self.duplicates.to_dict()}
+
+
+def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int = MOST_SEARCHED) -> Copies:
+    """Return the equal and near images of both splits and the counts of them.
+
+    Args:
+        blank: for each split the indices of its blank images, which are equal for another reason.
+        most: images that are searched; of more, evenly taken ones.
+    """
+    test_places = evenly(len(splits.test), most // 2)
+    train_places = evenly(len(splits.train), most - len(test_places))
+    train, test = _some(splits.train, train_places), _some(splits.test, test_places)
+    found = find_duplicates(train, test)
+    back = {"train": train_places, "test": test_places}
+    groups = tuple(_with_places(group, back) for group in found.groups)
+    left_out = len(splits.train) + len(splits.test) - len(train) - len(test)
+    duplicates = replace(
+        found,
+        num_train=len(splits.train),
+        num_test=len(splits.test),
+        num_left_out=found.num_left_out + left_out,
+        groups=groups,
+    )
+    equal = tuple(part for group in groups for part in _equal_parts(group, splits))
+    is_blank = {(split, int(index)) for split, indices in blank.items() for index in indices}
+    labels_of = [_labels(group) for group in equal]
+    leaked = [
+        (member.split, member.index)
+        for group, labels in zip(equal, labels_of, strict=True)
+        if labels["train"]
+        for member in group.members
+        if member.split == "test"
+    ]
+    return Copies(
+        duplicates=duplicates,
+        equal=equal,
+        num_searched=(len(train), len(test)),
+        num_extra=(
+            sum(max(_count(group, "train") - 1, 0) for group in equal),
+            sum(max(_count(group, "test") - 1, 0) for group in equal),
+        ),
+        num_leaked=len(leaked),
+        num_leaked_otherwise=sum(
+            member.split == "test" and member.label not in labels["train"]
+            for group, labels in zip(equal, labels_of, strict=True)
+            if labels["train"]
+            for member in group.members
+        ),
+        num_near_leaked=len(duplicates.test_twins()) - len(leaked),
+        num_conflicts=sum(
+            group.has_two_labels and (group.members[0].split, group.members[0].index) not in is_blank for group in equal
+        ),
+    )
+
+
+def _some(dataset: Dataset, places: NDArray[np.int64]) -> Dataset:
+    return dataset if len(places) == len(dataset) else dataset.take(places)
+
+
+def _with_places(group: DuplicateGroup, back: dict[str, NDArray[np.int64]]) -> DuplicateGroup:
+    members = tuple(Member(one.split, int(back[one.split][one.index]), one.label) for one in group.members)
+    return replace(group, members=members)
+
+
+def _equal_parts(group: DuplicateGroup, splits: Splits) -> Iterator[DuplicateGroup]:
+    """Yield the groups of equal images within a group, whose members may be partly equal and partly near."""
+    if group.is_equal:
+        yield group
+        return
+    by_pixels = defaultdict[bytes, list[Member]](list)
+    for member in group.members:
+        images = (splits.train if member.split == "train" else splits.test).images
+        by_pixels[blake2b(np.asarray(images[member.index]).tobytes(), digest_size=16).digest()].append(member)
+    for members in by_pixels.values():
+        if len(members) > 1:
+            yield DuplicateGroup(tuple(members), True, 1.0)
+
+
+def _labels(group: DuplicateGroup) -> dict[str, set[int]]:
+    return {split: {one.label for one in group.members if one.split == split} for split in ("train", "test")}
+
+
+def _count(group: DuplicateGroup, split: str) -> int:
+    return sum(one.split == split for one in group.members)

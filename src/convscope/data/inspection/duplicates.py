@@ -1,0 +1,246 @@
+"""Images that stand in a data set more than once: `find_duplicates` takes both splits to groups of equal and near ones.
+
+Equal images with two labels are a fault for certain, and a test image that is also a training image measures memory.
+Near ones are to be looked at: two simple drawings may be alike without being one. An image that was moved, turned or
+mirrored is not found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.data.datasets import Dataset
+from convscope.data.inspection.near import FLATTEST, components, deviations, near_pairs
+
+_MOST_GROUPS_IN_JSON = 200
+_MOST_MEMBERS_IN_JSON = 12
+_MOST_SHOWN = 10
+_HEADER = ("Images", "Members", "Labels", "Correlation")
+
+
+@dataclass(frozen=True)
+class Member:
+    """An image of a group, by its split ("train" or "test"), its index there and its label."""
+
+    split: str
+    index: int
+    label: int
+
+
+@dataclass(frozen=True)
+class DuplicateGroup:
+    """Images that are equal or near to one another.
+
+    Attributes:
+        members: at least two, training images first.
+        is_equal: whether all are equal, byte for byte.
+        correlation: 1 for equal images; of near ones the lowest that links one of them to the others.
+    """
+
+    members: tuple[Member, ...] = field(repr=False)
+    is_equal: bool
+    correlation: float
+
+    @property
+    def has_two_labels(self) -> bool:
+        return len({member.label for member in self.members}) > 1
+
+    @property
+    def is_across_splits(self) -> bool:
+        return len({member.split for member in self.members}) > 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON, with the first 12 members."""
+        return {
+            "num_images": len(self.members),
+            "is_equal": self.is_equal,
+            "correlation": self.correlation,
+            "has_two_labels": self.has_two_labels,
+            "is_across_splits": self.is_across_splits,
+            "members": [asdict(member) for member in self.members[:_MOST_MEMBERS_IN_JSON]],
+        }
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """The groups of equal and near images of a data set.
+
+    Attributes:
+        threshold: the correlation from which two images are near.
+        num_compared: distinct images that were held against each other; each was held against all for equality.
+        num_left_out: distinct images beyond the number that is compared, evenly taken.
+        num_flat: distinct images of one shade (see `near.FLATTEST`), for which no correlation is defined.
+        groups: those with two labels first, then those across the splits, then equal ones, then the larger ones.
+    """
+
+    dataset_name: str
+    class_names: tuple[str, ...]
+    num_train: int
+    num_test: int
+    threshold: float
+    num_compared: int
+    num_left_out: int
+    num_flat: int
+    groups: tuple[DuplicateGroup, ...] = field(repr=False)
+
+    def test_twins(self) -> NDArray[np.int64]:
+        """Return the indices of the test images that are equal or near to a training image."""
+        across = (group.members for group in self.groups if group.is_across_splits)
+        return np.array(sorted(one.index for members in across for one in members if one.split == "test"), np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON: all counts, the first 200 groups and 12 members of each."""
+        return {
+            "num_train": self.num_train,
+            "num_test": self.num_test,
+            "threshold": self.threshold,
+            "num_compared": self.num_compared,
+            "num_left_out": self.num_left_out,
+            "num_flat": self.num_flat,
+            "num_groups": len(self.groups),
+            "num_equal_groups": sum(group.is_equal for group in self.groups),
+            "num_groups_with_two_labels": sum(group.has_two_labels for group in self.groups),
+            "num_groups_across_splits": sum(group.is_across_splits for group in self.groups),
+            "num_test_twins": len(self.test_twins()),
+            "groups": [group.to_dict() for group in self.groups[:_MOST_GROUPS_IN_JSON]],
+        }
+
+    def __str__(self) -> str:
+        return f"{printable(self._headline())}\n\n{text_table(_HEADER, self._rows(), left=3)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows(), left=3)}"
+
+    def _headline(self) -> str:
+        equal = sum(group.is_equal for group in self.groups)
+        near, images = len(self.groups) - equal, self.num_train + self.num_test
+        left_out = f" ({self.num_left_out:,} images were not compared)" if self.num_left_out else ""
+        return (
+            f"{equal:,} group{'s' * (equal != 1)} of equal images and {near:,} of near ones (correlation of at least "
+            f"{self.threshold:g}) among the {images:,} images of {self.dataset_name}{left_out}"
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows = list[tuple[str, ...]]()
+        for group in self.groups[:_MOST_SHOWN]:
+            first = group.members[:4]
+            more = ", ..." if len(group.members) > len(first) else ""
+            places = ", ".join(f"{member.split} {member.index}" for member in first)
+            labels = ", ".join(clip(self.class_names[label], 12) for label in sorted({one.label for one in first}))
+            correlation = "equal" if group.is_equal else f"{group.correlation:.4f}"
+            rows.append((f"{len(group.members):,}", places + more, labels, correlation))
+        return rows
+
+
+def find_duplicates(
+    train: Dataset, test: Dataset, *, threshold: float = 0.99, most_compared: int = 100_000
+) -> Duplicates:
+    """Return the equal and near images within and across `train` and `test`.
+
+    Equal are images with the same bytes. Near are images of which one is, up to a correlation of `threshold`, a linear
+    function of the other: brightness and contrast do not matter, an edge elsewhere does. Groups are what is linked, so
+    two of a large group may be less alike.
+
+    >>> from convscope.data.datasets import Dataset
+    >>> images = (np.arange(3 * 64) ** 2 % 251).astype(np.uint8).reshape(3, 8, 8, 1)
+    >>> train = Dataset(images, np.array([0, 1, 0]), ("a", "b"))
+    >>> test = Dataset(images[1:2], np.array([0]), ("a", "b"), split="test")
+    >>> group = find_duplicates(train, test).groups[0]
+    >>> [(one.split, one.index) for one in group.members], group.is_equal, group.has_two_labels
+    ([('train', 1), ('test', 0)], True, True)
+
+    Args:
+        threshold: of the correlation of all pixel values. At 0.98 MNIST has 622 pairs of ones that are simply alike, at
+            0.99 three, at 0.995 none.
+        most_compared: beyond so many distinct images, evenly taken ones are looked at for near ones; equal ones are
+            looked for among all. The time grows with the square of this number.
+
+    Raises:
+        ValueError: if the image sizes differ, or `threshold` or `most_compared` is out of its range.
+    """
+    if train.image_shape != test.image_shape:
+        raise ValueError(f"train images are {train.image_shape}, but test images {test.image_shape}")
+    if not 0 < threshold < 1:
+        raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")
+    if most_compared < 2:
+        raise ValueError(f"most_compared is {most_compared}; it must be at least 2")
+
+    def pixels(numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
+        rows = np.empty((len(numbers), train.images[0].size), np.uint8)
+        is_test = numbers >= len(train)
+        rows[~is_test] = train.images[numbers[~is_test]].reshape(-1, rows.shape[1])
+        rows[is_test] = test.images[numbers[is_test] - len(train)].reshape(-1, rows.shape[1])
+        return rows
+
+    first_equal = _first_equal((train.images, test.images))
+    distinct = np.unique(first_equal)
+    varied = distinct[deviations(pixels, distinct) >= FLATTEST]
+    compared = varied[np.linspace(0, len(varied) - 1, min(len(varied), most_compared)).round().astype(np.int64)]
+    pairs, correlations = near_pairs(pixels, compared, threshold)
+    return Duplicates(
+        dataset_name=train.name,
+        class_names=train.class_names,
+        num_train=len(train),
+        num_test=len(test),
+        threshold=threshold,
+        num_compared=len(compared),
+        num_left_out=len(varied) - len(compared),
+        num_flat=len(distinct) - len(varied),
+        groups=_groups(train, test, first_equal, pairs, correlations),
+    )
+
+
+def _first_equal(splits: Sequence[NDArray[np.uint8]]) -> NDArray[np.int64]:
+    """Return for each image, numbered through all splits, the number of the first image with the same bytes."""
+    packed = bytearray()  # sixteen bytes an image, where a dict would take a hundred
+    for images in splits:
+        for image in images:
+            packed += blake2b(image.tobytes(), digest_size=16).digest()
+    digests = np.frombuffer(packed, np.uint64).reshape(-1, 2)
+    order = np.lexsort((digests[:, 0], digests[:, 1]))  # stable: of equals the first comes first
+    is_other = np.ones(len(order), bool)
+    is_other[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
+    first = np.empty(len(order), np.int64)
+    first[order] = order[is_other][np.cumsum(is_other) - 1]
+    return first
+
+
+def _groups(
+    train: Dataset,
+    test: Dataset,
+    first_equal: NDArray[np.int64],
+    pairs: NDArray[np.int64],
+    correlations: NDArray[np.floating[Any]],
+) -> tuple[DuplicateGroup, ...]:
+    """Return what equality and the near `pairs` (P, 2) of image numbers link, in the order of `Duplicates.groups`."""
+    count = len(first_equal)
+    group = components(count, np.concatenate([np.stack([np.arange(count), first_equal], axis=1), pairs]))
+    lowest = np.ones(count)
+    np.minimum.at(lowest, group[pairs[:, 0]], correlations)
+    is_near = np.zeros(count, bool)
+    is_near[group[pairs[:, 0]]] = True
+    order = np.argsort(group, kind="stable")
+    sizes = np.bincount(group)
+    groups = list[DuplicateGroup]()
+    for number, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
+        if len(members) > 1:
+            places = tuple(_member(train, test, int(image)) for image in members)
+            groups.append(DuplicateGroup(places, not is_near[number], float(lowest[number])))
+    return tuple(
+        sorted(
+            groups,
+            key=lambda one: (not one.has_two_labels, not one.is_across_splits, not one.is_equal, -len(one.members)),
+        )
+    )
+
+
+def _member(train: Dataset, test: Dataset, number: int) -> Member:
+    if number < len(train):
+        return Member("train", number, int(train.labels[number]))
+    return Member("test", number - len(train), int(test.labels[number - len(train)]))

@@ -1,0 +1,246 @@
+"""What of an inspection needs a person's eye: short sentences with numbers and a next step, the gravest first.
+
+Values of an inspection to `Finding`s; nothing is measured here.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from convscope.base.tables import clip
+from convscope.data.inspection.finding import SEVERITIES, Finding, count, percent
+from convscope.data.inspection.findings_of_counts import imbalance, missing, size
+from convscope.data.inspection.orientation import AS_THEY_ARE, TRAINING_IMAGES, UNKNOWN, Orientation
+from convscope.data.inspection.shift import LEVEL, SMALL_EFFECT
+
+if TYPE_CHECKING:
+    from convscope.data.inspection.inspection import Inspection
+
+_NARROW_RANGE = 128  # a brightest pixel below this leaves half of the range unused
+_SHARES_APART = 0.05  # total variation distance
+_MIXED = 0.005  # share of images on the other ground
+_RARE = 0.001  # share of the test images: so many ones and dashes are alike in any set
+_NAMED = 3  # images that a sentence names
+
+
+def find(value: "Inspection") -> tuple[Finding, ...]:
+    """Return the findings of an inspection, faults before warnings before notes."""
+    parts = (_duplicates, _orientation, _polarity, _range, missing, _blank, imbalance, _shift, _channels, size)
+    found = [finding for part in parts for finding in part(value)]
+    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def _duplicates(value: "Inspection") -> Iterator[Finding]:
+    copies, test = value.copies, value.test.num_images
+    if copies.num_conflicts:
+        yield Finding(
+            "fault",
+            "duplicates",
+            f"{count(copies.num_conflicts, 'image')} {_stand(copies.num_conflicts)} in the data more than once with "
+            "differing labels.",
+            "Look at them, keep the right label and drop the rest.",
+        )
+    if copies.num_leaked:
+        otherwise = f", {copies.num_leaked_otherwise:,} of them under another label" * bool(copies.num_leaked_otherwise)
+        yield Finding(
+            "fault",
+            "duplicates",
+            f"{copies.num_leaked:,} of {test:,} test images ({percent(copies.num_leaked / test)}) are equal to a "
+            f"training image{otherwise}.",
+            "Drop them from the training images: on them the test measures memory.",
+        )
+    if copies.num_near_leaked:
+        yield Finding(
+            "warning" if copies.num_near_leaked > _RARE * test else "note",
+            "duplicates",
+            f"{count(copies.num_near_leaked, 'more test image' if copies.num_leaked else 'test image')} of {test:,} "
+            f"{'is' if copies.num_near_leaked == 1 else 'are'} near to a training image (correlation of at least "
+            f"{copies.duplicates.threshold:g}).",
+            "Look at the pairs: simple drawings may be alike without being copies.",
+        )
+    if any(copies.num_extra):
+        train, in_test = copies.num_extra
+        yield Finding(
+            "warning" if train + in_test > 0.01 * (value.train.num_images + test) else "note",
+            "duplicates",
+            f"{train:,} training and {in_test:,} test images repeat an earlier one of their split.",
+            "Drop the copies, or bear in mind that these images count several times.",
+        )
+    if copies.duplicates.num_left_out:
+        searched = sum(copies.num_searched)
+        yield Finding(
+            "note",
+            "duplicates",
+            f"Equal images were looked for among {searched:,} images and near ones among "
+            f"{copies.duplicates.num_compared:,}, of {value.train.num_images + test:,}.",
+            "Take the numbers of duplicates for lower bounds.",
+        )
+
+
+def _orientation(value: "Inspection") -> Iterator[Finding]:
+    told = False
+    for one in value.orientations:
+        told = told or (one.verdict != UNKNOWN and one.reference != TRAINING_IMAGES)
+        if one.verdict in (AS_THEY_ARE, UNKNOWN):
+            continue
+        between = one.reference == TRAINING_IMAGES
+        subject = (
+            "The test images lie otherwise than the training images"
+            if between
+            else (f"The {'training' if one.split == 'train' else 'test'} images are likely not upright")
+        )
+        yield Finding("fault", "orientation", f"{subject}: {_readings(one)}.", _turn(one.verdict, one.split))
+    if not told:
+        is_named = any(one.reference != TRAINING_IMAGES for one in value.orientations)
+        reason = (
+            "they do not look like what their classes' names say."
+            if is_named
+            else "what the classes look like upright is only known for digits and letters."
+        )
+        yield Finding(
+            "note",
+            "orientation",
+            f"Whether the images are transposed, mirrored or turned cannot be told: {reason}",
+            "Look at the first images of each class.",
+        )
+
+
+def _readings(one: Orientation) -> str:
+    best, first = one.best, one.as_they_are
+    return (
+        f"{one.verdict}, {percent(best.accuracy)} of {one.num_images} are nearest to {one.reference} of their class, "
+        f"as they are {percent(first.accuracy)}"
+    )
+
+
+def _turn(verdict: str, split: str) -> str:
+    if verdict == "transposed":
+        return f"Swap rows and columns of the {split} images: images.swapaxes(1, 2)."
+    return f"Look at them; read best, the {split} images are {verdict} (turns are counter-clockwise)."
+
+
+def _polarity(value: "Inspection") -> Iterator[Finding]:
+    train, test = value.train, value.test
+    if train.polarity != test.polarity and "no even ground" not in (train.polarity, test.polarity):
+        yield Finding(
+            "fault",
+            "polarity",
+            f"Training images have {train.polarity}, test images {test.polarity}.",
+            "Invert one of them: 255 - images.",
+        )
+        return
+    for half in (train, test):
+        if half.polarity == "no even ground":
+            continue
+        other = (
+            half.num_light_ground if half.polarity == "light ink on dark" else half.num_images - half.num_light_ground
+        )
+        if other > _MIXED * half.num_images:
+            yield Finding(
+                "warning",
+                "polarity",
+                f"{other:,} of {half.num_images:,} {half.name} images ({percent(other / half.num_images)}) have the "
+                f"opposite ground; most are {half.polarity}.",
+                "Look at them, and invert those that are inverted.",
+            )
+
+
+def _range(value: "Inspection") -> Iterator[Finding]:
+    train, test = value.train, value.test
+    low, high = min(train.low, test.low), max(train.high, test.high)
+    if high == low:
+        yield Finding(
+            "fault",
+            "range",
+            f"All pixels of both splits are {low}.",
+            "Check how the file was written: nothing is in it.",
+        )
+    elif high < _NARROW_RANGE and train.polarity != "dark ink on light":
+        yield Finding(
+            "fault" if high <= 16 else "warning",
+            "range",
+            f"Pixels run from {low} to {high} only; networks here expect 0 to 255.",
+            f"Scale them when the file is written: images * {255 / high:.4g}."
+            if high <= 16
+            else "Check the exposure, or that the file was not scaled by mistake.",
+        )
+    if train.high != test.high and min(train.high, test.high) * 2 <= max(train.high, test.high):
+        yield Finding(
+            "fault",
+            "range",
+            f"Training pixels reach {train.high}, test pixels {test.high}.",
+            "Bring both splits to one scale.",
+        )
+    if len(set(train.values)) == 2 and high > low:
+        yield Finding(
+            "note",
+            "range",
+            f"Training pixels have two values only, {train.values[0]} and {train.values[1]}.",
+            "Give a photo the same form before it is read: it has shades between.",
+        )
+
+
+def _blank(value: "Inspection") -> Iterator[Finding]:
+    for half in (value.train, value.test):
+        if number := len(half.blank):
+            first = ", ".join(str(index) for index in half.blank[:_NAMED].tolist())
+            more = ", ..." if number > _NAMED else ""
+            yield Finding(
+                "warning",
+                "blank",
+                f"{count(number, f'{half.name} image')} of {half.num_images:,} {'is' if number == 1 else 'are'} blank: "
+                f"index {first}{more}.",
+                "Drop them: they show no class.",
+            )
+
+
+def _shift(value: "Inspection") -> Iterator[Finding]:
+    shift = value.shift
+    if shift.relevant:
+        strongest = shift.relevant[0]
+        strength = "all of one shade" if strongest.effect is None else f"d = {strongest.effect:+.2f}"
+        yield Finding(
+            "warning",
+            "shift",
+            f"The brightness of {count(len(shift.relevant), 'class', 'classes')} differs between the splits, "
+            f"most that of {clip(value.class_names[strongest.label], 24)}: {strongest.train_mean:.1f} in training, "
+            f"{strongest.test_mean:.1f} in test ({strength}).",
+            "Ask how the splits were made: were they made alike, they would not differ so.",
+        )
+    elif small := sum(one.p_value < LEVEL for one in shift.brightness):
+        yield Finding(
+            "note",
+            "shift",
+            f"The brightness of {count(small, 'class', 'classes')} differs between the splits, but by less "
+            f"than {SMALL_EFFECT:g} standard deviations.",
+            "The splits come from slightly different writers or cameras; little hangs on it.",
+        )
+    if shift.shares_p_value < 0.001 and shift.shares_distance >= _SHARES_APART:
+        yield Finding(
+            "warning",
+            "shift",
+            f"The classes have other shares in the test images than in training ({percent(shift.shares_distance)} "
+            "would have to change class).",
+            "Split the data anew, stratified, or read balanced accuracy.",
+        )
+
+
+def _channels(value: "Inspection") -> Iterator[Finding]:
+    train, test = value.train, value.test
+    if value.image_shape[2] >= 3 and train.num_grey == train.num_images and test.num_grey == test.num_images:
+        yield Finding(
+            "warning",
+            "channels",
+            "The colour channels of all images are equal: the images are grey, stored three times.",
+            "Keep one channel, images[..., :1]: the same result with a third of the data.",
+        )
+    elif grey := train.num_grey + test.num_grey:
+        yield Finding(
+            "note",
+            "channels",
+            f"{grey:,} of {train.num_images + test.num_images:,} images are grey, the others in colour.",
+            "Check that a class is not known by its colour alone.",
+        )
+
+
+def _stand(number: int) -> str:
+    return "stands" if number == 1 else "stand"

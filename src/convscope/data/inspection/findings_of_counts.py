@@ -1,0 +1,99 @@
+"""What the numbers of images alone give reason to say: classes without images, imbalance, and too few images."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from convscope.base.tables import clip
+from convscope.data.inspection.finding import Finding, count, names_of, percent
+
+if TYPE_CHECKING:
+    from convscope.data.inspection.inspection import Inspection
+
+_UNEVEN = 10  # images of the largest class for one of the smallest: from there on rare classes are easily given up
+_NOTED = 1.5  # the same, from where it is worth a word
+_WIDE, _NOTABLE, _WIDE_OF_CLASS = 0.1, 0.02, 0.2  # width of the interval of an accuracy, and of a recall
+_FEW = 20  # training images of a class
+
+
+def missing(value: "Inspection") -> Iterator[Finding]:
+    """Yield what is to be said of classes that one or both splits have no image of."""
+    train, test = set(value.train.balance.missing), set(value.test.balance.missing)
+    for labels, severity, text, next_step in (
+        (
+            train - test,
+            "fault",
+            "{} in the test images, but in no training image",
+            "Split the data anew, stratified: none of these can be learnt.",
+        ),
+        (
+            test - train,
+            "warning",
+            "{} in the training images, but in no test image",
+            "Split the data anew, stratified: nothing can be said about these.",
+        ),
+        (train & test, "note", "{} in no image at all", "Leave them out, unless the labels are shifted by one."),
+    ):
+        if labels:
+            many = f"{count(len(labels), 'class', 'classes')} ({names_of(value.class_names, sorted(labels))})"
+            yield Finding(
+                severity,  # type: ignore[arg-type]
+                "balance",
+                text.format(f"{many} {'is' if len(labels) == 1 else 'are'}") + ".",
+                next_step,
+            )
+
+
+def imbalance(value: "Inspection") -> Iterator[Finding]:
+    """Yield what is to be said of how unevenly the training images are spread, and of classes with few."""
+    found, names = value.train.balance, value.class_names
+    guess = value.guessing
+    if found.ratio >= _UNEVEN:
+        yield Finding(
+            "warning",
+            "balance",
+            f"{clip(names[found.largest], 24)} has {found.largest_count:,} training images and "
+            f"{clip(names[found.smallest], 24)} has {found.smallest_count:,}: {found.ratio:,.0f} to 1. Always saying "
+            f"{clip(names[guess.majority], 24)} is right on {percent(guess.majority_accuracy)} of the test images.",
+            "Weight the classes, and read balanced accuracy and macro F1 beside accuracy.",
+        )
+    elif found.ratio >= _NOTED:
+        yield Finding(
+            "note",
+            "balance",
+            f"The largest class has {found.ratio:.1f} times the training images of the smallest; always answering "
+            f"{clip(names[guess.majority], 24)} is right on {percent(guess.majority_accuracy)} of the test images.",
+            "Hold an accuracy against that.",
+        )
+    if found.smallest_count < _FEW:
+        few = int((value.train.class_counts[value.train.class_counts > 0] < _FEW).sum())
+        yield Finding(
+            "warning",
+            "size",
+            f"{count(few, 'class has', 'classes have')} fewer than {_FEW} training images; "
+            f"{clip(names[found.smallest], 24)} has {found.smallest_count}.",
+            "Collect more, join classes, or fine-tune a model of a larger set.",
+        )
+
+
+def size(value: "Inspection") -> Iterator[Finding]:
+    """Yield what the number of test images cannot tell."""
+    found, (low, high) = value.resolution, value.resolution.interval
+    tells = f"{found.num_right:,} right of {found.num_images:,} leave {percent(low)} to {percent(high)} (95 % Wilson)"
+    if found.width > _WIDE:
+        apart = next(((a, b) for a, b in ((0.8, 0.95), (0.85, 0.95), (0.88, 0.92)) if low <= a and b <= high), None)
+        cannot = f": it cannot tell {apart[0] * 100:.0f} % from {apart[1] * 100:.0f} %" if apart else ""
+        text = f"The test set is small: {tells}{cannot}."
+        next_step = "Cross-fit over all images instead, or collect more; no ranking of models rests on this."
+        yield Finding("warning", "size", text, next_step)
+    elif found.width > _NOTABLE:
+        next_step = "Take smaller differences between models for chance, or compare them image by image."
+        yield Finding("note", "size", f"{tells}.", next_step)
+    few = value.class_resolution
+    if few is not None and few.width > _WIDE_OF_CLASS and found.width <= _WIDE:
+        yield Finding(
+            "note",
+            "size",
+            f"Of the smallest class the test set has {count(few.num_images, 'image')}: {few.num_right:,} right leave "
+            f"{percent(few.interval[0])} to {percent(few.interval[1])}.",
+            "Read no ranking of classes into their recalls.",
+        )

@@ -1,0 +1,126 @@
+"""Letters and kana as images of a data set: drawn in fonts, varied a little, and prepared as handwriting is.
+
+Letters that a person may read as a digit are never drawn, since whoever answers "0" to an O is not wrong.
+"""
+
+from collections.abc import Collection, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.streams import random_stream
+from convscope.data.handwriting import Handwriting, prepare
+
+LETTERS = "ACEFHKLMNPRTUVWXacdefhkmnprtuvwx"
+"""The letters that are drawn."""
+
+LOOK_ALIKES = "BDGIJOQSYZbgijloqsyz"
+"""The letters that are left out: O, o, D and Q are like 0; I, i, J, j and l like 1; Z and z like 2; Y and y like 4;
+S and s like 5; G and b like 6; B like 8; g and q like 9."""
+
+KANA = "あいえおかきけこさすせたてとなにぬねはひふほまみむめもやゆよれわを"
+"""The hiragana that are drawn; left out are those that a digit may look like: うくしそちつのへらりるろん."""
+
+# Part of matplotlib, so the letters are the same on every machine; upright, oblique, typewriter and serif in either.
+_TO_CHOOSE_BY = (
+    "DejaVuSans.ttf",
+    "DejaVuSans-Oblique.ttf",
+    "DejaVuSansMono.ttf",
+    "DejaVuSerif.ttf",
+    "DejaVuSerif-Italic.ttf",
+)
+_TO_MEASURE_WITH = ("STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf")
+_BUNDLED = _TO_CHOOSE_BY + _TO_MEASURE_WITH
+# Of Debian's fonts-ipafont and fonts-vlgothic, and of Windows and macOS.
+_KANA_FONTS = ("ipag.ttf", "ipam.ttf", "VL-Gothic-Regular.ttf", "msgothic.ttc", "meiryo.ttc", "Hiragino Sans GB.ttc")
+_SYSTEM = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts")
+_MOST_FONTS = 10
+_SIZE, _CANVAS = 56, 112  # pixels of a font and of what it is drawn on
+_ROTATION = 12.0  # degrees to either side
+_MOST_STROKE = 2  # pixels that a line is made wider by on either side
+
+
+def find_fonts() -> list[Path]:
+    """Return font files that have the Latin letters: matplotlib's own, or else some that are installed; at most 10."""
+    found = find_spec("matplotlib")  # looked for, not imported: that takes a second
+    if found and found.origin:
+        folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+        if fonts := [folder / name for name in _BUNDLED if (folder / name).is_file()]:
+            return fonts
+    installed = sorted(path for folder in _SYSTEM for path in Path(folder).rglob("*.ttf"))
+    return installed[:_MOST_FONTS]
+
+
+def choosing_fonts() -> list[Path]:
+    """Return the fonts by whose letters scores are chosen: of `find_fonts` those of the DejaVu family, or every other.
+
+    No font is among `measuring_fonts`; of a single font none is here.
+    """
+    fonts = find_fonts()
+    return [font for font in fonts if font.name in _TO_CHOOSE_BY] if _are_bundled(fonts) else fonts[1::2]
+
+
+def measuring_fonts() -> list[Path]:
+    """Return the fonts whose letters are measured: STIX and Computer Modern, or every other one of `find_fonts`."""
+    fonts = find_fonts()
+    return [font for font in fonts if font.name in _TO_MEASURE_WITH] if _are_bundled(fonts) else fonts[::2]
+
+
+def _are_bundled(fonts: Sequence[Path]) -> bool:
+    names = {font.name for font in fonts}
+    return bool(names & set(_TO_CHOOSE_BY)) and bool(names & set(_TO_MEASURE_WITH))
+
+
+def kana_fonts() -> list[Path]:
+    """Return font files that have kana, of the few that are known by their names and are installed."""
+    return sorted({path for folder in _SYSTEM for name in _KANA_FONTS for path in Path(folder).rglob(name)})
+
+
+def letters_beside(class_names: Collection[str]) -> str:
+    """Return the letters to draw as strangers to these classes: those that are no class themselves, in either case."""
+    classes = {form for name in class_names for form in (name.lower(), name.upper())}
+    return "".join(letter for letter in LETTERS if letter not in classes)
+
+
+def draw_letters(
+    image_shape: tuple[int, int, int],
+    handwriting: Handwriting,
+    count: int,
+    fonts: Sequence[Path],
+    seed: int = 0,
+    letters: str = LETTERS,
+    purpose: str = "letters",
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """Return `count` images (count, H, W, C) and the letter on each: letter after letter, font after font.
+
+    Each is turned by up to 12°, and its lines are made wider by up to 2 of the font's 56 pixels on either side.
+
+    Args:
+        handwriting: how an image of the data set is made from a picture.
+        letters: the letters to draw; the fonts must have them.
+        purpose: names the stream of random numbers, so that sets of one seed differ.
+
+    Raises:
+        OSError: if a font cannot be read.
+        ValueError: if there is no letter or no font.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    if not letters or not fonts:
+        raise ValueError(f"there are {len(letters)} letters and {len(fonts)} fonts; at least one of each is needed")
+    height, width, channels = image_shape
+    kinds = [ImageFont.truetype(font, _SIZE, layout_engine=ImageFont.Layout.BASIC) for font in fonts]
+    stream = random_stream(seed, purpose)
+    images = np.empty((count, height, width, channels), np.uint8)
+    drawn = tuple(letters[number % len(letters)] for number in range(count))
+    for number, letter in enumerate(drawn):
+        font = kinds[number // len(letters) % len(kinds)]
+        sheet = Image.new("L", (_CANVAS, _CANVAS), 255)
+        stroke = int(stream.integers(0, _MOST_STROKE + 1))
+        ImageDraw.Draw(sheet).text((_CANVAS / 2, _CANVAS / 2), letter, 0, font, "mm", stroke_width=stroke)
+        angle = float(stream.uniform(-_ROTATION, _ROTATION))
+        turned = np.asarray(sheet.rotate(angle, Image.Resampling.BILINEAR, fillcolor=255))
+        images[number] = prepare(turned, height, width, 1, handwriting).image  # every channel alike
+    return images, drawn

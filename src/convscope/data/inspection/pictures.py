@@ -1,0 +1,56 @@
+"""The pictures that an audit travels with: of the images it names, as many of the first as there is room for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.packing import pack_first
+from convscope.data.datasets import Splits
+
+LARGEST = 32
+"""Pixels that a picture is high and wide at most; a larger image is shrunk by a whole factor."""
+
+Place = tuple[str, int]
+"""A split's name, "train" or "test", and an index in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Small pictures of images.
+
+    Attributes:
+        places: which images they are.
+        images: (P, H, W, C) uint8, P of them in the same order.
+    """
+
+    places: tuple[Place, ...]
+    images: NDArray[np.uint8]
+
+    def to_dict(self, room: int) -> dict[str, Any]:
+        """Return as many of the first as take at most `room` bytes of plain JSON."""
+        packed = pack_first(self.images, room)
+        places = self.places[: packed["shape"][0]]
+        return {"splits": [split for split, _ in places], "indices": [index for _, index in places], "images": packed}
+
+
+def take_pictures(splits: Splits, places: Iterable[Place]) -> Pictures:
+    """Return the pictures of the images at `places`, each once, in the order in which they are first named."""
+    distinct = tuple(dict.fromkeys(places))
+    images = [(splits.train if split == "train" else splits.test).images[index] for split, index in distinct]
+    return Pictures(distinct, shrink(images, splits.image_shape))
+
+
+def shrink(images: Sequence[NDArray[np.uint8]], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return images of `shape` (H, W, C) as (N, h, w, C), by the mean of whole squares so that both are at most 32."""
+    from PIL import Image  # here and not above: only this needs it
+
+    factor = -(-max(shape[:2]) // LARGEST)
+    small = (-(-shape[0] // factor), -(-shape[1] // factor), shape[2])
+    shrunk = np.empty((len(images), *small), np.uint8)
+    for number, image in enumerate(images):
+        for channel in range(shape[2]):
+            shrunk[number, ..., channel] = np.asarray(Image.fromarray(image[..., channel]).reduce(factor))
+    return shrunk

@@ -1,0 +1,135 @@
+"""What one split holds, in numbers: what a pass over it counted, and what follows from that."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.data.datasets import Dataset
+from convscope.data.handwriting import Handwriting
+from convscope.data.inspection.balance import Balance, balance
+from convscope.data.inspection.scan import Scan
+
+_MOST_BLANK_IN_JSON = 200
+_EVEN_BORDER = 0.95  # as in `convscope.data.handwriting`
+_SPLIT_NAMES = {"train": "training", "test": "test"}
+
+
+@dataclass(frozen=True, eq=False)
+class SplitFacts:
+    """What one split holds.
+
+    Attributes:
+        split: "train" or "test".
+        scan: what was counted.
+        handwriting: how an image like these is made from a photo.
+    """
+
+    split: str
+    scan: Scan = field(repr=False)
+    handwriting: Handwriting
+    balance: Balance
+
+    @property
+    def name(self) -> str:
+        """ "training" or "test"."""
+        return _SPLIT_NAMES.get(self.split, self.split)
+
+    @property
+    def num_images(self) -> int:
+        return self.scan.num_images
+
+    @property
+    def class_counts(self) -> NDArray[np.int64]:
+        return self.scan.class_counts
+
+    @property
+    def blank(self) -> NDArray[np.int64]:
+        """(n,) the images that have one value throughout."""
+        return self.scan.blank
+
+    @property
+    def num_grey(self) -> int:
+        return self.scan.num_grey
+
+    @property
+    def num_light_ground(self) -> int:
+        return self.scan.num_light_ground
+
+    @cached_property
+    def histogram(self) -> NDArray[np.int64]:
+        """(256,) how often each value stands in any channel."""
+        return np.asarray(self.scan.histogram.sum(axis=0), np.int64)
+
+    @property
+    def values(self) -> list[int]:
+        """The values that occur."""
+        return [int(value) for value in np.flatnonzero(self.histogram)]
+
+    @property
+    def low(self) -> int:
+        return self.values[0]
+
+    @property
+    def high(self) -> int:
+        return self.values[-1]
+
+    @property
+    def share_black(self) -> float:
+        """Share of the values that are 0."""
+        return float(self.histogram[0] / self.histogram.sum())
+
+    @property
+    def share_white(self) -> float:
+        """Share of the values that are 255."""
+        return float(self.histogram[255] / self.histogram.sum())
+
+    @property
+    def mean(self) -> float:
+        return float(self.histogram @ np.arange(256) / self.histogram.sum())
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of all values."""
+        return float(np.sqrt(max(self.histogram @ np.arange(256) ** 2 / self.histogram.sum() - self.mean**2, 0)))
+
+    @property
+    def polarity(self) -> str:
+        """ "light ink on dark", "dark ink on light" or "no even ground"."""
+        if not self.handwriting.centre and self.scan.border_near_ends < _EVEN_BORDER:
+            return "no even ground"
+        return "light ink on dark" if self.handwriting.ink == "light" else "dark ink on light"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON, with the first 200 blank images."""
+        counts = self.scan.class_counts
+        return {
+            "num_images": self.num_images,
+            "class_counts": counts.tolist(),
+            "balance": self.balance.to_dict(),
+            "pixels": {
+                "low": self.low,
+                "high": self.high,
+                "num_values": len(self.values),
+                "share_black": self.share_black,
+                "share_white": self.share_white,
+                "mean": self.mean,
+                "deviation": self.deviation,
+                "histogram": self.histogram.tolist(),
+            },
+            "num_blank": len(self.blank),
+            "blank": self.blank[:_MOST_BLANK_IN_JSON].tolist(),
+            "num_grey": self.num_grey,
+            "polarity": self.polarity,
+            "num_light_ground": self.num_light_ground,
+            "centred": self.handwriting.centre,
+            "target": self.handwriting.target,
+            "intensity_means": [None if counts[k] == 0 else float(m) for k, m in enumerate(self.scan.intensity_means)],
+        }
+
+
+def facts_of(dataset: Dataset, split: str, scan: Scan) -> SplitFacts:
+    """Return the facts of a split called `split`, of which `scan` was counted."""
+    return SplitFacts(split, scan, dataset.handwriting, balance(scan.class_counts))

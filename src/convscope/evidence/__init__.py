@@ -1,0 +1,1 @@
+"""What can be measured on a trained model, a topic a module or folder."""

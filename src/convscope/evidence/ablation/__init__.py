@@ -1,0 +1,31 @@
+"""What a network is worth without a part: filters, several at once, parts of its input, and parts of its design."""
+
+from convscope.evidence.ablation.filters import Ablation, FilterLesion, ablate
+from convscope.evidence.ablation.inputs import InputAblation, InputLesion, ablate_inputs
+from convscope.evidence.ablation.parts import Replaced, filter_means
+from convscope.evidence.ablation.redundancy import FilterPair, Redundancy, find_redundancy
+from convscope.evidence.ablation.removal import Removal, RemovalCurve, removal_curves
+from convscope.evidence.ablation.significance import Marking
+from convscope.evidence.ablation.variants import LeftOut, Variant, variants, variants_left_out
+
+__all__ = [
+    "Ablation",
+    "FilterLesion",
+    "FilterPair",
+    "InputAblation",
+    "InputLesion",
+    "LeftOut",
+    "Marking",
+    "Redundancy",
+    "Removal",
+    "RemovalCurve",
+    "Replaced",
+    "Variant",
+    "ablate",
+    "ablate_inputs",
+    "filter_means",
+    "find_redundancy",
+    "removal_curves",
+    "variants",
+    "variants_left_out",
+]

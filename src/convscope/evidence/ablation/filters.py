@@ -1,0 +1,262 @@
+"""What a filter is worth: `ablate` takes a model and a data set to an `Ablation`, the accuracy without each filter.
+
+A lesion makes one filter give the same value everywhere, zero or its mean over the data set, and leaves the rest of
+the trained network as it is. It shows what this network loses at once, not what a filter is for: others may stand in
+for it, and a network trained without it may do as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import paired_interval
+from convscope.base.packing import pack
+from convscope.base.tables import html_table, printable, text_table
+from convscope.data.datasets import Dataset, evenly
+from convscope.engine import Replacement, lesion_effects
+from convscope.evidence.ablation.parts import (
+    Part,
+    Replaced,
+    check_replacements,
+    filter_means,
+    layer_kinds,
+    layers_with_filters,
+    macs_behind,
+)
+from convscope.evidence.ablation.redundancy import Redundancy, find_redundancy
+from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
+from convscope.training.model import Model
+
+_LEAST_IMAGES = 1000  # before filters are left out: fewer tell a network's filters hardly apart
+_HEADER = ("Layer", "Filters", "Replaced", "Missed", "Worst", "Filter", "95 % interval")
+
+
+@dataclass(frozen=True)
+class FilterLesion:
+    """What a network loses with one of its filters.
+
+    Attributes:
+        filter: a channel of the layer's map, or a number of its vector, from 0.
+        accuracy_change: the accuracy with the lesion less that without, -1 to 1: below zero where the filter is missed.
+        interval: (low, high), the 95 % score interval of `accuracy_change` (see `metrics.paired_interval`): the luck of
+            the images, not of the seed. Of twenty filters without effect, one interval leaves zero out.
+        p_value: McNemar's exact, for no change at all.
+        is_significant: whether the change is marked among those of all lesions; see `Ablation`.
+        accuracy_change_by_class: (K,), the change over the images of each class; 0.0 for a class without images.
+        interval_by_class: (K, 2), the same interval for each of them; (-1.0, 1.0) for a class without images.
+        is_significant_by_class: (K,), whether it is marked among those of all lesions and classes.
+    """
+
+    layer: str
+    filter: int
+    replacement: Replaced
+    accuracy_change: float
+    interval: tuple[float, float]
+    p_value: float
+    is_significant: bool
+    accuracy_change_by_class: tuple[float, ...] = field(repr=False)
+    interval_by_class: tuple[tuple[float, float], ...] = field(repr=False)
+    is_significant_by_class: tuple[bool, ...] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON, but for intervals and marks by class, which the `Ablation` packs for all lesions."""
+        return {
+            "layer": self.layer,
+            "filter": self.filter,
+            "replacement": self.replacement,
+            "accuracy_change": self.accuracy_change,
+            "accuracy_change_by_class": [round(change, 6) for change in self.accuracy_change_by_class],
+            "interval": list(self.interval),
+            "p_value": self.p_value,
+            "is_significant": self.is_significant,
+        }
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The accuracy of a network without each of its filters.
+
+    A change is marked as significant by Benjamini and Hochberg's rule over all lesions, and by class over all lesions
+    and classes with images: of the marked ones, at most one in twenty is expected to be luck.
+
+    Attributes:
+        num_images: on how many images all was measured, evenly taken from the data set.
+        num_images_left_out: how many more the data set has.
+        accuracy: of the whole network on these images.
+        num_filters_left_out: how many of the filters in question were not tried, evenly spread.
+        layer_kinds: the kind of each layer in question, such as "Conv2D".
+        filters: a lesion each, by layer and filter; empty where there is neither a convolution nor a hidden layer.
+        marking: how many of the lesions are marked.
+        marking_by_class: how many of the lesions' changes by class.
+        redundancy: filters that are alike, and filters that say nothing.
+    """
+
+    dataset_name: str
+    split: str
+    class_names: tuple[str, ...]
+    num_images: int
+    num_images_left_out: int
+    accuracy: float
+    num_filters_left_out: int
+    layer_kinds: Mapping[str, str] = field(repr=False)
+    filters: tuple[FilterLesion, ...] = field(repr=False)
+    marking: Marking
+    marking_by_class: Marking
+    redundancy: Redundancy = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON, arrays packed: `interval_by_class` (L, K, 2), `is_significant_by_class`."""
+        intervals = np.array([lesion.interval_by_class for lesion in self.filters], np.float32)
+        marked = np.array([lesion.is_significant_by_class for lesion in self.filters], np.uint8)
+        num_classes = len(self.class_names)
+        return {
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "class_names": list(self.class_names),
+            "num_images": self.num_images,
+            "num_images_left_out": self.num_images_left_out,
+            "accuracy": self.accuracy,
+            "num_filters_left_out": self.num_filters_left_out,
+            "layer_kinds": dict(self.layer_kinds),
+            "filters": [lesion.to_dict() for lesion in self.filters],
+            "interval_by_class": pack(intervals.reshape(-1, num_classes, 2)),
+            "is_significant_by_class": pack(marked.reshape(-1, num_classes)),
+            "false_discovery_rate": FALSE_DISCOVERY_RATE,
+            "marking": self.marking.to_dict(),
+            "marking_by_class": self.marking_by_class.to_dict(),
+            "redundancy": self.redundancy.to_dict(),
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), "", text_table(_HEADER, self._rows()), *self.redundancy.lines()])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self.redundancy.lines())
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}{lines}"
+
+    def _headline(self) -> str:
+        where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
+        return printable(f"Accuracy {self.accuracy:.4f} on {where}; what one filter less changes at worst:")
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        groups = dict[tuple[str, Replaced], list[FilterLesion]]()
+        for lesion in self.filters:
+            groups.setdefault((lesion.layer, lesion.replacement), []).append(lesion)
+        rows = list[tuple[str, ...]]()
+        for (layer, replacement), lesions in groups.items():
+            worst = min(lesions, key=lambda lesion: lesion.accuracy_change)
+            interval = f"[{worst.interval[0]:+.4f}, {worst.interval[1]:+.4f}]"
+            missed = sum(lesion.is_significant and lesion.accuracy_change < 0 for lesion in lesions)
+            change = f"{worst.accuracy_change:+.4f}"
+            rows.append(
+                (layer, f"{len(lesions)}", f"by {replacement}", f"{missed}", change, f"{worst.filter}", interval)
+            )
+        return rows
+
+
+def ablate(
+    model: Model,
+    dataset: Dataset,
+    replacements: Sequence[Replaced] = ("zero", "mean"),
+    *,
+    units: bool = False,
+    means: Mapping[str, NDArray[np.floating[Any]]] | None = None,
+    most_lesions: int = 512,
+    most_macs: float = 4e11,
+) -> Ablation:
+    """Return what `model` loses on `dataset` with each filter of its convolutions.
+
+    Without a convolution it is each unit of the hidden dense layers. A filter's output is replaced behind its
+    activation, so what follows it, such as a batch normalisation, still adds what it adds to any value.
+
+    Args:
+        replacements: by what each filter's output is replaced, one lesion each.
+        units: whether each unit of the hidden dense layers is tried beside the filters.
+        means: what `filter_means` gives for `dataset`, where it is known already.
+        most_lesions: beyond it, filters are left out, evenly over all layers.
+        most_macs: how many multiply-adds it may cost, about: beyond it images are left out evenly down to 1,000, then
+            filters, down to one. The default takes a few seconds.
+
+    Raises:
+        ValueError: if there is no replacement or an unknown one, the images are not of the size the model reads, or
+            the classes are not the model's.
+    """
+    check_replacements(replacements)
+    model.check_classes(dataset)
+    layers, behind = layers_with_filters(model, units=units), macs_behind(model)
+    candidates: list[Part] = [(layer, number) for layer, count in layers.items() for number in range(count)]
+    chosen = [candidates[place] for place in evenly(len(candidates), max(1, most_lesions // len(replacements)))]
+    cost = len(replacements) * max(sum(behind[layer] for layer, _ in chosen), 1)  # of an image with each lesion
+    num_images = min(len(dataset), max(_LEAST_IMAGES, int(most_macs / cost)))
+    most_filters = int(len(chosen) * most_macs / (cost * num_images))
+    chosen = [chosen[place] for place in evenly(len(chosen), max(1, most_filters))]
+    measured = dataset.take(evenly(len(dataset), num_images)) if num_images < len(dataset) else dataset
+    if "mean" in replacements and means is None:
+        means = filter_means(model, dataset.images)
+    named = [(layer, number, replacement) for layer, number in chosen for replacement in replacements]
+
+    def value(layer: str, number: int, replacement: Replaced) -> float:
+        return float(means[layer][number]) if means is not None and replacement == "mean" else 0.0
+
+    lesions = [[Replacement(one[0], one[1], value(*one))] for one in named]
+    effects = lesion_effects(model.network, measured.images, measured.labels, [[], *lesions])
+    right = effects.predictions == measured.labels  # (1 + L, N), the whole network first
+    measures, marking, marking_by_class = _measure(right[0], right[1:], measured)
+    return Ablation(
+        dataset_name=dataset.name,
+        split=dataset.split,
+        class_names=dataset.class_names,
+        num_images=len(measured),
+        num_images_left_out=len(dataset) - len(measured),
+        accuracy=float(right[0].mean()),
+        num_filters_left_out=len(candidates) - len(chosen),
+        layer_kinds=layer_kinds(model, layers),
+        filters=tuple(FilterLesion(*one, **measure) for one, measure in zip(named, measures, strict=True)),
+        marking=marking,
+        marking_by_class=marking_by_class,
+        redundancy=find_redundancy(model, measured.images, units=units),
+    )
+
+
+def _measure(
+    whole: NDArray[np.bool_], right: NDArray[np.bool_], dataset: Dataset
+) -> tuple[list[dict[str, Any]], Marking, Marking]:
+    """Return for each lesion what `FilterLesion` holds of it, and how many are marked.
+
+    Args:
+        whole: (N,), which images are answered rightly without a lesion.
+        right: (L, N), which with each.
+    """
+    broken, mended = whole & ~right, ~whole & right
+    members = np.eye(dataset.num_classes, dtype=np.float32)[dataset.labels]  # (N, K); counts below 2^24 are exact
+    broken_by_class = (broken.astype(np.float32) @ members).astype(np.int64)
+    mended_by_class = (mended.astype(np.float32) @ members).astype(np.int64)
+    counts = dataset.class_counts
+    by_class = (mended_by_class - broken_by_class) / np.maximum(counts, 1)
+    intervals_by_class = np.tile((-1.0, 1.0), (*by_class.shape, 1))
+    for label in np.flatnonzero(counts):
+        interval = paired_interval(mended_by_class[:, label], broken_by_class[:, label], int(counts[label]))
+        intervals_by_class[:, label] = np.stack(interval, axis=1)
+    lost, gained = broken.sum(axis=1), mended.sum(axis=1)
+    intervals = np.stack(paired_interval(gained, lost, len(dataset)), axis=1)
+    values = p_values(gained, lost)
+    is_significant, marking = mark(values)
+    is_tested = np.broadcast_to(counts > 0, by_class.shape)
+    is_significant_by_class, marking_by_class = mark(p_values(mended_by_class, broken_by_class), is_tested)
+    measures = [
+        {
+            "accuracy_change": int(gained[lesion] - lost[lesion]) / len(dataset),
+            "interval": tuple(intervals[lesion].tolist()),
+            "p_value": float(values[lesion]),
+            "is_significant": bool(is_significant[lesion]),
+            "accuracy_change_by_class": tuple(by_class[lesion].tolist()),
+            "interval_by_class": tuple(map(tuple, intervals_by_class[lesion].tolist())),
+            "is_significant_by_class": tuple(is_significant_by_class[lesion].tolist()),
+        }
+        for lesion in range(len(right))
+    ]
+    return measures, marking, marking_by_class

@@ -1,0 +1,285 @@
+"""What of an image is needed: `ablate_inputs` blanks rows, columns, borders and windows, and coarsens the pixels.
+
+A blanked image is one that the network was never trained on, so what is lost is what this network cannot do without,
+and not what the pixels tell. A row that costs nothing alone may be told by the rows beside it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import paired_interval
+from convscope.base.tables import html_table, printable, text_table
+from convscope.data.datasets import Dataset, Splits, evenly
+from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
+from convscope.training.model import Model
+
+InputKind = Literal["row", "column", "quadrant", "border", "window", "resolution"]
+Fill = Literal["zero", "background", "block mean"]
+
+_MOST_BANDS = 32  # of rows, of columns, and widths of borders
+_WINDOWS = 7  # a side
+_FACTORS = (2, 4, 7, 14, 28)
+_MOST_BACKGROUND_IMAGES = 5000  # whose most frequent value is taken
+_BLOCK_VALUES = 1 << 22  # pixels that are changed at once
+_LEAST_IMAGES = 200
+_HEADER = ("Taken away", "Filled with", "Tried", "Missed", "Worst", "Where", "95 % interval")
+
+
+@dataclass(frozen=True)
+class InputLesion:
+    """What a network loses with a part of every image.
+
+    Attributes:
+        kind: what is taken away.
+        place: of rows and columns (first, number of them), of a quadrant and a window (top, left, height, width), of a
+            border (its width,), of a resolution (how many pixels of each side become one,).
+        fill: what stands there instead: zeros, the background, or each block's mean.
+        accuracy_change: the accuracy with the lesion less that without, -1 to 1.
+        interval: (low, high), its 95 % score interval (see `metrics.paired_interval`), for the luck of the images.
+        p_value: McNemar's exact, for no change at all.
+        is_significant: whether the change is marked among those of all lesions; see `InputAblation`.
+    """
+
+    kind: InputKind
+    place: tuple[int, ...]
+    fill: Fill
+    accuracy_change: float
+    interval: tuple[float, float]
+    p_value: float
+    is_significant: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        return {
+            "kind": self.kind,
+            "place": list(self.place),
+            "fill": self.fill,
+            "accuracy_change": self.accuracy_change,
+            "interval": list(self.interval),
+            "p_value": self.p_value,
+            "is_significant": self.is_significant,
+        }
+
+
+@dataclass(frozen=True)
+class InputAblation:
+    """The accuracy of a network on images that lack a part.
+
+    A change is marked as significant by Benjamini and Hochberg's rule over all lesions: of the marked ones at most one
+    in twenty is expected to be luck.
+
+    Attributes:
+        num_images: on how many images all was measured, evenly taken.
+        num_images_left_out: how many more there are.
+        image_shape: (H, W, C).
+        background: (C,), the most frequent value of each channel in training images, 0 to 255. Where it is zero, there
+            is one fill, called "background", and not two.
+        accuracy: on whole images.
+    """
+
+    dataset_name: str
+    split: str
+    num_images: int
+    num_images_left_out: int
+    image_shape: tuple[int, int, int]
+    background: tuple[int, ...]
+    accuracy: float
+    lesions: tuple[InputLesion, ...] = field(repr=False)
+    marking: Marking
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        return {
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "num_images": self.num_images,
+            "num_images_left_out": self.num_images_left_out,
+            "image_shape": list(self.image_shape),
+            "background": list(self.background),
+            "accuracy": self.accuracy,
+            "lesions": [lesion.to_dict() for lesion in self.lesions],
+            "false_discovery_rate": FALSE_DISCOVERY_RATE,
+            "marking": self.marking.to_dict(),
+        }
+
+    def __str__(self) -> str:
+        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows(), left=2)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows(), left=2)}"
+
+    def _headline(self) -> str:
+        where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
+        return printable(f"Accuracy {self.accuracy:.4f} on {where}; what a part of each image less changes at worst:")
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        groups = dict[tuple[str, str], list[InputLesion]]()
+        for lesion in self.lesions:
+            groups.setdefault((lesion.kind, lesion.fill), []).append(lesion)
+        rows = list[tuple[str, ...]]()
+        for (kind, fill), lesions in groups.items():
+            worst = min(lesions, key=lambda lesion: lesion.accuracy_change)
+            missed = sum(lesion.is_significant and lesion.accuracy_change < 0 for lesion in lesions)
+            interval = f"[{worst.interval[0]:+.4f}, {worst.interval[1]:+.4f}]"
+            change = f"{worst.accuracy_change:+.4f}"
+            rows.append((kind, fill, f"{len(lesions)}", f"{missed}", change, place_text(kind, worst.place), interval))
+        return rows
+
+
+def place_text(kind: str, place: Sequence[int]) -> str:
+    """Return where a lesion is in words.
+
+    >>> place_text("row", (4, 2)), place_text("border", (3,)), place_text("window", (0, 4, 7, 7))
+    ('4 to 5', '3 wide', '7 × 7 at row 0, column 4')
+    """
+    if kind in ("row", "column"):
+        first, number = place
+        return f"{first}" if number == 1 else f"{first} to {first + number - 1}"
+    if kind == "border":
+        return f"{place[0]} wide"
+    if kind == "resolution":
+        return f"{place[0]} × {place[0]} to one"
+    top, left, height, width = place
+    if kind == "quadrant":
+        return f"{'lower' if top else 'upper'} {'right' if left else 'left'}"
+    return f"{height} × {width} at row {top}, column {left}"
+
+
+def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) -> InputAblation:
+    """Return what `model` loses on the test images when parts of them are taken away.
+
+    Rows and columns one by one (in bands, where an image has more than 32), quadrants, borders of each width that
+    leaves something, windows of a quarter of each side on a 7 × 7 grid, and resolution, by blocks' means written back
+    over the block. What is blanked is filled with the background, and with zeros where the background is another value.
+
+    Args:
+        most_macs: how many multiply-adds it may cost, about: beyond it images are left out evenly, down to 200.
+
+    Raises:
+        ValueError: if the images are not of the size the model reads, or the classes are not the model's.
+    """
+    model.check_classes(splits.test)
+    background = _background(splits.train.images)
+    fills: dict[Fill, NDArray[np.uint8]] = {"background": background}
+    if background.any():
+        fills["zero"] = np.zeros_like(background)
+    height, width, _ = splits.image_shape
+    blanked = [(*where, fill) for where in _places(height, width) for fill in fills]
+    coarse: list[tuple[InputKind, tuple[int, ...], Fill]]
+    coarse = [("resolution", (factor,), "block mean") for factor in _FACTORS if factor < max(height, width)]
+    named: list[tuple[InputKind, tuple[int, ...], Fill]] = [*blanked, *coarse]
+    cost = max(len(named) * model.architecture.macs, 1)
+    chosen = evenly(len(splits.test), max(_LEAST_IMAGES, int(most_macs / cost)))
+    measured = splits.test.take(chosen)
+    whole = model.predict(measured.images) == measured.labels
+    counts = np.array([_broken_and_mended(model, measured, whole, fills, *one) for one in named])  # (L, 2)
+    intervals = np.stack(paired_interval(counts[:, 1], counts[:, 0], len(measured)), axis=1)
+    values = p_values(counts[:, 1], counts[:, 0])
+    is_significant, marking = mark(values)
+    return InputAblation(
+        dataset_name=splits.test.name,
+        split=splits.test.split,
+        num_images=len(measured),
+        num_images_left_out=len(splits.test) - len(measured),
+        image_shape=splits.image_shape,
+        background=tuple(background.tolist()),
+        accuracy=float(whole.mean()),
+        lesions=tuple(
+            InputLesion(
+                *one,
+                accuracy_change=int(counts[lesion, 1] - counts[lesion, 0]) / len(measured),
+                interval=(float(intervals[lesion, 0]), float(intervals[lesion, 1])),
+                p_value=float(values[lesion]),
+                is_significant=bool(is_significant[lesion]),
+            )
+            for lesion, one in enumerate(named)
+        ),
+        marking=marking,
+    )
+
+
+def _background(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (C,), the most frequent value of each channel."""
+    taken = images[evenly(len(images), _MOST_BACKGROUND_IMAGES)]
+    counts = [np.bincount(taken[..., channel].ravel(), minlength=256) for channel in range(taken.shape[-1])]
+    return np.array([count.argmax() for count in counts], np.uint8)
+
+
+def _places(height: int, width: int) -> list[tuple[InputKind, tuple[int, ...]]]:
+    """Return what is blanked in an image of this size."""
+    places = list[tuple[InputKind, tuple[int, ...]]]()
+    lines: tuple[tuple[InputKind, int], ...] = (("row", height), ("column", width))
+    for kind, size in lines:
+        band = -(-size // _MOST_BANDS)
+        places += [(kind, (first, min(band, size - first))) for first in range(0, size, band)]
+    middle, centre = height // 2, width // 2
+    if middle and centre:
+        for top, tall in ((0, middle), (middle, height - middle)):
+            for left, wide in ((0, centre), (centre, width - centre)):
+                places.append(("quadrant", (top, left, tall, wide)))
+    most = (min(height, width) - 1) // 2  # so that something is left
+    places += [("border", (int(each) + 1,)) for each in evenly(most, _MOST_BANDS)] if most else []
+    tall, wide = max(1, round(height / 4)), max(1, round(width / 4))
+    for top in evenly(height - tall + 1, _WINDOWS):
+        for left in evenly(width - wide + 1, _WINDOWS):
+            places.append(("window", (int(top), int(left), tall, wide)))
+    return places
+
+
+def _broken_and_mended(
+    model: Model,
+    dataset: Dataset,
+    whole: NDArray[np.bool_],
+    fills: dict[Fill, NDArray[np.uint8]],
+    kind: InputKind,
+    place: tuple[int, ...],
+    fill: Fill,
+) -> tuple[int, int]:
+    """Return how many images are answered wrongly only with the lesion, and how many only without."""
+    step = max(1, _BLOCK_VALUES // int(np.prod(dataset.image_shape)))
+    predictions = list[NDArray[np.int64]]()
+    for start in range(0, len(dataset), step):
+        images = dataset.images[start : start + step]
+        changed = coarsened(images, place[0]) if kind == "resolution" else blanked(images, kind, place, fills[fill])
+        predictions.append(model.predict(changed))
+    right = np.concatenate(predictions) == dataset.labels
+    return int((whole & ~right).sum()), int((~whole & right).sum())
+
+
+def blanked(
+    images: NDArray[np.uint8], kind: InputKind, place: Sequence[int], value: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return the images (N, H, W, C) with a part of each, as `InputLesion` names it, set to `value` (C,)."""
+    if kind == "border":
+        width = place[0]
+        changed = np.broadcast_to(value, images.shape).copy()
+        changed[:, width:-width, width:-width] = images[:, width:-width, width:-width]
+        return changed
+    changed = images.copy()
+    if kind == "row":
+        changed[:, place[0] : place[0] + place[1]] = value
+    elif kind == "column":
+        changed[:, :, place[0] : place[0] + place[1]] = value
+    else:
+        top, left, height, width = place
+        changed[:, top : top + height, left : left + width] = value
+    return changed
+
+
+def coarsened(images: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Return the images (N, H, W, C) with each block of `factor` × `factor` pixels as its mean, rounded.
+
+    Blocks at the lower and the right edge may be smaller.
+    """
+    height, width = images.shape[1:3]
+    rows, columns = np.arange(0, height, factor), np.arange(0, width, factor)
+    sums = np.add.reduceat(images, rows, axis=1, dtype=np.int64)
+    sums = np.add.reduceat(sums, columns, axis=2)
+    counts = np.diff([*rows, height])[:, None] * np.diff([*columns, width])[None, :]
+    means: NDArray[np.uint8] = np.rint(sums / counts[..., None]).astype(np.uint8)
+    return means[:, np.arange(height) // factor][:, :, np.arange(width) // factor]

@@ -1,0 +1,74 @@
+"""The filters and units that an ablation takes away: which there are, what trying them costs, their mean outputs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Conv2D, Dense, DepthwiseConv2D
+from convscope.training.model import Model
+
+Replaced = Literal["zero", "mean"]
+"""By what a filter's output is replaced: zero, or its own mean over the data set."""
+
+Part = tuple[str, int]
+"""A filter by its layer and its number, from 0."""
+
+_BLOCK_BYTES = 1 << 24  # of the activations that are held at once
+
+
+def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
+    """Return by name how many filters each convolution has, or units each dense layer but the last.
+
+    Args:
+        units: whether dense layers count beside convolutions; without a convolution they do anyway.
+    """
+    table = model.architecture.table
+    convolutions = [row for row in table if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
+    hidden = [row for row in table if isinstance(row.layer, Dense)][:-1]
+    chosen = convolutions + hidden if units or not convolutions else convolutions
+    return {row.layer.name: row.output_shape[-1] for row in chosen}
+
+
+def layer_kinds(model: Model, layers: Iterable[str]) -> dict[str, str]:
+    """Return of what kind each of `layers` is, such as "Conv2D"."""
+    return {layer: model.architecture.row(layer).layer.kind for layer in layers}
+
+
+def macs_behind(model: Model) -> dict[str, int]:
+    """Return by layer the multiply-adds of an image on its way from the layer's output to the logits."""
+    behind, macs = dict[str, int](), 0
+    for row in reversed(model.architecture.table):
+        behind[row.layer.name] = macs
+        macs += row.macs
+    return behind
+
+
+def check_replacements(replacements: Sequence[Replaced]) -> None:
+    """Raise `ValueError` unless there is at least one replacement, and none but those known."""
+    if not replacements or not set(replacements) <= set(get_args(Replaced)):
+        raise ValueError(f"replacements are {replacements!r}; give some of {', '.join(get_args(Replaced))}")
+
+
+def block_length(model: Model) -> int:
+    """Return how many images' activations, of all layers, are held at once."""
+    numbers = sum(int(np.prod(row.output_shape)) for row in model.architecture.table)
+    return max(1, _BLOCK_BYTES // (4 * numbers))
+
+
+def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return by layer the mean output of each filter over the images (N, H, W, C), of maps over all places too.
+
+    The last layer's are means of logits, since a lesion there replaces a logit.
+    """
+    table = model.architecture.table
+    sums: dict[str, NDArray[Any]] = {row.layer.name: np.zeros(row.output_shape[-1]) for row in table}
+    last, step = table[-1].layer.name, block_length(model)
+    for start in range(0, len(images), step):
+        block = images[start : start + step]
+        activations = {**model.activations(block, [name for name in sums if name != last]), last: model.logits(block)}
+        for name, outputs in activations.items():
+            places = outputs.reshape(len(block), -1, outputs.shape[-1])
+            sums[name] += places.mean(axis=1, dtype=np.float64).sum(axis=0)
+    return {name: (total / len(images)).astype(np.float32) for name, total in sums.items()}

@@ -1,0 +1,355 @@
+"""How many filters a network can lose: `removal_curves` takes them away one after another, the least important first.
+
+Single lesions understate what filters carry together, because others stand in for the one that is lost (Meyes and
+others 2019). Here more and more of a layer go at once: in the order of their importance, in the reverse, and in random
+orders as the control. Importance is measured on training images, the curves on test images; nothing is retrained. The
+order with the least important filters first has more images than the controls, as it says how many filters can go.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import paired_interval, wilson_interval
+from convscope.base.streams import random_stream
+from convscope.base.tables import html_table, printable, text_table
+from convscope.data.datasets import Dataset, Splits, evenly
+from convscope.engine import Replacement, lesion_effects
+from convscope.evidence.ablation.parts import (
+    Part,
+    Replaced,
+    check_replacements,
+    filter_means,
+    layer_kinds,
+    layers_with_filters,
+    macs_behind,
+)
+from convscope.training.model import Model
+
+_MOST_POINTS = 9  # of a curve, with none and all of the filters
+_MOST_RANKING_IMAGES = 10_000
+_LEAST_IMAGES = 100  # before orders and layers are left out
+_LEAST_ORDERS = 5  # before layers are left out
+_LESIONS_AT_ONCE = 256  # whose losses of all images are held together
+_RANKING_SHARE, _LEAST_SHARE = 0.2, 0.4  # of the multiply-adds; the controls have the rest
+_BAND = (2.5, 97.5)  # percentiles of the random orders
+_HEADER = ("Layers", "Filters", "Replaced", "Removed", "Least important", "Random (95 % band)", "Most important")
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalCurve:
+    """The accuracy with more and more filters of some layers removed at once, at P points.
+
+    Attributes:
+        layers: those whose filters are removed: one, or all of them.
+        counts: (P,) int64, how many filters are removed, from none to all.
+        most_important_first: (P,), the accuracy, 0 to 1.
+        most_important_first_interval: (P, 2), its 95 % Wilson interval, for the luck of the images.
+        least_important_first: (P,), and its interval likewise; on `Removal.num_images`, the others on the controls'.
+        least_important_first_change_interval: (P, 2), the 95 % score interval of its accuracy minus the whole
+            network's (see `metrics.paired_interval`).
+        random_mean: (P,), the mean of the accuracies in random orders.
+        random_interval: (P, 2), from the 2.5th to the 97.5th percentile of the orders.
+        order: the filters, the most important first: those whose loss alone raises the cross-entropy of training images
+            most.
+    """
+
+    layers: tuple[str, ...]
+    replacement: Replaced
+    counts: NDArray[np.int64]
+    most_important_first: NDArray[np.float64]
+    most_important_first_interval: NDArray[np.float64]
+    least_important_first: NDArray[np.float64]
+    least_important_first_interval: NDArray[np.float64]
+    least_important_first_change_interval: NDArray[np.float64]
+    random_mean: NDArray[np.float64]
+    random_interval: NDArray[np.float64]
+    order: tuple[Part, ...] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON; `order` is a pair of layer and filter each."""
+        arrays = (
+            "counts",
+            "most_important_first",
+            "most_important_first_interval",
+            "least_important_first",
+            "least_important_first_interval",
+            "least_important_first_change_interval",
+            "random_mean",
+            "random_interval",
+        )
+        return {
+            "layers": list(self.layers),
+            "replacement": self.replacement,
+            **{name: getattr(self, name).tolist() for name in arrays},
+            "order": [[layer, number] for layer, number in self.order],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """The removal curves of a network.
+
+    Attributes:
+        num_images: on how many images of `split` the order with the least important first was measured, evenly taken.
+        num_images_left_out: how many more there are.
+        num_control_images: on how many the other orders were measured, evenly taken.
+        accuracy: of the whole network on these images.
+        num_ranking_images: on how many training images importance was measured.
+        num_orders: how many random orders there are.
+        layer_kinds: the kind of each layer in question, such as "Conv2D".
+        layers_left_out: layers that would cost too much.
+        curves: by layers and replacement; the last ones of all layers together, where there are several.
+    """
+
+    dataset_name: str
+    split: str
+    num_images: int
+    num_images_left_out: int
+    num_control_images: int
+    accuracy: float
+    num_ranking_images: int
+    num_orders: int
+    seed: int
+    layer_kinds: Mapping[str, str] = field(repr=False)
+    layers_left_out: tuple[str, ...]
+    curves: tuple[RemovalCurve, ...] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        return {
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "num_images": self.num_images,
+            "num_images_left_out": self.num_images_left_out,
+            "num_control_images": self.num_control_images,
+            "accuracy": self.accuracy,
+            "num_ranking_images": self.num_ranking_images,
+            "num_orders": self.num_orders,
+            "seed": self.seed,
+            "layer_kinds": dict(self.layer_kinds),
+            "layers_left_out": list(self.layers_left_out),
+            "curves": [curve.to_dict() for curve in self.curves],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), "", text_table(_HEADER, self._rows()), *self._left_out()])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self._left_out())
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}{lines}"
+
+    def _left_out(self) -> list[str]:
+        return [f"Left out, since it would cost too much: {layer}" for layer in self.layers_left_out]
+
+    def _headline(self) -> str:
+        where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
+        return printable(f"Accuracy {self.accuracy:.4f} on {where}; with half of the filters removed at once:")
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows = list[tuple[str, ...]]()
+        for curve in self.curves:
+            half = int(np.abs(2 * curve.counts - curve.counts[-1]).argmin())
+            low, high = curve.random_interval[half]
+            rows.append(
+                (
+                    curve.layers[0] if len(curve.layers) == 1 else "all",
+                    f"{curve.counts[-1]}",
+                    f"by {curve.replacement}",
+                    f"{curve.counts[half]}",
+                    f"{curve.least_important_first[half]:.4f}",
+                    f"{curve.random_mean[half]:.4f} [{low:.4f}, {high:.4f}]",
+                    f"{curve.most_important_first[half]:.4f}",
+                )
+            )
+        return rows
+
+
+def removal_curves(
+    model: Model,
+    splits: Splits,
+    replacements: Sequence[Replaced] = ("zero", "mean"),
+    *,
+    units: bool = False,
+    means: Mapping[str, NDArray[np.floating[Any]]] | None = None,
+    num_orders: int = 20,
+    seed: int = 0,
+    most_macs: float = 5e11,
+) -> Removal:
+    """Return the accuracy of `model` on the test images with more and more filters of each layer removed.
+
+    Args:
+        replacements: by what the outputs of removed filters are replaced, a curve each.
+        units: whether dense layers are tried beside convolutions; without a convolution they are anyway.
+        means: what `filter_means` gives for the test images, where it is known already.
+        num_orders: how many random orders are tried, the same ones on every call with this `seed`.
+        most_macs: how many multiply-adds it may cost, about: beyond it images are left out evenly, down to 100, then
+            random orders, down to 5, and then layers, the costliest first. The default takes some seconds.
+
+    Raises:
+        ValueError: if there is no replacement or an unknown one, there is no order, the images are not of the size the
+            model reads, or the classes are not the model's.
+    """
+    check_replacements(replacements)
+    if num_orders < 1:
+        raise ValueError(f"num_orders is {num_orders}; it must be at least 1")
+    model.check_classes(splits.test)
+    plan = _plan(model, layers_with_filters(model, units=units), len(replacements), num_orders, most_macs)
+    ranking = splits.train.take(evenly(len(splits.train), min(plan.num_ranking_images, _MOST_RANKING_IMAGES)))
+    measured, control = (
+        splits.test.take(evenly(len(splits.test), count)) for count in (plan.num_images, plan.num_control_images)
+    )
+    if "mean" in replacements and means is None:
+        means = filter_means(model, splits.test.images)
+    groups = [(layer,) for layer in plan.layers] + ([tuple(plan.layers)] if len(plan.layers) > 1 else [])
+    orders = {one: _by_importance(model, ranking, plan.layers, one) for one in replacements}
+    curves = [
+        _curve(model, measured, control, group, replacement, orders[replacement], plan.num_orders, seed, means)
+        for group in groups
+        for replacement in replacements
+    ]
+    return Removal(
+        dataset_name=splits.test.name,
+        split=splits.test.split,
+        num_images=len(measured),
+        num_images_left_out=len(splits.test) - len(measured),
+        num_control_images=len(control),
+        accuracy=float((model.predict(measured.images) == measured.labels).mean()),
+        num_ranking_images=len(ranking),
+        num_orders=plan.num_orders,
+        seed=seed,
+        layer_kinds=layer_kinds(model, [*plan.layers, *plan.layers_left_out]),
+        layers_left_out=tuple(plan.layers_left_out),
+        curves=tuple(curves),
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is tried with what the multiply-adds allow."""
+
+    layers: Mapping[str, int]
+    layers_left_out: Sequence[str]
+    num_ranking_images: int
+    num_images: int
+    num_control_images: int
+    num_orders: int
+
+
+def _plan(model: Model, filters: Mapping[str, int], num_replacements: int, num_orders: int, most_macs: float) -> _Plan:
+    behind, kept, left_out = macs_behind(model), dict(filters), list[str]()
+    for_ranking, for_least = _RANKING_SHARE * most_macs, _LEAST_SHARE * most_macs
+    for_controls = most_macs - for_ranking - for_least
+    least_orders = min(num_orders, _LEAST_ORDERS)
+
+    def macs_to_rank() -> int:
+        """For an image, without each filter."""
+        return max(1, num_replacements * sum(count * behind[layer] for layer, count in kept.items()))
+
+    def macs_of_an_order() -> int:
+        """For an image, at each point of the curves, the one of all layers together too."""
+        lesions = [behind[layer] for layer in kept]
+        lesions += [max(lesions)] if len(lesions) > 1 else []
+        return max(1, num_replacements * (_MOST_POINTS - 2) * sum(lesions))
+
+    while kept and (
+        _LEAST_IMAGES * macs_to_rank() > for_ranking
+        or _LEAST_IMAGES * (1 + least_orders) * macs_of_an_order() > for_controls
+    ):
+        left_out.append(max(kept, key=lambda layer: kept[layer] * behind[layer]))
+        del kept[left_out[-1]]
+    affordable = int(for_controls / (_LEAST_IMAGES * macs_of_an_order())) - 1
+    orders = min(num_orders, max(least_orders, affordable))
+    counts = (
+        for_ranking / macs_to_rank(),
+        for_least / macs_of_an_order(),
+        for_controls / ((1 + orders) * macs_of_an_order()),
+    )
+    ranking, least, controls = (max(1, int(count)) for count in counts)
+    return _Plan(kept, left_out, ranking, least, controls, orders)
+
+
+def _by_importance(
+    model: Model, dataset: Dataset, layers: Mapping[str, int], replacement: Replaced
+) -> list[tuple[Part, float]]:
+    """Return the filters of all layers with the mean cross-entropy without each, the largest first."""
+    parts: list[Part] = [(layer, number) for layer, count in layers.items() for number in range(count)]
+    means = filter_means(model, dataset.images) if replacement == "mean" and parts else None
+    losses = list[float]()
+    for start in range(0, len(parts), _LESIONS_AT_ONCE):
+        lesions = [_lesion([part], means) for part in parts[start : start + _LESIONS_AT_ONCE]]
+        losses += lesion_effects(model.network, dataset.images, dataset.labels, lesions).losses.mean(axis=1).tolist()
+    return sorted(zip(parts, losses, strict=True), key=lambda one: -one[1])
+
+
+def _curve(
+    model: Model,
+    measured: Dataset,
+    control: Dataset,
+    layers: tuple[str, ...],
+    replacement: Replaced,
+    ranked: Sequence[tuple[Part, float]],
+    num_orders: int,
+    seed: int,
+    means: Mapping[str, NDArray[np.floating[Any]]] | None,
+) -> RemovalCurve:
+    order = [part for part, _ in ranked if part[0] in layers]
+    purpose = f"removal {' '.join(layers)}"
+    by_number = sorted(order)  # so that an order is the same one whatever is important
+    shuffled = [
+        [by_number[place] for place in random_stream(seed, purpose, number).permutation(len(order))]
+        for number in range(num_orders)
+    ]
+    counts = evenly(len(order) + 1, _MOST_POINTS)
+    values = means if replacement == "mean" else None
+    least = _right(model, measured, [order[::-1]], counts, values)[0]  # (P, N)
+    controls = _right(model, control, [order, *shuffled], counts, values).mean(axis=2)  # (1 + orders, P)
+    num_right, most_right = least.sum(axis=1), np.rint(controls[0] * len(control)).astype(np.int64)
+    lost, gained = (least[0] & ~least).sum(axis=1), (~least[0] & least).sum(axis=1)
+    return RemovalCurve(
+        layers=layers,
+        replacement=replacement,
+        counts=counts,
+        most_important_first=controls[0],
+        most_important_first_interval=_interval(most_right, len(control)),
+        least_important_first=num_right / len(measured),
+        least_important_first_interval=_interval(num_right, len(measured)),
+        least_important_first_change_interval=np.stack(paired_interval(gained, lost, len(measured)), axis=1),
+        random_mean=controls[1:].mean(axis=0),
+        random_interval=np.percentile(controls[1:], _BAND, axis=0).T,
+        order=tuple(order),
+    )
+
+
+def _right(
+    model: Model,
+    dataset: Dataset,
+    sequences: Sequence[Sequence[Part]],
+    counts: NDArray[np.int64],
+    values: Mapping[str, NDArray[np.floating[Any]]] | None,
+) -> NDArray[np.bool_]:
+    """Return (S, P, N), which images are right when the first `counts` (P,) of each sequence are removed."""
+    inner = [int(count) for count in counts[1:-1]]
+    lesions = [_lesion(sequence[:count], values) for count in inner for sequence in sequences]
+    ends = [[], _lesion(sequences[0], values)]  # with none and all removed the order does not matter
+    effects = lesion_effects(model.network, dataset.images, dataset.labels, [*ends, *lesions])
+    answers = effects.predictions == dataset.labels
+    right = np.empty((len(sequences), len(counts), len(dataset)), bool)
+    right[:, 0], right[:, -1] = answers[0], answers[1]
+    right[:, 1:-1] = answers[2:].reshape(len(inner), len(sequences), len(dataset)).swapaxes(0, 1)
+    return right
+
+
+def _interval(num_right: NDArray[np.int64], num_images: int) -> NDArray[np.float64]:
+    return np.stack(wilson_interval(num_right, np.full(len(num_right), num_images)), axis=1)
+
+
+def _lesion(parts: Sequence[Part], means: Mapping[str, NDArray[np.floating[Any]]] | None) -> list[Replacement]:
+    """Return the replacement of each part, by zero where there are no means."""
+    return [
+        Replacement(layer, number, 0.0 if means is None else float(means[layer][number])) for layer, number in parts
+    ]

@@ -1,0 +1,70 @@
+"""Which changes are more than the luck of the images: exact tests on pairs, and a bound on how many marks are wrong.
+
+With many filters and classes, one test in twenty would mark a change where there is none. So the p-values are judged
+together, by Benjamini and Hochberg's rule.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import mcnemar_exact
+
+FALSE_DISCOVERY_RATE = 0.05
+"""At most this share of the marked changes is expected to be luck."""
+
+
+@dataclass(frozen=True)
+class Marking:
+    """How many changes were tested, and how many of them are marked.
+
+    Attributes:
+        num_tests: how many changes were judged together.
+        num_expected_by_luck: how many p-values of at most 0.05 there would be, at most, had nothing any effect.
+        num_below: how many there are.
+        num_significant: how many are marked: those that Benjamini and Hochberg's rule leaves.
+    """
+
+    num_tests: int
+    num_expected_by_luck: float
+    num_below: int
+    num_significant: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        return asdict(self)
+
+
+def p_values(mended: NDArray[np.integer[Any]], broken: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return McNemar's exact p-value for each pair of counts, in their shape; see `metrics.mcnemar_exact`."""
+    pairs = np.stack([mended.ravel(), broken.ravel()], axis=1)
+    if not len(pairs):
+        return np.ones(mended.shape)
+    distinct, places = np.unique(pairs, axis=0, return_inverse=True)
+    values = np.array([min(mcnemar_exact(int(a), int(b)), 1.0) for a, b in distinct])  # 1 + 2e-16 is no probability
+    return np.asarray(values[places.ravel()].reshape(mended.shape))
+
+
+def mark(
+    p_values: NDArray[np.float64], is_tested: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.bool_], Marking]:
+    """Return which of the changes with `p_values` (of any shape) are marked, and how many.
+
+    Of the marked ones at most `FALSE_DISCOVERY_RATE` are expected to be luck, if the tests are independent or depend on
+    one another positively; on the same images they mostly do.
+
+    Source: Benjamini and Hochberg 1995, as in `scipy.stats.false_discovery_control`.
+
+    Args:
+        is_tested: of the same shape, which of them count; by default all.
+    """
+    tested = np.ones(p_values.shape, bool) if is_tested is None else is_tested
+    marked, values = np.zeros(p_values.shape, bool), p_values[tested]
+    if values.size:
+        from scipy.stats import false_discovery_control  # here: slow to load
+
+        marked[tested] = false_discovery_control(values, method="bh") <= FALSE_DISCOVERY_RATE
+    below = int((values <= FALSE_DISCOVERY_RATE).sum())
+    return marked, Marking(values.size, FALSE_DISCOVERY_RATE * values.size, below, int(marked.sum()))

@@ -1,0 +1,241 @@
+"""What is wrong with the data themselves: `audit` takes both splits and a model's probabilities to an `Audit`.
+
+Labels in doubt, labels that people have found to be wrong, images that stand there twice, and what of it the accuracy
+owes to each. Nothing is removed or mended: what to do about a suspect is for whoever looks at it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from html import escape
+from itertools import chain, zip_longest
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import wilson_interval
+from convscope.base.tables import html_table, percent_with_interval, printable, text_table
+from convscope.data.datasets import Splits
+from convscope.data.inspection.duplicates import Duplicates, find_duplicates
+from convscope.data.inspection.pictures import Pictures, Place, take_pictures
+from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known_errors
+from convscope.evidence.audit.label_suspects import LabelSuspects, check_probabilities, label_suspects
+
+_MOST_SUSPECTS_SHOWN = 30  # of each split
+_MOST_GROUPS_SHOWN, _MOST_MEMBERS_SHOWN = 24, 3
+_PICTURE_BYTES = 84_000
+_HEADER = ("Accuracy on the test images", "Images", "Right", "95 % interval")
+
+
+@dataclass(frozen=True)
+class PartialAccuracy:
+    """The accuracy on some of the test images.
+
+    Attributes:
+        left_out: what is not counted: "nothing", "known errors" (see `known_errors`) or "twins" (test images that are
+            equal or near to a training image, see `Duplicates`).
+        interval: (low, high), the 95 % Wilson interval; (0, 1) where no image is left.
+    """
+
+    left_out: str
+    num_images: int
+    num_right: int
+    interval: tuple[float, float]
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of right answers; 0.0 where no image is left."""
+        return self.num_right / max(self.num_images, 1)
+
+
+@dataclass(frozen=True)
+class AnsweredError:
+    """A known wrong label and what the model says of the image.
+
+    Attributes:
+        predicted, probability: its answer, and how probable it finds that.
+        self_confidence: how probable it finds the given label.
+        rank: among the test suspects; None where it is none.
+    """
+
+    error: KnownError
+    predicted: int
+    probability: float
+    self_confidence: float
+    rank: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON, without levels."""
+        own = {name: value for name, value in asdict(self).items() if name != "error"}
+        return asdict(self.error) | {"agreed_label": self.error.agreed_label} | own
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """The faults of a data set.
+
+    Attributes:
+        train, test: the labels in doubt; `train` is None where there were no probabilities for the training images.
+        known: what people found in the test images; None where none of it is published for these very data.
+        known_answers: for each known error what the model says.
+        accuracies: with all test images, then without the known errors and without twins, where there are any.
+        pictures: of the images that it names first.
+    """
+
+    dataset_name: str
+    class_names: tuple[str, ...]
+    train: LabelSuspects | None
+    test: LabelSuspects
+    known: KnownErrors | None
+    known_answers: tuple[AnsweredError, ...]
+    duplicates: Duplicates
+    accuracies: tuple[PartialAccuracy, ...]
+    pictures: Pictures = field(repr=False)
+
+    @property
+    def ceiling(self) -> float:
+        """The accuracy of a model that gives each known error another label than the given, and is right elsewhere."""
+        return 1 - len(self.known_answers) / self.accuracies[0].num_images
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON: the first of the suspects and duplicates, and of their pictures what has room."""
+        known = None
+        if self.known is not None:
+            known = {
+                "source": self.known.source,
+                "rule": self.known.rule,
+                "num_reviewed": self.known.num_reviewed,
+                "ceiling": self.ceiling,
+                "errors": [answer.to_dict() for answer in self.known_answers],
+            }
+        return {
+            "dataset": self.dataset_name,
+            "class_names": list(self.class_names),
+            "label_suspects": {"train": self.train and self.train.to_dict(), "test": self.test.to_dict()},
+            "known_errors": known,
+            "duplicates": self.duplicates.to_dict(),
+            "accuracies": [
+                asdict(part) | {"accuracy": part.accuracy, "interval": list(part.interval)} for part in self.accuracies
+            ],
+            "pictures": self.pictures.to_dict(_PICTURE_BYTES),
+        }
+
+    def __str__(self) -> str:
+        parts = [text_table(_HEADER, self._rows())]
+        if self.known_answers:
+            parts.append(printable(self._ceiling_sentence()))
+        return "\n\n".join([*parts, *(str(part) for part in self._found())])
+
+    def _repr_html_(self) -> str:
+        ceiling = f"<p>{escape(self._ceiling_sentence())}</p>" if self.known_answers else ""
+        return html_table(_HEADER, self._rows()) + ceiling + "".join(part._repr_html_() for part in self._found())
+
+    def _found(self) -> list[LabelSuspects | Duplicates]:
+        return [part for part in (self.train, self.test, self.duplicates) if part is not None]
+
+    def _ceiling_sentence(self) -> str:
+        return (
+            f"Most people reject the given label of {len(self.known_answers)} test images; "
+            f"a model that does so too has an accuracy of at most {100 * self.ceiling:.2f} %"
+        )
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        whole = self.accuracies[0].num_images
+        for part in self.accuracies:
+            left_out = whole - part.num_images
+            name = f"without {part.left_out} ({left_out:,})" if left_out else "all of them"
+            accuracy = percent_with_interval(part.accuracy, part.interval)
+            yield name, f"{part.num_images:,}", f"{part.num_right:,}", accuracy
+
+
+def audit(
+    splits: Splits,
+    train_probabilities: NDArray[np.floating[Any]] | None,
+    test_probabilities: NDArray[np.floating[Any]],
+    *,
+    threshold: float = 0.99,
+) -> Audit:
+    """Return the faults of `splits`, as far as a model's probabilities and the pixels show them.
+
+    Only what people have looked at is left out of an accuracy, and images with a twin; never a suspect, since a suspect
+    is an image on which the model disagrees with the label, and without those every model is right.
+
+    Args:
+        train_probabilities: (N, K), of the training images, each from a model that was not trained on it, as
+            `crossfit` gives them; None leaves their labels out.
+        test_probabilities: (M, K), of the test images, from a model that was trained on none of them.
+        threshold: of the correlation from which two images are near (see `find_duplicates`).
+
+    Raises:
+        ValueError: if probabilities have another shape, a value is not from 0 to 1, a row does not sum to 1, or
+            `threshold` is out of its range.
+    """
+    if train_probabilities is not None:
+        check_probabilities("train_probabilities", train_probabilities, splits.train)
+    check_probabilities("test_probabilities", test_probabilities, splits.test)
+    train = None if train_probabilities is None else label_suspects(train_probabilities, splits.train)
+    test = label_suspects(test_probabilities, splits.test)
+    duplicates = find_duplicates(splits.train, splits.test, threshold=threshold)
+    known = known_errors(splits.test)
+    answers = _answers(known, test_probabilities, test)
+    right = test_probabilities.argmax(axis=1) == splits.test.labels
+    left_out = {
+        "known errors": np.array([answer.error.index for answer in answers], np.int64),
+        "twins": duplicates.test_twins(),
+    }
+    return Audit(
+        dataset_name=splits.name,
+        class_names=splits.class_names,
+        train=train,
+        test=test,
+        known=known,
+        known_answers=answers,
+        duplicates=duplicates,
+        accuracies=(
+            _accuracy_without("nothing", right, np.empty(0, np.int64)),
+            *(_accuracy_without(name, right, images) for name, images in left_out.items() if len(images)),
+        ),
+        pictures=take_pictures(splits, _places(train, test, answers, duplicates)),
+    )
+
+
+def _answers(
+    known: KnownErrors | None, y_prob: NDArray[np.floating[Any]], suspects: LabelSuspects
+) -> tuple[AnsweredError, ...]:
+    if known is None:
+        return ()
+    ranks = {suspect.index: suspect.rank for suspect in suspects.suspects}
+    predicted = y_prob.argmax(axis=1)
+    return tuple(
+        AnsweredError(
+            error,
+            predicted=int(predicted[error.index]),
+            probability=float(y_prob[error.index, predicted[error.index]]),
+            self_confidence=float(y_prob[error.index, error.given]),
+            rank=ranks.get(error.index),
+        )
+        for error in known.errors
+    )
+
+
+def _accuracy_without(name: str, right: NDArray[np.bool_], left_out: NDArray[np.int64]) -> PartialAccuracy:
+    kept = np.delete(right, left_out)
+    num_right = int(kept.sum())
+    return PartialAccuracy(name, len(kept), num_right, wilson_interval(num_right, len(kept)))
+
+
+def _places(
+    train: LabelSuspects | None, test: LabelSuspects, answers: tuple[AnsweredError, ...], duplicates: Duplicates
+) -> list[Place]:
+    """Return the images to show, one of each kind in turn, so that the worst of all kinds come first."""
+    kinds: list[list[list[Place]]] = [
+        [[("test", one.index)] for one in test.suspects[:_MOST_SUSPECTS_SHOWN]],
+        [[("test", answer.error.index)] for answer in answers],
+        [[("train", one.index)] for one in (train.suspects if train else ())[:_MOST_SUSPECTS_SHOWN]],
+        [
+            [(one.split, one.index) for one in group.members[:_MOST_MEMBERS_SHOWN]]
+            for group in duplicates.groups[:_MOST_GROUPS_SHOWN]
+        ],
+    ]
+    turns = zip_longest(*kinds, fillvalue=list[Place]())
+    return list(chain.from_iterable(chain.from_iterable(turns)))

@@ -1,0 +1,217 @@
+"""Labels in doubt, by confident learning: `label_suspects` takes out-of-sample probabilities and the given labels.
+
+An image counts as confidently of class k if its probability of k reaches what images labelled k get on average. Where
+that class is not the given one, the label is a suspect. It is a list to look at: a hard image is not a wrong label, a
+mistake of the model is not one either, and a wrong label that the model shares stays hidden.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.data.datasets import Dataset
+
+_MOST_IN_JSON = 200
+_MOST_PAIRS = 50
+_MOST_SHOWN = 10
+_WIDEST_NAME = 24
+_BLOCK = 1 << 22  # probabilities that are compared at once
+_SLACK = 1e-6  # by which a threshold counts as reached, and a probability as larger: cleanlab's
+_HEADER = ("Rank", "Image", "Given", "Suggested", "P(given)", "P(suggested)")
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An image whose label is in doubt.
+
+    Attributes:
+        rank: from 1, the most doubtful.
+        index: of the image in its split.
+        given: its label.
+        suggested: the class that it confidently belongs to.
+        self_confidence: the probability of the given label.
+        probability: that of the suggested one.
+    """
+
+    rank: int
+    index: int
+    given: int
+    suggested: int
+    self_confidence: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class SuspectPair:
+    """How many images labelled `given` are suspected to be `suggested`."""
+
+    given: int
+    suggested: int
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSuspects:
+    """The labels of a split that are in doubt.
+
+    Attributes:
+        thresholds: (K,) float64, the mean probability of the given label over the images of each class; infinite for a
+            class without images, which no image is then suspected to be.
+        confident_joint: (K, K) int64, images by given label and by the class they confidently belong to; an image that
+            reaches no threshold is in no cell.
+        suspects: the most doubtful first, by the probability of the given label.
+    """
+
+    dataset_name: str
+    split: str
+    class_names: tuple[str, ...]
+    num_images: int
+    thresholds: NDArray[np.float64] = field(repr=False)
+    confident_joint: NDArray[np.int64] = field(repr=False)
+    pairs: tuple[SuspectPair, ...] = field(repr=False)
+    suspects: tuple[Suspect, ...] = field(repr=False)
+
+    @property
+    def num_confident(self) -> int:
+        """How many images reach a threshold."""
+        return int(self.confident_joint.sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON: the first 200 suspects and the 50 most frequent pairs of classes."""
+        return {
+            "split": self.split,
+            "num_images": self.num_images,
+            "num_confident": self.num_confident,
+            "num_suspects": len(self.suspects),
+            "thresholds": [value if np.isfinite(value) else None for value in self.thresholds.tolist()],
+            "pairs": [asdict(pair) for pair in self.pairs[:_MOST_PAIRS]],
+            "suspects": [asdict(suspect) for suspect in self.suspects[:_MOST_IN_JSON]],
+        }
+
+    def __str__(self) -> str:
+        return f"{printable(self._headline())}\n\n{text_table(_HEADER, self._rows())}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+
+    def _headline(self) -> str:
+        shown = f"; the first {_MOST_SHOWN}:" if len(self.suspects) > _MOST_SHOWN else ""
+        return (
+            f"{len(self.suspects):,} of {self.num_images:,} labels of the {self.split} split of {self.dataset_name} "
+            f"are in doubt{shown}"
+        )
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        names = [clip(name, _WIDEST_NAME) for name in self.class_names]
+        for one in self.suspects[:_MOST_SHOWN]:
+            probabilities = (f"{one.self_confidence:.4f}", f"{one.probability:.4f}")
+            yield f"{one.rank}", f"{one.index}", names[one.given], names[one.suggested], *probabilities
+
+
+def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> LabelSuspects:
+    """Return the labels of `dataset` that `y_prob` puts in doubt.
+
+    With t_k the mean of p_k over the images labelled k, an image confidently belongs to class k if p_k >= t_k; where
+    that is so of several classes, to the most probable class. The confident joint C counts images by label and by this
+    class. Suspects are the images off its diagonal, unless the given label is the most probable one after all; they
+    are ranked by p of the given label. No share of wrong labels is estimated from C, which also counts the model's
+    mistakes and depends on how sure the recipe makes the model.
+
+    Source: Northcutt, Jiang and Chuang 2021, "Confident Learning", JAIR 70, equations 1 to 3, and their method 2
+    ("confident joint", off its diagonal) for pruning; with cleanlab's slack of 1e-6.
+
+    >>> from convscope.data.datasets import Dataset
+    >>> data = Dataset(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 0, 1, 1]), ("no", "yes"))
+    >>> found = label_suspects(np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.1, 0.9]]), data)
+    >>> [(one.index, one.given, one.suggested) for one in found.suspects]
+    [(1, 0, 1)]
+
+    Args:
+        y_prob: (N, K), the probabilities that a model gives to images which it was not trained on, such as those of
+            `crossfit` for training images and its own for test images, at the temperature fitted for it.
+
+    Raises:
+        ValueError: if `y_prob` has another shape, a value is not from 0 to 1, or a row does not sum to 1.
+    """
+    check_probabilities("y_prob", y_prob, dataset)
+    labels = dataset.labels.astype(np.int64)
+    self_confidence = y_prob[np.arange(len(labels)), labels].astype(np.float64)
+    counts = dataset.class_counts
+    sums = np.bincount(labels, self_confidence, minlength=dataset.num_classes)
+    thresholds = np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
+    thresholds = np.maximum(thresholds, 2 * _SLACK)  # or else every image would reach the one of a class never answered
+    confident = _confident_classes(y_prob, thresholds)
+    joint = _count(labels, confident, dataset.num_classes)
+    suspected = np.flatnonzero(
+        (confident >= 0) & (confident != labels) & (y_prob.max(axis=1) > self_confidence + _SLACK)
+    )
+    suspected = suspected[np.argsort(self_confidence[suspected], kind="stable")]
+    return LabelSuspects(
+        dataset_name=dataset.name,
+        split=dataset.split,
+        class_names=dataset.class_names,
+        num_images=len(dataset),
+        thresholds=thresholds,
+        confident_joint=joint,
+        pairs=_pairs(_count(labels[suspected], confident[suspected], dataset.num_classes)),
+        suspects=tuple(
+            Suspect(
+                rank=rank,
+                index=int(index),
+                given=int(labels[index]),
+                suggested=int(confident[index]),
+                self_confidence=float(self_confidence[index]),
+                probability=float(y_prob[index, confident[index]]),
+            )
+            for rank, index in enumerate(suspected, 1)
+        ),
+    )
+
+
+def check_probabilities(name: str, y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> None:
+    """Check that `y_prob` holds a row of probabilities for each image of `dataset`.
+
+    Raises:
+        ValueError: naming `name`, if it has another shape, a value is not from 0 to 1, or a row does not sum to 1.
+    """
+    expected = (len(dataset), dataset.num_classes)
+    if y_prob.shape != expected:
+        raise ValueError(f"{name} has shape {y_prob.shape}; the {dataset.split} split needs {expected}")
+    if not (y_prob.min() >= 0 and y_prob.max() <= 1 + _SLACK):
+        raise ValueError(f"{name} runs from {y_prob.min()} to {y_prob.max()}; probabilities lie from 0 to 1")
+    sums = y_prob.sum(axis=1, dtype=np.float64)
+    worst = int(np.abs(sums - 1).argmax())
+    if abs(sums[worst] - 1) > 1e-3:
+        raise ValueError(f"row {worst} of {name} sums to {sums[worst]:.6g}; probabilities sum to 1")
+
+
+def _confident_classes(y_prob: NDArray[np.floating[Any]], thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return (N,), the class that each image confidently belongs to, -1 where it reaches no threshold."""
+    found = np.empty(len(y_prob), np.int64)
+    step = max(1, _BLOCK // len(thresholds))
+    for start in range(0, len(y_prob), step):
+        block = y_prob[start : start + step]
+        reached = block >= thresholds - _SLACK
+        number = reached.sum(axis=1)
+        classes = np.where(number > 1, block.argmax(axis=1), reached.argmax(axis=1))
+        found[start : start + step] = np.where(number > 0, classes, -1)
+    return found
+
+
+def _count(labels: NDArray[np.int64], classes: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """Return (K, K): images by label and class; those of class -1 are left out."""
+    cells = labels[classes >= 0] * num_classes + classes[classes >= 0]
+    return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)
+
+
+def _pairs(suspects: NDArray[np.int64]) -> tuple[SuspectPair, ...]:
+    """Return the pairs of classes with suspects (K, K), the most frequent first, then by label."""
+    given, suggested = np.nonzero(suspects)
+    numbers = suspects[given, suggested]
+    order = np.argsort(-numbers, kind="stable")
+    return tuple(SuspectPair(int(given[i]), int(suggested[i]), int(numbers[i])) for i in order)

@@ -1,0 +1,29 @@
+"""What probabilities are worth: whether answers given 90 % are right nine times in ten, and what refusing buys."""
+
+from convscope.evidence.calibration.calibration import Calibration, Figures, measure_calibration
+from convscope.evidence.calibration.intervals import Estimate
+from convscope.evidence.calibration.reliability import Binning, Reliability, measure_reliability
+from convscope.evidence.calibration.risk_coverage import Refusal, RiskCoverage, measure_risk_coverage
+from convscope.evidence.calibration.temperature import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    fit_temperature,
+    temperature_interval,
+)
+
+__all__ = [
+    "HIGHEST_TEMPERATURE",
+    "LOWEST_TEMPERATURE",
+    "Binning",
+    "Calibration",
+    "Estimate",
+    "Figures",
+    "Refusal",
+    "Reliability",
+    "RiskCoverage",
+    "fit_temperature",
+    "measure_calibration",
+    "measure_reliability",
+    "measure_risk_coverage",
+    "temperature_interval",
+]

@@ -1,0 +1,284 @@
+"""What a network's probabilities are worth on a data set, as they are and after a temperature fitted elsewhere.
+
+`measure_calibration` takes logits and labels to a `Calibration`; it knows no model and no images.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import wilson_interval
+from convscope.base.streams import random_stream
+from convscope.base.tables import html_table, percent_with_interval, printable, text_table
+from convscope.evidence.calibration.intervals import FIGURES, Chance, Estimate, bootstrap, chance_errors, resamples_for
+from convscope.evidence.calibration.reliability import Reliability, check_bins, measure_reliability
+from convscope.evidence.calibration.risk_coverage import RiskCoverage, measure_risk_coverage
+from convscope.evidence.calibration.scores import Scores, check_logits, score_images
+from convscope.evidence.calibration.temperature import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    fit_temperature,
+    temperature_interval,
+)
+
+_MOST_FITTED = 1 << 23  # logits that the temperature is fitted on, a few seconds' work
+_HEADER = ("Figure", "Before", "95 % interval", "After", "95 % interval", "Change", "95 % interval")
+_REFUSAL_HEADER = ("Refused", "Images left", "Errors left", "Of those left", "95 % interval")
+_NAMES = {
+    "ece_by_width": "ECE, {} bins of equal width",
+    "ece_by_mass": "ECE, {} bins of equal mass",
+    "brier": "Brier score",
+    "negative_log_likelihood": "Negative log-likelihood",
+    "aurc": "AURC",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """All that is measured of one set of probabilities.
+
+    Attributes:
+        mean_confidence: the mean probability of the answers; above the accuracy the network is too sure of itself.
+        by_width, by_mass: the images in bins of equal width and of equally many images.
+        ece_by_width, ece_by_mass: their expected calibration errors. The interval is of the error of these bins on
+            endless images; as noise only adds to an error, it may lie below the value.
+        chance_by_width, chance_by_mass: the errors that noise alone would give. An error below `limit` is no evidence
+            of any.
+        class_wise_ece: the error of every class's probability, not the answer's alone, in bins of equal width, averaged
+            over the classes; small where there are many, since most of their probabilities are near zero.
+        brier: the mean over the images of Σ over the classes of (probability - truth)², 0 to 2.
+        negative_log_likelihood: the mean of -log(probability of the label), in nats.
+        aurc: the area under `risk_coverage`.
+    """
+
+    mean_confidence: float
+    by_width: Reliability
+    by_mass: Reliability
+    ece_by_width: Estimate
+    ece_by_mass: Estimate
+    chance_by_width: Chance
+    chance_by_mass: Chance
+    class_wise_ece: float
+    brier: Estimate
+    negative_log_likelihood: Estimate
+    aurc: Estimate
+    risk_coverage: RiskCoverage
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        return {
+            "mean_confidence": self.mean_confidence,
+            "by_width": self.by_width.to_dict(),
+            "by_mass": self.by_mass.to_dict(),
+            **{name: getattr(self, name).to_dict() for name in FIGURES},
+            "chance_by_width": vars(self.chance_by_width),
+            "chance_by_mass": vars(self.chance_by_mass),
+            "class_wise_ece": self.class_wise_ece,
+            "risk_coverage": self.risk_coverage.to_dict(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The probabilities of a data set before and after a temperature that other images told.
+
+    Attributes:
+        accuracy, accuracy_interval: of the answers, which no temperature changes, with its 95 % Wilson interval.
+        num_bins: of each reliability diagram.
+        temperature: what the logits are divided by; above 1 it makes the network less sure.
+        temperature_interval: (low, high), its 95 % interval over the luck of the images it was fitted on; None where
+            they do not tell it.
+        is_at_bound: whether the temperature ran to the end of its range, 0.05 or 20, so that it says no more than on
+            which side it lies.
+        fitted_on: in words, which images told the temperature.
+        num_fitted, num_fitted_left_out: how many of them, taken evenly, and how many more there are.
+        before, after: what is measured at temperature 1 and at `temperature`.
+        changes: after less before of the ECEs, Brier score, likelihood and AURC, from the same resamples.
+        num_resamples: how often the images were drawn anew for the intervals.
+    """
+
+    dataset_name: str
+    split: str
+    num_images: int
+    num_classes: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    num_bins: int
+    temperature: float
+    temperature_interval: tuple[float, float] | None
+    is_at_bound: bool
+    fitted_on: str
+    num_fitted: int
+    num_fitted_left_out: int
+    before: Figures = field(repr=False)
+    after: Figures = field(repr=False)
+    changes: Mapping[str, Estimate] = field(repr=False)
+    num_resamples: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        interval = self.temperature_interval
+        return {
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "num_images": self.num_images,
+            "num_classes": self.num_classes,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "num_bins": self.num_bins,
+            "temperature": self.temperature,
+            "temperature_interval": None if interval is None else list(interval),
+            "is_at_bound": self.is_at_bound,
+            "fitted_on": self.fitted_on,
+            "num_fitted": self.num_fitted,
+            "num_fitted_left_out": self.num_fitted_left_out,
+            "num_resamples": self.num_resamples,
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "changes": {name: change.to_dict() for name, change in self.changes.items()},
+        }
+
+    def __str__(self) -> str:
+        tables = (text_table(_HEADER, self._rows()), text_table(_REFUSAL_HEADER, self._refusal_rows()))
+        return "\n\n".join([printable(self._headline()), *tables])
+
+    def _repr_html_(self) -> str:
+        tables = (html_table(_HEADER, self._rows()), html_table(_REFUSAL_HEADER, self._refusal_rows()))
+        return "".join([f"<p>{escape(self._headline())}</p>", *tables])
+
+    def _headline(self) -> str:
+        interval = self.temperature_interval
+        within = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+        told = "" if not self.is_at_bound else ", the end of its range: those images do not tell it"
+        where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
+        return (
+            f"Temperature {self.temperature:.3f}{within}, fitted on {self.num_fitted:,} {self.fitted_on}{told}; "
+            f"measured on {where}, accuracy {percent_with_interval(self.accuracy, self.accuracy_interval)}."
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows = list[tuple[str, ...]]()
+        for name, title in _NAMES.items():
+            before, after, change = getattr(self.before, name), getattr(self.after, name), self.changes[name]
+            cells = [title.format(self.num_bins)]
+            for estimate, form in ((before, ".5f"), (after, ".5f"), (change, "+.5f")):
+                low, high = (format(end, form) for end in estimate.interval)
+                cells += [format(estimate.value, form), f"[{low}, {high}]"]
+            rows.append(tuple(cells))
+        return rows
+
+    def _refusal_rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                f"{100 * refusal.fraction:g} %",
+                f"{refusal.num_left:,}",
+                f"{refusal.num_errors_left:,}",
+                f"{100 * refusal.risk:.2f} %",
+                f"[{100 * refusal.interval[0]:.2f}, {100 * refusal.interval[1]:.2f}]",
+            )
+            for refusal in self.after.risk_coverage.refusals
+        ]
+
+
+def measure_calibration(
+    logits: NDArray[np.floating[Any]],
+    labels: NDArray[np.integer[Any]],
+    held_out_logits: NDArray[np.floating[Any]],
+    held_out_labels: NDArray[np.integer[Any]],
+    *,
+    fitted_on: str,
+    dataset_name: str = "custom",
+    split: str = "test",
+    num_bins: int = 15,
+    seed: int = 0,
+) -> Calibration:
+    """Fit a temperature on images held out of training, and measure the probabilities of others before and after it.
+
+    >>> stream = np.random.default_rng(0)
+    >>> logits, truth = stream.normal(size=(4000, 3)), stream.gumbel(size=(4000, 3))
+    >>> labels = (logits + truth).argmax(axis=1)  # drawn by softmax(logits), so three times the logits are too sure
+    >>> measured = measure_calibration(
+    ...     3 * logits[:2000], labels[:2000], 3 * logits[2000:], labels[2000:], fitted_on="validation images"
+    ... )
+    >>> round(measured.temperature, 1), measured.after.ece_by_mass.value < measured.before.ece_by_mass.value / 4
+    (3.0, True)
+
+    Args:
+        logits: (N, K), finite, N at least 2, of the images to measure: they tell no part of the temperature.
+        labels: (N,) whole numbers below K.
+        held_out_logits: (M, K), of images that the network which gave them was not trained on; of more than 8,388,608
+            logits, so many images are taken evenly.
+        held_out_labels: (M,) whole numbers below K.
+        fitted_on: what the held-out images are, such as "validation images", or "out-of-fold training images of 5
+            sibling networks".
+        num_bins: of the reliability diagrams, 1 to 1000; 15 is what most papers use.
+        seed: its streams "calibration" draw the resamples.
+
+    Raises:
+        ValueError: if a shape or a label does not fit, a logit is not finite, there is only one image to measure, or
+            `num_bins` is out of its range.
+    """
+    check_logits("", logits, labels)
+    check_logits("held-out ", held_out_logits, held_out_labels)
+    if logits.shape[1] != held_out_logits.shape[1]:
+        raise ValueError(f"logits have {logits.shape[1]} classes, but held-out logits {held_out_logits.shape[1]}")
+    if len(logits) < 2:
+        raise ValueError("logits are of 1 image; an interval needs at least 2")
+    check_bins(num_bins)
+    most = max(1, _MOST_FITTED // logits.shape[1])
+    taken = np.linspace(0, len(held_out_labels) - 1, min(most, len(held_out_labels))).round().astype(np.int64)
+    fitted_logits, fitted_labels = held_out_logits[taken], held_out_labels[taken]
+    temperature = fit_temperature(fitted_logits, fitted_labels)
+    scores = [score_images(logits, labels, each, num_bins) for each in (1.0, temperature)]
+    *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
+    right = int(scores[0].right.sum())
+    before, after = (
+        _measure(score, estimate, num_bins, random_stream(seed, "calibration", number))
+        for number, (score, estimate) in enumerate(zip(scores, estimates, strict=True), 1)
+    )
+    return Calibration(
+        dataset_name=dataset_name,
+        split=split,
+        num_images=len(labels),
+        num_classes=logits.shape[1],
+        accuracy=right / len(labels),
+        accuracy_interval=wilson_interval(right, len(labels)),
+        num_bins=num_bins,
+        temperature=temperature,
+        temperature_interval=temperature_interval(fitted_logits, fitted_labels, temperature),
+        is_at_bound=temperature in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE),
+        fitted_on=fitted_on,
+        num_fitted=len(taken),
+        num_fitted_left_out=len(held_out_labels) - len(taken),
+        before=before,
+        after=after,
+        changes=changes,
+        num_resamples=resamples_for(len(labels)),
+    )
+
+
+def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stream: np.random.Generator) -> Figures:
+    by_width, by_mass = chance_errors(scores, num_bins, stream)
+    return Figures(
+        mean_confidence=float(scores.confidence.mean()),
+        by_width=measure_reliability(scores.confidence, scores.right, num_bins, "width"),
+        by_mass=measure_reliability(scores.confidence, scores.right, num_bins, "mass"),
+        ece_by_width=_from_zero(estimates["ece_by_width"], by_width),
+        ece_by_mass=_from_zero(estimates["ece_by_mass"], by_mass),
+        chance_by_width=by_width,
+        chance_by_mass=by_mass,
+        class_wise_ece=scores.class_wise_ece,
+        brier=estimates["brier"],
+        negative_log_likelihood=estimates["negative_log_likelihood"],
+        aurc=estimates["aurc"],
+        risk_coverage=measure_risk_coverage(scores.doubt, scores.right),
+    )
+
+
+def _from_zero(error: Estimate, chance: Chance) -> Estimate:
+    """Return the error with an interval from zero where noise alone may give as much."""
+    return error if error.value > chance.limit else Estimate(error.value, (0.0, error.interval[1]))

@@ -1,0 +1,153 @@
+"""How far the figures of a calibration depend on the luck of the images: bootstrap intervals, and chance alone.
+
+All figures before and after a temperature are taken from the same resamples, so their changes have intervals too.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.evidence.calibration.reliability import Binning, bin_edges
+from convscope.evidence.calibration.scores import Scores
+
+FIGURES = ("ece_by_width", "ece_by_mass", "brier", "negative_log_likelihood", "aurc")
+"""What is estimated with an interval, in this order."""
+
+_BINNINGS: tuple[Binning, Binning] = ("width", "mass")
+_MOST_DRAWS = 10**8  # images drawn in all resamples, which takes about ten seconds
+_BLOCK = 1 << 21  # draws that are held at once
+_MOST_RESAMPLES, _LEAST_RESAMPLES = 1000, 200
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with the ends (low, high) of its 95 % interval."""
+
+    value: float
+    interval: tuple[float, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {"value": self.value, "interval": list(self.interval)}
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The calibration error that these confidences would show on as many images if each were exactly right.
+
+    Attributes:
+        mean: on average.
+        limit: what 97.5 % of such draws stay below.
+    """
+
+    mean: float
+    limit: float
+
+
+def resamples_for(num_images: int) -> int:
+    """Return how many times `num_images` are drawn anew: 1,000, and for more than 100,000 images fewer, down to 200."""
+    return int(np.clip(_MOST_DRAWS // num_images, _LEAST_RESAMPLES, _MOST_RESAMPLES))
+
+
+def bootstrap(
+    before: Scores, after: Scores, num_bins: int, stream: np.random.Generator
+) -> tuple[dict[str, Estimate], dict[str, Estimate], dict[str, Estimate]]:
+    """Return each of `FIGURES` before, after, and after less before, from `resamples_for` draws of the N images.
+
+    Intervals are basic ("reverse percentile") for the calibration errors, because noise only ever adds to these and a
+    resample has the noise twice, and percentile for the others. The bins stay those of the images as they are.
+
+    Source: Davison and Hinkley 1997, sections 5.2 and 5.3, through `scipy.stats.bootstrap`.
+    """
+    # Here and not above: it takes as long to import as all of convscope.
+    from scipy import stats
+
+    count = len(before.right)
+    statistics = [_Statistic(scores, num_bins) for scores in (before, after)]
+
+    def figures(indices: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
+        assert axis == -1, axis
+        rows = np.atleast_2d(indices)
+        times = np.empty((count, len(rows)))
+        for column, row in enumerate(rows):
+            times[:, column] = np.bincount(row, minlength=count)
+        first, second = (statistic(times) for statistic in statistics)
+        values = np.concatenate([first, second, second - first])
+        return values if indices.ndim == 2 else values[:, 0]
+
+    settings: dict[str, Any] = {"vectorized": True, "batch": max(1, _BLOCK // count), "rng": stream}
+    drawn = stats.bootstrap((np.arange(count),), figures, n_resamples=resamples_for(count), method="basic", **settings)
+    percentile = stats.bootstrap(
+        (np.arange(count),), figures, n_resamples=0, bootstrap_result=drawn, method="percentile", **settings
+    )
+    values = figures(np.arange(count), -1)
+    estimates = list[Estimate]()
+    for place, value in enumerate(values):
+        is_error = FIGURES[place % len(FIGURES)].startswith("ece")
+        interval = (drawn if is_error else percentile).confidence_interval
+        low, high = float(interval.low[place]), float(interval.high[place])
+        if is_error and place < 2 * len(FIGURES):
+            low, high = max(low, 0.0), max(high, 0.0)
+        estimates.append(Estimate(float(value), (low, high)))
+    groups = (estimates[start : start + len(FIGURES)] for start in range(0, len(estimates), len(FIGURES)))
+    first, second, change = (dict(zip(FIGURES, group, strict=True)) for group in groups)
+    return first, second, change
+
+
+def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance]:
+    """Return what the calibration errors by width and by mass would be if every confidence were exactly right.
+
+    Each image is drawn right with the probability of its confidence, and the error taken from that, `resamples_for`
+    times.
+
+    Source: Bröcker and Smith 2007, consistency resampling, here of the error and not of the bins.
+    """
+    count = len(scores.right)
+    masks = [_bin_matrix(scores.confidence, num_bins, binning, np.ones(count)) for binning in _BINNINGS]
+    expected = [mask @ scores.confidence for mask in masks]
+    drawn = list[NDArray[np.float64]]()
+    left = resamples_for(count)
+    while left:
+        rows = min(left, max(1, _BLOCK // count))
+        right = (stream.random((rows, count)) < scores.confidence).astype(np.float64).T
+        gaps = [np.abs(mask @ right - mean[:, None]).sum(axis=0) for mask, mean in zip(masks, expected, strict=True)]
+        drawn.append(np.stack(gaps) / count)
+        left -= rows
+    errors = np.concatenate(drawn, axis=1)
+    width, mass = (Chance(float(row.mean()), float(np.quantile(row, 0.975))) for row in errors)
+    return width, mass
+
+
+class _Statistic:
+    """The figures of scores in which image n counts `times[n, r]` times: called with (N, R), it returns (5, R)."""
+
+    def __init__(self, scores: Scores, num_bins: int) -> None:
+        gaps = scores.right - scores.confidence
+        self.bins = [_bin_matrix(scores.confidence, num_bins, binning, gaps) for binning in _BINNINGS]
+        self.means = _sparse(np.stack([scores.brier, scores.negative_log_likelihood]))
+        self.order = np.argsort(scores.doubt, kind="stable")
+        self.wrong = (~scores.right[self.order]).astype(np.float64)
+
+    def __call__(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        count = len(times)
+        errors = [np.abs(matrix @ times).sum(axis=0) / count for matrix in self.bins]
+        ordered = times[self.order]
+        answered = np.maximum(ordered.cumsum(axis=0), 1)
+        wrong = (ordered * self.wrong[:, None]).cumsum(axis=0)
+        aurc = (ordered * wrong / answered).sum(axis=0) / count
+        return np.stack([*errors, *(self.means @ times / count), aurc])
+
+
+def _bin_matrix(confidence: NDArray[np.float64], num_bins: int, binning: Binning, values: NDArray[np.float64]) -> Any:
+    """Return the sparse (num_bins, N) matrix that holds each image's value in the row of its bin."""
+    place = np.searchsorted(bin_edges(confidence, num_bins, binning), confidence)
+    return _sparse((values, (place, np.arange(len(confidence)))), (num_bins, len(confidence)))
+
+
+def _sparse(values: Any, shape: tuple[int, int] | None = None) -> Any:
+    """Return a sparse matrix, whose products are summed in one order, which those of BLAS are not for all threads."""
+    from scipy.sparse import csr_array
+
+    return csr_array(values, shape=shape)

@@ -1,0 +1,94 @@
+"""What each image's probabilities say and cost, from its logits at a temperature: numbers an image, and no bins yet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.evidence.calibration.reliability import width_edges
+
+_BLOCK = 1 << 21  # probabilities that are held at once
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One number an image, (N,) each, and one for all.
+
+    Attributes:
+        confidence: the largest probability, that of the answer.
+        doubt: (1 - confidence) / confidence, the odds against the answer: it still tells apart images whose confidence
+            is 1 to the last bit.
+        right: bool, whether the answer is the label.
+        negative_log_likelihood: -log of the probability of the label, in nats.
+        brier: the sum over the classes of (probability - 1 if it is the label)², 0 to 2.
+        class_wise_ece: see `Figures`.
+    """
+
+    confidence: Floats
+    doubt: Floats
+    right: NDArray[np.bool_]
+    negative_log_likelihood: Floats
+    brier: Floats
+    class_wise_ece: float
+
+
+def score_images(
+    logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], temperature: float, num_bins: int
+) -> Scores:
+    """Return the scores of logits (N, K) divided by `temperature`, against labels (N,)."""
+    count, num_classes = logits.shape
+    doubt, likelihood, brier = np.empty(count), np.empty(count), np.empty(count)
+    gaps = np.zeros(num_classes * num_bins)
+    edges, classes = width_edges(num_bins), np.arange(num_classes)
+    for block in blocks(count, num_classes):
+        shifted = np.asarray(logits[block], np.float64) / temperature
+        shifted -= shifted.max(axis=1, keepdims=True)
+        rows, truth = np.arange(len(shifted)), labels[block]
+        exponentials = np.exp(shifted)
+        answers = shifted.argmax(axis=1)
+        others = exponentials.copy()
+        others[rows, answers] = 0
+        doubt[block] = others.sum(axis=1)
+        probabilities = exponentials / (1 + doubt[block])[:, None]
+        likelihood[block] = np.log1p(doubt[block]) - shifted[rows, truth]
+        misses = -probabilities
+        misses[rows, truth] += 1
+        brier[block] = np.square(misses).sum(axis=1)
+        cells = classes * num_bins + np.searchsorted(edges, probabilities)
+        gaps += np.bincount(cells.ravel(), weights=misses.ravel(), minlength=len(gaps))
+    return Scores(
+        confidence=1 / (1 + doubt),
+        doubt=doubt,
+        right=np.asarray(logits.argmax(axis=1) == labels),
+        negative_log_likelihood=likelihood,
+        brier=brier,
+        class_wise_ece=float(np.abs(gaps).sum() / (count * num_classes)),
+    )
+
+
+def blocks(count: int, num_classes: int) -> Iterator[slice]:
+    """Yield `count` rows of `num_classes` numbers in slices of bounded size."""
+    step = max(1, _BLOCK // num_classes)
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def check_logits(name: str, logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> None:
+    """Raise `ValueError` unless logits are finite (N, K) and labels (N,) whole numbers below K, with K at least 2."""
+    if logits.ndim != 2 or not len(logits) or logits.shape[1] < 2:
+        raise ValueError(f"{name}logits have shape {logits.shape}; they must be (N, K), N at least 1 and K at least 2")
+    if labels.shape != logits.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name}labels are {labels.dtype} of shape {labels.shape}; they must be {len(logits)} whole numbers"
+        )
+    if not 0 <= labels.min() <= labels.max() < logits.shape[1]:
+        raise ValueError(
+            f"{name}labels run from {labels.min()} to {labels.max()}; they must lie from 0 to {logits.shape[1] - 1}"
+        )
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name}logits of {int((~finite).sum())} of {len(logits)} images are not finite")

@@ -1,0 +1,69 @@
+"""How each class fares, from a confusion matrix; where there was no image to measure it on, nothing is said."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base import metrics
+
+CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
+_NO_NUMBER = "-"
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """How one class fares; of a class without images nothing is known, and all but `support` is None.
+
+    Attributes:
+        support: how many images of the class there are.
+        precision: None also for a class that was never predicted.
+        recall_interval: (low, high), the 95 % Wilson interval of the recall.
+    """
+
+    class_name: str
+    support: int
+    precision: float | None
+    recall: float | None
+    recall_interval: tuple[float, float] | None
+    f1: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        interval = self.recall_interval
+        return asdict(self) | {"recall_interval": None if interval is None else list(interval)}
+
+
+def measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassMetrics, ...]:
+    """Return how each class fares by the confusion matrix (K, K), rows the truth."""
+    support, predicted = matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist()
+    scores = (values.tolist() for values in metrics.class_metrics(matrix))
+    columns = zip(class_names, support, predicted, *scores, strict=True)
+    found = []
+    for label, (name, images, answers, precision, recall, f1) in enumerate(columns):
+        if images:
+            interval = metrics.wilson_interval(int(matrix[label, label]), images)
+            found.append(ClassMetrics(name, images, precision if answers else None, recall, interval, f1))
+        else:
+            found.append(ClassMetrics(name, 0, None, None, None, None))
+    return tuple(found)
+
+
+def class_rows(classes: Sequence[ClassMetrics], names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the rows of a table of the classes under `CLASS_HEADER`, `names` in the first column."""
+    return [
+        (
+            name,
+            f"{metric.support:,}",
+            _number(metric.precision),
+            _number(metric.recall),
+            _NO_NUMBER if metric.recall_interval is None else "[{:.4f}, {:.4f}]".format(*metric.recall_interval),
+            _number(metric.f1),
+        )
+        for name, metric in zip(names, classes, strict=True)
+    ]
+
+
+def _number(value: float | None) -> str:
+    return _NO_NUMBER if value is None else f"{value:.4f}"

@@ -1,0 +1,20 @@
+"""Models and groups of models on the same images: who makes fewer errors, by how much, and whether chance would do."""
+
+from convscope.evidence.comparison.candidate import Candidate
+from convscope.evidence.comparison.counts import PairedCounts
+from convscope.evidence.comparison.group import RunGroup
+from convscope.evidence.comparison.groups import GroupComparison, compare_groups
+from convscope.evidence.comparison.pair import Comparison, compare
+from convscope.evidence.comparison.several import GroupComparisons, compare_all
+
+__all__ = [
+    "Candidate",
+    "Comparison",
+    "GroupComparison",
+    "GroupComparisons",
+    "PairedCounts",
+    "RunGroup",
+    "compare",
+    "compare_all",
+    "compare_groups",
+]

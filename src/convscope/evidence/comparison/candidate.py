@@ -1,0 +1,122 @@
+"""A model as a candidate of a comparison: its evaluation and what it costs."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from convscope.evidence.evaluation import Evaluation
+from convscope.training.model import Model
+
+COSTS = (
+    "parameters", "macs", "weights_bytes", "training_seconds", "latency_seconds", "latency_1000_seconds",
+)  # fmt: skip
+"""What a candidate costs, by the names of its attributes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model's evaluation and what it cost.
+
+    Attributes:
+        parameters: how many numbers training can change.
+        macs: multiply-adds that one image costs on its way forward.
+        weights_bytes: the size of the weights as float32.
+        training_seconds: None where it is not known.
+        latency_seconds: that the answer to one image takes, as measured by the caller; None where it is not known.
+        latency_1000_seconds: that the answers to a thousand images at once take, likewise.
+
+    Raises:
+        ValueError: if a cost is negative or not finite.
+    """
+
+    name: str
+    evaluation: Evaluation
+    parameters: int
+    macs: int
+    weights_bytes: int
+    training_seconds: float | None = None
+    latency_seconds: float | None = None
+    latency_1000_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        check_costs(self)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Model,
+        evaluation: Evaluation,
+        training_seconds: float | None = None,
+        name: str | None = None,
+        latency_seconds: float | None = None,
+        latency_1000_seconds: float | None = None,
+    ) -> "Candidate":
+        """Return `model` with its `evaluation`, called by its architecture's name unless another is given."""
+        network = model.architecture
+        return cls(
+            name or model.name,
+            evaluation,
+            network.parameters,
+            network.macs,
+            4 * (network.parameters + network.non_trainable_parameters),
+            training_seconds,
+            latency_seconds,
+            latency_1000_seconds,
+        )
+
+    @property
+    def num_errors(self) -> int:
+        return len(self.evaluation.mistakes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the candidate costs and how often it is right as plain JSON."""
+        return {
+            "name": self.name,
+            "accuracy": self.evaluation.accuracy,
+            "accuracy_interval": list(self.evaluation.accuracy_interval),
+            "num_errors": self.num_errors,
+            **costs_dict(self),
+        }
+
+
+def check_costs(value: Any) -> None:
+    """Raise `ValueError` unless each of the costs that `value` has is None or finite and at least 0."""
+    for name in COSTS:
+        cost = getattr(value, name)
+        if cost is not None and not 0 <= cost < inf:
+            raise ValueError(f"{name} is {cost}; it must be finite and at least 0")
+
+
+def costs_dict(value: Any) -> dict[str, Any]:
+    """Return the costs that `value` has as plain JSON."""
+    return {name: getattr(value, name) for name in COSTS}
+
+
+def cost_cells(value: Any) -> tuple[str, ...]:
+    """Return parameters, size, multiply-adds and training time as the cells of a table."""
+    return (
+        f"{value.parameters:,}",
+        f"{value.weights_bytes / 1024:,.1f} KB",
+        f"{value.macs:,}",
+        seconds_text(value.training_seconds),
+    )
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a time as text, in the unit that suits it."""
+    if seconds is None:
+        return "unknown"
+    for factor, unit in ((1, "s"), (1e3, "ms")):
+        if factor * seconds >= 0.1 or seconds == 0:
+            return f"{factor * seconds:,.2f} {unit}"
+    return f"{1e6 * seconds:,.1f} µs"
+
+
+def latency_lines(names: tuple[str, ...], values: tuple[Any, ...]) -> list[str]:
+    """Return a line for each whose latency is known."""
+    return [
+        f"{name}: one image takes {seconds_text(value.latency_seconds)}, "
+        f"a thousand at once {seconds_text(value.latency_1000_seconds)}"
+        for name, value in zip(names, values, strict=True)
+        if value.latency_seconds is not None or value.latency_1000_seconds is not None
+    ]

@@ -1,0 +1,91 @@
+"""Two models on the same images as four counts, and all that follows from those."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import mcnemar_exact, paired_interval
+from convscope.base.statistics import error_ratio_interval
+
+
+@dataclass(frozen=True)
+class PairedCounts:
+    """McNemar's table of models A and B: how many images both, one of them, or neither gets right.
+
+    The intervals and the p-value cover the luck of the images, not that of the seeds.
+    """
+
+    both_right: int
+    only_a_right: int
+    only_b_right: int
+    both_wrong: int
+
+    @classmethod
+    def of(cls, wrong_a: NDArray[np.bool_], wrong_b: NDArray[np.bool_]) -> "PairedCounts":
+        """Return the counts of two models that answer image i wrongly where `wrong_a[i]` and `wrong_b[i]` (N,)."""
+        return cls(*np.bincount(2 * wrong_a.astype(np.int64) + wrong_b, minlength=4).tolist())
+
+    @property
+    def num_images(self) -> int:
+        return self.both_right + self.only_a_right + self.only_b_right + self.both_wrong
+
+    @property
+    def errors_a(self) -> int:
+        return self.only_b_right + self.both_wrong
+
+    @property
+    def errors_b(self) -> int:
+        return self.only_a_right + self.both_wrong
+
+    @property
+    def accuracy_difference(self) -> float:
+        """The accuracy of A less that of B."""
+        return (self.errors_b - self.errors_a) / self.num_images
+
+    @cached_property
+    def accuracy_difference_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % score interval (see `metrics.paired_interval`), as far as 0 if the test allows that."""
+        low, high = paired_interval(np.array(self.only_a_right), np.array(self.only_b_right), self.num_images)
+        return self._with_equality((float(low), float(high)), 0.0)
+
+    @property
+    def error_ratio(self) -> float | None:
+        """How many errors B makes for each error of A; None if A makes none."""
+        return self.errors_b / self.errors_a if self.errors_a else None
+
+    @cached_property
+    def error_ratio_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % score interval, as far as 1 if the test allows that; infinite if A makes none.
+
+        See `statistics.error_ratio_interval`.
+        """
+        return self._with_equality(error_ratio_interval(self.only_a_right, self.only_b_right, self.both_wrong), 1.0)
+
+    @cached_property
+    def p_value(self) -> float:
+        """Of McNemar's exact test, two-sided: whether these two networks differ on images of this kind."""
+        return mcnemar_exact(self.only_a_right, self.only_b_right)
+
+    def _with_equality(self, interval: tuple[float, float], equal: float) -> tuple[float, float]:
+        """Return the interval, extended to `equal` where the exact test does not reject that they are equally good.
+
+        A score interval inverts McNemar's test without its correction, which is a little less strict.
+        """
+        low, high = interval
+        return interval if self.p_value < 0.05 else (min(low, equal), max(high, equal))
+
+
+def plain_interval(interval: tuple[float, float]) -> list[float | None]:
+    """Return an interval as plain JSON: an infinite end is null."""
+    low, high = interval
+    return [low, None if high == inf else high]
+
+
+def counts_dict(counts: PairedCounts | None) -> dict[str, Any]:
+    """Return the four counts as plain JSON, each null where there are none."""
+    names = ("both_right", "only_a_right", "only_b_right", "both_wrong")
+    return {name: None if counts is None else getattr(counts, name) for name in names}

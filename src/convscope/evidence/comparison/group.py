@@ -1,0 +1,159 @@
+"""Models of one architecture and recipe from several seeds, with their answers to the same images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import wilson_interval
+from convscope.base.statistics import group_accuracy_interval
+from convscope.evidence.comparison.candidate import Candidate, check_costs, costs_dict
+
+
+@dataclass(frozen=True, eq=False)
+class RunGroup:
+    """The answers of one or more models that differ in their seed alone, and what such a model costs.
+
+    Attributes:
+        seeds: (n,), each once.
+        y_true: (N,) whole numbers, the labels.
+        y_pred: (n, N) whole numbers, each model's answers.
+        parameters: how many numbers training can change.
+        macs: multiply-adds that one image costs on its way forward.
+        weights_bytes: the size of the weights as float32.
+        training_seconds: of one training, the mean over the models; None where it is not known.
+        latency_seconds: that the answer to one image takes, as measured by the caller; None where it is not known.
+        latency_1000_seconds: that the answers to a thousand images at once take, likewise.
+
+    Raises:
+        ValueError: if there is no model or no image, the lengths differ, a seed comes twice, or a cost is negative or
+            not finite.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    y_true: NDArray[np.integer[Any]] = field(repr=False)
+    y_pred: NDArray[np.integer[Any]] = field(repr=False)
+    dataset_name: str
+    split: str
+    parameters: int
+    macs: int
+    weights_bytes: int
+    training_seconds: float | None = None
+    latency_seconds: float | None = None
+    latency_1000_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        expected = (len(self.seeds), len(self.y_true))
+        if self.y_pred.shape != expected or min(expected) < 1:
+            raise ValueError(
+                f"y_pred of {self.name} is {self.y_pred.shape}; it must be {expected}, a row a seed and a column an "
+                "image, at least one of each"
+            )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds of {self.name} are {list(self.seeds)}; give each once")
+        check_costs(self)
+
+    @classmethod
+    def from_candidates(
+        cls, candidates: Sequence[Candidate], seeds: Sequence[int], name: str | None = None
+    ) -> "RunGroup":
+        """Return one group of `candidates`, the first's name and size standing for all, times being their mean.
+
+        Raises:
+            ValueError: if there is none, they are not as many as the seeds, or were evaluated on different images.
+        """
+        if not candidates:
+            raise ValueError("candidates are none; a group needs at least one")
+        first = candidates[0]
+        for other in candidates[1:]:
+            for name_of in ("dataset_name", "split"):
+                if getattr(other.evaluation, name_of) != getattr(first.evaluation, name_of):
+                    raise ValueError(
+                        f"{name_of} is {getattr(first.evaluation, name_of)!r} for one of {first.name} but "
+                        f"{getattr(other.evaluation, name_of)!r} for another; evaluate all on the same images"
+                    )
+            if not np.array_equal(other.evaluation.y_true, first.evaluation.y_true):
+                raise ValueError(f"models of {first.name} were evaluated on different images; evaluate all on the same")
+
+        def average(cost: str) -> float | None:
+            known = [getattr(candidate, cost) for candidate in candidates]
+            return None if None in known else mean(known)
+
+        return cls(
+            name or first.name,
+            tuple(seeds),
+            first.evaluation.y_true,
+            np.stack([candidate.evaluation.y_pred for candidate in candidates]),
+            first.evaluation.dataset_name,
+            first.evaluation.split,
+            first.parameters,
+            first.macs,
+            first.weights_bytes,
+            average("training_seconds"),
+            average("latency_seconds"),
+            average("latency_1000_seconds"),
+        )
+
+    @property
+    def num_models(self) -> int:
+        return len(self.seeds)
+
+    @property
+    def num_images(self) -> int:
+        return len(self.y_true)
+
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """(n, N), whether each model answers each image wrongly."""
+        return np.asarray(self.y_pred != self.y_true)
+
+    @property
+    def errors(self) -> tuple[int, ...]:
+        """(n,), how many images each model answers wrongly."""
+        return tuple(np.count_nonzero(self.y_pred != self.y_true, axis=1).tolist())
+
+    @property
+    def num_errors(self) -> float:
+        """The mean of `errors`; of one model a whole number."""
+        errors = self.errors
+        return errors[0] if len(errors) == 1 else mean(errors)
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """(n,), by model."""
+        return tuple((self.num_images - errors) / self.num_images for errors in self.errors)
+
+    @property
+    def accuracy(self) -> float:
+        """The mean of `accuracies`."""
+        return mean(self.accuracies)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation of `accuracies` between seeds (n - 1 under the line); None for one model."""
+        return stdev(self.accuracies) if self.num_models > 1 else None
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """(low, high), 95 %: of several models over seeds and images, of one Wilson's over images alone."""
+        if self.num_models == 1:
+            return wilson_interval(self.num_images - self.errors[0], self.num_images)
+        return group_accuracy_interval(self.wrong)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the single answers as plain JSON."""
+        return {
+            "name": self.name,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "num_errors": self.num_errors,
+            **costs_dict(self),
+            "num_models": self.num_models,
+            "seeds": list(self.seeds),
+            "accuracies": list(self.accuracies),
+            "sd": self.sd,
+        }

@@ -1,0 +1,225 @@
+"""Two groups of models on the same images: `compare_groups` takes them to a `GroupComparison`.
+
+Several seeds of each side tell what is due to the architecture and recipe and what to the luck of a seed. One model of
+each is compared as `compare` does, by images alone.
+"""
+
+from dataclasses import dataclass
+from html import escape
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+
+from convscope.base.statistics import LEAST_PAIRS, group_difference
+from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
+from convscope.evidence.comparison import words
+from convscope.evidence.comparison.candidate import cost_cells, latency_lines
+from convscope.evidence.comparison.counts import PairedCounts, counts_dict, plain_interval
+from convscope.evidence.comparison.group import RunGroup
+from convscope.evidence.comparison.pair import mcnemar_rows
+
+GROUP_HEADER = (
+    "Models", "Seeds", "Accuracy (95 % interval)", "SD", "Errors", "Parameters", "Weights", "MACs", "Training",
+)  # fmt: skip
+"""Over the rows that `group_row` gives; SD is that of the accuracies between seeds, in points."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupComparison:
+    """Groups `a` and `b` on the same images.
+
+    Attributes:
+        is_paired: whether both have the same seeds, at least five, and so were compared seed by seed.
+        accuracy_difference_interval: (low, high), 95 %, of `accuracy_difference`.
+        error_ratio_interval: (low, high), 95 %, of `error_ratio`; `high` is infinite where `a` makes too few errors.
+        p_value: two-sided, of no difference.
+        degrees_of_freedom: of Student's distribution behind `p_value`; None for one model each.
+        counts: of one model each, how many images both, one of them, or neither gets right; else None.
+        adjusted_p_value: the p-value corrected for several comparisons, by which the verdict then goes; else None.
+    """
+
+    a: RunGroup
+    b: RunGroup
+    is_paired: bool
+    accuracy_difference_interval: tuple[float, float]
+    error_ratio_interval: tuple[float, float]
+    p_value: float
+    degrees_of_freedom: float | None
+    counts: PairedCounts | None = None
+    adjusted_p_value: float | None = None
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called here: their names, told apart where they are the same."""
+        return words.tell_apart(self.a.name, self.b.name)
+
+    @property
+    def num_images(self) -> int:
+        return self.a.num_images
+
+    @property
+    def accuracy_difference(self) -> float:
+        """The mean accuracy of `a` less that of `b`."""
+        return (self.b.num_errors - self.a.num_errors) / self.num_images
+
+    @property
+    def error_ratio(self) -> float | None:
+        """How many errors `b` makes on average for each of `a`; None if `a` makes none."""
+        return self.b.num_errors / self.a.num_errors if self.a.num_errors else None
+
+    @property
+    def is_distinguishable(self) -> bool:
+        """Whether chance would seldom make them differ so: p below 0.05, corrected where there are several."""
+        return self._decisive_p < words.SIGNIFICANCE
+
+    @property
+    def verdict(self) -> str:
+        """Who makes fewer errors and by how much, or that the two do not differ significantly."""
+        return words.verdict(
+            self.names,
+            self.accuracy_difference,
+            self.accuracy_difference_interval,
+            (self.a.num_errors, self.b.num_errors),
+            self.error_ratio_interval,
+            self._decisive_p,
+            (self.a.num_models == 1, self.b.num_models == 1),
+        )
+
+    @property
+    def limits(self) -> str:
+        """What cannot be told from it, in words."""
+        alone = [name for name, group in zip(self.names, (self.a, self.b), strict=True) if group.num_models == 1]
+        if len(alone) == 2:
+            return "One run of each says nothing about other seeds."
+        if alone:
+            return (
+                f"There is one run of {printable(alone[0])}: this holds for that very network, and says nothing about "
+                "others from other seeds."
+            )
+        said = "It holds for these recipes and this training data, for other seeds and other images of this kind."
+        fewest = min(self.a.num_models, self.b.num_models)
+        if fewest < LEAST_PAIRS:
+            said += (
+                f" {fewest} seeds hardly show how far seeds differ, so the interval is wide: it covers the true value "
+                "in 96 to 100 % of cases, depending on how much seeds differ."
+            )
+        return said
+
+    @property
+    def sentence(self) -> str:
+        """What the comparison says and what it cannot say, in words."""
+        images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)
+        if self.counts is not None:
+            return words.pair_sentence(self.names, images, self.counts)
+        sides = [
+            f"{words.count(group.num_models, 'model')} of {printable(name)} {_make(group)} {group.num_errors:,.1f}"
+            for name, group in zip(self.names, (self.a, self.b), strict=True)
+        ]
+        seeds = "compared seed by seed" if self.is_paired else "not compared seed by seed"
+        change = words.points_with_interval(self.accuracy_difference, self.accuracy_difference_interval)
+        return (
+            f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies are {change} apart "
+            f"({words.p_text(self.p_value)}; chance of seeds and images, {seeds}). {self.limits}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain JSON, the groups under `a` and `b`; an infinite end is null."""
+        return {
+            "dataset": self.a.dataset_name,
+            "split": self.a.split,
+            "num_images": self.num_images,
+            "names": list(self.names),
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "accuracy_difference": self.accuracy_difference,
+            "accuracy_difference_interval": plain_interval(self.accuracy_difference_interval),
+            "error_ratio": self.error_ratio,
+            "error_ratio_interval": plain_interval(self.error_ratio_interval),
+            **counts_dict(self.counts),
+            "p_value": self.p_value,
+            "adjusted_p_value": self.adjusted_p_value,
+            "is_paired": self.is_paired,
+            "degrees_of_freedom": self.degrees_of_freedom,
+            "is_distinguishable": self.is_distinguishable,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+            "limits": self.limits,
+        }
+
+    def __str__(self) -> str:
+        parts = [fill(f"{self.verdict}.", 100), fill(self.sentence, 100)]
+        parts.append(text_table(GROUP_HEADER, self._rows()))
+        if lines := latency_lines(self.names, (self.a, self.b)):
+            parts.append("\n".join(map(printable, lines)))
+        if self.counts is not None:
+            parts.append(text_table(*mcnemar_rows(self.names, self.counts)))
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        lines = [f"{self.verdict}.", self.sentence, *latency_lines(self.names, (self.a, self.b))]
+        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        counts = "" if self.counts is None else html_table(*mcnemar_rows(self.names, self.counts))
+        return f"{text}{html_table(GROUP_HEADER, self._rows())}{counts}"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [group_row(name, group) for name, group in zip(self.names, (self.a, self.b), strict=True)]
+
+    @property
+    def _decisive_p(self) -> float:
+        return self.p_value if self.adjusted_p_value is None else self.adjusted_p_value
+
+
+def _make(group: RunGroup) -> str:
+    return "makes" if group.num_models == 1 else "make on average"
+
+
+def group_row(name: str, group: RunGroup) -> tuple[str, ...]:
+    """Return a group as a row under `GROUP_HEADER`."""
+    return (
+        clip(name, 20),
+        f"{group.num_models}",
+        percent_with_interval(group.accuracy, group.accuracy_interval),
+        "none" if group.sd is None else f"{100 * group.sd:.2f}",
+        f"{group.num_errors:,.4g}" if group.num_models > 1 else f"{group.num_errors:,}",
+        *cost_cells(group),
+    )
+
+
+def compare_groups(a: RunGroup, b: RunGroup) -> GroupComparison:
+    """Return how `a` and `b` compare on the images that all their models answered.
+
+    One model each is compared by images alone, exactly. Otherwise both seeds and images are taken as drawn by chance
+    (`statistics.group_difference`). Groups with the same seeds, at least five, are compared seed by seed.
+
+    Raises:
+        ValueError: if the two answered different data sets, splits or images.
+    """
+    for name in ("dataset_name", "split"):
+        if getattr(a, name) != getattr(b, name):
+            raise ValueError(
+                f"{name} is {getattr(a, name)!r} for {a.name} but {getattr(b, name)!r} for {b.name}; "
+                "only models evaluated on the same images can be compared"
+            )
+    if not np.array_equal(a.y_true, b.y_true):
+        raise ValueError(f"{a.name} and {b.name} answered different images of {a.dataset_name}; give both the same")
+    wrong_a, wrong_b = a.wrong, b.wrong
+    if a.num_models == b.num_models == 1:
+        counts = PairedCounts.of(wrong_a[0], wrong_b[0])
+        return GroupComparison(
+            a,
+            b,
+            is_paired=False,
+            accuracy_difference_interval=counts.accuracy_difference_interval,
+            error_ratio_interval=counts.error_ratio_interval,
+            p_value=counts.p_value,
+            degrees_of_freedom=None,
+            counts=counts,
+        )
+    is_paired = set(a.seeds) == set(b.seeds) and a.num_models >= LEAST_PAIRS
+    if is_paired:
+        wrong_b = wrong_b[[b.seeds.index(one) for one in a.seeds]]
+    apart = group_difference(wrong_a, wrong_b, paired=is_paired)
+    return GroupComparison(
+        a, b, is_paired, apart.interval, apart.ratio_interval, apart.p_value, apart.degrees_of_freedom
+    )

@@ -1,0 +1,190 @@
+"""Two models on the same images: `compare` takes two candidates to a `Comparison`.
+
+Both answered every image, so they are compared image by image and not by two separate accuracies. One run of each is
+compared: what other seeds would give cannot be told from it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.tables import html_table, percent_with_interval, printable, text_table
+from convscope.evidence.comparison import words
+from convscope.evidence.comparison.candidate import Candidate, cost_cells, latency_lines
+from convscope.evidence.comparison.counts import PairedCounts, counts_dict, plain_interval
+
+_HEADER = ("Model", "Accuracy (95 % interval)", "Errors", "Parameters", "Weights", "MACs", "Training")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Candidates `a` and `b` on the same images.
+
+    Raises:
+        ValueError: if the two were evaluated on different data sets, splits, classes or labels.
+    """
+
+    a: Candidate
+    b: Candidate
+
+    def __post_init__(self) -> None:
+        first, second = self.a.evaluation, self.b.evaluation
+        for name in ("dataset_name", "split", "class_names"):
+            if getattr(first, name) != getattr(second, name):
+                raise ValueError(
+                    f"{name} is {getattr(first, name)!r} for {self.a.name} but {getattr(second, name)!r} for "
+                    f"{self.b.name}; only models evaluated on the same images can be compared"
+                )
+        if not np.array_equal(first.y_true, second.y_true):
+            raise ValueError(
+                f"{self.a.name} and {self.b.name} were evaluated on different images of {first.dataset_name}; "
+                "evaluate both on the same ones"
+            )
+
+    @property
+    def num_images(self) -> int:
+        return self.a.evaluation.num_images
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called here: their names, told apart where they are the same."""
+        return words.tell_apart(self.a.name, self.b.name)
+
+    @cached_property
+    def counts(self) -> PairedCounts:
+        """How many images both, one of them, or neither gets right."""
+        wrong_a, wrong_b = (c.evaluation.y_true != c.evaluation.y_pred for c in (self.a, self.b))
+        return PairedCounts.of(wrong_a, wrong_b)
+
+    @property
+    def accuracy_difference(self) -> float:
+        """The accuracy of `a` less that of `b`."""
+        return self.counts.accuracy_difference
+
+    @property
+    def accuracy_difference_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % interval, see `PairedCounts`."""
+        return self.counts.accuracy_difference_interval
+
+    @property
+    def error_ratio(self) -> float | None:
+        """How many errors `b` makes for each error of `a`; None if `a` makes none."""
+        return self.counts.error_ratio
+
+    @property
+    def error_ratio_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % interval, see `PairedCounts`; `high` is infinite if `a` makes no error."""
+        return self.counts.error_ratio_interval
+
+    @property
+    def mcnemar_table(self) -> NDArray[np.int64]:
+        """McNemar's (2, 2) table of images; rows are `a` right and wrong, columns `b` right and wrong."""
+        return np.array([[self.both_right, self.only_a_right], [self.only_b_right, self.both_wrong]], np.int64)
+
+    @property
+    def both_right(self) -> int:
+        return self.counts.both_right
+
+    @property
+    def only_a_right(self) -> int:
+        return self.counts.only_a_right
+
+    @property
+    def only_b_right(self) -> int:
+        return self.counts.only_b_right
+
+    @property
+    def both_wrong(self) -> int:
+        return self.counts.both_wrong
+
+    @property
+    def p_value(self) -> float:
+        """Of McNemar's exact test, two-sided: whether these two networks differ on images of this kind."""
+        return self.counts.p_value
+
+    @property
+    def verdict(self) -> str:
+        """Which of the two runs makes fewer errors and by how much, or that they do not differ significantly."""
+        counts = self.counts
+        return words.verdict(
+            self.names,
+            counts.accuracy_difference,
+            counts.accuracy_difference_interval,
+            (counts.errors_a, counts.errors_b),
+            counts.error_ratio_interval,
+            counts.p_value,
+            (True, True),
+        )
+
+    @property
+    def sentence(self) -> str:
+        """What the comparison says and what it cannot say, in words."""
+        evaluation = self.a.evaluation
+        images = words.image_count(self.num_images, evaluation.split, evaluation.dataset_name)
+        return words.pair_sentence(self.names, images, self.counts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain JSON, the two candidates under `a` and `b`; an infinite end is null."""
+        return {
+            "dataset": self.a.evaluation.dataset_name,
+            "split": self.a.evaluation.split,
+            "num_images": self.num_images,
+            "names": list(self.names),
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "accuracy_difference": self.accuracy_difference,
+            "accuracy_difference_interval": plain_interval(self.accuracy_difference_interval),
+            "error_ratio": self.error_ratio,
+            "error_ratio_interval": plain_interval(self.error_ratio_interval),
+            **counts_dict(self.counts),
+            "p_value": self.p_value,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
+    def __str__(self) -> str:
+        header, counts = mcnemar_rows(self.names, self.counts)
+        parts = [fill(self.sentence, 100), fill(f"{self.verdict}.", 100), text_table(_HEADER, self._candidate_rows())]
+        if lines := latency_lines(self.names, (self.a, self.b)):
+            parts.append("\n".join(map(printable, lines)))
+        return "\n\n".join([*parts, text_table(header, counts)])
+
+    def _repr_html_(self) -> str:
+        header, counts = mcnemar_rows(self.names, self.counts)
+        lines = [self.sentence, f"{self.verdict}.", *latency_lines(self.names, (self.a, self.b))]
+        text = "".join(f"<p>{escape(line)}</p>" for line in lines)
+        return f"{text}{html_table(_HEADER, self._candidate_rows())}{html_table(header, counts)}"
+
+    def _candidate_rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                name,
+                percent_with_interval(candidate.evaluation.accuracy, candidate.evaluation.accuracy_interval),
+                f"{candidate.num_errors:,}",
+                *cost_cells(candidate),
+            )
+            for name, candidate in zip(self.names, (self.a, self.b), strict=True)
+        ]
+
+
+def mcnemar_rows(names: tuple[str, str], counts: PairedCounts) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return McNemar's table as a header and rows."""
+    first, second = names
+    return ("Images", f"{second} right", f"{second} wrong"), [
+        (f"{first} right", f"{counts.both_right:,}", f"{counts.only_a_right:,}"),
+        (f"{first} wrong", f"{counts.only_b_right:,}", f"{counts.both_wrong:,}"),
+    ]
+
+
+def compare(a: Candidate, b: Candidate) -> Comparison:
+    """Return how `a` and `b` compare on the images that both were evaluated on.
+
+    Raises:
+        ValueError: if they were evaluated on different data sets, splits, classes or labels.
+    """
+    return Comparison(a, b)

@@ -1,0 +1,127 @@
+"""Several groups of models at once: `compare_all` compares pairs of them and corrects for how many those are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from itertools import combinations
+from textwrap import fill
+from typing import Any, Literal
+
+from convscope.base.statistics import holm
+from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.evidence.comparison import words
+from convscope.evidence.comparison.candidate import latency_lines
+from convscope.evidence.comparison.group import RunGroup
+from convscope.evidence.comparison.groups import GROUP_HEADER, GroupComparison, compare_groups, group_row
+
+Pairs = Literal["all", "first"]
+"""Which are compared: every two, or each with the first."""
+
+MOST_PAIRS = 1000
+"""Of 30 models on 10,000 images each takes some hundredths of a second."""
+
+_HEADER = ("Pair", "Difference (95 % interval)", "Errors (95 % interval)", "p", "p, Holm", "Significant")
+
+
+@dataclass(frozen=True, eq=False)
+class GroupComparisons:
+    """Groups on the same images, and comparisons of pairs of them whose verdicts go by Holm's corrected p-values.
+
+    The intervals are those of each pair by itself, not corrected.
+    """
+
+    groups: tuple[RunGroup, ...]
+    comparisons: tuple[GroupComparison, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        first = self.groups[0]
+        return {
+            "dataset": first.dataset_name,
+            "split": first.split,
+            "num_images": first.num_images,
+            "groups": [group.to_dict() for group in self.groups],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+        }
+
+    def __str__(self) -> str:
+        if len(self.comparisons) == 1:
+            return str(self.comparisons[0])
+        parts = [printable(self._headline()), text_table(GROUP_HEADER, self._group_rows())]
+        if lines := latency_lines(self._names(), self.groups):
+            parts.append("\n".join(map(printable, lines)))
+        parts += [text_table(_HEADER, self._rows()), fill(self._note(), 100)]
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        if len(self.comparisons) == 1:
+            return self.comparisons[0]._repr_html_()
+        return (
+            f"<p>{escape(self._headline())}</p>{html_table(GROUP_HEADER, self._group_rows())}"
+            f"{html_table(_HEADER, self._rows())}<p>{escape(self._note())}</p>"
+        )
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(group.name for group in self.groups)
+
+    def _headline(self) -> str:
+        first = self.groups[0]
+        images = words.image_count(first.num_images, first.split, first.dataset_name)
+        return f"{len(self.groups)} groups on the {images}"
+
+    def _group_rows(self) -> list[tuple[str, ...]]:
+        return [group_row(group.name, group) for group in self.groups]
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                " - ".join(clip(name, 18) for name in one.names),
+                words.points_with_interval(one.accuracy_difference, one.accuracy_difference_interval),
+                _ratio_text(one),
+                words.p_number(one.p_value),
+                "" if one.adjusted_p_value is None else words.p_number(one.adjusted_p_value),
+                "yes" if one.is_distinguishable else "no",
+            )
+            for one in self.comparisons
+        ]
+
+    def _note(self) -> str:
+        note = (
+            "Difference: accuracy of the first minus that of the second. Errors: of the second for one of the first. "
+            f"Holm's p-values are corrected for {len(self.comparisons)} comparisons, the intervals are not."
+        )
+        limits = dict.fromkeys(one.limits for one in self.comparisons)
+        return " ".join([note, *list(limits)[:3]])
+
+
+def _ratio_text(comparison: GroupComparison) -> str:
+    value = comparison.error_ratio
+    low, high = map(words.ratio, comparison.error_ratio_interval)
+    return f"{'none' if value is None else words.ratio(value)} [{low}, {high}]"
+
+
+def compare_all(groups: Sequence[RunGroup], *, pairs: Pairs = "all") -> GroupComparisons:
+    """Return how `groups` compare on the same images, pair by pair.
+
+    Args:
+        pairs: "all" compares every two, "first" each with the first, which needs less correction.
+
+    Raises:
+        ValueError: if there are fewer than two, two have one name, `pairs` is something else or there are more than
+            1,000 of them, or two answered different images.
+    """
+    if len(groups) < 2:
+        raise ValueError(f"groups are {len(groups)}; give at least two")
+    if pairs not in ("all", "first"):
+        raise ValueError(f'pairs is {pairs!r}; it must be "all" or "first"')
+    names = [group.name for group in groups]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"two groups are called {twice[0]!r}; give each a name of its own")
+    chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], other) for other in groups[1:]]
+    if len(chosen) > MOST_PAIRS:
+        raise ValueError(f'there are {len(chosen)} pairs; at most {MOST_PAIRS} are compared, so use pairs="first"')
+    found = [compare_groups(a, b) for a, b in chosen]
+    if len(found) > 1:
+        adjusted = holm([comparison.p_value for comparison in found]).tolist()
+        found = [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]
+    return GroupComparisons(tuple(groups), tuple(found))

@@ -1,0 +1,366 @@
+"""How good a model is on a data set: `evaluate` takes the two to an `Evaluation`.
+
+An evaluation holds the predictions and what was computed from them, and no handle to the model or the images.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from html import escape
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base import metrics
+from convscope.base.errors import DivergedError
+from convscope.base.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
+from convscope.data.datasets import Dataset
+from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows, measure_classes
+from convscope.training.model import Model
+
+_MOST_PAIRS = 20
+_MOST_PAIRS_SHOWN = 10
+_MOST_MISTAKES_IN_JSON = 1000
+_MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
+_WIDEST_NAME = 24
+_MOST_NAMES = 5
+_WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
+_MATRIX_CAPTION = "Confusion matrix (rows are the truth)"
+_PAIRS_CAPTION = "Most confused pairs"
+_PAIR_HEADER = ("True", "Predicted", "Images")
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """How many images with the label `true` were given the label `predicted`."""
+
+    true: int
+    predicted: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image that got a wrong label.
+
+    Attributes:
+        index: of the image in the data set.
+        probability: that the model gave to its answer.
+        probability_of_true: that it gave to the true class.
+    """
+
+    index: int
+    true: int
+    predicted: int
+    probability: float
+    probability_of_true: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's answers on a data set, and how often they are right.
+
+    The intervals cover the noise of a finite number of images; they say nothing about other training seeds.
+
+    Attributes:
+        y_true: (N,) int64, the labels.
+        y_pred: (N,) int64, the answers.
+        y_prob: (N, K) float32, the probabilities.
+        loss: the mean cross-entropy in nats.
+        accuracy: the fraction of right answers.
+        accuracy_interval: (low, high), its 95 % Wilson interval.
+        confusion_matrix: (K, K) int64, rows are the truth.
+        classes: K of them, in the order of the labels.
+        confused_pairs: the 20 most frequent pairs of a wrong answer, most frequent first, then by label.
+        mistakes: all of them, the one that the model was most sure of first.
+
+    Raises:
+        ValueError: if the confusion matrix does not sum to N, the accuracy is not its trace over its sum, an array has
+            another shape, or the loss is not finite.
+    """
+
+    dataset_name: str
+    split: str
+    class_names: tuple[str, ...]
+    y_true: NDArray[np.int64] = field(repr=False)
+    y_pred: NDArray[np.int64] = field(repr=False)
+    y_prob: NDArray[np.float32] = field(repr=False)
+    loss: float
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    confusion_matrix: NDArray[np.int64] = field(repr=False)
+    classes: tuple[ClassMetrics, ...] = field(repr=False)
+    confused_pairs: tuple[ConfusedPair, ...] = field(repr=False)
+    mistakes: tuple[Mistake, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        count, num_classes = len(self.y_true), len(self.class_names)
+        for name, shape in {
+            "y_pred": (count,),
+            "y_prob": (count, num_classes),
+            "confusion_matrix": (num_classes, num_classes),
+        }.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}; it must be {shape}")
+        total, trace = int(self.confusion_matrix.sum()), int(self.confusion_matrix.trace())
+        if total != count:
+            raise ValueError(f"the confusion matrix sums to {total}; it must sum to the {count} images")
+        if abs(self.accuracy - trace / total) > 1e-12:
+            raise ValueError(f"accuracy is {self.accuracy}; by the confusion matrix it must be {trace} / {total}")
+        if len(self.mistakes) != total - trace:
+            raise ValueError(f"{len(self.mistakes)} mistakes; by the confusion matrix there must be {total - trace}")
+        if not isfinite(self.loss):
+            raise ValueError(f"loss is {self.loss}; it must be finite")
+
+    @property
+    def num_images(self) -> int:
+        return len(self.y_true)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @cached_property
+    def balanced_accuracy(self) -> float:
+        """The mean recall over the classes that have images: each class counts alike."""
+        return metrics.balanced_accuracy(self.confusion_matrix)[0]
+
+    @cached_property
+    def balanced_accuracy_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % interval."""
+        return metrics.balanced_accuracy(self.confusion_matrix)[1]
+
+    @cached_property
+    def macro_f1(self) -> float:
+        """The mean F1 over the classes that occur."""
+        return metrics.macro_f1(self.confusion_matrix)[0]
+
+    @cached_property
+    def macro_f1_interval(self) -> tuple[float, float]:
+        """(low, high), its 95 % interval."""
+        return metrics.macro_f1(self.confusion_matrix)[1]
+
+    @cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """What cannot be concluded from so few images, or images so unevenly spread, in sentences; often none."""
+        return _cautions(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the single answers as plain JSON; of more than 1,000 mistakes the worst 1,000."""
+        return {
+            "num_images": self.num_images,
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "class_names": list(self.class_names),
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "balanced_accuracy": self.balanced_accuracy,
+            "balanced_accuracy_interval": list(self.balanced_accuracy_interval),
+            "macro_f1": self.macro_f1,
+            "macro_f1_interval": list(self.macro_f1_interval),
+            "cautions": list(self.cautions),
+            "confusion_matrix": self.confusion_matrix.tolist(),
+            "classes": [metric.to_dict() for metric in self.classes],
+            "confused_pairs": [asdict(pair) for pair in self.confused_pairs],
+            "num_mistakes": len(self.mistakes),
+            "mistakes": [asdict(mistake) for mistake in self.mistakes[:_MOST_MISTAKES_IN_JSON]],
+        }
+
+    def __str__(self) -> str:
+        # As wide as the counts need, and as the names want where 100 columns allow it.
+        width = max(len(f"{self.confusion_matrix.max()}"), 100 // self.num_classes - 2)
+        names = [clip(name, _WIDEST_NAME) for name in self.class_names]
+        parts = ["\n".join([_headline(self), _second_line(self), *self.cautions])]
+        if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
+            counts = [[name, *map(str, row)] for name, row in zip(names, self.confusion_matrix.tolist(), strict=True)]
+            header = ("", *(clip(name, width) for name in self.class_names))
+            parts.append(f"{_MATRIX_CAPTION}\n{text_table(header, counts)}")
+        else:
+            parts.append(_matrix_left_out(self))
+        parts.append(text_table(CLASS_HEADER, class_rows(self.classes, names)))
+        if self.confused_pairs:
+            parts.append(f"{_PAIRS_CAPTION}\n{text_table(_PAIR_HEADER, _pair_rows(self, names), left=2)}")
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        names = self.class_names
+        lines = [_headline(self), _second_line(self), *self.cautions]
+        parts = [f"<p>{'<br>'.join(map(escape, lines))}</p>"]
+        if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
+            parts.append(html_table(("", *names), _tinted_rows(self), _MATRIX_CAPTION))
+        else:
+            parts.append(f"<p>{escape(_matrix_left_out(self))}</p>")
+        parts.append(html_table(CLASS_HEADER, class_rows(self.classes, names)))
+        if self.confused_pairs:
+            parts.append(html_table(_PAIR_HEADER, _pair_rows(self, names), _PAIRS_CAPTION, left=2))
+        return "".join(parts)
+
+
+def evaluate(model: Model, dataset: Dataset, batch_size: int = 1000) -> Evaluation:
+    """Return how `model` fares on `dataset`, `batch_size` images at a time.
+
+    Raises:
+        ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
+            finite, or `batch_size` is below 1.
+    """
+    return evaluate_predictions(_logits(model, dataset, batch_size), dataset)
+
+
+def evaluate_together(model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000) -> Evaluation:
+    """Return how `model` fares on all images of `parts`, which are called the `split` of the first one's data set.
+
+    Raises:
+        ValueError: as `evaluate`, or if there is no part.
+    """
+    if not parts:
+        raise ValueError("parts is empty; give at least one data set")
+    logits = [_logits(model, part, batch_size) for part in parts]
+    labels = np.concatenate([part.labels for part in parts]).astype(np.int64)
+    return _measure(np.concatenate(logits), labels, parts[0].class_names, parts[0].name, split)
+
+
+def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) -> Evaluation:
+    """Return how `logits` (N, K), one row for each image, fare on `dataset`; the largest of a row is the answer.
+
+    Raises:
+        ValueError: if the logits have another shape.
+        DivergedError: if one is not finite; this is a ValueError too.
+    """
+    expected = (len(dataset), dataset.num_classes)
+    if logits.shape != expected:
+        raise ValueError(f"logits have shape {logits.shape}; this data set needs {expected}")
+    return _measure(logits, dataset.labels.astype(np.int64), dataset.class_names, dataset.name, dataset.split)
+
+
+def _logits(model: Model, dataset: Dataset, batch_size: int) -> NDArray[np.float32]:
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    model.check_classes(dataset)
+    starts = range(0, len(dataset), batch_size)
+    return np.concatenate([model.logits(dataset.images[start : start + batch_size]) for start in starts])
+
+
+def _measure(
+    logits: NDArray[np.floating[Any]], y_true: NDArray[np.int64], class_names: tuple[str, ...], name: str, split: str
+) -> Evaluation:
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise DivergedError(
+            f"the logits of {int((~finite).sum())} of {len(logits)} images are not finite, the first at index {first}; "
+            "the weights may have diverged in training, so train again with a lower learning rate"
+        )
+    y_pred = logits.argmax(axis=1).astype(np.int64)
+    y_prob = metrics.softmax(logits).astype(np.float32)
+    matrix = metrics.confusion_matrix(y_true, y_pred, len(class_names))
+    right = int(matrix.trace())
+    return Evaluation(
+        dataset_name=name,
+        split=split,
+        class_names=class_names,
+        y_true=y_true,
+        y_pred=y_pred,
+        y_prob=y_prob,
+        loss=metrics.cross_entropy(logits, y_true),
+        accuracy=right / len(y_true),
+        accuracy_interval=metrics.wilson_interval(right, len(y_true)),
+        confusion_matrix=matrix,
+        classes=measure_classes(matrix, class_names),
+        confused_pairs=_find_confused_pairs(matrix),
+        mistakes=_find_mistakes(y_true, y_pred, y_prob),
+    )
+
+
+def _find_confused_pairs(matrix: NDArray[np.int64]) -> tuple[ConfusedPair, ...]:
+    wrong = matrix - np.diag(matrix.diagonal())
+    true, predicted = np.nonzero(wrong)
+    counts = wrong[true, predicted]
+    order = np.argsort(-counts, kind="stable")[:_MOST_PAIRS]
+    return tuple(ConfusedPair(int(true[i]), int(predicted[i]), int(counts[i])) for i in order)
+
+
+def _find_mistakes(
+    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], y_prob: NDArray[np.float32]
+) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero(y_true != y_pred)
+    answered, true = y_prob[wrong, y_pred[wrong]], y_prob[wrong, y_true[wrong]]
+    order = np.lexsort((wrong, true, -answered))
+    return tuple(
+        Mistake(int(wrong[i]), int(y_true[wrong[i]]), int(y_pred[wrong[i]]), float(answered[i]), float(true[i]))
+        for i in order
+    )
+
+
+def _headline(evaluation: Evaluation) -> str:
+    right, images = evaluation.num_images - len(evaluation.mistakes), evaluation.num_images
+    accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
+    part = "all images" if evaluation.split == "all" else f"the {evaluation.split} split"
+    where = f"{part} of {printable(evaluation.dataset_name)}"
+    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images right"
+
+
+def _second_line(evaluation: Evaluation) -> str:
+    balanced = percent_with_interval(evaluation.balanced_accuracy, evaluation.balanced_accuracy_interval)
+    macro = percent_with_interval(evaluation.macro_f1, evaluation.macro_f1_interval)
+    return f"Balanced accuracy: {balanced}, macro F1: {macro}, loss: {evaluation.loss:.4f}"
+
+
+def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return what these images are too few or too unevenly spread to say."""
+    low, high = evaluation.accuracy_interval
+    support = evaluation.confusion_matrix.sum(axis=1)
+    found = []
+    if high - low > _WIDE:
+        found.append(
+            f"{evaluation.num_images:,} images leave the accuracy open by {100 * (high - low):.0f} points: the true "
+            "accuracy may lie anywhere within. Compare networks on the same images with convscope compare."
+        )
+    if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
+        found.append(f"{_of_classes(few, evaluation)} fewer than {_FEW} images: what is said of each alone is a guess.")
+    if none := [clip(evaluation.class_names[label], _WIDEST_NAME) for label in np.flatnonzero(support == 0)]:
+        names = ", ".join(map(repr, none[:_MOST_NAMES])) + (", ..." if len(none) > _MOST_NAMES else "")
+        found.append(f"{_of_classes(len(none), evaluation)} no image, so nothing is known about them: {names}.")
+    largest = int(support.argmax())
+    if low <= support[largest] / evaluation.num_images:
+        found.append(
+            f"Always answering {clip(evaluation.class_names[largest], _WIDEST_NAME)!r} would be right for "
+            f"{100 * support[largest] / evaluation.num_images:.2f} %: by its accuracy it cannot be told from that."
+        )
+    return tuple(found)
+
+
+def _of_classes(count: int, evaluation: Evaluation) -> str:
+    return f"{count:,} of {evaluation.num_classes:,} classes {'has' if count == 1 else 'have'}"
+
+
+def _matrix_left_out(evaluation: Evaluation) -> str:
+    size = f"{evaluation.num_classes} x {evaluation.num_classes}"
+    return f"The confusion matrix ({size}) is left out here; its largest wrong entries are the most confused pairs."
+
+
+def _tinted_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
+    matrix = evaluation.confusion_matrix
+    most_right = max(int(matrix.diagonal().max()), 1)
+    most_wrong = max((pair.count for pair in evaluation.confused_pairs), default=1)
+    return [
+        [
+            name,
+            *(
+                Tint(str(count), "right", count / most_right)
+                if label == column
+                else Tint(str(count), "wrong", count / most_wrong)
+                for column, count in enumerate(matrix[label].tolist())
+            ),
+        ]
+        for label, name in enumerate(evaluation.class_names)
+    ]
+
+
+def _pair_rows(evaluation: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        (names[pair.true], names[pair.predicted], f"{pair.count:,}")
+        for pair in evaluation.confused_pairs[:_MOST_PAIRS_SHOWN]
+    ]

@@ -1,0 +1,37 @@
+"""Looking inside a trained network: kernels, layers' outputs, what excites each filter, and what answers rest on."""
+
+from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck, check_attributions
+from convscope.evidence.explanation.attributions import METHODS, Method, attribute
+from convscope.evidence.explanation.embedding import Embedding, embed
+from convscope.evidence.explanation.embedding import Method as EmbeddingMethod
+from convscope.evidence.explanation.explanation import Explanation, explain
+from convscope.evidence.explanation.feature_maps import LayerSummary
+from convscope.evidence.explanation.filter_cards import FilterCards
+from convscope.evidence.explanation.filter_measures import DuplicateFilters, class_selectivity, duplicate_filters
+from convscope.evidence.explanation.filters import filter_cards
+from convscope.evidence.explanation.kernels import KernelBank, kernel_banks
+from convscope.evidence.explanation.synthesis import Synthesis, synthesize
+
+__all__ = [
+    "METHODS",
+    "AttributionChecks",
+    "DuplicateFilters",
+    "Embedding",
+    "EmbeddingMethod",
+    "Explanation",
+    "FilterCards",
+    "KernelBank",
+    "LayerSummary",
+    "Method",
+    "MethodCheck",
+    "Synthesis",
+    "attribute",
+    "check_attributions",
+    "class_selectivity",
+    "duplicate_filters",
+    "embed",
+    "explain",
+    "filter_cards",
+    "kernel_banks",
+    "synthesize",
+]

@@ -1,0 +1,325 @@
+"""Whether attributions hold: `check_attributions` takes a model and images to each method's results in four tests.
+
+Completeness, where a method promises it; deletion and insertion of pixels in the map's order, against random orders;
+and the control with random weights, whose maps must differ from the network's own. A method that passes is not proved
+right: the tests show where one is wrong.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.metrics import softmax
+from convscope.base.packing import pack
+from convscope.base.statistics import mean_interval
+from convscope.base.streams import random_stream
+from convscope.base.tables import html_table, printable, text_table
+from convscope.data.datasets import Dataset, evenly
+from convscope.engine import initial_weights
+from convscope.evidence.explanation.attributions import FORMULAS, Maps, Method, attribute, background_of, methods_for
+from convscope.training.model import Model
+
+Interval = tuple[float, float]
+
+_STEPS = 20  # of a deletion or insertion curve
+_RANDOM_ORDERS = 4  # an image
+_MOST_EXAMPLES = 6
+_HEADER = ("Method", "Deletion", "less random", "Insertion", "less random", "Random weights", "Completeness gap")
+
+
+@dataclass(frozen=True, eq=False)
+class MethodCheck:
+    """What one method's maps are worth.
+
+    Attributes:
+        deletion: the mean area under the curve of the target's probability while pixels are blanked, those first that
+            count most for it; lower is better.
+        deletion_gain: the same less that of random orders, over the same images, with its 95 % t interval, which is
+            None of one image: below zero where the map knows more than chance.
+        insertion: the mean area while pixels come back onto the blank image; higher is better.
+        insertion_gain: less that of random orders: above zero where the map knows more than chance.
+        similarity: the mean rank correlation, over the pixels that are not background, of the sizes in the map with
+            those of a network that has random weights in all layers: near zero where the map depends on the weights,
+            near one where it shows the image alone.
+        similarity_last: with random weights in the last layer alone.
+        num_compared: of how many images the first is defined, which it is not for a map of equal numbers.
+        completeness_gap: the median of |sum of the map - (z(x) - z(x0))| / |z(x) - z(x0)|; None for a method that does
+            not promise that they are equal.
+    """
+
+    method: Method
+    deletion: float
+    deletion_gain: float
+    deletion_gain_interval: Interval | None
+    insertion: float
+    insertion_gain: float
+    insertion_gain_interval: Interval | None
+    similarity: float | None
+    similarity_last: float | None
+    num_compared: int
+    completeness_gap: float | None
+    deletion_curve: tuple[float, ...] = field(repr=False)
+    insertion_curve: tuple[float, ...] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON."""
+        values: dict[str, Any] = dict(vars(self))
+        lists = ("deletion_gain_interval", "insertion_gain_interval", "deletion_curve", "insertion_curve")
+        return values | {name: None if values[name] is None else list(values[name]) for name in lists}
+
+
+@dataclass(frozen=True, eq=False)
+class AttributionChecks:
+    """The methods that a network allows, each with its checks, and the maps of a few images.
+
+    Attributes:
+        num_images: on how many images the checks were made, evenly taken from the data set.
+        num_images_left_out: how many more the data set has.
+        background: the grey level that blanked pixels get.
+        random_deletion: (steps + 1,), the mean curve of random orders; `random_insertion` likewise.
+        example_indices: of the images in `examples`, in the data set.
+        examples: by method, (E, H, W), for the model's own answers `example_answers`.
+    """
+
+    dataset_name: str
+    split: str
+    class_names: tuple[str, ...]
+    num_images: int
+    num_images_left_out: int
+    background: int
+    methods: tuple[MethodCheck, ...]
+    random_deletion: tuple[float, ...] = field(repr=False)
+    random_insertion: tuple[float, ...] = field(repr=False)
+    example_indices: tuple[int, ...] = field(repr=False)
+    example_answers: tuple[int, ...] = field(repr=False)
+    example_images: NDArray[np.uint8] = field(repr=False)
+    examples: dict[Method, Maps] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON; the maps of each image as a share of its largest size, in 127 steps."""
+        return {
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "class_names": list(self.class_names),
+            "num_images": self.num_images,
+            "num_images_left_out": self.num_images_left_out,
+            "background": self.background,
+            "methods": [check.to_dict() | {"formula": FORMULAS[check.method]} for check in self.methods],
+            "random_deletion": list(self.random_deletion),
+            "random_insertion": list(self.random_insertion),
+            "example_indices": list(self.example_indices),
+            "example_answers": list(self.example_answers),
+            "example_images": pack(self.example_images),
+            "examples": {method: pack(_in_steps(maps)) for method, maps in self.examples.items()},
+        }
+
+    def __str__(self) -> str:
+        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows())}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+
+    def _headline(self) -> str:
+        where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
+        return printable(
+            f"Attributions of the model's answers on {where}, each method against random orders of pixels:"
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                check.method,
+                f"{check.deletion:.3f}",
+                f"{check.deletion_gain:+.3f}",
+                f"{check.insertion:.3f}",
+                f"{check.insertion_gain:+.3f}",
+                "-" if check.similarity is None else f"{check.similarity:.2f}",
+                "-" if check.completeness_gap is None else f"{100 * check.completeness_gap:.2g} %",
+            )
+            for check in self.methods
+        ]
+
+
+def check_attributions(
+    model: Model, dataset: Dataset, *, methods: Sequence[Method] | None = None, most_images: int = 100, seed: int = 0
+) -> AttributionChecks:
+    """Return what each of `methods` (all that the network allows by default) is worth on images of `dataset`.
+
+    The target is the model's own answer, right or wrong.
+
+    Args:
+        most_images: beyond it, images are taken evenly.
+        seed: of the random orders, the random weights and the noise of `smoothgrad`.
+
+    Raises:
+        ValueError: if there is no method or one is unknown or not possible, `most_images` is below 1, the images are
+            not of the size the model reads, or the classes are not the model's.
+    """
+    if most_images < 1:
+        raise ValueError(f"most_images is {most_images}; it must be at least 1")
+    methods = methods_for(model) if methods is None else methods
+    if not methods:
+        raise ValueError("methods is empty; name at least one")
+    model.check_classes(dataset)
+    chosen = evenly(len(dataset), most_images)
+    images = dataset.images[chosen]
+    targets, background = model.predict(images), background_of(images)
+    random_curves = _random_curves(model, images, targets, background, seed)
+    strangers = [_randomised(model, seed, only_last=only_last) for only_last in (False, True)]
+    checks, examples = [], dict[Method, Maps]()
+    for method in methods:
+        maps, other, last = (
+            attribute(one, images, targets, method, background=background, seed=seed) for one in (model, *strangers)
+        )
+        examples[method] = maps[:_MOST_EXAMPLES]
+        checks.append(_check(model, images, targets, background, method, maps, (other, last), random_curves))
+    return AttributionChecks(
+        dataset_name=dataset.name,
+        split=dataset.split,
+        class_names=dataset.class_names,
+        num_images=len(images),
+        num_images_left_out=len(dataset) - len(images),
+        background=background,
+        methods=tuple(checks),
+        random_deletion=tuple(random_curves[0].mean(axis=0).tolist()),
+        random_insertion=tuple(random_curves[1].mean(axis=0).tolist()),
+        example_indices=tuple(chosen[:_MOST_EXAMPLES].tolist()),
+        example_answers=tuple(targets[:_MOST_EXAMPLES].tolist()),
+        example_images=images[:_MOST_EXAMPLES],
+        examples=examples,
+    )
+
+
+def _check(
+    model: Model,
+    images: NDArray[np.uint8],
+    targets: NDArray[np.int64],
+    background: int,
+    method: Method,
+    maps: Maps,
+    of_random: tuple[Maps, Maps],
+    random_curves: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> MethodCheck:
+    order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
+    curves = perturbation_curves(model, images, targets, order, background)
+    areas = [area_under(curve) for curve in curves]
+    gains = [area - area_under(curve) for area, curve in zip(areas, random_curves, strict=True)]
+    drawn = (images != background).any(axis=3)
+    correlations = [rank_correlations(np.abs(maps), np.abs(other), drawn) for other in of_random]
+    defined = [one[np.isfinite(one)] for one in correlations]
+    gap = None
+    if method == "integrated_gradients":
+        gap = float(np.median(completeness_gaps(model, images, targets, background, maps)))
+    return MethodCheck(
+        method,
+        deletion=float(areas[0].mean()),
+        deletion_gain=float(gains[0].mean()),
+        deletion_gain_interval=mean_interval(gains[0].tolist()),
+        insertion=float(areas[1].mean()),
+        insertion_gain=float(gains[1].mean()),
+        insertion_gain_interval=mean_interval(gains[1].tolist()),
+        similarity=float(defined[0].mean()) if len(defined[0]) else None,
+        similarity_last=float(defined[1].mean()) if len(defined[1]) else None,
+        num_compared=len(defined[0]),
+        completeness_gap=gap,
+        deletion_curve=tuple(curves[0].mean(axis=0).tolist()),
+        insertion_curve=tuple(curves[1].mean(axis=0).tolist()),
+    )
+
+
+def perturbation_curves(
+    model: Model,
+    images: NDArray[np.uint8],
+    targets: NDArray[np.integer[Any]],
+    order: NDArray[np.int64],
+    background: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (deletion, insertion), each (N, steps + 1), the probability of each image's target (N,).
+
+    Args:
+        order: (N, H · W), the places of the pixels, those first that are blanked or brought back first.
+
+    Source: Petsiuk and others 2018 (RISE), with the background in place of their blurred image.
+    """
+    count, places = order.shape
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(places), order.shape), axis=1)
+    ranks = ranks.reshape(*images.shape[:3], 1)
+    curves = np.empty((2, count, _STEPS + 1))
+    for step in range(_STEPS + 1):
+        changed = ranks < round(places * step / _STEPS)
+        for way, mask in enumerate((changed, ~changed)):
+            seen = np.where(mask, np.uint8(background), images)
+            curves[way, :, step] = softmax(model.logits(seen))[np.arange(count), targets]
+    return curves[0], curves[1]
+
+
+def area_under(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N,), the area under each of `curves` (N, steps + 1) over 0 to 1, by trapezoids."""
+    return np.asarray((curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2)
+
+
+def _random_curves(
+    model: Model, images: NDArray[np.uint8], targets: NDArray[np.int64], background: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the means of the curves of a few random orders of each image, (N, steps + 1) each."""
+    places = images.shape[1] * images.shape[2]
+    deletion, insertion = np.zeros((2, len(images), _STEPS + 1))
+    for number in range(_RANDOM_ORDERS):
+        random = random_stream(seed, "attribution orders", number).random((len(images), places))
+        one = perturbation_curves(model, images, targets, random.argsort(axis=1), background)
+        deletion += one[0] / _RANDOM_ORDERS
+        insertion += one[1] / _RANDOM_ORDERS
+    return deletion, insertion
+
+
+def _randomised(model: Model, seed: int, *, only_last: bool) -> Model:
+    """Return `model` with weights as before training, of all layers or of the last one that has any.
+
+    Source: Adebayo and others 2018.
+    """
+    fresh = initial_weights(model.architecture, seed + 1)  # the model itself may have begun at this seed
+    last = [row.layer.name for row in model.architecture.table if row.parameters][-1]
+    return replace(
+        model,
+        weights={
+            name: fresh[name] if not only_last or name.rpartition("/")[0] == last else weight
+            for name, weight in model.weights.items()
+        },
+    )
+
+
+def completeness_gaps(
+    model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int, maps: Maps
+) -> NDArray[np.float64]:
+    """Return (N,), |sum of the map - (z(x) - z(x0))| / |z(x) - z(x0)|, which integration alone would make zero."""
+    blank = np.full_like(images[:1], background)
+    rise = model.logits(images)[np.arange(len(images)), targets].astype(np.float64) - model.logits(blank)[0, targets]
+    gaps = np.abs(maps.sum(axis=(1, 2)) - rise)
+    return np.asarray(gaps / np.maximum(np.abs(rise), np.finfo(np.float32).eps))
+
+
+def rank_correlations(a: Maps, b: Maps, drawn: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return (N,), Spearman's rank correlation of each pair of maps over the pixels that are `drawn` (N, H, W).
+
+    On the background x - x0 is zero in any network, and a method that multiplies by it would seem to agree there. NaN
+    where fewer than two pixels are drawn or one of the maps is the same on all of them.
+    """
+    from scipy.stats import rankdata
+
+    found = np.full(len(a), np.nan)
+    for number, mask in enumerate(drawn):
+        first, second = (rankdata(maps[number][mask]) for maps in (a, b))
+        if len(first) > 1 and np.ptp(first) > 0 and np.ptp(second) > 0:
+            found[number] = np.corrcoef(first, second)[0, 1]
+    return found
+
+
+def _in_steps(maps: Maps) -> NDArray[np.int8]:
+    largest = np.abs(maps).max(axis=(1, 2), keepdims=True)
+    shares = np.divide(maps, largest, out=np.zeros_like(maps), where=largest > 0)
+    return np.asarray(np.rint(127 * shares), np.int8)

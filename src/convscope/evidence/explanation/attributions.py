@@ -1,0 +1,209 @@
+"""Which pixels an answer rests on, by six methods: `attribute` takes images and one logit of each to a map of each.
+
+A map says how one logit of this network depends on the pixels near this image, by its method's own meaning of
+"depends"; methods disagree, and none says why the network is as it is. `attribution_checks` tests each.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Conv2D, DepthwiseConv2D, LayerRow
+from convscope.base.deadline import check_deadline
+from convscope.base.streams import random_stream
+from convscope.engine import Network, open_network
+from convscope.engine.loss import dlogits_of_logit
+from convscope.training.model import Model
+
+Method = Literal["gradient", "gradient_times_input", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+Maps = NDArray[np.float64]
+"""(N, H, W), a number a pixel; of an image of several channels, as the method says."""
+
+INTEGRATION_STEPS = 32  # of the path from the background to the image
+NOISE_SAMPLES, NOISE_SHARE = 24, 0.15  # noise of this share of the range 0 to 255, within the 10 to 20 % of the paper
+_PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves by half of itself
+
+FORMULAS: Mapping[Method, str] = {
+    "gradient": "size of dz/dx, the largest over the channels (Simonyan and others 2014)",
+    "gradient_times_input": "(x - x0) · dz/dx, summed over the channels (Shrikumar and others 2016)",
+    "integrated_gradients": f"(x - x0) · mean of dz/dx on the line from x0 to x, {INTEGRATION_STEPS} midpoints, summed "
+    "over the channels (Sundararajan and others 2017)",
+    "smoothgrad": f"size of the mean of dz/dx at {NOISE_SAMPLES} noisy copies, the largest over the channels "
+    "(Smilkov and others 2017)",
+    "grad_cam": "relu of the last convolution's maps, each weighted by its mean gradient, in the maps' own cells "
+    "(Selvaraju and others 2017)",
+    "occlusion": "by how much z falls when a square around the pixel is blanked, the mean over the squares "
+    "(Zeiler and Fergus 2014)",
+}
+"""z is the logit, x the image as the network reads it, x0 the background."""
+
+
+def attribute(
+    model: Model,
+    images: NDArray[np.uint8],
+    targets: NDArray[np.integer[Any]],
+    method: Method,
+    *,
+    background: int = 0,
+    seed: int = 0,
+) -> Maps:
+    """Return for each of `images` (N, H, W, C) uint8 what its pixels count for its logit `targets` (N,), as `Maps`.
+
+    Logits are explained, not probabilities: a probability also falls because another logit rises. `gradient`,
+    `smoothgrad` and `grad_cam` are at least zero; the others are signed, below zero where a pixel speaks against it.
+
+    Args:
+        background: the grey level, 0 to 255, that stands for "nothing there": x0, and what blanked pixels get.
+        seed: of the noise of `smoothgrad`, which is rounded to grey levels as images are.
+
+    Raises:
+        ValueError: if the method is unknown or needs a convolution that the network does not have, the background is
+            no grey level, there is not one target an image or one is no class, or the images are not of the size the
+            model reads.
+
+    >>> from convscope.architecture import presets
+    >>> from convscope.engine import initial_weights
+    >>> network = presets.cnn((28, 28, 1), 10)
+    >>> model = Model(network, initial_weights(network, 0), tuple("0123456789"))
+    >>> images = np.full((2, 28, 28, 1), 255, np.uint8)
+    >>> attribute(model, images, np.array([3, 5]), "integrated_gradients").shape
+    (2, 28, 28)
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
+    if not 0 <= background <= 255:
+        raise ValueError(f"background is {background}; it must be a grey level, 0 to 255")
+    if targets.shape != images.shape[:1]:
+        raise ValueError(f"targets have shape {targets.shape} for {len(images)} images; give one for each")
+    if method == "grad_cam" and camera_layer(model) is None:
+        raise ValueError("grad_cam needs a convolution, and this network has none; choose another method")
+    if method == "smoothgrad":
+        return _smoothgrad(model, images, targets, seed)
+    return _METHODS[method](model, images, targets, background)
+
+
+def camera_layer(model: Model) -> LayerRow | None:
+    """Return the last convolution, whose maps Grad-CAM weighs; None where there is none."""
+    rows = [row for row in model.architecture.table if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
+    return rows[-1] if rows else None
+
+
+def methods_for(model: Model) -> tuple[Method, ...]:
+    """Return the methods that `model` allows, in their order."""
+    return tuple(method for method in METHODS if method != "grad_cam" or camera_layer(model) is not None)
+
+
+def background_of(images: NDArray[np.uint8]) -> int:
+    """Return the most frequent grey level of `images`, of all channels together; the lowest of equals."""
+    return int(np.bincount(images.reshape(-1), minlength=256).argmax())
+
+
+def _input_gradients(
+    network: Network, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]]
+) -> NDArray[np.float64]:
+    """Return dz/dx (N, H, W, C), by the image as the network reads it."""
+    check_deadline()
+    dlogits = dlogits_of_logit(targets, network.architecture.num_classes)
+    return np.asarray(network.layer_gradients(images, dlogits, ["input"])["input"], np.float64)
+
+
+def _from_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
+    """Return x - x0 (N, H, W, C)."""
+    return (images.astype(np.float64) - background) * model.architecture.input.scale
+
+
+def _gradient(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], _background: int) -> Maps:
+    return np.asarray(np.abs(_input_gradients(model.network, images, targets)).max(axis=3))
+
+
+def _gradient_times_input(
+    model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int
+) -> Maps:
+    gradients = _input_gradients(model.network, images, targets)
+    return np.asarray((_from_background(model, images, background) * gradients).sum(axis=3))
+
+
+def _integrated_gradients(
+    model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int
+) -> Maps:
+    total = np.zeros(images.shape)
+    for step in range(INTEGRATION_STEPS):
+        share = (step + 0.5) / INTEGRATION_STEPS
+        total += _input_gradients(_network_on_the_way(model, share, background), images, targets)
+    steps = _from_background(model, images, background)
+    return np.asarray((steps * total / INTEGRATION_STEPS).sum(axis=3))
+
+
+def _network_on_the_way(model: Model, share: float, background: int) -> Network:
+    """Return the network that reads from an image what the model would read `share` of the way from the background.
+
+    Images are bytes, so the way is gone in the input's scale and offset, where nothing has to be rounded.
+    """
+    image = model.architecture.input
+    offset = image.offset + image.scale * background * (1 - share)
+    moved = replace(model.architecture, input=replace(image, scale=image.scale * share, offset=offset))
+    return open_network(moved, model.weights)
+
+
+def _smoothgrad(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], seed: int) -> Maps:
+    total = np.zeros(images.shape)
+    for sample in range(NOISE_SAMPLES):
+        noise = random_stream(seed, "smoothgrad", sample).normal(0, 255 * NOISE_SHARE, images.shape)
+        noisy = np.clip(np.rint(images + noise), 0, 255).astype(np.uint8)
+        total += _input_gradients(model.network, noisy, targets)
+    return np.asarray(np.abs(total / NOISE_SAMPLES).max(axis=3))
+
+
+def _grad_cam(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], _background: int) -> Maps:
+    row = camera_layer(model)
+    assert row is not None, "attribute has checked it"
+    name, dlogits = row.layer.name, dlogits_of_logit(targets, model.architecture.num_classes)
+    gradients = np.asarray(model.network.layer_gradients(images, dlogits, [name])[name], np.float64)
+    weights = gradients.mean(axis=(1, 2))
+    maps = np.einsum("nhwc,nc->nhw", np.asarray(model.activations(images, [name])[name], np.float64), weights)
+    rows, columns = (_nearest_cells(row, axis, images.shape[1 + axis]) for axis in (0, 1))
+    return np.asarray(np.maximum(maps, 0)[:, rows][:, :, columns])
+
+
+def _nearest_cells(row: LayerRow, axis: int, pixels: int) -> NDArray[np.int64]:
+    """Return for each pixel along an axis the cell of the layer's map whose window's middle is nearest."""
+    seen = row.receptive_field
+    middles = seen.start[axis] + np.arange(row.output_shape[axis]) * seen.jump[axis] + (seen.size[axis] - 1) / 2
+    return np.asarray(np.abs(np.arange(pixels)[:, None] - middles).argmin(axis=1))
+
+
+def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int) -> Maps:
+    height, width = images.shape[1:3]
+    side = max(1, round(min(height, width) / _PATCHES))
+    step = max(1, side // 2)
+    places = np.arange(len(images))
+    whole = model.logits(images)[places, targets].astype(np.float64)
+    falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
+    for top in _starts(height, side, step):
+        for left in _starts(width, side, step):
+            check_deadline()
+            blanked = images.copy()
+            blanked[:, top : top + side, left : left + side] = background
+            fall = whole - model.logits(blanked)[places, targets]
+            falls[:, top : top + side, left : left + side] += fall[:, None, None]
+            covered[top : top + side, left : left + side] += 1
+    return np.asarray(falls / covered)
+
+
+def _starts(pixels: int, side: int, step: int) -> list[int]:
+    """Return where squares of `side` begin so that they cover all `pixels`, the last one flush with the end."""
+    return sorted({*range(0, pixels - side + 1, step), pixels - side})
+
+
+_METHODS: Mapping[Method, Callable[[Model, NDArray[np.uint8], NDArray[np.integer[Any]], int], Maps]] = {
+    "gradient": _gradient,
+    "gradient_times_input": _gradient_times_input,
+    "integrated_gradients": _integrated_gradients,
+    "grad_cam": _grad_cam,
+    "occlusion": _occlusion,
+}

@@ -1,0 +1,269 @@
+"""The last hidden layer as a picture: `embed` takes a model and a data set to a point for each image.
+
+What the last dense layer reads is a point in many dimensions for each image. A picture keeps two or three of them, so
+beside it stands how well the classes separate before anything was left out, and how much of the neighbourhoods is left.
+"""
+
+from dataclasses import dataclass, field
+from html import escape
+from importlib import import_module
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Activation, Architecture, Dense
+from convscope.base.packing import pack
+from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.data.datasets import Dataset
+from convscope.evidence.explanation.neighbours import agreements, neighbours, trustworthiness
+from convscope.training.model import Model
+
+Method = Literal["pca", "tsne", "umap"]
+
+_NEIGHBOURS = 10
+_LEAST_IMAGES = 4  # fewer have no neighbours to speak of
+_HEADER = ("Class", "Images", "Neighbours of the class", "In the picture")
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """Images as a network's last hidden layer sees them, as points in a plane or in space.
+
+    Of `tsne` and `umap`, distances between clusters and the size of a cluster mean nothing. No method shows that the
+    network separates classes by what separates them in the picture.
+
+    Attributes:
+        layer: whose output was taken: what the last dense layer reads.
+        num_dimensions: of it.
+        num_images_left_out: how many images the data set has beside those taken evenly.
+        indices: (n,) int64, of the images in the data set, with `labels` (n,) and `predicted` (n,) int64.
+        points: (n, 2) or (n, 3) float32; of `pca`, the largest component first.
+        explained_variance: of `pca`, the fraction of the variance in each of the first ten directions, or as many as
+            there are; empty for other methods.
+        num_neighbours: k, in the following three.
+        agreement: the mean share of an image's k nearest neighbours in the hidden layer that are of its class.
+        agreement_in_picture: the same among the points.
+        trustworthiness: 0 to 1, how far the k nearest neighbours among the points are near in the hidden layer too.
+        agreement_by_class, agreement_in_picture_by_class: (K,), the means over each class's images; None where there
+            is none.
+        chance_agreement: the mean share if neighbours were drawn at random from the other images.
+        seed: of `tsne` and `umap`.
+    """
+
+    method: Method
+    dataset_name: str
+    split: str
+    class_names: tuple[str, ...]
+    layer: str
+    num_dimensions: int
+    num_images_left_out: int
+    indices: NDArray[np.int64] = field(repr=False)
+    labels: NDArray[np.int64] = field(repr=False)
+    predicted: NDArray[np.int64] = field(repr=False)
+    points: NDArray[np.float32] = field(repr=False)
+    explained_variance: tuple[float, ...]
+    num_neighbours: int
+    agreement: float
+    agreement_in_picture: float
+    trustworthiness: float
+    agreement_by_class: tuple[float | None, ...] = field(repr=False)
+    agreement_in_picture_by_class: tuple[float | None, ...] = field(repr=False)
+    chance_agreement: float
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON, the points packed as in `convscope.base.packing`."""
+        return {
+            "method": self.method,
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "class_names": list(self.class_names),
+            "layer": self.layer,
+            "num_dimensions": self.num_dimensions,
+            "num_images": len(self.indices),
+            "num_images_left_out": self.num_images_left_out,
+            "indices": self.indices.tolist(),
+            "labels": self.labels.tolist(),
+            "predicted": self.predicted.tolist(),
+            "points": pack(self.points),
+            "explained_variance": list(self.explained_variance),
+            "num_neighbours": self.num_neighbours,
+            "agreement": self.agreement,
+            "agreement_in_picture": self.agreement_in_picture,
+            "trustworthiness": self.trustworthiness,
+            "agreement_by_class": list(self.agreement_by_class),
+            "agreement_in_picture_by_class": list(self.agreement_in_picture_by_class),
+            "chance_agreement": self.chance_agreement,
+            "seed": self.seed,
+        }
+
+    def __str__(self) -> str:
+        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows())}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+
+    def _headline(self) -> str:
+        dimensions = self.points.shape[1]
+        kept = f", {sum(self.explained_variance[:dimensions]):.3f} of the variance" if self.explained_variance else ""
+        return printable(
+            f"{len(self.indices):,} {self.split} images of {self.dataset_name}: {self.num_dimensions} numbers of "
+            f"{self.layer} in {dimensions} by {self.method}{kept}, trustworthiness {self.trustworthiness:.3f}"
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        by_class = zip(
+            self.class_names, counts, self.agreement_by_class, self.agreement_in_picture_by_class, strict=True
+        )
+        rows = [(clip(name, 24), f"{n:,}", _text(whole), _text(plane)) for name, n, whole, plane in by_class]
+        return [*rows, ("all", f"{counts.sum():,}", _text(self.agreement), _text(self.agreement_in_picture))]
+
+
+def embed(
+    model: Model,
+    dataset: Dataset,
+    method: Method = "pca",
+    *,
+    num_components: int = 2,
+    most_images: int = 2000,
+    seed: int = 0,
+) -> Embedding:
+    """Return what the last dense layer of `model` reads for the images of `dataset`, as points.
+
+    `pca` is exact. `tsne` (scikit-learn) and `umap` (umap-learn) put neighbours near each other and little else: they
+    need the extra `embedding`, and repeat the same points only with the same version of their library.
+
+    Args:
+        num_components: 2 or 3.
+        most_images: beyond it, images are left out evenly; time and memory grow with its square.
+        seed: of `tsne` and `umap`.
+
+    Raises:
+        ValueError: if the method is unknown, there are other than 2 or 3 components, fewer than 4 images, or the
+            images or classes are not those of the model.
+        ImportError: if the method's library is not installed.
+
+    Source: principal components: Pearson 1901; van der Maaten and Hinton 2008; McInnes and others 2018.
+    """
+    if method not in get_args(Method):
+        raise ValueError(f"method is {method!r}; it must be one of {', '.join(get_args(Method))}")
+    if num_components not in (2, 3):
+        raise ValueError(f"num_components is {num_components}; it must be 2 or 3")
+    num_images = min(len(dataset), most_images)
+    if num_images < _LEAST_IMAGES:
+        raise ValueError(f"{num_images} images are too few to embed; take at least {_LEAST_IMAGES}")
+    model.check_classes(dataset)
+    indices = np.linspace(0, len(dataset) - 1, num_images).round().astype(np.int64)
+    images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)
+    layer = hidden_layer(model.architecture)
+    hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
+    explained = list[float]()
+    if method == "pca":
+        points, ratios = principal_components(hidden, num_components)
+        explained = ratios[:10].tolist()
+    elif method == "tsne":
+        points = _tsne(hidden, num_components, seed)
+    else:
+        points = _umap(hidden, num_components, seed)
+    k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
+    original, picture = neighbours(hidden), neighbours(points)
+    shares, picture_shares = agreements(original[:, :k], labels), agreements(picture[:, :k], labels)
+    counts = np.bincount(labels, minlength=dataset.num_classes)
+    return Embedding(
+        method=method,
+        dataset_name=dataset.name,
+        split=dataset.split,
+        class_names=dataset.class_names,
+        layer=layer,
+        num_dimensions=hidden.shape[1],
+        num_images_left_out=len(dataset) - num_images,
+        indices=indices,
+        labels=labels,
+        predicted=model.predict(images),
+        points=points.astype(np.float32),
+        explained_variance=tuple(explained),
+        num_neighbours=k,
+        agreement=float(shares.mean()),
+        agreement_in_picture=float(picture_shares.mean()),
+        trustworthiness=trustworthiness(original, picture, k),
+        agreement_by_class=_by_class(shares, labels, counts),
+        agreement_in_picture_by_class=_by_class(picture_shares, labels, counts),
+        chance_agreement=float((counts * (counts - 1)).sum() / (num_images * (num_images - 1))),
+        seed=seed,
+    )
+
+
+def hidden_layer(architecture: Architecture) -> str:
+    """Return the name of the layer whose output the last dense layer reads; without one, of that before the last,
+    activations aside.
+
+    >>> from convscope.architecture import presets
+    >>> hidden_layer(presets.cnn())
+    'dense'
+    """
+    dense = [place for place, layer in enumerate(architecture.layers) if isinstance(layer, Dense)]
+    computing = [place for place, layer in enumerate(architecture.layers) if not isinstance(layer, Activation)]
+    place = (dense or computing or [0])[-1]
+    return architecture.layers[max(place - 1, 0)].name
+
+
+def principal_components(values: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (N, count) the first principal components of `values` (N, D), and the variance's fraction by direction.
+
+    Where there are fewer directions than `count`, the rest is zero. Of a component and its mirror image, that one is
+    returned whose direction's largest coefficient is positive. The smaller of covariance (D, D) and Gram matrix (N, N)
+    is decomposed. There are min(N, D) fractions; all are zero where nothing varies.
+    """
+    centred = values - values.mean(axis=0)
+    is_tall = len(centred) >= centred.shape[1]
+    variances, vectors = np.linalg.eigh(centred.T @ centred if is_tall else centred @ centred.T)
+    variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
+    kept = vectors[:, :count]
+    directions = kept if is_tall else centred.T @ kept
+    lengths = np.linalg.norm(directions, axis=0)
+    directions = directions / np.where(lengths > 0, lengths, 1)
+    largest = np.abs(directions).argmax(axis=0)
+    directions = directions * np.where(directions[largest, np.arange(directions.shape[1])] < 0, -1, 1)
+    components = np.zeros((len(values), count))
+    components[:, : directions.shape[1]] = centred @ directions
+    total = variances.sum()
+    return components, variances / total if total > 0 else np.zeros_like(variances)
+
+
+def _tsne(hidden: NDArray[np.float64], num_components: int, seed: int) -> NDArray[np.float64]:
+    manifold = _optional("sklearn.manifold", "tsne")
+    perplexity = min(30.0, (len(hidden) - 1) / 3)
+    tsne = manifold.TSNE(num_components, perplexity=perplexity, init="pca", random_state=seed % 2**32)
+    return np.asarray(tsne.fit_transform(hidden), np.float64)
+
+
+def _umap(hidden: NDArray[np.float64], num_components: int, seed: int) -> NDArray[np.float64]:
+    umap = _optional("umap", "umap")
+    neighbours = min(15, len(hidden) - 1)
+    reducer = umap.UMAP(
+        n_components=num_components, n_neighbors=neighbours, init="pca", random_state=seed % 2**32, n_jobs=1
+    )
+    return np.asarray(reducer.fit_transform(hidden), np.float64)
+
+
+def _optional(module: str, method: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"method {method!r} needs {module.partition('.')[0]}, which is not installed; "
+            "run pip install 'convscope[embedding]' or take method 'pca'"
+        ) from error
+
+
+def _by_class(
+    shares: NDArray[np.float64], labels: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[float | None, ...]:
+    sums = np.bincount(labels, shares, minlength=len(counts))
+    return tuple(float(total / n) if n else None for total, n in zip(sums, counts, strict=True))
+
+
+def _text(share: float | None) -> str:
+    return "" if share is None else f"{share:.3f}"

@@ -1,0 +1,124 @@
+"""What a network makes of one image, layer by layer: `explain` takes a model and an image to an `Explanation`."""
+
+import operator
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.base.metrics import softmax
+from convscope.base.tables import html_table, printable, text_table
+from convscope.data.datasets import Dataset
+from convscope.evidence.explanation.feature_maps import LayerSummary, summarize_activations
+from convscope.evidence.explanation.kernels import KernelBank, kernel_banks
+from convscope.training.model import Model
+
+_HEADER = ("Layer (kind)", "Output shape", "Minimum", "Mean", "Maximum", "Active", "Dead maps")
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A network's view of one image: the output of every layer, and the kernels that it was made with.
+
+    It shows what was computed, not why the answer is right or wrong: a bright map is not a cause.
+
+    Attributes:
+        dataset_name: where the image is from, with `split` and `index`.
+        image: (H, W, C) uint8.
+        label: the true label.
+        predicted: the label with the largest logit.
+        probabilities: (K,) float64.
+        activations: the output of every layer by its name, (H, W, maps) or (units,) float32, from input to output.
+        kernels: a bank for each convolution, from input to output; empty where there is none.
+    """
+
+    architecture: Architecture = field(repr=False)
+    class_names: tuple[str, ...]
+    dataset_name: str
+    split: str
+    index: int
+    image: NDArray[np.uint8] = field(repr=False)
+    label: int
+    predicted: int
+    probabilities: NDArray[np.float64] = field(repr=False)
+    activations: dict[str, NDArray[np.float32]] = field(repr=False)
+    kernels: tuple[KernelBank, ...] = field(repr=False)
+
+    @cached_property
+    def layers(self) -> tuple[LayerSummary, ...]:
+        """Each layer's output in numbers, from input to output."""
+        return summarize_activations(self.architecture, self.activations)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer, each layer's summary and the banks' shapes, without pixels and cells, as plain JSON."""
+        return {
+            "dataset": self.dataset_name,
+            "split": self.split,
+            "index": self.index,
+            "class_names": list(self.class_names),
+            "label": self.label,
+            "predicted": self.predicted,
+            "probabilities": self.probabilities.tolist(),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "kernels": [bank.to_dict() for bank in self.kernels],
+        }
+
+    def __str__(self) -> str:
+        return f"{self._headline()}\n\n{text_table(_HEADER, self._layer_rows())}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._layer_rows())}"
+
+    def _headline(self) -> str:
+        answer = f"{self.class_names[self.predicted]!r} with probability {self.probabilities[self.predicted]:.4f}"
+        verdict = "right" if self.predicted == self.label else f"wrong, it is {self.class_names[self.label]!r}"
+        where = f"Image {self.index} of the {self.split} split of {self.dataset_name}"
+        return printable(f"{where}: answered {answer} ({verdict})")
+
+    def _layer_rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                f"{layer.layer} ({layer.kind})",
+                " x ".join(map(str, layer.shape)),
+                *(f"{value:.4g}" for value in (layer.minimum, layer.mean, layer.maximum)),
+                f"{layer.active_fraction:.3f}",
+                f"{layer.num_dead_maps} of {layer.shape[-1]}",
+            )
+            for layer in self.layers
+        ]
+
+
+def explain(model: Model, dataset: Dataset, index: int = 0) -> Explanation:
+    """Return what `model` makes of the image at `index` of `dataset`.
+
+    Raises:
+        IndexError: if there is no such image; negative indices do not count from the end.
+        TypeError: if `index` is not a whole number.
+        ValueError: if the images are not of the size the model reads, or the classes are not the model's.
+    """
+    index = operator.index(index)
+    if not 0 <= index < len(dataset):
+        raise IndexError(
+            f"index is {index}; {dataset.name} has images 0 to {len(dataset) - 1} in its {dataset.split} split"
+        )
+    model.check_classes(dataset)
+    images = dataset.images[index : index + 1]
+    logits = model.logits(images)
+    activations = model.activations(images)
+    return Explanation(
+        architecture=model.architecture,
+        class_names=model.class_names,
+        dataset_name=dataset.name,
+        split=dataset.split,
+        index=index,
+        image=images[0],
+        label=int(dataset.labels[index]),
+        predicted=int(logits[0].argmax()),
+        probabilities=softmax(logits)[0],
+        activations={layer.name: activations[layer.name][0] for layer in model.architecture.layers},
+        kernels=kernel_banks(model),
+    )

@@ -1,0 +1,192 @@
+"""What filters answer over many images, as numbers: highest outputs, class means, and which filters answer alike.
+
+Images are taken in blocks; of a block's feature maps only a number an image and filter is kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.evidence.explanation.filter_layers import FilterLayer, filter_layers
+from convscope.training.model import Model
+
+_BLOCK_BYTES = 1 << 23  # of the activations that are held at once: what the processor keeps near
+_CONSTANT = 1e-6  # a filter whose standard deviation is below this part of its largest size does not vary: float32
+
+
+@dataclass(frozen=True, eq=False)
+class FilterMeasures:
+    """What the F filters of a layer answer to N images.
+
+    Attributes:
+        maxima: (N, F) float32, the highest output anywhere on the map.
+        means: (N, F) float32, the mean over the map of the output's part above zero.
+        correlation: (F, F) float64, Pearson's, over all images and places; 0 where a filter does not vary.
+        is_constant: (F,) bool, whether the output is the same everywhere on every image.
+        is_signed: whether any output is below zero.
+    """
+
+    maxima: NDArray[np.float32]
+    means: NDArray[np.float32]
+    correlation: NDArray[np.float64]
+    is_constant: NDArray[np.bool_]
+    is_signed: bool
+
+
+@dataclass(frozen=True)
+class DuplicateFilters:
+    """Two filters of a layer whose outputs have a `correlation` over all images and places near 1.
+
+    One is then, nearly, the other times a positive number plus a constant: what follows can do with one of them.
+    """
+
+    layer: str
+    first: int
+    second: int
+    correlation: float
+
+
+def measure_filters(
+    model: Model, layers: Sequence[FilterLayer], images: NDArray[np.uint8]
+) -> tuple[FilterMeasures, ...]:
+    """Return for each of `layers` what its filters answer to `images` (N, H, W, C) uint8."""
+    collected = [_Collector(one.num_filters, len(images)) for one in layers]
+    for block, outputs in layer_outputs(model, layers, images, np.arange(len(images))):
+        for collector, maps in zip(collected, outputs, strict=True):
+            collector.add(maps, block)
+    return tuple(collector.measures() for collector in collected)
+
+
+def layer_outputs(
+    model: Model, layers: Sequence[FilterLayer], images: NDArray[np.uint8], indices: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32]]]]:
+    """Yield the `indices` of `images` block by block, with each layer's outputs for a block, (n, H, W, F)."""
+    names = [one.row.layer.name for one in layers]
+    values = sum(one.map_size[0] * one.map_size[1] * one.num_filters for one in layers)
+    step = max(1, _BLOCK_BYTES // (4 * max(values, 1)))
+    for start in range(0, len(indices), step):
+        block = indices[start : start + step]
+        outputs = model.activations(images[block], list(dict.fromkeys(names)))
+        yield (
+            block,
+            [
+                outputs[name].reshape(len(block), *one.map_size, one.num_filters)
+                for name, one in zip(names, layers, strict=True)
+            ],
+        )
+
+
+class _Collector:
+    """The sums that a layer's `FilterMeasures` are made from, block after block of images."""
+
+    def __init__(self, num_filters: int, num_images: int) -> None:
+        self.maxima = np.empty((num_images, num_filters), np.float32)
+        self.means = np.empty((num_images, num_filters), np.float32)
+        self.shift: NDArray[np.float32] | None = None  # near the means, so that the products do not cancel
+        self.sums, self.products = np.zeros(num_filters), np.zeros((num_filters, num_filters))
+        self.largest, self.lowest, self.count = np.zeros(num_filters), 0.0, 0
+
+    def add(self, maps: NDArray[np.float32], block: NDArray[np.int64]) -> None:
+        """Add the maps (n, H, W, F) of the images at the places `block`."""
+        cells = maps.reshape(len(maps), -1, maps.shape[-1])
+        lowest = float(cells.min())
+        self.lowest = min(self.lowest, lowest)
+        self.maxima[block] = cells.max(axis=1)
+        self.means[block] = (cells if lowest >= 0 else np.maximum(cells, 0)).mean(axis=1)
+        flat = cells.reshape(-1, cells.shape[-1])
+        if self.shift is None:
+            self.shift = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
+        moved = flat - self.shift
+        self.sums += moved.sum(axis=0)
+        self.products += moved.T @ moved
+        self.count += len(moved)
+        self.largest = np.maximum(self.largest, np.maximum(self.maxima[block].max(axis=0), -min(lowest, 0)))
+
+    def measures(self) -> FilterMeasures:
+        mean = self.sums / self.count
+        covariance = self.products / self.count - np.outer(mean, mean)
+        deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))
+        is_constant = deviation <= _CONSTANT * self.largest
+        scale = np.where(is_constant, 1, deviation)
+        correlation = np.clip(covariance / np.outer(scale, scale), -1, 1)
+        correlation[is_constant], correlation[:, is_constant] = 0, 0
+        return FilterMeasures(self.maxima, self.means, correlation, is_constant, self.lowest < 0)
+
+
+def class_selectivity(
+    means: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return (F,) how selective each filter is, 0 to 1, and (F,) for which label.
+
+    It is (a - b) / (a + b), where a is the mean of the class that the filter answers most to and b the mean over the
+    other classes' means: 0 where it answers to all classes alike, 1 where to one alone. A filter that never answers has
+    0. Some of it is luck: with few images, means differ also where nothing does. Where all images are of one class, it
+    is 1 and means nothing.
+
+    Args:
+        means: (N, F), of each image, not below zero.
+        labels: (N,).
+
+    Source: Morcos and others 2018, section 2.3; outputs below zero, which theirs are not, count as zero in `means`.
+
+    >>> class_selectivity(np.array([[3.0, 1], [3, 1], [1, 1], [0, 1]]), np.array([0, 0, 1, 2]))
+    (array([0.71428571, 0.        ]), array([0, 0]))
+    """
+    found, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.argsort(inverse, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    by_class = np.add.reduceat(np.asarray(means, np.float64)[order], starts, axis=0) / counts[:, None]  # (K, F)
+    best = by_class.argmax(axis=0)
+    highest = by_class.max(axis=0)
+    others = (by_class.sum(axis=0) - highest) / max(len(found) - 1, 1)
+    total = highest + others
+    return np.where(total > 0, (highest - others) / np.where(total > 0, total, 1), 0.0), found[best].astype(np.int64)
+
+
+def most_alike(
+    correlation: NDArray[np.float64], is_constant: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return (F,) to which other filter that varies each one is most alike, the first of equals, and (F,) how much."""
+    others = np.where(is_constant[None, :], -np.inf, correlation)
+    np.fill_diagonal(others, -np.inf)
+    nearest = others.argmax(axis=1)
+    return nearest.astype(np.int64), others[np.arange(len(others)), nearest]
+
+
+def duplicate_filters(model: Model, images: NDArray[np.uint8], threshold: float = 0.99) -> tuple[DuplicateFilters, ...]:
+    """Return the filters of `model` that answer alike to `images` (N, H, W, C) uint8, with the other one each.
+
+    Each filter is named with the one that it is most alike; a pair is named once.
+
+    Args:
+        threshold: from which correlation on, above 0 and at most 1.
+
+    Raises:
+        ValueError: if the threshold is out of its range, there is no image, or they are not of the size that the model
+            reads.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold is {threshold}; it must be above 0 and at most 1")
+    if not len(images):
+        raise ValueError("images has length 0; give at least one")
+    layers = filter_layers(model.architecture)
+    measured = measure_filters(model, layers, images)
+    pairs = [
+        pair
+        for one, of_layer in zip(layers, measured, strict=True)
+        for pair in alike_pairs(one.layer, of_layer, threshold)
+    ]
+    return tuple(pairs)
+
+
+def alike_pairs(layer: str, measures: FilterMeasures, threshold: float) -> tuple[DuplicateFilters, ...]:
+    """Return the pairs of filters, each with its most alike, whose correlation reaches `threshold`."""
+    nearest, values = most_alike(measures.correlation, measures.is_constant)
+    pairs = {
+        (min(one, int(nearest[one])), max(one, int(nearest[one]))): float(values[one])
+        for one in np.flatnonzero(values >= threshold).tolist()
+    }
+    return tuple(DuplicateFilters(layer, first, second, value) for (first, second), value in sorted(pairs.items()))

@@ -1,0 +1,131 @@
+"""The pixels that excite filters, cut out of their images, for as many filters as fit into a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import ReceptiveField
+from convscope.base.packing import pack, packed_bytes
+from convscope.data.datasets import evenly
+from convscope.evidence.explanation.filter_layers import FilterLayer
+from convscope.evidence.explanation.synthesis import Synthesis
+
+_ROOM_BYTES = 120_000  # of a page, for the pictures of all layers
+_MOST_FILTERS = 96  # with pictures, in all layers: what one looks through
+_LARGEST_SIDE = 28  # pixels of a picture; larger ones are reduced by a whole factor
+
+Spot = tuple[int, tuple[int, int]]
+"""An image's index and a place (row, column) of a feature map."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilterPictures:
+    """What excites some filters of a layer, as pictures of one size.
+
+    A picture is the receptive field of the most excited place, with zeros where that lies outside the image, or the
+    whole image along a side where the receptive field is as large.
+
+    Attributes:
+        filters: which of the layer's filters have pictures.
+        factor: how many pixels of the image along each side are averaged to one of the picture.
+        real: (n, spots, h, w, C) uint8, the most exciting first; zeros where a filter has fewer.
+        synthetic: (n, h, w, C) uint8, zeros where none was made.
+    """
+
+    filters: tuple[int, ...]
+    factor: int
+    real: NDArray[np.uint8]
+    synthetic: NDArray[np.uint8]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON, packed as in `convscope.base.packing`."""
+        filters, factor = list(self.filters), self.factor
+        return {"filters": filters, "factor": factor, "real": pack(self.real), "synthetic": pack(self.synthetic)}
+
+
+def picture_box(seen: ReceptiveField, place: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) of the picture of `place`; top and left may lie before the image's first pixel.
+
+    >>> picture_box(ReceptiveField(size=(3, 40), jump=(2, 2), start=(-1, -20)), (0, 5), (28, 28))
+    (-1, 0, 3, 28)
+    """
+    top, height = _side(seen.start[0] + place[0] * seen.jump[0], seen.size[0], image_size[0])
+    left, width = _side(seen.start[1] + place[1] * seen.jump[1], seen.size[1], image_size[1])
+    return top, left, height, width
+
+
+def _side(start: int, size: int, pixels: int) -> tuple[int, int]:
+    return (start, size) if size < pixels else (0, pixels)
+
+
+def picture_layers(
+    layers: Sequence[FilterLayer], images: NDArray[np.uint8], spots: Sequence[Sequence[Sequence[Spot]]]
+) -> list[FilterPictures]:
+    """Return for each layer the pictures of as many of its filters, evenly taken, as there is room for.
+
+    Args:
+        images: (N, H, W, C) uint8.
+        spots: for each layer and filter, its most exciting image and place first.
+    """
+    room, left_over = _ROOM_BYTES, _MOST_FILTERS
+    pictured = dict[int, FilterPictures]()
+    by_size = sorted(range(len(layers)), key=lambda one: int(np.prod(layers[one].row.receptive_field.size)))
+    for done, one in enumerate(by_size):
+        left = len(layers) - done
+        filters = evenly(layers[one].num_filters, max(left_over // left, 1))
+        pictures = _cut_out(layers[one], filters, images, spots[one])
+        each = _packed_each(pictures)
+        if each * len(filters) > room // left:
+            filters = evenly(layers[one].num_filters, max(int(room // left / each), 0 if pictured else 1))
+            pictures = _cut_out(layers[one], filters, images, spots[one])
+        pictured[one] = pictures
+        room, left_over = max(room - int(each * len(filters)), 0), left_over - len(filters)
+    return [pictured[one] for one in range(len(layers))]
+
+
+def _packed_each(pictures: FilterPictures) -> float:
+    """Return the bytes of a page that a filter takes; a synthetic picture does not deflate."""
+    return (packed_bytes(pack(pictures.real)) + 4 / 3 * pictures.synthetic.nbytes) / max(len(pictures.filters), 1)
+
+
+def _cut_out(
+    layer: FilterLayer, filters: NDArray[np.int64], images: NDArray[np.uint8], spots: Sequence[Sequence[Spot]]
+) -> FilterPictures:
+    most = max((len(one) for one in spots), default=0)
+    height, width = images.shape[1:3]
+    *_, rows, columns = picture_box(layer.row.receptive_field, (0, 0), (height, width))
+    factor = -(-max(rows, columns) // _LARGEST_SIDE)
+    shape = (-(-rows // factor), -(-columns // factor), images.shape[3])
+    real = np.zeros((len(filters), most, *shape), np.uint8)
+    for number, one in enumerate(filters):
+        for rank, (index, place) in enumerate(spots[one]):
+            real[number, rank] = _picture(images[index], layer.row.receptive_field, place, factor)
+    return FilterPictures(tuple(filters.tolist()), factor, real, np.zeros((len(filters), *shape), np.uint8))
+
+
+def _picture(image: NDArray[np.uint8], seen: ReceptiveField, place: tuple[int, int], factor: int) -> NDArray[np.uint8]:
+    """Return the picture of one place, its cells averaged over `factor` by `factor` pixels, zeros beyond the image."""
+    top, left, height, width = picture_box(seen, place, (image.shape[0], image.shape[1]))
+    rows, columns = (np.arange(start, start + size) for start, size in ((top, height), (left, width)))
+    inside_rows = (rows >= 0) & (rows < image.shape[0])
+    inside_columns = (columns >= 0) & (columns < image.shape[1])
+    picture = np.zeros((height, width, image.shape[2]), np.uint8)
+    picture[np.ix_(inside_rows, inside_columns)] = image[np.ix_(rows[inside_rows], columns[inside_columns])]
+    if factor == 1:
+        return picture
+    spare = ((0, -height % factor), (0, -width % factor), (0, 0))
+    padded = np.pad(picture, spare, mode="edge").astype(np.float64)
+    cells = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor, -1)
+    return np.asarray(np.rint(cells.mean(axis=(1, 3))), np.uint8)
+
+
+def add_synthetic(pictures: FilterPictures, layer: FilterLayer, made: Synthesis) -> FilterPictures:
+    """Return `pictures` with those of the images made for some of their filters."""
+    synthetic = pictures.synthetic.copy()
+    for number, image in zip(made.filters, made.images, strict=True):
+        where = pictures.filters.index(number)
+        synthetic[where] = _picture(image, layer.row.receptive_field, made.place, pictures.factor)
+    return FilterPictures(pictures.filters, pictures.factor, pictures.real, synthetic)

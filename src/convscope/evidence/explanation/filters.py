@@ -1,0 +1,197 @@
+"""What a network's filters answer to: `filter_cards` takes a model and a data set to a card for each filter.
+
+It shows what goes with a filter's answer, not what the filter is for: that an image excites it does not mean that the
+network's decision hangs on it, which `convscope.evidence.ablation` measures.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.streams import random_stream
+from convscope.data.datasets import Dataset, evenly
+from convscope.evidence.explanation.filter_cards import (
+    NUM_EXCITING,
+    QUANTILES,
+    Exciting,
+    FilterCard,
+    FilterCards,
+    FilterLayerCards,
+)
+from convscope.evidence.explanation.filter_layers import FilterLayer, filter_layers
+from convscope.evidence.explanation.filter_measures import (
+    FilterMeasures,
+    alike_pairs,
+    class_selectivity,
+    layer_outputs,
+    measure_filters,
+    most_alike,
+)
+from convscope.evidence.explanation.filter_pictures import add_synthetic, picture_layers
+from convscope.evidence.explanation.synthesis import Synthesis, synthesize
+from convscope.training.model import Model
+
+ALIKE = 0.99
+"""From which correlation on two filters count as duplicates."""
+
+_LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly luck
+_MOST_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
+_MOST_MACS = 2e11  # of the forward passes and of the products between filters
+_SYNTHESIS_STEPS = 128
+_SYNTHESIS_MACS = 2e11  # of all steps of all ascents: about five seconds
+_MOST_ASCENTS = 12  # one for each layer
+
+
+def filter_cards(
+    model: Model, dataset: Dataset, *, most_images: int = 10_000, with_synthetic: bool = True, seed: int = 0
+) -> FilterCards:
+    """Return what each filter of `model` answers to on `dataset`.
+
+    They are the filters of its convolutions, or without one the units of its hidden dense layers. Pictures are kept of
+    at most about a hundred filters, evenly taken from each layer, and images made for as many of them as take a few
+    seconds; the numbers are of all filters.
+
+    Args:
+        most_images: beyond it, images are left out evenly; for large networks also below it, down to 1,000.
+        with_synthetic: whether images are made that excite the pictured filters; see `synthesize`.
+        seed: of the shuffled labels, and of what `synthesize` starts with.
+
+    Raises:
+        ValueError: if most_images < 1, the images are not of the size the model reads, or the classes are not the
+            model's.
+
+    Source: the most exciting images and their places: Zeiler and Fergus 2014, section 4.
+    """
+    if most_images < 1:
+        raise ValueError(f"most_images is {most_images}; it must be at least 1")
+    model.check_classes(dataset)
+    layers = filter_layers(model.architecture)
+    num_images = min(len(dataset), most_images, max(_LEAST_IMAGES, _affordable_images(model, layers)))
+    taken = np.linspace(0, len(dataset) - 1, num_images).round().astype(np.int64)
+    measured = dataset.take(taken)
+    shuffled = random_stream(seed, "selectivity").permutation(measured.labels)
+    measures = measure_filters(model, layers, measured.images)
+    exciting = _exciting(model, layers, measures, measured, taken) if layers else []
+    spots = [[[(one.index, one.place) for one in of_filter] for of_filter in of_layer] for of_layer in exciting]
+    pictures = picture_layers(layers, dataset.images, spots)
+    ascending = [number for number, one in enumerate(pictures) if one.filters] if with_synthetic else []
+    ascending = [ascending[place] for place in evenly(len(ascending), _MOST_ASCENTS)] if ascending else []
+    cards = []
+    for number, (one, values, found, pictured) in enumerate(zip(layers, measures, exciting, pictures, strict=True)):
+        made = _synthesize(model, one, pictured.filters, len(ascending), seed) if number in ascending else None
+        cards.append(
+            FilterLayerCards(
+                layer=one.layer,
+                kind=model.architecture.row(one.layer).layer.kind,
+                read_at=one.row.layer.name,
+                activation=one.activation,
+                map_size=one.map_size,
+                receptive_field=one.row.receptive_field,
+                shuffled_selectivity=_mean_selectivity(values, shuffled),
+                duplicates=alike_pairs(one.layer, values, ALIKE),
+                synthesis=made.parameters() if made else None,
+                filters=_cards(one.layer, values, measured.labels, found, made),
+                pictures=add_synthetic(pictured, one, made) if made else pictured,
+            )
+        )
+    return FilterCards(
+        dataset_name=dataset.name,
+        split=dataset.split,
+        class_names=dataset.class_names,
+        image_shape=dataset.image_shape,
+        num_images=len(measured),
+        num_images_left_out=len(dataset) - len(measured),
+        layers=tuple(cards),
+    )
+
+
+def _affordable_images(model: Model, layers: Sequence[FilterLayer]) -> int:
+    """Return how many images can be looked at in a few seconds."""
+    cells = [one.map_size[0] * one.map_size[1] for one in layers]
+    values = sum(count * one.num_filters for count, one in zip(cells, layers, strict=True))
+    products = sum(count * one.num_filters**2 for count, one in zip(cells, layers, strict=True))
+    return int(min(_MOST_VALUES / max(values, 1), _MOST_MACS / max(model.architecture.macs + products, 1)))
+
+
+def _exciting(
+    model: Model,
+    layers: Sequence[FilterLayer],
+    measures: Sequence[FilterMeasures],
+    dataset: Dataset,
+    taken: NDArray[np.int64],
+) -> list[list[tuple[Exciting, ...]]]:
+    """Return for each layer and filter its most exciting images; `taken` are the indices of those of `dataset`."""
+    order = [np.argsort(-one.maxima, axis=0, kind="stable")[:NUM_EXCITING] for one in measures]  # (9, F) each
+    values = [np.take_along_axis(one.maxima, best, axis=0) for one, best in zip(measures, order, strict=True)]
+    is_kept = [~one.is_constant & (one.is_signed | (most > 0)) for one, most in zip(measures, values, strict=True)]
+    wanted = np.unique(np.concatenate([best[kept] for best, kept in zip(order, is_kept, strict=True)]))
+    places = [np.zeros((*best.shape, 2), np.int64) for best in order]
+    for block, outputs in layer_outputs(model, layers, dataset.images, wanted):
+        for one, maps, best, kept, where in zip(layers, outputs, order, is_kept, places, strict=True):
+            ranks, filters = np.nonzero(kept & np.isin(best, block))
+            cells = maps.reshape(len(block), -1, one.num_filters)
+            highest = cells[np.searchsorted(block, best[ranks, filters]), :, filters].argmax(axis=1)
+            where[ranks, filters] = np.stack(np.unravel_index(highest, one.map_size), axis=1)
+    return [
+        [
+            tuple(
+                Exciting(
+                    int(taken[best[rank, one]]),
+                    int(dataset.labels[best[rank, one]]),
+                    (int(where[rank, one, 0]), int(where[rank, one, 1])),
+                    float(most[rank, one]),
+                )
+                for rank in np.flatnonzero(kept[:, one])
+            )
+            for one in range(best.shape[1])
+        ]
+        for best, most, kept, where in zip(order, values, is_kept, places, strict=True)
+    ]
+
+
+def _synthesize(model: Model, layer: FilterLayer, filters: Sequence[int], ascents: int, seed: int) -> Synthesis:
+    """Return images for as many of `filters`, evenly taken, as one of so many ascents has time for."""
+    place = model.architecture.layers.index(layer.row.layer)
+    macs = sum(row.macs for row in model.architecture.table[: place + 1])
+    affordable = int(_SYNTHESIS_MACS / (ascents * 3 * _SYNTHESIS_STEPS * max(macs, 1)))
+    chosen = [filters[number] for number in evenly(len(filters), max(affordable, 1))]
+    return synthesize(model, layer.layer, chosen, steps=_SYNTHESIS_STEPS, seed=seed)
+
+
+def _mean_selectivity(measures: FilterMeasures, labels: NDArray[Any]) -> float:
+    """Return the mean over the filters that are not dead; 0 if all are."""
+    living = measures.means[:, ~measures.is_constant]
+    return float(class_selectivity(living, labels)[0].mean()) if living.size else 0.0
+
+
+def _cards(
+    layer: str,
+    measures: FilterMeasures,
+    labels: NDArray[Any],
+    exciting: Sequence[tuple[Exciting, ...]],
+    made: Synthesis | None,
+) -> tuple[FilterCard, ...]:
+    selectivity, selective = class_selectivity(measures.means, labels)
+    quantiles = np.quantile(measures.maxima, QUANTILES, axis=0)
+    answering = (measures.maxima > 0).mean(axis=0)
+    living = int((~measures.is_constant).sum())
+    nearest, correlation = most_alike(measures.correlation, measures.is_constant)
+    synthetic = dict(zip(made.filters, made.activations.tolist(), strict=True)) if made else {}
+    return tuple(
+        FilterCard(
+            layer=layer,
+            filter=one,
+            quantiles=tuple(quantiles[:, one].tolist()),
+            answering_fraction=float(answering[one]),
+            is_dead=bool(measures.is_constant[one]),
+            selectivity=float(selectivity[one]),
+            selective_label=int(selective[one]),
+            most_alike=int(nearest[one]) if living > 1 and not measures.is_constant[one] else None,
+            correlation=float(correlation[one]) if living > 1 and not measures.is_constant[one] else None,
+            exciting=exciting[one],
+            synthetic_value=synthetic.get(one),
+        )
+        for one in range(len(exciting))
+    )

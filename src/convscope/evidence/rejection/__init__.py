@@ -1,0 +1,9 @@
+""" "None of these": a score and a threshold by which a model may refuse an image, and how well that works."""
+
+from convscope.evidence.rejection.fitting import fit_rejection, fit_rules
+from convscope.evidence.rejection.measure import measure_rejection
+from convscope.evidence.rejection.result import Rejection
+from convscope.evidence.rejection.rule import RejectionRule
+from convscope.evidence.rejection.scores import SCORES
+
+__all__ = ["SCORES", "Rejection", "RejectionRule", "fit_rejection", "fit_rules", "measure_rejection"]

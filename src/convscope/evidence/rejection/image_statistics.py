@@ -1,0 +1,120 @@
+"""How ordinary an image is as a picture: its brightness, contrast and roughness against those of training images.
+
+No network takes part, so that even images that fool a network, such as noise and blank ones, are told apart. Neither
+moving nor turning an image changes its statistics much.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import RunError
+from convscope.base.plain import from_plain
+from convscope.data.datasets import Dataset, evenly
+
+_MOST_IMAGES = 10_000  # that are fitted to
+_BLOCK_VALUES = 1 << 22  # of the images that are looked at together
+_MOST_NUMBERS = 3 * 16  # statistics: of sixteen channels
+_LARGEST = 1e300  # of a number in a file
+_LEAST_SPREAD = 0.5, 0.01, 0.01  # of a mean (grey levels) and of the two logarithms: what rounding to levels hides
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStatistics:
+    """The mean and the inverse covariance of the F = 3 C statistics of training images; see `image_statistics`.
+
+    Attributes:
+        centre: (F,) float64.
+        precision: (F, F) float64, the inverse of the covariance.
+
+    Raises:
+        ValueError: if the shapes do not fit together, or a number is not finite.
+    """
+
+    centre: NDArray[np.float64] = field(repr=False)
+    precision: NDArray[np.float64] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        size = len(self.centre)
+        if self.centre.shape != (size,) or self.precision.shape != (size, size) or not size or size % 3:
+            raise ValueError(f"centre has shape {self.centre.shape} and precision {self.precision.shape}")
+        if not (np.isfinite(self.centre).all() and np.isfinite(self.precision).all()):
+            raise ValueError("a number of the image statistics is not finite")
+
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return (N,), minus the squared Mahalanobis distance of each image's statistics: 0 at most.
+
+        Raises:
+            ValueError: if the images (N, H, W, C) have another number of channels.
+        """
+        if 3 * images.shape[3] != len(self.centre):
+            raise ValueError(f"images have {images.shape[3]} channels; the statistics are of {len(self.centre) // 3}")
+        apart = image_statistics(images) - self.centre
+        return np.asarray(-((apart @ self.precision) * apart).sum(axis=1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return both as plain JSON lists."""
+        return {"centre": self.centre.tolist(), "precision": self.precision.tolist()}
+
+    @classmethod
+    def from_dict(cls, value: Any) -> "ImageStatistics":
+        """Return what `to_dict` gave.
+
+        Raises:
+            RunError, ValueError: if it is no such object; the message names the field.
+        """
+        if isinstance(value, Mapping):
+            value = {name: _numbers(name, one) for name, one in value.items()}
+        return from_plain(cls, value, "statistics", RunError)
+
+
+def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return (N, 3 C) for images (N, H, W, C): by channel the mean, log(1 + contrast) and log(1 + roughness).
+
+    Contrast is the standard deviation over the pixels, roughness the mean absolute difference between neighbours along
+    both axes, all in grey levels. The logarithms set blank images apart from all others.
+    """
+    height, width, channels = images.shape[1:]
+    found = np.empty((len(images), 3 * channels))
+    step = max(1, _BLOCK_VALUES // max(1, height * width * channels))
+    for start in range(0, len(images), step):
+        block = images[start : start + step].astype(np.float32)
+        differences = sum(
+            np.abs(np.diff(block, axis=axis)).sum(axis=(1, 2), dtype=np.float64) for axis in (1, 2)
+        ) / max(1, (height - 1) * width + height * (width - 1))
+        found[start : start + step] = np.concatenate(
+            [
+                block.mean(axis=(1, 2), dtype=np.float64),
+                np.log1p(block.std(axis=(1, 2), dtype=np.float64)),
+                np.log1p(differences),
+            ],
+            axis=1,
+        )
+    return found
+
+
+def fit_statistics(dataset: Dataset) -> ImageStatistics:
+    """Return the statistics of the images of `dataset`, of which at most 10,000 are taken evenly."""
+    found = image_statistics(dataset.take(evenly(len(dataset), _MOST_IMAGES)).images)
+    centre = found.mean(axis=0)
+    apart = found - centre
+    least = np.repeat(_LEAST_SPREAD, dataset.image_shape[2])
+    return ImageStatistics(centre, np.linalg.inv(apart.T @ apart / len(found) + np.diag(least**2)))
+
+
+def _numbers(name: str, value: Any) -> NDArray[np.float64]:
+    rows = value if isinstance(value, list) else [None]
+    flat = [one for row in rows for one in (row if isinstance(row, list) else [row])]
+    are_numbers = all(
+        isinstance(one, int | float) and not isinstance(one, bool) and not abs(one) > _LARGEST for one in flat
+    )
+    if (
+        len(rows) > _MOST_NUMBERS
+        or not are_numbers
+        or len({len(row) if isinstance(row, list) else 0 for row in rows}) > 1
+    ):
+        raise ValueError(f"statistics: {name} is no list of numbers")
+    return np.array(rows, np.float64)

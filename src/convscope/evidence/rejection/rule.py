@@ -1,0 +1,182 @@
+"""The rule by which a model may answer "none of these": scores with their thresholds, and what the scores need.
+
+It is stored with the model as plain JSON and works without any data set.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import RunError
+from convscope.base.plain import from_plain
+from convscope.evidence.rejection.distance import HiddenDistance
+from convscope.evidence.rejection.image_statistics import ImageStatistics
+from convscope.evidence.rejection.scores import SCORES, TITLES, ScoreName, score_of_logits
+from convscope.training.model import Model
+
+_LARGEST = 1e300  # of numbers, so that none is infinite; also those that no float holds are compared rightly
+
+
+@dataclass(frozen=True, eq=False)
+class RejectionRule:
+    """An image is refused if one of its scores is below that score's threshold.
+
+    Attributes:
+        thresholds: by the score's name, one of `SCORES`, the lowest score that is let through.
+        medians: by the score's name, its median over the held-out images; see `combine`.
+        keep: the share of held-out training images that was to be let through.
+        num_held_out: images by which the thresholds were set.
+        num_kept: how many of them the rule lets through.
+        num_made_up: made-up strangers by which the scores were chosen.
+        made_up: by their kind, the share of them that the rule refuses.
+        distance: what `mahalanobis` is computed with; None where it is not among the scores.
+        statistics: what `image_statistics` is computed with; None where it is not among the scores.
+
+    Raises:
+        ValueError: for a value out of its range.
+    """
+
+    thresholds: Mapping[ScoreName, float]
+    medians: Mapping[ScoreName, float]
+    keep: float
+    num_held_out: int
+    num_kept: int
+    num_made_up: int
+    made_up: Mapping[str, float]
+    distance: HiddenDistance | None = field(default=None, repr=False)
+    statistics: ImageStatistics | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("thresholds", "medians", "made_up"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ValueError(f"{name} is {getattr(self, name)!r:.60}; it must be numbers by name")
+        if not self.thresholds or not set(self.thresholds) <= set(SCORES):
+            raise ValueError(f"thresholds are of {list(self.thresholds)!r:.60}; they must be of {', '.join(SCORES)}")
+        if set(self.medians) != set(self.thresholds):
+            raise ValueError(f"medians are of {list(self.medians)!r:.60}, but thresholds of {list(self.thresholds)}")
+        for score in self.thresholds:
+            _check_number(f"threshold of {score}", self.thresholds[score], -_LARGEST, _LARGEST)
+            _check_number(f"median of {score}", self.medians[score], -_LARGEST, _LARGEST)
+        _check_number("keep", self.keep, 0, 1)
+        for name, lowest, highest in (
+            ("num_held_out", 1, _LARGEST),
+            ("num_kept", 0, self.num_held_out),
+            ("num_made_up", 0, _LARGEST),
+        ):
+            _check_number(name, getattr(self, name), lowest, highest, int)
+        for kind, share in self.made_up.items():
+            _check_number(f"made_up {kind!r:.30}", share, 0, 1)
+        for score, needed, is_given in (
+            ("mahalanobis", self.distance, isinstance(self.distance, HiddenDistance)),
+            ("image_statistics", self.statistics, isinstance(self.statistics, ImageStatistics)),
+        ):
+            if (score in self.thresholds) != is_given:
+                raise ValueError(f"thresholds are of {', '.join(self.thresholds)}, but {score} has {needed!r:.60}")
+        for name in ("thresholds", "medians"):
+            object.__setattr__(self, name, {score: float(value) for score, value in getattr(self, name).items()})
+
+    @property
+    def name(self) -> str:
+        """The names of the scores with a plus between them, such as "energy+image_statistics"."""
+        return "+".join(self.thresholds)
+
+    @property
+    def title(self) -> str:
+        """The same in words."""
+        return " + ".join(TITLES[score] for score in self.thresholds)
+
+    @property
+    def mean_made_up(self) -> float:
+        """The mean share refused over the kinds of made-up strangers, by which the scores were chosen; 0 of none."""
+        return float(np.mean(list(self.made_up.values()))) if self.made_up else 0.0
+
+    def combine(self, scores: Mapping[ScoreName, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Return (N,), of each image the lowest of its scores (N,), on a scale where the threshold is 0 and 1 is usual.
+
+        A score x counts as (x - threshold) / (median - threshold), so it is 1 for the median held-out image.
+        """
+        lowest: NDArray[np.float64] | None = None
+        for score, threshold in self.thresholds.items():
+            width = self.medians[score] - threshold
+            scaled = (scores[score] - threshold) / (width if width > 0 else 1.0)
+            lowest = scaled if lowest is None else np.minimum(lowest, scaled)
+        assert lowest is not None, "a rule has a score"
+        return lowest
+
+    def scores(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return (N,), what `combine` makes of the scores of images (N, H, W, C) uint8; below 0 is refused.
+
+        Raises:
+            ValueError: if the images are not of the size the model reads, or the rule is of another architecture.
+        """
+        return self.combine(
+            scores_of(model, images, model.logits(images), list(self.thresholds), self.distance, self.statistics)
+        )
+
+    def refuses(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return (N,), whether each image is taken for none of the classes; raises as `scores` does.
+
+        A score that is no number is refused.
+        """
+        return np.asarray(~(self.scores(model, images) >= 0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON, from which `from_dict` makes a rule of the same bits."""
+        return {
+            "thresholds": dict(self.thresholds),
+            "medians": dict(self.medians),
+            "keep": self.keep,
+            "num_held_out": self.num_held_out,
+            "num_kept": self.num_kept,
+            "num_made_up": self.num_made_up,
+            "made_up": dict(self.made_up),
+            "distance": self.distance.to_dict() if self.distance else None,
+            "statistics": self.statistics.to_dict() if self.statistics else None,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Any) -> "RejectionRule":
+        """Return the rule that `to_dict` wrote.
+
+        Raises:
+            RunError: if it is no such object; the message names the field.
+        """
+        try:
+            if isinstance(value, Mapping) and value.get("distance") is not None:
+                value = {**value, "distance": HiddenDistance.from_dict(value["distance"])}
+            if isinstance(value, Mapping) and value.get("statistics") is not None:
+                value = {**value, "statistics": ImageStatistics.from_dict(value["statistics"])}
+            return from_plain(cls, value, "rejection", RunError)
+        except ValueError as error:
+            raise RunError(f"rejection: {error}") from error
+
+
+def scores_of(
+    model: Model,
+    images: NDArray[np.uint8],
+    logits: NDArray[np.floating[Any]],
+    names: Sequence[ScoreName],
+    distance: HiddenDistance | None,
+    statistics: ImageStatistics | None,
+) -> dict[ScoreName, NDArray[np.float64]]:
+    """Return (N,) by name, each of the scores `names` of the images (N, H, W, C) with these logits (N, K)."""
+    found: dict[ScoreName, NDArray[np.float64]] = {}
+    for name in names:
+        if name == "mahalanobis":
+            assert distance is not None, "mahalanobis needs a distance"
+            found[name] = distance.scores(model, images)
+        elif name == "image_statistics":
+            assert statistics is not None, "image_statistics needs statistics"
+            found[name] = statistics.scores(images)
+        else:
+            found[name] = score_of_logits(name, logits)
+    return found
+
+
+def _check_number(name: str, value: Any, lowest: float, highest: float, kind: Any = int | float) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool) or not lowest <= value <= highest:
+        a_number = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} is {value!r:.60}; it must be {a_number} from {lowest:g} to {highest:g}")

@@ -1,0 +1,259 @@
+"""The sets of strangers that a rejection is measured on: images that are of none of a data set's classes.
+
+None of them is seen before, neither in training nor where scores and their thresholds are chosen: they are made of test
+images, letters of other fonts (`letters.measuring_fonts`), other characters, a photo, and other kinds of noise.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import DatasetError
+from convscope.base.streams import random_stream
+from convscope.data.datasets import Dataset, Splits, load_dataset
+from convscope.data.datasets.readers.idx import read_idx
+from convscope.data.handwriting import handwriting_of
+from convscope.data.inspection.letters import (
+    KANA,
+    LOOK_ALIKES,
+    draw_letters,
+    kana_fonts,
+    letters_beside,
+    measuring_fonts,
+)
+from convscope.evidence.rejection.made_up import partners, quarter_turned
+
+Images = NDArray[np.uint8]
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
+"""Where Debian's package dataset-fashion-mnist puts its test images."""
+
+_LETTERS_EACH = 6  # drawings of a letter in each font
+_MOST_CROPS = 500
+_CROP_SIDES = 1 / 16, 1 / 2  # of the photo's shorter side
+_CELLS = 4  # along each side of the photo: crops with centres in the same cell are no independent images
+_NUM_COMPARED = 200  # images by which a data set is recognised as another
+
+
+@dataclass(frozen=True, eq=False)
+class Strangers:
+    """Images of none of the classes.
+
+    Attributes:
+        name: a short one, such as "letters".
+        about: what they are, in a sentence without its stop.
+        images: (N, H, W, C) uint8, of the data set's size.
+        clusters: (N,), the same number for images that are alike, such as drawings of one letter; None where all are
+            independent.
+        clustered_by: what a cluster is, in the plural, such as "letters".
+    """
+
+    name: str
+    about: str
+    images: Images = field(repr=False)
+    clusters: NDArray[np.int64] | None = field(default=None, repr=False)
+    clustered_by: str = ""
+
+
+def stranger_sets(
+    dataset: Dataset,
+    other: Dataset | Splits | str | os.PathLike[str] | None = None,
+    *,
+    most: int = 2000,
+    seed: int = 0,
+) -> tuple[tuple[Strangers, ...], dict[str, str]]:
+    """Return the sets for the test images `dataset`, each of at most `most` images, and why a set is left out, by name.
+
+    The images of another data set, letters, kana, crops of a photo, pairs of test images laid over each other, test
+    images inverted, turned by a quarter and with their pixels in another order, two kinds of noise, and blank images.
+    Images of another size or other colours are made alike (see `fit_images`).
+
+    Args:
+        other: the other data set, or its name or path; by default Fashion-MNIST where Debian's package is installed,
+            and MNIST for a model of Fashion-MNIST itself. Of two splits it is the test images.
+
+    Raises:
+        DatasetError: if `other` cannot be read.
+        ValueError: if `most` is below 1, or `other` is the data set itself.
+    """
+    if most < 1:
+        raise ValueError(f"most is {most}; it must be at least 1")
+    found, left_out = list[Strangers](), dict[str, str]()
+    chosen = _other_data(dataset, other)
+    if isinstance(chosen, str):
+        left_out["other data set"] = chosen
+    else:
+        name, images = chosen
+        found.append(Strangers(name, f"test images of {name}", fit_images(_some(images, most), dataset.image_shape)))
+    makers: dict[str, Callable[[], Strangers | str]] = {
+        "letters": lambda: _letters(dataset, most, seed),
+        "kana": lambda: _kana(dataset, most, seed),
+        "photo crops": lambda: _photo_crops(dataset, most, seed),
+        "overlaid": lambda: _overlaid(dataset, most, seed),
+    }
+    for name, make in makers.items():
+        made = make()
+        if isinstance(made, str):
+            left_out[name] = made
+        else:
+            found.append(made)
+    return (*found, *_changed(dataset, most, seed), *_noises(dataset, most, seed)), left_out
+
+
+def fit_images(images: Images, image_shape: tuple[int, int, int]) -> Images:
+    """Return images (N, h, w, c) as (N, *image_shape): resized bilinearly, grey by BT.601, or every channel alike."""
+    from PIL import Image
+
+    height, width, channels = image_shape
+    if images.shape[1:] == image_shape:
+        return images
+    result = np.empty((len(images), *image_shape), np.uint8)
+    for made, image in zip(result, images, strict=True):
+        picture = Image.fromarray(image if image.shape[2] == 3 else image[..., 0])
+        picture = picture.convert("RGB" if channels == 3 else "L")
+        resized = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+        made[:] = resized.reshape(height, width, -1)
+    return result
+
+
+def _other_data(dataset: Dataset, other: Dataset | Splits | str | os.PathLike[str] | None) -> tuple[str, Images] | str:
+    """Return the name and the test images of another data set, or why there are none."""
+    if other is not None:
+        if not isinstance(other, Dataset):
+            other = (other if isinstance(other, Splits) else load_dataset(other)).test
+        if _is_among(dataset, other.images):
+            raise ValueError(f"other is {other.name}, whose images are those of {dataset.name}; give another data set")
+        return other.name, other.images
+    try:
+        fashion = read_idx(FASHION_MNIST)[..., np.newaxis]
+    except DatasetError as error:
+        return f"{error}; install Debian's package dataset-fashion-mnist, or give another data set"
+    if "fashion" in dataset.name.lower() or _is_among(dataset, fashion):
+        return "MNIST", load_dataset("mnist").test.images
+    return "Fashion-MNIST", fashion
+
+
+def _is_among(dataset: Dataset, images: Images) -> bool:
+    """Return whether most of the data set's images are among `images`, pixel for pixel."""
+    if dataset.image_shape != images.shape[1:]:
+        return False
+    some = {image.tobytes() for image in _some(dataset.images, _NUM_COMPARED)}
+    return 2 * len(some & {image.tobytes() for image in images}) > len(some)
+
+
+def _letters(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+    """Return letters that are no class of the data set, or why there are none."""
+    letters, fonts = letters_beside(dataset.class_names), measuring_fonts()
+    if not letters:
+        return "the classes are letters themselves"
+    if not fonts:
+        return "no font is installed"
+    about = f"the letters {letters} drawn in {len(fonts)} fonts, without {LOOK_ALIKES}, which look like digits"
+    return _drawn("letters", about, dataset, letters, fonts, most, seed)
+
+
+def _kana(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+    """Return hiragana that look like no digit, or why there are none."""
+    kana, fonts = "".join(one for one in KANA if one not in dataset.class_names), kana_fonts()
+    if not kana:
+        return "the classes are kana themselves"
+    if not fonts:
+        return "no font with kana is installed; install Debian's package fonts-ipafont-gothic or fonts-vlgothic"
+    return _drawn("kana", f"the hiragana {kana} drawn in {len(fonts)} fonts", dataset, kana, fonts, most, seed)
+
+
+def _drawn(
+    name: str, about: str, dataset: Dataset, characters: str, fonts: Sequence[Path], most: int, seed: int
+) -> Strangers | str:
+    """Return drawings of characters as strangers, or why a font cannot draw them."""
+    count = min(most, _LETTERS_EACH * len(characters) * len(fonts))
+    handwriting = handwriting_of(dataset.images)
+    try:
+        images, drawn = draw_letters(
+            dataset.image_shape, handwriting, count, fonts, seed, characters, f"strangers {name}"
+        )
+    except OSError as error:
+        return f"a font cannot be read: {error}"
+    # Both cases of a letter are one group: C and c, drawn in one size, are the same shape.
+    return Strangers(name, about, images, np.array([ord(one.lower()) for one in drawn], np.int64), "characters")
+
+
+def _photo_crops(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+    """Return squares of different sizes cut out of matplotlib's example photo, or why there are none."""
+    from PIL import Image
+
+    found = find_spec("matplotlib")
+    path = Path(found.origin).parent / "mpl-data/sample_data/grace_hopper.jpg" if found and found.origin else None
+    if path is None or not path.is_file():
+        return "matplotlib's example photo grace_hopper.jpg is not installed"
+    with Image.open(path) as picture:
+        photo = np.asarray(picture.convert("RGB"))
+    stream = random_stream(seed, "strangers photo crops")
+    crops, cells = list[Images](), list[int]()
+    height, width = photo.shape[:2]
+    for _ in range(min(most, _MOST_CROPS)):
+        side = int(min(height, width) * stream.uniform(*_CROP_SIDES))
+        top, left = int(stream.integers(0, height - side + 1)), int(stream.integers(0, width - side + 1))
+        crops.append(fit_images(photo[None, top : top + side, left : left + side], dataset.image_shape)[0])
+        row, column = (top + side // 2) * _CELLS // height, (left + side // 2) * _CELLS // width
+        cells.append(row * _CELLS + column)
+    about = "squares of different sizes cut out of matplotlib's example photo, a portrait"
+    return Strangers("photo crops", about, np.stack(crops), np.array(cells, np.int64), "parts of the photo")
+
+
+def _overlaid(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+    """Return the larger value of each pixel of two test images of different classes, or why there are none."""
+    some = dataset.take(_places(len(dataset), most))
+    places, others = partners(some, random_stream(seed, "strangers overlaid"))
+    if not len(places):
+        return "all images are of one class"
+    about = "two test images of different classes laid over each other: of each pixel the larger value"
+    return Strangers("overlaid", about, np.maximum(some.images[places], some.images[others]))
+
+
+def _changed(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
+    """Return test images that were changed beyond what their classes look like."""
+    sources = dataset.images[_places(len(dataset), most)]
+    stream = random_stream(seed, "strangers shuffled")
+    pixels = sources.reshape(len(sources), -1, sources.shape[3])
+    order = stream.permuted(np.broadcast_to(np.arange(pixels.shape[1]), pixels.shape[:2]), axis=1)
+    shuffled = np.take_along_axis(pixels, order[..., None], axis=1).reshape(sources.shape)
+    about_turned = "test images turned by a quarter counterclockwise, of which some still look like a class"
+    return (
+        Strangers("inverted", "test images, bright for dark", 255 - sources),
+        Strangers("turned", about_turned, quarter_turned(sources, 1)),
+        Strangers("shuffled pixels", "test images, the pixels of each in an order of its own", shuffled),
+    )
+
+
+def _noises(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
+    shape, sources = dataset.image_shape, dataset.images[_places(len(dataset), most)]
+    uniform = random_stream(seed, "strangers uniform").integers(0, 256, (most, *shape), np.uint8)
+    mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
+    normal = random_stream(seed, "strangers normal").normal(mean, deviation, (most, *shape))
+    levels = np.linspace(0, 255, min(most, 256)).round().astype(np.uint8)
+    blank = np.broadcast_to(levels[:, None, None, None], (len(levels), *shape)).copy()
+    return (
+        Strangers("uniform noise", "every pixel any value, with equal chance", uniform),
+        Strangers("Gaussian noise", "pixels with the test images' mean and deviation", _rounded(normal)),
+        Strangers("blank", "one even grey each, from black to white", blank),
+    )
+
+
+def _rounded(values: NDArray[np.float64]) -> Images:
+    return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)
+
+
+def _some(images: Images, most: int) -> Images:
+    """Return at most `most` of the images, evenly taken."""
+    return images[_places(len(images), most)]
+
+
+def _places(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the places 0 to `count` - 1, evenly taken."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

@@ -1,0 +1,163 @@
+"""The smallest changes that fool a network: gradients by the pixels of an image, and attacks that follow them.
+
+Images (N, H, W, C) stay uint8, what a file can hold: each step is a whole number of grey levels, and no value leaves
+0 to 255 or is more than ε grey levels from the image's. It takes the weights, so an attack knows the network (white
+box) and is made for this one alone.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.engine.loss import dlogits_of_logit, softmax
+from convscope.evidence.robustness.draws import uniforms
+from convscope.evidence.robustness.noise import Pictures
+from convscope.training.model import Model
+
+Labels = NDArray[np.integer[Any]]
+
+
+def loss_gradients(model: Model, images: Pictures, labels: Labels) -> NDArray[np.float64]:
+    """Return (N, H, W, C), the gradient of each image's own cross-entropy by its pixels, in nats a grey level.
+
+    Raises:
+        ValueError: if the images are not of the size the model reads, or there is not one label for each that is one of
+            the classes.
+    """
+    _check_labels(model, images, labels)
+    logits = np.asarray(model.logits(images), np.float64)
+    return _directions(model, images, logits, labels) * _doubts(logits, labels)[:, None, None, None]
+
+
+def _directions(model: Model, images: Pictures, logits: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
+    """Return the gradient of the cross-entropy by the pixels, divided by what the true class lacks in probability.
+
+    The gradient by logit k is p[k] - (1 if k is the label), all of it in proportion to 1 - p[label], which rounds to
+    zero where the network is certain: the rest has its sign and is computed without it.
+    """
+    others = logits.copy()
+    others[np.arange(len(labels)), labels] = -np.inf
+    dlogits = softmax(others) - dlogits_of_logit(labels, logits.shape[1])
+    by_input = model.network.layer_gradients(images, dlogits, ["input"])["input"]
+    return np.asarray(model.architecture.input.scale * by_input, np.float64)
+
+
+def _doubts(logits: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
+    """Return (N,), 1 less the probability of the label, exact where that is next to 1."""
+    probabilities = softmax(logits)
+    probabilities[np.arange(len(labels)), labels] = 0
+    return np.asarray(probabilities.sum(axis=1))
+
+
+def fgsm(model: Model, images: Pictures, labels: Labels, epsilon: int) -> Pictures:
+    """Return `images` with each value moved by `epsilon` grey levels to where the loss rises: the fast gradient sign.
+
+    Raises:
+        ValueError: if `epsilon` is not a whole number from 0 to 255; as `loss_gradients` does.
+
+    Source: Goodfellow, Shlens and Szegedy 2015, section 4.
+    """
+    _check_epsilon(epsilon)
+    _check_labels(model, images, labels)
+    logits = np.asarray(model.logits(images), np.float64)
+    signs = np.sign(_directions(model, images, logits, labels)).astype(np.int64)
+    return _clipped(images + epsilon * signs, images, epsilon)
+
+
+def pgd(
+    model: Model,
+    images: Pictures,
+    labels: Labels,
+    epsilon: int,
+    *,
+    steps: int = 100,
+    restarts: int = 5,
+    seed: int = 0,
+    indices: NDArray[np.integer[Any]] | None = None,
+) -> Pictures:
+    """Return `images` after projected gradient descent on the margin within `epsilon` grey levels, from random places.
+
+    The margin is the largest logit of another class less that of the label. Each step moves every value along the sign
+    of its gradient and back within ε; steps fall evenly from 2 ε grey levels (rounded, at least 1). An image is left
+    alone as soon as it is fooled, and another start is made only where none fooled it. Returned is the picture that
+    fools, or where none does the one with the largest margin.
+
+    Args:
+        indices: (N,) the place of each image in its data set, on which its random starts depend; by default 0 to N - 1.
+
+    Raises:
+        ValueError: if `epsilon` is not a whole number from 0 to 255, or `steps` or `restarts` is below 1; as
+            `loss_gradients` does.
+
+    Source: Madry and others 2018, section 2.1, on the loss f6 of Carlini and Wagner 2017.
+    """
+    _check_epsilon(epsilon)
+    _check_labels(model, images, labels)
+    for name, value in (("steps", steps), ("restarts", restarts)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+    indices = np.arange(len(images)) if indices is None else np.asarray(indices)
+    best = images.copy()
+    margins = np.full(len(images), -np.inf)
+    left = np.arange(len(images))  # not fooled yet
+    for restart in range(restarts):
+        if not len(left):
+            break
+        chances = uniforms(seed, f"pgd/{restart}", indices[left], images[0].size).reshape(-1, *images.shape[1:])
+        clean = images[left]
+        now = _clipped(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
+        places = left  # of this start's images
+        for step in range(steps + 1):
+            logits = np.asarray(model.logits(now), np.float64)
+            rivals = logits.copy()
+            rivals[np.arange(len(places)), labels[places]] = -np.inf
+            rival = rivals.argmax(axis=1)
+            margin = rivals.max(axis=1) - logits[np.arange(len(places)), labels[places]]
+            fooled = logits.argmax(axis=1) != labels[places]
+            better = fooled | (margin > margins[places])
+            best[places[better]], margins[places[better]] = now[better], margin[better]
+            places, now, rival = places[~fooled], now[~fooled], rival[~fooled]
+            if step == steps or not len(places):
+                break
+            dlogits = np.zeros((len(places), logits.shape[1]))
+            dlogits[np.arange(len(places)), rival] = 1
+            dlogits[np.arange(len(places)), labels[places]] = -1
+            slopes = model.architecture.input.scale * model.network.layer_gradients(now, dlogits, ["input"])["input"]
+            stride = max(1, round(2 * epsilon * (1 - step / steps)))
+            now = _clipped(now + stride * np.sign(slopes).astype(np.int64), images[places], epsilon)
+        left = places
+    return best
+
+
+def random_signs(
+    images: Pictures, epsilon: int, seed: int = 0, *, indices: NDArray[np.integer[Any]] | None = None
+) -> Pictures:
+    """Return `images` with each value moved by `epsilon` grey levels up or down at random, as far as `fgsm` goes.
+
+    Raises:
+        ValueError: if `epsilon` is not a whole number from 0 to 255.
+    """
+    _check_epsilon(epsilon)
+    indices = np.arange(len(images)) if indices is None else np.asarray(indices)
+    chances = uniforms(seed, "random signs", indices, int(np.prod(images.shape[1:]))).reshape(images.shape)
+    return _clipped(images + np.where(chances < 0.5, -epsilon, epsilon), images, epsilon)
+
+
+def _clipped(moved: NDArray[np.integer[Any]], images: Pictures, epsilon: int) -> Pictures:
+    """Return `moved` brought within `epsilon` of `images` and within 0 to 255."""
+    centre = images.astype(np.int64)
+    return np.asarray(np.clip(moved, np.maximum(centre - epsilon, 0), np.minimum(centre + epsilon, 255)), np.uint8)
+
+
+def _check_labels(model: Model, images: Pictures, labels: Labels) -> None:
+    classes = model.architecture.num_classes
+    if labels.shape != (len(images),) or (len(labels) and not 0 <= labels.min() <= labels.max() < classes):
+        raise ValueError(
+            f"labels have shape {labels.shape}; give one of 0 to {classes - 1} for each of {len(images)} images"
+        )
+
+
+def _check_epsilon(epsilon: int) -> None:
+    if not isinstance(epsilon, int | np.integer) or not 0 <= epsilon <= 255:
+        raise ValueError(f"epsilon is {epsilon!r}; it must be a whole number of grey levels from 0 to 255")

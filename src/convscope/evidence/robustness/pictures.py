@@ -1,0 +1,66 @@
+"""Changing many pictures in bounded memory, and packing a few of them in bounded room."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.packing import pack, packed_bytes
+from convscope.evidence.robustness.draws import Uniform, uniforms
+from convscope.evidence.robustness.noise import Levels, Pictures
+
+_BLOCK_VALUES = 1 << 20  # that are changed at once
+
+
+def in_blocks(
+    change: Callable[[Pictures, Uniform], Levels],
+    images: Pictures,
+    seed: int,
+    purpose: str,
+    indices: NDArray[np.integer[Any]],
+) -> Pictures:
+    """Return what `change` makes of the images (N, H, W, C), rounded to grey levels, some of them at a time.
+
+    Args:
+        indices: (N,) the images' places in their data set, on which their random numbers for `purpose` depend.
+    """
+    result = np.empty_like(images)
+    step = max(1, _BLOCK_VALUES // int(np.prod(images.shape[1:])))
+    for start in range(0, len(images), step):
+        block = slice(start, start + step)
+        places = indices[block]
+
+        def uniform(count: int, places: NDArray[np.integer[Any]] = places) -> NDArray[np.float64]:
+            return uniforms(seed, purpose, places, count)
+
+        result[block] = np.clip(np.rint(change(images[block], uniform)), 0, 255).astype(np.uint8)
+    return result
+
+
+def pack_small(pictures: Pictures, room: int) -> dict[str, Any]:
+    """Return `pictures` (..., H, W, C) packed in at most `room` bytes, made smaller where they would take more.
+
+    A pixel of a smaller picture is the mean of those it stands for.
+    """
+    packed, side = pack(pictures), max(pictures.shape[-3:-1])
+    while packed_bytes(packed) > room and side > 1:
+        # Bytes grow with the square of the side, a little slower; two steps are enough as a rule.
+        side = max(1, min(side - 1, int(side * (room / packed_bytes(packed)) ** 0.5)))
+        packed = pack(_shrunk(pictures, side))
+    return packed
+
+
+def _shrunk(pictures: Pictures, side: int) -> Pictures:
+    """Return `pictures` with a longest side of `side` pixels."""
+    from PIL import Image  # here and not above: only this needs it
+
+    *before, height, width, channels = pictures.shape
+    longest = max(height, width)
+    size = max(1, round(height * side / longest)), max(1, round(width * side / longest))
+    planes = np.moveaxis(pictures, -1, -3).reshape(-1, height, width)
+    small = [
+        np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size[::-1], Image.Resampling.BOX))
+        for plane in planes
+    ]
+    return np.ascontiguousarray(np.moveaxis(np.reshape(small, (*before, channels, *size)), -3, -1))

@@ -1,0 +1,220 @@
+"""What a tracker is told of a run, read from its folder alone: so it is the same during the run and years later."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convscope.storage import RunFolder, open_run
+from convscope.base.errors import RunError
+from convscope.base.files import inside, read_json, write_json
+from convscope.runs.tracking.metrics import class_metrics, clean, result_metrics
+from convscope.runs.tracking.parameters import Parameter, run_parameters
+
+_IDENTITY = "tracking.json"
+_LATEST_SECONDS = 1e11  # since 1970: the year 5138
+_KEPT = {".html", ".json", ".jsonl", ".npz", ".safetensors"}
+_FIGURES = {".png", ".svg"}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a run: its number, from 1, when it ended (seconds since 1970), and its metrics by name."""
+
+    number: int
+    time_seconds: float
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """A run so far, as a tracker is told of it.
+
+    Attributes:
+        id: 32 hexadecimal digits, made once a folder; by it a tracker finds the run again.
+        parent: the folder of the run that this is the baseline or a further seed of, if any.
+        place: path of names, of the parents first; no two runs have the same.
+        started_seconds: when it began, in seconds since 1970.
+        parameters: what it was made from, by dotted name.
+        epochs: those trained so far.
+    """
+
+    id: str
+    name: str
+    path: Path
+    parent: Path | None
+    place: tuple[str, ...]
+    started_seconds: float
+    parameters: Mapping[str, Parameter]
+    epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run has come to, as a tracker is told of it.
+
+    Attributes:
+        is_finished: False for a run that was stopped and can be resumed.
+        ended_seconds: when it was last written to, in seconds since 1970.
+        tags: the command, the data set's name and, once trained, the digest of the weights.
+        metrics: numbers of the whole run by name, such as `test/accuracy`.
+        class_metrics: a row a class, with `class_name`, `support`, `precision`, `recall`, its interval and `f1`.
+        files: those of the folder that are kept, by the path that they have in it.
+        children: the folders of the baseline and of further seeds.
+    """
+
+    is_finished: bool
+    ended_seconds: float
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    class_metrics: tuple[Mapping[str, Any], ...]
+    files: Mapping[str, Path]
+    children: tuple[Path, ...]
+
+
+def read_run(path: Path | str) -> TrackedRun:
+    """Return the run in the folder at `path`, as far as it has come; gives the folder an identity if it has none.
+
+    Raises:
+        RunError: if there is no run, or a file of it is damaged.
+        ConvscopeError: if the folder has no identity yet and cannot be written to.
+    """
+    path = Path(path).resolve()
+    folder = open_run(path)
+    parent, epochs = _parent(path), _epochs(folder)
+    identity, started = _identity(path, epochs)
+    above = () if parent is None else read_run(parent).place
+    name = path.name
+    if "digest" in folder.record:  # a run of an experiment, whose folder has a number for a name
+        name = f"{clean(folder.architecture.name)}-{clean(folder.recipe.name)}-seed-{folder.seed}"
+        above = above or (path.parents[1].name,)
+    place = (*above, name if name == "baseline" else f"{name}-{identity[:8]}")
+    return TrackedRun(
+        id=identity,
+        name=name,
+        path=path,
+        parent=parent,
+        place=place,
+        started_seconds=started,
+        parameters=run_parameters(folder.record, folder.architecture),
+        epochs=epochs,
+    )
+
+
+def read_results(path: Path | str) -> Results:
+    """Return what the run in the folder at `path` has come to so far.
+
+    Raises:
+        RunError: if there is no run, or a file of it is damaged.
+    """
+    path = Path(path).resolve()
+    folder = open_run(path)
+    found = {
+        name: folder.read(f"{name}.json")
+        for name in ("evaluation", "comparison", "seeds", "timings")
+        if (path / f"{name}.json").exists()
+    }
+    try:
+        metrics = result_metrics(found, folder.record)
+        classes = class_metrics(found.get("evaluation", {}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: its results are damaged ({error}); write them again with --resume") from error
+    tags = {"command": str(folder.record["command"]), "dataset": str(folder.record["dataset"].get("name", ""))}
+    if digest := folder.record.get("weights_sha256"):
+        tags["weights_sha256"] = str(digest)
+    files = _files(path)
+    return Results(
+        is_finished=folder.finished,
+        ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
+        tags=tags,
+        metrics=metrics,
+        class_metrics=classes,
+        files=files,
+        children=_children(path),
+    )
+
+
+def _identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
+    """Return the id of the folder and when its run began, as kept in it since it was first logged."""
+    file = inside(path, _IDENTITY)
+    if not file.exists():
+        write_json(file, {"id": secrets.token_hex(16), "started_seconds": _started(path, epochs)})
+    try:
+        kept = read_json(file)
+        identity, started = str(kept["id"]), float(kept["started_seconds"])
+        if not re.fullmatch("[0-9a-f]{32}", identity) or not 0 <= started < _LATEST_SECONDS:
+            raise ValueError(f"id {identity!r}, started_seconds {started}")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{file}: damaged ({error}); remove it, and the run is logged as a new one") from error
+    return identity, started
+
+
+def _parent(path: Path) -> Path | None:
+    if path.name == "baseline":
+        above = path.parent
+    elif path.parent.name == "runs" and path.parent.parent.name == "seeds":
+        above = path.parents[2]
+    else:
+        return None
+    return above if (above / "run.json").exists() else None
+
+
+def _children(path: Path) -> tuple[Path, ...]:
+    names = [Path("baseline"), *(Path("seeds/runs", run.name) for run in sorted((path / "seeds" / "runs").glob("*")))]
+    found = [name for name in names if (path / name / "run.json").exists() and not name.name.startswith(".")]
+    return tuple(inside(path, name) for name in found)
+
+
+def _epochs(folder: RunFolder) -> tuple[Epoch, ...]:
+    file = folder.path / "history.jsonl"
+    if not file.exists():
+        return ()
+    rows = folder.load_history().rows()
+    rates = _learning_rates(folder)
+    return tuple(
+        Epoch(
+            number,
+            _time_of(folder.path / "checkpoints" / f"epoch-{number:04}.safetensors", file),
+            {name: value for name, value in row.items() if name != "epoch"} | {"learning_rate": rate},
+        )
+        for number, (row, rate) in enumerate(zip(rows, rates, strict=False), start=1)
+    )
+
+
+def _started(path: Path, epochs: tuple[Epoch, ...]) -> float:
+    """Return when the untrained weights were kept; without them, when the epochs or the folder must have begun."""
+    untrained = path / "checkpoints" / "epoch-0000.safetensors"
+    if epochs and not untrained.exists():
+        return epochs[-1].time_seconds - sum(epoch.metrics["seconds"] for epoch in epochs)
+    return _time_of(untrained, path / "run.json")
+
+
+def _time_of(file: Path, otherwise: Path) -> float:
+    return (file if file.exists() else otherwise).stat().st_mtime
+
+
+def _learning_rates(folder: RunFolder) -> list[float]:
+    """Return the learning rate of the last step of each epoch."""
+    record, recipe = folder.record, folder.recipe
+    try:
+        train = record["dataset"]["train"]
+        total = int(record.get("num_images", train["num_images"]))
+        counts = train["class_counts"] if total == train["num_images"] else [total]
+        kept = sum(int(count) - round(recipe.validation_fraction * int(count)) for count in counts)
+        return [float(rate) for rate in recipe.learning_rates(kept)[:, -1].astype(np.float64)]
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        raise RunError(f"{folder.path / 'run.json'}: dataset is damaged ({error}); use another copy of it") from error
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """Return the files that a run leaves, but no links: a folder from elsewhere could point at anything."""
+    kept = [file for file in path.iterdir() if file.suffix in _KEPT and file.name != _IDENTITY]
+    figures = path / "figures"
+    if figures.is_dir() and not figures.is_symlink():
+        kept += [file for file in figures.iterdir() if file.suffix in _FIGURES]
+    regular = sorted(file for file in kept if file.is_file() and not file.is_symlink() and file.name[0] != ".")
+    return {file.relative_to(path).as_posix(): file for file in regular}

@@ -1,0 +1,131 @@
+"""Models as safetensors files: weights, and in the metadata all that is needed to predict.
+
+Nothing in a file is run. The header is checked against the file by the safetensors library before anything is
+allocated, and the tensors against the architecture before any is read.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from convscope.architecture import Architecture
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import inside, open_file, write_bytes
+from convscope.base.plain import parse_json
+from convscope.data.handwriting import Handwriting
+from convscope.training.model import Model
+
+FORMAT = 1
+"""Of model files, training states and run folders. A reader refuses a larger one."""
+
+
+def save_model(model: Model, path: Path | str) -> None:
+    """Write `model` to `path`, whole or not at all.
+
+    Raises:
+        ConvscopeError: if the file cannot be written; what was there before is untouched.
+    """
+    description = {
+        "format": FORMAT,
+        "architecture": model.architecture.to_dict(),
+        "class_names": list(model.class_names),
+        "provenance": dict(model.provenance),
+        **({"calibration": dict(model.calibration)} if model.calibration else {}),
+        **({"handwriting": model.handwriting.to_dict()} if model.handwriting else {}),
+    }
+    weights = {name: np.ascontiguousarray(array, np.float32) for name, array in model.weights.items()}
+    write_tensors(Path(path), weights, description)
+
+
+def load_model(path: Path | str) -> Model:
+    """Return the model in the file at `path`, or in the run folder at `path`.
+
+    Raises:
+        RunError: if there is none, or it is damaged, of a newer format, or its weights do not fit its architecture.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = inside(path, "model.safetensors")
+    with open_tensors(path) as file:
+        description = read_description(path, file)
+        try:
+            architecture = Architecture.from_dict(description["architecture"])
+            class_names = description["class_names"]
+            if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
+                raise TypeError(f"class_names is {class_names!r}, not a list of strings")
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            if shapes != architecture.weight_shapes:
+                raise ValueError("the tensors' names or shapes are not those of the architecture")
+            weights = {name: read_tensor(file, name, np.float32) for name in architecture.weight_shapes}
+            provenance, calibration = description["provenance"], description.get("calibration", {})
+            for name, value in (("provenance", provenance), ("calibration", calibration)):
+                if not isinstance(value, dict):
+                    raise TypeError(f"{name} is {value!r:.60}, not an object")
+            handwriting = description.get("handwriting")
+            return Model(
+                architecture,
+                weights,
+                tuple(class_names),
+                provenance,
+                calibration,
+                None if handwriting is None else Handwriting.from_dict(handwriting),
+            )
+        except (ConvscopeError, KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise RunError(f"{path}: not a model of convscope ({error}); train it again or use another copy") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> None:
+    """Write named arrays with one JSON `description` as a safetensors file, the same bytes for the same content."""
+    # One metadata entry: the library does not keep the order of several.
+    text = json.dumps(description, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, save(dict(tensors), metadata={"convscope": text}))
+
+
+def open_tensors(path: Path) -> safe_open:
+    """Open the safetensors file at `path`; raises `RunError` if it is missing, damaged or no file to be read."""
+    try:
+        open_file(path).close()
+        return safe_open(path, framework="numpy")
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: not found; give a run folder or model file that is there") from error
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path}: damaged or no safetensors file ({error}); use another copy") from error
+
+
+def read_description(path: Path, file: safe_open) -> dict[str, Any]:
+    """Return the JSON description that `write_tensors` wrote.
+
+    Raises:
+        RunError: if there is none, or its format is newer than this reader.
+    """
+    try:
+        description = parse_json((file.metadata() or {})["convscope"].encode())
+        format_number = description["format"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: a safetensors file, but not one of convscope; train or import a model") from error
+    check_format(path, format_number)
+    return dict(description)
+
+
+def check_format(path: Path, number: Any) -> None:
+    """Raise `RunError` unless `number` is a format that this version reads."""
+    if not isinstance(number, int) or number < 1:
+        raise RunError(f"{path}: format is {number!r}, which no convscope wrote; use another copy")
+    if number > FORMAT:
+        raise RunError(
+            f"{path}: format {number} is newer than this convscope, which reads {FORMAT}; install a newer one"
+        )
+
+
+def read_tensor(file: safe_open, name: str, dtype: Any = None) -> NDArray[Any]:
+    """Return one tensor; raises `ValueError` if it is not of `dtype`."""
+    array: NDArray[Any] = file.get_tensor(name)
+    if dtype is not None and array.dtype != dtype:
+        raise ValueError(f"{name} is {array.dtype}, not {np.dtype(dtype)}")
+    return array

@@ -1,0 +1,334 @@
+"""The run folder: everything that one run leaves behind, each file whole or not there.
+
+run.json          format version, data set and digest, architecture, recipe, seed, engine, versions, CPU, command
+history.jsonl     a line an epoch
+from.safetensors  the model that training started from, where it did
+model.safetensors model.trained_on.safetensors (which images)
+checkpoints/      evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
+seeds.json  calibration.json  rejection.json  filters.json  attributions.json  embedding.json  ablation.json
+robustness.json   attacks.json  audit.json         what its answers are worth, topic by topic
+seeds/            the runs from other seeds
+figures/          report.html   DONE (written last)   baseline/ (the run it is compared with)
+"""
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from convscope.architecture import Architecture
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
+from convscope.base.plain import parse_json
+from convscope.engine import ENGINES, Weights
+from convscope.evidence.evaluation import Evaluation
+from convscope.recipes import Recipe
+from convscope.storage.model_file import FORMAT, check_format, load_model, save_model
+from convscope.storage.state_file import load_state, save_state
+from convscope.storage.writing import LOCK_FILE
+from convscope.training import History, TrainingState, with_choice
+from convscope.training.model import Model
+
+MOST_SEED = 2**63 - 1
+"""Of the seed of a run, and of anything that it counts."""
+
+_Content = TypeVar("_Content")
+
+_RECORD_KEYS = (
+    "format",
+    "dataset",
+    "architecture",
+    "recipe",
+    "seed",
+    "engine",
+    "threads",
+    "versions",
+    "cpu",
+    "command",
+)
+
+
+@dataclass(frozen=True)
+class Snapshots(Mapping[int, Weights]):
+    """Weights by epoch, in files."""
+
+    architecture: Architecture
+    paths: Mapping[int, Path]
+
+    def __getitem__(self, epoch: int) -> Weights:
+        path = self.paths[epoch]
+        model = load_model(path)
+        if model.architecture != self.architecture:
+            raise RunError(f"{path}: not a network of this run; remove it or start the run again")
+        return model.weights
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder at `path` with what `run.json` says of it, as `record`; made by `create_run` or `open_run`."""
+
+    path: Path
+    record: Mapping[str, Any]
+    architecture: Architecture
+    recipe: Recipe
+
+    @property
+    def finished(self) -> bool:
+        return self.has("DONE")
+
+    @property
+    def seed(self) -> int:
+        return int(self.record["seed"])
+
+    @property
+    def start_path(self) -> Path:
+        """Where the model lies that training starts from, in a run that does not start from random weights."""
+        return self.place("from.safetensors")
+
+    def place(self, name: str) -> Path:
+        """Return where the file or folder `name` of this run is; raises `RunError` if a link leads there."""
+        return inside(self.path, name)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file or folder `name` of this run."""
+        return (self.path / name).exists()
+
+    def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
+        """Keep `state`: the weights as a model for the replay, the history, and last what a resume starts from."""
+        model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
+        save_model(model, self.place(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
+        self.write_history(state.history)
+        save_state(state, self._state_path)
+
+    def load_state(self) -> TrainingState | None:
+        """Return the state to go on from, or None when training has not begun; raises `RunError` if it is damaged."""
+        if not self._state_path.exists():
+            return None
+        state = load_state(self._state_path, self.architecture)
+        state = replace(state, history=self._with_choice(state.history))
+        if state.history.best_epoch is not None and not state.best_weights:
+            raise RunError(f"{self._state_path}: has no best weights; start the run again")
+        return state
+
+    def load_snapshots(self) -> Mapping[int, Weights]:
+        """Return the weights by epoch (0: untrained), each read when asked for, of those epochs whose file is there.
+
+        Raises:
+            RunError: when asked for one that is damaged or not of the run's architecture.
+        """
+        paths = sorted(self.place("checkpoints").glob("epoch-*.safetensors"))
+        names = ((path.stem.removeprefix("epoch-"), self.place(f"checkpoints/{path.name}")) for path in paths)
+        return Snapshots(self.architecture, {int(number): path for number, path in names if number.isdecimal()})
+
+    def write_history(self, history: History) -> None:
+        lines = [json.dumps(row, allow_nan=False) + "\n" for row in history.rows()]
+        write_text(self.place("history.jsonl"), "".join(lines))
+
+    def load_history(self) -> History:
+        """Return what `history.jsonl` holds; raises `RunError` if it is missing or damaged."""
+        path = self.place("history.jsonl")
+        try:
+            rows = parse_json(b"[" + b",".join(_read(path, read_bytes).splitlines()) + b"]")
+            return self._with_choice(History.from_rows(rows))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{path}: damaged ({error}); continue the run with --resume or start it again") from error
+
+    def write_model(self, model: Model, history: History) -> None:
+        """Keep the trained model, and in `run.json` its digest and the epoch that it is of."""
+        save_model(model, self.place("model.safetensors"))
+        result = {
+            "weights_sha256": model.weights_sha256,
+            "epochs_trained": len(history),
+            "best_epoch": history.best_epoch,
+        }
+        self.write("run.json", {**self.record, **result})
+
+    def load_model(self) -> Model:
+        """Return the trained model.
+
+        Raises:
+            RunError: if it is missing or damaged, or is not the one whose digest `run.json` holds.
+        """
+        model = load_model(self.path)
+        expected = self.read("run.json").get("weights_sha256")
+        if model.weights_sha256 != expected:
+            raise RunError(f"{self.path / 'model.safetensors'}: not the weights of this run; use another copy of it")
+        return model
+
+    def write_evaluation(self, evaluation: Evaluation) -> None:
+        """Keep the numbers as JSON and the predictions as arrays."""
+        self.write("evaluation.json", evaluation.to_dict())
+        buffer = io.BytesIO()
+        np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
+        write_bytes(self.place("predictions.npz"), buffer.getvalue())
+
+    def write_calibration(self, model: Model) -> None:
+        """Keep the trained model again, with what its `calibration` holds now."""
+        save_model(model, self.place("model.safetensors"))
+
+    def write_evidence(self, topic: str, value: Mapping[str, Any], model: Model) -> None:
+        """Keep what was measured of `model` on a topic as `topic`.json, with the digest of the weights."""
+        self.write(f"{topic}.json", {"weights_sha256": model.weights_sha256, **value})
+
+    def read_evidence(self, topics: Iterable[str], model: Model) -> dict[str, dict[str, Any]]:
+        """Return what is kept on those of `topics` that were measured of these weights, by topic.
+
+        Raises:
+            RunError: if a file is damaged.
+        """
+        found = {topic: self.read(f"{topic}.json") for topic in topics if self.has(f"{topic}.json")}
+        return {topic: value for topic, value in found.items() if value.get("weights_sha256") == model.weights_sha256}
+
+    def write(self, name: str, value: Any) -> None:
+        """Write `value` as JSON to the file `name`."""
+        write_json(self.place(name), value)
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return the JSON object in the file `name`; raises `RunError` if it is missing or damaged."""
+        return _read_object(self.place(name))
+
+    def finish(self) -> None:
+        """Mark the run as complete, and take away what a killed process may have left half written."""
+        for leftover in self.path.rglob(f".*{PARTIAL}"):
+            leftover.unlink(missing_ok=True)
+        write_text(self.place("DONE"), "")
+
+    def _with_choice(self, history: History) -> History:
+        return with_choice(history, self.recipe, "validation" if self.recipe.validation_fraction > 0 else "test")
+
+    @property
+    def _state_path(self) -> Path:
+        return self.place("checkpoints/state.safetensors")
+
+
+def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
+    """Make the folder at `path` with `record` (the keys of `run.json` but `format`) and return it.
+
+    Raises:
+        RunError: if something is there already, which is left as it is.
+        ConvscopeError: if the folder cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
+            raise RunError(f"{path}: is there already; choose another --out, or continue it with --resume {path}")
+    except OSError as error:
+        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
+    record = {"format": FORMAT, **record}
+    write_json(path / "run.json", record)
+    return _run_folder(path, record)
+
+
+def open_run(path: Path) -> RunFolder:
+    """Return the run in the folder at `path`.
+
+    Raises:
+        RunError: if there is none, or its `run.json` is damaged or of a newer format.
+    """
+    if not path.is_dir():
+        raise RunError(f"{path}: no such folder; give the folder of a run")
+    return _run_folder(path, _read_object(inside(path, "run.json")))
+
+
+def _run_folder(path: Path, record: Mapping[str, Any]) -> RunFolder:
+    file = path / "run.json"
+    check_format(file, record.get("format"))
+    if missing := [key for key in _RECORD_KEYS if key not in record]:
+        raise RunError(f"{file}: has no {missing[0]!r}; use another copy of the run or start it again")
+    try:
+        architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
+    except ConvscopeError as error:
+        raise RunError(f"{file}: {error}") from error
+    for name, is_good in _CHECKS.items():
+        if name in record and not is_good(record[name]):
+            raise RunError(
+                f"{file}: {name} is damaged ({record[name]!r:.60}); use another copy of the run or start it again"
+            )
+    return RunFolder(path, record, architecture, recipe)
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_dataset(value: Any) -> bool:
+    """Return whether `value` names data and says what the two splits are, as far as they are described."""
+    if not _is_object(value) or not _is_text(value.get("argument")):
+        return False
+    parts = [value.get(split) for split in ("train", "test")]
+    return all(
+        _is_object(part)
+        and _is_text(part.get("sha256"))
+        and _is_whole(part.get("num_images", 1), 1, MOST_SEED)
+        and _are_texts(part.get("class_names", []))
+        for part in parts
+    )
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_start(value: Any) -> bool:
+    return _is_object(value) and _is_text(value.get("weights_sha256")) and isinstance(value.get("new_output"), bool)
+
+
+def _is_import(value: Any) -> bool:
+    texts = ("file", "sha256", "program")
+    return _is_object(value) and all(_is_text(value.get(name)) for name in texts) and _are_texts(value.get("notes"))
+
+
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "dataset": _is_dataset,
+    "seed": lambda value: _is_whole(value, 0, MOST_SEED),
+    "engine": lambda value: value in ENGINES,
+    "threads": lambda value: _is_whole(value, 1, 65_536),
+    "versions": _is_object,
+    "cpu": _is_object,
+    "command": _is_text,
+    "weights_sha256": _is_text,
+    "digest": _is_text,
+    "num_images": lambda value: _is_whole(value, 1, MOST_SEED),
+    "epochs_trained": lambda value: _is_whole(value, 0, MOST_SEED),
+    "best_epoch": lambda value: value is None or _is_whole(value, 1, MOST_SEED),
+    "from": _is_start,
+    "imported": _is_import,
+}
+"""What the keys of `run.json` must be; the architecture and the recipe check themselves."""
+
+
+def _read(path: Path, read: Callable[[Path], _Content]) -> _Content:
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: missing; continue the run with --resume or start it again") from error
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}); use another copy of the run") from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = _read(path, read_json)
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({error}); use another copy of the run or start it again") from error
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: damaged (no JSON object); use another copy of the run or start it again")
+    return value

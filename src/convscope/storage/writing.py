@@ -1,0 +1,122 @@
+"""One writer a folder: `writing` holds a lock that other processes meet, and that ends with its process.
+
+The lock is advisory and held on a file in the folder, in which the holder's process id is. A file that a killed process
+left there is not locked any more, so it stops nobody.
+"""
+
+import errno
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from convscope.base.errors import RunError
+from convscope.base.files import inside
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOCK_FILE = ".convscope.lock"
+"""The name of the file; it is no content of a run."""
+
+_PARTS = ("baseline", "seeds", "architectures")  # of a run folder, that hold runs themselves
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # what file systems say that have none
+_MOST_DIGITS = 20  # of a process id
+
+_held = Counter[Path]()  # folders that this process writes to: those within them belong to the same writer
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to `folder`, which is made if it is missing, until the block ends.
+
+    A run and the runs within it (`baseline/`, `seeds/`, `architectures/`) have one writer. Blocks may be nested.
+
+    Raises:
+        RunError: if another process is writing to it, or the folder cannot be made or written to.
+    """
+    root = _outermost(folder.resolve())
+    handle = None
+    if not _held[root]:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+        handle = _lock(inside(root, LOCK_FILE), folder)
+    _held[root] += 1
+    try:
+        yield
+    finally:
+        _held[root] -= 1
+        if handle is not None:
+            _unlock(handle, root / LOCK_FILE)
+
+
+def _outermost(folder: Path) -> Path:
+    """Return the run that `folder` is part of, or `folder` itself."""
+    part = folder.parents[1] if folder.parent.name == "runs" else folder
+    if part.name in _PARTS and (part.parent / "run.json").exists():
+        return _outermost(part.parent)
+    return folder
+
+
+def _lock(path: Path, folder: Path) -> int:
+    """Return the handle of the file at `path`, which is locked and has this process's id in it."""
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
+        except OSError as error:
+            raise RunError(
+                f"{folder}: cannot be written to ({error.strerror}); see to its permissions or choose another folder"
+            ) from error
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise RunError(f"{path}: is not a regular file; remove it")
+            _take(handle, folder)
+            # Another process may have locked and removed the file between our opening and locking it.
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                os.ftruncate(handle, 0)
+                os.write(handle, f"{os.getpid()}\n".encode())
+                return handle
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            os.close(handle)
+            raise RunError(f"{folder}: cannot be written to ({error.strerror}); free some space there") from error
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _take(handle: int, folder: Path) -> None:
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, _MOST_DIGITS, os.SEEK_SET)  # beyond the number, which others shall read
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            os.lseek(handle, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _WITHOUT_LOCKS:
+            return
+        os.lseek(handle, 0, os.SEEK_SET)
+        number = os.read(handle, _MOST_DIGITS).strip()
+        process = f"process (pid {number.decode()})" if number.isdigit() else "process"
+        raise RunError(f"another convscope {process} is writing to {folder}; wait until it ends") from error
+
+
+def _unlock(handle: int, path: Path) -> None:
+    if sys.platform == "win32":  # which removes no open file
+        os.close(handle)
+        with suppress(OSError):
+            path.unlink()
+    else:
+        with suppress(OSError):
+            path.unlink()
+        os.close(handle)

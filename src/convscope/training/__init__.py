@@ -1,0 +1,21 @@
+"""Train a network: from an architecture, images and a recipe to a model, its history, and a state to go on from."""
+
+from convscope.training.checks import check_classes, check_fit, check_recipe, hold_out
+from convscope.training.history import History, TrainingState, describe_choice, with_choice
+from convscope.training.loop import ArchitectureFor, train, train_pass
+from convscope.training.model import Model
+
+__all__ = [
+    "ArchitectureFor",
+    "History",
+    "Model",
+    "TrainingState",
+    "check_classes",
+    "check_fit",
+    "check_recipe",
+    "describe_choice",
+    "hold_out",
+    "train",
+    "train_pass",
+    "with_choice",
+]

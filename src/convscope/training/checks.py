@@ -1,0 +1,88 @@
+"""What must hold before training begins, and which images it keeps for measuring."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.base.errors import ArchitectureError, DatasetError, RecipeError
+from convscope.data.datasets import Dataset, Splits
+from convscope.recipes import Recipe
+
+
+def hold_out(
+    data: Splits | Dataset,
+    recipe: Recipe,
+    seed: int,
+    validation: Dataset | None = None,
+    unseen: NDArray[np.bool_] | None = None,
+) -> tuple[Dataset, Dataset | None]:
+    """Return what `train` with these arguments trains on, and what it measures after each epoch, if anything.
+
+    The images held out are drawn from each class by the stream "split" of the seed, from those that are `unseen`.
+
+    Raises:
+        RecipeError, ValueError: as `train` does.
+    """
+    dataset = data.train if isinstance(data, Splits) else data
+    if recipe.validation_fraction > 0:
+        if validation is not None:
+            raise ValueError(
+                f"validation is given, but the recipe's validation_fraction is {recipe.validation_fraction}; "
+                "set that to 0 or give no validation"
+            )
+        which = (
+            f"recipe: validation_fraction {recipe.validation_fraction} of the {len(dataset)} images of {dataset.name}"
+        )
+        try:
+            kept, held_out = dataset.divide(recipe.validation_fraction, seed, unseen)
+        except ValueError as error:
+            why = "leaves none on one side; choose another or give more images"
+            raise RecipeError(f"{which} {why if unseen is None or unseen.all() else error}") from error
+        if (lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
+            name = dataset.class_names[int(lost.argmax())]
+            raise RecipeError(f"{which} leaves none of class {name!r} to train on; choose a smaller one")
+        return kept, held_out
+    if validation is None and isinstance(data, Splits):
+        validation = data.test
+    if recipe.early_stopping is not None and (validation is None or validation.split == "test"):
+        raise RecipeError(
+            "recipe: early_stopping needs validation images, since test images must not choose; "
+            "set validation_fraction to a number such as 0.1"
+        )
+    return dataset, validation
+
+
+def check_classes(dataset: Dataset) -> None:
+    """Raise `DatasetError` if all images of `dataset` are of one class, so that there is nothing to learn."""
+    counts = dataset.class_counts
+    if np.count_nonzero(counts) == 1:
+        name = dataset.class_names[int(counts.argmax())]
+        raise DatasetError(
+            f"{dataset.name}: all {len(dataset):,} training images are of class {name!r}; give images of two classes "
+            "or more"
+        )
+
+
+def check_recipe(recipe: Recipe, architecture: Architecture) -> None:
+    """Raise `RecipeError` unless `recipe` is for as many classes as `architecture`."""
+    if isinstance(recipe.class_weights, tuple) and len(recipe.class_weights) != architecture.num_classes:
+        raise RecipeError(
+            f"the recipe has {len(recipe.class_weights)} class weights, "
+            f"but architecture {architecture.name} has {architecture.num_classes} outputs; give a weight a class"
+        )
+
+
+def check_fit(architecture: Architecture, dataset: Dataset | None) -> None:
+    """Raise `ArchitectureError` unless `architecture` is for images and classes like those of `dataset`, if any."""
+    if dataset is None:
+        return
+    if dataset.image_shape != architecture.input.shape:
+        raise ArchitectureError(
+            f"the {dataset.split} images of {dataset.name} are {dataset.image_shape}, "
+            f"but architecture {architecture.name} reads {architecture.input.shape}"
+        )
+    if dataset.num_classes != architecture.num_classes:
+        raise ArchitectureError(
+            f"{dataset.name} has {dataset.num_classes} classes, "
+            f"but architecture {architecture.name} has {architecture.num_classes} outputs"
+        )

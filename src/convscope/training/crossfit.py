@@ -1,0 +1,238 @@
+"""What a network would say of each training image had it not seen it: `crossfit` trains a sibling a fold.
+
+The training images are dealt into folds; for each fold a network is trained on all the others and answers for that
+fold. So every training image gets an answer that was not learned from it, which is what finding wrong labels, setting
+thresholds and fitting a temperature need. The answers are the siblings', which saw a little less than the network
+itself. Nothing here looks at test images.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.base import metrics
+from convscope.base.streams import random_stream
+from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
+from convscope.data.datasets import Dataset
+from convscope.engine import open_network
+from convscope.recipes import Recipe
+from convscope.training import ArchitectureFor, TrainingState, train
+from convscope.training.model import Model
+
+_MOST_FOLDS = 255  # a fold is one byte an image
+_BATCH = 1000  # images that are answered at once
+_MOST_CLASSES_NAMED = 5
+_HEADER = ("Fold", "Trained on", "Held out", "Right", "Accuracy and 95 % interval")
+
+OnFold = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """Sibling networks and what each says of the images it did not see.
+
+    Attributes:
+        dataset_name, dataset_sha256: of the images that were dealt into folds.
+        labels: (N,) uint8 or int64, those of the data set.
+        logits: (N, K) float32, in the order of the data set, each row from the model that did not see the image.
+        fold: (N,) uint8, the fold that an image is in, which is the number of the model that did not see it.
+        models: one a fold, trained on all the other folds.
+        recipe: the one that the siblings were trained with.
+        is_early_stopping_left_out: whether the recipe given would have stopped early; the siblings trained all epochs.
+        unseen_labels: classes of a single image; the model that answers for it never saw the class.
+    """
+
+    dataset_name: str
+    dataset_sha256: str
+    class_names: tuple[str, ...]
+    labels: NDArray[np.uint8] | NDArray[np.int64] = field(repr=False)
+    logits: NDArray[np.float32] = field(repr=False)
+    fold: NDArray[np.uint8] = field(repr=False)
+    models: tuple[Model, ...] = field(repr=False)
+    recipe: Recipe
+    seed: int
+    is_early_stopping_left_out: bool
+    unseen_labels: tuple[int, ...]
+
+    @property
+    def num_folds(self) -> int:
+        return len(self.models)
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of the images that are answered rightly by the model that did not see them."""
+        return metrics.accuracy(self.labels, self.logits.argmax(axis=1))
+
+    def parts(self, dataset: Dataset) -> list[tuple[Model, Dataset, Dataset]]:
+        """Return for each fold its model, the images it was trained on and those it was not, as data sets.
+
+        Each data set is a copy, so all of them take as much room as `num_folds` times the images.
+
+        Raises:
+            ValueError: unless `dataset` is what `crossfit` was given, byte for byte.
+        """
+        if dataset.sha256 != self.dataset_sha256:
+            raise ValueError(
+                f"dataset has SHA-256 {dataset.sha256[:12]}; it must be the one that was dealt into folds, "
+                f"{self.dataset_sha256[:12]}"
+            )
+        return [(model, *_divide(dataset, self.fold, number)) for number, model in enumerate(self.models)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was done and how the folds fared, without the logits and the models, as plain JSON."""
+        return {
+            "dataset": self.dataset_name,
+            "num_images": len(self.labels),
+            "seed": self.seed,
+            "recipe": self.recipe.to_dict(),
+            "is_early_stopping_left_out": self.is_early_stopping_left_out,
+            "unseen_labels": list(self.unseen_labels),
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(metrics.wilson_interval(self._num_right(), len(self.labels))),
+            "folds": [
+                {"num_images": images, "num_right": right, "accuracy": right / images}
+                for images, right in self._counts()
+            ],
+        }
+
+    def __str__(self) -> str:
+        return f"{printable(self._headline())}\n\n{text_table(_HEADER, self._rows())}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+
+    def _num_right(self) -> int:
+        return int((self.logits.argmax(axis=1) == self.labels).sum())
+
+    def _counts(self) -> list[tuple[int, int]]:
+        """Return (images, right answers) of each fold."""
+        right = self.logits.argmax(axis=1) == self.labels
+        images = np.bincount(self.fold, minlength=self.num_folds)
+        return list(zip(images.tolist(), np.bincount(self.fold[right], minlength=self.num_folds).tolist(), strict=True))
+
+    def _headline(self) -> str:
+        images = len(self.labels)
+        accuracy = percent_with_interval(self.accuracy, metrics.wilson_interval(self._num_right(), images))
+        parts = [f"Out of fold, {accuracy} of {images:,} training images of {self.dataset_name} are answered rightly."]
+        if self.is_early_stopping_left_out:
+            parts.append(f"The siblings did not stop early: they trained all {self.recipe.epochs} epochs.")
+        if self.unseen_labels:
+            names = [clip(self.class_names[label], 24) for label in self.unseen_labels[:_MOST_CLASSES_NAMED]]
+            more = "" if len(self.unseen_labels) <= _MOST_CLASSES_NAMED else ", ..."
+            parts.append(
+                f"{len(self.unseen_labels)} of the classes have one image, whose model never saw the class: "
+                f"{', '.join(names)}{more}."
+            )
+        return " ".join(parts)
+
+    def _rows(self) -> list[Sequence[str]]:
+        return [
+            (
+                f"{number + 1}",
+                f"{len(self.labels) - images:,}",
+                f"{images:,}",
+                f"{right:,}",
+                percent_with_interval(right / images, metrics.wilson_interval(right, images)),
+            )
+            for number, (images, right) in enumerate(self._counts())
+        ]
+
+
+def crossfit(
+    architecture: Architecture | ArchitectureFor,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    threads: int | None = None,
+    state: TrainingState | None = None,
+    on_fold: OnFold | None = None,
+) -> CrossFit:
+    """Train a sibling network on all but each fold of `dataset`, and take its answers for that fold.
+
+    The images of each class are dealt to the folds in turn, in an order drawn by the stream "folds" of the seed, so the
+    folds differ by at most one image, in all and in each class. A class with fewer images than folds is in as many of
+    them as it has images, and each sibling lacks at most one of these; of a class with a single image, the sibling that
+    answers for it saw none. Every sibling starts from the same weights, so two of them differ by their images alone.
+
+    The siblings hold nothing out: a `validation_fraction` of the recipe becomes 0, and where it would stop early they
+    train all its epochs.
+
+    >>> import convscope as cs
+    >>> from convscope.training.crossfit import crossfit
+    >>> data = cs.load_dataset("mnist").train.take(range(300))
+    >>> cross = crossfit(cs.presets.ann, data, cs.Recipe(epochs=1), folds=3, threads=1)
+    >>> cross.logits.shape, [len(held_out) for _, _, held_out in cross.parts(data)]
+    ((300, 10), [100, 100, 100])
+
+    Args:
+        architecture: the network, or a preset: a function of the images' shape (H, W, C) and the number of classes.
+        folds: how many, 2 to 255; with fewer images than this, one an image.
+        threads: see `open_network`; the result is the same bits for any number.
+        state: what each sibling starts from, before its first epoch, in place of random weights. It must come from a
+            network that was trained on none of these images, or the answers are not out of fold.
+        on_fold: called with (folds done, folds) after each.
+
+    Raises:
+        ValueError: if `folds` is out of its range or the data set has a single image.
+        ArchitectureError, RecipeError: as `train` does.
+    """
+    if not 2 <= folds <= _MOST_FOLDS:
+        raise ValueError(f"folds is {folds}; it must be from 2 to {_MOST_FOLDS}")
+    if len(dataset) < 2:
+        raise ValueError(f"{dataset.name} has {len(dataset)} image; folds need at least 2")
+    folds = min(folds, len(dataset))
+    fold = deal(dataset.labels, folds, seed)
+    logits = np.empty((len(dataset), dataset.num_classes), np.float32)
+    siblings_recipe = replace(recipe, validation_fraction=0.0, early_stopping=None)
+    models = list[Model]()
+    for number in range(folds):
+        trained_on, held_out = _divide(dataset, fold, number)
+        model, _ = train(architecture, trained_on, siblings_recipe, seed=seed, threads=threads, state=state)
+        logits[fold == number] = _answers(model, held_out.images, threads)
+        models.append(model)
+        if on_fold is not None:
+            on_fold(number + 1, folds)
+    return CrossFit(
+        dataset_name=dataset.name,
+        dataset_sha256=dataset.sha256,
+        class_names=dataset.class_names,
+        labels=dataset.labels,
+        logits=logits,
+        fold=fold,
+        models=tuple(models),
+        recipe=siblings_recipe,
+        seed=seed,
+        is_early_stopping_left_out=recipe.early_stopping is not None,
+        unseen_labels=tuple(np.flatnonzero(dataset.class_counts == 1).tolist()),
+    )
+
+
+def deal(labels: NDArray[np.integer[Any]], folds: int, seed: int) -> NDArray[np.uint8]:
+    """Return (N,) uint8, the fold of each image by its label (N,), as `crossfit` deals them.
+
+    >>> deal(np.array([0, 0, 0, 0, 1, 1]), 2, seed=0)[4:].sum()  # of the two images of class 1, one in either fold
+    np.uint64(1)
+    """
+    shuffled = random_stream(seed, "folds").permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    fold = np.empty(len(labels), np.uint8)
+    fold[by_class] = np.arange(len(labels)) % folds
+    return fold
+
+
+def _divide(dataset: Dataset, fold: NDArray[np.uint8], number: int) -> tuple[Dataset, Dataset]:
+    """Return the images outside fold `number` and those in it, in the data set's order."""
+    outside, inside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+    return dataset.take(outside, "train"), dataset.take(inside, "validation")
+
+
+def _answers(model: Model, images: NDArray[np.uint8], threads: int | None) -> NDArray[np.float32]:
+    network = open_network(model.architecture, model.weights, threads=threads)
+    return np.concatenate([network.logits(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)])

@@ -1,0 +1,232 @@
+"""Train a network: from an architecture, images and a recipe to a `Model` and its `History`.
+
+Nothing here touches a disk or a terminal. To show progress or keep checkpoints, pass a function.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.base import metrics
+from convscope.base.errors import DivergedError
+from convscope.base.streams import stream_key
+from convscope.data.datasets import Dataset, Splits
+from convscope.data.datasets.disk.pools import epoch_pools
+from convscope.engine import EngineName, EpochOptions, EpochResult, Network, Progress, initial_weights, open_network
+from convscope.recipes import Recipe, Schedule, classic
+from convscope.training.checks import check_fit, check_recipe, hold_out
+from convscope.training.history import History, TrainingState, with_choice
+from convscope.training.model import Model
+
+OnProgress = Callable[[int, int, float, float], None]
+OnEpoch = Callable[[TrainingState], None]
+ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
+
+
+def train(
+    architecture: Architecture | ArchitectureFor,
+    data: Splits | Dataset,
+    recipe: Recipe = classic,
+    *,
+    seed: int = 0,
+    validation: Dataset | None = None,
+    engine: EngineName = "native",
+    threads: int | None = None,
+    state: TrainingState | None = None,
+    unseen: NDArray[np.bool_] | None = None,
+    on_progress: OnProgress | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Model, History]:
+    """Train a network from its seed, or from `state`, to the end of the recipe.
+
+    The weights of the last epoch are the model's, and nothing is chosen by what is measured on the way, unless the
+    recipe has `early_stopping`: that chooses by validation images, and never by test images.
+
+    >>> import convscope as cs
+    >>> data = cs.load_dataset("mnist").train.take(range(512))
+    >>> model, history = cs.train(cs.presets.cnn, data, cs.Recipe(epochs=1))
+    >>> model.architecture.parameters, len(history)
+    (108618, 1)
+
+    Args:
+        architecture: the network, or a preset: a function of the images' shape (H, W, C) and the number of classes.
+        data: what to train on. Of `Splits`, the training images are trained on. With `recipe.validation_fraction`, that
+            fraction of them is held out and measured after each epoch, as the `val_` columns of the history, and
+            the test images are not looked at; without it, the test images are measured.
+        validation: images to measure after each epoch, in place of the above.
+        threads: see `open_network`; the result is the same bits for any number.
+        unseen: (N,), which training images may be held out; by default all. Where `state` comes from another network,
+            those that it was not trained on.
+        on_progress: called within an epoch with (epoch from 1, images done, mean loss, mean accuracy).
+        on_epoch: called with the state after each epoch, and first with the untrained one (a history of length 0).
+
+    Raises:
+        ArchitectureError: if the images or the classes are not those that the architecture is for.
+        DivergedError: if a loss stops being finite; what `on_epoch` was given last can be gone on from.
+        RecipeError: if the recipe has class weights for other classes, there are too few
+            images to hold some out, early stopping would have none but test images to choose by, or the engine cannot
+            compute in the recipe's precision here.
+        ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
+        KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
+    """
+    dataset, validation = hold_out(data, recipe, seed, validation, unseen)
+    if not isinstance(architecture, Architecture):
+        architecture = architecture(dataset.image_shape, dataset.num_classes)
+    for images in (dataset, validation):
+        check_fit(architecture, images)
+    check_recipe(recipe, architecture)
+    if state is None:
+        state = TrainingState(initial_weights(architecture, seed))
+        if on_epoch is not None:
+            on_epoch(state)
+    network = open_network(architecture, state.weights, engine, threads, recipe.precision)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
+    weights, best_weights = state.weights, state.best_weights
+    history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
+    if history.best_epoch is not None and not best_weights:
+        raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
+    while len(history) < recipe.epochs and not _stops(recipe, history):
+        rates = recipe.learning_rates(len(dataset))[len(history)]
+        measured = _train_epoch(network, dataset, validation, recipe, seed, len(history) + 1, rates, on_progress)
+        columns: dict[str, Any] = {name: (*getattr(history, name), *values) for name, values in measured.items()}
+        history = with_choice(replace(history, **columns), recipe, history.val_split)
+        weights = network.weights()
+        if history.best_epoch == len(history):
+            best_weights = weights
+        if on_epoch is not None:
+            on_epoch(TrainingState(weights, network.optimizer_state(), history, best_weights))
+    if history.best_epoch is not None:
+        weights = best_weights
+    provenance = {
+        "dataset": dataset.name,
+        "num_images": len(dataset),
+        "recipe": recipe.to_dict(),
+        "seed": seed,
+        "engine": engine,
+        "epoch": history.best_epoch or len(history),
+    }
+    model = Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting)
+    return model, history
+
+
+def train_pass(
+    architecture: Architecture,
+    dataset: Dataset,
+    recipe: Recipe,
+    state: TrainingState,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+) -> TrainingState:
+    """Train one pass over `dataset` from `state`, in a training whose end and further images nobody knows yet.
+
+    So the learning rate is the optimizer's own, and the recipe's schedule, epochs, validation and early stopping have
+    no say. n passes over the same images are n epochs of `train` with a constant rate, bit for bit.
+
+    Raises:
+        ArchitectureError, RecipeError: as `train` does.
+    """
+    check_fit(architecture, dataset)
+    check_recipe(recipe, architecture)
+    network = open_network(architecture, state.weights, threads=threads, precision=recipe.precision)
+    if state.optimizer:
+        network.set_optimizer_state(state.optimizer)
+    rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
+    measured = _train_epoch(network, dataset, None, recipe, seed, len(state.history) + 1, rates)
+    columns: dict[str, Any] = {name: (*getattr(state.history, name), *values) for name, values in measured.items()}
+    return TrainingState(network.weights(), network.optimizer_state(), History(**columns))
+
+
+def _stops(recipe: Recipe, history: History) -> bool:
+    stopping = recipe.early_stopping
+    return stopping is not None and stopping.stops(getattr(history, stopping.monitor))
+
+
+def _train_epoch(
+    network: Network,
+    dataset: Dataset,
+    validation: Dataset | None,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    rates: NDArray[np.float32],
+    on_progress: OnProgress | None = None,
+) -> dict[str, tuple[float, ...]]:
+    """Train one epoch, at a learning rate a step, and return its line of the history."""
+    options = EpochOptions(
+        optimizer=recipe.optimizer,
+        label_smoothing=recipe.label_smoothing,
+        class_weights=recipe.class_weights_for(dataset.class_counts),
+        augmentation=recipe.augmentation,
+        clip_norm=recipe.clip_norm,
+        averaging=recipe.averaging,
+    )
+    result, done, step = EpochResult(0.0, 0.0), 0, 0
+    start = perf_counter()
+    with closing(epoch_pools(dataset, recipe.batch_size, seed, epoch)) as pools:
+        for pool in pools:
+            steps = -(-len(pool.order) // recipe.batch_size)
+            of_pool = network.train_epoch(
+                pool.dataset,
+                order=pool.order,
+                batch_size=recipe.batch_size,
+                learning_rates=rates[step : step + steps],
+                options=replace(
+                    options,
+                    augmentation_key=stream_key(seed, f"augment{pool.suffix}", epoch),
+                    dropout_key=stream_key(seed, f"dropout{pool.suffix}", epoch),
+                ),
+                progress=None if on_progress is None else _progress_after(on_progress, epoch, done, result),
+            )
+            result, done, step = _joined(result, done, of_pool, len(pool.order)), done + len(pool.order), step + steps
+    seconds = perf_counter() - start
+    _check_finite("loss", result.loss, epoch, recipe)
+    measured: dict[str, tuple[float, ...]] = {
+        "loss": (result.loss,),
+        "accuracy": (result.accuracy,),
+        "seconds": (seconds,),
+    }
+    if validation is not None:
+        logits = network.logits(validation.images)
+        with np.errstate(invalid="ignore", over="ignore"):
+            measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
+        _check_finite("val_loss", measured["val_loss"][0], epoch, recipe)
+        measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
+    return measured
+
+
+def _check_finite(name: str, value: float, epoch: int, recipe: Recipe) -> None:
+    if not isfinite(value):
+        raise DivergedError(
+            f"training diverged in epoch {epoch} ({name} {value}); lower the learning rate, "
+            f"now {recipe.optimizer.learning_rate}"
+        )
+
+
+def _joined(before: EpochResult, done: int, result: EpochResult, count: int) -> EpochResult:
+    """Return the means over `done` images and `count` further ones; those of the latter alone bit for bit."""
+    if not done:
+        return result
+    share = count / (done + count)
+    return EpochResult(
+        before.loss + share * (result.loss - before.loss),
+        before.accuracy + share * (result.accuracy - before.accuracy),
+    )
+
+
+def _progress_after(on_progress: OnProgress, epoch: int, done: int, before: EpochResult) -> Progress:
+    """Return what tells `on_progress` of the whole epoch so far, when `done` images came before."""
+
+    def progress(count: int, loss: float, accuracy: float) -> None:
+        so_far = _joined(before, done, EpochResult(loss, accuracy), count)
+        on_progress(epoch, done + count, so_far.loss, so_far.accuracy)
+
+    return progress

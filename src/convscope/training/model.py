@@ -1,0 +1,168 @@
+"""A trained network with all it needs to read an image.
+
+`Model` takes images as they are in the file and is the only place that normalises them, so no consumer can do it
+differently.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.base.metrics import softmax
+from convscope.base.tables import clip, html_table, text_table
+from convscope.data.datasets import Dataset
+from convscope.data.handwriting import Handwriting
+from convscope.engine import Network, Weights, open_network
+from convscope.engine.network import check_weights, float_array
+
+_TEMPERATURES = (1e-6, 1e6)  # far beyond what is fitted, 0.05 to 20; the logits over one stay finite
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An architecture, its weights, and what its answers mean.
+
+    Attributes:
+        weights: float32 arrays by name, in Keras layout. Given in another float type (float16, bfloat16 or its bits as
+            uint16, float64), they are rounded once, here; see `convscope.engine.network.float_array`.
+        class_names: K names, one for each logit.
+        provenance: where it came from (data set, recipe, seed, engine), as plain JSON.
+        calibration: what its answers are worth, as plain JSON, where that was measured: `temperature`, by which the
+            logits are divided before the softmax (see `calibrated_probabilities`), and `rejection`, the rule that says
+            which images are of none of the classes (see `convscope.evidence.rejection`).
+        handwriting: how an image for it is made from a photo, as its training images were; None if that is not known.
+
+    Raises:
+        ValueError: if the weights or the class names do not fit the architecture, the temperature is out of its range,
+            or what is handwritten would be larger than an image.
+    """
+
+    architecture: Architecture
+    weights: Weights = field(repr=False)
+    class_names: tuple[str, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    handwriting: Handwriting | None = None
+
+    def __post_init__(self) -> None:
+        check_weights(self.architecture, self.weights)
+        object.__setattr__(self, "weights", {name: float_array(weight) for name, weight in self.weights.items()})
+        if len(self.class_names) != self.architecture.num_classes:
+            raise ValueError(
+                f"{len(self.class_names)} class names, but the network has {self.architecture.num_classes} outputs"
+            )
+        temperature = self.calibration.get("temperature", 1.0)
+        lowest, highest = _TEMPERATURES
+        if not isinstance(temperature, int | float) or not lowest <= temperature <= highest:
+            raise ValueError(f"temperature is {temperature!r:.60}; it must be from {lowest:g} to {highest:g}")
+        side = max(self.architecture.input.shape[:2])
+        if self.handwriting is not None and self.handwriting.target > side:
+            raise ValueError(
+                f"handwriting: target is {self.handwriting.target!r:.60}; images have {side} pixels at most"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the network, which another process or a copy makes for itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "network"}
+
+    @property
+    def name(self) -> str:
+        return self.architecture.name
+
+    @cached_property
+    def network(self) -> Network:
+        """The model in the native engine, made when first needed."""
+        return open_network(self.architecture, self.weights)
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """The SHA-256 over the tensors' float32 bytes (little-endian) in the order of their names."""
+        digest = hashlib.sha256()
+        for name in sorted(self.weights):
+            digest.update(np.ascontiguousarray(self.weights[name], "<f4").data)
+        return digest.hexdigest()
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, K), one number a class, for images (N, H, W, C) uint8; see `probabilities` for what they mean.
+
+        Raises:
+            ValueError: if the images are not uint8 or not of the size the model reads.
+        """
+        return self.network.logits(images)
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return (N, K), each row the softmax of its logits; raises as `logits` does."""
+        return softmax(self.logits(images))
+
+    def calibrated_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return (N, K), each row the softmax of its logits divided by the temperature that was fitted for this model.
+
+        Without one they are the `probabilities`. The answer is the same, and only how sure it is changes. Raises as
+        `logits` does.
+        """
+        return softmax(self.logits(images).astype(np.float64) / self.calibration.get("temperature", 1.0))
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return (N,), the label with the largest logit (the first of equals); raises as `logits` does."""
+        return np.asarray(self.logits(images).argmax(axis=1), dtype=np.int64)
+
+    def activations(
+        self, images: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the output of each of `layers` (all by default) for each image, `(N, *output shape)`.
+
+        Raises:
+            ValueError: as `logits` does.
+            KeyError: for a layer that the architecture does not have.
+        """
+        names = [layer.name for layer in self.architecture.layers] if layers is None else list(layers)
+        for name in names:
+            self.architecture.row(name)
+        return self.network.activations(images, names)
+
+    def check_classes(self, dataset: Dataset) -> None:
+        """Raise `ValueError` unless the labels of `dataset` mean what the model's answers mean, name by name."""
+        ours, theirs = self.class_names, dataset.class_names
+        if len(ours) != len(theirs):
+            raise ValueError(
+                f"{dataset.name} has {len(theirs)} classes, but this model answers with one of {len(ours)}"
+            )
+        for label, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+            if our != their:
+                raise ValueError(f"label {label} is {their!r} in {dataset.name}, but {our!r} to this model")
+
+    def __str__(self) -> str:
+        return text_table(("Model", self.name), self._facts(), left=2)
+
+    def _repr_html_(self) -> str:
+        return html_table(("Model", self.name), self._facts(), left=2)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what the model is and where it came from, as far as it is known, in words."""
+        return [
+            ("reads", " × ".join(map(str, self.architecture.input.shape))),
+            ("answers", clip(f"{len(self.class_names)} classes: {', '.join(self.class_names)}", 64)),
+            ("parameters", _counted(self.architecture)),
+            ("MACs an image", f"{self.architecture.macs:,}"),
+            *((name.replace("_", " "), clip(_plain(value), 64)) for name, value in self.provenance.items()),
+            *([("temperature", f"{self.calibration['temperature']:.4g}")] if "temperature" in self.calibration else []),
+            ("SHA-256 of the weights", self.weights_sha256),
+        ]
+
+
+def _counted(architecture: Architecture) -> str:
+    fixed = architecture.non_trainable_parameters
+    return f"{architecture.parameters:,}" + (f", and {fixed:,} non-trainable" if fixed else "")
+
+
+def _plain(value: Any) -> str:
+    """Return one entry of a provenance as text: of an object, such as a recipe, its name where it has one."""
+    if isinstance(value, Mapping):
+        value = value.get("name", dict(value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

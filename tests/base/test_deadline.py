@@ -1,0 +1,53 @@
+"""Deadlines: work that looks at the clock ends, and nothing else does."""
+
+import threading
+from time import monotonic
+
+import pytest
+
+from convscope.base.deadline import Deadline, DeadlineError, check_deadline, held, within
+
+
+def test_without_a_deadline_nothing_ends():
+    check_deadline()
+    with within(Deadline(0)), pytest.raises(DeadlineError):
+        check_deadline()
+    check_deadline()
+
+
+def test_a_deadline_can_be_cancelled_by_another_thread():
+    deadline = Deadline(60)
+    with within(deadline):
+        check_deadline()
+        thread = threading.Thread(target=deadline.cancel)
+        thread.start()
+        thread.join()
+        with pytest.raises(DeadlineError, match="took too long"):
+            check_deadline()
+
+
+def test_a_deadline_holds_for_one_thread_alone():
+    failed = []
+
+    def other() -> None:
+        try:
+            check_deadline()
+        except DeadlineError as error:
+            failed.append(error)
+
+    with within(Deadline(0)):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert failed == []
+
+
+def test_a_lock_is_awaited_until_the_deadline_and_freed_afterwards():
+    lock = threading.Lock()
+    start = monotonic()
+    with lock, within(Deadline(0.1)), pytest.raises(DeadlineError), held(lock):
+        pass
+    assert 0.1 <= monotonic() - start < 30
+    with held(lock):
+        assert lock.locked()
+    assert not lock.locked()

@@ -1,0 +1,169 @@
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from convscope.base import files
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import inside, open_file, read_bytes, read_json, write_bytes, write_json, write_text
+
+
+def test_a_file_holds_what_was_written(tmp_path):
+    write_bytes(tmp_path / "a.bin", b"\x00\xff" * 1000)
+    assert (tmp_path / "a.bin").read_bytes() == b"\x00\xff" * 1000
+    write_text(tmp_path / "a.txt", "zwölf ½\n")
+    assert (tmp_path / "a.txt").read_bytes() == "zwölf ½\n".encode()
+    write_json(tmp_path / "a.json", {"名": [1, 2.5, None]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"名": [1, 2.5, None]}
+
+
+def test_a_file_takes_the_place_of_the_old_one(tmp_path):
+    write_text(tmp_path / "a.txt", "a long old text")
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_folders_are_made_where_they_are_missing(tmp_path):
+    write_text(tmp_path / "runs" / "first" / "a.txt", "new")
+    assert (tmp_path / "runs" / "first" / "a.txt").read_text() == "new"
+
+
+def test_others_may_read_what_was_written(tmp_path):
+    write_text(tmp_path / "a.txt", "new")
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o644
+
+
+def full_disk(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.replace", "tempfile.mkstemp"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, broken):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    monkeypatch.setattr(broken, full_disk)
+    with pytest.raises(ConvscopeError) as error:
+        write_text(path, "new")
+    assert str(error.value) == (
+        f"{path}: cannot be written (No space left on device); free some space or choose another folder"
+    )
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    fdopen = os.fdopen
+
+    def onto_a_full_disk(handle, mode):
+        os.dup2(os.open("/dev/full", os.O_WRONLY), handle)
+        return fdopen(handle, mode)
+
+    monkeypatch.setattr("os.fdopen", onto_a_full_disk)
+    with pytest.raises(ConvscopeError, match="No space left on device"):
+        write_bytes(path, b"new" * 100_000)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    monkeypatch.setattr("os.fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(ConvscopeError, match=r"runs/a\.txt: cannot be written \((File exists|Not a directory)\)"):
+        write_text(tmp_path / "runs" / "a.txt", "new")
+    assert (tmp_path / "runs").read_text() == "a file"
+
+
+def test_a_folder_in_the_way_of_a_file_is_named(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(ConvscopeError, match=r"a\.txt: cannot be written \(Is a directory\)"):
+        write_text(tmp_path / "a.txt", "new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_refuses_numbers_that_are_not_finite(tmp_path, number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": number})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inside_gives_places_in_a_folder_that_the_user_reached_through_a_link(tmp_path):
+    (tmp_path / "real" / "figures").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for name in ("run.json", "figures", "figures/a.png", "not/there/yet"):
+        assert inside(tmp_path / "link", name) == tmp_path / "link" / name
+
+
+@pytest.mark.parametrize("name", ["report.html", "figures", "figures/a.png", "dangling"])
+def test_inside_follows_no_link(tmp_path, name):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "report.html").symlink_to("/etc/passwd")
+    (tmp_path / "run" / "figures").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "run" / "dangling").symlink_to("nowhere")
+    with pytest.raises(
+        RunError, match=r"is a symbolic link, which is not followed; put what it points to in its place"
+    ):
+        inside(tmp_path / "run", name)
+
+
+@pytest.mark.parametrize("name", ["../a.json", "figures/../../a.json", "/etc/passwd"])
+def test_inside_refuses_a_name_that_leads_out(tmp_path, name):
+    with pytest.raises(RunError, match="leads out of"):
+        inside(tmp_path, name)
+
+
+def test_a_user_may_name_a_file_through_a_link(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+    (tmp_path / "link.json").symlink_to("a.json")
+    assert read_json(tmp_path / "link.json") == [1]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_only_regular_files_are_opened_and_no_pipe_is_waited_for(tmp_path, kind):
+    path = tmp_path / "a.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises((RunError, IsADirectoryError), match=r"is not a regular file; remove it|Is a directory"):
+        open_file(path)
+
+
+@pytest.mark.parametrize("suffix", files.MOST_BYTES)
+def test_a_file_that_is_too_large_is_not_read(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    with path.open("wb") as file:
+        file.truncate(files.MOST_BYTES[suffix] + 1)  # a hole, which takes no room
+    with pytest.raises(RunError, match=r"has [\d,]+ bytes, and at most [\d,]+ are read of such a file"):
+        open_file(path)
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setitem(files.MOST_BYTES, ".json", 8)
+    real = os.fstat
+    monkeypatch.setattr("os.fstat", lambda handle: os.stat_result((*real(handle)[:6], 0, *real(handle)[7:])))
+    (tmp_path / "a.json").write_text("[1, 2, 3, 4]")
+    with pytest.raises(RunError, match="has more than the 8 bytes"):
+        read_bytes(tmp_path / "a.json")

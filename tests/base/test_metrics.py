@@ -1,0 +1,253 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax as scipy_softmax
+from scipy.special import xlogy
+from scipy.stats import binomtest
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
+
+from convscope.base import metrics
+
+CLASS_COUNTS = (2, 10, 100)
+
+
+def random_answers(num_classes, count=500, seed=0):
+    stream = np.random.default_rng(seed)
+    logits = stream.normal(0, 3, (count, num_classes)).astype(np.float32)
+    y_true = stream.integers(0, num_classes, count)
+    # Half of the images are made easy, so that right and wrong answers both occur.
+    logits[np.arange(count // 2), y_true[: count // 2]] += 8
+    return logits, y_true
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_softmax_is_scipys(num_classes):
+    logits, _ = random_answers(num_classes)
+    np.testing.assert_allclose(metrics.softmax(logits), scipy_softmax(logits.astype(np.float64), axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_cross_entropy_is_scikit_learns_log_loss(num_classes):
+    logits, y_true = random_answers(num_classes)
+    expected = log_loss(y_true, scipy_softmax(logits.astype(np.float64), axis=1), labels=range(num_classes))
+    assert metrics.cross_entropy(logits, y_true) == pytest.approx(expected, rel=1e-12)
+
+
+def test_cross_entropies_are_those_of_each_image_by_itself():
+    stream = np.random.default_rng(4)
+    logits, y_true = stream.normal(size=(7, 5)).astype(np.float32), stream.integers(0, 5, 7)
+    each = metrics.cross_entropies(logits, y_true)
+    assert each.dtype == np.float64
+    alone = [metrics.cross_entropy(logits[n : n + 1], y_true[n : n + 1]) for n in range(7)]
+    np.testing.assert_array_equal(each, alone)
+    assert metrics.cross_entropy(logits, y_true) == each.mean()
+
+
+def test_cross_entropy_of_huge_logits_is_finite_and_exact():
+    logits = np.array([[1e6, 0.0], [0.0, -1e6]], np.float32)
+    assert metrics.cross_entropy(logits, np.array([1, 0])) == 5e5
+
+
+def test_cross_entropy_does_not_change_when_all_logits_are_shifted():
+    logits, y_true = random_answers(10)
+    shifted = logits.astype(np.float64) + 300
+    assert metrics.cross_entropy(shifted, y_true) == pytest.approx(metrics.cross_entropy(logits, y_true), rel=1e-12)
+
+
+def test_cross_entropy_takes_labels_as_bytes():
+    logits, y_true = random_answers(100)
+    assert metrics.cross_entropy(logits, y_true.astype(np.uint8)) == metrics.cross_entropy(logits, y_true)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_confusion_matrix_is_scikit_learns(num_classes, dtype):
+    logits, y_true = random_answers(num_classes)
+    y_pred = logits.argmax(axis=1)
+    matrix = metrics.confusion_matrix(y_true.astype(dtype), y_pred.astype(dtype), num_classes)
+    assert matrix.dtype == np.int64
+    np.testing.assert_array_equal(matrix, sklearn_confusion_matrix(y_true, y_pred, labels=range(num_classes)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1))
+def test_confusion_matrix_sums_to_the_images_and_its_trace_to_the_right_ones(pairs):
+    y_true, y_pred = np.array(pairs).T
+    matrix = metrics.confusion_matrix(y_true, y_pred, 5)
+    assert matrix.sum() == len(pairs)
+    np.testing.assert_array_equal(matrix.sum(axis=1), np.bincount(y_true, minlength=5))
+    assert matrix.trace() / len(pairs) == metrics.accuracy(y_true, y_pred)
+
+
+def unbalanced_matrix(num_images, seed, num_classes=5, accuracy=0.9):
+    """Draw a confusion matrix; return it with the balanced accuracy and the macro F1 of what it is drawn from."""
+    share = np.full((num_classes, num_classes), (1 - accuracy) / (num_classes - 1))
+    np.fill_diagonal(share, accuracy)
+    share *= np.arange(1, num_classes + 1)[:, None] / (num_classes * (num_classes + 1) / 2)
+    matrix = np.random.default_rng(seed).multinomial(num_images, share.ravel()).reshape(share.shape)
+    true_f1 = np.mean(2 * np.diagonal(share) / (share.sum(axis=0) + share.sum(axis=1)))
+    return matrix, accuracy, true_f1
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_balanced_accuracy_and_macro_f1_are_scikit_learns(num_classes):
+    logits, y_true = random_answers(num_classes)
+    y_pred = logits.argmax(axis=1)
+    matrix = metrics.confusion_matrix(y_true, y_pred, num_classes)
+    assert metrics.balanced_accuracy(matrix)[0] == pytest.approx(balanced_accuracy_score(y_true, y_pred), rel=1e-12)
+    assert metrics.macro_f1(matrix)[0] == pytest.approx(f1_score(y_true, y_pred, average="macro"), rel=1e-12)
+
+
+def test_classes_that_never_occur_do_not_count():
+    matrix = np.zeros((4, 4), np.int64)
+    matrix[:2, :2] = [[9, 1], [2, 8]]
+    for measure in (metrics.balanced_accuracy, metrics.macro_f1):
+        assert measure(matrix) == measure(matrix[:2, :2])
+
+
+def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth():
+    covered = []
+    for seed in range(400):
+        matrix, accuracy, f1 = unbalanced_matrix(150, seed)
+        ends = metrics.balanced_accuracy(matrix)[1], metrics.macro_f1(matrix)[1]
+        covered.append([low <= truth <= high for truth, (low, high) in zip((accuracy, f1), ends, strict=True)])
+    share = np.mean(covered, axis=0)
+    assert (share > 0.91).all(), share  # of 400 draws at 95 %, 91 % is four standard deviations off
+    assert (share < 0.99).all(), share
+
+
+@pytest.mark.parametrize("matrix", [np.diag([3, 40]), np.diag([1, 1, 1]), np.array([[0, 5], [7, 0]])])
+def test_intervals_of_all_right_and_all_wrong_are_open_on_one_side(matrix):
+    for value, (low, high) in (metrics.balanced_accuracy(matrix), metrics.macro_f1(matrix)):
+        assert value in (0, 1)
+        assert low == value == 0 < high < 1 or 0 < low < high == value == 1
+
+
+@pytest.mark.parametrize("num_classes", CLASS_COUNTS)
+def test_class_metrics_are_scikit_learns(num_classes):
+    logits, y_true = random_answers(num_classes)
+    y_pred = logits.argmax(axis=1)
+    ours = metrics.class_metrics(metrics.confusion_matrix(y_true, y_pred, num_classes))
+    theirs = precision_recall_fscore_support(y_true, y_pred, labels=range(num_classes), zero_division=0)
+    np.testing.assert_allclose(ours, theirs[:3], rtol=1e-12)
+
+
+def test_class_metrics_of_classes_never_present_and_never_predicted_are_zero():
+    y_true, y_pred = np.array([0, 0, 2]), np.array([0, 1, 0])  # 1 is never present, 2 never predicted, 3 neither
+    ours = metrics.class_metrics(metrics.confusion_matrix(y_true, y_pred, 4))
+    theirs = precision_recall_fscore_support(y_true, y_pred, labels=range(4), zero_division=0)
+    np.testing.assert_allclose(ours, theirs[:3], rtol=1e-12)
+    assert [values[3] for values in ours] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 50), (50, 50), (3, 7), (9903, 10000)])
+def test_wilson_interval_is_scipys(successes, trials, confidence):
+    theirs = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    ours = metrics.wilson_interval(successes, trials, confidence)
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("right", "low", "high"), [(9903, "98.82", "99.20"), (9804, "97.75", "98.29")])
+def test_wilson_interval_of_published_accuracies(right, low, high):
+    interval = metrics.wilson_interval(right, 10_000)
+    assert tuple(f"{100 * end:.2f}" for end in interval) == (low, high)
+
+
+def test_wilson_interval_of_arrays_is_that_of_each_pair():
+    low, high = metrics.wilson_interval(np.array([0, 3, 9]), np.array([9, 9, 9]))
+    assert list(zip(low, high, strict=True)) == [metrics.wilson_interval(k, 9) for k in (0, 3, 9)]
+
+
+def test_wilson_interval_of_no_trial_is_everything():
+    assert metrics.wilson_interval(0, 0) == (0.0, 1.0)
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1))
+def test_wilson_interval_holds_the_fraction_and_stays_within_0_and_1(trials, fraction):
+    successes = round(fraction * trials)
+    low, high = metrics.wilson_interval(successes, trials)
+    assert 0 <= low <= successes / trials <= high <= 1
+
+
+def test_paired_interval_of_a_published_case():
+    # 21 children before and after a transplantation: 1 changed one way, 7 the other (Fagerland, Lydersen and Laake
+    # 2014, Statistics in Medicine 33, the example of airway hyper-responsiveness).
+    low, high = metrics.paired_interval(np.array([1]), np.array([7]), 21)
+    assert (round(low[0], 3), round(high[0], 3)) == (-0.517, -0.026)
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "count"), [(1, 7, 21), (40, 20, 160), (3, 160, 10_000), (0, 9, 300)])
+def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, count):
+    both = count - only_a - only_b
+    for difference in map(float, np.ravel(metrics.paired_interval(np.array([only_a]), np.array([only_b]), count))):
+
+        def unlikeliness(q, d=difference):  # of q, the share that B alone gets right, while A has d more
+            return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(both, 1 - 2 * q - d))
+
+        ends = (max(0.0, -difference), (1 - difference) / 2)
+        q = minimize_scalar(unlikeliness, bounds=ends, method="bounded", options={"xatol": 1e-12}).x
+        spread = np.sqrt(count * (2 * q + difference - difference**2))
+        assert abs(only_a - only_b - count * difference) / spread == pytest.approx(1.959964, rel=1e-4)
+
+
+def test_paired_interval_where_the_two_agree_everywhere():
+    low, high = metrics.paired_interval(np.array([0]), np.array([0]), 1000)
+    z = 1.959963984540054  # d n = z sqrt(n (d - d^2)), since then q is 0
+    assert high[0] == -low[0] == pytest.approx(z**2 / (1000 + z**2), rel=1e-12)
+
+
+@given(st.integers(1, 3000), st.floats(0, 1), st.floats(0, 1))
+def test_paired_interval_holds_the_difference_and_is_mirrored_by_swapping(count, fraction, part):
+    differing = round(fraction * count)
+    a = np.array([round(part * differing)])
+    b = differing - a
+    low, high = metrics.paired_interval(a, b, count)
+    assert -1 <= low[0] <= (a - b)[0] / count <= high[0] <= 1
+    assert low[0] < high[0]
+    assert metrics.paired_interval(b, a, count) == (-high, -low)
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (0, 5), (5, 0), (7, 7), (1, 2), (44, 143), (400, 300)])
+def test_mcnemar_exact_is_scipys_binomial_test(only_a, only_b):
+    differing = only_a + only_b
+    expected = binomtest(only_a, differing, 0.5).pvalue if differing else 1.0
+    assert metrics.mcnemar_exact(only_a, only_b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_exact_of_a_hand_worked_case():
+    # Of 4 coins at most 1 falls to one side in 1 + 4 of 16 cases; twice that for both sides.
+    assert metrics.mcnemar_exact(1, 3) == pytest.approx(2 * 5 / 16)
+
+
+LABELS = np.array([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: metrics.cross_entropy(np.zeros((3, 2)), LABELS), "3 rows of logits but 2 labels"),
+        (lambda: metrics.cross_entropy(np.zeros((2, 1)), LABELS), "from 0 to 1; labels must lie from 0 to 0"),
+        (lambda: metrics.cross_entropy(np.zeros((0, 2)), LABELS[:0]), "N at least 1"),
+        (lambda: metrics.accuracy(LABELS[:0], LABELS[:0]), "N at least 1"),
+        (lambda: metrics.accuracy(LABELS, LABELS[:1]), r"y_true is \(2,\) and y_pred \(1,\)"),
+        (lambda: metrics.confusion_matrix(LABELS, LABELS[:1], 2), r"y_true is \(2,\) and y_pred \(1,\)"),
+        (lambda: metrics.confusion_matrix(LABELS[:0], LABELS[:0], 2), "N at least 1"),
+        (lambda: metrics.confusion_matrix(LABELS + 1, LABELS, 2), "y_true runs from 1 to 2"),
+        (lambda: metrics.confusion_matrix(LABELS, LABELS - 1, 2), "y_pred runs from -1 to 0"),
+        (lambda: metrics.paired_interval(np.array([2]), np.array([1]), 2), "parts of them"),
+        (lambda: metrics.paired_interval(np.array([-1]), np.array([1]), 2), "parts of them"),
+        (lambda: metrics.paired_interval(np.array([]), np.array([]), 0), "parts of them"),
+        (lambda: metrics.paired_interval(np.array([0]), np.array([0]), 1, 1.0), "confidence is 1.0"),
+        (lambda: metrics.wilson_interval(3, 2), "between 0 and the trials"),
+        (lambda: metrics.wilson_interval(-1, 2), "between 0 and the trials"),
+        (lambda: metrics.wilson_interval(1, 2, 1.0), "confidence is 1.0"),
+        (lambda: metrics.wilson_interval(1, 2, 0.0), "confidence is 0.0"),
+        (lambda: metrics.mcnemar_exact(-1, 2), "counts are at least 0"),
+    ],
+)
+def test_metrics_reject(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

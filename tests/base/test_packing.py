@@ -1,0 +1,84 @@
+import zlib
+from base64 import b64decode, b64encode
+
+import numpy as np
+import pytest
+
+from convscope.base.packing import pack, pack_first, pack_rounded, packed_bytes, unpack
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.uint16, np.int8])
+def test_an_array_survives_its_json_bit_for_bit(dtype: type[np.generic]) -> None:
+    values = (100 * np.random.default_rng(0).normal(size=(2, 3, 4))).astype(dtype)
+    restored = unpack(pack(values))
+    assert restored.dtype == values.dtype
+    assert np.array_equal(restored, values)
+
+
+def test_an_array_without_a_number_survives() -> None:
+    assert unpack(pack(np.empty((0, 3, 3, 1), np.uint8))).shape == (0, 3, 3, 1)
+
+
+def test_a_packed_array_is_little_endian_and_deflated() -> None:
+    block = pack(np.array([[1.0], [2.0]], np.float32))
+    assert zlib.decompress(b64decode(block["data"])) == b"\x00\x00\x80\x3f\x00\x00\x00\x40"
+    assert block["shape"] == [2, 1]
+
+
+def test_a_part_of_an_array_is_packed_in_the_order_of_its_rows() -> None:
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)[::2, ::-1].T
+    assert np.array_equal(unpack(pack(values)), values)
+
+
+def test_a_rounded_array_is_off_by_half_a_scale_at_most() -> None:
+    values = np.random.default_rng(1).normal(size=(3, 3, 8, 5)).astype(np.float32) * [1e-4, 1, 10, 1e4, 0]
+    block = pack_rounded(values)
+    scales = np.abs(values).max(axis=(0, 1, 2)) / 127
+    assert np.allclose(block["scales"], scales, rtol=1e-6)
+    assert (np.abs(unpack(block) - values) <= scales / 2 * (1 + 1e-5)).all()
+    assert not unpack(block)[..., 4].any()
+
+
+def test_a_rounded_bias_is_nearly_exact() -> None:
+    bias = np.array([-3.0, 0.0, 1e-20, 7.25], np.float32)
+    assert np.allclose(unpack(pack_rounded(bias)), bias, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("room", [0, 2_000, 50_000, 200_000])
+def test_as_many_rows_are_packed_as_fit(room: int) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (150, 30, 30), dtype=np.uint8)
+    block = pack_first(rows, room)
+    count = block["shape"][0]
+    assert np.array_equal(unpack(block), rows[:count])
+    assert count == 0 or packed_bytes(block) <= room
+    assert count == len(rows) or packed_bytes(pack(rows[: count + 3])) > room
+    assert count == {0: 0, 2_000: 0, 50_000: 40, 200_000: 150}[room]
+
+
+def test_what_fits_whole_is_packed_as_ever() -> None:
+    rows = np.random.default_rng(0).integers(0, 3, (200, 5, 5, 1), dtype=np.uint8)
+    assert pack_first(rows, 1_000_000) == pack(rows)
+
+
+def test_of_no_rows_none_are_packed() -> None:
+    assert unpack(pack_first(np.empty((0, 2, 2), np.uint8), 1000)).shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shape": [10**12]}, "is larger than any that is written|no list of lengths"),
+        ({"shape": [1 << 20, 1 << 20]}, "is larger than any that is written"),
+        ({"shape": [-1]}, "no list of lengths"),
+        ({"shape": "8"}, "no list of lengths"),
+        ({"shape": [7]}, "of another length than its shape says"),
+        ({"shape": [9]}, "of another length than its shape says"),
+        ({"data": "AAAA"}, "cannot be unpacked"),
+        ({"data": "ä"}, "ASCII"),
+        ({"data": b64encode(zlib.compress(bytes(1 << 30))).decode()}, "of another length than its shape says"),
+    ],
+)
+def test_a_block_that_is_none_is_refused_before_more_is_unpacked_than_it_says(change: dict, message: str) -> None:
+    block = pack(np.zeros(8, np.uint8)) | change
+    with pytest.raises(ValueError, match=message):
+        unpack(block)

@@ -1,0 +1,63 @@
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from convscope.base.errors import RunError
+from convscope.base.plain import from_plain, parse_json
+
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+    y: int = 0
+
+
+def test_a_json_text_becomes_its_value():
+    value = {
+        "名": [1, -2.5, None, True, "zwölf \U0001f462", {"inner": [[], {}]}],
+        "largest": 2**64 - 1,
+        "least": -(2**63),
+    }
+    assert parse_json(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "NaN",
+        "[Infinity]",
+        '{"loss": -1e400}',
+        f'{{"seed": 1{"0" * 400}}}',
+        f"1{'0' * 5000}",
+        str(2**64),
+        '["\\ud800"]',
+        '{"\\udfff": 1}',
+        "[" * 70 + "]" * 70,
+        "[" * 100_000,
+        "\xff",
+    ],
+)
+def test_a_text_that_is_not_finite_plain_json_is_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text.encode("latin-1"))
+
+
+def test_a_text_of_too_many_values_is_refused_before_they_are_made():
+    with pytest.raises(ValueError, match="more than 4,000,000 values"):
+        parse_json(b"[" + b"0," * 4_000_001 + b"0]")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (5, "point is an object with x, y, not 5"),
+        ({"x": 1, "z": 2}, "point has no 'z'; it has x, y"),
+        ({"y": 1}, "point needs 'x'; add it"),
+    ],
+)
+def test_from_plain_names_the_field_that_is_wrong(value, message):
+    with pytest.raises(RunError, match=message):
+        from_plain(Point, value, "point", RunError)

@@ -1,0 +1,335 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, xlogy
+from statsmodels.stats.multitest import multipletests
+
+from convscope.base.metrics import paired_interval, wilson_interval
+from convscope.base.statistics import (
+    LEAST_PAIRS,
+    error_ratio_interval,
+    group_accuracy_interval,
+    group_difference,
+    holm,
+    mean_interval,
+)
+
+Z = 1.959963984540054
+
+# --- Means ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize("values", [[0.1, 0.3], [0.991, 0.992, 0.993], list(np.random.default_rng(0).normal(size=40))])
+def test_mean_interval_is_scipys(values, confidence):
+    expected = stats.t.interval(confidence, len(values) - 1, np.mean(values), stats.sem(values))
+    assert mean_interval(values, confidence) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mean_interval_of_one_value_and_of_equal_values_is_none():
+    assert mean_interval([0.99]) is None
+    assert mean_interval([0.5, 0.5, 0.5]) is None
+
+
+# --- The ratio of two error rates on the same images ------------------------------------------------------------------
+
+
+def test_error_ratio_interval_of_a_published_case():
+    # Complete response of 161 patients before and after a therapy: 59 both, 6 and 16 one of them (Fagerland, Lydersen
+    # and Laake 2017, Statistical Analysis of Contingency Tables, chapter 8, Tang's asymptotic score interval).
+    low, high = error_ratio_interval(6, 16, 59)
+    assert (round(low, 4), round(high, 4)) == (0.7476, 0.9876)
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "both"), [(6, 16, 59), (143, 44, 53), (1, 7, 1), (0, 9, 3), (9, 1, 0)])
+def test_the_ends_of_an_error_ratio_interval_are_where_the_score_is_z(only_a, only_b, both):
+    images = only_a + only_b + both
+    for ratio in error_ratio_interval(only_a, only_b, both):
+        if ratio in (0, np.inf):
+            continue
+
+        def shares(p, r=ratio):  # of images where A alone is right, B alone, none, if B makes r errors for one of A
+            return p, 1 - r * (1 - p), r - (1 + r) * p
+
+        def unlikeliness(p):
+            return -sum(xlogy(count, share) for count, share in zip((only_a, only_b, both), shares(p), strict=True))
+
+        ends = (max(0.0, 1 - 1 / ratio), ratio / (1 + ratio))
+        p = minimize_scalar(unlikeliness, bounds=ends, method="bounded", options={"xatol": 1e-13}).x
+        alone_a, alone_b, _ = shares(p)
+        spread = np.sqrt(ratio * images * (alone_a + alone_b))
+        assert abs(only_a + both - ratio * (only_b + both)) / spread == pytest.approx(Z, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((0, 0, 0), 0.0, np.inf),  # nobody makes an error: nothing is told
+        ((0, 4, 0), 0.0, Z**2 / 4),  # the score of r is -sqrt(4 r)
+        ((4, 0, 0), 4 / Z**2, np.inf),
+        ((0, 0, 5), 1 / (1 + Z**2 / 5), 1 + Z**2 / 5),  # the very same errors: it is -sqrt(5 (r - 1))
+    ],
+)
+def test_error_ratio_interval_of_empty_cells(counts, low, high):
+    assert error_ratio_interval(*counts) == pytest.approx((low, high), rel=1e-9)
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
+def test_error_ratio_interval_holds_the_ratio_and_is_mirrored_by_swapping(only_a, only_b, both):
+    low, high = error_ratio_interval(only_a, only_b, both)
+    if only_b + both:
+        assert low < (only_a + both) / (only_b + both) + 1e-9
+        assert (only_a + both) / (only_b + both) < high
+    swapped = error_ratio_interval(only_b, only_a, both)
+    assert swapped == pytest.approx((0 if high == np.inf else 1 / high, np.inf if low == 0 else 1 / low), rel=1e-9)
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300))
+def test_the_ratio_and_the_difference_leave_out_equality_together(only_a, only_b, both):
+    # At a ratio of 1 and a difference of 0 both are McNemar's statistic.
+    low, high = error_ratio_interval(only_a, only_b, both)
+    lowest, highest = paired_interval(np.array([only_a]), np.array([only_b]), only_a + only_b + both + 50)
+    score = abs(only_a - only_b) / max(np.sqrt(only_a + only_b), 1)
+    if abs(score - Z) > 1e-6:
+        assert (low <= 1 <= high) == (lowest[0] <= 0 <= highest[0]) == (score < Z)
+
+
+def test_error_ratio_interval_of_many_errors_is_that_of_its_logarithm():
+    only_a, only_b, both = 30_000, 29_000, 50_000
+    spread = np.sqrt((only_a + only_b) / ((only_a + both) * (only_b + both)))  # of the logarithm, to first order
+    middle = np.log((only_a + both) / (only_b + both))
+    expected = np.exp([middle - Z * spread, middle + Z * spread])
+    assert error_ratio_interval(only_a, only_b, both) == pytest.approx(tuple(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("shares", [(0.02, 0.01, 0.01), (0.004, 0.004, 0.002), (0.3, 0.1, 0.2)])
+def test_error_ratio_interval_covers_the_truth(shares):
+    truth = (shares[0] + shares[2]) / (shares[1] + shares[2])
+    drawn = np.random.default_rng(2).multinomial(1000, (*shares, 1 - sum(shares)), 300)
+    intervals = [error_ratio_interval(*counts[:3].tolist()) for counts in drawn]
+    assert 0.91 < np.mean([low <= truth <= high for low, high in intervals]) < 0.99
+
+
+# --- Several comparisons ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "p_values", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.01, 0.01], [0.0, 1.0], list(np.linspace(0.001, 0.2, 30))]
+)
+def test_holm_is_statsmodels(p_values):
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], rtol=1e-12)
+
+
+def test_holm_of_a_hand_worked_case():
+    # 3 x 0.01, then 2 x 0.02; 1 x 0.03 would fall below it.
+    assert holm([0.03, 0.01, 0.02]).tolist() == pytest.approx([0.04, 0.03, 0.04])
+
+
+# --- Groups -----------------------------------------------------------------------------------------------------------
+
+
+def answers(stream, seeds, images, seed_sd=0.1, ease=2.0, hard=1.0, own=1.0):
+    """Which of the images each of two groups gets wrong: harder and easier images, better and worse seeds."""
+    difficulty = stream.normal(0, hard, images)
+    return tuple(
+        stream.random((count, images))
+        < expit(difficulty - ease + stream.normal(0, own, images) + stream.normal(0, seed_sd, (count, 1)))
+        for count in seeds
+    )
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("seeds", [(4, 4), (8, 8)])
+def test_where_only_seeds_differ_the_interval_is_students(seeds, paired):
+    # So many images that their luck is nothing beside that of the seeds.
+    stream, images = np.random.default_rng(11), 400_000
+    rates = [stream.normal(0.2, 0.03, (count, 1)) for count in seeds]
+    a, b = (np.arange(images) / images < rate for rate in rates)
+    a, b = (np.array([np.roll(row, 977 * i) for i, row in enumerate(group)]) for group in (a, b))
+    x, y = 1 - a.mean(axis=1), 1 - b.mean(axis=1)
+    test = stats.ttest_rel(x, y) if paired else stats.ttest_ind(x, y, equal_var=False)
+    expected = test.confidence_interval(0.95)
+    found = group_difference(a, b, paired=paired)
+    np.testing.assert_allclose(
+        found.interval, (expected.low, expected.high), atol=0.02 * (expected.high - expected.low)
+    )
+    assert found.p_value == pytest.approx(test.pvalue, rel=0.03)
+
+
+def test_the_variance_is_that_of_the_hand_worked_analysis_of_variance():
+    a, b = answers(np.random.default_rng(3), (6, 6), 5000)
+    x = b.astype(float) - a
+    n, images = x.shape
+    rest = x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean()
+    of_rest = (rest**2).sum() / (n - 1) / (images - 1)
+    of_images, of_seeds = x.mean(axis=0).var(ddof=1), x.mean(axis=1).var(ddof=1)
+    variance = of_images / images + max(of_seeds / n - of_rest / n / images, 0)
+    doubt = (of_images / images) ** 2 / (images - 1) + (of_seeds / n) ** 2 / (n - 1)
+    freedom = min(variance**2 / doubt, 2 * (n - 1))
+    found = group_difference(a, b, paired=True)
+    assert found.degrees_of_freedom == pytest.approx(freedom, rel=1e-3)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
+    assert found.interval == pytest.approx((x.mean() - half, x.mean() + half), rel=2e-3)
+
+
+def test_one_model_each_has_nearly_the_score_intervals():
+    a, b = answers(np.random.default_rng(12), (1, 1), 4000, ease=3.0)
+    only_a, only_b, both = int((b & ~a).sum()), int((a & ~b).sum()), int((a & b).sum())
+    found = group_difference(a, b, paired=False)
+    difference = np.ravel(paired_interval(np.array([only_a]), np.array([only_b]), 4000))
+    ratio = error_ratio_interval(only_a, only_b, both)
+    np.testing.assert_allclose(found.interval, difference, atol=0.05 * (difference[1] - difference[0]))
+    np.testing.assert_allclose(np.log(found.ratio_interval), np.log(ratio), atol=0.05 * np.log(ratio[1] / ratio[0]))
+
+
+def truth(ease, seed_sd, hard=1.0, own=1.0):
+    """The error rate over all seeds and images, by numerical integration of the normal distribution."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    sd = np.sqrt(seed_sd**2 + hard**2 + own**2)
+    return (expit(sd * nodes - ease) * weights).sum() / weights.sum()
+
+
+@pytest.mark.parametrize(
+    ("seed_sd", "seeds", "paired"),
+    [(0.03, (5, 5), True), (0.3, (5, 5), False), (0.3, (2, 2), False), (0.3, (3, 10), False)],
+)
+def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_luck(seed_sd, seeds, paired):
+    stream, held = np.random.default_rng(13), []
+    rates = truth(2.5, seed_sd), truth(2.1, seed_sd)
+    for _ in range(300):
+        base = stream.normal(0, 1, 400)
+        a, b = (
+            stream.random((count, 400))
+            < expit(base + stream.normal(0, 1, 400) - ease + stream.normal(0, seed_sd, (count, 1)))
+            for count, ease in zip(seeds, (2.5, 2.1), strict=True)
+        )
+        found = group_difference(a, b, paired=paired)
+        of_a, ratio = group_accuracy_interval(a), rates[1] / rates[0]
+        held.append(
+            (
+                found.interval[0] <= rates[1] - rates[0] <= found.interval[1],
+                found.ratio_interval[0] <= ratio <= found.ratio_interval[1],
+                of_a[0] <= 1 - rates[0] <= of_a[1],
+            )
+        )
+    assert (np.mean(held, axis=0) >= 0.92).all()  # of 300: a standard error is 0.013
+
+
+@pytest.mark.parametrize("seeds", [(2, 2), (5, 5)])
+def test_equal_groups_are_seldom_told_apart(seeds):
+    stream = np.random.default_rng(19)
+    found = [
+        group_difference(*answers(stream, seeds, 400, seed_sd=0.2), paired=seeds[0] >= LEAST_PAIRS) for _ in range(300)
+    ]
+    assert 0 < np.mean([one.p_value < 0.05 for one in found]) <= 0.06
+
+
+@given(
+    count_a=st.integers(1, 6),
+    count_b=st.integers(1, 6),
+    images=st.sampled_from([1, 2, 5, 30, 200, 1000]),
+    rates=st.tuples(*[st.floats(0.001, 0.999)] * 2),
+    overlap=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=300, deadline=None)
+def test_both_intervals_leave_equality_out_exactly_where_p_is_below_the_level(
+    count_a, count_b, images, rates, overlap, seed
+):
+    stream = np.random.default_rng(seed)
+    a = stream.random((count_a, images)) < rates[0] * stream.random((count_a, 1))
+    b = stream.random((count_b, images)) < rates[1]
+    if overlap:
+        b[0] |= a[0]
+    found = group_difference(a, b, paired=False)
+    is_told = found.p_value < 0.05
+    assert is_told == (not found.interval[0] <= 0 <= found.interval[1])
+    assert is_told == (not found.ratio_interval[0] <= 1 <= found.ratio_interval[1])
+    assert 0 <= found.ratio_interval[0] <= found.ratio_interval[1]
+
+
+def test_the_ends_of_a_ratio_interval_are_where_the_test_of_that_ratio_turns():
+    # A rate times r is that of a group with r times the errors: here B's images, each asked r times as often.
+    a, b = answers(np.random.default_rng(21), (6, 6), 3000)
+    low, high = group_difference(a, b, paired=True).ratio_interval
+    for ratio, expected in ((low * 0.99, False), (low * 1.01, True), (high * 0.99, True), (high * 1.01, False)):
+        x = b - ratio * a.astype(float)
+        n, images = x.shape
+        rest = x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean()
+        of_images, of_seeds = x.mean(axis=0).var(ddof=1) / images, x.mean(axis=1).var(ddof=1) / n
+        variance = of_images + max(of_seeds - (rest**2).sum() / (n - 1) / (images - 1) / n / images, 0)
+        freedom = min(variance**2 / (of_images**2 / (images - 1) + of_seeds**2 / (n - 1)), 2 * (n - 1))
+        assert (abs(x.mean()) < stats.t.ppf(0.975, freedom) * np.sqrt(variance)) == expected
+
+
+def test_of_many_groups_the_p_values_are_small_enough_to_tell_a_much_worse_one():
+    stream = np.random.default_rng(22)
+    a, b = stream.random((5, 10_000)) < 0.005, stream.random((5, 10_000)) < 0.18
+    assert group_difference(a, b, paired=True).p_value * 780 < 1e-4  # every two of 40 groups
+
+
+def test_groups_without_an_error_are_not_taken_for_certainly_equal():
+    none = np.zeros((5, 50), bool)
+    found = group_difference(none, none, paired=True)
+    assert -0.2 < found.interval[0] < -0.02 < 0.02 < found.interval[1] < 0.2
+    assert found.ratio_interval == (0.0, np.inf)
+    assert found.p_value > 0.5
+
+
+def test_a_group_with_one_image_still_has_an_interval():
+    found = group_difference(np.array([[True], [False]]), np.array([[False], [False]]), paired=True)
+    assert -1 <= found.interval[0] < found.interval[1] <= 1
+
+
+def test_the_interval_of_a_groups_accuracy_is_wilsons_where_all_models_answer_alike():
+    wrong = np.repeat(np.arange(2000)[None] < 37, 40, axis=0)
+    assert group_accuracy_interval(wrong) == pytest.approx(wilson_interval(1963, 2000), abs=2e-4)
+
+
+def test_equal_seeds_leave_the_luck_of_the_images():
+    low, high = group_accuracy_interval(np.array([[True] + 99 * [False], [False, True] + 98 * [False]]))
+    assert 0.8 < low < 0.97 < 0.995 < high < 1
+    low, high = group_accuracy_interval(np.zeros((3, 100), bool))
+    assert 0.9 < low < 0.98 < high == pytest.approx(1)
+
+
+def test_thirty_seeds_on_ten_thousand_images_stay_within_bounded_memory():
+    a, b = answers(np.random.default_rng(17), (30, 30), 10_000, ease=7.0)
+    tracemalloc.start()
+    try:
+        group_difference(a, b, paired=True)
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+FLAGS = np.zeros((2, 3), bool)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mean_interval([]), "values are none"),
+        (lambda: mean_interval([1.0, 2.0], 1.0), "confidence is 1.0"),
+        (lambda: error_ratio_interval(-1, 0, 0), "counts are at least 0"),
+        (lambda: error_ratio_interval(1, 0, 0, 0.0), "confidence is 0.0"),
+        (lambda: holm([0.1, 1.5]), "numbers from 0 to 1"),
+        (lambda: holm([[0.1]]), "numbers from 0 to 1"),
+        (lambda: holm([np.nan]), "numbers from 0 to 1"),
+        (lambda: group_difference(FLAGS, FLAGS[:, :2], paired=False), r"wrong_a is \(2, 3\) and wrong_b \(2, 2\)"),
+        (lambda: group_difference(FLAGS, FLAGS[0], paired=False), r"must be \(n, N\) and \(m, N\)"),
+        (lambda: group_difference(FLAGS[:0], FLAGS, paired=False), "at least 1"),
+        (lambda: group_difference(FLAGS, FLAGS[:1], paired=True), "paired groups have as many models"),
+        (lambda: group_difference(FLAGS, FLAGS, paired=True, confidence=2), "confidence is 2"),
+        (lambda: group_accuracy_interval(FLAGS[:0]), r"wrong is \(0, 3\)"),
+        (lambda: group_accuracy_interval(FLAGS, 0.0), "confidence is 0.0"),
+    ],
+)
+def test_statistics_reject(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,58 @@
+import csv
+from io import StringIO
+
+import numpy as np
+import pytest
+
+from convscope.base.tables import (
+    Tint,
+    clip,
+    csv_line,
+    display_width,
+    html_table,
+    percent_with_interval,
+    printable,
+    text_table,
+)
+
+
+@pytest.mark.parametrize(("text", "width"), [("abc", 3), ("漢字", 4), ("e\N{COMBINING ACUTE ACCENT}", 1), ("", 0)])
+def test_display_width_counts_terminal_columns(text, width):
+    assert display_width(text) == width
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "clipped"),
+    [("boot", 4, "boot"), ("boots", 4, "boo…"), ("漢字漢字", 5, "漢字…"), ("漢字漢字", 4, "漢…"), ("abc", 1, "…")],
+)
+def test_clip_keeps_within_the_width(text, width, clipped):
+    assert clip(text, width) == clipped
+
+
+def test_printable_replaces_controls_and_direction_overrides():
+    assert printable("a\x1b[2Jb\u202ec\n") == "a\ufffd[2Jb\ufffdc\ufffd"
+
+
+def test_text_table_aligns_wide_characters():
+    lines = text_table(("name", "n"), [("漢字漢", "1"), ("ab", "12")]).splitlines()
+    assert [display_width(line) for line in lines] == [10, 10, 10, 10]
+
+
+def test_html_table_escapes_every_cell_head_and_caption():
+    html = html_table(("<h>", "&"), [("<a>", Tint("<b>", "wrong", 1.0))], "<c>")
+    assert not any(f"<{tag}>" in html for tag in "habc")
+    assert "rgba(230, 126, 34, 0.45)" in html
+
+
+def test_percent_with_interval_keeps_two_decimals():
+    assert percent_with_interval(1.0, (0.99, 1.0)) == "100.00 % [99.00, 100.00]"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+def test_a_text_cell_is_no_formula(start: str):
+    assert next(csv.reader(StringIO(csv_line([f"{start}1+1", "a"]), newline=""))) == [f"'{start}1+1", "a"]
+
+
+def test_numbers_and_other_text_are_left_as_they_are():
+    cells = ["a=1", "a,b", -1.5, -3, 1e-300, np.float64(-0.1), True, None, ""]
+    assert next(csv.reader(StringIO(csv_line(cells)))) == ["a=1", "a,b", "-1.5", "-3", "1e-300", "-0.1", "true", "", ""]

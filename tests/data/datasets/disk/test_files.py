@@ -1,0 +1,202 @@
+import gzip
+import hashlib
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.disk.files import file_sha256, open_idx, open_npy, open_npz_member
+from convscope.data.datasets.disk.images import IN_MEMORY_VARIABLE, is_on_disk
+from convscope.data.datasets.readers.idx import idx_header, idx_sha256
+
+ARRAYS = {
+    "grey": np.random.default_rng(0).integers(0, 256, (40, 6, 5), dtype=np.uint8),
+    "colour": np.random.default_rng(1).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8),
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_bound(monkeypatch):
+    monkeypatch.setenv(IN_MEMORY_VARIABLE, "500")
+
+
+@pytest.fixture(params=ARRAYS)
+def array(request) -> np.ndarray:
+    return ARRAYS[request.param]
+
+
+def as_4d(array: np.ndarray) -> np.ndarray:
+    return array.reshape(*array.shape[:3], -1)
+
+
+# --- What can stay on disk --------------------------------------------------------------------------------------------
+
+
+def test_a_large_plain_idx_file_stays_on_disk(tmp_path, array):
+    path = tmp_path / "images"
+    path.write_bytes(idx_header(array.shape) + array.tobytes())
+    images = open_idx(path)
+    assert is_on_disk(images)
+    assert images.shape == as_4d(array).shape
+    np.testing.assert_array_equal(images[:], as_4d(array))
+    assert file_sha256(images) == idx_sha256(array)
+
+
+def test_a_large_npy_file_stays_on_disk(tmp_path, array):
+    np.save(tmp_path / "images.npy", array)
+    images = open_npy(tmp_path / "images.npy")
+    assert is_on_disk(images)
+    np.testing.assert_array_equal(images[:], as_4d(array))
+    assert file_sha256(images) == hashlib.sha256((tmp_path / "images.npy").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["x_train", "x_test"])
+def test_a_stored_array_of_an_archive_stays_there(tmp_path, array, name):
+    other = np.zeros((100, 3, 3), np.uint8)
+    arrays = {"x_train": array, "y": np.arange(40), "x_test": other} if name == "x_train" else {"a": other, name: array}
+    np.savez(tmp_path / "set.npz", **arrays)
+    images = open_npz_member(tmp_path / "set.npz", name)
+    assert is_on_disk(images)
+    np.testing.assert_array_equal(images[:], as_4d(array))
+
+
+def test_an_archive_with_extra_fields_is_read_at_the_right_place(tmp_path, array):
+    np.save(tmp_path / "x.npy", array)
+    info = zipfile.ZipInfo("x_train.npy")
+    info.extra = b"\xfe\xca\x04\x00abcd"
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        archive.writestr(info, (tmp_path / "x.npy").read_bytes())
+    np.testing.assert_array_equal(open_npz_member(tmp_path / "set.npz", "x_train")[:], as_4d(array))
+
+
+# --- What has to be read ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_no_larger_than_the_bound_is_left_to_be_read(tmp_path, monkeypatch):
+    array = ARRAYS["grey"]
+    (tmp_path / "images").write_bytes(idx_header(array.shape) + array.tobytes())
+    np.save(tmp_path / "images.npy", array)
+    np.savez(tmp_path / "set.npz", x_train=array)
+    monkeypatch.setenv(IN_MEMORY_VARIABLE, str(max(path.stat().st_size for path in tmp_path.iterdir())))
+    assert open_idx(tmp_path / "images") is None
+    assert open_npy(tmp_path / "images.npy") is None
+    assert open_npz_member(tmp_path / "set.npz", "x_train") is None
+
+
+def test_what_is_packed_is_left_to_be_read(tmp_path):
+    array = ARRAYS["grey"]
+    (tmp_path / "images").write_bytes(gzip.compress(idx_header(array.shape) + array.tobytes()))
+    np.savez_compressed(tmp_path / "set.npz", x_train=array)
+    assert open_idx(tmp_path / "images") is None
+    assert open_npy(tmp_path / "images") is None
+    assert open_npz_member(tmp_path / "set.npz", "x_train") is None
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.asfortranarray(ARRAYS["grey"]), ARRAYS["grey"].astype(np.float32), ARRAYS["grey"].reshape(40, -1)],
+    ids=["Fortran's order", "floats", "rows"],
+)
+def test_what_is_not_bytes_in_order_is_left_to_the_reader(tmp_path, array):
+    np.save(tmp_path / "images.npy", array)
+    np.savez(tmp_path / "set.npz", x_train=array)
+    assert open_npy(tmp_path / "images.npy") is None
+    assert open_npz_member(tmp_path / "set.npz", "x_train") is None
+
+
+def test_an_array_that_is_not_there_and_no_archive_at_all_are_left_to_the_reader(tmp_path):
+    np.savez(tmp_path / "set.npz", y=ARRAYS["grey"])
+    assert open_npz_member(tmp_path / "set.npz", "x_train") is None
+    (tmp_path / "text.npz").write_bytes(b"no archive" * 100)
+    assert open_npz_member(tmp_path / "text.npz", "x_train") is None
+
+
+# --- What is damaged --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (idx_header((40, 6, 5)) + bytes(1000), "cut short"),
+        (idx_header((40, 6, 5)) + bytes(1201), "damaged or of another format"),
+        (idx_header((2000,)) + bytes(2000), r"has the shape \(2000,\); images must be"),
+        (b"\0\0\x0d\3" + bytes(1000), "float32"),
+        (b"text" * 200, "not with those of an IDX file"),
+    ],
+    ids=["cut short", "too long", "labels", "floats", "text"],
+)
+def test_a_large_idx_file_that_is_damaged_is_refused_by_name(tmp_path, content, message):
+    (tmp_path / "images").write_bytes(content)
+    with pytest.raises(DatasetError, match=message) as error:
+        open_idx(tmp_path / "images")
+    assert str(tmp_path / "images") in str(error.value)
+
+
+def test_a_large_npy_file_that_is_cut_short_is_refused(tmp_path):
+    np.save(tmp_path / "images.npy", ARRAYS["grey"])
+    content = (tmp_path / "images.npy").read_bytes()
+    for damaged in (content[:-1], content + b"x"):
+        (tmp_path / "images.npy").write_bytes(damaged)
+        with pytest.raises(DatasetError, match="promises uint8 of shape"):
+            open_npy(tmp_path / "images.npy")
+
+
+def test_a_large_file_that_is_no_npy_is_refused(tmp_path):
+    (tmp_path / "images.npy").write_bytes(b"text" * 200)
+    with pytest.raises(DatasetError, match=r"no readable \.npy header"):
+        open_npy(tmp_path / "images.npy")
+
+
+def test_a_stored_array_with_another_checksum_is_refused(tmp_path):
+    np.savez(tmp_path / "set.npz", x_train=ARRAYS["grey"])
+    content = bytearray((tmp_path / "set.npz").read_bytes())
+    content[600] ^= 1
+    (tmp_path / "set.npz").write_bytes(content)
+    with pytest.raises(DatasetError, match="x_train is damaged"):
+        open_npz_member(tmp_path / "set.npz", "x_train")
+
+
+def test_an_archive_whose_table_points_elsewhere_is_refused(tmp_path):
+    np.savez(tmp_path / "set.npz", x_train=ARRAYS["grey"])
+    content = bytearray((tmp_path / "set.npz").read_bytes())
+    content[0] ^= 1  # the mark of the first member
+    (tmp_path / "set.npz").write_bytes(content)
+    with pytest.raises(DatasetError, match="not where the archive's table says"):
+        open_npz_member(tmp_path / "set.npz", "x_train")
+
+
+@pytest.mark.parametrize("read", [open_idx, open_npy, lambda path: open_npz_member(path, "x_train")])
+def test_a_missing_file_and_a_folder_are_refused(tmp_path, read):
+    with pytest.raises(DatasetError, match="no such file"):
+        read(tmp_path / "gone")
+    with pytest.raises(DatasetError, match="is a folder"):
+        read(tmp_path)
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(kind=st.sampled_from(["idx", "npy", "npz"]), changes=CHANGES, near_end=st.booleans(), cut=st.integers(0, 50))
+def test_whatever_bytes_are_changed_the_images_are_whole_or_refused(tmp_path, kind, changes, near_end, cut):
+    array, path = ARRAYS["grey"], tmp_path / f"images.{kind}"
+    if kind == "idx":
+        path.write_bytes(idx_header(array.shape) + array.tobytes())
+    elif kind == "npy":
+        np.save(path, array)
+    else:
+        np.savez(path, x_train=array, y_train=np.arange(40))
+    content = bytearray(path.read_bytes())
+    for place, value in changes:
+        content[-1 - place % 200 if near_end else place % min(len(content), 200)] = value
+    path.write_bytes(content[: len(content) - cut if cut > 40 else None])
+    read = {"idx": open_idx, "npy": open_npy, "npz": lambda file: open_npz_member(file, "x_train")}[kind]
+    try:
+        images = read(path)
+    except DatasetError:
+        return
+    if images is not None:
+        assert images[: len(images)].nbytes == images.nbytes <= path.stat().st_size

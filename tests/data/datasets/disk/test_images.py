@@ -1,0 +1,264 @@
+import os
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.disk import images as disk
+from convscope.data.datasets.disk.images import DiskImages, blocks, held_bytes, in_memory_bytes, is_on_disk
+
+COUNT, SHAPE = 500, (5, 4, 3)
+
+
+@pytest.fixture
+def array() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (COUNT, *SHAPE), dtype=np.uint8)
+
+
+@pytest.fixture
+def images(array, tmp_path, monkeypatch) -> DiskImages:
+    """The array in a file, nothing of which may be held but a few images at a time."""
+    monkeypatch.setattr(disk, "PART_BYTES", 200 * array[0].size)
+    monkeypatch.setattr(disk, "BLOCK_BYTES", 150 * array[0].size)
+    monkeypatch.setattr(disk, "_WINDOW_BYTES", 7 * array[0].size)
+    monkeypatch.setattr(disk, "_GAP_BYTES", 3 * array[0].size)
+    monkeypatch.setenv(disk.IN_MEMORY_VARIABLE, "0")
+    path = tmp_path / "images"
+    path.write_bytes(b"header " + array.tobytes() + b"tail")
+    return DiskImages(path, 7, (COUNT, *SHAPE))
+
+
+# --- It reads as an array does ----------------------------------------------------------------------------------------
+
+RANDOM = np.random.default_rng(1)
+KEYS = [
+    0,
+    -1,
+    np.int64(17),
+    slice(3, 10),
+    slice(None, None, 100),
+    slice(50, 10, -3),
+    slice(9, 9),
+    [5, 4, 4, 9, -1],
+    [],
+    RANDOM.integers(-COUNT, COUNT, 150),
+    np.arange(100, 300),
+    np.sort(RANDOM.permutation(COUNT)[:150]).astype(np.uint16),
+    RANDOM.random(COUNT) < 0.2,
+    range(5, 60, 2),
+    (3, 0),
+    (slice(0, 4), ..., 0),
+    ([7, 3], slice(1, 3)),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{type(key).__name__} {str(key)[:20]}")
+def test_an_index_gives_what_it_gives_of_an_array(images: DiskImages, array, key):
+    np.testing.assert_array_equal(images[key], array[key if not isinstance(key, list) or key else slice(0)])
+    assert images[key].dtype == np.uint8
+
+
+@pytest.mark.parametrize("order", [np.arange(0, COUNT, 2), RANDOM.permutation(COUNT)[:400], np.arange(COUNT)[::-1]])
+@pytest.mark.parametrize("key", KEYS[:9], ids=str)
+def test_a_part_that_stays_on_disk_reads_as_the_part_of_an_array(images: DiskImages, array, order, key):
+    part = images.take(order)
+    assert is_on_disk(part)
+    assert part.shape == (len(order), *SHAPE)
+    np.testing.assert_array_equal(part[key], array[order][key if not isinstance(key, list) or key else slice(0)])
+    again = part.take(np.arange(1, 249))
+    assert is_on_disk(again)
+    np.testing.assert_array_equal(again[50:60], array[order][51:61])
+
+
+def test_a_small_part_is_an_array(images: DiskImages, array):
+    part = images.take(np.arange(7))
+    assert isinstance(part, np.ndarray)
+    np.testing.assert_array_equal(part, array[:7])
+
+
+def test_it_has_the_sizes_of_an_array(images: DiskImages, array):
+    for name in ("shape", "dtype", "ndim", "size", "nbytes"):
+        assert getattr(images, name) == getattr(array, name)
+    assert len(images) == len(array)
+
+
+def test_it_can_be_walked_over_image_by_image_and_block_by_block(images: DiskImages, array):
+    np.testing.assert_array_equal(np.stack(list(images)), array)
+    np.testing.assert_array_equal(np.concatenate(list(blocks(images, 1000))), array)
+    assert max(map(len, blocks(images, 1000))) == 1000 // array[0].size
+
+
+def test_blocks_of_an_array_are_views_of_it(array):
+    assert all(np.shares_memory(block, array) for block in blocks(array, 1000))
+
+
+@pytest.mark.parametrize(
+    "key", [COUNT, -COUNT - 1, [0, COUNT], 1.5, "0", np.ones(3, bool), np.zeros((2, 2), int), None]
+)
+def test_what_is_no_index_of_an_image_is_an_index_error(images: DiskImages, key):
+    with pytest.raises(IndexError):
+        images[key]
+
+
+def test_several_threads_read_at_once(images: DiskImages, array):
+    wrong = []
+
+    def read(seed: int) -> None:
+        stream = np.random.default_rng(seed)
+        for _ in range(100):
+            places = stream.integers(0, COUNT, 20)
+            if not np.array_equal(images[places], array[places]):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_without_preadv_it_reads_the_same(images: DiskImages, array, monkeypatch):
+    monkeypatch.delattr(os, "preadv", raising=False)
+    test_several_threads_read_at_once(images, array)
+
+
+# --- It never holds all -----------------------------------------------------------------------------------------------
+
+
+def test_too_many_at_once_are_refused_with_what_to_do(images: DiskImages):
+    for read in (lambda: images[:201], lambda: np.asarray(images), lambda: images[np.arange(300)]):
+        with pytest.raises(DatasetError, match="go over them in parts, or set CONVSCOPE_IN_MEMORY_BYTES"):
+            read()
+
+
+def test_what_fits_may_become_an_array(images: DiskImages, array, monkeypatch):
+    monkeypatch.setenv(disk.IN_MEMORY_VARIABLE, str(array.nbytes))
+    np.testing.assert_array_equal(np.asarray(images), array)
+    with pytest.raises(ValueError, match="without being read"):
+        np.array(images, copy=False)
+
+
+def test_held_bytes_are_those_of_arrays_and_of_the_numbers_of_a_part(images: DiskImages, array):
+    assert held_bytes(array) == array.nbytes
+    assert held_bytes(images) == 0
+    assert held_bytes(images.take(np.arange(300))) == 4 * 300
+
+
+# --- A file that changes ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_was_cut_short_is_an_error_that_names_it(images: DiskImages):
+    os.truncate(images.path, 1000)
+    with pytest.raises(DatasetError, match="images: has changed since the data set was loaded; load it again"):
+        images[400]
+    with pytest.raises(DatasetError, match="has changed"):
+        images[0]
+
+
+def test_a_file_that_was_written_to_is_an_error(images: DiskImages):
+    with images.path.open("r+b") as file:
+        file.write(b"HEADER ")
+    os.utime(images.path, ns=(0, 0))
+    with pytest.raises(DatasetError, match="has changed"):
+        images[0]
+
+
+def test_a_file_that_was_replaced_by_another_of_its_name_is_still_read(images: DiskImages, array):
+    other = images.path.with_name("other")
+    other.write_bytes(bytes(10_000))
+    other.replace(images.path)
+    np.testing.assert_array_equal(images[:5], array[:5])
+
+
+def test_a_disk_that_fails_is_an_error_that_names_the_file(images: DiskImages, monkeypatch):
+    def fail(*_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "preadv", fail, raising=False)
+    with pytest.raises(DatasetError, match=r"images: cannot be read \(Input/output error\)"):
+        images[0]
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(DatasetError, match="gone: cannot be opened"):
+        DiskImages(tmp_path / "gone", 0, (1, 1, 1, 1))
+
+
+def test_a_pickled_copy_opens_the_file_for_itself(images: DiskImages, array):
+    part = pickle.loads(pickle.dumps(images.take(np.arange(499, 200, -1))))
+    np.testing.assert_array_equal(part[:3], array[[499, 498, 497]])
+
+
+def test_a_copy_in_another_process_does_not_read_another_file(images: DiskImages):
+    packed = pickle.dumps(images)
+    images.path.write_bytes(bytes(COUNT * 60 + 11))
+    os.utime(images.path, ns=(0, 0))
+    with pytest.raises(DatasetError, match="has changed"):
+        pickle.loads(packed)
+
+
+# --- The bound --------------------------------------------------------------------------------------------------------
+
+
+def test_the_bound_is_what_the_variable_says(monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_IN_MEMORY_BYTES", "12345")
+    assert in_memory_bytes() == 12345
+
+
+@pytest.mark.parametrize("text", ["-1", "2 GB", "1e9", "²"])
+def test_a_bound_that_is_no_number_of_bytes_is_an_error(monkeypatch, text):
+    monkeypatch.setenv("CONVSCOPE_IN_MEMORY_BYTES", text)
+    with pytest.raises(DatasetError, match="must be a whole number of bytes"):
+        in_memory_bytes()
+
+
+def test_the_bound_is_a_quarter_of_what_is_free(monkeypatch):
+    monkeypatch.delenv("CONVSCOPE_IN_MEMORY_BYTES", raising=False)
+    monkeypatch.setattr(disk, "_cgroup_files", lambda: ())
+    assert 1 << 20 < in_memory_bytes() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 4
+
+
+@pytest.mark.parametrize(("limits", "expected"), [(("max", "4000000"), 1_000_000), (("8000000", "4000000"), 1_000_000)])
+def test_a_control_group_bounds_it_too(monkeypatch, tmp_path, limits, expected):
+    files = [tmp_path / f"memory{number}" for number in range(3)]  # the last is not there
+    for file, limit in zip(files, limits, strict=False):
+        file.write_text(f"{limit}\n")
+    monkeypatch.delenv("CONVSCOPE_IN_MEMORY_BYTES", raising=False)
+    monkeypatch.setattr(disk, "_cgroup_files", lambda: tuple(files))
+    assert in_memory_bytes() == expected
+
+
+# --- As a data set ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(images: DiskImages, array) -> tuple[cs.Dataset, cs.Dataset]:
+    """The same data set, on disk and in memory."""
+    labels = (np.arange(COUNT) % 3).astype(np.uint8)
+    return tuple(cs.Dataset(pixels, labels, ("a", "b", "c")) for pixels in (images, array))
+
+
+def test_a_data_set_on_disk_says_the_same_of_itself(both, monkeypatch):
+    on_disk, in_memory = both
+    assert on_disk.to_dict() == in_memory.to_dict()
+    monkeypatch.setattr(disk, "PART_BYTES", 1 << 20)  # of up to 1,999 images a sample is taken
+    assert on_disk.handwriting == in_memory.handwriting
+    assert on_disk._repr_html_() == in_memory._repr_html_()
+
+
+def test_a_data_set_on_disk_is_divided_into_the_same_halves(both):
+    halves = [dataset.divide(0.1, seed=3) for dataset in both]
+    for one, other in zip(*halves, strict=True):
+        assert one.sha256 == other.sha256
+    assert [is_on_disk(half.images) for half in halves[0]] == [True, False]
+
+
+def test_the_digest_of_the_file_is_that_of_all_of_it(images: DiskImages):
+    import hashlib
+
+    assert images.file_sha256 == hashlib.sha256(images.path.read_bytes()).hexdigest()
+    assert images.take(np.arange(300)).file_sha256 == images.file_sha256

@@ -1,0 +1,139 @@
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import DatasetError
+from convscope.base.streams import random_stream
+from convscope.data.datasets.disk import pools
+from convscope.data.datasets.disk.images import DiskImages, as_images
+from convscope.data.datasets.disk.pools import epoch_bytes, epoch_pools, pool_images
+
+COUNT, BATCH = 1000, 16
+
+
+@pytest.fixture
+def dataset() -> cs.Dataset:
+    """Images that each say which one they are, sorted by class."""
+    numbers = np.arange(COUNT, dtype=np.uint16)
+    images = np.zeros((COUNT, 2, 2, 1), np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 1, 0] = numbers & 255, numbers >> 8
+    return cs.Dataset(images, (numbers // 100).astype(np.uint8), tuple("0123456789"))
+
+
+@pytest.fixture
+def on_disk(dataset: cs.Dataset, tmp_path: Path) -> cs.Dataset:
+    path = tmp_path / "images"
+    path.write_bytes(dataset.images.tobytes())
+    return cs.Dataset(as_images(DiskImages(path, 0, dataset.images.shape)), dataset.labels, dataset.class_names)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(pools, "POOL_BYTES", 4 * 300)
+    monkeypatch.setattr(pools, "BLOCK_BYTES", 4 * 7)
+
+
+def seen(dataset: cs.Dataset, epoch: int = 1, seed: int = 0) -> list[np.ndarray]:
+    """Return which images each pool holds, in its order, read off their pixels."""
+    found = []
+    with closing(epoch_pools(dataset, BATCH, seed, epoch)) as epoch_of:
+        for pool in epoch_of:
+            images = pool.dataset.images[pool.order]
+            numbers = images[:, 0, 0, 0] + 256 * images[:, 0, 1, 0].astype(np.int64)
+            np.testing.assert_array_equal(pool.dataset.labels[pool.order], numbers // 100)
+            found.append(numbers)
+    return found
+
+
+def test_an_epoch_holds_each_image_once_in_full_batches(dataset: cs.Dataset):
+    found = seen(dataset)
+    assert [len(one) for one in found] == [256, 256, 256, 232]
+    np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.arange(COUNT))
+
+
+def test_images_come_in_the_same_order_from_disk_as_from_memory(dataset: cs.Dataset, on_disk: cs.Dataset):
+    for one, other in zip(seen(dataset), seen(on_disk), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_set_of_one_pool_comes_in_one_permutation(dataset: cs.Dataset, on_disk: cs.Dataset, monkeypatch):
+    monkeypatch.setattr(pools, "POOL_BYTES", 4 * COUNT)
+    for one in (dataset, on_disk):
+        (found,) = seen(one, epoch=3, seed=5)
+        np.testing.assert_array_equal(found, random_stream(5, "shuffle", 3).permutation(COUNT))
+
+
+def test_another_epoch_or_seed_is_another_order_and_other_pools(dataset: cs.Dataset):
+    first = seen(dataset)
+    np.testing.assert_array_equal(np.concatenate(first), np.concatenate(seen(dataset)))
+    for other in (seen(dataset, epoch=2), seen(dataset, seed=1)):
+        assert set(other[0]) != set(first[0])
+
+
+def test_a_pool_is_whole_blocks_from_all_over_the_set_but_at_its_edges(dataset: cs.Dataset):
+    found = seen(dataset)
+    for numbers in found:
+        blocks, counts = np.unique(numbers // 7, return_counts=True)
+        assert (counts < 7).sum() <= 3  # two that are shared with other pools, and the last of the set
+        assert len(np.unique(numbers // 100)) == 10  # although the set is sorted by class
+        assert np.abs(np.corrcoef(np.arange(len(numbers)), numbers)[0, 1]) < 0.2  # no order is left within it
+        assert len(blocks) < 45
+
+
+def test_the_pools_of_an_epoch_have_streams_of_their_own(dataset: cs.Dataset):
+    with closing(epoch_pools(dataset, BATCH, 0, 1)) as epoch_of:
+        assert [pool.suffix for pool in epoch_of] == ["", "/1", "/2", "/3"]
+
+
+@pytest.mark.parametrize("count", [1, 15, 300, 301, 305, 599, 1000])
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 299, 5000])
+def test_any_count_and_batch_size_is_cut_into_whole_batches(dataset: cs.Dataset, count, batch_size):
+    part = dataset.take(np.arange(count))
+    size = pool_images(part.images, batch_size)
+    assert size == count or size % batch_size == 0
+    places = []
+    with closing(epoch_pools(part, batch_size, 0, 1)) as epoch_of:
+        for pool in epoch_of:
+            assert len(pool.order) == min(size, count - len(places))
+            places += pool.order.tolist()
+    assert sorted(places) == list(range(count))
+
+
+def test_a_pool_is_never_larger_than_its_bound_where_a_batch_fits(dataset: cs.Dataset):
+    assert 4 * pool_images(dataset.images, BATCH) <= pools.POOL_BYTES
+    assert pool_images(dataset.images, 500) == 500
+
+
+def test_an_epoch_that_is_left_early_leaves_no_thread(on_disk: cs.Dataset):
+    before = threading.active_count()
+    epoch_of = epoch_pools(on_disk, BATCH, 0, 1)
+    next(epoch_of)
+    epoch_of.close()
+    assert threading.active_count() == before
+
+
+def test_an_error_of_the_reading_thread_reaches_the_caller(on_disk: cs.Dataset):
+    epoch_of = epoch_pools(on_disk, BATCH, 0, 1)
+    next(epoch_of)
+    on_disk.images.path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="has changed since the data set was loaded"):
+        list(epoch_of)
+
+
+def test_what_an_epoch_takes_does_not_grow_with_a_set_on_disk(tmp_path: Path):
+    (tmp_path / "any").touch()
+    found = []
+    for count in (1_000, 100_000):
+        images = as_images(DiskImages(tmp_path / "any", 0, (count, 2, 2, 1)))
+        found.append(epoch_bytes(cs.Dataset(images, np.zeros(count, np.uint8), ("a", "b")), BATCH))
+    assert found[0] == pytest.approx(found[1], rel=0.2)  # pools differ by less than a batch each
+    assert found[1] < 20 * pools.POOL_BYTES
+
+
+def test_what_an_epoch_takes_in_memory_is_an_order_and_labels(dataset: cs.Dataset, monkeypatch):
+    monkeypatch.setattr(pools, "POOL_BYTES", 1 << 20)
+    assert epoch_bytes(dataset, BATCH) == 2 * 8 * COUNT

@@ -1,0 +1,140 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from convscope.data.datasets import DATASETS
+from convscope.data.datasets.named import caches
+from convscope.data.datasets.named.caches import Place, data_folders, openml_files, places
+
+NAMED = ("CONVSCOPE_DATA", "CONVSCOPE_CACHE", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA")
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path) -> Path:
+    """A user without any file or setting."""
+    for name in NAMED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(caches, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def folders(name: str) -> list[str]:
+    home = Path.home()
+    return [
+        str(place.folder.relative_to(home) if place.folder.is_absolute() else place.folder) for place in found(name)
+    ]
+
+
+def found(name: str) -> tuple[Place, ...]:
+    return places(DATASETS[name])
+
+
+def test_the_places_come_in_the_documented_order(monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_DATA", str(Path.home() / "mine"))
+    assert folders("fashion-mnist") == [
+        "mine/fashion-mnist",
+        "mine/FashionMNIST/raw",
+        "mine/FashionMNIST",
+        "mine",
+        "data/fashion-mnist",
+        "data/FashionMNIST/raw",
+        "data/FashionMNIST",
+        "data",
+        "datasets/fashion-mnist",
+        "datasets/FashionMNIST/raw",
+        "datasets/FashionMNIST",
+        "datasets",
+        ".cache/convscope/fashion-mnist",
+        "debian/fashion-mnist",
+        ".keras/datasets/fashion-mnist",
+        "data/fashion-mnist",
+        "data/FashionMNIST/raw",
+        "data/FashionMNIST",
+        "data",
+        "datasets/fashion-mnist",
+        "datasets/FashionMNIST/raw",
+        "datasets/FashionMNIST",
+        "datasets",
+        ".cache/torch/datasets/fashion-mnist",
+        ".cache/torch/datasets/FashionMNIST/raw",
+        ".cache/torch/datasets/FashionMNIST",
+        ".cache/torch/datasets",
+    ]
+
+
+def test_a_folder_of_many_sets_is_no_sets_own():
+    assert {str(place.folder) for place in found("kmnist") if not place.own and not place.folder.is_absolute()} == {
+        "data",
+        "datasets",
+    }
+    assert Place(Path("data/kmnist")) in found("kmnist")
+
+
+def test_medmnist_has_a_folder_of_its_own_and_a_short_name():
+    names = folders("medmnist:pathmnist")
+    assert names[:2] == ["data/pathmnist", "data/medmnist"]
+    assert names[-1] == ".medmnist"
+    assert ".medmnist" not in folders("mnist")
+
+
+def test_emnist_shares_a_folder_with_its_siblings():
+    names = folders("emnist-letters")
+    assert names[:4] == ["data/emnist-letters", "data/emnist", "data/EMNIST/raw", "data/EMNIST"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("KERAS_HOME", "/keras", "/keras/datasets/kmnist"),
+        ("KERAS_HOME", "~/keras", "{home}/keras/datasets/kmnist"),
+        ("TORCH_HOME", "/torch", "/torch/datasets/KMNIST/raw"),
+        ("XDG_CACHE_HOME", "/shared", "/shared/torch/datasets/KMNIST/raw"),
+        ("XDG_CACHE_HOME", "/shared", "/shared/convscope/kmnist"),
+        ("CONVSCOPE_CACHE", "/own", "/own/kmnist"),
+        ("CONVSCOPE_DATA", "~/mine", "{home}/mine/kmnist"),
+    ],
+)
+def test_the_environment_moves_a_place(monkeypatch, home, variable, value, expected):
+    monkeypatch.setenv(variable, value)
+    assert Path(expected.format(home=home)) in {place.folder for place in found("kmnist")}
+
+
+def test_several_folders_can_be_named(monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_DATA", os.pathsep.join(("/one", "", "/two")))
+    assert data_folders() == (Path("/one"), Path("/two"))
+    names = [str(place.folder) for place in found("kmnist")]
+    assert names.index("/one/kmnist") < names.index("/two/kmnist") < names.index("data/kmnist")
+
+
+def test_nothing_named_is_no_folder(monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_DATA", "")
+    assert data_folders() == ()
+
+
+def test_a_user_without_a_home_has_the_places_that_need_none(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(Path, "expanduser", lambda _: homeless())
+    monkeypatch.setenv("CONVSCOPE_DATA", "~/mine")
+    names = [str(place.folder) for place in found("medmnist:pathmnist")]
+    assert names[:2] == ["~/mine/pathmnist", "~/mine/medmnist"]
+    assert not any(".medmnist" in name or ".keras" in name or ".cache" in name for name in names)
+    assert openml_files(DATASETS["fashion-mnist"]) == ()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_scikit_learn_keeps_is_found_by_its_name(monkeypatch, home, named):
+    root = home / ("elsewhere" if named else "scikit_learn_data")
+    if named:
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(root))
+    path = root / "openml" / "openml.org" / "data" / "v1" / "download" / "18238735" / "Fashion-MNIST.arff.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    (path.parent / "mnist_784.arff.gz").write_bytes(b"")
+    assert openml_files(DATASETS["fashion-mnist"]) == (path,)
+    assert openml_files(DATASETS["kmnist"]) == ()

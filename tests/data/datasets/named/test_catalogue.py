@@ -1,0 +1,302 @@
+import gzip
+import hashlib
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import DatasetError
+from convscope.data.datasets import DATASETS
+from convscope.data.datasets.named import catalogue
+from convscope.data.datasets.named.catalogue import DATA_FOLDER, cache_folder, find_entry, read_entry
+from convscope.data.datasets.named.entries import CatalogueEntry, PublishedFile, url_folder
+from convscope.data.datasets.named.entries_medmnist import REFUSED
+from convscope.data.datasets.named.entries_mnist import MNIST
+from convscope.data.datasets.readers.idx import idx_header
+
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+def random_images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(len(shape)).integers(0, 256, shape, dtype=np.uint8)
+
+
+def labels(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.uint8)
+
+
+TRAIN_IMAGES, TRAIN_LABELS = random_images(4, 6, 9), labels(0, 3, 1, 0)
+TEST_IMAGES, TEST_LABELS = random_images(2, 6, 9), labels(2, 4)
+
+
+# The names
+
+
+def test_every_name_of_the_catalogue_is_there():
+    families = {name.partition(":")[0].partition("-")[0] for name in DATASETS}
+    assert families == {"mnist", "fashion", "kmnist", "emnist", "qmnist", "usps", "medmnist"}
+    assert {name for name in DATASETS if name.startswith("emnist-")} == {
+        f"emnist-{name}" for name in ("letters", "digits", "balanced", "byclass", "bymerge", "mnist")
+    }
+
+
+def test_every_entry_says_what_it_is_and_who_may_use_it():
+    for name, entry in DATASETS.items():
+        assert entry.name == name
+        assert entry.title
+        assert entry.licence
+        assert entry.source
+
+
+def test_an_entry_as_json_is_plain_and_whole():
+    for entry in DATASETS.values():
+        told = json.loads(json.dumps(entry.to_dict(), allow_nan=False))
+        assert told["num_classes"] == len(told["class_names"]) == len(set(told["class_names"]))
+        assert [file["name"] for file in told["files"]] == [file.name for file in entry.files]
+
+
+def test_what_is_fetched_has_a_digest_a_limit_and_an_address():
+    for entry in DATASETS.values():
+        for file in entry.files if entry.form != "embedded" else ():
+            assert file.urls
+            assert file.limit_bytes > 0
+            assert file.digests
+            assert all(re.fullmatch("[0-9a-f]{32}", digest) for digest in [file.md5] if digest)
+            assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in [file.sha256, file.content_sha256] if digest)
+
+
+def test_only_hosts_without_https_are_asked_without_it():
+    plain = {url_folder(url) for entry in DATASETS.values() for file in entry.files for url in file.urls}
+    assert {url for url in plain if not url.startswith("https://")} == {
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    }
+
+
+def test_the_published_counts_add_up():
+    for entry in DATASETS.values():
+        for counts, number in zip(entry.class_counts, (entry.num_train, entry.num_test), strict=True):
+            if counts is not None:
+                assert len(counts) == len(entry.class_names)
+                assert sum(counts) == number
+
+
+def test_the_classes_of_emnist_are_those_of_its_mappings():
+    assert "".join(DATASETS["emnist-letters"].class_names) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    assert "".join(DATASETS["emnist-byclass"].class_names) == (
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    )
+    merged = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+    assert "".join(DATASETS["emnist-bymerge"].class_names) == merged
+    assert "".join(DATASETS["emnist-balanced"].class_names) == merged
+
+
+def test_the_classes_of_kmnist_are_hiragana():
+    names = DATASETS["kmnist"].class_names
+    assert "".join(name[0] for name in names) == "おきすつなはまやれを"
+    assert [name[2:] for name in names] == ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+
+
+def test_a_name_finds_its_entry_and_a_path_none():
+    assert find_entry("medmnist:pathmnist") is DATASETS["medmnist:pathmnist"]
+    for path in ("minst", "./mnist", "", "MNIST.npz", Path("mnist")):
+        assert find_entry(path) is None
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_set_of_medmnist_that_is_no_set_of_flat_images_with_a_class_each_is_refused(name):
+    reason = "several of its 14 findings" if name == "chestmnist" else "volumes of 28 × 28 × 28"
+    with pytest.raises(DatasetError, match=f"medmnist:{name}: is not read: .*{reason}"):
+        find_entry(f"medmnist:{name}")
+    assert f"medmnist:{name}" not in DATASETS
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pathmist", "'medmnist:pathmist' is no data set of MedMNIST; did you mean medmnist:pathmnist"),
+        ("zebra", "MedMNIST has pathmnist, dermamnist, .*organsmnist"),
+        ("", "MedMNIST has pathmnist"),
+    ],
+)
+def test_a_name_that_medmnist_does_not_have_is_refused(name, message):
+    with pytest.raises(DatasetError, match=message):
+        find_entry(f"medmnist:{name}")
+
+
+# MNIST itself
+
+
+def test_mnist_has_its_published_sizes(mnist):
+    assert mnist.train.images.shape == (60_000, 28, 28, 1)
+    assert mnist.test.images.shape == (10_000, 28, 28, 1)
+    assert mnist.class_names == tuple("0123456789")
+    assert (mnist.name, mnist.train.split, mnist.test.split) == ("mnist", "train", "test")
+
+
+def test_the_first_training_image_is_a_5(mnist):
+    assert mnist.train.labels[0] == 5
+    assert mnist.train.images[0, 5, 12:20, 0].tolist() == [3, 18, 18, 18, 126, 136, 175, 26]
+
+
+def test_the_classes_of_mnist_have_their_published_counts(mnist):
+    assert mnist.train.class_counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert mnist.test.class_counts.tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_the_embedded_files_have_the_published_digests():
+    for name, sha256 in MNIST_SHA256.items():
+        packed = (DATA_FOLDER / "mnist" / f"{name}.gz").read_bytes()
+        assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == sha256
+
+
+def test_mnist_says_which_files_it_came_from(mnist):
+    source = (*mnist.train.source, *mnist.test.source)
+    assert {file.name: file.sha256 for file in source} == MNIST_SHA256
+
+
+def test_mnist_is_read_only(mnist):
+    with pytest.raises(ValueError, match="read-only"):
+        mnist.train.images[0] = 0
+
+
+# The uncompressed copies
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def small_entry(tmp_path, monkeypatch, cache) -> CatalogueEntry:  # noqa: ARG001  # with a cache of its own
+    """An embedded data set of a few images, of which no copy is kept yet."""
+    arrays = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+    files = []
+    (tmp_path / "embedded" / "small").mkdir(parents=True)
+    for name, array in zip(MNIST_SHA256, arrays, strict=True):
+        content = idx_header(array.shape) + array.tobytes()
+        files.append(PublishedFile(name, content_sha256=hashlib.sha256(content).hexdigest()))
+        (tmp_path / "embedded" / "small" / f"{name}.gz").write_bytes(gzip.compress(content))
+    monkeypatch.setattr(catalogue, "DATA_FOLDER", tmp_path / "embedded")
+    return replace(MNIST, name="small", class_names=tuple("01234"), files=tuple(files))
+
+
+def is_good(splits: cs.Splits) -> bool:
+    return bool((splits.train.images[..., 0] == TRAIN_IMAGES).all() and (splits.test.labels == TEST_LABELS).all())
+
+
+def test_the_first_load_leaves_uncompressed_copies(small_entry, cache):
+    assert is_good(read_entry(small_entry))
+    assert sorted(path.name for path in (cache / "small").iterdir()) == sorted(MNIST_SHA256)
+    assert (cache / "small" / "train-images-idx3-ubyte").read_bytes()[16:] == TRAIN_IMAGES.tobytes()
+
+
+def test_the_second_load_reads_the_copies(small_entry, tmp_path):
+    read_entry(small_entry)
+    for packed in (tmp_path / "embedded" / "small").iterdir():
+        packed.unlink()
+    assert is_good(read_entry(small_entry))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-1],
+        lambda content: content[:-1] + b"?",
+        lambda content: content[:0],
+        lambda content: content + b"?",
+        lambda content: b"\1" + content[1:],
+    ],
+    ids=["cut short", "a byte changed", "empty", "a byte more", "wrong magic"],
+)
+def test_a_damaged_copy_is_passed_over_and_written_anew(small_entry, cache, damage):
+    read_entry(small_entry)
+    copy = cache / "small" / "train-images-idx3-ubyte"
+    good = copy.read_bytes()
+    copy.write_bytes(damage(good))
+    assert is_good(read_entry(small_entry))
+    assert copy.read_bytes() == good
+
+
+def test_a_folder_in_the_place_of_a_copy_costs_nothing(small_entry, cache):
+    (cache / "small" / "train-images-idx3-ubyte" / "in the way").mkdir(parents=True)
+    assert is_good(read_entry(small_entry))
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing(small_entry, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "file" / "below"))
+    assert is_good(read_entry(small_entry))
+
+
+def test_a_full_disk_costs_nothing_and_leaves_nothing(small_entry, cache, monkeypatch):
+    def full(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert is_good(read_entry(small_entry))
+    assert list((cache / "small").iterdir()) == []
+
+
+def test_a_user_without_a_home_can_load(small_entry, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("CONVSCOPE_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache_folder() is None
+    assert is_good(read_entry(small_entry))
+
+
+def test_an_embedded_file_with_another_digest_is_refused(small_entry, tmp_path):
+    packed = tmp_path / "embedded" / "small" / "t10k-labels-idx1-ubyte.gz"
+    packed.write_bytes(gzip.compress(idx_header((2,)) + b"\0\1"))
+    with pytest.raises(DatasetError, match=r"t10k-labels-idx1-ubyte\.gz: its SHA-256 is .*; install convscope again"):
+        read_entry(small_entry)
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "expected"),
+    [
+        ("/own", "/shared", "/own"),
+        ("", "/shared", "/shared/convscope"),
+        (None, "/shared", "/shared/convscope"),
+        (None, "relative", "/home/someone/.cache/convscope"),
+        (None, "", "/home/someone/.cache/convscope"),
+        (None, None, "/home/someone/.cache/convscope"),
+    ],
+)
+def test_the_cache_is_where_the_environment_says(monkeypatch, own, shared, expected):
+    monkeypatch.setenv("HOME", "/home/someone")
+    for name, value in (("CONVSCOPE_CACHE", own), ("XDG_CACHE_HOME", shared)):
+        monkeypatch.setenv(name, value) if value is not None else monkeypatch.delenv(name, raising=False)
+    assert cache_folder() == Path(expected)
+
+
+def test_the_page_on_named_sets_says_what_the_catalogue_says():
+    page = (Path(__file__).parents[4] / "docs" / "named_datasets.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w:-]+)` \| ([\d,]+ \| [\d,]+ \| \d+)\b", page, re.MULTILINE))
+    assert rows == {
+        name: f"{entry.num_train:,} | {entry.num_test:,} | {len(entry.class_names)}" for name, entry in DATASETS.items()
+    }
+    for name in DATASETS:
+        row = re.search(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
+        assert row is not None
+        height, width, channels = DATASETS[name].image_shape
+        assert f"{height} × {width} {'colour' if channels == 3 else 'grey'}" in row[0]
+        known = sum(file.size_bytes or 0 for file in DATASETS[name].files)
+        if known and not name.startswith("emnist"):
+            assert float(re.search(r"([\d.]+) MB", row[0])[1]) == pytest.approx(known / 1e6, rel=0.1)

@@ -1,0 +1,495 @@
+"""Each form of a named set, read from made-up copies with digests of their own, and Fashion-MNIST as Debian has it."""
+
+import bz2
+import gzip
+import hashlib
+import shutil
+import struct
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import DatasetError
+from convscope.data.datasets import DATASETS
+from convscope.data.datasets.named import caches
+from convscope.data.datasets.named.catalogue import CatalogueEntry, read_entry
+from convscope.data.datasets.named.entries import PublishedFile
+from convscope.data.datasets.named.entries_emnist import EMNIST, member
+from convscope.data.datasets.named.entries_mnist import FASHION_MNIST
+from convscope.data.datasets.named.sources import is_published
+
+DEBIAN = caches.DEBIAN_FOLDER / "fashion-mnist"
+needs_debian = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+STREAM = np.random.default_rng(7)
+TRAIN_LABELS, TEST_LABELS = STREAM.permutation(np.repeat(np.arange(10), 3)), STREAM.permutation(10)
+TRAIN_IMAGES, TEST_IMAGES = (STREAM.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (30, 10))
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path) -> Path:
+    """A user without any file, and without a network."""
+    for name in ("CONVSCOPE_DATA", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CONVSCOPE_OFFLINE", "1")
+    monkeypatch.setattr(caches, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def idx(array: np.ndarray) -> bytes:
+    kind, numbers = (0x08, array) if array.dtype == np.uint8 else (0x0C, array.astype(">i4"))
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, kind, array.ndim, *array.shape) + numbers.tobytes()
+
+
+def published(name: str, content: bytes, unpacked: bytes | None = None) -> PublishedFile:
+    """The file as it is published; `unpacked` where the digest of what is in it is known too."""
+    return PublishedFile(
+        name,
+        urls=(f"https://data.invalid/set/{name}",),
+        md5=hashlib.md5(content).hexdigest(),
+        content_sha256=hashlib.sha256(unpacked).hexdigest() if unpacked else None,
+        size_bytes=len(content),
+    )
+
+
+def small(entry: CatalogueEntry, files: tuple[PublishedFile, ...], counts: bool = True) -> CatalogueEntry:
+    return replace(
+        entry,
+        files=files,
+        num_train=30,
+        num_test=10,
+        class_counts=((3,) * 10, (1,) * 10) if counts else (None, None),
+    )
+
+
+def packed(arrays: tuple[np.ndarray, ...]) -> dict[str, bytes]:
+    return {f"{name}.gz": gzip.compress(idx(array)) for name, array in zip(IDX, arrays, strict=True)}
+
+
+ARRAYS = (TRAIN_IMAGES, TRAIN_LABELS.astype(np.uint8), TEST_IMAGES, TEST_LABELS.astype(np.uint8))
+PACKED = packed(ARRAYS)
+KMNIST = small(DATASETS["kmnist"], tuple(published(name, content) for name, content in PACKED.items()))
+FASHION = small(
+    FASHION_MNIST,
+    tuple(published(name, content, idx(array)) for (name, content), array in zip(PACKED.items(), ARRAYS, strict=True)),
+)
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name.removesuffix(".gz"): gzip.decompress(content) for name, content in files.items()}
+
+
+def is_good(splits: cs.Splits) -> bool:
+    return bool(
+        np.array_equal(splits.train.images[..., 0], TRAIN_IMAGES)
+        and np.array_equal(splits.train.labels, TRAIN_LABELS)
+        and np.array_equal(splits.test.images[..., 0], TEST_IMAGES)
+        and np.array_equal(splits.test.labels, TEST_LABELS)
+    )
+
+
+# Fashion-MNIST of Debian
+
+
+@pytest.fixture
+def debian(monkeypatch) -> None:
+    monkeypatch.setattr(caches, "DEBIAN_FOLDER", DEBIAN.parent)
+
+
+@needs_debian
+@pytest.mark.usefixtures("debian")
+def test_fashion_mnist_is_read_from_debians_package():
+    data = cs.load_dataset("fashion-mnist")
+    assert data.train.images.shape == (60_000, 28, 28, 1)
+    assert data.test.images.shape == (10_000, 28, 28, 1)
+    assert data.train.class_counts.tolist() == [6000] * 10
+    assert data.test.class_counts.tolist() == [1000] * 10
+    assert data.class_names[int(data.train.labels[0])] == "Ankle boot"  # the picture that everybody shows
+    assert [(file.name, file.sha256) for file in (*data.train.source, *data.test.source)] == [
+        (name, file.content_sha256) for name, file in zip(IDX, FASHION_MNIST.files, strict=True)
+    ]
+    assert DATASETS["fashion-mnist"].located() == str(DEBIAN)
+
+
+@needs_debian
+@pytest.mark.parametrize("place", range(4), ids=IDX)
+def test_debians_files_are_the_published_ones_without_name_and_time(place):
+    """So the SHA-256 of their content is that of the published files', whose digests others publish."""
+    name, file = IDX[place], FASHION_MNIST.files[place]
+    bare = (DEBIAN / f"{name}.gz").read_bytes()
+    time = 1504176606 if name.startswith("train") else 1504176627  # 31 August 2017
+    whole = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", time, 0, 3) + name.encode() + b"\0" + bare[10:]
+    assert len(whole) == file.size_bytes
+    assert hashlib.md5(whole).hexdigest() == file.md5
+    assert hashlib.sha256(whole).hexdigest() == file.sha256
+    assert hashlib.sha256(gzip.decompress(whole)).hexdigest() == file.content_sha256
+
+
+@needs_debian
+def test_fashion_mnist_is_no_kmnist(home):
+    """Their files have the same names, shapes and counts; only the digest tells them apart."""
+    folder = home / "data" / "kmnist"
+    folder.mkdir(parents=True)
+    for name in IDX:
+        (folder / name).write_bytes(gzip.decompress((DEBIAN / f"{name}.gz").read_bytes()))
+    with pytest.raises(
+        DatasetError, match="train-images-idx3-ubyte: holds the images of fashion-mnist: it is not kmnist"
+    ):
+        read_entry(DATASETS["kmnist"])
+
+
+# Four IDX files
+
+
+@pytest.mark.parametrize("folder", ["cache/kmnist", "data/kmnist", "data/KMNIST/raw", "data", ".keras/datasets/kmnist"])
+def test_the_published_files_are_read_wherever_they_lie(home, folder):
+    write(home / folder, PACKED)
+    assert is_good(read_entry(KMNIST))
+    assert KMNIST.located() in (str(home / folder), folder)
+
+
+@pytest.mark.parametrize("entry", [KMNIST, FASHION], ids=["by the counts", "by the digest of the content"])
+def test_unpacked_files_are_read_from_a_folder_of_their_own(home, entry):
+    write(home / "data" / entry.folder, unpacked(PACKED))
+    assert is_good(read_entry(entry))
+
+
+def test_files_packed_anew_are_read_if_the_digest_of_their_content_is_known(home):
+    write(home / "data", {name: gzip.compress(gzip.decompress(content), 1) for name, content in PACKED.items()})
+    assert is_good(read_entry(FASHION))
+    with pytest.raises(
+        DatasetError, match=r"train-images-idx3-ubyte.gz: is not train-images-idx3-ubyte.gz as it is publ"
+    ):
+        read_entry(KMNIST)
+
+
+def test_unpacked_files_among_those_of_many_sets_are_told_by_their_digest_alone(home):
+    write(home / "data", unpacked(PACKED))
+    assert is_good(read_entry(FASHION))
+    with pytest.raises(DatasetError, match="cannot be told from another data set's; put it into a folder of its own"):
+        read_entry(KMNIST)
+
+
+def test_the_folder_that_the_user_names_comes_first(home, monkeypatch):
+    monkeypatch.setenv("CONVSCOPE_DATA", str(home / "mine"))
+    write(home / "cache" / "kmnist", PACKED)
+    write(home / "mine" / "kmnist", PACKED)
+    assert KMNIST.located() == str(home / "mine" / "kmnist")
+
+
+def test_a_damaged_copy_is_passed_over_for_a_good_one(home):
+    name = "t10k-labels-idx1-ubyte.gz"
+    write(home / "data" / "kmnist", {**PACKED, name: PACKED[name][:-1]})
+    write(home / "cache" / "kmnist", PACKED)
+    assert is_good(read_entry(KMNIST))
+
+
+def test_a_damaged_copy_is_named_where_there_is_no_other(home):
+    name = "t10k-labels-idx1-ubyte.gz"
+    write(home / "data" / "kmnist", {**PACKED, name: PACKED[name][:-1] + b"?"})
+    with pytest.raises(
+        DatasetError, match=rf"Put train.*passed over: data/kmnist/{name}: is not {name} as it is publish"
+    ):
+        read_entry(KMNIST)
+
+
+WRONG = {
+    "other counts": ((TRAIN_IMAGES, np.zeros(30, np.uint8), *ARRAYS[2:]), r"classes have \(30, 0, .*not \(3, 3"),
+    "fewer images": ((TRAIN_IMAGES[:29], *ARRAYS[1:]), r"images of shape \(29, 28, 28\), not \(30, 28, 28\)"),
+    "fewer labels": ((TRAIN_IMAGES, ARRAYS[1][:29], *ARRAYS[2:]), r"labels of shape \(29,\), not \(30,\)"),
+    "another size": ((TRAIN_IMAGES[:, 1:], *ARRAYS[1:]), r"images of shape \(30, 27, 28\)"),
+    "other labels": ((TRAIN_IMAGES, ARRAYS[1] + np.uint8(1), *ARRAYS[2:]), "has classes 1 to 10, counted from 0"),
+    "the test split": ((*ARRAYS[:2], TRAIN_IMAGES, ARRAYS[1]), r"t10k-images.* of shape \(30, 28, 28\), not \(10"),
+}
+
+
+@pytest.mark.parametrize(("arrays", "message"), WRONG.values(), ids=WRONG)
+def test_files_that_no_digest_vouches_for_must_hold_what_is_published(home, arrays, message):
+    write(home / "data" / "kmnist", unpacked(packed(arrays)))
+    with pytest.raises(DatasetError, match=f"data/kmnist/.*{message}.*it is not kmnist's; remove it"):
+        read_entry(KMNIST)
+
+
+def test_a_copy_that_cannot_be_read_is_named(home):
+    with pytest.raises(DatasetError, match=r"gone\.gz: cannot be read \(No such file or directory\); check its perm"):
+        is_published(home / "gone.gz", KMNIST.files[0])
+
+
+def test_the_source_of_a_named_set_is_the_digest_of_what_is_in_its_files(home):
+    write(home / "data" / "kmnist", PACKED)
+    data = read_entry(KMNIST)
+    assert [(file.name, file.sha256) for file in (*data.train.source, *data.test.source)] == [
+        (name, hashlib.sha256(content).hexdigest()) for name, content in unpacked(PACKED).items()
+    ]
+
+
+# QMNIST
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["packed", "unpacked"])
+def test_the_class_is_the_first_column_of_qmnists_labels(home, plain):
+    def extended(labels: np.ndarray) -> np.ndarray:
+        return np.column_stack([labels, STREAM.integers(0, 3000, (len(labels), 7))]).astype(np.int64)
+
+    names = [file.name for file in DATASETS["qmnist"].files]
+    arrays = (TRAIN_IMAGES, extended(TRAIN_LABELS), TEST_IMAGES, extended(TEST_LABELS))
+    files = {name: gzip.compress(idx(array)) for name, array in zip(names, arrays, strict=True)}
+    entry = small(DATASETS["qmnist"], tuple(published(name, content) for name, content in files.items()))
+    write(home / "data" / "QMNIST" / "raw", unpacked(files) if plain else files)
+    data = read_entry(entry)
+    assert is_good(data)
+    assert data.train.labels.dtype == np.uint8
+    source = (*data.train.source, *data.test.source)
+    assert [file.sha256 for file in source] == [hashlib.sha256(idx(array)).hexdigest() for array in arrays]
+
+
+# EMNIST
+
+LETTERS = EMNIST[0]
+
+
+def emnist_files(first_label: int, name: str = "emnist-letters") -> dict[str, bytes]:
+    entry = replace(LETTERS, name=name)
+    arrays = {
+        ("train", "images"): TRAIN_IMAGES.swapaxes(1, 2),
+        ("train", "labels"): (TRAIN_LABELS + first_label).astype(np.uint8),
+        ("test", "images"): TEST_IMAGES.swapaxes(1, 2),
+        ("test", "labels"): (TEST_LABELS + first_label).astype(np.uint8),
+    }
+    return {member(entry, *place): gzip.compress(idx(np.ascontiguousarray(array))) for place, array in arrays.items()}
+
+
+def write_emnist(path: Path, files: dict[str, bytes]) -> CatalogueEntry:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(f"gzip/{name}", content)
+    return small(LETTERS, (published("gzip.zip", path.read_bytes()),))
+
+
+@pytest.mark.parametrize("folder", ["cache/emnist", "data/EMNIST/raw", "data/emnist-letters", "data"])
+def test_emnist_is_read_from_its_archive_upright_and_from_0(home, folder):
+    entry = write_emnist(home / folder / "gzip.zip", emnist_files(1))
+    data = read_entry(entry)
+    assert is_good(data)
+    assert data.class_names[0] == "A"
+    assert entry.located().endswith(f"{folder}/gzip.zip")
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["packed", "unpacked"])
+def test_emnist_is_read_from_its_files_alone(home, plain):
+    files = emnist_files(1)
+    entry = small(LETTERS, (published("gzip.zip", b"the archive"),))
+    write(home / "data" / "EMNIST" / "raw", unpacked(files) if plain else files)
+    assert is_good(read_entry(entry))
+    assert entry.located() == "data/EMNIST/raw"
+
+
+def test_the_labels_of_the_other_sets_of_emnist_count_from_0(home):
+    entry = replace(
+        small(LETTERS, (published("gzip.zip", b"the archive"),)), name="emnist-digits", class_names=tuple("0123456789")
+    )
+    write(home / "data" / "emnist", emnist_files(0, "emnist-digits"))
+    assert is_good(read_entry(entry))
+
+
+def test_letters_that_count_from_0_are_refused(home):
+    entry = write_emnist(home / "data" / "emnist" / "gzip.zip", emnist_files(0))
+    with pytest.raises(DatasetError, match=r"train-labels.*: has labels from 0; those of emnist-letters count from 1"):
+        read_entry(entry)
+
+
+def test_another_archive_is_not_emnists(home):
+    entry = write_emnist(home / "data" / "emnist" / "gzip.zip", emnist_files(1))
+    (home / "data" / "emnist" / "gzip.zip").write_bytes(b"PK" + bytes(entry.files[0].size_bytes - 2))
+    with pytest.raises(
+        DatasetError, match=r"Put gzip.zip into .*passed over: .*gzip.zip: is not gzip.zip as it is publ"
+    ):
+        read_entry(entry)
+
+
+def test_emnist_files_with_other_counts_are_refused(home):
+    files = emnist_files(1)
+    files[member(LETTERS, "test", "labels")] = gzip.compress(idx(np.ones(10, np.uint8)))
+    write(home / "data" / "emnist", files)
+    with pytest.raises(DatasetError, match=r"test-labels.*: its classes have \(10, 0.*not emnist-letters's"):
+        read_entry(small(LETTERS, (published("gzip.zip", b"the archive"),)))
+
+
+# USPS
+
+
+def usps_text(images: np.ndarray, labels: np.ndarray) -> bytes:
+    lines = []
+    for image, label in zip(images, labels, strict=True):
+        values = " ".join(f"{place}:{value / 127.5 - 1:.6f}" for place, value in enumerate(image.ravel(), 1))
+        lines.append(f"{label + 1} {values} \n")
+    return "".join(lines).encode()
+
+
+def test_usps_is_read_from_its_two_files(home):
+    texts = (usps_text(TRAIN_IMAGES[:, :16, :16], TRAIN_LABELS), usps_text(TEST_IMAGES[:, :16, :16], TEST_LABELS))
+    files = {name: bz2.compress(text) for name, text in zip(("usps.bz2", "usps.t.bz2"), texts, strict=True)}
+    write(home / "data", files)  # where torchvision leaves them
+    entry = small(DATASETS["usps"], tuple(published(name, content) for name, content in files.items()))
+    data = read_entry(entry)
+    assert data.train.images.shape == (30, 16, 16, 1)
+    difference = data.train.images[..., 0].astype(int) - TRAIN_IMAGES[:, :16, :16]
+    assert np.abs(difference).max() <= 1  # six decimals, rounded down
+    np.testing.assert_array_equal(data.train.labels, TRAIN_LABELS)
+    np.testing.assert_array_equal(data.test.labels, TEST_LABELS)
+    assert data.train.source[0].sha256 == hashlib.sha256(texts[0]).hexdigest()
+
+
+# MedMNIST
+
+
+@pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colour"])
+def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, channels):
+    shape = (28, 28, *channels)
+    images = {
+        split: STREAM.integers(0, 256, (n, *shape), dtype=np.uint8) for split, n in zip("abc", (30, 5, 10), strict=True)
+    }
+    path = home / ".medmnist" / "bloodmnist.npz"
+    path.parent.mkdir()
+    np.savez_compressed(
+        path,
+        train_images=images["a"],
+        val_images=images["b"],
+        test_images=images["c"],
+        train_labels=(TRAIN_LABELS % 8)[:, np.newaxis].astype(np.uint8),
+        val_labels=np.zeros((5, 1), np.uint8),
+        test_labels=(TEST_LABELS % 8)[:, np.newaxis].astype(np.uint8),
+    )
+    content = path.read_bytes()
+    entry = small(DATASETS["medmnist:bloodmnist"], (published("bloodmnist.npz", content),), counts=False)
+    data = read_entry(entry)
+    assert data.name == "medmnist:bloodmnist"
+    np.testing.assert_array_equal(data.train.images.reshape(30, *shape), images["a"])
+    np.testing.assert_array_equal(data.test.images.reshape(10, *shape), images["c"])
+    np.testing.assert_array_equal(data.test.labels, TEST_LABELS % 8)
+    assert data.train.source == (cs.datasets.SourceFile("bloodmnist.npz", hashlib.sha256(content).hexdigest()),)
+    assert entry.located() == str(path)
+
+
+def test_another_archive_is_not_medmnists(home):
+    write(home / ".medmnist", {"bloodmnist.npz": b"PK another"})
+    with pytest.raises(
+        DatasetError, match=r"Put bloodmnist\.npz into .* a folder bloodmnist below .*passed over: .*digest"
+    ):
+        read_entry(DATASETS["medmnist:bloodmnist"])
+
+
+# scikit-learn
+
+
+def arff(pixels: np.ndarray, labels: np.ndarray, ending: str = "\n") -> bytes:
+    attributes = [f"@ATTRIBUTE pixel{place} integer" for place in range(1, 785)]
+    header = [
+        "% Fashion-MNIST",
+        "@RELATION Fashion-MNIST",
+        *attributes,
+        "@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}",
+        "@DATA",
+    ]
+    rows = [",".join(map(str, (*row, label))) for row, label in zip(pixels.tolist(), labels.tolist(), strict=True)]
+    return ending.join([*header, *rows, ""]).encode()
+
+
+PIXELS = np.concatenate([TRAIN_IMAGES, TEST_IMAGES]).reshape(40, 784)
+LABELS = np.concatenate([TRAIN_LABELS, TEST_LABELS])
+
+
+def write_openml(home: Path, content: bytes) -> Path:
+    folder = home / "scikit_learn_data" / "openml" / "openml.org" / "data" / "v1" / "download" / "18238735"
+    write(folder, {"Fashion-MNIST.arff.gz": gzip.compress(content)})
+    return folder / "Fashion-MNIST.arff.gz"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_what_scikit_learn_has_fetched_is_read(home, ending):
+    path = write_openml(home, arff(PIXELS, LABELS, ending))
+    data = read_entry(FASHION)
+    assert is_good(data)
+    assert FASHION.located() == str(path)
+    assert data.train.source[0].sha256 == hashlib.sha256(idx(TRAIN_IMAGES)).hexdigest()
+
+
+OTHER_ROWS = {
+    "another order": arff(PIXELS[::-1], LABELS[::-1]),
+    "fewer rows": arff(PIXELS[:39], LABELS[:39]),
+    "more rows": arff(PIXELS, LABELS) + arff(PIXELS, LABELS).partition(b"@DATA\n")[2],
+    "fewer columns": arff(PIXELS[:, 1:], LABELS),
+    "numbers too large": arff(PIXELS.astype(int) + 200, LABELS),
+    "no numbers": arff(PIXELS, LABELS).replace(b"\n1", b"\nx"),
+    "no rows": arff(PIXELS[:0], LABELS[:0]),
+    "no @DATA": b"% nothing" * 300_000,
+    "a long line": arff(PIXELS[:0], LABELS[:0]) + b"0," * 500_000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", OTHER_ROWS.values(), ids=OTHER_ROWS)
+def test_what_scikit_learn_has_must_be_the_published_data(home, content):
+    write_openml(home, content)
+    with pytest.raises(DatasetError, match="CONVSCOPE_OFFLINE forbids to fetch it"):
+        read_entry(FASHION)
+
+
+# Offline
+
+
+def test_offline_the_error_says_which_file_to_put_where(home):
+    with pytest.raises(DatasetError) as caught:
+        read_entry(DATASETS["kmnist"])
+    message = str(caught.value)
+    for file in DATASETS["kmnist"].files:
+        assert file.name in message
+    assert f"into {home}/cache/kmnist, or a folder kmnist below one that CONVSCOPE_DATA names" in message
+    assert "from https://codh.rois.ac.jp/kmnist/dataset/kmnist/" in message
+    assert "\n" not in message
+
+
+def test_offline_only_the_files_that_lack_are_named(home):
+    write(home / "data" / "kmnist", {name: PACKED[name] for name in list(PACKED)[:3]})
+    with pytest.raises(
+        DatasetError, match=r"Put t10k-labels-idx1-ubyte.gz into .*from https://data.invalid/set/t10k-lab"
+    ):
+        read_entry(KMNIST)
+
+
+def test_a_set_that_is_not_here_is_nowhere():
+    for name in ("kmnist", "emnist-letters", "usps", "medmnist:pathmnist", "fashion-mnist"):
+        assert DATASETS[name].located() is None
+    assert DATASETS["mnist"].located() == "part of the package"
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("CONVSCOPE_CACHE")
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(DatasetError, match=r"kmnist: there is no folder to keep it in, as you have no home\. Put"):
+        read_entry(DATASETS["kmnist"])
+
+
+def test_what_is_put_where_the_error_says_is_read(home):
+    with pytest.raises(DatasetError):
+        read_entry(KMNIST)
+    shutil.copytree(write(home / "stick", PACKED), home / "cache" / "kmnist")
+    assert is_good(read_entry(KMNIST))

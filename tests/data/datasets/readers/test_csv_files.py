@@ -1,0 +1,266 @@
+import gzip
+import hashlib
+import lzma
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.loading import load_dataset
+
+IMAGES = (np.arange(12 * 16) * 7 % 256).astype(np.uint8).reshape(12, 4, 4)
+LABELS = [0, 1, 2] * 4
+HEADER = ["label", *(f"pixel{i}" for i in range(16))]
+
+
+def csv(images=IMAGES, labels=LABELS, header=HEADER, last=False, delimiter=",", end="\n") -> str:
+    """A table of images, the label first or last."""
+    rows = [header] if header else []
+    for image, label in zip(images, labels, strict=True):
+        pixels = [str(pixel) for pixel in image.ravel()]
+        rows.append([*pixels, str(label)] if last else [str(label), *pixels])
+    if header and last:
+        rows[0] = [*header[1:], header[0]]
+    return "".join(delimiter.join(row) + end for row in rows)
+
+
+def write(folder: Path, text: str | bytes, name: str = "mine.csv") -> Path:
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder / name
+
+
+def whole(data) -> dict[bytes, str]:
+    """Each image's bytes and its class, of both splits together."""
+    found = {}
+    for part in (data.train, data.test):
+        for image, label in zip(part.images, part.labels, strict=True):
+            found[image.tobytes()] = part.class_names[label]
+    return found
+
+
+EXPECTED = {image.tobytes(): str(label) for image, label in zip(IMAGES, LABELS, strict=True)}
+FORMS = {
+    "Kaggle's": csv(),
+    "label last": csv(last=True),
+    "no header": csv(header=None),
+    "no header, label last": csv(header=None, last=True),
+    "semicolons": csv(delimiter=";"),
+    "tabs": csv(delimiter="\t"),
+    "lines of Windows": csv(end="\r\n"),
+    "no last newline": csv().rstrip("\n"),
+    "empty lines at the end": csv() + "\n\r\n\n",
+    "empty lines between": csv(end="\n\n"),
+    "numbers as names": csv(header=["label", *map(str, range(16))]),
+    "rows and columns as names": csv(header=["label", *(f"{r}x{c}" for r in range(1, 5) for c in range(1, 5))]),
+    "blanks around": csv(delimiter=" , "),
+    "quotes": csv(header=[f'"{name}"' for name in HEADER], labels=[f'"{label}"' for label in LABELS]),
+    "numbers in quotes": csv(delimiter='","', end='"\n').replace("\n", '\n"')[:-1].replace("label", '"label', 1),
+    "floats": csv().replace(",7,", ",7.0,").replace(",14,", ",1.4e1,"),
+    "labels as floats": csv(labels=[f"{label}.0" for label in LABELS]),
+    "leading zeros": csv().replace(",7,", ",007,"),
+    "a byte order mark": "\ufeff" + csv(),
+    "a number of the row": "".join(f"{i},{line}\n" for i, line in enumerate(csv().splitlines())).replace(
+        "0,l", ",l", 1
+    ),
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_every_way_to_write_it_gives_the_same_images(tmp_path, text):
+    data = load_dataset(write(tmp_path, text))
+    assert data.image_shape == (4, 4, 1)
+    assert data.class_names == ("0", "1", "2")
+    assert whole(data) == EXPECTED
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_packed_table_is_read_and_its_unpacked_bytes_are_the_source(tmp_path, pack):
+    data = load_dataset(write(tmp_path, pack(csv().encode()), "mine.csv.gz"))
+    assert whole(data) == EXPECTED
+    assert data.train.source[0].sha256 == hashlib.sha256(csv().encode()).hexdigest()
+    assert data.train.source[0].name == "mine.csv.gz"
+
+
+@pytest.mark.parametrize("label", ["A", "</script>", "ß, ʃ", 'a "b"', "漢"])
+def test_labels_that_are_text_become_class_names(tmp_path, label):
+    texts = [f'"{label.replace(chr(34), chr(34) * 2)}"' if i % 2 else "b10" for i in range(12)]
+    for header, last in ((HEADER, False), (None, True), (None, False)):
+        data = load_dataset(write(tmp_path, csv(labels=texts, header=header, last=last)))
+        assert sorted(data.class_names) == sorted(["b10", label])
+        assert whole(data)[IMAGES[1].tobytes()] == label
+
+
+def test_class_names_are_sorted_naturally(tmp_path):
+    labels = ["10", "9", "b"] * 4
+    assert load_dataset(write(tmp_path, csv(labels=labels))).class_names == ("9", "10", "b")
+
+
+def test_a_thousand_classes_are_read(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (2000, 2, 2), dtype=np.uint8)
+    labels = [i // 2 for i in range(2000)]
+    for header in (None, HEADER[:5]):
+        data = load_dataset(write(tmp_path, csv(images, labels, header)))
+        assert data.num_classes == 1000
+        assert data.train.class_counts.min() == 1
+
+
+def test_colour_is_told_from_the_number_of_pixels(tmp_path):
+    images = (np.arange(8 * 48) * 5).astype(np.uint8).reshape(8, 4, 4, 3)
+    data = load_dataset(write(tmp_path, csv(images, [0, 1] * 4, None)))
+    assert data.image_shape == (4, 4, 3)
+    assert images[0].tobytes() in whole(data)
+
+
+def test_images_that_are_not_square_need_a_size(tmp_path):
+    path = write(tmp_path, csv(IMAGES[:, :2], header=HEADER[:9]))
+    with pytest.raises(
+        DatasetError, match=r"mine\.csv: has 8 pixels an image, which is no square .*give the image size"
+    ):
+        load_dataset(path)
+    assert load_dataset(path, image_size=(2, 4)).image_shape == (2, 4, 1)
+    with pytest.raises(DatasetError, match="has 8 pixels an image, which is not 5 × 5"):
+        load_dataset(path, image_size=(5, 5))
+
+
+def test_names_by_row_and_column_tell_size_and_order(tmp_path):
+    names = ["label", *(f"pixel{r}x{c}" for c in range(4) for r in range(3))]
+    data = load_dataset(write(tmp_path, csv(IMAGES[:, :3].transpose(0, 2, 1), header=names)))
+    assert data.image_shape == (3, 4, 1)
+    assert IMAGES[0, :3].tobytes() in whole(data)
+    assert load_dataset(tmp_path / "mine.csv", image_size=(1, 2)).image_shape == (1, 2, 1)
+
+
+def test_one_pixel_makes_an_image(tmp_path):
+    images = np.arange(12, dtype=np.uint8).reshape(12, 1, 1)
+    assert load_dataset(write(tmp_path, csv(images, header=HEADER[:2]))).image_shape == (1, 1, 1)
+
+
+def test_a_table_of_many_blocks_is_read_whole(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3000, 28, 28), dtype=np.uint8)
+    labels = np.arange(3000) % 10
+    data = load_dataset(write(tmp_path, csv(images, labels, None)))
+    assert (len(data.train), len(data.test)) == (2400, 600)
+    assert all(image.tobytes() in whole(data) for image in images[::500])
+
+
+def test_a_file_sorted_by_class_without_header_is_understood(tmp_path):
+    # The first megabyte shows one class only, and dark corners.
+    images = np.random.default_rng(0).integers(0, 256, (2000, 28, 28), dtype=np.uint8)
+    images[:, 0, 0] = images[:, -1, -1] = 0
+    data = load_dataset(write(tmp_path, csv(images, np.repeat([0, 1], 1000), None)))
+    assert data.train.class_counts.tolist() == [800, 800]
+
+
+def test_train_and_test_in_a_folder_are_both_splits(tmp_path):
+    write(tmp_path, csv(IMAGES[:9], LABELS[:9]), "mnist_train.csv")
+    write(tmp_path, gzip.compress(csv(IMAGES[9:], ["0", "1", "7"], None).encode()), "mnist_test.csv.gz")
+    write(tmp_path, "ImageId,Label\n1,0\n", "sample_submission.csv")
+    write(tmp_path, "notes", "readme.txt")
+    data = load_dataset(tmp_path)
+    assert (len(data.train), len(data.test)) == (9, 3)
+    assert data.class_names == ("0", "1", "2", "7")
+    assert data.test.class_counts.tolist() == [1, 1, 0, 1]
+
+
+def test_a_test_file_without_labels_is_passed_over(tmp_path):
+    write(tmp_path, csv(), "train.csv")
+    unlabelled = "\n".join(line.partition(",")[2] for line in csv().splitlines())
+    write(tmp_path, unlabelled, "test.csv")
+    data = load_dataset(tmp_path)
+    assert (len(data.train), len(data.test)) == (10, 2)
+    assert data.options.test_fraction == 0.2
+
+
+def test_a_zip_archive_of_tables_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "digit-recognizer.zip", "w") as archive:
+        archive.writestr("train.csv", csv(IMAGES[:9], LABELS[:9]))
+        archive.writestr("test.csv", csv(IMAGES[9:], LABELS[9:]))
+    data = load_dataset(tmp_path / "digit-recognizer.zip")
+    assert (len(data.train), len(data.test)) == (9, 3)
+
+
+def test_a_zip_archive_of_one_table_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.csv.zip", "w") as archive:
+        archive.writestr("whatever.csv", csv())
+    assert whole(load_dataset(tmp_path / "mine.csv.zip")) == EXPECTED
+
+
+REFUSED = {
+    "empty": ("", "has an empty first line"),
+    "one line without end": ("hello", "has one column only; part the columns by commas"),
+    "header alone": (csv([], []), "has no line with an image"),
+    "UTF-16": (csv().encode("utf-16"), "is text in UTF-16; save it as UTF-8"),
+    "zeros": (bytes(100), "is no text"),
+    "no UTF-8 in the header": (b"label,\xff\n0,1\n", "line 1 is not text in UTF-8"),
+    "no UTF-8 in a label": (csv(labels=["x"] * 12).encode().replace(b"x", b"\xff"), "is not text in UTF-8"),
+    "a line too short": (csv().replace(",7,", ",", 1), "line 2 has 16 cells, but the first line 17"),
+    "a line too long": (csv().replace("\n", ",7\n").replace(",7", "", 1), "line 2 has 18 cells"),
+    "two lines that make up for each other": (
+        csv().replace(",7,", ",", 1).replace("\n1,", "\n1,1,", 1),
+        "line 2 has 16 cells",
+    ),
+    "a word": (csv().replace(",7,", ",seven,", 1), "line 2, column 3 is 'seven'; pixels must be whole numbers from 0"),
+    "an empty cell": (csv().replace(",7,", ",,", 1), "line 2, column 3 is ''"),
+    "256": (csv().replace(",7,", ",256,", 1), "line 2, column 3 is '256'"),
+    "a thousand": (csv().replace(",7,", ",1000,", 1), "line 2, column 3 is '1000'"),
+    "minus": (csv().replace(",7,", ",-7,", 1), "line 2, column 3 is '-7'"),
+    "a fraction": (csv().replace(",7,", ",0.5,", 1), "multiply fractions of 1 by 255 and round them"),
+    "a control character in a number": (b"\t0\x1f\n\t0", "column 2 holds .0\\\\x1f"),
+    "nan": (csv().replace(",7,", ",nan,", 1), "line 2, column 3 is 'nan'"),
+    "an infinity": (csv().replace(",7,", ",1e999,", 1), "line 2, column 3 is '1e999'"),
+    "no label": (csv().replace("\n0,", "\n,", 1), "image 1 has no label"),
+    "one class": (csv(labels=["a"] * 12), "all images are of the class 'a'; there must be two or more"),
+    "no column of labels": (csv(header=["pixel99", *HEADER[1:]]), "has no column of labels; name it label"),
+    "two odd columns": (csv(header=["a", "b", *HEADER[2:]]), r"columns that are neither label nor pixel \('a', 'b'\)"),
+    "either column could be the labels": (
+        csv(np.concatenate([IMAGES[:, :3], np.reshape(LABELS, (12, 1, 1)).repeat(4, 2)], 1), header=None),
+        "its first and its last column could both be the labels; add a first line such as",
+    ),
+    "neither column could be the labels": (csv(IMAGES * 0, [0] * 12, None), "could both be the labels"),
+    "text in both outer columns": (csv(labels=["a"] * 12, header=None).replace("\n", "b\n"), "column 1 holds 'a'"),
+    "quotes without end": (csv().replace(",7,", ',"7,', 1), "line 2 has 3 cells"),
+    "a line of 5 MB": ("1," * 2_500_000, "has more than 4 MiB"),
+    "a cell of 200 kB": (csv().replace(",7,", "," + "7" * 200_000 + ",", 1), "line 2 cannot be read"),
+    "5,000 labels": (
+        csv(np.zeros((5000, 1, 1), np.uint8), range(5000), HEADER[:2]),
+        "has more than 4096 different labels .*is this the column of the labels",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_table_that_cannot_be_is_refused(tmp_path, text, message):
+    path = write(tmp_path, text)
+    with pytest.raises(DatasetError, match=message) as caught:
+        load_dataset(path)
+    assert str(path) in str(caught.value)
+
+
+def test_the_right_line_is_named_in_a_later_block(tmp_path):
+    images = np.random.default_rng(0).integers(100, 256, (2000, 28, 28), dtype=np.uint8)
+    images[1500, 0, 0] = 7
+    text = csv(images, np.arange(2000) % 10, None).replace("\n0,7,", "\n0,x,")
+    with pytest.raises(DatasetError, match="line 1,501, column 2 is 'x'"):
+        load_dataset(write(tmp_path, text))
+
+
+def test_the_only_table_of_a_folder_is_named_when_it_is_wrong(tmp_path):
+    write(tmp_path, "a,b,c\n1,2,3\n")
+    with pytest.raises(DatasetError, match=r"mine\.csv: has "):
+        load_dataset(tmp_path)
+
+
+def test_several_tables_are_refused(tmp_path):
+    write(tmp_path, csv(), "a.csv")
+    write(tmp_path, csv(), "b.csv")
+    with pytest.raises(DatasetError, match=r"holds several tables \('a.csv', 'b.csv'\); name the one that is meant"):
+        load_dataset(tmp_path)
+
+
+def test_splits_of_other_sizes_are_refused(tmp_path):
+    write(tmp_path, csv(), "train.csv")
+    write(tmp_path, csv(IMAGES[:, :3, :3], header=[*HEADER[:10]]), "test.csv")
+    with pytest.raises(DatasetError, match=r"train.csv holds images of .*\(4, 4, 1\), but .*test.csv of \(3, 3, 1\)"):
+        load_dataset(tmp_path)

@@ -1,0 +1,307 @@
+import gzip
+import hashlib
+import lzma
+import os
+import struct
+import tracemalloc
+import zipfile
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.named.catalogue import DATA_FOLDER
+from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx, read_idx_and_sha256, read_plain_shape
+
+SHAPES = [(1,), (7,), (3, 5), (5, 28, 28), (2, 31, 17), (3, 4, 5, 3), (1, 1, 1, 1)]
+GOOD = idx_header((5, 7, 3)) + bytes(range(105))
+NEXT_STEPS = (
+    "fetch it again",
+    "unpack it",
+    "name a",
+    "save it",
+    "of another format",
+    "must be at least 1",
+    "has 1 to 4",
+)
+
+
+def counting(shape: tuple[int, ...]) -> np.ndarray:
+    return (np.arange(np.prod(shape)) % 251).astype(np.uint8).reshape(shape)
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    return idx_header(array.shape) + array.tobytes()
+
+
+def zipped(content: bytes) -> bytes:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images", content)
+    return packed.getvalue()
+
+
+PACKS = {"plain": bytes, "gzip": gzip.compress, "xz": lzma.compress, "zip": zipped}
+
+
+@pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_reading_gives_back_what_was_written(tmp_path, shape, pack):
+    path = tmp_path / "images"
+    path.write_bytes(pack(idx_bytes(counting(shape))))
+    array = read_idx(path)
+    assert array.dtype == np.uint8
+    np.testing.assert_array_equal(array, counting(shape))
+
+
+def test_the_first_bytes_decide_about_gzip_and_not_the_name(tmp_path):
+    plain, packed = tmp_path / "plain.gz", tmp_path / "packed-ubyte"
+    plain.write_bytes(GOOD)
+    packed.write_bytes(gzip.compress(GOOD))
+    np.testing.assert_array_equal(read_idx(plain), read_idx(packed))
+
+
+def test_a_member_of_an_archive_is_read_by_its_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "both.zip", "w") as archive:
+        archive.writestr("gzip/images.gz", gzip.compress(GOOD))
+        archive.writestr("gzip/other.gz", b"damaged")
+    np.testing.assert_array_equal(read_idx(tmp_path / "both.zip", member="gzip/images.gz"), counting((5, 7, 3)))
+    with pytest.raises(DatasetError, match=r"both\.zip: gzip/other\.gz: starts with the bytes 64 61 6d 61"):
+        read_idx(tmp_path / "both.zip", member="gzip/other.gz")
+
+
+@pytest.mark.parametrize(("mark", "kind"), [(0x09, "i1"), (0x0B, ">i2"), (0x0C, ">i4")])
+@pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
+def test_whole_numbers_of_other_types_are_read_where_they_are_let(tmp_path, mark, kind, pack):
+    values = np.array([[0, 1, -2], [3, 100, -100]], dtype=kind)
+    content = bytes([0, 0, mark, 2]) + struct.pack(">2I", 2, 3) + values.tobytes()
+    (tmp_path / "labels").write_bytes(pack(content))
+    array, sha256 = read_idx_and_sha256(tmp_path / "labels", whole_numbers=True)
+    assert array.dtype == np.int64
+    np.testing.assert_array_equal(array, values)
+    assert sha256 == hashlib.sha256(content).hexdigest()
+    with pytest.raises(DatasetError, match="save it as unsigned bytes"):
+        read_idx(tmp_path / "labels")
+
+
+@pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
+def test_floats_are_refused_even_where_whole_numbers_are_let(tmp_path, pack):
+    (tmp_path / "labels").write_bytes(pack(header(1, start=b"\0\0\x0d") + bytes(4)))
+    with pytest.raises(DatasetError, match=r"holds numbers of type float32 \(0x0d\)"):
+        read_idx(tmp_path / "labels", whole_numbers=True)
+
+
+def test_wide_numbers_are_counted_in_bytes(tmp_path):
+    refused_numbers = header(2, start=b"\0\0\x0c") + bytes(7)
+    (tmp_path / "labels").write_bytes(refused_numbers)
+    with pytest.raises(DatasetError, match="promises 2 × 4 = 8 bytes, but only 7 follow"):
+        read_idx(tmp_path / "labels", whole_numbers=True)
+
+
+def test_the_shape_of_a_plain_file_is_read_without_its_content(tmp_path):
+    (tmp_path / "images").write_bytes(GOOD)
+    with (tmp_path / "images").open("rb") as file:
+        assert read_plain_shape(file) == (5, 7, 3)
+        assert file.read() == GOOD[16:]
+
+
+def test_gzip_files_joined_end_to_end_are_one(tmp_path):
+    path = tmp_path / "joined.gz"
+    path.write_bytes(gzip.compress(GOOD[:50]) + gzip.compress(b"") + gzip.compress(GOOD[50:]))
+    np.testing.assert_array_equal(read_idx(path), counting((5, 7, 3)))
+
+
+def test_a_large_array_of_repeated_bytes_is_read_whole(tmp_path):
+    # Deflate packs it 1000 to 1: close to the bound, and many pieces come out of one piece of input.
+    path = tmp_path / "zeros.gz"
+    path.write_bytes(gzip.compress(idx_header((3000, 1000)) + bytes(3_000_000)))
+    array = read_idx(path)
+    assert array.shape == (3000, 1000)
+    assert not array.any()
+
+
+def test_the_array_is_read_only(tmp_path):
+    path = tmp_path / "images"
+    path.write_bytes(GOOD)
+    with pytest.raises(ValueError, match="read-only"):
+        read_idx(str(path))[0] = 1
+
+
+def test_the_digest_is_that_of_the_uncompressed_file():
+    path = DATA_FOLDER / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    assert idx_sha256(read_idx(path)) == hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+
+
+def header(*parts: int, start: bytes = b"\0\0\x08", dimensions: int | None = None) -> bytes:
+    return start + bytes([len(parts) if dimensions is None else dimensions]) + struct.pack(f">{len(parts)}I", *parts)
+
+
+MALFORMED = {
+    "empty": (b"", "is empty"),
+    "three bytes": (b"\0\0\x08", "starts with the bytes 00 00 08"),
+    "a picture": (b"\x89PNG\r\n\x1a\n", "starts with the bytes 89 50 4e 47"),
+    "wrong magic": (b"\1\0" + GOOD[2:], "starts with the bytes 01 00 08 03"),
+    "signed bytes": (header(2, start=b"\0\0\x09") + b"ab", "type int8 (0x09)"),
+    "int32": (header(1, start=b"\0\0\x0c") + b"abcd", "type int32 (0x0c)"),
+    "float64": (header(1, start=b"\0\0\x0e") + bytes(8), "type float64 (0x0e)"),
+    "unknown type": (header(2, start=b"\0\0\x07") + b"ab", "unknown type of number (0x07)"),
+    "no dimension": (header() + b"a", "0 dimensions"),
+    "five dimensions": (header(1, 1, 1, 1, 1) + b"a", "5 dimensions"),
+    "255 dimensions": (header(1, dimensions=255) + b"a", "255 dimensions"),
+    "header cut short": (header(2, dimensions=3), "ends within its header"),
+    "zero images": (header(0, 28, 28), "shape is (0, 28, 28)"),
+    "zero width": (header(2, 28, 0), "shape is (2, 28, 0)"),
+    "dimension too large": (header(6, 7, 3) + GOOD[16:], "promises 6 × 7 × 3 = 126 bytes, but only 105 follow"),
+    "dimension too small": (header(4, 7, 3) + GOOD[16:], "promises 4 × 7 × 3 = 84 bytes, but 105 follow"),
+    "trailing byte": (GOOD + b"\0", "105 bytes, but 106 follow"),
+    "product beyond 64 bits": (header(2**32 - 1, 2**32 - 1, 2**32 - 1) + b"a", "promises 4294967295 × 4294967295 ×"),
+    "product zero in 64 bits": (header(2**31, 2**31, 4, 1), "promises 2147483648 × 2147483648 ×"),
+}
+DAMAGED_GZIP = {
+    "magic alone": (b"\x1f\x8b", "ends too early"),
+    "wrong method": (b"\x1f\x8b\x07" + gzip.compress(GOOD)[3:], "stream is damaged"),
+    "wrong checksum": (gzip.compress(GOOD)[:-8] + b"\0\0\0\0" + gzip.compress(GOOD)[-4:], "stream is damaged"),
+    "wrong length": (gzip.compress(GOOD)[:-4] + b"\0\0\0\0", "stream is damaged"),
+    "no end": (gzip.compress(GOOD)[:-9], "ends too early"),
+    "garbage behind": (gzip.compress(GOOD) + b"garbage", "stream is damaged"),
+    "zeros behind": (gzip.compress(GOOD) + bytes(512), "stream is damaged"),
+    "another member behind": (gzip.compress(GOOD) + gzip.compress(b"x"), "105 bytes, but more follow"),
+    "promise beyond deflate": (gzip.compress(header(60000, 28, 28)), "more than its"),
+    "promise beyond 64 bits": (gzip.compress(header(2**32 - 1, 2**32 - 1, 2**32 - 1)), "more than its"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_file_is_refused(tmp_path, content, message):
+    refused(tmp_path / "images", content, message)
+
+
+@pytest.mark.parametrize(("content", "message"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_file_is_refused_in_gzip_too(tmp_path, content, message):
+    # What follows is only counted as far as the header promises it.
+    message = message.partition(", but")[0]
+    refused(tmp_path / "images.gz", gzip.compress(content), message)
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED_GZIP.values(), ids=DAMAGED_GZIP)
+def test_a_damaged_gzip_is_refused(tmp_path, content, message):
+    refused(tmp_path / "images.gz", content, message)
+
+
+@pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
+def test_a_file_cut_short_anywhere_is_refused(tmp_path, pack):
+    whole = pack(GOOD)
+    for length in range(len(whole)):
+        refused(tmp_path / "images", whole[:length], "")
+
+
+def refused(path: Path, content: bytes, message: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        read_idx(path)
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+    assert any(step in str(caught.value) for step in NEXT_STEPS), caught.value
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="nowhere: no such file; check the path"):
+        read_idx(tmp_path / "nowhere")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="is a folder; name a file in it"):
+        read_idx(tmp_path)
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DatasetError, match="is not a regular file"):
+        read_idx(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "file/below"], ids=["NUL", "too long", "below a file"])
+def test_a_path_that_cannot_be_opened_is_refused(tmp_path, name):
+    (tmp_path / "file").write_bytes(GOOD)
+    with pytest.raises(DatasetError, match="cannot be opened"):
+        read_idx(tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_refused(tmp_path):
+    (tmp_path / "images").write_bytes(GOOD)
+    (tmp_path / "images").chmod(0)
+    with pytest.raises(DatasetError, match="Permission denied"):
+        read_idx(tmp_path / "images")
+
+
+def peak_bytes_of_refusing(path: Path) -> int:
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError):
+            read_idx(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_gzip_bomb_behind_a_small_header_takes_no_memory(tmp_path):
+    path = tmp_path / "bomb.gz"
+    deflate = zlib.compressobj(9, wbits=31)
+    packed = deflate.compress(header(10, 10)) + b"".join(deflate.compress(bytes(1 << 20)) for _ in range(256))
+    path.write_bytes(packed + deflate.flush())
+    assert peak_bytes_of_refusing(path) < 2_000_000
+
+
+def test_an_xz_bomb_behind_a_small_header_takes_no_memory(tmp_path):
+    path = tmp_path / "bomb.xz"
+    path.write_bytes(lzma.compress(header(10, 10) + bytes(1 << 27), preset=0))
+    assert peak_bytes_of_refusing(path) < 2_000_000
+
+
+def test_a_header_that_asks_for_gigabytes_takes_no_memory(tmp_path):
+    for pack in PACKS.values():
+        path = tmp_path / "images"
+        path.write_bytes(pack(header(60000, 1000, 1000) + bytes(1000)))
+        assert peak_bytes_of_refusing(path) < (12_000_000 if pack is lzma.compress else 2_000_000)  # its dictionary
+
+
+def reads_or_refuses(path: Path, content: bytes) -> None:
+    """Read `content`: a whole array or a DatasetError, and nothing else, may come of it."""
+    path.write_bytes(content)
+    try:
+        array = read_idx(path)
+    except DatasetError:
+        return
+    assert 1 <= array.ndim <= 4
+    assert array.size > 0
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("idx") / "file"
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(content=st.binary(max_size=200))
+@example(content=b"\x1f\x8b\x08")
+def test_any_bytes_are_read_or_refused(scratch, content):
+    reads_or_refuses(scratch, content)
+    reads_or_refuses(scratch, b"\0\0\x08" + content)
+    reads_or_refuses(scratch, b"\x1f\x8b\x08" + content)
+    for pack in PACKS.values():
+        reads_or_refuses(scratch, pack(b"\0\0\x08" + content))
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(data=st.data(), pack=st.sampled_from(list(PACKS.values())))
+def test_a_good_file_with_bytes_changed_is_read_or_refused(scratch, data, pack):
+    content = bytearray(pack(GOOD))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    reads_or_refuses(scratch, bytes(content))

@@ -1,0 +1,342 @@
+import hashlib
+import io
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.lib import format as npy_format
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.readers.npz import NpzArrays, check_images, check_labels, read_array, read_npy, read_npz
+
+X_TRAIN = (np.arange(6 * 5 * 4) % 256).astype(np.uint8).reshape(6, 5, 4)
+X_TEST = X_TRAIN[:3] + 1
+Y_TRAIN = np.array([0, 1, 2, 0, 1, 2], dtype=np.uint8)
+Y_TEST = np.array([2, 1, 0], dtype=np.uint8)
+ARRAYS = {"x_train": X_TRAIN, "y_train": Y_TRAIN, "x_test": X_TEST, "y_test": Y_TEST}
+
+
+def archive(**members: np.ndarray | bytes) -> bytes:
+    """The bytes of a good archive, with some members (arrays, or raw .npy bytes) put in place of the good ones."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, member in {**ARRAYS, **members}.items():
+            packed.writestr(f"{name}.npy", member if isinstance(member, bytes) else npy(member))
+    return content.getvalue()
+
+
+def npy(array: np.ndarray, version: tuple[int, int] = (1, 0)) -> bytes:
+    content = io.BytesIO()
+    npy_format.write_array(content, array, version=version)
+    return content.getvalue()
+
+
+def npy_header(descr: object, shape: object, body: bytes = b"", fortran_order: object = False) -> bytes:
+    text = repr({"descr": descr, "fortran_order": fortran_order, "shape": shape}).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + body
+
+
+def part(read: NpzArrays, name: str) -> np.ndarray:
+    """What was read under one of Keras's names."""
+    pair = read.train if name.endswith("train") else read.test
+    assert pair is not None
+    return pair.images if name.startswith("x") else pair.labels
+
+
+def write(folder: Path, content: bytes) -> Path:
+    path = folder / "data.npz"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_archive_as_numpy_writes_it_is_read_whole(tmp_path, save):
+    save(tmp_path / "data.npz", **ARRAYS)
+    read = read_npz(tmp_path / "data.npz")
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(part(read, name), array)
+        assert part(read, name).dtype == np.uint8
+
+
+def test_members_may_come_in_another_order_and_with_others(tmp_path):
+    np.savez(tmp_path / "data.npz", notes=np.array(["a", "b"]), **dict(reversed(ARRAYS.items())))
+    np.testing.assert_array_equal(read_npz(tmp_path / "data.npz").test.images, X_TEST)
+
+
+def test_colour_images_in_fortran_order_are_read_as_they_were(tmp_path):
+    colour = np.asfortranarray((np.arange(2 * 3 * 4 * 3) * 7 % 256).astype(np.uint8).reshape(2, 3, 4, 3))
+    read = read_npz(write(tmp_path, archive(x_train=colour)))
+    np.testing.assert_array_equal(read.train.images, colour)
+    assert read.train.images.flags.c_contiguous
+
+
+def test_a_header_of_version_2_is_read(tmp_path):
+    read = read_npz(write(tmp_path, archive(x_train=npy(X_TRAIN, version=(2, 0)))))
+    np.testing.assert_array_equal(read.train.images, X_TRAIN)
+
+
+@pytest.mark.parametrize("dtype", [">i2", "<i4", "i8", "u8", "i1"])
+def test_labels_of_any_whole_number_type_become_int64(tmp_path, dtype):
+    read = read_npz(write(tmp_path, archive(y_train=Y_TRAIN.astype(dtype))))
+    assert read.train.labels.dtype == np.int64
+    np.testing.assert_array_equal(read.train.labels, Y_TRAIN)
+
+
+def test_the_arrays_are_read_only(tmp_path):
+    read = read_npz(write(tmp_path, archive(y_train=Y_TRAIN.astype(int))))
+    assert not any(part(read, name).flags.writeable for name in ARRAYS)
+
+
+def test_an_array_larger_than_one_piece_is_read_whole(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (700, 28, 28), dtype=np.uint8)
+    np.testing.assert_array_equal(read_npz(write(tmp_path, archive(x_train=images))).train.images, images)
+
+
+def test_the_digest_is_that_of_the_archive(tmp_path):
+    content = archive()
+    assert read_npz(write(tmp_path, content)).sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_labels_in_a_column_are_labels(tmp_path):
+    read = read_npz(write(tmp_path, archive(y_train=Y_TRAIN[:, None], y_test=Y_TEST[:, None])))
+    assert read.train.labels.tolist() == Y_TRAIN.tolist()
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_labels_that_are_text_keep_it(tmp_path, kind):
+    texts = np.array(["cat", "dög", " cat", "cat", "dög", "cat"])
+    texts = texts if kind == "U" else np.char.encode(texts, "utf-8")
+    read = read_npz(write(tmp_path, archive(y_train=texts)))
+    assert [read.train.names[label] for label in read.train.labels] == ["cat", "dög", "cat", "cat", "dög", "cat"]
+
+
+def test_an_archive_of_one_split_has_no_test(tmp_path):
+    np.savez(tmp_path / "data.npz", images=X_TRAIN, labels=Y_TRAIN, class_names=np.array(["a", "b", "c"]))
+    read = read_npz(tmp_path / "data.npz")
+    assert read.test is None
+    assert read.class_names == ("a", "b", "c")
+
+
+def test_images_may_be_left_in_the_file(tmp_path):
+    read = read_npz(write(tmp_path, archive()), lambda name: name == "x_test")
+    assert read.train.images is not None
+    assert read.test.images is None
+
+
+def test_one_array_is_read_alone(tmp_path):
+    np.testing.assert_array_equal(read_array(write(tmp_path, archive()), "y_test", check_labels), Y_TEST)
+    with pytest.raises(DatasetError, match=r"has no array z \(it holds 'x_train', 'y_train'"):
+        read_array(write(tmp_path, archive()), "z", check_labels)
+    with pytest.raises(DatasetError, match=r"is no whole .npz archive"):
+        read_array(write(tmp_path, b"PK"), "z", check_labels)
+
+
+def test_an_npy_file_is_read_and_checked(tmp_path):
+    np.save(tmp_path / "x.npy", X_TRAIN)
+    np.testing.assert_array_equal(read_npy(tmp_path / "x.npy", check_images), X_TRAIN)
+    whole = (tmp_path / "x.npy").read_bytes()
+    for content, message in (
+        (whole[:-1], "120 bytes, but 119 follow"),
+        (whole + b"a", "120 bytes, but 121 follow"),
+        (b"", "no readable .npy header"),
+        (npy(X_TRAIN / 255), "it is float64; save images as uint8"),
+    ):
+        (tmp_path / "x.npy").write_bytes(content)
+        with pytest.raises(DatasetError, match=message):
+            read_npy(tmp_path / "x.npy", check_images)
+
+
+def test_a_number_alone_is_no_image():
+    with pytest.raises(RefusedError, match=r"has the shape \(\)"):
+        check_images("x", (), np.dtype("u1"))
+
+
+def without(name: str) -> bytes:
+    content = io.BytesIO()
+    np.savez(content, **{other: array for other, array in ARRAYS.items() if other != name})
+    return content.getvalue()
+
+
+def with_method(method: int) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as packed:
+        for name, array in ARRAYS.items():
+            packed.writestr(f"{name}.npy", npy(array))
+    return content.getvalue()
+
+
+def with_field(offset: int, value: int, size: int) -> bytes:
+    """A good archive whose line for the first member (x_train) in the central table has one field changed."""
+    content = bytearray(archive())
+    start = content.index(b"PK\x01\x02") + offset
+    content[start : start + size] = value.to_bytes(size, "little")
+    return bytes(content)
+
+
+def pickled() -> bytes:
+    content = io.BytesIO()
+    npy_format.write_array(content, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    return content.getvalue()
+
+
+FOLLOW = bytes(120)
+MALFORMED = {
+    "empty": (b"", "is no whole .npz archive"),
+    "an IDX file": (b"\0\0\x08\x01\0\0\0\x01a", "or name a folder with four IDX files"),
+    "no x_train": (without("x_train"), "has no array x_train (it holds 'y_train', 'x_test', 'y_test')"),
+    "no y_test": (without("y_test"), "has no array y_test"),
+    "no member": (b"PK\x05\x06" + bytes(18), "(it holds nothing)"),
+    "images as floats": (archive(x_train=X_TRAIN / 255), "x_train is float64; save images as uint8"),
+    "images as int64": (archive(x_test=X_TEST.astype(int)), "x_test is int64; save images as uint8"),
+    "images of one dimension": (archive(x_train=X_TRAIN.reshape(120)), "x_train has the shape (120,)"),
+    "images of five dimensions": (archive(x_train=X_TRAIN.reshape(6, 5, 4, 1, 1)), "(6, 5, 4, 1, 1); images must be"),
+    "no images": (archive(x_train=X_TRAIN[:0]), "(0, 5, 4); every dimension must be at least 1"),
+    "labels as floats": (archive(y_train=Y_TRAIN / 1), "y_train is float64; save labels as whole numbers"),
+    "labels as booleans": (archive(y_train=Y_TRAIN > 0), "y_train is bool"),
+    "labels as dates": (archive(y_train=Y_TRAIN.astype("M8[D]")), "y_train is datetime64[D]; save labels as whole"),
+    "labels in two columns": (archive(y_train=np.stack([Y_TRAIN] * 2, 1)), "(6, 2); labels must be (N,)"),
+    "a label of blanks": (archive(y_train=np.array(["a", " "] * 3)), "y_train: image 2 has no label"),
+    "a label of 300 letters": (archive(y_train=np.array(["a" * 300] * 6)), "a label of 300 characters; 200 are"),
+    "a label that is no UTF-8": (archive(y_train=np.array([b"\xff"] * 6)), "holds text that cannot be read"),
+    "5,000 labels": (archive(y_train=np.arange(5000).astype(str)), "more than 4096 different labels"),
+    "class names as numbers": (archive(class_names=np.arange(3)), "class_names is int64 of shape (3,); save"),
+    "text of no letters": (archive(y_train=npy_header("<U0", (6,))), "which has no bytes"),
+    "objects": (archive(y_train=pickled()), "y_train is an array of Python objects, which are never read"),
+    "records": (archive(y_train=npy(np.zeros(6, dtype=[("a", "u1")]))), "y_train is [('a', 'u1')]"),
+    "32 GiB asked for": (archive(x_train=npy_header("|u1", (1 << 15, 1 << 10, 1 << 10))), "but 0 follow"),
+    "more than 64 bits asked for": (archive(x_train=npy_header("|u1", (1 << 62, 4, 4))), "but 0 follow"),
+    "one image too few": (archive(x_train=npy_header("|u1", (6, 5, 4), FOLLOW[:100])), "120 bytes, but 100 follow"),
+    "one byte too many": (archive(x_train=npy_header("|u1", (6, 5, 4), FOLLOW + b"a")), "120 bytes, but 121 follow"),
+    "negative shape": (archive(x_train=npy_header("|u1", (-6, -5, 4), FOLLOW)), "every dimension must be at least 1"),
+    "shape of text": (archive(x_train=npy_header("|u1", "abc", FOLLOW)), "x_train has no readable .npy header"),
+    "shape of floats": (archive(x_train=npy_header("|u1", (6.0, 5, 4), FOLLOW)), "no readable .npy header"),
+    "dtype unknown": (archive(x_train=npy_header("nonsense", (6, 5, 4), FOLLOW)), "no readable .npy header"),
+    "order unknown": (archive(x_train=npy_header("|u1", (6, 5, 4), FOLLOW, "maybe")), "no readable .npy header"),
+    "header is code": (archive(x_train=b"\x93NUMPY\x01\x00\x0a\x00exit(code)"), "no readable .npy header"),
+    "header nested deeply": (archive(x_train=b"\x93NUMPY\x01\x00\x00\x20" + b"[" * 8192), "no readable .npy header"),
+    "header of minus signs": (archive(x_train=b"\x93NUMPY\x01\x00\x00\x20" + b"-" * 8191 + b"1"), "no readable .npy"),
+    "header of 4 GiB": (archive(x_train=b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + FOLLOW), "no readable .npy header"),
+    "header of 1 MB": (archive(x_train=b"\x93NUMPY\x02\x00\0\0\x10\0" + b" " * (1 << 20)), "no readable .npy header"),
+    "no .npy magic": (archive(x_train=b"hello, this is text"), "no readable .npy header"),
+    ".npy version 9": (archive(x_train=b"\x93NUMPY\x09\x00\x00\x00"), "x_train is of .npy version 9.0"),
+    ".npy version 3": (archive(x_train=npy(X_TRAIN, version=(3, 0))), ".npy version 3.0"),
+    "empty member": (archive(x_train=b""), "no readable .npy header"),
+    "bzip2": (with_method(zipfile.ZIP_BZIP2), "compressed by method 12; save the archive with deflate"),
+    "LZMA": (with_method(zipfile.ZIP_LZMA), "compressed by method 14"),
+    "encrypted": (with_field(8, 1, 2), "x_train is encrypted"),
+    "size of 4 GB": (with_field(24, 0xFFFFFFF0, 4), "claims to be 4,294,967,280 bytes packed into"),
+    "size one too small": (with_field(24, len(npy(X_TRAIN)) - 1, 4), "is no whole .npz archive"),
+    "wrong checksum": (with_field(16, 0, 4), "Bad CRC-32"),
+    "packed size too large": (with_field(20, 0x7FFFFFFF, 4), "packed into 2,147,483,647, which no such file"),
+    "place beyond the file": (with_field(42, 0x7FFFFFFF, 4), "is no whole .npz archive"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_archive_is_refused(tmp_path, content, message):
+    path = write(tmp_path, content)
+    with pytest.raises(DatasetError) as caught:
+        read_npz(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "; " in str(caught.value), "the next step"
+
+
+def test_an_archive_cut_short_anywhere_is_refused(tmp_path):
+    whole = archive()
+    for length in range(0, len(whole), 7):
+        with pytest.raises(DatasetError, match="archive"):
+            read_npz(write(tmp_path, whole[:length]))
+
+
+def test_a_missing_archive_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="no such file"):
+        read_npz(tmp_path / "nowhere.npz")
+
+
+def zip_bomb() -> bytes:
+    """A member of 256 MiB of zeros behind the header of a small array."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        with packed.open("x_train.npy", "w") as member:
+            member.write(npy_header("|u1", (6, 5, 4)))
+            for _ in range(256):
+                member.write(bytes(1 << 20))
+        for name in ("y_train", "x_test", "y_test"):
+            packed.writestr(f"{name}.npy", npy(ARRAYS[name]))
+    return content.getvalue()
+
+
+def lying_bomb() -> bytes:
+    """The same, but its line in the central table claims the size that the header promises."""
+    content = bytearray(zip_bomb())
+    start = content.index(b"PK\x01\x02") + 24
+    content[start : start + 4] = (len(npy_header("|u1", (6, 5, 4))) + 120).to_bytes(4, "little")
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "content", [zip_bomb, lying_bomb, lambda: MALFORMED["32 GiB asked for"][0], lambda: MALFORMED["header of 1 MB"][0]]
+)
+def test_an_archive_that_would_grow_is_refused_without_taking_memory(tmp_path, content):
+    path = write(tmp_path, content())
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError):
+            read_npz(path)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("npz")
+
+
+def reads_or_refuses(folder: Path, content: bytes) -> None:
+    try:
+        read = read_npz(write(folder, content))
+    except DatasetError:
+        return
+    assert read.train.images.dtype == np.uint8
+    assert read.train.labels.ndim == 1
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(content=st.binary(max_size=100))
+def test_any_bytes_are_read_or_refused(scratch, content):
+    reads_or_refuses(scratch, content)
+    reads_or_refuses(scratch, content + b"PK\x05\x06" + bytes(18))
+    reads_or_refuses(scratch, archive(x_train=b"\x93NUMPY\x01\x00" + len(content).to_bytes(2, "little") + content))
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(data=st.data())
+def test_a_good_archive_with_bytes_changed_is_read_or_refused(scratch, data):
+    content = bytearray(archive())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    reads_or_refuses(scratch, bytes(content))
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(text=st.text("{}[]()'\": ,-+.LuUbi<>|0123456789descrfortan_shpTu\\\n", max_size=120))
+def test_any_header_text_is_read_or_refused(scratch, text):
+    header = text.encode()
+    member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + FOLLOW
+    reads_or_refuses(scratch, archive(x_train=member))
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(data=st.data())
+def test_a_good_header_with_characters_changed_is_read_or_refused(scratch, data):
+    header = bytearray(npy(X_TRAIN))
+    for _ in range(data.draw(st.integers(1, 3))):
+        header[data.draw(st.integers(0, 127))] = data.draw(st.integers(0, 255))
+    reads_or_refuses(scratch, archive(x_train=bytes(header)))

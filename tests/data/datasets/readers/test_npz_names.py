@@ -1,0 +1,65 @@
+import pytest
+
+from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.readers.npz_names import array_names
+
+NAMES = {
+    "Keras": ["x_train", "y_train", "x_test", "y_test"],
+    "capitals": ["X_train", "y_train", "X_test", "y_test"],
+    "split first": ["train_X", "train_y", "test_X", "test_y"],
+    "images and labels": ["train_images", "train_labels", "test_images", "test_labels"],
+    "split last": ["images_train", "labels_train", "images_test", "labels_test"],
+    "training": ["training_images", "training_labels", "testing_images", "testing_labels"],
+    "data and targets": ["train-data", "train-targets", "test-data", "test-targets"],
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_both_splits_are_found_in_any_order(names):
+    for held in (names, names[::-1]):
+        found = array_names(held)
+        assert (found.train, found.test) == (tuple(names[:2]), tuple(names[2:]))
+
+
+@pytest.mark.parametrize("names", [("images", "labels"), ("X", "y"), ("data", "target"), ("arr_0", "arr_1")])
+def test_one_split_is_found(names):
+    found = array_names([*names, "notes"])
+    assert found.train == names
+    assert found.test is None
+
+
+def test_a_test_split_alone_is_found():
+    found = array_names(["x_test", "y_test"])
+    assert (found.train, found.test) == (None, ("x_test", "y_test"))
+
+
+def test_validation_arrays_of_medmnist_are_left_out():
+    kinds = [f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("images", "labels")]
+    found = array_names(kinds)
+    assert (found.train, found.test) == (("train_images", "train_labels"), ("test_images", "test_labels"))
+
+
+def test_images_are_preferred_to_rows_of_numbers_as_in_scikit_learns_digits():
+    assert array_names(["data", "target", "images", "target_names"]).train == ("images", "target")
+
+
+def test_class_names_are_found():
+    assert array_names(["x_train", "y_train", "class_names"]).class_names == "class_names"
+    assert array_names(["x_train", "y_train"]).class_names is None
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ([], r"has no array x_train \(it holds nothing\)"),
+        (["a", "b"], r"has no array x_train \(it holds 'a', 'b'\); save x_train, y_train"),
+        (["x_train"], "has no array y_train"),
+        (["images"], "has no array y_train"),
+        (["arr_0"], "has no array x_train"),
+        (["x_train", "y_train", "y_test"], "has no array x_test"),
+        (["x_train_test", "y_train"], "has no array x_train"),
+    ],
+)
+def test_half_of_a_pair_is_refused(held, message):
+    with pytest.raises(RefusedError, match=message):
+        array_names(held)

@@ -1,0 +1,248 @@
+import hashlib
+import json
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.loading import load_dataset
+from convscope.data.datasets.readers import parquet
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 4), dtype=np.uint8)
+LABELS = [0, 1, 2] * 4
+
+
+def png(pixels: np.ndarray) -> bytes:
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, format="PNG")
+    return content.getvalue()
+
+
+def pictures(images=IMAGES, *, names=None, **columns) -> pa.Table:
+    """A table as Hugging Face keeps data sets of images."""
+    files = [{"bytes": png(image), "path": f"{i}.png"} for i, image in enumerate(images)]
+    made = pa.table({"image": files, "label": LABELS[: len(images)], **columns})
+    if names is None:
+        return made
+    features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def pixels(dtype: str = "u1", images=IMAGES, **columns) -> pa.Table:
+    flat = images.reshape(len(images), -1).astype(dtype)
+    return pa.table({"label": LABELS, **{f"pixel{i}": flat[:, i] for i in range(flat.shape[1])}, **columns})
+
+
+def lists(kind: pa.DataType, values) -> pa.Table:
+    return pa.table({"pixels": pa.array(values, type=kind), "label": LABELS[: len(values)]})
+
+
+def write(folder: Path, table: pa.Table, name: str = "mine.parquet", **options) -> Path:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, folder / name, **options)
+    return folder / name
+
+
+def whole(data) -> dict[bytes, str]:
+    return {
+        image.tobytes(): part.class_names[label]
+        for part in (data.train, data.test)
+        for image, label in zip(part.images, part.labels, strict=True)
+    }
+
+
+EXPECTED = {image.tobytes(): str(label) for image, label in zip(IMAGES, LABELS, strict=True)}
+FLAT = IMAGES.reshape(12, 16)
+FORMS = {
+    "pictures in structs": pictures(),
+    "pictures as bytes": pa.table({"image": [png(image) for image in IMAGES], "label": LABELS}),
+    "pictures under another name": pa.table({"scan": [png(image) for image in IMAGES], "kind": LABELS}),
+    "a pixel a column": pixels(),
+    "pixels of 64 bits": pixels("i8"),
+    "pixels as floats": pixels("f4"),
+    "labels as text": pictures(label=[str(label) for label in LABELS]),
+    "labels as floats": pictures(label=[float(label) for label in LABELS]),
+    "labels in a dictionary": pictures(label=pa.array(map(str, LABELS)).dictionary_encode()),
+    "lists of pixels": lists(pa.list_(pa.uint8()), FLAT.tolist()),
+    "long lists of pixels": lists(pa.large_list(pa.int64()), FLAT.tolist()),
+    "lists of one length": lists(pa.list_(pa.uint8(), 16), FLAT.tolist()),
+    "lists of rows": lists(pa.list_(pa.list_(pa.uint8())), IMAGES.tolist()),
+    "lists of rows with channels": lists(pa.list_(pa.list_(pa.list_(pa.float64()))), IMAGES[..., None].tolist()),
+}
+
+
+@pytest.mark.parametrize("table", FORMS.values(), ids=FORMS)
+def test_every_form_gives_the_same_images(tmp_path, table):
+    data = load_dataset(write(tmp_path, table))
+    assert data.image_shape == (4, 4, 1)
+    assert whole(data) == EXPECTED
+    assert data.class_names == ("0", "1", "2")
+    assert not data.train.images.flags.writeable
+
+
+@pytest.mark.parametrize("options", [{"row_group_size": 5}, {"compression": "zstd"}, {"use_dictionary": False}])
+@pytest.mark.parametrize("table", [pictures(), pixels()], ids=["pictures", "pixels"])
+def test_every_way_to_pack_it_is_read(tmp_path, table, options):
+    assert whole(load_dataset(write(tmp_path, table, **options))) == EXPECTED
+
+
+def test_rows_read_a_few_at_a_time_are_all_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "MOST_BYTES", 1)
+    for table in (pictures(), pixels()):
+        assert whole(load_dataset(write(tmp_path, table))) == EXPECTED
+
+
+def test_names_of_classes_come_from_the_metadata_in_their_order(tmp_path):
+    data = load_dataset(write(tmp_path, pictures(names=["T-shirt/top", "Bag", "</script>"])))
+    assert data.class_names == ("T-shirt/top", "Bag", "</script>")
+    assert data.train.class_counts.sum() + data.test.class_counts.sum() == 12
+
+
+def test_metadata_of_another_kind_is_passed_over(tmp_path):
+    for content in (b"{", b"[]", b'{"info": {"features": {"label": {"_type": "Value"}}}}', b"\xff"):
+        table = pictures().replace_schema_metadata({"huggingface": content})
+        assert load_dataset(write(tmp_path, table)).class_names == ("0", "1", "2")
+
+
+def test_a_folder_as_hugging_face_keeps_it_is_both_splits(tmp_path):
+    write(tmp_path, pictures(IMAGES[:6]), "data/train-00000-of-00002.parquet")
+    write(tmp_path, pictures(IMAGES[6:9]), "data/train-00001-of-00002.parquet")
+    write(tmp_path, pictures(IMAGES[9:]), "data/test-00000-of-00001.parquet")
+    write(tmp_path, pictures(IMAGES[9:]), "data/validation-00000-of-00001.parquet")
+    data = load_dataset(tmp_path)
+    np.testing.assert_array_equal(data.train.images[..., 0], IMAGES[:9])
+    np.testing.assert_array_equal(data.test.images[..., 0], IMAGES[9:])
+    content = (tmp_path / "data" / "train-00001-of-00002.parquet").read_bytes()
+    assert data.train.source[1].sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_colour_beside_grey_makes_three_channels(tmp_path):
+    images = [*IMAGES[:2], np.stack([IMAGES[2]] * 3, 2)]
+    data = load_dataset(write(tmp_path, pictures(images * 2, label=[0, 1, 0] * 2)))
+    assert data.image_shape == (4, 4, 3)
+
+
+def test_pictures_of_other_sizes_are_refused_or_averaged(tmp_path):
+    path = write(tmp_path, pictures([*IMAGES[:3], IMAGES[3, :2], *IMAGES[4:6]]))
+    with pytest.raises(DatasetError, match="row 4 has an image of 2 × 4 pixels, the first one of 4 × 4; give an image"):
+        load_dataset(path)
+    assert load_dataset(path, image_size=(2, 2), test_fraction=0.5).image_shape == (2, 2, 1)
+
+
+def test_pixels_that_are_not_of_a_square_need_a_size(tmp_path):
+    path = write(tmp_path, pixels(images=IMAGES[:, :2]))
+    with pytest.raises(DatasetError, match="has 8 pixels an image, which is no square"):
+        load_dataset(path)
+    assert load_dataset(path, image_size=(2, 4)).image_shape == (2, 4, 1)
+
+
+def with_value(column: str, value: object) -> pa.Table:
+    table = pixels("f8")
+    values = [value, *table[column].to_pylist()[1:]]
+    return table.set_column(table.column_names.index(column), column, pa.array(values))
+
+
+REFUSED = {
+    "no rows": (pictures().slice(0, 0), "has no row"),
+    "no labels": (pa.table({"image": [png(IMAGES[0])]}), "has no column of labels beside 'image' .there are none."),
+    "two odd columns": (pictures().rename_columns(["image", "a"]).append_column("b", [LABELS]), "there are 'a', 'b'"),
+    "no images": (pa.table({"label": LABELS, "a": LABELS}), "columns that are neither label nor pixel .'a'."),
+    "pixels without labels": (pixels().drop_columns(["label"]), "has no column of labels; name it label"),
+    "pixels as text": (
+        pixels().cast(pa.schema([(n, pa.string()) for n in pixels().column_names])),
+        "'pixel0' is string",
+    ),
+    "a gap": (with_value("pixel3", None), "column 'pixel3' has gaps; give every pixel a number"),
+    "256": (with_value("pixel3", 256.0), "column 'pixel3' holds 256.0; pixels must be whole numbers from 0 to 255"),
+    "nan": (with_value("pixel3", float("nan")), "holds nan; pixels must be whole"),
+    "a fraction": (with_value("pixel3", 0.5), "multiply fractions of 1 by 255 and round them"),
+    "minus": (with_value("pixel3", -1.0), "holds -1.0"),
+    "no label in a row": (pictures(label=[None, *LABELS[1:]]), "row 1 has no label; leave out a split without labels"),
+    "an empty label": (pictures(label=["", *map(str, LABELS[1:])]), "row 1 has no label"),
+    "a label of -1": (pictures(names=["a", "b", "c"], label=[*LABELS[:11], -1]), "row 12 has no label"),
+    "a label too high": (pictures(names=["a", "b"]), "row 3 has the label 2, but there are 2 class names"),
+    "many labels": (
+        pictures(label=[[1, 0]] * 12),
+        "'label' is list<.*>; the label must be one number or name an image",
+    ),
+    "no picture": (pictures(image=[{"bytes": b"", "path": "a"}] * 12), "row 1 has no picture in it; save the pictures"),
+    "no bytes": (pictures(image=[{"bytes": None, "path": "a"}] * 12), "row 1 has no picture in it"),
+    "a damaged picture": (pictures(image=[{"bytes": b"no", "path": "a"}] * 12), "row 1: "),
+    "lists of several lengths": (
+        lists(pa.list_(pa.uint8()), [[1] * 9, [1] * 4, [1] * 14]),
+        "has images of several sizes",
+    ),
+    "lists that average well": (
+        lists(pa.list_(pa.uint8()), [[1] * 4, [1] * 2, [1] * 6]),
+        "has images of several sizes",
+    ),
+    "a list that is missing": (lists(pa.list_(pa.uint8()), [[1] * 4, None]), "has rows without pixels"),
+    "an empty list": (lists(pa.list_(pa.uint8()), [[], []]), "has images of several sizes"),
+    "lists of text": (lists(pa.list_(pa.string()), [["a"]] * 3), "is list<.*string>; images must be"),
+    "lists too deep": (lists(pa.list_(pa.list_(pa.list_(pa.list_(pa.uint8())))), [[[[[1]]]]] * 3), "images must be"),
+    "two columns of one name": (
+        pa.table([LABELS, LABELS, LABELS], names=["label", "pixel0", "pixel0"]),
+        "has two columns of one name",
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_table_that_cannot_be_is_refused(tmp_path, table, message):
+    path = write(tmp_path, table)
+    with pytest.raises(DatasetError, match=message) as caught:
+        load_dataset(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_files_that_name_other_classes_are_refused(tmp_path):
+    write(tmp_path, pictures(names=["a", "b", "c"]), "train-0.parquet")
+    write(tmp_path, pictures(names=["a", "c", "b"]), "train-1.parquet")
+    with pytest.raises(DatasetError, match=r"train-1\.parquet: names other classes than the file before it"):
+        load_dataset(tmp_path)
+    (tmp_path / "train-1.parquet").rename(tmp_path / "test-1.parquet")
+    with pytest.raises(DatasetError, match=r"test-1\.parquet: names other classes than .*train-0\.parquet"):
+        load_dataset(tmp_path)
+
+
+def test_a_file_cut_short_anywhere_is_refused(tmp_path):
+    whole_file = write(tmp_path, pictures()).read_bytes()
+    for length in range(4, len(whole_file), 97):
+        (tmp_path / "mine.parquet").write_bytes(whole_file[:length])
+        with pytest.raises(DatasetError, match=r"mine\.parquet: is no whole Parquet file"):
+            load_dataset(tmp_path / "mine.parquet")
+
+
+def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
+    path = write(tmp_path, pictures())
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(
+        DatasetError, match=r"mine\.parquet: reading Parquet needs pyarrow; pip install 'convscope\[parquet\]'"
+    ):
+        load_dataset(path)
+
+
+def test_rows_that_are_packed_beyond_belief_are_refused(tmp_path):
+    # A few kilobytes that hold a gigabyte of equal pixels, by runs.
+    kind = pa.list_(pa.uint8(), 1 << 12)
+    values = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(1 << 26, np.uint8)), 1 << 12)
+    table = pa.table({"pixels": values.cast(kind), "label": pa.array(np.arange(1 << 14) % 2)})
+    path = write(tmp_path, table, compression="zstd")
+    assert path.stat().st_size < 60_000
+    with pytest.raises(DatasetError, match="bytes of pixels by its rows, and no data set is packed so small"):
+        load_dataset(path)
+
+
+def test_a_picture_that_stands_in_every_row_takes_no_more_memory_than_it_may(tmp_path):
+    content = png(np.zeros((900, 900), np.uint8))
+    table = pa.table({"image": [content] * 3000, "label": pa.array(np.arange(3000) % 2)})
+    path = write(tmp_path, table, compression="zstd")
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DatasetError, match="bytes of pixels by its rows, and no data set is packed so small"):
+        load_dataset(path)

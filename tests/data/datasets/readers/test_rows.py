@@ -1,0 +1,78 @@
+import pytest
+
+from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.readers.rows import RowLayout, is_pixel_name, layout_of, row_shape
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "shape"),
+    [
+        (784, None, (28, 28, 1)),
+        (1, None, (1, 1, 1)),
+        (4096, None, (64, 64, 1)),
+        (3 * 32 * 32, None, (32, 32, 3)),
+        (3, None, (1, 1, 3)),
+        (54, (6, 9), (6, 9, 1)),
+        (54, (9, 6), (9, 6, 1)),
+        (108, (6, 9), (6, 9, 2)),
+        (216, (6, 9), (6, 9, 4)),
+    ],
+)
+def test_the_number_of_pixels_tells_the_shape(number, size, shape):
+    assert row_shape(number, size) == shape
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "message"),
+    [
+        (54, None, "has 54 pixels an image, which is no square in grey or colours; give the image size"),
+        (0, None, "has 0 pixels"),
+        (54, (6, 8), "which is not 6 × 8 with 1 to 4 channels"),
+        (54 * 5, (6, 9), "which is not 6 × 9 with 1 to 4 channels"),
+    ],
+)
+def test_a_number_that_fits_no_image_is_refused(number, size, message):
+    with pytest.raises(RefusedError, match=message):
+        row_shape(number, size)
+
+
+@pytest.mark.parametrize("name", ["pixel0", "pixel_783", "px12", "7", "x3", "1x28", "pixel3x4", "p 3", "0,1", "px1_2"])
+def test_names_of_pixels_are_known(name):
+    assert is_pixel_name(name)
+
+
+@pytest.mark.parametrize("name", ["label", "", "file", "pixel", "a1b", "0.5"])
+def test_other_names_are_none(name):
+    assert not is_pixel_name(name)
+
+
+@pytest.mark.parametrize(
+    ("names", "layout"),
+    [
+        (("label", "pixel0", "pixel1"), RowLayout(0, (1, 2))),
+        (("pixel0", "pixel1", "label"), RowLayout(2, (0, 1))),
+        (("", "Label", "pixel0", "pixel1"), RowLayout(1, (2, 3))),
+        (("id", "0", "1", "species"), RowLayout(3, (1, 2))),
+        (("pixel0", "pixel1"), RowLayout(None, (0, 1))),
+        (("label", "1x1", "1x2", "2x1", "2x2", "3x1", "3x2"), RowLayout(0, (1, 2, 3, 4, 5, 6), (3, 2, 1))),
+        (("label", "pixel0x1", "pixel0x0"), RowLayout(0, (2, 1), (1, 2, 1))),
+        (("0x0x0", "0x0x1", "0x0x2", "y"), RowLayout(3, (0, 1, 2), (1, 1, 3))),
+    ],
+)
+def test_names_tell_the_columns(names, layout):
+    assert layout_of(names) == layout
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a", "b", "c"), r"has no columns of pixels|neither label nor pixel"),
+        (("label", "pixel0", "weight"), r"columns that are neither label nor pixel \('weight'\); name the columns"),
+        (("label",), "has no columns of pixels"),
+        (("label", "1x1", "1x2", "2x1"), "has 3 columns named by row and column, of 2 rows and 2 columns; each"),
+        (("label", "1x1", "1x1"), "each pixel must be there once"),
+    ],
+)
+def test_names_that_tell_nothing_are_refused(names, message):
+    with pytest.raises(RefusedError, match=message):
+        layout_of(names)

@@ -1,0 +1,234 @@
+import os
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.loading import load_dataset
+from convscope.data.datasets.readers import places
+
+SHAPE = (5, 7)
+
+
+def picture(number: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
+
+
+def png(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, format=kind)
+    return content.getvalue()
+
+
+def write(folder: Path, *names: str, shape: tuple[int, ...] = SHAPE) -> Path:
+    """Picture files of these names, the first one the picture number 0."""
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(picture(number, shape)))
+    return folder
+
+
+BOTH = (
+    *(f"train/{name}/{i}.png" for name in ("cat", "dog") for i in range(3)),
+    *(f"test/{name}/{i}.png" for name in ("cat", "bee") for i in range(2)),
+)
+
+
+def test_folders_in_train_and_test_are_the_classes_of_both_splits(tmp_path):
+    data = load_dataset(write(tmp_path / "mine", *BOTH))
+    assert data.class_names == ("bee", "cat", "dog")
+    assert data.train.labels.tolist() == [1, 1, 1, 2, 2, 2]
+    assert data.test.labels.tolist() == [0, 0, 1, 1]
+    assert data.image_shape == (*SHAPE, 1)
+    np.testing.assert_array_equal(data.train.images[..., 0], [picture(number) for number in range(6)])
+    np.testing.assert_array_equal(data.test.images[2, ..., 0], picture(6))
+    assert data.name == "mine"
+    assert not data.train.images.flags.writeable
+
+
+@pytest.mark.parametrize(("train", "test"), [("training", "testing"), ("Train", "TEST")])
+def test_other_names_of_the_splits_are_known_and_validation_is_left_out(tmp_path, train, test):
+    names = [f"{split}/{name}/{i}.png" for split in (train, test, "val") for name in "ab" for i in range(2)]
+    data = load_dataset(write(tmp_path, *names, "notes/x.png"))
+    assert (len(data.train), len(data.test), data.class_names) == (4, 4, ("a", "b"))
+
+
+def test_folders_of_classes_alone_are_cut_in_two(tmp_path):
+    names = [f"{name}/{i}.png" for name in ("10", "9", "\u6f22", "</script>"[:8]) for i in range(5)]
+    data = load_dataset(write(tmp_path, *(name.replace("</", "<") for name in names)), seed=1)
+    assert data.class_names == ("9", "10", "<script", "\u6f22")
+    assert data.test.class_counts.tolist() == [1, 1, 1, 1]
+    assert data.options.seed == 1
+
+
+def test_pictures_of_any_format_lie_at_any_depth_of_a_class(tmp_path):
+    write(tmp_path, "a/0.png", "a/inner/deeper/1.PNG", "b/0.png")
+    (tmp_path / "b" / "1.bmp").write_bytes(png(picture(9), "BMP"))
+    (tmp_path / "b" / "notes.txt").write_text("no picture")
+    (tmp_path / "b" / ".hidden.png").write_text("no picture")
+    (tmp_path / "empty").mkdir()
+    data = load_dataset(tmp_path, test_fraction=0.5)
+    assert data.class_names == ("a", "b")
+    assert len(data.train) + len(data.test) == 4
+
+
+def test_a_folder_around_it_all_is_only_a_wrapper(tmp_path):
+    data = load_dataset(write(tmp_path, *(f"mnist_png/inner/{name}" for name in BOTH)))
+    assert (len(data.train), len(data.test)) == (6, 4)
+
+
+def test_pictures_in_a_folder_called_train_may_be_of_trains(tmp_path):
+    data = load_dataset(write(tmp_path, *(f"{name}/{i}.png" for name in ("train", "car") for i in range(3))))
+    assert data.class_names == ("car", "train")
+
+
+def test_a_zip_archive_of_a_tree_is_the_same_data(tmp_path):
+    write(tmp_path / "mine", *BOTH)
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for name in BOTH:
+            archive.write(tmp_path / "mine" / name, f"mine/{name}")
+        archive.writestr("__MACOSX/mine/._x.png", b"")
+    data = load_dataset(tmp_path / "mine.zip")
+    assert data.train.sha256 == load_dataset(tmp_path / "mine").train.sha256
+
+
+def test_grey_pictures_among_coloured_ones_get_three_channels(tmp_path):
+    write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png")
+    (tmp_path / "a" / "1.png").write_bytes(png(picture(1, (*SHAPE, 3))))
+    data = load_dataset(tmp_path, test_fraction=0.5)
+    assert data.image_shape == (*SHAPE, 3)
+    found = {image.tobytes() for part in (data.train, data.test) for image in part.images}
+    assert picture(1, (*SHAPE, 3)).tobytes() in found
+    assert picture(2)[..., np.newaxis].repeat(3, 2).tobytes() in found
+
+
+def test_the_source_is_a_digest_over_the_files(tmp_path):
+    first = load_dataset(write(tmp_path, *BOTH)).train.source
+    assert load_dataset(tmp_path).train.source == first
+    (tmp_path / BOTH[0]).write_bytes(png(picture(77)))
+    assert load_dataset(tmp_path).train.source != first
+
+
+def test_pictures_of_several_sizes_are_counted_and_refused(tmp_path):
+    write(tmp_path, "a/0.png", "a/1.png", "a/2.png", "b/0.png")
+    (tmp_path / "a" / "2.png").write_bytes(png(picture(1, (9, 9))))
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'a/0.png'}: its size is not that of all pictures: 3 of 5 × 7 (such as 'a/0.png'), "
+        "1 of 9 × 9 (such as 'a/2.png'); give an image size (height and width) to average them to"
+    )
+
+
+def test_many_sizes_are_not_all_listed(tmp_path):
+    for size in range(1, 8):
+        write(tmp_path, f"a/{size}.png", f"b/{size}.png", shape=(size, size))
+    with pytest.raises(DatasetError, match=r"2 of 1 × 1 .* and 3 other sizes; give"):
+        load_dataset(tmp_path)
+
+
+def test_pictures_are_averaged_to_the_size_asked_for(tmp_path):
+    write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png", shape=(8, 8))
+    (tmp_path / "b" / "1.png").write_bytes(png(np.full((30, 20), 70, np.uint8)))
+    data = load_dataset(tmp_path, image_size=(4, 2), test_fraction=0.5)
+    found = {image.tobytes() for part in (data.train, data.test) for image in part.images}
+    assert np.floor(picture(0, (8, 8)).reshape(4, 2, 2, 4).mean((1, 3)) + 0.5).astype(np.uint8).tobytes() in found
+    assert bytes([70] * 8) in found
+    assert data.options.image_size == (4, 2)
+
+
+def test_a_damaged_picture_is_named(tmp_path):
+    write(tmp_path, *BOTH)
+    (tmp_path / BOTH[1]).write_bytes(png(picture(0))[:40])
+    with pytest.raises(DatasetError, match=r"train/cat/1\.png: "):
+        load_dataset(tmp_path)
+    (tmp_path / BOTH[1]).write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match=r"train/cat/1\.png: "):
+        load_dataset(tmp_path)
+
+
+def test_a_damaged_picture_of_an_archive_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for name in ("a/0.png", "b/0.png"):
+            archive.writestr(name, b"no picture")
+    with pytest.raises(DatasetError, match=r"mine\.zip: a/0\.png: "):
+        load_dataset(tmp_path / "mine.zip")
+
+
+def test_a_lying_size_in_an_archive_takes_no_memory(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/0.png", bytes(100 << 20))
+        archive.writestr("b/0.png", png(picture(0)))
+    with pytest.raises(DatasetError, match=r"a/0\.png: has more than 64 MiB"):
+        load_dataset(tmp_path / "mine.zip")
+
+
+def test_a_file_of_a_hundred_megabytes_is_no_picture(tmp_path):
+    write(tmp_path, *BOTH)
+    with (tmp_path / BOTH[0]).open("wb") as file:
+        file.truncate(100 << 20)
+    with pytest.raises(DatasetError, match=r"train/cat/0\.png: has more than 64 MiB"):
+        load_dataset(tmp_path)
+
+
+def test_test_without_train_is_refused(tmp_path):
+    write(tmp_path, "test/a/0.png", "test/b/0.png")
+    with pytest.raises(DatasetError, match="holds test images alone; add training images"):
+        load_dataset(tmp_path)
+
+
+def test_pictures_without_classes_are_no_data_set(tmp_path):
+    with pytest.raises(DatasetError, match=r"holds no data set that is known; it may hold .* a folder of pictures"):
+        load_dataset(write(tmp_path, "0.png", "1.png"))
+
+
+@pytest.mark.parametrize("names", [("a/0.png", "a/1.png"), ("a/0.png",), ("around/a/0.png",), ("train/a/0.png",)])
+def test_pictures_of_one_class_are_not_enough(tmp_path, names):
+    with pytest.raises(DatasetError, match="all images are of the class 'a'; there must be two or more"):
+        load_dataset(write(tmp_path, *names))
+
+
+def test_links_that_lead_in_a_circle_end(tmp_path):
+    write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    assert len(load_dataset(tmp_path, test_fraction=0.5).train) == 2
+
+
+def test_a_class_may_be_a_link_to_a_folder(tmp_path):
+    write(tmp_path, "mine/a/0.png", "mine/a/1.png", "elsewhere/0.png", "elsewhere/1.png")
+    (tmp_path / "mine" / "b").symlink_to(tmp_path / "elsewhere")
+    assert load_dataset(tmp_path / "mine").class_names == ("a", "b")
+
+
+def test_a_pipe_among_the_pictures_is_refused_without_waiting(tmp_path):
+    write(tmp_path, *BOTH)
+    os.mkfifo(tmp_path / "train" / "cat" / "00.png")
+    with pytest.raises(DatasetError, match=r"00\.png: is not a regular file"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="names are bytes on POSIX only")
+def test_a_class_whose_name_is_no_text_is_shown_as_far_as_it_can_be(tmp_path):
+    write(tmp_path, "a/0.png", "a/1.png")
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    write(folder, "0.png", "1.png")
+    assert load_dataset(tmp_path).class_names == ("a", "caf\N{REPLACEMENT CHARACTER}")
+
+
+def test_a_folder_of_too_many_files_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "MAX_FILES", 5)
+    with pytest.raises(DatasetError, match="holds more than 5 files; name a folder with the data set alone"):
+        load_dataset(write(tmp_path, *BOTH))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_without_permission_is_refused(tmp_path):
+    write(tmp_path, *BOTH)
+    (tmp_path / "train").chmod(0)
+    with pytest.raises(DatasetError, match="cannot be listed"):
+        load_dataset(tmp_path)

@@ -1,0 +1,176 @@
+import gzip
+import lzma
+import tracemalloc
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.readers.unpack import LZMA_RATIO, ByteStream, is_zip, open_stream, zip_names
+
+CONTENT = bytes(range(256)) * 40
+
+
+def zipped(**members: bytes) -> bytes:
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return content.getvalue()
+
+
+PACKED = {
+    "plain": CONTENT,
+    "gzip": gzip.compress(CONTENT),
+    "xz": lzma.compress(CONTENT),
+    "zip": zipped(inner=CONTENT),
+    "gzip in zip": zipped(inner=gzip.compress(CONTENT)),
+    "xz in gzip": gzip.compress(lzma.compress(CONTENT)),
+    "gzip joined": gzip.compress(CONTENT[:100]) + gzip.compress(b"") + gzip.compress(CONTENT[100:]),
+    "xz joined": lzma.compress(CONTENT[:100]) + lzma.compress(CONTENT[100:]),
+}
+
+
+@pytest.mark.parametrize("content", PACKED.values(), ids=PACKED)
+@pytest.mark.parametrize("step", [1, 1000, 1 << 20])
+def test_the_content_comes_out_in_pieces_as_asked_for(tmp_path, content, step):
+    (tmp_path / "file").write_bytes(content)
+    pieces = []
+    with open_stream(tmp_path / "file") as stream:
+        assert stream.most >= len(CONTENT)
+        assert stream.peek(3) == CONTENT[:3]
+        while piece := stream.read_some(step):
+            assert len(piece) <= step
+            pieces.append(piece)
+        assert stream.read_some(step) == b""
+    assert b"".join(pieces) == CONTENT
+
+
+def test_a_member_is_found_by_its_name(tmp_path):
+    (tmp_path / "file").write_bytes(zipped(a=b"no", **{"below/b.gz": gzip.compress(CONTENT)}))
+    with open_stream(tmp_path / "file", "below/b.gz") as stream:
+        assert stream.read(len(CONTENT) + 1) == CONTENT
+    assert zip_names(tmp_path / "file") == ("a", "below/b.gz")
+    assert is_zip(tmp_path / "file")
+
+
+def test_what_a_system_hides_in_an_archive_is_passed_over(tmp_path):
+    (tmp_path / "file").write_bytes(zipped(**{"a": b"1", "__MACOSX/a": b"2", "b/.DS_Store": b"3", "c/": b""}))
+    assert zip_names(tmp_path / "file") == ("a",)
+    with open_stream(tmp_path / "file") as stream:
+        assert stream.read(9) == b"1"
+
+
+DAMAGED = {
+    "gzip cut short": (gzip.compress(CONTENT)[:-3], "its gzip stream ends too early"),
+    "gzip with another checksum": (gzip.compress(CONTENT)[:-8] + bytes(8), "its gzip stream is damaged"),
+    "gzip with garbage behind": (gzip.compress(CONTENT) + b"garbage", "its gzip stream is damaged"),
+    "xz cut short": (lzma.compress(CONTENT)[:-3], "its xz stream ends too early"),
+    "xz with garbage behind": (lzma.compress(CONTENT) + b"garbage of more than 12 bytes", "its xz stream is damaged"),
+    "xz with a byte changed": (
+        bytes(byte ^ (place == 60) for place, byte in enumerate(lzma.compress(CONTENT))),
+        "its xz stream",
+    ),
+    "xz with a dictionary of 1 GiB": (
+        lzma.compress(CONTENT, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]),
+        "its xz stream is damaged (Memory usage limit exceeded)",
+    ),
+    "zip of two files": (zipped(a=b"", b=b""), "is an archive of 2 files ('a', 'b'); unpack it and name one"),
+    "zip of a folder": (zipped(**{"a/": b""}), "is an archive of 0 files (nothing)"),
+    "zip cut short": (zipped(a=CONTENT)[:-9], "is no whole zip archive"),
+    "zip with another checksum": (
+        zipped(a=b"abc").replace((0x352441C2).to_bytes(4, "little"), bytes(4)),
+        "the archive is damaged (Bad CRC-32",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_refused(tmp_path, content, message):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(DatasetError) as caught, open_stream(tmp_path / "file") as stream:
+        stream.read(1 << 20)
+    assert str(caught.value).startswith(f"{tmp_path / 'file'}: {message}")
+
+
+def test_a_missing_member_is_refused_by_its_name(tmp_path):
+    (tmp_path / "file").write_bytes(zipped(a=b""))
+    with pytest.raises(DatasetError, match=r"file: b: is not in the archive"), open_stream(tmp_path / "file", "b"):
+        pass
+    (tmp_path / "file").write_bytes(b"hello")
+    with pytest.raises(DatasetError, match=r"is no whole zip archive"):
+        zip_names(tmp_path / "file")
+
+
+def test_what_the_reader_refuses_is_named_with_the_member(tmp_path):
+    (tmp_path / "file").write_bytes(zipped(a=b""))
+    with pytest.raises(DatasetError, match="file: a: is odd"), open_stream(tmp_path / "file", "a"):
+        raise RefusedError("is odd")
+
+
+@pytest.mark.parametrize(("pack", "most"), [(gzip.compress, 4_000_000), (lzma.compress, 12_000_000)])
+def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, most):
+    # The best that can be packed: what the bound must let pass.
+    (tmp_path / "file").write_bytes(pack(bytes(1 << 26)))
+    tracemalloc.start()
+    try:
+        with open_stream(tmp_path / "file") as stream:
+            assert stream.most >= 1 << 26
+            size = sum(len(piece) for piece in iter(lambda: stream.read_some(1 << 18), b""))
+        assert size == 1 << 26
+        assert tracemalloc.get_traced_memory()[1] < most  # of xz: its dictionary
+    finally:
+        tracemalloc.stop()
+
+
+def packed_twice(pack) -> bytes:
+    return pack(pack(bytes(50_000_000)))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (lambda: packed_twice(lzma.compress), "xz"),
+        (lambda: packed_twice(gzip.compress), "gzip"),
+        (lambda: gzip.compress(lzma.compress(bytes(50_000_000))), "xz"),
+        (lambda: zipped(inner=packed_twice(lzma.compress)), "xz"),
+    ],
+    ids=["xz in xz", "gzip in gzip", "xz in gzip", "xz in xz in zip"],
+)
+def test_ratios_of_packings_in_each_other_do_not_multiply(tmp_path, content, kind):
+    packed = content()
+    (tmp_path / "file").write_bytes(packed)
+    pieces = []
+
+    def read():
+        with open_stream(tmp_path / "file") as stream:
+            assert stream.most <= LZMA_RATIO * len(packed)
+            pieces.extend(len(piece) for piece in iter(lambda: stream.read_some(1 << 18), b""))
+
+    with pytest.raises(DatasetError, match=f"its {kind} stream gives more than [0-9,]* bytes"):
+        read()
+    assert sum(pieces) <= LZMA_RATIO * len(packed)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, lambda content: zipped(inner=content)])
+def test_no_file_gives_more_than_the_cap_however_large_it_is(tmp_path, monkeypatch, pack):
+    monkeypatch.setattr("convscope.data.datasets.readers.unpack.MOST_UNPACKED_BYTES", 9_999)
+    (tmp_path / "file").write_bytes(pack(bytes(10_000)))
+    with pytest.raises(DatasetError, match=r"9,999.*; unpack"), open_stream(tmp_path / "file") as stream:
+        stream.read(10_000)
+
+
+def test_the_bound_of_xz_is_not_far_from_what_it_can_do():
+    packed = len(lzma.compress(bytes(1 << 26)))
+    assert LZMA_RATIO / 2 < (1 << 26) / packed < LZMA_RATIO
+
+
+def test_peeking_takes_nothing_away():
+    stream = ByteStream(BytesIO(b"abcdef").read, 6)
+    assert stream.peek(4) == b"abcd"
+    assert stream.peek(2) == b"ab"
+    assert stream.read_some(1) == b"a"
+    assert stream.read(9) == b"bcdef"
+    assert stream.peek(1) == b""

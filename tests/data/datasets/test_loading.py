@@ -1,0 +1,441 @@
+import gzip
+import hashlib
+import lzma
+import os
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.dataset import LoadOptions, Splits
+from convscope.data.datasets.loading import load_dataset
+from convscope.data.datasets.readers.idx import idx_header
+
+USUAL = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def random_images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(len(shape)).integers(0, 256, shape, dtype=np.uint8)
+
+
+def labels(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.uint8)
+
+
+TRAIN_IMAGES, TRAIN_LABELS = random_images(4, 6, 9), labels(0, 3, 1, 0)
+TEST_IMAGES, TEST_LABELS = random_images(2, 6, 9), labels(2, 4)
+
+
+def write_folder(folder: Path, **arrays: np.ndarray) -> Path:
+    """Four IDX files, good ones where `arrays` has no other."""
+    files = {
+        "train-images-idx3-ubyte": arrays.get("train_images", TRAIN_IMAGES),
+        "train-labels-idx1-ubyte": arrays.get("train_labels", TRAIN_LABELS),
+        "t10k-images-idx3-ubyte": arrays.get("test_images", TEST_IMAGES),
+        "t10k-labels-idx1-ubyte": arrays.get("test_labels", TEST_LABELS),
+    }
+    folder.mkdir(exist_ok=True, parents=True)
+    for name, array in files.items():
+        (folder / name).write_bytes(idx_header(array.shape) + array.tobytes())
+    return folder
+
+
+def write_archive(path: Path, **arrays: np.ndarray) -> Path:
+    good = {"x_train": TRAIN_IMAGES, "y_train": TRAIN_LABELS, "x_test": TEST_IMAGES, "y_test": TEST_LABELS}
+    np.savez_compressed(path, **{**good, **arrays})
+    return path
+
+
+def is_good(splits: Splits) -> bool:
+    return bool((splits.train.images[..., 0] == TRAIN_IMAGES).all() and (splits.test.labels == TEST_LABELS).all())
+
+
+# Folders and archives of one's own
+
+
+def test_a_folder_of_idx_files_is_a_data_set(tmp_path):
+    data = load_dataset(write_folder(tmp_path / "mine"))
+    assert data.name == "mine"
+    assert data.image_shape == (6, 9, 1)
+    assert is_good(data)
+    assert (
+        data.train.source[0].sha256
+        == hashlib.sha256((tmp_path / "mine" / "train-images-idx3-ubyte").read_bytes()).hexdigest()
+    )
+
+
+def test_an_archive_is_a_data_set(tmp_path):
+    path = write_archive(tmp_path / "mine.npz")
+    data = load_dataset(str(path))
+    assert data.name == "mine.npz"
+    assert is_good(data)
+    (source,) = data.test.source
+    assert (source.name, source.sha256) == ("mine.npz", hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_a_folder_and_an_archive_of_the_same_images_are_equal_data(tmp_path):
+    folder, archive = write_folder(tmp_path / "mine"), write_archive(tmp_path / "mine.npz")
+    assert load_dataset(folder).train.sha256 == load_dataset(archive).train.sha256
+
+
+def zipped(content: bytes) -> bytes:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("whatever", content)
+    return packed.getvalue()
+
+
+PACKINGS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zip": zipped}
+
+
+@pytest.mark.parametrize("suffix", PACKINGS)
+@pytest.mark.parametrize("images", ["{}-images-idx3-ubyte", "{}-images.idx3-ubyte", "mine-{}-images-idx3-ubyte"])
+@pytest.mark.parametrize("test", ["t10k", "test"])
+def test_the_usual_names_of_the_files_are_known(tmp_path, images, suffix, test):
+    write_folder(tmp_path / "mine")
+    for path in sorted((tmp_path / "mine").iterdir()):
+        name = path.name.replace("t10k", test)
+        name = name.replace("-idx", ".idx") if "." in images else name
+        name = f"mine-{name}" if images.startswith("mine") else name
+        content = path.read_bytes()
+        path.unlink()
+        (path.parent / f"{name}{suffix}").write_bytes(PACKINGS[suffix](content))
+    assert is_good(load_dataset(tmp_path / "mine"))
+
+
+def test_of_a_file_that_lies_there_packed_too_the_plain_one_is_read(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"damaged")
+    assert is_good(load_dataset(folder))
+
+
+def test_one_idx_file_leads_to_the_other_three(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    data = load_dataset(folder / "train-images-idx3-ubyte")
+    assert is_good(data)
+    assert data.name == "train-images-idx3-ubyte"
+
+
+def test_a_file_of_one_set_among_several_is_that_set(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    for name in USUAL:
+        (folder / f"other-{name}").write_bytes((folder / name).read_bytes())
+    with pytest.raises(
+        DatasetError, match=r"mine: holds IDX files of several data sets \('other-', ''\); name one file"
+    ):
+        load_dataset(folder)
+    assert is_good(load_dataset(folder / f"other-{USUAL[0]}"))
+
+
+def test_idx_files_in_a_folder_below_are_found(tmp_path):
+    write_folder(tmp_path / "MNIST" / "raw")
+    assert is_good(load_dataset(tmp_path))
+
+
+def test_a_zip_archive_of_idx_files_is_a_data_set(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for name in USUAL:
+            archive.writestr(f"inner/{name}.gz", gzip.compress((folder / name).read_bytes()))
+        archive.writestr("__MACOSX/inner/._train-images-idx3-ubyte", b"hidden")
+    data = load_dataset(tmp_path / "mine.zip")
+    assert is_good(data)
+    assert data.train.sha256 == load_dataset(folder).train.sha256
+    assert data.train.source[0].sha256 == load_dataset(folder).train.source[0].sha256
+
+
+def test_labels_of_32_bits_with_the_class_first_are_read_as_those_of_qmnist(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    for split, values in (("train", TRAIN_LABELS), ("t10k", TEST_LABELS)):
+        (folder / f"{split}-labels-idx1-ubyte").unlink()
+        table = np.zeros((len(values), 8), dtype=">i4")
+        table[:, 0], table[:, 1] = values, 70_000
+        header = bytes([0, 0, 0x0C, 2]) + len(values).to_bytes(4, "big") + (8).to_bytes(4, "big")
+        (folder / f"{split}-labels-idx2-int").write_bytes(header + table.tobytes())
+    data = load_dataset(folder)
+    assert is_good(data)
+    assert data.train.labels.tolist() == TRAIN_LABELS.tolist()
+
+
+def test_a_pair_of_idx_files_without_a_test_split_is_cut(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    for name in USUAL[2:]:
+        (folder / name).unlink()
+    data = load_dataset(folder, test_fraction=0.25, seed=3)
+    assert (len(data.train), len(data.test)) == (3, 1)
+    assert data.options == LoadOptions(0.25, 3, None)
+
+
+def test_the_classes_run_to_the_highest_label_of_both_splits(tmp_path):
+    data = load_dataset(write_folder(tmp_path / "mine"))
+    assert data.class_names == ("0", "1", "2", "3", "4")
+    assert data.train.class_counts.tolist() == [2, 1, 0, 1, 0]
+
+
+def test_a_single_class_makes_two_names(tmp_path):
+    zeros = {"train_labels": labels(0, 0, 0, 0), "test_labels": labels(0, 0)}
+    assert load_dataset(write_folder(tmp_path / "mine", **zeros)).class_names == ("0", "1")
+
+
+def test_colour_images_of_an_idx_file_keep_their_channels(tmp_path):
+    colour = {"train_images": random_images(4, 6, 9, 3), "test_images": random_images(2, 6, 9, 3)}
+    folder = write_folder(tmp_path / "mine", **colour)
+    np.testing.assert_array_equal(load_dataset(folder).train.images, colour["train_images"])
+
+
+def test_a_hundred_and_more_classes_are_read_from_an_archive(tmp_path):
+    path = write_archive(tmp_path / "mine.npz", y_train=np.array([0, 300, 3831, 5]))
+    data = load_dataset(path)
+    assert data.num_classes == 3832
+    assert data.train.labels.tolist() == [0, 300, 3831, 5]
+
+
+def test_a_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "mnist")
+    assert len(load_dataset("mnist").train) == 60_000
+    assert is_good(load_dataset("./mnist"))
+    assert is_good(load_dataset(Path("mnist")))
+
+
+def test_the_folder_one_stands_in_has_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(write_folder(tmp_path / "mine"))
+    assert load_dataset(".").name == "mine"
+
+
+@pytest.mark.skipif(os.sep == "\\", reason="names are bytes on POSIX only")
+def test_a_name_that_is_no_text_becomes_text(tmp_path):
+    folder = write_folder(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")))
+    assert load_dataset(folder).name == "caf\N{REPLACEMENT CHARACTER}"
+
+
+FOLDERS = {
+    "images more than labels": (
+        {"train_images": random_images(5, 6, 9)},
+        "holds 5 images, but .*train-labels.* 4 labels",
+    ),
+    "labels more than images": (
+        {"test_labels": labels(1, 2, 3)},
+        "t10k-images.* 2 images, but .*t10k-labels.* 3 labels",
+    ),
+    "sizes differ": (
+        {"test_images": random_images(2, 9, 6)},
+        r"train-images.*\(6, 9, 1\), but .*t10k-images.*\(9, 6, 1\)",
+    ),
+    "channels differ": ({"test_images": random_images(2, 6, 9, 3)}, r"\(6, 9, 1\), but .*t10k-images.*\(6, 9, 3\)"),
+    "labels for images": ({"train_images": labels(1, 2, 3, 4)}, r"train-images.*\(4,\); images must be \(N, H, W\)"),
+    "images for labels": ({"test_labels": random_images(2, 6, 9)}, r"t10k-labels.*\(2, 6, 9\); labels must be \(N,\)"),
+    "channels first": (
+        {"train_images": random_images(4, 3, 6, 9), "test_images": random_images(2, 3, 6, 9)},
+        r"train-images.* 9 channels .*which come last",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arrays", "message"), FOLDERS.values(), ids=FOLDERS)
+def test_files_that_do_not_fit_together_are_refused(tmp_path, arrays, message):
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(write_folder(tmp_path / "mine", **arrays))
+
+
+ARCHIVES = {
+    "counts differ": ({"y_test": labels(1)}, r"mine\.npz: x_test holds 2 images, but .*mine\.npz: y_test 1 labels"),
+    "sizes differ": ({"x_train": random_images(4, 6, 8)}, r"x_train holds .*\(6, 8, 1\), but .*x_test of \(6, 9, 1\)"),
+    "label below 0": ({"y_train": np.array([0, -1, 2, 1])}, "y_train has labels from -1 to 2; .* between 0 and 4095"),
+    "label too high": (
+        {"y_test": np.array([0, 10**9])},
+        "y_test has labels from 0 to 1000000000; .* between 0 and 4095",
+    ),
+    "label just too high": ({"y_test": np.array([0, 4096])}, "labels from 0 to 4096"),
+    "label beyond int64": (
+        {"y_test": np.array([0, 2**63], dtype=np.uint64)},
+        "y_test has the label 9223372036854775808",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arrays", "message"), ARCHIVES.values(), ids=ARCHIVES)
+def test_an_archive_that_does_not_fit_together_is_refused(tmp_path, arrays, message):
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(write_archive(tmp_path / "mine.npz", **arrays))
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_a_folder_without_one_of_the_files_is_refused(tmp_path, name):
+    (write_folder(tmp_path / "mine") / name).unlink()
+    with pytest.raises(DatasetError, match=f"mine: has no {name}, plain or .gz, .xz or .zip; put the four IDX files"):
+        load_dataset(tmp_path / "mine")
+
+
+def test_a_damaged_file_of_a_folder_is_named(tmp_path):
+    (write_folder(tmp_path / "mine") / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08")
+    with pytest.raises(DatasetError, match="mine/t10k-labels-idx1-ubyte: starts with"):
+        load_dataset(tmp_path / "mine")
+
+
+def test_an_idx_file_whose_name_says_nothing_is_refused_with_the_way_out(tmp_path):
+    path = write_folder(tmp_path / "mine") / "train-images-idx3-ubyte"
+    with pytest.raises(DatasetError, match=r"its name does not say of what; .*or name a folder with four IDX files"):
+        load_dataset(path.rename(tmp_path / "digits"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnits", "'mnits' is neither .* did you mean 'mnist'"),
+        ("zebra", "'zebra' is neither .* see the names with `convscope data list`, or give a path"),
+        ("", "'' is neither"),
+        ("no/such/folder", "'no/such/folder' is neither"),
+        ("x" * 5000, "is neither"),
+        ("a\0b", "is neither"),
+    ],
+    ids=["misspelt", "unknown", "empty", "missing path", "too long", "NUL"],
+)
+def test_an_unknown_name_is_refused(name, message):
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(name)
+
+
+# What is asked for beside the path
+
+
+def test_a_test_split_of_its_own_is_not_cut_again(tmp_path):
+    folder = write_folder(tmp_path / "mine")
+    assert load_dataset(folder, seed=7).options == LoadOptions()
+    with pytest.raises(DatasetError, match="is a test split already, so none is cut off; leave the test fraction out"):
+        load_dataset(folder, test_fraction=0.5)
+    with pytest.raises(DatasetError, match="leave the test fraction out"):
+        load_dataset("mnist", test_fraction=0.5)
+
+
+def test_what_was_cut_can_be_cut_again_by_the_options_it_leaves(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=random_images(60, 6, 9), labels=np.arange(60) % 3)
+    first = load_dataset(tmp_path / "mine.npz", seed=5)
+    assert first.options.to_dict() == {"test_fraction": 0.2, "seed": 5, "image_size": None}
+    again = load_dataset(tmp_path / "mine.npz", **first.options.to_dict())
+    assert first.test.sha256 == again.test.sha256
+    assert first.test.sha256 != load_dataset(tmp_path / "mine.npz", seed=6).test.sha256
+    assert len(first.test) == 12
+    assert first.test.class_counts.tolist() == [4, 4, 4]
+
+
+def test_both_parts_of_a_cut_are_read_only(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=random_images(60, 6, 9), labels=np.arange(60) % 3)
+    data = load_dataset(tmp_path / "mine.npz")
+    for part in (data.train, data.test):
+        assert not part.images.flags.writeable
+        assert not part.labels.flags.writeable
+
+
+def test_one_image_a_class_cannot_be_cut(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=random_images(3, 6, 9), labels=np.arange(3))
+    with pytest.raises(DatasetError, match="no test split can be cut off, as each class has one image; add images"):
+        load_dataset(tmp_path / "mine.npz")
+
+
+def test_fifty_images_are_enough(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=random_images(50, 1, 1), labels=np.arange(50) % 7)
+    data = load_dataset(tmp_path / "mine.npz")
+    assert (len(data.train), len(data.test)) == (40, 10)
+    assert data.image_shape == (1, 1, 1)
+
+
+def test_images_are_averaged_to_the_size_asked_for(tmp_path):
+    images = random_images(12, 4, 6, 3)
+    np.savez(tmp_path / "mine.npz", x_train=images, y_train=np.arange(12) % 2, x_test=images, y_test=np.arange(12) % 2)
+    data = load_dataset(tmp_path / "mine.npz", image_size=(2, 3))
+    expected = np.floor(images.reshape(12, 2, 2, 3, 2, 3).mean((2, 4)) + 0.5)
+    np.testing.assert_array_equal(data.train.images, expected)
+    assert data.options.image_size == (2, 3)
+    assert load_dataset(tmp_path / "mine.npz", image_size=(4, 6)).train.images.tobytes() == images.tobytes()
+
+
+def test_a_name_is_brought_to_a_size_too():
+    assert load_dataset("mnist", image_size=[14, 14]).image_shape == (14, 14, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"test_fraction": 0}, "test_fraction is 0; it must lie between 0 and 1"),
+        ({"test_fraction": 1.0}, "test_fraction is 1.0"),
+        ({"image_size": (0, 5)}, r"image_size is \(0, 5\); it must be \(height, width\), each from 1 to 4,096"),
+        ({"image_size": (60_000, 60_000)}, r"image_size is \(60000, 60000\); it must be .* each from 1 to 4,096"),
+        ({"image_size": ("a", 5)}, r"image_size is \('a', 5\)"),
+        ({"image_size": (5,)}, "image_size is"),
+    ],
+)
+def test_a_wrong_argument_is_refused(asked, message):
+    with pytest.raises(ValueError, match=message):
+        load_dataset("mnist", **asked)
+
+
+# Arrays
+
+
+def test_npy_files_are_a_data_set(tmp_path):
+    arrays = {"x_train": TRAIN_IMAGES, "y_train": TRAIN_LABELS, "x_test": TEST_IMAGES, "y_test": TEST_LABELS}
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    data = load_dataset(tmp_path)
+    assert is_good(data)
+    assert data.train.source[0].sha256 == hashlib.sha256((tmp_path / "x_train.npy").read_bytes()).hexdigest()
+    with pytest.raises(DatasetError, match=r"is one array; name a folder with x_train.npy and y_train.npy"):
+        load_dataset(tmp_path / "x_train.npy")
+    (tmp_path / "y_test.npy").unlink()
+    with pytest.raises(DatasetError, match="has no array y_test"):
+        load_dataset(tmp_path)
+
+
+def test_rows_of_pixels_become_images(tmp_path):
+    np.savez(tmp_path / "mine.npz", X=TRAIN_IMAGES.reshape(4, 54), y=TRAIN_LABELS)
+    assert load_dataset(tmp_path / "mine.npz", image_size=(6, 9)).image_shape == (6, 9, 1)
+    with pytest.raises(DatasetError, match=r"mine.npz: has 54 pixels an image, which is no square"):
+        load_dataset(tmp_path / "mine.npz")
+
+
+def test_text_labels_of_an_archive_become_sorted_class_names(tmp_path):
+    write_archive(tmp_path / "mine.npz", y_train=np.array(["b", "a10", "a9", "b"]), y_test=np.array(["z", "b"]))
+    data = load_dataset(tmp_path / "mine.npz")
+    assert data.class_names == ("a9", "a10", "b", "z")
+    assert data.train.labels.tolist() == [2, 1, 0, 2]
+    assert data.test.labels.tolist() == [3, 2]
+
+
+def test_class_names_of_an_archive_are_kept_in_order(tmp_path):
+    path = write_archive(tmp_path / "mine.npz", class_names=np.array(["zero", "one", "two", "three", "</script>"]))
+    assert load_dataset(path).class_names == ("zero", "one", "two", "three", "</script>")
+    path = write_archive(tmp_path / "mine.npz", class_names=np.array(["zero", "one"]))
+    with pytest.raises(DatasetError, match="y_train has labels from 0 to 3; they must lie between 0 and 1"):
+        load_dataset(path)
+
+
+def test_an_archive_alone_in_a_folder_is_found(tmp_path):
+    write_archive(tmp_path / "mine.npz")
+    assert is_good(load_dataset(tmp_path))
+
+
+# What is no data set
+
+
+def test_a_folder_with_nothing_known_says_what_it_may_hold(tmp_path):
+    (tmp_path / "notes.md").write_text("")
+    with pytest.raises(DatasetError, match=r"holds no data set that is known; it may hold four IDX files, an .npz"):
+        load_dataset(tmp_path)
+
+
+def test_a_zip_archive_with_nothing_known_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        archive.writestr("a.txt", b"")
+        archive.writestr("b.txt", b"")
+    with pytest.raises(DatasetError, match="holds no data set that is known; unpack it"):
+        load_dataset(tmp_path / "mine.zip")
+
+
+def test_a_damaged_zip_archive_is_refused(tmp_path):
+    (tmp_path / "mine.zip").write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(DatasetError, match="is no whole zip archive"):
+        load_dataset(tmp_path / "mine.zip")

@@ -1,0 +1,83 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convscope.data.datasets.pictures import STRIP_GAP, STRIP_HEIGHT, STRIP_WIDTH, image_png, strip_png
+
+
+def random_images(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(png), formats=["PNG"]))
+
+
+def test_a_grey_image_is_enlarged_by_a_whole_multiple():
+    image = random_images(28, 28, 1)
+    picture = pixels(image_png(image))
+    assert picture.shape == (280, 280)
+    np.testing.assert_array_equal(picture, np.kron(image[..., 0], np.ones((10, 10), dtype=np.uint8)))
+
+
+def test_the_longer_side_is_the_one_that_is_made_large_enough():
+    assert pixels(image_png(random_images(20, 32, 1))).shape == (180, 288)
+    assert pixels(image_png(random_images(31, 17, 1))).shape == (310, 170)
+
+
+def test_a_large_image_is_not_enlarged():
+    image = random_images(300, 100, 1)
+    np.testing.assert_array_equal(pixels(image_png(image)), image[..., 0])
+
+
+def test_three_channels_are_colours():
+    image = random_images(5, 7, 3)
+    np.testing.assert_array_equal(pixels(image_png(image, at_least=1)), image)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_other_channels_stand_side_by_side(channels):
+    image = random_images(5, 7, channels)
+    picture = pixels(image_png(image, at_least=1))
+    assert picture.shape == (5, 7 * channels)
+    for channel in range(channels):
+        np.testing.assert_array_equal(picture[:, 7 * channel : 7 * (channel + 1)], image[:, :, channel])
+
+
+@pytest.mark.parametrize(
+    ("image", "at_least", "message"),
+    [
+        (np.zeros((5, 7), dtype=np.uint8), 280, r"uint8 of shape \(5, 7\)"),
+        (np.zeros((5, 7, 1)), 280, "image is float64"),
+        (np.zeros((0, 7, 1), dtype=np.uint8), 280, r"of shape \(0, 7, 1\)"),
+        (np.zeros((5, 7, 1), dtype=np.uint8), 0, "at_least is 0"),
+    ],
+)
+def test_what_is_no_image_is_refused(image, at_least, message):
+    with pytest.raises(ValueError, match=message):
+        image_png(image, at_least)
+
+
+def test_a_strip_shows_every_image_with_transparent_gaps():
+    images = random_images(3, 28, 28, 1)
+    strip = pixels(strip_png(images))
+    assert strip.shape == (56, 3 * 56 + 2 * STRIP_GAP, 4)
+    for place, image in enumerate(images):
+        start = place * (56 + STRIP_GAP)
+        np.testing.assert_array_equal(strip[::2, start : start + 56 : 2, 0], image[..., 0])
+        assert (strip[:, start : start + 56, 3] == 255).all()
+    assert (strip[:, 56 : 56 + STRIP_GAP, 3] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 500, 300, 3), (2, 1, 4000, 1), (2, 4000, 1, 1), (1, 57, 57, 2)])
+def test_a_strip_is_never_larger_than_it_may_be(shape):
+    height, width, _ = pixels(strip_png(random_images(*shape))).shape
+    assert height <= STRIP_HEIGHT
+    assert width <= shape[0] * (STRIP_WIDTH + STRIP_GAP)
+
+
+def test_an_empty_strip_is_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        strip_png(random_images(0, 28, 28, 1))

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convscope.data.datasets.split import cut_test
+
+
+@given(
+    counts=st.lists(st.integers(0, 30), min_size=2, max_size=20),
+    fraction=st.floats(0.01, 0.99),
+    seed=st.integers(0, 99),
+)
+def test_each_class_gives_its_share_and_keeps_an_image(counts, fraction, seed):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    train, test = cut_test(labels, len(counts), fraction, seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(len(labels)))
+    assert (np.diff(train) > 0).all()
+    assert (np.diff(test) > 0).all()
+    taken = np.bincount(labels[test], minlength=len(counts))
+    for count, cut in zip(counts, taken, strict=True):
+        assert cut <= max(count - 1, 0)
+        assert abs(cut - min(fraction * count, max(count - 1, 0))) < 1.0001 or sum(counts) * fraction < 1
+    room = sum(max(count - 1, 0) for count in counts)
+    assert len(test) <= max(round(fraction * len(labels)), 1)
+    if room >= len(labels) * fraction and all(count != 1 for count in counts) and fraction <= 0.5:
+        assert len(test) == max(round(fraction * len(labels)), 1 if len(labels) else 0)
+
+
+def test_many_small_classes_give_their_share_together():
+    labels = np.repeat(np.arange(1000), 2)
+    train, test = cut_test(labels, 1000, 0.2, 0)
+    assert len(test) == 400
+    assert len(np.unique(labels[train])) == 1000
+    # Which classes give one is drawn, and not the first ones.
+    assert 150 < np.count_nonzero(labels[test] < 500) < 250
+
+
+def test_the_seed_decides_and_nothing_else():
+    labels = np.arange(100) % 10
+    first = cut_test(labels, 10, 0.2, 1)[1]
+    np.testing.assert_array_equal(first, cut_test(labels, 10, 0.2, 1)[1])
+    assert first.tolist() != cut_test(labels, 10, 0.2, 2)[1].tolist()
+
+
+def test_one_image_a_class_leaves_no_test():
+    assert len(cut_test(np.arange(5), 5, 0.5, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, float("nan")])
+def test_a_fraction_out_of_range_is_refused(fraction):
+    with pytest.raises(ValueError, match="it must lie between 0 and 1"):
+        cut_test(np.arange(5), 5, fraction, 0)

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from convscope.base.errors import DatasetError
+from convscope.data.handwriting import Handwriting, handwriting_of
+
+MNIST = Handwriting("light", target=20)
+
+
+def on_ground(shape, boxes):
+    picture = np.zeros(shape, np.uint8)
+    for top, bottom, left, right in boxes:
+        picture[top:bottom, left:right] = 255
+    return picture
+
+
+def test_mnist_is_light_ink_of_20_pixels_in_the_middle(mnist):
+    assert handwriting_of(mnist.train.images) == MNIST
+
+
+def test_inverted_mnist_is_dark_ink(mnist):
+    assert handwriting_of(255 - mnist.train.images[:500]) == Handwriting("dark", target=20)
+
+
+def test_the_target_follows_from_the_ink():
+    images = np.stack([on_ground((20, 32), [(2, 18, 12, 20)])] * 3)[..., np.newaxis]
+    assert handwriting_of(images) == Handwriting("light", target=16)
+
+
+@pytest.mark.parametrize("kind", ["busy", "in the corner", "blank"])
+def test_images_that_are_no_centred_handwriting_are_only_resized(kind):
+    images = np.zeros((6, 28, 28, 3), np.uint8)
+    if kind == "busy":
+        images[:] = np.random.default_rng(0).integers(0, 256, images.shape)
+    elif kind == "in the corner":
+        images[:, 2:8, 2:8] = 255
+    handwriting = handwriting_of(images)
+    assert (handwriting.target, handwriting.centre, handwriting.steps) == (20, False, ())
+
+
+def test_handwriting_survives_json():
+    handwriting = Handwriting("dark", 14, 0.25, centre=False)
+    assert Handwriting.from_dict(handwriting.to_dict()) == handwriting
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ink": "blue"}, "ink is 'blue'"),
+        ({"target": 0}, "target is 0"),
+        ({"target": 2.5}, "target is 2.5"),
+        ({"threshold": 1.0}, "threshold is 1.0"),
+        ({"threshold": "half"}, "threshold is 'half'"),
+        ({"centre": "yes"}, "centre is 'yes'"),
+        ({"pen": 3}, "has no 'pen'"),
+    ],
+)
+def test_bad_handwriting_is_refused_by_name(change, message):
+    with pytest.raises(DatasetError, match=f"^handwriting:? {message}"):
+        Handwriting.from_dict({**MNIST.to_dict(), **change})
+
+
+@pytest.mark.parametrize("images", [np.zeros((0, 28, 28, 1), np.uint8), np.zeros((28, 28)), np.zeros((1, 9, 9, 1))])
+def test_only_bytes_are_images(images):
+    with pytest.raises(ValueError, match="images are"):
+        handwriting_of(images)

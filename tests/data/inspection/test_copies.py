@@ -1,0 +1,65 @@
+"""Copies that were planted within and across the splits."""
+
+import numpy as np
+import pytest
+from tests.data.inspection.conftest import half, with_images
+
+from convscope.data.inspection.copies import find_copies
+
+NO_BLANK = {"train": np.empty(0, np.int64), "test": np.empty(0, np.int64)}
+
+
+@pytest.fixture
+def planted(make):
+    """Training image 0 three times (labels 0, 0, 1); training image 5 in the test set, with its label and another."""
+    splits = make(num_train=60, num_test=40)
+    train, test, labels = splits.train.images.copy(), splits.test.images.copy(), splits.train.labels.copy()
+    train[30], train[31] = train[0], train[0]
+    labels[[0, 30, 31]] = 0, 0, 1
+    test[2], test[9] = train[5], train[5]  # labels: train 5 is 2, test 2 is 2, test 9 is 0
+    return type(splits)(
+        half(train, labels, splits.class_names, "train"), half(test, splits.test.labels, splits.class_names, "test")
+    )
+
+
+def test_copies_are_counted_by_where_they_stand(planted):
+    found = find_copies(planted, NO_BLANK)
+    assert found.num_extra == (2, 1)
+    assert (found.num_leaked, found.num_leaked_otherwise) == (2, 1)
+    assert found.num_conflicts == 2
+    assert found.num_near_leaked == 0
+    assert found.num_searched == (60, 40)
+
+
+def test_equal_images_within_a_group_of_near_ones_are_counted_as_equal(make):
+    splits = make(shape=(20, 20, 1), high=200)
+    train, test = splits.train.images.copy(), splits.test.images.copy()
+    near = train[5].copy()
+    near[3, 3] ^= 1
+    test[2], test[9] = train[5], near
+    found = find_copies(with_images(splits, train, test), NO_BLANK)
+    assert not found.duplicates.groups[0].is_equal
+    assert (found.num_leaked, found.num_near_leaked) == (1, 1)
+
+
+def test_blank_images_are_no_conflict(make):
+    splits = make()
+    train = splits.train.images.copy()
+    train[[1, 2]] = 0
+    found = find_copies(with_images(splits, train), {"train": np.array([1, 2]), "test": np.empty(0, np.int64)})
+    assert (found.num_extra, found.num_conflicts) == ((1, 0), 0)
+
+
+def test_of_very_many_images_evenly_taken_ones_are_searched_and_keep_their_places(make):
+    splits = make(num_train=60, num_test=40)
+    train, test = splits.train.images.copy(), splits.test.images.copy()
+    test[39] = train[59]  # the last of each is always taken
+    found = find_copies(with_images(splits, train, test), NO_BLANK, most=20)
+    assert found.num_searched == (10, 10)
+    assert found.duplicates.num_left_out == 80
+    assert [(one.split, one.index) for one in found.equal[0].members] == [("train", 59), ("test", 39)]
+
+
+def test_without_copies_nothing_is_counted(make):
+    found = find_copies(make(), NO_BLANK)
+    assert (found.num_extra, found.num_leaked, found.num_near_leaked, found.num_conflicts) == ((0, 0), 0, 0, 0)

@@ -1,0 +1,187 @@
+"""The whole: what was planted becomes a finding with its numbers, in its order, as text, JSON and HTML."""
+
+import json
+
+import numpy as np
+import pytest
+from tests.data.inspection.conftest import half, with_images
+
+import convscope as cs
+from convscope.base.packing import unpack
+from convscope.data.inspection import inspect_dataset
+
+
+def said(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
+    return [(one.severity, one.text) for one in inspect_dataset(splits).findings if one.topic == topic]
+
+
+def test_mnist_has_no_fault_and_the_facts_that_are_known_of_it(mnist):
+    found = inspect_dataset(mnist)
+    assert {one.severity for one in found.findings} == {"note"}
+    assert found.train.class_counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert found.train.mean / 255 == pytest.approx(0.1307, abs=1e-4)
+    assert found.train.deviation / 255 == pytest.approx(0.3081, abs=1e-4)
+    assert found.train.polarity == found.test.polarity == "light ink on dark"
+    assert found.train.handwriting.centre
+    assert found.guessing.majority_accuracy == pytest.approx(0.1135)
+    assert {one.verdict for one in found.orientations} == {"as they are"}
+    assert found.copies.num_leaked == 0
+
+
+def test_transposed_images_are_a_fault_that_says_how_to_mend_it(small_mnist):
+    turned = with_images(small_mnist, *(h.images.swapaxes(1, 2) for h in (small_mnist.train, small_mnist.test)))
+    first = inspect_dataset(turned).findings[0]
+    assert (first.severity, first.topic) == ("fault", "orientation")
+    assert first.text.startswith("The training images are likely not upright: transposed, ")
+    assert "images.swapaxes(1, 2)" in first.next_step
+
+
+def test_unequal_classes_are_a_warning_with_what_guessing_gives(make):
+    splits = make(num_train=240, num_test=40)
+    labels = np.repeat([0, 1, 2], [215, 20, 5])
+    splits = cs.Splits(half(splits.train.images, labels, splits.class_names, "train"), splits.test)
+    text = (
+        "class 0 has 215 training images and class 2 has 5: 43 to 1. Always saying class 0 is right on 35.0 % of the "
+        "test images."
+    )
+    assert said(splits, "balance") == [("warning", text)]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        ([0, 1], [0, 1, 2], ("fault", "1 class (class 2) is in the test images, but in no training image.")),
+        ([0, 1, 2], [0], ("warning", "2 classes (class 1, class 2) are in the training images, but in no test image.")),
+        ([0, 1], [0, 1], ("note", "1 class (class 2) is in no image at all.")),
+    ],
+)
+def test_classes_without_images_are_named(make, train, test, expected):
+    splits = make()
+    names = splits.class_names
+    splits = cs.Splits(
+        half(splits.train.images, np.resize(train, 60), names, "train"),
+        half(splits.test.images, np.resize(test, 40), names, "test"),
+    )
+    assert said(splits, "balance") == [expected]
+
+
+def test_leaks_come_before_everything_that_is_less_grave(make):
+    splits = make()
+    test = splits.test.images.copy()
+    test[:3] = splits.train.images[:3]
+    found = inspect_dataset(with_images(splits, test=test)).findings
+    assert found[0].text == "3 of 40 test images (7.5 %) are equal to a training image."
+    ranks = [("fault", "warning", "note").index(one.severity) for one in found]
+    assert ranks == sorted(ranks)
+
+
+def test_blank_images_are_listed_by_their_place(make):
+    splits = make()
+    train = splits.train.images.copy()
+    train[[4, 8, 15, 16]] = 7
+    text = "4 training images of 60 are blank: index 4, 8, 15, ...."
+    assert said(with_images(splits, train), "blank") == [("warning", text)]
+
+
+def test_a_range_of_0_to_16_says_by_what_to_multiply(make):
+    splits = make(high=17)
+    found = [one for one in inspect_dataset(splits).findings if one.topic == "range"]
+    assert found[0].text == "Pixels run from 0 to 16 only; networks here expect 0 to 255."
+    assert (found[0].severity, found[0].next_step) == ("fault", "Scale them when the file is written: images * 15.94.")
+
+
+def test_splits_of_two_ranges_and_images_of_two_values_are_said(make):
+    splits = make(num_train=60)
+    train = (splits.train.images > 127).astype(np.uint8) * 255
+    assert said(with_images(splits, train, splits.test.images // 4), "range") == [
+        ("fault", "Training pixels reach 255, test pixels 63."),
+        ("note", "Training pixels have two values only, 0 and 255."),
+    ]
+
+
+def test_data_of_one_value_throughout_are_a_fault(make):
+    splits = make()
+    blank = with_images(splits, np.zeros_like(splits.train.images), np.zeros_like(splits.test.images))
+    assert said(blank, "range") == [("fault", "All pixels of both splits are 0.")]
+
+
+def test_an_inverted_split_is_a_fault(small_mnist):
+    inverted = with_images(small_mnist, test=255 - small_mnist.test.images)
+    text = "Training images have light ink on dark, test images dark ink on light."
+    assert said(inverted, "polarity") == [("fault", text)]
+
+
+def test_some_inverted_images_are_a_warning(small_mnist):
+    train = small_mnist.train.images.copy()
+    train[:40] = 255 - train[:40]
+    text = "40 of 1,000 training images (4.0 %) have the opposite ground; most are light ink on dark."
+    assert said(with_images(small_mnist, train), "polarity") == [("warning", text)]
+
+
+def test_photos_have_no_even_ground(make):
+    found = inspect_dataset(make(shape=(16, 16, 3)))
+    assert found.train.polarity == "no even ground"
+    assert said(make(shape=(16, 16, 3)), "polarity") == []
+
+
+def test_grey_images_stored_as_colour_are_a_warning(make):
+    splits = make(shape=(8, 8, 3))
+    grey = with_images(splits, *(h.images[..., :1].repeat(3, axis=3) for h in (splits.train, splits.test)))
+    text = "The colour channels of all images are equal: the images are grey, stored three times."
+    assert said(grey, "channels") == [("warning", text)]
+
+
+def test_ten_test_images_cannot_tell_80_from_95_percent(make):
+    text = "The test set is small: 9 right of 10 leave 59.6 % to 98.2 % (95 % Wilson): it cannot tell 80 % from 95 %."
+    assert ("warning", text) in said(make(num_test=10), "size")
+
+
+@pytest.mark.parametrize(
+    ("num_train", "num_test", "shape", "num_classes"),
+    [(2, 1, (1, 1, 1), 2), (3, 1, (5, 7, 3), 3), (300, 20, (64, 64, 3), 200), (1500, 100, (8, 8, 1), 1000)],
+)
+def test_data_of_any_form_are_inspected_and_are_finite_json(make, num_train, num_test, shape, num_classes):
+    found = inspect_dataset(make(num_train, num_test, shape, num_classes))
+    document = json.dumps(found.to_dict(), allow_nan=False)
+    assert json.loads(document) == found.to_dict()
+    assert str(found)
+    assert "<table" in found._repr_html_()
+
+
+def test_class_images_as_json_are_the_means_and_variances_rounded(make):
+    splits = make(num_classes=4)
+    value = inspect_dataset(splits).to_dict()["class_images"]
+    own = splits.train.images[splits.train.labels == 3].astype(np.float64)
+    assert value["labels"] == [0, 1, 2, 3]
+    np.testing.assert_allclose(unpack(value["means"])[3], own.mean(axis=0), atol=0.51)
+    np.testing.assert_allclose(unpack(value["variances"])[3], own.var(axis=0), atol=0.6)
+
+
+def test_json_of_a_thousand_classes_of_large_images_is_bounded(make):
+    value = inspect_dataset(make(2000, 20, (64, 64, 3), 1000)).to_dict()
+    assert len(json.dumps(value)) < 12_000_000
+    assert value["class_images"]["means"]["shape"][1:] == [32, 32, 3]
+    assert 0 < value["class_images"]["variances"]["shape"][0] < value["class_images"]["means"]["shape"][0] <= 1000
+
+
+def test_pictures_hold_the_first_images_of_each_class_and_what_stands_twice(make):
+    splits = make(num_classes=3)
+    test = splits.test.images.copy()
+    test[7] = splits.train.images[50]
+    value = inspect_dataset(with_images(splits, test=test)).to_dict()
+    assert [(one["label"], one["index"]) for one in value["examples"][:4]] == [(0, 0), (1, 1), (2, 2), (0, 3)]
+    pictures = unpack(value["pictures"]["images"])
+    places = list(zip(value["pictures"]["splits"], value["pictures"]["indices"], strict=True))
+    assert places[:2] == [("train", 50), ("test", 7)]
+    np.testing.assert_array_equal(pictures[places.index(("train", 2))], splits.train.images[2])
+
+
+def test_a_name_is_data_and_no_markup_nor_control(make):
+    splits = make(num_classes=2)
+    names = ("<b>bold</b>", "b\x1b[31m")
+    named = cs.Splits(half(splits.train.images, np.arange(60) > 55, names, "train"),
+                      half(splits.test.images, np.zeros(40), names, "test"))  # fmt: skip
+    found = inspect_dataset(named)
+    assert "\x1b" not in str(found)
+    assert "<b>" not in found._repr_html_()
+    assert "&lt;b&gt;" in found._repr_html_()

@@ -1,0 +1,127 @@
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.statistics import group_accuracy_interval, group_difference
+from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE
+from convscope.evidence.ablation.variants import variants
+from convscope.experiment import RunSpec, train_runs
+from convscope.experiment.architectures import ablate_architecture, plan_architectures
+
+
+@pytest.fixture(scope="module")
+def ablated(small_mnist):
+    return ablate_architecture(cs.presets.ann(), small_mnist, cs.recipes.fast, (0, 1, 2), threads=1)
+
+
+def test_every_variant_and_the_whole_network_are_trained_from_every_seed(ablated, small_mnist):
+    assert ablated.whole.name == "whole network"
+    specs = [RunSpec("", cs.presets.ann(), cs.recipes.fast, seed) for seed in (0, 1, 2)]
+    assert ablated.whole.accuracies == tuple(run.accuracy for run in train_runs(specs, small_mnist))
+    assert {one.name for one in ablated.variants} == {
+        "linear activations", "linear model", "half width", "double width", "pixels not scaled", "100 images",
+    }  # fmt: skip
+    assert {len(one.accuracies) for one in ablated.variants} == {3}
+    assert [one.num_images for one in ablated.variants if one.name == "100 images"] == [100]
+    linear = next(one for one in ablated.variants if one.name == "linear model")
+    assert (linear.parameters, linear.macs) == (7850, 7840)
+    assert linear.seconds > 0
+
+
+def test_what_was_not_trained_is_listed_with_its_reason(ablated):
+    reasons = {one.name: one.reason for one in ablated.left_out}
+    assert reasons["10,000 images"] == "there are only 1,000 training images"
+    assert reasons["no pooling"] == "there is no pooling by windows"
+
+
+def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, small_mnist):
+    linear = next(one.architecture for one in variants(cs.presets.ann()) if one.name == "linear model")
+    wrong = [
+        np.array([run.y_pred != small_mnist.test.labels for run in train_runs(specs, small_mnist)])
+        for specs in (
+            [RunSpec("", network, cs.recipes.fast, seed) for seed in (0, 1, 2)]
+            for network in (linear, cs.presets.ann())
+        )
+    ]
+    expected = group_difference(*wrong, paired=False)
+    found = next(one for one in ablated.variants if one.name == "linear model")
+    assert (found.difference_interval, found.p_value) == (expected.interval, expected.p_value)
+    assert found.interval == group_accuracy_interval(wrong[0])
+
+
+def test_differences_are_judged_by_their_p_values_together(ablated):
+    whole = np.array(ablated.whole.accuracies)
+    for one in ablated.variants:
+        assert one.difference == pytest.approx((one.accuracies - whole).mean())
+        low, high = one.difference_interval
+        assert (one.p_value < 0.05) == (not low <= 0 <= high)
+        assert one.mean == pytest.approx(np.mean(one.accuracies))
+        expected = "no difference shown" if one.p_value > FALSE_DISCOVERY_RATE else one.verdict
+        assert one.verdict == expected
+    order = [one.difference for one in ablated.variants]
+    assert order == sorted(order)
+    assert ablated.variants[0].verdict == "worse"  # 100 images
+
+
+def test_to_dict_is_the_contracts_list_with_the_whole_network_first(ablated):
+    values = ablated.to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert values["architectures"][0]["name"] == "whole network"
+    assert {"name", "accuracies", "mean", "interval", "parameters", "macs"} <= values["architectures"][1].keys()
+    assert values["architecture_runs"]["seeds"] == [0, 1, 2]
+    assert values["architecture_runs"]["recipe"] == "fast"
+
+
+def test_text_and_html_have_a_row_for_each(ablated):
+    lines = str(ablated).splitlines()
+    assert lines[0].startswith("ann with one thing taken out or changed, recipe fast, 3 seeds: accuracy on 300 test")
+    assert lines[4].startswith("whole network")
+    assert "Left out, since there are only 1,000 training images: 1,000 images, 10,000 images" in lines
+    assert ">linear model</td>" in ablated._repr_html_()
+
+
+def test_one_seed_decides_nothing(small_mnist):
+    tiny = cs.Splits(small_mnist.train.take(np.arange(64)), small_mnist.test.take(np.arange(50)))
+    ablated = ablate_architecture(cs.presets.ann(), tiny, cs.Recipe(epochs=1), [7])
+    assert {one.verdict for one in ablated.variants} == {"no difference shown"}
+    assert {one.difference_interval for one in ablated.variants} == {None}
+    assert ablated.to_dict()["architectures"][0]["interval"] is None
+    assert "none" in str(ablated)
+
+
+def test_results_come_one_by_one_and_a_kept_run_is_not_trained_again(small_mnist, tmp_path):
+    tiny = cs.Splits(small_mnist.train.take(np.arange(64)), small_mnist.test.take(np.arange(50)))
+    seen = []
+    first = ablate_architecture(
+        cs.presets.ann(), tiny, cs.Recipe(epochs=1), [0], folder=tmp_path, on_result=lambda run: seen.append(run.name)
+    )
+    assert seen == ["whole network", "linear activations", "linear model", "half width", "double width",
+                    "pixels not scaled"]  # fmt: skip
+    again = ablate_architecture(cs.presets.ann(), tiny, cs.Recipe(epochs=1), [0], folder=tmp_path)
+    assert again.to_dict() == first.to_dict()
+
+
+def test_the_plan_counts_runs_and_multiply_adds(mnist):
+    plan = plan_architectures(cs.presets.ann(), mnist, 5)
+    assert plan.num_runs == 5 * 9
+    networks = [7840, 784 * 64 + 64 * 64 + 640, 784 * 256 + 256 * 256 + 2560, *[118_016] * 2]
+    assert plan.times == pytest.approx(5 * (1 + sum(networks) / 118_016 + 11_100 / 60_000))
+
+
+def test_variants_that_cost_too_much_are_left_out_with_the_reason(mnist):
+    plan = plan_architectures(cs.presets.cnn(), mnist, most_times_macs=3)
+    reasons = {one.name: one.reason for one in plan.left_out}
+    assert reasons["no pooling"] == "it costs 7 times the multiply-adds of the network"
+    assert "double width" not in {one.name for one in plan.variants}
+    large = cs.Splits(*(cs.Dataset(np.zeros((4, 64, 64, 1), np.uint8), np.arange(4) % 2, ("a", "b"))
+                        for _ in range(2)))  # fmt: skip
+    reasons = {one.name: one.reason for one in plan_architectures(cs.presets.cnn((64, 64, 1), 2), large).left_out}
+    assert reasons["no pooling"] == "it has 14,750,786 parameters"
+
+
+@pytest.mark.parametrize("seeds", [(), (1, 1)])
+def test_seeds_must_be_there_and_differ(small_mnist, seeds):
+    with pytest.raises(ValueError, match="give at least one, and none twice"):
+        ablate_architecture(cs.presets.ann(), small_mnist, cs.recipes.fast, seeds)

@@ -1,0 +1,212 @@
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.metrics import mcnemar_exact, paired_interval
+from convscope.base.packing import unpack
+from convscope.evidence.ablation import filter_means
+
+from .conftest import bright_or_dark, noise, one_filter_decides, untrained
+
+
+def test_where_one_filter_decides_only_its_loss_costs():
+    ablation = cs.ablate(one_filter_decides(), bright_or_dark())
+    assert (ablation.accuracy, ablation.num_images, ablation.num_images_left_out) == (1.0, 40, 0)
+    lesions = {(lesion.filter, lesion.replacement): lesion for lesion in ablation.filters}
+    assert list(lesions) == [(number, replacement) for number in range(3) for replacement in ("zero", "mean")]
+    # Silent, every image is dark; at the mean of 110 / 255, above 0.3, every image is bright.
+    assert lesions[1, "zero"].accuracy_change == lesions[1, "mean"].accuracy_change == -0.5
+    assert lesions[1, "zero"].accuracy_change_by_class == (0.0, -1.0)
+    assert lesions[1, "mean"].accuracy_change_by_class == (-1.0, 0.0)
+    assert lesions[1, "zero"].interval[1] < 0
+    for number in (0, 2):
+        for replacement in ("zero", "mean"):
+            assert lesions[number, replacement].accuracy_change == 0
+            assert lesions[number, replacement].interval[0] < 0 < lesions[number, replacement].interval[1]
+
+
+def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_weights():
+    dataset = noise()
+    model = untrained(cs.presets.cnn((12, 11, 1), 7))
+    means, whole = filter_means(model, dataset.images), cs.evaluate(model, dataset)
+    ablation = cs.ablate(model, dataset)
+    assert ablation.accuracy == whole.accuracy
+    assert len(ablation.filters) == 2 * (16 + 32)
+    for lesion in ablation.filters[::7]:
+        weights = {name: weight.copy() for name, weight in model.weights.items()}
+        weights[f"{lesion.layer}/kernel"][..., lesion.filter] = 0
+        value = 0 if lesion.replacement == "zero" else means[lesion.layer][lesion.filter]
+        weights[f"{lesion.layer}/bias"][lesion.filter] = value  # behind it is relu, and a mean of relu is not negative
+        less = cs.evaluate(cs.Model(model.architecture, weights, model.class_names), dataset)
+        assert lesion.accuracy_change == pytest.approx(less.accuracy - whole.accuracy, abs=1e-12)
+        recalls = [one.recall - other.recall for one, other in zip(less.classes, whole.classes, strict=True)]
+        assert lesion.accuracy_change_by_class == pytest.approx(recalls, abs=1e-12)
+        right, less_right = whole.y_true == whole.y_pred, less.y_true == less.y_pred
+        mended, broken = (~right & less_right).sum(), (right & ~less_right).sum()
+        low, high = paired_interval(np.array([mended]), np.array([broken]), len(dataset))
+        assert lesion.interval == (low[0], high[0])
+        assert lesion.p_value == pytest.approx(mcnemar_exact(int(mended), int(broken)))
+        for label in range(7):
+            members = whole.y_true == label
+            mended, broken = (~right & less_right & members).sum(), (right & ~less_right & members).sum()
+            low, high = paired_interval(np.array([mended]), np.array([broken]), int(members.sum()))
+            assert lesion.interval_by_class[label] == pytest.approx((low[0], high[0]), abs=1e-12)
+
+
+def test_without_a_convolution_hidden_units_are_taken_away():
+    layers = (cs.Flatten(), cs.Dense(5, "relu"), cs.Dense(3, "relu"), cs.Dense(7, "softmax"))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",))
+    expected = [("dense", number) for number in range(5)] + [("dense_1", number) for number in range(3)]
+    assert [(lesion.layer, lesion.filter) for lesion in ablation.filters] == expected
+
+
+def test_depthwise_filters_count_too():
+    layers = (cs.Conv2D(2, 3), cs.DepthwiseConv2D(3, depth_multiplier=2), cs.Flatten(), cs.Dense(7))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("mean",))
+    assert [lesion.layer for lesion in ablation.filters] == ["conv2d"] * 2 + ["depthwise_conv2d"] * 4
+    assert {lesion.replacement for lesion in ablation.filters} == {"mean"}
+
+
+def test_a_network_of_one_layer_has_nothing_to_take_away():
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
+    assert ablation.filters == ()
+    assert ablation.num_filters_left_out == 0
+    assert "Accuracy 0." in str(ablation)
+
+
+def test_a_class_without_images_changes_by_nothing_and_is_not_tested():
+    dataset = bright_or_dark()
+    ablation = cs.ablate(one_filter_decides(), dataset.take(np.arange(0, 40, 2)))
+    assert {lesion.accuracy_change_by_class[1] for lesion in ablation.filters} == {0.0}
+    assert {lesion.interval_by_class[1] for lesion in ablation.filters} == {(-1.0, 1.0)}
+    assert ablation.marking_by_class.num_tests == ablation.marking.num_tests == 6  # of two classes one has images
+
+
+def test_only_the_loss_of_the_deciding_filter_is_marked():
+    ablation = cs.ablate(one_filter_decides(), bright_or_dark())
+    marked = [(lesion.filter, lesion.replacement) for lesion in ablation.filters if lesion.is_significant]
+    assert marked == [(1, "zero"), (1, "mean")]
+    by_class = {(one.filter, one.replacement): one.is_significant_by_class for one in ablation.filters}
+    assert by_class[1, "zero"] == (False, True)  # silent, bright images are lost
+    assert by_class[1, "mean"] == (True, False)
+    assert by_class[0, "zero"] == (False, False)
+    assert (ablation.marking.num_tests, ablation.marking.num_significant) == (6, 2)
+    assert ablation.marking.num_expected_by_luck == pytest.approx(0.3)
+    assert ablation.marking_by_class.num_tests == 12
+
+
+def test_a_filter_of_zeros_costs_nothing_and_is_named_and_so_is_a_duplicate(small_mnist):
+    model, _ = cs.train(cs.presets.cnn(), small_mnist, cs.recipes.fast, seed=0)
+    weights = {name: weight.copy() for name, weight in model.weights.items()}
+    weights["conv2d/kernel"][..., 3] = 0
+    weights["conv2d/bias"][3] = 0
+    weights["conv2d/kernel"][..., 9] = weights["conv2d/kernel"][..., 5]
+    weights["conv2d/bias"][9] = weights["conv2d/bias"][5]
+    ablation = cs.ablate(cs.Model(model.architecture, weights, model.class_names), small_mnist.test)
+    lesions = [one for one in ablation.filters if (one.layer, one.filter) == ("conv2d", 3)]
+    assert [one.accuracy_change for one in lesions] == [0.0, 0.0]
+    assert ("conv2d", 3) in ablation.redundancy.constant_filters
+    assert ("conv2d", (5, 9)) in [(pair.layer, pair.filters) for pair in ablation.redundancy.pairs]
+    assert "conv2d: filters 5 and 9 are alike" in str(ablation)
+    assert "conv2d: always the same output: 3" in str(ablation)
+
+
+def test_units_of_hidden_dense_layers_are_tried_on_request():
+    layers = (cs.Conv2D(3), cs.Flatten(), cs.Dense(5, "relu"), cs.Dense(7))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",), units=True)
+    expected = [("conv2d", number) for number in range(3)] + [("dense", number) for number in range(5)]
+    assert [(lesion.layer, lesion.filter) for lesion in ablation.filters] == expected
+    assert ablation.layer_kinds == {"conv2d": "Conv2D", "dense": "Dense"}
+
+
+def test_of_many_filters_some_are_left_out_evenly():
+    ablation = cs.ablate(untrained(cs.presets.cnn((12, 11, 1), 7)), noise(), most_lesions=25)
+    assert len(ablation.filters) == 24  # both lesions of 12
+    assert ablation.num_filters_left_out == 48 - 12
+    layers = [lesion.layer for lesion in ablation.filters[::2]]
+    assert (layers.count("conv2d"), layers.count("conv2d_1")) == (4, 8)
+    numbers = [lesion.filter for lesion in ablation.filters[::2]]
+    assert (numbers[0], numbers[-1]) == (0, 31)
+
+
+def test_what_costs_too_much_leaves_images_out_and_then_filters():
+    dataset = noise(3000)
+    model = untrained(cs.presets.cnn((12, 11, 1), 7))
+    macs = [row.macs for row in model.architecture.table]  # convolution, pooling, convolution, pooling, flatten, dense
+    cost = 2 * (16 * sum(macs[1:]) + 32 * sum(macs[3:]))
+    some = cs.ablate(model, dataset, most_macs=2000 * cost)
+    assert (some.num_images, some.num_images_left_out, some.num_filters_left_out) == (2000, 1000, 0)
+    few = cs.ablate(model, dataset, most_macs=250 * cost)
+    assert (few.num_images, few.num_filters_left_out) == (1000, 36)
+    assert few.accuracy == cs.evaluate(model, dataset.take(np.linspace(0, 2999, 1000).round().astype(int))).accuracy
+    assert len(cs.ablate(model, dataset, most_macs=1).filters) == 2
+
+
+def test_means_that_are_known_are_taken():
+    dataset, model = bright_or_dark(), one_filter_decides()
+    means = {"conv2d": np.array([0, 0.1, 0], np.float32)}
+    lesion = cs.ablate(model, dataset, ("mean",), means=means).filters[1]
+    assert lesion.accuracy_change_by_class == (0.0, -1.0)  # at 0.1, below 0.3, every image is dark
+
+
+def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(monkeypatch):
+    layers = (cs.Conv2D(3, activation="relu"), cs.Dropout(0.5), cs.Flatten(), cs.Dense(4, activation="softmax"))
+    model = untrained(cs.Architecture(cs.Input(7, 6, 2), layers, "small"))
+    images = noise(50, 4, (7, 6, 2)).images
+    monkeypatch.setattr("convscope.evidence.ablation.parts._BLOCK_BYTES", 4000)  # so that blocks of images are added up
+    means = filter_means(model, images)
+    outputs = model.activations(images)
+    assert list(means) == ["conv2d", "dropout", "flatten", "dense"]
+    np.testing.assert_allclose(means["conv2d"], outputs["conv2d"].mean(axis=(0, 1, 2)), atol=1e-6)
+    np.testing.assert_allclose(means["flatten"], outputs["flatten"].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(means["dense"], model.logits(images).mean(axis=0), atol=1e-6)
+
+
+def test_to_dict_is_finite_plain_json():
+    ablation = cs.ablate(one_filter_decides(), bright_or_dark())
+    values = ablation.to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    lesion = values["filters"][2]
+    assert (lesion["layer"], lesion["filter"], lesion["replacement"]) == ("conv2d", 1, "zero")
+    assert (lesion["accuracy_change"], lesion["accuracy_change_by_class"]) == (-0.5, [0.0, -1.0])
+    assert lesion["interval"] == list(ablation.filters[2].interval)
+    intervals, marked = unpack(values["interval_by_class"]), unpack(values["is_significant_by_class"])
+    assert (intervals.shape, marked.shape) == ((6, 2, 2), (6, 2))
+    np.testing.assert_allclose(intervals[2], ablation.filters[2].interval_by_class, atol=1e-6)
+    assert marked[2].tolist() == [0, 1]
+
+
+def test_to_dict_of_a_network_without_filters_packs_empty_arrays():
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
+    assert unpack(ablation.to_dict()["interval_by_class"]).shape == (0, 7, 2)
+
+
+def test_to_dict_of_many_filters_and_classes_stays_small():
+    layers = (cs.Conv2D(128, 3), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(100))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(2000, 100))
+    assert len(ablation.filters) == 256
+    assert len(json.dumps(ablation.to_dict())) < 300_000
+
+
+def test_text_and_html_show_the_worst_of_each_layer():
+    ablation = cs.ablate(one_filter_decides(), bright_or_dark(), ("zero",))
+    assert "Accuracy 1.0000 on 40 test images of lamps" in str(ablation)
+    row = str(ablation).splitlines()[4].split()
+    assert row[:7] == ["conv2d", "3", "by", "zero", "1", "-0.5000", "1"]
+    assert ">-0.5000</td>" in ablation._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "replacements", "message"),
+    [
+        (bright_or_dark(), (), r"replacements are \(\); give some of zero, mean"),
+        (bright_or_dark(), ("noise",), "give some of zero, mean"),
+        (noise(), ("zero",), "noise has 7 classes"),
+        (noise(20, 2), ("zero",), "is '0' in noise"),
+    ],
+)
+def test_ablate_rejects_what_does_not_fit(dataset, replacements, message):
+    with pytest.raises(ValueError, match=message):
+        cs.ablate(one_filter_decides(), dataset, replacements)

@@ -1,0 +1,165 @@
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.metrics import paired_interval
+from convscope.evidence.ablation import ablate_inputs
+from convscope.evidence.ablation.inputs import blanked, coarsened, place_text
+
+from .conftest import noise, noises, untrained
+
+
+def reads_one_pixel(row, column, size=(8, 6)):
+    """A network that answers 1 where one pixel is bright, and nothing else matters."""
+    kernel = np.zeros((size[0], size[1], 1, 2), np.float32)
+    kernel[row, column, 0, 1] = 1
+    layers = (cs.Conv2D(2, size, name="look"), cs.Flatten())
+    weights = {"look/kernel": kernel, "look/bias": np.array([0.5, 0], np.float32)}
+    return cs.Model(cs.Architecture(cs.Input(*size), layers), weights, ("dark", "bright"))
+
+
+def dots(row, column, count=60, size=(8, 6), background=0):
+    """Images with one bright pixel at a place where the label is 1."""
+    labels = np.arange(count) % 2
+    images = np.full((count, *size, 1), background, np.uint8)
+    images[:, row, column, 0] = np.where(labels, 255, background)
+    parts = (cs.Dataset(images, labels, ("dark", "bright"), "dots", split) for split in ("train", "test"))
+    return cs.Splits(*parts)
+
+
+def test_only_what_covers_the_read_pixel_costs():
+    ablation = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4))
+    missed = {(one.kind, one.place) for one in ablation.lesions if one.accuracy_change < 0}
+    assert {place for kind, place in missed if kind == "row"} == {(2, 1)}
+    assert {place for kind, place in missed if kind == "column"} == {(4, 1)}
+    assert {place for kind, place in missed if kind == "quadrant"} == {(0, 3, 4, 3)}
+    assert {place for kind, place in missed if kind == "border"} == {(2,)}  # column 4 is the second from the right
+    covering = {
+        one.place
+        for one in ablation.lesions
+        if one.kind == "window" and one.place[0] <= 2 < one.place[0] + 2 and one.place[1] <= 4 < one.place[1] + 2
+    }
+    assert {place for kind, place in missed if kind == "window"} == covering != set()
+    for one in ablation.lesions:
+        assert one.accuracy_change in (0, -0.5)
+        assert one.is_significant == (one.accuracy_change < 0)
+        low, high = paired_interval(np.array([0]), np.array([30 if one.accuracy_change else 0]), 60)
+        assert one.interval == (low[0], high[0])
+    assert ablation.marking.num_tests == len(ablation.lesions)
+
+
+def covers(kind, place, row, column):
+    """Whether a lesion of an image of 12 by 11 pixels blanks one of them."""
+    if kind == "row":
+        return place[0] <= row < sum(place)
+    if kind == "column":
+        return place[0] <= column < sum(place)
+    if kind == "border":
+        return min(row, column, 11 - row, 10 - column) < place[0]
+    if kind == "resolution":
+        return False
+    return 0 <= row - place[0] < place[2] and 0 <= column - place[1] < place[3]
+
+
+def test_every_lesion_is_the_evaluation_of_images_changed_by_loops():
+    data, model = noises(50), untrained(cs.presets.cnn((12, 11, 1), 7))
+    ablation = ablate_inputs(model, data)
+    whole = cs.evaluate(model, data.test)
+    assert ablation.accuracy == whole.accuracy
+    values = np.bincount(data.train.images.ravel(), minlength=256)
+    assert ablation.background == (values.argmax(),)
+    assert {one.fill for one in ablation.lesions} == {"background", "zero", "block mean"}
+    for one in ablation.lesions[::17]:
+        images = data.test.images.copy()
+        for row, column in np.ndindex(12, 11):
+            if covers(one.kind, one.place, row, column):
+                images[:, row, column] = 0 if one.fill == "zero" else ablation.background
+        if one.kind == "resolution":
+            images = coarsened(images, one.place[0])
+        changed = cs.evaluate(model, cs.Dataset(images, data.test.labels, data.test.class_names))
+        assert one.accuracy_change == pytest.approx(changed.accuracy - whole.accuracy, abs=1e-12)
+
+
+def test_coarsened_is_each_blocks_mean_and_smaller_blocks_at_the_edges():
+    images = noise(3, 2, (7, 5, 3)).images
+    expected = np.empty(images.shape)
+    for top in range(0, 7, 3):
+        for left in range(0, 5, 3):
+            block = images[:, top : top + 3, left : left + 3]
+            expected[:, top : top + 3, left : left + 3] = block.mean(axis=(1, 2), keepdims=True)
+    np.testing.assert_array_equal(coarsened(images, 3), np.rint(expected).astype(np.uint8))
+    np.testing.assert_array_equal(coarsened(images, 1), images)
+
+
+def test_blanked_leaves_the_images_as_they_were():
+    images = noise(2, 2, (4, 4, 3)).images
+    before, value = images.copy(), np.array([1, 2, 3], np.uint8)
+    changed = blanked(images, "border", (1,), value)
+    np.testing.assert_array_equal(images, before)
+    np.testing.assert_array_equal(changed[:, 1:3, 1:3], images[:, 1:3, 1:3])
+    assert (changed[:, 0] == value).all()
+    assert (changed[:, :, 3] == value).all()
+
+
+def test_a_background_that_is_not_zero_is_tried_beside_zero():
+    ablation = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4, background=90))
+    assert ablation.background == (90,)
+    kinds = [(one.kind, one.place) for one in ablation.lesions if one.fill == "zero"]
+    assert kinds == [(one.kind, one.place) for one in ablation.lesions if one.fill == "background"]
+    on_black = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4))
+    assert {one.fill for one in on_black.lesions} == {"background", "block mean"}
+
+
+def test_large_images_are_read_in_bands_that_cover_them():
+    shape = (70, 40, 3)
+    model = untrained(cs.Architecture(cs.Input(*shape), (cs.MaxPooling2D(10), cs.Flatten(), cs.Dense(2))))
+    ablation = ablate_inputs(model, noises(12, 2, shape))
+    for kind, size in (("row", 70), ("column", 40)):
+        bands = [one.place for one in ablation.lesions if one.kind == kind and one.fill == "background"]
+        assert len(bands) <= 32
+        assert [place for first, number in bands for place in range(first, first + number)] == list(range(size))
+    borders = [one.place[0] for one in ablation.lesions if one.kind == "border" and one.fill == "background"]
+    assert (borders[0], borders[-1], len(borders)) == (1, 19, 19)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 1), (2, 2, 3), (3, 3, 1)])
+def test_the_smallest_images_have_something_to_take_away(shape):
+    model = untrained(cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(2))))
+    ablation = ablate_inputs(model, noises(12, 2, shape))
+    assert {"row", "column", "window"} <= {one.kind for one in ablation.lesions}
+    assert ("border" in {one.kind for one in ablation.lesions}) == (min(shape[:2]) > 2)
+
+
+def test_what_costs_too_much_leaves_images_out(monkeypatch):
+    values = 12 * 11 * 7  # so few that blocks of images are taken
+    monkeypatch.setattr("convscope.evidence.ablation.inputs._BLOCK_VALUES", values)
+    data, model = noises(600), untrained(cs.presets.cnn((12, 11, 1), 7))
+    few = ablate_inputs(model, data, most_macs=1)
+    assert (few.num_images, few.num_images_left_out) == (200, 400)
+    some = data.test.take(np.linspace(0, 599, 200).round().astype(int))
+    assert few.accuracy == cs.evaluate(model, some).accuracy
+    assert few.to_dict() == ablate_inputs(model, cs.Splits(data.train, some)).to_dict() | {"num_images_left_out": 400}
+
+
+def test_to_dict_is_finite_plain_json_and_text_names_the_worst():
+    ablation = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4))
+    values = ablation.to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert values["lesions"][2]["place"] == [2, 1]
+    row = str(ablation).splitlines()[4].split()
+    assert row[:6] == ["row", "background", "8", "1", "-0.5000", "2"]
+    assert ">-0.5000</td>" in ablation._repr_html_()
+
+
+def test_places_in_words():
+    assert place_text("column", (3, 1)) == "3"
+    assert place_text("quadrant", (0, 14, 14, 14)) == "upper right"
+    assert place_text("quadrant", (14, 0, 14, 14)) == "lower left"
+    assert place_text("resolution", (4,)) == "4 × 4 to one"
+
+
+def test_other_classes_are_rejected():
+    with pytest.raises(ValueError, match="noise has 7 classes"):
+        ablate_inputs(reads_one_pixel(2, 4), noises(20, 7, (8, 6, 1)))

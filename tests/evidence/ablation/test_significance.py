@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from statsmodels.stats.multitest import multipletests
+
+from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, mark, p_values
+
+
+def test_p_values_are_those_of_an_exact_binomial_test_in_the_shape_of_the_counts():
+    stream = np.random.default_rng(0)
+    mended, broken = stream.integers(0, 30, (6, 5)), stream.integers(0, 30, (6, 5))
+    mended[0, 0] = broken[0, 0] = 0
+    expected = [
+        binomtest(int(a), int(a + b)).pvalue if a + b else 1.0
+        for a, b in zip(mended.ravel(), broken.ravel(), strict=True)
+    ]
+    np.testing.assert_allclose(p_values(mended, broken), np.reshape(expected, (6, 5)), rtol=1e-9)
+
+
+def test_no_count_gives_no_p_value():
+    assert p_values(np.zeros((0, 3), int), np.zeros((0, 3), int)).shape == (0, 3)
+
+
+def test_marks_are_those_of_benjamini_and_hochberg_by_hand():
+    # Of 5, the largest p with p <= rank / 5 · 0.05 is the third, 0.03: it and all below it are marked.
+    values = np.array([0.03, 0.9, 0.001, 0.2, 0.011])
+    marked, marking = mark(values)
+    assert marked.tolist() == [True, False, True, False, True]
+    assert (marking.num_tests, marking.num_below, marking.num_significant) == (5, 3, 3)
+    assert marking.num_expected_by_luck == pytest.approx(0.25)
+
+
+def test_marks_are_those_of_statsmodels_whatever_is_not_tested():
+    stream = np.random.default_rng(1)
+    for share in (0.0, 0.3, 0.9):
+        values = np.where(stream.random((40, 9)) < share, stream.random((40, 9)) ** 6, stream.random((40, 9)))
+        tested = stream.random((40, 9)) < 0.8
+        marked, marking = mark(values, tested)
+        expected = multipletests(values[tested], FALSE_DISCOVERY_RATE, method="fdr_bh")[0]
+        np.testing.assert_array_equal(marked[tested], expected)
+        assert not marked[~tested].any()
+        assert marking.num_significant == expected.sum()
+        assert marking.num_tests == tested.sum()
+
+
+def test_without_any_effect_hardly_anything_is_marked():
+    # 20 times 1,000 tests of fair coins: one in twenty marks, uncorrected, up to 50 each time.
+    stream = np.random.default_rng(2)
+    found, below = 0, 0
+    for _ in range(20):
+        tosses = stream.binomial(40, 0.5, 1000)
+        marking = mark(p_values(tosses, 40 - tosses))[1]
+        found, below = found + marking.num_significant, below + marking.num_below
+        assert marking.num_expected_by_luck == pytest.approx(50)
+    assert below > 300
+    assert found <= 5
+
+
+def test_nothing_tested_marks_nothing():
+    marked, marking = mark(np.zeros(0))
+    assert marked.shape == (0,)
+    assert marking.to_dict() == {"num_tests": 0, "num_expected_by_luck": 0.0, "num_below": 0, "num_significant": 0}

@@ -1,0 +1,147 @@
+import pytest
+
+import convscope as cs
+from convscope.evidence.ablation import variants, variants_left_out
+
+
+def parameters(architecture):
+    return {one.name: one.architecture.parameters for one in variants(architecture)}
+
+
+def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
+    conv, conv_1, last = 9 * 16 + 16, 9 * 16 * 32 + 32, 128 * 10 + 10
+    assert parameters(cs.presets.cnn()) == {
+        "no last convolution": conv + (6 * 6 * 16 * 128 + 128) + last,  # 26 to 13 to 6
+        "no pooling": conv + conv_1 + (24 * 24 * 32 * 128 + 128) + last,
+        "average pooling": conv + conv_1 + (5 * 5 * 32 * 128 + 128) + last,
+        "linear activations": conv + conv_1 + (5 * 5 * 32 * 128 + 128) + last,
+        "linear model": 784 * 10 + 10,
+        "1 × 1 kernels": (16 + 16) + (16 * 32 + 32) + (7 * 7 * 32 * 128 + 128) + last,
+        "5 × 5 kernels": (25 * 16 + 16) + (25 * 16 * 32 + 32) + (4 * 4 * 32 * 128 + 128) + last,
+        "half width": (9 * 8 + 8) + (9 * 8 * 16 + 16) + (5 * 5 * 16 * 64 + 64) + (64 * 10 + 10),
+        "double width": (9 * 32 + 32) + (9 * 32 * 64 + 64) + (5 * 5 * 64 * 256 + 256) + (256 * 10 + 10),
+        "same padding": conv + conv_1 + (7 * 7 * 32 * 128 + 128) + last,
+        "no hidden dense layer": conv + conv_1 + (5 * 5 * 32 * 10 + 10),
+        "global pooling": conv + conv_1 + (32 * 128 + 128) + last,
+        "pixels not scaled": 108_618,
+        "100 images": 108_618,
+        "1,000 images": 108_618,
+        "10,000 images": 108_618,
+    }
+
+
+def test_what_is_not_there_cannot_be_taken_out():
+    reasons = {one.name: one.reason for one in variants_left_out(cs.presets.cnn())}
+    assert reasons == {
+        "max pooling": "there is no average pooling",
+        "no batch normalisation": "there is no batch normalisation",
+        "no dropout": "there is no dropout",
+        "no shortcuts": "there is no addition",
+    }
+    reasons = {one.name: one.reason for one in variants_left_out(cs.presets.ann())}
+    assert reasons["no pooling"] == "there is no pooling by windows"
+    assert reasons["5 × 5 kernels"] == reasons["global pooling"] == "there is no convolution"
+    assert reasons["no hidden dense layer"] == "it is the same as linear model"
+    assert list(parameters(cs.presets.ann())) == [
+        "linear activations", "linear model", "half width", "double width", "pixels not scaled",
+        "100 images", "1,000 images", "10,000 images",
+    ]  # fmt: skip
+
+
+def test_a_variant_without_a_valid_shape_is_left_out_with_the_reason():
+    reasons = {one.name: one.reason for one in variants_left_out(cs.presets.cnn((12, 12, 1), 2))}
+    assert reasons["5 × 5 kernels"].startswith("conv2d_1 (Conv2D) with a window of 5 x 5 does not fit a map of 4 x 4")
+
+
+def test_the_network_itself_is_no_variant():
+    linear = cs.Architecture(cs.Input(28, 28), (cs.Flatten(), cs.Dense(10, "softmax", name="answer")), "linear")
+    reasons = {one.name: one.reason for one in variants_left_out(linear)}
+    assert reasons["linear model"] == reasons["linear activations"] == "it is the network itself"
+    assert reasons["half width"] == "there is no hidden layer"
+    assert list(parameters(linear)) == ["pixels not scaled", "100 images", "1,000 images", "10,000 images"]
+
+
+def test_a_residual_network_loses_its_shortcuts_and_its_normalisation_apart():
+    layers = (
+        cs.Conv2D(6, 3, name="stem", activation="relu"),
+        cs.Conv2D(6, 3, padding="same", use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.Add("stem", "relu"),
+        cs.AveragePooling2D(),
+        cs.Dropout(0.2),
+        cs.Flatten(),
+        cs.Dense(3, "softmax"),
+    )
+    network = cs.Architecture(cs.Input(9, 8), layers)
+    made = {one.name: one.architecture for one in variants(network)}
+    assert [layer.kind for layer in made["no shortcuts"].layers].count("Add") == 0
+    plain = made["no batch normalisation"].layers[1]
+    assert (plain.activation, plain.use_bias) == ("relu", True)
+    assert made["no batch normalisation"].parameters == network.parameters - 2 * 6 + 6
+    assert made["no dropout"].parameters == network.parameters
+    assert [layer.kind for layer in made["max pooling"].layers].count("MaxPooling2D") == 1
+    linear = [layer.activation for layer in made["linear activations"].layers if hasattr(layer, "activation")]
+    assert linear == ["linear", "linear", "linear", "linear", "softmax"]
+    assert {layer.filters for layer in made["double width"].layers if isinstance(layer, cs.Conv2D)} == {12}
+
+
+def test_normalisation_that_follows_an_activation_is_not_taken_out():
+    layers = (cs.Conv2D(4, activation="relu"), cs.BatchNormalization(), cs.Flatten(), cs.Dense(3))
+    reasons = {one.name: one.reason for one in variants_left_out(cs.Architecture(cs.Input(9, 8), layers))}
+    expected = "batch_normalization does not follow a convolution or dense layer without activation"
+    assert reasons["no batch normalisation"] == expected
+
+
+def test_paddings_and_activations_that_are_layers_go_with_the_layers_that_they_belong_to():
+    layers = (
+        cs.Conv2D(4, 3, activation="relu"),
+        cs.ZeroPadding2D(name="kept"),
+        cs.MaxPooling2D(),
+        cs.ZeroPadding2D(name="pad"),
+        cs.Conv2D(4, 3),
+        cs.Activation("relu", name="act"),
+        cs.Flatten(),
+        cs.Dense(7, name="hidden"),
+        cs.Activation("tanh", name="own"),
+        cs.Dense(3),
+        cs.Activation("softmax", name="end"),
+    )
+    network = cs.Architecture(cs.Input(9, 8), layers)
+    made = {one.name: one.architecture for one in variants(network)}
+    names = {name: {layer.name for layer in architecture.layers} for name, architecture in made.items()}
+    every = {layer.name for layer in network.layers}
+    assert every - names["no last convolution"] == {"conv2d_1", "pad", "act"}
+    assert every - names["same padding"] == {"pad"}
+    assert made["same padding"].row("conv2d_1").output_shape == made["same padding"].row("conv2d_1").input_shape
+    assert every - names["no hidden dense layer"] == {"hidden", "own"}
+    linear = [layer.activation for layer in made["linear activations"].layers if hasattr(layer, "activation")]
+    assert linear == ["linear"] * 6 + ["softmax"]
+    assert made["half width"].num_classes == 3
+
+
+def test_a_first_convolution_that_is_the_last_is_taken_out_alone():
+    layers = (cs.Conv2D(4, 3), cs.Activation("relu"), cs.ZeroPadding2D(), cs.Flatten(), cs.Dense(3))
+    made = {one.name: one.architecture for one in variants(cs.Architecture(cs.Input(9, 8), layers))}
+    assert [layer.kind for layer in made["no last convolution"].layers] == ["ZeroPadding2D", "Flatten", "Dense"]
+
+
+def test_a_network_that_ends_in_a_convolution_keeps_its_classes():
+    layers = (cs.Conv2D(8, activation="relu"), cs.Conv2D(10, 1), cs.GlobalAveragePooling2D())
+    for one in variants(cs.Architecture(cs.Input(12, 12), layers)):
+        if one.name != "no last convolution":
+            assert one.architecture.num_classes == 10
+    reasons = {one.name: one.reason for one in variants_left_out(cs.Architecture(cs.Input(12, 12), layers))}
+    assert reasons["global pooling"] == "no map is flattened"
+
+
+@pytest.mark.parametrize("make", [cs.presets.cnn, cs.presets.ann])
+@pytest.mark.parametrize(("shape", "num_classes"), [((28, 28, 1), 10), ((32, 20, 3), 2), ((64, 64, 3), 1000)])
+def test_every_variant_reads_the_same_images_and_gives_the_same_classes_under_its_own_name(make, shape, num_classes):
+    made = variants(make(shape, num_classes))
+    for one in made:
+        assert one.architecture.input.shape == shape
+        assert one.architecture.num_classes == num_classes
+        assert one.change
+    assert len({one.name for one in made}) == len(made)
+    left_out = variants_left_out(make(shape, num_classes))
+    assert len(made) + len(left_out) == 20

@@ -1,0 +1,189 @@
+"""The audit as a whole: what is left out of which accuracy, and what travels with it."""
+
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.metrics import wilson_interval
+from convscope.base.packing import unpack
+from convscope.data.inspection.pictures import LARGEST, shrink, take_pictures
+from convscope.evidence.audit import audit
+
+
+def made_up(number: int, split: str, shape=(10, 10, 1), num_classes: int = 4, seed: int = 0) -> cs.Dataset:
+    images = np.random.default_rng(seed).integers(0, 256, (number, *shape), dtype=np.uint8)
+    names = tuple(f"class {label}" for label in range(num_classes))
+    return cs.Dataset(images, np.arange(number) % num_classes, names, "made up", split)
+
+
+def answers(labels, num_classes: int, sureness=0.9):
+    """Probabilities of `sureness` for each of `labels`."""
+    y_prob = np.full((len(labels), num_classes), 0.0)
+    y_prob[:] = ((1 - np.broadcast_to(sureness, len(labels))) / (num_classes - 1))[:, None]
+    y_prob[np.arange(len(labels)), labels] = sureness
+    return y_prob
+
+
+@pytest.fixture
+def splits() -> cs.Splits:
+    """60 training and 40 test images, of which 3 are also training images, one of them with another label."""
+    train, test = made_up(60, "train"), made_up(40, "test", seed=1)
+    images, labels = test.images.copy(), test.labels.copy()
+    images[[2, 5, 7]] = train.images[[2, 5, 8]]
+    return cs.Splits(train, cs.Dataset(images, labels, test.class_names, "made up", "test"))
+
+
+@pytest.fixture
+def y_prob(splits: cs.Splits):
+    """Out-of-sample answers: wrong on training image 4, and on test images 5 and 9."""
+    train, test = splits.train.labels.copy(), splits.test.labels.copy()
+    train[4], test[[5, 9]] = 3, 2
+    return answers(train, 4), answers(test, 4)
+
+
+def test_suspects_of_both_splits_are_named_by_their_index(splits: cs.Splits, y_prob):
+    found = audit(splits, *y_prob)
+    assert found.train is not None
+    assert [(one.index, one.given, one.suggested) for one in found.train.suspects] == [(4, 0, 3)]
+    assert [(one.index, one.given, one.suggested) for one in found.test.suspects] == [(5, 1, 2), (9, 1, 2)]
+
+
+def test_twins_are_left_out_of_the_second_accuracy_and_suspects_of_none(splits: cs.Splits, y_prob):
+    found = audit(splits, *y_prob)
+    assert [(part.left_out, part.num_images, part.num_right) for part in found.accuracies] == [
+        ("nothing", 40, 38),
+        ("twins", 37, 36),  # images 2, 5 and 7
+    ]
+    assert found.accuracies[1].accuracy == pytest.approx(36 / 37)
+    assert found.accuracies[1].interval == wilson_interval(36, 37)
+
+
+def test_without_training_probabilities_only_the_test_labels_are_looked_at(splits: cs.Splits, y_prob):
+    found = audit(splits, None, y_prob[1])
+    assert found.train is None
+    assert found.to_dict()["label_suspects"]["train"] is None
+    assert len(found.test.suspects) == 2
+    assert "train split" not in str(found)
+
+
+def test_data_without_faults_have_one_accuracy_and_no_picture():
+    splits = cs.Splits(made_up(30, "train"), made_up(20, "test", seed=1))
+    found = audit(splits, answers(splits.train.labels, 4), answers(splits.test.labels, 4))
+    value = found.to_dict()
+    assert [part["left_out"] for part in value["accuracies"]] == ["nothing"]
+    assert (value["known_errors"], value["duplicates"]["num_groups"]) == (None, 0)
+    assert value["pictures"]["indices"] == []
+
+
+def test_every_test_image_may_be_a_twin():
+    train = made_up(30, "train")
+    splits = cs.Splits(train, cs.Dataset(train.images, train.labels, train.class_names, "made up", "test"))
+    found = audit(splits, None, answers(splits.test.labels, 4))
+    assert (found.accuracies[1].num_images, found.accuracies[1].accuracy) == (0, 0.0)
+    assert found.accuracies[1].interval == (0.0, 1.0)
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_who_answers_mnist_as_people_do_reaches_the_ceiling_and_all_of_the_rest(mnist: cs.Splits):
+    splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
+    errors = audit(splits, None, answers(mnist.test.labels, 10)).known_answers
+    as_people = mnist.test.labels.copy()
+    for one in errors:
+        as_people[one.error.index] = one.error.other
+    found = audit(splits, None, answers(as_people, 10, sureness=0.95))
+    assert found.ceiling == 0.9985
+    assert [(part.left_out, part.accuracy) for part in found.accuracies] == [
+        ("nothing", 0.9985),
+        ("known errors", 1.0),
+    ]
+    assert [one.predicted for one in found.known_answers] == [one.error.other for one in errors]
+    assert [one.self_confidence for one in found.known_answers] == pytest.approx([0.05 / 9] * 15)
+    assert sorted(one.rank for one in found.known_answers if one.rank is not None) == list(range(1, 16))
+    known = found.to_dict()["known_errors"]
+    assert (known["ceiling"], len(known["errors"])) == (0.9985, 15)
+    assert known["errors"][0] == {
+        "index": 947, "given": 8, "other": 9, "votes_given": 0, "votes_other": 5, "votes_neither": 0,
+        "agreed_label": 9, "predicted": 9, "probability": 0.95, "self_confidence": pytest.approx(0.05 / 9), "rank": 1,
+    }  # fmt: skip
+    assert "accuracy of at most 99.85 %" in str(found)
+
+
+def test_who_gives_the_rejected_labels_has_no_known_error_among_the_suspects(mnist: cs.Splits):
+    splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
+    found = audit(splits, None, answers(mnist.test.labels, 10))
+    assert [one.rank for one in found.known_answers] == [None] * 15
+    assert [part.accuracy for part in found.accuracies] == [1, 1]
+
+
+def test_pictures_are_those_of_the_images_named(splits: cs.Splits, y_prob):
+    pictures = audit(splits, *y_prob).to_dict()["pictures"]
+    places = list(zip(pictures["splits"], pictures["indices"], strict=True))
+    assert {("train", 4), ("test", 5), ("test", 9), ("train", 8), ("test", 7)} <= set(places)
+    assert len(places) == len(set(places))
+    for (split, index), picture in zip(places, unpack(pictures["images"]), strict=True):
+        np.testing.assert_array_equal(picture, getattr(splits, split).images[index])
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((28, 28, 1), (28, 28, 1)), ((64, 64, 3), (32, 32, 3)), ((33, 20, 1), (17, 10, 1)), ((8, 200, 3), (2, 29, 3))],
+)
+def test_large_images_are_shrunk_by_whole_squares(shape, expected):
+    images = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
+    small = shrink(list(images), shape)
+    assert small.shape == (3, *expected)
+    factor = -(-max(shape[:2]) // LARGEST)
+    square = images[0, :factor, :factor].reshape(-1, shape[2]).mean(axis=0)
+    np.testing.assert_allclose(small[0, 0, 0], square, atol=0.51)
+
+
+def test_pictures_that_have_no_room_are_left_out_at_the_end():
+    splits = cs.Splits(made_up(200, "train", (32, 32, 3)), made_up(5, "test", (32, 32, 3)))
+    pictures = take_pictures(splits, [("train", index) for index in range(200)])
+    value = pictures.to_dict(20_000)
+    assert 0 < len(value["indices"]) < 200
+    assert value["indices"] == list(range(len(value["indices"])))
+    assert unpack(value["images"]).shape == (len(value["indices"]), 32, 32, 3)
+    assert len(json.dumps(value)) < 24_000
+
+
+def test_it_takes_at_most_160_kilobytes_however_much_is_wrong():
+    train, test = made_up(900, "train", (32, 32, 3)), made_up(800, "test", (32, 32, 3), seed=1)
+    random = np.random.default_rng(2)
+    splits = cs.Splits(train, test)
+    found = audit(splits, *(random.dirichlet(np.full(4, 0.3), len(split)) for split in (train, test)))
+    assert found.train is not None
+    assert len(found.train.suspects) > 200
+    assert len(json.dumps(found.to_dict())) < 160_000
+
+
+def test_it_is_the_same_each_time_and_plain(splits: cs.Splits, y_prob):
+    first, second = (json.dumps(audit(splits, *y_prob).to_dict(), allow_nan=False) for _ in range(2))
+    assert first == second
+    assert json.loads(first)["class_names"] == ["class 0", "class 1", "class 2", "class 3"]
+
+
+def test_it_shows_itself_as_text_and_as_html(splits: cs.Splits, y_prob):
+    found = audit(splits, *y_prob)
+    assert "without twins (3)" in str(found)
+    assert "1 of 60 labels of the train split of made up are in doubt" in str(found)
+    assert "3 groups of equal images" in str(found)
+    assert found._repr_html_().count("<table") == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train_probabilities": np.full((3, 4), 0.25)}, r"train_probabilities has shape \(3, 4\); the train split"),
+        ({"test_probabilities": np.full((40, 3), 1 / 3)}, r"test_probabilities has shape \(40, 3\); the test split"),
+        ({"test_probabilities": np.full((40, 4), -1.0)}, "test_probabilities runs from -1.0"),
+        ({"train_probabilities": np.full((60, 4), 0.2)}, "row 0 of train_probabilities sums to 0.8"),
+        ({"threshold": 1.5}, "threshold is 1.5"),
+    ],
+)
+def test_wrong_arguments_are_refused(splits: cs.Splits, y_prob, change, message):
+    arguments = {"train_probabilities": y_prob[0], "test_probabilities": y_prob[1]} | change
+    with pytest.raises(ValueError, match=message):
+        audit(splits, **arguments)

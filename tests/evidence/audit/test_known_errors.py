@@ -1,0 +1,57 @@
+"""The published list of wrong labels, held against MNIST itself."""
+
+import json
+from importlib.resources import files
+
+import numpy as np
+
+import convscope as cs
+from convscope.evidence.audit import known_errors
+
+
+def test_mnist_has_the_15_errors_that_the_paper_counts_among_10_000(mnist: cs.Splits):
+    found = known_errors(mnist.test)
+    assert found is not None
+    assert (len(found.errors), found.num_reviewed) == (15, 100)
+    assert 1 - len(found.errors) / len(mnist.test) == 0.9985
+
+
+def test_each_given_label_is_that_of_the_file_and_lost_the_vote(mnist: cs.Splits):
+    found = known_errors(mnist.test)
+    assert found is not None
+    for error in found.errors:
+        assert int(mnist.test.labels[error.index]) == error.given != error.other
+        assert error.votes_given + error.votes_other + error.votes_neither == 5
+        assert error.votes_given < 3
+    indices = [error.index for error in found.errors]
+    assert indices == sorted(set(indices))
+
+
+def test_a_label_is_agreed_only_where_most_people_chose_it(mnist: cs.Splits):
+    found = known_errors(mnist.test)
+    assert found is not None
+    agreed = {error.index: error.agreed_label for error in found.errors}
+    assert agreed[947] == 9
+    assert agreed[2597] == 3
+    assert (agreed[2654], agreed[2130]) == (None, None)  # 2 of 5; as many as for the given label
+    assert sum(label is not None for label in agreed.values()) == 10
+
+
+def test_other_data_have_no_known_errors(mnist: cs.Splits):
+    labels = mnist.test.labels.copy()
+    labels[0] = (labels[0] + 1) % 10
+    changed = cs.Dataset(mnist.test.images, labels, mnist.test.class_names, mnist.test.name, "test")
+    assert known_errors(changed) is None
+    assert known_errors(mnist.test.take(np.arange(9999))) is None
+    assert known_errors(mnist.train) is None
+
+
+def test_the_name_of_a_data_set_does_not_matter(mnist: cs.Splits):
+    renamed = cs.Dataset(mnist.test.images, mnist.test.labels, mnist.test.class_names, "my digits", "validation")
+    assert known_errors(renamed) == known_errors(mnist.test)
+
+
+def test_the_list_says_where_it_is_from_and_under_what_licence():
+    value = json.loads(files("convscope.evidence.audit").joinpath("data/mnist_test_errors.json").read_text("utf-8"))
+    assert "Northcutt" in value["source"]
+    assert value["licence"]

@@ -1,0 +1,183 @@
+"""Confident learning against cleanlab, against a case worked by hand, and on labels that were flipped on purpose."""
+
+import json
+
+import numpy as np
+import pytest
+from cleanlab.count import compute_confident_joint, get_confident_thresholds
+from cleanlab.filter import find_label_issues
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+
+import convscope as cs
+from convscope.base.metrics import softmax
+from convscope.evidence.audit import label_suspects
+from convscope.training.crossfit import crossfit
+
+
+def labelled(labels, num_classes: int, split: str = "train") -> cs.Dataset:
+    images = np.zeros((len(labels), 8, 8, 1), np.uint8)
+    names = tuple(f"class {number}" for number in range(num_classes))
+    return cs.Dataset(images, np.asarray(labels, np.int64), names, "made up", split)
+
+
+def drawn(num_images: int, num_classes: int, used: int, sharpness: float, seed: int = 0):
+    """Probabilities of a made-up model that agrees with most labels, which come from the first `used` classes."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, used, num_images)
+    logits = sharpness * random.normal(size=(num_images, num_classes))
+    logits[np.arange(num_images), np.where(random.random(num_images) < 0.15, (labels + 1) % used, labels)] += 4
+    return softmax(logits), labels
+
+
+def digits_with_noise():
+    """Real out-of-fold probabilities: a linear model of 8 × 8 digits, 8 % of whose labels were drawn anew."""
+    images, labels = load_digits(return_X_y=True)
+    random = np.random.default_rng(1)
+    given = np.where(random.random(len(labels)) < 0.08, random.integers(0, 10, len(labels)), labels)
+    model = LogisticRegression(C=0.01, max_iter=300)
+    return cross_val_predict(model, images / 16, given, cv=3, method="predict_proba"), given
+
+
+CASES = {
+    "two classes": lambda: drawn(300, 2, 2, 1.5),
+    "three classes": lambda: drawn(500, 3, 3, 2),
+    "ten classes": lambda: drawn(2000, 10, 10, 1.5),
+    "classes without images": lambda: drawn(400, 12, 7, 2),
+    "more classes than images": lambda: drawn(40, 60, 30, 1),
+    "float32": lambda: (lambda y_prob, labels: (y_prob.astype(np.float32), labels))(*drawn(800, 5, 5, 2, seed=3)),
+    "a model that knows nothing": lambda: (np.full((90, 3), 1 / 3), np.arange(90) % 3),
+    "real digits": digits_with_noise,
+}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def case(request: pytest.FixtureRequest):
+    y_prob, labels = CASES[request.param]()
+    return y_prob, labels, label_suspects(y_prob, labelled(labels, y_prob.shape[1]))
+
+
+def test_thresholds_are_cleanlab_s(case):
+    y_prob, labels, found = case
+    used = np.isin(np.arange(y_prob.shape[1]), labels)
+    np.testing.assert_allclose(found.thresholds[used], get_confident_thresholds(labels, y_prob)[used], rtol=1e-6)
+    assert np.isinf(found.thresholds[~used]).all()
+
+
+def test_the_confident_joint_is_cleanlab_s(case):
+    y_prob, labels, found = case
+    joint = found.confident_joint.copy()
+    np.fill_diagonal(joint, np.maximum(joint.diagonal(), 1))  # cleanlab puts one image there
+    np.testing.assert_array_equal(joint, compute_confident_joint(labels, y_prob, calibrate=False))
+
+
+def test_suspects_and_their_order_are_cleanlab_s(case):
+    y_prob, labels, found = case
+    mask = find_label_issues(labels, y_prob, filter_by="confident_learning", n_jobs=1)
+    assert sorted(one.index for one in found.suspects) == np.flatnonzero(mask).tolist()
+    ranked = find_label_issues(
+        labels, y_prob, filter_by="confident_learning", return_indices_ranked_by="self_confidence", n_jobs=1
+    )
+    confidences = [one.self_confidence for one in found.suspects]
+    np.testing.assert_array_equal(confidences, y_prob[ranked, labels[ranked]])
+    if len(set(confidences)) == len(confidences):
+        assert [one.index for one in found.suspects] == ranked.tolist()
+
+
+# Means of the own probability: 0.6 over images 0 to 3, 0.7 over 4 to 6, 0.5 over 7 and 8.
+BY_HAND = [
+    ([0.8, 0.1, 0.1], 0),  # sure of 0
+    ([0.9, 0.1, 0.0], 0),  # sure of 0
+    ([0.1, 0.8, 0.1], 0),  # sure of 1: a suspect
+    ([0.6, 0.2, 0.2], 0),  # just sure of 0
+    ([0.1, 0.9, 0.0], 1),  # sure of 1
+    ([0.1, 0.9, 0.0], 1),  # sure of 1
+    ([0.2, 0.3, 0.5], 1),  # just sure of 2: a suspect
+    ([0.4, 0.1, 0.5], 2),  # just sure of 2
+    ([0.5, 0.0, 0.5], 2),  # just sure of 2, and not of 0
+]
+
+
+def test_a_case_worked_by_hand():
+    y_prob, labels = (np.array(column) for column in zip(*BY_HAND, strict=True))
+    found = label_suspects(y_prob, labelled(labels, 3))
+    np.testing.assert_allclose(found.thresholds, [0.6, 0.7, 0.5])
+    assert found.confident_joint.tolist() == [[3, 1, 0], [0, 2, 1], [0, 0, 2]]
+    assert [(one.rank, one.index, one.given, one.suggested) for one in found.suspects] == [(1, 2, 0, 1), (2, 6, 1, 2)]
+    assert [(one.self_confidence, one.probability) for one in found.suspects] == [(0.1, 0.8), (0.3, 0.5)]
+    assert [(pair.given, pair.suggested, pair.count) for pair in found.pairs] == [(0, 1, 1), (1, 2, 1)]
+    assert found.num_confident == 9
+
+
+def test_an_image_that_reaches_no_threshold_is_in_no_cell():
+    y_prob = np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5], [0.05, 0.95], [0.3, 0.7], [0.1, 0.9]])
+    found = label_suspects(y_prob, labelled([0, 0, 0, 0, 1, 1], 2))
+    # Thresholds 0.5875 and 0.8: images 2 and 4 reach none.
+    assert found.confident_joint.tolist() == [[2, 1], [0, 1]]
+
+
+def test_a_model_that_agrees_with_every_label_suspects_none():
+    labels = np.arange(60) % 4
+    found = label_suspects(np.eye(4)[labels], labelled(labels, 4))
+    assert (found.suspects, found.pairs) == ((), ())
+
+
+def test_the_order_of_the_images_does_not_matter():
+    y_prob, labels = drawn(400, 5, 5, 2)
+    order = np.random.default_rng(5).permutation(400)
+    found = label_suspects(y_prob, labelled(labels, 5))
+    shuffled = label_suspects(y_prob[order], labelled(labels[order], 5))
+    assert [int(order[one.index]) for one in shuffled.suspects] == [one.index for one in found.suspects]
+
+
+def test_flipped_labels_are_found_again(mnist: cs.Splits):
+    data = mnist.train.take(np.arange(3000))
+    random = np.random.default_rng(0)
+    flipped = random.permutation(3000)[:150]  # 5 % get one of the nine other labels
+    labels = data.labels.astype(np.int64)
+    labels[flipped] = (labels[flipped] + random.integers(1, 10, 150)) % 10
+    noisy = cs.Dataset(data.images, labels, data.class_names, data.name, data.split)
+    answers = crossfit(cs.presets.ann, noisy, cs.Recipe(epochs=8), folds=3, threads=1).logits
+    found = label_suspects(softmax(answers), noisy)
+    is_flipped = np.isin([one.index for one in found.suspects], flipped)
+    assert is_flipped.mean() > 0.6  # by chance it were 0.05
+    assert is_flipped.sum() / len(flipped) > 0.65
+    assert is_flipped[:75].mean() > 0.85
+    restored = [one.suggested == data.labels[one.index] for one in found.suspects if one.index in flipped]
+    assert np.mean(restored) > 0.95
+
+
+def test_it_is_plain_json_that_names_at_most_200_suspects():
+    y_prob, labels = drawn(3000, 10, 8, 2)
+    found = label_suspects(y_prob, labelled(labels, 10, "test"))
+    value = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert len(found.suspects) > 200
+    assert (value["split"], value["num_suspects"], len(value["suspects"])) == ("test", len(found.suspects), 200)
+    assert value["thresholds"][8:] == [None, None]
+    assert [one["rank"] for one in value["suspects"][:3]] == [1, 2, 3]
+
+
+def test_it_shows_itself_as_text_and_as_html():
+    y_prob, labels = drawn(200, 3, 3, 2)
+    dataset = labelled(labels, 3)
+    dataset = cs.Dataset(dataset.images, dataset.labels, ("<b>", "b\x1b", "c"), "made up", "train")
+    found = label_suspects(y_prob, dataset)
+    assert f"{len(found.suspects)} of 200 labels of the train split of made up are in doubt" in str(found)
+    assert "\x1b" not in str(found)
+    assert "&lt;b&gt;" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("y_prob", "message"),
+    [
+        (np.full((3, 2), 0.5), r"y_prob has shape \(3, 2\); the train split needs \(2, 2\)"),
+        (np.full((2, 3), 1 / 3), r"y_prob has shape \(2, 3\)"),
+        (np.array([[1.5, -0.5], [0.5, 0.5]]), "runs from -0.5 to 1.5; probabilities lie from 0 to 1"),
+        (np.array([[np.nan, 1], [0.5, 0.5]]), "runs from nan to nan"),
+        (np.array([[0.5, 0.5], [0.5, 0.4]]), "row 1 of y_prob sums to 0.9; probabilities sum to 1"),
+    ],
+)
+def test_what_are_no_probabilities_is_refused(y_prob, message):
+    with pytest.raises(ValueError, match=message):
+        label_suspects(y_prob, labelled([0, 1], 2))

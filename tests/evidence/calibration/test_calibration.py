@@ -1,0 +1,158 @@
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.metrics import cross_entropy
+from convscope.evidence.calibration import fit_temperature, measure_calibration
+from convscope.training.crossfit import crossfit
+
+
+def drawn(count=800, num_classes=4, scale=2.0, seed=0):
+    stream = np.random.default_rng(seed)
+    logits = stream.normal(size=(count, num_classes))
+    return scale * logits, (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+def measured(count=800, num_classes=4, **arguments):
+    settings = {"fitted_on": "validation images", "dataset_name": "drawn", **arguments}
+    return measure_calibration(*drawn(count, num_classes), *drawn(2000, num_classes, seed=1), **settings)
+
+
+def test_the_temperature_is_told_by_the_held_out_images_alone():
+    logits, labels = drawn()
+    held_out = drawn(2000, seed=1)
+    calibration = measure_calibration(logits, labels, *held_out, fitted_on="validation images")
+    assert calibration.temperature == fit_temperature(*held_out)
+    shuffled = measure_calibration(logits, labels[::-1].copy(), *held_out, fitted_on="validation images")
+    assert shuffled.temperature == calibration.temperature
+    assert shuffled.accuracy != calibration.accuracy
+
+
+def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
+    logits, labels = drawn()
+    calibration = measured()
+    divided = measure_calibration(
+        logits / calibration.temperature, labels, *drawn(2000, seed=1), fitted_on="validation images"
+    )
+    after, again = calibration.after, divided.before
+    assert calibration.before.negative_log_likelihood.value == pytest.approx(cross_entropy(logits, labels))
+    assert after.negative_log_likelihood.value == pytest.approx(cross_entropy(logits / calibration.temperature, labels))
+    assert after.ece_by_mass.value == pytest.approx(again.ece_by_mass.value)
+    assert after.class_wise_ece == pytest.approx(again.class_wise_ece)
+    assert after.risk_coverage.aurc == pytest.approx(again.risk_coverage.aurc)
+    assert after.ece_by_width.value == pytest.approx(after.by_width.ece)
+    assert after.aurc.value == pytest.approx(after.risk_coverage.aurc)
+
+
+def test_logits_twice_too_large_are_mended():
+    calibration = measured(3000)
+    low, high = calibration.temperature_interval
+    assert low < 2 < high
+    assert calibration.before.mean_confidence > calibration.accuracy_interval[1]
+    for binning in ("width", "mass"):
+        before, after = (getattr(each, f"ece_by_{binning}") for each in (calibration.before, calibration.after))
+        chance = getattr(calibration.after, f"chance_by_{binning}")
+        assert before.interval[0] > 0.1
+        assert after.value < chance.limit
+        assert after.interval[0] == 0
+        assert calibration.changes[f"ece_by_{binning}"].interval[1] < -0.1
+    assert calibration.changes["negative_log_likelihood"].interval[1] < 0
+
+
+def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
+    logits, labels = drawn(60)
+    calibration = measure_calibration(
+        logits, labels, 9 * np.eye(4), np.arange(4), fitted_on="validation images", dataset_name="drawn"
+    )
+    assert (calibration.temperature, calibration.is_at_bound, calibration.temperature_interval) == (0.05, True, None)
+    assert "Temperature 0.050, fitted on 4 validation images, the end of its range" in str(calibration)
+    assert not measured().is_at_bound
+
+
+def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
+    monkeypatch.setattr("convscope.evidence.calibration.calibration._MOST_FITTED", 400)
+    logits, labels = drawn()
+    held_out_logits, held_out_labels = drawn(199, seed=1)
+    calibration = measure_calibration(logits, labels, held_out_logits, held_out_labels, fitted_on="validation images")
+    assert (calibration.num_fitted, calibration.num_fitted_left_out) == (100, 99)
+    assert calibration.temperature == fit_temperature(held_out_logits[::2], held_out_labels[::2])
+
+
+@pytest.mark.parametrize(("count", "num_classes"), [(2, 3), (50, 2), (50, 10), (120, 1000)])
+def test_few_images_and_many_classes(count, num_classes):
+    calibration = measured(count, num_classes)
+    value = calibration.to_dict()
+    assert json.loads(json.dumps(value, allow_nan=False)) == value
+    assert (value["num_images"], value["num_classes"]) == (count, num_classes)
+    assert sum(value["before"]["by_width"]["num_images"]) == sum(value["after"]["by_mass"]["num_images"]) == count
+
+
+def test_to_dict_holds_what_the_page_and_the_model_take():
+    calibration = measured(num_bins=10)
+    value = calibration.to_dict()
+    assert value["temperature"] == calibration.temperature
+    assert value["fitted_on"] == "validation images"
+    assert value["before"]["by_width"]["num_bins"] == 10
+    assert value["after"]["brier"] == {
+        "value": calibration.after.brier.value,
+        "interval": list(calibration.after.brier.interval),
+    }
+    assert value["changes"]["aurc"]["value"] == pytest.approx(
+        value["after"]["aurc"]["value"] - value["before"]["aurc"]["value"], abs=1e-12
+    )
+    assert [one["fraction"] for one in value["after"]["risk_coverage"]["refusals"]] == [0, 0.01, 0.02, 0.05, 0.1]
+
+
+def test_the_same_arguments_give_the_same_bytes_and_another_seed_other_intervals():
+    first, again, other = (json.dumps(measured(200, seed=seed).to_dict()) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_text_and_html_show_the_figures_and_the_refusals():
+    calibration = measured()
+    text = str(calibration)
+    assert f"{calibration.before.brier.value:.5f}" in text
+    assert "ECE, 15 bins of equal mass" in text
+    assert text.splitlines()[-1].split()[:4] == ["10", "%", "720", str(refused_errors(calibration))]
+    html = calibration._repr_html_()
+    assert html.count("<table") == 2
+    assert f">{calibration.before.brier.value:.5f}</td>" in html
+
+
+def refused_errors(calibration):
+    return calibration.after.risk_coverage.refusals[-1].num_errors_left
+
+
+def test_a_network_of_smoothed_labels_is_surer_and_better_after(small_mnist):
+    recipe = cs.Recipe(epochs=10, label_smoothing=0.3)
+    cross = crossfit(cs.presets.ann, small_mnist.train, recipe, folds=3, threads=1)
+    model, _ = cs.train(cs.presets.ann, small_mnist.train, recipe, threads=1)
+    calibration = measure_calibration(
+        model.logits(small_mnist.test.images),
+        small_mnist.test.labels,
+        cross.logits,
+        cross.labels,
+        fitted_on="out-of-fold training images of 3 sibling networks",
+    )
+    assert calibration.temperature_interval[1] < 0.8
+    assert calibration.after.negative_log_likelihood.value < 0.9 * calibration.before.negative_log_likelihood.value
+    assert calibration.after.ece_by_mass.value < 0.5 * calibration.before.ece_by_mass.value
+    assert calibration.accuracy == cs.evaluate(model, small_mnist.test).accuracy
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "held_out", "bins", "message"),
+    [
+        (np.zeros((3, 2)), np.zeros(3, int), (np.zeros((3, 4)), np.zeros(3, int)), 15, "but held-out logits 4"),
+        (np.zeros((1, 2)), np.zeros(1, int), (np.zeros((3, 2)), np.zeros(3, int)), 15, "logits are of 1 image"),
+        (np.zeros((3, 2)), np.zeros(3, int), (np.zeros((3, 2)), np.zeros(3, int)), 0, "num_bins is 0"),
+        (np.zeros((3, 2)), np.full(3, 2), (np.zeros((3, 2)), np.zeros(3, int)), 15, "labels run from 2 to 2"),
+        (np.zeros((3, 2)), np.zeros(3, int), (np.zeros((0, 2)), np.zeros(0, int)), 15, "held-out logits have shape"),
+        (np.full((3, 2), np.nan), np.zeros(3, int), (np.zeros((3, 2)), np.zeros(3, int)), 15, "are not finite"),
+    ],
+)
+def test_measure_calibration_rejects(logits, labels, held_out, bins, message):
+    with pytest.raises(ValueError, match=message):
+        measure_calibration(logits, labels, *held_out, fitted_on="validation images", num_bins=bins)

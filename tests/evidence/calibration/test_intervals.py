@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from convscope.evidence.calibration import measure_reliability, measure_risk_coverage
+from convscope.evidence.calibration.intervals import FIGURES, bootstrap, chance_errors, resamples_for
+from convscope.evidence.calibration.scores import Scores, score_images
+
+
+def drawn(count=1500, scale=2.0, seed=0):
+    stream = np.random.default_rng(seed)
+    logits = stream.normal(size=(count, 4))
+    return scale * logits, (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
+
+
+def scores_of(confidence, right):
+    doubt = (1 - confidence) / confidence
+    return Scores(confidence, doubt, right, np.log1p(doubt), doubt, 0.0)
+
+
+def figures(scores):
+    return {
+        "ece_by_width": measure_reliability(scores.confidence, scores.right, 15, "width").ece,
+        "ece_by_mass": measure_reliability(scores.confidence, scores.right, 15, "mass").ece,
+        "brier": scores.brier.mean(),
+        "negative_log_likelihood": scores.negative_log_likelihood.mean(),
+        "aurc": measure_risk_coverage(scores.doubt, scores.right).aurc,
+    }
+
+
+def test_values_are_those_measured_directly_and_changes_are_their_differences():
+    logits, labels = drawn()
+    before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 2.0))
+    first, second, change = bootstrap(before, after, 15, np.random.default_rng(0))
+    for name in FIGURES:
+        assert first[name].value == pytest.approx(figures(before)[name])
+        assert second[name].value == pytest.approx(figures(after)[name])
+        assert change[name].value == pytest.approx(figures(after)[name] - figures(before)[name], abs=1e-12)
+
+
+def test_the_intervals_of_means_are_near_the_normal_ones():
+    logits, labels = drawn()
+    scores = score_images(logits, labels, 1.0, 15)
+    estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(0))
+    for name in ("brier", "negative_log_likelihood"):
+        values = getattr(scores, name)
+        half = 1.96 * values.std() / np.sqrt(len(values))
+        expected = (values.mean() - half, values.mean() + half)
+        assert estimates[name].interval == pytest.approx(expected, abs=0.15 * half)
+
+
+def test_a_change_has_the_narrow_interval_of_the_same_images():
+    logits, labels = drawn()
+    before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 1.1))
+    _, _, change = bootstrap(before, after, 15, np.random.default_rng(0))
+    differences = after.negative_log_likelihood - before.negative_log_likelihood
+    half = 1.96 * differences.std() / np.sqrt(len(differences))
+    expected = (differences.mean() - half, differences.mean() + half)
+    assert change["negative_log_likelihood"].interval == pytest.approx(expected, abs=0.15 * half)
+
+
+def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
+    logits, labels = drawn(count=60)
+    scores = score_images(logits, labels, 1.0, 15)
+    monkeypatch.setattr("convscope.evidence.calibration.intervals.resamples_for", lambda _: 2)
+    estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(5))
+    drawn_twice = np.random.default_rng(5).integers(0, 60, (2, 60))  # what scipy draws first
+    again = [
+        measure_reliability(scores.confidence[chosen], scores.right[chosen], 15, "width").ece for chosen in drawn_twice
+    ]
+    low, high = np.quantile(again, [0.025, 0.975])
+    value = estimates["ece_by_width"].value
+    assert estimates["ece_by_width"].interval == pytest.approx((max(2 * value - high, 0), max(2 * value - low, 0)))
+    briers = [scores.brier[chosen].mean() for chosen in drawn_twice]
+    assert estimates["brier"].interval == pytest.approx(np.quantile(briers, [0.025, 0.975]))
+
+
+def test_the_interval_of_the_error_covers_an_error_that_is_known():
+    stream, hits = np.random.default_rng(0), np.zeros(2)
+    for _ in range(40):
+        confidence = stream.choice([0.6, 0.8, 0.95], 600)
+        scores = scores_of(confidence, stream.random(600) < confidence - 0.1)
+        estimates, _, _ = bootstrap(scores, scores, 15, stream)
+        for number, name in enumerate(FIGURES[:2]):
+            low, high = estimates[name].interval
+            hits[number] += low <= 0.1 <= high
+    assert (hits >= 34).all()  # 38 expected, and 33 or fewer once in a hundred times
+
+
+def test_chance_is_what_drawing_right_answers_by_their_confidence_gives():
+    logits, labels = drawn(count=300)
+    scores = score_images(logits, labels, 1.0, 15)
+    chances = chance_errors(scores, 15, np.random.default_rng(0))
+    stream = np.random.default_rng(1)
+    for chance, binning in zip(chances, ("width", "mass"), strict=True):
+        errors = [
+            measure_reliability(scores.confidence, stream.random(300) < scores.confidence, 15, binning).ece
+            for _ in range(1000)
+        ]
+        assert chance.mean == pytest.approx(np.mean(errors), rel=0.04)
+        assert chance.limit == pytest.approx(np.quantile(errors, 0.975), rel=0.08)
+
+
+def test_the_same_stream_gives_the_same_intervals_in_blocks_too(monkeypatch):
+    logits, labels = drawn(count=200)
+    scores = score_images(logits, labels, 1.0, 15)
+    whole = chance_errors(scores, 15, np.random.default_rng(0)), bootstrap(scores, scores, 15, np.random.default_rng(0))
+    monkeypatch.setattr("convscope.evidence.calibration.intervals._BLOCK", 200 * 130)
+    again = chance_errors(scores, 15, np.random.default_rng(0)), bootstrap(scores, scores, 15, np.random.default_rng(0))
+    assert whole == again
+
+
+@pytest.mark.parametrize(
+    ("images", "resamples"), [(2, 1000), (10_000, 1000), (100_000, 1000), (250_000, 400), (10**7, 200)]
+)
+def test_more_images_are_drawn_less_often(images, resamples):
+    assert resamples_for(images) == resamples

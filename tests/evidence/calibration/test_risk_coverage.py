@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from convscope.evidence.calibration import measure_risk_coverage
+
+
+def drawn(count=500):
+    stream = np.random.default_rng(0)
+    doubt = stream.exponential(0.2, count)
+    return doubt, stream.random(count) < 1 / (1 + doubt)
+
+
+def left_after(doubt, right, number):
+    """Return the right answers of the `number` surest images."""
+    return right[np.argsort(doubt)[:number]]
+
+
+def test_the_area_is_the_mean_risk_over_all_coverages():
+    doubt, right = drawn()
+    risks = [1 - left_after(doubt, right, number).mean() for number in range(1, 501)]
+    curve = measure_risk_coverage(doubt, right)
+    assert curve.aurc == pytest.approx(np.mean(risks))
+    best = [1 - left_after(~right, right, number).mean() for number in range(1, 501)]
+    assert curve.optimal_aurc == pytest.approx(np.mean(best))
+    assert curve.excess_aurc == pytest.approx(np.mean(risks) - np.mean(best))
+
+
+def test_the_optimum_tends_to_the_published_limit():
+    right = np.arange(100_000) >= 3000
+    curve = measure_risk_coverage(np.where(right, 0.1, 2.0), right)
+    assert curve.optimal_aurc == pytest.approx(0.03 + 0.97 * np.log(0.97), rel=1e-3)
+    assert curve.excess_aurc == 0
+
+
+def test_each_refusal_counts_the_errors_left():
+    doubt, right = drawn()
+    curve = measure_risk_coverage(doubt, right)
+    assert [refusal.fraction for refusal in curve.refusals] == [0, 0.01, 0.02, 0.05, 0.1]
+    for refusal, left in zip(curve.refusals, (500, 495, 490, 475, 450), strict=True):
+        errors = int((~left_after(doubt, right, left)).sum())
+        assert (refusal.num_left, refusal.num_refused, refusal.num_errors_left) == (left, 500 - left, errors)
+        assert refusal.risk == errors / left
+        expected = binomtest(errors, left).proportion_ci(0.95, "wilson")
+        assert refusal.interval == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_the_curve_runs_from_all_images_down_and_is_the_risk_at_each_coverage():
+    doubt, right = drawn()
+    curve = measure_risk_coverage(doubt, right)
+    assert curve.coverage[0] == 1
+    assert (np.diff(curve.coverage) < 0).all()
+    for coverage, risk in zip(curve.coverage, curve.risk, strict=True):
+        assert risk == pytest.approx(1 - left_after(doubt, right, round(500 * coverage)).mean())
+
+
+def test_of_equal_doubts_the_later_image_is_refused_first():
+    curve = measure_risk_coverage(np.ones(4), np.array([True, True, True, False]), (0, 0.25, 0.5))
+    assert [refusal.num_errors_left for refusal in curve.refusals] == [1, 0, 0]
+
+
+def test_never_is_every_image_refused():
+    curve = measure_risk_coverage(np.ones(1), np.array([False]))
+    assert {refusal.num_left for refusal in curve.refusals} == {1}
+    assert (curve.aurc, curve.optimal_aurc, curve.coverage.tolist()) == (1, 1, [1])
+
+
+@pytest.mark.parametrize(
+    ("doubt", "right", "refused", "message"),
+    [
+        (np.zeros(2), np.zeros(3, bool), (0,), "doubt is .* both must be"),
+        (np.zeros(0), np.zeros(0, bool), (0,), "N at least 1"),
+        (np.array([-0.1]), np.ones(1, bool), (0,), "doubt is at least -0.1"),
+        (np.ones(1), np.ones(1, bool), (1.0,), "each must lie from 0 to below 1"),
+        (np.ones(1), np.ones(1, bool), (-0.5,), "each must lie from 0 to below 1"),
+    ],
+)
+def test_measure_risk_coverage_rejects(doubt, right, refused, message):
+    with pytest.raises(ValueError, match=message):
+        measure_risk_coverage(doubt, right, refused)

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss
+
+from convscope.base.metrics import softmax
+from convscope.evidence.calibration.scores import score_images
+
+
+def drawn(count=400, num_classes=5, scale=3.0):
+    stream = np.random.default_rng(0)
+    logits = (scale * stream.normal(size=(count, num_classes))).astype(np.float32)
+    return logits, stream.integers(0, num_classes, count)
+
+
+@pytest.mark.parametrize("num_classes", [2, 5])
+@pytest.mark.parametrize("temperature", [1.0, 0.4, 2.5])
+def test_scores_are_those_of_scikit_learn(num_classes, temperature):
+    logits, labels = drawn(num_classes=num_classes)
+    scores = score_images(logits, labels, temperature, 15)
+    exponentials = np.exp(logits.astype(np.float64) / temperature)
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    names = list(range(num_classes))
+    assert scores.negative_log_likelihood.mean() == pytest.approx(log_loss(labels, probabilities, labels=names))
+    expected = brier_score_loss(labels, probabilities, labels=names, scale_by_half=False)
+    assert scores.brier.mean() == pytest.approx(expected)
+    np.testing.assert_allclose(scores.confidence, probabilities.max(axis=1))
+    np.testing.assert_array_equal(scores.right, probabilities.argmax(axis=1) == labels)
+
+
+def test_doubt_tells_apart_what_confidence_no_longer_does():
+    scores = score_images(np.array([[50.0, 0.0], [60.0, 0.0]]), np.array([0, 0]), 1.0, 15)
+    assert scores.confidence.tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(scores.doubt, np.exp([-50, -60]))
+    np.testing.assert_allclose(scores.negative_log_likelihood, np.exp([-50, -60]))
+
+
+def test_logits_too_large_for_an_exponential_stay_finite():
+    scores = score_images(np.array([[4000.0, 0.0, -4000.0]] * 2), np.array([0, 2]), 1.0, 15)
+    assert scores.negative_log_likelihood.tolist() == [0, 8000]
+    assert scores.brier.tolist() == [0, 2]
+
+
+def test_class_wise_error_is_that_of_each_class_taken_alone():
+    logits, labels = drawn()
+    probabilities = softmax(logits)
+    errors = []
+    for label in range(5):
+        error = 0.0
+        for low, high in zip(np.arange(10) / 10, np.arange(1, 11) / 10, strict=True):
+            inside = (probabilities[:, label] > low) & (probabilities[:, label] <= high)
+            if inside.any():
+                gap = (labels[inside] == label).mean() - probabilities[inside, label].mean()
+                error += inside.mean() * abs(gap)
+        errors.append(error)
+    assert score_images(logits, labels, 1.0, 10).class_wise_ece == pytest.approx(np.mean(errors))
+
+
+def test_blocks_of_images_change_nothing(monkeypatch):
+    logits, labels = drawn()
+    whole = score_images(logits, labels, 1.7, 15)
+    monkeypatch.setattr("convscope.evidence.calibration.scores._BLOCK", 35)  # seven images
+    parts = score_images(logits, labels, 1.7, 15)
+    for name in ("confidence", "doubt", "right", "negative_log_likelihood", "brier"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+    assert parts.class_wise_ece == pytest.approx(whole.class_wise_ece, rel=1e-12)

@@ -1,0 +1,223 @@
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from convscope.base.statistics import group_accuracy_interval, group_difference
+from convscope.evidence.comparison import GroupComparison, RunGroup, compare, compare_groups
+
+from .conftest import draw_right, make_candidate, make_group
+
+
+def test_a_group_is_described_by_its_models():
+    right = draw_right(0, 6, 500, 0.9)
+    group = make_group("cnn", right, seeds=(3, 1, 4, 15, 9, 2))
+    accuracies = right.mean(axis=1)
+    assert group.accuracies == pytest.approx(tuple(accuracies))
+    assert group.errors == tuple((~right).sum(axis=1))
+    assert (group.accuracy, group.sd) == pytest.approx((accuracies.mean(), accuracies.std(ddof=1)))
+    assert group.accuracy_interval == group_accuracy_interval(~right)
+    assert group.num_errors == pytest.approx((~right).sum() / 6)
+
+
+def test_a_group_of_one_has_no_spread_and_wilsons_interval():
+    right = draw_right(1, 1, 500, 0.9)
+    group = make_group("cnn", right)
+    theirs = stats.binomtest(int(right.sum()), 500).proportion_ci(0.95, method="wilson")
+    assert group.sd is None
+    assert group.accuracy_interval == pytest.approx((theirs.low, theirs.high))
+
+
+def test_the_interval_of_a_groups_mean_stays_within_0_and_1():
+    low, high = make_group("cnn", [[True] * 10, [True] * 9 + [False]]).accuracy_interval
+    assert 0 < low < 0.9 < high <= 1
+
+
+def test_a_group_of_candidates_is_that_of_their_answers_with_mean_times():
+    right = draw_right(2, 3, 50, 0.8)
+    candidates = [
+        make_candidate("cnn", row, training_seconds=seconds, latency_seconds=None if seconds == 2 else 0.1)
+        for row, seconds in zip(right, (1.0, 2.0, 6.0), strict=True)
+    ]
+    group = RunGroup.from_candidates(candidates, (5, 6, 7), "mine")
+    assert (group.name, group.seeds, group.training_seconds, group.latency_seconds) == ("mine", (5, 6, 7), 3.0, None)
+    np.testing.assert_array_equal(group.wrong, ~right)
+    assert (group.parameters, group.macs, group.weights_bytes) == (10, 20, 40)
+
+
+def test_one_model_each_is_the_comparison_of_the_two():
+    right_a, right_b = draw_right(3, 1, 400, 0.9), draw_right(4, 1, 400, 0.8)
+    groups = compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=(7,)))
+    single = compare(make_candidate("cnn", right_a[0]), make_candidate("ann", right_b[0]))
+    for name in (
+        "accuracy_difference", "accuracy_difference_interval", "error_ratio", "error_ratio_interval", "p_value",
+        "counts", "verdict", "sentence",
+    ):  # fmt: skip
+        assert getattr(groups, name) == getattr(single, name), name
+    assert groups.degrees_of_freedom is None
+    ours, theirs = groups.to_dict(), single.to_dict()
+    assert {key: ours[key] for key in theirs if key not in "ab"} == {
+        key: theirs[key] for key in theirs if key not in "ab"
+    }
+    for side in "ab":
+        assert {key: ours[side][key] for key in theirs[side]} == theirs[side]
+
+
+def test_groups_with_the_same_seeds_are_paired_seed_by_seed_in_whatever_order():
+    right_a, right_b = draw_right(5, 5, 300, 0.9), draw_right(6, 5, 300, 0.85)
+    first = compare_groups(make_group("cnn", right_a), make_group("ann", right_b))
+    order = [2, 0, 4, 3, 1]
+    second = compare_groups(make_group("cnn", right_a), make_group("ann", right_b[order], seeds=tuple(order)))
+    assert first.is_paired
+    assert second.is_paired
+    assert first.accuracy_difference_interval == pytest.approx(second.accuracy_difference_interval)
+    direct = group_difference(~right_a, ~right_b, paired=True)
+    assert first.accuracy_difference_interval == direct.interval
+    assert (first.error_ratio_interval, first.p_value) == (direct.ratio_interval, direct.p_value)
+
+
+@pytest.mark.parametrize("seeds", [(1, 2, 3, 4, 5), (0, 1, 2, 3)])
+def test_groups_with_other_seeds_or_few_are_not_paired(seeds):
+    right_a, right_b = draw_right(5, len(seeds), 300, 0.9), draw_right(6, len(seeds), 300, 0.85)
+    comparison = compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=seeds))
+    assert not comparison.is_paired
+    direct = group_difference(~right_a, ~right_b, paired=False)
+    assert comparison.accuracy_difference_interval == direct.interval
+
+
+def test_difference_and_ratio_are_those_of_the_means():
+    right_a, right_b = draw_right(7, 3, 200, 0.9), draw_right(8, 5, 200, 0.8)
+    comparison = compare_groups(make_group("cnn", right_a), make_group("ann", right_b))
+    assert comparison.accuracy_difference == pytest.approx(right_a.mean() - right_b.mean())
+    assert comparison.error_ratio == pytest.approx((~right_b).mean() / (~right_a).mean())
+    low, high = comparison.accuracy_difference_interval
+    assert low < comparison.accuracy_difference < high
+    assert comparison.error_ratio_interval[0] < comparison.error_ratio < comparison.error_ratio_interval[1]
+
+
+def test_verdict_of_groups_far_apart_names_the_better_and_the_ratio():
+    comparison = compare_groups(
+        make_group("ann", draw_right(9, 5, 2000, 0.8)), make_group("cnn", draw_right(10, 5, 2000, 0.95))
+    )
+    low, high = comparison.error_ratio_interval
+    assert comparison.is_distinguishable
+    fewer, least, most = (f"{100 * (1 - ratio):.0f}" for ratio in (comparison.error_ratio, high, low))
+    assert comparison.verdict == f"cnn makes {fewer} % fewer errors than ann (95 % interval: {least} to {most} %)"
+
+
+def test_verdict_of_groups_alike_is_that_they_are_not_distinguishable():
+    right = draw_right(11, 10, 500, 0.9)
+    comparison = compare_groups(make_group("a", right[:5]), make_group("b", right[5:]))
+    assert not comparison.is_distinguishable
+    assert comparison.verdict.startswith("No significant difference between a and b: accuracies ")
+
+
+def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
+    a, b = make_group("a", [True]), make_group("b", [False])
+    made = {"is_paired": False, "accuracy_difference_interval": (0.1, 1.0), "error_ratio_interval": (2.0, np.inf)}
+    alone = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None)
+    corrected = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None, adjusted_p_value=0.08)
+    assert alone.is_distinguishable
+    assert "fewer errors" in alone.verdict
+    assert not corrected.is_distinguishable
+    assert corrected.verdict.startswith("No significant difference between this run of a and this run of b")
+
+
+@pytest.mark.parametrize(
+    ("models", "part"),
+    [
+        ((1, 1), "One run of each says nothing about other seeds."),
+        ((1, 3), "There is one run of cnn: this holds for that very network, and says nothing about others"),
+        ((3, 1), "There is one run of ann"),
+        (
+            (2, 3),
+            "2 seeds hardly show how far seeds differ, so the interval is wide: it covers the true value in 96 to",
+        ),
+        ((5, 6), "It holds for these recipes and this training data"),
+    ],
+)
+def test_limits_say_what_cannot_be_told(models, part):
+    a, b = (make_group(name, draw_right(12, n, 60, 0.7)) for name, n in zip(("cnn", "ann"), models, strict=True))
+    comparison = compare_groups(a, b)
+    assert part in comparison.limits
+    assert comparison.limits in comparison.sentence
+
+
+def test_sentence_says_what_was_counted_and_how():
+    right_a, right_b = draw_right(13, 5, 400, 0.9), draw_right(14, 5, 400, 0.8)
+    sentence = compare_groups(make_group("cnn", right_a), make_group("ann", right_b)).sentence
+    assert sentence.startswith(
+        f"On the 400 test images of shapes, 5 models of cnn make on average {(~right_a).sum() / 5:.1f} errors and 5 "
+        f"models of ann make on average {(~right_b).sum() / 5:.1f}. The accuracies are +"
+    )
+    assert "chance of seeds and images, compared seed by seed)" in sentence
+
+
+@pytest.mark.parametrize("models", [(1, 1), (1, 4), (5, 5)])
+def test_to_dict_is_finite_plain_json(models):
+    a = make_group("cnn", np.ones((models[0], 30), bool))
+    comparison = compare_groups(a, make_group("ann", draw_right(15, models[1], 30, 0.7)))
+    values = comparison.to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert values["error_ratio"] is None
+    assert values["error_ratio_interval"][1] is None
+    assert values["a"]["seeds"] == list(range(models[0]))
+    assert (values["both_right"] is None) == (models != (1, 1))
+
+
+def test_text_shows_verdict_costs_and_latency():
+    group = make_group("cnn", draw_right(16, 3, 90, 0.8), training_seconds=2.5, latency_seconds=2e-5)
+    comparison = compare_groups(group, make_group("ann", draw_right(17, 3, 90, 0.8)))
+    text = str(comparison)
+    assert text.splitlines()[0] == f"{comparison.verdict}."
+    assert "2.50 s" in text
+    assert "cnn: one image takes 20.0 µs, a thousand at once unknown" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_html_shows_names_as_text():
+    html = compare_groups(make_group("<img src=x>", [True, False]), make_group("b", [True, True]))._repr_html_()
+    assert "<img" not in html
+    assert "&lt;img src=x&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"split": "validation"}, "split is 'test' for a but 'validation' for b"),
+        ({"dataset_name": "others"}, "dataset_name is 'shapes' for a but 'others' for b"),
+        ({"labels": [0, 1]}, "a and b answered different images of shapes"),
+        ({"right": [1, 1, 1]}, "a and b answered different images of shapes"),
+    ],
+)
+def test_compare_groups_rejects_other_images(other, message):
+    with pytest.raises(ValueError, match=message):
+        compare_groups(make_group("a", [1, 0]), make_group("b", **{"right": [1, 0], **other}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"right": [[1, 0], [0, 1]], "seeds": (3, 3)}, r"seeds of a are \[3, 3\]; give each once"),
+        ({"right": [1, 0], "seeds": (3, 4)}, r"y_pred of a is \(1, 2\); it must be \(2, 2\)"),
+        ({"right": np.zeros((0, 2)), "seeds": ()}, "at least one of each"),
+        ({"right": [1, 0], "macs": -1}, "macs is -1; it must be finite and at least 0"),
+    ],
+)
+def test_a_group_rejects(changed, message):
+    with pytest.raises(ValueError, match=message):
+        make_group("a", **changed)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "message"),
+    [
+        ([], "candidates are none"),
+        ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], split="train")], "split is 'test' for one of a but"),
+        ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], labels=[0, 1])], "evaluated on different images"),
+    ],
+)
+def test_a_group_of_candidates_rejects(candidates, message):
+    with pytest.raises(ValueError, match=message):
+        RunGroup.from_candidates(candidates, range(len(candidates)))

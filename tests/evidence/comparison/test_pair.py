@@ -1,0 +1,277 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar
+
+import convscope as cs
+from convscope.base import metrics, statistics
+from convscope.engine import initial_weights
+from convscope.evidence.comparison import Candidate, Comparison, PairedCounts
+
+from .conftest import make_candidate
+
+
+def compare_counts(both_right, only_a, only_b, both_wrong, names=("cnn", "ann")):
+    counts = (both_right, only_a, only_b, both_wrong)
+    right_a, right_b = (np.repeat(pattern, counts) for pattern in ([True, True, False, False], [True, False] * 2))
+    return cs.compare(make_candidate(names[0], right_a), make_candidate(names[1], right_b))
+
+
+def test_comparison_of_a_hand_worked_case():
+    comparison = compare_counts(5, 3, 1, 1)
+    assert comparison.mcnemar_table.tolist() == [[5, 3], [1, 1]]
+    counts = (comparison.both_right, comparison.only_a_right, comparison.only_b_right, comparison.both_wrong)
+    assert counts == (5, 3, 1, 1)
+    assert comparison.accuracy_difference == pytest.approx(0.8 - 0.6)
+    assert comparison.error_ratio == 4 / 2
+    assert comparison.p_value == pytest.approx(2 * 5 / 16)
+
+
+def test_comparison_agrees_with_scipy_and_the_two_evaluations():
+    stream = np.random.default_rng(1)
+    comparison = cs.compare(
+        make_candidate("a", stream.random(3000) < 0.95), make_candidate("b", stream.random(3000) < 0.9)
+    )
+    assert comparison.mcnemar_table.sum() == comparison.num_images == 3000
+    assert comparison.mcnemar_table[0].sum() == 3000 - comparison.a.num_errors
+    assert comparison.mcnemar_table[:, 0].sum() == 3000 - comparison.b.num_errors
+    only_a, only_b = comparison.only_a_right, comparison.only_b_right
+    assert comparison.p_value == pytest.approx(binomtest(only_a, only_a + only_b).pvalue, rel=1e-9)
+    accuracies = comparison.a.evaluation.accuracy - comparison.b.evaluation.accuracy
+    assert comparison.accuracy_difference == pytest.approx(accuracies)
+
+
+@pytest.mark.parametrize("counts", [(50, 9, 2, 3), (9760, 143, 44, 53), (0, 5, 5, 0), (10, 0, 0, 0)])
+def test_table_and_p_value_are_those_of_statsmodels(counts):
+    comparison = compare_counts(*counts)
+    np.testing.assert_array_equal(comparison.mcnemar_table, np.reshape(counts, (2, 2)))
+    expected = mcnemar(comparison.mcnemar_table, exact=True).pvalue if counts[1] + counts[2] else 1.0
+    assert comparison.p_value == pytest.approx(expected, rel=1e-9)
+
+
+def test_intervals_are_the_score_intervals_of_the_counts():
+    comparison = compare_counts(9760, 143, 44, 53)
+    difference = metrics.paired_interval(np.array([143]), np.array([44]), 10_000)
+    assert comparison.accuracy_difference_interval == pytest.approx(tuple(np.ravel(difference)))
+    assert comparison.error_ratio_interval == statistics.error_ratio_interval(143, 44, 53)
+
+
+def test_swapping_the_two_mirrors_the_comparison():
+    there, back = compare_counts(50, 9, 2, 3), compare_counts(50, 2, 9, 3)
+    assert there.p_value == back.p_value
+    assert there.accuracy_difference == -back.accuracy_difference
+    assert there.error_ratio == pytest.approx(1 / back.error_ratio)
+    np.testing.assert_array_equal(there.mcnemar_table, back.mcnemar_table.T)
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        (
+            (9760, 143, 44, 53),
+            "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196 (2.02 times as "
+            "many); exactly one of the two is right on 187 images. If both were equally good, a split this uneven "
+            "would seldom happen (p = 2e-13). One run of each says nothing about other seeds.",
+        ),
+        (
+            (94, 3, 2, 1),
+            "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (1.33 times as many); "
+            "exactly one of the two is right on 5 images. If both were equally good, a split this uneven would often "
+            "happen (p = 1): no significant difference. One run of each says nothing about other seeds.",
+        ),
+    ],
+)
+def test_sentence_says_what_was_counted(counts, sentence):
+    assert compare_counts(*counts).sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("counts", "part"),
+    [
+        (
+            (10, 0, 0, 0),
+            "neither cnn nor ann makes an error; they are right and wrong on the very same images, so this split",
+        ),
+        ((8, 0, 0, 2), "cnn and ann each make 2 errors; they are right and wrong on the very same images"),
+        ((0, 0, 0, 1), "On the 1 test image of shapes, with one run each, cnn and ann each make 1 error;"),
+        ((9, 1, 0, 0), "cnn makes no errors and ann 1; exactly one of the two is right on 1 image. If both"),
+        ((9, 0, 1, 0), "cnn makes 1 error and ann none; exactly one"),
+        ((0, 1, 100, 99), "cnn makes 199 errors and ann 100 (0.50 times as many); exactly"),
+        ((0, 0, 100, 1), "cnn makes 101 errors and ann 1 (0.01 times as many); exactly"),
+        ((9, 1, 1, 0), "cnn and ann each make 1 error; exactly one of the two is right on 2 images. If both"),
+        ((0, 2000, 0, 0), "cnn makes no errors and ann 2,000; exactly one of the two is right on 2,000 images. If"),
+        ((0, 2000, 0, 0), "would seldom happen (p < 1e-300)."),
+    ],
+)
+def test_sentence_holds_at_the_ends(counts, part):
+    assert part in compare_counts(*counts).sentence
+
+
+@pytest.mark.parametrize(
+    ("split", "images"), [("train", "training images"), ("validation", "validation images"), ("mine", "mine images")]
+)
+def test_sentence_names_the_split(split, images):
+    comparison = cs.compare(make_candidate("a", [1, 0], split), make_candidate("b", [0, 0], split))
+    assert f"On the 2 {images} of shapes" in comparison.sentence
+
+
+MORE = "; more seeds are needed to say that of the architectures or recipes"
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict"),
+    [
+        (
+            (9760, 143, 44, 53),
+            f"This run of cnn makes 51 % fewer errors than this run of ann (95 % interval: 40 to 59 %){MORE}",
+        ),
+        (
+            (9760, 44, 143, 53),
+            f"This run of ann makes 51 % fewer errors than this run of cnn (95 % interval: 40 to 59 %){MORE}",
+        ),
+        (
+            (990, 10, 0, 0),
+            f"This run of cnn makes 100 % fewer errors than this run of ann (95 % interval: 62 to 100 %){MORE}",
+        ),
+        (
+            (94, 3, 2, 1),
+            "No significant difference between this run of cnn and this run of ann: "
+            "accuracies +1.00 [\N{MINUS SIGN}4.44, +6.76] points apart",
+        ),
+        (
+            (10, 0, 0, 0),
+            "No significant difference between this run of cnn and this run of ann: "
+            "accuracies 0.00 [\N{MINUS SIGN}27.75, +27.75] points apart",
+        ),
+    ],
+)
+def test_verdict_says_who_makes_fewer_errors_or_that_none_does(counts, verdict):
+    assert compare_counts(*counts).verdict == verdict
+
+
+def test_verdict_clips_long_names_and_shows_no_control_characters():
+    verdict = compare_counts(990, 10, 0, 0, names=("x" * 200, "a\x1b[31m")).verdict
+    assert verdict.startswith(
+        f"This run of {'x' * 31}… makes 100 % fewer errors than this run of a\N{REPLACEMENT CHARACTER}[31m (95 %"
+    )
+
+
+def test_the_intervals_of_two_runs_leave_equality_out_exactly_where_the_exact_test_does():
+    for only_a in range(0, 60):
+        for only_b in range(0, 60, 3):
+            counts = PairedCounts(1000, only_a, only_b, 7)
+            is_told = counts.p_value < 0.05
+            low, high = counts.accuracy_difference_interval
+            assert is_told == (not low <= 0 <= high)
+            low, high = counts.error_ratio_interval
+            assert is_told == (not low <= 1 <= high)
+
+
+def test_error_ratio_is_none_where_the_first_makes_no_error():
+    comparison = compare_counts(9, 1, 0, 0)
+    assert comparison.error_ratio is None
+    assert comparison.error_ratio_interval[1] == np.inf
+    assert comparison.to_dict()["error_ratio_interval"][1] is None
+
+
+def test_two_of_one_name_are_told_apart():
+    comparison = compare_counts(5, 3, 1, 1, names=("ann", "ann"))
+    assert comparison.names == ("ann (first)", "ann (second)")
+    assert "ann (first) makes 2 errors and ann (second) 4" in comparison.sentence
+
+
+@pytest.mark.parametrize("counts", [(5, 3, 1, 1), (9, 1, 0, 0), (10, 0, 0, 0)])
+def test_to_dict_is_finite_plain_json(counts):
+    comparison = compare_counts(*counts)
+    values = comparison.to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert sum(values[key] for key in ("both_right", "only_a_right", "only_b_right", "both_wrong")) == 10
+    assert (values["a"]["name"], values["b"]["name"]) == ("cnn", "ann")
+    assert values["a"]["accuracy_interval"] == list(comparison.a.evaluation.accuracy_interval)
+    assert (values["p_value"], values["sentence"]) == (comparison.p_value, comparison.sentence)
+
+
+def test_text_shows_costs_and_the_two_by_two_table():
+    costs = {"parameters": 118_282, "macs": 118_016, "weights_bytes": 473_128, "training_seconds": 3.456}
+    comparison = cs.compare(make_candidate("cnn", [1, 1, 1, 0]), make_candidate("ann", [1, 0, 0, 0], **costs))
+    lines = str(comparison).splitlines()
+    assert " ".join(lines[: lines.index("")]) == comparison.sentence
+    assert max(map(len, lines)) <= 100
+    assert "118,282" in str(comparison)
+    assert "462.0 KB" in str(comparison)
+    assert "3.46 s" in str(comparison)
+    second = lines[lines.index("") + 1 :]
+    assert " ".join(second[: second.index("")]) == f"{comparison.verdict}."
+    assert "unknown" in next(line for line in lines if line.startswith("cnn  "))
+    assert [line.split() for line in lines[-2:]] == [["cnn", "right", "1", "2"], ["cnn", "wrong", "0", "1"]]
+
+
+def test_text_and_json_show_latencies_where_they_are_known():
+    fast = make_candidate("cnn", [1, 1], latency_seconds=0.00025, latency_1000_seconds=0.0125)
+    comparison = cs.compare(fast, make_candidate("ann", [1, 0]))
+    assert "cnn: one image takes 0.25 ms, a thousand at once 12.50 ms" in str(comparison)
+    assert "ann: one image" not in str(comparison)
+    assert comparison.to_dict()["a"]["latency_1000_seconds"] == 0.0125
+    assert comparison.to_dict()["b"]["latency_seconds"] is None
+
+
+def test_html_shows_names_as_text():
+    html = compare_counts(5, 3, 1, 1, names=("<img src=x>", "b"))._repr_html_()
+    assert "<img" not in html
+    assert "&lt;img src=x&gt;" in html
+
+
+def test_candidate_from_model_counts_its_costs():
+    architecture = cs.presets.cnn()
+    model = cs.Model(architecture, initial_weights(architecture, 0), tuple("0123456789"))
+    candidate = Candidate.from_model(model, make_candidate("a", [1]).evaluation, training_seconds=1.5)
+    assert (candidate.name, candidate.parameters, candidate.macs) == ("cnn", 108_618, 758_592)
+    assert (candidate.weights_bytes, candidate.training_seconds) == (434_472, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"split": "validation"}, "split is 'test' for a but 'validation' for b"),
+        ({"dataset_name": "others"}, "dataset_name is 'shapes' for a but 'others' for b"),
+        ({"labels": [0, 1]}, "a and b were evaluated on different images of shapes"),
+        ({"right": [1, 1, 1]}, "a and b were evaluated on different images of shapes"),
+    ],
+)
+def test_comparison_rejects_other_images(other, message):
+    with pytest.raises(ValueError, match=message):
+        Comparison(make_candidate("a", [1, 0]), make_candidate("b", **{"right": [1, 0], **other}))
+
+
+def test_comparison_rejects_other_class_names():
+    a = make_candidate("a", [1, 0])
+    b = replace(a, name="b", evaluation=replace(a.evaluation, class_names=("no", "maybe")))
+    with pytest.raises(ValueError, match=r"class_names is \('no', 'yes'\) for a"):
+        cs.compare(a, b)
+
+
+def test_a_candidate_weighs_what_no_gradient_trains_too():
+    layers = (cs.Flatten(), cs.Dense(2), cs.BatchNormalization())
+    architecture = cs.Architecture(cs.Input(2, 2), layers)
+    model = cs.Model(architecture, initial_weights(architecture, 0), ("a", "b"))
+    candidate = Candidate.from_model(model, make_candidate("a", [1, 0]).evaluation)
+    assert (candidate.parameters, candidate.weights_bytes) == (10 + 4, 4 * (10 + 8))
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        {"parameters": -1},
+        {"macs": -1},
+        {"weights_bytes": -1},
+        {"training_seconds": float("nan")},
+        {"latency_seconds": -1.0},
+        {"latency_1000_seconds": float("inf")},
+    ],
+)
+def test_candidate_rejects_a_cost_that_is_none(cost):
+    with pytest.raises(ValueError, match=f"{next(iter(cost))} is .*; it must be finite and at least 0"):
+        make_candidate("a", [1], **cost)

@@ -1,0 +1,81 @@
+import json
+
+import numpy as np
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from convscope.evidence.comparison import compare_all, compare_groups
+from convscope.evidence.comparison.several import MOST_PAIRS
+
+from .conftest import draw_right, make_group
+
+ACCURACIES = {"best": 0.93, "same": 0.93, "worse": 0.86, "worst": 0.7}
+
+
+def groups(models=3, images=300):
+    return [
+        make_group(name, draw_right(number, models, images, accuracy))
+        for number, (name, accuracy) in enumerate(ACCURACIES.items())
+    ]
+
+
+def test_all_compares_every_two_with_the_p_values_of_each_by_itself():
+    made = groups()
+    result = compare_all(made)
+    pairs = [("best", "same"), ("best", "worse"), ("best", "worst"), ("same", "worse"), ("same", "worst")]
+    assert [one.names for one in result.comparisons] == [*pairs, ("worse", "worst")]
+    assert result.comparisons[1].p_value == compare_groups(made[0], made[2]).p_value
+
+
+@pytest.mark.parametrize("models", [1, 3])
+@pytest.mark.parametrize("pairs", ["all", "first"])
+def test_p_values_are_corrected_as_statsmodels_does(models, pairs):
+    result = compare_all(groups(models), pairs=pairs)
+    expected = multipletests([one.p_value for one in result.comparisons], method="holm")[1]
+    np.testing.assert_allclose([one.adjusted_p_value for one in result.comparisons], expected, rtol=1e-12)
+    assert [one.is_distinguishable for one in result.comparisons] == (expected < 0.05).tolist()
+
+
+def test_first_compares_each_with_the_first():
+    result = compare_all(groups(), pairs="first")
+    assert [one.names for one in result.comparisons] == [("best", "same"), ("best", "worse"), ("best", "worst")]
+
+
+def test_two_groups_are_one_comparison_without_correction():
+    made = groups()[:2]
+    result = compare_all(made)
+    assert result.comparisons[0].adjusted_p_value is None
+    assert str(result) == str(compare_groups(*made))
+    assert result._repr_html_() == compare_groups(*made)._repr_html_()
+
+
+def test_to_dict_is_finite_plain_json():
+    values = compare_all(groups(2, 40)).to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert (values["num_images"], len(values["groups"]), len(values["comparisons"])) == (40, 4, 6)
+
+
+def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
+    made = [*groups(), make_group("<b>", draw_right(9, 3, 300, 0.9))]
+    result = compare_all(made)
+    text, html = str(result), result._repr_html_()
+    assert text.startswith("5 groups on the 300 test images of shapes")
+    assert "best - worst" in text
+    assert "corrected for 10 comparisons, the intervals are not" in " ".join(text.split())
+    assert "<b>" not in html
+    assert "&lt;b&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: compare_all(groups()[:1]), "groups are 1; give at least two"),
+        (lambda: compare_all([make_group("a", [1]), make_group("a", [0])]), "two groups are called 'a'"),
+        (lambda: compare_all(groups(), pairs="some"), "pairs is 'some'"),
+        (lambda: compare_all([make_group("a", [1]), make_group("b", [1, 0])]), "answered different images"),
+        (lambda: compare_all([make_group(f"{n}", [1]) for n in range(46)]), f"1035 pairs; at most {MOST_PAIRS}"),
+    ],
+)
+def test_compare_all_rejects(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

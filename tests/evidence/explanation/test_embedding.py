@@ -1,0 +1,224 @@
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn import manifold
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.evidence.explanation.embedding import embed, hidden_layer, principal_components
+from convscope.evidence.explanation.neighbours import agreements, neighbours, trustworthiness
+
+
+def untrained(architecture):
+    names = tuple(f"class {number}" for number in range(architecture.num_classes))
+    return cs.Model(architecture, initial_weights(architecture, 1), names)
+
+
+def noise(count, shape, num_classes, seed=3):
+    stream = np.random.default_rng(seed)
+    images = stream.integers(0, 256, (count, *shape), np.uint8)
+    names = tuple(f"class {number}" for number in range(num_classes))
+    return cs.Dataset(images, stream.integers(0, num_classes, count), names, "made", "test")
+
+
+# --- Principal components ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(60, 9), (12, 40)])
+def test_principal_components_are_scikit_learn_s(shape):
+    values = np.random.default_rng(0).normal(size=shape) @ np.diag(np.linspace(3, 0.1, shape[1])) + 5
+    points, ratios = principal_components(values, 3)
+    oracle = PCA(3, svd_solver="full").fit(values)
+    theirs = oracle.transform(values)
+    theirs *= np.sign((theirs * points).sum(axis=0))  # of a component and its mirror image either is right
+    np.testing.assert_allclose(points, theirs, atol=1e-9)
+    np.testing.assert_allclose(ratios[:3], oracle.explained_variance_ratio_, atol=1e-12)
+    assert ratios.sum() == pytest.approx(1)
+    assert len(ratios) == min(shape)
+
+
+@pytest.mark.parametrize("shape", [(60, 9), (12, 40)])
+def test_of_a_component_and_its_mirror_image_that_with_a_positive_largest_coefficient_is_taken(shape):
+    for seed in range(5):
+        values = np.random.default_rng(seed).normal(size=shape)
+        points, _ = principal_components(values, 3)
+        directions = (values - values.mean(axis=0)).T @ points  # each along its component, by a positive number
+        assert (directions[np.abs(directions).argmax(axis=0), range(3)] > 0).all()
+
+
+def test_where_there_are_fewer_directions_than_components_the_rest_is_zero():
+    points, ratios = principal_components(np.array([[1.0], [2], [4], [5]]), 2)
+    assert points.tolist() == [[-2, 0], [-1, 0], [1, 0], [2, 0]]
+    assert ratios.tolist() == [1]
+    points, ratios = principal_components(np.ones((5, 3)), 2)
+    assert (points.any(), ratios.any()) == (False, False)
+
+
+# --- Neighbourhoods ---------------------------------------------------------------------------------------------------
+
+
+def test_neighbours_and_their_agreement_are_scikit_learn_s():
+    stream = np.random.default_rng(0)
+    points, labels = stream.normal(size=(80, 6)), stream.integers(0, 3, 80)
+    found = neighbours(points)[:, :7]
+    theirs = NearestNeighbors(n_neighbors=7).fit(points).kneighbors(return_distance=False)
+    np.testing.assert_array_equal(found, theirs)
+    expected = [(labels[theirs[one]] == labels[one]).mean() for one in range(80)]
+    np.testing.assert_allclose(agreements(found, labels), expected)
+
+
+def test_of_equal_points_the_first_are_nearest_and_none_is_its_own_neighbour():
+    assert neighbours(np.zeros((4, 2))).tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("k", [1, 5, 19])
+def test_trustworthiness_is_scikit_learn_s(k):
+    stream = np.random.default_rng(0)
+    values = stream.normal(size=(40, 8))
+    for picture in (values[:, :2], stream.normal(size=(40, 2))):
+        expected = manifold.trustworthiness(values, picture, n_neighbors=k)
+        assert trustworthiness(neighbours(values), neighbours(picture), k) == pytest.approx(expected, abs=1e-12)
+    assert trustworthiness(neighbours(values), neighbours(values), k) == 1
+
+
+# --- The embedding of a network ---------------------------------------------------------------------------------------
+
+
+def test_what_is_embedded_is_what_the_last_dense_layer_reads():
+    model, dataset = untrained(cs.presets.cnn((10, 10, 1), 4)), noise(50, (10, 10, 1), 4)
+    embedding = embed(model, dataset, num_components=3)
+    hidden = model.activations(dataset.images, ["dense"])["dense"].astype(np.float64)
+    assert (embedding.layer, embedding.num_dimensions) == ("dense", 128)
+    theirs = PCA(3, svd_solver="full").fit(hidden)
+    np.testing.assert_allclose(np.abs(embedding.points), np.abs(theirs.transform(hidden)), atol=1e-4)
+    np.testing.assert_allclose(embedding.explained_variance[:3], theirs.explained_variance_ratio_, atol=1e-6)
+    nearest = NearestNeighbors(n_neighbors=10).fit(hidden).kneighbors(return_distance=False)
+    shares = (dataset.labels[nearest] == dataset.labels[:, None]).mean(axis=1)
+    assert embedding.agreement == pytest.approx(shares.mean())
+    by_class = [shares[dataset.labels == label].mean() for label in range(4)]
+    np.testing.assert_allclose(embedding.agreement_by_class, by_class)
+    expected = manifold.trustworthiness(hidden, embedding.points.astype(np.float64), n_neighbors=10)
+    assert embedding.trustworthiness == pytest.approx(expected, abs=1e-3)
+    np.testing.assert_array_equal(embedding.predicted, model.predict(dataset.images))
+
+
+def test_classes_that_the_network_separates_have_neighbours_of_their_own():
+    labels = np.arange(40) % 2
+    images = (100 * labels[:, None, None, None] + np.arange(40)[:, None, None, None] + np.zeros((1, 4, 4, 1))).astype(
+        np.uint8
+    )
+    dataset = cs.Dataset(images, labels, ("class 0", "class 1"))
+    layers = (cs.Flatten(), cs.Dense(5, "tanh"), cs.Dense(2))
+    embedding = embed(untrained(cs.Architecture(cs.Input(4, 4), layers)), dataset)
+    assert (embedding.agreement, embedding.agreement_in_picture) == (1, 1)
+    assert embedding.chance_agreement == pytest.approx(19 / 39)
+
+
+def test_the_hidden_layer_is_found_in_any_network():
+    def layer_of(*layers):
+        return hidden_layer(cs.Architecture(cs.Input(8, 8), layers))
+
+    assert layer_of(cs.Flatten(), cs.Dense(2)) == "flatten"
+    assert layer_of(cs.Flatten(), cs.Dense(4), cs.Dropout(0.5), cs.Dense(2)) == "dropout"
+    assert layer_of(cs.Flatten(), cs.Dense(4), cs.Dense(2), cs.BatchNormalization()) == "dense"
+    assert (
+        layer_of(cs.Flatten(), cs.Dense(4), cs.Activation("relu"), cs.Dense(2), cs.Activation("softmax"))
+        == "activation"
+    )
+    assert layer_of(cs.Conv2D(3), cs.GlobalAveragePooling2D()) == "conv2d"
+    assert layer_of(cs.Conv2D(3), cs.GlobalAveragePooling2D(), cs.Activation("softmax")) == "conv2d"
+    assert layer_of(cs.GlobalAveragePooling2D(), cs.BatchNormalization(), cs.Dense(2)) == "batch_normalization"
+
+
+def test_maps_are_embedded_cell_by_cell_where_no_dense_layer_reads_a_vector():
+    model = untrained(cs.Architecture(cs.Input(8, 8), (cs.Conv2D(3), cs.GlobalAveragePooling2D())))
+    assert embed(model, noise(12, (8, 8, 1), 3)).num_dimensions == 6 * 6 * 3
+
+
+def test_of_many_images_evenly_taken_ones_are_embedded_and_the_rest_counted():
+    dataset = noise(90, (8, 8, 3), 100)
+    embedding = embed(untrained(cs.presets.ann((8, 8, 3), 100)), dataset, most_images=30)
+    np.testing.assert_array_equal(embedding.indices, np.linspace(0, 89, 30).round())
+    np.testing.assert_array_equal(embedding.labels, dataset.labels[embedding.indices])
+    assert (len(embedding.points), embedding.num_images_left_out) == (30, 60)
+    absent = set(range(100)) - set(embedding.labels.tolist())
+    assert {label for label, share in enumerate(embedding.agreement_by_class) if share is None} == absent
+
+
+def test_four_images_are_enough():
+    embedding = embed(untrained(cs.presets.ann((8, 8, 1), 2)), noise(4, (8, 8, 1), 2))
+    assert (embedding.num_neighbours, embedding.points.shape) == (1, (4, 2))
+
+
+# --- Other methods ----------------------------------------------------------------------------------------------------
+
+
+def test_tsne_repeats_its_points_and_keeps_neighbours():
+    model, dataset = untrained(cs.presets.ann((6, 6, 1), 3)), noise(40, (6, 6, 1), 3)
+    first, second = embed(model, dataset, "tsne", seed=5), embed(model, dataset, "tsne", seed=5)
+    np.testing.assert_array_equal(first.points, second.points)
+    assert first.explained_variance == ()
+    assert first.trustworthiness > 0.6
+    assert first.agreement == embed(model, dataset).agreement  # before anything is left out
+
+
+def test_umap_is_given_the_hidden_layer_and_the_seed(monkeypatch):
+    asked = {}
+
+    def umap(**options):
+        asked.update(options)
+        return SimpleNamespace(fit_transform=lambda hidden: hidden[:, :2])
+
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=umap))
+    model, dataset = untrained(cs.presets.ann((6, 6, 1), 3)), noise(12, (6, 6, 1), 3)
+    embedding = embed(model, dataset, "umap", seed=7)
+    np.testing.assert_array_equal(embedding.points, model.activations(dataset.images)["dense_1"][:, :2])
+    assert (asked["random_state"], asked["n_neighbors"], asked["n_components"]) == (7, 11, 2)
+
+
+@pytest.mark.parametrize(("method", "module"), [("umap", "umap"), ("tsne", "sklearn")])
+def test_a_missing_library_is_named(monkeypatch, method, module):
+    monkeypatch.setitem(sys.modules, module if method == "umap" else "sklearn.manifold", None)
+    with pytest.raises(
+        ImportError, match=rf"method '{method}' needs {module}, which is not installed; run pip install"
+    ):
+        embed(untrained(cs.presets.ann((6, 6, 1), 3)), noise(12, (6, 6, 1), 3), method)
+
+
+# --- The result -------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_call_gives_the_same_bytes_and_finite_plain_json():
+    model, dataset = untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4)
+    first, second = (json.dumps(embed(model, dataset).to_dict(), allow_nan=False) for _ in range(2))
+    assert first == second
+    assert json.loads(first) == embed(model, dataset).to_dict()
+
+
+def test_text_and_html_show_a_line_for_each_class():
+    embedding = embed(untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
+    lines = str(embedding).splitlines()
+    assert lines[0].startswith("30 test images of made: 128 numbers of dense in 2 by pca, 0.")
+    assert len(lines) == 2 + 2 + 4 + 1
+    assert lines[-1].split()[:2] == ["all", "30"]
+    assert ">class 3</td>" in embedding._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "lda"}, "method is 'lda'; it must be one of pca, tsne, umap"),
+        ({"num_components": 4}, "num_components is 4; it must be 2 or 3"),
+        ({"most_images": 3}, "3 images are too few to embed; take at least 4"),
+        ({"dataset": noise(9, (10, 10, 1), 3)}, "made has 3 classes"),
+        ({"dataset": noise(9, (9, 10, 1), 4)}, r"reads uint8 \(N, 10, 10, 1\)"),
+    ],
+)
+def test_what_does_not_fit_is_rejected(options, message):
+    with pytest.raises(ValueError, match=message):
+        embed(untrained(cs.presets.cnn((10, 10, 1), 4)), **{"dataset": noise(9, (10, 10, 1), 4), **options})

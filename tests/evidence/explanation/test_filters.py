@@ -1,0 +1,381 @@
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.evidence.explanation import filter_measures, filter_pictures
+from convscope.evidence.explanation.filter_layers import filter_layers
+from convscope.evidence.explanation.filter_measures import class_selectivity, duplicate_filters, measure_filters
+from convscope.evidence.explanation.filters import filter_cards
+
+
+def one_convolution(kernels, biases=None, shape=(8, 8, 1), **options):
+    """A model of one convolution with the given kernels (rows, columns, C, F), whose logits do not matter."""
+    kernels = np.asarray(kernels, np.float32)
+    layer = cs.Conv2D(kernels.shape[3], kernels.shape[:2], **{"activation": "relu", **options})
+    architecture = cs.Architecture(cs.Input(*shape), (layer, cs.GlobalAveragePooling2D(), cs.Dense(2)))
+    weights = dict(initial_weights(architecture, 0))
+    weights["conv2d/kernel"] = kernels
+    weights["conv2d/bias"] = np.zeros(kernels.shape[3], np.float32) if biases is None else np.float32(biases)
+    return cs.Model(architecture, weights, ("no", "yes"))
+
+
+def dataset_of(images, labels=None, names=("no", "yes")):
+    labels = np.arange(len(images)) % len(names) if labels is None else np.asarray(labels)
+    return cs.Dataset(np.asarray(images, np.uint8), labels.astype(np.int64), names, "made", "test")
+
+
+def noise(count, shape, num_classes):
+    stream = np.random.default_rng(3)
+    images = stream.integers(0, 256, (count, *shape), np.uint8)
+    names = tuple(f"class {number}" for number in range(num_classes))
+    return dataset_of(images, stream.integers(0, num_classes, count), names)
+
+
+def untrained(architecture, names=None):
+    names = names or tuple(f"class {number}" for number in range(architecture.num_classes))
+    return cs.Model(architecture, initial_weights(architecture, 1), names)
+
+
+def cards_of(model, dataset, **options):
+    return filter_cards(model, dataset, **{"with_synthetic": False, **options})
+
+
+EDGE = np.array([[-1, 0, 1]] * 3, float)[:, :, None, None]
+
+
+# --- What excites a filter --------------------------------------------------------------------------------------------
+
+
+def test_an_edge_detector_is_excited_most_where_the_edge_is():
+    images = np.zeros((4, 8, 8, 1))
+    images[2, 2:5, 5] = 255  # a stroke three pixels long
+    images[3, 2:4, 5] = 255  # a shorter one, at the same place
+    (layer,) = cards_of(one_convolution(EDGE), dataset_of(images)).layers
+    (card,) = layer.filters
+    first, second = card.exciting  # the other images leave it at zero
+    assert (first.index, first.label, first.place, first.value) == (2, 0, (2, 3), 3.0)
+    assert (second.index, second.place, second.value) == (3, (1, 3), 2.0)
+    assert (card.quantiles, card.answering_fraction) == ((0.0, 0.0, 1.0, 2.25, 3.0), 0.5)
+    np.testing.assert_array_equal(layer.pictures.real[0, 0], images[2, 2:5, 3:6])
+
+
+def test_a_picture_at_the_border_is_clear_beyond_it_and_its_window_cut_off():
+    images = np.zeros((2, 8, 8, 1))
+    images[1, 0:2, 1] = 200
+    model = one_convolution(EDGE, padding="same")
+    (layer,) = cards_of(model, dataset_of(images)).layers
+    (card,) = layer.filters
+    assert card.exciting[0].place == (0, 0)
+    assert filter_layers(model.architecture)[0].window((0, 0), (8, 8)) == (0, 0, 2, 2)
+    np.testing.assert_array_equal(layer.pictures.real[0, 0, ..., 0], [[0, 0, 0], [0, 0, 200], [0, 0, 200]])
+
+
+def test_the_window_of_a_place_holds_all_pixels_that_it_reads_and_no_other():
+    layers = (
+        cs.Conv2D(2, (3, 2), padding="same", activation="tanh"),
+        cs.AveragePooling2D((2, 3), strides=(2, 1)),
+        cs.Conv2D(3, (2, 3), strides=(1, 2), activation="tanh"),
+        cs.GlobalAveragePooling2D(),
+        cs.Dense(2),
+    )
+    model = untrained(cs.Architecture(cs.Input(13, 14, 2), layers))
+    stream = np.random.default_rng(0)
+    image = stream.integers(0, 256, (1, 13, 14, 2), np.uint8)
+    before = model.activations(image, ["conv2d_1"])["conv2d_1"][0]
+    second = filter_layers(model.architecture)[1]
+    for place in np.ndindex(before.shape[:2]):
+        top, left, bottom, right = second.window(place, (13, 14))
+        outside = image ^ 255
+        outside[:, top:bottom, left:right] = image[:, top:bottom, left:right]
+        assert (model.activations(outside, ["conv2d_1"])["conv2d_1"][0][place] == before[place]).all()
+        for row, column in ((top, left), (bottom - 1, right - 1)):
+            corner = image.copy()
+            corner[0, row, column] ^= 255
+            assert (model.activations(corner, ["conv2d_1"])["conv2d_1"][0][place] != before[place]).any()
+
+
+def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_maps(monkeypatch):
+    monkeypatch.setattr(filter_measures, "_BLOCK_BYTES", 100_000)  # so that there are many blocks
+    dataset, architecture = noise(150, (12, 11, 1), 7), cs.presets.cnn((12, 11, 1), 7)
+    model = untrained(architecture)
+    outputs = model.activations(dataset.images, ["conv2d", "conv2d_1"])
+    for layer in cards_of(model, dataset).layers:
+        maps = outputs[layer.layer]
+        flat = maps.reshape(len(maps), -1, maps.shape[-1])
+        for card in layer.filters:
+            highest = flat[..., card.filter].max(axis=1)
+            order = sorted(range(len(maps)), key=lambda image, highest=highest: (-highest[image], image))
+            expected = [image for image in order[:9] if highest[image] > 0]
+            assert [one.index for one in card.exciting] == expected
+            for one in card.exciting:
+                assert one.label == dataset.labels[one.index]
+                assert maps[(one.index, *one.place, card.filter)] == pytest.approx(highest[one.index], rel=1e-6)
+                assert one.value == pytest.approx(highest[one.index], rel=1e-6)
+            np.testing.assert_allclose(card.quantiles, np.percentile(highest, [0, 25, 50, 75, 100]), rtol=1e-5)
+
+
+def test_a_filter_that_may_answer_below_zero_has_its_nine_images_whatever_their_sign():
+    model = one_convolution(-np.ones((1, 1, 1, 1)), activation="linear", shape=(2, 2, 1))
+    images = np.arange(10, 22).reshape(12, 1, 1, 1) * np.ones((1, 2, 2, 1))
+    (card,) = cards_of(model, dataset_of(images)).layers[0].filters
+    assert [one.index for one in card.exciting] == list(range(9))  # the darkest first
+    assert (card.selectivity, card.answering_fraction, card.is_dead, card.is_rare) == (0, 0, False, True)
+
+
+def test_of_images_that_excite_equally_the_first_come_first():
+    images = np.full((60, 4, 4, 1), 50)
+    images[20:50] = 90
+    (card,) = cards_of(one_convolution(np.ones((1, 1, 1, 1)), shape=(4, 4, 1)), dataset_of(images)).layers[0].filters
+    assert [(one.index, one.place) for one in card.exciting] == [(index, (0, 0)) for index in range(20, 29)]
+
+
+# --- Dead, alike, selective -------------------------------------------------------------------------------------------
+
+
+def test_filters_that_never_answer_or_always_the_same_are_dead_and_those_that_seldom_answer_nearly():
+    images = np.random.default_rng(0).integers(0, 200, (300, 4, 4, 1))
+    images[7, 1, 1] = 255
+    model = one_convolution(np.array([1, 0, 0, 1]).reshape(1, 1, 1, 4), [-0.9, -1, 0.7, 0], (4, 4, 1))
+    cards = cards_of(model, dataset_of(images)).layers[0].filters
+    assert [card.is_dead for card in cards] == [False, True, True, False]
+    assert [card.is_rare for card in cards] == [True, False, False, False]
+    assert cards[0].answering_fraction == 1 / 300
+    assert [(one.index, one.place) for one in cards[0].exciting] == [(7, (1, 1))]
+    assert [len(card.exciting) for card in cards] == [1, 0, 0, 9]
+    assert cards[2].quantiles == tuple([pytest.approx(0.7)] * 5)
+    assert (cards[1].most_alike, cards[1].correlation) == (None, None)
+    assert cards[0].most_alike == 3  # the only other one that lives
+
+
+def test_planted_duplicates_are_found_and_mirrored_ones_are_not():
+    stream = np.random.default_rng(2)
+    kernel = stream.normal(size=(3, 3, 1, 3))
+    kernels = np.concatenate([kernel, 2.5 * kernel[..., 1:2], -kernel[..., :1]], axis=3)
+    model = one_convolution(kernels, [0, 0, 0, 0.3, 0], activation="linear")
+    images = stream.integers(0, 256, (40, 8, 8, 1), np.uint8)
+    (pair,) = duplicate_filters(model, images)
+    assert (pair.layer, pair.first, pair.second, pair.correlation) == ("conv2d", 1, 3, pytest.approx(1, abs=1e-6))
+    (layer,) = cards_of(model, dataset_of(images)).layers
+    assert layer.duplicates == (pair,)
+    assert [layer.filters[one].most_alike for one in (1, 3)] == [3, 1]
+
+
+def test_correlations_are_those_of_all_cells_at_once(monkeypatch):
+    monkeypatch.setattr(filter_measures, "_BLOCK_BYTES", 20_000)
+    dataset, model = noise(60, (10, 10, 3), 3), untrained(cs.presets.cnn((10, 10, 3), 3))
+    layers = filter_layers(model.architecture)
+    for layer, measures in zip(layers, measure_filters(model, layers, dataset.images), strict=True):
+        cells = model.activations(dataset.images, [layer.layer])[layer.layer].reshape(-1, layer.num_filters)
+        varying = ~measures.is_constant
+        np.testing.assert_array_equal(measures.is_constant, cells.std(axis=0) == 0)
+        expected = np.corrcoef(cells[:, varying].astype(np.float64), rowvar=False)
+        np.testing.assert_allclose(measures.correlation[np.ix_(varying, varying)], expected, atol=1e-5)
+        means = np.maximum(cells, 0).reshape(60, -1, layer.num_filters).mean(axis=1)
+        np.testing.assert_allclose(measures.means, means, rtol=1e-4)
+
+
+def test_a_large_offset_does_not_drown_what_varies():
+    model = one_convolution(np.array([0.01, 0.02]).reshape(1, 1, 1, 2), [1000, 3000], (4, 4, 1), activation="linear")
+    (layer,) = cards_of(model, dataset_of(np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1)))).layers
+    assert layer.filters[0].correlation == pytest.approx(1, abs=0.02)
+
+
+def test_selectivity_worked_by_hand():
+    # Means by class: 3, 1, 0.5 and 0; the highest is of label 4, the others' mean is 0.5.
+    means = np.array([[3.0, 1, 0], [1.5, 1, 0], [0.5, 1, 0], [0.5, 1, 0], [0, 1, 0], [4.5, 1, 0]])
+    selectivity, label = class_selectivity(means, np.array([4, 4, 2, 2, 3, 4]))
+    assert selectivity.tolist() == pytest.approx([(3 - 0.25) / (3 + 0.25), 0, 0])
+    assert label.tolist() == [4, 2, 2]
+
+
+def test_selectivity_is_that_of_a_loop_over_classes_and_filters():
+    stream = np.random.default_rng(4)
+    means, labels = stream.random((80, 6)), stream.choice([0, 1, 3, 7], 80)
+    selectivity, label = class_selectivity(means, labels)
+    for number in range(6):
+        by_class = {one: means[labels == one, number].mean() for one in (0, 1, 3, 7)}
+        best = max(by_class, key=by_class.get)
+        rest = np.mean([mean for one, mean in by_class.items() if one != best])
+        assert label[number] == best
+        assert selectivity[number] == pytest.approx((by_class[best] - rest) / (by_class[best] + rest))
+
+
+def test_a_filter_for_one_class_is_selective_for_it_unless_labels_are_shuffled():
+    labels = np.arange(400) % 4
+    images = np.where(labels == 2, 200, 0).reshape(-1, 1, 1, 1) * np.ones((1, 4, 4, 1))
+    model = one_convolution(np.ones((1, 1, 1, 1)), shape=(4, 4, 1))
+    model = cs.Model(
+        cs.Architecture(model.architecture.input, (*model.architecture.layers[:-1], cs.Dense(4, name="four"))),
+        {"conv2d/kernel": model.weights["conv2d/kernel"], "conv2d/bias": model.weights["conv2d/bias"],
+         "four/kernel": np.ones((1, 4), np.float32), "four/bias": np.zeros(4, np.float32)},
+        tuple("abcd"),
+    )  # fmt: skip
+    (layer,) = cards_of(model, dataset_of(images, labels, tuple("abcd"))).layers
+    assert (layer.filters[0].selectivity, layer.filters[0].selective_label) == (1.0, 2)
+    assert layer.mean_selectivity == 1.0
+    assert 0 < layer.shuffled_selectivity < 0.3
+
+
+# --- Any network, any data --------------------------------------------------------------------------------------------
+
+
+def test_a_convolution_without_activation_is_read_behind_its_batch_normalization():
+    layers = (
+        cs.Conv2D(4, use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.DepthwiseConv2D(activation="relu"),
+        cs.BatchNormalization(),
+        cs.GlobalAveragePooling2D(),
+        cs.Dense(2),
+    )
+    model = untrained(cs.Architecture(cs.Input(8, 8), layers), ("no", "yes"))
+    cards = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1))))
+    assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
+        ("conv2d", "batch_normalization", "relu"),
+        ("depthwise_conv2d", "depthwise_conv2d", "relu"),
+    ]
+
+
+def test_a_filter_is_read_behind_the_activation_that_is_a_layer():
+    layers = (
+        cs.Conv2D(4, use_bias=False),
+        cs.BatchNormalization(),
+        cs.Activation("relu", name="a"),
+        cs.ZeroPadding2D(),
+        cs.Conv2D(3, activation="tanh"),
+        cs.Activation("relu"),
+        cs.DepthwiseConv2D(),
+        cs.Activation("leaky_relu", 0.1, name="b"),
+        cs.Activation("relu"),
+        cs.Conv2D(2, name="last"),
+        cs.ZeroPadding2D(),
+        cs.GlobalAveragePooling2D(),
+        cs.Activation("softmax"),
+    )
+    model = untrained(cs.Architecture(cs.Input(9, 8), layers), ("no", "yes"))
+    cards = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (30, 9, 8, 1))))
+    assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
+        ("conv2d", "a", "relu"),
+        ("conv2d_1", "conv2d_1", "tanh"),
+        ("depthwise_conv2d", "b", "leaky_relu"),
+        ("last", "last", "linear"),
+    ]
+
+
+def test_without_a_convolution_it_is_the_hidden_units_that_see_the_whole_image():
+    dataset = noise(60, (8, 8, 3), 5)
+    cards = filter_cards(untrained(cs.presets.ann((8, 8, 3), 5)), dataset)
+    assert [(layer.layer, layer.map_size, len(layer.filters)) for layer in cards.layers] == [
+        ("dense", (1, 1), 128),
+        ("dense_1", (1, 1), 128),
+    ]
+    pictures = cards.layers[0].pictures
+    living = [
+        number for number in range(len(pictures.filters)) if cards.layers[0].filters[pictures.filters[number]].exciting
+    ]
+    first = cards.layers[0].filters[pictures.filters[living[0]]].exciting[0]
+    np.testing.assert_array_equal(pictures.real[living[0], 0], dataset.images[first.index])
+
+
+def test_a_network_without_hidden_layers_has_no_cards():
+    model = untrained(cs.Architecture(cs.Input(8, 8), (cs.Flatten(), cs.Dense(2))), ("no", "yes"))
+    cards = filter_cards(model, dataset_of(np.ones((5, 8, 8, 1))))
+    assert cards.layers == ()
+    assert duplicate_filters(model, np.ones((5, 8, 8, 1), np.uint8)) == ()
+
+
+def test_a_hundred_classes_of_which_some_have_no_image():
+    dataset = noise(40, (8, 8, 3), 100)
+    layers = (cs.Conv2D(4, activation="relu"), cs.Conv2D(6), cs.GlobalAveragePooling2D(), cs.Dense(100))
+    cards = filter_cards(untrained(cs.Architecture(cs.Input(8, 8, 3), layers)), dataset)
+    found = set(dataset.labels.tolist())
+    assert len(found) < 50
+    assert [len(layer.filters) for layer in cards.layers] == [4, 6]
+    assert all(card.selective_label in found for layer in cards.layers for card in layer.filters)
+
+
+def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
+    dataset, model = noise(90, (8, 8, 1), 2), one_convolution(EDGE)
+    dataset = cs.Dataset(dataset.images, dataset.labels, ("no", "yes"))
+    cards = cards_of(model, dataset, most_images=10)
+    taken = np.linspace(0, 89, 10).round().astype(int)
+    assert (cards.num_images, cards.num_images_left_out) == (10, 80)
+    few = cards_of(model, dataset.take(taken)).layers[0].filters[0]
+    card = cards.layers[0].filters[0]
+    assert [one.index for one in card.exciting] == [taken[one.index] for one in few.exciting]
+    assert card.quantiles == few.quantiles
+    np.testing.assert_array_equal(
+        cards.layers[0].pictures.real, cards_of(model, dataset.take(taken)).layers[0].pictures.real
+    )
+
+
+def test_pictures_that_have_no_room_are_thinned_out_evenly_and_the_numbers_stay(monkeypatch):
+    dataset, model = noise(30, (10, 10, 1), 3), untrained(cs.presets.cnn((10, 10, 1), 3))
+    monkeypatch.setattr(filter_pictures, "_ROOM_BYTES", 6_000)
+    cards = filter_cards(model, dataset)
+    shown = [layer.pictures.filters for layer in cards.layers]
+    assert shown[0] == tuple(range(16))
+    assert 1 < len(shown[1]) < 32
+    assert (shown[1][0], shown[1][-1]) == (0, 31)
+    assert len(json.dumps([layer.pictures.to_dict() for layer in cards.layers])) < 8_000
+    assert [len(layer.filters) for layer in cards.layers] == [16, 32]
+    made = [card.filter for card in cards.layers[1].filters if card.synthetic_value is not None]
+    assert made == list(shown[1])
+
+
+def test_large_pictures_are_reduced_by_a_whole_factor():
+    layers = (cs.Flatten(), cs.Dense(3, "tanh"), cs.Dense(2))
+    model = untrained(cs.Architecture(cs.Input(57, 40), layers), ("no", "yes"))
+    images = np.random.default_rng(0).integers(0, 256, (12, 57, 40, 1))
+    (layer,) = cards_of(model, dataset_of(images)).layers
+    assert (layer.pictures.factor, layer.pictures.real.shape[2:]) == (3, (19, 14, 1))
+    index = layer.filters[0].exciting[0].index
+    assert layer.pictures.real[0, 0, 4, 5, 0] == round(images[index, 12:15, 15:18].mean())
+    assert layer.pictures.real[0, 0, 4, 13, 0] == round(images[index, 12:15, 39].mean())  # the last, of one column
+
+
+def test_cards_show_synthetic_images_of_their_own_filter_beside_its_value(mnist):
+    model, dataset = untrained(cs.presets.cnn(), mnist.test.class_names), mnist.test.take(np.arange(200))
+    for layer in filter_cards(model, dataset).layers:
+        assert layer.synthesis["method"] == "gradient ascent"
+        assert all(card.synthetic_value is not None for card in layer.filters)
+        assert layer.pictures.synthetic.shape == (len(layer.filters), *layer.pictures.real.shape[2:])
+    assert all(layer.synthesis is None for layer in cards_of(model, dataset).layers)
+
+
+def test_the_same_call_gives_the_same_bytes_and_finite_plain_json():
+    dataset, model = noise(40, (10, 10, 1), 3), untrained(cs.presets.cnn((10, 10, 1), 3))
+    first, second = (json.dumps(filter_cards(model, dataset).to_dict(), allow_nan=False) for _ in range(2))
+    assert first == second
+    value = json.loads(first)
+    assert value == filter_cards(model, dataset).to_dict()
+    exciting = value["layers"][0]["filters"][0]["exciting"]
+    assert list(exciting) == ["index", "row", "column", "value"]
+
+
+def test_text_and_html_show_a_line_for_each_layer():
+    cards = cards_of(untrained(cs.presets.cnn((10, 10, 1), 3)), noise(40, (10, 10, 1), 3))
+    lines = str(cards).splitlines()
+    assert lines[0] == "Filters on 40 test images of made:"
+    assert [line.split()[:2] for line in lines[4:]] == [["conv2d", "16"], ["conv2d_1", "32"]]
+    assert ">conv2d_1</td>" in cards._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, data: filter_cards(model, data, most_images=0), "most_images is 0; it must be at least 1"),
+        (lambda model, _: filter_cards(model, noise(9, (8, 8, 1), 3)), "made has 3 classes"),
+        (lambda model, _: filter_cards(model, dataset_of(np.ones((3, 9, 8, 1)))), r"reads uint8 \(N, 8, 8, 1\)"),
+        (lambda model, data: duplicate_filters(model, data.images, 0), "threshold is 0; it must be above 0"),
+        (lambda model, data: duplicate_filters(model, data.images, 1.5), "at most 1"),
+        (lambda model, data: duplicate_filters(model, data.images[:0]), "images has length 0"),
+        (lambda model, data: duplicate_filters(model, data.images[:, :7]), r"reads uint8 \(N, 8, 8, 1\)"),
+    ],
+)
+def test_what_does_not_fit_is_rejected(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(one_convolution(EDGE), dataset_of(np.ones((3, 8, 8, 1))))

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.evidence.explanation import kernel_banks
+
+
+def make_model(architecture, **weights):
+    values = initial_weights(architecture, 0) | {name.replace("__", "/"): array for name, array in weights.items()}
+    return cs.Model(architecture, values, tuple(map(str, range(architecture.num_classes))))
+
+
+def test_banks_hold_every_convolutions_kernel():
+    model = make_model(cs.presets.cnn())
+    first, second = kernel_banks(model)
+    assert (first.layer, first.kernel.shape) == ("conv2d", (3, 3, 1, 16))
+    assert (second.layer, second.num_channels, second.num_filters) == ("conv2d_1", 16, 32)
+    np.testing.assert_array_equal(second.kernel, model.weights["conv2d_1/kernel"])
+
+
+def test_limit_is_the_largest_absolute_weight():
+    kernel = np.zeros((3, 3, 1, 16))
+    kernel[1, 2, 0, 5], kernel[0, 0, 0, 0] = -2.5, 1.5
+    first, _ = kernel_banks(make_model(cs.presets.cnn(), conv2d__kernel=kernel))
+    assert first.limit == 2.5
+    assert first.kernel.dtype == np.float32
+
+
+def test_limit_of_a_kernel_of_zeros_is_zero():
+    first, _ = kernel_banks(make_model(cs.presets.cnn(), conv2d__kernel=np.zeros((3, 3, 1, 16))))
+    assert first.limit == 0
+
+
+@pytest.mark.parametrize(("image_shape", "channels"), [((20, 32, 3), 3), ((12, 10, 1), 1)])
+def test_the_first_bank_reads_the_images_channels(image_shape, channels):
+    bank = kernel_banks(make_model(cs.presets.cnn(image_shape, 100)))[0]
+    assert bank.num_channels == channels
+    assert bank.to_dict() == {"layer": "conv2d", "kind": "Conv2D", "shape": [3, 3, channels, 16], "limit": bank.limit}
+
+
+def test_a_depthwise_convolutions_filters_read_one_channel_each():
+    layers = (cs.Conv2D(5), cs.DepthwiseConv2D((3, 2), depth_multiplier=4), cs.Flatten(), cs.Dense(3))
+    model = make_model(cs.Architecture(cs.Input(9, 8, 2), layers))
+    _, bank = kernel_banks(model)
+    assert (bank.layer, bank.kind, bank.num_channels, bank.num_filters) == (
+        "depthwise_conv2d",
+        "DepthwiseConv2D",
+        1,
+        20,
+    )
+    weights = model.weights["depthwise_conv2d/kernel"]
+    for channel in range(5):
+        for kernel in range(4):
+            np.testing.assert_array_equal(bank.kernel[:, :, 0, 4 * channel + kernel], weights[:, :, channel, kernel])
+
+
+def test_a_network_without_convolution_has_no_banks():
+    assert kernel_banks(make_model(cs.presets.ann())) == ()

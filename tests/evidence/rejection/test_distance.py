@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import mahalanobis
+from sklearn.covariance import oas
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.evidence.rejection.distance import (
+    MOST_NUMBERS,
+    HiddenDistance,
+    fit_distance,
+    hidden_features,
+    hidden_layer,
+)
+
+
+def network(*layers, shape=(6, 5, 1)):
+    return cs.Architecture(cs.Input(*shape), layers)
+
+
+def model_of(architecture):
+    names = tuple(f"class {number}" for number in range(architecture.num_classes))
+    return cs.Model(architecture, initial_weights(architecture, 0), names)
+
+
+def blobs(count=400, num_classes=4, shape=(6, 5, 1)):
+    """Images of each class about a mean of its own."""
+    stream = np.random.default_rng(3)
+    means = stream.integers(60, 190, (num_classes, *shape))
+    labels = stream.integers(0, num_classes, count)
+    images = np.clip(means[labels] + stream.normal(0, 40, (count, *shape)), 0, 255).astype(np.uint8)
+    return cs.Dataset(images, labels, tuple(f"class {number}" for number in range(num_classes)), "blobs")
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ((cs.Flatten(), cs.Dense(8, "relu"), cs.Dense(4)), "dense"),
+        ((cs.Flatten(), cs.Dense(8, "relu"), cs.Dropout(0.5), cs.Dense(4)), "dropout"),
+        ((cs.Flatten(), cs.Dense(4)), "flatten"),
+        ((cs.Conv2D(4, 3), cs.GlobalAveragePooling2D()), "input"),
+        ((cs.Conv2D(6, 3), cs.Conv2D(4, 3), cs.GlobalAveragePooling2D()), "conv2d"),
+    ],
+)
+def test_the_hidden_layer_is_what_the_last_weights_read(layers, expected):
+    assert hidden_layer(network(*layers)) == expected
+
+
+@pytest.mark.parametrize("layers", [(cs.Flatten(), cs.Dense(9, "tanh"), cs.Dense(4)), (cs.Flatten(), cs.Dense(4))])
+def test_the_score_is_the_difference_of_two_mahalanobis_distances_with_whole_covariances(layers):
+    model, dataset = model_of(network(*layers)), blobs()
+    features = hidden_features(model, dataset.images, hidden_layer(model.architecture)).astype(np.float64)
+    means = np.stack([features[dataset.labels == label].mean(axis=0) for label in range(4)])
+    spread = features - means[dataset.labels]
+    within, _ = oas(spread, assume_centered=True)
+    between = (
+        (means - features.mean(axis=0)).T * (dataset.class_counts / len(dataset)) @ (means - features.mean(axis=0))
+    )
+    inverse, inverse_of_all = np.linalg.inv(within), np.linalg.inv(within + between)
+    seen = blobs(30).images[::-1]
+    expected = []
+    for feature in hidden_features(model, seen, hidden_layer(model.architecture)).astype(np.float64):
+        to_all = mahalanobis(feature, features.mean(axis=0), inverse_of_all) ** 2
+        expected.append(to_all - min(mahalanobis(feature, mean, inverse) ** 2 for mean in means))
+    distance = fit_distance(model, dataset)
+    assert distance.axes.shape == (features.shape[1], 3)
+    np.testing.assert_allclose(distance.scores(model, seen), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_analysis(monkeypatch):
+    monkeypatch.setattr("convscope.evidence.rejection.distance._shrunk", lambda covariance, _count: covariance)
+    model, dataset = model_of(network(cs.Flatten(), cs.Dense(4))), blobs(3000)
+    distance = fit_distance(model, dataset)
+    features = hidden_features(model, dataset.images, "flatten").astype(np.float64)
+    theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, dataset.labels).transform(features)
+    ours = (features - distance.centre) @ distance.axes
+    correlations = np.abs(np.corrcoef(ours.T, theirs.T)[:3, 3:])
+    np.testing.assert_allclose(correlations[::-1].diagonal(), 1, atol=1e-6)  # ours grow, theirs fall
+
+
+def test_an_image_that_hardly_moves_the_layer_is_no_nearer_to_a_class_than_its_images():
+    model, dataset = model_of(network(cs.Flatten(), cs.Dense(4))), blobs()
+    distance = fit_distance(model, dataset)
+    grey = np.full((1, 6, 5, 1), 125, np.uint8)
+    assert distance.scores(model, grey)[0] < np.quantile(distance.scores(model, dataset.images), 0.01)
+
+
+def test_blocks_of_images_give_the_scores_of_all_at_once(monkeypatch):
+    model, dataset = model_of(network(cs.Flatten(), cs.Dense(9, "relu"), cs.Dense(4))), blobs()
+    whole = fit_distance(model, dataset)
+    expected = whole.scores(model, dataset.images)
+    monkeypatch.setattr("convscope.evidence.rejection.distance._BLOCK_BYTES", 4000)
+    np.testing.assert_allclose(whole.scores(model, dataset.images), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("num_classes", "shape"), [(4, (6, 5, 1)), (30, (40, 40, 3)), (200, (16, 16, 1))])
+def test_what_is_kept_is_bounded(num_classes, shape):
+    model = model_of(network(cs.Flatten(), cs.Dense(num_classes), shape=shape))
+    distance = fit_distance(model, blobs(2 * num_classes, num_classes, shape))
+    numbers = sum(getattr(distance, name).size for name in ("centre", "axes", "variances", "means"))
+    assert numbers <= MOST_NUMBERS
+    assert distance.axes.shape[0] == min(2048, int(np.prod(shape)))
+
+
+@pytest.mark.parametrize("labels", [[0] * 12, [0, 1] * 6])
+def test_a_class_that_is_one_image_and_classes_without_images_give_finite_scores(labels):
+    dataset = blobs(12)
+    alike = cs.Dataset(np.full_like(dataset.images, 7), np.array(labels), dataset.class_names)
+    model = model_of(network(cs.Flatten(), cs.Dense(4)))
+    assert np.isfinite(fit_distance(model, alike).scores(model, dataset.images)).all()
+
+
+def test_a_distance_of_another_network_is_refused():
+    distance = fit_distance(model_of(network(cs.Flatten(), cs.Dense(9), cs.Dense(4))), blobs())
+    with pytest.raises(ValueError, match="layer 'dense' gives 8 numbers; the distance was fitted to one of 9"):
+        distance.scores(model_of(network(cs.Flatten(), cs.Dense(8), cs.Dense(4))), blobs().images)
+    with pytest.raises(ValueError, match="layer 'dense' is missing"):
+        distance.scores(model_of(network(cs.Conv2D(4, 3), cs.GlobalAveragePooling2D())), blobs().images)
+
+
+def test_images_of_another_size_are_refused_where_the_hidden_layer_is_the_image():
+    model = model_of(network(cs.Conv2D(4, 3), cs.GlobalAveragePooling2D()))
+    distance = fit_distance(model, blobs())
+    with pytest.raises(ValueError, match="this model reads uint8"):
+        distance.scores(model, np.zeros((1, 5, 6, 1), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer": 3}, "layer is 3"),
+        ({"centre": np.zeros(4, np.float32)}, r"centre has shape \(4,\)"),
+        ({"means": np.zeros((2, 3), np.float32)}, r"means has shape \(2, 3\)"),
+        ({"means": np.full((2, 1), np.nan, np.float32)}, "means holds a value that is not finite"),
+        ({"means": np.zeros((0, 1), np.float32)}, "there must be a class mean"),
+        ({"variances": np.zeros(1, np.float32)}, "variances above zero"),
+    ],
+)
+def test_a_distance_whose_parts_do_not_fit_is_refused(change, message):
+    parts = {
+        "layer": "dense",
+        "centre": np.zeros(5, np.float32),
+        "axes": np.ones((5, 1), np.float32),
+        "variances": np.ones(1, np.float32),
+        "means": np.zeros((2, 1), np.float32),
+    }
+    HiddenDistance(**parts)
+    with pytest.raises(ValueError, match=message):
+        HiddenDistance(**parts | change)

@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.evidence.rejection import fit_rejection, fit_rules
+from convscope.evidence.rejection.distance import fit_distance
+from convscope.evidence.rejection.fitting import CANDIDATES, GUARD
+from convscope.evidence.rejection.made_up import make_up
+from convscope.evidence.rejection.scores import energy
+
+
+def noise(count=50, num_classes=3, shape=(8, 8, 3)):
+    stream = np.random.default_rng(1)
+    names = tuple(f"class {number}" for number in range(num_classes))
+    images = stream.integers(0, 256, (count, *shape), np.uint8)
+    return cs.Dataset(images, stream.integers(0, num_classes, count), names, "noise", "train")
+
+
+def untrained(dataset, seed=0, preset=cs.presets.ann):
+    architecture = preset(dataset.image_shape, dataset.num_classes)
+    return cs.Model(architecture, initial_weights(architecture, seed), dataset.class_names)
+
+
+def test_there_is_a_rule_for_each_candidate_and_the_one_that_refuses_the_most_made_up_strangers_is_first(rules, part):
+    model, _, held_out = part
+    assert {tuple(rule.thresholds) for rule in rules} == {(*names, GUARD) for names in CANDIDATES}
+    means = [rule.mean_made_up for rule in rules]
+    assert means == sorted(means, reverse=True)
+    made_up = make_up(held_out, 500)
+    for rule in rules[:2]:
+        expected = {kind: rule.refuses(model, images).mean() for kind, images in made_up.items()}
+        assert rule.made_up == pytest.approx(expected, abs=1e-12)
+        assert rule.num_made_up == sum(map(len, made_up.values()))
+    assert fit_rejection(model, [part]).to_dict() == rules[0].to_dict()
+
+
+@pytest.mark.parametrize("keep", [0.9, 0.99])
+def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_held_out_images(part, keep):
+    model, _, held_out = part
+    for rule in fit_rules(model, [part], keep=keep):
+        refused = rule.refuses(model, held_out.images)
+        assert (~refused).sum() == rule.num_kept
+        assert keep <= rule.num_kept / len(held_out) < keep + 3.5 / len(held_out)
+        assert rule.num_held_out == len(held_out)
+        by_guard = (rule.statistics.scores(held_out.images) < rule.thresholds[GUARD]).sum()
+        assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9
+
+
+def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
+    dataset = noise(60)
+    whole, parts = untrained(dataset), []
+    for fold in range(3):
+        is_out = np.arange(60) % 3 == fold
+        sibling = untrained(dataset, fold + 1)
+        parts.append((sibling, dataset.take(np.flatnonzero(~is_out)), dataset.take(np.flatnonzero(is_out))))
+    rules = {rule.name: rule for rule in fit_rules(whole, parts, keep=0.9)}
+    # Of 60 images 6 may be refused, by the image statistics one of them.
+    energies = np.sort(np.concatenate([energy(sibling.logits(out.images)) for sibling, _, out in parts]))
+    assert rules["energy+image_statistics"].thresholds["energy"] in energies[5:7]
+    distances = [fit_distance(sibling, seen).scores(sibling, out.images) for sibling, seen, out in parts]
+    rule = rules["mahalanobis+image_statistics"]
+    assert rule.thresholds["mahalanobis"] in np.sort(np.concatenate(distances))[5:7]
+    # What the model itself is measured with is fitted to all images that it was trained on.
+    _, seen, out = parts[0]
+    together = replace(seen, images=np.concatenate([seen.images, out.images]), labels=np.r_[seen.labels, out.labels])
+    expected = fit_distance(whole, together).scores(whole, dataset.images)
+    np.testing.assert_array_equal(rule.distance.scores(whole, dataset.images), expected)
+
+
+def test_held_out_images_beyond_the_most_are_left_out_evenly(monkeypatch):
+    monkeypatch.setattr("convscope.evidence.rejection.fitting._MOST_HELD_OUT", 10)
+    dataset = noise()
+    model = untrained(dataset)
+    assert {rule.num_held_out for rule in fit_rules(model, [(model, dataset, dataset)] * 2)} == {10}
+
+
+@pytest.mark.parametrize("preset", [cs.presets.cnn, cs.presets.ann])
+@pytest.mark.parametrize(("count", "num_classes", "shape"), [(6, 2, (10, 11, 1)), (50, 200, (12, 10, 3))])
+def test_few_images_and_many_classes_give_rules_too(preset, count, num_classes, shape):
+    dataset = noise(count, num_classes, shape)
+    model = untrained(dataset, preset=preset)
+    some, others = dataset.take(np.arange(0, count, 2)), dataset.take(np.arange(1, count, 2))
+    for rule in fit_rules(model, [(model, some, others)]):
+        assert not rule.refuses(model, others.images).any()  # less than one of a hundred
+        assert np.isfinite(rule.scores(model, some.images)).all()
+
+
+def test_the_same_arguments_give_the_same_rules(part, rules):
+    assert [rule.to_dict() for rule in fit_rules(part[0], [part])] == [rule.to_dict() for rule in rules]
+
+
+def test_it_refuses_what_a_glance_refuses(rules, part):
+    """Noise and blank images, of kinds that took no part in the choice."""
+    stream = np.random.default_rng(2)
+    uniform = stream.integers(0, 256, (300, 28, 28, 1), np.uint8)
+    blank = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 28, 28, 1)).copy()
+    for images in (uniform, blank, 255 - part[2].images[:300]):
+        assert rules[0].refuses(part[0], images).mean() >= 0.99
+    assert rules[0].mean_made_up > 0.5
+
+
+def test_colour_images_without_handwriting_get_a_rule_that_refuses_noise_and_blanks_too():
+    """Smooth blobs of three colours by class: nothing like digits."""
+    stream = np.random.default_rng(0)
+    grid = np.indices((16, 16)) / 15
+    centres = stream.uniform(0.3, 0.7, (400, 2, 1, 1))
+    bumps = np.exp(-((grid - centres) ** 2).sum(axis=1) / 0.05)[..., None]
+    labels = np.arange(400) % 3
+    images = (60 + 150 * bumps * np.eye(3)[labels][:, None, None] + stream.normal(0, 4, (400, 16, 16, 3))).clip(0, 255)
+    dataset = cs.Dataset(images.astype(np.uint8), labels, ("red", "green", "blue"), "blobs", "train")
+    model = untrained(dataset)
+    rule = fit_rejection(model, [(model, dataset.take(np.arange(200)), dataset.take(np.arange(200, 400)))])
+    blank = np.broadcast_to(np.arange(0, 256, 5, dtype=np.uint8)[:, None, None, None], (52, 16, 16, 3)).copy()
+    assert rule.refuses(model, blank).all()
+    assert rule.refuses(model, stream.integers(0, 256, (100, 16, 16, 3), np.uint8)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parts": []}, "parts is empty"),
+        ({"keep": 0.0}, "keep is 0.0; it must lie between 0 and 1"),
+        ({"keep": 1}, "keep is 1; it must lie between 0 and 1"),
+    ],
+)
+def test_fit_rules_rejects_what_gives_no_threshold(arguments, message):
+    dataset = noise()
+    model = untrained(dataset)
+    with pytest.raises(ValueError, match=message):
+        fit_rules(model, **{"parts": [(model, dataset, dataset)], **arguments})
+
+
+def test_fit_rules_rejects_other_classes_and_sizes():
+    dataset = noise()
+    model, others, larger = untrained(dataset), noise(num_classes=4), noise(shape=(9, 9, 3))
+    with pytest.raises(ValueError, match="noise has 4 classes"):
+        fit_rules(model, [(model, dataset, others)])
+    with pytest.raises(ValueError, match="noise has 3 classes"):
+        fit_rules(model, [(untrained(others), dataset, dataset)])
+    with pytest.raises(ValueError, match="this model reads uint8"):
+        fit_rules(model, [(model, larger, larger)])

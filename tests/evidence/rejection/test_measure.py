@@ -1,0 +1,221 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score, roc_curve
+from statsmodels.stats.proportion import proportion_confint
+
+import convscope as cs
+from convscope.base.packing import unpack
+from convscope.engine import initial_weights
+from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.rejection.altered import alter
+from convscope.evidence.rejection.strangers import stranger_sets
+
+
+@pytest.fixture(scope="module")
+def known(mnist):
+    return mnist.test.take(np.arange(700))
+
+
+@pytest.fixture(scope="module")
+def other(mnist):
+    """Digits in negative: images of another data set that is on every machine."""
+    some = mnist.train.take(np.arange(4000, 4150))
+    return cs.Dataset(255 - some.images, some.labels, some.class_names, "negatives", "test")
+
+
+@pytest.fixture(scope="module")
+def measured(rules, part, known, other):
+    return measure_rejection(rules, part[0], known, other, most=120)
+
+
+def test_what_is_refused_of_the_test_images_is_what_each_rule_refuses(measured, rules, part, known):
+    model = part[0]
+    right = model.predict(known.images) == known.labels
+    for rule in rules:
+        refused = rule.refuses(model, known.images)
+        for share, of in ((measured.known.right, right), (measured.known.wrong, ~right)):
+            assert (share[rule.name].count, share[rule.name].total) == ((refused & of).sum(), of.sum())
+        answered = measured.known.right_among_answered[rule.name]
+        assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
+
+
+def test_every_set_is_measured_by_every_score(measured, rules, part, known, other):
+    model = part[0]
+    sets, _ = stranger_sets(known, other, most=120)
+    assert [one.name for one in measured.strangers] == [one.name for one in sets]
+    assert measured.strangers[0].name == "negatives"
+    for one, result in zip(sets, measured.strangers, strict=True):
+        assert result.num_images == len(one.images)
+        assert [score.rule for score in result.rules] == [rule.name for rule in rules]
+        for rule, score in zip(rules, result.rules, strict=True):
+            mine, theirs = rule.scores(model, known.images), rule.scores(model, one.images)
+            truth = np.r_[np.ones(len(mine)), np.zeros(len(theirs))]
+            assert score.auroc == pytest.approx(roc_auc_score(truth, np.r_[mine, theirs]), abs=1e-12)
+            assert score.auroc_interval[0] <= score.auroc <= score.auroc_interval[1]
+            rates, kept, _ = roc_curve(truth, np.r_[mine, theirs], drop_intermediate=False)
+            assert score.false_positive_rate == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
+            count = int((theirs < 0).sum())
+            assert (score.refused.count, score.refused.total) == (count, len(theirs))
+            low, high = proportion_confint(count, len(theirs), method="wilson")
+            if one.clusters is None:
+                assert score.refused.interval == pytest.approx((low, high), abs=1e-9)
+            else:  # alike images tell less
+                assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
+
+
+def test_the_answers_to_strangers_are_what_predict_says(rules, part, known, other):
+    """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
+    model = replace(part[0], calibration={"temperature": 0.5})
+    measured = measure_rejection(rules, model, known, other, most=60)
+    sets, _ = stranger_sets(known, other, most=60)
+    for one, result in zip(sets, measured.strangers, strict=True):
+        probabilities = model.calibrated_probabilities(one.images)
+        sure = probabilities.max(axis=1) >= 0.99
+        assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
+        assert result.num_sure == sure.sum()
+        assert result.num_sure_answered == (sure & ~rules[0].refuses(model, one.images)).sum()
+        counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
+        assert (result.answer, result.num_answer) == (counts.argmax(), counts.max())
+    assert measured.to_dict()["temperature"] == 0.5
+    plain = measure_rejection(rules, part[0], known, other, most=60)
+    assert plain.to_dict()["temperature"] is None
+    assert sum(one.num_sure for one in plain.strangers) < sum(one.num_sure for one in measured.strangers)
+
+
+def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rules, part, known):
+    some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
+    names = [one.name for one in measured.altered]
+    assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "turned by 15°", "turned by 30°"]
+    for one, altered in zip(measured.altered, alter(some), strict=True):
+        right = part[0].predict(altered.images) == some.labels
+        assert one.accuracy == right.mean()
+        refused = rules[0].refuses(part[0], altered.images)
+        assert (one.right[rules[0].name].count, one.right[rules[0].name].total) == (
+            (refused & right).sum(),
+            right.sum(),
+        )
+    shifted = alter(some)[0].images
+    matches = [
+        (np.roll(shifted, (-down, -right), (1, 2))[:, 4:-4, 4:-4] == some.images[:, 4:-4, 4:-4]).all(axis=(1, 2, 3))
+        for down, right in ((2, 0), (-2, 0), (0, 2), (0, -2))
+    ]
+    assert np.any(matches, axis=0).all()
+
+
+def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, rules):
+    rule, edges = rules[0], np.array(measured.edges)
+    assert 0 in measured.edges
+    assert np.diff(edges) == pytest.approx(np.diff(edges)[0])
+    below = np.searchsorted(edges, 0)
+    refused = measured.known.right[rule.name].count + measured.known.wrong[rule.name].count
+    assert (sum(measured.known.histogram), sum(measured.known.histogram[:below])) == (700, refused)
+    for result in measured.strangers:
+        assert sum(result.histogram) == result.num_images
+        assert sum(result.histogram[:below]) == result.rules[0].refused.count
+
+
+def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rules, part, known, other):
+    model, rule = part[0], rules[0]
+    sets, _ = stranger_sets(known, other, most=120)
+    for one, result in zip(sets, measured.strangers, strict=True):
+        shown = result.examples
+        assert len(shown.images) == len(shown.answers) == 4
+        scores = rule.scores(model, shown.images)
+        whole = rule.scores(model, one.images)
+        assert (np.diff(scores) <= 1e-9).all()  # a score differs in its last digits with the images beside it
+        np.testing.assert_allclose((scores[0], scores[-1]), (whole.max(), whole.min()), rtol=1e-9)
+        assert shown.refused == tuple(rule.refuses(model, shown.images).tolist())
+        assert shown.answers == tuple(model.predict(shown.images).tolist())
+    refused = measured.known.refused
+    np.testing.assert_array_equal(refused.images, known.images[list(refused.indices)])
+    assert refused.labels == tuple(known.labels[list(refused.indices)].tolist())
+    assert all(refused.refused)
+
+
+def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rules, part, known, other, monkeypatch):
+    monkeypatch.setattr("convscope.evidence.rejection.measure._MOST_KNOWN", 350)
+    some = measure_rejection(rules, part[0], known, other, most=5)
+    assert (some.num_images, some.num_images_left_out) == (350, 350)
+    refused = some.known.refused
+    np.testing.assert_array_equal(refused.images, known.images[list(refused.indices)])
+
+
+def test_the_same_arguments_give_the_same_result(measured, rules, part, known, other):
+    assert measure_rejection(rules, part[0], known, other, most=120).to_dict() == measured.to_dict()
+
+
+def test_one_rule_is_measured_as_it_is_among_others(measured, rules, part, known, other):
+    alone = measure_rejection(rules[0], part[0], known, other, most=120)
+    assert [one.rules for one in alone.strangers] == [one.rules[:1] for one in measured.strangers]
+    assert "Refused by each rule" in str(measured)
+    assert "Refused by each rule" not in str(alone)
+
+
+def test_to_dict_is_finite_plain_json(measured):
+    value = measured.to_dict()
+    text = json.dumps(value, allow_nan=False)
+    assert json.loads(text) == value
+    assert len(text) < 120_000
+    strangers = value["strangers"][0]
+    np.testing.assert_array_equal(unpack(strangers["examples"]["images"]), measured.strangers[0].examples.images)
+    assert strangers["rules"][0]["refused"]["value"] == measured.strangers[0].rules[0].refused.value
+    assert not {"distance", "statistics"} & set(value["rules"][0])
+
+
+def test_text_and_html_have_a_row_for_each_set(measured):
+    text, html = str(measured), measured._repr_html_()
+    for name in (
+        "answered correctly",
+        "answered wrongly",
+        "turned by 30°",
+        "negatives",
+        "letters",
+        "uniform noise",
+        "blank",
+    ):
+        assert any(line.startswith(name) for line in text.splitlines())
+        assert f">{name}</td>" in html
+    share = measured.strangers[0].rules[0].refused
+    assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
+
+
+def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
+    monkeypatch.setattr("convscope.evidence.rejection.strangers.FASHION_MNIST", tmp_path / "<none>.gz")
+    measured = measure_rejection(rules, part[0], known, most=3)
+    assert measured.to_dict()["left_out"].keys() - {"kana"} == {"other data set"}
+    assert "Left out: other data set" in str(measured)
+    assert "&lt;none&gt;.gz" in measured._repr_html_()
+
+
+@pytest.mark.parametrize(("count", "num_classes", "shape"), [(3, 3, (8, 8, 1)), (40, 100, (70, 10, 3))])
+def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, other):
+    stream = np.random.default_rng(0)
+    names = tuple(f"class {number}" for number in range(num_classes))
+    images = stream.integers(0, 256, (count, *shape), np.uint8)
+    dataset = cs.Dataset(images, stream.integers(0, num_classes, count), names, "noise", "test")
+    architecture = cs.presets.ann(shape, num_classes)
+    model = cs.Model(architecture, initial_weights(architecture, 0), names)
+    rules = fit_rules(model, [(model, dataset, dataset)])
+    measured = measure_rejection(rules, model, dataset, other, most=9)
+    value = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
+    assert value["num_images"] == count
+    assert measured.known.refused.images.shape[0] == 0  # less than one of a hundred
+    assert max(measured.strangers[0].examples.images.shape[1:3]) <= 64
+
+
+def test_measure_rejection_rejects_what_does_not_fit(rules, part, known, other):
+    model = part[0]
+    with pytest.raises(ValueError, match=r"rules are of \[\]; give one or more"):
+        measure_rejection([], model, known, other)
+    with pytest.raises(ValueError, match="each of other scores"):
+        measure_rejection([rules[0], rules[0]], model, known, other)
+    with pytest.raises(ValueError, match="most is 0"):
+        measure_rejection(rules, model, known, other, most=0)
+    with pytest.raises(ValueError, match="whose images are those of"):
+        measure_rejection(rules, model, known, known)
+    named = cs.Dataset(known.images, known.labels, tuple("abcdefghij"), "letters", "test")
+    with pytest.raises(ValueError, match="label 0 is 'a' in letters"):
+        measure_rejection(rules, model, named, other)

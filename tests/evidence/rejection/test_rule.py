@@ -1,0 +1,147 @@
+import json
+import zlib
+from base64 import b64encode
+
+import numpy as np
+import pytest
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.evidence.rejection.rule import RejectionRule, scores_of
+
+
+def by_score(rules, score):
+    return next(rule for rule in rules if rule.name == f"{score}+image_statistics")
+
+
+@pytest.mark.parametrize("score", ["energy", "max_logit", "max_probability", "mahalanobis"])
+def test_a_rule_from_json_gives_the_same_bits(rules, part, score):
+    model, _, held_out = part
+    rule = by_score(rules, score)
+    written = json.dumps(rule.to_dict(), allow_nan=False)
+    again = RejectionRule.from_dict(json.loads(written))
+    assert json.dumps(again.to_dict()) == written
+    np.testing.assert_array_equal(again.scores(model, held_out.images), rule.scores(model, held_out.images))
+    assert (again.thresholds, again.medians) == (rule.thresholds, rule.medians)
+    assert len(written) < 200_000
+
+
+def test_a_rule_refuses_what_one_of_its_scores_puts_below_its_threshold(rules, part):
+    model, _, held_out = part
+    logits = model.logits(held_out.images)
+    for rule in rules:
+        found = scores_of(model, held_out.images, logits, list(rule.thresholds), rule.distance, rule.statistics)
+        below = np.any([found[name] < threshold for name, threshold in rule.thresholds.items()], axis=0)
+        np.testing.assert_array_equal(rule.refuses(model, held_out.images), below)
+        assert rule.scores(model, held_out.images).dtype == np.float64
+
+
+def test_scores_are_combined_on_a_scale_from_the_threshold_to_the_median():
+    rule = RejectionRule({"energy": 2.0, "max_logit": -1.0}, {"energy": 4.0, "max_logit": 9.0}, 0.9, 10, 9, 0, {})
+    scores = {"energy": np.array([4.0, 2.0, 8.0, np.nan]), "max_logit": np.array([9.0, 9.0, -2.0, 9.0])}
+    np.testing.assert_allclose(rule.combine(scores), [1, 0, -0.1, np.nan])
+    assert rule.title == "energy + largest logit"
+    even = RejectionRule({"energy": 2.0}, {"energy": 2.0}, 0.9, 10, 9, 0, {})  # a median at the threshold
+    assert even.combine({"energy": np.array([1.5])}).tolist() == [-0.5]
+
+
+def test_a_score_that_is_no_number_is_refused(rules, part, monkeypatch):
+    monkeypatch.setattr(RejectionRule, "scores", lambda *_: np.array([np.nan, 0.0]))
+    assert rules[0].refuses(part[0], part[2].images[:2]).tolist() == [True, False]
+
+
+def test_images_of_another_size_are_refused_by_every_score(rules, part):
+    for rule in rules:
+        with pytest.raises(ValueError, match="this model reads uint8"):
+            rule.scores(part[0], np.zeros((2, 20, 20, 1), np.uint8))
+
+
+def packed(data, shape, dtype="float32"):
+    return {"dtype": dtype, "shape": shape, "data": b64encode(zlib.compress(data)).decode()}
+
+
+GIVEN = packed(np.zeros(4, np.float32).tobytes(), [4])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (None, "rejection is an object with thresholds"),
+        ([1], "rejection is an object with thresholds"),
+        ({"thresholds": {"best": 1.0}}, "thresholds are of"),
+        ({"thresholds": {}}, "thresholds are of"),
+        ({"thresholds": 3}, "thresholds is 3; it must be numbers by name"),
+        ({"medians": {"energy": 1.0}}, "medians are of"),
+        ({"thresholds": {"energy": 1.0}, "medians": {"energy": 2.0}}, "but mahalanobis has"),
+        ({"distance": None}, "but mahalanobis has None"),
+        ({"statistics": None}, "but image_statistics has None"),
+        ({"statistics": {"centre": [1.0, 2.0, 3.0]}}, "statistics needs 'precision'"),
+        ({"statistics": {"centre": [1.0, 2.0], "precision": [[1.0, 0.0], [0.0, 1.0]]}}, "centre has shape"),
+        ({"statistics": {"centre": ["a"], "precision": []}}, "statistics: centre is no list of numbers"),
+        ({"statistics": {"centre": [float("nan")] * 3, "precision": [[0.0] * 3] * 3}}, "not finite"),
+        ({"statistics": {"centre": [0.0] * 3, "precision": [[0.0] * 3, [0.0], [0.0]]}}, "precision"),
+        ({"thresholds": {"mahalanobis": float("nan"), "image_statistics": 0}}, "threshold of mahalanobis is nan"),
+        ({"thresholds": {"mahalanobis": 10**400, "image_statistics": 0}}, "threshold of mahalanobis is 1"),
+        ({"thresholds": {"mahalanobis": True, "image_statistics": 0}}, "threshold of mahalanobis is True"),
+        ({"medians": {"mahalanobis": "0", "image_statistics": 0}}, "median of mahalanobis is '0'"),
+        ({"keep": 1.5}, "keep is 1.5; it must be a number from 0 to 1"),
+        ({"num_held_out": 0}, "num_held_out is 0"),
+        ({"num_held_out": None}, "num_held_out is None"),
+        ({"num_kept": 1e9}, "num_kept is"),
+        ({"made_up": {"patches": 2}}, "made_up 'patches' is 2"),
+        ({"made_up": [0.5]}, r"made_up is \[0.5\]"),
+        ({"more": 1}, "rejection has no 'more'"),
+        ({"distance": 5}, "distance is an object with layer"),
+        ({"distance": {"layer": "dense"}}, "distance needs 'centre'"),
+    ],
+)
+def test_from_dict_says_which_field_is_wrong(rules, change, message):
+    value = by_score(rules, "mahalanobis").to_dict()
+    value = {**value, **change} if isinstance(change, dict) else change
+    with pytest.raises(RunError, match=message):
+        RejectionRule.from_dict(value)
+
+
+@pytest.mark.parametrize("name", ["thresholds", "medians", "made_up"])
+def test_from_dict_says_which_field_is_missing(rules, name):
+    value = rules[0].to_dict()
+    del value[name]
+    with pytest.raises(RunError, match=f"rejection needs '{name}'"):
+        RejectionRule.from_dict(value)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        None,
+        3,
+        {},
+        "text",
+        {**GIVEN, "dtype": "float64"},
+        {**GIVEN, "shape": [4, 1]},
+        {**GIVEN, "shape": [5]},
+        {**GIVEN, "shape": [3]},
+        {**GIVEN, "shape": [-4]},
+        {**GIVEN, "shape": [4.0]},
+        {**GIVEN, "shape": [True]},
+        {**GIVEN, "shape": 4},
+        {**GIVEN, "shape": [10**12]},
+        {**GIVEN, "data": "!" + GIVEN["data"]},
+        {**GIVEN, "data": GIVEN["data"][:-8]},
+        {**GIVEN, "data": 5},
+        {**GIVEN, "scales": [1.0]},
+        packed(bytes(50_000_000), [4]),
+        packed(np.full(4, np.nan, np.float32).tobytes(), [4]),
+    ],
+)
+def test_an_array_that_is_not_what_it_says_is_one_error(rules, block):
+    value = by_score(rules, "mahalanobis").to_dict()
+    value["distance"] = {**value["distance"], "centre": block}
+    with pytest.raises(ConvscopeError, match="centre"):
+        RejectionRule.from_dict(value)
+
+
+def test_a_layer_that_is_not_there_is_an_error_when_it_is_read(rules, part):
+    value = by_score(rules, "mahalanobis").to_dict()
+    rule = RejectionRule.from_dict({**value, "distance": {**value["distance"], "layer": "elsewhere"}})
+    with pytest.raises(ValueError, match="layer 'elsewhere' is missing"):
+        rule.scores(part[0], part[2].images)

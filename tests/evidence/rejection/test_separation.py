@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from convscope.base.metrics import wilson_interval
+from convscope.evidence.rejection.separation import (
+    auroc,
+    auroc_interval,
+    effective_number,
+    false_positive_rate,
+    joint_thresholds,
+    threshold_of,
+)
+
+
+def drawn(seed, num_known=300, num_strangers=170):
+    """Scores with many ties."""
+    stream = np.random.default_rng(seed)
+    return np.round(stream.normal(1, 1, num_known), 1), np.round(stream.normal(0, 1.5, num_strangers), 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_auroc_is_that_of_scikit_learn(seed):
+    known, strangers = drawn(seed)
+    truth = np.r_[np.ones(len(known)), np.zeros(len(strangers))]
+    assert auroc(known, strangers) == pytest.approx(roc_auc_score(truth, np.r_[known, strangers]), abs=1e-12)
+
+
+def test_auroc_is_the_share_of_pairs_worked_by_hand():
+    # 3 > 1, 3 > 2, 2 > 1, and 2 = 2 counts half.
+    assert auroc(np.array([3.0, 2.0]), np.array([1.0, 2.0])) == 3.5 / 4
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_false_positive_rate_is_where_scikit_learns_curve_reaches_95_percent(seed):
+    known, strangers = drawn(seed)
+    truth = np.r_[np.ones(len(known)), np.zeros(len(strangers))]
+    rates, kept, _ = roc_curve(truth, np.r_[known, strangers], drop_intermediate=False)
+    assert false_positive_rate(known, strangers) == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("count", "keep"), [(1, 0.99), (99, 0.99), (100, 0.99), (101, 0.99), (1000, 0.9), (3000, 0.999)]
+)
+def test_a_threshold_keeps_its_share_and_the_next_higher_one_would_not(count, keep):
+    scores = np.random.default_rng(count).permutation(count).astype(float)
+    threshold = threshold_of(scores, keep)
+    assert (scores >= threshold).mean() >= keep
+    assert (scores > threshold).mean() < keep
+
+
+def test_a_threshold_among_equals_keeps_all_of_them():
+    assert threshold_of(np.array([1.0] * 50 + [2.0] * 50), 0.9) == 1.0
+
+
+def test_the_interval_is_the_published_one():
+    # R package SingleCaseES, NAP([20,20,26,25,22,23] to [28,25,24,27,30,30,29]) = 38.5 / 42, 90 % interval by Newcombe.
+    low, _ = auroc_interval(38.5 / 42, 6, 7, confidence=0.9)
+    assert low == pytest.approx(0.6591091902344411, abs=1e-8)
+
+
+@pytest.mark.parametrize("area", [0.0, 1.0])
+def test_the_interval_of_perfect_scores_has_a_width_and_one_end_on_the_area(area):
+    low, high = auroc_interval(area, 40, 30)
+    assert high - low > 0.02
+    assert area in (low, high)
+
+
+def test_the_interval_turns_with_the_scores():
+    low, high = auroc_interval(0.8, 50, 20)
+    assert auroc_interval(1 - 0.8, 50, 20) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+def test_the_interval_holds_the_true_area_about_as_often_as_it_says():
+    stream, true_area, held = np.random.default_rng(0), 0.921350396, 0  # of normal scores, 2 deviations apart
+    for _ in range(400):
+        area = auroc(stream.normal(2, 1, 60), stream.normal(0, 1, 40))
+        low, high = auroc_interval(area, 60, 40)
+        held += low <= true_area <= high
+    assert 0.92 <= held / 400 <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("scores", "keep", "message"),
+    [
+        ([], 0.9, "scores is empty"),
+        ([1.0], 0.0, "keep is 0.0"),
+        ([1.0], 1.0, "keep is 1.0"),
+        ([1.0], float("nan"), "keep is nan"),
+    ],
+)
+def test_threshold_of_rejects_what_has_none(scores, keep, message):
+    with pytest.raises(ValueError, match=message):
+        threshold_of(np.array(scores), keep)
+
+
+@pytest.mark.parametrize("keep", [0.99, 0.95, 0.5])
+def test_joint_thresholds_keep_their_share_together_and_higher_ones_would_not(keep):
+    stream = np.random.default_rng(0)
+    first = stream.normal(size=2000)
+    scores = {"a": first, "b": first + stream.normal(size=2000), "guard": stream.normal(size=2000)}
+    found = joint_thresholds(scores, keep, "guard", 0.2)
+
+    def refused(**higher):
+        return np.any([scores[name] < (found | higher)[name] for name in scores], axis=0).mean()
+
+    assert refused() <= 1 - keep + 1e-12
+    assert (scores["guard"] < found["guard"]).mean() <= 0.2 * (1 - keep) + 1e-12
+    ordered = {name: np.sort(one) for name, one in scores.items()}
+    more = {name: ordered[name][np.searchsorted(ordered[name], found[name]) + 1] for name in ("a", "b")}
+    assert refused(**more) > 1 - keep
+    assert (scores["a"] < found["a"]).sum() == (scores["b"] < found["b"]).sum()
+
+
+def test_of_few_images_joint_thresholds_refuse_none():
+    scores = {"a": np.arange(50.0), "b": np.arange(50.0)[::-1]}
+    assert joint_thresholds(scores, 0.99) == {"a": 0.0, "b": 0.0}
+
+
+def covered(share, spread, letters=17, each=56, trials=400):
+    """Return how often the interval of drawings of letters holds the share over all letters, and Wilson's of images."""
+    stream = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(letters), each)
+    counts = np.zeros(2)
+    for _ in range(trials):
+        shares = stream.beta(share * spread, (1 - share) * spread, letters)
+        refused = stream.random(letters * each) < shares[clusters]
+        number = effective_number(refused, clusters)
+        for place, one in enumerate((number, len(refused))):
+            low, high = wilson_interval(refused.mean() * one, one)
+            counts[place] += low <= share <= high
+    return counts / trials
+
+
+@pytest.mark.parametrize(("share", "spread"), [(0.4, 4), (0.2, 8), (0.7, 2)])
+def test_the_interval_by_letters_covers_what_it_says_and_one_by_images_does_not(share, spread):
+    by_letters, by_images = covered(share, spread)
+    assert 0.92 <= by_letters <= 0.98  # 95 %, give or take 2.75 standard deviations of 400 trials
+    assert by_images < 0.85
+
+
+def test_clusters_of_one_image_count_as_images_but_for_the_degrees_of_freedom():
+    values = np.random.default_rng(0).random(3000)
+    assert effective_number(values, np.arange(3000)) == pytest.approx(3000, rel=0.005)
+
+
+def test_equal_values_count_as_clusters_and_one_cluster_as_one_image():
+    assert 20 < effective_number(np.ones(900), np.arange(900) // 30) < 30
+    assert effective_number(np.array([0.0, 1.0]), np.zeros(2, int)) == 1

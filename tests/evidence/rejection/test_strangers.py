@@ -1,0 +1,195 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import convscope as cs
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.readers.idx import idx_header
+from convscope.evidence.rejection import strangers
+from convscope.evidence.rejection.strangers import fit_images, stranger_sets
+
+
+def photos(count=30, shape=(9, 12, 3), names=("cat", "dog"), seed=0):
+    images = np.random.default_rng(seed).integers(40, 220, (count, *shape), np.uint8)
+    return cs.Dataset(images, np.arange(count) % 2, names, "photos", "test")
+
+
+def by_name(dataset, *arguments, **options):
+    return {one.name: one.images for one in stranger_sets(dataset, *arguments, **options)[0]}
+
+
+@pytest.fixture(autouse=True)
+def fashion(monkeypatch, tmp_path):
+    """A file of 20 images where Fashion-MNIST would be installed."""
+    images = np.random.default_rng(5).integers(0, 256, (20, 28, 28), np.uint8)
+    path = tmp_path / "t10k-images-idx3-ubyte"
+    path.write_bytes(idx_header(images.shape) + images.tobytes())
+    monkeypatch.setattr(strangers, "FASHION_MNIST", path)
+    return images[..., None]
+
+
+def test_all_sets_have_the_images_of_the_data_set_size():
+    sets, left_out = stranger_sets(photos(), most=10)
+    names = [one.name for one in sets if one.name != "kana"]
+    assert names == [
+        "Fashion-MNIST", "letters", "photo crops", "overlaid", "inverted", "turned", "shuffled pixels",
+        "uniform noise", "Gaussian noise", "blank",
+    ]  # fmt: skip
+    assert set(left_out) <= {"kana"}
+    for one in sets:
+        assert one.images.shape == (10, 9, 12, 3)
+        assert one.images.dtype == np.uint8
+        assert (one.clusters is None) == (one.name not in ("letters", "kana", "photo crops"))
+
+
+def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
+    dataset = photos(12)
+    for number, made in enumerate(by_name(dataset, most=12)["overlaid"]):
+        pairs = np.maximum(dataset.images[number], dataset.images)
+        others = np.flatnonzero((pairs == made).all(axis=(1, 2, 3)))
+        assert len(others) == 1
+        assert dataset.labels[others[0]] != dataset.labels[number]
+    one = cs.Dataset(dataset.images, np.zeros(12, np.int64), ("cat", "dog"), "photos", "test")
+    assert stranger_sets(one, most=3)[1]["overlaid"] == "all images are of one class"
+
+
+def test_inverted_and_turned_images_are_test_images():
+    dataset = photos(6, (10, 10, 1))
+    sets = by_name(dataset, most=6)
+    assert (sets["inverted"] + dataset.images == 255).all()
+    np.testing.assert_array_equal(sets["turned"], np.rot90(dataset.images, 1, (1, 2)))
+
+
+def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
+    crops = next(one for one in stranger_sets(photos(), most=200)[0] if one.name == "photo crops")
+    assert len({crop.tobytes() for crop in crops.images}) > 190
+    assert 8 <= len(np.unique(crops.clusters)) <= 16
+    assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # in colour
+
+
+def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
+    letters = next(one for one in stranger_sets(photos(), most=96)[0] if one.name == "letters")
+    assert len(np.unique(letters.clusters)) == 17
+    np.testing.assert_array_equal(letters.clusters[:32], letters.clusters[32:64])
+
+
+def test_kana_are_left_out_with_a_reason_where_no_font_has_them(monkeypatch):
+    monkeypatch.setattr(strangers, "kana_fonts", list)
+    assert "fonts-ipafont-gothic" in stranger_sets(photos(), most=3)[1]["kana"]
+
+
+def test_fashion_mnist_is_left_out_with_a_reason_where_it_is_not_installed(monkeypatch, tmp_path):
+    monkeypatch.setattr(strangers, "FASHION_MNIST", tmp_path / "missing.gz")
+    sets, left_out = stranger_sets(photos(), most=3)
+    assert "Fashion-MNIST" not in [one.name for one in sets]
+    assert "missing.gz" in left_out["other data set"]
+    assert "install Debian's package dataset-fashion-mnist" in left_out["other data set"]
+
+
+def test_a_model_of_fashion_mnist_is_measured_on_mnist(fashion, mnist):
+    own = cs.Dataset(fashion[:8], np.zeros(8, np.int64), tuple("0123456789"), "mine", "test")
+    named = cs.Dataset(fashion[:8] // 2, np.zeros(8, np.int64), tuple("0123456789"), "fashion-mnist", "test")
+    for dataset in (own, named):
+        sets = by_name(dataset, most=5)
+        assert "Fashion-MNIST" not in sets
+        np.testing.assert_array_equal(sets["MNIST"], mnist.test.images[np.linspace(0, 9999, 5).round().astype(int)])
+
+
+def test_another_data_set_may_be_given_as_images_splits_or_a_path(small_mnist, small_folder):
+    dataset = photos(shape=(28, 28, 1))
+    expected = small_mnist.test.images[[0, 299]]
+    for other in (small_mnist.test, small_mnist, small_folder, str(small_folder)):
+        sets, _ = stranger_sets(dataset, other, most=2)
+        np.testing.assert_array_equal(sets[0].images, expected)
+
+
+def test_the_data_set_itself_is_no_stranger(small_mnist):
+    with pytest.raises(ValueError, match="other is mnist, whose images are those of mnist"):
+        stranger_sets(small_mnist.test, small_mnist)
+
+
+def test_what_cannot_be_read_is_an_error(tmp_path):
+    with pytest.raises(DatasetError, match="nothing here"):
+        stranger_sets(photos(), tmp_path / "nothing here")
+
+
+def test_there_is_at_least_one_stranger():
+    with pytest.raises(ValueError, match="most is 0"):
+        stranger_sets(photos(), most=0)
+
+
+def test_letters_are_left_out_with_a_reason_where_there_is_no_font(monkeypatch):
+    monkeypatch.setattr(strangers, "measuring_fonts", list)
+    sets, left_out = stranger_sets(photos(), most=3)
+    assert "letters" not in [one.name for one in sets]
+    assert left_out["letters"] == "no font is installed"
+
+
+def test_letters_are_left_out_with_a_reason_where_a_font_is_damaged(monkeypatch, tmp_path):
+    (tmp_path / "a.ttf").write_bytes(b"no font")
+    monkeypatch.setattr(strangers, "measuring_fonts", lambda: [tmp_path / "a.ttf"])
+    assert stranger_sets(photos(), most=3)[1]["letters"].startswith("a font cannot be read")
+
+
+def test_letters_that_are_classes_are_no_strangers():
+    some, _ = stranger_sets(photos(names=("A", "e")), most=3)
+    about = next(one.about for one in some if one.name == "letters")
+    assert "the letters CFHKLMNPRTUVWXcdfhkmnprtuvwx drawn" in about
+    letters = tuple("abcdefghijklmnopqrstuvwxyz")
+    assert stranger_sets(photos(names=letters), most=3)[1]["letters"] == "the classes are letters themselves"
+
+
+def test_letters_say_which_are_drawn_and_which_left_out():
+    about = next(one.about for one in stranger_sets(photos(), most=3)[0] if one.name == "letters")
+    assert about.endswith("without BDGIJOQSYZbgijloqsyz, which look like digits")
+
+
+def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
+    dataset = photos(6)
+    shuffled = by_name(dataset, most=6)["shuffled pixels"]
+    for made, image in zip(shuffled, dataset.images, strict=True):
+        assert (made != image).any()
+        assert sorted(map(tuple, made.reshape(-1, 3))) == sorted(map(tuple, image.reshape(-1, 3)))
+    orders = {tuple(np.argsort(made[..., 0], axis=None)) for made in shuffled}
+    assert len(orders) == 6
+
+
+def test_the_noises_have_the_statistics_that_they_are_named_after():
+    dataset = photos(200)
+    sets = by_name(dataset, most=500)
+    uniform, normal = sets["uniform noise"].astype(float), sets["Gaussian noise"].astype(float)
+    assert uniform.mean() == pytest.approx(127.5, abs=1)
+    assert uniform.std() == pytest.approx(np.sqrt((256**2 - 1) / 12), abs=1)
+    assert normal.mean() == pytest.approx(dataset.images.mean(), abs=1)
+    assert normal.std() == pytest.approx(dataset.images.std(), abs=1)
+    assert len(uniform) == len(normal) == 500
+
+
+def test_blank_images_run_from_black_to_white():
+    levels = by_name(photos(), most=256)["blank"]
+    assert len(levels) == 256
+    np.testing.assert_array_equal(levels[:, 0, 0, 0], np.arange(256))
+    assert (levels == levels[:, :1, :1, :1]).all()
+    assert by_name(photos(), most=3)["blank"][:, 0, 0, 0].tolist() == [0, 128, 255]
+
+
+def test_the_same_seed_gives_the_same_sets():
+    first, again, other = (by_name(photos(), most=8, seed=seed) for seed in (1, 1, 2))
+    for name, images in first.items():
+        np.testing.assert_array_equal(images, again[name])
+    for name in ("letters", "photo crops", "overlaid", "shuffled pixels", "uniform noise", "Gaussian noise"):
+        assert (first[name] != other[name]).any()
+
+
+@pytest.mark.parametrize(("have", "want", "mode"), [((28, 28, 1), (9, 12, 3), "L"), ((28, 20, 3), (40, 30, 1), "RGB")])
+def test_images_are_resized_as_pillow_does(have, want, mode):
+    images = np.random.default_rng(0).integers(0, 256, (3, *have), np.uint8)
+    made = fit_images(images, want)
+    picture = Image.fromarray(images[1] if mode == "RGB" else images[1, ..., 0], mode=None)
+    picture = picture.convert("RGB" if want[2] == 3 else "L").resize((want[1], want[0]), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(made[1], np.asarray(picture).reshape(want))
+
+
+def test_images_of_the_right_size_stay_as_they_are():
+    images = photos().images
+    assert fit_images(images, (9, 12, 3)) is images

@@ -1,0 +1,175 @@
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.metrics import wilson_interval
+from convscope.base.packing import unpack
+from convscope.engine import initial_weights
+from convscope.evidence.robustness import attacks as module
+from convscope.evidence.robustness import fgsm, measure_attacks, pgd, random_signs
+from convscope.evidence.robustness.attacks import EPSILONS, METHODS
+
+
+@pytest.fixture(scope="module")
+def attacks(model, digits):
+    return measure_attacks(model, digits, steps=10, restarts=2)
+
+
+def found(attacks, method):
+    return [one for one in attacks.attacks if one.method == method]
+
+
+def test_all_methods_are_measured_at_all_sizes(attacks):
+    assert [(one.method, one.epsilon) for one in attacks.attacks] == [(m, e) for m in METHODS for e in EPSILONS]
+    assert all(one.interval == wilson_interval(round(one.accuracy * 60), 60) for one in attacks.attacks)
+
+
+def test_fgsm_and_noise_are_the_accuracies_on_their_pictures(attacks, model, digits):
+    labels = digits.labels.astype(np.int64)
+    before = model.predict(digits.images)
+    for one in found(attacks, "fgsm"):
+        answers = model.predict(fgsm(model, digits.images, labels, one.epsilon))
+        assert (one.accuracy, one.changed) == ((answers == labels).mean(), (answers != before).mean())
+    for one in found(attacks, "noise"):
+        answers = model.predict(random_signs(digits.images, one.epsilon))
+        assert (one.accuracy, one.changed) == ((answers == labels).mean(), (answers != before).mean())
+
+
+def test_no_size_leaves_the_images_as_they_are(attacks, model, digits):
+    clean = (model.predict(digits.images) == digits.labels).mean()
+    assert attacks.accuracy == clean
+    for method in METHODS:
+        assert found(attacks, method)[0].accuracy == clean
+        assert found(attacks, method)[0].changed == 0
+
+
+def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
+    labels = digits.labels.astype(np.int64)
+    wrong = model.predict(digits.images) != labels
+    for one in found(attacks, "pgd")[1:4]:
+        left = ~wrong
+        attacked = pgd(
+            model,
+            digits.images[left],
+            labels[left],
+            one.epsilon,
+            steps=min(10, 4 * one.epsilon),
+            restarts=2,
+            indices=np.flatnonzero(left),
+        )
+        wrong[left] |= model.predict(attacked) != labels[left]
+        assert one.accuracy == 1 - wrong.mean()
+    accuracies = [one.accuracy for one in found(attacks, "pgd")]
+    assert accuracies == sorted(accuracies, reverse=True)
+
+
+def test_the_attacks_are_stronger_than_noise_and_reach_chance(attacks):
+    for method in ("fgsm", "pgd"):
+        assert all(
+            a.accuracy <= n.accuracy for a, n in zip(found(attacks, method), found(attacks, "noise"), strict=True)
+        )
+    assert found(attacks, "pgd")[-1].accuracy <= 0.1
+    assert all(p.accuracy <= f.accuracy for p, f in zip(found(attacks, "pgd"), found(attacks, "fgsm"), strict=True))
+
+
+def test_the_median_lies_on_the_line_between_the_sizes_beside_it(attacks):
+    fooled = [1 - one.accuracy / attacks.accuracy for one in found(attacks, "pgd")]
+    place = next(number for number, share in enumerate(fooled) if share >= 0.5)
+    expected = np.interp(0.5, fooled[place - 1 : place + 1], EPSILONS[place - 1 : place + 1])
+    assert attacks.median_epsilon == pytest.approx(expected)
+    assert EPSILONS[place - 1] < attacks.median_epsilon <= EPSILONS[place]
+
+
+def test_the_median_of_known_shares_is_interpolated():
+    clean = np.array([True] * 8 + [False] * 2)
+    wrong = [np.arange(10) < count for count in (0, 2, 6)]  # a quarter at 10, three quarters at 30
+    assert module._median((0, 10, 30), clean, wrong) == pytest.approx(20)
+    assert module._median((30,), clean, wrong[2:]) == pytest.approx(20)  # from none at 0
+    assert module._median((0, 10), clean, wrong[:2]) is None
+    assert module._median((0, 10), ~np.ones(10, bool), wrong[:2]) is None
+
+
+def test_a_median_that_is_not_reached_is_none(model, digits):
+    assert measure_attacks(model, digits, epsilons=(0, 1), steps=2).median_epsilon is None
+
+
+def test_examples_are_images_of_different_classes_before_and_after(attacks, model, digits):
+    shown = attacks.examples
+    assert len(set(shown.labels.tolist())) == len(shown.labels) == 6
+    np.testing.assert_array_equal(shown.labels, digits.labels[shown.indices])
+    np.testing.assert_array_equal(shown.pictures[:, 0], digits.images[shown.indices])
+    np.testing.assert_array_equal(shown.answers[:, 0], shown.labels)
+    for place, epsilon in enumerate(shown.epsilons, 1):
+        moved = np.abs(shown.pictures[:, place].astype(int) - shown.pictures[:, 0])
+        assert 0 < moved.max() <= epsilon
+        probabilities = model.probabilities(np.ascontiguousarray(shown.pictures[:, place]))
+        np.testing.assert_array_equal(shown.answers[:, place], probabilities.argmax(axis=1))
+        np.testing.assert_allclose(shown.probabilities[:, place], probabilities.max(axis=1))
+
+
+def test_it_is_plain_json_and_gives_the_pictures_back(attacks):
+    value = json.loads(json.dumps(attacks.to_dict(), allow_nan=False))
+    np.testing.assert_array_equal(unpack(value["examples"]["pictures"]), attacks.examples.pictures)
+    assert (value["steps"], value["restarts"], value["num_images"]) == (10, 2, 60)
+    assert value["attacks"][0].keys() == {"method", "epsilon", "accuracy", "interval", "changed"}
+
+
+def test_the_same_arguments_give_the_same_result(attacks, model, digits):
+    assert measure_attacks(model, digits, steps=10, restarts=2).to_dict() == attacks.to_dict()
+
+
+def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mnist, monkeypatch):
+    dataset = mnist.test.take(np.arange(200))
+    few = measure_attacks(model, dataset, epsilons=(0, 8), steps=2, most_images=30)
+    assert (few.num_images, few.num_images_left_out) == (30, 170)
+    assert few.examples.indices.max() > 60
+    np.testing.assert_array_equal(few.examples.pictures[:, 0], dataset.images[few.examples.indices])
+    monkeypatch.setattr(module, "_MOST_MACS", 0)
+    assert measure_attacks(model, dataset, epsilons=(0, 8), steps=2).num_images == 50
+
+
+@pytest.mark.parametrize(("shape", "num_classes"), [((8, 8, 1), 2), ((20, 11, 3), 100)])
+def test_a_network_that_has_learned_nothing_is_measured_too(shape, num_classes):
+    stream = np.random.default_rng(0)
+    images = stream.integers(0, 256, (4, *shape)).astype(np.uint8)
+    architecture = cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(num_classes)))
+    model = cs.Model(architecture, initial_weights(architecture, 0), tuple(map(str, range(num_classes))))
+    labels = (model.predict(images) + 1) % num_classes
+    result = measure_attacks(model, cs.Dataset(images, labels, model.class_names), steps=2)
+    assert result.accuracy == 0
+    assert result.median_epsilon is None
+    assert len(result.examples.indices) == 0
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_it_shows_itself_as_a_table(attacks):
+    text = str(attacks)
+    assert "60 test images of mnist" in text
+    assert f"{100 * found(attacks, 'pgd')[3].accuracy:.2f} %" in text
+    assert "<table" in attacks._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epsilons": ()}, "epsilons are .*; give rising whole numbers from 0 to 255"),
+        ({"epsilons": (8, 4)}, "give rising whole numbers"),
+        ({"epsilons": (0, 256)}, "give rising whole numbers"),
+        ({"epsilons": (0, 0.5)}, "whole number"),
+        ({"most_images": 0}, "most_images is 0; it must be at least 1"),
+        ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"restarts": 0}, "restarts is 0; it must be at least 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(model, digits, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        measure_attacks(model, digits, **arguments)
+
+
+def test_a_data_set_of_other_classes_or_sizes_is_refused(model, digits):
+    with pytest.raises(ValueError, match="this model answers with one of 10"):
+        measure_attacks(model, cs.Dataset(digits.images, digits.labels % 2, ("even", "odd")))
+    with pytest.raises(ValueError, match="this model reads uint8"):
+        measure_attacks(model, cs.Dataset(digits.images[:, 1:], digits.labels, digits.class_names))

@@ -1,0 +1,154 @@
+import json
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.metrics import wilson_interval
+from convscope.base.packing import packed_bytes, unpack
+from convscope.engine import initial_weights
+from convscope.evidence.robustness import CORRUPTIONS, STRENGTHS, corrupt, measure_robustness, measurement
+from convscope.evidence.robustness.pictures import _shrunk, pack_small
+
+
+@pytest.fixture(scope="module")
+def robustness(model, digits):
+    return measure_robustness(model, digits)
+
+
+def noise(count, shape=(9, 12, 3), num_classes=4):
+    stream = np.random.default_rng(0)
+    labels = stream.integers(0, num_classes, count)
+    names = tuple(f"kind {label}" for label in range(num_classes))
+    return cs.Dataset(stream.integers(0, 256, (count, *shape)).astype(np.uint8), labels, names, "noise", "test")
+
+
+def untrained(dataset):
+    layers = (cs.Flatten(), cs.Dense(dataset.num_classes))
+    architecture = cs.Architecture(cs.Input(*dataset.image_shape), layers)
+    return cs.Model(architecture, initial_weights(architecture, 0), dataset.class_names)
+
+
+def test_each_accuracy_is_that_on_the_spoiled_images(robustness, model, digits):
+    assert len(robustness.corruptions) == 75
+    clean = model.predict(digits.images) == digits.labels
+    assert robustness.accuracy == clean.mean()
+    for one in robustness.corruptions[::7]:
+        right = model.predict(corrupt(digits.images, one.name, one.strength)) == digits.labels
+        assert one.accuracy == right.mean()
+        assert one.interval == wilson_interval(int(right.sum()), 60)
+        assert one.change == pytest.approx(right.mean() - clean.mean())
+        assert one.change_interval[0] <= one.change <= one.change_interval[1]
+
+
+def test_the_means_are_plain_ones(robustness):
+    table = np.array([one.accuracy for one in robustness.corruptions]).reshape(15, 5)
+    assert robustness.mean_accuracy == pytest.approx(table.mean())
+    assert robustness.mean_accuracy_by_strength == pytest.approx(table.mean(axis=0))
+    chosen = [table[row, corruption.mnist_c - 1] for row, corruption in enumerate(CORRUPTIONS.values())]
+    assert robustness.mean_accuracy_mnist_c == pytest.approx(np.mean(chosen))
+    assert [one.is_mnist_c for one in robustness.corruptions].count(True) == 15
+
+
+def test_the_example_is_the_first_right_image_spoiled_in_all_ways(robustness, model, digits):
+    example = robustness.example
+    right = model.predict(digits.images) == digits.labels
+    assert example.index == right.argmax()
+    assert example.label == digits.labels[example.index]
+    np.testing.assert_array_equal(example.clean, digits.images[example.index])
+    for row, name in enumerate(CORRUPTIONS):
+        for column, strength in enumerate(STRENGTHS):
+            np.testing.assert_array_equal(
+                example.pictures[row, column], corrupt(digits.images, name, strength)[example.index]
+            )
+    flat = example.pictures.reshape(-1, 28, 28, 1)
+    np.testing.assert_array_equal(example.answers.ravel(), model.predict(flat))
+    np.testing.assert_allclose(example.probabilities.ravel(), model.probabilities(flat).max(axis=1))
+
+
+def test_it_is_plain_json_and_gives_the_pictures_back(robustness):
+    value = json.loads(json.dumps(robustness.to_dict(), allow_nan=False))
+    assert value["num_images"] == 60
+    np.testing.assert_array_equal(unpack(value["example"]["pictures"]), robustness.example.pictures)
+    assert len(json.dumps(value["example"])) < 120_000
+    assert {curve["name"] for curve in value["curves"]} == {"shift", "rotation", "scale", "stroke", "noise"}
+    assert value["corruptions"][0].keys() == {
+        "name",
+        "strength",
+        "is_mnist_c",
+        "accuracy",
+        "interval",
+        "change",
+        "change_interval",
+    }
+
+
+def test_the_same_arguments_give_the_same_result(robustness, model, digits):
+    assert measure_robustness(model, digits).to_dict() == robustness.to_dict()
+    assert measure_robustness(model, digits, seed=1).to_dict() != robustness.to_dict()
+
+
+def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
+    dataset = mnist.test.take(np.arange(1000))
+    robustness = measure_robustness(model, dataset, most_images=40)
+    assert (robustness.num_images, robustness.num_images_left_out) == (40, 960)
+    places = np.linspace(0, 999, 40).round().astype(int)
+    spoiled = corrupt(dataset.images, "zigzag", 3)[places]
+    expected = (model.predict(spoiled) == dataset.labels[places]).mean()
+    found = next(one for one in robustness.corruptions if (one.name, one.strength) == ("zigzag", 3))
+    assert found.accuracy == expected
+
+
+def test_fewer_images_are_measured_where_their_pixels_or_the_model_cost_too_much(monkeypatch):
+    dataset = noise(300)
+    model = untrained(dataset)
+    for name, value in (("_MOST_VALUES", 9 * 12 * 3 * 150), ("_MOST_MACS", 150 * model.architecture.macs * 125)):
+        with monkeypatch.context() as patch:
+            patch.setattr(measurement, name, value)
+            assert measure_robustness(model, dataset).num_images == 150
+            patch.setattr(measurement, name, 0)
+            assert measure_robustness(model, dataset).num_images == 100
+
+
+@pytest.mark.parametrize(("count", "shape", "num_classes"), [(1, (8, 8, 1), 2), (5, (20, 11, 3), 100)])
+def test_few_images_of_odd_sizes_and_many_classes_are_measured(count, shape, num_classes):
+    dataset = noise(count, shape, num_classes)
+    robustness = measure_robustness(untrained(dataset), dataset)
+    assert robustness.num_images == count
+    json.dumps(robustness.to_dict(), allow_nan=False)
+
+
+def test_it_shows_itself_as_a_table(robustness):
+    text = str(robustness)
+    assert "60 test images of mnist" in text
+    assert "glass blur" in text
+    assert f"{100 * robustness.corruptions[0].accuracy:.2f} %" in text
+    assert "<table" in robustness._repr_html_()
+
+
+def test_pictures_are_packed_as_they_are_or_smaller():
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 3, 32, 16, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(unpack(pack_small(pictures, 1 << 20)), pictures)
+    packed = pack_small(pictures, 8000)
+    assert packed_bytes(packed) <= 8000
+    small = unpack(packed)
+    assert small.shape[:2] == (4, 3)
+    assert small.shape[2] == 2 * small.shape[3] < 32
+    assert small.shape[4] == 3
+
+
+def test_a_smaller_picture_has_the_means_of_the_pixels():
+    blocks = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(_shrunk(blocks.repeat(3, axis=1).repeat(3, axis=2), 8), blocks)
+    noise = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 1)).astype(np.uint8)
+    np.testing.assert_allclose(_shrunk(noise, 8), noise.reshape(1, 8, 2, 8, 2, 1).mean(axis=(2, 4)), atol=1)
+
+
+def test_wrong_arguments_are_refused(model, digits):
+    with pytest.raises(ValueError, match="most_images is 0; it must be at least 1"):
+        measure_robustness(model, digits, most_images=0)
+    with pytest.raises(ValueError, match="this model answers with one of 10"):
+        measure_robustness(model, noise(3))
+    names = digits.class_names
+    with pytest.raises(ValueError, match="this model reads uint8"):
+        measure_robustness(model, cs.Dataset(np.zeros((2, 9, 9, 1), np.uint8), digits.labels[:2], names))

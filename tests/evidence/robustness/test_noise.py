@@ -1,0 +1,49 @@
+import numpy as np
+from scipy.stats import norm, poisson
+
+from convscope.evidence.robustness.draws import uniforms
+from convscope.evidence.robustness.noise import gaussian_noise, impulse_noise, shot_noise
+
+
+def uniform_of(count, seed=0):
+    return lambda numbers: uniforms(seed, "test", np.arange(count), numbers)
+
+
+def every_grey():
+    return np.tile(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), (30, 1, 1, 1))
+
+
+def test_shot_noise_counts_what_the_inverse_poisson_distribution_counts():
+    images, uniform = every_grey(), uniform_of(30)
+    for photons in (60, 3):
+        counts = poisson.ppf(uniform(256).reshape(images.shape), images * (photons / 255))
+        # Where the mean is zero, scipy's inverse is -1 at a chance of 0 only.
+        np.testing.assert_allclose(shot_noise(images, photons, uniform), counts * (255 / photons), atol=1e-9)
+
+
+def test_shot_noise_keeps_the_mean_and_has_the_variance_of_a_count():
+    images = np.full((400, 10, 10, 1), 102, np.uint8)  # 0.4 of white
+    noisy = shot_noise(images, 5, uniform_of(400)) / 255
+    count = noisy.size
+    assert abs(noisy.mean() - 0.4) < 4 * np.sqrt(0.4 / 5 / count)
+    assert abs(noisy.var() / (0.4 / 5) - 1) < 0.03
+
+
+def test_shot_noise_leaves_black_black():
+    assert not shot_noise(np.zeros((2, 4, 4, 3), np.uint8), 3, uniform_of(2)).any()
+
+
+def test_impulse_noise_replaces_the_stated_share_half_of_it_by_white():
+    images = np.full((100, 20, 20, 1), 100, np.uint8)
+    noisy = impulse_noise(images, 0.17, uniform_of(100))
+    assert set(np.unique(noisy)) == {0, 100, 255}
+    for value in (0, 255):
+        share = (noisy == value).mean()
+        assert abs(share - 0.085) < 4 * np.sqrt(0.085 * 0.915 / noisy.size)
+
+
+def test_gaussian_noise_adds_normal_numbers():
+    images, uniform = np.full((3, 5, 5, 1), 100, np.uint8), uniform_of(3)
+    expected = 100 + norm.ppf(uniform(25).reshape(images.shape), scale=20)
+    np.testing.assert_allclose(gaussian_noise(images, 20, uniform), expected)
+    np.testing.assert_array_equal(gaussian_noise(images, 0, uniform), images)

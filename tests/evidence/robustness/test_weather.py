@@ -1,0 +1,63 @@
+import numpy as np
+from scipy.stats import norm
+
+from convscope.evidence.robustness.weather import _between, fog, spatter
+
+
+def random_numbers(count, seed=0):
+    stream = np.random.default_rng(seed)
+    return lambda numbers: stream.random((count, numbers))
+
+
+def noise(count=20, side=28, channels=1):
+    return np.random.default_rng(1).integers(0, 256, (count, side, side, channels)).astype(np.uint8)
+
+
+def test_even_fog_mixes_the_image_with_one_grey():
+    images = noise(2, 13)
+    foggy = fog(images, (3.0, 0.5), lambda numbers: np.full((2, numbers), 0.6))
+    np.testing.assert_allclose(foggy, (images + 3 * 255 * 0.6) / 4, rtol=1e-5)
+
+
+def test_fog_lies_between_none_and_all():
+    images = noise().astype(int)
+    foggy = fog(images, (2.0, 0.5), random_numbers(20))
+    assert (foggy >= images / 3 - 0.01).all()
+    assert (foggy <= (images + 2 * 255) / 3 + 0.01).all()
+    clouds = 3 * foggy - images
+    assert clouds.std(axis=(1, 2, 3)).min() > 5  # of every image, in grey levels
+
+
+def test_fog_is_smooth_where_small_clouds_are_faint():
+    def roughness(ratio):
+        clouds = fog(np.zeros((20, 28, 28, 1), np.uint8), (1.0, ratio), random_numbers(20))
+        return np.abs(np.diff(clouds, axis=1)).mean() / clouds.std()
+
+    assert roughness(0.25) < roughness(0.5) < roughness(1.0)
+
+
+def test_weights_between_nodes_are_linear_interpolation():
+    weights = _between(9, 3.0)
+    np.testing.assert_allclose(weights @ np.array([0, 3, 6, 9])[: weights.shape[1]], np.arange(9), rtol=1e-6)
+
+
+def test_mud_is_one_dark_grey_and_covers_or_leaves_the_image():
+    images = np.full((30, 28, 28, 1), 200, np.uint8)
+    dirty = spatter(images, (1.0, 0.0, 1.5), random_numbers(30))
+    assert ((dirty == 200) | ((dirty >= 63) & (dirty <= 0.8 * 63 + 0.2 * 200 + 0.01))).all()
+    assert 0.02 < (dirty < 200).mean() < 0.3
+
+
+def test_there_is_as_much_liquid_as_the_level_says():
+    images = np.full((200, 20, 20, 1), 255, np.uint8)
+    for level in (-0.5, 1.0):
+        # The edges all but unsmoothed, mud is where the liquid is above the level.
+        share = (spatter(images, (1.5, level, 1e-3), random_numbers(200)) < 255).mean()
+        assert abs(share - norm.sf(level)) < 0.03
+
+
+def test_mud_leaves_black_no_darker_and_lies_in_all_channels():
+    dirty = spatter(np.zeros((5, 16, 16, 3), np.uint8), (1.0, -0.5, 1.5), random_numbers(5))
+    assert dirty.min() == 0
+    assert dirty.max() <= 63.01
+    np.testing.assert_array_equal(dirty[..., 0], dirty[..., 1])

@@ -1,0 +1,271 @@
+import json
+import re
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
+
+import convscope as cs
+from convscope.engine import initial_weights, open_network
+from convscope.evidence.evaluation import ConfusedPair, Mistake, evaluate_predictions
+
+HOSTILE = "</td><script>alert(1)</script>"
+
+
+class ReferenceModel(cs.Model):
+    @cached_property
+    def network(self):
+        return open_network(self.architecture, self.weights, "reference")
+
+
+def make_model(image_shape=(8, 6, 1), num_classes=3, class_names=None):
+    architecture = cs.presets.ann(image_shape, num_classes)
+    names = class_names or tuple(map(str, range(num_classes)))
+    return ReferenceModel(architecture, initial_weights(architecture, 0), names)
+
+
+def make_dataset(labels, class_names, image_shape=(8, 6, 1), seed=0):
+    labels = np.asarray(labels, np.int64)
+    images = np.random.default_rng(seed).integers(0, 256, (len(labels), *image_shape), np.uint8)
+    return cs.Dataset(images, labels, tuple(class_names), "shapes", "test")
+
+
+def random_evaluation(num_classes, count=400, class_names=None, wrong=0.3, seed=0):
+    stream = np.random.default_rng(seed)
+    labels = stream.integers(0, num_classes, count)
+    answers = np.where(stream.random(count) < wrong, stream.integers(0, num_classes, count), labels)
+    logits = stream.normal(0, 1, (count, num_classes)).astype(np.float32)
+    logits[np.arange(count), answers] += 4
+    return evaluate_predictions(logits, make_dataset(labels, class_names or map(str, range(num_classes)))), logits
+
+
+def evaluate_answers(labels, answers, class_names):
+    logits = 5 * np.eye(len(class_names), dtype=np.float32)[answers]
+    return evaluate_predictions(logits, make_dataset(labels, class_names))
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 100])
+def test_evaluation_is_what_scikit_learn_finds(num_classes):
+    evaluation, logits = random_evaluation(num_classes)
+    y_true, y_pred, labels = evaluation.y_true, logits.argmax(axis=1), range(num_classes)
+    assert evaluation.num_images == 400
+    assert evaluation.accuracy == accuracy_score(y_true, y_pred)
+    assert evaluation.loss == pytest.approx(log_loss(y_true, evaluation.y_prob, labels=labels), rel=1e-5)
+    np.testing.assert_array_equal(evaluation.confusion_matrix, confusion_matrix(y_true, y_pred, labels=labels))
+    theirs = precision_recall_fscore_support(y_true, y_pred, labels=labels, zero_division=0)
+    ours = [(metric.precision, metric.recall, metric.f1, metric.support) for metric in evaluation.classes]
+    np.testing.assert_allclose(np.transpose(ours), theirs, rtol=1e-12)
+
+
+def test_evaluation_has_the_types_it_promises():
+    evaluation, _ = random_evaluation(10)
+    types = [evaluation.y_true.dtype, evaluation.y_pred.dtype, evaluation.y_prob.dtype]
+    assert types == [np.int64, np.int64, np.float32]
+    np.testing.assert_allclose(evaluation.y_prob.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_confused_pairs_come_most_frequent_first_and_equal_ones_by_label():
+    evaluation = evaluate_answers([2, 2, 2, 1, 0, 0, 1], [1, 1, 0, 0, 2, 0, 1], "abc")
+    assert evaluation.confused_pairs == (
+        ConfusedPair(2, 1, 2),
+        ConfusedPair(0, 2, 1),
+        ConfusedPair(1, 0, 1),
+        ConfusedPair(2, 0, 1),
+    )
+
+
+def test_confused_pairs_are_at_most_twenty():
+    evaluation, _ = random_evaluation(100)
+    wrong = evaluation.confusion_matrix - np.diag(evaluation.confusion_matrix.diagonal())
+    counts = [pair.count for pair in evaluation.confused_pairs]
+    assert counts == sorted(wrong.flatten().tolist(), reverse=True)[:20]
+
+
+def test_mistakes_come_most_confident_first():
+    logits = np.log(np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]))
+    evaluation = evaluate_predictions(logits, make_dataset([1, 1, 1, 0], "ab"))
+    assert [mistake.index for mistake in evaluation.mistakes] == [1, 0, 3]
+    assert evaluation.mistakes[0] == Mistake(1, 1, 0, pytest.approx(0.9), pytest.approx(0.1))
+
+
+def test_mistakes_are_the_wrong_answers():
+    evaluation, _ = random_evaluation(10)
+    wrong = np.flatnonzero(evaluation.y_true != evaluation.y_pred)
+    assert sorted(mistake.index for mistake in evaluation.mistakes) == wrong.tolist()
+    for mistake in evaluation.mistakes:
+        assert mistake.true == evaluation.y_true[mistake.index]
+        assert mistake.predicted == evaluation.y_pred[mistake.index]
+        assert mistake.probability == evaluation.y_prob[mistake.index].max()
+        assert mistake.probability >= mistake.probability_of_true
+
+
+def test_nothing_is_said_of_a_class_without_images():
+    evaluation = evaluate_answers([0, 1, 1], [0, 1, 0], ["a", "b", "absent"])
+    absent = evaluation.classes[2]
+    assert (absent.class_name, absent.support) == ("absent", 0)
+    assert (absent.precision, absent.recall, absent.recall_interval, absent.f1) == (None, None, None, None)
+    assert re.search(r"^absent +0 +- +- +- +-$", str(evaluation), re.MULTILINE)
+    assert "1 of 3 classes has no image, so nothing is known about them: 'absent'." in evaluation.cautions
+
+
+def test_a_class_that_was_never_predicted_has_no_precision():
+    never = evaluate_answers([0, 1, 2], [0, 1, 1], ["a", "b", "never"]).classes[2]
+    assert (never.precision, never.recall, never.f1) == (None, 0, 0)
+
+
+def test_few_images_of_a_class_and_none_are_warned_of():
+    evaluation = evaluate_answers([0] * 25 + [1] * 5, [0] * 25 + [1] * 5, ["a", "b", "c"])
+    wide, few, none = evaluation.cautions
+    assert "30 images leave the accuracy open by 11 points" in wide
+    assert few.startswith("1 of 3 classes has fewer than 10 images")
+    assert none.startswith("1 of 3 classes has no image")
+
+
+def test_an_accuracy_that_one_class_alone_would_give_is_warned_of():
+    evaluation = evaluate_answers([0] * 900 + [1] * 100, [0] * 1000, ["a", "b"])
+    (caution,) = evaluation.cautions
+    assert caution.startswith("Always answering 'a' would be right for 90.00 %")
+    assert caution in str(evaluation)
+    assert evaluation.balanced_accuracy == 0.5
+
+
+def test_many_images_and_classes_alike_need_no_caution():
+    assert random_evaluation(3, 3000)[0].cautions == ()
+
+
+def test_one_image_can_be_evaluated():
+    evaluation = evaluate_answers([1], [1], "ab")
+    assert (evaluation.num_images, evaluation.accuracy, evaluation.mistakes) == (1, 1.0, ())
+    low, high = evaluation.accuracy_interval
+    assert (round(low, 4), high) == (0.2065, 1.0)
+
+
+def test_all_right_has_no_mistakes_and_no_pairs():
+    evaluation = evaluate_answers([0, 1, 0, 1], [0, 1, 0, 1], "ab")
+    assert (evaluation.accuracy, evaluation.mistakes, evaluation.confused_pairs) == (1.0, (), ())
+    assert "confused" not in str(evaluation) + evaluation._repr_html_()
+
+
+def test_all_wrong_has_accuracy_0():
+    evaluation = evaluate_answers([0, 1, 0, 1], [1, 0, 1, 0], "ab")
+    assert (evaluation.accuracy, evaluation.accuracy_interval[0], len(evaluation.mistakes)) == (0.0, 0.0, 4)
+    assert "0.00 % [0.00, 48.99]" in str(evaluation)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7, 100])
+def test_evaluate_does_not_depend_on_the_batch_size(batch_size):
+    model, dataset = make_model(), make_dataset([0, 1, 2, 2, 1, 0, 1], "012")
+    evaluation = cs.evaluate(model, dataset, batch_size)
+    np.testing.assert_array_equal(evaluation.y_pred, model.predict(dataset.images))
+    np.testing.assert_allclose(evaluation.y_prob, model.probabilities(dataset.images), rtol=1e-6)
+    assert (evaluation.dataset_name, evaluation.split, evaluation.class_names) == ("shapes", "test", ("0", "1", "2"))
+
+
+def test_to_dict_is_finite_plain_json_with_the_names_of_the_contract():
+    evaluation, _ = random_evaluation(10)
+    values = evaluation.to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert list(values)[:3] == ["num_images", "dataset", "split"]
+    assert (values["num_images"], values["dataset"], values["split"]) == (400, "shapes", "test")
+    assert values["accuracy_interval"] == list(evaluation.accuracy_interval)
+    assert np.sum(values["confusion_matrix"]) == 400
+    assert values["classes"][3]["recall_interval"] == list(evaluation.classes[3].recall_interval)
+    assert values["confused_pairs"][0].keys() == {"true", "predicted", "count"}
+    assert values["mistakes"][0].keys() == {"index", "true", "predicted", "probability", "probability_of_true"}
+    assert len(values["mistakes"]) == values["num_mistakes"] == len(evaluation.mistakes)
+
+
+def test_to_dict_keeps_the_worst_thousand_mistakes_and_their_number():
+    evaluation, _ = random_evaluation(10, count=2000, wrong=0.9)
+    values = evaluation.to_dict()
+    assert values["num_mistakes"] == len(evaluation.mistakes) > 1000
+    assert [mistake["index"] for mistake in values["mistakes"]] == [m.index for m in evaluation.mistakes[:1000]]
+
+
+def test_text_shows_accuracy_interval_images_matrix_and_pairs():
+    text = str(evaluate_answers([0] * 9 + [1], [0] * 8 + [1, 1], ["cat", "dog"]))
+    assert "test split of shapes: 90.00 % [59.58, 98.21] (95 % Wilson interval), 9 of 10 images right" in text
+    lines = text.splitlines()
+    matrix = lines.index("Confusion matrix (rows are the truth)")
+    assert [line.split() for line in lines[matrix + 1 : matrix + 5]] == [
+        ["cat", "dog"],
+        ["-" * len(lines[matrix + 2])],
+        ["cat", "8", "1"],
+        ["dog", "0", "1"],
+    ]
+    assert lines[-1].split() == ["cat", "dog", "1"]
+
+
+def test_text_leaves_out_a_matrix_of_a_hundred_classes_and_says_so():
+    text = str(random_evaluation(100)[0])
+    assert "The confusion matrix (100 x 100) is left out here" in text
+    assert "Most confused pairs" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 20])
+def test_text_stays_within_130_columns_whatever_the_class_names(num_classes):
+    names = [f"{label} ångström 漢字漢字漢字漢字 {'x' * 200}" for label in range(num_classes)]
+    text = str(random_evaluation(num_classes, class_names=names)[0])
+    assert max(map(len, text.splitlines())) <= 130
+
+
+def test_text_gives_a_terminal_nothing_to_obey():
+    text = str(random_evaluation(2, class_names=["\x1b[31mred\x07", "two\nlines"])[0])
+    assert not any(ord(c) < 32 and c != "\n" for c in text)
+    assert "two\N{REPLACEMENT CHARACTER}lines" in text
+
+
+@pytest.mark.parametrize("num_classes", [2, 100])
+def test_html_shows_class_names_as_text(num_classes):
+    names = [f"{HOSTILE}{label}" for label in range(num_classes)]
+    html = random_evaluation(num_classes, class_names=names)[0]._repr_html_()
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"accuracy": 0.5}, "accuracy is 0.5; by the confusion matrix it must be"),
+        ({"confusion_matrix": np.eye(3, dtype=np.int64)}, "sums to 3; it must sum to the 400 images"),
+        ({"confusion_matrix": np.zeros((2, 2), np.int64)}, "confusion_matrix has shape"),
+        ({"y_pred": np.zeros(2, np.int64)}, r"y_pred has shape \(2,\); it must be \(400,\)"),
+        ({"y_prob": np.zeros((400, 2), np.float32)}, "y_prob has shape"),
+        ({"mistakes": ()}, "0 mistakes; by the confusion matrix there must be"),
+        ({"loss": float("nan")}, "loss is nan; it must be finite"),
+    ],
+)
+def test_evaluation_rejects(change, message):
+    evaluation, _ = random_evaluation(3)
+    with pytest.raises(ValueError, match=message):
+        replace(evaluation, **change)
+
+
+@pytest.mark.parametrize(
+    ("logits", "message"),
+    [
+        (np.zeros((2, 3)), r"shape \(2, 3\); this data set needs \(3, 2\)"),
+        (np.array([[0, 1], [0, np.nan], [np.inf, 0]]), "of 2 of 3 images are not finite, the first at index 1"),
+        (np.array([[0, 1], [0, 1], [-np.inf, 0]]), "of 1 of 3 images are not finite, the first at index 2"),
+    ],
+)
+def test_evaluate_predictions_rejects(logits, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate_predictions(logits, make_dataset([0, 1, 1], "ab"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((make_dataset([0], "01"),), "shapes has 2 classes, but this model answers with one of 3"),
+        ((make_dataset([0], "0x2"),), "label 1 is 'x' in shapes, but '1' to this model"),
+        ((make_dataset([0], "012", (8, 8, 1)),), "this model reads uint8"),
+        ((make_dataset([0], "012"), 0), "batch_size is 0"),
+    ],
+)
+def test_evaluate_rejects(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        cs.evaluate(make_model(), *arguments)

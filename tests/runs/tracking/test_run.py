@@ -1,0 +1,165 @@
+"""What a tracker is told of a run."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.storage import open_run
+from convscope.base.errors import RunError
+from convscope.recipes import Schedule
+from convscope.runs.tracking import read_results, read_run
+from convscope.runs.tracking.metrics import class_metrics, clean
+
+from .conftest import invoke
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "mine"))
+
+
+def test_the_parameters_say_what_the_run_was_made_from(run: Path):
+    parameters, record = read_run(run).parameters, json.loads((run / "run.json").read_text())
+    assert parameters["architecture.parameters"] == cs.load_model(run).architecture.parameters
+    assert parameters["recipe.optimizer.learning_rate"] == record["recipe"]["optimizer"]["learning_rate"]
+    assert parameters["recipe.clip_norm"] == "none"
+    assert parameters["dataset.train.sha256"] == record["dataset"]["train"]["sha256"]
+    assert (parameters["seed"], parameters["engine"]) == (0, "native")
+    assert parameters["versions.convscope"] == record["versions"]["convscope"]
+    layers = [value for name, value in parameters.items() if name.startswith("architecture.layers.")]
+    assert [line.split(":")[0] for line in layers] == [layer["name"] for layer in record["architecture"]["layers"]]
+
+
+def test_parameters_are_the_same_before_and_after_training(run: Path):
+    record = json.loads((run / "run.json").read_text())
+    after = read_run(run).parameters
+    before = {k: v for k, v in record.items() if k not in ("weights_sha256", "epochs_trained", "best_epoch")}
+    (run / "run.json").write_text(json.dumps(before))
+    assert read_run(run).parameters == after
+
+
+def test_each_epoch_has_its_line_of_the_history_and_the_rate_of_its_last_step(run: Path):
+    tracked, history = read_run(run), open_run(run).load_history()
+    rates = open_run(run).recipe.learning_rates(300)
+    assert [epoch.number for epoch in tracked.epochs] == [1, 2]
+    for epoch, row, rate in zip(tracked.epochs, history.rows(), rates, strict=True):
+        assert epoch.metrics == {**{k: v for k, v in row.items() if k != "epoch"}, "learning_rate": float(rate[-1])}
+    times = [tracked.started_seconds, *(epoch.time_seconds for epoch in tracked.epochs)]
+    assert times == sorted(times)
+
+
+def test_the_rate_is_that_of_the_images_not_held_out(tiny_folder: Path, tmp_path: Path):
+    recipe = tmp_path / "recipe.json"
+    asked = cs.Recipe(epochs=3, batch_size=50, validation_fraction=0.35, schedule=Schedule("linear"))
+    recipe.write_text(json.dumps(asked.to_dict()))
+    out = tmp_path / "run"
+    options = ("--dataset", tiny_folder, "--architecture", "ann", "--recipe", recipe, "--out", out)
+    assert invoke("train", *options).exit_code == 0
+    expected = asked.learning_rates(300 - 3 * 35)[:, -1]
+    found = [epoch.metrics["learning_rate"] for epoch in read_run(out).epochs]
+    assert np.array_equal(np.float32(found), expected)
+
+
+def test_the_results_are_those_of_the_evaluation(run: Path):
+    results, evaluation = read_results(run), json.loads((run / "evaluation.json").read_text())
+    assert results.is_finished
+    assert results.metrics["test/accuracy"] == evaluation["accuracy"]
+    bounds = [results.metrics["test/accuracy_low"], results.metrics["test/accuracy_high"]]
+    assert bounds == evaluation["accuracy_interval"]
+    assert [row["class_name"] for row in results.class_metrics] == evaluation["class_names"]
+    assert results.tags["weights_sha256"] == cs.load_model(run).weights_sha256
+    assert {"model.safetensors", "evaluation.json", "history.jsonl", "run.json"} <= set(results.files)
+
+
+def test_a_run_keeps_its_id_when_it_is_moved(run: Path):
+    first = read_run(run)
+    moved = run.rename(run.with_name("elsewhere"))
+    assert read_run(moved).id == first.id
+    assert read_run(moved).place == (f"elsewhere-{first.id[:8]}",)
+
+
+def test_two_runs_have_two_ids(run: Path, trained: Path, tmp_path: Path):
+    assert read_run(run).id != read_run(Path(shutil.copytree(trained, tmp_path / "other"))).id
+
+
+def test_baseline_and_seeds_belong_to_their_run(run: Path, trained: Path):
+    shutil.copytree(trained, run / "baseline")
+    seed_folder = Path(shutil.copytree(trained, run / "seeds" / "runs" / "0123456789abcdef"))
+    record = json.loads((seed_folder / "run.json").read_text()) | {"digest": seed_folder.name}
+    (seed_folder / "run.json").write_text(json.dumps(record))
+    assert read_results(run).children == (run / "baseline", run / "seeds" / "runs" / "0123456789abcdef")
+    baseline, seed = map(read_run, read_results(run).children)
+    assert baseline.parent == seed.parent == run
+    assert baseline.place == (*read_run(run).place, "baseline")
+    assert seed.place == (*read_run(run).place, f"ann-classic-seed-0-{seed.id[:8]}")
+
+
+def test_a_name_leads_out_of_no_folder(run: Path):
+    record = json.loads((run / "run.json").read_text())
+    record["architecture"]["name"], record["digest"] = "../../else/where", "0123"
+    (run / "run.json").write_text(json.dumps(record))
+    tracked = read_run(run)
+    assert tracked.place == (run.parent.parent.name, f".._.._else_where-classic-seed-0-{tracked.id[:8]}")
+
+
+def test_links_and_what_is_not_of_a_run_are_left_alone(run: Path, tmp_path: Path):
+    secret = tmp_path / "secret.json"
+    secret.write_text("{}")
+    (run / "link.json").symlink_to(secret)
+    (run / "figures").symlink_to(tmp_path)
+    (run / "notes.txt").write_text("mine")
+    assert not {"link.json", "notes.txt", "tracking.json"} & set(read_results(run).files)
+    assert not [name for name in read_results(run).files if name.startswith("figures/")]
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("tracking.json", "{}"),
+        ("tracking.json", '{"id": "../../elsewhere", "started_seconds": 1}'),
+        ("tracking.json", '{"id": "0123456789abcdef0123456789abcdef", "started_seconds": 1e300}'),
+        ("tracking.json", '{"id": 7}'),
+        ("tracking.json", "[" * 100_000),
+        ("history.jsonl", '{"epoch": 1}\n'),
+    ],
+)
+def test_a_damaged_file_is_named(run: Path, file: str, content: str):
+    (run / file).write_text(content)
+    with pytest.raises(RunError, match=file):
+        read_run(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accuracy_interval": [0.5]},
+        {"accuracy": "high"},
+        {"loss": float("nan")},
+        {"accuracy": True},
+        {"classes": [{"class_name": "a"}]},
+    ],
+)
+def test_damaged_results_are_refused(run: Path, change: dict):
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    (run / "evaluation.json").write_text(json.dumps({**evaluation, **change}))
+    with pytest.raises(RunError, match="damaged"):
+        read_results(run)
+
+
+def test_there_is_a_row_for_each_of_many_classes():
+    row = {"support": 1, "precision": 0.5, "recall": 1.0, "recall_interval": [0.2, 1.0], "f1": 0.7}
+    rows = class_metrics({"classes": [{"class_name": f"class {k}", **row} for k in range(101)]})
+    assert len(rows) == 101
+    assert rows[100]["class_name"] == "class 100"
+    assert rows[0]["recall_low"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a/b", "a_b"), ("..", ".."), ("", "_"), ("ärger\n", "_rger_"), ("x" * 99, "x" * 60)]
+)
+def test_names_are_made_such_that_trackers_take_them(name: str, expected: str):
+    assert clean(name) == expected

@@ -1,0 +1,157 @@
+"""Runs in TensorBoard, read back by its own reader."""
+
+import json
+import re
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing import event_accumulator as accumulator
+from tensorboard.plugins.hparams import metadata
+
+import convscope as cs
+from convscope.storage import open_run
+from convscope.cli import report
+from convscope.cli.progress import TrainingProgress
+
+from .conftest import invoke
+
+
+def read(folder: Path):
+    events = accumulator.EventAccumulator(
+        str(folder), size_guidance=dict.fromkeys(accumulator.DEFAULT_SIZE_GUIDANCE, 0)
+    )
+    return events.Reload()
+
+
+def content(logs: Path) -> dict:
+    """All that is logged, by run, tag and step; of a picture and a text its bytes."""
+    found = {}
+    for file in sorted(logs.rglob("events.out.tfevents.*")):
+        events = read(file.parent)
+        for tag in events.Tags()["tensors"]:
+            for event in events.Tensors(tag):
+                value = tuple(event.tensor_proto.string_val) or tuple(event.tensor_proto.float_val)
+                key = (file.parent.relative_to(logs).as_posix(), tag, event.step)
+                assert key not in found, "twice"
+                found[key] = (value, event.wall_time)
+    return found
+
+
+@pytest.fixture(scope="module")
+def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run with baseline, seeds and report, logged as it went, and its log directory."""
+    folder = tmp_path_factory.mktemp("logged")
+    options = ("--dataset", tiny_folder, "--epochs", 2, "--seeds", 2, "--out", folder / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "QUICK", ())  # what takes longest, and is a file like others
+        done = invoke("run", *options, "--log", f"tensorboard:{folder / 'live'}")
+    assert done.exit_code == 0, done.output
+    assert "tensorboard:" not in done.stderr  # a logger that fails warns by its name
+    return folder / "run", folder / "live"
+
+
+def test_a_run_logged_later_gives_what_it_gave_live(logged: tuple[Path, Path], tmp_path: Path):
+    run, live = logged
+    done = invoke("log", run, "--to", f"tensorboard:{tmp_path}")
+    assert done.exit_code == 0, done.output
+    assert content(tmp_path) == content(live)
+    assert len({place for place, _, _ in content(live)}) == 4  # the run, its baseline, and a further seed of each
+
+
+def test_logging_again_leaves_nothing_twice(logged: tuple[Path, Path], tmp_path: Path):
+    run, live = logged
+    shutil.copytree(live, tmp_path / "logs")
+    before = content(tmp_path / "logs")
+    assert invoke("log", run, run, "--to", f"tensorboard:{tmp_path / 'logs'}").exit_code == 0
+    assert content(tmp_path / "logs") == before
+
+
+def test_the_scalars_are_those_of_the_run(logged: tuple[Path, Path]):
+    run, live = logged
+    place = next(path for path in live.iterdir())
+    events, rows = read(place), open_run(run).load_history().rows()
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
+        logged_values = [(event.step, event.tensor_proto.float_val[0]) for event in events.Tensors(name)]
+        assert logged_values == [(row["epoch"], np.float32(row[name])) for row in rows]
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    (last,) = events.Tensors("test/accuracy")
+    assert (last.step, last.tensor_proto.float_val[0]) == (2, np.float32(evaluation["accuracy"]))
+
+
+def test_the_figures_are_pictures_of_their_size(logged: tuple[Path, Path]):
+    run, live = logged
+    events = read(next(live.iterdir()))
+    figures = sorted(path.stem for path in (run / "figures").glob("*.png"))
+    assert figures
+    for name in figures:
+        (event,) = events.Tensors(f"figures/{name}")
+        width, height, png = event.tensor_proto.string_val
+        assert png == (run / "figures" / f"{name}.png").read_bytes()
+        assert struct.unpack(">II", png[16:24]) == (int(width), int(height))
+
+
+def test_the_tab_of_hyper_parameters_has_each_run(logged: tuple[Path, Path]):
+    _, live = logged
+    groups = set()
+    for file in live.rglob("events.out.tfevents.*"):
+        plugin = read(file.parent).PluginTagToContent(metadata.PLUGIN_NAME)
+        begun = metadata.parse_session_start_info_plugin_data(plugin[metadata.SESSION_START_INFO_TAG])
+        ended = metadata.parse_session_end_info_plugin_data(plugin[metadata.SESSION_END_INFO_TAG])
+        assert begun.hparams["recipe.optimizer.learning_rate"].number_value == 0.001
+        assert begun.hparams["architecture.name"].string_value in ("cnn", "ann")
+        assert ended.status == 1  # STATUS_SUCCESS
+        groups.add(begun.group_name)
+    assert len(groups) == 4
+
+
+def test_an_interrupted_run_goes_on_in_its_place(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    out, to = tmp_path / "run", f"tensorboard:{tmp_path / 'logs'}"
+    whole = TrainingProgress.on_epoch
+
+    def interrupt(self: TrainingProgress, state: cs.TrainingState) -> None:
+        whole(self, state)
+        if len(state.history) == 2:
+            raise KeyboardInterrupt
+
+    options = ("--dataset", tiny_folder, "--architecture", "ann", "--epochs", 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "on_epoch", interrupt)
+        stopped = invoke("train", *options, "--out", out, "--log", to)
+    assert stopped.exit_code == 1
+    steps = [step for _, tag, step in content(tmp_path / "logs") if tag == "loss"]
+    assert sorted(steps) == [1, 2]
+    assert invoke("train", "--resume", out, "--log", to).exit_code == 0
+    assert len(list((tmp_path / "logs").iterdir())) == 1
+    assert invoke("log", out, "--to", f"tensorboard:{tmp_path / 'later'}").exit_code == 0
+    assert content(tmp_path / "logs") == content(tmp_path / "later")
+    assert sorted(step for _, tag, step in content(tmp_path / "logs") if tag == "loss") == [1, 2, 3, 4]
+
+
+def test_names_are_text_and_never_markup(trained: Path, tmp_path: Path):
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    evaluation["classes"][0]["class_name"] = "a | b <script> [x](y) **z**\nnew"
+    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    assert invoke("log", run, "--to", f"tensorboard:{tmp_path / 'logs'}").exit_code == 0
+    (event,) = read(next((tmp_path / "logs").iterdir())).Tensors("classes")
+    (table,) = (text.decode() for text in event.tensor_proto.string_val)
+    assert "a \\| b \\<script\\> \\[x\\]\\(y\\) \\*\\*z\\*\\* new" in table
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} == {8}
+
+
+def test_the_runs_of_an_experiment_are_logged_each(tiny_folder: Path, tmp_path: Path):
+    options = ("--dataset", tiny_folder, "--architecture", "ann", "--epochs", 2, "--seeds", 2)
+    out, to = tmp_path / "ours", f"tensorboard:{tmp_path / 'logs'}"
+    done = invoke("experiment", *options, "--out", out, "--log", to)
+    assert done.exit_code == 0, done.output
+    assert "--log" not in (out / "experiment.html").read_text()
+    live = content(tmp_path / "logs")
+    names = {place.rpartition("-")[0] for place, _, _ in live}
+    assert names == {"ours/ann-classic-seed-0", "ours/ann-classic-seed-1"}
+    assert invoke("experiment", *options, "--out", out, "--log", to).exit_code == 0
+    assert content(tmp_path / "logs") == live
+    assert invoke("log", *(out / "runs").iterdir(), "--to", f"tensorboard:{tmp_path / 'later'}").exit_code == 0
+    assert content(tmp_path / "later") == live

@@ -1,0 +1,66 @@
+"""Run folders from elsewhere: no command follows a link out of one, or waits for a pipe in it."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import RunError
+from convscope.service import load_served
+
+from .conftest import assert_one_error, invoke
+
+
+def test_a_report_that_is_a_link_is_not_served(run: Path):
+    (run / "report.html").unlink()
+    (run / "report.html").symlink_to("/etc/passwd")
+    with pytest.raises(RunError, match=r"report\.html: is a symbolic link"):
+        load_served([str(run)])
+    assert_one_error(invoke("serve", run), "report.html: is a symbolic link")
+
+
+def test_figures_are_not_written_through_a_link(run: Path, tmp_path: Path):
+    (run / "figures").rename(tmp_path / "elsewhere")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()}
+    (run / "figures").symlink_to(tmp_path / "elsewhere")
+    assert_one_error(invoke("report", run), "figures: is a symbolic link", "put what it points to in its place")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("run.json", ("evaluate",)),
+        ("model.safetensors", ("evaluate",)),
+        ("seeds.json", ("report", "--payload")),
+        ("baseline", ("report", "--payload")),
+        ("predictions.npz", ("compare", "baseline")),
+        ("exports", ("export", "--format", "safetensors")),
+    ],
+)
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_link_or_pipe_in_a_run_folder_is_one_error(run: Path, name: str, command: tuple[str, ...], kind: str):
+    file = run / name
+    file.rename(run.parent / "elsewhere")
+    if kind == "link":
+        file.symlink_to(run.parent / "elsewhere")
+    else:
+        os.mkfifo(file)
+    if (name, kind) == ("baseline", "pipe"):
+        return  # is no folder, so the run has none
+    words = [run / word if word == "baseline" else word for word in command[1:]]
+    assert_one_error(invoke(command[0], run, *words), str(file))
+
+
+def test_weights_whose_answers_overflow_are_one_error(run: Path):
+    model = cs.load_model(run)
+    huge = replace(model, weights={name: np.full_like(weight, 3e38) for name, weight in model.weights.items()})
+    cs.save_model(huge, run / "model.safetensors")
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, "weights_sha256": huge.weights_sha256}))
+    for words in (("evaluate", run), ("evidence", run, "attacks"), ("ablate", run), ("report", run)):
+        assert_one_error(invoke(*words), str(run), "images are not finite", "train again with a lower learning rate")

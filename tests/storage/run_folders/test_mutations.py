@@ -1,0 +1,283 @@
+"""Every file of a run changed in every place: each reader works or ends with an error of ours, in bounded memory.
+
+The suite tries a part of all changes, drawn from a fixed seed for each file; `CONVSCOPE_MUTATIONS=1000000` tries all.
+"""
+
+import io
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import struct
+import traceback
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convscope.base.errors import ConvscopeError
+from convscope.cli.seeds import _spec
+from convscope.data.datasets import Splits, load_dataset
+from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.evaluation import evaluate
+from convscope.experiment.store import RunStore
+from convscope.interchange.parity import joined
+from convscope.prediction import predict
+from convscope.report.evidence import TOPICS, render_evidence
+from convscope.runs.tracking.run import read_results, read_run
+from convscope.service import load_served
+from convscope.storage import load_model, open_run
+
+from .conftest import invoke
+
+MOST = int(os.environ.get("CONVSCOPE_MUTATIONS", "20"))  # changes tried of each file
+_BYTES = 1 << 30  # that a reader may take beyond what the process has
+_SECONDS = 30  # for one change
+
+_MARK = "\N{SNOWMAN}"
+_TEXTS = (
+    "null", "true", "0", "-1", "0.5", "9223372036854775807", "-9223372036854775808", "1e300", "1e400", f"1{'0' * 400}",
+    "NaN", '""', '"x"', f'"{"long " * 20_000}"', '"\\ud800"', "[]", "[0]", "{}", '{"x": {"x": 0}}',
+    "[" * 60 + "]" * 60, "[" * 5000 + "]" * 5000,
+)  # fmt: skip
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the keys that lead to each part of `value`; of a list, only to its first and its last part."""
+    yield place
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from places(inner, (*place, key))
+    elif isinstance(value, list):
+        for index in sorted({0, len(value) - 1} if value else ()):
+            yield from places(value[index], (*place, index))
+
+
+def changes(value: Any, seed: str) -> Iterator[tuple[str, str]]:
+    """Yield what is changed in `value` and its JSON text then, in an order drawn from `seed`."""
+    every = [(place, text) for place in places(value) if place for text in (*_TEXTS, None)]
+    for place, text in random.Random(seed).sample(every, min(MOST, len(every))):
+        changed = json.loads(json.dumps(value))
+        part = changed
+        for key in place[:-1]:
+            part = part[key]
+        if text is None:
+            del part[place[-1]]
+        else:
+            part[place[-1]] = _MARK
+        whole = json.dumps(changed, ensure_ascii=False).replace(f'"{_MARK}"', text or "")
+        yield f"{'/'.join(map(str, place))} = {'(deleted)' if text is None else text[:30]}", whole
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Raise `MemoryError` for more memory, and `TimeoutError` for more time, than a reader may take."""
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    handler = signal.signal(signal.SIGALRM, late)
+    resource.setrlimit(resource.RLIMIT_AS, (taken + _BYTES, before[1]))
+    signal.alarm(_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def _command(*words: object) -> None:
+    done = invoke(*words)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code in (0, 1), done.output
+    assert len(done.stderr) < 5000, done.stderr[:200]
+
+
+class Readers:
+    """What reads the files of the run at `run`."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        folder = open_run(run)
+        self.folder, self.model = folder, folder.load_model()
+        self.splits: Splits = load_dataset(folder.record["dataset"]["argument"])
+        self.spec = _spec(folder, folder.seed + 1)
+        self.digest = self.spec.digest(self.splits)
+
+    def of_record(self) -> None:
+        _command("evaluate", self.run)
+        _command("compare", self.run, self.run / "baseline")
+        folder = open_run(self.run)
+        read_run(self.run)
+        read_results(self.run)
+        _spec(folder, 1)
+
+    def of_results(self) -> None:
+        read_run(self.run)
+        read_results(self.run)
+        open_run(self.run).load_history()
+
+    def of_evidence(self, topic: str) -> None:
+        found = self.folder.read_evidence([topic], self.model)
+        render_evidence(found)
+        if topic == "exports" and found:
+            joined(found[topic].get("exports"), [])
+
+    def of_model(self) -> None:
+        model = load_model(self.run)
+        str(model)
+        try:
+            evaluate(model, self.splits.test)
+        except ValueError:  # of data that are not the model's; the command names the file
+            _command("evaluate", self.run)
+        predict(model, np.full((40, 30, 1), 200, np.uint8))
+        for served in load_served([str(self.run)]):
+            str(served.version)
+
+    def of_training(self) -> None:
+        self.folder.load_state()
+        dict(self.folder.load_snapshots())
+
+    def of_store(self) -> None:
+        RunStore(self.splits, self.run / "seeds" / "runs").find(self.spec, self.digest)
+
+    def of_answers(self) -> None:
+        read_answers(self.folder.place("predictions.npz"), len(self.splits.test), self.splits.test.num_classes)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def _tensors(path: Path) -> tuple[Any, bytes]:
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def _changed_files(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
+    """Yield what is changed in the file at `path` and its bytes then."""
+    if kind == "lines":
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for what, text in changes(rows[0], path.name):
+            yield what, "\n".join([text, *map(json.dumps, rows[1:])]).encode()
+    elif kind == "json":
+        for what, text in changes(_json(path), path.name):
+            yield what, text.encode("utf-8", "surrogatepass")
+    elif kind == "header":
+        header, rest = _tensors(path)
+        for what, text in changes(header, path.name):
+            yield what, struct.pack("<Q", len(text.encode())) + text.encode() + rest
+    elif kind == "description":
+        header, rest = _tensors(path)
+        for what, text in changes(json.loads(header["__metadata__"]["convscope"]), path.name):
+            whole = json.dumps({**header, "__metadata__": {"convscope": text}}).encode()
+            yield what, struct.pack("<Q", len(whole)) + whole + rest
+    elif kind == "numbers":
+        header, rest = _tensors(path)
+        for value in (np.nan, np.inf, 3e38, -3e38, 1e-45):
+            numbers = np.frombuffer(rest, "<f4").copy()
+            numbers[:: 1 if abs(value) < 1 else 7] = value
+            whole = json.dumps(header).encode()
+            yield f"weights = {value}", struct.pack("<Q", len(whole)) + whole + numbers.tobytes()
+    else:
+        yield from _changed_archives(path)
+
+
+def _changed_archives(path: Path) -> Iterator[tuple[str, bytes]]:
+    with np.load(path) as arrays:
+        kept = dict(arrays)
+    y_true = kept["y_true"]
+    others: dict[str, Any] = {
+        "of floats": y_true.astype(np.float64),
+        "of text": y_true.astype("U1"),
+        "of wide numbers": y_true.astype(np.uint64) + 2**63,
+        "negative": y_true - 9,
+        "large": y_true + 9,
+        "short": y_true[1:],
+        "empty": y_true[:0],
+        "of a plane": y_true[None],
+    }
+    for what, array in others.items():
+        for name in ("y_true", "y_pred"):
+            buffer = io.BytesIO()
+            np.savez(buffer, **{**kept, name: array})
+            yield f"{name} {what}", buffer.getvalue()
+    for header in (
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (1000000000000,), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (60,), }",
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (-60,), }",
+        "{'descr': 5, 'fortran_order': 'x', 'shape': None, }",
+        "[" * 5000,
+    ):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            text = header.ljust(117) + "\n"
+            archive.writestr(
+                "y_true.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + bytes(480)
+            )
+        yield f"header {header[:40]}", buffer.getvalue()
+
+
+_RESULTS = ("evaluation", "comparison", "timings", "tracking")
+CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
+    "run.json": ("run.json", "json", Readers.of_record),
+    "run.json of the baseline": ("baseline/run.json", "json", Readers.of_record),
+    "history.jsonl": ("history.jsonl", "lines", Readers.of_results),
+    **{name: (f"{name}.json", "json", Readers.of_results) for name in _RESULTS},
+    **{topic: (f"{topic}.json", "json", partial(Readers.of_evidence, topic=topic)) for topic in TOPICS},
+    "model, description": ("model.safetensors", "description", Readers.of_model),
+    "model, header": ("model.safetensors", "header", Readers.of_model),
+    "model, numbers": ("model.safetensors", "numbers", Readers.of_model),
+    "state, description": ("checkpoints/state.safetensors", "description", Readers.of_training),
+    "state, header": ("checkpoints/state.safetensors", "header", Readers.of_training),
+    "snapshot, description": ("checkpoints/epoch-0001.safetensors", "description", Readers.of_training),
+    "predictions.npz": ("predictions.npz", "archive", Readers.of_answers),
+    "run.json of a seed": ("seeds/runs/DIGEST/run.json", "json", Readers.of_store),
+    "evaluation.json of a seed": ("seeds/runs/DIGEST/evaluation.json", "json", Readers.of_store),
+    "history.jsonl of a seed": ("seeds/runs/DIGEST/history.jsonl", "lines", Readers.of_store),
+    "predictions.npz of a seed": ("seeds/runs/DIGEST/predictions.npz", "archive", Readers.of_store),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def readers(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Readers:
+    run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("changed") / "run"))
+    read_run(run)  # writes tracking.json
+    return Readers(run)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux says how much memory is taken")
+@pytest.mark.filterwarnings("ignore")  # of numbers that are out of range, but can be shown
+@pytest.mark.parametrize("case", CASES)
+def test_a_changed_file_is_read_or_refused_with_an_error_of_ours(readers: Readers, case: str):
+    name, kind, read = CASES[case]
+    path = readers.run / name.replace("DIGEST", readers.digest)
+    content, failed = path.read_bytes(), list[str]()
+    read(readers)  # as it is
+    try:
+        for what, changed in _changed_files(path, kind):
+            path.write_bytes(changed)
+            try:
+                with bounded():
+                    read(readers)
+            except ConvscopeError:
+                pass
+            except Exception as error:
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{Path(last.filename).name}:{last.lineno}"
+                failed.append(f"{what}: {type(error).__name__}: {str(error)[:100]} ({place})")
+    finally:
+        path.write_bytes(content)
+    assert not failed, "\n".join(failed)

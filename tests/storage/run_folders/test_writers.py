@@ -1,0 +1,94 @@
+"""Two processes that write to one folder: the second is told so in one line, and nothing is disturbed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convscope.storage.writing import LOCK_FILE, writing
+
+from .conftest import assert_one_error, invoke
+
+ONE_LINE = "from convscope.cli import main; main()"
+COMMANDS = {
+    "run --resume": lambda run, _: ("run", "--resume", run),
+    "train --resume": lambda run, _: ("train", "--resume", run),
+    "train --out": lambda run, data: ("train", "--dataset", data, "--out", run),
+    "experiment --out": lambda run, data: ("experiment", "--dataset", data, "--seeds", 1, "--out", run),
+    "import --out": lambda run, data: (
+        "import",
+        run / "exports" / "model.safetensors",
+        "--dataset",
+        data,
+        "--out",
+        run,
+    ),
+    "report": lambda run, _: ("report", run),
+    "evidence": lambda run, _: ("evidence", run, "audit"),
+    "ablate": lambda run, _: ("ablate", run),
+    "export": lambda run, _: ("export", run, "--format", "c"),
+    "report of the baseline": lambda run, _: ("report", run / "baseline"),
+}
+
+
+@pytest.fixture(scope="module")
+def held(finished_run: Path):
+    """The finished run while another process writes to it, and that process's id."""
+    code = (
+        "import sys; from pathlib import Path; from convscope.storage import writing\n"
+        "with writing(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(finished_run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield finished_run, process.pid
+    process.communicate("")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_writes_waits_for_nobody_and_says_who_writes(held: tuple[Path, int], tiny_data: Path, name: str):
+    run, pid = held
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    done = invoke(*COMMANDS[name](run, tiny_data))
+    assert_one_error(done, f"another convscope process (pid {pid}) is writing to {run}")
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_command_that_reads_does_not_mind_a_writer(held: tuple[Path, int]):
+    assert invoke("evaluate", held[0], "--json").exit_code == 0
+    assert invoke("compare", held[0], held[0] / "baseline", "--json").exit_code == 0
+
+
+def test_two_processes_on_one_folder_end_as_one_run_and_one_error(tiny_data: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    words = ["experiment", "--dataset", tiny_data, "--recipe", "fast", "--seeds", "2", "--json", "--out", out]
+    command = [sys.executable, "-c", ONE_LINE, *map(str, words)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = [(*process.communicate(), process.returncode) for process in both]
+    for _, said, code in ended:  # where one was done before the other began, both are well
+        assert code == 0 or (code, said.count("\n"), "is writing to" in said) == (1, 1, True), said
+    assert sorted(code for *_, code in ended) in ([0, 0], [0, 1])
+    assert not (out / LOCK_FILE).exists()
+    again = invoke(*words)
+    assert again.exit_code == 0, again.output
+
+
+def test_two_processes_without_a_folder_get_one_each(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("train", "--dataset", tiny_data, "--recipe", "fast", "--architecture", "ann")
+    assert invoke(*words).exit_code == 0
+    [first] = (tmp_path / "runs").iterdir()
+    name = first.name.removesuffix("001")
+    first.with_name(f"{name}002").mkdir()  # as another process makes it a moment before
+    assert invoke(*words).exit_code == 0
+    assert (first.with_name(f"{name}003") / "DONE").exists()
+
+
+def test_the_lock_is_gone_after_a_command_and_after_an_error(run: Path):
+    assert_one_error(invoke("report", run, "--index", 10_000), "--index 10000")
+    assert not (run / LOCK_FILE).exists()
+    with writing(run):
+        assert (run / LOCK_FILE).exists()

@@ -1,0 +1,341 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import RunError
+from convscope.base.files import MOST_BYTES
+from convscope.storage import RunFolder, create_run, open_run
+from convscope.storage.state_file import load_state, save_state
+from convscope.storage.writing import LOCK_FILE
+from convscope.training import History, TrainingState
+
+
+@pytest.fixture
+def record() -> dict:
+    return {
+        "dataset": {"argument": "mnist", "train": {"sha256": "a"}, "test": {"sha256": "b"}},
+        "architecture": cs.presets.ann((4, 4, 1), 3).to_dict(),
+        "recipe": cs.Recipe(epochs=2).to_dict(),
+        "seed": 5,
+        "engine": "native",
+        "threads": 2,
+        "versions": {},
+        "cpu": {},
+        "command": "convscope run",
+    }
+
+
+def _state(record: dict) -> TrainingState:
+    shapes = cs.Architecture.from_dict(record["architecture"]).weight_shapes
+    stream = np.random.default_rng(1)
+    weights = {name: stream.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    optimizer = {"step": np.array(3, np.int64)}
+    for name, shape in shapes.items():
+        optimizer[f"m/{name}"] = stream.normal(size=shape).astype(np.float32)
+        optimizer[f"v/{name}"] = stream.random(size=shape).astype(np.float32)
+    return TrainingState(weights, optimizer, History((0.5,), (0.8,), (0.4,), (0.9,), (1.0,)))
+
+
+def test_run_folder_opens_as_it_was_made(record: dict, tmp_path: Path):
+    made, opened = create_run(tmp_path / "a" / "b", record), open_run(tmp_path / "a" / "b")
+    assert opened == made
+    assert opened.architecture.name == "ann"
+    assert (opened.recipe.epochs, opened.seed, opened.finished) == (2, 5, False)
+
+
+def test_run_folder_goes_on_from_the_epoch_it_kept(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    assert folder.load_state() is None
+    folder.save_epoch(state, ("a", "b", "c"))
+    again = open_run(tmp_path / "run").load_state()
+    assert again is not None
+    assert again.history == state.history == folder.load_history()
+    for kept, given in ((again.weights, state.weights), (again.optimizer, state.optimizer)):
+        assert kept.keys() == given.keys()
+        assert all((kept[name] == given[name]).all() and kept[name].dtype == given[name].dtype for name in given)
+    assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
+
+
+def test_run_folder_reads_the_weights_of_an_epoch_when_asked_for_it(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    assert len(folder.load_snapshots()) == 0
+    untrained = {name: np.zeros_like(array) for name, array in state.weights.items()}
+    folder.save_epoch(replace(state, weights=untrained, history=History()), tuple("abc"))
+    folder.save_epoch(state, tuple("abc"))
+    (tmp_path / "run" / "checkpoints" / "epoch-last.safetensors").write_bytes(b"something else")
+    snapshots = folder.load_snapshots()
+    assert list(snapshots) == [0, 1]
+    for epoch, weights in ((0, untrained), (1, state.weights)):
+        assert snapshots[epoch].keys() == weights.keys()
+        assert all((snapshots[epoch][name] == weights[name]).all() for name in weights)
+
+
+def test_run_folder_refuses_the_weights_of_another_network(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    folder.save_epoch(state, tuple("abc"))
+    record["architecture"] = cs.presets.ann((8, 8, 1), 3).to_dict()
+    other = create_run(tmp_path / "other", record)
+    (tmp_path / "run" / "checkpoints").rename(tmp_path / "other" / "checkpoints")
+    with pytest.raises(RunError, match=r"epoch-0001\.safetensors: not a network of this run"):
+        other.load_snapshots()[1]
+
+
+def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
+    stream = np.random.default_rng(0)
+    data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
+    architecture, recipe = cs.presets.ann((4, 4, 1), 3), cs.Recipe(epochs=2, batch_size=16, averaging=0.9)
+    states: list[TrainingState] = []
+    whole, _ = cs.train(architecture, data, recipe, on_epoch=states.append)
+    save_state(states[1], tmp_path / "state.safetensors")
+    state = load_state(tmp_path / "state.safetensors", architecture)
+    resumed, _ = cs.train(architecture, data, recipe, state=state)
+    assert resumed.weights_sha256 == whole.weights_sha256
+    assert any(name.startswith("unaveraged/") for name in state.optimizer)
+
+
+def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record: dict, tmp_path: Path):
+    record["recipe"] = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping(patience=3)).to_dict()
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    best = {name: array + 1 for name, array in state.weights.items()}
+    history = History((0.5, 0.4), (0.8, 0.9), (0.3, 0.4), (0.9, 0.8), (1.0, 1.0), "validation", 1)
+    folder.save_epoch(replace(state, history=history, best_weights=best), ("a", "b", "c"))
+    again = open_run(tmp_path / "run").load_state()
+    assert again is not None
+    assert again.history == folder.load_history() == history
+    assert again.best_weights.keys() == best.keys()
+    assert all((again.best_weights[name] == best[name]).all() for name in best)
+    assert all((again.weights[name] == state.weights[name]).all() for name in best)
+    folder.write_model(cs.Model(folder.architecture, best, ("a", "b", "c")), history)
+    written = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (written["epochs_trained"], written["best_epoch"]) == (2, 1)
+
+
+@pytest.mark.parametrize("kept", ["none", "one"])
+def test_load_state_refuses_a_state_without_all_the_best_weights(record: dict, tmp_path: Path, kept: str):
+    record["recipe"] = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping()).to_dict()
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    name = next(iter(state.weights))
+    folder.save_epoch(replace(state, best_weights={name: state.weights[name]} if kept == "one" else {}), tuple("abc"))
+    with pytest.raises(RunError, match=r"state\.safetensors: .*best.*start the run again"):
+        folder.load_state()
+
+
+def test_a_normalised_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
+    stream = np.random.default_rng(0)
+    data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
+    layers = (cs.Conv2D(2, use_bias=False), cs.BatchNormalization(), cs.Flatten(), cs.Dense(3))
+    architecture, recipe = cs.Architecture(cs.Input(4, 4), layers), cs.Recipe(epochs=2, batch_size=16, averaging=0.9)
+    states: list[TrainingState] = []
+    whole, _ = cs.train(architecture, data, recipe, engine="reference", on_epoch=states.append)
+    save_state(states[1], tmp_path / "state.safetensors")
+    state = load_state(tmp_path / "state.safetensors", architecture)
+    resumed, _ = cs.train(architecture, data, recipe, engine="reference", state=state)
+    assert resumed.weights_sha256 == whole.weights_sha256
+    cs.save_model(whole, tmp_path / "model.safetensors")
+    assert cs.load_model(tmp_path / "model.safetensors").weights_sha256 == whole.weights_sha256
+
+
+def test_load_state_refuses_an_average_without_all_the_weights_it_is_of(record: dict, tmp_path: Path):
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    name = next(iter(state.weights))
+    folder.save_epoch(
+        replace(state, optimizer={**state.optimizer, f"unaveraged/{name}": state.weights[name]}), ("a", "b", "c")
+    )
+    with pytest.raises(RunError, match=r"not a training state of this run .*unaveraged"):
+        folder.load_state()
+
+
+def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(RunError, match=r"is there already; choose another --out, or continue it with --resume"):
+        create_run(tmp_path, record)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_create_run_does_not_count_the_file_of_a_lock(record: dict, tmp_path: Path):
+    (tmp_path / LOCK_FILE).write_text("1234")
+    assert create_run(tmp_path, record).seed == 5
+
+
+def test_create_run_refuses_a_file_in_its_place(record: dict, tmp_path: Path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(RunError, match="cannot be made"):
+        create_run(tmp_path / "file", record)
+
+
+def test_finish_takes_away_what_a_killed_process_left(record: dict, tmp_path: Path):
+    folder = create_run(tmp_path / "run", record)
+    (tmp_path / "run" / ".model.safetensors.abc.partial").write_bytes(b"half")
+    folder.finish()
+    assert folder.finished
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_model_of_another_run_is_refused(record: dict, tmp_path: Path):
+    state, names = _state(record), ("a", "b", "c")
+    folder = create_run(tmp_path / "run", record)
+    model = cs.Model(folder.architecture, state.weights, names)
+    folder.write_model(model, state.history)
+    assert open_run(tmp_path / "run").load_model().weights_sha256 == model.weights_sha256
+    other = {name: array + 1 for name, array in state.weights.items()}
+    cs.save_model(cs.Model(folder.architecture, other, names), tmp_path / "run" / "model.safetensors")
+    with pytest.raises(RunError, match="not the weights of this run"):
+        folder.load_model()
+
+
+def _change(**changes):
+    def damage(run: Path) -> None:
+        record = {**json.loads((run / "run.json").read_text()), **changes}
+        kept = {key: value for key, value in record.items() if value is not None}
+        (run / "run.json").write_text(json.dumps(kept))
+
+    return damage
+
+
+BAD_RECORDS = {
+    "missing": (lambda run: (run / "run.json").unlink(), "missing"),
+    "empty": (lambda run: (run / "run.json").write_text(""), "damaged"),
+    "half": (lambda run: (run / "run.json").write_text((run / "run.json").read_text()[:99]), "damaged"),
+    "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
+    "a list": (lambda run: (run / "run.json").write_text("[]"), "no JSON object"),
+    "nested too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "damaged"),
+    "newer format": (_change(format=2), "format 2 is newer than this convscope"),
+    "no format": (_change(format=None), "format is None"),
+    "no seed": (_change(seed=None), "has no 'seed'"),
+    "seed no number": (_change(seed="five"), "seed is damaged"),
+    "seed below 0": (_change(seed=-5), r"seed is damaged \(-5\)"),
+    "unknown engine": (_change(engine="steam"), r"engine is damaged \('steam'\)"),
+    "no threads": (_change(threads=0), "threads is damaged"),
+    "start without digest": (_change(**{"from": {"new_output": False}}), "from is damaged"),
+    "dataset without digests": (_change(dataset={"argument": "mnist"}), "dataset is damaged"),
+    "recipe out of range": (_change(recipe={"epochs": 0}), "epochs is 0"),
+    "recipe with unknown settings": (_change(recipe={"momentum": 0.9}), "momentum"),
+    "architecture damaged": (_change(architecture={"layers": []}), "`input` and `layers`"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RECORDS)
+def test_open_run_names_what_is_wrong_with_the_record(record: dict, tmp_path: Path, case: str):
+    damage, message = BAD_RECORDS[case]
+    create_run(tmp_path / "run", record)
+    damage(tmp_path / "run")
+    with pytest.raises(RunError, match=message) as caught:
+        open_run(tmp_path / "run")
+    assert str(tmp_path / "run" / "run.json") in str(caught.value)
+
+
+READERS = {
+    "run.json": lambda folder: open_run(folder.path),
+    "history.jsonl": lambda folder: folder.load_history(),
+    "model.safetensors": lambda folder: folder.load_model(),
+    "checkpoints/state.safetensors": lambda folder: folder.load_state(),
+    "checkpoints/epoch-0001.safetensors": lambda folder: folder.load_snapshots()[1],
+    "from.safetensors": lambda folder: cs.load_model(folder.start_path),
+    "evaluation.json": lambda folder: folder.read("evaluation.json"),
+    "audit.json": lambda folder: folder.read_evidence(["audit"], folder.load_model()),
+}
+
+
+@pytest.fixture
+def whole(record: dict, tmp_path: Path) -> RunFolder:
+    folder, state = create_run(tmp_path / "run", record), _state(record)
+    model = cs.Model(folder.architecture, state.weights, ("a", "b", "c"))
+    folder.save_epoch(state, model.class_names)
+    folder.write_model(model, state.history)
+    cs.save_model(model, folder.start_path)
+    folder.write("evaluation.json", {})
+    folder.write_evidence("audit", {}, model)
+    return folder
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("kind", ["link", "link of a folder", "pipe", "too large"])
+def test_nothing_in_a_run_folder_is_followed_waited_for_or_read_without_bound(whole: RunFolder, name: str, kind: str):
+    file = whole.path / name
+    elsewhere = whole.path.parent / "elsewhere"
+    if kind == "link of a folder":
+        if file.parent == whole.path:
+            pytest.skip("the folder of the run itself may be reached through a link")
+        file.parent.rename(elsewhere)
+        file.parent.symlink_to(elsewhere)
+    elif kind == "link":
+        file.rename(elsewhere)
+        file.symlink_to(elsewhere)
+    elif kind == "pipe":
+        file.unlink()
+        os.mkfifo(file)
+    else:
+        with file.open("wb") as opened:
+            opened.truncate(MOST_BYTES[file.suffix] + 1)
+    message = "is a symbolic link" if "link" in kind else "is not a regular file|and at most"
+    with pytest.raises(RunError, match=message) as caught:
+        READERS[name](whole)
+    assert str(file.parent if kind == "link of a folder" else file) in str(caught.value)
+
+
+WRITERS = {
+    "run.json": lambda folder, state: folder.write_model(folder.load_model(), state.history),
+    "history.jsonl": lambda folder, state: folder.write_history(state.history),
+    "model.safetensors": lambda folder, _: folder.write_calibration(cs.load_model(folder.start_path)),
+    "checkpoints": lambda folder, state: folder.save_epoch(state, ("a", "b", "c")),
+    "evaluation.json": lambda folder, _: folder.write("evaluation.json", {}),
+    "audit.json": lambda folder, _: folder.write_evidence("audit", {}, folder.load_model()),
+    "DONE": lambda folder, _: folder.finish(),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_nothing_is_written_through_a_link_in_a_run_folder(whole: RunFolder, record: dict, name: str):
+    file, elsewhere = whole.path / name, whole.path.parent / "elsewhere"
+    if file.exists():
+        file.rename(elsewhere)
+    else:
+        elsewhere.write_text("precious")
+    file.symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in (elsewhere, *elsewhere.glob("*")) if path.is_file()}
+    with pytest.raises(RunError, match="is a symbolic link"):
+        WRITERS[name](whole, _state(record))
+    assert {path: path.read_bytes() for path in (elsewhere, *elsewhere.glob("*")) if path.is_file()} == before
+
+
+def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp_path: Path):
+    (tmp_path / "link").symlink_to(whole.path)
+    folder = open_run(tmp_path / "link")
+    folder.write("evaluation.json", {"accuracy": 1})
+    assert whole.read("evaluation.json") == {"accuracy": 1}
+    (tmp_path / "model.safetensors").symlink_to(whole.path / "model.safetensors")
+    model = cs.load_model(tmp_path / "model.safetensors")
+    assert model.weights_sha256 == folder.load_model().weights_sha256
+
+
+def test_open_run_says_when_there_is_no_folder(tmp_path: Path):
+    with pytest.raises(RunError, match="no such folder; give the folder of a run"):
+        open_run(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("damage", ["truncate", "other network", "noise"])
+def test_load_state_refuses_a_damaged_state(record: dict, tmp_path: Path, damage: str):
+    folder = create_run(tmp_path / "run", record)
+    folder.save_epoch(_state(record), ("a", "b", "c"))
+    path = tmp_path / "run" / "checkpoints" / "state.safetensors"
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[:-5])
+    elif damage == "noise":
+        path.write_bytes(b"noise" * 100)
+    else:
+        _change(architecture=cs.presets.ann((5, 4, 1), 3).to_dict())(tmp_path / "run")
+    with pytest.raises(RunError, match=r"state\.safetensors: "):
+        open_run(tmp_path / "run").load_state()
+
+
+@pytest.mark.parametrize("text", ["{", '{"epoch": 1}\n', '{"loss": "x", "accuracy": 1, "seconds": 1}\n'])
+def test_load_history_refuses_damaged_lines(record: dict, tmp_path: Path, text: str):
+    folder = create_run(tmp_path / "run", record)
+    (tmp_path / "run" / "history.jsonl").write_text(text)
+    with pytest.raises(RunError, match=r"history\.jsonl: damaged"):
+        folder.load_history()

@@ -1,0 +1,117 @@
+"""Memory: what a process that trains really takes, against the bound that it prints."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import convscope as cs
+from convscope.engine import EpochOptions, native
+from convscope.recipes import Augmentation
+from convscope.training.memory import Memory, measure_memory, training_bytes
+
+# Python's own allocator, the threads' stacks, code that is loaded late, and what malloc cannot give back.
+SLACK = 6 * 2**20
+
+# Trains on images made here, in a process of its own, and prints what it took before it had them and at the end.
+PROGRAM = """
+import json, sys
+import numpy as np
+import convscope as cs
+from convscope.architecture import Architecture
+from convscope.training.memory import measure_memory, peak_memory_bytes
+asked = json.loads(sys.argv[1])
+architecture, recipe = Architecture.from_dict(asked["architecture"]), cs.Recipe.from_dict(asked["recipe"])
+def images(count, shape):
+    pixels = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+    return cs.Dataset(pixels, np.arange(count) % 10, tuple("0123456789"))
+cs.train(cs.presets.ann, images(16, (4, 4, 1)), recipe, threads=2)  # so that all code is loaded
+start = peak_memory_bytes()
+data = cs.Splits(*(images(asked[part], architecture.input.shape) for part in ("train", "test")))
+cs.train(architecture, data, recipe, threads=2)
+print(json.dumps({"start": start, **measure_memory(architecture, recipe, data.train, data.test, threads=2).to_dict()}))
+"""
+
+
+def wide() -> cs.Architecture:
+    """A network whose batch takes more than its weights: each slice of a normalised batch has its own maps."""
+    layers = (
+        cs.Conv2D(24, 3, padding="same"),
+        cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(24, 3, padding="same", activation="relu"),
+        cs.MaxPooling2D(2),
+        cs.Flatten(),
+        cs.Dense(10, "softmax"),
+    )
+    return cs.Architecture(cs.Input(32, 32, 3), layers, name="wide")
+
+
+def heavy() -> cs.Architecture:
+    """A network whose weights take more than its batch."""
+    return cs.Architecture(
+        cs.Input(16, 16), (cs.Flatten(), cs.Dense(4000, "relu"), cs.Dense(1000, "relu"), cs.Dense(10))
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the peak is not the program's own")
+@pytest.mark.parametrize(
+    ("architecture", "recipe", "train", "test"),
+    [
+        (cs.presets.cnn(), cs.Recipe(epochs=2), 40_000, 10_000),
+        (wide(), cs.Recipe(epochs=1, batch_size=128, clip_norm=1.0, augmentation=Augmentation(rotation=5)), 256, 64),
+        (heavy(), cs.Recipe(epochs=2, averaging=0.9), 256, 64),
+    ],
+    ids=["cnn", "wide", "heavy"],
+)
+def test_a_process_that_trains_stays_within_its_bound(
+    architecture: cs.Architecture, recipe: cs.Recipe, train: int, test: int
+) -> None:
+    asked = {"architecture": architecture.to_dict(), "recipe": recipe.to_dict(), "train": train, "test": test}
+    command = [sys.executable, "-c", PROGRAM, json.dumps(asked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    took = json.loads(done.stdout)
+    assert took["peak_memory_bytes"] <= took["start"] + took["data_bytes"] + took["training_bytes"] + SLACK
+    more = took["peak_memory_bytes"] - took["start"] - took["data_bytes"]
+    assert more >= took["training_bytes"] / 4  # it is no bound out of reach
+
+
+def test_what_the_engine_takes_grows_with_the_batch_and_not_with_the_images(small_mnist: cs.Splits) -> None:
+    sizes = [native.training_bytes(cs.presets.cnn(), batch, EpochOptions(), threads=2) for batch in (8, 64, 512)]
+    assert 4 * 108_618 * 3 < sizes[0] < sizes[1] < sizes[2] < sizes[0] + 512 * 4 * 10_000  # its vectors, there and back
+    half = small_mnist.train.take(range(500))
+    bounds = [
+        training_bytes(cs.presets.cnn(), cs.Recipe(), part, small_mnist.test) for part in (half, small_mnist.train)
+    ]
+    assert bounds[1] - bounds[0] == 500 * 16  # the order and the labels of an epoch
+
+
+def test_every_option_that_takes_memory_counts() -> None:
+    plain = native.training_bytes(cs.presets.cnn(), 64, EpochOptions(), threads=1)
+    weights = 4 * 108_618
+    for option in ({"averaging": 0.9}, {"clip_norm": 1.0}):
+        assert native.training_bytes(cs.presets.cnn(), 64, EpochOptions(**option), threads=1) >= plain + weights
+    turning = EpochOptions(augmentation=Augmentation(rotation=5))
+    assert native.training_bytes(cs.presets.cnn(), 64, turning, threads=1) > plain
+    assert native.training_bytes(cs.presets.cnn(), 64, EpochOptions(), threads=2) > plain
+
+
+def test_the_reference_has_no_bound(small_mnist: cs.Splits) -> None:
+    memory = measure_memory(cs.presets.cnn(), cs.Recipe(), small_mnist.train, small_mnist.test, "reference")
+    assert memory.training_bytes is None
+    assert memory.data_bytes == sum(
+        part.images.nbytes + part.labels.nbytes for part in (small_mnist.train, small_mnist.test)
+    )
+    assert "to train" not in str(memory)
+
+
+def test_memory_says_what_it_was_for() -> None:
+    assert str(Memory(100 * 2**20, 52 * 2**20, 10 * 2**20)) == (
+        "100.0 MiB at most: 52.0 MiB of data, up to 10.0 MiB to train, the rest Python and its libraries"
+    )
+    assert str(Memory(None, 2**20, 2**20)).startswith("not known: 1.0 MiB of data")
+
+
+def test_a_batch_of_no_images_is_rejected() -> None:
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        native.training_bytes(cs.presets.cnn(), 0, EpochOptions())

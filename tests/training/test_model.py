@@ -1,0 +1,227 @@
+import copy
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import convscope.training.model
+from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from convscope.data.datasets import Dataset
+from convscope.engine import initial_weights, open_network
+from convscope.training.model import Model
+
+NAMES = ("cat <b>", "Æ" * 60, "猫")
+
+
+def make(engine="native", seed=0, **arguments):
+    layers = (Conv2D(4, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(3, "softmax"))
+    architecture = Architecture(Input(9, 7, 3), layers, "small")
+    model = Model(architecture, initial_weights(architecture, seed), NAMES, **arguments)
+    if engine == "reference":
+        model.__dict__["network"] = open_network(architecture, model.weights, "reference")
+    return model
+
+
+def images(count=20):
+    return np.random.default_rng(0).integers(0, 256, (count, 9, 7, 3), dtype=np.uint8)
+
+
+def test_a_model_tells_trained_from_moving_numbers():
+    architecture = Architecture(Input(9, 7, 3), (Flatten(), Dense(3), BatchNormalization()))
+    model = Model(architecture, initial_weights(architecture, 0), NAMES)
+    assert "576, and 6 non-trainable" in str(model)
+    assert "non-trainable" not in str(make())
+
+
+# --- Answers ----------------------------------------------------------------------------------------------------------
+
+
+def test_logits_are_those_of_the_reference_engine():
+    logits = make().logits(images())
+    assert logits.shape == (20, 3)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, make("reference").logits(images()), rtol=1e-4, atol=1e-5)
+
+
+def test_probabilities_are_the_softmax_of_the_logits():
+    model = make()
+    exponentials = np.exp(model.logits(images()).astype(np.float64))
+    probabilities = model.probabilities(images())
+    np.testing.assert_allclose(probabilities, exponentials / exponentials.sum(axis=1, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_calibrated_probabilities_are_the_softmax_of_the_logits_over_the_temperature():
+    model = make(calibration={"temperature": 2.0})
+    logits = model.logits(images()).astype(np.float64) / 2
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.calibrated_probabilities(images()), expected, rtol=1e-12)
+    plain = make()
+    np.testing.assert_allclose(plain.calibrated_probabilities(images()), plain.probabilities(images()), rtol=1e-6)
+
+
+def test_predict_gives_the_label_with_the_largest_logit():
+    model = make()
+    predictions = model.predict(images())
+    assert predictions.dtype == np.int64
+    np.testing.assert_array_equal(predictions, model.logits(images()).argmax(axis=1))
+
+
+def test_predict_gives_the_first_of_equal_logits():
+    model = make()
+    weights = {name: np.zeros_like(weight) for name, weight in model.weights.items()}
+    np.testing.assert_array_equal(replace(model, weights=weights).predict(images()), np.zeros(20))
+
+
+def test_activations_are_of_all_layers_unless_told_otherwise():
+    model = make()
+    outputs = model.activations(images())
+    assert {name: output.shape for name, output in outputs.items()} == {
+        "conv2d": (20, 7, 5, 4),
+        "max_pooling2d": (20, 3, 2, 4),
+        "flatten": (20, 24),
+        "dense": (20, 3),
+    }
+    some = model.activations(images(), ["conv2d"])
+    assert list(some) == ["conv2d"]
+    np.testing.assert_array_equal(some["conv2d"], outputs["conv2d"])
+    np.testing.assert_allclose(outputs["dense"], model.probabilities(images()), atol=1e-6)
+
+
+def test_normalisation_happens_in_the_model_alone():
+    # Half the scale reads images twice as bright as the same.
+    model = make()
+    given = replace(model.architecture.input, scale=model.architecture.input.scale / 2)
+    dark = replace(model, architecture=replace(model.architecture, input=given))
+    dim = images() // 2
+    np.testing.assert_allclose(dark.logits(dim * 2), model.logits(dim), rtol=1e-5, atol=1e-6)
+
+
+def test_the_network_is_made_once_and_when_first_needed(monkeypatch):
+    made = []
+
+    def count(*arguments):
+        made.append(arguments)
+        return open_network(*arguments, "reference")
+
+    monkeypatch.setattr(convscope.training.model, "open_network", count)
+    model = make()
+    assert made == []
+    model.predict(images())
+    model.predict(images())
+    assert len(made) == 1
+
+
+# --- What it is -------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_called_as_its_architecture():
+    assert make().name == "small"
+
+
+def test_equal_weights_have_equal_digests():
+    model = make()
+    reordered = dict(reversed(model.weights.items()))
+    strided = {name: np.asfortranarray(weight) for name, weight in reordered.items()}
+    assert replace(model, weights=strided).weights_sha256 == model.weights_sha256
+    assert replace(model, provenance={"seed": 3}).weights_sha256 == model.weights_sha256
+
+
+def test_one_bit_of_one_weight_changes_the_digest():
+    model = make()
+    bias = model.weights["dense/bias"].copy()
+    bias[1] = np.nextafter(bias[1], np.float32(1))
+    changed = replace(model, weights={**model.weights, "dense/bias": bias})
+    assert changed.weights_sha256 != model.weights_sha256
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (images() / 255, r"images are float64 of shape \(20, 9, 7, 3\); this model reads uint8 \(N, 9, 7, 3\)"),
+        (images()[0], r"images are uint8 of shape \(9, 7, 3\); this model reads"),
+        (images()[..., :1], r"images are uint8 of shape \(20, 9, 7, 1\); this model reads"),
+        (images().transpose(0, 2, 1, 3), r"images are uint8 of shape \(20, 7, 9, 3\); this model reads"),
+    ],
+)
+@pytest.mark.parametrize("method", ["logits", "probabilities", "predict", "activations"])
+def test_a_model_rejects_images(method, given, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(make(), method)(given)
+
+
+def test_activations_reject_a_layer_that_is_not_there():
+    with pytest.raises(KeyError, match="no layer 'conv2d_7'; there are conv2d, max_pooling2d, flatten, dense"):
+        make().activations(images(), ["conv2d_7"])
+
+
+GOOD = make().weights
+
+
+@pytest.mark.parametrize(
+    ("weights", "names", "message"),
+    [
+        (GOOD, NAMES[:2], "2 class names, but the network has 3 outputs"),
+        (
+            {n: w for n, w in GOOD.items() if n != "dense/bias"},
+            NAMES,
+            r"dense/bias is missing.*needs it with shape \(3,\)",
+        ),
+        ({**GOOD, "dense/bias": np.zeros(4)}, NAMES, r"dense/bias has shape \(4,\); the architecture needs \(3,\)"),
+        ({**GOOD, "dense/bias": np.full(3, np.nan)}, NAMES, "dense/bias holds a value that is not finite"),
+        ({**GOOD, "extra/kernel": np.zeros(4)}, NAMES, "extra/kernel belongs to no layer"),
+    ],
+    ids=["class names", "missing", "shape", "finite", "unknown"],
+)
+def test_a_model_rejects(weights, names, message):
+    with pytest.raises(ValueError, match=message):
+        Model(make().architecture, weights, names)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a", "b"), "zoo has 2 classes, but this model answers with one of 3"),
+        ((NAMES[0], NAMES[2], NAMES[1]), f"label 1 is '猫' in zoo, but '{NAMES[1]}' to this model"),
+    ],
+)
+def test_check_classes_rejects_other_classes(names, message):
+    dataset = Dataset(images(2), np.array([0, 1]), names, "zoo")
+    with pytest.raises(ValueError, match=message):
+        make().check_classes(dataset)
+
+
+def test_check_classes_accepts_its_own():
+    make().check_classes(Dataset(images(2), np.array([0, 1]), NAMES))
+
+
+# --- How it shows itself ----------------------------------------------------------------------------------------------
+
+
+def test_a_model_shows_what_it_is_and_where_it_came_from_in_a_terminal_and_a_notebook():
+    model = make(provenance={"dataset": "<i>cats</i>", "num_images": 60000, "recipe": {"name": "classic"}, "seed": 0})
+    for fact in ("9 × 7 × 3", "3 classes", "60,000", "classic", model.weights_sha256):
+        assert fact in str(model)
+        assert fact in model._repr_html_()
+    assert "<i>" not in model._repr_html_()
+    assert "<b>" not in model._repr_html_()
+
+
+def test_the_repr_of_a_model_leaves_out_its_weights():
+    assert "array(" not in repr(make())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_of_a_model_that_has_answered_gives_the_same_answers(copied):
+    model = make(provenance={"seed": 0}, calibration={"temperature": 2.0})
+    logits = model.logits(images())
+    other = copied(model)
+    assert "network" not in vars(other)
+    np.testing.assert_array_equal(other.logits(images()), logits)
+    assert (other.provenance, other.calibration, other.weights_sha256) == (
+        {"seed": 0}, {"temperature": 2.0}, model.weights_sha256
+    )  # fmt: skip

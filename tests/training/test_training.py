@@ -1,0 +1,388 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.utils.class_weight import compute_class_weight
+
+import convscope as cs
+from convscope.base.errors import ArchitectureError, DivergedError, RecipeError
+from convscope.base.streams import random_stream
+from convscope.engine import EpochOptions, initial_weights, open_network
+from convscope.training import History, TrainingState, describe_choice, train_pass
+
+RECIPE = cs.Recipe(epochs=3, batch_size=64)
+FULL = cs.Recipe(
+    epochs=3,
+    batch_size=64,
+    schedule=cs.Schedule("one_cycle", 0.3),
+    label_smoothing=0.1,
+    augmentation=cs.Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0),
+    class_weights=(1, 1, 2, 1, 1, 1, 0.5, 1, 1, 1),
+    clip_norm=1.0,
+    averaging=0.9,
+    optimizer=cs.SGD(0.1, 0.9, nesterov=True, weight_decay=1e-4),
+)
+
+
+def test_train_learns_far_beyond_chance(small_mnist: cs.Splits):
+    model, history = cs.train(cs.presets.cnn, small_mnist, RECIPE)
+    assert history.val_accuracy[-1] > 0.6  # chance is about 0.1
+    assert history.loss[-1] < history.loss[0]
+    assert np.mean(model.predict(small_mnist.test.images) == small_mnist.test.labels) == history.val_accuracy[-1]
+
+
+def test_train_gives_the_same_bits_for_the_same_seed_and_others_for_another(small_mnist: cs.Splits):
+    digests = [cs.train(cs.presets.cnn, small_mnist, RECIPE, seed=seed)[0].weights_sha256 for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["plain", "full"])
+def test_train_gives_the_same_bits_on_one_and_two_threads(small_mnist: cs.Splits, recipe: cs.Recipe):
+    digests = [cs.train(cs.presets.cnn, small_mnist, recipe, threads=n)[0].weights_sha256 for n in (1, 2)]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["plain", "full"])
+@pytest.mark.parametrize("epochs_done", [0, 1, 2])
+def test_train_resumed_from_any_epoch_equals_an_unbroken_run(small_mnist: cs.Splits, engine, epochs_done, recipe):
+    data = cs.Splits(small_mnist.train.take(np.arange(100)), small_mnist.test.take(np.arange(20)))
+    states: list[TrainingState] = []
+    whole, history = cs.train(cs.presets.ann, data, recipe, engine=engine, on_epoch=states.append)
+    assert [len(state.history) for state in states] == [0, 1, 2, 3]
+    resumed, again = cs.train(cs.presets.ann, data, recipe, engine=engine, state=states[epochs_done])
+    assert resumed.weights_sha256 == whole.weights_sha256
+    assert again.val_loss == history.val_loss
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_classic_is_plain_steps_of_adam_over_the_shuffled_images(small_mnist: cs.Splits, engine):
+    data, architecture = small_mnist.train.take(np.arange(100)), cs.presets.ann()
+    model, _ = cs.train(architecture, data, replace(cs.recipes.classic, epochs=2, batch_size=32), seed=5, engine=engine)
+    network = open_network(architecture, initial_weights(architecture, 5), engine)
+    for epoch in (1, 2):
+        order = random_stream(5, "shuffle", epoch).permutation(100)
+        rates = np.full(4, 1e-3, np.float32)
+        network.train_epoch(data, order=order, batch_size=32, learning_rates=rates, options=EpochOptions())
+    for name, weight in network.weights().items():
+        np.testing.assert_array_equal(model.weights[name], weight, strict=True)
+
+
+def test_train_leaves_the_first_state_as_it_was_given(small_mnist: cs.Splits):
+    states: list[TrainingState] = []
+    cs.train(cs.presets.ann, small_mnist, cs.Recipe(epochs=1), on_epoch=states.append)
+    assert any((states[0].weights[name] != states[1].weights[name]).any() for name in states[0].weights)
+
+
+def test_train_measures_what_it_is_told_to(small_mnist: cs.Splits):
+    train, validation = small_mnist.train.divide(0.2)
+    _, alone = cs.train(cs.presets.ann, train, cs.Recipe(epochs=1))
+    assert alone.val_loss == alone.val_accuracy == ()
+    _, measured = cs.train(cs.presets.ann, train, cs.Recipe(epochs=1), validation=validation)
+    assert len(measured.val_loss) == len(measured.val_accuracy) == 1
+    assert alone.loss == measured.loss
+
+
+# Steps so large that a small network soon does worse on images that it does not train on.
+STOPPING = cs.Recipe(
+    epochs=12,
+    batch_size=32,
+    optimizer=cs.Adam(0.01),
+    validation_fraction=0.3,
+    early_stopping=cs.EarlyStopping(patience=2),
+)
+
+
+@pytest.fixture(scope="module")
+def few(small_mnist: cs.Splits) -> cs.Splits:
+    return cs.Splits(small_mnist.train.take(np.arange(200)), small_mnist.test.take(np.arange(20)))
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
+def test_early_stopping_takes_the_weights_that_were_best_on_the_validation_images(few: cs.Splits, monitor):
+    recipe = replace(STOPPING, early_stopping=cs.EarlyStopping(monitor, patience=2))
+    states: list[TrainingState] = []
+    model, history = cs.train(cs.presets.ann, few, recipe, on_epoch=states.append)
+    values = getattr(history, monitor)
+    best = int(np.argmin(values) if monitor == "val_loss" else np.argmax(values)) + 1
+    assert history.best_epoch == best == len(history) - 2
+    assert len(history) < recipe.epochs
+    assert model.provenance["epoch"] == best
+    for name, weight in states[best].weights.items():
+        np.testing.assert_array_equal(model.weights[name], weight, strict=True)
+    _, validation = few.train.divide(0.3, seed=0)
+    assert np.mean(model.predict(validation.images) == validation.labels) == history.val_accuracy[best - 1]
+    _, whole = cs.train(cs.presets.ann, few, replace(recipe, early_stopping=None))
+    assert len(whole) == recipe.epochs
+    assert whole.val_loss[: len(history)] == history.val_loss
+
+
+def test_early_stopping_never_looks_at_the_test_images(few: cs.Splits):
+    model, history = cs.train(cs.presets.ann, few, STOPPING)
+    other_test = replace(few.test, images=255 - few.test.images)
+    again, same = cs.train(cs.presets.ann, cs.Splits(few.train, other_test), STOPPING)
+    assert again.weights_sha256 == model.weights_sha256
+    assert (same.val_loss, same.val_split) == (history.val_loss, "validation")
+
+
+def test_a_held_out_fraction_is_not_trained_on(few: cs.Splits):
+    recipe = cs.Recipe(epochs=2, validation_fraction=0.3)
+    kept, held_out = few.train.divide(0.3, seed=4)
+    model, history = cs.train(cs.presets.ann, few, recipe, seed=4)
+    expected, measured = cs.train(cs.presets.ann, kept, cs.Recipe(epochs=2), seed=4, validation=held_out)
+    assert model.weights_sha256 == expected.weights_sha256
+    assert (history.val_loss, history.val_accuracy) == (measured.val_loss, measured.val_accuracy)
+    assert (history.val_split, history.best_epoch) == ("validation", None)
+    assert model.provenance["num_images"] == len(kept) < 200
+    assert model.provenance["epoch"] == 2
+
+
+@pytest.mark.parametrize("epochs", [4, 5])
+def test_the_best_weights_are_taken_also_after_the_last_epoch(few: cs.Splits, epochs: int):
+    patient = replace(STOPPING, epochs=epochs, early_stopping=cs.EarlyStopping(patience=100))
+    states: list[TrainingState] = []
+    model, history = cs.train(cs.presets.ann, few, patient, on_epoch=states.append)
+    assert len(history) == epochs
+    best = int(np.argmin(history.val_loss)) + 1
+    assert history.best_epoch == best
+    name = next(iter(model.weights))
+    np.testing.assert_array_equal(model.weights[name], states[best].weights[name])
+
+
+def test_without_restoring_the_model_has_the_weights_of_the_epoch_it_stopped_after(few: cs.Splits):
+    recipe = replace(STOPPING, early_stopping=cs.EarlyStopping(patience=2, restore_best_weights=False))
+    states: list[TrainingState] = []
+    model, history = cs.train(cs.presets.ann, few, recipe, on_epoch=states.append)
+    restored, same = cs.train(cs.presets.ann, few, STOPPING)
+    assert len(history) == len(same) < recipe.epochs
+    assert (history.best_epoch, model.provenance["epoch"]) == (None, len(history))
+    assert model.weights_sha256 != restored.weights_sha256
+    assert not states[-1].best_weights
+    name = next(iter(model.weights))
+    np.testing.assert_array_equal(model.weights[name], states[-1].weights[name])
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("averaging", [0, 0.9])
+def test_a_run_that_stops_early_resumes_from_any_epoch_to_the_same_bits(few: cs.Splits, engine, averaging):
+    recipe = replace(STOPPING, averaging=averaging, early_stopping=cs.EarlyStopping(patience=1))
+    states: list[TrainingState] = []
+    whole, history = cs.train(cs.presets.ann, few, recipe, engine=engine, on_epoch=states.append)
+    for state in states:
+        resumed, again = cs.train(cs.presets.ann, few, recipe, engine=engine, state=state)
+        assert resumed.weights_sha256 == whole.weights_sha256
+        assert replace(again, seconds=history.seconds) == history
+
+
+def test_train_refuses_a_state_without_its_best_weights(few: cs.Splits):
+    states: list[TrainingState] = []
+    cs.train(cs.presets.ann, few, replace(STOPPING, epochs=2), on_epoch=states.append)
+    with pytest.raises(ValueError, match="state has no best_weights, those after epoch"):
+        cs.train(cs.presets.ann, few, STOPPING, state=replace(states[2], best_weights={}))
+
+
+ALONE = replace(STOPPING, validation_fraction=0)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "validation", "message"),
+    [
+        (ALONE, "none", "early_stopping needs validation images, since test images must not choose"),
+        (ALONE, "test", "early_stopping needs validation images, since test images must not choose"),
+        (STOPPING, "train", r"validation is given, but the recipe's validation_fraction is 0\.3"),
+        (replace(STOPPING, validation_fraction=0.001), "none",
+         r"validation_fraction 0\.001 of the 200 images of mnist leaves none on one side"),
+        (replace(STOPPING, validation_fraction=0.98), "none",
+         r"validation_fraction 0\.98 of the 200 images of mnist leaves none of class '.' to train on"),
+    ],
+    ids=["no images", "test images", "two ways", "too few", "too many"],
+)  # fmt: skip
+def test_train_refuses_to_choose_by_test_images_or_by_none(few: cs.Splits, recipe, validation: str, message: str):
+    given = {"none": None, "test": few.test, "train": few.train}[validation]
+    with pytest.raises(ValueError, match=message):
+        cs.train(cs.presets.ann, few, recipe, validation=given)
+
+
+@pytest.mark.parametrize(
+    ("stopping", "epochs", "best", "words"),
+    [
+        (None, 3, None, ""),
+        (cs.EarlyStopping(), 3, 2, "stopped after epoch 3 of 9, 1 epoch without a better val_loss; weights of epoch 2"),
+        (cs.EarlyStopping("val_accuracy", 4, restore_best_weights=False), 6, None,
+         "stopped after epoch 6 of 9, 4 epochs without a better val_accuracy; weights of epoch 6"),
+        (cs.EarlyStopping(), 9, 8, "all 9 epochs trained; weights of epoch 8"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_choice_in_words_says_where_it_stopped_and_what_it_took(stopping, epochs: int, best: int, words: str):
+    column = (0.5,) * epochs
+    history = History(column, column, column, column, column, "validation", best)
+    assert describe_choice(history, cs.Recipe(epochs=9, early_stopping=stopping)) == words
+
+
+def test_train_reports_progress_within_an_epoch(small_mnist: cs.Splits):
+    seen = []
+    cs.train(
+        cs.presets.cnn,
+        small_mnist,
+        cs.Recipe(epochs=2, batch_size=1),  # small steps, so that an epoch takes long enough to be reported on
+        on_progress=lambda epoch, images, loss, accuracy: seen.append((epoch, images, loss, accuracy)),
+    )
+    assert seen
+    assert all(
+        1 <= epoch <= 2 and 0 < images <= 1000 and loss > 0 <= accuracy for epoch, images, loss, accuracy in seen
+    )
+
+
+def test_train_takes_a_ready_architecture_and_other_sizes():
+    stream = np.random.default_rng(0)
+    images = stream.integers(0, 256, (40, 9, 12, 3), dtype=np.uint8)
+    data = cs.Dataset(images, stream.integers(0, 4, 40), tuple("abcd"))
+    layers = (cs.Conv2D(5, 2, padding="same", activation="relu"), cs.MaxPooling2D(3), cs.Flatten(), cs.Dense(4))
+    model, _ = cs.train(cs.Architecture(cs.Input(9, 12, 3), layers), data, cs.Recipe(epochs=2, batch_size=16))
+    assert model.probabilities(images).shape == (40, 4)
+    assert model.class_names == ("a", "b", "c", "d")
+
+
+def test_train_refuses_data_that_do_not_fit_the_architecture(small_mnist: cs.Splits):
+    with pytest.raises(ArchitectureError, match=r"\(28, 28, 1\).*\(8, 8, 1\)"):
+        cs.train(cs.presets.ann((8, 8, 1), 10), small_mnist, RECIPE)
+    with pytest.raises(ArchitectureError, match=r"10 classes.*26 outputs"):
+        cs.train(cs.presets.ann((28, 28, 1), 26), small_mnist, RECIPE)
+
+
+@pytest.mark.slow
+def test_fast_reaches_99_percent_in_one_epoch(mnist: cs.Splits):
+    _, history = cs.train(cs.presets.cnn, mnist, cs.recipes.fast)
+    assert len(history) == 1
+    assert history.val_accuracy[0] > 0.99
+
+
+def test_train_says_when_it_diverges(small_mnist: cs.Splits):
+    huge = cs.Architecture(cs.Input(28, 28, scale=1e30), (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax")))
+    with pytest.raises(RecipeError, match=r"diverged in epoch 1.*lower the learning rate"):
+        cs.train(huge, small_mnist, cs.Recipe(epochs=1, optimizer=cs.Adam(learning_rate=1.0)))
+
+
+def test_training_whose_images_held_out_give_no_number_diverged_too():
+    architecture = cs.Architecture(cs.Input(2, 2, scale=1e37), (cs.Flatten(), cs.Dense(3)))
+    dark = cs.Dataset(np.zeros((30, 2, 2, 1), np.uint8), np.arange(30) % 3, ("a", "b", "c"))
+    bright = replace(dark, images=np.full((30, 2, 2, 1), 255, np.uint8), split="test")
+    states = []
+    with pytest.raises(DivergedError, match=r"diverged in epoch 1 \(val_loss nan\); lower the learning rate"):
+        cs.train(architecture, cs.Splits(dark, bright), on_epoch=states.append)
+    assert [len(state.history) for state in states] == [0]
+
+
+def test_balanced_class_weights_are_those_of_the_images_trained_on(small_mnist: cs.Splits):
+    uneven = small_mnist.train.take(np.flatnonzero((small_mnist.train.labels != 3) | (np.arange(1000) % 5 == 0)))
+    kept, _ = uneven.divide(0.25, 0)
+    weights = compute_class_weight("balanced", classes=np.arange(10), y=kept.labels)
+    recipe = cs.Recipe(epochs=1, validation_fraction=0.25, class_weights="balanced")
+    balanced = cs.train(cs.presets.ann, uneven, recipe)[0]
+    explicit = cs.train(cs.presets.ann, uneven, replace(recipe, class_weights=tuple(weights)))[0]
+    assert balanced.weights_sha256 == explicit.weights_sha256
+
+
+def test_train_refuses_class_weights_for_other_classes(small_mnist: cs.Splits):
+    with pytest.raises(RecipeError, match="the recipe has 2 class weights, but architecture ann has 10 outputs"):
+        cs.train(cs.presets.ann, small_mnist, cs.Recipe(class_weights=(1.0, 2.0)))
+
+
+def test_history_goes_through_rows_unchanged():
+    history = History((0.5, 0.25), (0.8, 0.9), (0.4, 0.3), (0.85, 0.95), (1.0, 1.5))
+    assert history.rows()[1] == {
+        "epoch": 2, "loss": 0.25, "accuracy": 0.9, "val_loss": 0.3, "val_accuracy": 0.95, "seconds": 1.5,
+    }  # fmt: skip
+    assert History.from_rows(history.rows()) == history
+    without = History((0.5,), (0.8,), (), (), (1.0,))
+    assert "val_loss" not in without.rows()[0]
+    assert History.from_rows(without.rows()) == without
+
+
+def test_history_goes_through_json_unchanged():
+    history = History((0.5, 0.25), (0.8, 0.9), (0.4, 0.3), (0.85, 0.95), (1.0, 1.5), "validation", 2)
+    assert History.from_dict(json.loads(json.dumps(history.to_dict()))) == history
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"loss": (1.0,)}, "1 losses but 0 values of accuracy"),
+        ({"loss": (1.0,), "accuracy": (1.0,), "seconds": (1.0,), "val_loss": (1.0,)}, "0 values of val_accuracy"),
+        ({"best_epoch": 1}, "best_epoch is 1, but history has epochs 1 to 0"),
+        ({"loss": (float("nan"),), "accuracy": (1.0,), "seconds": (1.0,)}, "not finite"),
+    ],
+)
+def test_history_refuses_columns_that_do_not_agree(columns, message: str):
+    with pytest.raises(ValueError, match=message):
+        History(**columns)
+
+
+def test_history_shows_itself_as_a_table_of_what_was_measured():
+    history = History((0.5, 0.25), (0.8, 0.9), (), (), (1.5, 1.25))
+    assert str(history).splitlines()[0].split() == ["epoch", "loss", "accuracy", "seconds"]
+    assert str(history).splitlines()[-1].split() == ["2", "0.2500", "0.9000", "1.25"]
+    assert history._repr_html_().count("<tr>") == 3
+    measured = History((0.5,), (0.8,), (0.6,), (0.7,), (1.5,))
+    assert "val_accuracy" in measured._repr_html_()
+    assert str(replace(measured, best_epoch=1)).splitlines()[-1].split()[:2] == ["1", "(best)"]
+
+
+def test_dropout_is_the_same_in_an_epoch_that_is_gone_back_to():
+    layers = (cs.Flatten(), cs.Dropout(0.5), cs.Dense(2, "softmax"))
+    stream = np.random.default_rng(0)
+    images = stream.integers(0, 256, (64, 5, 4, 1), np.uint8)
+    dataset = cs.Dataset(images, stream.integers(0, 2, 64), ("a", "b"))
+    states = []
+    architecture = cs.Architecture(cs.Input(5, 4), layers)
+    recipe = cs.Recipe(epochs=2, batch_size=16)
+    model, _ = cs.train(architecture, dataset, recipe, seed=3, on_epoch=states.append)
+    again, _ = cs.train(architecture, dataset, recipe, seed=3, state=states[1])
+    assert again.weights_sha256 == model.weights_sha256
+
+
+# --- Passes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, replace(FULL, schedule=cs.Schedule())], ids=["plain", "full"])
+def test_passes_are_the_epochs_of_a_training_bit_for_bit(small_mnist: cs.Splits, recipe: cs.Recipe):
+    data = small_mnist.train.take(np.arange(200))
+    block = (cs.Conv2D(4, 3, use_bias=False), cs.BatchNormalization(activation="relu"), cs.Dropout(0.3))
+    architecture = cs.Architecture(cs.Input(28, 28), (*block, cs.Flatten(), cs.Dense(10)))
+    state = TrainingState(initial_weights(architecture, 5))
+    for _ in range(recipe.epochs):
+        state = train_pass(architecture, data, recipe, state, seed=5)
+    model, history = cs.train(architecture, data, recipe, seed=5)
+    assert cs.Model(architecture, state.weights, data.class_names).weights_sha256 == model.weights_sha256
+    assert state.history.loss == history.loss
+
+
+def test_a_pass_knows_no_schedule_no_number_of_epochs_and_no_validation(small_mnist: cs.Splits):
+    data = small_mnist.train.take(np.arange(100))
+    architecture = cs.presets.ann()
+    ending = replace(
+        RECIPE, epochs=1, schedule=cs.Schedule("linear"), validation_fraction=0.1, early_stopping=cs.EarlyStopping()
+    )
+    digests = []
+    for recipe in (RECIPE, ending):
+        state = TrainingState(initial_weights(architecture, 0))
+        for _ in range(2):
+            state = train_pass(architecture, data, recipe, state)
+        assert (len(state.history), state.history.val_loss, state.history.best_epoch) == (2, (), None)
+        digests.append(cs.Model(architecture, state.weights, data.class_names).weights_sha256)
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "recipe", "error"),
+    [
+        (cs.presets.ann((27, 28, 1)), RECIPE, ArchitectureError),
+        (cs.presets.ann(num_classes=3), RECIPE, ArchitectureError),
+        (cs.presets.ann(), cs.Recipe(class_weights=(1, 2)), RecipeError),
+    ],
+)
+def test_a_pass_refuses_what_training_refuses(small_mnist: cs.Splits, architecture, recipe, error):
+    with pytest.raises(error):
+        train_pass(architecture, small_mnist.train, recipe, TrainingState(initial_weights(architecture, 0)))
