@@ -1,6 +1,6 @@
 """Simulate experiments with a known truth: how often intervals cover it, and how often a difference is claimed wrongly.
 
-python benchmarks/claims.py [--repeats 300] [--only coverage|claims|titles|real] [--real EXPERIMENT]
+python benchmarks/claims.py [--repeats 300] [--only coverage|claims|titles|real] [--groups 40] [--real EXPERIMENT]
 
 The answer of seed s of group g to image i is wrong with the chance 1 / (1 + exp(ease - d_i - o_gi - e_gs)): images that
 are difficult for all groups, difficulties of each group alone, and better and worse seeds, all normal. The true error
@@ -168,13 +168,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=300)
     parser.add_argument("--only", choices=("coverage", "claims", "titles", "real"))
+    parser.add_argument("--groups", type=int, nargs="+", default=[5, 17, 40], help="that are equally good")
     parser.add_argument("--real", type=Path, help="the folder of an experiment, all of whose runs are alike")
     arguments = parser.parse_args()
     repeats = arguments.repeats
 
     tables = {
         "coverage": lambda: print_coverage(repeats),
-        "claims": lambda: print_false_claims(repeats),
+        "claims": lambda: print_false_claims(repeats, arguments.groups),
         "titles": lambda: print_titles(repeats),
     }
     if arguments.real is not None:
@@ -193,15 +194,15 @@ def print_coverage(repeats: int) -> None:
 CLAIMS = ["pairs of compare", "title", "ablate --architectures"]
 
 
-def print_false_claims(repeats: int) -> None:
+def print_false_claims(repeats: int, groups: list[int]) -> None:
     print("Experiments with any false claim among equally good groups, of 1,000 images at most, in percent\n")
-    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], _false_claims(repeats))
+    print_table(["world", "groups", "seeds", "experiments", *CLAIMS], _false_claims(repeats, groups))
 
 
-def _false_claims(repeats: int) -> Iterator[list[Any]]:
+def _false_claims(repeats: int, groups: list[int]) -> Iterator[list[Any]]:
     for world in WORLDS[1:3]:
         of = replace(world, num_images=min(world.num_images, 1000), rate=0.03)
-        for num_groups in (5, 17, 40):
+        for num_groups in groups:
             for n in SEEDS:
                 stream = np.random.default_rng([num_groups, n])
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 LEAST_PAIRS = 5
 """So many pairs of seeds are compared pair by pair; pairing fewer would halve what little is known of their spread."""
 
+_COVERAGE = ((5, "96 to 100"), (30, "94 to 99"))  # percent, with fewer seeds than this; printed by benchmarks/claims.py
 _MOST_FREEDOM = 2.0  # times that of the seeds; see `group_difference`
 _STEP, _FURTHEST = 0.25, 100.0  # of the logarithm of a ratio
 _PSEUDO_IMAGES = 0.5  # added to each of the four cells, after Agresti and Min
@@ -205,6 +206,16 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence
         p_value=min(float(2 * stdtr(freedom, -abs(difference) / error)), 1.0),
         degrees_of_freedom=freedom,
     )
+
+
+def coverage_text(num_seeds: int) -> str:
+    """Return how often the 95 % intervals of so many seeds a group held the truth in simulations; "" for 30 or more.
+
+    >>> coverage_text(2)
+    'With 2 seeds the interval covers the true value in 96 to 100 % of cases.'
+    """
+    share = next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
+    return f"With {num_seeds} seeds the interval covers the true value in {share} % of cases." if share else ""
 
 
 def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DivergedError
-from convscope.base.statistics import LEAST_PAIRS, group_accuracy_interval, mean_share_interval
+from convscope.base.statistics import coverage_text, group_accuracy_interval, mean_share_interval
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
@@ -239,8 +239,9 @@ class Experiment:
             "Each mean has two 95 % intervals: for other seeds on these test images (Student's t), and for other seeds "
             "and other images. The second says how accurate such a network is."
         )
-        if any(1 < group.num_runs < LEAST_PAIRS for group in self.table):
-            note += " With two to four seeds it covers the true accuracy in 96 to 100 % of cases."
+        fewest = min((group.num_runs for group in self.table if group.num_runs > 1), default=0)
+        if fewest and (covered := coverage_text(fewest)):
+            note += f" {covered}"
         if any(group.num_runs == 1 for group in self.table):
             note += " One run alone has neither a standard deviation nor an interval."
         if self.diverged:

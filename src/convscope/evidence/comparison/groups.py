@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.base.statistics import LEAST_PAIRS, group_difference
+from convscope.base.statistics import LEAST_PAIRS, coverage_text, group_difference
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import cost_cells, latency_lines
@@ -99,12 +99,7 @@ class GroupComparison:
             )
         said = "It holds for these recipes and this training data, for other seeds and other images of this kind."
         fewest = min(self.a.num_models, self.b.num_models)
-        if fewest < LEAST_PAIRS:
-            said += (
-                f" {fewest} seeds hardly show how far seeds differ, so the interval is wide: it covers the true value "
-                "in 96 to 100 % of cases, depending on how much seeds differ."
-            )
-        return said
+        return f"{said} {coverage_text(fewest)}".rstrip()
 
     @property
     def sentence(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from convscope.base.statistics import mean_share_interval
+from convscope.base.statistics import coverage_text, mean_share_interval
 from convscope.base.tables import clip
 from convscope.evidence.comparison.words import p_text
 from convscope.report.evidence.section import Chart, Section, Table
@@ -25,12 +25,14 @@ def experiment_section(value: dict[str, Any]) -> Section:
         parts.append(_curves(groups, runs))
     if diverged := value.get("diverged"):  # which files of earlier versions do not have
         parts.append(_diverged_table(diverged))
+    fewest = min((group["num_runs"] for group in groups if group["num_runs"] > 1), default=0)
+    covered = coverage_text(fewest) if fewest else ""
     return Section(
         "seeds",
         "Over seeds",
         f"What the seed alone changes: {len(value['runs']):,} trainings, each measured on the same "
         f"{value['num_images']:,} test images of {clip(value['dataset'], 40)}.",
-        "Neither interval covers images made in another way, nor other training data.",
+        f"Neither interval covers images made in another way, nor other training data. {covered}".rstrip(),
         parts,
     )
 
