@@ -34,7 +34,7 @@ def executed(notebook: Path, folder: Path) -> str:
     shutil.copy(notebook, folder)
     done = subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", "--HTMLExporter.theme=dark", notebook.name],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=600,
+        cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     page = (folder / notebook.with_suffix(".html").name).read_text(encoding="utf-8")
