@@ -133,6 +133,14 @@ def test_pgd_is_stronger_than_fgsm_and_than_noise(model, mnist):
         assert under_pgd <= under_fgsm < under_noise
 
 
+def test_after_three_starts_only_images_that_came_close_are_tried_further(model, mnist, monkeypatch):
+    images, labels = mnist.test.images[:20], mnist.test.labels[:20].astype(np.int64)
+    three, ten = (pgd(model, images, labels, 16, steps=5, restarts=restarts) for restarts in (3, 10))
+    assert accuracy(model, ten, labels) <= accuracy(model, three, labels)
+    monkeypatch.setattr("convscope.evidence.robustness.gradients._CLOSE", 0)  # none came close enough
+    np.testing.assert_array_equal(pgd(model, images, labels, 16, steps=5, restarts=10), three)
+
+
 def test_more_steps_and_more_starts_are_no_weaker(model, mnist):
     images, labels = mnist.test.images[:100], mnist.test.labels[:100].astype(np.int64)
     few, many = (accuracy(model, pgd(model, images, labels, 24, steps=steps, restarts=1), labels) for steps in (2, 20))

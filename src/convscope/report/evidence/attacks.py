@@ -40,7 +40,7 @@ def attacks_section(value: dict[str, Any]) -> Section:
 
 
 def _starts(restarts: int) -> str:
-    return "one start" if restarts == 1 else f"{restarts} starts"
+    return "one start" if restarts == 1 else f"up to {restarts} starts"
 
 
 def attacks_finding(value: dict[str, Any]) -> str:
