@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from convscope.data.handwriting import Handwriting
+from convscope.data.inspection import letters
 from convscope.data.inspection.letters import (
     LETTERS,
     LOOK_ALIKES,
@@ -15,7 +16,6 @@ from convscope.data.inspection.letters import (
     letters_beside,
     measuring_fonts,
 )
-from convscope.evidence.rejection import letters
 
 MNIST_LIKE = Handwriting("light", 20)
 

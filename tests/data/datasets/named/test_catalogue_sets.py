@@ -15,6 +15,7 @@ import pytest
 import convscope as cs
 from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
+from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.named import caches
 from convscope.data.datasets.named.catalogue import CatalogueEntry, read_entry
 from convscope.data.datasets.named.entries import PublishedFile
@@ -382,7 +383,7 @@ def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, c
     np.testing.assert_array_equal(data.train.images.reshape(30, *shape), images["a"])
     np.testing.assert_array_equal(data.test.images.reshape(10, *shape), images["c"])
     np.testing.assert_array_equal(data.test.labels, TEST_LABELS % 8)
-    assert data.train.source == (cs.datasets.SourceFile("bloodmnist.npz", hashlib.sha256(content).hexdigest()),)
+    assert data.train.source == (SourceFile("bloodmnist.npz", hashlib.sha256(content).hexdigest()),)
     assert entry.located() == str(path)
 
 
