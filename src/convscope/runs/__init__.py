@@ -1,0 +1,1 @@
+"""Runs while they happen: their tracking in other programs."""
