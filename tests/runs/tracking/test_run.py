@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.storage import open_run
 from convscope.base.errors import RunError
 from convscope.recipes import Schedule
 from convscope.runs.tracking import read_results, read_run
 from convscope.runs.tracking.metrics import class_metrics, clean
+from convscope.storage import open_run
 
 from .conftest import invoke
 

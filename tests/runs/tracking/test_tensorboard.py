@@ -12,9 +12,9 @@ from tensorboard.backend.event_processing import event_accumulator as accumulato
 from tensorboard.plugins.hparams import metadata
 
 import convscope as cs
-from convscope.storage import open_run
 from convscope.cli import report
 from convscope.cli.progress import TrainingProgress
+from convscope.storage import open_run
 
 from .conftest import invoke
 

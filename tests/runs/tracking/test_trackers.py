@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.cli import options
 from convscope.base.errors import TrackerError
+from convscope.cli import options
 from convscope.runs.tracking import Results, TrackedRun, Trackers, log_run, trackers
 
 from .conftest import invoke

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from convscope.storage import RunFolder, open_run
 from convscope.base.errors import RunError
 from convscope.base.files import inside, read_json, write_json
 from convscope.runs.tracking.metrics import class_metrics, clean, result_metrics
 from convscope.runs.tracking.parameters import Parameter, run_parameters
+from convscope.storage import RunFolder, open_run
 
 _IDENTITY = "tracking.json"
 _LATEST_SECONDS = 1e11  # since 1970: the year 5138
