@@ -24,7 +24,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['tests/*.test.ts', 'tests/engine/*.test.ts'], testTimeout: 120_000 },
+        test: { name: 'unit', include: ['tests/*.test.ts', 'tests/engine/*.test.ts'], testTimeout: 600_000 },
       },
       {
         extends: true,
@@ -33,8 +33,8 @@ export default defineConfig({
           include: ['tests/browser/**/*.test.ts'],
           globalSetup: 'tests/browser/reports.ts',
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
     ],
