@@ -208,14 +208,14 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence
     )
 
 
-def coverage_text(num_seeds: int) -> str:
-    """Return how often the 95 % intervals of so many seeds a group held the truth in simulations; "" for 30 or more.
+def coverage_text(num_seeds: int, which: str = "the interval") -> str:
+    """Return how often 95 % intervals over seeds and images held the truth in simulations; "" for 30 seeds or more.
 
     >>> coverage_text(2)
     'With 2 seeds the interval covers the true value in 96 to 100 % of cases.'
     """
     share = next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
-    return f"With {num_seeds} seeds the interval covers the true value in {share} % of cases." if share else ""
+    return f"With {num_seeds} seeds {which} covers the true value in {share} % of cases." if share else ""
 
 
 def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[float, float]:

@@ -240,7 +240,7 @@ class Experiment:
             "and other images. The second says how accurate such a network is."
         )
         fewest = min((group.num_runs for group in self.table if group.num_runs > 1), default=0)
-        if fewest and (covered := coverage_text(fewest)):
+        if fewest and (covered := coverage_text(fewest, "the second")):
             note += f" {covered}"
         if any(group.num_runs == 1 for group in self.table):
             note += " One run alone has neither a standard deviation nor an interval."

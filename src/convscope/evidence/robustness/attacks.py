@@ -189,7 +189,7 @@ def measure_attacks(
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     model.check_classes(dataset)
-    # What is fooled, and after three starts what is far from it, is left alone: about a fifth of all steps are made.
+    # What is fooled, and after three starts what is far from it, is left alone: at most about a fifth of the steps.
     cost = max(model.architecture.macs, 1) * len(sizes) * steps * restarts * _PASSES / 5
     indices = evenly(len(dataset), min(most_images, max(_LEAST_IMAGES, int(_MOST_MACS / cost))))
     used = dataset.take(indices)

@@ -26,7 +26,7 @@ def experiment_section(value: dict[str, Any]) -> Section:
     if diverged := value.get("diverged"):  # which files of earlier versions do not have
         parts.append(_diverged_table(diverged))
     fewest = min((group["num_runs"] for group in groups if group["num_runs"] > 1), default=0)
-    covered = coverage_text(fewest) if fewest else ""
+    covered = coverage_text(fewest, "the interval over seeds and images") if fewest else ""
     return Section(
         "seeds",
         "Over seeds",
