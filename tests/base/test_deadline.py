@@ -47,7 +47,7 @@ def test_a_lock_is_awaited_until_the_deadline_and_freed_afterwards():
     start = monotonic()
     with lock, within(Deadline(0.1)), pytest.raises(DeadlineError), held(lock):
         pass
-    assert 0.1 <= monotonic() - start < 30
+    assert monotonic() - start >= 0.1
     with held(lock):
         assert lock.locked()
     assert not lock.locked()

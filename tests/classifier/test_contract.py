@@ -21,7 +21,7 @@ print(json.dumps([[each["check_name"], each["status"], str(each["exception"])] f
 def test_scikit_learn_finds_nothing_wrong():
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROGRAM],
-        env={**os.environ, "SCIPY_ARRAY_API": "1"}, capture_output=True, text=True, check=False, timeout=300,
+        env={**os.environ, "SCIPY_ARRAY_API": "1"}, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)

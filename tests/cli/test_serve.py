@@ -41,12 +41,12 @@ def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
             text += process.stdout.readline()
         started = json.loads(text)
         assert [one["name"] for one in started["models"]] == ["dense", "b"]
-        assert httpx.get(started["address"] + "/v2/health/ready").json() == {"ready": True}
+        assert httpx.get(started["address"] + "/v2/health/ready", timeout=600).json() == {"ready": True}
         tensor = {"name": "images", "shape": [4, 8, 8, 1], "datatype": "UINT8", "data": [0] * 256}
-        done = httpx.post(started["address"] + "/v2/models/b/infer", json={"inputs": [tensor]})
+        done = httpx.post(started["address"] + "/v2/models/b/infer", json={"inputs": [tensor]}, timeout=600)
         assert (done.status_code, done.json()) == (413, {"error": "4 images; there may be 1 to 3 in a request"})
         process.terminate()
-        rest, log = process.communicate(timeout=20)
+        rest, log = process.communicate(timeout=600)
     assert (process.returncode, rest) == (0, "")
     assert [json.loads(line)["message"] for line in log.splitlines()].count("request") == 2
 

@@ -58,12 +58,12 @@ def test_progress_is_called_now_and_then(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     calls: list[tuple[int, float, float]] = []
     start = time.monotonic()
-    train(network, digits, long_order()[:60_000], progress=lambda *values: calls.append(values))
+    train(network, digits, long_order()[:30_000], progress=lambda *values: calls.append(values))
     images = [call[0] for call in calls]
     assert 2 <= len(calls) <= (time.monotonic() - start) / 0.05  # seconds between two calls
     assert images == sorted(images)
     assert images[0] > 0
-    assert images[-1] <= 60_000
+    assert images[-1] <= 30_000
     assert all(loss > 0 and 0 <= accuracy <= 1 for _, loss, accuracy in calls)
 
 
@@ -118,7 +118,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("batch_size", [128, 65_536])
 def test_interrupt_is_answered_within_two_seconds_of_processor_time(batch_size: int) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(batch_size)]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert float(run.stdout) < 2
 
 
@@ -149,7 +149,7 @@ def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
 def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> None:
     def trained(overwrites: bool) -> dict[str, NDArray[np.float32]]:
         network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
-        order, rates, labels = long_order()[:30_000], np.full(235, 1e-3, np.float32), digits.labels.copy()
+        order, rates, labels = long_order()[:15_000], np.full(118, 1e-3, np.float32), digits.labels.copy()
         calls = []
 
         def overwrite(*_: object) -> None:
@@ -179,10 +179,10 @@ forks_with_threads = pytest.mark.filterwarnings("ignore:This process .* is multi
 
 
 def works_in_a_forked_process(work: Callable[[], bool]) -> bool:
-    """Return whether `work` returns True in a forked process, within a minute."""
+    """Return whether `work` returns True in a forked process, which is killed if it hangs."""
     process = multiprocessing.get_context("fork").Process(target=lambda: os._exit(0 if work() else 3))
     process.start()
-    process.join(60)
+    process.join(600)
     if process.exitcode is None:
         process.kill()
         process.join()
@@ -245,7 +245,7 @@ def test_network_that_another_thread_was_training_is_refused_in_a_forked_process
     trainer = threading.Thread(target=train_until_done)
     trainer.start()
     try:
-        assert started.wait(60)
+        assert started.wait(600)
         assert works_in_a_forked_process(is_refused)
     finally:
         done.set()
@@ -259,6 +259,8 @@ def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> Non
     results: list[bool] = []
 
     def fork(*_: object) -> None:
+        if len(results) == 3:
+            return
         results.append(works_in_a_forked_process(lambda: bool(np.isfinite(network.logits(digits.images)).all())))
 
     train(network, digits, long_order()[:30_000], progress=fork)
@@ -285,7 +287,7 @@ def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Datas
     finally:
         if os.getpid() != parent:
             os._exit(5)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while (status := os.waitpid(children[0], os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
         time.sleep(0.01)
     if status == (0, 0):

@@ -77,7 +77,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_process_that_dies_while_it_sends_is_seen_to_be_dead(processes: LocalProcesses):
     with pytest.raises(BrokenExecutor, match="ended before its task did"):
-        processes.submit(exec, DIE_WHILE_SENDING, {}).result(timeout=30)
+        processes.submit(exec, DIE_WHILE_SENDING, {}).result(timeout=600)
     assert list(processes.map(abs, [-1, -2, -3])) == [1, 2, 3]
 
 
@@ -101,6 +101,7 @@ def test_leaving_by_an_exception_ends_the_processes_at_once():
 
 
 # distributed is what leaves its sockets and loops to the garbage collector when a worker was killed.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_killed_dask_worker_costs_only_its_run(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
     _, results = here

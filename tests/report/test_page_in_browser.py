@@ -33,7 +33,7 @@ def open_page(browser: str, page: Path, *arguments: str) -> tuple[str, list[str]
         *("--enable-logging=stderr", "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=1000"),
         *(f"--user-data-dir={page.parent / 'profile'}", *arguments, "--dump-dom", page.as_uri()),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, encoding="utf-8")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True, encoding="utf-8")
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 

@@ -212,7 +212,7 @@ class Stuck:
 
 
 async def settled(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 600
     while not condition() and time.monotonic() < end:
         await asyncio.sleep(0.01)
     return condition()

@@ -40,6 +40,7 @@ def hold() -> Iterator[Hold]:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_second_process_is_told_who_writes_to_the_folder(hold: Hold, tmp_path: Path):
     folder = tmp_path / "run"
     process = hold(folder)
@@ -53,6 +54,7 @@ def test_a_second_process_is_told_who_writes_to_the_folder(hold: Hold, tmp_path:
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_process_stops_nobody(hold: Hold, tmp_path: Path):
     process = hold(tmp_path / "run")
     process.kill()

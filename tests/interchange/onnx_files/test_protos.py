@@ -164,10 +164,10 @@ def test_a_hostile_file_is_one_clear_error(change, tmp_path: Path):
     model = _good()
     change(model)
     path = save(model, tmp_path)
-    start = time.monotonic()
+    start = time.thread_time()
     with pytest.raises(InterchangeError, match=BAD[change]) as caught:
         read_onnx(path)
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 2000
@@ -247,6 +247,7 @@ def test_open_onnx_refuses_wrong_arguments(small_model: cs.Model, tmp_path: Path
 CONTENT = None
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_changed_file_is_read_or_refused_and_nothing_else(data: st.DataObject, tmp_path: Path):

@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from convscope.data.datasets.named.download import download
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
+MOST_DRIPS = 60_000
 Answer = Callable[["Asked"], None]
 
 
@@ -44,6 +46,12 @@ class Asked(BaseHTTPRequestHandler):
             self.record["sent"] += len(content)
         except OSError:  # the other side has had enough
             pass
+
+    def wait_until_left(self) -> None:
+        """Wait until the client closes the connection, so that no clock decides who gives up first."""
+        self.connection.settimeout(60)
+        with suppress(OSError):
+            self.connection.recv(1)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -163,18 +171,20 @@ def endless(asked: Asked) -> None:
 def stalling(asked: Asked) -> None:
     asked.head(200, Content_Length=len(CONTENT))
     asked.body(CONTENT[:1000])
-    time.sleep(2)
+    asked.wait_until_left()
 
 
-def silent(_: Asked) -> None:
-    time.sleep(2)
+def silent(asked: Asked) -> None:
+    asked.wait_until_left()
 
 
 def dripping(asked: Asked) -> None:
     asked.head(200, Content_Length=len(CONTENT))
-    for place in range(100):
+    for place in range(MOST_DRIPS):
         asked.body(CONTENT[place : place + 1])
-        time.sleep(0.02)
+        if asked.record["sent"] == place:
+            return
+        time.sleep(0.001)
 
 
 def fetch(tmp_path: Path, *urls: str, **options: object) -> Path:
