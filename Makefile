@@ -7,6 +7,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# A process a core, so that threads of NumPy and scikit-learn would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+
 NODE_MODULES := web/node_modules/.package-lock.json
 
 # A fresh environment is built when these change.
@@ -22,7 +25,7 @@ run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="-
 	$(BIN)/convscope run $(ARGS)
 
 test: $(VENV)/.test ## Install what the Python tests need and run all of them.
-	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 
 LOWEST_EXTRAS := onnx parquet serve sklearn tensorboard
 comma := ,

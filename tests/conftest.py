@@ -1,11 +1,14 @@
-"""Data that many tests share: the first images of MNIST, as values and as files."""
+"""What many tests share: the first images of MNIST as values and as files, and a finished run on them."""
 
 import gzip
+import json
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shared import all_seeds, bare_reports, invoke, made_once
 
 import convscope as cs
 
@@ -33,11 +36,34 @@ def small_mnist(mnist: cs.Splits) -> cs.Splits:
 @pytest.fixture(scope="session")
 def small_folder(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`small_mnist` as the four files that such data come in."""
-    folder = tmp_path_factory.mktemp("small")
-    for prefix, dataset in (("train", small_mnist.train), ("t10k", small_mnist.test)):
-        images, labels = dataset.images[..., 0], dataset.labels.astype(np.uint8)
-        header = struct.pack(">IIII", 0x803, *images.shape)
-        (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + images.tobytes(), 1))
-        header = struct.pack(">II", 0x801, len(labels))
-        (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes(), 1))
-    return folder
+
+    def make(folder: Path) -> None:
+        for prefix, dataset in (("train", small_mnist.train), ("t10k", small_mnist.test)):
+            images, labels = dataset.images[..., 0], dataset.labels.astype(np.uint8)
+            header = struct.pack(">IIII", 0x803, *images.shape)
+            (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + images.tobytes(), 1))
+            header = struct.pack(">II", 0x801, len(labels))
+            (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + labels.tobytes(), 1))
+
+    return made_once(tmp_path_factory, "small", make)
+
+
+@pytest.fixture(scope="session")
+def shared_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two epochs, to be read only, and in `printed.json` beside it what `--json` printed."""
+
+    def make(folder: Path) -> None:
+        with all_seeds():
+            out = folder / "run"
+            done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seed", 3, "--out", out, "--json")
+        assert done.exit_code == 0, done.output
+        assert done.stderr == ""
+        (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
+
+    return made_once(tmp_path_factory, "run", make) / "run"
+
+
+@pytest.fixture(name="bare_reports")
+def _bare_reports() -> Iterator[None]:
+    with bare_reports():
+        yield

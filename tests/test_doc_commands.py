@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tests.interchange.keras_files.keras_archives import archive, hdf5, small
 
 import convscope as cs
-from convscope.cli import main, report
+from convscope.cli import main
 
 ROOT = Path(__file__).parent.parent
 PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
@@ -81,7 +81,6 @@ def desk(
 ) -> Path:
     """A folder with the runs and files that the pages speak of."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "QUICK", ())  # what takes longest of a report, and is no part of any command shown
     for name in ("mnist-cnn-001", "mnist-cnn-002", "fashion-mnist-cnn-001"):
         shutil.copytree(small_run, tmp_path / "runs" / name)
     for name in ("mine", "my_network", "fast"):
@@ -110,7 +109,7 @@ def test_commands_are_found_in_the_pages():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("desk", "bare_reports")
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_commands_of_a_block_run(block: list[list[str]], data: Path):
     for words in block:

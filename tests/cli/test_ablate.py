@@ -30,6 +30,7 @@ def kept(out: Path) -> dict:
     return json.loads((out / "ablation.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_zeroed_filter_costs_nothing_and_a_duplicated_one_is_named(trained: Path) -> None:
     done = invoke("ablate", trained)
     assert done.exit_code == 0, done.output
@@ -47,6 +48,7 @@ def test_a_zeroed_filter_costs_nothing_and_a_duplicated_one_is_named(trained: Pa
     assert values["accuracy"] == cs.evaluate(model, splits.test).accuracy
 
 
+@pytest.mark.slow
 def test_a_later_call_adds_to_what_was_measured_and_json_is_all_of_it(small_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "ann"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)
@@ -77,6 +79,7 @@ def test_what_retraining_costs_is_said_before_it_begins(small_folder: Path, tmp_
     assert "no difference shown" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_was_measured_of_other_weights_is_forgotten(trained: Path) -> None:
     invoke("ablate", trained, "--no-filters", "--no-removal")
     values = kept(trained)

@@ -75,6 +75,7 @@ def test_an_instruction_set_in_the_environment_that_is_not_there_is_one_line(
     assert done.stderr.startswith("Error: CONVSCOPE_ISA is 'vax'; usable on this processor for float32 are ")
 
 
+@pytest.mark.slow
 def test_the_peak_of_bfloat16_is_measured_whatever_instruction_set_trains(
     small_folder: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -12,6 +12,8 @@ from convscope.storage import save_model
 
 from .conftest import invoke
 
+pytestmark = pytest.mark.usefixtures("bare_reports")
+
 
 def write(path: Path, train: cs.Dataset, test: cs.Dataset) -> Path:
     np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)

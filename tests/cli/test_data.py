@@ -64,6 +64,7 @@ def test_list_as_json_is_one_document():
     assert entries["mnist"]["located"] == "part of the package"
 
 
+@pytest.mark.slow
 def test_info_prints_what_mnist_holds(mnist):
     lines = [" ".join(line.split()) for line in convscope_data("info", "mnist").output.splitlines()]
     assert "images 60,000 10,000" in lines
@@ -76,6 +77,7 @@ def test_info_prints_what_mnist_holds(mnist):
         assert f"{file.name} {file.sha256}" in lines
 
 
+@pytest.mark.slow
 def test_info_as_json_has_the_numbers_of_both_splits(mnist):
     document = json.loads(convscope_data("info", "mnist", "--json").stdout)
     assert document["licence"].endswith("Share Alike 3.0")

@@ -37,6 +37,7 @@ def test_a_finished_run_has_what_is_quickly_measured(run_folder: tuple[Path, dic
         assert (f' id="{topic}"' in page) == (topic in QUICK)
 
 
+@pytest.mark.slow
 def test_what_was_not_measured_yet_is_measured_and_kept(measured: tuple[Path, dict]):
     out, printed = measured
     assert set(printed) == {"run", "evidence", "timings", "report"}
@@ -48,6 +49,7 @@ def test_what_was_not_measured_yet_is_measured_and_kept(measured: tuple[Path, di
         assert kept == {"weights_sha256": model.weights_sha256, **value}
 
 
+@pytest.mark.slow
 def test_every_topic_is_a_section_of_the_page_and_in_its_contents(measured: tuple[Path, dict]):
     page = (measured[0] / "report.html").read_text()
     for topic in TOPICS:
@@ -55,11 +57,13 @@ def test_every_topic_is_a_section_of_the_page_and_in_its_contents(measured: tupl
         assert f'href="#{topic}"' in page
 
 
+@pytest.mark.slow
 def test_the_charts_of_each_topic_are_figures_too(measured: tuple[Path, dict]):
     figures = {path.stem for path in (measured[0] / "figures").glob("*.svg")}
     assert {"reliability", "rejection-scores", "robustness-heat", "attacks", "selectivity", "ablation"} <= figures
 
 
+@pytest.mark.slow
 def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict], small_mnist: cs.Splits):
     out, printed = measured
     model, before = cs.load_model(out), cs.load_model(out / "checkpoints" / "epoch-0002.safetensors")
@@ -74,6 +78,7 @@ def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict
     assert rule.refuses(model, images).sum() == sum(known[kind][rule.name]["count"] for kind in ("right", "wrong"))
 
 
+@pytest.mark.slow
 def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Path, dict]):
     out, _ = measured
     marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}
@@ -87,6 +92,7 @@ def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Pat
     assert json.loads((out / "attacks.json").read_text())["seed"] == 3
 
 
+@pytest.mark.slow
 def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path, dict], tmp_path: Path):
     out = tmp_path / "run"
     shutil.copytree(measured[0], out)
@@ -97,6 +103,7 @@ def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path,
     assert ' id="attacks"' in (out / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     arguments = ("--epochs", 1, "--validation-fraction", 0.2, "--seeds", 1, "--no-baseline", "--out", out)
@@ -109,6 +116,7 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
     assert evidence["rejection"]["rules"][0]["num_held_out"] == 199
 
 
+@pytest.mark.slow
 def test_another_embedding_takes_the_place_of_the_first(measured: tuple[Path, dict], tmp_path: Path):
     out = tmp_path / "run"
     shutil.copytree(measured[0], out)

@@ -140,7 +140,7 @@ def test_a_bad_line_is_one_error_and_leaves_nothing(small_folder: Path, tmp_path
 
 def ends_soon(group: int) -> bool:
     """Whether no process of the group is left within some seconds: multiprocessing's own tidier ends last."""
-    for _ in range(200):
+    for _ in range(1200):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
@@ -149,6 +149,7 @@ def ends_soon(group: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", [(), ("--executor", "local:2")], ids=["here", "local"])
 def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_path: Path, executor: tuple[str, ...]):
     out = tmp_path / "out"
@@ -157,11 +158,11 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
         [sys.executable, *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while len(list(out.glob("runs/*/DONE"))) < 2 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to children too
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 1
     assert said.startswith("Error: interrupted with ")
     assert said.count("\n") == 1

@@ -11,6 +11,8 @@ import convscope as cs
 
 from .conftest import invoke
 
+pytestmark = pytest.mark.usefixtures("bare_reports")
+
 
 @pytest.fixture
 def run(run_folder: tuple[Path, dict], tmp_path: Path) -> Path:

@@ -15,6 +15,8 @@ from convscope.storage import NOTHING, load_model, load_trained_on, open_run
 
 from .conftest import invoke
 
+pytestmark = pytest.mark.usefixtures("bare_reports")
+
 
 @pytest.fixture(scope="module")
 def source(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -61,6 +63,7 @@ def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Pat
     assert load_model(out / "checkpoints" / "epoch-0000.safetensors").weights_sha256 == record["from"]["weights_sha256"]
 
 
+@pytest.mark.slow
 def test_classes_may_change(source: Path, fewer_classes: Path, tmp_path: Path):
     out = tmp_path / "three"
     done = invoke(
@@ -131,6 +134,7 @@ def test_images_that_the_network_was_trained_on_are_never_held_out(source: Path,
     assert not (tmp_path / "refused").exists()
 
 
+@pytest.mark.slow
 def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, tmp_path: Path):
     options = ("train", "--dataset", small_folder, "--epochs", 1, "--validation-fraction", 0.2)
     generations = [tmp_path / name for name in ("first", "second", "third")]
@@ -153,6 +157,7 @@ def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, t
     assert "audit: the network that this run started from was trained on 801 of the 1,000" in audited.output
 
 
+@pytest.mark.slow
 def test_of_a_set_that_has_grown_only_new_images_are_held_out(
     source: Path, mnist: cs.Splits, small_mnist: cs.Splits, tmp_path: Path
 ):
@@ -172,6 +177,7 @@ def test_of_a_set_that_has_grown_only_new_images_are_held_out(
     assert not held_out[:1000].any()
 
 
+@pytest.mark.slow
 def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
     source: Path, small_mnist: cs.Splits, tmp_path: Path
 ):

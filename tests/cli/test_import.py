@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shared import bare_reports
 
 import convscope as cs
 
 from .conftest import invoke
+
+pytestmark = pytest.mark.usefixtures("bare_reports")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,8 @@ def model_file(run_folder: tuple[Path, dict]) -> Path:
 def imported(model_file: Path, small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """A run that was imported, and what `--json` printed of it."""
     out = tmp_path_factory.mktemp("imports") / "run"
-    done = invoke("import", model_file, "--dataset", small_folder, "--out", out, "--json")
+    with bare_reports():
+        done = invoke("import", model_file, "--dataset", small_folder, "--out", out, "--json")
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
     return out, json.loads(done.stdout)
@@ -77,6 +81,7 @@ def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_fol
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.slow
 def test_what_needs_unseen_images_is_refused_or_left_out(imported: tuple[Path, dict], tmp_path: Path):
     out = shutil.copytree(imported[0], tmp_path / "run")
     done = invoke("evidence", out, "calibration")

@@ -41,6 +41,7 @@ def own_run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     return out, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
     out, printed = own_run
     model = load_model(out)
@@ -51,6 +52,7 @@ def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
     assert "<b>x" not in (out / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, pictures: Path):
     out, _ = own_run
     record = open_run(out).record
@@ -72,6 +74,7 @@ def test_what_the_page_measures_works_for_pictures_of_ones_own(own_run, command)
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.usefixtures("bare_reports")
 def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp_path: Path):
     path = tmp_path / "few.npz"
     train, test = small_mnist.train.take(np.arange(50)), small_mnist.test.take(np.arange(10))

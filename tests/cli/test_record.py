@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.shared import bare_reports
 
 import convscope as cs
 from convscope.cli.record import job_record, run_record
 from convscope.storage import load_model, open_run
 
 from .conftest import invoke
+
+pytestmark = pytest.mark.usefixtures("bare_reports")
 
 CNN, CLASSIC = cs.presets.cnn(), cs.recipes.classic
 COMMANDS = {
@@ -79,12 +82,13 @@ def begun(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = replace(cs.presets.ann(num_classes=10), name="mine")
     (folder / "network.json").write_text(json.dumps(network.to_dict()))
     (folder / "recipe.json").write_text(json.dumps(cs.Recipe(epochs=2, batch_size=50, name="mine").to_dict()))
-    done = invoke(
-        "run",
-        *("--dataset", few, "--test-fraction", 1 / 3, "--split-seed", 4),
-        *("--architecture", folder / "network.json", "--recipe", folder / "recipe.json", "--validation-fraction", 0.2),
-        *("--seed", 7, "--seeds", 1, "--no-baseline", "--index", 3, "--out", folder / "run"),
-    )
+    with bare_reports():
+        done = invoke(
+            "run",
+            *("--dataset", few, "--test-fraction", 1 / 3, "--split-seed", 4, "--validation-fraction", 0.2),
+            *("--architecture", folder / "network.json", "--recipe", folder / "recipe.json"),
+            *("--seed", 7, "--seeds", 1, "--no-baseline", "--index", 3, "--out", folder / "run"),
+        )
     assert done.exit_code == 0, done.output
     return folder / "run"
 

@@ -1,6 +1,7 @@
 """The further seeds of a run: how many there are, and that they are what single runs of those seeds would be."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import convscope as cs
 from convscope.cli.seeds import number_of_seeds
 
 from .conftest import invoke
+
+pytestmark = pytest.mark.usefixtures("bare_reports")
 
 
 @pytest.mark.parametrize(
@@ -81,9 +84,8 @@ def test_one_seed_has_no_experiment_and_the_page_says_what_one_run_cannot(small_
     assert ' id="seeds"' not in page
 
 
+@pytest.mark.slow
 def test_a_resumed_run_does_not_train_its_seeds_again(run_folder, tmp_path: Path):
-    import shutil
-
     out = tmp_path / "run"
     shutil.copytree(run_folder[0], out)
     (out / "DONE").unlink()
@@ -97,6 +99,7 @@ def test_a_resumed_run_does_not_train_its_seeds_again(run_folder, tmp_path: Path
     assert [run["weights_sha256"] for run in again["runs"]] == [run["weights_sha256"] for run in first["runs"]]
 
 
+@pytest.mark.slow
 def test_without_a_baseline_there_is_one_network_over_seeds(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     arguments = ("--epochs", 1, "--seeds", 2, "--no-baseline", "--out", out, "--json")

@@ -55,27 +55,30 @@ def test_positions_have_streams_of_their_own():
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize(
-    "augmentation",
-    [Augmentation(shift=1), Augmentation(shift=30), Augmentation(cutout=1), Augmentation(4, cutout=8)],
-    ids=str,
-)
-def test_both_engines_give_the_same_bytes_where_none_is_rounded(shape, augmentation):
-    images, key = random_images(100, *shape), stream_key(3, "augment", 2)
+def test_both_engines_give_the_same_bytes_where_none_is_rounded(shape):
+    images, key = random_images(60, *shape), stream_key(3, "augment", 2)
     assert key > 2**63  # the keys use all 64 bits
-    expected = augment(images, augmentation, key, 5_000_000_000)
-    np.testing.assert_array_equal(native_augment(images, augmentation, key, 5_000_000_000), expected)
+    for augmentation in (
+        Augmentation(shift=1),
+        Augmentation(shift=30),
+        Augmentation(cutout=1),
+        Augmentation(4, cutout=8),
+    ):
+        expected = augment(images, augmentation, key, 5_000_000_000)
+        changed = native_augment(images, augmentation, key, 5_000_000_000)
+        np.testing.assert_array_equal(changed, expected, err_msg=str(augmentation))
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("augmentation", [*EACH.values(), ALL, FAR], ids=[*EACH, "all", "far"])
-def test_both_engines_differ_by_a_grey_level_at_most_and_seldom(augmentation, shape, isa):
-    images, key = random_images(10, *shape), stream_key(3, "augment", 2)
-    expected = augment(images, augmentation, key, 123_456)
-    difference = np.abs(native_augment(images, augmentation, key, 123_456, isa).astype(int) - expected)
-    assert difference.max() <= 1
-    assert np.mean(difference > 0) < 0.01
+def test_both_engines_differ_by_a_grey_level_at_most_and_seldom(augmentation):
+    key = stream_key(3, "augment", 2)
+    for shape in SHAPES:
+        images = random_images(10, *shape)
+        expected = augment(images, augmentation, key, 123_456)
+        for isa in instruction_sets():
+            difference = np.abs(native_augment(images, augmentation, key, 123_456, isa).astype(int) - expected)
+            assert difference.max() <= 1, (shape, isa)
+            assert np.mean(difference > 0) < 0.01, (shape, isa)
 
 
 @pytest.mark.parametrize("engine", [augment, native_augment])

@@ -23,6 +23,7 @@ def names_of(architecture):
     return ["input", *(layer.name for layer in architecture.layers)]
 
 
+@pytest.mark.slow
 def test_the_references_gradients_agree_with_finite_differences(architecture, weights, images, monkeypatch):
     # A first layer that does nothing stands for the image.
     first = Dropout(0.0, name="first")
@@ -53,21 +54,22 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
             ):  # else a tie of a pooling, or relu's 0
                 smooth += 1
                 assert gradients[name][place] == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
+            if smooth == 5:
+                break
         assert smooth >= 3, name
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
-def test_native_agrees_with_the_reference(architecture, weights, images, isa):
+def test_native_agrees_with_the_reference(architecture, weights, images):
     dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
-    native = NativeNetwork(architecture, weights, 2, isa).layer_gradients(images, dlogits, names)
     expected = ReferenceNetwork(architecture, weights).layer_gradients(images, dlogits, names)
-    assert list(native) == names
-    for name, value in native.items():
-        assert value.dtype == np.float32
-        assert value.shape == expected[name].shape
-        np.testing.assert_allclose(
-            value, expected[name], rtol=0, atol=1e-5 * np.abs(expected[name]).max(), err_msg=name
-        )
+    for isa in instruction_sets():
+        native = NativeNetwork(architecture, weights, 2, isa).layer_gradients(images, dlogits, names)
+        assert list(native) == names
+        for name, value in native.items():
+            assert value.dtype == np.float32
+            assert value.shape == expected[name].shape
+            tolerance = 1e-5 * np.abs(expected[name]).max()
+            np.testing.assert_allclose(value, expected[name], rtol=0, atol=tolerance, err_msg=f"{isa}, {name}")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -40,15 +40,16 @@ def various_lesions(architecture):
     return [[], *singles[::-1], everywhere, *sets, sets[0] + sets[-1]]
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
-def test_native_agrees_with_the_reference(architecture, weights, images, isa):
+def test_native_agrees_with_the_reference(architecture, weights, images):
     lesions = various_lesions(architecture)
-    logits = NativeNetwork(architecture, weights, 2, isa).lesioned_logits(images, lesions)
     expected = ReferenceNetwork(architecture, weights).lesioned_logits(images, lesions)
-    assert logits.dtype == expected.dtype == np.float32
-    assert logits.shape == (len(lesions), len(images), architecture.num_classes)
-    for one, wanted, lesion in zip(logits, expected, lesions, strict=True):
-        np.testing.assert_allclose(one, wanted, rtol=0, atol=1e-5 * max(1, np.abs(wanted).max()), err_msg=str(lesion))
+    for isa in instruction_sets():
+        logits = NativeNetwork(architecture, weights, 2, isa).lesioned_logits(images, lesions)
+        assert logits.dtype == expected.dtype == np.float32
+        assert logits.shape == (len(lesions), len(images), architecture.num_classes)
+        for one, wanted, lesion in zip(logits, expected, lesions, strict=True):
+            tolerance = 1e-5 * max(1, np.abs(wanted).max())
+            np.testing.assert_allclose(one, wanted, rtol=0, atol=tolerance, err_msg=f"{isa}, {lesion}")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -57,6 +58,7 @@ def test_a_lesion_of_nothing_leaves_the_logits_as_they_are(architecture, weights
     np.testing.assert_array_equal(network.lesioned_logits(images, [()])[0], network.logits(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_silent_filter_is_one_of_zero_weights(architecture, weights, images, engine):
     # With kernel and bias zero, a filter gives what its activation makes of zero, to the bit.
@@ -150,6 +152,7 @@ def test_lesioned_logits_reject(engine, lesion, error, message):
         network.lesioned_logits(np.zeros((2, 28, 28, 1), np.uint8), [[], lesion])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_effects_are_those_of_the_logits_however_the_images_are_cut(engine, small_mnist, monkeypatch):
     architecture, test = presets.cnn(), small_mnist.test.take(np.arange(150))

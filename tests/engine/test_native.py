@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,27 +60,27 @@ def relative_error(value: NDArray[np.float32], expected: NDArray[np.float64]) ->
     return float(np.abs(value - expected).max() / scale) if scale else float(np.abs(value).max())
 
 
-def assert_agrees(
-    architecture: Architecture, count: int, isa: str | None = None, threads: int = 2, seed: int = 0
-) -> None:
+def assert_agrees(architecture: Architecture, count: int, isas: Sequence[str | None] = (None,)) -> None:
+    """Hold the engine on each of the instruction sets against the reference, which computes once."""
     weights = random_weights(architecture)
-    native = NativeNetwork(architecture, weights, threads, isa)
     reference = ReferenceNetwork(architecture, weights)
-    images = random_images(architecture.input.shape, count, seed)
+    images = random_images(architecture.input.shape, count)
     labels = random_labels(architecture.num_classes, count)
-    assert relative_error(native.logits(images), reference.logits(images)) < 1e-5
     names = [layer.name for layer in architecture.layers]
-    expected_activations = reference.activations(images, names)
-    for name, value in native.activations(images, names).items():
-        assert value.shape == expected_activations[name].shape
-        assert relative_error(value, expected_activations[name]) < 1e-5, name
-    loss, gradients = native.gradients(images, labels)
+    expected_logits, expected_activations = reference.logits(images), reference.activations(images, names)
     expected_loss, expected_gradients = reference.gradients(images, labels)
-    assert loss == pytest.approx(expected_loss, rel=1e-5)
-    assert gradients.keys() == expected_gradients.keys()
-    for name, value in gradients.items():
-        assert value.dtype == np.float32
-        assert relative_error(value, expected_gradients[name]) < 1e-4, name
+    for isa in isas:
+        native = NativeNetwork(architecture, weights, 2, isa)
+        assert relative_error(native.logits(images), expected_logits) < 1e-5, isa
+        for name, value in native.activations(images, names).items():
+            assert value.shape == expected_activations[name].shape, (isa, name)
+            assert relative_error(value, expected_activations[name]) < 1e-5, (isa, name)
+        loss, gradients = native.gradients(images, labels)
+        assert loss == pytest.approx(expected_loss, rel=1e-5), isa
+        assert gradients.keys() == expected_gradients.keys()
+        for name, value in gradients.items():
+            assert value.dtype == np.float32
+            assert relative_error(value, expected_gradients[name]) < 1e-4, (isa, name)
 
 
 def two_convolutions(size: tuple[int, int], channels: int, kernel: int, padding: str, middle: Layer) -> Architecture:
@@ -94,29 +95,28 @@ def two_convolutions(size: tuple[int, int], channels: int, kernel: int, padding:
     return Architecture(Input(*size, 3 if channels == 5 else 1), layers)
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("channels", [1, 3, 5, 17])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5])
-def test_pooled_convolutions_agree_with_the_reference(size: tuple[int, int], channels: int, kernel: int) -> None:
-    layers = (
-        Conv2D(channels, kernel, padding="same", activation="relu"),
-        MaxPooling2D(),
-        Conv2D(channels + 1, min(kernel, 3), activation="relu"),
-        MaxPooling2D(1) if min(size) < 10 else MaxPooling2D(2),
-        Flatten(),
-        Dense(5),
-    )
-    assert_agrees(Architecture(Input(*size, 1), layers), 7)
+def test_pooled_convolutions_agree_with_the_reference(channels: int, kernel: int) -> None:
+    for size in SIZES:
+        layers = (
+            Conv2D(channels, kernel, padding="same", activation="relu"),
+            MaxPooling2D(),
+            Conv2D(channels + 1, min(kernel, 3), activation="relu"),
+            MaxPooling2D(1) if min(size) < 10 else MaxPooling2D(2),
+            Flatten(),
+            Dense(5),
+        )
+        assert_agrees(Architecture(Input(*size, 1), layers), 7)
 
 
-@pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("channels", [1, 3, 5, 17])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5])
-@pytest.mark.parametrize("strides", [1, 2])
-def test_plain_convolutions_agree_with_the_reference(padding: str, channels: int, kernel: int, strides: int) -> None:
-    middle = Conv2D(4, kernel, strides, "same", "relu")
-    size = (12, 11) if padding == "same" else (13, 16)
-    assert_agrees(two_convolutions(size, channels, kernel, padding, middle), 3)
+def test_plain_convolutions_agree_with_the_reference(channels: int, kernel: int) -> None:
+    for padding, size in (("same", (12, 11)), ("valid", (13, 16))):
+        for strides in (1, 2):
+            middle = Conv2D(4, kernel, strides, "same", "relu")
+            assert_agrees(two_convolutions(size, channels, kernel, padding, middle), 3)
 
 
 @pytest.mark.parametrize("count", [1, 7, 128])
@@ -165,15 +165,13 @@ def test_other_architectures_agree_with_the_reference(layers: tuple[Layer, ...])
     assert_agrees(Architecture(Input(16, 18, 3, 1 / 100, -0.7), layers), 11)
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
-def test_every_instruction_set_agrees_with_the_reference(isa: str) -> None:
-    assert_agrees(presets.cnn(), 20, isa)
-    assert_agrees(two_convolutions((14, 15), 17, 3, "same", MaxPooling2D(2)), 9, isa)
-    assert_agrees(two_convolutions((14, 15), 17, 5, "same", MaxPooling2D(2)), 9, isa)
-    assert_agrees(two_convolutions((14, 15), 5, 2, "valid", Conv2D(40, 3, 2)), 9, isa)
+def test_every_instruction_set_agrees_with_the_reference() -> None:
+    assert_agrees(presets.cnn(), 20, instruction_sets())
+    assert_agrees(two_convolutions((14, 15), 17, 3, "same", MaxPooling2D(2)), 9, instruction_sets())
+    assert_agrees(two_convolutions((14, 15), 17, 5, "same", MaxPooling2D(2)), 9, instruction_sets())
+    assert_agrees(two_convolutions((14, 15), 5, 2, "valid", Conv2D(40, 3, 2)), 9, instruction_sets())
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize(
     "middle",
     [
@@ -188,14 +186,13 @@ def test_every_instruction_set_agrees_with_the_reference(isa: str) -> None:
     ],
     ids=str,
 )
-def test_poolings_with_padding_and_averages_agree_with_the_reference(middle: Layer, isa: str) -> None:
+def test_poolings_with_padding_and_averages_agree_with_the_reference(middle: Layer) -> None:
     for channels in (1, 3, 17):
-        assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, isa)
+        assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, instruction_sets())
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: str(last.kind))
-def test_global_poolings_agree_with_the_reference(last: Layer, isa: str) -> None:
+def test_global_poolings_agree_with_the_reference(last: Layer) -> None:
     for layers in (
         (Conv2D(17, 3, 2, activation="relu"), last, Dense(5, "softmax")),
         (Conv2D(5, 3), AveragePooling2D(2), last),
@@ -203,24 +200,22 @@ def test_global_poolings_agree_with_the_reference(last: Layer, isa: str) -> None
         (Conv2D(19, 3, padding="same", activation="tanh"), MaxPooling2D(3, padding="same"), last),
         (Conv2D(3, (10, 8)), last),  # a map of 2 x 2: the same window as a fused pooling's
     ):
-        assert_agrees(Architecture(Input(11, 9, 3), layers), 9, isa)
+        assert_agrees(Architecture(Input(11, 9, 3), layers), 9, instruction_sets())
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize("multiplier", [1, 3])
 @pytest.mark.parametrize(
     "arguments",
     [(3, 1, "same"), (3, 2, "same"), ((5, 2), (1, 2), "valid"), (1, 3, "valid"), ((2, 4), (3, 1), "same")],
     ids=str,
 )
-def test_depthwise_convolutions_agree_with_the_reference(arguments: tuple[Any, ...], multiplier: int, isa: str) -> None:
+def test_depthwise_convolutions_agree_with_the_reference(arguments: tuple[Any, ...], multiplier: int) -> None:
     for channels, activation in ((1, "relu"), (3, "linear"), (17, "relu"), (40, "gelu")):
         middle = DepthwiseConv2D(*arguments, multiplier, activation)
-        assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, isa)
+        assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, instruction_sets())
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
-def test_depthwise_convolutions_in_a_row_agree_with_the_reference(isa: str) -> None:
+def test_depthwise_convolutions_in_a_row_agree_with_the_reference() -> None:
     layers = (
         DepthwiseConv2D(3, padding="same", depth_multiplier=7, activation="relu"),
         MaxPooling2D(2),
@@ -230,7 +225,7 @@ def test_depthwise_convolutions_in_a_row_agree_with_the_reference(isa: str) -> N
         GlobalAveragePooling2D(),
         Dense(3),
     )
-    assert_agrees(Architecture(Input(16, 13, 3), layers), 11, isa)
+    assert_agrees(Architecture(Input(16, 13, 3), layers), 11, instruction_sets())
 
 
 def with_activation(activation: ActivationName, channels: int) -> Architecture:
@@ -250,11 +245,10 @@ def with_activation(activation: ActivationName, channels: int) -> Architecture:
     return Architecture(Input(15, 13, 3), layers)
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
-def test_every_activation_agrees_with_the_reference(activation: ActivationName, isa: str) -> None:
+def test_every_activation_agrees_with_the_reference(activation: ActivationName) -> None:
     for channels in (1, 5, 17):
-        assert_agrees(with_activation(activation, channels), 9, isa)
+        assert_agrees(with_activation(activation, channels), 9, instruction_sets())
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
@@ -275,12 +269,9 @@ def test_activations_are_exact_from_their_one_tail_to_the_other(activation: Acti
     np.testing.assert_allclose(y, expected, rtol=1e-5 if activation == "gelu" else 1e-6, atol=1e-30)
 
 
-@pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize("channels", [7, 8, 9, 33])
 @pytest.mark.parametrize(("size", "padding"), [((5, 4), "valid"), ((13, 22), "same"), ((24, 9), "valid")])
-def test_convolutions_by_winograd_agree_with_the_reference(
-    isa: str, channels: int, size: tuple[int, int], padding: str
-) -> None:
+def test_convolutions_by_winograd_agree_with_the_reference(channels: int, size: tuple[int, int], padding: str) -> None:
     layers = (
         Conv2D(channels, 1, activation="relu"),
         Conv2D(70, 3, padding=padding),
@@ -288,7 +279,7 @@ def test_convolutions_by_winograd_agree_with_the_reference(
         Flatten(),
         Dense(5),
     )
-    assert_agrees(Architecture(Input(*size, 2), layers), 5, isa)
+    assert_agrees(Architecture(Input(*size, 2), layers), 5, instruction_sets())
 
 
 def test_gradients_of_more_images_than_a_batch_agree_with_the_reference() -> None:
@@ -362,10 +353,12 @@ def test_the_peak_is_that_of_a_processor(isa: str) -> None:
     assert 0.1 < measure_peak(1, isa, seconds=0.02) < 10_000
 
 
-def test_the_fastest_instruction_set_has_the_highest_peak() -> None:
-    # The best of several moments, as other programs may take the processor in some.
-    peaks = [max(measure_peak(1, isa, seconds=0.05) for _ in range(8)) for isa in instruction_sets()]
-    assert max(peaks) == peaks[0]
+def test_the_widest_instruction_set_is_faster_than_the_narrowest() -> None:
+    # In turns, and with a wide margin, as other programs may take the processor: the first is four times as fast.
+    first, *_, last = instruction_sets()[0], *instruction_sets()
+    rounds = [(measure_peak(1, first, seconds=0.02), measure_peak(1, last, seconds=0.02)) for _ in range(8)]
+    fastest, slowest = (max(column) for column in zip(*rounds, strict=True))
+    assert first == last or fastest > 1.5 * slowest
 
 
 @pytest.mark.parametrize(

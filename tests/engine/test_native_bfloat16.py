@@ -117,6 +117,7 @@ def test_networks_agree_with_the_reference_whose_operands_are_rounded(isa: str, 
     assert distance(gradients, expected_gradients) < 1e-3
 
 
+@pytest.mark.slow
 @needs_bfloat16
 @every_set
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ def test_logits_do_not_depend_on_earlier_calls(architecture: Architecture) -> No
         np.testing.assert_array_equal(network.logits(images[:count]), fresh.logits(images[:count]))
 
 
+@pytest.mark.slow
 def test_a_signal_handler_may_read_logits_in_the_midst_of_logits() -> None:
     architecture = presets.cnn()
     network = NativeNetwork(architecture, initial_weights(architecture, 0), threads=2)

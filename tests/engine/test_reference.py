@@ -268,6 +268,7 @@ def test_the_reference_engine_is_a_network():
     assert network.architecture == small_architecture()
 
 
+@pytest.mark.slow
 def test_training_beats_chance_on_real_images():
     dataset = real_images(1000)
     train_set, held_out = dataset.take(np.arange(700)), dataset.take(np.arange(700, 1000))

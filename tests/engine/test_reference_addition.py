@@ -88,6 +88,7 @@ def test_input_gradients_add_up_over_all_ways():
     )
 
 
+@pytest.mark.slow
 def test_a_residual_network_learns_real_images(small_mnist):
     layers = (
         Conv2D(4, 3, 2, use_bias=False),

@@ -46,7 +46,7 @@ from convscope.engine.reference_layers import (
     zero_padding_backward,
 )
 
-SIZES = ((8, 8), (31, 17))
+CASES = ((7, (8, 8)), (1, (31, 17)))  # batches and sizes
 WINDOWS = [
     Window((size, size), (stride, stride), padding)
     for size, stride, padding in product((1, 2, 3, 5), (1, 2), ("valid", "same"))
@@ -83,10 +83,10 @@ def assert_gradient(function, array, gradient, stream, count=3, step=1e-3):
 # --- Layers against finite differences --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channels", [1, 3, 5, 17])
+@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}")
-def test_convolution_backward_agrees_with_finite_differences(window, channels):
-    for batch, size in product((1, 7), SIZES):
+def test_convolution_backward_agrees_with_finite_differences(window):
+    for channels, (batch, size) in product((1, 3, 17), CASES):
         stream = random_stream(channels, f"convolution {window} {batch} {size}")
         x = stream.normal(size=(batch, *size, channels))
         kernel, bias = stream.normal(size=(*window.size, channels, 3)), stream.normal(size=3)
@@ -108,7 +108,7 @@ def test_convolution_backward_agrees_with_finite_differences(window, channels):
 )
 def test_pooling_backward_agrees_with_finite_differences(pooling, backward, window, padding):
     window = Window(*window, padding)
-    for batch, size in product((1, 7), SIZES):
+    for batch, size in CASES:
         stream = random_stream(0, f"pooling {window} {batch} {size}")
         x = stream.permutation(batch * size[0] * size[1] * 5).reshape(batch, *size, 5).astype(float)
         dy = stream.normal(size=pooling(x, window).shape)
@@ -120,10 +120,10 @@ def test_pooling_backward_agrees_with_finite_differences(pooling, backward, wind
         assert_gradient(loss, x, backward(dy, x, window), stream, count=20, step=0.1)
 
 
-@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}")
-def test_depthwise_backward_agrees_with_finite_differences(window, multiplier):
-    for batch, size in product((1, 7), SIZES):
+def test_depthwise_backward_agrees_with_finite_differences(window):
+    for multiplier, (batch, size) in product((1, 3), CASES):
         stream = random_stream(multiplier, f"depthwise {window} {batch} {size}")
         x = stream.normal(size=(batch, *size, 5))
         kernel, bias = stream.normal(size=(*window.size, 5, multiplier)), stream.normal(size=5 * multiplier)
@@ -251,12 +251,12 @@ def assert_network_gradients(architecture, images, labels, entries=4):
         assert compared == entries, f"{name}: too few smooth points"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "kernel", "stride", "padding"),
     [(1, 3, 1, "valid"), (3, 5, 1, "same"), (5, 2, 2, "same"), (17, 1, 2, "valid")],
 )
-@pytest.mark.parametrize("batch", [1, 7])
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
 def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, stride, padding):
     layers = (
         Conv2D(4, kernel, stride, padding, activation="relu"),

@@ -209,6 +209,7 @@ def test_a_normalised_network_taken_up_again_goes_on_as_if_unbroken(averaging):
         np.testing.assert_array_equal(weight, resumed.weights()[name])
 
 
+@pytest.mark.slow
 def test_training_with_normalisation_beats_chance_on_real_images(small_mnist):
     layers = (
         Conv2D(4, 3, use_bias=False),

@@ -122,6 +122,7 @@ def test_every_part_that_was_measured_is_there_with_its_numbers(value: dict[str,
             assert all(isinstance(cell, str) for row in table.rows for cell in row)
 
 
+@pytest.mark.slow
 def test_drawings_stay_small(value: dict[str, Any]) -> None:
     sizes = {name: len(svg_text(chart.drawing)) for name, chart in charts(ablation_section(value)).items()}
     assert max(sizes.values()) < 60_000, sizes

@@ -185,7 +185,7 @@ def test_to_dict_of_a_network_without_filters_packs_empty_arrays():
 
 def test_to_dict_of_many_filters_and_classes_stays_small():
     layers = (cs.Conv2D(128, 3), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(100))
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(2000, 100))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(200, 100))
     assert len(ablation.filters) == 256
     assert len(json.dumps(ablation.to_dict())) < 300_000
 

@@ -86,6 +86,7 @@ def test_every_test_image_may_be_a_twin():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_who_answers_mnist_as_people_do_reaches_the_ceiling_and_all_of_the_rest(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     errors = audit(splits, None, answers(mnist.test.labels, 10)).known_answers
@@ -110,6 +111,7 @@ def test_who_answers_mnist_as_people_do_reaches_the_ceiling_and_all_of_the_rest(
     assert "accuracy of at most 99.85 %" in str(found)
 
 
+@pytest.mark.slow
 def test_who_gives_the_rejected_labels_has_no_known_error_among_the_suspects(mnist: cs.Splits):
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     found = audit(splits, None, answers(mnist.test.labels, 10))
@@ -149,6 +151,7 @@ def test_pictures_that_have_no_room_are_left_out_at_the_end():
     assert len(json.dumps(value)) < 24_000
 
 
+@pytest.mark.slow
 def test_it_takes_at_most_160_kilobytes_however_much_is_wrong():
     train, test = made_up(900, "train", (32, 32, 3)), made_up(800, "test", (32, 32, 3), seed=1)
     random = np.random.default_rng(2)

@@ -74,6 +74,7 @@ def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
     assert estimates["brier"].interval == pytest.approx(np.quantile(briers, [0.025, 0.975]))
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_error_covers_an_error_that_is_known():
     stream, hits = np.random.default_rng(0), np.zeros(2)
     for _ in range(40):

@@ -159,6 +159,7 @@ def test_verdict_clips_long_names_and_shows_no_control_characters():
     )
 
 
+@pytest.mark.slow
 def test_the_intervals_of_two_runs_leave_equality_out_exactly_where_the_exact_test_does():
     for only_a in range(0, 60):
         for only_b in range(0, 60, 3):

@@ -71,6 +71,7 @@ def test_a_map_of_equal_numbers_has_no_rank_correlation():
     assert np.isnan(rank_correlations(b, b, np.zeros((1, 4, 4), bool))).all()
 
 
+@pytest.mark.slow
 def test_a_trained_network_s_maps_beat_chance_and_depend_on_its_weights(model: cs.Model, mnist: cs.Splits):
     checks = {one.method: one for one in check_attributions(model, mnist.test, most_images=60).methods}
     assert tuple(checks) == METHODS
@@ -123,6 +124,7 @@ def test_one_image_is_enough_and_has_no_interval(model: cs.Model, mnist: cs.Spli
     json.dumps(checks.to_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_numbers(model: cs.Model, mnist: cs.Splits):
     few = mnist.test.take(np.arange(5))
     assert check_attributions(model, few).to_dict() == check_attributions(model, few).to_dict()

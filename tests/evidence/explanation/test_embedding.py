@@ -158,6 +158,7 @@ def test_four_images_are_enough():
 # --- Other methods ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tsne_repeats_its_points_and_keeps_neighbours():
     model, dataset = untrained(cs.presets.ann((6, 6, 1), 3)), noise(40, (6, 6, 1), 3)
     first, second = embed(model, dataset, "tsne", seed=5), embed(model, dataset, "tsne", seed=5)

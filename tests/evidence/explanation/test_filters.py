@@ -337,6 +337,7 @@ def test_large_pictures_are_reduced_by_a_whole_factor():
     assert layer.pictures.real[0, 0, 4, 13, 0] == round(images[index, 12:15, 39].mean())  # the last, of one column
 
 
+@pytest.mark.slow
 def test_cards_show_synthetic_images_of_their_own_filter_beside_its_value(mnist):
     model, dataset = untrained(cs.presets.cnn(), mnist.test.class_names), mnist.test.take(np.arange(200))
     for layer in filter_cards(model, dataset).layers:
@@ -346,6 +347,7 @@ def test_cards_show_synthetic_images_of_their_own_filter_beside_its_value(mnist)
     assert all(layer.synthesis is None for layer in cards_of(model, dataset).layers)
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_bytes_and_finite_plain_json():
     dataset, model = noise(40, (10, 10, 1), 3), untrained(cs.presets.cnn((10, 10, 1), 3))
     first, second = (json.dumps(filter_cards(model, dataset).to_dict(), allow_nan=False) for _ in range(2))

@@ -49,6 +49,7 @@ def write(model: cs.Model, path: Path, dtype: str, images: np.ndarray) -> None:
     write_c(model, path, dtype=dtype, calibration_images=images if dtype == "int8" else None, prefix="net")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("seed", range(4))
 def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
@@ -68,6 +69,7 @@ def test_c_computes_what_the_model_does_with_all_warnings_and_sanitizers(
     assert printed == simulate(quantize(model, calibration[::2]), images).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4, 18))
 def test_the_runner_computes_what_the_model_does(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
@@ -82,6 +84,7 @@ def test_the_runner_computes_what_the_model_does(seed: int, tmp_path: Path) -> N
     assert (open_c(tmp_path / "net.h").logits(images) == simulate(quantize(model, calibration[::2]), images)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 @pytest.mark.parametrize(("size", "channels", "classes"), [((9, 16), 3, 101), ((17, 8), 1, 2)])
 def test_other_sizes_channels_and_numbers_of_classes(
@@ -97,6 +100,7 @@ def test_other_sizes_channels_and_numbers_of_classes(
     assert tuple(names) == model.class_names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "int8"])
 @pytest.mark.parametrize("language", ["c", "cpp"])
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -200,6 +204,7 @@ def test_a_class_name_longer_than_a_c_string_is_refused(tmp_path: Path) -> None:
         write_c(model, tmp_path / "x.h")
 
 
+@pytest.mark.slow
 def test_the_programs_of_the_page_compile(tmp_path: Path) -> None:
     network = cs.presets.cnn()
     weights = {name: np.zeros(shape, np.float32) for name, shape in network.weight_shapes.items()}

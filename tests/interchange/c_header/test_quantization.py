@@ -44,6 +44,7 @@ def test_no_image_can_overflow_a_sum(seed: int) -> None:
         assert (channels.sum(axis=0) * step.given[0].reach + np.abs(step.bias)).max() <= 2**31 - 1
 
 
+@pytest.mark.slow
 def test_a_layer_of_very_many_inputs_is_made_coarser_and_does_not_overflow(tmp_path: Path) -> None:
     kernel = np.ones((100_000, 2))  # 100,000 · 255 · 127 is more than 2^31
     kernel[:, 1] = np.linspace(-1, 1, 100_000)
@@ -124,6 +125,7 @@ def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path
     assert 0 < np.abs(difference).max() <= float(stated[1])
 
 
+@pytest.mark.slow
 def test_int8_keeps_the_accuracy_of_the_cnn(mnist: cs.Splits, tmp_path: Path) -> None:
     train, test = mnist.train.take(np.arange(12_000)), mnist.test.take(np.arange(2000))
     model, _ = cs.train(cs.presets.cnn, train, cs.recipes.fast, seed=0)

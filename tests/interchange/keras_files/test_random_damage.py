@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.interchange.keras_files.keras_archives import archive, hdf5, legacy, small
@@ -50,6 +51,7 @@ def test_changed_bytes_are_read_or_refused(read, sound, changes, kept):
         read(bytes(content if kept is None else content[: int(kept * len(content))]))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), values), min_size=1, max_size=3))
 def test_changed_descriptions_are_read_or_refused(read, changes):

@@ -5,13 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from tests.shared import invoke
 
-from convscope.cli import main
-
-
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+__all__ = ["invoke"]
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from tests.shared import bare_reports, invoke, made_once
 
-from convscope.cli import main
-
-
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+__all__ = ["assert_one_error", "invoke"]
 
 
 def assert_one_error(done: Result, *words: str) -> None:
@@ -28,31 +25,35 @@ def assert_one_error(done: Result, *words: str) -> None:
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive of 120 training and 60 test images of 10 × 10 pixels in three classes that are easily told apart."""
-    random = np.random.default_rng(0)
-    arrays = {}
-    for split, count in (("train", 120), ("test", 60)):
-        labels = np.arange(count) % 3
-        images = random.integers(0, 90, (count, 10, 10), np.uint8)
-        for label in range(3):
-            images[labels == label, 3 * label : 3 * label + 3] += 120
-        arrays |= {f"x_{split}": images, f"y_{split}": labels.astype(np.uint8)}
-    path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
-    np.savez(path, **arrays)
-    return path
+
+    def make(folder: Path) -> None:
+        random = np.random.default_rng(0)
+        arrays = {}
+        for split, count in (("train", 120), ("test", 60)):
+            labels = np.arange(count) % 3
+            images = random.integers(0, 90, (count, 10, 10), np.uint8)
+            for label in range(3):
+                images[labels == label, 3 * label : 3 * label + 3] += 120
+            arrays |= {f"x_{split}": images, f"y_{split}": labels.astype(np.uint8)}
+        np.savez(folder / "tiny.npz", **arrays)
+
+    return made_once(tmp_path_factory, "tiny", make) / "tiny.npz"
 
 
 @pytest.fixture(scope="session")
 def finished_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs with a baseline, two seeds, all evidence and two exports."""
-    out = tmp_path_factory.mktemp("finished") / "run"
-    for words in (
-        ("run", "--dataset", tiny_data, "--recipe", "fast", "--epochs", 2, "--seeds", 2, "--out", out),
-        ("evidence", out),
-        ("export", out, "--format", "safetensors", "--format", "c"),
-    ):
-        done = invoke(*words, "--json")
-        assert done.exit_code == 0, done.output
-    return out
+
+    def make(folder: Path) -> None:
+        out = folder / "run"
+        trained = ("run", "--dataset", tiny_data, "--recipe", "fast", "--epochs", 2, "--seeds", 2, "--out", out)
+        with bare_reports():  # the report of all evidence is written next
+            done = [invoke(*trained)]
+        done.append(invoke("evidence", out))
+        done.append(invoke("export", out, "--format", "safetensors", "--format", "c"))
+        assert [one.exit_code for one in done] == [0, 0, 0], [one.output for one in done]
+
+    return made_once(tmp_path_factory, "tiny-run", make) / "run"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Two processes that write to one folder: the second is told so in one line, and nothing is disturbed."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,21 +34,23 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def held(finished_run: Path):
-    """The finished run while another process writes to it, and that process's id."""
+def held(finished_run: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A copy of the finished run while another process writes to it, and that process's id."""
+    run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("held") / "run"))
     code = (
         "import sys; from pathlib import Path; from convscope.storage import writing\n"
         "with writing(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(finished_run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     process.stdout.readline()
-    yield finished_run, process.pid
+    yield run, process.pid
     process.communicate("")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_that_writes_waits_for_nobody_and_says_who_writes(held: tuple[Path, int], tiny_data: Path, name: str):
     run, pid = held
@@ -57,11 +60,13 @@ def test_a_command_that_writes_waits_for_nobody_and_says_who_writes(held: tuple[
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_command_that_reads_does_not_mind_a_writer(held: tuple[Path, int]):
     assert invoke("evaluate", held[0], "--json").exit_code == 0
     assert invoke("compare", held[0], held[0] / "baseline", "--json").exit_code == 0
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_folder_end_as_one_run_and_one_error(tiny_data: Path, tmp_path: Path):
     out = tmp_path / "out"
     words = ["experiment", "--dataset", tiny_data, "--recipe", "fast", "--seeds", "2", "--json", "--out", out]
@@ -87,6 +92,7 @@ def test_two_processes_without_a_folder_get_one_each(tiny_data: Path, tmp_path: 
     assert (first.with_name(f"{name}003") / "DONE").exists()
 
 
+@pytest.mark.slow
 def test_the_lock_is_gone_after_a_command_and_after_an_error(run: Path):
     assert_one_error(invoke("report", run, "--index", 10_000), "--index 10000")
     assert not (run / LOCK_FILE).exists()

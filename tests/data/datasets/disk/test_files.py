@@ -179,6 +179,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path, read):
 CHANGES = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
 @given(kind=st.sampled_from(["idx", "npy", "npz"]), changes=CHANGES, near_end=st.booleans(), cut=st.integers(0, 50))
 def test_whatever_bytes_are_changed_the_images_are_whole_or_refused(tmp_path, kind, changes, near_end, cut):

@@ -77,6 +77,7 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "message"), BAD_LINES.values(), ids=BAD_LINES)
 def test_a_text_that_is_no_usps_file_is_refused(tmp_path, text, message):
     with pytest.raises(DatasetError, match=f"usps.bz2: .*{message}"):

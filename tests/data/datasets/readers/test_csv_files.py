@@ -137,6 +137,7 @@ def test_one_pixel_makes_an_image(tmp_path):
     assert load_dataset(write(tmp_path, csv(images, header=HEADER[:2]))).image_shape == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_table_of_many_blocks_is_read_whole(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3000, 28, 28), dtype=np.uint8)
     labels = np.arange(3000) % 10

@@ -250,6 +250,7 @@ def peak_bytes_of_refusing(path: Path) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_behind_a_small_header_takes_no_memory(tmp_path):
     path = tmp_path / "bomb.gz"
     deflate = zlib.compressobj(9, wbits=31)

@@ -280,6 +280,7 @@ def lying_bomb() -> bytes:
     return bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", [zip_bomb, lying_bomb, lambda: MALFORMED["32 GiB asked for"][0], lambda: MALFORMED["header of 1 MB"][0]]
 )

@@ -228,6 +228,7 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
         load_dataset(path)
 
 
+@pytest.mark.slow
 def test_rows_that_are_packed_beyond_belief_are_refused(tmp_path):
     # A few kilobytes that hold a gigabyte of equal pixels, by runs.
     kind = pa.list_(pa.uint8(), 1 << 12)

@@ -110,6 +110,7 @@ def test_what_the_reader_refuses_is_named_with_the_member(tmp_path):
         raise RefusedError("is odd")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pack", "most"), [(gzip.compress, 4_000_000), (lzma.compress, 12_000_000)])
 def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, most):
     # The best that can be packed: what the bound must let pass.
@@ -129,6 +130,7 @@ def packed_twice(pack) -> bytes:
     return pack(pack(bytes(50_000_000)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

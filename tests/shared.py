@@ -1,0 +1,53 @@
+"""What tests share: results made once for all processes of a test run, and reports without slow parts."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from convscope.cli import main, report, seeds
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that `make` fills, once for all processes of a test run. Tests only read it.
+
+    The first process that asks fills the folder under a lock; the others wait for it.
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made" / name
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder.with_suffix(".done")
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
+@contextmanager
+def bare_reports() -> Iterator[None]:
+    """Leave out of each report what takes longest, where no assertion looks at it: quick evidence and figure files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "QUICK", ())
+        patch.setattr(report, "write_figures", lambda *_: [])
+        yield
+
+
+@contextmanager
+def all_seeds() -> Iterator[None]:
+    """Train as many seeds as on a fast machine, however long they take."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeds, "_SECONDS", 1e6)
+        yield
