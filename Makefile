@@ -16,7 +16,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
+.PHONY: help run test coverage lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -26,6 +26,9 @@ run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="-
 
 test: $(VENV)/.test ## Install what the Python tests need and run all of them.
 	$(PYTEST) $(ARGS)
+
+coverage: $(VENV)/.test ## Run the Python tests and measure which branches they take, into build/coverage (ARGS="tests/cli" for a part).
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
 
 LOWEST_EXTRAS := onnx parquet serve sklearn tensorboard
 comma := ,
