@@ -33,7 +33,7 @@ def test_every_figure_of_every_run_is_written_as_png_and_svg(
     for path in paths:
         if path.suffix == ".png":
             with Image.open(path) as picture:
-                assert min(picture.size) > 25
+                assert min(picture.size) > 20
         else:
             assert ET.fromstring(path.read_text(encoding="utf-8")).tag.endswith("svg")
 
