@@ -335,6 +335,20 @@ def test_environment_forces_the_instruction_set() -> None:
         assert run.stdout.strip() == isa
 
 
+HELD = """
+import ctypes
+from convscope.architecture import presets
+from convscope.engine import initial_weights, open_network
+network = open_network(presets.ann(), initial_weights(presets.ann(), 0))
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(network))
+"""
+
+
+def test_a_network_that_is_held_until_the_interpreter_ends_is_freed() -> None:
+    run = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
+    assert run.stderr == ""  # nanobind would report what leaked
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

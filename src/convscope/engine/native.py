@@ -7,6 +7,7 @@ native/ and back; it computes nothing. Its weights live in the engine, packed fo
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,17 +144,12 @@ class NativeNetwork:
         self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
-        self._core = _native.Core(
-            list(image.shape),
-            image.scale,
-            image.offset,
-            plain_layers(architecture, precision),
-            threads,
-            _chosen_instruction_set(instruction_set, precision),
-        )
+        layers, chosen = plain_layers(architecture, precision), _chosen_instruction_set(instruction_set, precision)
+        self._core = _native.Core(list(image.shape), image.scale, image.offset, layers, threads, chosen)
         self._write("weights", weights)
         for pair in self._moving:
             self._core.write_moving(pair.layer, *pair.arrays(weights))
+        finalize(self, vars(self).clear)  # at the latest when the interpreter ends: what is left then, nanobind reports
 
     @property
     def architecture(self) -> Architecture:
