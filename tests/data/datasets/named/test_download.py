@@ -2,6 +2,7 @@ import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.data.datasets.named.hosts import (
@@ -222,6 +223,20 @@ def test_two_at_once_both_have_the_file(host, tmp_path):
     with ThreadPoolExecutor(4) as pool:
         paths = list(pool.map(lambda _: fetch(tmp_path, url), range(4)))
     assert is_whole(paths[0])
+
+
+def test_a_folder_that_another_process_deletes_just_then_is_no_error(host, tmp_path, monkeypatch):
+    def vanished(_folder, _pattern):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    replace = Path.replace
+
+    def replace_and_vanish(partial, path):
+        replace(partial, path)
+        monkeypatch.setattr(Path, "glob", vanished)
+
+    monkeypatch.setattr(Path, "replace", replace_and_vanish)
+    assert is_whole(fetch(tmp_path, host.at("/a", whole())))
 
 
 def test_two_at_once_do_not_share_what_waits(host, tmp_path):

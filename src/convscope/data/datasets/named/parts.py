@@ -40,11 +40,12 @@ def claim_part(path: Path) -> Path:
 def _left_behind(path: Path) -> list[tuple[Path, int]]:
     """Return (part, size) of the parts of `path` that nobody writes to any more."""
     found = []
-    for left in _parts_folder(path).glob(f"{escape(path.name)}.*{PARTIAL}"):
-        with suppress(OSError):
-            state = left.stat()
-            if left == _waiting(path) or time.time() - state.st_mtime > ABANDONED_SECONDS:
-                found.append((left, state.st_size))
+    with suppress(FileNotFoundError):  # another process was done, and deleted the empty folder
+        for left in _parts_folder(path).glob(f"{escape(path.name)}.*{PARTIAL}"):
+            with suppress(OSError):
+                state = left.stat()
+                if left == _waiting(path) or time.time() - state.st_mtime > ABANDONED_SECONDS:
+                    found.append((left, state.st_size))
     return found
 
 
