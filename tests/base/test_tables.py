@@ -39,9 +39,9 @@ def test_text_table_aligns_wide_characters():
 
 
 def test_html_table_escapes_every_cell_head_and_caption():
-    html = html_table(("<h>", "&"), [("<a>", Tint("<b>", "wrong", 1.0))], "<c>")
+    html = html_table(("<h>", "&"), [("<a>", Tint("<b>", (222, 107, 20), 0.55))], "<c>")
     assert not any(f"<{tag}>" in html for tag in "habc")
-    assert "rgba(230, 126, 34, 0.45)" in html
+    assert "rgba(222, 107, 20, 0.550)" in html
 
 
 def test_percent_with_interval_keeps_two_decimals():

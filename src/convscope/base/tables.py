@@ -10,19 +10,19 @@ from html import escape
 from io import StringIO
 from unicodedata import category, east_asian_width
 
-_HUES = {"right": "46, 134, 222", "wrong": "230, 126, 34"}  # blue and orange: apart for colour-blind readers too
+from convscope.base.palette import Rgb
+
 # What makes a spreadsheet compute a cell; the last four are the wide forms of the first four.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_MOST_OPACITY = 0.45  # text keeps its contrast on the tint, in dark letters on white and in light ones on black
 
 
 @dataclass(frozen=True)
 class Tint:
-    """A cell's text on a tint of strength 0 to 1; `kind` is "right" (blue) or "wrong" (orange)."""
+    """A cell's text on a colour of opacity 0 to 1."""
 
     text: str
-    kind: str
-    strength: float
+    colour: Rgb
+    opacity: float
 
 
 def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
@@ -125,8 +125,8 @@ def html_table(header: Sequence[str], rows: Iterable[Sequence[str | Tint]], capt
 def _html_cell(cell: str | Tint, left: bool) -> str:
     style = _cell_style(left)
     if isinstance(cell, Tint):
-        if cell.strength > 0:
-            style += f"; background: rgba({_HUES[cell.kind]}, {_MOST_OPACITY * cell.strength:.2f})"
+        if cell.opacity > 0:
+            style += "; background: rgba({}, {}, {}, {:.3f})".format(*cell.colour, cell.opacity)
         cell = cell.text
     return f'<td style="{style}">{escape(cell)}</td>'
 

@@ -18,6 +18,7 @@ from convscope.base.errors import DivergedError
 from convscope.base.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Dataset
 from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows, measure_classes
+from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
 from convscope.training.model import Model
 
 _MOST_PAIRS = 20
@@ -28,6 +29,7 @@ _WIDEST_NAME = 24
 _MOST_NAMES = 5
 _WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
 _MATRIX_CAPTION = "Confusion matrix (rows are the truth)"
+_NO_IMAGES = "·"  # as little of a mark as a line of a table needs
 _PAIRS_CAPTION = "Most confused pairs"
 _PAIR_HEADER = ("True", "Predicted", "Images")
 
@@ -175,7 +177,8 @@ class Evaluation:
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
         parts = ["\n".join([_headline(self), _second_line(self), *self.cautions])]
         if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
-            counts = [[name, *map(str, row)] for name, row in zip(names, self.confusion_matrix.tolist(), strict=True)]
+            rows = zip(names, self.confusion_matrix.tolist(), strict=True)
+            counts = [[name, *(str(count) if count else _NO_IMAGES for count in row)] for name, row in rows]
             header = ("", *(clip(name, width) for name in self.class_names))
             parts.append(f"{_MATRIX_CAPTION}\n{text_table(header, counts)}")
         else:
@@ -342,17 +345,13 @@ def _matrix_left_out(evaluation: Evaluation) -> str:
 
 
 def _tinted_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
-    matrix = evaluation.confusion_matrix
-    most_right = max(int(matrix.diagonal().max()), 1)
-    most_wrong = max((pair.count for pair in evaluation.confused_pairs), default=1)
+    opacities = confusion_opacities(evaluation.confusion_matrix).tolist()
     return [
         [
             name,
             *(
-                Tint(str(count), "right", count / most_right)
-                if label == column
-                else Tint(str(count), "wrong", count / most_wrong)
-                for column, count in enumerate(matrix[label].tolist())
+                Tint(str(count) if count else "", confusion_hue(label, column), opacities[label][column])
+                for column, count in enumerate(evaluation.confusion_matrix[label].tolist())
             ),
         ]
         for label, name in enumerate(evaluation.class_names)

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
-from convscope.report.pixels import NEGATIVE, POSITIVE
+from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
 from convscope.report.style import (
     ACCENT,
     HAIRLINE,
@@ -189,10 +189,10 @@ def _names_width(names: Sequence[str], most: int) -> int:
 def draw_confusion_matrix(
     confusion_matrix: NDArray[np.integer[Any]], class_names: Sequence[str], title: str = ""
 ) -> Drawing:
-    """Draw a confusion matrix (K, K), rows the truth: blue where the answer is right, orange where it is wrong.
+    """Draw a confusion matrix (K, K), rows the truth: blue where the answer is correct, orange where it is wrong.
 
-    Orange deepens with the logarithm of the count, so that one mistake shows beside a thousand right answers; blue with
-    the fraction of the row. Counts are written where they fit, and names where there is room for them.
+    Blue deepens with the fraction of the row, orange with the logarithm of the count. Counts are written
+    where they fit, and names where there is room for them.
     """
     matrix = np.asarray(confusion_matrix)
     count = len(class_names)
@@ -226,15 +226,10 @@ def draw_confusion_matrix(
 
 
 def _matrix_colours(matrix: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
-    rows = np.maximum(matrix.sum(axis=1), 1)
-    depth = np.where(wrong > 0, 0.1 + 0.45 * np.log1p(wrong) / np.log1p(max(wrong.max(), 1)), 0.0)
     colours = np.empty((*matrix.shape, 4), np.uint8)
-    colours[..., :3] = POSITIVE
-    np.fill_diagonal(depth, 0.5 * matrix.diagonal() / rows)
-    for channel in range(3):
-        np.fill_diagonal(colours[..., channel], NEGATIVE[channel])
-    colours[..., 3] = np.rint(255 * depth)
+    for true, predicted in np.ndindex(matrix.shape):
+        colours[true, predicted, :3] = confusion_hue(true, predicted)
+    colours[..., 3] = np.rint(255 * confusion_opacities(matrix))
     return colours
 
 

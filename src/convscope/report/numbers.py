@@ -1,9 +1,11 @@
 """The charts as tables: for each chart its numbers as texts, and the confusion matrix as cells."""
 
-from math import log1p
 from typing import Any
 
+import numpy as np
+
 from convscope.base.tables import printable
+from convscope.evidence.confusion_colours import confusion_opacities
 from convscope.report.findings import percent
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
@@ -67,23 +69,16 @@ def _value(value: float, measure: str) -> str:
 
 
 def matrix_view(payload: dict[str, Any], title: str) -> dict[str, Any]:
-    """Return the confusion matrix: names, and rows of cells with count, kind and depth of colour from 0 to 1.
-
-    Orange deepens with the logarithm of the count, so that one mistake shows beside a thousand right answers; blue with
-    the fraction of the row.
-    """
+    """Return the confusion matrix: names, and rows of cells with count, kind and opacity of colour."""
     matrix, names = payload["evaluation"]["confusion_matrix"], payload["evaluation"]["class_names"]
     names = [printable(name) for name in names]
-    wrong = [count for label, row in enumerate(matrix) for column, count in enumerate(row) if label != column]
-    most_wrong = log1p(max(wrong))
+    opacities = confusion_opacities(np.array(matrix)).tolist()
     rows = []
     for label, row in enumerate(matrix):
-        total = max(sum(row), 1)
         cells = []
-        for column, count in enumerate(row):
-            depth = count / total if label == column else log1p(count) / most_wrong if count else 0
+        for column, (count, opacity) in enumerate(zip(row, opacities[label], strict=True)):
             kind = "" if not count else "right" if label == column else "wrong"
-            cells.append({"count": count, "kind": kind, "depth": f"{depth:.2f}"})
+            cells.append({"count": count, "kind": kind, "opacity": f"{opacity:.3f}"})
         rows.append({"label": label, "cells": cells})
     return {
         "title": title,

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convscope.base.palette import BLUE, ORANGE
+
 Pixels = NDArray[np.uint8]
 """(H, W, 4), RGBA."""
 
 Palette = Literal["signed", "grey", "viridis"]
-
-NEGATIVE, POSITIVE = (33, 113, 196), (222, 107, 20)
-"""Blue and orange: apart for colour-blind readers, and of one strength on white and on black."""
 
 _FRAME = (128, 128, 128, 96)  # a hairline that shows on a dark and on a light ground
 
@@ -37,7 +36,7 @@ def paint(values: NDArray[np.floating[Any]], palette: Palette, low: float, high:
     pixels = np.empty((*values.shape, 4), np.uint8)
     if palette == "signed":
         signed = 2 * scaled - 1 if span > 0 else scaled
-        pixels[..., :3] = np.where((signed < 0)[..., None], NEGATIVE, POSITIVE)
+        pixels[..., :3] = np.where((signed < 0)[..., None], BLUE, ORANGE)
         pixels[..., 3] = np.rint(255 * np.abs(signed))
     elif palette == "grey":
         pixels[..., :3] = np.rint(255 * scaled)[..., None]

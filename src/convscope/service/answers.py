@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convscope.base.deadline import check_deadline
+from convscope.base.palette import BLUE, ORANGE
 from convscope.data.handwriting import Stage, Step
 from convscope.data.handwriting.segments import LONGEST_SIDE
 from convscope.data.image_files import picture_size, read_reduced
@@ -26,7 +27,6 @@ EXPLAINED_DIGITS = 16
 """Of a picture with more, the first so many are explained; an explanation takes some 40 kB."""
 
 _NAME = "the picture"  # in reasons: it comes without a name
-_AGAINST, _FOR = (33, 113, 196), (222, 107, 20)  # blue and orange, as in the report
 _DIGITS = 6  # of an attribution's values that are worth sending
 
 
@@ -133,7 +133,7 @@ def _explained(served: Served, predictions: Sequence[Prediction], method: Method
 def _painted(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Return (H, W, 4): orange above zero, blue below, and the more transparent the nearer to zero."""
     pixels = np.empty((*values.shape, 4), np.uint8)
-    pixels[..., :3] = np.where((values < 0)[..., np.newaxis], _AGAINST, _FOR)
+    pixels[..., :3] = np.where((values < 0)[..., np.newaxis], BLUE, ORANGE)
     largest = np.abs(values).max()
     pixels[..., 3] = np.rint(255 * np.abs(values) / largest) if largest > 0 else 0
     return pixels

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.packing import unpack
+from convscope.base.palette import BLUE, ORANGE
 from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent
-from convscope.report.pixels import NEGATIVE, POSITIVE, Pixels
+from convscope.report.pixels import Pixels
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 
 _MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
@@ -92,8 +93,8 @@ def _draw(value: dict[str, Any], shown: Sequence[int], title: str) -> Drawing:
             panel = clouds[top : top + side, left : left + side]
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)
             _strew(panel, places[others], dot, (*_GREY, 110))
-            _strew(panel, places[own & (predicted == label)], 2 * dot, (*NEGATIVE, 255))
-            _strew(panel, places[own & (predicted != label)], 2 * dot, (*POSITIVE, 255))
+            _strew(panel, places[own & (predicted == label)], 2 * dot, (*BLUE, 255))
+            _strew(panel, places[own & (predicted != label)], 2 * dot, (*ORANGE, 255))
             whole, plane = (100 * value[f"{name}_by_class"][label] for name in ("agreement", "agreement_in_picture"))
             name = clip(value["class_names"][label], int(side / 7.6))
             which = f" (label {label})" if name.endswith("…") else ""

@@ -9,11 +9,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.packing import unpack
+from convscope.base.palette import ORANGE
 from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
-from convscope.report.pixels import POSITIVE, image_pixels, scale_to, tile
+from convscope.report.pixels import image_pixels, scale_to, tile
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, Drawing, add_axes, house_style, new_drawing
 
 _CELL = 64, 24  # pixels of the heat table
@@ -91,7 +92,7 @@ def _draw_heat(
     shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
     lost = np.clip((value["accuracy"] - shown) / max(value["accuracy"], 1e-9), 0, 1)
     colours = np.empty((*shown.shape, 4), np.uint8)
-    colours[..., :3] = POSITIVE
+    colours[..., :3] = ORANGE
     colours[..., 3] = np.rint(255 * _DEEPEST * lost)
     foot = gap + height
     with house_style():

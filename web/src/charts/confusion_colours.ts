@@ -1,0 +1,23 @@
+// How opaque each cell of a confusion matrix is, as in src/convscope/evidence/confusion_colours.py: blue on the diagonal,
+// which deepens with the fraction of the row; orange beside it, which deepens with the logarithm of the count.
+
+const MOST_BLUE = 0.5;
+const [LEAST_ORANGE, MOST_ORANGE] = [0.1, 0.55];
+
+export function confusionOpacities(counts: number[][]): number[][] {
+  const wrong = counts.flatMap((row, truth) => row.filter((_, predicted) => predicted !== truth));
+  const deepest = Math.log1p(Math.max(1, ...wrong));
+  return counts.map((row, truth) => {
+    const total = Math.max(
+      1,
+      row.reduce((sum, n) => sum + n, 0),
+    );
+    return row.map((n, predicted) => {
+      if (truth === predicted) return (MOST_BLUE * n) / total;
+      return n > 0 ? LEAST_ORANGE + ((MOST_ORANGE - LEAST_ORANGE) * Math.log1p(n)) / deepest : 0;
+    });
+  });
+}
+
+export const confusionFill = (truth: number, predicted: number, opacity: number): string =>
+  `rgb(var(${truth === predicted ? '--blue' : '--orange'}) / ${opacity.toFixed(3)})`;
