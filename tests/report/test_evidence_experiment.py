@@ -11,10 +11,11 @@ import pytest
 
 from convscope.base.statistics import mean_interval
 from convscope.experiment import Experiment, RunResult
+from convscope.report.document import STILL_POLICY
 from convscope.report.evidence import Chart, Table
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, lines_drawn
-from convscope.report.experiment_page import POLICY, render_experiment, write_experiment_page
+from convscope.report.experiment_page import render_experiment, write_experiment_page
 from convscope.report.style import png_bytes, svg_text
 from convscope.training import History
 
@@ -193,7 +194,7 @@ class Page(HTMLParser):
 @pytest.mark.parametrize("case", CASES)
 def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing(case: str):
     page = Page(render_experiment(CASES[case], f"convscope experiment --dataset '{HOSTILE}'"))
-    assert page.policy == POLICY
+    assert page.policy == STILL_POLICY
     assert page.requests == []
     assert not {"script", "link-stylesheet", "iframe", "object", "form"} & set(page.tags)
     assert len(page.ids) == len(set(page.ids))

@@ -2,20 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from convscope.base.files import write_text
 from convscope.base.tables import clip, printable
 from convscope.report.data_sections import data_sections
+from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.section import Gallery, Section
-from convscope.report.experiment_page import POLICY
 from convscope.report.findings import percent
 
 MOST_OPEN = 48
@@ -30,14 +25,12 @@ def render_data_page(value: Mapping[str, Any], command: str = "") -> str:
             they are known, and `inspection`, which is `Inspection.to_dict()`.
         command: that makes the page again.
     """
-    page: str = _template().render(
-        policy=Markup(POLICY),
-        css=Markup(_read("page.css")),
+    return render_document(
+        "data.html.jinja",
         data=_view(value),
         sections=[_rendered(section) for section in data_sections(value["inspection"])],
         command=printable(command),
     )
-    return page
 
 
 def write_data_page(path: Path, value: Mapping[str, Any], command: str = "") -> None:
@@ -127,12 +120,3 @@ def _digests(value: Mapping[str, Any]) -> list[tuple[str, str]]:
         if split in value:
             rows[f"the {split} split", value[split]["sha256"]] = None
     return list(rows)
-
-
-@cache
-def _template() -> Any:
-    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_read("data.html.jinja"))
-
-
-def _read(name: str) -> str:
-    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

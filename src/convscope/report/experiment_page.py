@@ -1,22 +1,15 @@
 """An experiment as one HTML file, without a script: from `Experiment.to_dict()` to text, and to its folder."""
 
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from convscope.base.files import write_text
 from convscope.base.tables import printable
+from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
 from convscope.report.experiment_charts import group_names
 from convscope.report.findings import percent
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""What the page may do: show what is inside it."""
 
 _MOST_GROUPS_IN_VERDICT = 12
 
@@ -29,16 +22,14 @@ def render_experiment(value: dict[str, Any], command: str = "") -> str:
         command: that makes the experiment again.
     """
     section = experiment_section(value)
-    page: str = _template().render(
-        policy=Markup(POLICY),
-        css=Markup(_read("page.css")),
+    return render_document(
+        "experiment.html.jinja",
         experiment=_view(value),
         anchor=section.anchor,
         name=section.name,
         section=render_section(section),
         command=printable(command),
     )
-    return page
 
 
 def write_experiment_page(folder: Path, value: dict[str, Any], command: str = "") -> Path:
@@ -93,12 +84,3 @@ def _interval(group: dict[str, Any]) -> str:
         return "one run: no interval"
     low, high = group["interval_with_images"]
     return f"[{100 * low:.2f}, {100 * high:.2f}], n {group['num_runs']:,}"
-
-
-@cache
-def _template() -> Any:
-    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_read("experiment.html.jinja"))
-
-
-def _read(name: str) -> str:
-    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

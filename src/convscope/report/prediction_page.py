@@ -6,20 +6,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from convscope.base.files import write_text
 from convscope.base.tables import printable
 from convscope.prediction import Prediction, StringReading
-from convscope.report.experiment_page import POLICY
+from convscope.report.document import render_document
 from convscope.report.prediction_views import picture_view, strings_view
 
 MOST_PICTURES = 100
@@ -98,9 +94,8 @@ def render_prediction_page(page: PredictionPage, command: str = "") -> str:
     Args:
         command: that makes the page again.
     """
-    whole: str = _template().render(
-        policy=Markup(POLICY),
-        css=Markup(_read("page.css")),
+    return render_document(
+        "prediction.html.jinja",
         model=printable(page.model_name),
         finding=_finding(page),
         notes=_notes(page),
@@ -109,7 +104,6 @@ def render_prediction_page(page: PredictionPage, command: str = "") -> str:
         score=f"{page.num_pictures:,}",
         command=printable(command),
     )
-    return whole
 
 
 def write_prediction_page(path: Path, page: PredictionPage, command: str = "") -> None:
@@ -157,12 +151,3 @@ def _notes(page: PredictionPage) -> list[str]:
     if page.num_pictures > len(page.pictures):
         notes.append(f"The first {len(page.pictures):,} of {page.num_pictures:,} pictures are shown.")
     return notes
-
-
-@cache
-def _template() -> Any:
-    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_read("prediction.html.jinja"))
-
-
-def _read(name: str) -> str:
-    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

@@ -14,13 +14,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from convscope.architecture import Architecture
 from convscope.base.files import inside, write_text
 from convscope.base.tables import printable
 from convscope.report import findings
+from convscope.report.document import LIVE_POLICY, percent_interval, read_resource, render_document
 from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.figures import draw_charts
 from convscope.report.glossary import TERMS
@@ -39,12 +39,6 @@ from convscope.report.views import (
     runs_view,
     samples_view,
 )
-
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; "
-    "style-src 'unsafe-inline'; img-src data: blob:"
-)
-"""What the page may do: run what is inside it."""
 
 
 def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] | None = None) -> str:
@@ -80,9 +74,9 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         ("glossary", "Terms"),
     ]
     height, width, channels = payload["data"]["train"]["image_shape"]
-    page: str = _template().render(
-        policy=Markup(POLICY),
-        css=Markup(_read("page.css")),
+    return render_document(
+        "page.html.jinja",
+        LIVE_POLICY,
         bench=_bundle(),
         json=Markup(_script_json(payload)),
         contents=contents,
@@ -94,7 +88,7 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         image_size=f"{height} × {width} pixels" + (f" of {channels} channels" if channels > 1 else ""),
         model=payload["model"],
         evaluation=evaluation,
-        interval=_interval(evaluation["accuracy_interval"]),
+        interval=percent_interval(evaluation["accuracy_interval"]),
         limits=_limits(payload),
         runs=runs_view(payload),
         example=example_view(payload),
@@ -112,7 +106,6 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         seeds=[one.html for one in seeds],
         evidence=[one.html for one in others],
     )
-    return page
 
 
 def write_report(folder: Path, payload: dict[str, Any], rendered: Sequence[RenderedSection] | None = None) -> Path:
@@ -137,8 +130,8 @@ def _script_json(payload: dict[str, Any]) -> str:
 def _bundle() -> dict[str, str]:
     """Return what web/ was built into: the style sheet and the script, and the engine, deflated and in base64."""
     # In the script these stand only in strings and patterns, where an escaped "<" means the same.
-    script = re.sub("<(?=!--|/?script)", r"\\x3c", _read("bundle/bench.js"), flags=re.IGNORECASE)
-    style = _read("bundle/bench.css")
+    script = re.sub("<(?=!--|/?script)", r"\\x3c", read_resource("bundle/bench.js"), flags=re.IGNORECASE)
+    style = read_resource("bundle/bench.css")
     assert "</style" not in style.lower(), "the style sheet would end its element"
     engine = b64encode(zlib.compress(files("convscope.report").joinpath("bundle/engine.wasm").read_bytes(), 9)).decode()
     return {"script": Markup(script), "css": Markup(style), "engine": Markup(engine)}
@@ -165,22 +158,3 @@ def _limits(payload: dict[str, Any]) -> str:
         f"training: another seed gives another number, and {far}. "
         f"{findings.measured_sentence(payload)} {last}Nothing here says how it fares on images made in another way."
     )
-
-
-def _interval(bounds: list[float]) -> str:
-    low, high = bounds
-    return f"{100 * low:.2f}, {100 * high:.2f}"
-
-
-@cache
-def _template() -> Any:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
-    environment.filters["plain"] = lambda text: printable(str(text))
-    environment.filters["percent"] = findings.percent
-    environment.filters["interval"] = _interval
-    environment.filters["thousands"] = "{:,}".format
-    return environment.from_string(_read("page.html.jinja"))
-
-
-def _read(name: str) -> str:
-    return files("convscope.report").joinpath(name).read_text(encoding="utf-8")
