@@ -5,6 +5,7 @@ the folder, `open_file` also pipes, devices and files that are too large. Every 
 and renamed: a crash, a full disk or a second reader meets the old file or the new one.
 """
 
+import hashlib
 import json
 import os
 import stat
@@ -91,6 +92,16 @@ def read_json(path: Path) -> Any:
         ValueError: if it is not the finite plain JSON that `parse_json` takes.
     """
     return parse_json(read_bytes(path))
+
+
+def file_digest(file: BufferedReader, algorithm: str = "sha256") -> str:
+    """Return the hexadecimal digest of all bytes of an open file; raises OSError if it cannot be read.
+
+    Args:
+        algorithm: a name that hashlib knows. It tells files apart and protects no secret.
+    """
+    file.seek(0)
+    return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -3,7 +3,6 @@
 No reader trusts its file, and none runs anything in it.
 """
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from convscope.base.errors import InterchangeError
-from convscope.base.files import inside, open_file
+from convscope.base.files import file_digest, inside, open_file
 from convscope.interchange.imported import NAMELESS, Imported
 from convscope.storage import load_model
 from convscope.training.model import Model
@@ -110,7 +109,7 @@ def import_model(
 def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None) -> Model:
     """Return what was read from the file at `path` as a model that says where it came from."""
     with open_file(inside(path, "model.safetensors") if path.is_dir() else path) as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest = file_digest(opened)
     if found.architecture.name == NAMELESS:
         found = replace(found, architecture=replace(found.architecture, name=path.name.partition(".")[0] or NAMELESS))
     return found.to_model(class_names, file=path.name, sha256=digest)

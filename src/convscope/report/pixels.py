@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convscope.base.palette import BLUE, ORANGE
+from convscope.base.png import encode_png
 
 Pixels = NDArray[np.uint8]
 """(H, W, 4), RGBA."""
@@ -92,13 +93,10 @@ def scale_to(size: int, target: int) -> int:
 
 def png_of(pixels: Pixels) -> bytes:
     """Return RGBA pixels as PNG, in the plainest mode that holds them without loss."""
-    picture = Image.fromarray(pixels)
     if (pixels[..., 3] == 255).all():
         is_grey = bool((pixels[..., :1] == pixels[..., 1:3]).all())
-        picture = picture.convert("L" if is_grey else "RGB")
-    buffer = BytesIO()
-    picture.save(buffer, "PNG", compress_level=6)
-    return buffer.getvalue()
+        return encode_png(pixels[..., 0] if is_grey else pixels[..., :3])
+    return encode_png(pixels)
 
 
 def picture_to_json(pixels: Pixels) -> str:

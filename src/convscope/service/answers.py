@@ -4,15 +4,14 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from convscope.base.deadline import check_deadline
 from convscope.base.palette import BLUE, ORANGE
+from convscope.base.png import encode_png
 from convscope.data.handwriting import Stage, Step
 from convscope.data.handwriting.segments import LONGEST_SIDE
 from convscope.data.image_files import picture_size, read_reduced
@@ -142,9 +141,7 @@ def _painted(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 def _png(pixels: NDArray[np.uint8]) -> str:
     """Return (h, w, 1, 3 or 4) as a PNG in base64; of any other number of channels the first is shown."""
     shown = pixels if pixels.shape[2] in (3, 4) else pixels[..., 0]
-    file = BytesIO()
-    Image.fromarray(shown).save(file, "PNG", compress_level=1)
-    return b64encode(file.getvalue()).decode()
+    return b64encode(encode_png(shown, compress_level=1)).decode()
 
 
 def _json(answer: dict[str, Any]) -> bytes:

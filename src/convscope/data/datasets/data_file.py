@@ -4,7 +4,6 @@ What the readers share: the file is a regular one, what they refuse becomes an e
 keep memory within what the file can hold.
 """
 
-import hashlib
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
+from convscope.base.files import file_digest
 
 # Deflate cannot do better than 258 bytes for two bits, which is 1032 to 1: what promises more is lying.
 DEFLATE_RATIO = 1032
@@ -74,7 +74,7 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as it is; raises `DatasetError` if it cannot be read."""
     with open_data_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(file)
 
 
 def reason(error: Exception) -> str:

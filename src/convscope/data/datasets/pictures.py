@@ -4,11 +4,10 @@ Arrays (H, W, C) or (N, H, W, C) uint8 to the bytes of a PNG file. One channel i
 with any other number the channels stand side by side in grey.
 """
 
-from io import BytesIO
-
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.png import encode_png
 from convscope.data.datasets.data_file import Images
 
 STRIP_HEIGHT = 56  # pixels of a picture in a strip, at most; twice an image of MNIST
@@ -29,7 +28,7 @@ def image_png(image: Images, at_least: int = 280) -> bytes:
     pixels = _colours(image)
     multiple = max(1, -(-at_least // max(image.shape[:2])))
     pixels = pixels.repeat(multiple, axis=0).repeat(multiple, axis=1)
-    return _png(pixels if image.shape[2] == 3 else pixels[..., 0])
+    return encode_png(pixels if image.shape[2] == 3 else pixels[..., 0])
 
 
 def strip_png(images: Images) -> bytes:
@@ -56,7 +55,7 @@ def strip_png(images: Images) -> bytes:
         piece = np.asarray(Image.fromarray(pixels).resize(size, method))
         opaque = np.full((*piece.shape[:2], 1), 255, dtype=np.uint8)
         pieces += [np.concatenate([piece, opaque], axis=2), np.zeros((size[1], STRIP_GAP, 4), dtype=np.uint8)]
-    return _png(np.concatenate(pieces[:-1], axis=1))
+    return encode_png(np.concatenate(pieces[:-1], axis=1))
 
 
 def _colours(image: Images) -> NDArray[np.uint8]:
@@ -65,11 +64,3 @@ def _colours(image: Images) -> NDArray[np.uint8]:
         return image
     side_by_side = np.concatenate(list(np.moveaxis(image, 2, 0)), axis=1)
     return np.repeat(side_by_side[..., np.newaxis], 3, axis=2)
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    content = BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(content, format="PNG")
-    return content.getvalue()

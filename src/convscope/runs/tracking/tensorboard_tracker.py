@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from convscope.base.files import file_digest
 from convscope.base.errors import TrackerError
 from convscope.runs.tracking.run import Epoch, Results, TrackedRun
 
@@ -110,7 +111,4 @@ def _escaped(cell: Any) -> str:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return file_digest(file)

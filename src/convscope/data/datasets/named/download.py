@@ -5,7 +5,6 @@ process or a later one (`parts`). What a server says is not believed: not the le
 the page it sends is the file.
 """
 
-import hashlib
 import os
 import time
 import urllib.error
@@ -19,6 +18,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from convscope.base.errors import DatasetError
+from convscope.base.files import file_digest
 from convscope.data.datasets.named.entries import OnProgress
 from convscope.data.datasets.named.parts import claim_part, delete_parts, give_back
 
@@ -86,12 +86,6 @@ def download(
     raise DatasetError(f"{path.name} could not be fetched ({'; '.join(reasons)})")
 
 
-def file_digest(path: Path, algorithm: str) -> str:
-    """Return the hexadecimal digest of a file's bytes; raises OSError if it cannot be read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-
-
 class _FailedError(Exception):
     """Why a host did not give the file; what was there before is kept for the next host."""
 
@@ -144,7 +138,9 @@ class _Wanted:
     def check(self, partial: Path) -> None:
         """Raise _WrongError if `partial` is not the file."""
         for algorithm, digest in self.digests.items():
-            if (found := file_digest(partial, algorithm)) != digest:
+            with partial.open("rb") as file:
+                found = file_digest(file, algorithm)
+            if found != digest:
                 raise _WrongError(f"sent other bytes: their {algorithm.upper()} is {found}, not {digest}")
 
 

@@ -5,15 +5,14 @@ publishes a digest for the form it lies in, it must lie in a folder of the data 
 in it against the published counts.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from convscope.base.errors import DatasetError
+from convscope.base.files import file_digest
 from convscope.data.datasets.named.caches import Place, cache_folder, openml_files, places
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile, url_folder
 from convscope.data.datasets.named.entries_emnist import member
@@ -96,8 +95,7 @@ def is_published(path: Path, file: PublishedFile) -> bool:
         # SHA-256 alone is enough where it is known, and the faster of the two.
         algorithm = "sha256" if file.sha256 else "md5"
         with path.open("rb") as copy:
-            found = hashlib.file_digest(copy, partial(hashlib.new, algorithm, usedforsecurity=False))
-        return found.hexdigest() == file.digests[algorithm]
+            return file_digest(copy, algorithm) == file.digests[algorithm]
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
 

@@ -4,7 +4,6 @@ Path to arrays. An archive is checked in layers before memory is taken: the zip'
 file, then each member's header against the size that the table gives it. Nothing is ever unpickled.
 """
 
-import hashlib
 import math
 import os
 import struct
@@ -15,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from convscope.base.files import file_digest
 from convscope.data.datasets.data_file import (
     CHUNK_BYTES,
     Images,
@@ -115,7 +115,7 @@ def read_npz(path: str | os.PathLike[str], left: Callable[[str], bool] | None = 
                     train=train,
                     test=test,
                     class_names=_read_class_names(archive, found),
-                    sha256=_sha256(file),
+                    sha256=file_digest(file),
                 )
         except DAMAGE as error:
             raise _not_whole(error) from error
@@ -291,8 +291,3 @@ def _not_whole(error: Exception) -> RefusedError:
     return RefusedError(
         f"is no whole .npz archive ({reason(error)}); fetch it again, or name a folder with four IDX files"
     )
-
-
-def _sha256(file: BufferedReader) -> str:
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()

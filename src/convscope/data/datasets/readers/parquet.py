@@ -4,7 +4,6 @@ Paths to images and labels. Rows are read a few at a time, and no more pixels ar
 bound that the other readers have. pyarrow, which is an extra, is imported here and only when a file is read.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
@@ -15,6 +14,7 @@ import numpy as np
 
 from convscope.base.averaging import average
 from convscope.base.errors import DatasetError, ImageFileError
+from convscope.base.files import file_digest
 from convscope.data.datasets.data_file import DEFLATE_RATIO, Images, RefusedError, open_data_file, reason, sealed
 from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, file_name
@@ -48,7 +48,7 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
     sources = []
     for path in paths:
         with open_data_file(path) as file:
-            sources.append(SourceFile(file_name(path), hashlib.file_digest(file, "sha256").hexdigest()))
+            sources.append(SourceFile(file_name(path), file_digest(file)))
             kept.most_bytes += DEFLATE_RATIO * os.fstat(file.fileno()).st_size
             try:
                 _read_file(file, kept)
