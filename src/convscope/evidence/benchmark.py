@@ -5,16 +5,17 @@ Numbers only; `convscope bench` prints them. Times are wall-clock and hold for t
 
 import statistics
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Activation, Add, Architecture, Dropout, LayerRow, MaxPooling2D, ZeroPadding2D
 from convscope.architecture.layers import padding_before
+from convscope.base.plain import PlainFields
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, evenly
 from convscope.data.datasets.disk.images import PART_BYTES, is_on_disk
@@ -37,7 +38,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Benchmark(PlainFields):
     """What `measure_speed` measured: seconds, operations, shares (0 to 1), and the memory when the epochs were done."""
 
     instruction_set: str
@@ -54,9 +55,6 @@ class Benchmark:
     prediction_seconds: Spread
     latency_seconds: Spread
     memory: Memory
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def training_macs(architecture: Architecture) -> int:

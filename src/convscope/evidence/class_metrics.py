@@ -1,20 +1,20 @@
 """How each class fares, from a confusion matrix; where there was no image to measure it on, nothing is said."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base import metrics
+from convscope.base.plain import PlainFields
 
 CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
 _NO_NUMBER = "-"
 
 
 @dataclass(frozen=True)
-class ClassMetrics:
+class ClassMetrics(PlainFields):
     """How one class fares; of a class without images nothing is known, and all but `support` is None.
 
     Attributes:
@@ -29,10 +29,6 @@ class ClassMetrics:
     recall: float | None
     recall_interval: tuple[float, float] | None
     f1: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        interval = self.recall_interval
-        return asdict(self) | {"recall_interval": None if interval is None else list(interval)}
 
 
 def measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassMetrics, ...]:

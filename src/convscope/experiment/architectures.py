@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convscope.architecture import Architecture
+from convscope.base.plain import plain_attributes
 from convscope.base.statistics import LEAST_PAIRS, Flags, group_accuracy_interval, group_difference
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Splits
@@ -81,22 +82,22 @@ class VariantResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON."""
-        interval, difference_interval = self.interval, self.difference_interval
-        return {
-            "name": self.name,
-            "change": self.change,
-            "accuracies": list(self.accuracies),
-            "mean": self.mean,
-            "interval": None if interval is None else list(interval),
-            "parameters": self.parameters,
-            "macs": self.macs,
-            "num_images": self.num_images,
-            "seconds": self.seconds,
-            "difference": self.difference,
-            "difference_interval": None if difference_interval is None else list(difference_interval),
-            "p_value": self.p_value,
-            "verdict": self.verdict,
-        }
+        return plain_attributes(
+            self,
+            "name",
+            "change",
+            "accuracies",
+            "mean",
+            "interval",
+            "parameters",
+            "macs",
+            "num_images",
+            "seconds",
+            "difference",
+            "difference_interval",
+            "p_value",
+            "verdict",
+        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DivergedError
+from convscope.base.plain import plain_attributes
 from convscope.base.statistics import coverage_text, group_accuracy_interval, mean_share_interval
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits, load_dataset
@@ -94,18 +95,19 @@ class Group:
         return max(self.values)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "architecture": self.architecture,
-            "recipe": self.recipe,
-            "name": self.name,
-            "num_runs": self.num_runs,
-            "mean": self.mean,
-            "sd": self.sd,
-            "interval": None if self.interval is None else list(self.interval),
-            "interval_with_images": None if self.interval_with_images is None else list(self.interval_with_images),
-            "minimum": self.minimum,
-            "maximum": self.maximum,
-        }
+        return plain_attributes(
+            self,
+            "architecture",
+            "recipe",
+            "name",
+            "num_runs",
+            "mean",
+            "sd",
+            "interval",
+            "interval_with_images",
+            "minimum",
+            "maximum",
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,13 @@
 """What one run gave, in short."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.plain import PlainFields, plain_attributes
 from convscope.training import History
 
 
@@ -44,25 +45,26 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON."""
-        return {
-            "architecture": self.architecture,
-            "recipe": self.recipe,
-            "name": self.name,
-            "seed": self.seed,
-            "accuracy": self.accuracy,
-            "loss": self.loss,
-            "seconds": self.seconds,
-            "num_images": self.num_images,
-            "parameters": self.parameters,
-            "macs": self.macs,
-            "weights_sha256": self.weights_sha256,
-            "digest": self.digest,
-            "history": self.history.to_dict(),
-        }
+        return plain_attributes(
+            self,
+            "architecture",
+            "recipe",
+            "name",
+            "seed",
+            "accuracy",
+            "loss",
+            "seconds",
+            "num_images",
+            "parameters",
+            "macs",
+            "weights_sha256",
+            "digest",
+            "history",
+        )
 
 
 @dataclass(frozen=True)
-class DivergedRun:
+class DivergedRun(PlainFields):
     """A run that gave numbers that are not finite, so that there is no model.
 
     Attributes:
@@ -80,6 +82,3 @@ class DivergedRun:
     def title(self) -> str:
         """The run in words."""
         return ", ".join(filter(None, (self.architecture, self.recipe, self.name, f"seed {self.seed}")))
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)

@@ -1,7 +1,7 @@
 """The proof that an exported file answers as the model does: the same images through both, every difference counted."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import InterchangeError, RunError
-from convscope.base.plain import from_plain
+from convscope.base.plain import PlainFields, from_plain
 from convscope.base.tables import html_table, text_table
 from convscope.data.datasets import Dataset
 from convscope.evidence.benchmark import measure_latency
@@ -21,7 +21,7 @@ HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "on
 
 
 @dataclass(frozen=True)
-class Parity:
+class Parity(PlainFields):
     """How far an exported file's answers are from those of its model, and what they cost.
 
     Attributes:
@@ -51,10 +51,6 @@ class Parity:
     model_accuracy: float
     image_seconds: float
     thousand_seconds: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
+from convscope.base.plain import PlainFields
 from convscope.base.tables import clip, html_table, text_table
 from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Prepared, Stage, Step, prepare
 from convscope.evidence.rejection import RejectionRule
@@ -21,15 +22,12 @@ _rules = WeakKeyDictionary[Model, RejectionRule]()  # reading one takes longer t
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(PlainFields):
     """A class and its probability, 0 to 1."""
 
     label: int
     class_name: str
     probability: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"label": self.label, "class_name": self.class_name, "probability": self.probability}
 
 
 @dataclass(frozen=True, eq=False)

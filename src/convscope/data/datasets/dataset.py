@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.plain import from_plain
+from convscope.base.plain import PlainFields, from_plain
 from convscope.base.streams import random_stream
 from convscope.data.datasets.card import html_card
 from convscope.data.datasets.data_file import Images, Labels
@@ -19,14 +19,11 @@ _LABELS_AT_ONCE = 1 << 20  # NumPy widens what it counts
 
 
 @dataclass(frozen=True)
-class SourceFile:
+class SourceFile(PlainFields):
     """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is)."""
 
     name: str
     sha256: str
-
-    def to_dict(self) -> dict[str, str]:
-        return {"name": self.name, "sha256": self.sha256}
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +184,7 @@ MAX_SIDE = 4096
 
 
 @dataclass(frozen=True)
-class LoadOptions:
+class LoadOptions(PlainFields):
     """What `load_dataset` was asked for beside the path: with the same, it gives the same again.
 
     Attributes:
@@ -221,10 +218,6 @@ class LoadOptions:
             return from_plain(cls, value, "options", error)
         except ValueError as wrong:
             raise error(f"options: {wrong}") from wrong
-
-    def to_dict(self) -> dict[str, Any]:
-        size = None if self.image_size is None else list(self.image_size)
-        return {"test_fraction": self.test_fraction, "seed": self.seed, "image_size": size}
 
 
 def _is_side(value: Any) -> bool:

@@ -5,14 +5,14 @@ kept, and moved so that the centre of mass of their pixels is the middle of 28 Ã
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
-from convscope.base.plain import from_plain
+from convscope.base.plain import PlainFields, from_plain
 from convscope.data.handwriting.pictures import FAINTEST, Ink, Picture, border, box, centred_corner, median, strength
 
 Step = Literal["polarity", "light", "ink", "specks", "deslant", "crop", "scale", "contrast", "centre"]
@@ -36,7 +36,7 @@ _EVEN_GROUND, _CENTRED = 0.95, 0.1  # MNIST: 0.9996 of the border is ground, cen
 
 
 @dataclass(frozen=True)
-class Handwriting:
+class Handwriting(PlainFields):
     """How an image of a data set is made from a picture.
 
     Attributes:
@@ -69,9 +69,6 @@ class Handwriting:
     def steps(self) -> tuple[Step, ...]:
         """The steps that are taken unless others are asked for: all but deslanting, or none."""
         return tuple(step for step in STEPS if step not in OPTIONAL) if self.centre else ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "Handwriting":

@@ -3,14 +3,14 @@
 Counts (K,) of two splits to plain values; no pixel is looked at.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import exp, log
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
+from convscope.base.plain import PlainFields
 
 EXAMPLE_ACCURACY = 0.9
 """The share of right answers for which the interval of a test set is given."""
@@ -19,7 +19,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Balance:
+class Balance(PlainFields):
     """How evenly the images of a split are spread over the classes.
 
     Attributes:
@@ -39,12 +39,9 @@ class Balance:
     ratio: float
     effective_classes: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"missing": list(self.missing)}
-
 
 @dataclass(frozen=True)
-class Guessing:
+class Guessing(PlainFields):
     """How often answers are right that look at no image.
 
     Attributes:
@@ -57,12 +54,9 @@ class Guessing:
     majority: int
     majority_accuracy: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Resolution:
+class Resolution(PlainFields):
     """What a number of test images can tell.
 
     Attributes:
@@ -77,9 +71,6 @@ class Resolution:
     @property
     def width(self) -> float:
         return self.interval[1] - self.interval[0]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"interval": list(self.interval)}
 
 
 def balance(class_counts: Integers) -> Balance:

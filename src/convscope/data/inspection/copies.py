@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.plain import plain_attributes
 from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
 
@@ -44,9 +45,16 @@ class Copies:
     num_conflicts: int
 
     def to_dict(self) -> dict[str, Any]:
-        own = {name: value for name, value in vars(self).items() if name.startswith("num_")}
-        pairs = {name: list(own[name]) for name in ("num_searched", "num_extra")}
-        return own | pairs | {"duplicates": self.duplicates.to_dict()}
+        return plain_attributes(
+            self,
+            "num_searched",
+            "num_extra",
+            "num_leaked",
+            "num_leaked_otherwise",
+            "num_near_leaked",
+            "num_conflicts",
+            "duplicates",
+        )
 
 
 def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int = MOST_SEARCHED) -> Copies:

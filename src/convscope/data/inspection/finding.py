@@ -1,9 +1,10 @@
 """A finding: one thing to know about a data set, and the words that sentences about it share."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
+from convscope.base.plain import PlainFields
 from convscope.base.tables import clip
 
 Severity = Literal["fault", "warning", "note"]
@@ -15,7 +16,7 @@ _NAMED = 3  # classes that a sentence names
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(PlainFields):
     """One thing to know, and what to do about it.
 
     Attributes:
@@ -30,9 +31,6 @@ class Finding:
     topic: str
     text: str
     next_step: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def percent(share: float) -> str:

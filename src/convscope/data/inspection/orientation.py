@@ -5,7 +5,7 @@ classes look like: from MNIST's digits, from letters of fonts, and for the test 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import mcnemar_exact, wilson_interval
+from convscope.base.plain import PlainFields
 from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.data.handwriting import STEPS, prepare
 from convscope.data.inspection.pictures import shrink
@@ -62,7 +63,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Orientation:
+class Orientation(PlainFields):
     """In which orientation the images of a split look most like a reference.
 
     Attributes:
@@ -87,11 +88,6 @@ class Orientation:
     @property
     def best(self) -> Reading:
         return max(self.readings, key=lambda reading: reading.num_right)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {
-            "readings": [asdict(reading) | {"interval": list(reading.interval)} for reading in self.readings]
-        }
 
 
 def find_orientations(splits: Splits, class_images: ClassImages) -> tuple[Orientation, ...]:

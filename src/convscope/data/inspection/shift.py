@@ -1,13 +1,14 @@
 """Whether the test images are like the training images: shares of the classes, and brightness class by class."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.plain import PlainFields
 from convscope.base.statistics import holm
 from convscope.data.inspection.scan import Scan
 
@@ -19,7 +20,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class ClassShift:
+class ClassShift(PlainFields):
     """How the brightness of a class differs between the splits.
 
     Attributes:
@@ -39,12 +40,9 @@ class ClassShift:
         """Whether it is both certain and not small."""
         return self.p_value < LEVEL and (self.effect is None or abs(self.effect) >= SMALL_EFFECT)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class Shift:
+class Shift(PlainFields):
     """How the splits differ.
 
     Attributes:
@@ -62,13 +60,6 @@ class Shift:
         """The classes whose brightness differs beyond doubt and not by little, the strongest first."""
         found = [one for one in self.brightness if one.is_relevant]
         return tuple(sorted(found, key=lambda one: -abs(one.effect) if one.effect is not None else -np.inf))
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "brightness": [one.to_dict() for one in self.brightness],
-            "shares_distance": self.shares_distance,
-            "shares_p_value": self.shares_p_value,
-        }
 
 
 def find_shift(train: Scan, test: Scan) -> Shift:

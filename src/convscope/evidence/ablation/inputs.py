@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import paired_interval
+from convscope.base.plain import PlainFields
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
@@ -31,7 +32,7 @@ _HEADER = ("Taken away", "Filled with", "Tried", "Missed", "Worst", "Where", "95
 
 
 @dataclass(frozen=True)
-class InputLesion:
+class InputLesion(PlainFields):
     """What a network loses with a part of every image.
 
     Attributes:
@@ -52,18 +53,6 @@ class InputLesion:
     interval: tuple[float, float]
     p_value: float
     is_significant: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "kind": self.kind,
-            "place": list(self.place),
-            "fill": self.fill,
-            "accuracy_change": self.accuracy_change,
-            "interval": list(self.interval),
-            "p_value": self.p_value,
-            "is_significant": self.is_significant,
-        }
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ other. One of such a pair may be lost at little cost because the other is still 
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import DepthwiseConv2D
+from convscope.base.plain import PlainFields
 from convscope.data.datasets import evenly
 from convscope.evidence.ablation.parts import Part, block_length, layers_with_filters
 from convscope.training.model import Model
@@ -29,7 +30,7 @@ _MOST_PRODUCTS = 2e10  # multiply-adds of all correlations: about half a second
 
 
 @dataclass(frozen=True)
-class FilterPair:
+class FilterPair(PlainFields):
     """Two filters of a layer that are alike.
 
     Attributes:
@@ -43,10 +44,6 @@ class FilterPair:
     filters: tuple[int, int]
     correlation: float
     kernel_cosine: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return asdict(self) | {"filters": list(self.filters)}
 
     def __str__(self) -> str:
         first, second = self.filters

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import paired_interval, wilson_interval
+from convscope.base.plain import PlainFields
 from convscope.base.streams import random_stream
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits, evenly
@@ -41,7 +42,7 @@ _HEADER = ("Layers", "Filters", "Replaced", "Removed", "Least important", "Rando
 
 
 @dataclass(frozen=True, eq=False)
-class RemovalCurve:
+class RemovalCurve(PlainFields):
     """The accuracy with more and more filters of some layers removed at once, at P points.
 
     Attributes:
@@ -69,25 +70,6 @@ class RemovalCurve:
     random_mean: NDArray[np.float64]
     random_interval: NDArray[np.float64]
     order: tuple[Part, ...] = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON; `order` is a pair of layer and filter each."""
-        arrays = (
-            "counts",
-            "most_important_first",
-            "most_important_first_interval",
-            "least_important_first",
-            "least_important_first_interval",
-            "least_important_first_change_interval",
-            "random_mean",
-            "random_interval",
-        )
-        return {
-            "layers": list(self.layers),
-            "replacement": self.replacement,
-            **{name: getattr(self, name).tolist() for name in arrays},
-            "order": [[layer, number] for layer, number in self.order],
-        }
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,20 +4,21 @@ With many filters and classes, one test in twenty would mark a change where ther
 together, by Benjamini and Hochberg's rule.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import mcnemar_exact
+from convscope.base.plain import PlainFields
 
 FALSE_DISCOVERY_RATE = 0.05
 """At most this share of the marked changes is expected to be luck."""
 
 
 @dataclass(frozen=True)
-class Marking:
+class Marking(PlainFields):
     """How many changes were tested, and how many of them are marked.
 
     Attributes:
@@ -31,10 +32,6 @@ class Marking:
     num_expected_by_luck: float
     num_below: int
     num_significant: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return asdict(self)
 
 
 def p_values(mended: NDArray[np.integer[Any]], broken: NDArray[np.integer[Any]]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.plain import PlainFields
 from convscope.evidence.calibration.reliability import Binning, bin_edges
 from convscope.evidence.calibration.scores import Scores
 
@@ -22,15 +23,11 @@ _MOST_RESAMPLES, _LEAST_RESAMPLES = 1000, 200
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(PlainFields):
     """A figure with the ends (low, high) of its 95 % interval."""
 
     value: float
     interval: tuple[float, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
-        return {"value": self.value, "interval": list(self.interval)}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """What refusing buys: how many mistakes are left when the images that a network is least sure of are not answered."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
+from convscope.base.plain import plain_attributes
 
 REFUSED = (0.0, 0.01, 0.02, 0.05, 0.1)
 """The fractions of the images that are refused, of each of which a `Refusal` is kept."""
@@ -61,14 +62,7 @@ class RiskCoverage:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON."""
-        return {
-            "coverage": self.coverage.tolist(),
-            "risk": self.risk.tolist(),
-            "aurc": self.aurc,
-            "optimal_aurc": self.optimal_aurc,
-            "excess_aurc": self.excess_aurc,
-            "refusals": [asdict(refusal) | {"interval": list(refusal.interval)} for refusal in self.refusals],
-        }
+        return plain_attributes(self, "coverage", "risk", "aurc", "optimal_aurc", "excess_aurc", "refusals")
 
 
 def measure_risk_coverage(

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
+from convscope.base.plain import plain_attributes
 from convscope.base.statistics import group_accuracy_interval
-from convscope.evidence.comparison.candidate import Candidate, check_costs, costs_dict
+from convscope.evidence.comparison.candidate import Candidate, check_costs
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,14 +147,20 @@ class RunGroup:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON."""
-        return {
-            "name": self.name,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "num_errors": self.num_errors,
-            **costs_dict(self),
-            "num_models": self.num_models,
-            "seeds": list(self.seeds),
-            "accuracies": list(self.accuracies),
-            "sd": self.sd,
-        }
+        return plain_attributes(
+            self,
+            "name",
+            "accuracy",
+            "accuracy_interval",
+            "num_errors",
+            "parameters",
+            "macs",
+            "weights_bytes",
+            "training_seconds",
+            "latency_seconds",
+            "latency_1000_seconds",
+            "num_models",
+            "seeds",
+            "accuracies",
+            "sd",
+        )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from convscope.base.metrics import softmax
 from convscope.base.packing import pack
+from convscope.base.plain import PlainFields
 from convscope.base.statistics import mean_interval
 from convscope.base.streams import random_stream
 from convscope.base.tables import html_table, printable, text_table
@@ -32,7 +33,7 @@ _HEADER = ("Method", "Deletion", "less random", "Insertion", "less random", "Ran
 
 
 @dataclass(frozen=True, eq=False)
-class MethodCheck:
+class MethodCheck(PlainFields):
     """What one method's maps are worth.
 
     Attributes:
@@ -64,12 +65,6 @@ class MethodCheck:
     completeness_gap: float | None
     deletion_curve: tuple[float, ...] = field(repr=False)
     insertion_curve: tuple[float, ...] = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        values: dict[str, Any] = dict(vars(self))
-        lists = ("deletion_gain_interval", "insertion_gain_interval", "deletion_curve", "insertion_curve")
-        return values | {name: None if values[name] is None else list(values[name]) for name in lists}
 
 
 @dataclass(frozen=True, eq=False)

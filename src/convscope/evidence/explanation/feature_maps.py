@@ -1,17 +1,17 @@
 """What a layer's output for one image amounts to, in a few numbers a map."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
+from convscope.base.plain import PlainFields
 
 
 @dataclass(frozen=True)
-class LayerSummary:
+class LayerSummary(PlainFields):
     """A layer's output for one image, in numbers. A vector's units count as maps of one cell.
 
     Attributes:
@@ -34,10 +34,6 @@ class LayerSummary:
     num_dead_maps: int
     map_maximum: tuple[float, ...]
     map_active_fraction: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        values = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 def summarize_activations(

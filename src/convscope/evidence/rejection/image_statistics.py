@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
-from convscope.base.plain import from_plain
+from convscope.base.plain import PlainFields, from_plain
 from convscope.data.datasets import Dataset, evenly
 
 _MOST_IMAGES = 10_000  # that are fitted to
@@ -23,7 +23,7 @@ _LEAST_SPREAD = 0.5, 0.01, 0.01  # of a mean (grey levels) and of the two logari
 
 
 @dataclass(frozen=True, eq=False)
-class ImageStatistics:
+class ImageStatistics(PlainFields):
     """The mean and the inverse covariance of the F = 3 C statistics of training images; see `image_statistics`.
 
     Attributes:
@@ -54,10 +54,6 @@ class ImageStatistics:
             raise ValueError(f"images have {images.shape[3]} channels; the statistics are of {len(self.centre) // 3}")
         apart = image_statistics(images) - self.centre
         return np.asarray(-((apart @ self.precision) * apart).sum(axis=1))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return both as plain JSON lists."""
-        return {"centre": self.centre.tolist(), "precision": self.precision.tolist()}
 
     @classmethod
     def from_dict(cls, value: Any) -> "ImageStatistics":

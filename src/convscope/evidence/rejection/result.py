@@ -1,7 +1,7 @@
 """What a measured rejection is, as values: shares with their intervals, separations, answers and a few pictures."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.packing import pack
+from convscope.base.plain import PlainFields, plain_attributes
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.rejection.rule import RejectionRule
 
@@ -39,7 +40,7 @@ class Share:
         return percent_with_interval(self.value, self.interval) if self.total else "none"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"count": self.count, "total": self.total, "value": self.value, "interval": list(self.interval)}
+        return plain_attributes(self, "count", "total", "value", "interval")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class RuleResult:
+class RuleResult(PlainFields):
     """How a rule does on one set of strangers.
 
     Attributes:
@@ -87,13 +88,9 @@ class RuleResult:
     auroc_interval: tuple[float, float]
     false_positive_rate: float
 
-    def to_dict(self) -> dict[str, Any]:
-        lists = {"refused": self.refused.to_dict(), "auroc_interval": list(self.auroc_interval)}
-        return asdict(self) | lists
-
 
 @dataclass(frozen=True, eq=False)
-class StrangerResult:
+class StrangerResult(PlainFields):
     """What the model does with one set of strangers.
 
     Attributes:
@@ -123,19 +120,9 @@ class StrangerResult:
     histogram: tuple[int, ...] = field(repr=False)
     examples: Examples = field(repr=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        left = ("rules", "histogram", "examples")
-        return {
-            **{one.name: getattr(self, one.name) for one in fields(self) if one.name not in left},
-            "rules": [rule.to_dict() for rule in self.rules],
-            "histogram": list(self.histogram),
-            "examples": self.examples.to_dict(),
-        }
-
 
 @dataclass(frozen=True)
-class AlteredImages:
+class AlteredImages(PlainFields):
     """What refusing costs on test images that were moved or turned a little.
 
     Attributes:
@@ -149,13 +136,9 @@ class AlteredImages:
     accuracy: float
     right: Mapping[str, Share]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return asdict(self) | {"right": {rule: share.to_dict() for rule, share in self.right.items()}}
-
 
 @dataclass(frozen=True, eq=False)
-class KnownImages:
+class KnownImages(PlainFields):
     """What refusing costs on the test images, and what it saves; by rule.
 
     Attributes:
@@ -171,15 +154,6 @@ class KnownImages:
     right_among_answered: Mapping[str, Share]
     histogram: tuple[int, ...] = field(repr=False)
     refused: Examples = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        shares = ("right", "wrong", "right_among_answered")
-        return {
-            **{share: {name: one.to_dict() for name, one in getattr(self, share).items()} for share in shares},
-            "histogram": list(self.histogram),
-            "refused": self.refused.to_dict(),
-        }
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
-from convscope.base.plain import from_plain
+from convscope.base.plain import PlainFields, from_plain
 from convscope.evidence.rejection.distance import HiddenDistance
 from convscope.evidence.rejection.image_statistics import ImageStatistics
 from convscope.evidence.rejection.scores import SCORES, TITLES, ScoreName, score_of_logits
@@ -21,7 +21,7 @@ _LARGEST = 1e300  # of numbers, so that none is infinite; also those that no flo
 
 
 @dataclass(frozen=True, eq=False)
-class RejectionRule:
+class RejectionRule(PlainFields):
     """An image is refused if one of its scores is below that score's threshold.
 
     Attributes:
@@ -122,20 +122,6 @@ class RejectionRule:
         A score that is no number is refused.
         """
         return np.asarray(~(self.scores(model, images) >= 0))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, from which `from_dict` makes a rule of the same bits."""
-        return {
-            "thresholds": dict(self.thresholds),
-            "medians": dict(self.medians),
-            "keep": self.keep,
-            "num_held_out": self.num_held_out,
-            "num_kept": self.num_kept,
-            "num_made_up": self.num_made_up,
-            "made_up": dict(self.made_up),
-            "distance": self.distance.to_dict() if self.distance else None,
-            "statistics": self.statistics.to_dict() if self.statistics else None,
-        }
 
     @classmethod
     def from_dict(cls, value: Any) -> "RejectionRule":

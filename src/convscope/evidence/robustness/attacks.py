@@ -5,7 +5,7 @@ network that withstands them may fall to others. Noise of the same size is measu
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
+from convscope.base.plain import PlainFields
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Dataset, evenly
 from convscope.evidence.robustness.gradients import fgsm, pgd, random_signs
@@ -35,7 +36,7 @@ _HEADER = ("ε (grey levels)", "Noise", "FGSM", "PGD", "PGD: 95 % interval", "An
 
 
 @dataclass(frozen=True)
-class Attacked:
+class Attacked(PlainFields):
     """The accuracy under one attack.
 
     Attributes:
@@ -50,10 +51,6 @@ class Attacked:
     accuracy: float
     interval: tuple[float, float]
     changed: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return asdict(self) | {"interval": list(self.interval)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import paired_interval, wilson_interval
+from convscope.base.plain import PlainFields
 from convscope.data.datasets import Dataset
 from convscope.evidence.robustness.draws import Uniform
 from convscope.evidence.robustness.geometry import scaled, turned, warp
@@ -20,7 +20,7 @@ _DIRECTIONS = np.array([(-1, 0), (0, 1), (1, 0), (0, -1)])
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(PlainFields):
     """The accuracy over one number.
 
     Attributes:
@@ -43,20 +43,6 @@ class Curve:
     changes: tuple[float, ...]
     change_intervals: tuple[tuple[float, float], ...]
     point_lost: tuple[float | None, float | None]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "name": self.name,
-            "unit": self.unit,
-            "neutral": self.neutral,
-            "values": list(self.values),
-            "accuracies": list(self.accuracies),
-            "intervals": [list(interval) for interval in self.intervals],
-            "changes": list(self.changes),
-            "change_intervals": [list(interval) for interval in self.change_intervals],
-            "point_lost": list(self.point_lost),
-        }
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ published ones, not in one list with them. They say what this network loses by t
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
+from convscope.base.plain import PlainFields
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Dataset, evenly
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
@@ -30,7 +31,7 @@ _HEADER = ("Corruption", *(f"Strength {strength}" for strength in STRENGTHS), "M
 
 
 @dataclass(frozen=True)
-class Corrupted:
+class Corrupted(PlainFields):
     """The accuracy on images spoiled in one way.
 
     Attributes:
@@ -46,10 +47,6 @@ class Corrupted:
     interval: tuple[float, float]
     change: float
     change_interval: tuple[float, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return asdict(self) | {"interval": list(self.interval), "change_interval": list(self.change_interval)}
 
 
 @dataclass(frozen=True, eq=False)

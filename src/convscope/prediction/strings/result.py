@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.plain import plain_attributes
 from convscope.base.tables import clip, html_table, text_table
 from convscope.prediction.prediction import Prediction
 
@@ -63,16 +64,7 @@ class StringReading:
         return "\n".join(self.lines)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "file": self.file,
-            "text": self.text,
-            "lines": list(self.lines),
-            "size": list(self.size),
-            "num_specks": self.num_specks,
-            "num_rules": self.num_rules,
-            "notices": list(self.notices),
-            "digits": [digit.to_dict() for digit in self.digits],
-        }
+        return plain_attributes(self, "file", "text", "lines", "size", "num_specks", "num_rules", "notices", "digits")
 
     def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3) uint8 with a box around each character and its answer above it.

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from convscope.base.plain import plain_attributes
+
 OnProgress = Callable[[str, int, int | None], None]
 """Called while a file is fetched, with its name, the bytes so far, and how many it will be, None where nobody knows."""
 
@@ -55,14 +57,7 @@ class PublishedFile:
         return tuple(dict.fromkeys((*packed, plain, dotted)))
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "size_bytes": self.size_bytes,
-            "md5": self.md5,
-            "sha256": self.sha256,
-            "content_sha256": self.content_sha256,
-            "urls": list(self.urls),
-        }
+        return plain_attributes(self, "name", "size_bytes", "md5", "sha256", "content_sha256", "urls")
 
 
 @dataclass(frozen=True)
