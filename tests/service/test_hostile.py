@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from convscope.data.handwriting import Handwriting
 from convscope.service import Served
 from convscope.service.inference import infer
-from convscope.service.refusal import RefusedError
+from convscope.service.refusal import RequestRefusedError
 
 INPUT = SimpleNamespace(shape=(2, 2, 1))
 MODEL = SimpleNamespace(
@@ -50,14 +50,14 @@ def test_whatever_comes_is_answered_or_refused(
     tensor_changes: dict[str, Any], changes: dict[str, Any], raw: bytes, json_bytes: int | None
 ):
     body = json.dumps({"inputs": [ONE | tensor_changes]} | changes).encode() + raw
-    with suppress(RefusedError):
+    with suppress(RequestRefusedError):
         found = infer(SERVED, body, json_bytes, 4)
         assert json.loads(found.body[: found.json_bytes])["model_name"] == "none"
 
 
 @given(st.binary(max_size=300))
 def test_whatever_bytes_come_are_answered_or_refused(body: bytes):
-    with suppress(RefusedError):
+    with suppress(RequestRefusedError):
         infer(SERVED, body, None, 4)
 
 

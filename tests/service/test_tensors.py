@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from convscope.service.refusal import RefusedError
+from convscope.service.refusal import RequestRefusedError
 from convscope.service.tensors import INPUT_TYPES, datatype_of, read_images, write_tensor
 
 SHAPE = (3, 2, 2)
@@ -59,7 +59,7 @@ GOOD = [0] * 12
     ],
 )
 def test_what_is_no_image_is_refused(shape: tuple[int, ...], data: list | bytes, status: int, reason: str):
-    with pytest.raises(RefusedError, match=reason) as refused:
+    with pytest.raises(RequestRefusedError, match=reason) as refused:
         read_images(shape, "UINT8", data, SHAPE, 2)
     assert refused.value.status == status
 
@@ -67,7 +67,7 @@ def test_what_is_no_image_is_refused(shape: tuple[int, ...], data: list | bytes,
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 255.5, 1e30])
 def test_bytes_that_are_no_pixels_are_refused(value: float):
     data = np.full(12, value, "<f4").tobytes()
-    with pytest.raises(RefusedError, match="whole numbers from 0 to 255"):
+    with pytest.raises(RequestRefusedError, match="whole numbers from 0 to 255"):
         read_images((1, *SHAPE), "FP32", data, SHAPE, 2)
 
 

@@ -18,7 +18,7 @@ from convscope.data.image_files import picture_size, read_reduced
 from convscope.evidence.explanation import Method
 from convscope.prediction import Prediction, answer_maps, predict, preparation_of, reading_side
 from convscope.prediction.strings import read_strings
-from convscope.service.refusal import RefusedError
+from convscope.service.refusal import RequestRefusedError
 from convscope.service.schemas import Asked, AskedOfStrings
 from convscope.service.served import Served
 
@@ -42,7 +42,8 @@ def answer_picture(served: Served, content: bytes, asked: Asked, most_pixels: in
     """Answer the picture in `content`, an image file.
 
     Raises:
-        RefusedError: if it has more than `most_pixels`, or asks for steps or a method that the model does not allow.
+        RequestRefusedError: if it has more than `most_pixels`, or asks for steps or a method that the model
+            does not allow.
         ImageFileError: if it is no picture, damaged, or of a format that is not read.
     """
     picture, size = _read(content, most_pixels, reading_side(served.model))
@@ -58,11 +59,11 @@ def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_p
     """Read all that is written in the picture in `content`, an image file.
 
     Raises:
-        RefusedError: as `answer_picture` does, or if the model's images are not one centred character each.
+        RequestRefusedError: as `answer_picture` does, or if the model's images are not one centred character each.
         ImageFileError: as `answer_picture` does.
     """
     if not reads_strings(served):
-        raise RefusedError(
+        raise RequestRefusedError(
             400, f"model {served.name!r} does not read single characters, so strings cannot be read with it"
         )
     picture, size = _read(content, most_pixels, LONGEST_SIDE)
@@ -89,7 +90,7 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     """Return the picture and its size, which is looked at before it is decoded; see `read_reduced` for `longest`."""
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
-        raise RefusedError(
+        raise RequestRefusedError(
             413, f"the picture has {width:,} × {height:,} pixels; {most_pixels:,} are allowed, make it smaller"
         )
     return read_reduced(content, _NAME, longest)
@@ -114,7 +115,7 @@ def _explained(served: Served, predictions: Sequence[Prediction], method: Method
     try:
         maps = answer_maps(served.model, predictions, method=method)
     except ValueError as error:
-        raise RefusedError(400, f"method: {error}") from error
+        raise RequestRefusedError(400, f"method: {error}") from error
     return [
         {
             "stages": [_stage(stage) for stage in prediction.prepared.stages],
@@ -148,4 +149,4 @@ def _json(answer: dict[str, Any]) -> bytes:
     try:
         return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
-        raise RefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None
+        raise RequestRefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None

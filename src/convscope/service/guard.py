@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convscope.service.limits import Limits
 from convscope.service.metrics import Metrics
-from convscope.service.refusal import LATER, STOPPING, RefusedError, send_refusal
+from convscope.service.refusal import LATER, STOPPING, RequestRefusedError, send_refusal
 from convscope.service.waiting import Waiting, end
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -60,7 +60,7 @@ class Guard:
         headers = Headers(scope=scope)
         if self.hosts is not None and _host(headers.get("host", "")) not in self.hosts:
             reason = "the Host header names a host that this service does not answer to; start it with --allow-host"
-            await send_refusal(RefusedError(421, reason), scope, receive, send)
+            await send_refusal(RequestRefusedError(421, reason), scope, receive, send)
             return
         if scope["path"] in ALWAYS_OPEN:
             await self.app(scope, receive, send)
@@ -101,7 +101,7 @@ class Guard:
 
 
 class _Body:
-    """The `receive` of one request; raises `RefusedError` when the body is more than is allowed."""
+    """The `receive` of one request; raises `RequestRefusedError` when the body is more than is allowed."""
 
     def __init__(self, receive: Receive, headers: Headers, guard: Guard) -> None:
         self.receive = receive
@@ -157,14 +157,14 @@ class _Body:
         if self.timeout is not None:
             end(self.timeout)
 
-    def _late(self) -> RefusedError:
+    def _late(self) -> RequestRefusedError:
         closing = {"connection": "close"}
         if self.is_given_up:
-            return RefusedError(503, _TOGETHER, LATER | closing)
+            return RequestRefusedError(503, _TOGETHER, LATER | closing)
         if self.guard.waiting.stopped:
-            return RefusedError(503, STOPPING, LATER | closing)
+            return RequestRefusedError(503, STOPPING, LATER | closing)
         seconds = self.guard.limits.body_seconds
-        return RefusedError(408, f"the body was not complete after {seconds:g} s", closing)
+        return RequestRefusedError(408, f"the body was not complete after {seconds:g} s", closing)
 
     def _too_large(self) -> str:
         return f"the body has more than the {self.guard.limits.body_bytes:,} bytes that are allowed; send less"
@@ -173,7 +173,9 @@ class _Body:
         self.guard.hold(-self.size)
         self.size = 0
         self.is_refused = not self.complete
-        raise RefusedError(status, reason, (headers or {}) | ({"connection": "close"} if self.is_refused else {}))
+        raise RequestRefusedError(
+            status, reason, (headers or {}) | ({"connection": "close"} if self.is_refused else {})
+        )
 
     async def discard(self) -> None:
         """Read what is left of a refused body for a moment and keep none of it.

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from convscope.base.deadline import check_deadline
 from convscope.base.metrics import softmax
-from convscope.service.refusal import RefusedError, describe
+from convscope.service.refusal import RequestRefusedError, describe
 from convscope.service.schemas import InferRequest, OutputName
 from convscope.service.served import Served
 from convscope.service.tensors import read_images, write_tensor
@@ -58,23 +58,25 @@ def infer(served: Served, body: bytes, json_bytes: int | None, most_images: int)
         json_bytes: how many of the body's bytes are JSON, if raw tensors follow it; None if all are.
 
     Raises:
-        RefusedError: for a body that is not as the protocol or the model wants it.
+        RequestRefusedError: for a body that is not as the protocol or the model wants it.
     """
     if json_bytes is not None and not 0 < json_bytes <= len(body):
-        raise RefusedError(400, f"Inference-Header-Content-Length is {json_bytes}; the body has {len(body):,} bytes")
+        raise RequestRefusedError(
+            400, f"Inference-Header-Content-Length is {json_bytes}; the body has {len(body):,} bytes"
+        )
     image_shape = served.model.architecture.input.shape
     text, raw = body[:json_bytes], body[len(body) if json_bytes is None else json_bytes :]
     request = _parse(text, most_images * int(np.prod(image_shape)))
     tensor = request.inputs[0]
     size = tensor.parameters.get("binary_data_size")
     if size is None and raw:
-        raise RefusedError(400, f"{len(raw):,} bytes follow the JSON, but the input has no binary_data_size")
+        raise RequestRefusedError(400, f"{len(raw):,} bytes follow the JSON, but the input has no binary_data_size")
     if size is not None and (tensor.data is not None or not isinstance(size, int) or size != len(raw)):
-        raise RefusedError(
+        raise RequestRefusedError(
             400, f"binary_data_size is {size!r}; {len(raw):,} bytes follow the JSON, and data must be left out"
         )
     if size is None and tensor.data is None:
-        raise RefusedError(400, "the input has neither data nor binary_data_size")
+        raise RequestRefusedError(400, "the input has neither data nor binary_data_size")
     wanted = _wanted(request, served)
     data = raw if tensor.data is None else tensor.data
     images = read_images(tensor.shape, tensor.datatype, data, image_shape, most_images)
@@ -90,7 +92,7 @@ def infer(served: Served, body: bytes, json_bytes: int | None, most_images: int)
     try:
         parts[0] = json.dumps(answer, allow_nan=False).encode()
     except ValueError:
-        raise RefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None
+        raise RequestRefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None
     rejected = int(arrays["none_of_these"].sum()) if "none_of_these" in arrays else 0
     return Inferred(b"".join(parts), len(parts[0]), len(images), rejected)
 
@@ -98,11 +100,11 @@ def infer(served: Served, body: bytes, json_bytes: int | None, most_images: int)
 def _parse(text: bytes, most_pixels: int) -> InferRequest:
     """Return the JSON as a checked value. So few commas bound the memory that it can take once it is read."""
     if (commas := text.count(b",")) > most_pixels + _SPARE_VALUES:
-        raise RefusedError(413, f"the JSON holds {commas:,} values or more; {most_pixels:,} pixels are allowed")
+        raise RequestRefusedError(413, f"the JSON holds {commas:,} values or more; {most_pixels:,} pixels are allowed")
     try:
         return InferRequest.model_validate_json(text)
     except ValidationError as error:
-        raise RefusedError(
+        raise RequestRefusedError(
             400, describe(error.errors(include_url=False, include_context=False, include_input=False))
         ) from None
 
@@ -116,9 +118,11 @@ def _wanted(request: InferRequest, served: Served) -> dict[OutputName, bool]:
     wanted = dict[OutputName, bool]()
     for output in request.outputs:
         if output.name not in known:
-            raise RefusedError(400, f"model {served.name!r} has no output {output.name!r}; it has {', '.join(known)}")
+            raise RequestRefusedError(
+                400, f"model {served.name!r} has no output {output.name!r}; it has {', '.join(known)}"
+            )
         if output.name in wanted:
-            raise RefusedError(400, f"output {output.name!r} is asked for twice")
+            raise RequestRefusedError(400, f"output {output.name!r} is asked for twice")
         wanted[output.name] = output.parameters.get("binary_data", usual) is True
     return wanted
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convscope.service.logs import LOGGER
 from convscope.service.metrics import Metrics
-from convscope.service.refusal import RefusedError, send_refusal
+from convscope.service.refusal import RequestRefusedError, send_refusal
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
@@ -79,7 +79,7 @@ class Observe:
         except Exception as error:  # whatever it is: the client gets an answer, the log the rest
             failure = error
             if not status:
-                refusal = RefusedError(500, f"this is our fault; the log tells more under id {request_id}")
+                refusal = RequestRefusedError(500, f"this is our fault; the log tells more under id {request_id}")
                 await send_refusal(refusal, scope, receive, counted_send)
         finally:
             facts = {"id": request_id, **facts, "received_bytes": received, "sent_bytes": sent}

@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from convscope.base.errors import RunError
 from convscope.base.files import inside, open_file
-from convscope.service.refusal import RefusedError
+from convscope.service.refusal import RequestRefusedError
 from convscope.service.served import Served
 from convscope.service.work import Work
 
@@ -75,7 +75,7 @@ def _report(served: Served) -> Response:
             raise FileNotFoundError
         open_file(inside(path.parent, path.name)).close()  # it may have become a link or a pipe since
     except (OSError, RunError) as error:
-        raise RefusedError(
+        raise RequestRefusedError(
             404, f"model {served.name!r} has no report.html; make it with: convscope report RUN"
         ) from error
     headers = {"content-security-policy": REPORT_POLICY + _FRAMES, "cache-control": "no-cache"}

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from convscope.service import schemas
 from convscope.service.inference import infer, output_names
-from convscope.service.refusal import RefusedError
+from convscope.service.refusal import RequestRefusedError
 from convscope.service.served import Served
 from convscope.service.work import Work, check_content_type, documented
 
@@ -96,7 +96,7 @@ async def _infer(work: Work, request: Request, served: Served, json_bytes: int |
 def _of_version(work: Work, name: str, asked: str) -> Served:
     served = work.model(name)
     if served.version != asked:
-        raise RefusedError(404, f"model {name!r} has no version {asked!r:.80}; it has {served.version!r}")
+        raise RequestRefusedError(404, f"model {name!r} has no version {asked!r:.80}; it has {served.version!r}")
     return served
 
 

@@ -1,4 +1,4 @@
-"""Requests that are not answered: `RefusedError` with its status and reason, and every error as `{"error": REASON}`."""
+"""Requests that are not answered: `RequestRefusedError` with status and reason, and errors as `{"error": REASON}`."""
 
 import logging
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ STOPPING = "the service is stopping; ask again once it has started"
 _LONGEST = 500  # characters of a reason, which may quote what the client sent
 
 
-class RefusedError(ConvscopeError):
+class RequestRefusedError(ConvscopeError):
     """A request that is not answered as it stands; `status` is the HTTP status, 400 to 599."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
@@ -37,7 +37,7 @@ def error_response(status: int, reason: str, headers: Mapping[str, str] | None =
     return JSONResponse({"error": text}, status, dict(headers or {}))
 
 
-async def send_refusal(refusal: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_refusal(refusal: RequestRefusedError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer outside of the application, where its handlers do not reach."""
     await error_response(refusal.status, str(refusal), refusal.headers)(scope, receive, send)
 
@@ -45,8 +45,8 @@ async def send_refusal(refusal: RefusedError, scope: Scope, receive: Receive, se
 def handle_errors(app: FastAPI) -> None:
     """Let `app` answer every error in the one form."""
 
-    @app.exception_handler(RefusedError)
-    async def refused(_request: Request, error: RefusedError) -> JSONResponse:
+    @app.exception_handler(RequestRefusedError)
+    async def refused(_request: Request, error: RequestRefusedError) -> JSONResponse:
         return error_response(error.status, str(error), error.headers)
 
     @app.exception_handler(ImageFileError)

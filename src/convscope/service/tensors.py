@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.service.refusal import RefusedError
+from convscope.service.refusal import RequestRefusedError
 
 INPUT_TYPES = {
     "UINT8": "<u1",
@@ -40,27 +40,30 @@ def read_images(
         most: the greatest N.
 
     Raises:
-        RefusedError: unless the shape is (N, H, W, C) and the data has that many values, whole numbers from 0 to 255.
+        RequestRefusedError: unless the shape is (N, H, W, C) and the data has that many values, whole numbers
+            from 0 to 255.
     """
     expected = f"(N, {', '.join(map(str, image_shape))})"
     if len(shape) != 4 or tuple(shape[1:]) != image_shape:
-        raise RefusedError(400, f"shape of images is {_listed(shape)}; this model reads {expected}")
+        raise RequestRefusedError(400, f"shape of images is {_listed(shape)}; this model reads {expected}")
     if not 1 <= shape[0] <= most:
-        raise RefusedError(413 if shape[0] > most else 400, f"{shape[0]} images; there may be 1 to {most} in a request")
+        raise RequestRefusedError(
+            413 if shape[0] > most else 400, f"{shape[0]} images; there may be 1 to {most} in a request"
+        )
     count = int(np.prod(shape))
     values = _from_bytes(data, datatype, count) if isinstance(data, bytes) else _from_json(data, shape, count)
     with np.errstate(invalid="ignore"):
         images = values.astype(np.uint8)
     if (wrong := np.flatnonzero(images != values)).size:
         place, value = int(wrong[0]), values[wrong[0]]
-        raise RefusedError(400, f"value {place} of images is {value}; pixels are whole numbers from 0 to 255")
+        raise RequestRefusedError(400, f"value {place} of images is {value}; pixels are whole numbers from 0 to 255")
     return images.reshape(tuple(shape))
 
 
 def _from_bytes(data: bytes, datatype: str, count: int) -> NDArray[Any]:
     dtype = np.dtype(INPUT_TYPES[datatype])
     if len(data) != count * dtype.itemsize:
-        raise RefusedError(
+        raise RequestRefusedError(
             400, f"images have {len(data):,} bytes; {count:,} values of {datatype} have {count * dtype.itemsize:,}"
         )
     return np.frombuffer(data, dtype)
@@ -75,20 +78,26 @@ def _from_json(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray
                 flat = list(chain.from_iterable(flat))
             last = depth == len(shape) - 1
             if depth == 0 and len(flat) != length:
-                raise RefusedError(400, f"data of images has {len(flat):,} entries; its shape is {_listed(shape)}")
+                raise RequestRefusedError(
+                    400, f"data of images has {len(flat):,} entries; its shape is {_listed(shape)}"
+                )
             if not last and not all(isinstance(part, list) and len(part) == shape[depth + 1] for part in flat):
-                raise RefusedError(
+                raise RequestRefusedError(
                     400, f"data of images is not nested as its shape {_listed(shape)} is; or give it flat"
                 )
     if len(flat) != count:
-        raise RefusedError(400, f"data of images has {len(flat):,} values; its shape {_listed(shape)} has {count:,}")
+        raise RequestRefusedError(
+            400, f"data of images has {len(flat):,} values; its shape {_listed(shape)} has {count:,}"
+        )
     if unknown := set(map(type, flat)) - {int, float}:
         names = ", ".join(sorted(kind.__name__ for kind in unknown))
-        raise RefusedError(400, f"data of images holds {names}; pixels are whole numbers from 0 to 255")
+        raise RequestRefusedError(400, f"data of images holds {names}; pixels are whole numbers from 0 to 255")
     try:
         return np.array(flat, np.float64)
     except OverflowError:
-        raise RefusedError(400, "data of images holds a number that is far too large; pixels are 0 to 255") from None
+        raise RequestRefusedError(
+            400, "data of images holds a number that is far too large; pixels are 0 to 255"
+        ) from None
 
 
 def write_tensor(name: str, array: NDArray[Any], *, binary: bool) -> tuple[dict[str, Any], bytes]:

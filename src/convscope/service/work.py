@@ -14,7 +14,7 @@ from convscope.base.deadline import Deadline, DeadlineError, check_deadline, wit
 from convscope.service.limits import Limits
 from convscope.service.metrics import Metrics
 from convscope.service.observe import FACTS
-from convscope.service.refusal import LATER, STOPPING, RefusedError
+from convscope.service.refusal import LATER, STOPPING, RequestRefusedError
 from convscope.service.schemas import Error
 from convscope.service.served import Served
 from convscope.service.waiting import Waiting
@@ -38,23 +38,23 @@ class Work:
         return tuple(one.name for one in self.models)
 
     def model(self, name: str | None) -> Served:
-        """Return the model of this name, or without one the first; raises `RefusedError` if there is none such."""
+        """Return the model of this name, or else the first; raises `RequestRefusedError` if there is none such."""
         if name is None:
             return self.models[0]
         for one in self.models:
             if one.name == name:
                 return one
-        raise RefusedError(404, f"there is no model {name!r:.80}; there are {', '.join(self.names)}")
+        raise RequestRefusedError(404, f"there is no model {name!r:.80}; there are {', '.join(self.names)}")
 
     async def compute(self, request: Request, served: Served, function: Callable[[], _Result]) -> _Result:
         """Return what `function` gives, called in one of the threads once one is free, within the deadline.
 
         Raises:
-            RefusedError: with 503, if too many requests are in work, the deadline passes, or the service stops.
+            RequestRefusedError: with 503, if too many requests are in work, the deadline passes, or the service stops.
         """
         if len(self.deadlines) >= self.limits.requests:
             reason = f"{len(self.deadlines)} requests are in work, which is all that is allowed; try again in a second"
-            raise RefusedError(503, reason, LATER)
+            raise RequestRefusedError(503, reason, LATER)
         facts = request.scope.get(FACTS, {})
         facts["model"] = served.name
         deadline = Deadline(self.limits.answer_seconds)
@@ -83,13 +83,15 @@ class Work:
             self.deadlines.discard(deadline)
             self.metrics.in_work.set(len(self.deadlines))
 
-    def _late(self, started: bool) -> RefusedError:
+    def _late(self, started: bool) -> RequestRefusedError:
         if self.waiting.stopped:
-            return RefusedError(503, STOPPING, LATER | {"connection": "close"})
+            return RequestRefusedError(503, STOPPING, LATER | {"connection": "close"})
         took = f"was not ready after {self.limits.answer_seconds:g} s"
         if started:
-            return RefusedError(503, f"the answer {took} and is given up; send a smaller or simpler picture")
-        return RefusedError(503, f"the answer {took}, as others are computed before it; try again in a second", LATER)
+            return RequestRefusedError(503, f"the answer {took} and is given up; send a smaller or simpler picture")
+        return RequestRefusedError(
+            503, f"the answer {took}, as others are computed before it; try again in a second", LATER
+        )
 
     def stop(self) -> None:
         """Answer what is in work or waiting with 503, and let the threads end at their next look at the deadline."""
@@ -103,10 +105,10 @@ class Work:
 
 
 def check_content_type(request: Request, allowed: tuple[str, ...]) -> None:
-    """Raise `RefusedError` unless the body says that it is of one of the allowed types, or does not say."""
+    """Raise `RequestRefusedError` unless the body says that it is of one of the allowed types, or does not say."""
     told = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if told and told not in allowed:
-        raise RefusedError(415, f"Content-Type is {told!r:.80}; it must be {' or '.join(allowed)}")
+        raise RequestRefusedError(415, f"Content-Type is {told!r:.80}; it must be {' or '.join(allowed)}")
 
 
 def documented(model: Any, *statuses: int, description: str = "The answer.") -> dict[int | str, dict[str, Any]]:
