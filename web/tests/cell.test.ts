@@ -1,7 +1,7 @@
 // Every cell's written arithmetic against the same network in plain loops, and against the engine's.
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { explainCell, type CellArithmetic, type Computation } from '../src/analysis/cell';
+import { explainCell, type CellArithmetic, type ForwardPass } from '../src/analysis/cell';
 import { sizesOf } from '../src/analysis/receptive';
 import { layerTable } from '../src/engine/architecture';
 import { loadEngine, type Engine } from '../src/engine/engine';
@@ -163,13 +163,13 @@ function passThrough(
   architecture: Architecture,
   seed: number,
   replaced?: Parameters<typeof plainForward>[3],
-): Computation {
+): ForwardPass {
   const { weights, pixels } = drawn(architecture, seed);
   const { activations, logits } = plainForward(architecture, weights, pixels, replaced);
   return { input: architecture.input, table: layerTable(architecture), weights, pixels, activations, logits };
 }
 
-function* cells({ table }: Computation): Generator<{ layer: string; map: number; row: number; column: number }> {
+function* cells({ table }: ForwardPass): Generator<{ layer: string; map: number; row: number; column: number }> {
   for (const { layer, outputShape } of table) {
     const [rows, columns, maps] = sizesOf(outputShape);
     for (let row = 0; row < rows; row++) {

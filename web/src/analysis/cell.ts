@@ -1,10 +1,11 @@
 // A cell written out: what it was computed of, term by term, up to the value that the layer's output holds.
 import type { Activation, Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
+import { sharesOf, type Shares } from '../engine/softmax';
 import { activate, LEAKY_SLOPE } from './activation';
 import { sizesOf, unflattened, type Cell } from './receptive';
 
 // A pass through a network: what went in, what it holds, and what every layer made of it.
-export interface Computation {
+export interface ForwardPass {
   input: Input;
   table: LayerRow[];
   weights: Weights;
@@ -56,14 +57,14 @@ export interface CellArithmetic {
   sum: number; // before the activation
   activation: Activation;
   slope: number; // of leaky relu below zero
-  shares: { most: number; total: number } | null; // of a softmax: the largest logit, and the sum of all e^(logit - most)
+  shares: Shares | null; // of a softmax
   computed: number; // after the activation
   replaced: number | null; // by a lesion
   value: number; // what the arithmetic ends with: the replacement, or what was computed
   shown: number; // what the layer's output holds
 }
 
-export function explainCell(pass: Computation, cell: Cell, replacement?: Replacement): CellArithmetic {
+export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replacement): CellArithmetic {
   if (cell.layer === 'input') return explainPixel(pass, cell);
   const index = pass.table.findIndex((row) => row.layer.name === cell.layer);
   if (index < 0) throw new Error(`no layer ${cell.layer}`);
@@ -96,7 +97,7 @@ export function explainCell(pass: Computation, cell: Cell, replacement?: Replace
   };
 }
 
-function explainPixel({ input, pixels }: Computation, cell: Cell): CellArithmetic {
+function explainPixel({ input, pixels }: ForwardPass, cell: Cell): CellArithmetic {
   const byte = pixels[place([input.height, input.width, input.channels], cell)];
   const sum = byte * input.scale + input.offset;
   return {
@@ -122,7 +123,7 @@ interface Given {
   at(i: number): number;
 }
 
-function inputOf(pass: Computation, index: number): Given {
+function inputOf(pass: ForwardPass, index: number): Given {
   const shape = pass.table[index].inputShape;
   if (index > 0) {
     const values = pass.activations[index - 1];
@@ -137,7 +138,7 @@ function place(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): number 
   return (row * width + column) * channels + map;
 }
 
-function workOf(pass: Computation, row: LayerRow, given: Given, cell: Cell): Work {
+function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Work {
   const { kind, name } = row.layer;
   const weight = (part: string) => pass.weights[`${name}/${part}`];
   switch (kind) {
@@ -274,11 +275,4 @@ function resultOf(work: Work): number {
     case 'pixel':
       return work.byte * work.scale + work.offset;
   }
-}
-
-// Less the largest logit, so that nothing overflows.
-function sharesOf(logits: ArrayLike<number>): { most: number; total: number } {
-  const all = Array.from(logits);
-  const most = Math.max(...all);
-  return { most, total: all.reduce((total, logit) => total + Math.exp(logit - most), 0) };
 }

@@ -6,6 +6,7 @@ import { plainInput, plainLayers, plainSettings } from './plain';
 import type { TrainingData } from './training_data';
 import type { Architecture, LayerRow, Replacement, TrainingScore, TrainingSteps, Weights } from './types';
 import { checkWeights, readWeights, writeWeights } from './weights';
+import { softmax } from './softmax';
 
 export type { TrainingData } from './training_data';
 
@@ -233,19 +234,4 @@ function split(arrays: Arrays, pointer: number, sizes: number[]): Float32Array[]
     at += 4 * size;
     return part;
   });
-}
-
-function softmax(logits: Float32Array, classes: number): Float32Array {
-  const result = new Float32Array(logits.length);
-  for (let begin = 0; begin < logits.length; begin += classes) {
-    const row = logits.subarray(begin, begin + classes);
-    const largest = row.reduce((one, other) => Math.max(one, other));
-    const exponentials = Float64Array.from(row, (value) => Math.exp(value - largest));
-    const sum = exponentials.reduce((one, other) => one + other);
-    result.set(
-      exponentials.map((value) => value / sum),
-      begin,
-    );
-  }
-  return result;
 }

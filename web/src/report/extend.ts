@@ -53,7 +53,7 @@ function extendLayers(bench: Bench): void {
   }
 }
 
-function fileName(bench: Bench, what: string): string {
+function reportFile(bench: Bench, what: string): string {
   const { data, model } = bench.payload;
   return `${data.name}-${model.architecture.name}-${what}`.replace(/[^\p{L}\p{N}._-]+/gu, '-');
 }
@@ -71,7 +71,7 @@ function extendCharts(bench: Bench): void {
     target.className = 'report-part';
     figure.append(target);
     const props = {
-      name: fileName(bench, figure.dataset.chart ?? 'chart'),
+      name: reportFile(bench, figure.dataset.chart ?? 'chart'),
       rows: table === null ? undefined : () => rowsOf(figure),
       svg: () => drawing ?? (table === null ? null : drawTable(table)),
     };
@@ -81,7 +81,7 @@ function extendCharts(bench: Bench): void {
 
 function extendReproduce(bench: Bench): void {
   const text = () => document.getElementById('payload')?.textContent ?? '';
-  const save = () => downloadText(`${fileName(bench, 'payload')}.json`, text(), 'application/json');
+  const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
   document.getElementById('reproduce')?.append(button('Download the whole payload as JSON', 'see-live', save));
 }
 

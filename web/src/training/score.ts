@@ -1,4 +1,5 @@
 // What a network's answers to labelled images amount to.
+import { sharesOf } from '../engine/softmax';
 
 export interface Score {
   count: number;
@@ -25,9 +26,8 @@ export class Scores {
       const row = logits.subarray(i * K, (i + 1) * K);
       let answer = 0;
       for (let k = 1; k < K; k++) if (row[k] > row[answer]) answer = k;
-      let sum = 0;
-      for (let k = 0; k < K; k++) sum += Math.exp(row[k] - row[answer]);
-      this.#loss += Math.log(sum) + row[answer] - row[labels[i]];
+      const { most, total } = sharesOf(row);
+      this.#loss += Math.log(total) + most - row[labels[i]];
       this.confusion[labels[i]][answer]++;
       this.#right += answer === labels[i] ? 1 : 0;
       this.#answers.push(answer);

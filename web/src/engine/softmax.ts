@@ -1,0 +1,26 @@
+// Logits as probabilities.
+
+// What a softmax is made of: its largest logit, and the sum of all e^(logit - most), which cannot overflow.
+export interface Shares {
+  most: number;
+  total: number;
+}
+
+export function sharesOf(logits: ArrayLike<number>): Shares {
+  let most = logits[0];
+  for (let k = 1; k < logits.length; k++) most = Math.max(most, logits[k]);
+  let total = 0;
+  for (let k = 0; k < logits.length; k++) total += Math.exp(logits[k] - most);
+  return { most, total };
+}
+
+// Logits (N, classes) to probabilities (N, classes).
+export function softmax(logits: Float32Array, classes: number): Float32Array {
+  const result = new Float32Array(logits.length);
+  for (let begin = 0; begin < logits.length; begin += classes) {
+    const row = logits.subarray(begin, begin + classes);
+    const { most, total } = sharesOf(row);
+    for (let k = 0; k < classes; k++) result[begin + k] = Math.exp(row[k] - most) / total;
+  }
+  return result;
+}
