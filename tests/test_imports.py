@@ -127,6 +127,32 @@ def test_printing_and_exiting_is_found(source):
     assert any(FORBIDDEN.fullmatch(name) for _, name in names_used(source))
 
 
+COMPUTING = {"numpy", "scipy", "matplotlib", "PIL", "statistics"}
+
+
+def computing_imports(source):
+    """Return which packages that compute `source` imports, wherever in the file it does."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return {name.split(".")[0] for name in names} & COMPUTING
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) == "cli"], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_command_line_computes_nothing(path):
+    assert computing_imports(path.read_text(encoding="utf-8")) == set()
+
+
+def test_an_import_that_computes_is_found():
+    assert computing_imports("def f():\n    from numpy.typing import NDArray\nimport scipy.stats as s") == {
+        "numpy",
+        "scipy",
+    }
+
+
 def test_no_source_file_is_longer_than_600_lines():
     sources = [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "native").rglob("*.[ch]pp")]
     lengths = {str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources}

@@ -75,6 +75,8 @@ from convscope.interchange import (
 )
 from convscope.prediction import Prediction, StringReading, predict, read_strings
 from convscope.recipes import SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule
+from convscope.runs.evidence import Evidence
+from convscope.runs.run import Run, open_run, run
 from convscope.storage import load_model, save_model
 from convscope.training import History, TrainingState, train
 from convscope.training.crossfit import CrossFit, crossfit
@@ -111,6 +113,7 @@ __all__ = [
     "EarlyStopping",
     "Embedding",
     "Evaluation",
+    "Evidence",
     "Experiment",
     "Explanation",
     "ExportOptions",
@@ -132,6 +135,7 @@ __all__ = [
     "Rejection",
     "RejectionRule",
     "Robustness",
+    "Run",
     "RunGroup",
     "RunResult",
     "RunSpec",
@@ -172,12 +176,14 @@ __all__ = [
     "measure_rejection",
     "measure_robustness",
     "open_executor",
+    "open_run",
     "predict",
     "presets",
     "read_picture",
     "read_strings",
     "recipes",
     "removal_curves",
+    "run",
     "run_experiment",
     "save_model",
     "synthesize",

@@ -60,7 +60,9 @@ def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tm
     assert '<td colspan="3">no test image</td>' in (out / "report.html").read_text()
 
 
-@pytest.mark.parametrize("interrupted", ["convscope.cli.job.measure_run", "convscope.cli.import_model.read_network"])
+@pytest.mark.parametrize(
+    "interrupted", ["convscope.runs.importing.measure_run", "convscope.runs.importing.read_network"]
+)
 def test_an_import_that_is_interrupted_leaves_nothing_and_says_how_to_go_on(
     interrupted: str, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -10,7 +10,7 @@ import pytest
 from tests.shared import bare_reports
 
 import convscope as cs
-from convscope.cli.record import job_record, run_record
+from convscope.runs.record import job_record, run_record
 from convscope.storage import load_model, open_run
 
 from .conftest import invoke

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.cli.seeds import number_of_seeds
+from convscope.runs.seeds import number_of_seeds
 
 from .conftest import invoke
 

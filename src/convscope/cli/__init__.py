@@ -10,7 +10,7 @@ import click
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.tables import printable
-from convscope.cli.output import printable_lines
+from convscope.cli.output import printable_lines, with_options
 
 _WORDS = f"{__name__}.words"  # of the command line, in the context
 
@@ -68,10 +68,19 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         with _one_line():
             try:
-                return super().invoke(ctx)
+                return self._invoke(ctx)
             except KeyboardInterrupt:
                 again = shlex.join(["convscope", *ctx.meta[_WORDS]])
                 raise ConvscopeError(f"interrupted; run it again with: {again}") from None
+
+    def _invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ConvscopeError as error:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            if command is None:
+                raise
+            raise _short(with_options(str(error), command)) from error
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from convscope.cli import job
-from convscope.cli.options import json_option, print_json, recipe_for, run_argument
+from convscope.cli.job import run_of
+from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import RunsProgress
 from convscope.data.datasets import Splits
@@ -15,6 +15,8 @@ from convscope.evidence.ablation import ablate_inputs, filter_means, removal_cur
 from convscope.experiment import open_executor
 from convscope.experiment.architectures import ArchitectureAblation, ablate_architecture, plan_architectures
 from convscope.recipes import RECIPES, Recipe
+from convscope.runs.choices import recipe_for
+from convscope.runs.steps import evaluate_run
 from convscope.storage import RunFolder
 
 _TOPIC = "ablation"
@@ -59,35 +61,35 @@ def ablate(
     if not (filters or removal or inputs or architectures):
         raise click.UsageError("nothing to measure; leave out one of the --no- options or give --architectures")
     chosen = recipe_for(recipe)
-    folder, splits = job.resume_run(run_path)
-    model = folder.load_model()
-    job.evaluate_run(folder, model, splits.test)
-    known = folder.read_evidence((_TOPIC,), model)
-    measured = {"weights_sha256": model.weights_sha256, **known.get(_TOPIC, {})}
+    with run_of(run_path, quiet=as_json) as (folder, splits):
+        model = folder.load_model()
+        evaluate_run(folder, model, splits.test)
+        known = folder.read_evidence((_TOPIC,), model)
+        measured = {"weights_sha256": model.weights_sha256, **known.get(_TOPIC, {})}
 
-    def keep(values: dict[str, Any], shown: object) -> None:
-        measured.update(values)
-        folder.write_evidence(_TOPIC, measured, model)
-        if not as_json:
-            echo(f"{shown}\n")
+        def keep(values: dict[str, Any], shown: object) -> None:
+            measured.update(values)
+            folder.write_evidence(_TOPIC, measured, model)
+            if not as_json:
+                echo(f"{shown}\n")
 
-    means = filter_means(model, splits.test.images) if filters or removal else None
-    if filters:
-        single = ablate_filters(model, splits.test, units=units, means=means)
-        keep(single.to_dict(), single)
-    if removal:
-        curves = removal_curves(model, splits, units=units, means=means)
-        keep({"removal": curves.to_dict()}, curves)
-    if inputs:
-        blanked = ablate_inputs(model, splits)
-        keep({"inputs": blanked.to_dict()}, blanked)
-    if architectures:
-        retrained = _retrain(folder, splits, chosen, seeds, executor, quiet=as_json)
-        keep(retrained.to_dict(), retrained)
-    if as_json:
-        print_json(measured)
-    else:
-        echo(f"Kept in {folder.path / f'{_TOPIC}.json'}; on the page with: convscope report {folder.path}")
+        means = filter_means(model, splits.test.images) if filters or removal else None
+        if filters:
+            single = ablate_filters(model, splits.test, units=units, means=means)
+            keep(single.to_dict(), single)
+        if removal:
+            curves = removal_curves(model, splits, units=units, means=means)
+            keep({"removal": curves.to_dict()}, curves)
+        if inputs:
+            blanked = ablate_inputs(model, splits)
+            keep({"inputs": blanked.to_dict()}, blanked)
+        if architectures:
+            retrained = _retrain(folder, splits, chosen, seeds, executor, quiet=as_json)
+            keep(retrained.to_dict(), retrained)
+        if as_json:
+            print_json(measured)
+        else:
+            echo(f"Kept in {folder.path / f'{_TOPIC}.json'}; on the page with: convscope report {folder.path}")
 
 
 def _retrain(

@@ -6,11 +6,12 @@ import click
 
 from convscope.architecture.presets import PRESETS
 from convscope.cli.loading import load
-from convscope.cli.options import architecture_for, json_option, precision_option, print_json, recipe_for
+from convscope.cli.options import json_option, precision_option, print_json
 from convscope.cli.output import echo
 from convscope.evidence.benchmark import Benchmark, Spread, measure_speed
 from convscope.experiment.record import cpu_name
 from convscope.recipes import Precision
+from convscope.runs.choices import RecipeChanges, architecture_for, recipe_for
 
 
 @click.command()
@@ -40,7 +41,8 @@ def bench(
     """
     splits = load(dataset, quiet=as_json)
     network = architecture_for(architecture, splits.train.images.shape[1:], splits.train.num_classes)
-    result = measure_speed(network, recipe_for(recipe, precision=precision), splits.train, splits.test, threads, epochs)
+    chosen = recipe_for(recipe, RecipeChanges(precision=precision))
+    result = measure_speed(network, chosen, splits.train, splits.test, threads, epochs)
     machine = {"cpu": cpu_name(), "machine": platform.machine()}
     if as_json:
         print_json({**machine, "architecture": network.name, "recipe": recipe, **result.to_dict()})

@@ -4,10 +4,8 @@ import os
 import shlex
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import click
-from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
@@ -17,7 +15,7 @@ from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.catalogue import find_entry
-from convscope.data.datasets.pictures import image_png
+from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.experiment.record import loading_words
 
 _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
@@ -155,15 +153,9 @@ def show(
     for channel in range(channels):
         name = f", {_COLOURS[channel]}" if channels == 3 else ""
         title = f"\nchannel {channel}{name}" if channels > 1 else ""
-        echo(f"{title}\n{_matrix(image[:, :, channel])}")
+        echo(f"{title}\n{matrix_text(image[:, :, channel])}")
     if png_path is not None:
         echo(f"\n{printable(f'picture: {png_path}')}")
-
-
-def _matrix(values: NDArray[Any]) -> str:
-    """Return all of (H, W) as text, a line a row, the columns aligned."""
-    places = len(str(values.max()))
-    return "\n".join(" ".join(f"{value:{places}d}" for value in row) for row in values.tolist())
 
 
 def _command(context: click.Context) -> str:

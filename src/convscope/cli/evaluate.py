@@ -7,8 +7,8 @@ from typing import Literal, get_args
 import click
 
 from convscope.base.errors import DatasetError, DivergedError, RunError
-from convscope.cli import job
 from convscope.cli.download_progress import DownloadProgress
+from convscope.cli.job import run_of
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
@@ -52,9 +52,9 @@ def evaluate(
         raise click.UsageError("the run's own data set is read as the run was; give other data with --dataset")
     model = load_model(folder.path)
     if is_own:
-        folder, splits = job.resume_run(run_path, writes=False)
         split = split or "test"
-        chosen = [part for part in (splits.train, splits.test) if split in ("all", part.split)]
+        with run_of(run_path, quiet=as_json, writes=False) as (folder, splits):
+            chosen = [part for part in (splits.train, splits.test) if split in ("all", part.split)]
     else:
         split = split or "all"
         if split == "all" and (test_fraction is not None or split_seed):

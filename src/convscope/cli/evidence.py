@@ -1,222 +1,24 @@
 """`convscope evidence`: what a run's answers are worth, topic by topic, each into a file of the run folder."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import get_args
 
 import click
-import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
 
-from convscope.base.errors import RunError
-from convscope.base.metrics import softmax
-from convscope.cli import job
+from convscope.cli.job import in_options, run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
-from convscope.cli.start import Start, held_out_by, start_of
-from convscope.data.datasets import Dataset, Splits
-from convscope.evidence.ablation import ablate, ablate_inputs, filter_means, removal_curves
-from convscope.evidence.audit import audit
-from convscope.evidence.calibration import fit_temperature, measure_calibration
-from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
-from convscope.evidence.explanation import EmbeddingMethod, check_attributions, embed, filter_cards
-from convscope.evidence.rejection import fit_rules, measure_rejection
-from convscope.evidence.robustness import measure_attacks, measure_robustness
-from convscope.storage import RunFolder
-from convscope.training.crossfit import CrossFit, crossfit
-from convscope.training.model import Model
-
-QUICK = ("filters", "attributions", "embedding", "ablation")
-"""What the main job measures of every run: seconds in all, and no further training."""
-
-_UNSEEN = ("calibration", "rejection")
-"""What is fitted on images that the network itself, or ones trained just like it, did not see."""
-
-_ALL_UNSEEN = ("audit",)
-"""What needs an answer to every training image from a network that did not see it."""
-
-
-class Result(Protocol):
-    """What a topic's measurement gives: it shows itself as text and as plain JSON."""
-
-    def to_dict(self) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The run that is looked into."""
-
-    folder: RunFolder
-    splits: Splits
-    model: Model
-    quiet: bool
-    embedding: EmbeddingMethod = "pca"
-
-    @cached_property
-    def start(self) -> Start | None:
-        """What the run started from; None stands for random weights."""
-        return start_of(self.folder, self.splits)
-
-    @cached_property
-    def siblings(self) -> CrossFit:
-        """Networks like the run's, each trained without a fifth of the training images; trained when first needed.
-
-        They start from what the run started from, which must have seen none of these images, see `closed_topics`.
-        """
-        folder, start = self.folder, self.start
-        with tqdm(total=0, unit=" siblings", leave=False, disable=True if self.quiet else None) as bar:
-
-            def on_fold(done: int, folds: int) -> None:
-                bar.total, bar.n = folds, done
-                bar.refresh()
-
-            return crossfit(
-                folder.architecture,
-                self.splits.train,
-                folder.recipe,
-                seed=folder.seed,
-                threads=folder.record["threads"],
-                state=None if start is None else start.transfer.state,
-                on_fold=on_fold,
-            )
-
-    @cached_property
-    def test_logits(self) -> NDArray[np.float32]:
-        return self.model.logits(self.splits.test.images)
-
-    @cached_property
-    def means(self) -> dict[str, NDArray[np.float32]]:
-        return filter_means(self.model, self.splits.test.images)
-
-    @cached_property
-    def validated(self) -> tuple[Dataset, Dataset] | None:
-        """What the run trained on and what it held out, if it held anything out."""
-        if self.folder.recipe.validation_fraction == 0:
-            return None
-        trained_on, held_out = held_out_by(self.folder, self.splits, self.start)
-        assert held_out is not None
-        return trained_on, held_out
-
-    def held_out_parts(self) -> list[tuple[Model, Dataset, Dataset]]:
-        """Return models, what each was trained on and images that it did not see: the run's own, or its siblings'."""
-        if self.validated is not None:
-            return [(self.model, *self.validated)]
-        return self.siblings.parts(self.splits.train)
-
-    def held_out_logits(self) -> tuple[NDArray[np.float32], NDArray[np.integer[Any]], str]:
-        """Return logits and labels of images that the network which gave them did not see, and what these are."""
-        if self.validated is not None:
-            held_out = self.validated[1]
-            return self.model.logits(held_out.images), held_out.labels, "validation images"
-        siblings = self.siblings
-        words = f"out-of-fold training images of {siblings.num_folds} sibling networks"
-        return siblings.logits, siblings.labels, words
-
-
-def _calibration(subject: Subject) -> Result:
-    logits, labels, words = subject.held_out_logits()
-    test = subject.splits.test
-    measured = measure_calibration(
-        subject.test_logits, test.labels, logits, labels, fitted_on=words, dataset_name=test.name, split=test.split
-    )
-    if not measured.is_at_bound:  # else these images do not tell it
-        _store(
-            subject,
-            {"temperature": measured.temperature, "fitted_on": measured.fitted_on, "num_fitted": measured.num_fitted},
-        )
-    return measured
-
-
-def _rejection(subject: Subject) -> Result:
-    rules = fit_rules(subject.model, subject.held_out_parts(), seed=subject.folder.seed)
-    # Beside the chosen rule stand those of one score of the network and the image statistics.
-    shown = [rules[0], *(rule for rule in rules[1:] if len(rule.thresholds) == 2)]
-    measured = measure_rejection(shown, _calibrated(subject), subject.splits.test, seed=subject.folder.seed)
-    _store(subject, {"rejection": rules[0].to_dict()})
-    return measured
-
-
-def _calibrated(subject: Subject) -> Model:
-    """Return the run's model with the temperature that `convscope predict` applies, fitted now if none is kept."""
-    if "temperature" not in subject.folder.load_model().calibration:
-        _calibration(subject)
-    return subject.folder.load_model()
-
-
-def _store(subject: Subject, values: Mapping[str, Any]) -> None:
-    """Keep with the model what its answers are worth, beside what is kept there already."""
-    kept = subject.folder.load_model().calibration
-    subject.folder.write_calibration(replace(subject.model, calibration={**kept, **values}))
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Several results as one, beside `known` ones."""
-
-    parts: Mapping[str, Result]
-    known: Mapping[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        whole = dict(self.known)
-        for name, part in self.parts.items():
-            whole |= {name: part.to_dict()} if name else part.to_dict()
-        return whole
-
-    def __str__(self) -> str:
-        return "\n\n".join(map(str, self.parts.values()))
-
-
-def _ablation(subject: Subject) -> Result:
-    model, splits = subject.model, subject.splits
-    known = subject.folder.read_evidence(["ablation"], model).get("ablation", {})  # such as retrained architectures
-    return _Parts(
-        {
-            "": ablate(model, splits.test, means=subject.means),
-            # Half of what `convscope ablate` measures, in half of its time.
-            "removal": removal_curves(model, splits, ("zero",), most_macs=2.5e11),
-            "inputs": ablate_inputs(model, splits),
-        },
-        known,
-    )
-
-
-def _embedding(subject: Subject) -> Result:
-    try:
-        return embed(subject.model, subject.splits.test, subject.embedding, seed=subject.folder.seed)
-    except ImportError as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _audit(subject: Subject) -> Result:
-    siblings, own = subject.siblings, subject.folder.load_model().calibration.get("temperature", 1.0)
-    theirs = fit_temperature(siblings.logits, siblings.labels)
-    if theirs in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE):  # these images do not tell it
-        theirs = 1.0
-    train, test = siblings.logits.astype(np.float64) / theirs, subject.test_logits.astype(np.float64) / own
-    return audit(subject.splits, softmax(train), softmax(test))
-
-
-_MEASURE: Mapping[str, Callable[[Subject], Result]] = {
-    "calibration": _calibration,
-    "rejection": _rejection,
-    "filters": lambda subject: filter_cards(subject.model, subject.splits.test, seed=subject.folder.seed),
-    "attributions": lambda subject: check_attributions(
-        subject.model, subject.splits.test, most_images=50, seed=subject.folder.seed
-    ),
-    "embedding": _embedding,
-    "ablation": _ablation,
-    "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
-    "attacks": lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
-    "audit": _audit,
-}
+from convscope.cli.progress import JobProgress
+from convscope.evidence.explanation import EmbeddingMethod
+from convscope.runs.jobs import check_index
+from convscope.runs.listeners import Result
+from convscope.runs.topics import TOPICS, Subject, measure_topics, open_topics
 
 
 @click.command()
 @run_argument
-@click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=click.Choice(tuple(_MEASURE)))
+@click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=click.Choice(TOPICS))
 @click.option(
     "--embedding",
     type=click.Choice(get_args(EmbeddingMethod)),
@@ -238,70 +40,28 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     imported network, whose training nobody here knows. Each topic goes to its own JSON file. Nothing is chosen by the
     test images.
     """
-    from convscope.cli.report import report_of  # matplotlib takes its time to load
+    from convscope.runs.page import load_found, write_run_report  # matplotlib takes its time to load
 
-    folder, splits = job.resume_run(run_path)
-    job.check_index(index, splits)
-    subject = Subject(folder, splits, folder.load_model(), quiet=as_json, embedding=embedding)
-    job.evaluate_run(folder, subject.model, splits.test)  # else each topic would meet numbers that are not finite
-    known = folder.read_evidence(_MEASURE, subject.model)
-    asked = topics or tuple(topic for topic in _MEASURE if topic not in known)
-    closed, why = _closed_topics(subject)
-    if left_out := [topic for topic in asked if topic in closed]:
-        why = f"{', '.join(left_out)}: {why}"
-        if topics:
-            raise RunError(f"{folder.path}: {why}")
-        echo(f"Left out: {why}", err=True)
-        asked = tuple(topic for topic in asked if topic not in closed)
-    timings = dict[str, float]()
-    try:
-        measured = measure_topics(subject, asked, timings)
-    except KeyboardInterrupt:
-        raise click.ClickException(
-            f"interrupted; what was measured is kept; go on with: convscope evidence {folder.path}"
-        ) from None
-    path = report_of(folder, splits, index, timings)
+    def on_topic(_: str, result: Result) -> None:
+        if not as_json:
+            echo(f"{result}\n")
+
+    with run_of(run_path, quiet=as_json) as (folder, splits), JobProgress(quiet=as_json) as progress:
+        check_index(index, splits)
+        listeners = replace(progress.listeners(), on_topic=on_topic)
+        subject = Subject(folder, splits, folder.load_model(), listeners, embedding)
+        asked, left_out = open_topics(subject, topics)
+        if left_out:
+            echo(in_options(f"Left out: {left_out}"), err=True)
+        timings = dict[str, float]()
+        try:
+            measured = measure_topics(subject, asked, timings)
+        except KeyboardInterrupt:
+            raise click.ClickException(
+                f"interrupted; what was measured is kept; go on with: convscope evidence {folder.path}"
+            ) from None
+        path = write_run_report(load_found(folder, splits), splits, index, timings)
     if as_json:
         print_json({"run": str(folder.path), "evidence": measured, "timings": timings, "report": str(path)})
     else:
         echo(f"{sum(timings.values()):.1f} s; the report is {path}")
-
-
-def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
-    """Return the topics that cannot be measured of this run, and why; they need images that no ancestor saw."""
-    if "imported" in subject.folder.record:
-        return _UNSEEN, (
-            "the file of an imported network does not say which images it was trained on, so none are known to be new "
-            "to it; to measure this, train its architecture from random weights: convscope run --architecture "
-            f"{subject.folder.path / 'run.json'}"
-        )
-    start = subject.start
-    if start is None:
-        return (), ""
-    images = len(subject.splits.train)
-    seen = images if start.known is None else images - int(start.unseen(subject.splits.train).sum())
-    if seen == 0:
-        return (), ""
-    closed = _ALL_UNSEEN if subject.validated is not None else (*_UNSEEN, *_ALL_UNSEEN)
-    if start.known is None:
-        why = "nobody knows which images the network that this run started from was trained on"
-    else:
-        why = f"the network that this run started from was trained on {seen:,} of the {images:,} training images before"
-    return closed, (
-        f"{why}, so its answers to them are not those to new images; to measure this, train from random weights, or "
-        "from a run with other training images"
-        + ("" if subject.validated is not None else ", or hold new images out with --validation-fraction")
-    )
-
-
-def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, dict[str, Any]]:
-    """Measure each of `topics`, keep it in the run folder and print it unless quiet; return all of it by topic."""
-    measured = dict[str, dict[str, Any]]()
-    for topic in topics:
-        with job.timed(timings, topic):
-            result = _MEASURE[topic](subject)
-            measured[topic] = result.to_dict()
-            subject.folder.write_evidence(topic, measured[topic], subject.model)
-        if not subject.quiet:
-            echo(f"{result}\n")
-    return measured

@@ -8,16 +8,13 @@ import click
 
 from convscope.architecture.presets import PRESETS
 from convscope.base.errors import DatasetError
-from convscope.cli import job
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import (
-    architecture_for,
     json_option,
     log_option,
     open_trackers,
     precision_option,
     print_json,
-    recipe_for,
 )
 from convscope.cli.output import echo
 from convscope.cli.progress import RunsProgress
@@ -33,6 +30,8 @@ from convscope.experiment import (
 )
 from convscope.experiment.record import loading_words
 from convscope.recipes import RECIPES, Precision
+from convscope.runs.choices import RecipeChanges, architecture_for, recipe_for
+from convscope.storage import writing
 
 _MOST_SEEDS = 10_000
 
@@ -131,7 +130,7 @@ def experiment(
     if num_images is not None and num_images > len(splits.train):
         raise DatasetError(f"--num-images {num_images}: {splits.name} has {len(splits.train)} training images")
     networks = [architecture_for(name, splits.image_shape, splits.num_classes) for name in architectures]
-    chosen = [recipe_for(name, epochs, precision=precision) for name in recipes]
+    chosen = [recipe_for(name, RecipeChanges(epochs, precision=precision)) for name in recipes]
     for option, names in (("--architecture", [n.name for n in networks]), ("--recipe", [r.name for r in chosen])):
         if twice := [name for name in names if names.count(name) > 1]:
             raise click.UsageError(f"{option}: two are called {twice[0]!r}; give each a name of its own in its file")
@@ -150,8 +149,7 @@ def experiment(
             tracking.log(result.folder)
 
     try:
-        with open_executor(executor) as workers:
-            job.hold(folder)
+        with open_executor(executor) as workers, writing(folder):
             result = run_experiment(
                 networks,
                 splits,

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import numpy as np
 
 from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
 from convscope.base.files import inside
 from convscope.base.tables import printable
-from convscope.cli import job
+from convscope.cli.job import run_of
 from convscope.cli.loading import load
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
-from convscope.data.datasets import Dataset, Splits, evenly
+from convscope.data.datasets import Dataset, Splits
 from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, ExportOptions, export_model
+from convscope.interchange.formats import calibration_images as choose_images
 from convscope.interchange.parity import Parity, ParityTable, joined, measure_parity
 from convscope.storage import RunFolder, load_model
 from convscope.training import check_fit
@@ -92,8 +92,7 @@ def export(
                 raise InterchangeError(
                     f"{run_path}: int8 needs images to choose its ranges by; name some with --dataset"
                 )
-            chosen = evenly(len(splits.train), calibration_images)
-            images = np.ascontiguousarray(splits.train.images[chosen])
+            images = choose_images(splits.train, calibration_images)
         options = ExportOptions(dtype, images)
         if form.name == "onnx":
             options = ExportOptions(dtype, images, fold, layer_outputs, opset)
@@ -124,7 +123,8 @@ def _data_of(path: Path, dataset: str | None, *, writes: bool, quiet: bool) -> t
     """Return the run at `path`, if it is one, and the images to prove a file on, if there are any."""
     if not path.is_dir():
         return None, None if dataset is None else load(dataset, quiet=quiet)
-    folder, splits = job.resume_run(path, writes=writes)
+    context = click.get_current_context()  # which holds the folder until the command ends
+    folder, splits = context.with_resource(run_of(path, quiet=quiet, writes=writes))
     return folder, splits if dataset is None else load(dataset, quiet=quiet)
 
 

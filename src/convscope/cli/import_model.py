@@ -1,25 +1,21 @@
 """`convscope import`: a network of another program as a run, to see through it."""
 
-import shlex
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from convscope.base.errors import ArchitectureError, ConvscopeError
-from convscope.cli import job
-from convscope.cli.loading import load, loading_options
-from convscope.cli.options import index_option, json_option, print_json, recipe_for
+from convscope.base.errors import ConvscopeError
+from convscope.cli.download_progress import DownloadProgress
+from convscope.cli.job import print_result
+from convscope.cli.loading import loading_options
+from convscope.cli.options import index_option, json_option, print_json
 from convscope.cli.output import echo
-from convscope.cli.record import run_record
-from convscope.experiment import argument_of
-from convscope.experiment.record import available_cores, loading_words
+from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
-from convscope.recipes import RECIPES
-from convscope.storage import create_run, save_model
-from convscope.training import History, check_fit
+from convscope.runs.importing import ImportRequest, import_run
+from convscope.runs.listeners import Listeners
+from convscope.storage import save_model
 from convscope.training.model import Model
 
 _SUFFIX = ".safetensors"
@@ -88,76 +84,42 @@ def import_model(
         found = read_network(path, architecture=architecture, image_shape=shape, scale=scale, offset=offset)
         _write_alone(model_of(found, path), found, out, as_json=as_json)
         return
-    timings = dict[str, float]()
-    with job.timed(timings, "load"):
-        splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
-        job.check_index(index, splits)
-        shape = splits.image_shape
-        found = read_network(path, architecture=architecture, image_shape=shape, scale=scale, offset=offset)
-        chosen = recipe_for(recipe)
-        try:
-            for part in (splits.train, splits.test):
-                check_fit(found.architecture, part)
-            model = model_of(found, path, None if found.class_names else splits.class_names)
-            model.check_classes(splits.test)
-            model = replace(model, handwriting=splits.train.handwriting)
-        except ValueError as error:
-            raise ArchitectureError(f"{path}: {error}; name the data that it is for with --dataset") from error
-    record = run_record(
-        dataset=argument_of(dataset),
-        splits=splits,
-        architecture=model.architecture,
-        recipe=chosen,
-        seed=0,
-        engine="native",
-        threads=available_cores(),
+    request = ImportRequest(
+        path,
+        dataset,
+        LoadOptions(test_fraction, split_seed, image_size),
+        architecture=architecture,
+        scale=scale,
+        offset=offset,
+        recipe=recipe,
+        index=index,
+        out=out,
     )
-    place = job.hold(out or job.free_folder(f"{splits.name}-imported"))
-    words = ["convscope", "import", str(path.resolve()), "--dataset", argument_of(dataset)]
-    words += loading_words(splits.options)
-    words += (
-        [] if recipe == "classic" else ["--recipe", recipe if recipe in RECIPES else str(place.resolve() / "run.json")]
-    )
-    network = None if architecture is None else architecture.resolve()
-    for option, value in (("--architecture", network), ("--scale", scale), ("--offset", offset)):
-        words += [] if value is None else [option, str(value)]
-    words += ["--index", str(index)] if index else []
-    record |= {"imported": model.provenance["imported"], "command": shlex.join(words)}
-    folder = create_run(place, record)
-    history = History()
-    try:
-        folder.write_history(history)
-        folder.write_model(model, history)
-        if not as_json:
-            _describe(found, model)
-        with job.timed(timings, "evaluate"):
-            evaluation = job.measure_run(folder, model, splits)
-        with job.timed(timings, "report"):
-            from convscope.cli.report import write_run_report
-
-        report = write_run_report(job.Trained(folder, model, history), splits, evaluation, None, None, index, timings)
-        timings["total"] = sum(timings.values())
-        folder.write("timings.json", timings)
-    except KeyboardInterrupt:  # half an import is worth nothing, and its folder would be in the way of the next try
-        shutil.rmtree(folder.path, ignore_errors=True)
-        raise
-    folder.finish()
+    with DownloadProgress(quiet=as_json) as progress:
+        done = import_run(request, Listeners(on_download=progress.on_progress))
+    evaluation, model = done.measured.evaluation, done.measured.model
     if as_json:
-        imported = folder.record["imported"]
+        imported = done.folder.record["imported"]
         print_json(
-            {"run": str(folder.path), "imported": imported, "evaluation": evaluation.to_dict(), "timings": timings}
+            {
+                "run": str(done.folder.path),
+                "imported": imported,
+                "evaluation": evaluation.to_dict(),
+                "timings": done.timings,
+            }
         )
     else:
+        _describe(done.found, model)
         advice = []
         if evaluation.accuracy_interval[0] <= 2 / model.architecture.num_classes:
             advice = [
                 "That is little better than guessing. If it was better where it was trained, it was trained on other "
                 "numbers than --scale and --offset give, on inverted or turned images, or on labels in another order."
             ]
-        last = f"{timings['total']:.1f} s in all; the report is {report}"
-        job.print_result([evaluation, *advice, last])
+        last = f"{done.timings['total']:.1f} s in all; the report is {done.report}"
+        print_result([evaluation, *advice, last])
     if open_report:
-        click.launch(str(report))
+        click.launch(str(done.report))
 
 
 def _write_alone(model: Model, found: Imported, out: Path, *, as_json: bool) -> None:

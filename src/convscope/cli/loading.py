@@ -1,14 +1,13 @@
 """What the commands that load data share: the options that say how, and the bar of what is fetched."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from convscope.base.errors import RunError
 from convscope.cli.download_progress import DownloadProgress
-from convscope.data.datasets import MAX_SIDE, LoadOptions, Splits, load_dataset
+from convscope.data.datasets import MAX_SIDE, Splits, load_dataset
 from convscope.storage.run_folder import MOST_SEED
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -69,16 +68,3 @@ def load(
             image_size=image_size,
             on_progress=progress.on_progress,
         )
-
-
-def load_again(recorded: Mapping[str, Any], *, quiet: bool = False) -> Splits:
-    """Load what `run.json` calls its `dataset`, in the way in which it was loaded then.
-
-    Raises:
-        RunError: if it does not say how.
-        DatasetError: if it cannot be loaded any more.
-    """
-    options = LoadOptions()
-    if "options" in recorded:
-        options = LoadOptions.from_dict(recorded["options"], RunError)
-    return load(recorded["argument"], options.test_fraction, options.seed, options.image_size, quiet=quiet)

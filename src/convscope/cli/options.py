@@ -2,30 +2,22 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from convscope.architecture import Architecture
 from convscope.architecture.presets import PRESETS
-from convscope.base.errors import ArchitectureError, RecipeError
-from convscope.base.files import open_file
-from convscope.base.plain import parse_json
 from convscope.base.tables import printable
 from convscope.cli.loading import loading_options
 from convscope.cli.output import echo
 from convscope.engine import ENGINES
-from convscope.recipes import PRECISIONS, RECIPES, EarlyStopping, Precision, Recipe
+from convscope.recipes import PRECISIONS, RECIPES
+from convscope.runs.jobs import PRESET
 from convscope.runs.tracking import Trackers, open_tracker
 from convscope.storage.run_folder import MOST_SEED
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-PRESET = "cnn"
-"""The architecture that is trained where none is asked for."""
-
-_MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
@@ -119,65 +111,3 @@ def open_trackers(specs: tuple[str, ...]) -> Trackers:
 def print_json(value: Any) -> None:
     """Print `value` as one JSON document on stdout."""
     echo(json.dumps(value, indent=1, allow_nan=False))
-
-
-def architecture_for(name: str, image_shape: tuple[int, int, int], num_classes: int) -> Architecture:
-    """Return the preset called `name` for such images, or the architecture in the JSON file of that name.
-
-    Raises:
-        ArchitectureError: if there is neither, or the file is damaged.
-    """
-    if name in PRESETS:
-        return PRESETS[name](image_shape, num_classes)
-    try:
-        return Architecture.from_dict(_read_json_file(name, "architecture"))
-    except FileNotFoundError as error:
-        raise ArchitectureError(f"architecture {name!r}: neither {', '.join(PRESETS)} nor a JSON file") from error
-    except (ArchitectureError, OSError, ValueError) as error:
-        raise ArchitectureError(f"{name}: {error}") from error
-
-
-def recipe_for(
-    name: str,
-    epochs: int | None = None,
-    validation_fraction: float | None = None,
-    patience: int | None = None,
-    precision: Precision | None = None,
-    class_weights: str | None = None,
-) -> Recipe:
-    """Return the recipe called `name`, or the one in the JSON file of that name, with what else is given put into it.
-
-    Raises:
-        RecipeError: if there is neither, the file is damaged, or a value is out of range.
-    """
-    if name in RECIPES:
-        recipe = RECIPES[name]
-    else:
-        try:
-            recipe = Recipe.from_dict(_read_json_file(name, "recipe"))
-        except FileNotFoundError as error:
-            raise RecipeError(f"recipe {name!r}: neither {', '.join(RECIPES)} nor a JSON file") from error
-        except (RecipeError, OSError, ValueError) as error:
-            raise RecipeError(f"{name}: {error}") from error
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
-    if validation_fraction is not None:
-        recipe = replace(recipe, validation_fraction=validation_fraction)
-    if patience is not None:
-        stopping = replace(recipe.early_stopping or EarlyStopping(), patience=patience)
-        recipe = replace(recipe, early_stopping=stopping)
-    if class_weights is not None:
-        recipe = replace(recipe, class_weights="balanced" if class_weights == "balanced" else None)
-    if precision is not None:
-        recipe = replace(recipe, precision=precision)
-    return recipe
-
-
-def _read_json_file(name: str, part: str) -> Any:
-    """Return what is in a JSON file; of a run's run.json its `part`."""
-    with open_file(Path(name)) as file:
-        content = file.read(_MOST_JSON_BYTES + 1)
-    if len(content) > _MOST_JSON_BYTES:
-        raise ValueError(f"has more than {_MOST_JSON_BYTES:,} bytes; give a JSON file of a few kB")
-    value = parse_json(content)
-    return value[part] if isinstance(value, dict) and part in value else value

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, ImageFileError
 from convscope.base.tables import printable
@@ -18,7 +16,7 @@ from convscope.cli.answers import Outcome, print_answers, print_outcomes_csv, pr
 from convscope.cli.options import json_option, run_argument
 from convscope.cli.output import echo
 from convscope.data.handwriting import STEPS, Step
-from convscope.data.image_files import MAX_FILE_BYTES, find_pictures, read_picture
+from convscope.data.image_files import MAX_FILE_BYTES, Picture, find_pictures, read_picture
 from convscope.prediction import Prediction, answer_maps, preparation_of, read_strings
 from convscope.prediction import predict as predict_pictures
 from convscope.storage import load_model
@@ -156,9 +154,9 @@ def _strings(
         yield Outcome(name, reading)
 
 
-def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, NDArray[np.uint8] | str]]]:
+def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | str]]]:
     """Yield names with pictures, or with the error in place of one, a few at a time."""
-    batch, num_pixels = list[tuple[str, NDArray[np.uint8] | str]](), 0
+    batch, num_pixels = list[tuple[str, Picture | str]](), 0
     for path in paths:
         name, content = _read(path)
         num_pixels += 0 if isinstance(content, str) else content.size
@@ -170,7 +168,7 @@ def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, NDArray[np.uint8
         yield batch
 
 
-def _read(path: Path) -> tuple[str, NDArray[np.uint8] | str]:
+def _read(path: Path) -> tuple[str, Picture | str]:
     """Return what a picture is called, and the picture, or in its place what is wrong with it."""
     name = _text(path)
     try:
@@ -191,7 +189,7 @@ def _new_page(model: Model, run_path: Path) -> "PredictionPage":
 
 
 def _explain(
-    model: Model, predictions: Sequence[Prediction], pictures: Sequence[NDArray[np.uint8]], page: "PredictionPage"
+    model: Model, predictions: Sequence[Prediction], pictures: Sequence[Picture], page: "PredictionPage"
 ) -> None:
     shown = [] if page.is_full else predictions
     maps = answer_maps(model, shown) if shown else ()

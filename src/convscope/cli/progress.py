@@ -1,12 +1,15 @@
 """What a terminal shows while networks train: a line an epoch or a run, and on a real terminal a bar within it."""
 
 import sys
+from types import TracebackType
 
 from tqdm import tqdm
 
 from convscope.base.tables import printable
+from convscope.cli.download_progress import DownloadProgress
 from convscope.cli.output import echo
 from convscope.experiment import DivergedRun, RunResult
+from convscope.runs.listeners import Listeners
 from convscope.training import History, TrainingState
 
 
@@ -53,6 +56,61 @@ class TrainingProgress:
         cells += [f"{name} {row[name]:.4f}" for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
         speed = self._num_images / max(row["seconds"], 1e-9)
         return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
+
+
+class JobProgress:
+    """What a terminal shows of a job: its data being fetched, its trainings, its further runs, its siblings.
+
+    Used as a context manager, which takes the bars away at the end or when something broke off. `quiet` shows nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet, self._download = quiet, DownloadProgress(quiet=quiet)
+        self._training = TrainingProgress("", 0, 0, quiet=True)
+        self._runs = RunsProgress(0, quiet=True)
+        self._siblings: tqdm | None = None
+
+    def listeners(self) -> Listeners:
+        """Return the functions that the job calls."""
+        return Listeners(
+            on_download=self._download.on_progress,
+            on_training=self._on_training,
+            on_progress=lambda *values: self._training.on_progress(*values),
+            on_epoch=lambda state: self._training.on_epoch(state),
+            on_trained=lambda _, choice: self._training.on_end(choice),
+            on_runs=self._on_runs,
+            on_result=lambda result: self._runs.on_result(result),
+            on_diverged=lambda run: self._runs.on_diverged(run),
+            on_fold=self._on_fold,
+        )
+
+    def _on_training(self, name: str, epochs: int, num_images: int) -> None:
+        self._training.close()
+        self._training = TrainingProgress(name, epochs, num_images, quiet=self._quiet)
+
+    def _on_runs(self, total: int) -> None:
+        self._runs.close()
+        self._runs = RunsProgress(total, quiet=self._quiet)
+
+    def _on_fold(self, done: int, folds: int) -> None:
+        if self._quiet:
+            return
+        if self._siblings is None:
+            self._siblings = tqdm(total=folds, unit=" siblings", leave=False, disable=None)
+        self._siblings.update(done - self._siblings.n)
+        if done == folds:
+            self._siblings.close()
+            self._siblings = None
+
+    def __enter__(self) -> "JobProgress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for bar in (self._download, self._training, self._runs, self._siblings):
+            if bar is not None:
+                bar.close()
 
 
 class RunsProgress:

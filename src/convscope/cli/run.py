@@ -1,19 +1,18 @@
 """`convscope run`: the main job, from the data to the report."""
 
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from convscope.cli import job
-from convscope.cli.cautions import cautions_of, show_cautions
+from convscope.cli.job import begun, in_options, interrupted, print_result, show_begin
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
-from convscope.cli.output import echo
-from convscope.cli.record import JobOptions, job_record
-from convscope.cli.resume import begin
-from convscope.cli.seeds import train_seeds
-from convscope.evidence.comparison import Comparison
+from convscope.cli.progress import JobProgress
+from convscope.runs.cautions import cautions_of
+from convscope.runs.pipeline import main_job
+from convscope.runs.record import JobOptions
+from convscope.runs.steps import timed
 
 
 @click.command()
@@ -44,68 +43,33 @@ def run(
     """
     timings = dict[str, float]()
     tracking = open_trackers(trackers)
-    with job.timed(timings, "load"):
-        folder, splits, options = begin(resume, asked, JobOptions(baseline, seeds, index))
-    job.follow(folder, tracking)
-    cautions = cautions_of(folder, splits)
-    if not as_json:
-        echo(job.describe(folder.architecture, splits, folder))
-        show_cautions(cautions)
-    comparison: Comparison | None = None
-    trained_other: job.Trained | None = None
-    try:
-        model, history = job.train_run(folder, splits, timings, "train", tracking, quiet=as_json)
-        memory = job.memory_of(folder, splits)
-        with job.timed(timings, "evaluate"):
-            evaluation = job.measure_run(folder, model, splits)
-        trained = job.Trained(folder, model, history)
-        measured = [(trained, evaluation)]
-        other = job.baseline_folder(folder, splits) if options.baseline else None
-        if other is not None:
-            other_model, other_history = job.train_run(other, splits, timings, "baseline", tracking, quiet=as_json)
-            with job.timed(timings, "baseline"):
-                other_evaluation = job.measure_run(other, other_model, splits)
-                other.finish()
-            comparison = job.compare_runs(
-                (model, other_model), (history, other_history), (evaluation, other_evaluation), splits.test.images
-            )
-            folder.write("comparison.json", comparison.to_dict())
-            trained_other = job.Trained(other, other_model, other_history)
-            measured.append((trained_other, other_evaluation))
-        seed_runs = train_seeds(measured, splits, options.seeds, timings, quiet=as_json)
-        if seed_runs is not None:
-            folder.write_evidence("seeds", seed_runs.to_dict(), model)
-        count = 1 if seed_runs is None else len({one.seed for one in seed_runs.experiment.runs})
-        record = folder.read("run.json")  # another machine would find time for another number
-        command = job_record(folder.path, record, replace(options, seeds=count))["command"]
-        folder.write("run.json", {**record, "command": command})
-        with job.timed(timings, "report"):  # matplotlib takes its time to load
-            from convscope.cli.report import write_run_report
-
-        report = write_run_report(trained, splits, evaluation, comparison, trained_other, options.index, timings)
-    except KeyboardInterrupt:
-        raise job.interrupted(folder, "run") from None
-    timings["total"] = sum(timings.values())
-    seconds = {**timings, "memory": memory.to_dict()}
-    folder.write("timings.json", seconds)
-    folder.finish()
+    with JobProgress(quiet=as_json) as progress, ExitStack() as stack:
+        with timed(timings, "load"):
+            job = stack.enter_context(begun(resume, asked, JobOptions(baseline, seeds, index), progress.listeners()))
+        cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
+        if not as_json:
+            show_begin(job.folder, job.splits, cautions)
+        try:
+            outcome = main_job(job, timings, tracking, progress.listeners())
+        except KeyboardInterrupt:
+            raise interrupted(job.folder, "run") from None
     if as_json:
         print_json(
             {
-                "run": str(folder.path),
-                "evaluation": evaluation.to_dict(),
+                "run": str(job.folder.path),
+                "evaluation": outcome.evaluation.to_dict(),
                 "warnings": cautions,
-                "comparison": None if comparison is None else comparison.to_dict(),
-                "seeds": None if seed_runs is None else seed_runs.to_dict(),
-                "timings": seconds,
+                "comparison": None if outcome.comparison is None else outcome.comparison.to_dict(),
+                "seeds": None if outcome.seeds is None else outcome.seeds.to_dict(),
+                "timings": {**timings, "memory": outcome.memory.to_dict()},
             }
         )
     else:
-        values = [evaluation, comparison, seed_runs]
+        values = [outcome.evaluation, outcome.comparison, outcome.seeds]
         last = (
-            f"What its answers are worth beyond that: convscope evidence {folder.path}\n"
-            f"{timings['total']:.1f} s in all; the report is {report}"
+            f"What its answers are worth beyond that: convscope evidence {job.folder.path}\n"
+            f"{timings['total']:.1f} s in all; the report is {outcome.report}"
         )
-        job.print_result([*filter(None, values), last])
+        print_result([*filter(None, values), last])
     if open_report:
-        click.launch(str(report))
+        click.launch(str(outcome.report))

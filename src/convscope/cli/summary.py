@@ -7,8 +7,9 @@ import click
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_text
-from convscope.cli.options import architecture_for, json_option, print_json
+from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
+from convscope.runs.choices import architecture_for
 
 
 def _image_size(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[int, int, int]:

@@ -1,15 +1,18 @@
 """`convscope train`: one network, trained and measured."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from convscope.cli import job
-from convscope.cli.cautions import cautions_of, show_cautions
+from convscope.cli.job import begun, in_options, interrupted, print_result, show_begin
 from convscope.cli.options import json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
-from convscope.cli.resume import begin
+from convscope.cli.progress import JobProgress
+from convscope.runs.cautions import cautions_of
+from convscope.runs.pipeline import train_job
+from convscope.runs.steps import timed
 
 
 @click.command()
@@ -22,32 +25,25 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
     """
     timings = dict[str, float]()
     tracking = open_trackers(trackers)
-    with job.timed(timings, "load"):
-        folder, splits, _ = begin(resume, asked, None)
-    job.follow(folder, tracking)
-    cautions = cautions_of(folder, splits)
-    if not as_json:
-        echo(job.describe(folder.architecture, splits, folder))
-        show_cautions(cautions)
-    try:
-        model, _ = job.train_run(folder, splits, timings, "train", tracking, quiet=as_json)
-        memory = job.memory_of(folder, splits)
-        with job.timed(timings, "evaluate"):
-            evaluation = job.measure_run(folder, model, splits)
-    except KeyboardInterrupt:
-        raise job.interrupted(folder, "train") from None
-    timings["total"] = sum(timings.values())
-    folder.write("timings.json", {**timings, "memory": memory.to_dict()})
-    folder.finish()
+    with JobProgress(quiet=as_json) as progress, ExitStack() as stack:
+        with timed(timings, "load"):
+            job = stack.enter_context(begun(resume, asked, None, progress.listeners()))
+        cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
+        if not as_json:
+            show_begin(job.folder, job.splits, cautions)
+        try:
+            outcome = train_job(job, timings, tracking, progress.listeners())
+        except KeyboardInterrupt:
+            raise interrupted(job.folder, "train") from None
     if as_json:
         print_json(
             {
-                "run": str(folder.path),
-                "evaluation": evaluation.to_dict(),
+                "run": str(job.folder.path),
+                "evaluation": outcome.evaluation.to_dict(),
                 "warnings": cautions,
-                "timings": {**timings, "memory": memory.to_dict()},
+                "timings": {**timings, "memory": outcome.memory.to_dict()},
             }
         )
     else:
-        job.print_result([evaluation, f"Memory: {memory}"])
-        echo(f"{timings['total']:.1f} s in all; the run is in {folder.path}")
+        print_result([outcome.evaluation, f"Memory: {outcome.memory}"])
+        echo(f"{timings['total']:.1f} s in all; the run is in {job.folder.path}")

@@ -258,16 +258,33 @@ def _measure(
         )
     y_pred = logits.argmax(axis=1).astype(np.int64)
     y_prob = metrics.softmax(logits).astype(np.float32)
+    return evaluate_answers(y_true, y_pred, y_prob, metrics.cross_entropy(logits, y_true), class_names, name, split)
+
+
+def evaluate_answers(
+    y_true: NDArray[np.int64],
+    y_pred: NDArray[np.int64],
+    y_prob: NDArray[np.float32],
+    loss: float,
+    class_names: tuple[str, ...],
+    dataset_name: str,
+    split: str,
+) -> Evaluation:
+    """Return the evaluation of answers that a model gave before, see `Evaluation`.
+
+    Raises:
+        ValueError: as `Evaluation` does.
+    """
     matrix = metrics.confusion_matrix(y_true, y_pred, len(class_names))
     right = int(matrix.trace())
     return Evaluation(
-        dataset_name=name,
+        dataset_name=dataset_name,
         split=split,
         class_names=class_names,
         y_true=y_true,
         y_pred=y_pred,
         y_prob=y_prob,
-        loss=metrics.cross_entropy(logits, y_true),
+        loss=loss,
         accuracy=right / len(y_true),
         accuracy_interval=metrics.wilson_interval(right, len(y_true)),
         confusion_matrix=matrix,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import InterchangeError
+from convscope.data.datasets import Dataset, evenly
 from convscope.storage import load_model, save_model
 from convscope.training.model import Model
 
@@ -62,6 +63,11 @@ class ExportFormat:
     def file_name(self, dtype: Dtype) -> str:
         """Return the name of the file: "model.onnx", "model-int8.onnx"."""
         return f"model{'' if dtype == 'float32' else f'-{dtype}'}{self.suffix}"
+
+
+def calibration_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
+    """Return at most `count` images of `dataset`, evenly spaced, (n, H, W, C), by which int8 chooses its ranges."""
+    return np.ascontiguousarray(dataset.images[evenly(len(dataset), count)])
 
 
 def export_model(model: Model, path: Path | str, format: str, options: ExportOptions | None = None) -> None:

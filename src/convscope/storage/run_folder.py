@@ -21,11 +21,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from convscope.architecture import Architecture
-from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.errors import ConvscopeError, DatasetError, RunError
 from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
 from convscope.base.plain import parse_json
 from convscope.engine import ENGINES, Weights
-from convscope.evidence.evaluation import Evaluation
+from convscope.evidence.comparison.answers_file import read_predictions
+from convscope.evidence.evaluation import Evaluation, evaluate_answers
 from convscope.recipes import Recipe
 from convscope.storage.model_file import FORMAT, check_format, load_model, save_model
 from convscope.storage.state_file import load_state, save_state
@@ -172,6 +173,29 @@ class RunFolder:
         np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
         write_bytes(self.place("predictions.npz"), buffer.getvalue())
 
+    def load_evaluation(self) -> Evaluation:
+        """Return what `write_evaluation` kept.
+
+        Raises:
+            RunError: if a file of it is missing or damaged.
+        """
+        kept = self.read("evaluation.json")
+        try:
+            names = tuple(kept["class_names"])
+            if not all(isinstance(text, str) for text in (*names, kept["dataset"], kept["split"])):
+                raise TypeError("a name is no text")
+            if not _is_whole(kept["num_images"], 1, MOST_SEED) or not isinstance(kept["loss"], float):
+                raise TypeError("num_images or loss is no number")
+            answers = read_predictions(self.place("predictions.npz"), kept["num_images"], len(names))
+            return evaluate_answers(*answers, kept["loss"], names, kept["dataset"], kept["split"])
+        except DatasetError as error:
+            raise RunError(str(error)) from error
+        except (KeyError, TypeError, ValueError) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise RunError(
+                f"{self.path / 'evaluation.json'}: damaged ({reason:.200}); use another copy of the run"
+            ) from error
+
     def write_calibration(self, model: Model) -> None:
         """Keep the trained model again, with what its `calibration` holds now."""
         save_model(model, self.place("model.safetensors"))
@@ -221,9 +245,9 @@ def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
-            raise RunError(f"{path}: is there already; choose another --out, or continue it with --resume {path}")
+            raise RunError(f"{path}: is there already; choose another `out`, or continue it with `resume` {path}")
     except OSError as error:
-        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another --out") from error
+        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another `out`") from error
     record = {"format": FORMAT, **record}
     write_json(path / "run.json", record)
     return _run_folder(path, record)

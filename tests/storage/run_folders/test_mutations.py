@@ -23,7 +23,6 @@ import numpy as np
 import pytest
 
 from convscope.base.errors import ConvscopeError
-from convscope.cli.seeds import _spec
 from convscope.data.datasets import Splits, load_dataset
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.evaluation import evaluate
@@ -31,6 +30,7 @@ from convscope.experiment.store import RunStore
 from convscope.interchange.parity import joined
 from convscope.prediction import predict
 from convscope.report.evidence import TOPICS, render_evidence
+from convscope.runs.seeds import run_spec
 from convscope.runs.tracking.run import read_results, read_run
 from convscope.service import load_served
 from convscope.storage import load_model, open_run
@@ -112,7 +112,7 @@ class Readers:
         folder = open_run(run)
         self.folder, self.model = folder, folder.load_model()
         self.splits: Splits = load_dataset(folder.record["dataset"]["argument"])
-        self.spec = _spec(folder, folder.seed + 1)
+        self.spec = run_spec(folder, folder.seed + 1)
         self.digest = self.spec.digest(self.splits)
 
     def of_record(self) -> None:
@@ -121,7 +121,7 @@ class Readers:
         folder = open_run(self.run)
         read_run(self.run)
         read_results(self.run)
-        _spec(folder, 1)
+        run_spec(folder, 1)
 
     def of_results(self) -> None:
         read_run(self.run)

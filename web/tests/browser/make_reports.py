@@ -20,13 +20,13 @@ from small_evidence import few_of, small_evidence, with_siblings
 
 import convscope as cs
 from convscope.cli import main as convscope
-from convscope.cli.record import run_record
 from convscope.data.image_files import read_picture
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
 from convscope.prediction import predict
 from convscope.report import report_payload, write_report
 from convscope.report.evidence import render_evidence
+from convscope.runs.record import run_record
 from convscope.storage import open_run
 from convscope.training import TrainingState
 

@@ -64,3 +64,9 @@ def _colours(image: Images) -> NDArray[np.uint8]:
         return image
     side_by_side = np.concatenate(list(np.moveaxis(image, 2, 0)), axis=1)
     return np.repeat(side_by_side[..., np.newaxis], 3, axis=2)
+
+
+def matrix_text(values: NDArray[np.uint8]) -> str:
+    """Return all of `values` (H, W) as text, a line a row, the columns aligned."""
+    places = len(str(values.max()))
+    return "\n".join(" ".join(f"{value:{places}d}" for value in row) for row in values.tolist())

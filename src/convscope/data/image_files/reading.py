@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MAX_PIXELS = 50_000_000
 """Of a picture; the largest telephones' cameras are set to take fewer unless told otherwise."""
 
+Picture = NDArray[np.uint8]
+"""(H, W, C), as it is in a file."""
+
 MAX_FILE_BYTES = 64 << 20
 """Of a file."""
 
@@ -40,7 +43,7 @@ _MAX_SIDE = 65_535  # pixels; the longest side that JPEG knows
 _one_at_a_time = Lock()  # also because warnings are filtered for the whole process
 
 
-def read_picture(source: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
+def read_picture(source: Path | str | bytes, name: str | None = None) -> Picture:
     """Return the picture in a file, or in the bytes of one, as (h, w, 1) in grey or (h, w, 3) in colours, uint8.
 
     Args:

@@ -1,6 +1,8 @@
 """Read what a run answered to its test images from its `predictions.npz`, which may be damaged or hostile."""
 
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ from numpy.typing import NDArray
 from convscope.data.datasets.data_file import RefusedError, open_data_file
 from convscope.data.datasets.readers.npz import DAMAGE, read_member
 
+Labels = NDArray[np.int64]
 
-def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+
+def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[Labels, Labels]:
     """Return y_true and y_pred, (N,) int64 each; the probabilities are not read.
 
     Args:
@@ -22,7 +26,33 @@ def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[NDArray
         DatasetError: if the file is missing, unreadable or no zip archive, lacks one of the two, or one is not N whole
             numbers from 0 to K - 1; memory stays bounded by what the file can hold.
     """
+    with _open(path) as archive:
+        return _labels(archive, "y_true", num_images, num_classes), _labels(archive, "y_pred", num_images, num_classes)
 
+
+def read_predictions(path: Path, num_images: int, num_classes: int) -> tuple[Labels, Labels, NDArray[np.float32]]:
+    """Return y_true and y_pred, (N,) int64 each, and y_prob, (N, K) float32.
+
+    Raises:
+        DatasetError: as `read_answers` does, or if a probability is not between 0 and 1.
+    """
+    with _open(path) as archive:
+        y_true, y_pred = (_labels(archive, name, num_images, num_classes) for name in ("y_true", "y_pred"))
+        return y_true, y_pred, _probabilities(archive, (num_images, num_classes))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[zipfile.ZipFile]:
+    with open_data_file(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                yield archive
+        except DAMAGE as error:
+            reason = " ".join(str(error).split())[:100] or type(error).__name__
+            raise RefusedError(f"is no whole .npz archive ({reason}); use another copy of the run") from error
+
+
+def _labels(archive: zipfile.ZipFile, name: str, num_images: int, num_classes: int) -> Labels:
     def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         if shape != (num_images,) or dtype.kind not in "iu":
             raise RefusedError(
@@ -30,21 +60,32 @@ def read_answers(path: Path, num_images: int, num_classes: int) -> tuple[NDArray
                 "so use another copy of the run"
             )
 
-    found = list[NDArray[np.int64]]()
-    with open_data_file(path) as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                for name in ("y_true", "y_pred"):
-                    if f"{name}.npy" not in archive.namelist():
-                        raise RefusedError(f"has no array {name}; use another copy of the run")
-                    labels = read_member(archive, name, check).astype(np.int64)
-                    if labels.min() < 0 or labels.max() >= num_classes:
-                        raise RefusedError(
-                            f"{name} runs from {labels.min()} to {labels.max()}, but there are {num_classes} classes; "
-                            "use another copy of the run"
-                        )
-                    found.append(labels)
-        except DAMAGE as error:
-            reason = " ".join(str(error).split())[:100] or type(error).__name__
-            raise RefusedError(f"is no whole .npz archive ({reason}); use another copy of the run") from error
-    return found[0], found[1]
+    labels = _member(archive, name, check).astype(np.int64)
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise RefusedError(
+            f"{name} runs from {labels.min()} to {labels.max()}, but there are {num_classes} classes; "
+            "use another copy of the run"
+        )
+    return labels
+
+
+def _probabilities(archive: zipfile.ZipFile, expected: tuple[int, int]) -> NDArray[np.float32]:
+    def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        if shape != expected or dtype != np.float32:
+            raise RefusedError(
+                f"{name} is {str(dtype)[:80]} of shape {shape}; it must be float32 of shape {expected}, "
+                "so use another copy of the run"
+            )
+
+    found = _member(archive, "y_prob", check)
+    if not ((found >= 0) & (found <= 1)).all():
+        raise RefusedError("y_prob is not between 0 and 1; use another copy of the run")
+    return found
+
+
+def _member(
+    archive: zipfile.ZipFile, name: str, check: Callable[[str, tuple[int, ...], np.dtype[Any]], None]
+) -> NDArray[Any]:
+    if f"{name}.npy" not in archive.namelist():
+        raise RefusedError(f"has no array {name}; use another copy of the run")
+    return read_member(archive, name, check)

@@ -6,12 +6,11 @@ The folder is written anew from the run's folder whenever a run is taken up agai
 import re
 import time
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from convscope.base.files import file_digest
 from convscope.base.errors import TrackerError
+from convscope.base.files import file_digest
 from convscope.runs.tracking.run import Epoch, Results, TrackedRun
 
 _HYPERPARAMETERS = ("architecture.name", "architecture.parameters", "architecture.macs", "seed", "engine")

@@ -9,16 +9,17 @@ from typing import Any
 from convscope.architecture import Architecture
 from convscope.base.errors import RunError
 from convscope.base.plain import from_plain
-from convscope.cli.options import recipe_for
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
 from convscope.experiment.record import is_preset, loading_words, machine_record
 from convscope.recipes import RECIPES, Recipe
+from convscope.runs.choices import RecipeChanges
+from convscope.runs.data import IN_MEMORY
 
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What `convscope run` was asked for beside the training itself.
+    """What a run was asked for beside the training itself, by `convscope run` or `cs.run`.
 
     Attributes:
         seeds: how many runs of each network; None is as many as there is time for.
@@ -36,6 +37,12 @@ class JobOptions:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def arguments(self) -> list[str]:
+        """Return the arguments of `cs.run` that ask for it."""
+        seeds = [] if self.seeds is None else [f"seeds={self.seeds}"]
+        index = [f"index={self.index}"] if self.index else []
+        return [*([] if self.baseline else ["baseline=False"]), *seeds, *index]
 
     def words(self) -> list[str]:
         """Return the words of a command that ask for it."""
@@ -58,7 +65,7 @@ def run_record(
     """Return what `run.json` says of a run that is about to begin, but for its job, see `job_record`.
 
     Args:
-        dataset: what the user called the data.
+        dataset: what the user called the data, "" for arrays in memory.
         start: what the record says of the network that training starts from, as `from`; None is random weights.
     """
     return {
@@ -82,6 +89,9 @@ def job_record(place: Path, record: Mapping[str, Any], job: JobOptions | None) -
     own, start = str(place.resolve() / "run.json"), record.get("from")
     architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
     options = LoadOptions.from_dict(record["dataset"]["options"], RunError)
+    if record["dataset"]["argument"] == IN_MEMORY:
+        call = _call(record, architecture.name if is_preset(architecture) else own, recipe, own, options, job)
+        return {"command": call} if job is None else {"command": call, "job": job.to_dict()}
     words = ["convscope", "train" if job is None else "run", "--dataset", record["dataset"]["argument"]]
     words += loading_words(options)
     if start is None:
@@ -93,6 +103,25 @@ def job_record(place: Path, record: Mapping[str, Any], job: JobOptions | None) -
     if job is None:
         return {"command": shlex.join(words)}
     return {"command": shlex.join([*words, *job.words()]), "job": job.to_dict()}
+
+
+def _call(
+    record: Mapping[str, Any], architecture: str, recipe: Recipe, own: str, options: LoadOptions, job: JobOptions | None
+) -> str:
+    """Return the call of `cs.run` that makes a run from arrays again; a command could not name these."""
+    start = record.get("from")
+    words = ["data"]
+    if options.test_fraction is not None:
+        words += [f"test_fraction={options.test_fraction}", f"split_seed={options.seed}"]
+    if options.image_size is not None:
+        words += [f"image_size={tuple(options.image_size)}"]
+    if start is None:
+        words += [f"architecture={architecture!r}"]
+    else:
+        words += [f"start={start['argument']!r}", *(["new_output=True"] if start["new_output"] else [])]
+    words += [f"recipe={recipe.name if RECIPES.get(recipe.name) == recipe else own!r}"]
+    words += [f"seed={record['seed']}", f"engine={record['engine']!r}", *(job or JobOptions(False, 1)).arguments()]
+    return f"cs.run({', '.join(words)})"
 
 
 def _recipe_words(recipe: Recipe) -> list[str]:
@@ -113,4 +142,4 @@ def _recipe_words(recipe: Recipe) -> list[str]:
         asked["precision"] = recipe.precision
     for name, value in asked.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
-    return words if recipe_for(recipe.name, **asked) == recipe else []
+    return words if RecipeChanges(**asked).apply(preset) == recipe else []

@@ -1,77 +1,45 @@
-"""How a job begins: with a new run, or with one that goes on as it was begun."""
+"""What a run was begun with: a run that goes on does so as it was begun, and no argument may ask for another."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
-
-import click
+from typing import Any
 
 from convscope.base.errors import RunError
-from convscope.cli import job
-from convscope.cli.options import architecture_for, recipe_for
-from convscope.cli.record import JobOptions, job_record
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.experiment import argument_of
+from convscope.runs.choices import architecture_for, recipe_for
+from convscope.runs.record import JobOptions
 from convscope.storage import RunFolder
-
-_Job = TypeVar("_Job", JobOptions, None)
 
 _OF_RECIPE = ("epochs", "validation_fraction", "early_stopping", "class_weights", "precision")
 
 
-def begin(resume: Path | None, asked: Mapping[str, Any], options: _Job) -> tuple[RunFolder, Splits, _Job]:
-    """Open the run in the folder `resume`, or make a new one as `asked`; return also what its job is.
-
-    What `resume` names goes on with the options that it was begun with. `options` are those of `convscope run`; of
-    them the ones on the command line count, and else those that it was begun with. None is `convscope train`.
+def options_of(folder: RunFolder) -> JobOptions | None:
+    """Return the options of the main job that the run was begun with; None of a run that was only to be trained.
 
     Raises:
-        RunError: if an option on the command line asks for another run than the one in `resume`.
-        ConvscopeError: as `start_run` and `resume_run` do.
+        RunError: if they are damaged.
     """
-    if resume is None:
-        folder, splits = job.start_run(**asked, job=options)
-        return folder, splits, options
-    folder, splits = job.resume_run(resume)
-    given = _given()
-    _check(folder, splits, {name: value for name, value in asked.items() if name in given})
-    record = dict(folder.record)
-    if "threads" in given:  # any number gives the same bits
-        record["threads"] = asked["threads"]
-    if options is not None:
-        if "job" in record:
-            here = {name: value for name, value in options.to_dict().items() if name in given}
-            options = replace(JobOptions.from_record(record["job"]), **here)
-        job.check_index(options.index, splits)
-        record |= job_record(folder.path, record, options)
-    if record != folder.record:
-        folder.write("run.json", record)
-    return replace(folder, record=record), splits, options
+    return JobOptions.from_record(folder.record["job"]) if "job" in folder.record else None
 
 
-def _given() -> dict[str, str]:
-    """Return the options on the command line: by their parameter's name what they are called."""
-    context = click.get_current_context()
-    return {
-        option.name: option.opts[0]
-        for option in context.command.params
-        if option.name and context.get_parameter_source(option.name) is not click.core.ParameterSource.DEFAULT
-    }
+def check_same(folder: RunFolder, splits: Splits, asked: Mapping[str, Any]) -> None:
+    """Find arguments, by their names, that ask for another run than the one in `folder`; threads may differ.
 
-
-def _check(folder: RunFolder, splits: Splits, asked: Mapping[str, Any]) -> None:
-    recorded, names = _recorded(folder), _given()
+    Raises:
+        RunError: if there is such an argument.
+    """
+    recorded = _recorded(folder)
     for name, value in asked.items():
         if name == "threads":
             continue
         begun = recorded[name]
-        if _meant(name, value, folder, splits) != begun:
-            option = names[name] if value is True else f"{names[name]} {_meant(name, value, folder, splits)}"
+        if (meant := _meant(name, value, folder, splits)) != begun:
+            argument = f"`{name}`" if value is True else f"`{name}` {meant}"
             how = "without it" if begun is None or begun is False else f"with {begun}"
             raise RunError(
-                f"{option}: the run in {folder.path} was begun {how}, and --resume goes on with it as it was begun; "
-                f"leave {names[name]} out, or start a new run without --resume"
+                f"{argument}: the run in {folder.path} was begun {how}, and `resume` goes on with it as it was begun; "
+                f"leave `{name}` out, or start a new run without `resume`"
             )
 
 

@@ -1,4 +1,4 @@
-"""The network that a run starts from, with --from: its weights, and the images that it was trained on."""
+"""The network that a run starts from: its weights, and the images that it was trained on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,16 +42,16 @@ class Start:
         if self.known is None:
             if validation_fraction > 0:
                 raise RecipeError(
-                    f"--from {self.path}: nobody knows which images it was trained on, so none can be held out; leave "
-                    "--validation-fraction and --patience out, or start from a run of convscope run or train"
+                    f"`start` {self.path}: nobody knows which images it was trained on, so none can be held out; leave "
+                    "`validation_fraction` and `patience` out, or start from a run of convscope run or train"
                 )
             return
         also = self.known.includes(splits.test) & ~NOTHING.and_also(splits.train).includes(splits.test)
         if count := int(also.sum()):
             raise DatasetError(
-                f"--from {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
+                f"`start` {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
                 f"{splits.name}, so these cannot measure it; cut the test split off as for that run (its "
-                "--test-fraction and --split-seed), or give data with other test images"
+                "`test_fraction` and `split_seed`), or give data with other test images"
             )
 
     def to_dict(self, splits: Splits) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def open_start(path: Path, splits: Splits, seed: int, *, new_output: bool) -> St
     try:
         begin = transfer(model, splits.image_shape, splits.class_names, seed, new_output=new_output)
     except ArchitectureError as error:
-        raise ArchitectureError(f"--from {path}: {error}") from error
+        raise ArchitectureError(f"`start` {path}: {error}") from error
     return Start(path, model, begin, load_trained_on(path, model))
 
 

@@ -1,12 +1,10 @@
 """What a training that is about to begin cannot achieve, in sentences; see also the cautions of an evaluation."""
 
-from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
 
-from convscope.base.tables import clip, printable
-from convscope.cli.output import echo
+from convscope.base.tables import clip
 from convscope.data.datasets import Splits
 from convscope.storage import RunFolder
 
@@ -24,16 +22,10 @@ def cautions_of(folder: RunFolder, splits: Splits) -> list[str]:
         found.append(
             f"only {steps} {'step' if steps == 1 else 'steps'} of training in all, which is too few to learn much: "
             f"{recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'} of {images:,} images in batches of "
-            f"{recipe.batch_size}; try --epochs {ceil(_ENOUGH_STEPS / each)}"
+            f"{recipe.batch_size}; try `epochs` {ceil(_ENOUGH_STEPS / each)}"
         )
     if missing := [splits.class_names[label] for label in np.flatnonzero(counts == 0)]:
         names = ", ".join(repr(clip(name, 24)) for name in missing[:_MOST_NAMES])
         more = f" and {len(missing) - _MOST_NAMES} more" if len(missing) > _MOST_NAMES else ""
         found.append(f"no training image is of class {names}{more}, so the network cannot learn to recognise it")
     return found
-
-
-def show_cautions(cautions: Sequence[str]) -> None:
-    """Print each as a line on stderr."""
-    for text in cautions:
-        echo(f"Warning: {printable(text)}", err=True)

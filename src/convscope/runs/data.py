@@ -1,0 +1,103 @@
+"""The data of a run: by name or path, or arrays in memory, which must be given again when the run is opened."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from convscope.base.errors import RunError
+from convscope.data.datasets import Dataset, LoadOptions, Splits, load_dataset
+from convscope.data.datasets.halves import Half, make_splits
+from convscope.data.datasets.named.entries import OnProgress
+from convscope.experiment import argument_of
+
+DataChoice = str | Path | Dataset | Splits
+
+IN_MEMORY = ""
+"""What `run.json` calls data that have no name or path, as `RunSpec.dataset` does."""
+
+
+def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | None = None) -> tuple[str, Splits]:
+    """Return what a run records as the argument of its data, and the data.
+
+    Args:
+        data: what `load_dataset` takes, `Splits`, or a `Dataset`, from which a test split is cut off.
+        options: how they are loaded, and which part of a `Dataset` is the test split.
+
+    Raises:
+        DatasetError: as `load_dataset` does.
+        ValueError: if `options` ask for what cannot be done with `data`.
+        TypeError: if `data` is none of these.
+    """
+    if isinstance(data, Splits):
+        if options.test_fraction is not None or options.image_size is not None:
+            raise ValueError(
+                "test_fraction and image_size are for data without a test split; leave them out for Splits"
+            )
+        return IN_MEMORY, Splits(_called(data.train, "train"), _called(data.test, "test"))
+    if isinstance(data, Dataset):
+        half = Half(data.images, data.labels, data.name, data.name, data.source)
+        return IN_MEMORY, make_splits(data.name, half, None, data.class_names, options)
+    if not isinstance(data, str | Path):
+        raise TypeError(
+            f"data is a {type(data).__name__}; it must be a data set's name, a path, a Dataset or Splits, such as "
+            "cs.Dataset(images, labels, class_names)"
+        )
+    splits = load_dataset(
+        data,
+        test_fraction=options.test_fraction,
+        seed=options.seed,
+        image_size=options.image_size,
+        on_progress=on_progress,
+    )
+    return argument_of(data), splits
+
+
+def _called(dataset: Dataset, split: str) -> Dataset:
+    return dataset if dataset.split == split else replace(dataset, split=split)
+
+
+def load_again(
+    recorded: Mapping[str, Any], place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
+) -> Splits:
+    """Return the data that the run at `place` was made from, checked by their digests.
+
+    Args: as for `read_again`.
+
+    Raises:
+        RunError: as `read_again` does, or if these are other images than those.
+        DatasetError: if they cannot be loaded any more.
+    """
+    splits = read_again(recorded, place, data, on_progress)
+    name = recorded["argument"] if data is None else "data"
+    for part in (splits.train, splits.test):
+        if part.sha256 != recorded[part.split]["sha256"]:
+            raise RunError(
+                f"{name}: the {part.split} images are not those that {place} was made from; "
+                "put those back or start a new run"
+            )
+    return splits
+
+
+def read_again(
+    recorded: Mapping[str, Any], place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
+) -> Splits:
+    """Return what is now where the data of the run at `place` came from.
+
+    Args:
+        recorded: what `run.json` says of its `dataset`.
+        data: the data, where they were arrays in memory; None loads what `recorded` names.
+
+    Raises:
+        RunError: if they are arrays and not given, or `recorded` does not say how they were loaded.
+        DatasetError: if they cannot be loaded any more.
+    """
+    options = LoadOptions.from_dict(recorded["options"], RunError) if "options" in recorded else LoadOptions()
+    if data is None and recorded["argument"] == IN_MEMORY:
+        raise RunError(
+            f"{place}: was made from arrays, of which the folder keeps the digests alone; open it in Python with the "
+            f"same data: cs.open_run({str(place)!r}, data=...)"
+        )
+    if isinstance(data, Splits):
+        options = LoadOptions()
+    return load_data(recorded["argument"] if data is None else data, options, on_progress)[1]

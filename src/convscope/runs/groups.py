@@ -1,0 +1,208 @@
+"""Runs in folders as groups over seeds, which can be compared on the same test images."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import inside, read_json
+from convscope.engine import initial_weights, open_network
+from convscope.evidence.benchmark import measure_latency
+from convscope.evidence.comparison import RunGroup
+from convscope.evidence.comparison.answers_file import read_answers
+from convscope.runs.data import read_again
+from convscope.storage import RunFolder, open_run
+
+_PREDICTIONS = "predictions.npz"
+
+
+def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
+    """Return the runs in `folders` in groups that differ in their seed alone, and in words which runs are left out.
+
+    Args:
+        folders: each a run, a folder with runs in it, or an experiment.
+
+    Raises:
+        RunError: if there is no run, none is finished, all are of one group, or they answered other test images.
+    """
+    found, left_out = list[_Runs](), list[str]()
+    for folder in folders:
+        found += _group(folder, _read_folder(folder, left_out), left_out)
+    _check_images(found)
+    if len(found) < 2:
+        first = found[0].runs[0].folder
+        raise RunError(
+            f"{folders[0]}: holds runs of {first.architecture.name} with recipe {first.recipe.name} alone; "
+            "give another folder to compare them with"
+        )
+    images = _test_images(found[0].runs[0].folder)
+    return [group.named(name, images) for group, name in zip(found, _names(found), strict=True)], left_out
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A run and its answers to N test images."""
+
+    folder: RunFolder
+    y_true: NDArray[np.int64]
+    y_pred: NDArray[np.int64]
+    seconds: float | None
+
+    @property
+    def num_trained(self) -> int:
+        """On how many images it was trained; a run of an experiment may have drawn some of them."""
+        return int(self.folder.record.get("num_images", self.folder.record["dataset"]["train"]["num_images"]))
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What the runs of a group share."""
+        record = self.folder.record
+        digests = (record["dataset"][split]["sha256"] for split in ("train", "test"))
+        imported = record["weights_sha256"] if "imported" in record else None  # trained nobody here knows how
+        return (*digests, self.folder.architecture, self.folder.recipe, self.num_trained, imported)
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Runs that differ in their seed alone, from the folder `argument`."""
+
+    argument: Path
+    runs: Sequence[_Run]
+
+    @property
+    def test_sha256(self) -> str:
+        return str(self.runs[0].folder.record["dataset"]["test"]["sha256"])
+
+    def named(self, name: str, images: NDArray[np.uint8] | None) -> RunGroup:
+        """Return the runs as one group; with `images` the time of an answer is measured on an untrained network."""
+        first = self.runs[0]
+        network, dataset = first.folder.architecture, first.folder.record["dataset"]
+        seconds = [run.seconds for run in self.runs if run.seconds is not None]
+        one, many = None, None
+        if images is not None:
+            one, many = measure_latency(open_network(network, initial_weights(network, 0)), images)
+        return RunGroup(
+            name=name,
+            seeds=tuple(run.folder.seed for run in self.runs),
+            y_true=first.y_true,
+            y_pred=np.stack([run.y_pred for run in self.runs]),
+            dataset_name=str(dataset.get("name", "")),
+            split="test",
+            parameters=network.parameters,
+            macs=network.macs,
+            weights_bytes=4 * (network.parameters + network.non_trainable_parameters),
+            training_seconds=mean(seconds) if len(seconds) == len(self.runs) else None,
+            latency_seconds=one,
+            latency_1000_seconds=many,
+        )
+
+
+def _read_folder(path: Path, left_out: list[str]) -> Iterator[_Run]:
+    """Yield the runs in the folder `path`, and add to `left_out` those that are not finished."""
+    if (path / "run.json").exists():
+        if not (path / _PREDICTIONS).exists():
+            raise RunError(f"{path}: has no {_PREDICTIONS} yet; finish it with: convscope train --resume {path}")
+        yield _read_run(path)
+        return
+    if not path.is_dir():
+        raise RunError(f"{path}: no such folder; give a run, a folder with runs in it, or an experiment")
+    paths = _experiment_runs(path) if (path / "experiment.json").exists() else _run_folders(path)
+    if not paths:
+        raise RunError(f"{path}: holds no run; give a run, a folder with runs in it, or an experiment")
+    finished = [run for run in paths if (run / _PREDICTIONS).exists()]
+    if not finished:
+        raise RunError(f"{path}: none of its {len(paths)} runs has {_PREDICTIONS}; finish them first")
+    left_out += [f"{run} has no {_PREDICTIONS}" for run in paths if run not in finished]
+    yield from map(_read_run, finished)
+
+
+def _run_folders(path: Path) -> list[Path]:
+    """Return the runs in `path`, or else in its folder runs/."""
+    for place in (path, path / "runs"):
+        if found := sorted(file.parent for file in place.glob("*/run.json") if not file.parent.name.startswith(".")):
+            return found
+    return []
+
+
+def _experiment_runs(path: Path) -> list[Path]:
+    """Return the folders of the runs that `experiment.json` lists."""
+    file = inside(path, "experiment.json")
+    try:
+        digests = [run["digest"] for run in read_json(file)["runs"]]
+        if not all(isinstance(digest, str) and digest.isalnum() for digest in digests):
+            raise ValueError("a digest is none")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{file}: damaged ({error}); run the experiment again") from error
+    return [inside(path, f"runs/{digest}") for digest in dict.fromkeys(digests)]
+
+
+def _read_run(path: Path) -> _Run:
+    folder = open_run(path)
+    try:
+        dataset = folder.record["dataset"]
+        num_images, num_classes = dataset["test"]["num_images"], len(dataset["test"]["class_names"])
+        num_trained = folder.record.get("num_images", dataset["train"]["num_images"])
+        if not all(isinstance(number, int) for number in (num_images, num_trained)):
+            raise TypeError("num_images is no number")
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path / 'run.json'}: damaged ({error}); use another copy of the run") from error
+    y_true, y_pred = read_answers(folder.place(_PREDICTIONS), num_images, num_classes)
+    is_known = folder.has("history.jsonl") and "imported" not in folder.record
+    seconds = sum(folder.load_history().seconds) if is_known else None
+    return _Run(folder, y_true, y_pred, seconds)
+
+
+def _group(argument: Path, runs: Iterator[_Run], left_out: list[str]) -> list[_Runs]:
+    """Return the runs of one folder in groups, and add to `left_out` those whose seed is in their group already."""
+    groups = dict[tuple[object, ...], list[_Run]]()
+    for run in runs:
+        group = groups.setdefault(run.kind, [])
+        if any(run.folder.seed == other.folder.seed for other in group):
+            left_out.append(f"{run.folder.path} has the seed {run.folder.seed} of another run like it")
+        else:
+            group.append(run)
+    return [_Runs(argument, group) for group in groups.values()]
+
+
+def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
+    """Return the test images that the runs answered, or None where they are not there any more."""
+    recorded = folder.record["dataset"]
+    try:
+        test = read_again(recorded, folder.path).test
+    except ConvscopeError:
+        return None
+    return test.images if test.sha256 == recorded["test"]["sha256"] else None
+
+
+def _check_images(groups: Sequence[_Runs]) -> None:
+    """Raise `RunError` unless all runs answered the same test images."""
+    first = groups[0]
+    for group in groups:
+        for run in group.runs:
+            if group.test_sha256 != first.test_sha256 or not np.array_equal(run.y_true, first.runs[0].y_true):
+                raise RunError(
+                    f"{run.folder.path}: was measured on other test images than {first.runs[0].folder.path}; "
+                    "give runs on the same data"
+                )
+
+
+def _names(groups: Sequence[_Runs]) -> list[str]:
+    """Return a name for each group: the architecture's, and as much more as tells them all apart."""
+    parts = list[list[str]]()
+    for number, group in enumerate(groups, 1):
+        run = group.runs[0]
+        network, recipe = run.folder.architecture.name, run.folder.recipe.name
+        seeds = f"seed {run.folder.seed}" if len(group.runs) == 1 else f"{len(group.runs)} seeds"
+        images, place = f"{run.num_trained:,} images", str(group.argument)
+        parts.append([network, recipe, images, seeds, place, f"group {number}"])
+    columns = [0]
+    for column in range(1, len(parts[0])):
+        if len({tuple(part[i] for i in columns) for part in parts}) == len(parts):
+            break
+        if len({part[column] for part in parts}) > 1:
+            columns.append(column)
+    return [", ".join(part[i] for i in columns) for part in parts]

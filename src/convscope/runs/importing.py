@@ -1,0 +1,145 @@
+"""A network of another program as a run: measured, looked into, on its page; only its training was elsewhere."""
+
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from convscope.base.errors import ArchitectureError
+from convscope.data.datasets import LoadOptions, Splits
+from convscope.experiment import argument_of
+from convscope.experiment.record import available_cores, loading_words
+from convscope.interchange.imported import Imported
+from convscope.interchange.importing import model_of, read_network
+from convscope.recipes import RECIPES
+from convscope.runs.choices import recipe_for
+from convscope.runs.data import load_data
+from convscope.runs.jobs import check_index, free_folder
+from convscope.runs.listeners import Listeners
+from convscope.runs.record import run_record
+from convscope.runs.steps import Measured, Trained, measure_run, timed
+from convscope.storage import RunFolder, create_run, writing
+from convscope.training import History, check_fit
+from convscope.training.model import Model
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What is asked of an import, not yet checked.
+
+    Attributes:
+        path: the file of the network.
+        data: a name or path, as `load_dataset` takes it.
+        architecture: JSON of convscope or Keras, for a file that holds weights alone.
+        scale, offset: what a byte is multiplied by and what is then added, where the network does not.
+        recipe: by which evidence trains networks like it, where it must.
+        index: of the test image whose feature maps the page shows.
+        out: the folder; None is a new one under runs/.
+    """
+
+    path: Path
+    data: str = "mnist"
+    loading: LoadOptions = field(default_factory=LoadOptions)
+    architecture: Path | None = None
+    scale: float | None = None
+    offset: float | None = None
+    recipe: str = "classic"
+    index: int = 0
+    out: Path | None = None
+
+    def command(self, place: Path, splits: Splits) -> str:
+        """Return the command that makes the run in the folder `place` again."""
+        argument = argument_of(self.data)
+        words = ["convscope", "import", str(self.path.resolve()), "--dataset", argument]
+        words += loading_words(splits.options)
+        if self.recipe != "classic":
+            words += ["--recipe", self.recipe if self.recipe in RECIPES else str(place.resolve() / "run.json")]
+        network = None if self.architecture is None else self.architecture.resolve()
+        for option, value in (("--architecture", network), ("--scale", self.scale), ("--offset", self.offset)):
+            words += [] if value is None else [option, str(value)]
+        return shlex.join([*words, *(["--index", str(self.index)] if self.index else [])])
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedRun:
+    """A finished run of an imported network: what was read, what it answers, seconds by step, and its page."""
+
+    found: Imported
+    measured: Measured
+    timings: Mapping[str, float]
+    report: Path
+
+    @property
+    def folder(self) -> RunFolder:
+        return self.measured.folder
+
+
+def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
+    """Read a network from a file, measure it, look inside, and write the page.
+
+    Raises:
+        ConvscopeError: if the file or the data cannot be read or do not fit together, or the folder is not empty.
+    """
+    timings = dict[str, float]()
+    with timed(timings, "load"):
+        _, splits = load_data(request.data, request.loading, listeners.on_download)
+        check_index(request.index, splits)
+        recipe = recipe_for(request.recipe)
+        found, model = _read(request, splits)
+    record = run_record(
+        dataset=argument_of(request.data),
+        splits=splits,
+        architecture=model.architecture,
+        recipe=recipe,
+        seed=0,
+        engine="native",
+        threads=available_cores(),
+    )
+    place = request.out or free_folder(f"{splits.name}-imported")
+    with writing(place):
+        record |= {"imported": model.provenance["imported"], "command": request.command(place, splits)}
+        folder = create_run(place, record)
+        try:
+            return _measure(folder, found, model, splits, request.index, timings)
+        except KeyboardInterrupt:  # half an import is worth nothing, and its folder would be in the way of the next try
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+
+
+def _read(request: ImportRequest, splits: Splits) -> tuple[Imported, Model]:
+    """Return the network in the file, and as a model for `splits`."""
+    path = request.path
+    found = read_network(
+        path,
+        architecture=request.architecture,
+        image_shape=splits.image_shape,
+        scale=request.scale,
+        offset=request.offset,
+    )
+    try:
+        for part in (splits.train, splits.test):
+            check_fit(found.architecture, part)
+        model = model_of(found, path, None if found.class_names else splits.class_names)
+        model.check_classes(splits.test)
+    except ValueError as error:
+        raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
+    return found, replace(model, handwriting=splits.train.handwriting)
+
+
+def _measure(
+    folder: RunFolder, found: Imported, model: Model, splits: Splits, index: int, timings: dict[str, float]
+) -> ImportedRun:
+    history = History()
+    folder.write_history(history)
+    folder.write_model(model, history)
+    with timed(timings, "evaluate"):
+        measured = measure_run(Trained(folder, model, history), splits)
+    with timed(timings, "report"):  # matplotlib takes its time to load
+        from convscope.runs.page import Found, write_run_report
+
+    report = write_run_report(Found(measured), splits, index, timings)
+    timings["total"] = sum(timings.values())
+    folder.write("timings.json", timings)
+    folder.finish()
+    return ImportedRun(found, measured, timings, report)

@@ -1,0 +1,183 @@
+"""A job: a run folder that this process alone writes to, with its data, made new or opened again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+from convscope.base.errors import DatasetError, RecipeError, RunError
+from convscope.data.datasets import LoadOptions, Splits
+from convscope.engine import EngineName, check_engine, check_precision
+from convscope.experiment.record import available_cores
+from convscope.recipes import RECIPES
+from convscope.runs.choices import ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
+from convscope.runs.data import DataChoice, load_again, load_data
+from convscope.runs.listeners import SILENT, Listeners
+from convscope.runs.record import JobOptions, job_record, run_record
+from convscope.runs.start import open_start
+from convscope.storage import RunFolder, create_run, open_run, writing
+from convscope.training import check_classes, check_fit, check_recipe, hold_out
+
+PRESET = "cnn"
+"""The architecture that is trained where none is asked for."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a new run, not yet checked.
+
+    Attributes:
+        loading: how the data are loaded.
+        architecture: None is `PRESET`, or that of `start`.
+        start: a run folder or model file whose weights training starts from; None is random weights.
+        new_output: whether the weights of the outputs are random all the same.
+        changes: what replaces parts of `recipe`.
+        threads: None is one a core.
+        out: the folder; None is a new one under runs/.
+        job: of the whole job; None trains and evaluates alone.
+    """
+
+    data: DataChoice = "mnist"
+    loading: LoadOptions = field(default_factory=LoadOptions)
+    architecture: ArchitectureChoice | None = None
+    start: Path | None = None
+    new_output: bool = False
+    recipe: RecipeChoice = "classic"
+    changes: RecipeChanges = field(default_factory=RecipeChanges)
+    seed: int = 0
+    engine: EngineName = "native"
+    threads: int | None = None
+    out: Path | None = None
+    job: JobOptions | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A run folder, its data and what is to be done: `options` of the whole job, None for training alone."""
+
+    folder: RunFolder
+    splits: Splits
+    options: JobOptions | None
+
+
+@contextmanager
+def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
+    """Check all that is asked for, and only then make the run's folder, which no other process writes to in the block.
+
+    Raises:
+        ConvscopeError: if the data, the architecture, the recipe or the start cannot be read or do not fit together, or
+            there is something in the folder already.
+        ValueError: if arguments exclude each other.
+    """
+    check_engine(request.engine)
+    argument, splits = load_data(request.data, request.loading, listeners.on_download)
+    if request.job is not None:
+        check_index(request.job.index, splits)
+    if request.new_output and request.start is None:
+        raise ValueError("new_output says what to take from a run; give one as start")
+    if request.start is not None and request.architecture is not None:
+        raise ValueError("start takes the architecture of the run; leave out architecture")
+    begin = (
+        None
+        if request.start is None
+        else open_start(request.start, splits, request.seed, new_output=request.new_output)
+    )
+    network = (
+        architecture_for(request.architecture or PRESET, splits.image_shape, splits.num_classes)
+        if begin is None
+        else begin.transfer.architecture
+    )
+    check_classes(splits.train)
+    for part in (splits.train, splits.test):
+        check_fit(network, part)
+    recipe = recipe_for(request.recipe, request.changes)
+    check_precision(recipe.precision, request.engine)
+    unseen = None
+    if begin is not None:
+        begin.check(splits, recipe.validation_fraction)
+        unseen = begin.unseen(splits.train)
+    try:
+        check_recipe(recipe, network)
+        hold_out(splits, recipe, request.seed, unseen=unseen)
+    except RecipeError as error:
+        is_file = isinstance(request.recipe, str | Path) and request.recipe not in RECIPES
+        raise RecipeError(f"{request.recipe}: {error}" if is_file else str(error)) from error
+    record = run_record(
+        dataset=argument,
+        splits=splits,
+        architecture=network,
+        recipe=recipe,
+        seed=request.seed,
+        engine=request.engine,
+        threads=request.threads or available_cores(),
+        start=None if begin is None else {**begin.to_dict(splits), "new_output": request.new_output},
+    )
+    place = request.out or free_folder(f"{splits.name}-{network.name}")
+    with writing(place):
+        folder = create_run(place, {**record, **job_record(place, record, request.job)})
+        if begin is not None:
+            begin.save(folder)
+        yield Job(folder, splits, request.job)
+
+
+@contextmanager
+def opened(
+    path: Path, data: DataChoice | None = None, listeners: Listeners = SILENT, *, writes: bool = True
+) -> Iterator[tuple[RunFolder, Splits]]:
+    """Open a run folder with the data that it was made from.
+
+    Args:
+        data: the data, where they were arrays in memory.
+        writes: whether the folder is written to; then no other process may write to it in the block.
+
+    Raises:
+        RunError: if there is no run, another process is writing to it, or the data are others now.
+    """
+    if not writes or not path.is_dir():
+        yield _open(path, data, listeners)
+        return
+    with writing(path):
+        yield _open(path, data, listeners)
+
+
+def _open(path: Path, data: DataChoice | None, listeners: Listeners) -> tuple[RunFolder, Splits]:
+    folder = open_run(path)
+    return folder, load_again(folder.record["dataset"], path, data, listeners.on_download)
+
+
+def resumed(folder: RunFolder, splits: Splits, options: JobOptions | None, threads: int | None = None) -> Job:
+    """Return the job that goes on in `folder` by `options`, which `run.json` then holds.
+
+    Args:
+        threads: None is as many as before; any number gives the same bits.
+    """
+    record = dict(folder.record)
+    if threads is not None:
+        record["threads"] = threads
+    if options is not None:
+        check_index(options.index, splits)
+        record |= job_record(folder.path, record, options)
+    if record != folder.record:
+        folder.write("run.json", record)
+    return Job(replace(folder, record=record), splits, options)
+
+
+def check_index(index: int, splits: Splits) -> None:
+    """Raise `DatasetError` unless there is a test image `index`."""
+    if not 0 <= index < len(splits.test):
+        raise DatasetError(f"`index` {index}: {splits.name} has test images 0 to {len(splits.test) - 1}")
+
+
+def free_folder(name: str) -> Path:
+    """Make a folder under runs/ that was not there yet, also where two processes look for one, and return it."""
+    for number in count(1):
+        path = Path("runs") / f"{name}-{number:03}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(f"{path}: cannot be made ({error.strerror}); choose another `out`") from error
+        return path
+    raise AssertionError("numbers never end")

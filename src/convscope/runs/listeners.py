@@ -1,0 +1,51 @@
+"""Functions that a job calls while it works, so that a terminal, a notebook or a service can show how far it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from convscope.experiment import DivergedRun, RunResult
+from convscope.training import TrainingState
+
+
+class Result(Protocol):
+    """What a measurement gives: it shows itself as text and as plain JSON."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """What a job calls as it goes; each function does nothing unless another one is given.
+
+    Attributes:
+        on_download: with a file's name, the bytes so far and in all (None: unknown), while a data set is fetched.
+        on_training: with the architecture's name, the number of epochs and of images, before each training.
+        on_progress: with the epoch, the images seen in it, loss and accuracy so far, several times an epoch.
+        on_epoch: with the training state, after each epoch, and once before the first.
+        on_trained: with the architecture's name and the sentence that says which epoch was chosen ("": the last).
+        on_runs: with the number of runs from further seeds, before these begin.
+        on_result: with each run from a further seed that has ended.
+        on_diverged: with each run from a further seed that has diverged.
+        on_fold: with the number of sibling networks trained so far and in all, see `crossfit`.
+        on_topic: with a topic and its result, when it has been measured.
+    """
+
+    on_download: Callable[[str, int, int | None], None] = _ignore
+    on_training: Callable[[str, int, int], None] = _ignore
+    on_progress: Callable[[int, int, float, float], None] = _ignore
+    on_epoch: Callable[[TrainingState], None] = _ignore
+    on_trained: Callable[[str, str], None] = _ignore
+    on_runs: Callable[[int], None] = _ignore
+    on_result: Callable[[RunResult], None] = _ignore
+    on_diverged: Callable[[DivergedRun], None] = _ignore
+    on_fold: Callable[[int, int], None] = _ignore
+    on_topic: Callable[[str, Result], None] = _ignore
+
+
+SILENT = Listeners()
+"""Nobody is told."""

@@ -1,0 +1,403 @@
+"""A run as one value: `run` makes it, `open_run` finds it again, and its attributes are what was measured of it.
+
+The command line and this module do the same jobs in the same folders: either goes on with what the other began.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convscope.base.errors import RunError
+from convscope.base.files import read_bytes
+from convscope.base.tables import html_table, percent_with_interval, text_table
+from convscope.data.datasets import LoadOptions, Splits
+from convscope.engine import EngineName
+from convscope.evidence.comparison import Comparison
+from convscope.evidence.evaluation import Evaluation
+from convscope.experiment import RunResult
+from convscope.runs.cautions import cautions_of
+from convscope.runs.choices import ArchitectureChoice, RecipeChoice
+from convscope.runs.data import DataChoice, load_again
+from convscope.runs.evidence import Evidence
+from convscope.runs.jobs import Request, check_index, new_job, opened, resumed
+from convscope.runs.listeners import SILENT, Listeners
+from convscope.runs.pipeline import main_job, train_job
+from convscope.runs.record import JobOptions
+from convscope.runs.resume import options_of
+from convscope.runs.seeds import USUAL_SEEDS, train_seeds
+from convscope.runs.steps import (
+    Measured,
+    baseline_folder,
+    compare_runs,
+    load_baseline,
+    load_measured,
+    measure_run,
+    timed,
+    train_run,
+)
+from convscope.runs.topics import Subject, measure_topics, open_topics
+from convscope.runs.tracking import Trackers
+from convscope.storage import RunFolder, writing
+from convscope.storage import open_run as open_folder
+from convscope.storage.run_folder import MOST_SEED
+from convscope.training import History, TrainingState
+from convscope.training.model import Model
+
+_WIDTH, _HEIGHT = 900, 700  # pixels of the page in a notebook
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run folder: its model, its data, and what was measured of them.
+
+    `model`, `history`, `evaluation` and `comparison` are the values that `train`, `evaluate` and `compare` give. Every
+    other topic is an `Evidence`: a read-only mapping of the topic's JSON file. What the folder holds of these very
+    weights is read; what it does not hold is measured when it is asked for, and kept there as `convscope evidence`
+    keeps it. So asking may train networks, which takes longer than the run itself (`calibration`, `rejection`, `audit`)
+    or a multiple of it (`seeds`). In a notebook a run shows its page.
+
+    Attributes:
+        path: the folder.
+        data: the data, for a run that was made from arrays; None loads what `run.json` names.
+
+    Raises:
+        RunError: by each attribute, if a file that it needs is missing or damaged, the data are not those that the run
+            was made from, or the topic cannot be measured of this run; the message says why.
+    """
+
+    path: Path
+    data: DataChoice | None = field(default=None, repr=False)
+
+    @property
+    def folder(self) -> RunFolder:
+        """The folder as `run.json` describes it now: `record`, `architecture`, `recipe`, `seed`, `finished`."""
+        return open_folder(self.path)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The data, checked against the digests that the run recorded."""
+        return load_again(self.folder.record["dataset"], self.path, self.data)
+
+    @cached_property
+    def model(self) -> Model:
+        """The trained model."""
+        return self.folder.load_model()
+
+    @cached_property
+    def history(self) -> History:
+        """What was measured after each epoch."""
+        return self.folder.load_history()
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The model's answers to the test images."""
+        folder = self.folder
+        if folder.finished and folder.has("predictions.npz"):
+            return folder.load_evaluation()
+        return load_measured(folder, self.splits).evaluation
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The comparison with the dense network, which is trained if need be; None for a run that is one itself."""
+        with writing(self.path):
+            measured = self._measured()
+            if len(measured) == 1:
+                return None
+            comparison, folder = compare_runs(measured[0], measured[1], self.splits), self.folder
+            if not folder.has("comparison.json"):
+                folder.write("comparison.json", comparison.to_dict())
+            return comparison
+
+    @property
+    def seeds(self) -> Evidence:
+        """The same training from several seeds, also of the dense network if the run has one to compare with.
+
+        On demand there are as many as the run was asked for, five if it was not.
+        """
+        folder = self.folder
+        if not folder.read_evidence(("seeds",), self.model):
+            options = options_of(folder) or JobOptions()
+            asked = options.seeds if options.seeds is not None and options.seeds > 1 else USUAL_SEEDS
+            comparison = self.comparison if options.baseline else None
+            with writing(self.path):
+                measured = self._measured() if comparison is not None else [load_measured(folder, self.splits)]
+                found = train_seeds(measured, self.splits, comparison, asked, {}, SILENT)
+                assert found is not None, "there is more than one seed"
+                folder.write_evidence("seeds", found.to_dict(), self.model)
+        return self._read("seeds")
+
+    @property
+    def calibration(self) -> Evidence:
+        """How far the model's probabilities can be trusted, before and after a temperature was fitted."""
+        return self._topic("calibration")
+
+    @property
+    def rejection(self) -> Evidence:
+        """How well a rule tells images of none of the classes from those of the data set."""
+        return self._topic("rejection")
+
+    @property
+    def filters(self) -> Evidence:
+        """What excites each filter."""
+        return self._topic("filters")
+
+    @property
+    def attributions(self) -> Evidence:
+        """Which pixels answers rest on by several methods, and how far these pass their checks."""
+        return self._topic("attributions")
+
+    @property
+    def embedding(self) -> Evidence:
+        """The last hidden layer of the test images in a plane."""
+        return self._topic("embedding")
+
+    @property
+    def ablation(self) -> Evidence:
+        """The accuracy without each filter, without more and more of them, and without parts of the images."""
+        return self._topic("ablation")
+
+    @property
+    def robustness(self) -> Evidence:
+        """The accuracy on corrupted test images."""
+        return self._topic("robustness")
+
+    @property
+    def attacks(self) -> Evidence:
+        """The accuracy under adversarial attacks."""
+        return self._topic("attacks")
+
+    @property
+    def audit(self) -> Evidence:
+        """Labels in doubt, known wrong labels and duplicates."""
+        return self._topic("audit")
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the recipe and the training images cannot achieve, in sentences; often none."""
+        return tuple(cautions_of(self.folder, self.splits))
+
+    def report(self, index: int | None = None) -> Path:
+        """Write the figures and the page of what the run measured, and return the path of the page.
+
+        What takes seconds and was not measured yet (filters, attributions, embedding, ablation) is measured now.
+
+        Args:
+            index: of the test image whose feature maps are shown; None is the one that the run was asked for.
+
+        Raises:
+            DatasetError: if there is no such test image.
+            RunError: as the attributes do.
+        """
+        from convscope.runs.page import load_found, write_run_report  # matplotlib takes its time to load
+
+        folder, splits = self.folder, self.splits
+        if index is None:
+            index = (options_of(folder) or JobOptions()).index
+        check_index(index, splits)
+        with writing(self.path):
+            return write_run_report(load_found(folder, splits), splits, index, {})
+
+    def resume(
+        self,
+        *,
+        threads: int | None = None,
+        on_epoch: Callable[[TrainingState], None] | None = None,
+        on_progress: Callable[[int, int, float, float], None] | None = None,
+        on_result: Callable[[RunResult], None] | None = None,
+    ) -> "Run":
+        """Go on with a run that was stopped, to the same bits as if it had not been, and return it.
+
+        Args:
+            threads: None is as many as before; the number does not change the result.
+            on_epoch, on_progress, on_result: as for `run`.
+
+        Raises:
+            RunError: if another process is writing to the folder, or a file in it is damaged.
+            DivergedError: if the loss is not finite any more.
+        """
+        listeners, timings = _listeners(on_epoch, on_progress, on_result), dict[str, float]()
+        with ExitStack() as stack:
+            with timed(timings, "load"):
+                folder, splits = stack.enter_context(opened(self.path, self.data, listeners))
+                job = resumed(folder, splits, options_of(folder), threads)
+            work = train_job if job.options is None else main_job
+            work(job, timings, _UNTRACKED, listeners)
+        return Run(self.path, self.data)
+
+    @cached_property
+    def _subject(self) -> Subject:
+        """The run as topics measure it; they share the networks that they train."""
+        return Subject(self.folder, self.splits, self.model)
+
+    def _measured(self) -> list[Measured]:
+        """Return the run, and the dense network beside it, trained now if need be."""
+        folder, splits = self.folder, self.splits
+        run, baseline = load_measured(folder, splits), load_baseline(folder, splits)
+        if baseline is None:
+            if "imported" in folder.record:
+                raise RunError(
+                    f"{self.path}: its network was trained elsewhere, so no dense network can be trained like it; "
+                    "compare it with a run of yours: cs.compare"
+                )
+            other = baseline_folder(folder, splits)
+            if other is None:
+                return [run]
+            baseline = measure_run(train_run(other, splits, {}, "baseline", _UNTRACKED, SILENT), splits)
+            other.finish()
+        return [run, baseline]
+
+    def _topic(self, name: str) -> Evidence:
+        """Return what is kept on a topic, after measuring it if need be."""
+        folder = self.folder
+        if not folder.read_evidence((name,), self.model):
+            with writing(self.path):
+                topics, _ = open_topics(self._subject, (name,))
+                measure_topics(self._subject, topics, {})
+            self.__dict__.pop("model")  # some topics keep with the model what they found
+        return self._read(name)
+
+    def _read(self, name: str) -> Evidence:
+        return Evidence(name, self.folder.read_evidence((name,), self.model)[name])
+
+    def _facts(self) -> list[tuple[str, str]]:
+        folder = self.folder
+        record = folder.record
+        facts = [
+            ("data", str(record["dataset"].get("name", record["dataset"]["argument"]))),
+            ("architecture", folder.architecture.name),
+            ("recipe", folder.recipe.name),
+            ("seed", str(folder.seed)),
+        ]
+        if not folder.finished:
+            return [*facts, ("state", "not finished; go on with resume()")]
+        evaluation = self.evaluation
+        accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
+        return [*facts, ("accuracy", f"{accuracy} of {evaluation.num_images:,} {evaluation.split} images")]
+
+    def __str__(self) -> str:
+        return text_table(("Run", str(self.path)), self._facts(), left=2)
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame; of a run that has none yet, its facts.
+
+        The frame is a document of its own: what is in the page cannot reach the notebook.
+        """
+        folder = self.folder
+        if not folder.has("report.html"):
+            return html_table(("Run", str(self.path)), self._facts(), left=2)
+        page = read_bytes(folder.place("report.html")).decode("utf-8", "replace")
+        return (
+            f'<iframe srcdoc="{escape(page)}" width="{_WIDTH}" height="{_HEIGHT}" sandbox="allow-scripts '
+            f'allow-downloads" title="Report of {escape(str(self.path))}" style="border: 0; max-width: 100%"></iframe>'
+        )
+
+
+def _ignore_failure(_: str) -> None:
+    pass
+
+
+_UNTRACKED = Trackers((), _ignore_failure)
+
+
+def run(
+    data: DataChoice = "mnist",
+    *,
+    architecture: ArchitectureChoice | None = None,
+    recipe: RecipeChoice = "classic",
+    seed: int = 0,
+    seeds: int | None = None,
+    baseline: bool = True,
+    out: str | Path | None = None,
+    index: int = 0,
+    test_fraction: float | None = None,
+    split_seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+    start: str | Path | None = None,
+    new_output: bool = False,
+    engine: EngineName = "native",
+    threads: int | None = None,
+    on_epoch: Callable[[TrainingState], None] | None = None,
+    on_progress: Callable[[int, int, float, float], None] | None = None,
+    on_result: Callable[[RunResult], None] | None = None,
+) -> Run:
+    """Train, evaluate, compare with a dense network and over seeds, look inside, and write the report.
+
+    This is the job of `convscope run`, in the same folder with the same files.
+
+    Args:
+        data: a name or path, as `load_dataset` takes it; `Splits`; or a `Dataset`, from which a test split is cut off.
+        architecture: a preset's name, a preset, an `Architecture`, or a JSON file; None is "cnn", or that of `start`.
+        recipe: a recipe's name, a `Recipe`, or a JSON file.
+        seed: of all randomness, from 0 on.
+        seeds: runs of each network, from `seed` on; None is five, or as many as half a minute more allows.
+        baseline: whether to compare with a dense network.
+        out: the folder; None is a new one under runs/.
+        index: of the test image whose feature maps the report shows.
+        test_fraction: share of each class that is cut off as the test split, where there is none; None is a fifth.
+        split_seed: which images are cut off.
+        image_size: (H, W) to which the images are brought.
+        start: a run folder or model file whose weights training starts from; None is random weights.
+        new_output: with `start`, whether all outputs start at random.
+        engine: "native", "reference" or "keras".
+        threads: of the engine; None is one a core. The number does not change the result.
+        on_epoch: called with the `TrainingState` after each epoch of each training, and once before the first.
+        on_progress: called as `on_progress(epoch, images, loss, accuracy)` several times an epoch.
+        on_result: called with the `RunResult` of each run from a further seed.
+
+    Raises:
+        TypeError, ValueError: if an argument is of the wrong type or out of range, or two exclude each other.
+        ConvscopeError: if data, architecture, recipe or start cannot be read or do not fit together, `out` is not
+            empty, or the training diverges; a stopped run goes on with `open_run(path).resume()`.
+    """
+    request = Request(
+        data=data,
+        loading=LoadOptions(test_fraction, split_seed, image_size),
+        architecture=architecture,
+        start=None if start is None else Path(start),
+        new_output=new_output,
+        recipe=recipe,
+        seed=_whole("seed", seed, 0),
+        engine=engine,
+        threads=None if threads is None else _whole("threads", threads, 1),
+        out=None if out is None else Path(out),
+        job=JobOptions(bool(baseline), None if seeds is None else _whole("seeds", seeds, 1), _whole("index", index, 0)),
+    )
+    listeners, timings = _listeners(on_epoch, on_progress, on_result), dict[str, float]()
+    with ExitStack() as stack:
+        with timed(timings, "load"):
+            job = stack.enter_context(new_job(request, listeners))
+        main_job(job, timings, _UNTRACKED, listeners)
+    return Run(job.folder.path, None if isinstance(data, str | Path) else data)
+
+
+def open_run(path: str | Path, data: DataChoice | None = None) -> Run:
+    """Return the run in the folder at `path`.
+
+    Args:
+        data: the data of a run that was made from arrays, as they were given to `run`; they are checked by their
+            digests when they are needed. Without them such a run gives what needs no images: `model`, `history`,
+            `evaluation` and every topic that was measured.
+
+    Raises:
+        RunError: if there is no run, or its `run.json` is damaged.
+    """
+    found = Run(Path(path), data)
+    _ = found.folder  # which says what is wrong
+    return found
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= MOST_SEED:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+    return int(value)
+
+
+def _listeners(on_epoch: Any, on_progress: Any, on_result: Any) -> Listeners:
+    given = {"on_epoch": on_epoch, "on_progress": on_progress, "on_result": on_result}
+    return Listeners(**{name: function for name, function in given.items() if function is not None})

@@ -1,0 +1,233 @@
+"""The steps of a job, each from and into the run folder: train, evaluate, and compare with the baseline."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import inf
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from convscope.base.errors import DivergedError, RunError
+from convscope.data.datasets import Dataset, Splits
+from convscope.evidence.benchmark import measure_latency
+from convscope.evidence.comparison import Candidate, Comparison, compare
+from convscope.evidence.evaluation import Evaluation, evaluate
+from convscope.runs.choices import architecture_for
+from convscope.runs.listeners import Listeners
+from convscope.runs.record import job_record, run_record
+from convscope.runs.start import held_out_by, start_of, unseen_by
+from convscope.runs.tracking import Trackers
+from convscope.storage import NOTHING, RunFolder, create_run, open_run, save_trained_on
+from convscope.training import History, TrainingState, describe_choice, train
+from convscope.training.memory import Memory, measure_memory
+from convscope.training.model import Model
+
+BASELINE = "ann"
+"""The architecture that a run is compared with."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that has been trained to its end."""
+
+    folder: RunFolder
+    model: Model
+    history: History
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A trained run and what it answered to the test images."""
+
+    trained: Trained
+    evaluation: Evaluation
+
+    @property
+    def folder(self) -> RunFolder:
+        return self.trained.folder
+
+    @property
+    def model(self) -> Model:
+        return self.trained.model
+
+
+@contextmanager
+def timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    """Add the seconds that the block takes to `timings[step]`."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        timings[step] = timings.get(step, 0.0) + perf_counter() - start
+
+
+def train_run(
+    folder: RunFolder, splits: Splits, timings: dict[str, float], step: str, tracking: Trackers, listeners: Listeners
+) -> Trained:
+    """Train to the end of the recipe, from wherever the folder stands, and keep the model there; tell `tracking`.
+
+    `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier calls trained.
+    """
+    if "imported" in folder.record:
+        raise RunError(
+            f"{folder.path}: its network was trained elsewhere; train it on as a new run, with `start` {folder.path}"
+        )
+    with timed(timings, step):
+        state = folder.load_state()
+        model, history = _train_from(state, folder, splits, tracking, listeners)
+        folder.write_model(model, history)
+    if state is not None:
+        timings[step] += sum(state.history.seconds)
+    return Trained(folder, model, history)
+
+
+def _train_from(
+    state: TrainingState | None, folder: RunFolder, splits: Splits, tracking: Trackers, listeners: Listeners
+) -> tuple[Model, History]:
+    recipe, record, start = folder.recipe, folder.record, start_of(folder, splits)
+    trained_on, _ = held_out_by(folder, splits, start)
+    listeners.on_training(folder.architecture.name, recipe.epochs, len(trained_on))
+
+    def on_epoch(state: TrainingState) -> None:
+        folder.save_epoch(state, splits.class_names)
+        listeners.on_epoch(state)
+        tracking.update(folder.path)
+
+    try:
+        if state is None and start is not None:
+            state = start.transfer.state
+            on_epoch(state)
+        model, history = train(
+            folder.architecture,
+            splits,
+            recipe,
+            seed=folder.seed,
+            engine=record["engine"],
+            threads=record["threads"],
+            state=state,
+            unseen=unseen_by(start, folder, splits),
+            on_progress=listeners.on_progress,
+            on_epoch=on_epoch,
+        )
+    except DivergedError as error:
+        kept = len(folder.load_history())
+        epochs = f"{kept} epoch{'' if kept == 1 else 's'} before it" if kept else "untrained weights"
+        raise DivergedError(f"{folder.path}: {error}, and start a new run; the {epochs} are kept") from error
+    listeners.on_trained(folder.architecture.name, describe_choice(history, recipe))
+    if start is not None:
+        model = replace(model, provenance={**model.provenance, "from": start.model.weights_sha256})
+    known = NOTHING if start is None else start.known
+    if known is not None:
+        save_trained_on(folder.path / "model.safetensors", known.and_also(trained_on), model)
+    return model, history
+
+
+def memory_of(folder: RunFolder, splits: Splits) -> Memory:
+    """Return the memory that this process, which has just trained the run, has taken so far."""
+    record = folder.record
+    return measure_memory(
+        folder.architecture, folder.recipe, splits.train, splits.test, record["engine"], record["threads"]
+    )
+
+
+def measure_run(trained: Trained, splits: Splits) -> Measured:
+    """Evaluate on the test images and keep the result."""
+    evaluation = evaluate_run(trained.folder, trained.model, splits.test)
+    trained.folder.write_evaluation(evaluation)
+    return Measured(trained, evaluation)
+
+
+def evaluate_run(folder: RunFolder, model: Model, dataset: Dataset) -> Evaluation:
+    """Evaluate the model of a run; raises `RunError` if it gives numbers that are not finite."""
+    try:
+        return evaluate(model, dataset)
+    except DivergedError as error:
+        raise RunError(f"{folder.path}: {error}") from error
+
+
+def load_measured(folder: RunFolder, splits: Splits) -> Measured:
+    """Return a trained run with what it answered: as kept in a finished run, else evaluated now.
+
+    Raises:
+        RunError: if it has not been trained, a file of it is damaged, or its answers are to other test images.
+    """
+    trained = Trained(folder, folder.load_model(), folder.load_history())
+    if folder.finished and folder.has("predictions.npz"):
+        evaluation = folder.load_evaluation()
+        test = splits.test
+        if evaluation.class_names != test.class_names or not np.array_equal(evaluation.y_true, test.labels):
+            raise RunError(f"{folder.path}: its answers are not to the test images of {splits.name}; run it again")
+        return Measured(trained, evaluation)
+    return Measured(trained, evaluate_run(folder, trained.model, splits.test))
+
+
+def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:
+    """Return the run of the dense network beside `folder`'s, made now if need be; None for a run that is one itself."""
+    path = folder.place("baseline")
+    if folder.has("baseline/run.json"):
+        return open_run(path)
+    network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
+    if network == folder.architecture:
+        return None
+    record = run_record(
+        dataset=folder.record["dataset"]["argument"],
+        splits=splits,
+        architecture=network,
+        recipe=folder.recipe,
+        seed=folder.seed,
+        engine=folder.record["engine"],
+        threads=folder.record["threads"],
+    )
+    return create_run(path, {**record, **job_record(path, record, None)})
+
+
+def load_baseline(folder: RunFolder, splits: Splits) -> Measured | None:
+    """Return the finished run in baseline/, or None where there is none."""
+    if not folder.has("baseline/DONE"):
+        return None
+    other = baseline_folder(folder, splits)
+    if other is None:
+        raise RunError(f"{folder.path / 'baseline'}: no run.json there; remove the folder or run again")
+    return load_measured(other, splits)
+
+
+def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Comparison:
+    """Compare the two on the test images.
+
+    The time of an answer is measured once: where comparison.json of `run` has it, it is read from there.
+    """
+    kept = _kept_latencies(run.folder)
+    if kept is None:
+        kept = [measure_latency(one.model.network, splits.test.images) for one in (run, baseline)]
+    try:
+        a, b = (
+            Candidate.from_model(one.model, one.evaluation, sum(one.trained.history.seconds), None, *latencies)
+            for one, latencies in zip((run, baseline), kept, strict=True)
+        )
+        return compare(a, b)
+    except ValueError as error:  # the two were measured on other images
+        raise RunError(f"{baseline.folder.path}: {error}; remove the folder and compare again") from error
+
+
+def _kept_latencies(folder: RunFolder) -> list[tuple[float | None, float | None]] | None:
+    """Return how long each network takes for one image and for a thousand, as comparison.json says; None without it."""
+    if not folder.has("comparison.json"):
+        return None
+    kept = folder.read("comparison.json")
+    try:
+        return [
+            (_seconds(kept[side]["latency_seconds"]), _seconds(kept[side]["latency_1000_seconds"])) for side in "ab"
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise RunError(
+            f"{folder.path / 'comparison.json'}: damaged ({reason:.200}); remove it, and compare again"
+        ) from error
+
+
+def _seconds(value: Any) -> float | None:
+    if value is not None and not (isinstance(value, float) and 0 <= value < inf):
+        raise ValueError(f"{value!r:.60} is no number of seconds")
+    return value

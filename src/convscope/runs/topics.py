@@ -1,0 +1,264 @@
+"""What a run's answers are worth, topic by topic, each measured into a file of the run folder."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import MissingPackageError, RunError
+from convscope.base.metrics import softmax
+from convscope.data.datasets import Dataset, Splits
+from convscope.evidence.ablation import ablate, ablate_inputs, filter_means, removal_curves
+from convscope.evidence.audit import audit
+from convscope.evidence.calibration import fit_temperature, measure_calibration
+from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
+from convscope.evidence.explanation import EmbeddingMethod, check_attributions, embed, filter_cards
+from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.robustness import measure_attacks, measure_robustness
+from convscope.runs.listeners import SILENT, Listeners, Result
+from convscope.runs.start import Start, held_out_by, start_of
+from convscope.runs.steps import evaluate_run, timed
+from convscope.storage import RunFolder
+from convscope.training.crossfit import CrossFit, crossfit
+from convscope.training.model import Model
+
+QUICK = ("filters", "attributions", "embedding", "ablation")
+"""What the main job measures of every run: seconds in all, and no further training."""
+
+_UNSEEN = ("calibration", "rejection")
+"""What is fitted on images that the network itself, or ones trained just like it, did not see."""
+
+_ALL_UNSEEN = ("audit",)
+"""What needs an answer to every training image from a network that did not see it."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The run that is looked into."""
+
+    folder: RunFolder
+    splits: Splits
+    model: Model
+    listeners: Listeners = SILENT
+    embedding: EmbeddingMethod = "pca"
+
+    @cached_property
+    def start(self) -> Start | None:
+        """What the run started from; None stands for random weights."""
+        return start_of(self.folder, self.splits)
+
+    @cached_property
+    def siblings(self) -> CrossFit:
+        """Networks like the run's, each trained without a fifth of the training images; trained when first needed.
+
+        They start from what the run started from, which must have seen none of these images, see `open_topics`.
+        """
+        folder, start = self.folder, self.start
+        return crossfit(
+            folder.architecture,
+            self.splits.train,
+            folder.recipe,
+            seed=folder.seed,
+            threads=folder.record["threads"],
+            state=None if start is None else start.transfer.state,
+            on_fold=self.listeners.on_fold,
+        )
+
+    @cached_property
+    def test_logits(self) -> NDArray[np.float32]:
+        return self.model.logits(self.splits.test.images)
+
+    @cached_property
+    def means(self) -> dict[str, NDArray[np.float32]]:
+        return filter_means(self.model, self.splits.test.images)
+
+    @cached_property
+    def validated(self) -> tuple[Dataset, Dataset] | None:
+        """What the run trained on and what it held out, if it held anything out."""
+        if self.folder.recipe.validation_fraction == 0:
+            return None
+        trained_on, held_out = held_out_by(self.folder, self.splits, self.start)
+        assert held_out is not None
+        return trained_on, held_out
+
+    def held_out_parts(self) -> list[tuple[Model, Dataset, Dataset]]:
+        """Return models, what each was trained on and images that it did not see: the run's own, or its siblings'."""
+        if self.validated is not None:
+            return [(self.model, *self.validated)]
+        return self.siblings.parts(self.splits.train)
+
+    def held_out_logits(self) -> tuple[NDArray[np.float32], NDArray[np.integer[Any]], str]:
+        """Return logits and labels of images that the network which gave them did not see, and what these are."""
+        if self.validated is not None:
+            held_out = self.validated[1]
+            return self.model.logits(held_out.images), held_out.labels, "validation images"
+        siblings = self.siblings
+        words = f"out-of-fold training images of {siblings.num_folds} sibling networks"
+        return siblings.logits, siblings.labels, words
+
+
+def _calibration(subject: Subject) -> Result:
+    logits, labels, words = subject.held_out_logits()
+    test = subject.splits.test
+    measured = measure_calibration(
+        subject.test_logits, test.labels, logits, labels, fitted_on=words, dataset_name=test.name, split=test.split
+    )
+    if not measured.is_at_bound:  # else these images do not tell it
+        _store(
+            subject,
+            {"temperature": measured.temperature, "fitted_on": measured.fitted_on, "num_fitted": measured.num_fitted},
+        )
+    return measured
+
+
+def _rejection(subject: Subject) -> Result:
+    rules = fit_rules(subject.model, subject.held_out_parts(), seed=subject.folder.seed)
+    # Beside the chosen rule stand those of one score of the network and the image statistics.
+    shown = [rules[0], *(rule for rule in rules[1:] if len(rule.thresholds) == 2)]
+    measured = measure_rejection(shown, _calibrated(subject), subject.splits.test, seed=subject.folder.seed)
+    _store(subject, {"rejection": rules[0].to_dict()})
+    return measured
+
+
+def _calibrated(subject: Subject) -> Model:
+    """Return the run's model with the temperature that `convscope predict` applies, fitted now if none is kept."""
+    if "temperature" not in subject.folder.load_model().calibration:
+        _calibration(subject)
+    return subject.folder.load_model()
+
+
+def _store(subject: Subject, values: Mapping[str, Any]) -> None:
+    """Keep with the model what its answers are worth, beside what is kept there already."""
+    kept = subject.folder.load_model().calibration
+    subject.folder.write_calibration(replace(subject.model, calibration={**kept, **values}))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Several results as one, beside `known` ones."""
+
+    parts: Mapping[str, Result]
+    known: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        whole = dict(self.known)
+        for name, part in self.parts.items():
+            whole |= {name: part.to_dict()} if name else part.to_dict()
+        return whole
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.parts.values()))
+
+
+def _ablation(subject: Subject) -> Result:
+    model, splits = subject.model, subject.splits
+    known = subject.folder.read_evidence(["ablation"], model).get("ablation", {})  # such as retrained architectures
+    return _Parts(
+        {
+            "": ablate(model, splits.test, means=subject.means),
+            # Half of what `convscope ablate` measures, in half of its time.
+            "removal": removal_curves(model, splits, ("zero",), most_macs=2.5e11),
+            "inputs": ablate_inputs(model, splits),
+        },
+        known,
+    )
+
+
+def _embedding(subject: Subject) -> Result:
+    try:
+        return embed(subject.model, subject.splits.test, subject.embedding, seed=subject.folder.seed)
+    except ImportError as error:
+        raise MissingPackageError(str(error)) from error
+
+
+def _audit(subject: Subject) -> Result:
+    siblings, own = subject.siblings, subject.folder.load_model().calibration.get("temperature", 1.0)
+    theirs = fit_temperature(siblings.logits, siblings.labels)
+    if theirs in (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE):  # these images do not tell it
+        theirs = 1.0
+    train, test = siblings.logits.astype(np.float64) / theirs, subject.test_logits.astype(np.float64) / own
+    return audit(subject.splits, softmax(train), softmax(test))
+
+
+_MEASURE: Mapping[str, Callable[[Subject], Result]] = {
+    "calibration": _calibration,
+    "rejection": _rejection,
+    "filters": lambda subject: filter_cards(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "attributions": lambda subject: check_attributions(
+        subject.model, subject.splits.test, most_images=50, seed=subject.folder.seed
+    ),
+    "embedding": _embedding,
+    "ablation": _ablation,
+    "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "attacks": lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "audit": _audit,
+}
+
+TOPICS = tuple(_MEASURE)
+"""What can be measured of a run's model."""
+
+
+def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
+    """Return which topics to measure, and in words which of them cannot be measured of this run and why ("": all can).
+
+    Args:
+        asked: the topics, by name; with none, all that were not measured yet.
+
+    Raises:
+        RunError: if one that is asked for by name cannot be measured, or the model gives numbers that are not finite,
+            which each topic would meet.
+    """
+    folder = subject.folder
+    evaluate_run(folder, subject.model, subject.splits.test)
+    known = folder.read_evidence(TOPICS, subject.model)
+    topics = tuple(asked) or tuple(topic for topic in TOPICS if topic not in known)
+    closed, why = _closed_topics(subject)
+    left_out = [topic for topic in topics if topic in closed]
+    if not left_out:
+        return topics, ""
+    why = f"{', '.join(left_out)}: {why}"
+    if asked:
+        raise RunError(f"{folder.path}: {why}")
+    return tuple(topic for topic in topics if topic not in closed), why
+
+
+def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
+    """Return the topics that cannot be measured of this run, and why; they need images that no ancestor saw."""
+    if "imported" in subject.folder.record:
+        return _UNSEEN, (
+            "the file of an imported network does not say which images it was trained on, so none are known to be new "
+            "to it; to measure this, train its architecture from random weights: convscope run --architecture "
+            f"{subject.folder.path / 'run.json'}"
+        )
+    start = subject.start
+    if start is None:
+        return (), ""
+    images = len(subject.splits.train)
+    seen = images if start.known is None else images - int(start.unseen(subject.splits.train).sum())
+    if seen == 0:
+        return (), ""
+    closed = _ALL_UNSEEN if subject.validated is not None else (*_UNSEEN, *_ALL_UNSEEN)
+    if start.known is None:
+        why = "nobody knows which images the network that this run started from was trained on"
+    else:
+        why = f"the network that this run started from was trained on {seen:,} of the {images:,} training images before"
+    return closed, (
+        f"{why}, so its answers to them are not those to new images; to measure this, train from random weights, or "
+        "from a run with other training images"
+        + ("" if subject.validated is not None else ", or hold new images out with `validation_fraction`")
+    )
+
+
+def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, dict[str, Any]]:
+    """Measure each of `topics`, keep it in the run folder and tell the listeners; return all of it by topic."""
+    measured = dict[str, dict[str, Any]]()
+    for topic in topics:
+        with timed(timings, topic):
+            result = _MEASURE[topic](subject)
+            measured[topic] = result.to_dict()
+            subject.folder.write_evidence(topic, measured[topic], subject.model)
+        subject.listeners.on_topic(topic, result)
+    return measured

@@ -1,0 +1,167 @@
+"""`cs.run` and `cs.open_run`: what the command line does, as a value; read where it was measured, else measured."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import RunError
+
+RECIPE = cs.Recipe(epochs=2, batch_size=50)
+
+
+@pytest.fixture(scope="module")
+def data(small_mnist: cs.Splits) -> cs.Splits:
+    """Arrays of one's own: images of MNIST without a name or a file."""
+    names = tuple("abcdefghij")
+    parts = [
+        cs.Dataset(one.images[:300], one.labels[:300], names, "mine") for one in (small_mnist.train, small_mnist.test)
+    ]
+    return cs.Splits(*parts)
+
+
+@pytest.fixture(scope="module")
+def run(data: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> cs.Run:
+    """A run from arrays that cannot be loaded by a name again."""
+    return cs.run(data, recipe=RECIPE, seed=2, seeds=2, out=tmp_path_factory.mktemp("runs") / "mine")
+
+
+@pytest.fixture
+def copy(run: cs.Run, tmp_path: Path) -> cs.Run:
+    """A copy of the run to change."""
+    shutil.copytree(run.path, tmp_path / "copy")
+    return cs.open_run(tmp_path / "copy", run.data)
+
+
+def files_of(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_a_run_is_what_the_functions_give_one_by_one(run: cs.Run, data: cs.Splits):
+    model, history = cs.train(cs.presets.cnn, data, RECIPE, seed=2)
+    assert run.model.weights_sha256 == model.weights_sha256
+    assert run.history.loss == history.loss
+    assert run.evaluation.to_dict() == cs.evaluate(run.model, run.splits.test).to_dict()
+    assert run.comparison is not None
+    assert run.comparison.names == ("cnn", "ann")
+    assert {one["seed"] for one in run.seeds["runs"]} == {2, 3}
+    assert (run.path / "DONE").exists()
+
+
+def test_what_was_measured_is_read_and_nothing_in_the_folder_changes(run: cs.Run):
+    before = files_of(run.path)
+    again = cs.open_run(run.path)  # without the arrays
+    assert again.evaluation.to_dict() == json.loads((run.path / "evaluation.json").read_text())
+    assert np.array_equal(again.evaluation.y_prob, run.evaluation.y_prob)
+    for topic in ("seeds", "filters", "attributions", "embedding", "ablation"):
+        assert getattr(again, topic) == json.loads((run.path / f"{topic}.json").read_text())
+    assert files_of(run.path) == before
+
+
+def test_a_report_measures_nothing_again(copy: cs.Run):
+    kept = {name: (copy.path / name).read_bytes() for name in ("comparison.json", "seeds.json", "evaluation.json")}
+    seeds, comparison = json.loads(kept["seeds.json"]), json.loads(kept["comparison.json"])
+    for side in "ab":
+        for cost in ("latency_seconds", "latency_1000_seconds"):
+            assert seeds["comparison"][side][cost] == comparison[side][cost]
+    comparison["a"]["latency_seconds"] = 12.5
+    (copy.path / "comparison.json").write_text(json.dumps(comparison))
+    page = copy.report()
+    assert page == copy.path / "report.html"
+    assert copy.comparison is not None
+    assert copy.comparison.a.latency_seconds == 12.5
+    assert "12.50 s" in page.read_text() or "12.5 s" in page.read_text()
+    assert (copy.path / "seeds.json").read_bytes() == kept["seeds.json"]
+
+
+def test_a_topic_is_measured_when_it_is_asked_for_and_then_kept(copy: cs.Run):
+    before = json.loads((copy.path / "embedding.json").read_text())
+    (copy.path / "embedding.json").unlink()
+    measured = copy.embedding
+    assert measured == before == json.loads((copy.path / "embedding.json").read_text())
+    read = cs.open_run(copy.path).embedding
+    assert str(read) == str(measured)
+    assert read._repr_html_() == measured._repr_html_()
+    assert "<svg" in read._repr_html_()
+
+
+def test_calibration_is_kept_with_the_model(copy: cs.Run):
+    assert "temperature" not in copy.model.calibration
+    found = copy.calibration
+    assert copy.model.calibration.get("temperature", found["temperature"]) == found["temperature"]
+
+
+def test_a_run_from_arrays_needs_them_again_and_no_others(run: cs.Run, data: cs.Splits, small_mnist: cs.Splits):
+    with pytest.raises(RunError, match=r"made from arrays.*cs\.open_run\(.*, data=\.\.\.\)"):
+        _ = cs.open_run(run.path).splits
+    assert cs.open_run(run.path, data).splits.test.sha256 == run.splits.test.sha256
+    with pytest.raises(RunError, match="images are not those that"):
+        _ = cs.open_run(run.path, small_mnist).splits
+
+
+def test_a_dataset_alone_is_cut_the_same_way_again(data: cs.Splits, tmp_path: Path):
+    run = cs.run(data.train, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
+    again = cs.open_run(run.path, data.train)
+    assert len(again.splits.test) == 60
+    assert again.comparison is None
+    assert "cs.run(data, test_fraction=0.2, split_seed=0, architecture='ann'" in again.folder.record["command"]
+    assert again.cautions
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(run: cs.Run, data: cs.Splits, tmp_path: Path):
+    def stop(state: cs.TrainingState) -> None:
+        if len(state.history) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(data, recipe=RECIPE, seed=2, seeds=2, out=tmp_path / "stopped", on_epoch=stop)
+    stopped = cs.open_run(tmp_path / "stopped", data)
+    assert "not finished" in str(stopped)
+    done = stopped.resume()
+    assert done.model.weights_sha256 == run.model.weights_sha256
+    assert done.seeds["runs"][1]["weights_sha256"] == run.seeds["runs"][1]["weights_sha256"]
+
+
+def test_a_notebook_shows_the_page_of_a_run_in_a_frame_of_its_own(copy: cs.Run):
+    shown = copy._repr_html_()
+    assert shown.startswith('<iframe srcdoc="')
+    assert "&lt;!doctype html&gt;" in shown.lower()
+    assert 'width="900"' in shown
+    assert 'sandbox="allow-scripts allow-downloads"' in shown
+    assert shown.count("<") == 2
+    (copy.path / "report.html").unlink()
+    assert "accuracy" in copy._repr_html_()
+    assert "<iframe" not in copy._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"data": 3}, TypeError, "data is a int; it must be a data set's name, a path, a Dataset or Splits"),
+        ({"architecture": 3}, TypeError, "architecture is a int"),
+        ({"recipe": 3}, TypeError, "recipe is a int"),
+        ({"seed": 1.0}, ValueError, "seed is 1.0; it must be a whole number of at least 0"),
+        ({"seeds": 0}, ValueError, "seeds is 0; it must be a whole number of at least 1"),
+        ({"index": 300}, cs.ConvscopeError, "`index` 300: mine has test images 0 to 299"),
+        ({"new_output": True}, ValueError, "give one as start"),
+        ({"test_fraction": 0.5}, ValueError, "leave them out for Splits"),
+    ],
+)
+def test_a_wrong_argument_is_named_before_anything_is_made(data: cs.Splits, tmp_path: Path, wrong, error, words):
+    with pytest.raises(error, match=words):
+        cs.run(**{"data": data, "out": tmp_path / "never", **wrong})
+    assert not (tmp_path / "never").exists()
+
+
+def test_the_command_line_says_how_to_open_a_run_from_arrays(run: cs.Run):
+    from click.testing import CliRunner
+
+    from convscope.cli import main
+
+    done = CliRunner().invoke(main, ["report", str(run.path)])
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {run.path}: was made from arrays")
+    assert CliRunner().invoke(main, ["compare", str(run.path), str(run.path / "baseline")]).exit_code == 0
