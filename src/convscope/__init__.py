@@ -48,6 +48,7 @@ from convscope.evidence.explanation import (
     embed,
     explain,
     filter_cards,
+    gradients,
     synthesize,
 )
 from convscope.evidence.rejection import Rejection, RejectionRule, fit_rejection, measure_rejection
@@ -165,6 +166,7 @@ __all__ = [
     "fit_rejection",
     "fit_temperature",
     "from_keras",
+    "gradients",
     "import_model",
     "inspect_dataset",
     "label_suspects",
@@ -196,7 +198,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs a package of its own when it is first asked for, so that `import convscope` stays fast."""
+    """Give what takes long to find only when it is first asked for, so that `import convscope` stays fast."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("convscope")
     if name == "CNNClassifier":  # not in __all__: `import *` must not need scikit-learn
         from convscope.classifier import CNNClassifier
 
@@ -205,4 +211,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "CNNClassifier"])
+    return sorted([*__all__, "CNNClassifier", "__version__"])

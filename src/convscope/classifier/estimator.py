@@ -1,7 +1,7 @@
 """`CNNClassifier`: convscope's training as a scikit-learn classifier.
 
-It computes nothing itself: numbers become images (`convscope.classifier.images` and `pixels`), labels become places in
-`classes_`, and `convscope.training.train` does the rest.
+It computes nothing itself: numbers become images (`image_rows` and `pixel_range` of `convscope.data.datasets`), labels
+become places in `classes_`, and `convscope.training.train` does the rest.
 """
 
 # ruff: noqa: N803  (X is scikit-learn's name)
@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from operator import index
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,17 +20,17 @@ from sklearn.utils.multiclass import check_classification_targets  # type: ignor
 from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
 
 from convscope.architecture import Architecture
-from convscope.architecture.presets import PRESETS
+from convscope.architecture.presets import PRESETS, network_for
+from convscope.base.arguments import check_seed
 from convscope.classifier.auto import auto
-from convscope.classifier.images import ImageShape, as_rows, image_shape_of
-from convscope.classifier.pixels import PixelRange, learn_range
 from convscope.data.datasets import Dataset
+from convscope.data.datasets.arrays import class_name
+from convscope.data.datasets.image_rows import ImageShape, as_rows, image_shape_of
+from convscope.data.datasets.pixel_range import PixelRange, learn_range
 from convscope.engine import initial_weights
-from convscope.recipes import RECIPES, Recipe, Schedule
+from convscope.recipes import Recipe, Schedule, recipe_named
 from convscope.training import History, TrainingState, train, train_pass
 from convscope.training.model import Model
-
-_T = TypeVar("_T")
 
 _LEAST_STEPS = 500  # an epoch of few images is few steps: ten of 1,300 images would be 110, and leave it half trained
 _LEAST_MACS = 10_000_000  # of a batch, on its way forward: below that, threads wait for each other more than they work
@@ -44,7 +44,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     images; others are images of one row, which a dense network reads; `image_shape` says otherwise. The model reads
     bytes. uint8 is taken as it is; other numbers become the nearest of 256 levels by a range that `fit` learns and
     keeps, beyond which they are cut off: one range a column where X has two dimensions, one a channel where it has more
-    (see `convscope.classifier.pixels.learn_range`).
+    (see `convscope.data.datasets.pixel_range.learn_range`).
 
     With the same `random_state` and the same data, `fit` gives the same bits, however many threads run. There are no
     sample weights.
@@ -251,7 +251,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _chosen_recipe(self, classes: NDArray[Any]) -> Recipe:
         """Return the recipe with what the parameters change in it, but for the number of epochs."""
-        recipe = self.recipe if isinstance(self.recipe, Recipe) else _by_name("recipe", self.recipe, RECIPES)
+        recipe = recipe_named(self.recipe)
         changes: dict[str, Any] = {}
         if self.batch_size is not None:
             changes["batch_size"] = index(self.batch_size)
@@ -296,7 +296,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             classes=classes,
             image_shape=image_shape,
             pixel_range=learn_range(rows, None if shown is None else image_shape[2]),
-            architecture=_architecture(self.architecture, image_shape, len(classes)),
+            architecture=network_for(self.architecture, image_shape, len(classes), _ARCHITECTURES),
             seed=_seed(self.random_state),
         )
 
@@ -324,33 +324,14 @@ class _Beginning:
         return self.pixel_range.to_bytes(rows).reshape(-1, *self.image_shape)
 
     def dataset(self, rows: NDArray[Any], labels: NDArray[Any]) -> Dataset:
-        return Dataset(self.images(rows), labels.astype(np.int64), tuple(map(str, self.classes.tolist())), "X")
-
-
-def _architecture(chosen: Any, image_shape: ImageShape, num_classes: int) -> Architecture:
-    if isinstance(chosen, Architecture):
-        return chosen
-    if callable(chosen):
-        architecture = chosen(image_shape, num_classes)
-        if not isinstance(architecture, Architecture):
-            raise TypeError(f"architecture gave {architecture!r}; it must give an Architecture")
-        return architecture
-    return _by_name("architecture", chosen, _ARCHITECTURES)(image_shape, num_classes)
-
-
-def _by_name(parameter: str, name: Any, values: Mapping[str, _T]) -> _T:
-    if not isinstance(name, str):
-        raise TypeError(f"{parameter} is {name!r}; it must be a name or a value of that kind")
-    if name not in values:
-        raise ValueError(f"{parameter} is {name!r}; it must be one of {', '.join(values)}, or a value of that kind")
-    return values[name]
+        return Dataset(self.images(rows), labels.astype(np.int64), tuple(map(class_name, self.classes.tolist())), "X")
 
 
 def _seed(random_state: Any) -> int:
     """Return a whole number as it is, and one drawn from anything else that scikit-learn takes."""
     generator = check_random_state(random_state)
     if isinstance(random_state, int | np.integer):
-        return int(random_state)
+        return check_seed(random_state, "random_state")
     return int(generator.randint(2**31))
 
 

@@ -64,7 +64,7 @@ def dlogits_of_logit(labels: NDArray[np.integer[Any]], num_classes: int) -> Arra
     Raises:
         ValueError: if a label is not one of the K classes.
     """
-    _check_labels(labels, num_classes)
+    check_labels(labels, num_classes)
     return np.asarray(np.eye(num_classes)[labels])
 
 
@@ -81,7 +81,8 @@ def dlogits_of_loss(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
     return softmax(np.asarray(logits, np.float64)) - dlogits_of_logit(labels, logits.shape[1])
 
 
-def _check_labels(labels: NDArray[np.integer[Any]], num_classes: int) -> None:
+def check_labels(labels: NDArray[np.integer[Any]], num_classes: int) -> None:
+    """Raise `ValueError` unless `labels` are (N,) whole numbers from 0 to `num_classes` - 1."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels are {labels.dtype} of shape {labels.shape}; they must be whole numbers (N,)")
     if len(labels) and not 0 <= labels.min() <= labels.max() < num_classes:

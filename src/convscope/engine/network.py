@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
+from convscope.base.arguments import describe
 from convscope.base.errors import RecipeError
 from convscope.data.datasets import Dataset
 from convscope.recipes import Adam, Augmentation, Optimizer, Precision
@@ -287,7 +288,9 @@ _UINT8 = np.dtype(np.uint8)  # comparing with this takes half the time, which co
 
 
 def check_images(images: NDArray[Any], shape: Shape) -> None:
-    """Raise `ValueError` unless `images` are uint8 (N, *shape)."""
+    """Raise `TypeError` unless `images` are an array, and `ValueError` unless they are uint8 (N, *shape)."""
+    if not hasattr(images, "dtype"):
+        raise TypeError(f"images is {describe(images)}; it must be an array of uint8 (N, {', '.join(map(str, shape))})")
     if images.dtype != _UINT8 or images.shape[1:] != shape:
         expected = ", ".join(map(str, shape))
         raise ValueError(f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})")

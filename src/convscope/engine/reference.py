@@ -167,6 +167,23 @@ class ReferenceNetwork:
         gradients, _ = self._backward(values, cross_entropy_backward(values[-1], labels))
         return cross_entropy(values[-1], labels), dict(gradients)
 
+    def weight_gradients(
+        self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]]
+    ) -> dict[str, NDArray[np.floating[Any]]]:
+        """Return the gradient of Σ_n Σ_k dlogits[n, k] · logits[n, k] by each trained weight's name, in float64.
+
+        Raises:
+            ValueError: if dlogits are not (N, K) or not finite.
+        """
+        check_dlogits(self._architecture, dlogits, len(images))
+        shapes = self._architecture.trainable_weight_shapes
+        result: dict[str, NDArray[Any]] = {name: np.zeros(shape) for name, shape in shapes.items()}
+        for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
+            of_block, _ = self._backward(self._forward(images[block]), dlogits[block].astype(np.float64))
+            for name, gradient in of_block.items():
+                result[name] += gradient
+        return result
+
     def layer_gradients(
         self, images: NDArray[np.uint8], dlogits: NDArray[np.floating[Any]], layers: Sequence[str]
     ) -> dict[str, NDArray[np.floating[Any]]]:

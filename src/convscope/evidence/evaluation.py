@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base import metrics
+from convscope.base.arguments import checked
 from convscope.base.errors import DivergedError
 from convscope.base.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import Dataset, DatasetLike
 from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows, measure_classes
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 _MOST_PAIRS = 20
 _MOST_PAIRS_SHOWN = 10
@@ -202,13 +203,15 @@ class Evaluation:
         return "".join(parts)
 
 
-def evaluate(model: Model, dataset: Dataset, batch_size: int = 1000) -> Evaluation:
+@checked
+def evaluate(model: Model, dataset: DatasetLike, batch_size: int = 1000) -> Evaluation:
     """Return how `model` fares on `dataset`, `batch_size` images at a time.
 
     Raises:
         ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
             finite, or `batch_size` is below 1.
     """
+    dataset = dataset_for(model, dataset)
     return evaluate_predictions(_logits(model, dataset, batch_size), dataset)
 
 

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from convscope.architecture import Architecture
+from convscope.architecture.presets import AnyArchitecture, network_for
+from convscope.base.arguments import Seeds, checked
 from convscope.base.plain import plain_attributes
 from convscope.base.statistics import LEAST_PAIRS, Flags, group_accuracy_interval, group_difference
 from convscope.base.tables import clip, html_table, printable, text_table
@@ -25,7 +27,7 @@ from convscope.evidence.ablation.variants import LeftOut, Variant, variants, var
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnResult, train_runs
 from convscope.experiment.spec import RunSpec
-from convscope.recipes import Recipe
+from convscope.recipes import AnyRecipe, recipe_named
 
 WHOLE = "whole network"
 Verdict = Literal["worse", "better", "no difference shown"]
@@ -226,11 +228,12 @@ def plan_architectures(
     return ArchitecturePlan(tuple(chosen), tuple(left_out), num_seeds * (1 + len(chosen)), times)
 
 
+@checked
 def ablate_architecture(
-    architecture: Architecture,
+    architecture: AnyArchitecture,
     splits: Splits,
-    recipe: Recipe,
-    seeds: Sequence[int] = range(5),
+    recipe: AnyRecipe,
+    seeds: Seeds = range(5),
     *,
     dataset: str = "",
     engine: EngineName = "native",
@@ -258,6 +261,8 @@ def ablate_architecture(
         ValueError: if there is no seed or one comes twice; and as `train_runs`.
         ConvscopeError, KeyboardInterrupt: as `train_runs`.
     """
+    architecture = network_for(architecture, splits.image_shape, splits.num_classes)
+    recipe, seeds = recipe_named(recipe), tuple(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds are {list(seeds)}; give at least one, and none twice")
     plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)

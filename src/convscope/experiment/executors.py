@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from convscope.base.arguments import checked
 from convscope.base.errors import ExecutorError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _KINDS = "local:N (processes), dask://HOST:PORT, ray://HOST:PORT, or ray:// for 
 _CONNECT_SECONDS = 10
 
 
+@checked
 @contextmanager
 def open_executor(name: str | None) -> Iterator[Executor | None]:
     """Give the executor called `name`, and close it at the end; None gives None, which is this process.

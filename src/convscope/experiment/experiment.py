@@ -4,7 +4,7 @@ Each mean has two intervals: one for other seeds on the same test images, and on
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture
+from convscope.architecture.presets import AnyArchitecture, network_for
+from convscope.base.arguments import Seeds, checked
 from convscope.base.errors import DivergedError
 from convscope.base.plain import plain_attributes
 from convscope.base.statistics import coverage_text, group_accuracy_interval, mean_share_interval
@@ -28,8 +29,7 @@ from convscope.evidence.comparison import GroupComparison, RunGroup, compare_gro
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
-from convscope.recipes import Recipe, classic
-from convscope.training import ArchitectureFor
+from convscope.recipes import AnyRecipe, classic, recipe_named
 
 _HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
 _WIDTH = 100  # columns of the single values
@@ -287,11 +287,12 @@ def _lead_dict(lead: GroupComparison) -> dict[str, Any]:
     return {name: values[name] for name in (*names, "is_distinguishable", "verdict")}
 
 
+@checked
 def run_experiment(
-    architectures: Sequence[Architecture | ArchitectureFor],
+    architectures: Sequence[AnyArchitecture],
     data: Splits | str | Path,
-    recipes: Sequence[Recipe] = (classic,),
-    seeds: Iterable[int] = range(5),
+    recipes: Sequence[AnyRecipe] = (classic,),
+    seeds: Seeds = range(5),
     *,
     dataset: str | None = None,
     num_images: int | None = None,
@@ -313,9 +314,9 @@ def run_experiment(
     (3, True)
 
     Args:
-        architectures: networks or presets, each with a name of its own.
+        architectures: networks, names of presets or functions as `train` takes them, each with a name of its own.
         data: the data set, or what `load_dataset` takes.
-        recipes: each with a name of its own.
+        recipes: recipes or names of those that come with convscope, each with a name of its own.
         dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
         num_images: on how many of the training images each run trains, drawn by its seed; None is all of them.
         folder, executor, threads, on_result: as for `train_runs`. With a folder, running the same again goes on.
@@ -330,13 +331,11 @@ def run_experiment(
     splits = data if isinstance(data, Splits) else load_dataset(data)
     if dataset is None and not isinstance(data, Splits):
         dataset = str(data)
-    networks = [
-        one if isinstance(one, Architecture) else one(splits.image_shape, splits.num_classes) for one in architectures
-    ]
-    numbers = [int(seed) for seed in seeds]
+    networks = [network_for(one, splits.image_shape, splits.num_classes) for one in architectures]
+    chosen, numbers = [recipe_named(recipe) for recipe in recipes], list(seeds)
     for what, names in (
         ("architectures", [network.name for network in networks]),
-        ("recipes", [recipe.name for recipe in recipes]),
+        ("recipes", [recipe.name for recipe in chosen]),
         ("seeds", numbers),
     ):
         if not names:
@@ -348,7 +347,7 @@ def run_experiment(
     specs = [
         RunSpec(argument, network, recipe, seed, engine, num_images)
         for network in networks
-        for recipe in recipes
+        for recipe in chosen
         for seed in numbers
     ]
     diverged = list[DivergedRun]()

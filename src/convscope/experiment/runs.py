@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, DivergedError
 from convscope.base.files import inside
 from convscope.data.datasets import DATASETS, Splits, load_dataset
@@ -29,6 +30,7 @@ OnDiverged = Callable[[DivergedRun], None]
 _MOST_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
 
 
+@checked
 def train_runs(
     specs: Sequence[RunSpec],
     data: Splits | str | Path,

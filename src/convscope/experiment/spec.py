@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.base.arguments import Seed, check_fields
 from convscope.base.errors import ArchitectureError
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, Splits
@@ -40,7 +41,7 @@ class RunSpec:
     dataset: str
     architecture: Architecture
     recipe: Recipe
-    seed: int
+    seed: Seed
     engine: EngineName = "native"
     num_images: int | None = None
     name: str = ""
@@ -48,8 +49,7 @@ class RunSpec:
     new_output: bool = False
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be at least 0")
+        check_fields(self)
         if self.num_images is not None and self.num_images < 1:
             raise ValueError(f"num_images is {self.num_images}; it must be at least 1, or None for all")
 

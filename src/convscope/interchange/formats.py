@@ -11,6 +11,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import check_fields, checked
 from convscope.base.errors import InterchangeError
 from convscope.data.datasets import Dataset, evenly
 from convscope.storage import load_model, save_model
@@ -49,6 +50,9 @@ class ExportOptions:
     layer_outputs: bool = False
     opset: int | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class ExportFormat:
@@ -70,6 +74,7 @@ def calibration_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(dataset.images[evenly(len(dataset), count)])
 
 
+@checked
 def export_model(model: Model, path: Path | str, format: str, options: ExportOptions | None = None) -> None:
     """Write `model` to `path` in one of `FORMATS`, whole or not at all.
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from convscope.base.arguments import checked
 from convscope.base.errors import InterchangeError
 from convscope.base.files import file_digest, inside, open_file
 from convscope.interchange.imported import NAMELESS, Imported
@@ -83,6 +84,7 @@ def read_network(
     return Imported(model.architecture, model.weights, (), model.class_names, "convscope")
 
 
+@checked
 def import_model(
     path: Path | str,
     *,

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
 from convscope.engine.keras import build_keras, load_keras, versions
@@ -54,6 +55,7 @@ class KerasRunner:
         return result
 
 
+@checked
 def to_keras(model: Model, *, output: Output = "both") -> Any:
     """Return `model` as a Keras model in float32, on the backend of this process.
 

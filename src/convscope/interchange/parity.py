@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.errors import InterchangeError, RunError
 from convscope.base.plain import PlainFields, from_plain
 from convscope.base.tables import html_table, text_table
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import DatasetLike
 from convscope.evidence.benchmark import measure_latency
 from convscope.interchange.formats import Dtype, Runner
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 _BLOCK = 1000  # images at once
 HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "one image", "a thousand")
@@ -102,13 +103,14 @@ def parity_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"{what}; the model's largest logit has size {largest:.3g}, and it reads {accuracy} right"
 
 
+@checked
 def measure_parity(
     model: Model,
     runner: Runner,
     path: Path,
     format: str,
     dtype: Dtype,
-    dataset: Dataset,
+    dataset: DatasetLike,
 ) -> Parity:
     """Return how the file at `path`, opened as `runner`, answers the images of `dataset` against `model`.
 
@@ -116,6 +118,7 @@ def measure_parity(
         ValueError: if the images are not those that the model reads.
         InterchangeError: if the file gives logits of another shape, or ones that are not finite.
     """
+    dataset = dataset_for(model, dataset)
     blocks = [slice(start, start + _BLOCK) for start in range(0, len(dataset), _BLOCK)]
     largest, largest_logit, changed, right, model_right = 0.0, 0.0, 0, 0, 0
     for block in blocks:

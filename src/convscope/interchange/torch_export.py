@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Add
+from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, MissingPackageError
 from convscope.base.files import write_bytes
 from convscope.interchange.torch_archive import checked_archive
@@ -27,6 +28,7 @@ CLASS_NAMES = "class_names.json"
 _BLOCK = 256  # images at once: maps of the widest preset then take some 100 MB
 
 
+@checked
 def to_torch(model: Model) -> "nn.Sequential":
     """Return `model` as an `nn.Sequential` of PyTorch's modules with copies of its weights, in evaluation mode.
 

@@ -8,10 +8,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.errors import RunError
 from convscope.base.plain import PlainFields
 from convscope.base.tables import clip, html_table, text_table
-from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Prepared, Stage, Step, prepare
+from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Picture, Prepared, Stage, Step, prepare
 from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.preparation import is_as_made, preparation_of
 from convscope.training.model import Model
@@ -136,9 +137,10 @@ class Prediction:
         ]
 
 
+@checked
 def predict(
     model: Model,
-    pictures: Sequence[NDArray[np.uint8]],
+    pictures: Sequence[Picture],
     *,
     names: Sequence[str] | None = None,
     steps: Collection[Step] | None = None,

@@ -3,7 +3,7 @@
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import SGD, Adam, Optimizer
-from convscope.recipes.presets import RECIPES, accurate, classic, fast
+from convscope.recipes.presets import RECIPES, AnyRecipe, accurate, classic, fast, recipe_named
 from convscope.recipes.recipe import PRECISIONS, Precision, Recipe
 from convscope.recipes.schedule import Schedule
 
@@ -12,6 +12,7 @@ __all__ = [
     "RECIPES",
     "SGD",
     "Adam",
+    "AnyRecipe",
     "Augmentation",
     "EarlyStopping",
     "Optimizer",
@@ -21,4 +22,5 @@ __all__ = [
     "accurate",
     "classic",
     "fast",
+    "recipe_named",
 ]

@@ -1,7 +1,10 @@
 """The recipes that come with convscope."""
 
 from dataclasses import replace
+from difflib import get_close_matches
+from typing import Annotated, get_args
 
+from convscope.base.arguments import describe
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.optimizers import Adam
 from convscope.recipes.recipe import Recipe
@@ -29,3 +32,26 @@ accurate = replace(fast, epochs=5, optimizer=Adam(learning_rate=0.006, beta_2=0.
 """Five epochs of the same in smaller steps, chosen in the same way: about 99.5 % of the held-out training images."""
 
 RECIPES = {recipe.name: recipe for recipe in (classic, fast, accurate)}
+
+AnyRecipe = Annotated[Recipe | str, f"a Recipe or the name of one ({', '.join(RECIPES)})"]
+
+
+def recipe_named(recipe: AnyRecipe) -> Recipe:
+    """Return the recipe that is given as one or by its name.
+
+    >>> recipe_named("fast") is recipe_named(fast) is fast
+    True
+
+    Raises:
+        ValueError: if there is none of that name.
+        TypeError: if it is something else.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if not isinstance(recipe, str):
+        raise TypeError(f"recipe is {describe(recipe)}; it must be {get_args(AnyRecipe)[1]}")
+    if recipe not in RECIPES:
+        close = get_close_matches(recipe, RECIPES, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"recipe is {recipe!r}; it must be one of {', '.join(RECIPES)}, or a Recipe{hint}")
+    return RECIPES[recipe]

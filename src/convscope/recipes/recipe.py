@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import describe
 from convscope.base.errors import RecipeError
 from convscope.base.plain import from_plain
 from convscope.recipes.augmentation import Augmentation
@@ -20,6 +21,15 @@ from convscope.recipes.schedule import Schedule
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+# What a recipe is made of, and how its user makes such a part.
+_PARTS: tuple[tuple[str, Any, str], ...] = (
+    ("optimizer", Optimizer, "an Adam or SGD, such as cs.Adam(learning_rate=0.001)"),
+    ("schedule", Schedule, "a Schedule, such as cs.Schedule('cosine')"),
+    ("augmentation", Augmentation, "an Augmentation, such as cs.Augmentation(shift=1)"),
+    ("early_stopping", EarlyStopping | None, "an EarlyStopping, such as cs.EarlyStopping(patience=2), or None"),
+)
 
 
 def _optimizer(value: Any) -> Optimizer:
@@ -73,23 +83,25 @@ class Recipe:
     early_stopping: EarlyStopping | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        if isinstance(self.class_weights, list):
+            object.__setattr__(self, "class_weights", tuple(self.class_weights))
+        for name, kinds, such in _PARTS:
+            if not isinstance(getattr(self, name), kinds):
+                raise RecipeError(f"recipe: {name} is {describe(getattr(self, name))}; it must be {such}")
         check_whole("epochs", self.epochs, 1, 100_000)
         check_whole("batch_size", self.batch_size, 1, 65_536)
         check_range("label_smoothing", self.label_smoothing, 0, 1, open_above=True)
         check_range("averaging", self.averaging, 0, 1, open_above=True)
         check_range("validation_fraction", self.validation_fraction, 0, 1, open_above=True)
-        if not isinstance(self.early_stopping, EarlyStopping | None):
-            raise RecipeError(f"recipe: early_stopping is {self.early_stopping!r}; it must be an EarlyStopping or None")
         if self.clip_norm is not None:
             check_range("clip_norm", self.clip_norm, 0, 1e6, open_below=True)
         if self.class_weights not in (None, "balanced"):
-            if not isinstance(self.class_weights, tuple | list):
+            if not isinstance(self.class_weights, tuple):
                 raise RecipeError(
                     f"recipe: class_weights is {self.class_weights!r}; it must list a number a class, or be 'balanced'"
                 )
             for weight in self.class_weights:
                 check_range("class_weights", weight, 0, 1e6)
-            object.__setattr__(self, "class_weights", tuple(self.class_weights))
         if self.precision not in PRECISIONS:
             raise RecipeError(f"recipe: precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}")
         if not isinstance(self.name, str):

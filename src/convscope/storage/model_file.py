@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from convscope.architecture import Architecture
+from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import inside, open_file, write_bytes
 from convscope.base.plain import parse_json
@@ -25,12 +26,17 @@ FORMAT = 1
 """Of model files, training states and run folders. A reader refuses a larger one."""
 
 
+@checked
 def save_model(model: Model, path: Path | str) -> None:
     """Write `model` to `path`, whole or not at all.
 
     Raises:
+        RunError: if the folder of `path` is not there.
         ConvscopeError: if the file cannot be written; what was there before is untouched.
     """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise RunError(f"{path}: there is no folder {path.parent}; make it first, or choose another")
     description = {
         "format": FORMAT,
         "architecture": model.architecture.to_dict(),
@@ -40,9 +46,10 @@ def save_model(model: Model, path: Path | str) -> None:
         **({"handwriting": model.handwriting.to_dict()} if model.handwriting else {}),
     }
     weights = {name: np.ascontiguousarray(array, np.float32) for name, array in model.weights.items()}
-    write_tensors(Path(path), weights, description)
+    write_tensors(path, weights, description)
 
 
+@checked
 def load_model(path: Path | str) -> Model:
     """Return the model in the file at `path`, or in the run folder at `path`.
 

@@ -2,11 +2,10 @@
 
 from convscope.training.checks import check_classes, check_fit, check_recipe, hold_out
 from convscope.training.history import History, TrainingState, describe_choice, with_choice
-from convscope.training.loop import ArchitectureFor, train, train_pass
+from convscope.training.loop import train, train_pass
 from convscope.training.model import Model
 
 __all__ = [
-    "ArchitectureFor",
     "History",
     "Model",
     "TrainingState",

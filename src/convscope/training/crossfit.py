@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture
+from convscope.architecture.presets import AnyArchitecture
 from convscope.base import metrics
+from convscope.base.arguments import Seed, checked
 from convscope.base.streams import random_stream
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import Dataset, DatasetLike, as_dataset
 from convscope.engine import open_network
-from convscope.recipes import Recipe
-from convscope.training import ArchitectureFor, TrainingState, train
+from convscope.recipes import AnyRecipe, Recipe, recipe_named
+from convscope.training import TrainingState, train
 from convscope.training.model import Model
 
 _MOST_FOLDS = 255  # a fold is one byte an image
@@ -143,13 +144,14 @@ class CrossFit:
         ]
 
 
+@checked
 def crossfit(
-    architecture: Architecture | ArchitectureFor,
-    dataset: Dataset,
-    recipe: Recipe,
+    architecture: AnyArchitecture,
+    dataset: DatasetLike,
+    recipe: AnyRecipe,
     *,
     folds: int = 5,
-    seed: int = 0,
+    seed: Seed = 0,
     threads: int | None = None,
     state: TrainingState | None = None,
     on_fold: OnFold | None = None,
@@ -172,7 +174,7 @@ def crossfit(
     ((300, 10), [100, 100, 100])
 
     Args:
-        architecture: the network, or a preset: a function of the images' shape (H, W, C) and the number of classes.
+        architecture, dataset, recipe: as `train` takes them.
         folds: how many, 2 to 255; with fewer images than this, one an image.
         threads: see `open_network`; the result is the same bits for any number.
         state: what each sibling starts from, before its first epoch, in place of random weights. It must come from a
@@ -183,6 +185,7 @@ def crossfit(
         ValueError: if `folds` is out of its range or the data set has a single image.
         ArchitectureError, RecipeError: as `train` does.
     """
+    dataset, recipe = as_dataset(dataset, "dataset"), recipe_named(recipe)
     if not 2 <= folds <= _MOST_FOLDS:
         raise ValueError(f"folds is {folds}; it must be from 2 to {_MOST_FOLDS}")
     if len(dataset) < 2:

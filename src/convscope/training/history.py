@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import check_fields
 from convscope.base.tables import html_table, text_table
 from convscope.recipes import Recipe
 
@@ -40,6 +41,7 @@ class History:
     best_epoch: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in _COLUMNS:
             values = getattr(self, name)
             missing = name.startswith("val_") and not self.val_loss and not self.val_accuracy
@@ -113,6 +115,9 @@ class TrainingState:
     optimizer: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     history: History = field(default_factory=History)
     best_weights: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 def with_choice(history: History, recipe: Recipe, split: str) -> History:

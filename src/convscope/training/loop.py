@@ -14,29 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base import metrics
+from convscope.base.arguments import Seed, checked
 from convscope.base.errors import DivergedError
 from convscope.base.streams import stream_key
-from convscope.data.datasets import Dataset, Splits
+from convscope.data.datasets import Dataset, DatasetLike, Splits, as_dataset
 from convscope.data.datasets.disk.pools import epoch_pools
 from convscope.engine import EngineName, EpochOptions, EpochResult, Network, Progress, initial_weights, open_network
-from convscope.recipes import Recipe, Schedule, classic
+from convscope.recipes import AnyRecipe, Recipe, Schedule, classic, recipe_named
 from convscope.training.checks import check_fit, check_recipe, hold_out
 from convscope.training.history import History, TrainingState, with_choice
 from convscope.training.model import Model
 
 OnProgress = Callable[[int, int, float, float], None]
 OnEpoch = Callable[[TrainingState], None]
-ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
 
 
+@checked
 def train(
-    architecture: Architecture | ArchitectureFor,
-    data: Splits | Dataset,
-    recipe: Recipe = classic,
+    architecture: AnyArchitecture,
+    data: Splits | DatasetLike,
+    recipe: AnyRecipe = classic,
     *,
-    seed: int = 0,
-    validation: Dataset | None = None,
+    seed: Seed = 0,
+    validation: DatasetLike | None = None,
     engine: EngineName = "native",
     threads: int | None = None,
     state: TrainingState | None = None,
@@ -56,11 +58,15 @@ def train(
     (108618, 1)
 
     Args:
-        architecture: the network, or a preset: a function of the images' shape (H, W, C) and the number of classes.
-        data: what to train on. Of `Splits`, the training images are trained on. With `recipe.validation_fraction`, that
-            fraction of them is held out and measured after each epoch, as the `val_` columns of the history, and
-            the test images are not looked at; without it, the test images are measured.
-        validation: images to measure after each epoch, in place of the above.
+        architecture: the network, the name of a preset, or a function of the images' shape (H, W, C) and the number of
+            classes, as a preset is.
+        data: what to train on; a pair (X, y) is read as `Dataset.from_arrays` reads it. Of `Splits`, the training
+            images are trained on. With `recipe.validation_fraction`, that fraction of them is held out and measured
+            after each epoch, as the `val_` columns of the history, and the test images are not looked at; without it,
+            the test images are measured.
+        recipe: how to train, or the name of a recipe that comes with convscope.
+        seed: of all randomness, a whole number from 0.
+        validation: images to measure after each epoch, in place of the above; a pair (X, y) too.
         threads: see `open_network`; the result is the same bits for any number.
         unseen: (N,), which training images may be held out; by default all. Where `state` comes from another network,
             those that it was not trained on.
@@ -73,12 +79,16 @@ def train(
         RecipeError: if the recipe has class weights for other classes, there are too few
             images to hold some out, early stopping would have none but test images to choose by, or the engine cannot
             compute in the recipe's precision here.
+        TypeError, ValueError: if an argument is of a wrong type or value, or `Dataset.from_arrays` refuses a pair.
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
     """
+    recipe = recipe_named(recipe)
+    data = data if isinstance(data, Splits) else as_dataset(data, "data")
+    if validation is not None:
+        validation = as_dataset(validation, "validation", data.class_names, data.image_shape)
     dataset, validation = hold_out(data, recipe, seed, validation, unseen)
-    if not isinstance(architecture, Architecture):
-        architecture = architecture(dataset.image_shape, dataset.num_classes)
+    architecture = network_for(architecture, dataset.image_shape, dataset.num_classes)
     for images in (dataset, validation):
         check_fit(architecture, images)
     check_recipe(recipe, architecture)

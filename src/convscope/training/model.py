@@ -8,15 +8,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.base.arguments import check_fields
 from convscope.base.metrics import softmax
 from convscope.base.tables import clip, html_table, text_table
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import Dataset, DatasetLike, as_dataset
 from convscope.data.handwriting import Handwriting
 from convscope.engine import Network, Weights, open_network
 from convscope.engine.network import check_weights, float_array
@@ -29,7 +31,8 @@ class Model:
     """An architecture, its weights, and what its answers mean.
 
     Attributes:
-        weights: float32 arrays by name, in Keras layout. Given in another float type (float16, bfloat16 or its bits as
+        weights: float32 arrays by name, in Keras layout, which nothing can change: `replace(model, weights=...)` of
+            `dataclasses` makes a model with others. Given in another float type (float16, bfloat16 or its bits as
             uint16, float64), they are rounded once, here; see `convscope.engine.network.float_array`.
         class_names: K names, one for each logit.
         provenance: where it came from (data set, recipe, seed, engine), as plain JSON.
@@ -51,8 +54,9 @@ class Model:
     handwriting: Handwriting | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_weights(self.architecture, self.weights)
-        object.__setattr__(self, "weights", {name: float_array(weight) for name, weight in self.weights.items()})
+        object.__setattr__(self, "weights", _frozen(self.weights))
         if len(self.class_names) != self.architecture.num_classes:
             raise ValueError(
                 f"{len(self.class_names)} class names, but the network has {self.architecture.num_classes} outputs"
@@ -69,7 +73,11 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the network, which another process or a copy makes for itself."""
-        return {name: value for name, value in self.__dict__.items() if name != "network"}
+        state = {name: value for name, value in self.__dict__.items() if name != "network"}
+        return state | {"weights": dict(self.weights)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state | {"weights": _frozen(state["weights"])})
 
     @property
     def name(self) -> str:
@@ -154,6 +162,37 @@ class Model:
             *([("temperature", f"{self.calibration['temperature']:.4g}")] if "temperature" in self.calibration else []),
             ("SHA-256 of the weights", self.weights_sha256),
         ]
+
+
+def _frozen(weights: Weights) -> Weights:
+    """Return weights as float32 arrays that nobody can write to; what a caller can still write to is copied."""
+    frozen = {}
+    for name, weight in weights.items():
+        array = float_array(weight)
+        if _is_writable(array):
+            array = array.copy() if array is weight else array
+            array.flags.writeable = False
+        frozen[name] = array
+    return MappingProxyType(frozen)
+
+
+def _is_writable(array: NDArray[Any]) -> bool:
+    """Return whether the memory of `array` can be written to, through it or the array that it is a view of."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return True
+        owner = owner.base
+    return False
+
+
+def dataset_for(model: Model, value: DatasetLike, name: str = "dataset") -> Dataset:
+    """Return a data set as it is, and a pair (X, y) as one whose labels mean what the answers of `model` mean.
+
+    Raises:
+        TypeError, ValueError: as `as_dataset` does; `name` is what the argument is called.
+    """
+    return as_dataset(value, name, model.class_names, model.architecture.input.shape)
 
 
 def _counted(architecture: Architecture) -> str:

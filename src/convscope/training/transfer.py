@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Conv2D, Dense, DepthwiseConv2D, Shape
+from convscope.base.arguments import Seed, checked
 from convscope.base.errors import ArchitectureError
 from convscope.engine import initial_weights
 from convscope.training import TrainingState
@@ -43,11 +44,12 @@ class Transfer:
         return {"kept_classes": list(self.kept_classes), "new_classes": list(self.new_classes)}
 
 
+@checked
 def transfer(
     model: Model,
     image_shape: tuple[int, int, int],
     class_names: tuple[str, ...],
-    seed: int = 0,
+    seed: Seed = 0,
     *,
     new_output: bool = False,
 ) -> Transfer:

@@ -4,15 +4,18 @@ from convscope.data.datasets.dataset import MAX_SIDE, Dataset, LoadOptions, Sour
 from convscope.data.datasets.loading import load_dataset, load_for_classes
 from convscope.data.datasets.named.catalogue import DATASETS
 from convscope.data.datasets.named.entries import CatalogueEntry
+from convscope.data.datasets.pairs import DatasetLike, as_dataset
 
 __all__ = [
     "DATASETS",
     "MAX_SIDE",
     "CatalogueEntry",
     "Dataset",
+    "DatasetLike",
     "LoadOptions",
     "SourceFile",
     "Splits",
+    "as_dataset",
     "evenly",
     "load_dataset",
     "load_for_classes",

@@ -1,15 +1,18 @@
 """Images with labels as one checked value."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from convscope.base.arguments import Seed, check_fields, check_seed, checked, convert, describe
 from convscope.base.plain import PlainFields, from_plain
 from convscope.base.streams import random_stream
+from convscope.data.datasets.arrays import class_indices, image_bytes
 from convscope.data.datasets.card import html_card
 from convscope.data.datasets.data_file import Images, Labels
 from convscope.data.datasets.disk.images import blocks, is_on_disk
@@ -52,6 +55,12 @@ class Dataset:
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
+        for name, value in (("images", images), ("labels", labels)):
+            if not isinstance(value, np.ndarray) and not (name == "images" and is_on_disk(value)):
+                raise TypeError(
+                    f"{name} is {describe(value)}; it must be an array, and Dataset.from_arrays takes lists and others"
+                )
+        check_fields(self)
         if images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError(f"images are {images.dtype} of shape {images.shape}; they must be uint8 (N, H, W, C)")
         if labels.dtype not in (np.uint8, np.int64) or labels.ndim != 1:
@@ -67,6 +76,44 @@ class Dataset:
             raise ValueError(
                 f"labels run from {lowest} to {highest}, but there are {len(self.class_names)} class names"
             )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: ArrayLike,
+        labels: ArrayLike,
+        *,
+        class_names: Sequence[str] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        value_range: tuple[float, float] | None = None,
+        name: str = "custom",
+        split: str = "train",
+    ) -> "Dataset":
+        """Return images and labels of any common form as a data set.
+
+        >>> digits = Dataset.from_arrays([[[0.0, 0.5], [1.0, 0.0]]] * 2, ["seven", "one"])
+        >>> digits.image_shape, digits.class_names, digits.labels.tolist(), digits.images[0, ..., 0].tolist()
+        ((2, 2, 1), ('one', 'seven'), [1, 0], [[0, 128], [255, 0]])
+
+        Args:
+            images: (N, H, W), (N, H, W, C), or rows (N, D) with `image_shape`: an array or nested lists of finite
+                numbers. uint8 is kept as it is. Other numbers become the nearest of the 256 bytes.
+            labels: (N,) whole numbers or text, one label for each image.
+            class_names: K names. By default they are the different labels as text, sorted as the labels are. A label is
+                the class that it names; where some labels are whole numbers and no names, all are places from 0.
+            image_shape: (H, W) or (H, W, C) of an image in rows, in the order row, column, channel.
+            value_range: the numbers that become byte 0 and byte 255. By default 0 to 255, 0 to 1 or -1 to 1: the first
+                of them that holds all numbers and is filled to more than half. Where none is, it must be stated.
+
+        Raises:
+            ValueError: if shape, range or a label is not clear or does not fit, a number is not finite, or there are
+                fewer than two classes or not as many labels as images.
+            TypeError: if images are no numbers, or labels are neither whole numbers nor text.
+        """
+        names = None if class_names is None else convert(class_names, Sequence[str], "class_names")
+        limits = convert(value_range, tuple[float, float] | None, "value_range")
+        indices, all_names = class_indices(labels, names)
+        return cls(image_bytes(images, image_shape, limits), indices, all_names, name, split)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -119,8 +166,9 @@ class Dataset:
         images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
         return replace(self, images=images, labels=self.labels[indices], split=split or self.split)
 
+    @checked
     def divide(
-        self, fraction: float, seed: int = 0, unseen: NDArray[np.bool_] | None = None
+        self, fraction: float, seed: Seed = 0, unseen: NDArray[np.bool_] | None = None
     ) -> tuple["Dataset", "Dataset"]:
         """Return (train, validation): `fraction` of each class, drawn by the stream "split", held out for validation.
 
@@ -204,8 +252,7 @@ class LoadOptions(PlainFields):
         fraction, size = self.test_fraction, self.image_size
         if fraction is not None and not (isinstance(fraction, int | float) and 0 < fraction < 1):
             raise ValueError(f"test_fraction is {fraction!r}; it must lie between 0 and 1")
-        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
-            raise ValueError(f"seed is {self.seed!r}; it must be a whole number")
+        object.__setattr__(self, "seed", check_seed(self.seed))
         if size is not None:
             if not isinstance(size, tuple | list) or len(size) != 2 or not all(map(_is_side, size)):
                 raise ValueError(f"image_size is {size!r}; it must be (height, width), each from 1 to {MAX_SIDE:,}")
@@ -240,6 +287,7 @@ class Splits:
     options: LoadOptions = LoadOptions()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.train.image_shape != self.test.image_shape:
             raise ValueError(f"train images are {self.train.image_shape}, but test images {self.test.image_shape}")
         if self.train.class_names != self.test.class_names:

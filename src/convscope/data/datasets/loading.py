@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Labels
 from convscope.data.datasets.dataset import Dataset, LoadOptions, Splits
@@ -18,11 +19,12 @@ from convscope.data.datasets.named.entries import OnProgress
 from convscope.data.datasets.readers.formats import read_file, read_folder
 
 
+@checked
 def load_dataset(
     name_or_path: str | os.PathLike[str],
     *,
     test_fraction: float | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     image_size: tuple[int, int] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Splits:

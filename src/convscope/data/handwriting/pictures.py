@@ -4,14 +4,16 @@ All sums are of whole numbers, which float64 holds exactly, and every value is r
 page does the same pixel for pixel (web/src/handwriting/).
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.averaging import average, fitted
 
-Picture = NDArray[np.uint8]
+Picture = Annotated[
+    NDArray[np.uint8], "an array (h, w), (h, w, 1) or (h, w, 3) of uint8; cs.read_picture(path) reads a file as one"
+]
 Ink = Literal["light", "dark"]
 
 FAINTEST = 26  # of 255: a picture whose strongest ink is fainter holds none

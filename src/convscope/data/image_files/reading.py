@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.averaging import average_rows, fitted
 from convscope.base.deadline import DeadlineError, check_deadline, held
 from convscope.base.errors import ImageFileError
@@ -43,6 +44,7 @@ _MAX_SIDE = 65_535  # pixels; the longest side that JPEG knows
 _one_at_a_time = Lock()  # also because warnings are filtered for the whole process
 
 
+@checked
 def read_picture(source: Path | str | bytes, name: str | None = None) -> Picture:
     """Return the picture in a file, or in the bytes of one, as (h, w, 1) in grey or (h, w, 3) in colours, uint8.
 

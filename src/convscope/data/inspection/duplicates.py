@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset
 from convscope.data.inspection.near import FLATTEST, components, deviations, near_pairs
@@ -138,6 +139,7 @@ class Duplicates:
         return rows
 
 
+@checked
 def find_duplicates(
     train: Dataset, test: Dataset, *, threshold: float = 0.99, most_compared: int = 100_000
 ) -> Duplicates:

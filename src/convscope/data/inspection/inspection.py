@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.packing import pack_first
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits
@@ -183,6 +184,7 @@ class Inspection:
         return {"labels": labels.tolist(), "means": packed_means, "variances": packed_variances}
 
 
+@checked
 def inspect_dataset(splits: Splits) -> Inspection:
     """Return what a person would check first in a data set.
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.metrics import paired_interval
 from convscope.base.packing import pack
 from convscope.base.tables import html_table, printable, text_table
-from convscope.data.datasets import Dataset, evenly
+from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.engine import Replacement, lesion_effects
 from convscope.evidence.ablation.parts import (
     Part,
@@ -29,7 +30,7 @@ from convscope.evidence.ablation.parts import (
 )
 from convscope.evidence.ablation.redundancy import Redundancy, find_redundancy
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 1000  # before filters are left out: fewer tell a network's filters hardly apart
 _HEADER = ("Layer", "Filters", "Replaced", "Missed", "Worst", "Filter", "95 % interval")
@@ -158,9 +159,10 @@ class Ablation:
         return rows
 
 
+@checked
 def ablate(
     model: Model,
-    dataset: Dataset,
+    dataset: DatasetLike,
     replacements: Sequence[Replaced] = ("zero", "mean"),
     *,
     units: bool = False,
@@ -185,6 +187,7 @@ def ablate(
         ValueError: if there is no replacement or an unknown one, the images are not of the size the model reads, or
             the classes are not the model's.
     """
+    dataset = dataset_for(model, dataset)
     check_replacements(replacements)
     model.check_classes(dataset)
     layers, behind = layers_with_filters(model, units=units), macs_behind(model)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.metrics import paired_interval
 from convscope.base.plain import PlainFields
 from convscope.base.tables import html_table, printable, text_table
@@ -139,6 +140,7 @@ def place_text(kind: str, place: Sequence[int]) -> str:
     return f"{height} × {width} at row {top}, column {left}"
 
 
+@checked
 def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) -> InputAblation:
     """Return what `model` loses on the test images when parts of them are taken away.
 

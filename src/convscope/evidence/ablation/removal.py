@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.plain import PlainFields
 from convscope.base.streams import random_stream
@@ -151,6 +152,7 @@ class Removal:
         return rows
 
 
+@checked
 def removal_curves(
     model: Model,
     splits: Splits,
@@ -159,7 +161,7 @@ def removal_curves(
     units: bool = False,
     means: Mapping[str, NDArray[np.floating[Any]]] | None = None,
     num_orders: int = 20,
-    seed: int = 0,
+    seed: Seed = 0,
     most_macs: float = 5e11,
 ) -> Removal:
     """Return the accuracy of `model` on the test images with more and more filters of each layer removed.

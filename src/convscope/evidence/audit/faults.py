@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.metrics import wilson_interval
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Splits
@@ -148,6 +149,7 @@ class Audit:
             yield name, f"{part.num_images:,}", f"{part.num_right:,}", accuracy
 
 
+@checked
 def audit(
     splits: Splits,
     train_probabilities: NDArray[np.floating[Any]] | None,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset
 
@@ -113,6 +114,7 @@ class LabelSuspects:
             yield f"{one.rank}", f"{one.index}", names[one.given], names[one.suggested], *probabilities
 
 
+@checked
 def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> LabelSuspects:
     """Return the labels of `dataset` that `y_prob` puts in doubt.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import wilson_interval
 from convscope.base.streams import random_stream
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
@@ -184,6 +185,7 @@ class Calibration:
         ]
 
 
+@checked
 def measure_calibration(
     logits: NDArray[np.floating[Any]],
     labels: NDArray[np.integer[Any]],
@@ -194,7 +196,7 @@ def measure_calibration(
     dataset_name: str = "custom",
     split: str = "test",
     num_bins: int = 15,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Calibration:
     """Fit a temperature on images held out of training, and measure the probabilities of others before and after it.
 

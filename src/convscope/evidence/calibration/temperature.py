@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.evidence.calibration.scores import blocks, check_logits
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 _Z = 1.959963984540054  # of 95 %
 
 
+@checked
 def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:
     """Return the temperature T, 0.05 to 20, at which the probabilities softmax(logits / T) make the labels likeliest.
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Annotated, Any
 
+from convscope.base.arguments import check_fields, checked
 from convscope.evidence.evaluation import Evaluation
 from convscope.training.model import Model
 
@@ -39,9 +40,11 @@ class Candidate:
     latency_1000_seconds: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_costs(self)
 
     @classmethod
+    @checked
     def from_model(
         cls,
         model: Model,
@@ -120,3 +123,7 @@ def latency_lines(names: tuple[str, ...], values: tuple[Any, ...]) -> list[str]:
         for name, value in zip(names, values, strict=True)
         if value.latency_seconds is not None or value.latency_1000_seconds is not None
     ]
+
+
+CandidateArgument = Annotated[Candidate, "a Candidate, such as cs.Candidate.from_model(model, evaluation)"]
+"""What `compare` takes; a model alone has no evaluation to compare."""

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import check_fields
 from convscope.base.metrics import wilson_interval
 from convscope.base.plain import plain_attributes
 from convscope.base.statistics import group_accuracy_interval
@@ -48,6 +49,7 @@ class RunGroup:
     latency_1000_seconds: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         expected = (len(self.seeds), len(self.y_true))
         if self.y_pred.shape != expected or min(expected) < 1:
             raise ValueError(
@@ -164,3 +166,11 @@ class RunGroup:
             "accuracies",
             "sd",
         )
+
+
+GroupArgument = Annotated[RunGroup, "a RunGroup, such as experiment.answers_of(group, splits.test)"]
+GroupArguments = Annotated[
+    Sequence[RunGroup],
+    "a list of RunGroups, such as [experiment.answers_of(group, splits.test) for group in experiment.table]",
+]
+"""What `compare_groups` and `compare_all` take; a group of a table alone has no answers."""

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from convscope.base.arguments import checked
 from convscope.base.statistics import LEAST_PAIRS, coverage_text, group_difference
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import cost_cells, latency_lines
 from convscope.evidence.comparison.counts import PairedCounts, counts_dict, plain_interval
-from convscope.evidence.comparison.group import RunGroup
+from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.pair import mcnemar_rows
 
 GROUP_HEADER = (
@@ -181,7 +182,8 @@ def group_row(name: str, group: RunGroup) -> tuple[str, ...]:
     )
 
 
-def compare_groups(a: RunGroup, b: RunGroup) -> GroupComparison:
+@checked
+def compare_groups(a: GroupArgument, b: GroupArgument) -> GroupComparison:
     """Return how `a` and `b` compare on the images that all their models answered.
 
     One model each is compared by images alone, exactly. Otherwise both seeds and images are taken as drawn by chance

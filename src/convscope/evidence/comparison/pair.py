@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
-from convscope.evidence.comparison.candidate import Candidate, cost_cells, latency_lines
+from convscope.evidence.comparison.candidate import Candidate, CandidateArgument, cost_cells, latency_lines
 from convscope.evidence.comparison.counts import PairedCounts, counts_dict, plain_interval
 
 _HEADER = ("Model", "Accuracy (95 % interval)", "Errors", "Parameters", "Weights", "MACs", "Training")
@@ -181,7 +182,8 @@ def mcnemar_rows(names: tuple[str, str], counts: PairedCounts) -> tuple[tuple[st
     ]
 
 
-def compare(a: Candidate, b: Candidate) -> Comparison:
+@checked
+def compare(a: CandidateArgument, b: CandidateArgument) -> Comparison:
     """Return how `a` and `b` compare on the images that both were evaluated on.
 
     Raises:

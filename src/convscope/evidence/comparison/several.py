@@ -1,17 +1,17 @@
 """Several groups of models at once: `compare_all` compares pairs of them and corrects for how many those are."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from itertools import combinations
 from textwrap import fill
 from typing import Any, Literal
 
+from convscope.base.arguments import checked
 from convscope.base.statistics import holm
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import latency_lines
-from convscope.evidence.comparison.group import RunGroup
+from convscope.evidence.comparison.group import GroupArguments, RunGroup
 from convscope.evidence.comparison.groups import GROUP_HEADER, GroupComparison, compare_groups, group_row
 
 Pairs = Literal["all", "first"]
@@ -100,7 +100,8 @@ def _ratio_text(comparison: GroupComparison) -> str:
     return f"{'none' if value is None else words.ratio(value)} [{low}, {high}]"
 
 
-def compare_all(groups: Sequence[RunGroup], *, pairs: Pairs = "all") -> GroupComparisons:
+@checked
+def compare_all(groups: GroupArguments, *, pairs: Pairs = "all") -> GroupComparisons:
     """Return how `groups` compare on the same images, pair by pair.
 
     Args:

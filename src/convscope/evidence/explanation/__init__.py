@@ -9,6 +9,7 @@ from convscope.evidence.explanation.feature_maps import LayerSummary
 from convscope.evidence.explanation.filter_cards import FilterCards
 from convscope.evidence.explanation.filter_measures import DuplicateFilters, class_selectivity, duplicate_filters
 from convscope.evidence.explanation.filters import filter_cards
+from convscope.evidence.explanation.gradients import gradients
 from convscope.evidence.explanation.kernels import KernelBank, kernel_banks
 from convscope.evidence.explanation.synthesis import Synthesis, synthesize
 
@@ -32,6 +33,7 @@ __all__ = [
     "embed",
     "explain",
     "filter_cards",
+    "gradients",
     "kernel_banks",
     "synthesize",
 ]

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax
 from convscope.base.packing import pack
 from convscope.base.plain import PlainFields
 from convscope.base.statistics import mean_interval
 from convscope.base.streams import random_stream
 from convscope.base.tables import html_table, printable, text_table
-from convscope.data.datasets import Dataset, evenly
+from convscope.data.datasets import DatasetLike, evenly
 from convscope.engine import initial_weights
 from convscope.evidence.explanation.attributions import FORMULAS, Maps, Method, attribute, background_of, methods_for
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 Interval = tuple[float, float]
 
@@ -139,8 +140,14 @@ class AttributionChecks:
         ]
 
 
+@checked
 def check_attributions(
-    model: Model, dataset: Dataset, *, methods: Sequence[Method] | None = None, most_images: int = 100, seed: int = 0
+    model: Model,
+    dataset: DatasetLike,
+    *,
+    methods: Sequence[Method] | None = None,
+    most_images: int = 100,
+    seed: Seed = 0,
 ) -> AttributionChecks:
     """Return what each of `methods` (all that the network allows by default) is worth on images of `dataset`.
 
@@ -154,6 +161,7 @@ def check_attributions(
         ValueError: if there is no method or one is unknown or not possible, `most_images` is below 1, the images are
             not of the size the model reads, or the classes are not the model's.
     """
+    dataset = dataset_for(model, dataset)
     if most_images < 1:
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     methods = methods_for(model) if methods is None else methods

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Conv2D, DepthwiseConv2D, LayerRow
+from convscope.base.arguments import Seed, checked
 from convscope.base.deadline import check_deadline
 from convscope.base.streams import random_stream
 from convscope.engine import Network, open_network
@@ -43,6 +44,7 @@ FORMULAS: Mapping[Method, str] = {
 """z is the logit, x the image as the network reads it, x0 the background."""
 
 
+@checked
 def attribute(
     model: Model,
     images: NDArray[np.uint8],
@@ -50,7 +52,7 @@ def attribute(
     method: Method,
     *,
     background: int = 0,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Maps:
     """Return for each of `images` (N, H, W, C) uint8 what its pixels count for its logit `targets` (N,), as `Maps`.
 

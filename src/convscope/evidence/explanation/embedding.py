@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Activation, Architecture, Dense
+from convscope.base.arguments import Seed, checked
 from convscope.base.packing import pack
 from convscope.base.tables import clip, html_table, printable, text_table
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import DatasetLike
 from convscope.evidence.explanation.neighbours import agreements, neighbours, trustworthiness
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 Method = Literal["pca", "tsne", "umap"]
 
@@ -121,14 +122,15 @@ class Embedding:
         return [*rows, ("all", f"{counts.sum():,}", _text(self.agreement), _text(self.agreement_in_picture))]
 
 
+@checked
 def embed(
     model: Model,
-    dataset: Dataset,
+    dataset: DatasetLike,
     method: Method = "pca",
     *,
     num_components: int = 2,
     most_images: int = 2000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Embedding:
     """Return what the last dense layer of `model` reads for the images of `dataset`, as points.
 
@@ -147,6 +149,7 @@ def embed(
 
     Source: principal components: Pearson 1901; van der Maaten and Hinton 2008; McInnes and others 2018.
     """
+    dataset = dataset_for(model, dataset)
     if method not in get_args(Method):
         raise ValueError(f"method is {method!r}; it must be one of {', '.join(get_args(Method))}")
     if num_components not in (2, 3):

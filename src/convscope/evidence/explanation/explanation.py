@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.base.arguments import checked
 from convscope.base.metrics import softmax
 from convscope.base.tables import html_table, printable, text_table
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import DatasetLike
 from convscope.evidence.explanation.feature_maps import LayerSummary, summarize_activations
 from convscope.evidence.explanation.kernels import KernelBank, kernel_banks
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 _HEADER = ("Layer (kind)", "Output shape", "Minimum", "Mean", "Maximum", "Active", "Dead maps")
 
@@ -92,7 +93,8 @@ class Explanation:
         ]
 
 
-def explain(model: Model, dataset: Dataset, index: int = 0) -> Explanation:
+@checked
+def explain(model: Model, dataset: DatasetLike, index: int = 0) -> Explanation:
     """Return what `model` makes of the image at `index` of `dataset`.
 
     Raises:
@@ -100,6 +102,7 @@ def explain(model: Model, dataset: Dataset, index: int = 0) -> Explanation:
         TypeError: if `index` is not a whole number.
         ValueError: if the images are not of the size the model reads, or the classes are not the model's.
     """
+    dataset = dataset_for(model, dataset)
     index = operator.index(index)
     if not 0 <= index < len(dataset):
         raise IndexError(

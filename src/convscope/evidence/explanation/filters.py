@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.streams import random_stream
-from convscope.data.datasets import Dataset, evenly
+from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.explanation.filter_cards import (
     NUM_EXCITING,
     QUANTILES,
@@ -31,7 +32,7 @@ from convscope.evidence.explanation.filter_measures import (
 )
 from convscope.evidence.explanation.filter_pictures import add_synthetic, picture_layers
 from convscope.evidence.explanation.synthesis import Synthesis, synthesize
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 ALIKE = 0.99
 """From which correlation on two filters count as duplicates."""
@@ -44,8 +45,9 @@ _SYNTHESIS_MACS = 2e11  # of all steps of all ascents: about five seconds
 _MOST_ASCENTS = 12  # one for each layer
 
 
+@checked
 def filter_cards(
-    model: Model, dataset: Dataset, *, most_images: int = 10_000, with_synthetic: bool = True, seed: int = 0
+    model: Model, dataset: DatasetLike, *, most_images: int = 10_000, with_synthetic: bool = True, seed: Seed = 0
 ) -> FilterCards:
     """Return what each filter of `model` answers to on `dataset`.
 
@@ -64,6 +66,7 @@ def filter_cards(
 
     Source: the most exciting images and their places: Zeiler and Fergus 2014, section 4.
     """
+    dataset = dataset_for(model, dataset)
     if most_images < 1:
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     model.check_classes(dataset)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Dense, DepthwiseConv2D, Flatten
+from convscope.base.arguments import Seed, checked
 from convscope.base.streams import random_stream
 from convscope.engine import Network, open_network
 from convscope.evidence.explanation.filter_layers import FilterLayer, Window, filter_layers
@@ -58,6 +59,7 @@ class Synthesis:
         return {"method": "gradient ascent", "place": list(self.place), **numbers}
 
 
+@checked
 def synthesize(
     model: Model,
     layer: str,
@@ -68,7 +70,7 @@ def synthesize(
     jitter: int = 1,
     blur: float = 0.6,
     decay: float = 0.005,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Synthesis:
     """Return for each of `filters` of `layer` (all by default) an image that excites its middle output strongly.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.data.datasets import Dataset, evenly
 from convscope.evidence.rejection.distance import HiddenDistance, fit_distance
 from convscope.evidence.rejection.image_statistics import ImageStatistics, fit_statistics
@@ -48,7 +49,8 @@ class _Scored:
     made_up: dict[str, dict[ScoreName, NDArray[np.float64]]]
 
 
-def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: int = 0) -> RejectionRule:
+@checked
+def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: Seed = 0) -> RejectionRule:
     """Return the best of `fit_rules` by made-up strangers; arguments and errors are the same."""
     return fit_rules(model, parts, keep=keep, seed=seed)[0]
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax, wilson_interval
-from convscope.data.datasets import Dataset, Splits
+from convscope.data.datasets import Dataset, DatasetLike, Splits
 from convscope.evidence.rejection.altered import alter
 from convscope.evidence.rejection.result import (
     SURE,
@@ -26,7 +27,7 @@ from convscope.evidence.rejection.result import (
 from convscope.evidence.rejection.rule import RejectionRule, scores_of
 from convscope.evidence.rejection.separation import auroc, auroc_interval, effective_number, false_positive_rate
 from convscope.evidence.rejection.strangers import Strangers, stranger_sets
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 _MOST_KNOWN = 10_000  # test images
 _MOST_EXAMPLE_BYTES = 110_000  # of all pictures together, as they are
@@ -39,14 +40,15 @@ Scores = dict[str, NDArray[np.float64]]
 """Of images (N,), what each rule makes of its scores, by the rule's name; below 0 is refused."""
 
 
+@checked
 def measure_rejection(
     rules: RejectionRule | Sequence[RejectionRule],
     model: Model,
-    dataset: Dataset,
+    dataset: DatasetLike,
     other: Dataset | Splits | str | os.PathLike[str] | None = None,
     *,
     most: int = 2000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Rejection:
     """Return how often each of `rules` refuses the test images `dataset` and each set of strangers.
 
@@ -62,6 +64,7 @@ def measure_rejection(
         ValueError: if there is no rule or two are of the same scores, images or classes are not the model's, `most` is
             below 1, or `other` is the data set itself.
     """
+    dataset = dataset_for(model, dataset)
     given = (rules,) if isinstance(rules, RejectionRule) else tuple(rules)
     if not given or len({rule.name for rule in given}) < len(given):
         raise ValueError(f"rules are of {[rule.name for rule in given]}; give one or more, each of other scores")

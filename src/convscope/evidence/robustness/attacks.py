@@ -12,14 +12,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import wilson_interval
 from convscope.base.plain import PlainFields
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
-from convscope.data.datasets import Dataset, evenly
+from convscope.data.datasets import DatasetLike, evenly
 from convscope.evidence.robustness.gradients import fgsm, pgd, random_signs
 from convscope.evidence.robustness.noise import Pictures
 from convscope.evidence.robustness.pictures import pack_small
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 Method = Literal["noise", "fgsm", "pgd"]
 METHODS: tuple[Method, ...] = ("noise", "fgsm", "pgd")
@@ -157,15 +158,16 @@ class Attacks:
         ]
 
 
+@checked
 def measure_attacks(
     model: Model,
-    dataset: Dataset,
+    dataset: DatasetLike,
     *,
     epsilons: Sequence[int] = EPSILONS,
     steps: int = 200,
     restarts: int = 10,
     most_images: int = 500,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Attacks:
     """Return how often `model` is right on `dataset` under attacks in its pixels, and under noise of the same size.
 
@@ -179,6 +181,7 @@ def measure_attacks(
         ValueError: if `epsilons` are not rising whole numbers from 0 to 255, `most_images`, `steps` or `restarts` is
             below 1, the images are not of the size the model reads, or the classes are not the model's.
     """
+    dataset = dataset_for(model, dataset)
     sizes = tuple(epsilons)
     if not sizes or list(sizes) != sorted(set(sizes)) or not 0 <= sizes[0] <= sizes[-1] <= 255:
         raise ValueError(f"epsilons are {sizes}; give rising whole numbers from 0 to 255")

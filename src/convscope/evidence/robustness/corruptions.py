@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.evidence.robustness import blurs, edges, geometry, noise, overlays, weather
 from convscope.evidence.robustness.draws import Uniform
 from convscope.evidence.robustness.noise import Levels, Pictures
@@ -75,8 +76,9 @@ CORRUPTIONS = {
 """By name, in MNIST-C's order."""
 
 
+@checked
 def corrupt(
-    images: Pictures, name: str, strength: int, seed: int = 0, *, indices: NDArray[np.integer[Any]] | None = None
+    images: Pictures, name: str, strength: int, seed: Seed = 0, *, indices: NDArray[np.integer[Any]] | None = None
 ) -> Pictures:
     """Return `images` (N, H, W, C) uint8 spoiled, in the same shape and type.
 

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import wilson_interval
 from convscope.base.plain import PlainFields
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
-from convscope.data.datasets import Dataset, evenly
+from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from convscope.evidence.robustness.curves import PARAMETERS, Curve, measure_curve, measured
 from convscope.evidence.robustness.noise import Pictures
 from convscope.evidence.robustness.pictures import pack_small
-from convscope.training.model import Model
+from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 100  # that are measured however much it costs, if there are as many
 _MOST_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: some ten seconds on one core
@@ -161,7 +162,8 @@ class Robustness:
         return [*rows, ("mean (* as in MNIST-C)", *means, f"{100 * self.mean_accuracy:.2f} %")]
 
 
-def measure_robustness(model: Model, dataset: Dataset, *, seed: int = 0, most_images: int = 2000) -> Robustness:
+@checked
+def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, most_images: int = 2000) -> Robustness:
     """Return what `model` loses on `dataset` by fifteen corruptions in five strengths, and over five numbers.
 
     Args:
@@ -172,6 +174,7 @@ def measure_robustness(model: Model, dataset: Dataset, *, seed: int = 0, most_im
         ValueError: if `most_images` is below 1, the images are not of the size the model reads, or the classes are not
             the model's.
     """
+    dataset = dataset_for(model, dataset)
     if most_images < 1:
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     model.check_classes(dataset)

@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convscope.architecture import Shape
+from convscope.base.arguments import checked
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.assembly import assemble
 from convscope.interchange.keras_files.graph import read_graph
@@ -18,6 +19,7 @@ from convscope.training.model import Model
 _Arrays = list[tuple[str, NDArray[Any]]]
 
 
+@checked
 def from_keras(
     keras_model: Any,
     *,

@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import checked
 from convscope.base.averaging import average
 from convscope.base.errors import ConvscopeError
 from convscope.base.metrics import softmax
-from convscope.data.handwriting import Handwriting, Step, prepare
+from convscope.data.handwriting import Handwriting, Picture, Step, prepare
 from convscope.data.handwriting.segments import Blob, Segments, find_segments
 from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.prediction import Prediction, predict
@@ -56,8 +57,9 @@ as read by `cnn` trained by `classic`, so that paths with the right text become 
 """
 
 
+@checked
 def read_strings(
-    model: Model, picture: NDArray[np.uint8], *, name: str | None = None, size: tuple[int, int] | None = None
+    model: Model, picture: Picture, *, name: str | None = None, size: tuple[int, int] | None = None
 ) -> StringReading:
     """Return the characters in a picture (h, w), (h, w, 1) or (h, w, 3) uint8, ordered as they are read.
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from convscope.classifier.pixels import learn_range
+from convscope.data.datasets.pixel_range import learn_range
 
 BYTES = np.arange(256, dtype=np.uint8).reshape(64, 4)
 

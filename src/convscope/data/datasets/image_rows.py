@@ -1,4 +1,4 @@
-"""Which numbers of X are an image: from what scikit-learn passes around to one row an image, and back to (H, W, C)."""
+"""Which numbers of an array are an image: from the shapes that arrays come in to one row an image, and (H, W, C)."""
 
 from math import isqrt, prod
 from typing import Any
@@ -35,17 +35,7 @@ def image_shape_of(num_features: int, shown: ImageShape | None, wanted: Any = No
     ((8, 8, 1), (1, 30, 1), (4, 4, 3))
     """
     if wanted is not None:
-        shape = tuple(wanted)
-        if len(shape) not in (2, 3) or not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
-            raise ValueError(f"image_shape is {wanted!r}; it must be (H, W) or (H, W, C), whole numbers above 0")
-        height, width, channels = (int(size) for size in (*shape, 1)[:3])
-        if shown is not None and shown != (height, width, channels):
-            raise ValueError(f"image_shape is {wanted!r}, but the images in X are {shown}")
-        if prod(shape) != num_features:
-            raise ValueError(
-                f"image_shape is {wanted!r}, which has {prod(shape)} numbers, but X has {num_features} features"
-            )
-        return height, width, channels
+        return stated_shape(wanted, num_features, shown)
     if shown is not None:
         return shown
     side = isqrt(num_features)
@@ -57,3 +47,22 @@ def image_shape_of(num_features: int, shown: ImageShape | None, wanted: Any = No
             "may have; give image_shape=(H, W, C), or fewer features"
         )
     return 1, num_features, 1
+
+
+def stated_shape(wanted: Any, num_features: int, shown: ImageShape | None = None) -> ImageShape:
+    """Return the (H, W) or (H, W, C) that is `wanted` as (H, W, C).
+
+    Raises:
+        ValueError: if it is no such shape, not the one `shown` by the array, or not of `num_features` numbers.
+    """
+    is_shape = isinstance(wanted, tuple | list) and len(wanted) in (2, 3)
+    if not is_shape or not all(isinstance(size, int | np.integer) and size > 0 for size in wanted):
+        raise ValueError(f"image_shape is {wanted!r}; it must be (H, W) or (H, W, C), whole numbers above 0")
+    height, width, channels = (int(size) for size in (*wanted, 1)[:3])
+    if shown is not None and shown != (height, width, channels):
+        raise ValueError(f"image_shape is {wanted!r}, but the images in X are {shown}")
+    if prod(wanted) != num_features:
+        raise ValueError(
+            f"image_shape is {wanted!r}, which has {prod(wanted)} numbers, but X has {num_features} features"
+        )
+    return height, width, channels

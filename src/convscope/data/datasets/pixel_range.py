@@ -1,6 +1,7 @@
 """Numbers as pixels: from whatever a table or an array of images holds to the bytes that a model reads.
 
-The rule is learned from the training data and kept, so that a value means the same byte ever after.
+A `PixelRange` is stated, or is one that images usually have, or is learned from the training data of a classifier and
+kept. So a value always means the same byte.
 """
 
 from dataclasses import dataclass, field
@@ -52,8 +53,8 @@ def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
     """Return what the numbers of `rows` (N, F) become as pixels.
 
     Bytes (uint8) stay as they are. Of other images, the smallest number of each channel becomes 0 and the largest 255,
-    unless all of them lie in 0 to 255, 0 to 1 or -1 to 1 and fill it to more than half: then that is the range. Of a
-    table, each column has a range of its own, from its smallest number to its largest.
+    unless `usual_range` says what the range is. Of a table, each column has a range of its own, from its smallest
+    number to its largest.
 
     Args:
         channels: how many numbers a pixel has, if the rows are images; None for a table, whose columns may be of any
@@ -66,8 +67,20 @@ def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
     if channels is None:
         return PixelRange(low, high)
     low, high = low.reshape(-1, channels).min(axis=0), high.reshape(-1, channels).max(axis=0)
-    for least, most in _USUAL_RANGES:
-        if least <= low.min() and high.max() <= most and high.max() - min(low.min(), 0) > (most - least) / 2:
-            low, high = np.full(channels, least), np.full(channels, most)
-            break
+    if (usual := usual_range(float(low.min()), float(high.max()))) is not None:
+        low, high = np.full(channels, usual[0]), np.full(channels, usual[1])
     return PixelRange(np.tile(low, num_features // channels), np.tile(high, num_features // channels))
+
+
+def usual_range(low: float, high: float) -> tuple[float, float] | None:
+    """Return the range of images whose numbers run from `low` to `high`, if it is clear.
+
+    That is the first of 0 to 255, 0 to 1 and -1 to 1 that holds both and of which they fill more than half.
+
+    >>> usual_range(0, 254), usual_range(0.1, 0.9), usual_range(0, 16)
+    ((0.0, 255.0), (0.0, 1.0), None)
+    """
+    for least, most in _USUAL_RANGES:
+        if least <= low and high <= most and high - min(low, 0) > (most - least) / 2:
+            return least, most
+    return None

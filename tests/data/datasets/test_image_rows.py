@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.classifier.auto import auto
-from convscope.classifier.images import as_rows, image_shape_of
+from convscope.data.datasets.image_rows import as_rows, image_shape_of
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3), (5, 4, 3, 2), (0, 4, 3, 1)])

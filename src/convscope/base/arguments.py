@@ -1,0 +1,299 @@
+"""Check the arguments of public functions and values against their annotations.
+
+The annotation of a parameter is the rule, so each rule is written once. An error names the argument, its value and the
+rule. Numbers of NumPy become those of Python, because results and files hold plain numbers.
+"""
+
+import os
+import types
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from functools import cache, wraps
+from inspect import Signature, signature
+from operator import index
+from pathlib import Path
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_NUMBER_KINDS = {np.bool_: "b", np.integer: "iu", np.floating: "fiu"}  # dtype kinds; a whole number is a number too
+
+
+def check_seed(value: Any, name: str = "seed") -> int:
+    """Return a random seed as an `int`: any whole number from 0, of Python or NumPy.
+
+    Raises:
+        TypeError: if it is no whole number; True and 1.0 are none.
+        ValueError: if it is below 0.
+    """
+    rule = "a whole number from 0"
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(_refusal(name, value, rule))
+    try:
+        seed = index(value)
+    except TypeError as error:
+        raise TypeError(_refusal(name, value, rule)) from error
+    if seed < 0:
+        raise ValueError(_refusal(name, value, rule))
+    return seed
+
+
+Seed = Annotated[int, check_seed]
+"""A random seed: see `check_seed`. A function in an annotation checks the value; text there is the rule's words."""
+Seeds = Annotated[Iterable[Seed], "a list of whole numbers from 0, such as range(3)"]
+
+
+def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Return `function` with each argument checked against its annotation before the function runs.
+
+    >>> @checked
+    ... def half(number: float, name: str | None = None) -> float:
+    ...     return number / 2
+    >>> half("four")
+    Traceback (most recent call last):
+        ...
+    TypeError: number is 'four'; it must be a number
+
+    Raises:
+        TypeError, ValueError: if an argument is not what its annotation says; see `convert`.
+    """
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        known = _signature(function)
+        try:
+            given = known.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{function.__name__}: {error}") from None
+        for name, value in given.arguments.items():
+            given.arguments[name] = convert(value, known.parameters[name].annotation, name)
+        return function(*given.args, **given.kwargs)
+
+    return call
+
+
+@cache
+def _rules(kind: Any) -> dict[str, Any]:
+    """Return the annotations of a dataclass's fields by their names."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+@cache
+def _signature(function: Any) -> Signature:  # made when first needed, which keeps the import of the package fast
+    return signature(function)
+
+
+def check_fields(value: Any, error: Callable[[str], Exception] | None = None, label: str = "") -> None:
+    """Check each field of a dataclass against its annotation, from within `__post_init__`.
+
+    Args:
+        error: what is raised in place of TypeError or ValueError.
+        label: what stands before the name of the field, such as "recipe: ".
+    """
+    kind: Any = type(value)
+    for name, rule in _rules(kind).items():
+        given = getattr(value, name)
+        try:
+            taken = convert(given, rule, label + name)
+        except (TypeError, ValueError) as wrong:
+            if error is None:
+                raise
+            raise error(str(wrong)) from wrong
+        if taken is not given:
+            object.__setattr__(value, name, taken)
+
+
+def convert(value: Any, rule: Any, name: str) -> Any:
+    """Return `value` as the annotation `rule` has it: the same object, or NumPy's number as Python's.
+
+    Raises:
+        TypeError: if it is of another type.
+        ValueError: if it is none of the values of a `Literal`.
+    """
+    if get_origin(rule) is Annotated:
+        rule, *notes = get_args(rule)
+        for note in notes:
+            if callable(note):
+                return note(value, name)
+        try:
+            return convert(value, rule, name)
+        except (TypeError, ValueError) as error:
+            raise type(error)(_refusal(name, value, *notes)) from error
+    origin, parts = get_origin(rule), get_args(rule)
+    if origin is Union or origin is types.UnionType:
+        return _of_union(value, rule, name)
+    if origin is Literal:
+        if isinstance(value, str) and value in parts:
+            return value
+        raise (ValueError if isinstance(value, str) else TypeError)(_refusal(name, value, _words(rule)))
+    if origin is np.ndarray:
+        return _array(value, parts[1], name)
+    if origin is tuple:
+        return _tuple(value, parts, rule, name)
+    if origin in (Sequence, Collection, Iterable, list):
+        return _elements(value, origin, parts[0], rule, name)
+    if origin is not None:
+        rule_type = origin  # Mapping, Callable, dict
+    elif rule is Any or isinstance(rule, TypeVar | str):
+        return value
+    else:
+        rule_type = type(None) if rule is None else rule
+    return _instance(value, rule_type, rule, name)
+
+
+def _instance(value: Any, kind: Any, rule: Any, name: str) -> Any:
+    """Return `value` as one of the class `kind`."""
+    if kind is int and not isinstance(value, bool | np.bool_):
+        try:
+            return index(value)
+        except TypeError as error:
+            raise TypeError(_refusal(name, value, _words(rule))) from error
+    if kind is float and isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        return value.item() if isinstance(value, np.generic) else value
+    if kind is bool and isinstance(value, bool | np.bool_):
+        return bool(value)
+    if kind is Path and isinstance(value, str | os.PathLike):
+        return value if isinstance(value, Path) else Path(value)
+    if getattr(kind, "_is_protocol", False):
+        good = all(hasattr(value, member) for member in vars(kind) if not member.startswith("_"))
+    else:
+        good = isinstance(value, kind) and kind not in (int, float, bool, Path)
+    if not good:
+        raise TypeError(_refusal(name, value, _words(rule)))
+    return value
+
+
+def _of_union(value: Any, rule: Any, name: str) -> Any:
+    members = get_args(rule)
+    if value is None and type(None) in members:
+        return value
+    if any(type(value) is member for member in members):  # before another member converts it
+        return value
+    others = [member for member in members if member is not type(None)]
+    kinds = set()
+    for member in others:
+        try:
+            return convert(value, member, name)
+        except (TypeError, ValueError) as error:
+            if len(others) == 1 and not str(error).startswith(f"{name} is "):  # of an element, which it names
+                raise
+            kinds.add(type(error))
+    raise (ValueError if ValueError in kinds else TypeError)(_refusal(name, value, _words(rule)))
+
+
+def _array(value: Any, dtype: Any, name: str) -> Any:
+    """Return an array, or a list of numbers as one; what is no array but reads like one stays as it is."""
+    wanted = (get_args(dtype) or (Any,))[0]
+    wanted = get_origin(wanted) or wanted
+    rule = _array_words(wanted)
+    if isinstance(value, list | tuple | range):
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise TypeError(f"{name} is a list of unequal parts ({error}); it must be {rule}") from error
+    if not isinstance(getattr(value, "dtype", None), np.dtype) or not getattr(value, "shape", ()):
+        raise TypeError(_refusal(name, value, rule))
+    # A function says itself which shape and which bytes its images must have.
+    kinds = _NUMBER_KINDS.get(wanted, "biuf")
+    if value.dtype.kind not in kinds and wanted is not Any:
+        raise TypeError(_refusal(name, value, rule))
+    return value
+
+
+def _tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> Any:
+    if not isinstance(value, tuple | list):
+        raise TypeError(_refusal(name, value, _words(rule)))
+    if parts[-1:] == (...,):
+        parts = (parts[0],) * len(value)
+    if len(value) != len(parts):
+        raise ValueError(_refusal(name, value, _words(rule)))
+    taken = tuple(convert(one, part, f"{name}[{i}]") for i, (one, part) in enumerate(zip(value, parts, strict=True)))
+    same = isinstance(value, tuple) and all(new is old for new, old in zip(taken, value, strict=True))
+    return value if same else taken
+
+
+def _elements(value: Any, origin: Any, part: Any, rule: Any, name: str) -> Any:
+    """Return a sequence whose elements are each as `part` has it; text is no sequence here."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        value = value.tolist() if value.ndim == 1 else list(value)
+    if origin is Iterable and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
+        value = tuple(value)
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, list if origin is list else origin):
+        raise TypeError(_refusal(name, value, _words(rule)))
+    if part is Any:
+        return value
+    taken = [convert(one, part, f"{name}[{i}]") for i, one in enumerate(value)]
+    if all(new is old for new, old in zip(taken, value, strict=True)):
+        return value
+    return taken if origin is list else tuple(taken)
+
+
+def _refusal(name: str, value: Any, rule: str) -> str:
+    return f"{name} is {describe(value)}; it must be {rule}"
+
+
+def describe(value: Any) -> str:
+    """Return a wrong value in words: plain ones as Python writes them, arrays by type and shape, others by class."""
+    if value is None or isinstance(value, str | bytes | bool | int | float | complex | range | np.generic):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    if isinstance(value, tuple | list | dict | set) and len(text := repr(value) if len(value) <= 8 else "") in range(
+        1, 60
+    ):
+        return text
+    kind = value if isinstance(value, type) else type(value)
+    article = "the class" if isinstance(value, type) else _article(kind.__name__)
+    return f"{article} {kind.__name__}"
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiouAEIOU" else "a"
+
+
+_WORDS: Mapping[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bytes: "bytes",
+    bool: "True or False",
+    Path: "a path",
+    os.PathLike: "a path",
+    type(None): "None",
+    Any: "a value",
+    Mapping: "a mapping",
+    dict: "a dict",
+    Callable: "a function",
+}
+
+
+def _words(rule: Any) -> str:
+    """Return what an annotation asks for, in words."""
+    origin, parts = get_origin(rule), get_args(rule)
+    if (plain := rule if origin is None else origin) in _WORDS:
+        return _WORDS[plain]
+    if origin is Annotated:
+        return next((note for note in parts[1:] if isinstance(note, str)), "") or _words(parts[0])
+    if origin is Union or origin is types.UnionType:
+        words = list(dict.fromkeys(_words(part) for part in parts))
+        return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+    if origin is Literal:
+        return f"one of {', '.join(map(str, parts))}"
+    if origin is np.ndarray:
+        wanted = (get_args(parts[1]) or (Any,))[0]
+        return _array_words(get_origin(wanted) or wanted)
+    if origin is tuple and parts[-1:] != (...,):
+        return f"({', '.join(_words(part) for part in parts)})"
+    if parts:
+        return f"a sequence, each element {_words(parts[0])}"
+    name = getattr(rule, "__name__", str(rule))
+    return f"{_article(name)} {name}"
+
+
+def _array_words(wanted: Any) -> str:
+    kinds = {np.bool_: "truth values", np.integer: "whole numbers", np.floating: "numbers", np.uint8: "uint8"}
+    return f"an array of {kinds[wanted]}" if wanted in kinds else "an array"

@@ -1,0 +1,107 @@
+"""Arrays as users have them, to the bytes and labels of a `Dataset`: any shape, number type and kind of label.
+
+Nothing is guessed: where the meaning of an array is not clear, the error says which argument states it.
+"""
+
+from collections.abc import Sequence
+from math import isqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.arguments import describe
+from convscope.data.datasets.image_rows import as_rows, stated_shape
+from convscope.data.datasets.pixel_range import PixelRange, usual_range
+
+
+def image_bytes(
+    images: Any, image_shape: Any = None, value_range: tuple[float, float] | None = None
+) -> NDArray[np.uint8]:
+    """Return images as `Dataset.from_arrays` takes them as uint8 (N, H, W, C); raises as it does."""
+    array = _numbers(images)
+    if array.ndim not in (2, 3, 4) or 0 in array.shape:
+        raise ValueError(
+            f"images have shape {array.shape}; they must be (N, H, W), (N, H, W, C), or rows (N, D) with image_shape, "
+            "and not empty"
+        )
+    rows, shown = as_rows(array)
+    if shown is None and image_shape is None:
+        side = isqrt(rows.shape[1])
+        such = f"({side}, {side})" if side * side == rows.shape[1] else "(H, W) or (H, W, C)"
+        raise ValueError(f"images are rows of {rows.shape[1]} numbers; state their size, such as image_shape={such}")
+    shape = shown if image_shape is None else stated_shape(image_shape, rows.shape[1], shown)
+    assert shape is not None
+    return _bytes(rows, value_range).reshape(-1, *shape)
+
+
+def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return labels (N,) as places in the class names, and these; see `Dataset.from_arrays`, and raises as it does."""
+    try:
+        array = np.asarray(labels)
+    except ValueError as error:
+        raise ValueError(f"labels are a list of unequal parts ({error}); give one label for each image") from error
+    if array.ndim != 1 or not len(array):
+        raise ValueError(f"labels have shape {array.shape}; they must be (N,), one label for each image")
+    try:
+        values, places = np.unique(array, return_inverse=True)
+    except TypeError as error:
+        raise TypeError("labels hold values of several types; give numbers only or text only") from error
+    names = [class_name(value) for value in values.tolist()]
+    if class_names is None:
+        return places.astype(np.int64), tuple(names)
+    known = {name: place for place, name in enumerate(class_names)}
+    if all(name in known for name in names):
+        return np.array([known[name] for name in names], np.int64)[places], tuple(class_names)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64), tuple(class_names)  # places already; `Dataset` checks that each has a name
+    strange = next(name for name in names if name not in known)
+    raise ValueError(f"labels hold {strange!r}; they must be class names ({', '.join(class_names)}), or their places")
+
+
+def class_name(label: Any) -> str:
+    """Return the name of the class with this label: text as it is, 3.0 as "3".
+
+    Raises:
+        TypeError, ValueError: if it is no text and no whole number.
+    """
+    if isinstance(label, float):
+        if not label.is_integer():
+            raise ValueError(f"labels hold {label!r}; a class is text or a whole number")
+        label = int(label)
+    if not isinstance(label, str | int):
+        raise TypeError(f"labels hold {describe(label)}; a class is text or a whole number")
+    return str(label)
+
+
+def _numbers(images: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise ValueError(f"images are of unequal sizes ({error}); bring them to one size") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"images are {describe(images)} of {array.dtype}; they must be numbers")
+    return array
+
+
+def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:
+    """Return rows (N, F) as bytes: uint8 as they are, other numbers by the range that is stated or clear."""
+    if rows.dtype == np.uint8 and value_range is None:
+        return rows
+    low, high = float(rows.min()), float(rows.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise ValueError("images hold a value that is not finite; replace or leave out such images")
+    if value_range is None:
+        value_range = (0.0, 1.0) if rows.dtype.kind == "b" else usual_range(low, high)
+    if value_range is None:
+        raise ValueError(
+            f"images are {rows.dtype} from {low:g} to {high:g}, which is not clearly 0 to 255, 0 to 1 or -1 to 1; "
+            "state which numbers are black and white, such as value_range=(0, 16)"
+        )
+    least, most = value_range
+    if not least < most:
+        raise ValueError(f"value_range is {value_range!r}; the first number must be below the second")
+    if low < least or high > most:
+        raise ValueError(f"images run from {low:g} to {high:g}, beyond value_range {value_range!r}; state a larger one")
+    features = rows.shape[1]
+    return PixelRange(np.full(features, float(least)), np.full(features, float(most))).to_bytes(rows)
