@@ -228,7 +228,7 @@ def test_class_weights_are_scikit_learn_s(digits):
     [
         ({"architecture": "resnet"}, ValueError, "architecture is 'resnet'; it must be one of auto, cnn, ann"),
         ({"architecture": 3}, TypeError, "architecture is 3"),
-        ({"architecture": lambda *_: None}, TypeError, "architecture gave None"),
+        ({"architecture": lambda *_: None}, TypeError, "architecture returned None"),
         ({"architecture": cs.presets.cnn()}, ValueError, r"reads \(28, 28, 1\)"),
         ({"recipe": "slow"}, ValueError, "recipe is 'slow'; it must be one of classic, fast"),
         ({"recipe": None}, TypeError, "recipe is None"),

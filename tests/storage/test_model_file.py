@@ -150,3 +150,10 @@ def test_save_model_to_a_full_disk_keeps_what_was_there(model: cs.Model, tmp_pat
         save_model(model, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_refuses_a_folder_that_is_not_there(model: cs.Model, tmp_path: Path):
+    path = tmp_path / "missing" / "model.safetensors"
+    with pytest.raises(RunError, match=r"model.safetensors: there is no folder .*missing; make it first"):
+        save_model(model, path)
+    assert not path.parent.exists()

@@ -225,3 +225,24 @@ def test_a_copy_of_a_model_that_has_answered_gives_the_same_answers(copied):
     assert (other.provenance, other.calibration, other.weights_sha256) == (
         {"seed": 0}, {"temperature": 2.0}, model.weights_sha256
     )  # fmt: skip
+
+
+def test_nobody_can_change_the_weights_of_a_model_or_its_digest():
+    network = make().architecture
+    given = {name: np.ones(shape, np.float32) for name, shape in network.weight_shapes.items()}
+    model = Model(network, given, NAMES)
+    digest = model.weights_sha256
+    for changed in (model, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        with pytest.raises(ValueError, match="read-only"):
+            changed.weights["dense/kernel"][...] = 0
+        with pytest.raises(TypeError, match="item assignment"):
+            changed.weights["dense/kernel"] = given["dense/kernel"]
+        assert changed.weights_sha256 == digest
+    given["dense/kernel"][...] = 0  # the caller's own array, which stays writable
+    assert (model.weights["dense/kernel"] == 1).all()
+    view = given["dense/kernel"][:]
+    view.flags.writeable = False
+    other = replace(model, weights={**model.weights, "dense/kernel": view})
+    given["dense/kernel"][...] = 5
+    assert not other.weights["dense/kernel"].any()
+    assert replace(model, provenance={}).weights["dense/bias"] is model.weights["dense/bias"]

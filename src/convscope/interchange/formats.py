@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convscope.base.arguments import check_fields, checked
 from convscope.base.errors import InterchangeError
 from convscope.data.datasets import Dataset, evenly
-from convscope.storage import load_model, save_model
+from convscope.storage import load_model, write_model
 from convscope.training.model import Model
 
 Dtype = Literal["float32", "float16", "int8"]
@@ -186,7 +186,7 @@ FORMATS: Mapping[str, ExportFormat] = {
             "safetensors",
             ".safetensors",
             ("float32",),
-            lambda model, path, _: save_model(model, path),
+            lambda model, path, _: write_model(model, path),
             lambda path: _Native(load_model(path)),
         ),
         ExportFormat("keras", ".keras", ("float32",), _write_keras, _open_keras),

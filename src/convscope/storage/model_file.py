@@ -28,7 +28,7 @@ FORMAT = 1
 
 @checked
 def save_model(model: Model, path: Path | str) -> None:
-    """Write `model` to `path`, whole or not at all.
+    """Write `model` to `path`, whole or not at all, in a folder that is there.
 
     Raises:
         RunError: if the folder of `path` is not there.
@@ -37,6 +37,11 @@ def save_model(model: Model, path: Path | str) -> None:
     path = Path(path)
     if not path.parent.is_dir():
         raise RunError(f"{path}: there is no folder {path.parent}; make it first, or choose another")
+    write_model(model, path)
+
+
+def write_model(model: Model, path: Path) -> None:
+    """Write `model` as `save_model` does, and make the folders above it where they are missing."""
     description = {
         "format": FORMAT,
         "architecture": model.architecture.to_dict(),

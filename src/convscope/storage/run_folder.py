@@ -28,7 +28,7 @@ from convscope.engine import ENGINES, Weights
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.evidence.evaluation import Evaluation, evaluate_answers
 from convscope.recipes import Recipe
-from convscope.storage.model_file import FORMAT, check_format, load_model, save_model
+from convscope.storage.model_file import FORMAT, check_format, load_model, write_model
 from convscope.storage.state_file import load_state, save_state
 from convscope.storage.writing import LOCK_FILE
 from convscope.training import History, TrainingState, with_choice
@@ -107,7 +107,7 @@ class RunFolder:
     def save_epoch(self, state: TrainingState, class_names: tuple[str, ...]) -> None:
         """Keep `state`: the weights as a model for the replay, the history, and last what a resume starts from."""
         model = Model(self.architecture, state.weights, class_names, {"epoch": len(state.history)})
-        save_model(model, self.place(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
+        write_model(model, self.place(f"checkpoints/epoch-{len(state.history):04}.safetensors"))
         self.write_history(state.history)
         save_state(state, self._state_path)
 
@@ -146,7 +146,7 @@ class RunFolder:
 
     def write_model(self, model: Model, history: History) -> None:
         """Keep the trained model, and in `run.json` its digest and the epoch that it is of."""
-        save_model(model, self.place("model.safetensors"))
+        write_model(model, self.place("model.safetensors"))
         result = {
             "weights_sha256": model.weights_sha256,
             "epochs_trained": len(history),
@@ -198,7 +198,7 @@ class RunFolder:
 
     def write_calibration(self, model: Model) -> None:
         """Keep the trained model again, with what its `calibration` holds now."""
-        save_model(model, self.place("model.safetensors"))
+        write_model(model, self.place("model.safetensors"))
 
     def write_evidence(self, topic: str, value: Mapping[str, Any], model: Model) -> None:
         """Keep what was measured of `model` on a topic as `topic`.json, with the digest of the weights."""

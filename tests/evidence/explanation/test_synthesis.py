@@ -70,7 +70,7 @@ def test_filters_behind_ones_that_grey_leaves_silent_are_woken_too():
     """The first convolution answers from two thirds of white on: at grey no gradient passes its relu."""
     layers = (cs.Conv2D(2, 3, activation="relu"), cs.Conv2D(3, 3, activation="relu"), cs.Flatten(), cs.Dense(2))
     model = untrained(cs.Architecture(cs.Input(12, 12), layers))
-    weights = dict(model.weights)
+    weights = {name: weight.copy() for name, weight in model.weights.items()}
     weights["conv2d/kernel"] = np.zeros((3, 3, 1, 2), np.float32)
     weights["conv2d/kernel"][1, 1] = 1
     weights["conv2d/bias"] = np.full(2, -2 / 3, np.float32)

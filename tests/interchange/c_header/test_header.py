@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +152,8 @@ def test_a_network_without_steps_gives_its_pixels(dtype: str, tmp_path: Path) ->
 @pytest.mark.parametrize("offset", [0.0, -20.0, 60.0])
 def test_activations_are_right_far_from_zero(activation: str, offset: float, tmp_path: Path) -> None:
     model = model_of(cs.Flatten(), cs.Dense(3, activation), cs.Dense(2), size=(2, 3, 1))
-    model.weights["dense/bias"][:] = offset
+    bias = np.full(3, offset, np.float32)
+    model = replace(model, weights={**model.weights, "dense/bias": bias})
     images = np.random.default_rng(0).integers(0, 256, (5, 2, 3, 1), np.uint8)
     write(model, tmp_path / "net.h", "float32", images)
     expected = model.logits(images)

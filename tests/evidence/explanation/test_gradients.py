@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base import metrics
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 9, 8, 2), np.uint8)
+LABELS = np.array([0, 2, 1, 2, 0])
+
+
+@pytest.fixture(scope="module")
+def model() -> cs.Model:
+    architecture = cs.Architecture(
+        cs.Input(9, 8, 2),
+        (cs.Conv2D(3, 3, activation="tanh"), cs.BatchNormalization(), cs.Flatten(), cs.Dense(3, "softmax")),
+    )
+    stream = np.random.default_rng(1)
+    weights = {
+        name: stream.uniform(0.1, 0.6, shape).astype(np.float32) * (1 if "moving" in name else stream.choice([-1, 1]))
+        for name, shape in architecture.weight_shapes.items()
+    }
+    return cs.Model(architecture, weights, ("a", "b", "c"))
+
+
+def value_of(model: cs.Model, of: str, weights: dict) -> float:
+    """Return the mean loss or logit in float64, which finite differences need."""
+    from convscope.engine.reference_passes import Passes
+
+    logits = Passes(model.architecture).forward(weights, IMAGES)[-1]
+    if of == "loss":
+        return metrics.cross_entropy(logits, LABELS)
+    return float(logits[np.arange(len(LABELS)), LABELS].mean())
+
+
+@pytest.mark.parametrize("of", ["loss", "logit"])
+def test_gradients_by_weights_are_finite_differences(model, of):
+    weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
+    found = cs.gradients(model, IMAGES, LABELS, of=of)
+    assert found.keys() == model.architecture.trainable_weight_shapes.keys()
+    for name, gradient in found.items():
+        assert gradient.shape == model.weights[name].shape
+        place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+        sides = []
+        for step in (1e-5, -1e-5):
+            moved = weights[name].copy()
+            moved[place] += step
+            sides.append(value_of(model, of, weights | {name: moved}))
+        assert gradient[place] == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("of", ["loss", "logit"])
+@pytest.mark.parametrize("by", ["weights", ["input", "conv2d"]])
+def test_gradients_of_the_native_engine_are_those_of_the_reference(model, of, by):
+    found = cs.gradients(model, IMAGES, LABELS, of=of, by=by)
+    exact = cs.gradients(model, IMAGES, LABELS, of=of, by=by, engine="reference")
+    assert found.keys() == exact.keys()
+    for name in found:
+        np.testing.assert_allclose(found[name], exact[name], atol=1e-5 * np.abs(exact[name]).max())
+
+
+def test_gradients_by_the_input_are_each_image_s_own_and_signed(model):
+    together = cs.gradients(model, IMAGES, LABELS, by="input")["input"]
+    assert together.shape == IMAGES.shape
+    assert together.min() < 0 < together.max()
+    alone = cs.gradients(model, IMAGES[2:3], LABELS[2:3], by="input")["input"]
+    np.testing.assert_allclose(together[2:3], alone, rtol=1e-4, atol=1e-7)
+
+
+def test_gradients_of_a_logit_times_the_input_add_up_in_a_linear_network():
+    architecture = cs.Architecture(cs.Input(9, 8, 2), (cs.Flatten(), cs.Dense(3)))
+    kernel = np.random.default_rng(2).normal(size=(144, 3)).astype(np.float32)
+    linear = cs.Model(architecture, {"dense/kernel": kernel, "dense/bias": np.zeros(3, np.float32)}, ("a", "b", "c"))
+    by_input = cs.gradients(linear, IMAGES, LABELS, of="logit", by="input")["input"]
+    logits = (by_input * IMAGES / 255).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(logits, linear.logits(IMAGES)[np.arange(5), LABELS], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "error", "message"),
+    [
+        (LABELS[:4], {}, ValueError, "labels are 4 for 5 images"),
+        (LABELS + 1, {}, ValueError, "labels run from 1 to 3; they must be from 0 to 2"),
+        (LABELS, {"of": "accuracy"}, ValueError, "of is 'accuracy'; it must be one of loss, logit"),
+        (LABELS, {"by": "conv"}, KeyError, "no layer 'conv'"),
+        (LABELS, {"by": 3}, TypeError, "by is 3; it must be"),
+    ],
+)
+def test_gradients_refuse_what_they_cannot_compute(model, labels, options, error, message):
+    with pytest.raises(error, match=message):
+        cs.gradients(model, IMAGES, labels, **options)
