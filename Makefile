@@ -40,7 +40,7 @@ lowest-test: .venv-lowest/.installed ## Test with the lowest versions that pypro
 	  tests/interchange/onnx_files/test_writing.py tests/classifier/test_estimator.py \
 	  tests/runs/tracking/test_tensorboard.py $(ARGS)
 
-native-test: ## Unit tests of the C++, under the sanitizers too (with Clang as well where it is installed).
+native-test: ## Unit tests of the C++, with GCC and Clang, under the sanitizers too.
 	native/tests/run.sh native
 
 network-test: $(VENV)/.test ## Random networks against the reference under the sanitizers, on every instruction set (ARGS="--count 500").

@@ -2,7 +2,7 @@
 # Builds the engine's unit tests in every way that matters, warnings being errors, and runs them on every instruction set
 # that this processor has, or on the one that CONVSCOPE_ISA names.
 #
-#   run.sh native    with GCC, and with Clang where it is installed: as released, and under the sanitizers
+#   run.sh native    with GCC and, where it is installed, Clang: as released, and by one of them under the sanitizers
 #   run.sh wasm      for wasm32 with SIMD, run by Node
 #   run.sh arm       for AArch64 with NEON, run by QEMU
 #
@@ -45,8 +45,7 @@ has_sanitizers() {
   done
 }
 
-with_compiler() {
-  run_tests "$1" -DCMAKE_CXX_COMPILER="$1"
+under_sanitizers() {
   if has_sanitizers "$1"; then
     # -O1 halves the time and leaves more for them to see.
     run_tests "$1-address" -DCMAKE_CXX_COMPILER="$1" -DCMAKE_CXX_FLAGS="$address" -DCONVSCOPE_OPTIMIZATION=-O1
@@ -58,15 +57,18 @@ with_compiler() {
 
 native() {
   local clang
-  with_compiler g++
+  run_tests g++ -DCMAKE_CXX_COMPILER=g++
   # What a processor without kernels of its own gets, and what a target without threads and exceptions gets.
   (unset CONVSCOPE_ISA && run_tests generic -DCMAKE_CXX_COMPILER=g++ -DCONVSCOPE_GENERIC=ON)
   (unset CONVSCOPE_ISA && run_tests bare -DCMAKE_CXX_COMPILER=g++ -DCONVSCOPE_GENERIC=ON -DCONVSCOPE_THREADS=OFF \
     -DCONVSCOPE_EXCEPTIONS=OFF -DCONVSCOPE_OPTIMIZATION=-O1)
   if clang=$(command -v clang++-19 || command -v clang++); then
-    with_compiler "$(basename "$clang")"
+    clang=$(basename "$clang")
+    run_tests "$clang" -DCMAKE_CXX_COMPILER="$clang"
+    under_sanitizers "$clang" # one compiler's are enough, and Clang's have found more
   else
     missing "Clang (Debian: clang-19, libclang-rt-19-dev)"
+    under_sanitizers g++
   fi
 }
 
