@@ -36,11 +36,11 @@ def texts(dataset, rows):
 @pytest.mark.slow
 def test_photographed_strings_of_five_are_read_whole_three_times_in_four(model, mnist):
     random, whole = np.random.default_rng(3), 0
-    for number in range(40):
+    for number in range(16):
         chosen = random.choice(len(mnist.test), 5, replace=False)
         picture, _ = photographed_string(list(mnist.test.images[chosen]), 3000 + number, touching=0.03)
         whole += read_strings(model, picture).lines == texts(mnist.test, [chosen])
-    assert whole >= 30
+    assert whole >= 12
 
 
 @pytest.mark.slow
