@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import all_seeds, bare_reports, invoke, made_once
+from tests.shared import all_seeds, bare_reports, invoke, made_once, weak_attacks
 
 import convscope as cs
 
@@ -61,6 +61,12 @@ def shared_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
 
     return made_once(tmp_path_factory, "run", make) / "run"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _weak_attacks() -> Iterator[None]:
+    with weak_attacks():
+        yield
 
 
 @pytest.fixture(name="bare_reports")

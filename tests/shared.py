@@ -5,12 +5,15 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from convscope.cli import main, report, seeds
+from convscope.cli import main
+from convscope.evidence.robustness import measure_attacks
+from convscope.runs import page, seeds, topics
 
 
 def invoke(*arguments: object) -> Result:
@@ -40,8 +43,8 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def bare_reports() -> Iterator[None]:
     """Leave out of each report what takes longest, where no assertion looks at it: quick evidence and figure files."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "QUICK", ())
-        patch.setattr(report, "write_figures", lambda *_: [])
+        patch.setattr(page, "QUICK", ())
+        patch.setattr(page, "write_figures", lambda *_: [])
         yield
 
 
@@ -50,4 +53,12 @@ def all_seeds() -> Iterator[None]:
     """Train as many seeds as on a fast machine, however long they take."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seeds, "_SECONDS", 1e6)
+        yield
+
+
+@contextmanager
+def weak_attacks() -> Iterator[None]:
+    """Let `convscope evidence` attack with few steps: how strong attacks are is tested where they are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topics, "measure_attacks", partial(measure_attacks, steps=5, restarts=1))
         yield
