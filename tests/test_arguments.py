@@ -43,6 +43,15 @@ class _Strange:
     """Of no type that any function takes."""
 
 
+class _Runner:
+    """An exported file, as `measure_parity` takes one."""
+
+    runtime = "none"
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        return np.zeros((len(images), 10), np.float32)
+
+
 @pytest.fixture(scope="module")
 def good() -> dict[str, object]:
     """An argument of the right type for each parameter that has no default."""
@@ -58,7 +67,7 @@ def good() -> dict[str, object]:
         "a": candidate, "b": candidate, "groups": [], "name": "gaussian_noise", "strength": 1, "path": "model",
         "format": "onnx", "parts": [], "keras_model": None, "name_or_path": "mnist", "dtype": "float32", "rules": [],
         "pictures": [], "source": "a.png", "picture": dataset.images[0], "layer": "dense", "specs": [],
-        "image_shape": (28, 28, 1), "class_names": ("a", "b"),
+        "image_shape": (28, 28, 1), "class_names": ("a", "b"), "runner": _Runner(),
     }  # fmt: skip
 
 
@@ -74,10 +83,11 @@ def test_a_function_names_the_argument_of_a_wrong_type(name, parameter, good):
     if name == "compare_groups" and parameter == "b":
         answers = np.zeros((1, 2), int)
         arguments["a"] = cs.RunGroup("g", (0,), answers[0], answers, "x", "test", 1, 1, 1)
-    missing = [p for p in signature(function).parameters.values() if p.default is p.empty and p.name not in arguments]
-    arguments |= {other.name: good[other.name] for other in missing if other.name in good}
-    if any(other.name not in arguments for other in missing):  # `runner`, which nothing of this package makes alone
-        arguments |= {other.name: None for other in missing if other.name not in arguments}
+    arguments |= {
+        other.name: good[other.name]
+        for other in signature(function).parameters.values()
+        if other.default is other.empty and other.name not in arguments
+    }
     with pytest.raises((TypeError, ValueError), match=rf"^{parameter}\b.*it must be "):
         function(**arguments)
 

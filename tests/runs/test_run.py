@@ -140,10 +140,10 @@ def test_a_notebook_shows_the_page_of_a_run_in_a_frame_of_its_own(copy: cs.Run):
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
-        ({"data": 3}, TypeError, "data is a int; it must be a data set's name, a path, a Dataset or Splits"),
-        ({"architecture": 3}, TypeError, "architecture is a int"),
-        ({"recipe": 3}, TypeError, "recipe is a int"),
-        ({"seed": 1.0}, ValueError, "seed is 1.0; it must be a whole number of at least 0"),
+        ({"data": 3}, TypeError, "data is 3; it must be a data set's name, a path, Splits, a Dataset, or a pair"),
+        ({"architecture": 3}, TypeError, "architecture is 3; it must be an Architecture, the name of a preset"),
+        ({"recipe": 3}, TypeError, "recipe is 3; it must be a Recipe, the name of one"),
+        ({"seed": 1.0}, TypeError, "seed is 1.0; it must be a whole number from 0"),
         ({"seeds": 0}, ValueError, "seeds is 0; it must be a whole number of at least 1"),
         ({"index": 300}, cs.ConvscopeError, "`index` 300: mine has test images 0 to 299"),
         ({"new_output": True}, ValueError, "give one as start"),

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, wraps
-from inspect import Signature, signature
+from inspect import Parameter, Signature, signature
 from operator import index
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -68,7 +68,8 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
         except TypeError as error:
             raise TypeError(f"{function.__name__}: {error}") from None
         for name, value in given.arguments.items():
-            given.arguments[name] = convert(value, known.parameters[name].annotation, name)
+            if (rule := known.parameters[name].annotation) is not Parameter.empty:  # `self` and `cls` have none
+                given.arguments[name] = convert(value, rule, name)
         return function(*given.args, **given.kwargs)
 
     return call

@@ -3,17 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from convscope.architecture import Architecture
-from convscope.architecture.presets import PRESETS
+from convscope.architecture.presets import PRESETS, network_for
 from convscope.base.errors import ArchitectureError, RecipeError
 from convscope.base.files import open_file
 from convscope.base.plain import parse_json
-from convscope.recipes import RECIPES, EarlyStopping, Precision, Recipe
+from convscope.recipes import RECIPES, EarlyStopping, Precision, Recipe, recipe_named
 
-ArchitectureChoice = str | Path | Architecture | Callable[[tuple[int, int, int], int], Architecture]
-RecipeChoice = str | Path | Recipe
+ArchitectureChoice = Annotated[
+    str | Path | Architecture | Callable[[tuple[int, int, int], int], Architecture],
+    "an Architecture, the name of a preset, a JSON file, or a function such as cs.presets.cnn",
+]
+RecipeChoice = Annotated[str | Path | Recipe, f"a Recipe, the name of one ({', '.join(RECIPES)}), or a JSON file"]
 
 _MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
 
@@ -56,17 +59,8 @@ def architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, in
         ArchitectureError: if there is neither a preset nor a file, or the file is damaged.
         TypeError: if `choice` is none of these.
     """
-    if isinstance(choice, Architecture):
-        return choice
-    if callable(choice):
-        return choice(image_shape, num_classes)
-    if not isinstance(choice, str | Path):
-        raise TypeError(
-            f"architecture is a {type(choice).__name__}; it must be a preset's name, a preset, an Architecture or a "
-            "JSON file"
-        )
-    if choice in PRESETS:
-        return PRESETS[str(choice)](image_shape, num_classes)
+    if not isinstance(choice, str | Path) or choice in PRESETS:
+        return network_for(choice, image_shape, num_classes)
     try:
         return Architecture.from_dict(_read_json_file(choice, "architecture"))
     except FileNotFoundError as error:
@@ -84,12 +78,8 @@ def recipe_for(choice: RecipeChoice, changes: RecipeChanges = RecipeChanges()) -
         RecipeError: if there is neither a recipe nor a file, the file is damaged, or a value is out of range.
         TypeError: if `choice` is none of these.
     """
-    if isinstance(choice, Recipe):
-        return changes.apply(choice)
-    if not isinstance(choice, str | Path):
-        raise TypeError(f"recipe is a {type(choice).__name__}; it must be a recipe's name, a Recipe or a JSON file")
-    if choice in RECIPES:
-        return changes.apply(RECIPES[str(choice)])
+    if not isinstance(choice, str | Path) or choice in RECIPES:
+        return changes.apply(recipe_named(choice))
     try:
         recipe = Recipe.from_dict(_read_json_file(choice, "recipe"))
     except FileNotFoundError as error:

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from convscope.base.errors import RunError
-from convscope.data.datasets import Dataset, LoadOptions, Splits, load_dataset
+from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_dataset
 from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.entries import OnProgress
 from convscope.experiment import argument_of
 
-DataChoice = str | Path | Dataset | Splits
+DataChoice = Annotated[
+    str | Path | Dataset | Splits | tuple[Any, Any],
+    "a data set's name, a path, Splits, a Dataset, or a pair (X, y) of images and labels",
+]
 
 IN_MEMORY = ""
 """What `run.json` calls data that have no name or path, as `RunSpec.dataset` does."""
@@ -21,7 +24,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
     """Return what a run records as the argument of its data, and the data.
 
     Args:
-        data: what `load_dataset` takes, `Splits`, or a `Dataset`, from which a test split is cut off.
+        data: what `load_dataset` takes, `Splits`, or a `Dataset` or pair (X, y), from which a test split is cut off.
         options: how they are loaded, and which part of a `Dataset` is the test split.
 
     Raises:
@@ -35,14 +38,10 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
                 "test_fraction and image_size are for data without a test split; leave them out for Splits"
             )
         return IN_MEMORY, Splits(_called(data.train, "train"), _called(data.test, "test"))
-    if isinstance(data, Dataset):
+    if not isinstance(data, str | Path):
+        data = as_dataset(data, "data")
         half = Half(data.images, data.labels, data.name, data.name, data.source)
         return IN_MEMORY, make_splits(data.name, half, None, data.class_names, options)
-    if not isinstance(data, str | Path):
-        raise TypeError(
-            f"data is a {type(data).__name__}; it must be a data set's name, a path, a Dataset or Splits, such as "
-            "cs.Dataset(images, labels, class_names)"
-        )
     splits = load_dataset(
         data,
         test_fraction=options.test_fraction,

@@ -11,8 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from convscope.base.arguments import Seed, checked
 from convscope.base.errors import RunError
 from convscope.base.files import read_bytes
 from convscope.base.tables import html_table, percent_with_interval, text_table
@@ -305,18 +304,19 @@ def _ignore_failure(_: str) -> None:
 _UNTRACKED = Trackers((), _ignore_failure)
 
 
+@checked
 def run(
     data: DataChoice = "mnist",
     *,
     architecture: ArchitectureChoice | None = None,
     recipe: RecipeChoice = "classic",
-    seed: int = 0,
+    seed: Seed = 0,
     seeds: int | None = None,
     baseline: bool = True,
     out: str | Path | None = None,
     index: int = 0,
     test_fraction: float | None = None,
-    split_seed: int = 0,
+    split_seed: Seed = 0,
     image_size: tuple[int, int] | None = None,
     start: str | Path | None = None,
     new_output: bool = False,
@@ -331,7 +331,8 @@ def run(
     This is the job of `convscope run`, in the same folder with the same files.
 
     Args:
-        data: a name or path, as `load_dataset` takes it; `Splits`; or a `Dataset`, from which a test split is cut off.
+        data: a name or path, as `load_dataset` takes it; `Splits`; or a `Dataset` or pair (X, y), from which a test
+            split is cut off.
         architecture: a preset's name, a preset, an `Architecture`, or a JSON file; None is "cnn", or that of `start`.
         recipe: a recipe's name, a `Recipe`, or a JSON file.
         seed: of all randomness, from 0 on.
@@ -362,11 +363,11 @@ def run(
         start=None if start is None else Path(start),
         new_output=new_output,
         recipe=recipe,
-        seed=_whole("seed", seed, 0),
+        seed=_in_range("seed", seed, 0),
         engine=engine,
-        threads=None if threads is None else _whole("threads", threads, 1),
+        threads=None if threads is None else _in_range("threads", threads, 1),
         out=None if out is None else Path(out),
-        job=JobOptions(bool(baseline), None if seeds is None else _whole("seeds", seeds, 1), _whole("index", index, 0)),
+        job=JobOptions(baseline, None if seeds is None else _in_range("seeds", seeds, 1), _in_range("index", index, 0)),
     )
     listeners, timings = _listeners(on_epoch, on_progress, on_result), dict[str, float]()
     with ExitStack() as stack:
@@ -376,6 +377,7 @@ def run(
     return Run(job.folder.path, None if isinstance(data, str | Path) else data)
 
 
+@checked
 def open_run(path: str | Path, data: DataChoice | None = None) -> Run:
     """Return the run in the folder at `path`.
 
@@ -392,10 +394,10 @@ def open_run(path: str | Path, data: DataChoice | None = None) -> Run:
     return found
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= MOST_SEED:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
-    return int(value)
+def _in_range(name: str, value: int, low: int) -> int:
+    if not low <= value <= MOST_SEED:
+        raise ValueError(f"{name} is {value}; it must be a whole number of at least {low}, below 2^63")
+    return value
 
 
 def _listeners(on_epoch: Any, on_progress: Any, on_result: Any) -> Listeners:

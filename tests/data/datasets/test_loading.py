@@ -364,12 +364,12 @@ def test_a_name_is_brought_to_a_size_too():
         ({"test_fraction": 1.0}, "test_fraction is 1.0"),
         ({"image_size": (0, 5)}, r"image_size is \(0, 5\); it must be \(height, width\), each from 1 to 4,096"),
         ({"image_size": (60_000, 60_000)}, r"image_size is \(60000, 60000\); it must be .* each from 1 to 4,096"),
-        ({"image_size": ("a", 5)}, r"image_size is \('a', 5\)"),
+        ({"image_size": ("a", 5)}, r"image_size\[0\] is 'a'; it must be a whole number"),
         ({"image_size": (5,)}, "image_size is"),
     ],
 )
 def test_a_wrong_argument_is_refused(asked, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         load_dataset("mnist", **asked)
 
 

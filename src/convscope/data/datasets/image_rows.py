@@ -55,7 +55,7 @@ def stated_shape(wanted: Any, num_features: int, shown: ImageShape | None = None
     Raises:
         ValueError: if it is no such shape, not the one `shown` by the array, or not of `num_features` numbers.
     """
-    is_shape = isinstance(wanted, tuple | list) and len(wanted) in (2, 3)
+    is_shape = isinstance(wanted, tuple | list | np.ndarray) and len(wanted) in (2, 3)
     if not is_shape or not all(isinstance(size, int | np.integer) and size > 0 for size in wanted):
         raise ValueError(f"image_shape is {wanted!r}; it must be (H, W) or (H, W, C), whole numbers above 0")
     height, width, channels = (int(size) for size in (*wanted, 1)[:3])
