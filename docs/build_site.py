@@ -22,8 +22,8 @@ SOURCE, OUTPUT = ROOT / "build" / "docs-source", ROOT / "build" / "docs"
 CONTENTS = "docs/index.md"
 # In the order of the design page: data, networks, training, then what is measured.
 _ROOMS = (
-    "data", "architecture", "recipes", "training", "storage", "evidence", "prediction", "interchange", "classifier",
-    "experiment", "base",
+    "data", "architecture", "recipes", "runs", "training", "storage", "evidence", "prediction", "interchange",
+    "classifier", "experiment", "base",
 )  # fmt: skip
 _MADE_IN = {"presets": "convscope.architecture.presets", "recipes": "convscope.recipes.presets"}
 

@@ -85,7 +85,7 @@ def test_recipes_are_equal_whatever_they_are_called():
         ({"class_weights": (1, -1)}, "recipe: class_weights is -1; it must be a number from 0"),
         ({"validation_fraction": 1}, "recipe: validation_fraction is 1; it must be a number from 0 and below 1"),
         ({"validation_fraction": -0.1}, r"validation_fraction is -0\.1"),
-        ({"early_stopping": 3}, "recipe: early_stopping is 3; it must be an EarlyStopping or None"),
+        ({"early_stopping": 3}, "recipe: early_stopping is 3; it must be an EarlyStopping, such as cs.EarlyStopping"),
         ({"label_smoothing": -0.1}, r"label_smoothing is -0\.1"),
     ],
     ids=str,

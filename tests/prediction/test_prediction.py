@@ -105,7 +105,7 @@ def test_asked_for_steps_are_taken_of_every_picture(mnist):
     (one,) = predict(model_of(), [mnist.test.images[0]], steps=("polarity", "centre"))
     assert not one.is_as_made
     assert one.steps == ("polarity", "centre")
-    with pytest.raises(ValueError, match="steps has 'fold'"):
+    with pytest.raises(ValueError, match=r"steps\[0\] is 'fold'; it must be one of"):
         predict(model_of(), [pen()], steps=("fold",))
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from convscope.base.palette import BLUE, ORANGE
 from convscope.report.pixels import (
-    NEGATIVE,
-    POSITIVE,
     Palette,
     image_pixels,
     paint,
@@ -16,9 +15,9 @@ from convscope.report.pixels import (
 
 def test_the_signed_palette_is_clear_at_zero_and_full_at_its_ends() -> None:
     pixels = paint(np.array([[-2.0, 0.0, 2.0]]), "signed", -2, 2)
-    assert pixels[0, 0].tolist() == [*NEGATIVE, 255]
+    assert pixels[0, 0].tolist() == [*BLUE, 255]
     assert pixels[0, 1, 3] == 0
-    assert pixels[0, 2].tolist() == [*POSITIVE, 255]
+    assert pixels[0, 2].tolist() == [*ORANGE, 255]
 
 
 def test_the_signed_palette_treats_both_signs_alike() -> None:

@@ -112,7 +112,7 @@ def test_a_page_holds_the_engine(pages: dict[str, str]) -> None:
 def test_the_script_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch, payloads: dict[str, Any]) -> None:
     script = 'let a = "</script>", b = /<!--/u, c = `<SCRIPT>`, d = 1 < 2;'
     bundle = {"bundle/bench.js": script, "bundle/bench.css": ".bench { color: red }"}
-    monkeypatch.setattr(render, "_read", lambda name, read=render._read: bundle.get(name) or read(name))
+    monkeypatch.setattr(render, "read_resource", lambda name, read=render.read_resource: bundle.get(name) or read(name))
     render._bundle.cache_clear()
     try:
         text = render_report(payloads["tiny"])

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
 from convscope.report import report_payload, write_figures, write_report
 from convscope.report.evidence import TOPICS, render_evidence
-from convscope.runs.steps import Measured, compare_runs, load_baseline, load_measured, timed
+from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
 from convscope.runs.topics import QUICK, Subject, measure_topics
 from convscope.storage import RunFolder
+
+_FIRST_IMAGES = 1000  # of which a model that has overflowed gives some that are not finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,5 +91,8 @@ def _payload(found: Found, splits: Splits, index: int, timings: dict[str, float]
 
 def _topics(subject: Subject, timings: dict[str, float]) -> Mapping[str, dict[str, Any]]:
     """Return what is kept of the run by topic, after measuring what is quickly measured and not there yet."""
-    known = subject.folder.read_evidence(TOPICS, subject.model)
-    return known | measure_topics(subject, [topic for topic in QUICK if topic not in known], timings)
+    known, test = subject.folder.read_evidence(TOPICS, subject.model), subject.splits.test
+    missing = [topic for topic in QUICK if topic not in known]
+    if missing:  # none of them can be measured of a model whose logits are not finite
+        evaluate_run(subject.folder, subject.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
+    return known | measure_topics(subject, missing, timings)

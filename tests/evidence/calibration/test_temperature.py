@@ -98,12 +98,12 @@ def test_the_interval_is_as_wide_as_temperatures_of_resampled_images_scatter():
         (np.zeros(3), np.zeros(3, int), "must be .N, K."),
         (np.zeros((2, 1)), np.zeros(2, int), "K at least 2"),
         (np.zeros((2, 3)), np.zeros(3, int), "they must be 2 whole numbers"),
-        (np.zeros((2, 3)), np.zeros(2), "labels are float64"),
+        (np.zeros((2, 3)), np.zeros(2), "labels is an array of float64 .* whole numbers"),
         (np.zeros((2, 3)), np.array([0, 3]), "labels run from 0 to 3; they must lie from 0 to 2"),
         (np.zeros((2, 3)), np.array([-1, 0]), "labels run from -1"),
         (np.array([[0, np.inf], [0, 0]]), np.array([0, 0]), "logits of 1 of 2 images are not finite"),
     ],
 )
 def test_fit_temperature_rejects(logits, labels, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         fit_temperature(logits, labels)

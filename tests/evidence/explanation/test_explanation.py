@@ -102,7 +102,7 @@ def test_text_names_every_layer_and_the_verdict():
     [
         (3, IndexError, "index is 3; shapes has images 0 to 2 in its test split"),
         (-1, IndexError, "index is -1; shapes has images 0 to 2"),
-        (1.0, TypeError, "float"),
+        (1.0, TypeError, "index is 1.0; it must be a whole number"),
     ],
 )
 def test_explain_rejects_an_index(index, error, message):

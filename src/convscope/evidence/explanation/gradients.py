@@ -10,7 +10,6 @@ from convscope.base.arguments import checked
 from convscope.engine import EngineName, Network, open_network
 from convscope.engine.loss import check_labels, dlogits_of_logit, dlogits_of_loss
 from convscope.engine.network import check_images
-from convscope.engine.reference import ReferenceNetwork
 from convscope.training.model import Model
 
 
@@ -68,6 +67,8 @@ def gradients(
     if by == "weights":
         if of == "loss":
             return network.gradients(images, labels.astype(np.int64))[1]
+        from convscope.engine.reference import ReferenceNetwork  # SciPy takes its time to load
+
         return ReferenceNetwork(model.architecture, model.weights).weight_gradients(
             images, dlogits_of_logit(labels, classes) / len(images)
         )
