@@ -16,7 +16,8 @@ import convscope as cs
 from convscope.architecture import presets
 from convscope.base.streams import random_stream
 from convscope.engine import EpochOptions, initial_weights
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 from convscope.recipes import classic
 
 

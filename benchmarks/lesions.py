@@ -18,7 +18,8 @@ import machine
 import convscope as cs
 from convscope.architecture import presets
 from convscope.engine import Lesion, Replacement, initial_weights, lesion_effects
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 
 
 def single_lesions(architecture: cs.Architecture) -> list[Lesion]:

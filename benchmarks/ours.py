@@ -37,7 +37,7 @@ def epoch(_options: argparse.Namespace) -> dict[str, Any]:
     data = cs.load_dataset("mnist").train
     measured: dict[str, Any] = {}
     try:
-        from convscope.engine.native import measure_peak
+        from convscope.engine.processor import measure_peak
         from convscope.evidence.benchmark import training_macs
     except ImportError:
         measured["peak_skipped"] = "this version's engine does not measure the processor's peak"

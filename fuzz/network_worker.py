@@ -36,7 +36,7 @@ def main() -> None:
     from network_checks import Oracle, check_case
     from tests.random_networks import kinds_of
 
-    from convscope.engine.native import instruction_sets
+    from convscope.engine.processor import instruction_sets
 
     warnings.simplefilter("error")
     for_bfloat16 = instruction_sets("bfloat16")

@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE.parent))  # before the imports below: `tests` has th
 
 from tests.random_networks import kind_sequences  # noqa: E402
 
-from convscope.engine.native import instruction_sets  # noqa: E402
+from convscope.engine.processor import instruction_sets  # noqa: E402
 
 BUILD = HERE.parent / "build" / "networks"
 FLAGS = "-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer -g1"

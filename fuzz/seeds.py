@@ -18,7 +18,7 @@ from PIL import Image
 
 import convscope as cs
 from convscope.data.datasets.readers.idx import idx_header
-from convscope.engine.initialization import initial_weights
+from convscope.engine import initial_weights
 from convscope.storage import save_model
 from convscope.storage.state_file import save_state
 from convscope.training import History, TrainingState

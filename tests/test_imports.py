@@ -106,6 +106,65 @@ def test_the_rule_finds_what_it_forbids_and_nothing_else(module, source, is_wron
     assert bool(violations(PACKAGE / module, source, import_table())) == is_wrong
 
 
+def module_imports(name, path, source, modules):
+    """Return which of `modules` the module `name` in file `path` imports, in functions and for types too."""
+    package = name if path.stem == "__init__" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*parents, *filter(None, [node.module])])
+            for alias in node.names:
+                found.add(full if (full := f"{origin}.{alias.name}") in modules else origin)
+    return (found & modules.keys()) - {name}
+
+
+def circle_in(imports):
+    """Return the modules of one circle of `imports`, or an empty list where there is none."""
+    done, path = set(), []
+
+    def visit(module):
+        if module in path:
+            return path[path.index(module) :]
+        if module in done:
+            return []
+        done.add(module)
+        path.append(module)
+        for other in sorted(imports[module]):
+            if found := visit(other):
+                return found
+        path.pop()
+        return []
+
+    return next(filter(None, map(visit, imports)), [])
+
+
+def dotted(path):
+    return ".".join([*path.relative_to(PACKAGE.parent).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    modules = {dotted(path): path for path in [*MODULES, *PACKAGE.rglob("*.pyi")]}
+    imports = {n: module_imports(n, p, p.read_text(encoding="utf-8"), modules) for n, p in modules.items()}
+    assert sum(map(len, imports.values())) > len(modules)
+    assert circle_in(imports) == []
+
+
+def test_a_circle_is_found_through_functions_types_and_relative_imports():
+    sources = {
+        "a": "def f():\n    from a import b",
+        "a.b": "if TYPE_CHECKING:\n    from .c import d",
+        "a.c": "import a.e",
+        "a.e": "from a import name",
+    }
+    modules = {name: Path("a/__init__.py" if name == "a" else f"a/{name[2:]}.py") for name in sources}
+    imports = {name: module_imports(name, modules[name], source, modules) for name, source in sources.items()}
+    assert circle_in(imports) == ["a", "a.b", "a.c", "a.e"]
+    assert circle_in(imports | {"a.e": set()}) == []
+
+
 FORBIDDEN = re.compile(r"print|tqdm(\..*)?|click\.echo|sys\.(exit|stdout)|os\._exit|exit|quit|breakpoint")
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tests.random_networks import kind_sequences
 
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
 

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from convscope.cli import main
-from convscope.engine import native
-from convscope.engine.native import instruction_sets
+from convscope.engine import processor
+from convscope.engine.processor import instruction_sets
 
 
 def bench(folder: Path, *arguments: str) -> Result:
@@ -60,7 +60,7 @@ def test_bench_in_bfloat16_takes_the_share_of_that_peak(small_folder: Path):
 
 
 def test_bench_in_bfloat16_on_another_processor_says_what_to_take(small_folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(native, "instruction_sets", lambda *_: ())
+    monkeypatch.setattr(processor, "instruction_sets", lambda *_: ())
     done = bench(small_folder, "--precision", "bfloat16")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: precision is bfloat16, but this processor has no instructions for it")

@@ -10,7 +10,7 @@ from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network
 from convscope.engine.augmentation import _bilinear, _smooth, augment, random_bits
 from convscope.engine.native import augment as native_augment
-from convscope.engine.native import instruction_sets
+from convscope.engine.processor import instruction_sets
 from convscope.recipes import Augmentation
 
 EACH = {

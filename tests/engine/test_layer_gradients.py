@@ -9,7 +9,8 @@ from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input,
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network, reference_passes
 from convscope.engine.loss import cross_entropy_backward, dlogits_of_logit, dlogits_of_loss
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 
 ENGINES = ["native", "reference"]

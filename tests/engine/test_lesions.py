@@ -6,7 +6,8 @@ import pytest
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.base import metrics
 from convscope.engine import Replacement, initial_weights, lesion_effects, lesions, open_network
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 
 ENGINES = ["native", "reference"]

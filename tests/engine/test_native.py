@@ -26,7 +26,8 @@ from convscope.architecture import (
     presets,
 )
 from convscope.engine import initial_weights
-from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import ACTIVATIONS
 

@@ -17,7 +17,8 @@ from convscope.architecture import (
     Layer,
     MaxPooling2D,
 )
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam
 

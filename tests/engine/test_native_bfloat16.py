@@ -23,8 +23,9 @@ from convscope.architecture import (
     presets,
 )
 from convscope.base.errors import RecipeError
-from convscope.engine import initial_weights, native, open_network, reference_passes
-from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
+from convscope.engine import initial_weights, open_network, processor, reference_passes
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import Recipe
 
@@ -218,7 +219,7 @@ def test_a_set_without_instructions_for_it_is_refused(monkeypatch: pytest.Monkey
 
 
 def test_a_processor_without_instructions_for_it_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "instruction_sets", lambda *_: ())
+    monkeypatch.setattr(processor, "instruction_sets", lambda *_: ())
     weights = initial_weights(presets.ann(), 0)
     for opened in (
         lambda: open_network(presets.ann(), weights, precision="bfloat16"),

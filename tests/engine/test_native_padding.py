@@ -22,7 +22,8 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.engine import EpochOptions, Replacement
-from convscope.engine.native import NativeNetwork, instruction_sets, training_bytes
+from convscope.engine.native import NativeNetwork, training_bytes
+from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam
 

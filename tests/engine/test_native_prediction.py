@@ -8,7 +8,8 @@ import pytest
 import convscope as cs
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.engine import EngineName, EpochOptions, initial_weights, open_network
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 
 WIDE = Architecture(
     Input(13, 11, 3),

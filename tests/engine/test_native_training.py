@@ -22,7 +22,8 @@ from convscope.architecture import (
 )
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam, Augmentation
 

@@ -16,7 +16,8 @@ from convscope.architecture import (
     MaxPooling2D,
 )
 from convscope.engine import initial_weights
-from convscope.engine.native import NativeNetwork, instruction_sets
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 
 # Of the largest number, after one such convolution: what float32 leaves of F(4 x 4, 3 x 3) and of F(4 x 4, 5 x 5).

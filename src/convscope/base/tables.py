@@ -4,6 +4,7 @@ What goes into a cell is data and may be any string: a terminal gets no control 
 """
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -38,6 +39,15 @@ def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
 def printable(text: str) -> str:
     """Return `text` with everything that a terminal would obey rather than show replaced by U+FFFD."""
     return "".join(c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def without_passwords(text: str) -> str:
+    """Return `text` without what stands before the `@` of an address in it.
+
+    >>> without_passwords("no answer from http://ann:secret@host/path")
+    'no answer from http://host/path'
+    """
+    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def display_width(text: str) -> int:

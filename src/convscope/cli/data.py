@@ -15,6 +15,7 @@ from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.catalogue import find_entry
+from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.experiment.record import loading_words
 
@@ -32,7 +33,7 @@ def data() -> None:
 @json_option
 def list_datasets(as_json: bool) -> None:
     """List the data sets that have a name, and where their files are."""
-    places = {name: entry.located() for name, entry in DATASETS.items()}
+    places = {name: located(entry) for name, entry in DATASETS.items()}
     if as_json:
         print_json([entry.to_dict() | {"located": places[name]} for name, entry in DATASETS.items()])
         return

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from convscope.base.tables import without_passwords
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 from convscope.runs.tracking import log_run, open_tracker
-from convscope.runs.tracking.specs import without_passwords
 
 
 @click.command()

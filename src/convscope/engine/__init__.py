@@ -4,22 +4,9 @@
 the work; `keras` hands it to Keras. All are a `Network` (see `convscope.engine.network`) and mean the same.
 """
 
-from convscope.engine.initialization import initial_weights
 from convscope.engine.lesions import LesionEffects, lesion_effects
-from convscope.engine.network import (
-    ENGINES,
-    EngineName,
-    EpochOptions,
-    EpochResult,
-    Lesion,
-    Network,
-    Progress,
-    Replacement,
-    Weights,
-    check_engine,
-    check_precision,
-    open_network,
-)
+from convscope.engine.network import EpochOptions, EpochResult, Lesion, Network, Progress, Replacement, Weights
+from convscope.engine.opening import ENGINES, EngineName, check_engine, check_precision, initial_weights, open_network
 
 __all__ = [
     "ENGINES",

@@ -4,7 +4,6 @@ This module checks what it is given, translates the architecture into plain numb
 native/ and back; it computes nothing. Its weights live in the engine, packed for the processor's registers.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import finalize
@@ -13,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
-from convscope.base.errors import EngineError
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import blocks, is_on_disk
 from convscope.engine import _native
@@ -28,42 +26,12 @@ from convscope.engine.network import (
     check_dlogits,
     check_images,
     check_lesions,
-    check_precision,
     check_weights,
 )
+from convscope.engine.processor import chosen_instruction_set, chosen_threads
 from convscope.recipes import Adam, Augmentation, Precision
 
-INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 _FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
-
-
-def instruction_sets(precision: Precision = "float32") -> tuple[str, ...]:
-    """Return the names of the instruction sets that the engine can use on this processor, the fastest first.
-
-    For `bfloat16` these are the ones with instructions for it, which many processors lack; whatever is not a product of
-    bfloat16 numbers they compute as `avx512` does, to the same bits.
-    """
-    return tuple(_native.instruction_sets(precision == "bfloat16"))
-
-
-def measure_peak(
-    threads: int | None = None,
-    instruction_set: str | None = None,
-    seconds: float = 0.2,
-    precision: Precision = "float32",
-) -> float:
-    """Return the peak of multiply-add in GFLOP/s (a multiply-add counts as two), measured for some `seconds`.
-
-    It is the best of many short rounds of arithmetic in registers alone, so no real work reaches it.
-
-    Args:
-        threads, instruction_set, precision: as `NativeNetwork` takes them.
-
-    Raises:
-        ValueError: if threads < 1, or if the instruction set is unknown or not usable here.
-    """
-    chosen = _chosen_instruction_set(instruction_set, precision)
-    return _native.measure_peak(_chosen_threads(threads), chosen, precision == "bfloat16", seconds) / 1e9
 
 
 def augment(
@@ -75,7 +43,7 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
     images = np.ascontiguousarray(images)
-    result, chosen = np.empty_like(images), _chosen_instruction_set(instruction_set, "float32")
+    result, chosen = np.empty_like(images), chosen_instruction_set(instruction_set, "float32")
     _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
 
@@ -103,8 +71,8 @@ def training_bytes(
     return _native.training_bytes(
         list(architecture.input.shape),
         plain_layers(architecture, precision),
-        _chosen_threads(threads),
-        _chosen_instruction_set(instruction_set, precision),
+        chosen_threads(threads),
+        chosen_instruction_set(instruction_set, precision),
         batch_size,
         _settings(options),
     )
@@ -136,15 +104,14 @@ class NativeNetwork:
         instruction_set: str | None = None,
         precision: Precision = "float32",
     ) -> None:
-        check_precision(precision)
         check_weights(architecture, weights)
-        threads = _chosen_threads(threads)
+        threads = chosen_threads(threads)
         self._architecture = architecture
         # Asked for with every image: a property takes a tenth of a microsecond.
         self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         image = architecture.input
-        layers, chosen = plain_layers(architecture, precision), _chosen_instruction_set(instruction_set, precision)
+        layers, chosen = plain_layers(architecture, precision), chosen_instruction_set(instruction_set, precision)
         self._core = _native.Core(list(image.shape), image.scale, image.offset, layers, threads, chosen)
         self._write("weights", weights)
         for pair in self._moving:
@@ -347,28 +314,6 @@ class NativeNetwork:
 
 def _empty(shapes: Mapping[str, Shape]) -> dict[str, NDArray[np.float32]]:
     return {name: np.empty(shape, np.float32) for name, shape in shapes.items()}
-
-
-def _chosen_threads(threads: int | None) -> int:
-    if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise ValueError(f"threads is {threads}; it must be at least 1")
-    return min(threads, 1024)
-
-
-def _chosen_instruction_set(name: str | None, precision: Precision) -> str:
-    usable = instruction_sets(precision)
-    origin = "instruction_set"
-    if name is None:
-        name, origin = os.environ.get(INSTRUCTION_SET_VARIABLE, ""), INSTRUCTION_SET_VARIABLE
-    if not name:
-        return usable[0]
-    if precision == "float32":
-        usable += instruction_sets("bfloat16")  # so that one may be named for training, and what follows it goes on
-    if name not in usable:
-        raise EngineError(f"{origin} is {name!r}; usable on this processor for {precision} are {', '.join(usable)}")
-    return name
 
 
 def _settings(options: EpochOptions) -> _native.Settings:

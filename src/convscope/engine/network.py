@@ -4,20 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
 from convscope.base.arguments import describe
-from convscope.base.errors import RecipeError
 from convscope.data.datasets import Dataset
-from convscope.recipes import Adam, Augmentation, Optimizer, Precision
-
-EngineName = Literal["native", "reference", "keras"]
-ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-_COMPUTES_IN: Mapping[EngineName, str] = {"reference": "float64", "keras": "float32"}
+from convscope.recipes import Adam, Augmentation, Optimizer
 
 Weights = Mapping[str, NDArray[Any]]
 """By name, of any type that `float_array` takes."""
@@ -180,73 +175,6 @@ class Network(Protocol):
             ValueError: if a filter is not one of its layer's or comes twice in a lesion, or a value is not finite.
             KeyError: for a layer that the architecture does not have.
         """
-
-
-def open_network(
-    architecture: Architecture,
-    weights: Weights,
-    engine: EngineName = "native",
-    threads: int | None = None,
-    precision: Precision = "float32",
-) -> Network:
-    """Return `architecture` with `weights` in `engine`.
-
-    Args:
-        weights: by name, of any type that `float_array` takes; `native` and `keras` compute with them as float32,
-            `reference` as float64.
-        threads: how many threads `native` uses; by default as many as the process may run on. Results are the same bits
-            for any number. `reference` has none of its own; `keras` tells its backend, see `KerasNetwork`.
-        precision: in what `native` rounds the factors of its products; see `Recipe.precision`.
-
-    Raises:
-        RecipeError: if `check_precision` raises it.
-        EngineError: if the engine is `keras`, and Keras or its backend is not installed.
-        ValueError: if a weight is missing, unknown, of another shape or type, or not finite in float32; if the engine
-            is unknown; if threads < 1.
-    """
-    if engine not in ENGINES:
-        raise ValueError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads is {threads}; it must be at least 1")
-    check_precision(precision, engine)
-    check_weights(architecture, weights)
-    if engine == "reference":
-        from convscope.engine.reference import ReferenceNetwork
-
-        return ReferenceNetwork(architecture, weights)
-    if engine == "keras":
-        from convscope.engine.keras import KerasNetwork
-
-        return KerasNetwork(architecture, weights, threads)
-    from convscope.engine.native import NativeNetwork
-
-    return NativeNetwork(architecture, weights, threads, precision=precision)
-
-
-def check_engine(engine: EngineName) -> None:
-    """Raise `EngineError`, saying what to install, unless what `engine` needs is here; it is not imported for that."""
-    if engine == "keras":
-        from convscope.engine.keras import backend_name
-
-        backend_name()
-
-
-def check_precision(precision: Precision, engine: EngineName = "native") -> None:
-    """Raise `RecipeError`, saying what to take instead, unless `engine` computes in `precision` on this processor."""
-    if precision == "float32":
-        return
-    if engine != "native":
-        raise RecipeError(
-            f"precision is {precision}, but engine {engine} computes in {_COMPUTES_IN[engine]}; "
-            "take engine native or precision float32"
-        )
-    from convscope.engine.native import instruction_sets
-
-    if not instruction_sets(precision):
-        raise RecipeError(
-            f"precision is {precision}, but this processor has no instructions for it (AVX512-BF16 or AMX-BF16); "
-            "take precision float32"
-        )
 
 
 def float_array(array: NDArray[Any], dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:

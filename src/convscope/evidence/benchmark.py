@@ -20,7 +20,8 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, evenly
 from convscope.data.datasets.disk.images import PART_BYTES, is_on_disk
 from convscope.engine import EpochOptions, initial_weights
-from convscope.engine.native import NativeNetwork, instruction_sets, measure_peak
+from convscope.engine.native import NativeNetwork
+from convscope.engine.processor import instruction_sets, measure_peak
 from convscope.recipes import Precision, Recipe
 from convscope.training.memory import Memory, measure_memory
 

@@ -1,11 +1,19 @@
-"""A finding: one thing to know about a data set, and the words that sentences about it share."""
+"""A finding, the measurements that findings are drawn from, and the words that sentences about it share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from convscope.base.plain import PlainFields
 from convscope.base.tables import clip
+from convscope.data.inspection.balance import Guessing, Resolution
+from convscope.data.inspection.copies import Copies
+from convscope.data.inspection.duplicates import Member
+from convscope.data.inspection.orientation import Orientation
+from convscope.data.inspection.pictures import Pictures
+from convscope.data.inspection.scan import ClassImages
+from convscope.data.inspection.shift import Shift
+from convscope.data.inspection.split_facts import SplitFacts
 
 Severity = Literal["fault", "warning", "note"]
 
@@ -31,6 +39,36 @@ class Finding(PlainFields):
     topic: str
     text: str
     next_step: str
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """What is measured of a data set.
+
+    Attributes:
+        resolution: what an accuracy on the test images leaves open.
+        class_resolution: the same of the recall of the class with the fewest test images.
+        class_images: mean and variance of the training images of each class.
+        examples: the first training images of each class, one of each class before the second of any.
+        blank: the first blank images of both splits.
+        pictures: of these, and of images that stand twice.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    train: SplitFacts
+    test: SplitFacts
+    guessing: Guessing
+    resolution: Resolution
+    class_resolution: Resolution | None
+    copies: Copies
+    orientations: tuple[Orientation, ...]
+    shift: Shift
+    class_images: ClassImages = field(repr=False)
+    examples: tuple[Member, ...] = field(repr=False)
+    blank: tuple[Member, ...] = field(repr=False)
+    pictures: Pictures = field(repr=False)
 
 
 def percent(share: float) -> str:

@@ -4,16 +4,12 @@ Values of an inspection to `Finding`s; nothing is measured here.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from convscope.base.tables import clip
-from convscope.data.inspection.finding import SEVERITIES, Finding, count, percent
+from convscope.data.inspection.finding import SEVERITIES, Finding, Measurements, count, percent
 from convscope.data.inspection.findings_of_counts import imbalance, missing, size
 from convscope.data.inspection.orientation import AS_THEY_ARE, TRAINING_IMAGES, UNKNOWN, Orientation
 from convscope.data.inspection.shift import LEVEL, SMALL_EFFECT
-
-if TYPE_CHECKING:
-    from convscope.data.inspection.inspection import Inspection
 
 _NARROW_RANGE = 128  # a brightest pixel below this leaves half of the range unused
 _SHARES_APART = 0.05  # total variation distance
@@ -22,14 +18,14 @@ _RARE = 0.001  # share of the test images: so many ones and dashes are alike in 
 _NAMED = 3  # images that a sentence names
 
 
-def find(value: "Inspection") -> tuple[Finding, ...]:
+def find(value: Measurements) -> tuple[Finding, ...]:
     """Return the findings of an inspection, faults before warnings before notes."""
     parts = (_duplicates, _orientation, _polarity, _range, missing, _blank, imbalance, _shift, _channels, size)
     found = [finding for part in parts for finding in part(value)]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def _duplicates(value: "Inspection") -> Iterator[Finding]:
+def _duplicates(value: Measurements) -> Iterator[Finding]:
     copies, test = value.copies, value.test.num_images
     if copies.num_conflicts:
         yield Finding(
@@ -76,7 +72,7 @@ def _duplicates(value: "Inspection") -> Iterator[Finding]:
         )
 
 
-def _orientation(value: "Inspection") -> Iterator[Finding]:
+def _orientation(value: Measurements) -> Iterator[Finding]:
     told = False
     for one in value.orientations:
         told = told or (one.verdict != UNKNOWN and one.reference != TRAINING_IMAGES)
@@ -118,7 +114,7 @@ def _turn(verdict: str, split: str) -> str:
     return f"Look at them; read best, the {split} images are {verdict} (turns are counter-clockwise)."
 
 
-def _polarity(value: "Inspection") -> Iterator[Finding]:
+def _polarity(value: Measurements) -> Iterator[Finding]:
     train, test = value.train, value.test
     if train.polarity != test.polarity and "no even ground" not in (train.polarity, test.polarity):
         yield Finding(
@@ -144,7 +140,7 @@ def _polarity(value: "Inspection") -> Iterator[Finding]:
             )
 
 
-def _range(value: "Inspection") -> Iterator[Finding]:
+def _range(value: Measurements) -> Iterator[Finding]:
     train, test = value.train, value.test
     low, high = min(train.low, test.low), max(train.high, test.high)
     if high == low:
@@ -179,7 +175,7 @@ def _range(value: "Inspection") -> Iterator[Finding]:
         )
 
 
-def _blank(value: "Inspection") -> Iterator[Finding]:
+def _blank(value: Measurements) -> Iterator[Finding]:
     for half in (value.train, value.test):
         if number := len(half.blank):
             first = ", ".join(str(index) for index in half.blank[:_NAMED].tolist())
@@ -193,7 +189,7 @@ def _blank(value: "Inspection") -> Iterator[Finding]:
             )
 
 
-def _shift(value: "Inspection") -> Iterator[Finding]:
+def _shift(value: Measurements) -> Iterator[Finding]:
     shift = value.shift
     if shift.relevant:
         strongest = shift.relevant[0]
@@ -224,7 +220,7 @@ def _shift(value: "Inspection") -> Iterator[Finding]:
         )
 
 
-def _channels(value: "Inspection") -> Iterator[Finding]:
+def _channels(value: Measurements) -> Iterator[Finding]:
     train, test = value.train, value.test
     if value.image_shape[2] >= 3 and train.num_grey == train.num_images and test.num_grey == test.num_images:
         yield Finding(

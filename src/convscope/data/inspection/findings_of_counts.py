@@ -1,13 +1,9 @@
 """What the numbers of images alone give reason to say: classes without images, imbalance, and too few images."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from convscope.base.tables import clip
-from convscope.data.inspection.finding import Finding, count, names_of, percent
-
-if TYPE_CHECKING:
-    from convscope.data.inspection.inspection import Inspection
+from convscope.data.inspection.finding import Finding, Measurements, count, names_of, percent
 
 _UNEVEN = 10  # images of the largest class for one of the smallest: from there on rare classes are easily given up
 _NOTED = 1.5  # the same, from where it is worth a word
@@ -15,7 +11,7 @@ _WIDE, _NOTABLE, _WIDE_OF_CLASS = 0.1, 0.02, 0.2  # width of the interval of an 
 _FEW = 20  # training images of a class
 
 
-def missing(value: "Inspection") -> Iterator[Finding]:
+def missing(value: Measurements) -> Iterator[Finding]:
     """Yield what is to be said of classes that one or both splits have no image of."""
     train, test = set(value.train.balance.missing), set(value.test.balance.missing)
     for labels, severity, text, next_step in (
@@ -43,7 +39,7 @@ def missing(value: "Inspection") -> Iterator[Finding]:
             )
 
 
-def imbalance(value: "Inspection") -> Iterator[Finding]:
+def imbalance(value: Measurements) -> Iterator[Finding]:
     """Yield what is to be said of how unevenly the training images are spread, and of classes with few."""
     found, names = value.train.balance, value.class_names
     guess = value.guessing
@@ -75,7 +71,7 @@ def imbalance(value: "Inspection") -> Iterator[Finding]:
         )
 
 
-def size(value: "Inspection") -> Iterator[Finding]:
+def size(value: Measurements) -> Iterator[Finding]:
     """Yield what the number of test images cannot tell."""
     found, (low, high) = value.resolution, value.resolution.interval
     tells = f"{found.num_right:,} right of {found.num_images:,} leave {percent(low)} to {percent(high)} (95 % Wilson)"

@@ -5,7 +5,7 @@ what the number of images cannot tell. Nothing is trained, and nothing is change
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
 from itertools import chain
@@ -18,16 +18,16 @@ from convscope.base.arguments import checked
 from convscope.base.packing import pack_first
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits
-from convscope.data.inspection.balance import Guessing, Resolution, guessing, resolution
+from convscope.data.inspection.balance import guessing, resolution
 from convscope.data.inspection.copies import Copies, find_copies
 from convscope.data.inspection.duplicates import Member
-from convscope.data.inspection.finding import Finding
+from convscope.data.inspection.finding import Finding, Measurements
 from convscope.data.inspection.findings import find
-from convscope.data.inspection.orientation import Orientation, find_orientations
+from convscope.data.inspection.orientation import find_orientations
 from convscope.data.inspection.pictures import Pictures, Place, shrink
-from convscope.data.inspection.scan import ClassImages, scan_classes, scan_split
-from convscope.data.inspection.shift import Shift, find_shift
-from convscope.data.inspection.split_facts import SplitFacts, facts_of
+from convscope.data.inspection.scan import scan_classes, scan_split
+from convscope.data.inspection.shift import find_shift
+from convscope.data.inspection.split_facts import facts_of
 
 LARGEST_PICTURE = 64
 """Pixels a side up to which pictures keep their size; larger ones are shrunk by a whole factor to at most 32."""
@@ -43,33 +43,8 @@ _NAME_WIDTH = 40
 
 
 @dataclass(frozen=True, eq=False)
-class Inspection:
-    """What a person would check first.
-
-    Attributes:
-        resolution: what an accuracy on the test images leaves open.
-        class_resolution: the same of the recall of the class with the fewest test images.
-        class_images: mean and variance of the training images of each class.
-        examples: the first training images of each class, one of each class before the second of any.
-        blank: the first blank images of both splits.
-        pictures: of these, and of images that stand twice.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    train: SplitFacts
-    test: SplitFacts
-    guessing: Guessing
-    resolution: Resolution
-    class_resolution: Resolution | None
-    copies: Copies
-    orientations: tuple[Orientation, ...]
-    shift: Shift
-    class_images: ClassImages = field(repr=False)
-    examples: tuple[Member, ...] = field(repr=False)
-    blank: tuple[Member, ...] = field(repr=False)
-    pictures: Pictures = field(repr=False)
+class Inspection(Measurements):
+    """What a person would check first: the measurements, and what they give reason to say."""
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -15,10 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import InterchangeError
-from convscope.engine.network import check_images
 from convscope.interchange.onnx_files.versions import IR_VERSIONS, need
-from convscope.training.model import Model
 
 _BATCH = 64
 _OPERATORS = (
@@ -36,17 +33,9 @@ _OPERATORS = (
 """What ONNX Runtime computes in 8 bits. Tanh, Sigmoid and Gelu stay in float32 between them."""
 
 
-def quantized(model: Model, *, fold: bool, layer_outputs: bool, opset: int, images: NDArray[np.uint8] | None) -> Any:
-    """Return the `onnx.ModelProto` of `model` in 8 bits; arguments and errors are those of `write_onnx`."""
-    from convscope.interchange.onnx_files.writing import make_proto
-
-    if layer_outputs:
-        raise InterchangeError("int8 is written without layer outputs; write them with float32")
-    if images is None or not len(images):
-        raise InterchangeError("int8 needs images to measure the ranges of all outputs; give some hundred for training")
-    check_images(images, model.architecture.input.shape)
+def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
+    """Return a float32 `onnx.ModelProto` in 8 bits, with the ranges of its outputs on `images` (N, H, W, C)."""
     quantization = need("onnxruntime.quantization")
-    proto = make_proto(model, dtype="float32", fold=fold, layer_outputs=False, opset=opset)
     first, scale, zero = _image_tensor(proto)
     override = (
         {first: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
+from convscope.engine.network import check_images
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
 from convscope.interchange.onnx_files.graph import Graph
 from convscope.interchange.onnx_files.layer_nodes import Value, add_layer, is_one_row
+from convscope.interchange.onnx_files.quantization import quantized
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
 from convscope.training.model import Model
 
@@ -56,13 +58,22 @@ def write_onnx(
     check_opset(opset)
     onnx = need("onnx")
     if dtype == "int8":
-        from convscope.interchange.onnx_files.quantization import quantized
-
-        content = quantized(model, fold=fold, layer_outputs=layer_outputs, opset=opset, images=calibration_images)
+        images = _calibration_images(model, calibration_images, layer_outputs)
+        whole = make_proto(model, dtype="float32", fold=fold, layer_outputs=False, opset=opset)
+        content = quantized(whole, images, opset)
     else:
         content = make_proto(model, dtype=dtype, fold=fold, layer_outputs=layer_outputs, opset=opset)
     onnx.checker.check_model(content, full_check=True)
     write_bytes(Path(path), content.SerializeToString(deterministic=True))
+
+
+def _calibration_images(model: Model, images: NDArray[np.uint8] | None, layer_outputs: bool) -> NDArray[np.uint8]:
+    if layer_outputs:
+        raise InterchangeError("int8 is written without layer outputs; write them with float32")
+    if images is None or not len(images):
+        raise InterchangeError("int8 needs images to measure the ranges of all outputs; give some hundred for training")
+    check_images(images, model.architecture.input.shape)
+    return images
 
 
 def make_proto(

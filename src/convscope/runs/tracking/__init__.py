@@ -1,7 +1,6 @@
 """Runs in other people's trackers: MLflow and TensorBoard, as a run goes or later from its folder."""
 
 from convscope.runs.tracking.run import Results, TrackedRun, read_results, read_run
-from convscope.runs.tracking.specs import Tracker, open_tracker
-from convscope.runs.tracking.trackers import Trackers, log_run
+from convscope.runs.tracking.trackers import Tracker, Trackers, log_run, open_tracker
 
 __all__ = ["Results", "TrackedRun", "Tracker", "Trackers", "log_run", "open_tracker", "read_results", "read_run"]

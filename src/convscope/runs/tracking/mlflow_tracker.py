@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convscope.base.errors import TrackerError
+from convscope.base.tables import without_passwords
 from convscope.runs.tracking.metrics import clean
 from convscope.runs.tracking.run import Epoch, Results, TrackedRun, read_run
-from convscope.runs.tracking.specs import without_passwords
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -21,7 +21,7 @@ from convscope.data.datasets.named.catalogue import CatalogueEntry, read_entry
 from convscope.data.datasets.named.entries import PublishedFile
 from convscope.data.datasets.named.entries_emnist import EMNIST, member
 from convscope.data.datasets.named.entries_mnist import FASHION_MNIST
-from convscope.data.datasets.named.sources import is_published
+from convscope.data.datasets.named.sources import is_published, located
 
 DEBIAN = caches.DEBIAN_FOLDER / "fashion-mnist"
 needs_debian = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
@@ -123,7 +123,7 @@ def test_fashion_mnist_is_read_from_debians_package():
     assert [(file.name, file.sha256) for file in (*data.train.source, *data.test.source)] == [
         (name, file.content_sha256) for name, file in zip(IDX, FASHION_MNIST.files, strict=True)
     ]
-    assert DATASETS["fashion-mnist"].located() == str(DEBIAN)
+    assert located(DATASETS["fashion-mnist"]) == str(DEBIAN)
 
 
 @needs_debian
@@ -160,7 +160,7 @@ def test_fashion_mnist_is_no_kmnist(home):
 def test_the_published_files_are_read_wherever_they_lie(home, folder):
     write(home / folder, PACKED)
     assert is_good(read_entry(KMNIST))
-    assert KMNIST.located() in (str(home / folder), folder)
+    assert located(KMNIST) in (str(home / folder), folder)
 
 
 @pytest.mark.parametrize("entry", [KMNIST, FASHION], ids=["by the counts", "by the digest of the content"])
@@ -189,7 +189,7 @@ def test_the_folder_that_the_user_names_comes_first(home, monkeypatch):
     monkeypatch.setenv("CONVSCOPE_DATA", str(home / "mine"))
     write(home / "cache" / "kmnist", PACKED)
     write(home / "mine" / "kmnist", PACKED)
-    assert KMNIST.located() == str(home / "mine" / "kmnist")
+    assert located(KMNIST) == str(home / "mine" / "kmnist")
 
 
 def test_a_damaged_copy_is_passed_over_for_a_good_one(home):
@@ -288,7 +288,7 @@ def test_emnist_is_read_from_its_archive_upright_and_from_0(home, folder):
     data = read_entry(entry)
     assert is_good(data)
     assert data.class_names[0] == "A"
-    assert entry.located().endswith(f"{folder}/gzip.zip")
+    assert located(entry).endswith(f"{folder}/gzip.zip")
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["packed", "unpacked"])
@@ -297,7 +297,7 @@ def test_emnist_is_read_from_its_files_alone(home, plain):
     entry = small(LETTERS, (published("gzip.zip", b"the archive"),))
     write(home / "data" / "EMNIST" / "raw", unpacked(files) if plain else files)
     assert is_good(read_entry(entry))
-    assert entry.located() == "data/EMNIST/raw"
+    assert located(entry) == "data/EMNIST/raw"
 
 
 def test_the_labels_of_the_other_sets_of_emnist_count_from_0(home):
@@ -384,7 +384,7 @@ def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, c
     np.testing.assert_array_equal(data.test.images.reshape(10, *shape), images["c"])
     np.testing.assert_array_equal(data.test.labels, TEST_LABELS % 8)
     assert data.train.source == (SourceFile("bloodmnist.npz", hashlib.sha256(content).hexdigest()),)
-    assert entry.located() == str(path)
+    assert located(entry) == str(path)
 
 
 def test_another_archive_is_not_medmnists(home):
@@ -426,7 +426,7 @@ def test_what_scikit_learn_has_fetched_is_read(home, ending):
     path = write_openml(home, arff(PIXELS, LABELS, ending))
     data = read_entry(FASHION)
     assert is_good(data)
-    assert FASHION.located() == str(path)
+    assert located(FASHION) == str(path)
     assert data.train.source[0].sha256 == hashlib.sha256(idx(TRAIN_IMAGES)).hexdigest()
 
 
@@ -475,8 +475,8 @@ def test_offline_only_the_files_that_lack_are_named(home):
 
 def test_a_set_that_is_not_here_is_nowhere():
     for name in ("kmnist", "emnist-letters", "usps", "medmnist:pathmnist", "fashion-mnist"):
-        assert DATASETS[name].located() is None
-    assert DATASETS["mnist"].located() == "part of the package"
+        assert located(DATASETS[name]) is None
+    assert located(DATASETS["mnist"]) == "part of the package"
 
 
 def test_a_user_without_a_home_is_told_so(monkeypatch):

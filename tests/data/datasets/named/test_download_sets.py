@@ -9,6 +9,7 @@ from tests.data.datasets.named.hosts import status, whole
 from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named.catalogue import read_entry
+from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.readers.idx import idx_header
 
 
@@ -41,7 +42,7 @@ def test_a_named_set_is_fetched_once_and_then_read_from_the_cache(host, kmnist, 
     assert {(name, done) for name, done, total in told if done == total} == {
         (file.name, file.size_bytes) for file in kmnist.files
     }
-    assert kmnist.located() == str(tmp_path / "cache" / "kmnist")
+    assert located(kmnist) == str(tmp_path / "cache" / "kmnist")
     host.requests.clear()
     assert read_entry(kmnist).train.sha256 == first.train.sha256
     assert host.requests == []

@@ -93,12 +93,6 @@ class CatalogueEntry:
     accuracy: str | None = None
     notes: str = field(default="")
 
-    def located(self) -> str | None:
-        """Return where its files are, without reading them; None if they would have to be fetched."""
-        from convscope.data.datasets.named.sources import located  # which knows the places, and imports these values
-
-        return located(self)
-
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,

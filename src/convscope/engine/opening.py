@@ -1,0 +1,104 @@
+"""Open a network in one of the engines, and the weights that it starts from.
+
+An engine is imported when a network in it is opened: Keras takes seconds.
+"""
+
+from collections.abc import Mapping
+from math import prod, sqrt
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.base.errors import RecipeError
+from convscope.base.streams import random_stream
+from convscope.engine.network import Network, Weights, check_weights
+from convscope.recipes import Precision
+
+EngineName = Literal["native", "reference", "keras"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+_COMPUTES_IN: Mapping[EngineName, str] = {"reference": "float64", "keras": "float32"}
+_CONSTANTS = {"bias": 0, "gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}
+
+
+def open_network(
+    architecture: Architecture,
+    weights: Weights,
+    engine: EngineName = "native",
+    threads: int | None = None,
+    precision: Precision = "float32",
+) -> Network:
+    """Return `architecture` with `weights` in `engine`.
+
+    Args:
+        weights: by name, of any type that `float_array` takes; `native` and `keras` compute with them as float32,
+            `reference` as float64.
+        threads: how many threads `native` uses; by default as many as the process may run on. Results are the same bits
+            for any number. `reference` has none of its own; `keras` tells its backend, see `KerasNetwork`.
+        precision: in what `native` rounds the factors of its products; see `Recipe.precision`.
+
+    Raises:
+        RecipeError: if `check_precision` raises it.
+        EngineError: if the engine is `keras`, and Keras or its backend is not installed.
+        ValueError: if a weight is missing, unknown, of another shape or type, or not finite in float32; if the engine
+            is unknown; if threads < 1.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine is {engine!r}; it must be one of {', '.join(ENGINES)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}; it must be at least 1")
+    check_precision(precision, engine)
+    check_weights(architecture, weights)
+    if engine == "reference":
+        from convscope.engine.reference import ReferenceNetwork
+
+        return ReferenceNetwork(architecture, weights)
+    if engine == "keras":
+        from convscope.engine.keras import KerasNetwork
+
+        return KerasNetwork(architecture, weights, threads)
+    from convscope.engine.native import NativeNetwork
+
+    return NativeNetwork(architecture, weights, threads, precision=precision)
+
+
+def check_engine(engine: EngineName) -> None:
+    """Raise `EngineError`, saying what to install, unless what `engine` needs is here; it is not imported for that."""
+    if engine == "keras":
+        from convscope.engine.keras import backend_name
+
+        backend_name()
+
+
+def check_precision(precision: Precision, engine: EngineName = "native") -> None:
+    """Raise `RecipeError`, saying what to take instead, unless `engine` computes in `precision` on this processor."""
+    if precision == "float32":
+        return
+    if engine != "native":
+        raise RecipeError(
+            f"precision is {precision}, but engine {engine} computes in {_COMPUTES_IN[engine]}; "
+            "take engine native or precision float32"
+        )
+    from convscope.engine.processor import usable_instruction_sets
+
+    usable_instruction_sets(precision)
+
+
+def initial_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return Glorot-uniform kernels, each drawn from its own stream "initialize LAYER/kernel", and all else constant.
+
+    A kernel's values lie within ±sqrt(6 / (fan_in + fan_out)), where a convolution's fans count the kernel's positions.
+    Biases are zero; a batch normalisation starts as none would be, with gamma and variance one, beta and mean zero.
+    Source: Glorot and Bengio 2010, equation 16.
+    """
+    weights = {}
+    for name, shape in architecture.weight_shapes.items():
+        if (weight := name.partition("/")[2]) != "kernel":
+            weights[name] = np.full(shape, _CONSTANTS[weight], np.float32)
+            continue
+        positions = prod(shape[:-2])
+        limit = sqrt(6 / (positions * (shape[-2] + shape[-1])))
+        values = random_stream(seed, f"initialize {name}").uniform(-limit, limit, shape)
+        weights[name] = values.astype(np.float32)
+    return weights
