@@ -9,8 +9,7 @@ import convscope as cs
 from convscope.base.packing import pack
 from convscope.evidence.audit import audit
 from convscope.report.evidence.audit import audit_section
-from convscope.report.evidence.markup import render_section
-from convscope.report.evidence.section import Gallery, Section, Table
+from convscope.report.evidence.section import Gallery, Section, Table, render_section
 from convscope.report.pixels import image_pixels
 
 NAMES = (

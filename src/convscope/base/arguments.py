@@ -10,11 +10,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, wraps
 from inspect import Parameter, Signature, signature
+from math import isfinite
 from operator import index
 from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+from convscope.base.errors import RecipeError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -298,3 +301,19 @@ def _words(rule: Any) -> str:
 def _array_words(wanted: Any) -> str:
     kinds = {np.bool_: "truth values", np.integer: "whole numbers", np.floating: "numbers", np.uint8: "uint8"}
     return f"an array of {kinds[wanted]}" if wanted in kinds else "an array"
+
+
+def check_range(
+    name: str, value: Any, low: float, high: float, *, open_below: bool = False, open_above: bool = False
+) -> None:
+    """Raise `RecipeError` unless a recipe's `value` is a number in the interval; ends belong to it where not open."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not good or not low <= value <= high or (open_below and value == low) or (open_above and value == high):
+        interval = f"{'above' if open_below else 'from'} {low} {'and below' if open_above else 'to'} {high}"
+        raise RecipeError(f"recipe: {name} is {value!r}; it must be a number {interval}")
+
+
+def check_whole(name: str, value: Any, low: int, high: int) -> None:
+    """Raise `RecipeError` unless a recipe's `value` is a whole number from `low` to `high`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise RecipeError(f"recipe: {name} is {value!r}; it must be a whole number from {low:,} to {high:,}")

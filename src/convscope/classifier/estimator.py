@@ -19,10 +19,9 @@ from sklearn.utils import check_random_state, compute_class_weight  # type: igno
 from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped]
 from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
 
-from convscope.architecture import Architecture
-from convscope.architecture.presets import PRESETS, network_for
+from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, Shape
+from convscope.architecture.presets import PRESETS, ann, cnn, network_for
 from convscope.base.arguments import check_seed
-from convscope.classifier.auto import auto
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.arrays import class_name
 from convscope.data.datasets.image_rows import ImageShape, as_rows, image_shape_of
@@ -31,6 +30,32 @@ from convscope.engine import initial_weights
 from convscope.recipes import Recipe, Schedule, recipe_named
 from convscope.training import History, TrainingState, train, train_pass
 from convscope.training.model import Model
+
+
+def auto(image_shape: Shape, num_classes: int) -> Architecture:
+    """Return `cnn` for images of at least 16 × 16, `ann` for less than 8 × 8, and `small_cnn` for those between.
+
+    `small_cnn` is `cnn` with `same` padding and without its first pooling, which would leave of 8 × 8 pixels nothing.
+    Rows of a table, images of height 1, get `ann`, which sees no neighbourhoods.
+
+    >>> [auto(shape, 10).name for shape in ((28, 28, 1), (8, 8, 1), (1, 30, 1))]
+    ['cnn', 'small_cnn', 'ann']
+    """
+    side = min(image_shape[:2])
+    if side >= 16:
+        return cnn(image_shape, num_classes)
+    if side < 8:
+        return ann(image_shape, num_classes)
+    layers = (
+        Conv2D(16, (3, 3), padding="same", activation="relu"),
+        Conv2D(32, (3, 3), padding="same", activation="relu"),
+        MaxPooling2D((2, 2)),
+        Flatten(),
+        Dense(128, activation="relu"),
+        Dense(num_classes, activation="softmax"),
+    )
+    return Architecture(Input(*image_shape), layers, "small_cnn")
+
 
 _LEAST_STEPS = 500  # an epoch of few images is few steps: ten of 1,300 images would be 110, and leave it half trained
 _LEAST_MACS = 10_000_000  # of a batch, on its way forward: below that, threads wait for each other more than they work
@@ -57,7 +82,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ('small_cnn', (8, 8, 1), True)
 
     Args:
-        architecture: "auto" (by the size of the images, see `convscope.classifier.auto`), the name of a preset, an
+        architecture: "auto" (by the size of the images, see `convscope.classifier.estimator`), the name of a preset, an
             `Architecture`, or a function of the images' shape (H, W, C) and the number of classes.
         recipe: the name of a recipe, or a `Recipe`.
         epochs: by default those of a `Recipe`; of a recipe given by name as many, but at least 500 steps.

@@ -7,11 +7,11 @@ from typing import Literal, get_args
 import click
 
 from convscope.base.errors import DatasetError, DivergedError, RunError
-from convscope.cli.download_progress import DownloadProgress
 from convscope.cli.job import run_of
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
+from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import Dataset, LoadOptions, load_for_classes
 from convscope.evidence.evaluation import evaluate_together
 from convscope.experiment import argument_of

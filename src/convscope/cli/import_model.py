@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from convscope.base.errors import ConvscopeError
-from convscope.cli.download_progress import DownloadProgress
 from convscope.cli.job import print_result
 from convscope.cli.loading import loading_options
 from convscope.cli.options import index_option, json_option, print_json
 from convscope.cli.output import echo
+from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from convscope.base.tables import printable
-from convscope.cli.download_progress import DownloadProgress
 from convscope.cli.output import echo, with_options
+from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.jobs import Job, Request, new_job, opened, resumed

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from convscope.cli.download_progress import DownloadProgress
+from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import MAX_SIDE, Splits, load_dataset
 from convscope.storage.run_folder import MOST_SEED
 

@@ -1,4 +1,4 @@
-"""What a terminal shows while networks train: a line an epoch or a run, and on a real terminal a bar within it."""
+"""What a terminal shows while networks train or files are fetched: lines, and on a real terminal a bar within them."""
 
 import sys
 from types import TracebackType
@@ -6,7 +6,6 @@ from types import TracebackType
 from tqdm import tqdm
 
 from convscope.base.tables import printable
-from convscope.cli.download_progress import DownloadProgress
 from convscope.cli.output import echo
 from convscope.experiment import DivergedRun, RunResult
 from convscope.runs.listeners import Listeners
@@ -144,3 +143,45 @@ class RunsProgress:
         """Take the bar away, at the end or when something broke off."""
         if self._bar is not None:
             self._bar.close()
+
+
+class DownloadProgress:
+    """Told by a download how far it is; all goes to stderr, so that stdout stays what was asked for.
+
+    Used as a context manager, which takes the bar away at the end or when something broke off.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: tqdm | None = None
+        self._name = ""
+
+    def on_progress(self, name: str, done: int, total: int | None) -> None:
+        """Move the bar of the file `name` to `done` of `total` bytes; `total` is None where nobody knows."""
+        if self._quiet:
+            return
+        if name != self._name:
+            self.close()
+            self._name = name
+            text = printable(f"fetching {name}")
+            if sys.stderr.isatty():
+                self._bar = tqdm(total=total, desc=text, unit="B", unit_scale=True, leave=False, file=sys.stderr)
+            else:
+                echo(text, err=True)
+        if self._bar is not None:
+            self._bar.total = total
+            self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> "DownloadProgress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

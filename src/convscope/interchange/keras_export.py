@@ -19,9 +19,8 @@ from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
 from convscope.engine.keras import build_keras, load_keras, versions
-from convscope.engine.keras.backend import predicting, to_numpy
+from convscope.engine.keras.backend import predicting, quiet, to_numpy
 from convscope.engine.keras.builder import Output
-from convscope.engine.keras.quiet import quiet
 from convscope.interchange.keras_files.archive import DESCRIPTION
 from convscope.training.model import Model
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, MissingPackageError
 from convscope.base.files import write_bytes
-from convscope.engine.keras.quiet import quiet
+from convscope.engine.keras.backend import quiet
 from convscope.engine.network import check_images
 from convscope.training.model import Model
 

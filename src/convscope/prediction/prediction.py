@@ -13,6 +13,7 @@ from convscope.base.errors import RunError
 from convscope.base.plain import PlainFields
 from convscope.base.tables import clip, html_table, text_table
 from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Picture, Prepared, Stage, Step, prepare
+from convscope.evidence.explanation.attributions import Method, attribute
 from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.preparation import is_as_made, preparation_of
 from convscope.training.model import Model
@@ -241,3 +242,30 @@ def _refused(model: Model, images: NDArray[np.uint8]) -> list[bool] | list[None]
 
 def _words(answer: Answer) -> str:
     return f"{clip(answer.class_name, 40)} ({100 * answer.probability:.1f} %)"
+
+
+METHOD: Method = "integrated_gradients"
+"""Of the attributions, the one that orders pixels well by both of its checks, whose sum is the answer's logit less that
+of an empty image, and that every network allows."""
+
+_EXPLAINED_AT_ONCE = 64  # images whose gradients are held at once
+
+
+def answer_maps(model: Model, predictions: Sequence[Prediction], *, method: Method = METHOD) -> NDArray[np.float64]:
+    """Return (N, H, W) float64, what each pixel of each prepared image counts for the logit of its answer.
+
+    Above zero it speaks for the answer, below against it, measured from an image that is nothing but ground. It says on
+    what this answer rests, not why the network is as it is.
+
+    Raises:
+        ValueError: as `convscope.evidence.explanation.attributions.attribute` does.
+    """
+    image = model.architecture.input
+    background = 0 if preparation_of(model).handwriting.ink == "light" else 255
+    maps = np.empty((len(predictions), image.height, image.width))
+    for start in range(0, len(predictions), _EXPLAINED_AT_ONCE):
+        some = predictions[start : start + _EXPLAINED_AT_ONCE]
+        images = np.stack([one.prepared.image for one in some])
+        labels = np.array([one.label for one in some])
+        maps[start : start + _EXPLAINED_AT_ONCE] = attribute(model, images, labels, method, background=background)
+    return maps

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from convscope.recipes.ranges import check_range, check_whole
+from convscope.base.arguments import check_range, check_whole
 
 
 @dataclass(frozen=True)

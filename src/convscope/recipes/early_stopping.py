@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from convscope.base.arguments import check_range, check_whole
 from convscope.base.errors import RecipeError
-from convscope.recipes.ranges import check_range, check_whole
 
 Monitor = Literal["val_loss", "val_accuracy"]
 _MONITORS: tuple[Monitor, ...] = get_args(Monitor)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from convscope.base.arguments import check_range
 from convscope.base.errors import RecipeError
-from convscope.recipes.ranges import check_range
 
 
 @dataclass(frozen=True)

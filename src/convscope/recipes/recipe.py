@@ -10,13 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.arguments import describe
+from convscope.base.arguments import check_range, check_whole, describe
 from convscope.base.errors import RecipeError
 from convscope.base.plain import from_plain
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import OPTIMIZERS, Adam, Optimizer
-from convscope.recipes.ranges import check_range, check_whole
 from convscope.recipes.schedule import Schedule
 
 Precision = Literal["float32", "bfloat16"]

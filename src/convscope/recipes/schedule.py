@@ -6,8 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import check_range
 from convscope.base.errors import RecipeError
-from convscope.recipes.ranges import check_range
 
 ScheduleKind = Literal["constant", "linear", "cosine", "one_cycle"]
 _KINDS: tuple[ScheduleKind, ...] = get_args(ScheduleKind)

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.base.packing import unpack
 from convscope.base.tables import clip
-from convscope.report.charts import draw_class_balance
-from convscope.report.data_chart import draw_values
+from convscope.report.charts import CHART_WIDTH, draw_class_balance
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, paint, scale_to, tile
+from convscope.report.style import ACCENT, INK, Drawing, add_axes, house_style, new_drawing
 
 Value = Mapping[str, Any]
 Picture = Callable[[str, int], Pixels | None]
@@ -311,3 +312,35 @@ def _shift(found: Value) -> Section:
         "Images of one person or camera are not independent, so p is too small. Other differences are not looked for.",
         [Table(title, look, ("Class", "Training", "Test", "d", "p"), rows)] if rows else [],
     )
+
+
+_NUM_BINS = 32
+
+
+def draw_values(train: Sequence[int], test: Sequence[int], title: str) -> Drawing:
+    """Draw the shares of pixel values, eight to a bar, on a logarithmic scale."""
+    bars, line = (_binned(counts) for counts in (train, test))
+    width = 256 // _NUM_BINS
+    edges = np.arange(_NUM_BINS + 1) * width
+    low = min(values[values > 0].min() for values in (bars, line)) / 2
+    with house_style():
+        drawing = new_drawing(CHART_WIDTH, 272, title)
+        axes = add_axes(drawing, 64, 40, CHART_WIDTH - 80, 184)
+        axes.bar(edges[:-1], np.maximum(bars - low, 0), width * 0.86, low, align="edge", color=ACCENT, alpha=0.6)
+        axes.stairs(np.maximum(line, low), edges, baseline=None, color=INK, linewidth=1.5)
+        axes.set_yscale("log")
+        axes.set_ylim(low, 1.2)
+        axes.set_xlim(0, 256)
+        axes.set_xticks([0, 64, 128, 192, 255])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
+        axes.minorticks_off()
+        axes.set_xlabel("value")
+        axes.grid(axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(left=False)
+    return drawing
+
+
+def _binned(counts: Sequence[int]) -> NDArray[np.float64]:
+    values = np.asarray(counts, np.float64).reshape(_NUM_BINS, -1).sum(axis=1)
+    return np.asarray(values / values.sum(), np.float64)

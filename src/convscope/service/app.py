@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from convscope.service import schemas
 from convscope.service.guard import LOOPBACK, Guard
-from convscope.service.limits import Limits
+from convscope.service.limits import Limits, Waiting
 from convscope.service.metrics import Metrics
 from convscope.service.observe import Observe
 from convscope.service.pages import page_routes
@@ -18,7 +18,6 @@ from convscope.service.pictures import picture_routes
 from convscope.service.protocol import protocol_routes
 from convscope.service.refusal import handle_errors
 from convscope.service.served import Served
-from convscope.service.waiting import Waiting
 from convscope.service.work import Work, documented
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

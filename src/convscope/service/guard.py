@@ -14,10 +14,9 @@ from typing import NoReturn
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from convscope.service.limits import Limits
+from convscope.service.limits import Limits, Waiting, end
 from convscope.service.metrics import Metrics
 from convscope.service.refusal import LATER, STOPPING, RequestRefusedError, send_refusal
-from convscope.service.waiting import Waiting, end
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """The hosts that a service bound to this machine alone answers to."""

@@ -1,5 +1,8 @@
-"""What one service takes on at most: sizes, numbers and times."""
+"""What one service takes on at most: sizes, numbers and times; and waiting, which ends in time."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 
 from convscope.experiment.record import available_cores
@@ -51,3 +54,37 @@ class Limits:
             if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < value < 1e15:
                 what = "a number" if one.name.endswith("_seconds") else "a whole number"
                 raise ValueError(f"{one.name} is {value!r}; it must be {what} above 0")
+
+
+class Waiting:
+    """The waits of one service; used in its event loop alone.
+
+    Attributes:
+        stopped: whether `stop` was called: from then on nothing is waited for.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._timeouts = set[asyncio.Timeout]()
+
+    @asynccontextmanager
+    async def at_most(self, seconds: float) -> AsyncIterator[asyncio.Timeout]:
+        """Raise `TimeoutError` out of the block when it takes longer, or the service stops."""
+        async with asyncio.timeout(0 if self.stopped else seconds) as timeout:
+            self._timeouts.add(timeout)
+            try:
+                yield timeout
+            finally:
+                self._timeouts.discard(timeout)
+
+    def stop(self) -> None:
+        """End all waits, those of later requests included."""
+        self.stopped = True
+        for timeout in self._timeouts:
+            end(timeout)
+
+
+def end(timeout: asyncio.Timeout) -> None:
+    """Let a wait end now."""
+    if not timeout.expired():
+        timeout.reschedule(asyncio.get_running_loop().time())

@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from convscope.base.deadline import Deadline, DeadlineError, check_deadline, within
-from convscope.service.limits import Limits
+from convscope.service.limits import Limits, Waiting
 from convscope.service.metrics import Metrics
 from convscope.service.observe import FACTS
 from convscope.service.refusal import LATER, STOPPING, RequestRefusedError
 from convscope.service.schemas import Error
 from convscope.service.served import Served
-from convscope.service.waiting import Waiting
 
 _Result = TypeVar("_Result")
 

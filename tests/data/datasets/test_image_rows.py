@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convscope.classifier.auto import auto
+from convscope.classifier.estimator import auto
 from convscope.data.datasets.image_rows import as_rows, image_shape_of
 
 

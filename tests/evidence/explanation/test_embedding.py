@@ -10,8 +10,14 @@ from sklearn.neighbors import NearestNeighbors
 
 import convscope as cs
 from convscope.engine import initial_weights
-from convscope.evidence.explanation.embedding import embed, hidden_layer, principal_components
-from convscope.evidence.explanation.neighbours import agreements, neighbours, trustworthiness
+from convscope.evidence.explanation.embedding import (
+    agreements,
+    embed,
+    hidden_layer,
+    neighbours,
+    principal_components,
+    trustworthiness,
+)
 
 
 def untrained(architecture):

@@ -9,7 +9,7 @@ from convscope.evidence.rejection import fit_rejection, fit_rules
 from convscope.evidence.rejection.distance import fit_distance
 from convscope.evidence.rejection.fitting import CANDIDATES, GUARD
 from convscope.evidence.rejection.made_up import make_up
-from convscope.evidence.rejection.scores import energy
+from convscope.evidence.rejection.rule import energy
 
 
 def noise(count=50, num_classes=3, shape=(8, 8, 3)):

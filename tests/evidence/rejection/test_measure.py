@@ -10,7 +10,7 @@ import convscope as cs
 from convscope.base.packing import unpack
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import fit_rules, measure_rejection
-from convscope.evidence.rejection.altered import alter
+from convscope.evidence.rejection.made_up import alter
 from convscope.evidence.rejection.strangers import stranger_sets
 
 

@@ -1,8 +1,7 @@
 """From a drawing or a photo to the pixels that a network sees, as the images of a data set were made."""
 
-from convscope.data.handwriting.hints import HINTS, Hint
 from convscope.data.handwriting.pictures import Picture
-from convscope.data.handwriting.prepare import LARGEST_FACTOR, Prepared, Stage, prepare
+from convscope.data.handwriting.prepare import HINTS, LARGEST_FACTOR, Hint, Prepared, Stage, prepare
 from convscope.data.handwriting.recipe import OPTIONAL, STEPS, THRESHOLD, Handwriting, Step, handwriting_of
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Which backend Keras computes with, and the few things that Keras leaves to each of them: gradients, threads, TF32.
+"""Which backend Keras computes with, and what it leaves to each of them: gradients, threads, TF32, messages.
 
 Nothing here is imported before it is asked for: a backend takes seconds to import.
 """
@@ -6,6 +6,7 @@ Nothing here is imported before it is asked for: a backend takes seconds to impo
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -18,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import EngineError, MissingPackageError
-from convscope.engine.keras.quiet import quiet
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Those that can train, in the order in which one is taken where nothing says which."""
@@ -174,3 +174,20 @@ def _configured() -> str:
         return str(configured["backend"])
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return ""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Mute warnings and the error stream of the whole process within the block."""
+    sys.stderr.flush()
+    stream, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(stream, 2)
+        os.close(stream)
+        os.close(nowhere)

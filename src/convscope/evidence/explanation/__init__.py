@@ -5,12 +5,11 @@ from convscope.evidence.explanation.attributions import METHODS, Method, attribu
 from convscope.evidence.explanation.embedding import Embedding, embed
 from convscope.evidence.explanation.embedding import Method as EmbeddingMethod
 from convscope.evidence.explanation.explanation import Explanation, explain
-from convscope.evidence.explanation.feature_maps import LayerSummary
 from convscope.evidence.explanation.filter_cards import FilterCards
 from convscope.evidence.explanation.filter_measures import DuplicateFilters, class_selectivity, duplicate_filters
 from convscope.evidence.explanation.filters import filter_cards
 from convscope.evidence.explanation.gradients import gradients
-from convscope.evidence.explanation.kernels import KernelBank, kernel_banks
+from convscope.evidence.explanation.kernels_and_maps import KernelBank, LayerSummary, kernel_banks
 from convscope.evidence.explanation.synthesis import Synthesis, synthesize
 
 __all__ = [

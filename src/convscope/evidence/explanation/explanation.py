@@ -14,8 +14,12 @@ from convscope.base.arguments import checked
 from convscope.base.metrics import softmax
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import DatasetLike
-from convscope.evidence.explanation.feature_maps import LayerSummary, summarize_activations
-from convscope.evidence.explanation.kernels import KernelBank, kernel_banks
+from convscope.evidence.explanation.kernels_and_maps import (
+    KernelBank,
+    LayerSummary,
+    kernel_banks,
+    summarize_activations,
+)
 from convscope.training.model import Model, dataset_for
 
 _HEADER = ("Layer (kind)", "Output shape", "Minimum", "Mean", "Maximum", "Active", "Dead maps")

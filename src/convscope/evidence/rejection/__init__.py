@@ -3,7 +3,6 @@
 from convscope.evidence.rejection.fitting import fit_rejection, fit_rules
 from convscope.evidence.rejection.measure import measure_rejection
 from convscope.evidence.rejection.result import Rejection
-from convscope.evidence.rejection.rule import RejectionRule
-from convscope.evidence.rejection.scores import SCORES
+from convscope.evidence.rejection.rule import SCORES, RejectionRule
 
 __all__ = ["SCORES", "Rejection", "RejectionRule", "fit_rejection", "fit_rules", "measure_rejection"]

@@ -14,8 +14,7 @@ from convscope.data.datasets import Dataset, evenly
 from convscope.evidence.rejection.distance import HiddenDistance, fit_distance
 from convscope.evidence.rejection.image_statistics import ImageStatistics, fit_statistics
 from convscope.evidence.rejection.made_up import make_up
-from convscope.evidence.rejection.rule import RejectionRule, scores_of
-from convscope.evidence.rejection.scores import SCORES, ScoreName
+from convscope.evidence.rejection.rule import SCORES, RejectionRule, ScoreName, scores_of
 from convscope.evidence.rejection.separation import joint_thresholds
 from convscope.training.model import Model
 

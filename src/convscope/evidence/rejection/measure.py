@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax, wilson_interval
 from convscope.data.datasets import Dataset, DatasetLike, Splits
-from convscope.evidence.rejection.altered import alter
+from convscope.evidence.rejection.made_up import alter
 from convscope.evidence.rejection.result import (
     SURE,
     AlteredImages,

@@ -8,8 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.robustness.draws import Uniform
-from convscope.evidence.robustness.noise import Levels, Pictures
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
 _LARGEST_ANGLE = 45  # degrees to either side of horizontal, as in MNIST-C
 _ROUNDING = 1e-6  # of a grey level: an even picture stays as it is

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
 from convscope.evidence.robustness import blurs, edges, geometry, noise, overlays, weather
-from convscope.evidence.robustness.draws import Uniform
-from convscope.evidence.robustness.noise import Levels, Pictures
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 from convscope.evidence.robustness.pictures import in_blocks
 
 STRENGTHS = (1, 2, 3, 4, 5)

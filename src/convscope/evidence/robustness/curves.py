@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.plain import PlainFields
 from convscope.data.datasets import Dataset
-from convscope.evidence.robustness.draws import Uniform
 from convscope.evidence.robustness.geometry import scaled, turned, warp
-from convscope.evidence.robustness.noise import Levels, Pictures, gaussian_noise
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, gaussian_noise
 from convscope.evidence.robustness.pictures import in_blocks
 from convscope.training.model import Model
 

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.robustness.draws import Uniform
-from convscope.evidence.robustness.noise import Levels, Pictures
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
 _DEVIATION = 1.0  # pixels, and the thresholds of scikit-image's Canny filter, which MNIST-C used as it is
 _LOW, _HIGH = 0.1, 0.2

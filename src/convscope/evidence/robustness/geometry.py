@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.robustness.draws import Uniform
-from convscope.evidence.robustness.noise import Levels, Pictures
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
 _IDENTITY = np.eye(2)
 

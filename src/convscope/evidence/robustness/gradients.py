@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.engine.loss import dlogits_of_logit, softmax
-from convscope.evidence.robustness.draws import uniforms
-from convscope.evidence.robustness.noise import Pictures
+from convscope.evidence.robustness.noise import Pictures, uniforms
 from convscope.training.model import Model
 
 Labels = NDArray[np.integer[Any]]

@@ -6,8 +6,7 @@ Lengths are in pixels of an image 28 pixels wide, and grow with the image.
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.robustness.draws import Uniform
-from convscope.evidence.robustness.noise import Levels, Pictures
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
 MOST_LINES = 3
 _FALL = 2.3  # a line has the brightness 1 + log(1 - distance / 2.3): none from 1.45 pixels on, as in MNIST-C

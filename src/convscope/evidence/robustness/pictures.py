@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.packing import pack, packed_bytes
-from convscope.evidence.robustness.draws import Uniform, uniforms
-from convscope.evidence.robustness.noise import Levels, Pictures
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, uniforms
 
 _BLOCK_VALUES = 1 << 20  # that are changed at once
 

@@ -8,8 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.robustness.draws import Uniform, normals
-from convscope.evidence.robustness.noise import Levels, Pictures
+from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, normals
 
 _WIDEST = 4  # times as wide as the image is the widest cloud, about as in MNIST-C
 _OCTAVES = 7  # so that the narrowest cloud is a sixteenth of the image

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,13 @@ def array_text(array: CArray) -> str:
     return "\n".join([start, *lines])
 
 
-def function_text(folder: str, name: str) -> str:
-    """Return the C function that this package has as `folder`/`name`.c."""
-    return (Path(__file__).parent / folder / f"{name}.c").read_text()
+@cache
+def function_text(file: str, name: str) -> str:
+    """Return the C function `name` of this package's `file`.c, in which a line `//// NAME` begins each function."""
+    text = (Path(__file__).parent / f"{file}.c").read_text()
+    _, _, function = f"\n{text}".partition(f"\n//// {name}\n")
+    assert function, f"{file}.c has no {name}"
+    return function.partition("\n//// ")[0].rstrip("\n") + "\n"
 
 
 def with_prefix(text: str, prefix: str) -> str:

@@ -7,9 +7,8 @@ import numpy as np
 
 from convscope.architecture import Input
 from convscope.interchange.c_header.c_text import CArray, Part, call, float_literal
-from convscope.interchange.c_header.calls import outputs_first, step_comment, value_at
-from convscope.interchange.c_header.memory import Memory
-from convscope.interchange.c_header.steps import LINEAR, Step
+from convscope.interchange.c_header.memory import Memory, value_at
+from convscope.interchange.c_header.steps import LINEAR, Step, outputs_first, step_comment
 
 
 def float32_parts(steps: Sequence[Step], given: Input, memory: Memory) -> list[Part]:

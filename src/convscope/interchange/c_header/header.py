@@ -172,7 +172,7 @@ def _text(
         *(line for part in parts for line in (f"    /* {part.comment} */", *part.calls)),
         "}",
         "",
-        function_text("common", "answers"),
+        function_text("answers", "answers"),
         "#endif",
         "",
     ]

@@ -5,10 +5,10 @@ from math import prod
 import numpy as np
 
 from convscope.interchange.c_header.c_text import CArray, Part, call, float_literal
-from convscope.interchange.c_header.calls import outputs_first, step_comment, value_at
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers
-from convscope.interchange.c_header.memory import Memory
+from convscope.interchange.c_header.memory import Memory, value_at
 from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep
+from convscope.interchange.c_header.steps import outputs_first, step_comment
 
 
 def int8_parts(network: QuantizedNetwork, memory: Memory) -> list[Part]:

@@ -86,3 +86,8 @@ def _works_in_place(step: Step) -> bool:
             return step.before == (0, 0)
         case _:
             return False
+
+
+def value_at(memory: Memory, value: int) -> str:
+    """Return the place of a value in the working memory, in C."""
+    return f"values + {memory.offsets[value]}"

@@ -217,3 +217,15 @@ def _activation(layer: Any) -> str:
 
 def _as_map(shape: Shape) -> Map:
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
+
+
+def outputs_first(step: Step, kernel: NDArray[Any]) -> NDArray[Any]:
+    """Return a kernel as the C functions read it: (F, U, V, C), (units, inputs), and a depthwise one as it is."""
+    return kernel if step.kind == "depthwise" else np.moveaxis(kernel, -1, 0)
+
+
+def step_comment(step: Step) -> str:
+    """Return which layers a step computes and what sizes it reads and gives, in words."""
+    sizes = " to ".join(" x ".join(map(str, shape)) for shape in (step.input_shape, step.output_shape))
+    activation = "" if step.activation == "linear" else f", {step.activation}"
+    return f"{' + '.join(step.layers)}: {sizes}{activation}"

@@ -1,9 +1,10 @@
-"""Activations as Keras configurations have them, by name, as a function or as a layer, and which of ours they are."""
+"""What one Keras layer becomes, and which of our activations one in a Keras configuration is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from convscope.architecture import Layer, Shape
 from convscope.interchange.keras_files.refusal import quoted
 
 OWN_SLOPE = 0.2
@@ -91,3 +92,38 @@ def _slope(value: Any) -> float:
         raise UnknownActivationError(f"its slope below zero is {quoted(value)}; it must be a number")
     # Keras 2 keeps the slope as float32: 0.20000000298.
     return OWN_SLOPE if abs(value - OWN_SLOPE) < 1e-7 else float(value)
+
+
+class UnsupportedError(Exception):
+    """Why a layer cannot be taken over and what would be needed; without the layer's name."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer of ours, and where its weights come from.
+
+    Attributes:
+        layer: without a name.
+        suffix: what its name has behind the Keras layer's, where one layer becomes several.
+        sources: for each weight, the variable of the Keras layer, or the numbers it always is (one, or one a channel).
+    """
+
+    layer: Layer
+    sources: Mapping[str, str | tuple[float, ...]] = field(default_factory=dict)
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What one Keras layer becomes.
+
+    Attributes:
+        variables: the shapes of what the Keras layer stores, in the order in which it stores them.
+        activation: what follows the last part, if anything.
+        notes: sentences on what was turned into what; `{}` stands for the layer.
+    """
+
+    parts: tuple[Part, ...] = ()
+    variables: Mapping[str, Shape] = field(default_factory=dict)
+    activation: Slope | None = None
+    notes: tuple[str, ...] = ()

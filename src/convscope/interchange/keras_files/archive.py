@@ -8,8 +8,7 @@ import zipfile
 import zlib
 from typing import BinaryIO
 
-from convscope.interchange.keras_files.json_text import MAX_JSON_BYTES
-from convscope.interchange.keras_files.refusal import RefusedError, quoted
+from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, RefusedError, quoted
 
 MAGIC = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"

@@ -1,8 +1,10 @@
 """From the layers of a Keras model to an architecture, and a list of which stored array becomes which weight.
 
-All layers are looked at before anything is refused, so that one error names every one that stands in the way.
+All layers are looked at before anything is refused, so one error names every layer that is not supported. The arrays of
+a file of weights alone are given to the layers of one of our architectures by name or by order.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,13 +13,56 @@ from typing import Any
 from convscope.architecture import Add, Architecture, Flatten, Input, Layer, Shape
 from convscope.architecture.layer_json import layer_from_dict
 from convscope.base.errors import ArchitectureError
-from convscope.interchange.keras_files.activations import Slope, UnknownActivationError
-from convscope.interchange.keras_files.conversion import Conversion, UnsupportedError
+from convscope.interchange.keras_files.activations import Conversion, Slope, UnknownActivationError, UnsupportedError
 from convscope.interchange.keras_files.front import open_front
-from convscope.interchange.keras_files.graph import IMAGE, Graph, KerasLayer
+from convscope.interchange.keras_files.graph import IMAGE, Graph, KerasLayer, keras_stem
+from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.layers import check_activation, check_supported, convert
-from convscope.interchange.keras_files.names import Names
-from convscope.interchange.keras_files.problems import Problems
+from convscope.interchange.keras_files.refusal import RefusedError, quoted
+
+_MOST_TOLD = 40
+
+
+class Problems:
+    """Collects which layers are not supported, and why."""
+
+    def __init__(self, num_layers: int) -> None:
+        self._num_layers = num_layers
+        self.found: list[str] = []
+
+    def add(self, layer: KerasLayer, why: Exception) -> None:
+        """Note that `layer` cannot be taken over."""
+        text = str(why)
+        if isinstance(why, ArchitectureError):  # names our layer, which has no name yet
+            text = text.removeprefix(f"{layer.class_name}: ")
+        self.found.append(f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}): {text}")
+
+    def refuse(self) -> None:
+        """Raise `RefusedError` if anything was found."""
+        if self.found:
+            told = "; ".join(self.found[:_MOST_TOLD])
+            more = f"; and {len(self.found) - _MOST_TOLD} more" if len(self.found) > _MOST_TOLD else ""
+            raise RefusedError(f"{len(self.found)} of its {self._num_layers} layers cannot be taken over: {told}{more}")
+
+
+class Names:
+    """Gives out names, near to those that Keras layers have."""
+
+    def __init__(self) -> None:
+        self._taken = {"input"}  # the image's own
+
+    def of(self, wanted: str, class_name: str) -> tuple[str, str | None]:
+        """Return a free name near `wanted`, and a sentence if it is another."""
+        stem = re.sub(r"[^A-Za-z0-9_]", "_", wanted)[:80]
+        if not stem.replace("_", ""):
+            stem = keras_stem(class_name)
+        name, number = stem, 0
+        while name in self._taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self._taken.add(name)
+        return name, None if name == wanted else f"the layer {quoted(wanted)} is called `{name}` here"
+
 
 Source = str | tuple[float, ...]
 """A variable of a Keras layer, or numbers."""
@@ -215,3 +260,26 @@ class _Row:
                 self._notes.append(f"`{last.name}` ends without softmax: what it gives are the logits")
         if wrong is not None:
             self._problems.add(last, UnsupportedError(wrong))
+
+
+def assembly_of(architecture: Architecture, file: Hdf5File) -> Assembly:
+    """Return which stored arrays become the weights of `architecture`: by the layers' names, or else by their order."""
+    groups_by_name = {}
+    for group in file.groups:
+        if group.endswith("/vars"):
+            for name in file.texts(group, "name") or []:
+                groups_by_name[name] = group.removesuffix("/vars")
+    names = [row.layer.name for row in architecture.table if row.layer.weight_shapes(row.input_shape)]
+    is_named = all(name in groups_by_name for name in names)
+    counts: Counter[str] = Counter()
+    stored = []
+    for row in architecture.table:
+        layer, stem = row.layer, keras_stem(row.layer.kind)
+        group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
+        counts[stem] += 1
+        if shapes := layer.weight_shapes(row.input_shape):
+            group = groups_by_name[layer.name] if is_named else group
+            keras_layer = KerasLayer(layer.name, layer.kind, {}, (), (layer.name,), group)
+            stored.append(Stored(keras_layer, shapes, {f"{layer.name}/{weight}": weight for weight in shapes}))
+    how = "names" if is_named else "order"
+    return Assembly(architecture, tuple(stored), (f"the weights were given to the layers by their {how}",))

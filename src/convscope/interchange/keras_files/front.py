@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import isqrt, prod
 
 from convscope.architecture import Input, Shape
-from convscope.interchange.keras_files.conversion import UnsupportedError
+from convscope.interchange.keras_files.activations import UnsupportedError
 from convscope.interchange.keras_files.graph import KerasLayer
 from convscope.interchange.keras_files.layers import rescaling_numbers, reshaped
 from convscope.interchange.keras_files.refusal import RefusedError

@@ -23,8 +23,14 @@ from convscope.architecture import (
     Shape,
 )
 from convscope.architecture.layer_json import layer_from_dict
-from convscope.interchange.keras_files.activations import ACTIVATION_LAYERS, activation_of_layer, read_activation
-from convscope.interchange.keras_files.conversion import Conversion, Part, UnsupportedError
+from convscope.interchange.keras_files.activations import (
+    ACTIVATION_LAYERS,
+    Conversion,
+    Part,
+    UnsupportedError,
+    activation_of_layer,
+    read_activation,
+)
 from convscope.interchange.keras_files.graph import KerasLayer
 from convscope.interchange.keras_files.refusal import quoted
 

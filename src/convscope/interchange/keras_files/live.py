@@ -10,9 +10,8 @@ from convscope.base.arguments import checked
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.assembly import assemble
 from convscope.interchange.keras_files.graph import read_graph
-from convscope.interchange.keras_files.json_text import read_json
 from convscope.interchange.keras_files.places import variable_name
-from convscope.interchange.keras_files.refusal import RefusedError, named
+from convscope.interchange.keras_files.refusal import RefusedError, named, read_json
 from convscope.interchange.keras_files.weights import as_weights, check_shapes
 from convscope.training.model import Model
 

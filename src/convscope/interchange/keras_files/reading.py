@@ -9,14 +9,12 @@ from convscope.architecture import Architecture, Shape
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.archive import CONFIG, DESCRIPTION, METADATA, KerasArchive
 from convscope.interchange.keras_files.archive import MAGIC as ZIP_MAGIC
-from convscope.interchange.keras_files.assembly import Assembly, assemble
-from convscope.interchange.keras_files.bare import assembly_of
+from convscope.interchange.keras_files.assembly import Assembly, assemble, assembly_of
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
-from convscope.interchange.keras_files.json_text import MAX_JSON_BYTES, read_json
 from convscope.interchange.keras_files.places import places_of_weights
-from convscope.interchange.keras_files.refusal import RefusedError, open_model_file
+from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, RefusedError, open_model_file, read_json
 from convscope.interchange.keras_files.weights import read_weights
 
 

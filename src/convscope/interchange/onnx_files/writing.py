@@ -12,8 +12,7 @@ from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.engine.network import check_images
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
-from convscope.interchange.onnx_files.graph import Graph
-from convscope.interchange.onnx_files.layer_nodes import Value, add_layer, is_one_row
+from convscope.interchange.onnx_files.layer_nodes import Graph, Value, add_layer, is_one_row
 from convscope.interchange.onnx_files.quantization import quantized
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
 from convscope.training.model import Model

@@ -15,10 +15,9 @@ from convscope.report.evidence.embedding import embedding_section
 from convscope.report.evidence.experiment import experiment_section
 from convscope.report.evidence.exports import exports_section
 from convscope.report.evidence.filters import filters_section
-from convscope.report.evidence.markup import render_section
 from convscope.report.evidence.rejection import rejection_section
 from convscope.report.evidence.robustness import robustness_section
-from convscope.report.evidence.section import Chart, Gallery, Section
+from convscope.report.evidence.section import Chart, Gallery, Section, render_section
 from convscope.report.style import Drawing, svg_text
 
 

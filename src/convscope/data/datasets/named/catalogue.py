@@ -31,9 +31,14 @@ from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, Pu
 from convscope.data.datasets.named.entries_emnist import EMNIST
 from convscope.data.datasets.named.entries_medmnist import MEDMNIST, PREFIX, REFUSED
 from convscope.data.datasets.named.entries_mnist import FASHION_MNIST, KMNIST, MNIST, QMNIST, USPS
-from convscope.data.datasets.named.sources import candidates, check_published, first_good, is_published
+from convscope.data.datasets.named.sources import (
+    candidates,
+    check_published,
+    check_structure,
+    first_good,
+    is_published,
+)
 from convscope.data.datasets.named.sources_openml import read_openml
-from convscope.data.datasets.named.sources_structure import check_structure
 from convscope.data.datasets.named.sources_usps import read_usps
 from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 from convscope.data.datasets.readers.npz import read_npz

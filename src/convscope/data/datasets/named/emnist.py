@@ -17,8 +17,7 @@ from convscope.data.datasets.halves import Half
 from convscope.data.datasets.named.caches import Place
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress
 from convscope.data.datasets.named.entries_emnist import member
-from convscope.data.datasets.named.sources import check_published, first_good, loose_files
-from convscope.data.datasets.named.sources_structure import check_structure
+from convscope.data.datasets.named.sources import check_published, check_structure, first_good, loose_files
 from convscope.data.datasets.readers.idx import idx_sha256, read_idx
 
 _FIRST_LABEL = {"emnist-letters": 1}

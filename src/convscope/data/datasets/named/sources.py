@@ -9,13 +9,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
 from convscope.base.files import file_digest
 from convscope.data.datasets.named.caches import Place, cache_folder, openml_files, places
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile, url_folder
 from convscope.data.datasets.named.entries_emnist import member
+from convscope.data.datasets.named.entries_mnist import FASHION_MNIST, MNIST
+from convscope.data.datasets.readers.idx import idx_sha256
 
 Read = TypeVar("Read")
 
@@ -158,3 +163,42 @@ def _missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> D
         f"{entry.name}: {'; '.join(reasons)}. Put {names} into {where}a folder {folder} below one that CONVSCOPE_DATA "
         f"names; from {' or '.join(hosts)}{passed_over}"
     )
+
+
+# These come under the same file names and have the same shapes: KMNIST's class counts are Fashion-MNIST's too.
+_KNOWN = {
+    file.content_sha256: entry.name
+    for entry in (MNIST, FASHION_MNIST)
+    for file in entry.files
+    if file.content_sha256 is not None
+}
+
+
+def check_structure(
+    entry: CatalogueEntry,
+    split: str,
+    images: NDArray[np.uint8],
+    labels: NDArray[Any],
+    images_from: str,
+    labels_from: str,
+) -> None:
+    """Raise `DatasetError` if images (N, H, W) or labels (N,) cannot be the `split` "train" or "test" of `entry`."""
+    place = 0 if split == "train" else 1
+    count = (entry.num_train, entry.num_test)[place]
+    shape = (count, *entry.image_shape[:2])
+    advice = f"it is not {entry.name}'s; remove it, or put the published file there"
+    if images.shape != shape:
+        raise DatasetError(f"{images_from}: holds images of shape {images.shape}, not {shape}: {advice}")
+    if labels.shape != (count,):
+        raise DatasetError(f"{labels_from}: holds labels of shape {labels.shape}, not {(count,)}: {advice}")
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest >= len(entry.class_names):
+        raise DatasetError(
+            f"{labels_from}: has classes {lowest} to {highest}, counted from 0, but there are "
+            f"{len(entry.class_names)}: {advice}"
+        )
+    counts = entry.class_counts[place]
+    if counts is not None and (found := tuple(np.bincount(labels, minlength=len(counts)).tolist())) != counts:
+        raise DatasetError(f"{labels_from}: its classes have {found} images, not {counts}: {advice}")
+    if (other := _KNOWN.get(idx_sha256(images))) is not None:
+        raise DatasetError(f"{images_from}: holds the images of {other}: {advice}")

@@ -1,12 +1,25 @@
-"""What a data set is: its shape, its type and where its bytes are. Sections IV.A.2.b, d and i of the specification."""
+"""What a data set is, its shape, its type and where its bytes are; and attributes that are texts.
 
+Sections III.E and IV.A.2.b, d, i and m of the specification.
+"""
+
+import struct
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
-from convscope.interchange.keras_files.hdf5.objects import DATASPACE, DATATYPE, LAYOUT, Messages, unpacked
-from convscope.interchange.keras_files.hdf5.source import UNDEFINED, Source, damaged, unusual
+from convscope.interchange.keras_files.hdf5.objects import (
+    DATASPACE,
+    DATATYPE,
+    LAYOUT,
+    UNDEFINED,
+    Messages,
+    Source,
+    damaged,
+    unpacked,
+    unusual,
+)
 
 # A float type as HDF5 describes it: bits, exponent's place and size, mantissa's place and size, exponent's bias.
 _FLOATS: dict[tuple[int, ...], str] = {
@@ -97,3 +110,89 @@ def _layout(content: bytes) -> tuple[bytes | None, int, int]:
         offset, size = unpacked("<QQ", content, 2, "layout")
         return None, offset, size
     raise unusual({2: "an array stored in chunks", 3: "a virtual array"}.get(kind, "an array of unknown layout"))
+
+
+_TEXT, _VARIABLE_LENGTH = 3, 9
+_MOST_TEXTS = 10_000
+_MOST_HEAP_OBJECTS = 1 << 16  # their numbers have 16 bits
+
+
+class Texts:
+    """Reads the texts of attributes; of variable length, they lie in heaps that several share."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
+
+    def read(self, messages: list[bytes], name: str) -> list[str] | None:
+        """Return the texts of the attribute called `name`, one or many; None if there is none, or it is no text.
+
+        Raises:
+            RefusedError: if it is damaged or no UTF-8.
+        """
+        for content in messages:
+            found, data_type, shape, values = _parts(content)
+            if found == name:
+                try:
+                    texts = self._texts(data_type, prod(shape), values)
+                    return None if texts is None else [text.decode() for text in texts]
+                except UnicodeDecodeError as error:
+                    raise damaged(f"attribute {name}") from error
+        return None
+
+    def _texts(self, data_type: bytes, count: int, values: bytes) -> list[bytes] | None:
+        class_and_version, bits, size = unpacked("<BB2xI", data_type, 0, "attribute")
+        number = class_and_version & 0x0F
+        if number not in (_TEXT, _VARIABLE_LENGTH) or (number == _VARIABLE_LENGTH and bits & 0x0F != 1):
+            return None
+        if count > _MOST_TEXTS or count * size > len(values):
+            raise damaged("attribute")
+        pieces = [values[at : at + size] for at in range(0, count * size, size)] if size else [b""] * count
+        if number == _TEXT:
+            return [piece.partition(b"\0")[0] for piece in pieces]
+        if size != 16:
+            raise damaged("attribute")
+        return [self._heap_text(*struct.unpack("<IQI", piece)) for piece in pieces]
+
+    def _heap_text(self, length: int, heap: int, index: int) -> bytes:
+        if length == 0:
+            return b""
+        if heap not in self._heaps:
+            self._heaps[heap] = self._heap_objects(heap)
+        offset, size = self._heaps[heap].get(index, (0, 0))
+        if length > size:
+            raise damaged("global heap")
+        return self._source.structure(offset, length)
+
+    def _heap_objects(self, address: int) -> dict[int, tuple[int, int]]:
+        signature, version, size = struct.unpack("<4sB3xQ", self._source.structure(address, 16))
+        if signature != b"GCOL" or version != 1:
+            raise damaged("global heap")
+        self._source.check(address, size)
+        objects: dict[int, tuple[int, int]] = {}
+        at, end = address + 16, address + size
+        while at + 16 <= end and len(objects) < _MOST_HEAP_OBJECTS:
+            index, length = struct.unpack("<H6xQ", self._source.structure(at, 16))
+            if index == 0:  # the free space, the last of all
+                break
+            if at + 16 + length > end:
+                raise damaged("global heap")
+            objects[index] = (at + 16, length)
+            at += 16 + -(-length // 8) * 8
+        return objects
+
+
+def _parts(content: bytes) -> tuple[str, bytes, tuple[int, ...], bytes]:
+    """Return name, type, shape and values of an attribute message."""
+    version, flags, *sizes = unpacked("<BB3H", content, 0, "attribute")
+    if version not in (1, 2, 3):
+        raise damaged("attribute")
+    if version > 1 and flags:
+        raise unusual("an attribute of a shared type")
+    at = 9 if version == 3 else 8
+    parts = []
+    for size in sizes:
+        parts.append(content[at : at + size])
+        at += -(-size // 8) * 8 if version == 1 else size
+    name, data_type, space = parts
+    return name.partition(b"\0")[0].decode(errors="replace"), data_type, dataspace_shape(space), content[at:]

@@ -7,18 +7,19 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.interchange.keras_files.hdf5.arrays import StoredArray, stored_array
-from convscope.interchange.keras_files.hdf5.attributes import Texts
-from convscope.interchange.keras_files.hdf5.groups import read_links
+from convscope.interchange.keras_files.hdf5.arrays import StoredArray, Texts, stored_array
 from convscope.interchange.keras_files.hdf5.objects import (
     ATTRIBUTE,
     DATATYPE,
     LAYOUT,
     SYMBOL_TABLE,
+    Source,
+    damaged,
+    read_links,
     read_messages,
     unpacked,
+    unusual,
 )
-from convscope.interchange.keras_files.hdf5.source import Source, damaged, unusual
 from convscope.interchange.keras_files.refusal import RefusedError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"

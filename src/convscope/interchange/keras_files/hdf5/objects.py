@@ -1,9 +1,72 @@
-"""Object headers: the messages that say what a group or a data set is. Section IV.A of the specification."""
+"""The structure of an HDF5 file: its bytes within bounds, object headers, and groups as names and addresses.
 
+Object headers hold the messages that say what a group or a data set is. Sections III.A.1, III.B to III.D and IV.A of
+the specification.
+"""
+
+import os
 import struct
 from dataclasses import dataclass
+from typing import BinaryIO
 
-from convscope.interchange.keras_files.hdf5.source import Source, damaged, unusual
+from convscope.interchange.keras_files.refusal import RefusedError
+
+UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
+"""The address of what is not there."""
+_MOST_PIECES = 400_000  # of structure; 10,000 layers have about ten each
+_MOST_PIECE_BYTES = 1 << 22  # a configuration in an attribute is the largest
+_MOST_STRUCTURE_BYTES = 1 << 26  # of all pieces; 10,000 layers take about 20 MB
+
+
+class Source:
+    """An open file that is read piece by piece."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._pieces = 0
+        self._structure_bytes = 0
+        self.size = file.seek(0, os.SEEK_END)
+
+    def structure(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes of the file's own structure; raises `RefusedError` as `check` does, or for too many."""
+        self.step()
+        self._structure_bytes += size
+        if size > _MOST_PIECE_BYTES or self._structure_bytes > _MOST_STRUCTURE_BYTES:
+            raise RefusedError("its HDF5 structure is larger than any model's; it is damaged or made to harm")
+        return self.data(offset, size)
+
+    def data(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes; raises `RefusedError` as `check` does."""
+        self.check(offset, size)
+        self._file.seek(offset)
+        return self._file.read(size)
+
+    def check(self, offset: int, size: int) -> None:
+        """Raise `RefusedError` unless the file has `size` bytes from `offset` on."""
+        if offset + size > self.size:
+            raise RefusedError(
+                f"its HDF5 structure points to bytes {offset:,} to {offset + size:,}, but it has {self.size:,}; "
+                "the file is cut short or damaged, fetch it again"
+            )
+
+    def step(self) -> None:
+        """Count one step through the structure; raises `RefusedError` where there are more than honest files take."""
+        self._pieces += 1
+        if self._pieces > _MOST_PIECES:
+            raise RefusedError("its HDF5 structure has more pieces than any model; it is damaged or made to harm")
+
+
+def damaged(what: str) -> RefusedError:
+    """Return the error for a structure that is not what it should be."""
+    return RefusedError(f"its HDF5 {what} is damaged; fetch the file again")
+
+
+def unusual(what: str) -> RefusedError:
+    """Return the error for what HDF5 has but Keras does not write."""
+    return RefusedError(
+        f"it holds {what}, which Keras does not write and this reader does not follow; save the model with Keras again"
+    )
+
 
 DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL_FILES = 0x01, 0x02, 0x03, 0x06, 0x07
 LAYOUT, FILTERS, ATTRIBUTE, CONTINUATION, SYMBOL_TABLE, ATTRIBUTE_INFO = 0x08, 0x0B, 0x0C, 0x10, 0x11, 0x15
@@ -74,3 +137,75 @@ def unpacked(form: str, content: bytes, at: int, what: str) -> tuple[int, ...]:
         return struct.unpack_from(form, content, at)
     except struct.error as error:
         raise damaged(what) from error
+
+
+_SOFT_LINK = 2  # the cache type of a symbol table entry that is no object
+_MOST_LEVELS = 8
+_MOST_NAME_BYTES = 256
+
+
+def read_links(source: Source, btree: int, heap: int) -> dict[str, int]:
+    """Return the address of the object header of each member of a group, by name.
+
+    Raises:
+        RefusedError: if the structure is damaged, or a link is no hard link.
+    """
+    names_at, names_size = _local_heap(source, heap)
+    links: dict[str, int] = {}
+    pending: list[tuple[int, int | None]] = [(btree, None)]
+    while pending:
+        node, parent_level = pending.pop()
+        level, children = _btree_node(source, node)
+        if level > _MOST_LEVELS if parent_level is None else level != parent_level - 1:
+            raise damaged("group tree")  # levels go down by one, so no node is above itself
+        if level > 0:
+            pending.extend((child, level) for child in children)
+            continue
+        for child in children:
+            for name_offset, address in _symbols(source, child):
+                name = _name(source, names_at, names_size, name_offset)
+                if name in links:
+                    raise damaged(f"group (two members are called {name[:40]!r})")
+                links[name] = address
+    return links
+
+
+def _local_heap(source: Source, address: int) -> tuple[int, int]:
+    signature, size, _, data = struct.unpack("<4s4xQQQ", source.structure(address, 32))
+    if signature != b"HEAP":
+        raise damaged("local heap")
+    source.check(data, size)
+    return data, size
+
+
+def _btree_node(source: Source, address: int) -> tuple[int, tuple[int, ...]]:
+    signature, kind, level, used = struct.unpack("<4sBBH", source.structure(address, 8))
+    if signature != b"TREE" or kind != 0:
+        raise damaged("group tree")
+    content = source.structure(address + 24, used * 16)  # a key, a child, a key, a child, ...
+    return level, struct.unpack(f"<{2 * used}Q", content)[1::2]
+
+
+def _symbols(source: Source, address: int) -> list[tuple[int, int]]:
+    signature, version, used = struct.unpack("<4sBxH", source.structure(address, 8))
+    if signature != b"SNOD" or version != 1:
+        raise damaged("symbol table")
+    symbols = []
+    for name, header, cache_type in struct.iter_unpack("<QQI20x", source.structure(address + 8, used * 40)):
+        if cache_type == _SOFT_LINK:
+            raise unusual("a soft link")
+        symbols.append((name, header))
+    return symbols
+
+
+def _name(source: Source, at: int, size: int, offset: int) -> str:
+    if offset >= size:
+        raise damaged("local heap")
+    text, end, _ = source.structure(at + offset, min(_MOST_NAME_BYTES, size - offset)).partition(b"\0")
+    try:
+        name = text.decode()
+    except UnicodeDecodeError as error:
+        raise damaged("name") from error
+    if not end or not name or "/" in name or name in (".", ".."):
+        raise damaged(f"name ({name[:40]!r})")
+    return name

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.interchange.onnx_files.tensors import tensor_array
+from convscope.interchange.onnx_files.protos import tensor_array
 from convscope.interchange.onnx_files.translation.steps import NotTranslated
 
 _FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7  # as AttributeProto.AttributeType numbers them

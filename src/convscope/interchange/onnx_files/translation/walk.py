@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ArchitectureError, InterchangeError
-from convscope.interchange.onnx_files.tensors import tensor_array
+from convscope.interchange.onnx_files.protos import tensor_array
 from convscope.interchange.onnx_files.translation import constants, elementwise, shapes, windows
 from convscope.interchange.onnx_files.translation.image import Size, image_input, open_image
 from convscope.interchange.onnx_files.translation.nodes import Node, read_node

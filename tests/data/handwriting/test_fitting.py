@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from convscope.data.handwriting.fitting import _slope, deslant
 from convscope.data.handwriting.pictures import strength
-from convscope.data.handwriting.slant import _slope, deslant
 
 
 def leaning(slope, ground=0, ink=255):

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from convscope.cli.download_progress import DownloadProgress
+from convscope.cli.progress import DownloadProgress
 
 
 class Terminal(io.StringIO):

@@ -1,0 +1,222 @@
+//// add
+/* The sum of two values; y may be either of them. */
+static inline void PREFIX_add(const float *a, const float *b, int32_t size, float *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = a[i] + b[i];
+    }
+}
+
+//// average_pool
+/* The mean of each window, summed by rows; pixels outside the map are not counted. May work in place where top and left
+   are 0. */
+static inline void PREFIX_average_pool(
+    const float *x, int32_t height, int32_t width, int32_t channels, int32_t rows, int32_t columns,
+    int32_t row_stride, int32_t column_stride, int32_t top, int32_t left, float *y, int32_t y_height,
+    int32_t y_width)
+{
+    for (int32_t i = 0; i < y_height; i++) {
+        for (int32_t j = 0; j < y_width; j++) {
+            for (int32_t c = 0; c < channels; c++) {
+                float sum = 0.0f;
+                int32_t pixels = 0;
+                for (int32_t u = 0; u < rows; u++) {
+                    const int32_t row = i * row_stride + u - top;
+                    for (int32_t v = 0; v < columns; v++) {
+                        const int32_t column = j * column_stride + v - left;
+                        if (row >= 0 && row < height && column >= 0 && column < width) {
+                            sum += x[(row * width + column) * channels + c];
+                            pixels++;
+                        }
+                    }
+                }
+                *y++ = sum / (float)pixels;
+            }
+        }
+    }
+}
+
+//// conv2d
+/* y[i, j, f] = bias[f] + sum over u, v, c of x[i * row_stride + u - top, j * column_stride + v - left, c] *
+   kernel[f, u, v, c], added in this order: the bias, then window rows, window columns, channels. Pixels outside the map
+   are left out. */
+static inline void PREFIX_conv2d(
+    const float *x, int32_t height, int32_t width, int32_t channels, const float *kernel, const float *bias,
+    int32_t rows, int32_t columns, int32_t row_stride, int32_t column_stride, int32_t top, int32_t left, float *y,
+    int32_t y_height, int32_t y_width, int32_t filters)
+{
+    for (int32_t i = 0; i < y_height; i++) {
+        for (int32_t j = 0; j < y_width; j++) {
+            for (int32_t f = 0; f < filters; f++) {
+                float sum = bias[f];
+                for (int32_t u = 0; u < rows; u++) {
+                    const int32_t row = i * row_stride + u - top;
+                    if (row < 0 || row >= height) {
+                        continue;
+                    }
+                    for (int32_t v = 0; v < columns; v++) {
+                        const int32_t column = j * column_stride + v - left;
+                        if (column < 0 || column >= width) {
+                            continue;
+                        }
+                        const float *pixel = x + (row * width + column) * channels;
+                        const float *weight = kernel + ((f * rows + u) * columns + v) * channels;
+                        for (int32_t c = 0; c < channels; c++) {
+                            sum += pixel[c] * weight[c];
+                        }
+                    }
+                }
+                *y++ = sum;
+            }
+        }
+    }
+}
+
+//// copy
+static inline void PREFIX_copy(const float *x, int32_t size, float *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = x[i];
+    }
+}
+
+//// dense
+/* y[k] = bias[k] + sum over i of x[i] * kernel[k, i], added in this order. */
+static inline void PREFIX_dense(
+    const float *x, int32_t inputs, const float *kernel, const float *bias, float *y, int32_t units)
+{
+    for (int32_t k = 0; k < units; k++) {
+        float sum = bias[k];
+        for (int32_t i = 0; i < inputs; i++) {
+            sum += x[i] * kernel[k * inputs + i];
+        }
+        y[k] = sum;
+    }
+}
+
+//// depthwise
+/* Output channel o = c * multiplicity + m: y[i, j, o] = bias[o] + sum over u, v of
+   x[i * row_stride + u - top, j * column_stride + v - left, c] * kernel[u, v, o], added in this order. */
+static inline void PREFIX_depthwise(
+    const float *x, int32_t height, int32_t width, int32_t channels, const float *kernel, const float *bias,
+    int32_t rows, int32_t columns, int32_t row_stride, int32_t column_stride, int32_t top, int32_t left, float *y,
+    int32_t y_height, int32_t y_width, int32_t multiplicity)
+{
+    for (int32_t i = 0; i < y_height; i++) {
+        for (int32_t j = 0; j < y_width; j++) {
+            for (int32_t o = 0; o < channels * multiplicity; o++) {
+                float sum = bias[o];
+                for (int32_t u = 0; u < rows; u++) {
+                    const int32_t row = i * row_stride + u - top;
+                    if (row < 0 || row >= height) {
+                        continue;
+                    }
+                    for (int32_t v = 0; v < columns; v++) {
+                        const int32_t column = j * column_stride + v - left;
+                        if (column < 0 || column >= width) {
+                            continue;
+                        }
+                        sum += x[(row * width + column) * channels + o / multiplicity] *
+                               kernel[(u * columns + v) * channels * multiplicity + o];
+                    }
+                }
+                *y++ = sum;
+            }
+        }
+    }
+}
+
+//// gelu
+/* y * (1 + erf(y / sqrt(2))) / 2, written so that no digits are lost below zero. */
+static inline void PREFIX_gelu(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = 0.5f * y[i] * erfcf(-0.70710678f * y[i]);
+    }
+}
+
+//// leaky_relu
+static inline void PREFIX_leaky_relu(float *y, int32_t size, float slope)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = y[i] > 0.0f ? y[i] : slope * y[i];
+    }
+}
+
+//// max_pool
+/* The largest number of each window; pixels outside the map are left out.
+   May work in place where top and left are 0. */
+static inline void PREFIX_max_pool(
+    const float *x, int32_t height, int32_t width, int32_t channels, int32_t rows, int32_t columns,
+    int32_t row_stride, int32_t column_stride, int32_t top, int32_t left, float *y, int32_t y_height,
+    int32_t y_width)
+{
+    for (int32_t i = 0; i < y_height; i++) {
+        for (int32_t j = 0; j < y_width; j++) {
+            for (int32_t c = 0; c < channels; c++) {
+                float largest = -INFINITY;
+                for (int32_t u = 0; u < rows; u++) {
+                    const int32_t row = i * row_stride + u - top;
+                    for (int32_t v = 0; v < columns; v++) {
+                        const int32_t column = j * column_stride + v - left;
+                        if (row >= 0 && row < height && column >= 0 && column < width) {
+                            const float value = x[(row * width + column) * channels + c];
+                            largest = value > largest ? value : largest;
+                        }
+                    }
+                }
+                *y++ = largest;
+            }
+        }
+    }
+}
+
+//// pad
+/* The map x with zeros around it. */
+static inline void PREFIX_pad(
+    const float *x, int32_t height, int32_t width, int32_t channels, int32_t top, int32_t left, float *y,
+    int32_t y_height, int32_t y_width)
+{
+    for (int32_t i = -top; i < y_height - top; i++) {
+        for (int32_t j = -left; j < y_width - left; j++) {
+            for (int32_t c = 0; c < channels; c++) {
+                const int inside = i >= 0 && i < height && j >= 0 && j < width;
+                *y++ = inside ? x[(i * width + j) * channels + c] : 0.0f;
+            }
+        }
+    }
+}
+
+//// read_image
+/* A byte becomes the number byte * scale + offset. */
+static inline void PREFIX_read_image(
+    const uint8_t *image, int32_t size, float scale, float offset, float *y)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = (float)image[i] * scale + offset;
+    }
+}
+
+//// relu
+static inline void PREFIX_relu(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = y[i] > 0.0f ? y[i] : 0.0f;
+    }
+}
+
+//// sigmoid
+static inline void PREFIX_sigmoid(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = 1.0f / (1.0f + expf(-y[i]));
+    }
+}
+
+//// tanh
+static inline void PREFIX_tanh(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = tanhf(y[i]);
+    }
+}
