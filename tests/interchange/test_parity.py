@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import convscope as cs
 from convscope.base.errors import InterchangeError, RunError
 from convscope.interchange import ParityTable, measure_parity
-from convscope.interchange.parity import joined, parity_sentence
+from convscope.interchange.parity import joined_exports, parity_sentence
 
 
 @dataclass
@@ -82,10 +82,10 @@ def test_rows_of_a_file_replace_earlier_ones(model: cs.Model, small_mnist: cs.Sp
     runner = Changed(model, small_mnist.test.images[3], 0.0)
     first = measure_parity(model, runner, path, "onnx", "float32", small_mnist.test)
     second, third = replace(first, num_changed=7), replace(first, file="model.h")
-    kept = joined([third.to_dict(), first.to_dict()], [second])
+    kept = joined_exports([third.to_dict(), first.to_dict()], [second])
     assert [row["file"] for row in kept] == ["model.h", "model.onnx"]
     assert kept[1]["num_changed"] == 7
     assert parity_sentence(kept).startswith("1 of 2 files change answers, 7 at most")
     for damaged in (None, 5, [5], [{"file": "model.h"}], [{**first.to_dict(), "more": 1}]):
         with pytest.raises(RunError, match=r"exports\.json"):
-            joined(damaged, [second])
+            joined_exports(damaged, [second])

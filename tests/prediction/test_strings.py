@@ -14,7 +14,7 @@ from convscope.data.handwriting.segments import Blob, Segments
 from convscope.prediction.strings import read_strings
 from convscope.prediction.strings import reading as strings
 from convscope.prediction.strings.lattice import cheapest, lattice_of
-from convscope.prediction.strings.result import joined
+from convscope.prediction.strings.result import joined_names
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +160,8 @@ def test_the_table_names_lines_and_how_sure_they_are(model, mnist):
 
 
 def test_single_letters_are_joined_without_spaces():
-    assert joined(["ä", "b"]) == "äb"
-    assert joined([]) == ""
+    assert joined_names(["ä", "b"]) == "äb"
+    assert joined_names([]) == ""
 
 
 def segments_of(*blobs):

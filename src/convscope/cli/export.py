@@ -15,7 +15,7 @@ from convscope.cli.output import echo
 from convscope.data.datasets import Dataset, Splits
 from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, ExportOptions, export_model
 from convscope.interchange.formats import calibration_images as choose_images
-from convscope.interchange.parity import Parity, ParityTable, joined, measure_parity
+from convscope.interchange.parity import Parity, ParityTable, joined_exports, measure_parity
 from convscope.storage import RunFolder, load_model
 from convscope.training import check_fit
 from convscope.training.model import Model
@@ -108,7 +108,7 @@ def export(
             echo(printable(str(path)))
     if folder is not None and rows and dataset is None:
         known = folder.read_evidence(["exports"], model).get("exports", {"exports": []})
-        folder.write_evidence("exports", {"exports": joined(known.get("exports"), rows)}, model)
+        folder.write_evidence("exports", {"exports": joined_exports(known.get("exports"), rows)}, model)
     table = ParityTable(tuple(rows))
     if as_json:
         print_json({**table.to_dict(), "missing": missing})

@@ -152,7 +152,7 @@ def measure_parity(
     )
 
 
-def joined(before: Any, rows: Sequence[Parity]) -> list[dict[str, Any]]:
+def joined_exports(before: Any, rows: Sequence[Parity]) -> list[dict[str, Any]]:
     """Return the exports of a run as plain JSON, those of `rows` in the place of earlier ones of the same file.
 
     Raises:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from convscope.base.deadline import check_deadline
 from convscope.base.metrics import softmax
-from convscope.service.refusal import RequestRefusedError, describe
+from convscope.service.refusal import RequestRefusedError, described_errors
 from convscope.service.schemas import InferRequest, OutputName
 from convscope.service.served import Served
 from convscope.service.tensors import read_images, write_tensor
@@ -105,7 +105,7 @@ def _parse(text: bytes, most_pixels: int) -> InferRequest:
         return InferRequest.model_validate_json(text)
     except ValidationError as error:
         raise RequestRefusedError(
-            400, describe(error.errors(include_url=False, include_context=False, include_input=False))
+            400, described_errors(error.errors(include_url=False, include_context=False, include_input=False))
         ) from None
 
 

@@ -55,7 +55,7 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return error_response(400, describe(error.errors()))
+        return error_response(400, described_errors(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def no_such(request: Request, error: HTTPException) -> JSONResponse:
@@ -71,7 +71,7 @@ def handle_errors(app: FastAPI) -> None:
         return error_response(500, str(error))
 
 
-def describe(errors: Any) -> str:
+def described_errors(errors: Any) -> str:
     """Return the first of pydantic's errors as a sentence that names the field."""
     first = errors[0]
     place = ".".join(str(part) for part in first["loc"] if part not in ("query", "path"))

@@ -9,9 +9,9 @@ from convscope.engine import initial_weights
 from convscope.evidence.rejection.distance import (
     MOST_NUMBERS,
     HiddenDistance,
+    distance_layer,
     fit_distance,
     hidden_features,
-    hidden_layer,
 )
 
 
@@ -44,13 +44,13 @@ def blobs(count=400, num_classes=4, shape=(6, 5, 1)):
     ],
 )
 def test_the_hidden_layer_is_what_the_last_weights_read(layers, expected):
-    assert hidden_layer(network(*layers)) == expected
+    assert distance_layer(network(*layers)) == expected
 
 
 @pytest.mark.parametrize("layers", [(cs.Flatten(), cs.Dense(9, "tanh"), cs.Dense(4)), (cs.Flatten(), cs.Dense(4))])
 def test_the_score_is_the_difference_of_two_mahalanobis_distances_with_whole_covariances(layers):
     model, dataset = model_of(network(*layers)), blobs()
-    features = hidden_features(model, dataset.images, hidden_layer(model.architecture)).astype(np.float64)
+    features = hidden_features(model, dataset.images, distance_layer(model.architecture)).astype(np.float64)
     means = np.stack([features[dataset.labels == label].mean(axis=0) for label in range(4)])
     spread = features - means[dataset.labels]
     within, _ = oas(spread, assume_centered=True)
@@ -60,7 +60,7 @@ def test_the_score_is_the_difference_of_two_mahalanobis_distances_with_whole_cov
     inverse, inverse_of_all = np.linalg.inv(within), np.linalg.inv(within + between)
     seen = blobs(30).images[::-1]
     expected = []
-    for feature in hidden_features(model, seen, hidden_layer(model.architecture)).astype(np.float64):
+    for feature in hidden_features(model, seen, distance_layer(model.architecture)).astype(np.float64):
         to_all = mahalanobis(feature, features.mean(axis=0), inverse_of_all) ** 2
         expected.append(to_all - min(mahalanobis(feature, mean, inverse) ** 2 for mean in means))
     distance = fit_distance(model, dataset)

@@ -11,7 +11,7 @@ import convscope as cs
 from convscope.base.errors import RunError
 from convscope.recipes import Schedule
 from convscope.runs.tracking import read_results, read_run
-from convscope.runs.tracking.metrics import class_metrics, clean
+from convscope.runs.tracking.metrics import clean, logged_class_metrics
 from convscope.storage import open_run
 
 from .conftest import invoke
@@ -152,7 +152,7 @@ def test_damaged_results_are_refused(run: Path, change: dict):
 
 def test_there_is_a_row_for_each_of_many_classes():
     row = {"support": 1, "precision": 0.5, "recall": 1.0, "recall_interval": [0.2, 1.0], "f1": 0.7}
-    rows = class_metrics({"classes": [{"class_name": f"class {k}", **row} for k in range(101)]})
+    rows = logged_class_metrics({"classes": [{"class_name": f"class {k}", **row} for k in range(101)]})
     assert len(rows) == 101
     assert rows[100]["class_name"] == "class 100"
     assert rows[0]["recall_low"] == 0.2

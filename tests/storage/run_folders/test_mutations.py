@@ -27,7 +27,7 @@ from convscope.data.datasets import Splits, load_dataset
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.evaluation import evaluate
 from convscope.experiment.store import RunStore
-from convscope.interchange.parity import joined
+from convscope.interchange.parity import joined_exports
 from convscope.prediction import predict
 from convscope.report.evidence import TOPICS, render_evidence
 from convscope.runs.seeds import run_spec
@@ -132,7 +132,7 @@ class Readers:
         found = self.folder.read_evidence([topic], self.model)
         render_evidence(found)
         if topic == "exports" and found:
-            joined(found[topic].get("exports"), [])
+            joined_exports(found[topic].get("exports"), [])
 
     def of_model(self) -> None:
         model = load_model(self.run)

@@ -26,16 +26,16 @@ Labels = NDArray[np.uint8] | NDArray[np.int64]
 Number = TypeVar("Number", bound=np.generic)
 
 
-class RefusedError(Exception):
+class DataFileError(Exception):
     """What is wrong with an open file and the next step; `open_data_file` adds its name."""
 
 
 @contextmanager
 def refusals_of(path: Path | str) -> Iterator[None]:
-    """Make what is refused within an error that names `path`; raises `DatasetError` in place of RefusedError."""
+    """Make what is refused within an error that names `path`; raises `DatasetError` in place of DataFileError."""
     try:
         yield
-    except RefusedError as error:
+    except DataFileError as error:
         raise DatasetError(f"{path}: {error}") from error
 
 
@@ -44,7 +44,7 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
     """Open `path` for reading; a folder, a pipe or a device is refused before it can block.
 
     Raises:
-        DatasetError: if there is no such file, if it cannot be read, or if the reader raises RefusedError.
+        DatasetError: if there is no such file, if it cannot be read, or if the reader raises DataFileError.
     """
     try:
         mode = path.stat().st_mode

@@ -24,7 +24,7 @@ from convscope.data.inspection.duplicates import Member
 from convscope.data.inspection.finding import Finding, Measurements
 from convscope.data.inspection.findings import find
 from convscope.data.inspection.orientation import find_orientations
-from convscope.data.inspection.pictures import Pictures, Place, shrink
+from convscope.data.inspection.pictures import PicturePlace, Pictures, shrink
 from convscope.data.inspection.scan import scan_classes, scan_split
 from convscope.data.inspection.shift import find_shift
 from convscope.data.inspection.split_facts import facts_of
@@ -203,7 +203,7 @@ def inspect_dataset(splits: Splits) -> Inspection:
     )
 
 
-def _places(copies: Copies, blank: tuple[Member, ...], examples: tuple[Member, ...]) -> list[Place]:
+def _places(copies: Copies, blank: tuple[Member, ...], examples: tuple[Member, ...]) -> list[PicturePlace]:
     """Return the images to show: those that stand twice, blank ones, and the first of each class."""
     groups = copies.duplicates.groups[:_MOST_GROUPS_SHOWN]
     twice = chain.from_iterable(group.members[:_MOST_MEMBERS_SHOWN] for group in groups)
@@ -221,7 +221,7 @@ def _first_of_classes(dataset: Dataset) -> Iterator[Member]:
             yield Member("train", int(order[starts[label] + turn]), label)
 
 
-def _pictures(splits: Splits, places: list[Place]) -> Pictures:
+def _pictures(splits: Splits, places: list[PicturePlace]) -> Pictures:
     distinct = tuple(dict.fromkeys(places))
     images = [np.asarray((splits.train if split == "train" else splits.test).images[i]) for split, i in distinct]
     small = max(splits.image_shape[:2]) <= LARGEST_PICTURE and len(images) * images[0].size <= _MOST_PICTURE_VALUES

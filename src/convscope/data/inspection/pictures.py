@@ -13,7 +13,7 @@ from convscope.data.datasets import Splits
 LARGEST = 32
 """Pixels that a picture is high and wide at most; a larger image is shrunk by a whole factor."""
 
-Place = tuple[str, int]
+PicturePlace = tuple[str, int]
 """A split's name, "train" or "test", and an index in it."""
 
 
@@ -26,7 +26,7 @@ class Pictures:
         images: (P, H, W, C) uint8, P of them in the same order.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[PicturePlace, ...]
     images: NDArray[np.uint8]
 
     def to_dict(self, room: int) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class Pictures:
         return {"splits": [split for split, _ in places], "indices": [index for _, index in places], "images": packed}
 
 
-def take_pictures(splits: Splits, places: Iterable[Place]) -> Pictures:
+def take_pictures(splits: Splits, places: Iterable[PicturePlace]) -> Pictures:
     """Return the pictures of the images at `places`, each once, in the order in which they are first named."""
     distinct = tuple(dict.fromkeys(places))
     images = [(splits.train if split == "train" else splits.test).images[index] for split, index in distinct]

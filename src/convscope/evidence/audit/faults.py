@@ -18,7 +18,7 @@ from convscope.base.metrics import wilson_interval
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Splits
 from convscope.data.inspection.duplicates import Duplicates, find_duplicates
-from convscope.data.inspection.pictures import Pictures, Place, take_pictures
+from convscope.data.inspection.pictures import PicturePlace, Pictures, take_pictures
 from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known_errors
 from convscope.evidence.audit.label_suspects import LabelSuspects, check_probabilities, label_suspects
 
@@ -228,9 +228,9 @@ def _accuracy_without(name: str, right: NDArray[np.bool_], left_out: NDArray[np.
 
 def _places(
     train: LabelSuspects | None, test: LabelSuspects, answers: tuple[AnsweredError, ...], duplicates: Duplicates
-) -> list[Place]:
+) -> list[PicturePlace]:
     """Return the images to show, one of each kind in turn, so that the worst of all kinds come first."""
-    kinds: list[list[list[Place]]] = [
+    kinds: list[list[list[PicturePlace]]] = [
         [[("test", one.index)] for one in test.suspects[:_MOST_SUSPECTS_SHOWN]],
         [[("test", answer.error.index)] for answer in answers],
         [[("train", one.index)] for one in (train.suspects if train else ())[:_MOST_SUSPECTS_SHOWN]],
@@ -239,5 +239,5 @@ def _places(
             for group in duplicates.groups[:_MOST_GROUPS_SHOWN]
         ],
     ]
-    turns = zip_longest(*kinds, fillvalue=list[Place]())
+    turns = zip_longest(*kinds, fillvalue=list[PicturePlace]())
     return list(chain.from_iterable(chain.from_iterable(turns)))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import RefusedError, open_data_file
+from convscope.data.datasets.data_file import DataFileError, open_data_file
 from convscope.data.datasets.readers.npz import DAMAGE, read_member
 
 Labels = NDArray[np.int64]
@@ -49,20 +49,20 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
                 yield archive
         except DAMAGE as error:
             reason = " ".join(str(error).split())[:100] or type(error).__name__
-            raise RefusedError(f"is no whole .npz archive ({reason}); use another copy of the run") from error
+            raise DataFileError(f"is no whole .npz archive ({reason}); use another copy of the run") from error
 
 
 def _labels(archive: zipfile.ZipFile, name: str, num_images: int, num_classes: int) -> Labels:
     def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         if shape != (num_images,) or dtype.kind not in "iu":
-            raise RefusedError(
+            raise DataFileError(
                 f"{name} is {str(dtype)[:80]} of shape {shape}; by run.json it must be {num_images:,} whole numbers, "
                 "so use another copy of the run"
             )
 
     labels = _member(archive, name, check).astype(np.int64)
     if labels.min() < 0 or labels.max() >= num_classes:
-        raise RefusedError(
+        raise DataFileError(
             f"{name} runs from {labels.min()} to {labels.max()}, but there are {num_classes} classes; "
             "use another copy of the run"
         )
@@ -72,14 +72,14 @@ def _labels(archive: zipfile.ZipFile, name: str, num_images: int, num_classes: i
 def _probabilities(archive: zipfile.ZipFile, expected: tuple[int, int]) -> NDArray[np.float32]:
     def check(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         if shape != expected or dtype != np.float32:
-            raise RefusedError(
+            raise DataFileError(
                 f"{name} is {str(dtype)[:80]} of shape {shape}; it must be float32 of shape {expected}, "
                 "so use another copy of the run"
             )
 
     found = _member(archive, "y_prob", check)
     if not ((found >= 0) & (found <= 1)).all():
-        raise RefusedError("y_prob is not between 0 and 1; use another copy of the run")
+        raise DataFileError("y_prob is not between 0 and 1; use another copy of the run")
     return found
 
 
@@ -87,5 +87,5 @@ def _member(
     archive: zipfile.ZipFile, name: str, check: Callable[[str, tuple[int, ...], np.dtype[Any]], None]
 ) -> NDArray[Any]:
     if f"{name}.npy" not in archive.namelist():
-        raise RefusedError(f"has no array {name}; use another copy of the run")
+        raise DataFileError(f"has no array {name}; use another copy of the run")
     return read_member(archive, name, check)

@@ -202,7 +202,7 @@ def embed(
     model.check_classes(dataset)
     indices = np.linspace(0, len(dataset) - 1, num_images).round().astype(np.int64)
     images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)
-    layer = hidden_layer(model.architecture)
+    layer = embedded_layer(model.architecture)
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
     explained = list[float]()
     if method == "pca":
@@ -240,12 +240,12 @@ def embed(
     )
 
 
-def hidden_layer(architecture: Architecture) -> str:
+def embedded_layer(architecture: Architecture) -> str:
     """Return the name of the layer whose output the last dense layer reads; without one, of that before the last,
     activations aside.
 
     >>> from convscope.architecture import presets
-    >>> hidden_layer(presets.cnn())
+    >>> embedded_layer(presets.cnn())
     'dense'
     """
     dense = [place for place, layer in enumerate(architecture.layers) if isinstance(layer, Dense)]

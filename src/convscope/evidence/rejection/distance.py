@@ -114,7 +114,7 @@ class HiddenDistance:
         return from_plain(cls, value, "distance", RunError)
 
 
-def hidden_layer(architecture: Architecture) -> str:
+def distance_layer(architecture: Architecture) -> str:
     """Return the layer that the last layer with weights reads, or "input" where that is the image itself."""
     rows = architecture.table
     last = next((place for place in reversed(range(len(rows))) if rows[place].parameters), 0)
@@ -148,7 +148,7 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     """
     from scipy.linalg import eigh
 
-    layer = hidden_layer(model.architecture)
+    layer = distance_layer(model.architecture)
     whole = _layer_size(model.architecture, layer)
     assert whole is not None, layer
     size = min(whole, _MOST_READ)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.engine.reference_layers import ACTIVATIONS, Array
-from convscope.interchange.c_header.steps import Step
+from convscope.interchange.c_header.steps import ComputedStep
 
 
-def linear(step: Step, x: Array, kernel: Array) -> Array:
+def linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
     """Return what a conv2d, depthwise or dense step makes of x (N, H, W, C) by `kernel` (no bias): (N, H', W', F)."""
     if step.kind == "dense":
         return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
@@ -26,7 +26,7 @@ def linear(step: Step, x: Array, kernel: Array) -> Array:
     return y
 
 
-def window_sum(step: Step, x: Array) -> tuple[Array, Array]:
+def window_sum(step: ComputedStep, x: Array) -> tuple[Array, Array]:
     """Return sums over the windows of x (N, H, W, C), (N, H', W', C), and how many pixels each has, (1, H', W', 1)."""
     if step.is_whole_map:
         return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
@@ -39,7 +39,7 @@ def window_sum(step: Step, x: Array) -> tuple[Array, Array]:
     return total, count
 
 
-def window_max(step: Step, x: Array) -> Array:
+def window_max(step: ComputedStep, x: Array) -> Array:
     """Return the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
     if step.is_whole_map:
         return np.asarray(x.max(axis=(1, 2), keepdims=True), np.float64)
@@ -49,7 +49,7 @@ def window_max(step: Step, x: Array) -> Array:
     return y
 
 
-def pad(step: Step, x: Array, value: float) -> Array:
+def pad(step: ComputedStep, x: Array, value: float) -> Array:
     """Return x (N, H, W, C) with `value` around it, as large as the step's output."""
     y = np.full((len(x), *step.output_shape), value)
     (top, left), (height, width, _) = step.before, step.input_shape
@@ -66,7 +66,7 @@ def activation(name: str, slope: float, x: Array) -> Array:
     return ACTIVATIONS[name][0](x)
 
 
-def float_step(step: Step, read: list[Array]) -> Array:
+def float_step(step: ComputedStep, read: list[Array]) -> Array:
     """Return what a step makes of the values it reads, each (N, H, W, C), before its activation."""
     x = read[0].reshape(len(read[0]), *step.input_shape)
     match step.kind:
@@ -91,7 +91,7 @@ def number_images(images: NDArray[np.uint8], scale: float, offset: float) -> Arr
     return np.asarray(images * scale + offset, np.float64)
 
 
-def _positions(step: Step, x: Array, outside: float) -> Iterator[tuple[int, int, Array]]:
+def _positions(step: ComputedStep, x: Array, outside: float) -> Iterator[tuple[int, int, Array]]:
     """Yield each position (u, v) of a window and the pixels there, (N, H', W', C); outside the map `outside`."""
     edges = []
     for axis in (0, 1):

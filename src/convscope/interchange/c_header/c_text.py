@@ -36,7 +36,7 @@ class CArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class StepText:
     """What one step is in C: a comment, the functions it needs, its arrays and its calls."""
 
     comment: str

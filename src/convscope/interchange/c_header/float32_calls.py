@@ -6,27 +6,27 @@ from math import prod
 import numpy as np
 
 from convscope.architecture import Input
-from convscope.interchange.c_header.c_text import CArray, Part, call, float_literal
-from convscope.interchange.c_header.memory import Memory, value_at
-from convscope.interchange.c_header.steps import LINEAR, Step, outputs_first, step_comment
+from convscope.interchange.c_header.c_text import CArray, StepText, call, float_literal
+from convscope.interchange.c_header.memory import WorkingMemory, value_at
+from convscope.interchange.c_header.steps import LINEAR, ComputedStep, outputs_first, step_comment
 
 
-def float32_parts(steps: Sequence[Step], given: Input, memory: Memory) -> list[Part]:
+def float32_parts(steps: Sequence[ComputedStep], given: Input, memory: WorkingMemory) -> list[StepText]:
     """Return how the image is read, each step, and how the last value becomes the logits."""
     size = prod(given.shape)
     first = ("image", size, float_literal(given.scale), float_literal(given.offset), value_at(memory, 0))
-    parts = [Part(f"image: {size} numbers", ("read_image",), (), (call("read_image", *first),))]
+    parts = [StepText(f"image: {size} numbers", ("read_image",), (), (call("read_image", *first),))]
     for number, step in enumerate(steps, 1):
         target = "logits" if number == len(steps) and step.kind == "dense" else value_at(memory, number)
         parts.append(_part(step, [value_at(memory, value) for value in step.reads], target))
     if not steps or steps[-1].kind != "dense":
         classes = prod(steps[-1].output_shape) if steps else size
         copy = call("copy", value_at(memory, len(steps)), classes, "logits")
-        parts.append(Part("logits", ("copy",), (), (copy,)))
+        parts.append(StepText("logits", ("copy",), (), (copy,)))
     return parts
 
 
-def _part(step: Step, read: list[str], target: str) -> Part:
+def _part(step: ComputedStep, read: list[str], target: str) -> StepText:
     size = prod(step.output_shape)
     functions, arrays, calls = [str(step.kind)], _arrays(step), []
     weights = [f"PREFIX_{array.name}" for array in arrays]
@@ -54,10 +54,10 @@ def _part(step: Step, read: list[str], target: str) -> Part:
         functions.append(step.activation)
         slope = [float_literal(step.slope)] if step.activation == "leaky_relu" else []
         calls.append(call(step.activation, target, size, *slope))
-    return Part(step_comment(step), tuple(functions), arrays, tuple(calls))
+    return StepText(step_comment(step), tuple(functions), arrays, tuple(calls))
 
 
-def _arrays(step: Step) -> tuple[CArray, ...]:
+def _arrays(step: ComputedStep) -> tuple[CArray, ...]:
     if step.kind not in LINEAR:
         return ()
     kernel, bias = (weight.astype(np.float32) for weight in (outputs_first(step, step.weights[0]), step.weights[1]))

@@ -13,7 +13,7 @@ from convscope.base.files import write_text
 from convscope.engine.network import check_images
 from convscope.interchange.c_header.c_text import (
     LINE_LENGTH,
-    Part,
+    StepText,
     array_text,
     comment_json,
     function_text,
@@ -23,10 +23,10 @@ from convscope.interchange.c_header.c_text import (
 )
 from convscope.interchange.c_header.float32_calls import float32_parts
 from convscope.interchange.c_header.int8_calls import int8_parts
-from convscope.interchange.c_header.memory import Memory, plan_memory
+from convscope.interchange.c_header.memory import WorkingMemory, plan_memory
 from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import Deviation, measure_deviation
-from convscope.interchange.c_header.steps import Step, plan_steps
+from convscope.interchange.c_header.steps import ComputedStep, plan_steps
 from convscope.training.model import Model
 
 CType = Literal["float32", "int8"]
@@ -101,7 +101,7 @@ def _int8_text(model: Model, images: NDArray[np.uint8]) -> str:
     return _text(model, "int8", int8_parts(network, memory), memory, _int8_lines(deviation), deviation)
 
 
-def _memory(model: Model, steps: tuple[Step, ...]) -> Memory:
+def _memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
     writes_logits = bool(steps) and steps[-1].kind == "dense"
     return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
 
@@ -121,8 +121,8 @@ def _int8_lines(deviation: Deviation) -> list[str]:
 def _text(
     model: Model,
     dtype: CType,
-    parts: list[Part],
-    memory: Memory,
+    parts: list[StepText],
+    memory: WorkingMemory,
     arithmetic: list[str],
     deviation: Deviation | None = None,
 ) -> str:

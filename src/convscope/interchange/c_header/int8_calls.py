@@ -4,14 +4,14 @@ from math import prod
 
 import numpy as np
 
-from convscope.interchange.c_header.c_text import CArray, Part, call, float_literal
+from convscope.interchange.c_header.c_text import CArray, StepText, call, float_literal
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers
-from convscope.interchange.c_header.memory import Memory, value_at
+from convscope.interchange.c_header.memory import WorkingMemory, value_at
 from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep
 from convscope.interchange.c_header.steps import outputs_first, step_comment
 
 
-def int8_parts(network: QuantizedNetwork, memory: Memory) -> list[Part]:
+def int8_parts(network: QuantizedNetwork, memory: WorkingMemory) -> list[StepText]:
     """Return how the image is read, each step, and how the last value becomes the logits."""
     parts = [_image_part(network, memory)]
     for number, quantized in enumerate(network.steps, 1):
@@ -22,21 +22,21 @@ def int8_parts(network: QuantizedNetwork, memory: Memory) -> list[Part]:
         size = prod(network.steps[-1].step.output_shape) if network.steps else prod(network.image.shape)
         numbers = (scale.zero, float_literal(scale.scale), float_literal(scale.residue))
         logits = call("to_logits", value_at(memory, len(network.steps)), size, *numbers, "logits")
-        parts.append(Part("logits", ("to_logits",), (), (logits,)))
+        parts.append(StepText("logits", ("to_logits",), (), (logits,)))
     return parts
 
 
-def _image_part(network: QuantizedNetwork, memory: Memory) -> Part:
+def _image_part(network: QuantizedNetwork, memory: WorkingMemory) -> StepText:
     size, target = prod(network.image.shape), value_at(memory, 0)
     comment = f"image: {size} numbers"
     if np.array_equal(network.image_table, np.arange(256) + LOWEST):
-        return Part(comment, ("read_image",), (), (call("read_image", "image", size, target),))
+        return StepText(comment, ("read_image",), (), (call("read_image", "image", size, target),))
     table = CArray("image_table", network.image_table.astype(np.int8))
     reading = call("read_image_by_table", "image", size, "PREFIX_image_table", target)
-    return Part(comment, ("read_image_by_table",), (table,), (reading,))
+    return StepText(comment, ("read_image_by_table",), (table,), (reading,))
 
 
-def _part(quantized: QuantizedStep, read: list[str], target: str) -> Part:
+def _part(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
     step, given, result = quantized.step, quantized.given, quantized.result
     size, window = prod(step.output_shape), (*step.size, *step.strides, *step.before)
     entry = quantized.before_table
@@ -83,7 +83,7 @@ def _part(quantized: QuantizedStep, read: list[str], target: str) -> Part:
         calls.append(call("look_up", source, size, f"PREFIX_{step.name}_table", target))
     if not {"max_pool", "pad", "look_up", "average_pool", "dense_logits"} >= set(functions):
         functions.insert(0, "requantize")
-    return Part(_comment(quantized), tuple(functions), arrays, tuple(calls))
+    return StepText(_comment(quantized), tuple(functions), arrays, tuple(calls))
 
 
 def _arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:

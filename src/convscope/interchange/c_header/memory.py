@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from convscope.interchange.c_header.steps import Step
+from convscope.interchange.c_header.steps import ComputedStep
 
 
 @dataclass(frozen=True)
-class Memory:
+class WorkingMemory:
     """The offset of each value (0 is the image, s + 1 the output of step s) and the size, all in numbers."""
 
     offsets: tuple[int, ...]
@@ -44,7 +44,7 @@ class _Buffer:
         return max(ends, default=None)
 
 
-def plan_memory(steps: Sequence[Step], image_size: int, *, keep_last: bool) -> Memory:
+def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bool) -> WorkingMemory:
     """Return offsets for the image of `image_size` numbers and every step's output.
 
     The largest buffers are placed first, each at the lowest offset where no value lies that is needed at the same
@@ -72,10 +72,12 @@ def plan_memory(steps: Sequence[Step], image_size: int, *, keep_last: bool) -> M
         while ends := [conflict for other in placed if (conflict := buffer.end_of_conflict(other)) is not None]:
             buffer.offset = min(ends)
         placed.append(buffer)
-    return Memory(tuple(buffer.offset for buffer in buffers), max(buffer.offset + buffer.size for buffer in placed))
+    return WorkingMemory(
+        tuple(buffer.offset for buffer in buffers), max(buffer.offset + buffer.size for buffer in placed)
+    )
 
 
-def _works_in_place(step: Step) -> bool:
+def _works_in_place(step: ComputedStep) -> bool:
     """Whether the step reads nothing behind what it has written, going through its output from first to last."""
     match step.kind:
         case "add" | "activation":
@@ -88,6 +90,6 @@ def _works_in_place(step: Step) -> bool:
             return False
 
 
-def value_at(memory: Memory, value: int) -> str:
+def value_at(memory: WorkingMemory, value: int) -> str:
     """Return the place of a value in the working memory, in C."""
     return f"values + {memory.offsets[value]}"

@@ -22,7 +22,7 @@ from convscope.interchange.c_header.fixed_point import (
     fixed_point,
     scale_of_range,
 )
-from convscope.interchange.c_header.steps import LINEAR, Step, plan_steps
+from convscope.interchange.c_header.steps import LINEAR, ComputedStep, plan_steps
 from convscope.training.model import Model
 
 _ALL = np.arange(LOWEST, HIGHEST + 1)
@@ -41,7 +41,7 @@ class QuantizedStep:
     Attributes:
         given: the scales of what it reads.
         result: the scale of what it gives, behind its table; None where its sums become logits.
-        kernel: int8, as in the `Step`; bias: int32. Of linear steps.
+        kernel: int8, as in the `ComputedStep`; bias: int32. Of linear steps.
         multipliers, shifts: from sums to integers, one a channel, or one for all; of an `add` one a summand, with one
             shift and one bias.
         before_table: the scale of the integers that the table is entered with.
@@ -49,7 +49,7 @@ class QuantizedStep:
         logit_scales: by which sums are multiplied to give logits, (K,) float32.
     """
 
-    step: Step
+    step: ComputedStep
     given: tuple[Scale, ...]
     result: Scale | None
     kernel: Integers | None = None
@@ -100,10 +100,10 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
 _Range = tuple[float, float]
 
 
-def _ranges(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) -> list[_Range]:
+def _ranges(steps: tuple[ComputedStep, ...], given: Input, images: NDArray[np.uint8]) -> list[_Range]:
     """Return the smallest and largest numbers of each step before its activation, `_MARGIN` times as far from 0."""
     found = np.tile([np.inf, -np.inf], (len(steps), 1))
-    for block in image_blocks(steps, given, images):
+    for block in calibration_blocks(steps, given, images):
         values = [number_images(block, given.scale, given.offset)]
         for step, extremes in zip(steps, found, strict=True):
             with np.errstate(all="ignore"):  # what is not finite is refused below
@@ -116,7 +116,9 @@ def _ranges(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) ->
     return [(low, high) for low, high in (_MARGIN * found).tolist()]
 
 
-def image_blocks(steps: tuple[Step, ...], given: Input, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def calibration_blocks(
+    steps: tuple[ComputedStep, ...], given: Input, images: NDArray[np.uint8]
+) -> Iterator[NDArray[np.uint8]]:
     """Yield `images` in parts so small that the numbers of all steps take some megabytes."""
     values = prod(given.shape) + sum(prod(step.output_shape) for step in steps)
     size = max(1, _BLOCK_VALUES // values)
@@ -136,7 +138,7 @@ def _image_scale(given: Input) -> tuple[Scale, Integers]:
     return scale, scale.integers(numbers)
 
 
-def _quantize(step: Step, given: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
+def _quantize(step: ComputedStep, given: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     is_global = step.kind == "average_pool" and step.is_whole_map
     if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
         return QuantizedStep(step, given, given[0])
@@ -164,7 +166,7 @@ def _quantize(step: Step, given: tuple[Scale, ...], range_: _Range, *, is_last: 
     return QuantizedStep(step, given, result, kernel, bias, *fixed_point(sum_scales / entry.scale), entry, table)
 
 
-def _weights(step: Step, given: Scale) -> tuple[Integers, Integers, Array]:
+def _weights(step: ComputedStep, given: Scale) -> tuple[Integers, Integers, Array]:
     """Return the kernel in -127 to 127, the bias, and what one step of the sums of each output channel is.
 
     A channel's scale is its largest weight's, or as much larger as its bias and the worst image need for a sum below
@@ -187,7 +189,7 @@ def _weights(step: Step, given: Scale) -> tuple[Integers, Integers, Array]:
     return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales
 
 
-def _through_table(step: Step, range_: _Range) -> tuple[Scale, Scale, Integers | None]:
+def _through_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integers | None]:
     """Return the result's scale, the scale of what the sums become, and the table between them where one is needed.
 
     Relu needs none: its range starts at 0, and what is below is cut off. The table's range stops where the activation

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header.arithmetic import linear, pad, window_max, window_sum
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers, rescale
-from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep, image_blocks
+from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep, calibration_blocks
 from convscope.training.model import Model
 
 
 def simulate(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the logits (N, K) of images (N, H, W, C), the same bits as the exported C file gives."""
     steps = tuple(quantized.step for quantized in network.steps)
-    logits = [_simulate_block(network, block) for block in image_blocks(steps, network.image, images)]
+    logits = [_simulate_block(network, block) for block in calibration_blocks(steps, network.image, images)]
     return np.concatenate(logits)
 
 

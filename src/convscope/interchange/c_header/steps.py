@@ -32,7 +32,7 @@ _POOLS: Mapping[str, StepKind] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class ComputedStep:
     """One function call of the exported network.
 
     Attributes:
@@ -75,7 +75,7 @@ class Step:
         return self.size == self.input_shape[:2] and self.output_shape[:2] == (1, 1) and self.before == (0, 0)
 
 
-def plan_steps(model: Model) -> tuple[Step, ...]:
+def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
     """Return the steps of `model`, in their order; none if it only flattens the image.
 
     Raises:
@@ -102,7 +102,7 @@ class _Plan:
     """The steps so far, and which layers' outputs their values are."""
 
     def __init__(self, kept: set[str]) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[ComputedStep] = []
         self._kept = kept
         self._value_of: dict[str, int] = {}
         self._names: defaultdict[int, set[str]] = defaultdict(set)
@@ -191,12 +191,12 @@ class _Plan:
         self.steps.append(replace(_step(row, "activation", self._last), slope=slope))
 
 
-def _step(row: LayerRow, kind: StepKind, reads: int) -> Step:
+def _step(row: LayerRow, kind: StepKind, reads: int) -> ComputedStep:
     shapes = _as_map(row.input_shape), _as_map(row.output_shape)
-    return Step(kind, (row.layer.name,), (reads,), *shapes, activation=_activation(row.layer))
+    return ComputedStep(kind, (row.layer.name,), (reads,), *shapes, activation=_activation(row.layer))
 
 
-def _windowed(step: Step, layer: Any) -> Step:
+def _windowed(step: ComputedStep, layer: Any) -> ComputedStep:
     if layer.kind.startswith("Global"):
         return replace(step, size=step.input_shape[:2])
     window = layer.window
@@ -205,7 +205,7 @@ def _windowed(step: Step, layer: Any) -> Step:
     return replace(step, size=window.size, strides=window.strides, before=(top, left))
 
 
-def _linear(step: Step, weights: Mapping[str, Array]) -> Step:
+def _linear(step: ComputedStep, weights: Mapping[str, Array]) -> ComputedStep:
     bias = weights.get("bias", np.zeros(step.output_shape[2]))
     return replace(step, kernel=weights["kernel"], bias=bias)
 
@@ -219,12 +219,12 @@ def _as_map(shape: Shape) -> Map:
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
 
 
-def outputs_first(step: Step, kernel: NDArray[Any]) -> NDArray[Any]:
+def outputs_first(step: ComputedStep, kernel: NDArray[Any]) -> NDArray[Any]:
     """Return a kernel as the C functions read it: (F, U, V, C), (units, inputs), and a depthwise one as it is."""
     return kernel if step.kind == "depthwise" else np.moveaxis(kernel, -1, 0)
 
 
-def step_comment(step: Step) -> str:
+def step_comment(step: ComputedStep) -> str:
     """Return which layers a step computes and what sizes it reads and gives, in words."""
     sizes = " to ".join(" x ".join(map(str, shape)) for shape in (step.input_shape, step.output_shape))
     activation = "" if step.activation == "linear" else f", {step.activation}"

@@ -99,7 +99,7 @@ class UnsupportedError(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
+class ConvertedLayer:
     """A layer of ours, and where its weights come from.
 
     Attributes:
@@ -123,7 +123,7 @@ class Conversion:
         notes: sentences on what was turned into what; `{}` stands for the layer.
     """
 
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ConvertedLayer, ...] = ()
     variables: Mapping[str, Shape] = field(default_factory=dict)
     activation: Slope | None = None
     notes: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from typing import BinaryIO
 
-from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, RefusedError, quoted
+from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, ModelFileError, quoted
 
 MAGIC = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -40,7 +40,7 @@ class KerasArchive:
     """An open `.keras` file whose table is checked: every name plain and once, every size one that the file can hold.
 
     Raises:
-        RefusedError: if it is damaged, has too many members, or one that climbs out of a folder, is a link, is there
+        ModelFileError: if it is damaged, has too many members, or one that climbs out of a folder, is a link, is there
             twice, encrypted, or larger than it can be, or if all of them are too large together.
     """
 
@@ -50,29 +50,29 @@ class KerasArchive:
         try:
             self._zip = zipfile.ZipFile(file)
         except _DAMAGE as error:
-            raise RefusedError(f"is no whole .keras archive ({_reason(error)}); fetch it again") from error
+            raise ModelFileError(f"is no whole .keras archive ({_reason(error)}); fetch it again") from error
         infos = self._zip.infolist()
         if len(infos) > _MOST_MEMBERS:
-            raise RefusedError(f"is an archive of {len(infos):,} members; a .keras file has three")
+            raise ModelFileError(f"is an archive of {len(infos):,} members; a .keras file has three")
         for info in infos:
             _check_name(info)
         largest = max(infos, key=lambda info: info.file_size, default=None)
         if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MOST_UNPACKED_BYTES:
-            raise RefusedError(
+            raise ModelFileError(
                 f"its archive would unpack to {unpacked:,} bytes, most of them {quoted(largest.orig_filename)}; it is "
                 "made to harm, or no network of this size"
             )
         names = [info.filename for info in infos]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise RefusedError(f"its archive has two members called {quoted(twice)}; save the model again")
+            raise ModelFileError(f"its archive has two members called {quoted(twice)}; save the model again")
 
     def json_text(self, name: str) -> bytes:
-        """Return a member that is a description; raises `RefusedError` if it is missing, damaged or too large."""
+        """Return a member that is a description; raises `ModelFileError` if it is missing, damaged or too large."""
         return self._read(name, MAX_JSON_BYTES)
 
     def weights(self) -> BinaryIO:
-        """Return the weights' HDF5 file; raises `RefusedError` if it is missing, damaged or too large."""
+        """Return the weights' HDF5 file; raises `ModelFileError` if it is missing, damaged or too large."""
         return io.BytesIO(self._read(WEIGHTS, MAX_WEIGHT_BYTES))
 
     def has(self, name: str) -> bool:
@@ -82,17 +82,17 @@ class KerasArchive:
     def _read(self, name: str, most: int) -> bytes:
         if not self.has(name):
             held = ", ".join(quoted(other) for other in self._zip.namelist()[:6]) or "nothing"
-            raise RefusedError(f"has no {name} (it holds {held}); save the model with Keras again")
+            raise ModelFileError(f"has no {name} (it holds {held}); save the model with Keras again")
         info = self._zip.getinfo(name)
         if info.flag_bits & _ENCRYPTED or info.compress_type not in _MOST_RATIO:
-            raise RefusedError(f"{name} is encrypted or packed by method {info.compress_type}; save the model again")
+            raise ModelFileError(f"{name} is encrypted or packed by method {info.compress_type}; save the model again")
         if info.file_size > most:
-            raise RefusedError(f"{name} claims {info.file_size:,} bytes; at most {most:,} are read")
+            raise ModelFileError(f"{name} claims {info.file_size:,} bytes; at most {most:,} are read")
         if (
             info.compress_size > self._file_bytes
             or info.file_size > _MOST_RATIO[info.compress_type] * info.compress_size
         ):
-            raise RefusedError(
+            raise ModelFileError(
                 f"{name} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
                 f"{self._file_bytes:,} bytes cannot hold; it is damaged or made to harm"
             )
@@ -103,9 +103,9 @@ class KerasArchive:
                 while piece := member.read(_CHUNK_BYTES):
                     content += piece
         except _DAMAGE as error:
-            raise RefusedError(f"{name} is damaged ({_reason(error)}); fetch the file again") from error
+            raise ModelFileError(f"{name} is damaged ({_reason(error)}); fetch the file again") from error
         if len(content) != info.file_size:
-            raise RefusedError(f"{name} is cut short; fetch the file again")
+            raise ModelFileError(f"{name} is cut short; fetch the file again")
         return bytes(content)
 
 
@@ -114,10 +114,10 @@ def _check_directory(file: BinaryIO, size: int) -> None:
     file.seek(max(size - _END_BYTES, 0))
     end = file.read(_END_BYTES)
     if len(end) < _END_BYTES or not end.startswith(b"PK\x05\x06") or not end.endswith(b"\0\0"):
-        raise RefusedError("is no whole .keras archive (it does not end as one); fetch it again")
+        raise ModelFileError("is no whole .keras archive (it does not end as one); fetch it again")
     (directory_bytes,) = struct.unpack_from("<I", end, 12)
     if directory_bytes > _MOST_DIRECTORY_BYTES:
-        raise RefusedError(f"the table of its archive has {directory_bytes:,} bytes; a .keras file has three members")
+        raise ModelFileError(f"the table of its archive has {directory_bytes:,} bytes; a .keras file has three members")
 
 
 def _check_name(info: zipfile.ZipInfo) -> None:
@@ -125,11 +125,11 @@ def _check_name(info: zipfile.ZipInfo) -> None:
     name = info.orig_filename
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name:
-        raise RefusedError(
+        raise ModelFileError(
             f"its archive has the member {quoted(name)}, whose path leaves the archive; do not use this file"
         )
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise RefusedError(f"its archive has the member {quoted(name)}, a symbolic link; do not use this file")
+        raise ModelFileError(f"its archive has the member {quoted(name)}, a symbolic link; do not use this file")
 
 
 def _reason(error: Exception) -> str:

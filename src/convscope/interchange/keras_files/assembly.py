@@ -15,10 +15,10 @@ from convscope.architecture.layer_json import layer_from_dict
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.keras_files.activations import Conversion, Slope, UnknownActivationError, UnsupportedError
 from convscope.interchange.keras_files.front import open_front
-from convscope.interchange.keras_files.graph import IMAGE, Graph, KerasLayer, keras_stem
+from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_stem
 from convscope.interchange.keras_files.hdf5 import Hdf5File
-from convscope.interchange.keras_files.layers import check_activation, check_supported, convert
-from convscope.interchange.keras_files.refusal import RefusedError, quoted
+from convscope.interchange.keras_files.layers import check_activation, check_supported, convert_layer
+from convscope.interchange.keras_files.refusal import ModelFileError, quoted
 
 _MOST_TOLD = 40
 
@@ -38,11 +38,13 @@ class Problems:
         self.found.append(f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}): {text}")
 
     def refuse(self) -> None:
-        """Raise `RefusedError` if anything was found."""
+        """Raise `ModelFileError` if anything was found."""
         if self.found:
             told = "; ".join(self.found[:_MOST_TOLD])
             more = f"; and {len(self.found) - _MOST_TOLD} more" if len(self.found) > _MOST_TOLD else ""
-            raise RefusedError(f"{len(self.found)} of its {self._num_layers} layers cannot be taken over: {told}{more}")
+            raise ModelFileError(
+                f"{len(self.found)} of its {self._num_layers} layers cannot be taken over: {told}{more}"
+            )
 
 
 class Names:
@@ -64,7 +66,7 @@ class Names:
         return name, None if name == wanted else f"the layer {quoted(wanted)} is called `{name}` here"
 
 
-Source = str | tuple[float, ...]
+WeightSource = str | tuple[float, ...]
 """A variable of a Keras layer, or numbers."""
 _NOT_TAKEN = (UnsupportedError, UnknownActivationError, ArchitectureError)
 
@@ -80,7 +82,7 @@ class Stored:
 
     layer: KerasLayer
     variables: Mapping[str, Shape]
-    weights: Mapping[str, Source]
+    weights: Mapping[str, WeightSource]
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ class Assembly:
     notes: tuple[str, ...]
 
 
-def assemble(graph: Graph, image_shape: Shape | None, scale: float | None, offset: float | None) -> Assembly:
+def assemble(graph: KerasGraph, image_shape: Shape | None, scale: float | None, offset: float | None) -> Assembly:
     """Return the architecture that computes what the Keras model computes.
 
     Raises:
-        RefusedError: naming every layer that is not supported and what would be needed; if the model does not say what
-            it reads, or ends in no logits.
+        ModelFileError: naming every layer that is not supported and what would be needed; if the model does not say
+            what it reads, or ends in no logits.
         ArchitectureError: if the layers do not fit each other.
     """
     return _Row(graph, image_shape).assemble(scale, offset)
@@ -106,7 +108,7 @@ def assemble(graph: Graph, image_shape: Shape | None, scale: float | None, offse
 class _Row:
     """The layers of ours so far."""
 
-    def __init__(self, graph: Graph, image_shape: Shape | None) -> None:
+    def __init__(self, graph: KerasGraph, image_shape: Shape | None) -> None:
         self._graph = graph
         self._front = open_front(graph.input_shape, image_shape)
         self._readers = Counter(place for layer in graph.layers for place in layer.inputs)
@@ -160,7 +162,7 @@ class _Row:
         if layer.class_name == "Add":
             self._add(place, layer)
         else:
-            self._convert(place, layer, convert(layer, self._shape))
+            self._convert(place, layer, convert_layer(layer, self._shape))
         self._is_private = self._readers[place] == 1 and (len(self._layers) > count or self._is_private)
         self._names_by_place[place] = self._layers[-1].name if self._layers else None
 
@@ -194,7 +196,7 @@ class _Row:
 
     def _convert(self, place: int, layer: KerasLayer, conversion: Conversion) -> None:
         self._notes.extend(note.format(f"`{layer.name}`") for note in conversion.notes)
-        weights: dict[str, Source] = {}
+        weights: dict[str, WeightSource] = {}
         for part in conversion.parts:
             name = self._append(part.layer, layer.name + part.suffix, layer.class_name)
             weights.update({f"{name}/{weight}": source for weight, source in part.sources.items()})

@@ -11,7 +11,7 @@ from convscope.architecture import Input, Shape
 from convscope.interchange.keras_files.activations import UnsupportedError
 from convscope.interchange.keras_files.graph import KerasLayer
 from convscope.interchange.keras_files.layers import rescaling_numbers, reshaped
-from convscope.interchange.keras_files.refusal import RefusedError
+from convscope.interchange.keras_files.refusal import ModelFileError
 
 _BYTE = 1 / 255
 
@@ -87,29 +87,29 @@ def open_front(declared: tuple[int | None, ...] | None, given: Shape | None) -> 
     """Return the start of a model that declares an input shape; its user may have `given` one, (H, W) or (H, W, C).
 
     Raises:
-        RefusedError: if they do not agree, or together leave a size open.
+        ModelFileError: if they do not agree, or together leave a size open.
     """
     if given is not None and (len(given) not in (2, 3) or min(given) < 1):
         raise ValueError(f"image_shape is {given}; it must be (H, W) or (H, W, C)")
     image = None if given is None else given if len(given) == 3 else (*given, 1)
     if declared is None:
         if given is None or image is None:
-            raise RefusedError("its model does not say what shape it reads; give image_shape, such as (28, 28, 1)")
+            raise ModelFileError("its model does not say what shape it reads; give image_shape, such as (28, 28, 1)")
         return Front(image, image)
     if len(declared) not in (1, 2, 3):
-        raise RefusedError(f"its model reads {declared}; an image is (H, W, C), (H, W) or flat pixels")
+        raise ModelFileError(f"its model reads {declared}; an image is (H, W, C), (H, W) or flat pixels")
     if image is not None and len(declared) == 3 and given is not None and len(given) == 2 and declared[2] is not None:
         image = (*given, declared[2])
     if image is not None:
         fits = (prod(image),) if len(declared) == 1 else image[:2] if len(declared) == 2 and image[2] == 1 else image
         if len(fits) != len(declared) or any(n is not None and n != own for n, own in zip(declared, fits, strict=True)):
-            raise RefusedError(
+            raise ModelFileError(
                 f"its model reads {declared}, not images of {given}; leave image_shape out or correct it"
             )
         return Front(fits, image)
     shape = tuple(n for n in declared if n is not None)
     if len(shape) < len(declared):
-        raise RefusedError(f"its model reads {declared}, images of any size; give image_shape, such as (28, 28, 1)")
+        raise ModelFileError(f"its model reads {declared}, images of any size; give image_shape, such as (28, 28, 1)")
     return Front(shape, {1: None, 2: (*shape, 1), 3: shape}[len(shape)])
 
 

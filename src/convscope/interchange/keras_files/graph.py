@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convscope.interchange.keras_files.nodes import inbound, layer_names
-from convscope.interchange.keras_files.refusal import RefusedError, quoted
+from convscope.interchange.keras_files.refusal import ModelFileError, quoted
 
 IMAGE = -1
 """The place of the image in `KerasLayer.inputs`."""
@@ -44,7 +44,7 @@ class KerasLayer:
 
 
 @dataclass(frozen=True)
-class Graph:
+class KerasGraph:
     """All layers of a model, each behind those that it reads.
 
     Attributes:
@@ -59,23 +59,23 @@ class Graph:
     name: str
 
 
-def read_graph(model: Mapping[str, Any]) -> Graph:
+def read_graph(model: Mapping[str, Any]) -> KerasGraph:
     """Return the layers of a model by its configuration, `{"class_name": ..., "config": ...}`.
 
     Raises:
-        RefusedError: if it is not a Sequential or Functional model with one input, or damaged.
+        ModelFileError: if it is not a Sequential or Functional model with one input, or damaged.
     """
     reader = _Reader()
     kind = str(model.get("class_name"))
     if kind not in _CHAINS + _GRAPHS or _is_foreign(model):
-        raise RefusedError(
+        raise ModelFileError(
             f"its model is of the class {quoted(kind)}, which is Python code outside Keras and is never run; "
             "build the same layers as a Sequential or Functional model and set_weights into it"
         )
     outputs = reader.model(model, (IMAGE,), (), "", 0)
     if not reader.layers:
-        raise RefusedError("its model has no layers; save the whole model")
-    return Graph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80])
+        raise ModelFileError("its model has no layers; save the whole model")
+    return KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80])
 
 
 def keras_stem(class_name: str) -> str:
@@ -97,16 +97,18 @@ class _Reader:
     ) -> tuple[int, ...]:
         """Append the layers of `model`, which reads `inputs`, and return the places of its outputs."""
         if depth > _MOST_DEPTH:
-            raise RefusedError(f"models stand within models more than {_MOST_DEPTH} deep; build it flat")
+            raise ModelFileError(f"models stand within models more than {_MOST_DEPTH} deep; build it flat")
         config = _config(model)
         if isinstance(config, list):  # as Keras before 2.2.3 wrote a Sequential
             config = {"layers": config}
         entries = config.get("layers") if isinstance(config, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise RefusedError(f"the configuration of the model {quoted(_name(model))} has no list of layers")
+            raise ModelFileError(f"the configuration of the model {quoted(_name(model))} has no list of layers")
         self._entries += len(entries)
         if self._entries > _MOST_ENTRIES:
-            raise RefusedError(f"its model has more than {_MOST_ENTRIES:,} layers, which is no network for such images")
+            raise ModelFileError(
+                f"its model has more than {_MOST_ENTRIES:,} layers, which is no network for such images"
+            )
         groups = _groups(entries, f"{group}/layers" if group else "layers")
         if str(model.get("class_name")) in _CHAINS:
             for entry, own in zip(entries, groups, strict=True):
@@ -126,17 +128,17 @@ class _Reader:
     ) -> tuple[int, ...]:
         named = {_name(entry): (entry, group) for entry, group in entries}
         if len(named) < len(entries):
-            raise RefusedError("two layers of one model have one name; save the model with Keras again")
+            raise ModelFileError("two layers of one model have one name; save the model with Keras again")
         read = {name: inbound(entry, name) for name, (entry, _) in named.items()}
         starts = layer_names(config.get("input_layers"))
         if len(starts) != 1 or starts[0] not in named:
-            raise RefusedError(f"its model reads {len(starts)} inputs; build one that reads one image")
+            raise ModelFileError(f"its model reads {len(starts)} inputs; build one that reads one image")
         places: dict[str, tuple[int, ...]] = {}
         waiting = list(named)
         while waiting:
             ready = [name for name in waiting if all(source in places for source in read[name].sources)]
             if not ready:
-                raise RefusedError(
+                raise ModelFileError(
                     f"the layers {quoted(waiting[:4])} read each other in a circle, or one that is not there"
                 )
             for name in ready:
@@ -147,7 +149,7 @@ class _Reader:
             waiting = [name for name in waiting if name not in places]
         outputs = layer_names(config.get("output_layers"))
         if not outputs or any(name not in places for name in outputs):
-            raise RefusedError("its model gives the output of no layer that is there; save it with Keras again")
+            raise ModelFileError("its model gives the output of no layer that is there; save it with Keras again")
         return tuple(place for name in outputs for place in places[name])
 
     def _entry(
@@ -164,7 +166,7 @@ class _Reader:
         if kind in _CHAINS + _GRAPHS and not is_foreign:
             return self.model(entry, inputs, (*path, name), group, depth + 1)
         if not isinstance(config, dict):
-            raise RefusedError(f"the layer {quoted(name)} has no configuration; save the model with Keras again")
+            raise ModelFileError(f"the layer {quoted(name)} has no configuration; save the model with Keras again")
         if inputs == (IMAGE,) and self.input_shape is None:
             self._see_shape(config.get("batch_shape", config.get("batch_input_shape")))
         if kind == "InputLayer" and not is_foreign:
@@ -177,11 +179,13 @@ class _Reader:
         if shape is None:
             return
         if not isinstance(shape, list) or not 2 <= len(shape) <= 5:
-            raise RefusedError(f"its input has the shape {quoted(shape)}; an image's is (H, W, C), (H, W) or (pixels,)")
+            raise ModelFileError(
+                f"its input has the shape {quoted(shape)}; an image's is (H, W, C), (H, W) or (pixels,)"
+            )
         if not all(
             n is None or (isinstance(n, int) and not isinstance(n, bool) and 0 < n < 1 << 31) for n in shape[1:]
         ):
-            raise RefusedError(f"its input has the shape {quoted(shape)}, which no image has")
+            raise ModelFileError(f"its input has the shape {quoted(shape)}, which no image has")
         self.input_shape = tuple(shape[1:])
 
 
@@ -219,5 +223,5 @@ def _name(entry: Mapping[str, Any]) -> str:
     if name is None:
         return keras_stem(str(entry.get("class_name")))
     if not isinstance(name, str) or not 0 < len(name) <= 200:
-        raise RefusedError(f"a layer's name is {quoted(name)}; save the model with Keras again")
+        raise ModelFileError(f"a layer's name is {quoted(name)}; save the model with Keras again")
     return name

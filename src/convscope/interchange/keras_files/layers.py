@@ -26,7 +26,7 @@ from convscope.architecture.layer_json import layer_from_dict
 from convscope.interchange.keras_files.activations import (
     ACTIVATION_LAYERS,
     Conversion,
-    Part,
+    ConvertedLayer,
     UnsupportedError,
     activation_of_layer,
     read_activation,
@@ -38,7 +38,7 @@ _NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
 _EPSILON = 1e-3  # of a batch normalisation that stands for a Rescaling; its variance is what makes the sum 1
 
 
-def convert(layer: KerasLayer, shape: Shape) -> Conversion:
+def convert_layer(layer: KerasLayer, shape: Shape) -> Conversion:
     """Return what `layer` becomes where it is given `shape`.
 
     Raises:
@@ -115,8 +115,8 @@ def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
     shapes = mixed.weight_shapes((1, 1, depthwise[2] * depthwise[3]))
     return Conversion(
         (
-            Part(each, {"kernel": "depthwise_kernel"}, "_depthwise"),
-            Part(mixed, {"kernel": "pointwise_kernel"} | ({"bias": "bias"} if "bias" in shapes else {})),
+            ConvertedLayer(each, {"kernel": "depthwise_kernel"}, "_depthwise"),
+            ConvertedLayer(mixed, {"kernel": "pointwise_kernel"} | ({"bias": "bias"} if "bias" in shapes else {})),
         ),
         {"depthwise_kernel": depthwise, "pointwise_kernel": shapes.pop("kernel"), **shapes},
         read_activation(config.get("activation")),
@@ -145,7 +145,7 @@ def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
     missing: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
     sources = {name: name if name in held else missing[name] for name in _NORMALIZATION}
-    return Conversion((Part(layer, sources),), dict.fromkeys(held, shape[-1:]))
+    return Conversion((ConvertedLayer(layer, sources),), dict.fromkeys(held, shape[-1:]))
 
 
 def _rescaling(config: Mapping[str, Any], shape: Shape) -> Conversion:
@@ -153,7 +153,7 @@ def _rescaling(config: Mapping[str, Any], shape: Shape) -> Conversion:
     offsets = rescaling_numbers(config, shape[-1], "offset")
     sources = {"gamma": scales, "beta": offsets, "moving_mean": (0.0,), "moving_variance": (1 - _EPSILON,)}
     note = "{} became a BatchNormalization with the same numbers, which training would change"
-    return Conversion((Part(BatchNormalization(epsilon=_EPSILON), sources),), notes=(note,))
+    return Conversion((ConvertedLayer(BatchNormalization(epsilon=_EPSILON), sources),), notes=(note,))
 
 
 def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> tuple[float, ...]:
@@ -168,19 +168,21 @@ def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> t
 
 
 def _zero_padding2d(config: Mapping[str, Any], _: Shape) -> Conversion:
-    return Conversion((Part(layer_from_dict({"kind": "ZeroPadding2D", "padding": config.get("padding", 1)})),))
+    return Conversion(
+        (ConvertedLayer(layer_from_dict({"kind": "ZeroPadding2D", "padding": config.get("padding", 1)})),)
+    )
 
 
 def _pooling(kind: type[MaxPooling2D] | type[AveragePooling2D]) -> Callable[[Mapping[str, Any], Shape], Conversion]:
     def pooling(config: Mapping[str, Any], _: Shape) -> Conversion:
         layer = kind(config.get("pool_size", (2, 2)), config.get("strides"), config.get("padding", "valid"))
-        return Conversion((Part(layer),))
+        return Conversion((ConvertedLayer(layer),))
 
     return pooling
 
 
 def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
-    return Conversion((Part(Dropout(config.get("rate"))),))  # type: ignore[arg-type]
+    return Conversion((ConvertedLayer(Dropout(config.get("rate"))),))  # type: ignore[arg-type]
 
 
 def _reshape(config: Mapping[str, Any], shape: Shape) -> Conversion:
@@ -189,7 +191,7 @@ def _reshape(config: Mapping[str, Any], shape: Shape) -> Conversion:
             f"its target_shape is {quoted(config.get('target_shape'))}; behind the first layers, only one that "
             "flattens is taken over (as a Flatten)"
         )
-    return Conversion((Part(Flatten()),), notes=("{} became a Flatten",))
+    return Conversion((ConvertedLayer(Flatten()),), notes=("{} became a Flatten",))
 
 
 def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
@@ -207,7 +209,7 @@ def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
 def _with_own_variables(
     layer: Conv2D | DepthwiseConv2D | Dense, variables: Mapping[str, Shape], config: Mapping[str, Any]
 ) -> Conversion:
-    part = Part(layer, {name: name for name in variables})
+    part = ConvertedLayer(layer, {name: name for name in variables})
     return Conversion((part,), variables, read_activation(config.get("activation")))
 
 
@@ -233,9 +235,9 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "BatchNormalization": _batch_normalization,
     "MaxPooling2D": _pooling(MaxPooling2D),
     "AveragePooling2D": _pooling(AveragePooling2D),
-    "GlobalMaxPooling2D": lambda *_: Conversion((Part(GlobalMaxPooling2D()),)),
-    "GlobalAveragePooling2D": lambda *_: Conversion((Part(GlobalAveragePooling2D()),)),
-    "Flatten": lambda *_: Conversion((Part(Flatten()),)),
+    "GlobalMaxPooling2D": lambda *_: Conversion((ConvertedLayer(GlobalMaxPooling2D()),)),
+    "GlobalAveragePooling2D": lambda *_: Conversion((ConvertedLayer(GlobalAveragePooling2D()),)),
+    "Flatten": lambda *_: Conversion((ConvertedLayer(Flatten()),)),
     "Dropout": _dropout,
     "Reshape": _reshape,
     "Rescaling": _rescaling,

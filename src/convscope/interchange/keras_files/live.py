@@ -11,7 +11,7 @@ from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.assembly import assemble
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.places import variable_name
-from convscope.interchange.keras_files.refusal import RefusedError, named, read_json
+from convscope.interchange.keras_files.refusal import ModelFileError, named, parse_json
 from convscope.interchange.keras_files.weights import as_weights, check_shapes
 from convscope.training.model import Model
 
@@ -42,8 +42,8 @@ def from_keras(
     """
     with named(f"Keras model {getattr(keras_model, 'name', '')}".strip()):
         if not getattr(keras_model, "built", False):
-            raise RefusedError("has no weights yet; build it, or give it an Input, first")
-        assembly = assemble(read_graph(read_json(keras_model.to_json(), "to_json()")), image_shape, scale, offset)
+            raise ModelFileError("has no weights yet; build it, or give it an Input, first")
+        assembly = assemble(read_graph(parse_json(keras_model.to_json(), "to_json()")), image_shape, scale, offset)
         held = dict(_layer_arrays(keras_model, ()))
         arrays = []
         for stored in assembly.stored:

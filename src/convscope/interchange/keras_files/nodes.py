@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convscope.interchange.keras_files.refusal import RefusedError, quoted
+from convscope.interchange.keras_files.refusal import ModelFileError, quoted
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ def inbound(entry: Mapping[str, Any], name: str) -> Inbound:
     """Return what an entry of a Functional model's `layers` reads.
 
     Raises:
-        RefusedError: if it is damaged.
+        ModelFileError: if it is damaged.
     """
     nodes = entry.get("inbound_nodes", [])
     if not isinstance(nodes, list):
@@ -36,11 +36,13 @@ def layer_names(tensors: Any) -> list[str]:
     if isinstance(tensors, dict):
         tensors = list(tensors.values())
     if not isinstance(tensors, list):
-        raise RefusedError("its model does not say its inputs and outputs; save it with Keras again")
+        raise ModelFileError("its model does not say its inputs and outputs; save it with Keras again")
     if _is_tensor(tensors):
         tensors = [tensors]
     if not all(_is_tensor(tensor) for tensor in tensors):
-        raise RefusedError(f"the inputs or outputs of its model are {quoted(tensors)}; build one that gives one output")
+        raise ModelFileError(
+            f"the inputs or outputs of its model are {quoted(tensors)}; build one that gives one output"
+        )
     return [tensor[0] for tensor in tensors]
 
 
@@ -94,5 +96,5 @@ def _is_tensor(value: Any) -> bool:
     )
 
 
-def _odd(name: str) -> RefusedError:
-    return RefusedError(f"what the layer {quoted(name)} reads is damaged; save the model with Keras again")
+def _odd(name: str) -> ModelFileError:
+    return ModelFileError(f"what the layer {quoted(name)} reads is damaged; save the model with Keras again")

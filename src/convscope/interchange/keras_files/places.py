@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from convscope.interchange.keras_files.assembly import Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
-from convscope.interchange.keras_files.refusal import RefusedError
+from convscope.interchange.keras_files.refusal import ModelFileError
 from convscope.interchange.keras_files.weights import Places
 
 _LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
@@ -17,7 +17,7 @@ def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
     """Return how `file` keeps weights.
 
     Raises:
-        RefusedError: if it keeps none, as far as Keras's ways of doing so are known.
+        ModelFileError: if it keeps none, as far as Keras's ways of doing so are known.
     """
     for layers in (_LAYERS, _LAYERS_BEFORE):
         if layers in file.groups:
@@ -26,7 +26,7 @@ def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
         names = _listed(file, root, "layer_names")
         if names is not None:
             return _Named(file, root, names, stored)
-    raise RefusedError("it holds no weights of a Keras model; save the model, or its weights, with Keras again")
+    raise ModelFileError("it holds no weights of a Keras model; save the model, or its weights, with Keras again")
 
 
 def variable_name(name: str, stored: Stored) -> str:
@@ -67,7 +67,7 @@ class _Named:
             names = _listed(file, group, "weight_names") or []
             missing = [name for name in names if f"{group}/{name}" not in file.arrays]
             if missing:
-                raise RefusedError(f"the weight {missing[0][:100]!r} that it lists is missing; fetch the file again")
+                raise ModelFileError(f"the weight {missing[0][:100]!r} that it lists is missing; fetch the file again")
             held = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
             if held:
                 self._by_layer[layer] = held
@@ -86,7 +86,7 @@ class _Named:
                 continue  # of another layer of the model within the model
             weight = variable_name(name, stored)
             if weight in found:
-                raise RefusedError(
+                raise ModelFileError(
                     f"two weights are called {'/'.join(path)}/{weight}"[:160] + "; give layers their own names"
                 )
             found[weight] = array

@@ -14,7 +14,7 @@ from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
 from convscope.interchange.keras_files.places import places_of_weights
-from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, RefusedError, open_model_file, read_json
+from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, ModelFileError, open_model_file, parse_json
 from convscope.interchange.keras_files.weights import read_weights
 
 
@@ -51,10 +51,10 @@ def read_keras(
         if start == HDF5_MAGIC:
             return _read_hdf5(file, architecture, asked)
         if start.lstrip().startswith(b"{"):
-            raise RefusedError(
+            raise ModelFileError(
                 "is a description without weights; name the file of weights, and this one as architecture"
             )
-        raise RefusedError("is no Keras model: neither a .keras archive nor HDF5 (.h5); save it with model.save()")
+        raise ModelFileError("is no Keras model: neither a .keras archive nor HDF5 (.h5); save it with model.save()")
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class _Asked:
 
 
 def _read_archive(archive: KerasArchive, asked: _Asked) -> Imported:
-    assembly = asked.assemble(read_json(archive.json_text(CONFIG), CONFIG))
-    metadata = read_json(archive.json_text(METADATA), METADATA) if archive.has(METADATA) else {}
+    assembly = asked.assemble(parse_json(archive.json_text(CONFIG), CONFIG))
+    metadata = parse_json(archive.json_text(METADATA), METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
     imported = _imported(archive.weights(), assembly, version if isinstance(version, str) else None)
     return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes))
@@ -81,9 +81,9 @@ def _class_names(archive: KerasArchive, num_classes: int) -> tuple[str, ...] | N
     """Return the class names in a file that convscope wrote; what it says beside is not needed."""
     if not archive.has(DESCRIPTION):
         return None
-    names = read_json(archive.json_text(DESCRIPTION), DESCRIPTION).get("class_names")
+    names = parse_json(archive.json_text(DESCRIPTION), DESCRIPTION).get("class_names")
     if not isinstance(names, list) or len(names) != num_classes or not all(isinstance(name, str) for name in names):
-        raise RefusedError(f"{DESCRIPTION} does not name its {num_classes} classes; export the model again")
+        raise ModelFileError(f"{DESCRIPTION} does not name its {num_classes} classes; export the model again")
     return tuple(names)
 
 
@@ -93,9 +93,9 @@ def _read_hdf5(file: BinaryIO, architecture: Path | str | None, asked: _Asked) -
     version = "".join(contents.texts("", "keras_version") or []) or None
     if config is not None:
         _refuse_second(architecture)
-        return _imported(file, asked.assemble(read_json("".join(config), "model_config")), version, contents)
+        return _imported(file, asked.assemble(parse_json("".join(config), "model_config")), version, contents)
     if architecture is None:
-        raise RefusedError(
+        raise ModelFileError(
             "holds weights alone; name its architecture too, as JSON of convscope or of Keras's to_json()"
         )
     return _imported(file, _read_architecture(Path(architecture), contents, asked), version, contents)
@@ -103,7 +103,7 @@ def _read_hdf5(file: BinaryIO, architecture: Path | str | None, asked: _Asked) -
 
 def _read_architecture(path: Path, contents: Hdf5File, asked: _Asked) -> Assembly:
     with open_model_file(path) as file:
-        description = read_json(file.read(MAX_JSON_BYTES + 1), "it")
+        description = parse_json(file.read(MAX_JSON_BYTES + 1), "it")
         if "class_name" in description:
             return asked.assemble(description)
         return assembly_of(Architecture.from_dict(description), contents)
@@ -120,4 +120,4 @@ def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents:
 
 def _refuse_second(architecture: Path | str | None) -> None:
     if architecture is not None:
-        raise RefusedError(f"holds its own architecture; leave out {architecture}")
+        raise ModelFileError(f"holds its own architecture; leave out {architecture}")

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NoReturn
 from convscope.base.errors import ArchitectureError, InterchangeError
 
 
-class RefusedError(Exception):
+class ModelFileError(Exception):
     """What is wrong with a model and the next step; `open_model_file` adds the file's name."""
 
 
@@ -19,7 +19,7 @@ def named(name: str) -> Iterator[None]:
     """Turn what is refused within into `InterchangeError` with `name` before it."""
     try:
         yield
-    except (RefusedError, ArchitectureError) as error:
+    except (ModelFileError, ArchitectureError) as error:
         raise InterchangeError(f"{name}: {error}") from error
     except OSError as error:
         reason = error.strerror or error
@@ -33,22 +33,22 @@ def open_model_file(path: Path) -> Iterator[BinaryIO]:
     """Open `path` for reading; a folder, a pipe or a device is refused before it can block.
 
     Raises:
-        InterchangeError: if there is no such file, if it cannot be read, or if a reader within raises RefusedError.
+        InterchangeError: if there is no such file, if it cannot be read, or if a reader within raises ModelFileError.
     """
     with named(str(path)):
         try:
             mode = path.stat().st_mode
             if stat.S_ISDIR(mode):
-                raise RefusedError(
+                raise ModelFileError(
                     "is a folder; name a .keras, .h5 or .weights.h5 file (a SavedModel folder is not read)"
                 )
             if not stat.S_ISREG(mode):
-                raise RefusedError("is not a regular file; save the model as a file first")
+                raise ModelFileError("is not a regular file; save the model as a file first")
             file = path.open("rb")
         except FileNotFoundError as error:
-            raise RefusedError("no such file; check the path") from error
+            raise ModelFileError("no such file; check the path") from error
         except ValueError as error:  # a NUL in the path
-            raise RefusedError(f"cannot be opened ({error}); check the path") from error
+            raise ModelFileError(f"cannot be opened ({error}); check the path") from error
         with file:
             yield file
 
@@ -63,22 +63,24 @@ MAX_JSON_BYTES = 1 << 22
 """Keras takes about 1,500 bytes a layer; while it is parsed, JSON takes up to about 30 times its size."""
 
 
-def read_json(content: bytes | str, called: str) -> dict[str, Any]:
+def parse_json(content: bytes | str, called: str) -> dict[str, Any]:
     """Return the JSON object in `content`; nothing that it names is looked up, imported or made.
 
     Raises:
-        RefusedError: if it is too large, too deep, no JSON, or no object.
+        ModelFileError: if it is too large, too deep, no JSON, or no object.
     """
     if len(content) > MAX_JSON_BYTES:
-        raise RefusedError(f"{called} has {len(content):,} bytes; a model's description has at most {MAX_JSON_BYTES:,}")
+        raise ModelFileError(
+            f"{called} has {len(content):,} bytes; a model's description has at most {MAX_JSON_BYTES:,}"
+        )
     try:
         value = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError as error:
-        raise RefusedError(f"{called} is nested too deeply to be a model's description") from error
+        raise ModelFileError(f"{called} is nested too deeply to be a model's description") from error
     except ValueError as error:
-        raise RefusedError(f"{called} is no JSON ({str(error)[:80]}); save the model again") from error
+        raise ModelFileError(f"{called} is no JSON ({str(error)[:80]}); save the model again") from error
     if not isinstance(value, dict):
-        raise RefusedError(f"{called} is not a JSON object; save the model again")
+        raise ModelFileError(f"{called} is not a JSON object; save the model again")
     return value
 
 

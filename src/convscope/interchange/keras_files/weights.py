@@ -10,14 +10,14 @@ from convscope.architecture import Architecture
 from convscope.engine.network import check_weights, float_array
 from convscope.interchange.keras_files.assembly import Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
-from convscope.interchange.keras_files.refusal import RefusedError
+from convscope.interchange.keras_files.refusal import ModelFileError
 
 
 class Places(Protocol):
     """Where one kind of file keeps the arrays of a layer."""
 
     def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:
-        """Return what is there for a layer by the names of its variables; raises `RefusedError` if it is damaged."""
+        """Return what is there for a layer by the names of its variables; raises `ModelFileError` if it is damaged."""
 
     def all_paths(self) -> set[str]:
         """Return the paths of all arrays that are weights of layers."""
@@ -29,14 +29,14 @@ def read_weights(
     """Return the weights of `architecture` by name; none is read before all are there in their shapes.
 
     Raises:
-        RefusedError: if an array is missing, of another shape, no float or not finite, or belongs to no layer.
+        ModelFileError: if an array is missing, of another shape, no float or not finite, or belongs to no layer.
     """
     found = [_in_shape(places.arrays(one), one) for one in stored]
     claimed = [array for arrays in found for array in arrays.values()]
     if sum(array.num_bytes for array in claimed) > file_bytes:
-        raise RefusedError("its arrays lie over each other; it is damaged or made to harm")
+        raise ModelFileError("its arrays lie over each other; it is damaged or made to harm")
     if extra := sorted(places.all_paths() - {array.path for array in claimed}):
-        raise RefusedError(
+        raise ModelFileError(
             f"it holds {len(extra)} weights that belong to no layer of the model, the first {extra[0][:100]!r}; "
             "the configuration is not the one of these weights"
         )
@@ -50,7 +50,7 @@ def as_weights(
     """Return the weights of `architecture` from the arrays of each layer, in its shapes.
 
     Raises:
-        RefusedError: if one is not of a float type or not finite, or a variance is below zero.
+        ModelFileError: if one is not of a float type or not finite, or a variance is below zero.
     """
     shapes = architecture.weight_shapes
     weights: dict[str, NDArray[np.float32]] = {}
@@ -63,23 +63,23 @@ def as_weights(
                     weights[name] = np.array(np.broadcast_to(np.asarray(source, np.float32), shapes[name]))
         check_weights(architecture, weights)
     except ValueError as error:
-        raise RefusedError(f"{error}; save the model again") from error
+        raise ModelFileError(f"{error}; save the model again") from error
     return weights
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]], stored: Stored) -> None:
-    """Raise `RefusedError`, saying which one differs and how, unless a layer's arrays have the shapes it needs."""
+    """Raise `ModelFileError`, saying which one differs and how, unless a layer's arrays have the shapes it needs."""
     where = "/".join(stored.layer.path)[:100]
     for name, shape in stored.variables.items():
         if name not in shapes:
-            raise RefusedError(f"the weight {name} of the layer {where!r} is missing; save the whole model again")
+            raise ModelFileError(f"the weight {name} of the layer {where!r} is missing; save the whole model again")
         if shapes[name] != shape:
-            raise RefusedError(
+            raise ModelFileError(
                 f"the weight {name} of the layer {where!r} has the shape {shapes[name]}, but its configuration needs "
                 f"{shape}; the weights are of another model"
             )
     if extra := sorted(shapes.keys() - stored.variables.keys()):
-        raise RefusedError(f"the layer {where!r} has a weight {extra[0][:40]!r} more than its configuration needs")
+        raise ModelFileError(f"the layer {where!r} has a weight {extra[0][:40]!r} more than its configuration needs")
 
 
 def _in_shape(arrays: Mapping[str, StoredArray], stored: Stored) -> Mapping[str, StoredArray]:

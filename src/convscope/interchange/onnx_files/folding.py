@@ -20,7 +20,7 @@ WEIGHTED = ("Conv2D", "DepthwiseConv2D", "Dense")
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class FoldedStage:
     """A layer as it is written.
 
     Attributes:
@@ -51,7 +51,7 @@ class Stage:
 class Plan:
     """The stages of a model, and how a byte becomes the number that the first of them reads."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[FoldedStage, ...]
     scale: float
     offset: float
 
@@ -66,7 +66,7 @@ def make_plan(model: Model, *, fold: bool, fold_input: bool, kept: frozenset[str
     """
     architecture = model.architecture
     kept |= {row.layer.from_layer for row in architecture.table if isinstance(row.layer, Add)}
-    stages: list[Stage] = []
+    stages: list[FoldedStage] = []
     for stage in _stages(model):
         merged = _with_normalization(stages[-1], stage, kept) if fold and stages else None
         if merged is not None:
@@ -82,7 +82,7 @@ def make_plan(model: Model, *, fold: bool, fold_input: bool, kept: frozenset[str
     return Plan(tuple(stages), scale, offset)
 
 
-def pads(stage: Stage) -> tuple[int, int, int, int]:
+def pads(stage: FoldedStage) -> tuple[int, int, int, int]:
     """Return how many pixels of padding stand above, left, below and right of what a windowed layer reads."""
     window = stage.layer.window
     before, after = [], []
@@ -95,16 +95,16 @@ def pads(stage: Stage) -> tuple[int, int, int, int]:
     return before[0], before[1], after[0], after[1]
 
 
-def scale_and_shift(stage: Stage) -> tuple[Array, Array]:
+def scale_and_shift(stage: FoldedStage) -> tuple[Array, Array]:
     """Return what a batch normalisation multiplies its channels by and then adds, (C,) each."""
     epsilon: Any = stage.layer.epsilon
     factor = stage.weights["gamma"] / np.sqrt(stage.weights["moving_variance"] + epsilon)
     return factor, stage.weights["beta"] - stage.weights["moving_mean"] * factor
 
 
-def _stages(model: Model) -> list[Stage]:
+def _stages(model: Model) -> list[FoldedStage]:
     return [
-        Stage(
+        FoldedStage(
             row.layer,
             (row.layer.name,),
             row.input_shape,
@@ -120,7 +120,7 @@ def _stages(model: Model) -> list[Stage]:
     ]
 
 
-def _with_normalization(before: Stage, stage: Stage, kept: frozenset[str]) -> Stage | None:
+def _with_normalization(before: FoldedStage, stage: FoldedStage, kept: frozenset[str]) -> FoldedStage | None:
     """Return the stage before with the batch normalisation folded into it; None where that is not exact."""
     if stage.kind != "BatchNormalization" or before.kind not in WEIGHTED or before.activation != "linear":
         return None
@@ -133,7 +133,7 @@ def _with_normalization(before: Stage, stage: Stage, kept: frozenset[str]) -> St
     return replace(before, outputs=stage.outputs, weights=weights, activation=stage.activation)
 
 
-def _first_reader(architecture: Architecture, stages: list[Stage], kept: frozenset[str]) -> int | None:
+def _first_reader(architecture: Architecture, stages: list[FoldedStage], kept: frozenset[str]) -> int | None:
     """Return which stage can read bytes instead of numbers, with other weights, and give the same."""
     for number, stage in enumerate(stages):
         if stage.kind in WEIGHTED:
@@ -148,7 +148,7 @@ def _first_reader(architecture: Architecture, stages: list[Stage], kept: frozens
     return None
 
 
-def _reading_bytes(stage: Stage, scale: float, offset: float) -> Stage:
+def _reading_bytes(stage: FoldedStage, scale: float, offset: float) -> FoldedStage:
     kernel = stage.weights["kernel"]
     axes = {"Conv2D": (0, 1, 2), "DepthwiseConv2D": (0, 1), "Dense": (0,)}[stage.kind]
     weights = dict(stage.weights, kernel=kernel * scale)
@@ -157,7 +157,7 @@ def _reading_bytes(stage: Stage, scale: float, offset: float) -> Stage:
     return replace(stage, weights=weights)
 
 
-def permutation(stages: tuple[Stage, ...], flatten: int) -> NDArray[np.int64] | None:
+def permutation(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray[np.int64] | None:
     """Return (H·W·C,), which of our numbers stands where in flattened maps (C, H, W), if a dense layer can mend that.
 
     It can if nothing but layers that work number by number stands between, and nobody else reads these.

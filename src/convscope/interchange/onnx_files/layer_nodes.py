@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Shape
 from convscope.base.errors import InterchangeError
-from convscope.interchange.onnx_files.folding import Stage, pads, scale_and_shift
+from convscope.interchange.onnx_files.folding import FoldedStage, pads, scale_and_shift
 from convscope.interchange.onnx_files.versions import need
 
 
 @dataclass(eq=False)
-class Graph:
+class OnnxGraph:
     """Nodes in the order in which they compute, and the constants that they read.
 
     Attributes:
@@ -65,7 +65,12 @@ class Value:
 
 
 def add_layer(
-    graph: Graph, stage: Stage, given: Value, other: Value | None, order: NDArray[np.int64] | None, output: str
+    graph: OnnxGraph,
+    stage: FoldedStage,
+    given: Value,
+    other: Value | None,
+    order: NDArray[np.int64] | None,
+    output: str,
 ) -> Value:
     """Add the nodes of one stage and return what it gives, before a softmax.
 
@@ -85,7 +90,12 @@ def add_layer(
 
 
 def _linear(
-    graph: Graph, stage: Stage, given: Value, other: Value | None, order: NDArray[np.int64] | None, output: str
+    graph: OnnxGraph,
+    stage: FoldedStage,
+    given: Value,
+    other: Value | None,
+    order: NDArray[np.int64] | None,
+    output: str,
 ) -> Value:
     """Add the nodes of a stage without its activation."""
     name, shape = stage.name, stage.output_shape
@@ -129,19 +139,19 @@ def _linear(
     return Value(output, shape)
 
 
-def as_rows(graph: Graph, given: Value, name: str, output: str) -> str:
+def as_rows(graph: OnnxGraph, given: Value, name: str, output: str) -> str:
     """Add what brings the numbers of maps into our order (H, W, C), if they are not, and return its name."""
     if is_one_row(given.shape):
         return given.name
     return graph.add("Transpose", [given.name], name, output, perm=[0, 2, 3, 1])
 
 
-def _flatten(graph: Graph, given: str, name: str, constant: str, shape: Shape, output: str) -> None:
+def _flatten(graph: OnnxGraph, given: str, name: str, constant: str, shape: Shape, output: str) -> None:
     """Add what makes vectors (N, units) of maps; not by `Flatten`, which the quantiser leaves in float32."""
     graph.add("Reshape", [given, graph.constant(constant, np.array([0, *shape], np.int64))], name, output)
 
 
-def _convolution_weights(graph: Graph, stage: Stage) -> list[str]:
+def _convolution_weights(graph: OnnxGraph, stage: FoldedStage) -> list[str]:
     """Add kernel (filters, C / group, rows, columns) and bias (filters,), and return their names."""
     kernel = stage.weights["kernel"]
     if stage.kind == "DepthwiseConv2D":
@@ -152,12 +162,12 @@ def _convolution_weights(graph: Graph, stage: Stage) -> list[str]:
     return names
 
 
-def _window(stage: Stage) -> dict[str, Any]:
+def _window(stage: FoldedStage) -> dict[str, Any]:
     window = stage.layer.window
     return {"kernel_shape": list(window.size), "strides": list(window.strides), "pads": list(pads(stage))}
 
 
-def _batch_normalization(graph: Graph, stage: Stage, given: Value, output: str) -> None:
+def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, given: Value, output: str) -> None:
     name, weights = stage.name, dict(stage.weights)
     if given.order is not None:
         weights = {key: array[given.order] for key, array in weights.items()}
@@ -176,7 +186,7 @@ def _batch_normalization(graph: Graph, stage: Stage, given: Value, output: str) 
     graph.add("BatchNormalization", [given.name, *inputs], name, output, epsilon=epsilon, momentum=momentum)
 
 
-def _activated(graph: Graph, stage: Stage, given: Value, output: str) -> Value:
+def _activated(graph: OnnxGraph, stage: FoldedStage, given: Value, output: str) -> Value:
     """Add the nodes of a stage's activation."""
     name = stage.name if stage.kind == "Activation" else f"{stage.name}/{stage.activation}"
     match stage.activation:
@@ -193,7 +203,7 @@ def _activated(graph: Graph, stage: Stage, given: Value, output: str) -> Value:
     return Value(output, given.shape, given.order)
 
 
-def _gelu(graph: Graph, given: str, layer: str, name: str, output: str) -> None:
+def _gelu(graph: OnnxGraph, given: str, layer: str, name: str, output: str) -> None:
     """Add x · (1 + erf(x / √2)) · 1/2 in the order that ONNX Runtime knows and makes one operator of."""
     root, one, half = (
         graph.weight(f"{layer}/gelu/{key}", np.array(number))

@@ -12,7 +12,7 @@ from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.engine.network import check_images
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
-from convscope.interchange.onnx_files.layer_nodes import Graph, Value, add_layer, is_one_row
+from convscope.interchange.onnx_files.layer_nodes import OnnxGraph, Value, add_layer, is_one_row
 from convscope.interchange.onnx_files.quantization import quantized
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
 from convscope.training.model import Model
@@ -87,7 +87,7 @@ def make_proto(
             f"a layer is called {taken.pop()!r}, as an input or output of the file is; "
             "rename it, or write no layer outputs"
         )
-    graph = Graph(np.dtype(dtype), opset)
+    graph = OnnxGraph(np.dtype(dtype), opset)
     # 255 · kernel / 255 is as good as before in float32; float16 has no numbers for so small kernels.
     fold_input = fold and dtype == "float32"
     plan = make_plan(model, fold=fold, fold_input=fold_input, kept=frozenset(names if layer_outputs else ()))
@@ -128,7 +128,7 @@ def _properties(model: Model) -> dict[str, str]:
     }
 
 
-def _add_input(graph: Graph, plan: Plan, shape: tuple[int, ...]) -> Value:
+def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> Value:
     """Add what makes numbers (N, C, H, W) of bytes (N, H, W, C)."""
     maps = graph.add("Transpose", ["images"], "input/transpose", "input/bytes", perm=[0, 3, 1, 2])
     # Bytes are normalised in float32: rounded once, and not at every step.
@@ -144,7 +144,7 @@ def _add_input(graph: Graph, plan: Plan, shape: tuple[int, ...]) -> Value:
     return Value(name, shape)
 
 
-def _add_layers(graph: Graph, plan: Plan, image: Value, fold: bool) -> dict[str, Value]:
+def _add_layers(graph: OnnxGraph, plan: Plan, image: Value, fold: bool) -> dict[str, Value]:
     """Add all stages and the outputs, and return what each layer gives by the layer's name; softmax is not applied."""
     values: dict[str, Value] = {}
     value = image
@@ -165,7 +165,7 @@ def _add_layers(graph: Graph, plan: Plan, image: Value, fold: bool) -> dict[str,
     return values
 
 
-def _add_layer_outputs(graph: Graph, model: Model, values: dict[str, Value]) -> list[Any]:
+def _add_layer_outputs(graph: OnnxGraph, model: Model, values: dict[str, Value]) -> list[Any]:
     """Add an output for each layer, in our layout and in float32, and return their declarations."""
     helper = need("onnx.helper")
     declared = []

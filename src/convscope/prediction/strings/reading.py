@@ -23,7 +23,7 @@ from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.prediction import Prediction, predict
 from convscope.prediction.preparation import preparation_of
 from convscope.prediction.strings.lattice import Lattice, Span, cheapest, lattice_of, picture_of
-from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, joined
+from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, joined_names
 from convscope.training.model import Model
 
 MOST_SPANS = 8_000
@@ -105,7 +105,7 @@ def read_strings(
     for (_, span), answer in zip(chosen, answers, strict=True):
         if not _is_mark(span, answer, segments.height):
             by_line.setdefault(span.line, []).append((span, answer))
-    lines = tuple(joined([answer.class_name for _, answer in line]) for line in by_line.values())
+    lines = tuple(joined_names([answer.class_name for _, answer in line]) for line in by_line.values())
     digits = tuple(
         ReadDigit(_in_picture(span, segments, size), number, answer)
         for number, line in enumerate(by_line.values())

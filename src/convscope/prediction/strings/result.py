@@ -115,10 +115,10 @@ class StringReading:
         return rows
 
 
-def joined(names: list[str]) -> str:
+def joined_names(names: list[str]) -> str:
     """Return the text of a line of answers.
 
-    >>> joined(["4", "2"]), joined(["a", "alpha"])
+    >>> joined_names(["4", "2"]), joined_names(["a", "alpha"])
     ('42', 'a alpha')
     """
     return ("" if all(len(name) == 1 for name in names) else " ").join(names)

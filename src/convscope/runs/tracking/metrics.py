@@ -40,7 +40,7 @@ def result_metrics(found: Mapping[str, Mapping[str, Any]], record: Mapping[str, 
     return {name: _finite(name, value) for name, value in values.items()}
 
 
-def class_metrics(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+def logged_class_metrics(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     """Return a row a class: its name as text, and finite numbers, None where nothing was measured.
 
     Raises as `result_metrics` does.

@@ -11,7 +11,7 @@ import numpy as np
 
 from convscope.base.errors import RunError
 from convscope.base.files import inside, read_json, write_json
-from convscope.runs.tracking.metrics import class_metrics, clean, result_metrics
+from convscope.runs.tracking.metrics import clean, logged_class_metrics, result_metrics
 from convscope.runs.tracking.parameters import Parameter, run_parameters
 from convscope.storage import RunFolder, open_run
 
@@ -120,7 +120,7 @@ def read_results(path: Path | str) -> Results:
     }
     try:
         metrics = result_metrics(found, folder.record)
-        classes = class_metrics(found.get("evaluation", {}))
+        classes = logged_class_metrics(found.get("evaluation", {}))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: its results are damaged ({error}); write them again with --resume") from error
     tags = {"command": str(folder.record["command"]), "dataset": str(folder.record["dataset"].get("name", ""))}

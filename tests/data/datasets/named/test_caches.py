@@ -5,7 +5,7 @@ import pytest
 
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import caches
-from convscope.data.datasets.named.caches import Place, data_folders, openml_files, places
+from convscope.data.datasets.named.caches import DataFolder, data_folders, openml_files, places
 
 NAMED = ("CONVSCOPE_DATA", "CONVSCOPE_CACHE", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA")
 
@@ -28,7 +28,7 @@ def folders(name: str) -> list[str]:
     ]
 
 
-def found(name: str) -> tuple[Place, ...]:
+def found(name: str) -> tuple[DataFolder, ...]:
     return places(DATASETS[name])
 
 
@@ -70,7 +70,7 @@ def test_a_folder_of_many_sets_is_no_sets_own():
         "data",
         "datasets",
     }
-    assert Place(Path("data/kmnist")) in found("kmnist")
+    assert DataFolder(Path("data/kmnist")) in found("kmnist")
 
 
 def test_medmnist_has_a_folder_of_its_own_and_a_short_name():

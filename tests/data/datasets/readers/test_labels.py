@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.data_file import DataFileError
 from convscope.data.datasets.readers.labels import MAX_CLASSES, TextLabels, clean_name, sorted_names
 
 
@@ -34,7 +34,7 @@ def test_names_are_cleaned(text, name):
     ids=["empty", "blank", "long", "many"],
 )
 def test_what_is_no_label_is_refused(texts, message):
-    with pytest.raises(RefusedError, match=message):
+    with pytest.raises(DataFileError, match=message):
         TextLabels().extend(texts, "line", 7)
 
 

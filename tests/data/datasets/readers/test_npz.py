@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from numpy.lib import format as npy_format
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import RefusedError
-from convscope.data.datasets.readers.npz import NpzArrays, check_images, check_labels, read_array, read_npy, read_npz
+from convscope.data.datasets.data_file import DataFileError
+from convscope.data.datasets.readers.npz import (
+    NpzArrays,
+    check_image_array,
+    check_label_array,
+    read_array,
+    read_npy,
+    read_npz,
+)
 
 X_TRAIN = (np.arange(6 * 5 * 4) % 256).astype(np.uint8).reshape(6, 5, 4)
 X_TEST = X_TRAIN[:3] + 1
@@ -129,16 +136,16 @@ def test_images_may_be_left_in_the_file(tmp_path):
 
 
 def test_one_array_is_read_alone(tmp_path):
-    np.testing.assert_array_equal(read_array(write(tmp_path, archive()), "y_test", check_labels), Y_TEST)
+    np.testing.assert_array_equal(read_array(write(tmp_path, archive()), "y_test", check_label_array), Y_TEST)
     with pytest.raises(DatasetError, match=r"has no array z \(it holds 'x_train', 'y_train'"):
-        read_array(write(tmp_path, archive()), "z", check_labels)
+        read_array(write(tmp_path, archive()), "z", check_label_array)
     with pytest.raises(DatasetError, match=r"is no whole .npz archive"):
-        read_array(write(tmp_path, b"PK"), "z", check_labels)
+        read_array(write(tmp_path, b"PK"), "z", check_label_array)
 
 
 def test_an_npy_file_is_read_and_checked(tmp_path):
     np.save(tmp_path / "x.npy", X_TRAIN)
-    np.testing.assert_array_equal(read_npy(tmp_path / "x.npy", check_images), X_TRAIN)
+    np.testing.assert_array_equal(read_npy(tmp_path / "x.npy", check_image_array), X_TRAIN)
     whole = (tmp_path / "x.npy").read_bytes()
     for content, message in (
         (whole[:-1], "120 bytes, but 119 follow"),
@@ -148,12 +155,12 @@ def test_an_npy_file_is_read_and_checked(tmp_path):
     ):
         (tmp_path / "x.npy").write_bytes(content)
         with pytest.raises(DatasetError, match=message):
-            read_npy(tmp_path / "x.npy", check_images)
+            read_npy(tmp_path / "x.npy", check_image_array)
 
 
 def test_a_number_alone_is_no_image():
-    with pytest.raises(RefusedError, match=r"has the shape \(\)"):
-        check_images("x", (), np.dtype("u1"))
+    with pytest.raises(DataFileError, match=r"has the shape \(\)"):
+        check_image_array("x", (), np.dtype("u1"))
 
 
 def without(name: str) -> bytes:

@@ -1,6 +1,6 @@
 import pytest
 
-from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.data_file import DataFileError
 from convscope.data.datasets.readers.npz_names import array_names
 
 NAMES = {
@@ -61,5 +61,5 @@ def test_class_names_are_found():
     ],
 )
 def test_half_of_a_pair_is_refused(held, message):
-    with pytest.raises(RefusedError, match=message):
+    with pytest.raises(DataFileError, match=message):
         array_names(held)

@@ -1,6 +1,6 @@
 import pytest
 
-from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.data_file import DataFileError
 from convscope.data.datasets.readers.rows import RowLayout, is_pixel_name, layout_of, row_shape
 
 
@@ -32,7 +32,7 @@ def test_the_number_of_pixels_tells_the_shape(number, size, shape):
     ],
 )
 def test_a_number_that_fits_no_image_is_refused(number, size, message):
-    with pytest.raises(RefusedError, match=message):
+    with pytest.raises(DataFileError, match=message):
         row_shape(number, size)
 
 
@@ -74,5 +74,5 @@ def test_names_tell_the_columns(names, layout):
     ],
 )
 def test_names_that_tell_nothing_are_refused(names, message):
-    with pytest.raises(RefusedError, match=message):
+    with pytest.raises(DataFileError, match=message):
         layout_of(names)

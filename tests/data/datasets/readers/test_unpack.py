@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.data_file import DataFileError
 from convscope.data.datasets.readers.unpack import LZMA_RATIO, ByteStream, is_zip, open_stream, zip_names
 
 CONTENT = bytes(range(256)) * 40
@@ -107,7 +107,7 @@ def test_a_missing_member_is_refused_by_its_name(tmp_path):
 def test_what_the_reader_refuses_is_named_with_the_member(tmp_path):
     (tmp_path / "file").write_bytes(zipped(a=b""))
     with pytest.raises(DatasetError, match="file: a: is odd"), open_stream(tmp_path / "file", "a"):
-        raise RefusedError("is odd")
+        raise DataFileError("is odd")
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convscope.data.datasets.data_file import Images, RefusedError, open_data_file
+from convscope.data.datasets.data_file import DataFileError, Images, open_data_file
 from convscope.data.datasets.disk import images as disk
 from convscope.data.datasets.readers import npz
 from convscope.data.datasets.readers.idx import PACKED, read_plain_shape
@@ -34,7 +34,7 @@ def open_idx(path: str | os.PathLike[str]) -> Images | None:
             return None
         shape = read_plain_shape(file)
         if len(shape) not in (3, 4):
-            raise RefusedError(f"has the shape {shape}; images must be (N, H, W) or (N, H, W, C)")
+            raise DataFileError(f"has the shape {shape}; images must be (N, H, W) or (N, H, W, C)")
         return _left(path, file.tell(), shape)
 
 
@@ -76,14 +76,14 @@ def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
         file.seek(min(max(info.header_offset, 0), _size(file)))
         start = file.read(_LOCAL_HEADER.size)
         if len(start) < _LOCAL_HEADER.size or not start.startswith(_LOCAL_MARK):
-            raise RefusedError(f"{name} is not where the archive's table says; it is damaged, fetch it again")
+            raise DataFileError(f"{name} is not where the archive's table says; it is damaged, fetch it again")
         _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(start)
         offset = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
         if info.compress_size != info.file_size or offset + info.file_size > _size(file):
-            raise RefusedError(f"{name} is cut short; fetch the archive again")
+            raise DataFileError(f"{name} is cut short; fetch the archive again")
         images = _npy(path, file, offset, info.file_size, name)
         if images is not None and _checksum(file, offset, info.file_size) != info.CRC:
-            raise RefusedError(f"{name} is damaged (its checksum differs); fetch the archive again")
+            raise DataFileError(f"{name} is damaged (its checksum differs); fetch the archive again")
         return images
 
 
@@ -102,7 +102,7 @@ def _npy(path: str | os.PathLike[str], file: BufferedReader, offset: int, size: 
         return None
     promised, held = math.prod(shape), size - header.tell()
     if promised != held:
-        raise RefusedError(
+        raise DataFileError(
             f"{name} promises {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; "
             "it is damaged, fetch it again"
         )

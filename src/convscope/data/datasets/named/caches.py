@@ -16,7 +16,7 @@ _LOCAL_FOLDERS = ("data", "datasets")  # below the working folder: what torchvis
 
 
 @dataclass(frozen=True)
-class Place:
+class DataFolder:
     """A folder that may hold a data set's files.
 
     Attributes:
@@ -38,22 +38,22 @@ def cache_folder() -> Path | None:
     return shared / "convscope" if shared else None
 
 
-def places(entry: CatalogueEntry) -> tuple[Place, ...]:
+def places(entry: CatalogueEntry) -> tuple[DataFolder, ...]:
     """Return every folder that may hold files of `entry`, the first first, whether there is one or not."""
     home, shared, cache = _home(), _shared_cache(), cache_folder()
-    found: list[Place] = []
+    found: list[DataFolder] = []
     for root in (*data_folders(), *(Path(name) for name in _LOCAL_FOLDERS)):
-        found += [*_below(root, entry), Place(root, own=False)]
+        found += [*_below(root, entry), DataFolder(root, own=False)]
     if cache:
-        found.append(Place(cache / entry.folder))
-    found.append(Place(DEBIAN_FOLDER / entry.folder))
+        found.append(DataFolder(cache / entry.folder))
+    found.append(DataFolder(DEBIAN_FOLDER / entry.folder))
     if keras := _folder("KERAS_HOME", home, ".keras"):
-        found.append(Place(keras / "datasets" / entry.folder))
+        found.append(DataFolder(keras / "datasets" / entry.folder))
     torch = _folder("TORCH_HOME", shared, "torch")
     for root in (*(home / name for name in _LOCAL_FOLDERS if home), *([torch / "datasets"] if torch else [])):
-        found += [*_below(root, entry), Place(root, own=False)]
+        found += [*_below(root, entry), DataFolder(root, own=False)]
     if entry.form == "medmnist" and home:
-        found.append(Place(home / ".medmnist"))
+        found.append(DataFolder(home / ".medmnist"))
     return tuple(dict.fromkeys(found))
 
 
@@ -73,13 +73,13 @@ def openml_files(entry: CatalogueEntry) -> tuple[Path, ...]:
     return ()
 
 
-def _below(root: Path, entry: CatalogueEntry) -> list[Place]:
+def _below(root: Path, entry: CatalogueEntry) -> list[DataFolder]:
     """Return a data set's own folders below one that holds several: ours, and torchvision's."""
     names = dict.fromkeys((entry.name.rpartition(":")[2], entry.folder))
     folders = [root / name for name in names]
     if entry.torch_folder:
         folders += [root / entry.torch_folder / "raw", root / entry.torch_folder]
-    return [Place(folder) for folder in folders]
+    return [DataFolder(folder) for folder in folders]
 
 
 def _folder(variable: str, base: Path | None, name: str) -> Path | None:

@@ -25,7 +25,7 @@ from convscope.base.files import write_bytes
 from convscope.data.datasets.data_file import Labels, sealed
 from convscope.data.datasets.dataset import LoadOptions, SourceFile, Splits
 from convscope.data.datasets.halves import Half, make_splits
-from convscope.data.datasets.named.caches import Place, cache_folder, openml_files
+from convscope.data.datasets.named.caches import DataFolder, cache_folder, openml_files
 from convscope.data.datasets.named.emnist import read_emnist
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile
 from convscope.data.datasets.named.entries_emnist import EMNIST
@@ -161,7 +161,7 @@ def _read_idx_half(
     return Half(images.values, classes, str(images.path), str(labels.path), source)
 
 
-def _read_array(path: Path, place: Place, file: PublishedFile) -> _Array:
+def _read_array(path: Path, place: DataFolder, file: PublishedFile) -> _Array:
     """Read a copy of an IDX file that is as published: as it is, or unpacked, or packed anew."""
     if file.content_sha256 is not None:
         array = read_idx(path)
@@ -207,7 +207,7 @@ def _read_openml_set(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
 
 
 def _read_usps_half(entry: CatalogueEntry, file: PublishedFile, on_progress: OnProgress | None) -> Half:
-    def read(path: Path, _: Place) -> Half:
+    def read(path: Path, _: DataFolder) -> Half:
         check_published(path, file)
         images, labels, sha256 = read_usps(path)
         return Half(images, labels, str(path), str(path), (SourceFile(file.name.removesuffix(".bz2"), sha256),))
@@ -218,7 +218,7 @@ def _read_usps_half(entry: CatalogueEntry, file: PublishedFile, on_progress: OnP
 def _read_medmnist(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
     """Read the training and the test images; those for validation are left to whoever wants MedMNIST's own split."""
 
-    def read(path: Path, _: Place) -> tuple[Half, Half]:
+    def read(path: Path, _: DataFolder) -> tuple[Half, Half]:
         check_published(path, entry.files[0])
         archive = read_npz(path)
         source = (SourceFile(path.name, archive.sha256),)

@@ -14,7 +14,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import sealed
 from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half
-from convscope.data.datasets.named.caches import Place
+from convscope.data.datasets.named.caches import DataFolder
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress
 from convscope.data.datasets.named.entries_emnist import member
 from convscope.data.datasets.named.sources import check_published, check_structure, first_good, loose_files
@@ -31,7 +31,7 @@ def read_emnist(entry: CatalogueEntry, on_progress: OnProgress | None) -> Halves
         DatasetError: if there is no good copy, or a file of it is damaged.
     """
 
-    def from_archive(path: Path, _: Place) -> Halves:
+    def from_archive(path: Path, _: DataFolder) -> Halves:
         check_published(path, entry.files[0])
         return _read(entry, lambda name: read_idx(path, member=f"gzip/{name}"), lambda name: f"{path}: {name}", False)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
 from convscope.base.files import file_digest
-from convscope.data.datasets.named.caches import Place, cache_folder, openml_files, places
+from convscope.data.datasets.named.caches import DataFolder, cache_folder, openml_files, places
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile, url_folder
 from convscope.data.datasets.named.entries_emnist import member
 from convscope.data.datasets.named.entries_mnist import FASHION_MNIST, MNIST
@@ -33,7 +33,7 @@ def offline() -> bool:
 def first_good(
     entry: CatalogueEntry,
     file: PublishedFile,
-    read: Callable[[Path, Place], Read],
+    read: Callable[[Path, DataFolder], Read],
     on_progress: OnProgress | None,
     instead: Callable[[], Read | None] = lambda: None,
 ) -> Read:
@@ -63,7 +63,7 @@ def first_good(
         download,  # whose libraries take time to import, and few calls fetch
     )
 
-    place = Place(cache / entry.folder)
+    place = DataFolder(cache / entry.folder)
     try:
         path = download(
             file.urls,
@@ -78,7 +78,7 @@ def first_good(
     return read(path, place)
 
 
-def candidates(entry: CatalogueEntry, file: PublishedFile) -> Iterator[tuple[Path, Place]]:
+def candidates(entry: CatalogueEntry, file: PublishedFile) -> Iterator[tuple[Path, DataFolder]]:
     """Yield the files that may be a copy of `file`, with the place that each lies in."""
     for place in places(entry):
         for name in file.names:

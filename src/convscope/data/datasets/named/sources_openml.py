@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import CHUNK_BYTES, Images, RefusedError, sealed
+from convscope.data.datasets.data_file import CHUNK_BYTES, DataFileError, Images, sealed
 from convscope.data.datasets.readers.unpack import ByteStream, open_stream
 
 MAX_HEADER_BYTES = 1 << 20  # 785 attributes of some 30 bytes, and a description
@@ -33,12 +33,12 @@ def read_openml(path: Path, count: int, num_pixels: int) -> tuple[Images, NDArra
         for text in _whole_lines(stream, most_bytes=4 * (num_pixels + 1) + 8):
             rows = _numbers(text, num_pixels + 1)
             if filled + len(rows) > count:
-                raise RefusedError(f"has more than {count:,} rows")
+                raise DataFileError(f"has more than {count:,} rows")
             pixels[filled : filled + len(rows)] = rows[:, :-1]
             labels[filled : filled + len(rows)] = rows[:, -1]
             filled += len(rows)
         if filled != count:
-            raise RefusedError(f"has {filled:,} rows, not {count:,}")
+            raise DataFileError(f"has {filled:,} rows, not {count:,}")
     return sealed(pixels), sealed(labels)
 
 
@@ -49,20 +49,20 @@ def _numbers(text: bytes, num_columns: int) -> NDArray[np.uint16]:
     is_end = is_newline | (data == ord(","))
     digits = data - np.uint8(ord("0"))  # what is below 0 wraps to far above 9
     if (digits[~is_end] > 9).any():
-        raise RefusedError("has something else than whole numbers, commas and line feeds")
+        raise DataFileError("has something else than whole numbers, commas and line feeds")
     ends = np.flatnonzero(is_end)
     lengths = np.diff(ends, prepend=-1) - 1
     if lengths.min() < 1 or lengths.max() > 3:
-        raise RefusedError("has numbers of no digit, or of more than three; pixels are 0 to 255")
+        raise DataFileError("has numbers of no digit, or of more than three; pixels are 0 to 255")
     expected = np.zeros(len(ends), dtype=bool)
     expected[num_columns - 1 :: num_columns] = True
     if len(ends) % num_columns or (is_newline[ends] != expected).any():
-        raise RefusedError(f"has rows of another length than {num_columns}")
+        raise DataFileError(f"has rows of another length than {num_columns}")
     values = digits[ends - 1].astype(np.uint16)
     for place, weight in ((2, 10), (3, 100)):
         values += np.where(lengths >= place, digits[ends - place], 0).astype(np.uint16) * np.uint16(weight)
     if values.max() > 255:
-        raise RefusedError(f"has numbers up to {values.max()}; pixels are 0 to 255")
+        raise DataFileError(f"has numbers up to {values.max()}; pixels are 0 to 255")
     return values.reshape(-1, num_columns)
 
 
@@ -74,7 +74,7 @@ def _whole_lines(stream: ByteStream, most_bytes: int) -> Iterator[bytes]:
         if newline and whole.strip():
             yield whole.strip(b"\n")
         if len(rest) > most_bytes:
-            raise RefusedError(f"has a line of more than {most_bytes:,} bytes")
+            raise DataFileError(f"has a line of more than {most_bytes:,} bytes")
     if rest.strip():
         yield rest.strip(b"\n")
 
@@ -87,4 +87,4 @@ def _after_header(stream: ByteStream) -> bytes:
         place = text.lower().find(b"\n@data")
         if place >= 0 and (end := text.find(b"\n", place + 1)) >= 0:
             return text[end + 1 :].replace(b"\r", b"")
-    raise RefusedError("has no @DATA where an ARFF file has it")
+    raise DataFileError("has no @DATA where an ARFF file has it")

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import CHUNK_BYTES, Images, RefusedError, open_data_file, sealed
+from convscope.data.datasets.data_file import CHUNK_BYTES, DataFileError, Images, open_data_file, sealed
 
 SIDE = 16
 NUM_CLASSES = 10
@@ -40,15 +40,15 @@ def read_usps(path: Path) -> tuple[Images, NDArray[np.uint8], str]:
         for number, line in enumerate(_lines(file), 1):
             digest.update(line)
             if number > MAX_LINES:
-                raise RefusedError(f"has more than {MAX_LINES:,} lines; it is none of the USPS files")
+                raise DataFileError(f"has more than {MAX_LINES:,} lines; it is none of the USPS files")
             try:
                 label, pixels = _digit(line)
             except ValueError as error:
-                raise RefusedError(f"line {number}: {error}; fetch the file again") from error
+                raise DataFileError(f"line {number}: {error}; fetch the file again") from error
             labels.append(label)
             images.append(pixels)
         if not images:
-            raise RefusedError("is empty; fetch it again")
+            raise DataFileError("is empty; fetch it again")
     return sealed(np.stack(images)), sealed(np.array(labels, dtype=np.uint8)), digest.hexdigest()
 
 
@@ -84,7 +84,7 @@ def _lines(file: BufferedReader) -> Iterator[bytes]:
             if line.strip():
                 yield line + b"\n"
         if len(rest) > MAX_LINE_BYTES:
-            raise RefusedError(f"has a line of more than {MAX_LINE_BYTES:,} bytes; it is none of the USPS files")
+            raise DataFileError(f"has a line of more than {MAX_LINE_BYTES:,} bytes; it is none of the USPS files")
     if rest.strip():
         yield rest
 
@@ -103,7 +103,7 @@ def _unpacked(file: BufferedReader) -> Iterator[bytes]:
             elif unpacker.needs_input:
                 packed = file.read(CHUNK_BYTES)
                 if not packed:
-                    raise RefusedError("its bzip2 stream ends too early; the file is cut short, fetch it again")
+                    raise DataFileError("its bzip2 stream ends too early; the file is cut short, fetch it again")
             yield unpacker.decompress(packed, CHUNK_BYTES)
     except (OSError, ValueError) as error:  # what bz2 raises on damage
-        raise RefusedError(f"its bzip2 stream is damaged ({error}); fetch it again") from error
+        raise DataFileError(f"its bzip2 stream is damaged ({error}); fetch it again") from error

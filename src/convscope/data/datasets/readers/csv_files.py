@@ -11,7 +11,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.halves import Parts
 from convscope.data.datasets.readers.csv_pixels import read_csv_pixels
 from convscope.data.datasets.readers.csv_text import CsvText
-from convscope.data.datasets.readers.places import Place
+from convscope.data.datasets.readers.places import FilePlace
 from convscope.data.datasets.readers.rows import layout_of
 from convscope.data.datasets.readers.table import find_table_columns, names_files, read_table
 from convscope.data.datasets.readers.unpack import open_stream
@@ -24,10 +24,10 @@ _SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "te
 
 def read_csv_file(path: Path, image_size: tuple[int, int] | None) -> Parts:
     """Return the data set of one table; raises `DatasetError` if it is damaged or none."""
-    return _read(Place(path.parent, (), is_archive=False), path.name, image_size)[0]
+    return _read(FilePlace(path.parent, (), is_archive=False), path.name, image_size)[0]
 
 
-def read_csv(place: Place, names: Sequence[str], image_size: tuple[int, int] | None, must_be: bool) -> Parts | None:
+def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None, must_be: bool) -> Parts | None:
     """Return the data set of the tables `names` of a place; None if none of them is of images.
 
     Args:
@@ -63,7 +63,7 @@ def read_csv(place: Place, names: Sequence[str], image_size: tuple[int, int] | N
     return Parts(parts.train, _read(place, test[0], image_size, label)[0].train)
 
 
-def _has_images(place: Place, name: str) -> bool:
+def _has_images(place: FilePlace, name: str) -> bool:
     """Return whether a table has images and labels: a test set without labels tells nothing."""
     try:
         with open_stream(*place.located(name)) as stream:
@@ -77,7 +77,7 @@ def _has_images(place: Place, name: str) -> bool:
 
 
 def _read(
-    place: Place, name: str, image_size: tuple[int, int] | None, label: int | None = None
+    place: FilePlace, name: str, image_size: tuple[int, int] | None, label: int | None = None
 ) -> tuple[Parts, int | None]:
     """Return what a table holds, and which of its columns has the labels, as `read_csv_pixels` does."""
     path, member = place.located(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import Images, RefusedError, sealed
+from convscope.data.datasets.data_file import DataFileError, Images, sealed
 from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, file_name
 from convscope.data.datasets.readers.csv_text import CsvText, cell_bounds, is_number, small_numbers, texts
@@ -35,12 +35,12 @@ def read_csv_pixels(
         label: where a file without header has the labels, if it is known: 0 or -1.
 
     Raises:
-        RefusedError: if the columns or a line are not what they must be; memory stays bounded by what is in the file.
+        DataFileError: if the columns or a line are not what they must be; memory stays bounded by what is in the file.
     """
     if text.has_header:
         layout = layout_of(text.first)
         if layout.label is None:
-            raise RefusedError(NO_LABEL)
+            raise DataFileError(NO_LABEL)
         shape = layout.shape or row_shape(len(layout.pixels), image_size)
         images, (labels,) = _read(text, layout.pixels, (layout.label,))
         place = {0: 0, len(text.first) - 1: -1}.get(layout.label)
@@ -79,24 +79,24 @@ def _read(text: CsvText, pixels: tuple[int, ...], others: tuple[int, ...]) -> tu
         for column, new in zip(cells, found, strict=True):
             column += [known.setdefault(cell, cell) for cell in new]
     if not parts:
-        raise RefusedError("has no line with an image; fetch it again")
+        raise DataFileError("has no line with an image; fetch it again")
     return np.concatenate(parts), cells
 
 
 def _numbers(cells: list[str], line: int, columns: NDArray[np.int64]) -> Images:
-    """Return the pixels of one line; raises `RefusedError` naming the first cell that is none."""
+    """Return the pixels of one line; raises `DataFileError` naming the first cell that is none."""
     try:
         values = np.array([float(cells[i]) for i in columns])
     except ValueError:
         bad = next((i for i in columns if not is_number(cells[i])), columns[0])
-        raise RefusedError(
+        raise DataFileError(
             f"line {line:,}, column {bad + 1:,} is {cells[bad][:40]!r}; pixels must be whole numbers from 0 to 255"
         ) from None
     bad_places = np.flatnonzero(~((values >= 0) & (values <= 255) & (values == np.floor(values))))
     if len(bad_places):
         bad = columns[bad_places[0]]
         hint = "; multiply fractions of 1 by 255 and round them" if 0 < values[bad_places[0]] < 1 else ""
-        raise RefusedError(
+        raise DataFileError(
             f"line {line:,}, column {bad + 1:,} is {cells[bad][:40]!r}; pixels must be whole numbers from 0 to "
             f"255{hint}"
         )
@@ -109,7 +109,7 @@ def _pixel_column(cells: list[str], number: int) -> Images:
     try:
         return np.array([known[cell] for cell in cells], dtype=np.uint8)[:, np.newaxis]
     except KeyError as error:
-        raise RefusedError(
+        raise DataFileError(
             f"column {number:,} holds {error.args[0][:40]!r}; pixels must be whole numbers from 0 to 255"
         ) from None
 
@@ -124,7 +124,7 @@ def _label_column(ends: list[list[str]]) -> int:
     Labels vary, and are text or all the numbers of a range, of which there are few; pixels in a corner mostly are 0.
 
     Raises:
-        RefusedError: if both columns could be.
+        DataFileError: if both columns could be.
     """
     different = [{clean_name(cell) for cell in set(column)} for column in ends]
     counts = [len(names) for names in different]
@@ -137,7 +137,7 @@ def _label_column(ends: list[list[str]]) -> int:
         could_be = [which for which in (0, 1) if is_label(which)]
         if len(could_be) == 1:
             return -could_be[0]
-    raise RefusedError(
+    raise DataFileError(
         "has no header, and its first and its last column could both be the labels; add a first line such as "
         "label,pixel0,pixel1,..."
     )

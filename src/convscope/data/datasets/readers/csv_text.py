@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import Images, RefusedError
+from convscope.data.datasets.data_file import DataFileError, Images
 from convscope.data.datasets.readers.places import suffix_of
 from convscope.data.datasets.readers.unpack import ByteStream
 from convscope.data.image_files import SUFFIXES
@@ -36,7 +36,7 @@ class CsvText:
         delimiter: what parts the cells.
 
     Raises:
-        RefusedError: if it is empty or no text, or has one column only, or more than MAX_COLUMNS.
+        DataFileError: if it is empty or no text, or has one column only, or more than MAX_COLUMNS.
     """
 
     def __init__(self, stream: ByteStream) -> None:
@@ -47,28 +47,28 @@ class CsvText:
         self._ended = False
         self._fill(1)
         if self._rest.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise RefusedError("is text in UTF-16; save it as UTF-8")
+            raise DataFileError("is text in UTF-16; save it as UTF-8")
         self._rest = self._rest.removeprefix(b"\xef\xbb\xbf")
         start = self._rest.split(b"\n", 1)[0].rstrip(b"\r")
         if not start.strip():
-            raise RefusedError("has an empty first line; save it with a header or an image there")
+            raise DataFileError("has an empty first line; save it with a header or an image there")
         if b"\0" in start:
-            raise RefusedError("is no text; name a CSV file")
+            raise DataFileError("is no text; name a CSV file")
         text = decoded(start, 1)
         self.delimiter = max(DELIMITERS, key=text.count)
         if text.count(self.delimiter) > MAX_COLUMNS:
-            raise RefusedError(f"has more than {MAX_COLUMNS:,} columns; is it a table with one image a line?")
+            raise DataFileError(f"has more than {MAX_COLUMNS:,} columns; is it a table with one image a line?")
         self.first = tuple(cell.strip() for cell in self.cells(text, 1))
         if len(self.first) < 2:
-            raise RefusedError("has one column only; part the columns by commas")
+            raise DataFileError("has one column only; part the columns by commas")
         self.has_header = is_header(self.first)
 
     def cells(self, text: str, line: int) -> list[str]:
-        """Return the cells of one line; raises `RefusedError` if its quotes do not match or a cell is too long."""
+        """Return the cells of one line; raises `DataFileError` if its quotes do not match or a cell is too long."""
         try:
             rows = list(csv.reader([text], delimiter=self.delimiter))
         except csv.Error as error:
-            raise RefusedError(f"line {line:,} cannot be read ({error}); save the table again") from error
+            raise DataFileError(f"line {line:,} cannot be read ({error}); save the table again") from error
         return rows[0] if rows else []
 
     def blocks(self) -> Iterator[tuple[int, bytes]]:
@@ -94,7 +94,7 @@ class CsvText:
         """Yield (number of the line, its cells) for each line after the header that is not empty.
 
         Raises:
-            RefusedError: if one has more or fewer cells than the first line.
+            DataFileError: if one has more or fewer cells than the first line.
         """
         for start, block in self.blocks():
             yield from self.rows_of(start, block)
@@ -106,7 +106,7 @@ class CsvText:
                 continue
             cells = self.cells(decoded(content, line), line)
             if len(cells) != len(self.first):
-                raise RefusedError(
+                raise DataFileError(
                     f"line {line:,} has {len(cells):,} cells, but the first line {len(self.first):,}; "
                     "each line must hold one image"
                 )
@@ -127,7 +127,7 @@ class CsvText:
             size += len(piece)
             has_end = has_end or b"\n" in piece
             if not has_end and size > MAX_LINE_BYTES:
-                raise RefusedError(
+                raise DataFileError(
                     f"line {self._line:,} or what should be one has more than {MAX_LINE_BYTES >> 20} MiB; is it a "
                     "table with one image a line?"
                 )
@@ -151,11 +151,11 @@ def is_header(cells: tuple[str, ...]) -> bool:
 
 
 def decoded(content: bytes, line: int) -> str:
-    """Return text in UTF-8; raises `RefusedError` if it is not."""
+    """Return text in UTF-8; raises `DataFileError` if it is not."""
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise RefusedError(f"line {line:,} is not text in UTF-8; save the table as UTF-8") from error
+        raise DataFileError(f"line {line:,} is not text in UTF-8; save the table as UTF-8") from error
 
 
 def cell_bounds(block: bytes, columns: int, delimiter: str) -> NDArray[np.int64] | None:

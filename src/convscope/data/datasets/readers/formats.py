@@ -14,10 +14,10 @@ from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_m
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
-from convscope.data.datasets.readers.npz import as_labels, check_images, check_labels, read_npy, read_npz
+from convscope.data.datasets.readers.npz import as_labels, check_image_array, check_label_array, read_npy, read_npz
 from convscope.data.datasets.readers.npz_names import array_names
 from convscope.data.datasets.readers.parquet import read_parquet
-from convscope.data.datasets.readers.places import Place, list_archive, list_folder, suffix_of
+from convscope.data.datasets.readers.places import FilePlace, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.rows import row_shape
 from convscope.data.datasets.readers.tree import is_tree, read_tree
 from convscope.data.datasets.readers.unpack import ZIP_MAGIC
@@ -83,7 +83,7 @@ def read_file(path: Path, image_size: Size) -> Parts:
     return read_csv_file(path, image_size)
 
 
-def _read_tables_or_tree(place: Place, image_size: Size) -> Parts | None:
+def _read_tables_or_tree(place: FilePlace, image_size: Size) -> Parts | None:
     tables = [name for name in place.names if suffix_of(name) in CSV_SUFFIXES]
     nearest = min((name.count("/") for name in tables), default=0)
     is_by_class = is_tree(place)
@@ -93,13 +93,13 @@ def _read_tables_or_tree(place: Place, image_size: Size) -> Parts | None:
     return found
 
 
-def _beside(path: Path) -> Place:
+def _beside(path: Path) -> FilePlace:
     """Return the folder of a file, with the files in it alone."""
     try:
         names = tuple(sorted(other.name for other in path.parent.iterdir()))
     except OSError as error:
         raise DatasetError(f"{path.parent}: cannot be listed ({error.strerror}); check its permissions") from error
-    return Place(path.parent, names, is_archive=False)
+    return FilePlace(path.parent, names, is_archive=False)
 
 
 def _read_npz(path: Path, image_size: Size) -> Parts:
@@ -145,9 +145,9 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
             if images is not None:
                 digest = file_sha256(images)
             else:
-                images, digest = read_npy(images_path, check_images), sha256_of(images_path)
+                images, digest = read_npy(images_path, check_image_array), sha256_of(images_path)
             with refusals_of(labels_path):
-                labels, texts = as_labels(read_npy(labels_path, check_labels), "it")
+                labels, texts = as_labels(read_npy(labels_path, check_label_array), "it")
             source = (
                 SourceFile(file_name(images_path), digest),
                 SourceFile(file_name(labels_path), sha256_of(labels_path)),

@@ -18,7 +18,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import CHUNK_BYTES, RefusedError, open_data_file, sealed
+from convscope.data.datasets.data_file import CHUNK_BYTES, DataFileError, open_data_file, sealed
 from convscope.data.datasets.readers.unpack import GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC, ByteStream, open_stream
 
 UNSIGNED_BYTE = 0x08
@@ -103,7 +103,7 @@ def read_plain_shape(file: BufferedReader) -> tuple[int, ...]:
     """Return the shape of an open, plain IDX file of unsigned bytes, and leave it at the first of them.
 
     Raises:
-        RefusedError: if it is another kind of file, or not exactly as long as its header promises.
+        DataFileError: if it is another kind of file, or not exactly as long as its header promises.
     """
     return _shape(_read_plain_header(file, (UNSIGNED_BYTE,)))
 
@@ -114,9 +114,9 @@ def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
     header = start + file.read(4 * _num_dimensions(start, kinds))
     promised, held = _promised_bytes(header), size - file.tell()
     if held < promised:
-        raise RefusedError(f"{_promise(header)}, but only {held:,} follow; the file is cut short, fetch it again")
+        raise DataFileError(f"{_promise(header)}, but only {held:,} follow; the file is cut short, fetch it again")
     if held > promised:
-        raise RefusedError(f"{_promise(header)}, but {held:,} follow; the file is damaged or of another format")
+        raise DataFileError(f"{_promise(header)}, but {held:,} follow; the file is damaged or of another format")
     return header
 
 
@@ -125,7 +125,7 @@ def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, ND
     content = np.empty(_promised_bytes(header), dtype=np.uint8)
     # A file may shrink while it is read.
     if file.readinto(content.data) != len(content):
-        raise RefusedError("changed while it was read; try again")
+        raise DataFileError("changed while it was read; try again")
     return header, content
 
 
@@ -134,7 +134,7 @@ def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDA
     header = start + stream.read(4 * _num_dimensions(start, kinds))
     promised = _promised_bytes(header)
     if promised > stream.most:
-        raise RefusedError(
+        raise DataFileError(
             f"{_promise(header)}, more than its compressed bytes can hold; the file is cut short or damaged, "
             "fetch it again"
         )
@@ -143,26 +143,28 @@ def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDA
     while filled < promised:
         piece = stream.read_some(min(CHUNK_BYTES, promised - filled))
         if not piece:
-            raise RefusedError(f"{_promise(header)}, but only {filled:,} follow; the file is cut short, fetch it again")
+            raise DataFileError(
+                f"{_promise(header)}, but only {filled:,} follow; the file is cut short, fetch it again"
+            )
         content[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
         filled += len(piece)
     # Reading on to the end also makes the checksum be compared.
     if stream.read_some(1):
-        raise RefusedError(f"{_promise(header)}, but more follow; the file is damaged or of another format")
+        raise DataFileError(f"{_promise(header)}, but more follow; the file is damaged or of another format")
     return header, content
 
 
 def _num_dimensions(start: bytes, kinds: tuple[int, ...]) -> int:
     if not start:
-        raise RefusedError("is empty; fetch it again")
+        raise DataFileError("is empty; fetch it again")
     if len(start) < 4 or start[:2] != b"\0\0":
-        raise RefusedError(f"starts with the bytes {start.hex(' ')}, not with those of an IDX file; name an IDX file")
+        raise DataFileError(f"starts with the bytes {start.hex(' ')}, not with those of an IDX file; name an IDX file")
     if start[2] not in kinds:
         kind = TYPES.get(start[2])
         what = f"numbers of type {np.dtype(kind).name}" if kind else "an unknown type of number"
-        raise RefusedError(f"holds {what} (0x{start[2]:02x}); save it as unsigned bytes (0x08)")
+        raise DataFileError(f"holds {what} (0x{start[2]:02x}); save it as unsigned bytes (0x08)")
     if not 1 <= start[3] <= MAX_DIMENSIONS:
-        raise RefusedError(
+        raise DataFileError(
             f"says it has {start[3]} dimensions; an IDX file of images or labels has 1 to {MAX_DIMENSIONS}"
         )
     return start[3]
@@ -171,10 +173,10 @@ def _num_dimensions(start: bytes, kinds: tuple[int, ...]) -> int:
 def _shape(header: bytes) -> tuple[int, ...]:
     num_dimensions = header[3]
     if len(header) < 4 + 4 * num_dimensions:
-        raise RefusedError("ends within its header; the file is cut short, fetch it again")
+        raise DataFileError("ends within its header; the file is cut short, fetch it again")
     shape = struct.unpack(f">{num_dimensions}I", header[4:])
     if 0 in shape:
-        raise RefusedError(f"says its shape is {shape}; every dimension must be at least 1")
+        raise DataFileError(f"says its shape is {shape}; every dimension must be at least 1")
     return shape
 
 

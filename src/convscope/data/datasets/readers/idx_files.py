@@ -15,7 +15,7 @@ from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.disk.files import file_sha256, open_idx
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.idx import read_idx_and_sha256
-from convscope.data.datasets.readers.places import Place
+from convscope.data.datasets.readers.places import FilePlace
 
 _NAME = re.compile(
     r"(?P<set>.*?)(?P<split>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx(?P<dimensions>[1-4])"
@@ -60,7 +60,7 @@ def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
     return {name: IdxFiles({key: file for key, (_, file) in files.items()}) for name, files in found.items()}
 
 
-def read_idx_files(place: Place, only: str | None = None) -> Parts:
+def read_idx_files(place: FilePlace, only: str | None = None) -> Parts:
     """Read the set that lies in a place, or that to which the file `only` belongs.
 
     Raises:
@@ -93,7 +93,7 @@ def _match(name: str) -> re.Match[str] | None:
     return _NAME.fullmatch(name.rpartition("/")[2])
 
 
-def _read_half(place: Place, images_name: str, labels_name: str) -> Half:
+def _read_half(place: FilePlace, images_name: str, labels_name: str) -> Half:
     images, images_sha256 = _read_images(place, images_name)
     path, member = place.located(labels_name)
     labels, labels_sha256 = read_idx_and_sha256(path, member=member, whole_numbers=True)
@@ -106,7 +106,7 @@ def _read_half(place: Place, images_name: str, labels_name: str) -> Half:
     return Half(images, labels, place.called(images_name), place.called(labels_name), source)
 
 
-def _read_images(place: Place, name: str) -> tuple[Images, str]:
+def _read_images(place: FilePlace, name: str) -> tuple[Images, str]:
     path, member = place.located(name)
     if member is None and (images := open_idx(path)) is not None:
         return images, file_sha256(images)

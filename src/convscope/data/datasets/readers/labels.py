@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.data_file import DataFileError
 
 MAX_CLASSES = 4096  # above the 3,832 of Kuzushiji-Kanji; a label beyond is damage, and K × K tables are to come
 MAX_NAME = 200  # characters of a class name
@@ -29,7 +29,7 @@ class TextLabels:
         """Add labels; `called` says in errors what a row is, such as "line".
 
         Raises:
-            RefusedError: if a label is empty or longer than MAX_NAME, or there are more different ones than
+            DataFileError: if a label is empty or longer than MAX_NAME, or there are more different ones than
                 MAX_CLASSES.
         """
         numbers, labels = self._numbers, self._labels
@@ -42,12 +42,12 @@ class TextLabels:
     def _new(self, text: str, where: str) -> int:
         name = clean_name(text)
         if not name:
-            raise RefusedError(f"{where} has no label; give every image one, or leave it out")
+            raise DataFileError(f"{where} has no label; give every image one, or leave it out")
         if len(name) > MAX_NAME:
-            raise RefusedError(f"{where} has a label of {len(name):,} characters; {MAX_NAME} are the most")
+            raise DataFileError(f"{where} has a label of {len(name):,} characters; {MAX_NAME} are the most")
         number = self._numbers.get(name, len(self._names))
         if number >= MAX_CLASSES:
-            raise RefusedError(
+            raise DataFileError(
                 f"has more than {MAX_CLASSES} different labels (such as {name!r} in {where}); is this the column of "
                 "the labels?"
             )

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from convscope.base.files import file_digest
 from convscope.data.datasets.data_file import (
     CHUNK_BYTES,
+    DataFileError,
     Images,
     Labels,
-    RefusedError,
     open_data_file,
     reason,
     sealed,
@@ -125,7 +125,7 @@ def read_array(path: str | os.PathLike[str], name: str, check: Check) -> NDArray
     """Read one array of an `.npz` archive, read-only, after `check` has seen its name, shape and type and refused none.
 
     Raises:
-        DatasetError: as `read_npz` does, and for what `check` raises RefusedError.
+        DatasetError: as `read_npz` does, and for what `check` raises DataFileError.
     """
     with open_data_file(Path(path)) as file:
         try:
@@ -140,7 +140,7 @@ def read_npy(path: str | os.PathLike[str], check: Check) -> NDArray[Any]:
 
     Raises:
         DatasetError: if the file is missing, unreadable or no `.npy` file, holds objects, or is not exactly as long as
-            its header promises; and for what `check` raises RefusedError.
+            its header promises; and for what `check` raises DataFileError.
     """
     with open_data_file(Path(path)) as file:
         return _read_open_npy(file.read, os.fstat(file.fileno()).st_size, "it", check)
@@ -154,13 +154,13 @@ def read_member(
     Nothing is allocated before the header is held against the bytes that are there.
 
     Raises:
-        RefusedError: if it is missing, damaged, cut short or longer than it says; and what `check` raises.
+        DataFileError: if it is missing, damaged, cut short or longer than it says; and what `check` raises.
     """
     try:
         info = zip_entry(archive, f"{name}.npy", name)
     except KeyError:
         held = ", ".join(repr(other)[:40] for other in _names(archive)[:8]) or "nothing"
-        raise RefusedError(f"has no array {name} (it holds {held})") from None
+        raise DataFileError(f"has no array {name} (it holds {held})") from None
     with archive.open(info) as member:
         return _read_open_npy(member.read, info.file_size, name, check)
 
@@ -171,15 +171,15 @@ def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Ch
     shape, fortran_order, dtype = read_header(header, name)
     check(name, shape, dtype)
     if 0 in shape or min(shape, default=0) < 0:
-        raise RefusedError(f"{name} has the shape {shape}; every dimension must be at least 1")
+        raise DataFileError(f"{name} has the shape {shape}; every dimension must be at least 1")
     promised, held = math.prod(shape) * dtype.itemsize, size - header.tell()
     if promised != held:
-        raise RefusedError(
+        raise DataFileError(
             f"{name} promises {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; "
             "the file is damaged, fetch it again"
         )
     if promised == 0:
-        raise RefusedError(f"{name} holds {dtype}, which has no bytes; save it again")
+        raise DataFileError(f"{name} holds {dtype}, which has no bytes; save it again")
     flat = np.empty(promised, dtype=np.uint8)
     start = header.read()
     flat[: len(start)] = np.frombuffer(start, dtype=np.uint8)
@@ -187,11 +187,11 @@ def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Ch
     # One read more than is needed: at its end zipfile compares the checksum.
     while piece := read(min(CHUNK_BYTES, promised - filled) or 1):
         if filled + len(piece) > promised:
-            raise RefusedError(f"{name} is longer than the archive's table says; it is damaged, fetch it again")
+            raise DataFileError(f"{name} is longer than the archive's table says; it is damaged, fetch it again")
         flat[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
         filled += len(piece)
     if filled != promised:
-        raise RefusedError(f"{name} is cut short; fetch the file again")
+        raise DataFileError(f"{name} is cut short; fetch the file again")
     array = flat.view(dtype).reshape(shape, order="F" if fortran_order else "C")
     return sealed(np.ascontiguousarray(array))
 
@@ -200,7 +200,7 @@ def read_header(header: BytesIO, name: str) -> tuple[tuple[int, ...], bool, np.d
     """Return (shape, fortran_order, dtype) as an .npy header says, and leave `header` at its end.
 
     Raises:
-        RefusedError: if it is no readable header, calling it `name`.
+        DataFileError: if it is no readable header, calling it `name`.
     """
     try:
         with warnings.catch_warnings():
@@ -211,31 +211,31 @@ def read_header(header: BytesIO, name: str) -> tuple[tuple[int, ...], bool, np.d
             if version == (2, 0):
                 return npy_format.read_array_header_2_0(header, max_header_size=MAX_HEADER_BYTES)
     except (*DAMAGE, MemoryError) as error:  # MemoryError: the parser's stack, too
-        raise RefusedError(f"{name} has no readable .npy header ({reason(error)}); fetch the file again") from error
-    raise RefusedError(f"{name} is of .npy version {version[0]}.{version[1]}; save it with NumPy again")
+        raise DataFileError(f"{name} has no readable .npy header ({reason(error)}); fetch the file again") from error
+    raise DataFileError(f"{name} is of .npy version {version[0]}.{version[1]}; save it with NumPy again")
 
 
-def check_images(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def check_image_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse what can be no images: other than uint8 (N, H, W), (N, H, W, C) or (N, pixels)."""
     if dtype != np.uint8:
-        raise RefusedError(f"{name} is {_kind(dtype)}; save images as uint8, 0 to 255")
+        raise DataFileError(f"{name} is {_kind(dtype)}; save images as uint8, 0 to 255")
     if len(shape) not in (2, 3, 4):
-        raise RefusedError(f"{name} has the shape {shape}; images must be (N, H, W) or (N, H, W, C)")
+        raise DataFileError(f"{name} has the shape {shape}; images must be (N, H, W) or (N, H, W, C)")
 
 
-def check_labels(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def check_label_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse what can be no labels: other than whole numbers or text (N,) or (N, 1)."""
     if dtype.kind not in "iuUS":
-        raise RefusedError(f"{name} is {_kind(dtype)}; save labels as whole numbers, counted from 0")
+        raise DataFileError(f"{name} is {_kind(dtype)}; save labels as whole numbers, counted from 0")
     if len(shape) != 1 and (len(shape) != 2 or shape[1] != 1):
-        raise RefusedError(f"{name} has the shape {shape}; labels must be (N,), one number or name an image")
+        raise DataFileError(f"{name} has the shape {shape}; labels must be (N,), one number or name an image")
 
 
 def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] | None]:
-    """Return labels that `check_labels` let pass as (N,) numbers, and their texts where they were text.
+    """Return labels that `check_label_array` let pass as (N,) numbers, and their texts where they were text.
 
     Raises:
-        RefusedError: as `TextLabels.extend` does; for text that is not Unicode and numbers beyond 64 bits with a sign.
+        DataFileError: as `TextLabels.extend` does; for text that is not Unicode and numbers beyond 64 bits with a sign.
     """
     array = array.reshape(-1)
     if array.dtype.kind in "US":
@@ -243,13 +243,13 @@ def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] |
         texts.extend(_texts(array, name), f"{name}: image")
         return sealed(texts.labels), texts.names
     if array.dtype.kind == "u" and array.max() > _LARGEST_INT64:
-        raise RefusedError(f"{name} has the label {array.max()}; save labels as whole numbers, counted from 0")
+        raise DataFileError(f"{name} has the label {array.max()}; save labels as whole numbers, counted from 0")
     return (array if array.dtype == np.uint8 else sealed(array.astype(np.int64))), None
 
 
 def _read_pair(archive: zipfile.ZipFile, names: tuple[str, str], left: Callable[[str], bool] | None) -> NpzPair:
-    images = None if left and left(names[0]) else read_member(archive, names[0], check_images)
-    labels, texts = as_labels(read_member(archive, names[1], check_labels), names[1])
+    images = None if left and left(names[0]) else read_member(archive, names[0], check_image_array)
+    labels, texts = as_labels(read_member(archive, names[1], check_label_array), names[1])
     return NpzPair(images, labels, *names, texts)
 
 
@@ -262,7 +262,7 @@ def _read_class_names(archive: zipfile.ZipFile, found: ArrayNames) -> tuple[str,
 
 def _check_texts(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "US" or len(shape) != 1:
-        raise RefusedError(
+        raise DataFileError(
             f"{name} is {_kind(dtype)} of shape {shape}; save the class names as text (K,), or leave it out"
         )
 
@@ -276,7 +276,7 @@ def _texts(array: NDArray[Any], name: str) -> list[str]:
             raise ValueError(f"the character {codes.max():#x} is beyond the last one, {sys.maxunicode:#x}")
         return [text.encode(errors="replace").decode() for text in array.tolist()]
     except ValueError as error:
-        raise RefusedError(f"{name} holds text that cannot be read ({reason(error)}); save it as Unicode") from error
+        raise DataFileError(f"{name} holds text that cannot be read ({reason(error)}); save it as Unicode") from error
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
@@ -287,7 +287,7 @@ def _names(archive: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
-def _not_whole(error: Exception) -> RefusedError:
-    return RefusedError(
+def _not_whole(error: Exception) -> DataFileError:
+    return DataFileError(
         f"is no whole .npz archive ({reason(error)}); fetch it again, or name a folder with four IDX files"
     )

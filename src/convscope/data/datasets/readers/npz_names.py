@@ -6,7 +6,7 @@ Names to names. A name is taken apart at its underscores: one part says images o
 import re
 from dataclasses import dataclass
 
-from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.data_file import DataFileError
 
 # In the order in which they are preferred: scikit-learn's digits have both `images` and `data`.
 IMAGES = ("x", "images", "image", "imgs", "img", "pixels", "data", "features")
@@ -29,7 +29,7 @@ def array_names(held: list[str]) -> ArrayNames:
     """Return which of the arrays `held` are a data set.
 
     Raises:
-        RefusedError: if there is no pair of images and labels, or half of one.
+        DataFileError: if there is no pair of images and labels, or half of one.
     """
     found: dict[str, dict[str, str]] = {"train": {}, "test": {}, "": {}}
     ranks: dict[tuple[str, str], int] = {}
@@ -49,7 +49,7 @@ def array_names(held: list[str]) -> ArrayNames:
     for split, needed in (("train", bool(found["train"]) or not found["test"]), ("test", bool(found["test"]))):
         for kind, keras in (("images", "x"), ("labels", "y")):
             if needed and kind not in found[split]:
-                raise RefusedError(
+                raise DataFileError(
                     f"has no array {keras}_{split} (it holds {shown}); save x_train, y_train, x_test and y_test, or "
                     "images and labels"
                 )

@@ -15,7 +15,7 @@ import numpy as np
 from convscope.base.averaging import average
 from convscope.base.errors import DatasetError, ImageFileError
 from convscope.base.files import file_digest
-from convscope.data.datasets.data_file import DEFLATE_RATIO, Images, RefusedError, open_data_file, reason, sealed
+from convscope.data.datasets.data_file import DEFLATE_RATIO, DataFileError, Images, open_data_file, reason, sealed
 from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, file_name
 from convscope.data.datasets.readers.labels import TextLabels
@@ -52,10 +52,10 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
             kept.most_bytes += DEFLATE_RATIO * os.fstat(file.fileno()).st_size
             try:
                 _read_file(file, kept)
-            except (RefusedError, MemoryError, DatasetError):
+            except (DataFileError, MemoryError, DatasetError):
                 raise
             except Exception as error:  # for damaged bytes pyarrow raises Python's own errors, of whatever kind
-                raise RefusedError(f"is no whole Parquet file ({reason(error)}); fetch it again") from error
+                raise DataFileError(f"is no whole Parquet file ({reason(error)}); fetch it again") from error
     if not kept.parts:
         raise DatasetError(f"{paths[0]}: has no row; fetch it again")
     called = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -79,12 +79,12 @@ class _Kept:
         """Keep images (n, H, W, C), if they have the size of those before, and the file can hold so much."""
         self.bytes += images.nbytes
         if self.bytes > self.most_bytes:
-            raise RefusedError(
+            raise DataFileError(
                 f"holds more than {self.bytes:,} bytes of pixels by its rows, and no data set is packed so small; "
                 "fetch it again"
             )
         if self.parts and images.shape[1:3] != self.parts[0].shape[1:3]:
-            raise RefusedError(
+            raise DataFileError(
                 f"row {self.rows + 1:,} has an image of {images.shape[1]} × {images.shape[2]} pixels, the first one of "
                 f"{self.parts[0].shape[1]} × {self.parts[0].shape[2]}; give an image size (height and width) to "
                 "average them to"
@@ -96,9 +96,9 @@ class _Kept:
         """Keep labels as pyarrow gives them: text, or numbers, which count through the class names if there are any."""
         for row, value in enumerate(values, first_row):
             if value is None or (self.class_names is not None and value == -1):
-                raise RefusedError(f"row {row:,} has no label; leave out a split without labels")
+                raise DataFileError(f"row {row:,} has no label; leave out a split without labels")
             if self.class_names is not None and not 0 <= value < len(self.class_names):
-                raise RefusedError(
+                raise DataFileError(
                     f"row {row:,} has the label {value}, but there are {len(self.class_names):,} class names; labels "
                     "count through them from 0"
                 )
@@ -124,7 +124,7 @@ def _read_file(file: BufferedReader, kept: _Kept) -> None:
     parquet = ParquetFile(file, pre_buffer=False)
     columns = find_columns(parquet.schema_arrow)
     if kept.parts and columns.class_names != kept.class_names:
-        raise RefusedError("names other classes than the file before it; read one data set at a time")
+        raise DataFileError("names other classes than the file before it; read one data set at a time")
     kept.class_names = columns.class_names
     for batch in _batches(parquet, columns):
         first_row = kept.rows + 1
@@ -172,9 +172,9 @@ def _contents(batch: Any, name: str) -> Iterator[bytes | None]:
 
 def _picture(content: bytes | None, row: int, image_size: tuple[int, int] | None) -> Images:
     if not content:
-        raise RefusedError(f"row {row:,} has no picture in it; save the pictures within the file")
+        raise DataFileError(f"row {row:,} has no picture in it; save the pictures within the file")
     try:
         picture = read_picture(content, f"row {row:,}")
     except ImageFileError as error:
-        raise RefusedError(str(error)) from error
+        raise DataFileError(str(error)) from error
     return picture if image_size is None else average(picture, *image_size)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convscope.data.datasets.data_file import Images, RefusedError
+from convscope.data.datasets.data_file import DataFileError, Images
 from convscope.data.datasets.readers.labels import MAX_CLASSES, clean_name
 from convscope.data.datasets.readers.rows import LABEL_NAMES, RowLayout, layout_of
 
@@ -42,13 +42,13 @@ def find_columns(schema: Any) -> Columns:
     """Return what the columns of an Arrow schema are.
 
     Raises:
-        RefusedError: if there are none of images or labels.
+        DataFileError: if there are none of images or labels.
     """
     import pyarrow as pa
 
     types = {field.name: field.type for field in schema}
     if len(types) < len(schema):
-        raise RefusedError("has two columns of one name; save it with a name for each")
+        raise DataFileError("has two columns of one name; save it with a name for each")
     lower = {name.strip().lower(): name for name in reversed(list(types))}
     label = next((lower[name] for name in LABEL_NAMES if name in lower), None)
     pictures = [name for name in types if _is_pictures(types[name]) and name != label]
@@ -59,15 +59,15 @@ def find_columns(schema: Any) -> Columns:
             image = (usual or held)[0]
             label = label or _only_other(types, image)
             if pa.types.is_nested(types[label]):
-                raise RefusedError(f"{label!r} is {types[label]}; the label must be one number or name an image")
+                raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name an image")
             return Columns(label, (image, label), _class_names(schema, label), **{argument: image})
     names = tuple(types)
     layout = layout_of(names)
     if layout.label is None:
-        raise RefusedError("has no column of labels; name it label")
+        raise DataFileError("has no column of labels; name it label")
     odd = [names[i] for i in layout.pixels if not _is_number(types[names[i]])]
     if odd:
-        raise RefusedError(f"column {odd[0][:40]!r} is {types[odd[0]]}; pixels must be whole numbers from 0 to 255")
+        raise DataFileError(f"column {odd[0][:40]!r} is {types[odd[0]]}; pixels must be whole numbers from 0 to 255")
     read = (*(names[i] for i in layout.pixels), names[layout.label])
     placed = RowLayout(len(layout.pixels), tuple(range(len(layout.pixels))), layout.shape)
     return Columns(read[-1], read, _class_names(schema, read[-1]), layout=placed)
@@ -77,7 +77,7 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
     """Return the pixels of some rows: (n, pixels), or with the dimensions of nested lists.
 
     Raises:
-        RefusedError: if a row has another number of pixels, lacks some, or one is no whole number from 0 to 255.
+        DataFileError: if a row has another number of pixels, lacks some, or one is no whole number from 0 to 255.
     """
     if columns.layout is not None:
         pixels = np.empty((batch.num_rows, len(columns.layout.pixels)), np.uint8)
@@ -89,15 +89,15 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
     while _is_list(values.type):
         values = getattr(values, "storage", values)
         if values.null_count:
-            raise RefusedError(f"{called} has rows without pixels; leave them out")
+            raise DataFileError(f"{called} has rows without pixels; leave them out")
         inner = values.flatten()
         length, rest = divmod(len(inner), len(values)) if len(values) else (0, 0)
         if rest or length == 0 or not _all_of_length(values, length):
-            raise RefusedError(f"{called} has images of several sizes; save them all of one")
+            raise DataFileError(f"{called} has images of several sizes; save them all of one")
         shape.append(length)
         values = inner
     if len(shape) > 4 or not _is_number(values.type):
-        raise RefusedError(f"{called} is {batch.column(columns.numbers).type}; images must be (H, W) or (H, W, C)")
+        raise DataFileError(f"{called} is {batch.column(columns.numbers).type}; images must be (H, W) or (H, W, C)")
     return _as_bytes(values, called).reshape(shape)
 
 
@@ -112,7 +112,7 @@ def _all_of_length(values: Any, length: int) -> bool:
 
 def _as_bytes(values: Any, called: str) -> Images:
     if values.null_count:
-        raise RefusedError(f"{called} has gaps; give every pixel a number")
+        raise DataFileError(f"{called} has gaps; give every pixel a number")
     numbers = values.to_numpy(zero_copy_only=False)
     if numbers.dtype == np.uint8:
         return np.asarray(numbers, dtype=np.uint8)
@@ -121,7 +121,7 @@ def _as_bytes(values: Any, called: str) -> Images:
     if not good.all():
         bad = numbers[~good][0]
         hint = "; multiply fractions of 1 by 255 and round them" if 0 < bad < 1 else ""
-        raise RefusedError(f"{called} holds {bad}; pixels must be whole numbers from 0 to 255{hint}")
+        raise DataFileError(f"{called} holds {bad}; pixels must be whole numbers from 0 to 255{hint}")
     return np.asarray(numbers.astype(np.uint8))
 
 
@@ -150,7 +150,7 @@ def _only_other(types: dict[str, Any], image: str) -> str:
     others = [name for name in types if name != image]
     if len(others) != 1:
         shown = ", ".join(repr(name[:40]) for name in others[:6]) or "none"
-        raise RefusedError(f"has no column of labels beside {image!r} (there are {shown}); name it label")
+        raise DataFileError(f"has no column of labels beside {image!r} (there are {shown}); name it label")
     return others[0]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import RefusedError, open_data_file, reason
+from convscope.data.datasets.data_file import DataFileError, open_data_file, reason
 from convscope.data.datasets.readers.labels import natural_key
 from convscope.data.datasets.readers.unpack import ZIP_DAMAGE, opened_zip, zip_entry, zip_names
 from convscope.data.image_files import MAX_FILE_BYTES
@@ -22,7 +22,7 @@ MAX_DEPTH = 8  # folders within folders
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """A folder or a zip archive.
 
     Attributes:
@@ -57,10 +57,10 @@ class Place:
         try:
             info = zip_entry(archive, name)
             if info.file_size > MAX_FILE_BYTES:
-                raise RefusedError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
+                raise DataFileError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
             with archive.open(info) as member:
                 return member.read(info.file_size + 1)
-        except RefusedError as error:
+        except DataFileError as error:
             raise DatasetError(f"{self.called(name)}: {error}") from error
         except KeyError:
             raise DatasetError(f"{self.called(name)}: is not in the archive; check the name") from None
@@ -73,11 +73,11 @@ def read_small(path: Path) -> bytes:
     with open_data_file(path) as file:
         content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise RefusedError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
+            raise DataFileError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
         return content
 
 
-def list_folder(folder: Path) -> Place:
+def list_folder(folder: Path) -> FilePlace:
     """Return a folder with all files in it and below.
 
     Raises:
@@ -107,12 +107,12 @@ def list_folder(folder: Path) -> Place:
             raise DatasetError(f"{folder / below}: cannot be listed ({why}); check its permissions") from error
         if len(names) > MAX_FILES:
             raise DatasetError(f"{folder}: holds more than {MAX_FILES:,} files; name a folder with the data set alone")
-    return Place(folder, _in_order(names), is_archive=False)
+    return FilePlace(folder, _in_order(names), is_archive=False)
 
 
-def list_archive(path: Path) -> Place:
+def list_archive(path: Path) -> FilePlace:
     """Return a zip archive with all files in it; raises `DatasetError` if it is none or damaged."""
-    return Place(path, _in_order(list(zip_names(path))), is_archive=True)
+    return FilePlace(path, _in_order(list(zip_names(path))), is_archive=True)
 
 
 def suffix_of(name: str) -> str:

@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from convscope.data.datasets.data_file import RefusedError
+from convscope.data.datasets.data_file import DataFileError
 
 # Names under which tables keep the label, in lower case; of several that are there, the first of these.
 LABEL_NAMES = (
@@ -56,7 +56,7 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
     """Return the layout that a table's column names tell.
 
     Raises:
-        RefusedError: if it is not clear which column holds the label or which hold pixels.
+        DataFileError: if it is not clear which column holds the label or which hold pixels.
     """
     lower = [name.strip().lower() for name in names]
     label = next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
@@ -68,7 +68,7 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
     if odd or not pixels:
         shown = ", ".join(repr(names[i][:40]) for i in (odd or range(len(names)))[:5])
         what = "columns that are neither label nor pixel" if odd else "no columns of pixels"
-        raise RefusedError(f"has {what} ({shown}); name the columns label, pixel0, pixel1, ...")
+        raise DataFileError(f"has {what} ({shown}); name the columns label, pixel0, pixel1, ...")
     places = [_PLACE.fullmatch(lower[i]) for i in pixels]
     found = [place for place in places if place]
     if len(found) < len(places):
@@ -81,7 +81,7 @@ def _placed(label: int | None, pixels: list[int], places: list[tuple[int, ...]])
     sides = [len({place[axis] for place in places}) for axis in range(3)]
     order = sorted(range(len(places)), key=places.__getitem__)
     if math.prod(sides) != len(places) or len(set(places)) != len(places):
-        raise RefusedError(
+        raise DataFileError(
             f"has {len(places):,} columns named by row and column, of {sides[0]} rows and {sides[1]} columns; "
             "each pixel must be there once"
         )
@@ -92,12 +92,12 @@ def row_shape(num_pixels: int, image_size: tuple[int, int] | None) -> tuple[int,
     """Return (H, W, C) of images that are rows of so many numbers: of `image_size`, else square, in grey or colours.
 
     Raises:
-        RefusedError: naming the number and the ways to say the size.
+        DataFileError: naming the number and the ways to say the size.
     """
     if image_size is not None:
         channels, rest = divmod(num_pixels, math.prod(image_size))
         if rest or channels not in (1, 2, 3, 4):
-            raise RefusedError(
+            raise DataFileError(
                 f"has {num_pixels:,} pixels an image, which is not {image_size[0]} × {image_size[1]} with 1 to 4 "
                 "channels; check the image size"
             )
@@ -106,7 +106,7 @@ def row_shape(num_pixels: int, image_size: tuple[int, int] | None) -> tuple[int,
         side = math.isqrt(num_pixels // channels)
         if side * side * channels == num_pixels > 0:
             return side, side, channels
-    raise RefusedError(
+    raise DataFileError(
         f"has {num_pixels:,} pixels an image, which is no square in grey or colours; give the image size (height and "
         "width), or name the columns by row and column: pixel0x0, pixel0x1, ..."
     )

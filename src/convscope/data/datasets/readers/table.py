@@ -8,13 +8,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from convscope.data.datasets.data_file import RefusedError, sealed
+from convscope.data.datasets.data_file import DataFileError, sealed
 from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
-from convscope.data.datasets.readers.places import Place, suffix_of
+from convscope.data.datasets.readers.places import FilePlace, suffix_of
 from convscope.data.datasets.readers.rows import LABEL_NAMES, is_pixel_name
 from convscope.data.datasets.readers.tree import SPLITS
 from convscope.data.image_files import SUFFIXES
@@ -47,7 +47,7 @@ def names_files(text: CsvText) -> bool:
     return len(text.first) < 4 and any(suffix_of(cell) in SUFFIXES for cell in text.first)
 
 
-def read_table(text: CsvText, place: Place, table: str, image_size: tuple[int, int] | None) -> Parts:
+def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[int, int] | None) -> Parts:
     """Return the data set of an opened table.
 
     Args:
@@ -57,7 +57,7 @@ def read_table(text: CsvText, place: Place, table: str, image_size: tuple[int, i
         image_size: (H, W) to average each picture to.
 
     Raises:
-        RefusedError: if a column is missing, a line has no label or no file, or a file lies elsewhere.
+        DataFileError: if a column is missing, a line has no label or no file, or a file lies elsewhere.
         DatasetError: if a picture cannot be read, or is of another size.
     """
     file, label, split = find_table_columns(text)
@@ -67,7 +67,7 @@ def read_table(text: CsvText, place: Place, table: str, image_size: tuple[int, i
     for line, cells in text.rows():
         kind = "train" if split is None else SPLITS.get(cells[split].strip().lower())
         if kind is None:
-            raise RefusedError(
+            raise DataFileError(
                 f"line {line:,} has the split {cells[split or 0][:40]!r}; write train, test or validation"
             )
         if kind == "validation":
@@ -75,7 +75,7 @@ def read_table(text: CsvText, place: Place, table: str, image_size: tuple[int, i
         names[kind].append(found(cells[file], line))
         labels[kind].extend([cells[label]], "line", line)
     if not names["train"] and not names["test"]:
-        raise RefusedError("has no line with an image for training or tests; add some")
+        raise DataFileError("has no line with an image for training or tests; add some")
     every = names["train"] + names["test"]
     with place.opened() as content_of:
         images, sha256 = read_pictures(every, content_of, place.called, image_size)
@@ -93,7 +93,7 @@ def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
     if not text.has_header:
         is_file = [suffix_of(cell) in SUFFIXES for cell in text.first]
         if len(text.first) != 2:
-            raise RefusedError("has no header; add a first line such as file,label")
+            raise DataFileError("has no header; add a first line such as file,label")
         return is_file.index(True), 1 - is_file.index(True), None
     lower = [cell.lower() for cell in text.first]
     file = next(lower.index(name) for name in FILE_NAMES if name in lower)
@@ -103,14 +103,14 @@ def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
     if label is None and len(others) == 1:
         label = others[0]
     if label is None:
-        raise RefusedError(f"has no column of labels ({', '.join(map(repr, text.first[:6]))}); name it label")
+        raise DataFileError(f"has no column of labels ({', '.join(map(repr, text.first[:6]))}); name it label")
     return file, label, split
 
 
 class _Finder:
     """Finds the file that a line of the table means."""
 
-    def __init__(self, place: Place, table: str) -> None:
+    def __init__(self, place: FilePlace, table: str) -> None:
         self._exists: Callable[[str], bool]
         if place.is_archive:
             self._exists = set(place.names).__contains__
@@ -125,9 +125,9 @@ class _Finder:
         name = text.strip().replace("\\", "/")
         path = PurePosixPath(os.path.normpath(name) if name else "")
         if not name or "\0" in name:
-            raise RefusedError(f"line {line:,} has no file name; give each line one")
+            raise DataFileError(f"line {line:,} has no file name; give each line one")
         if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":"):
-            raise RefusedError(
+            raise DataFileError(
                 f"line {line:,} names {text[:60]!r}, which is outside the table's folder; put it in there"
             )
         endings = ("",) if path.suffix.lower() in SUFFIXES else _ENDINGS
@@ -137,6 +137,6 @@ class _Finder:
                     self._starts.remove(start)
                     self._starts.insert(0, start)  # the others will mostly lie there too
                     return candidate
-        raise RefusedError(
+        raise DataFileError(
             f"line {line:,} names {text[:60]!r}, and there is no such file beside the table; check the name"
         )

@@ -12,7 +12,7 @@ from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
-from convscope.data.datasets.readers.places import Place, suffix_of
+from convscope.data.datasets.readers.places import FilePlace, suffix_of
 from convscope.data.image_files import SUFFIXES
 
 # Folders that are splits; those of validation are left out, as they are in archives.
@@ -30,13 +30,13 @@ SPLITS = {
 }
 
 
-def is_tree(place: Place, least: int = 2) -> bool:
+def is_tree(place: FilePlace, least: int = 2) -> bool:
     """Return whether the pictures of a place lie in folders, of at least so many classes."""
     splits = _by_split(place.names)
     return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= least
 
 
-def read_tree(place: Place, image_size: tuple[int, int] | None) -> Parts:
+def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
     """Return the data set whose classes are the folders of a place for which `is_tree` holds.
 
     Raises:

@@ -15,7 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
-from convscope.data.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, RefusedError, open_data_file, reason
+from convscope.data.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, DataFileError, open_data_file, reason
 
 # What LZMA can do: 2 MiB of zeros are matches of 273 bytes, each about 14 decisions of 0.022 bit, which is 7000 to 1.
 LZMA_RATIO = 8192
@@ -86,8 +86,8 @@ def open_stream(path: Path, member: str | None = None) -> Iterator[ByteStream]:
         try:
             with _unpacked(file, os.fstat(file.fileno()).st_size, member, MOST_LAYERS) as stream:
                 yield stream
-        except RefusedError as error:
-            raise RefusedError(f"{member}: {error}" if member else str(error)) from error
+        except DataFileError as error:
+            raise DataFileError(f"{member}: {error}" if member else str(error)) from error
 
 
 def zip_names(path: Path) -> tuple[str, ...]:
@@ -110,27 +110,27 @@ def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) ->
     """Return a member's line in an archive's table, if it can be true.
 
     Raises:
-        RefusedError: if it is encrypted, packed by another method than deflate, or larger than it can be.
+        DataFileError: if it is encrypted, packed by another method than deflate, or larger than it can be.
         KeyError: if there is none of that name.
     """
     info = archive.getinfo(name)
     called = called or name
     if info.flag_bits & ENCRYPTED:
-        raise RefusedError(f"{called} is encrypted; save the archive without a password")
+        raise DataFileError(f"{called} is encrypted; save the archive without a password")
     if info.compress_type not in MOST_RATIO:
-        raise RefusedError(
+        raise DataFileError(
             f"{called} is compressed by method {info.compress_type}; save the archive with deflate, as "
             "numpy.savez_compressed and zip do"
         )
     assert archive.fp is not None, "the archive is open"
     size = archive.fp.seek(0, os.SEEK_END)
     if info.compress_size > size or info.file_size > MOST_RATIO[info.compress_type] * info.compress_size:
-        raise RefusedError(
+        raise DataFileError(
             f"{called} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which no such file of "
             f"{size:,} bytes can hold; the archive is damaged, fetch it again"
         )
     if info.compress_type != zipfile.ZIP_STORED and info.file_size > MOST_UNPACKED_BYTES:
-        raise RefusedError(
+        raise DataFileError(
             f"{called} has {info.file_size:,} bytes when it is unpacked, and the limit is {MOST_UNPACKED_BYTES:,}; "
             "unpack the archive, or save it without compression"
         )
@@ -172,11 +172,11 @@ def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
 
 @contextmanager
 def opened_zip(file: BufferedReader) -> Iterator[zipfile.ZipFile]:
-    """Open the zip archive in an open file; raises `RefusedError` if it is none, or damaged."""
+    """Open the zip archive in an open file; raises `DataFileError` if it is none, or damaged."""
     try:
         archive = zipfile.ZipFile(file)
     except ZIP_DAMAGE as error:
-        raise RefusedError(f"is no whole zip archive ({reason(error)}); fetch it again") from error
+        raise DataFileError(f"is no whole zip archive ({reason(error)}); fetch it again") from error
     with archive:
         yield archive
 
@@ -190,7 +190,7 @@ def _only_name(archive: zipfile.ZipFile) -> str:
     names = _file_names(archive)
     if len(names) != 1:
         held = ", ".join(repr(name[:60]) for name in names[:6]) or "nothing"
-        raise RefusedError(f"is an archive of {len(names):,} files ({held}); unpack it and name one of them")
+        raise DataFileError(f"is an archive of {len(names):,} files ({held}); unpack it and name one of them")
     return names[0]
 
 
@@ -200,15 +200,15 @@ def _member_stream(archive: zipfile.ZipFile, name: str) -> tuple[ByteStream, int
         info = zip_entry(archive, name)
         member = archive.open(info)
     except KeyError:
-        raise RefusedError("is not in the archive; check its name") from None
+        raise DataFileError("is not in the archive; check its name") from None
     except ZIP_DAMAGE as error:
-        raise RefusedError(f"the archive is damaged ({reason(error)}); fetch it again") from error
+        raise DataFileError(f"the archive is damaged ({reason(error)}); fetch it again") from error
 
     def pull(limit: int) -> bytes:
         try:
             return member.read(limit)
         except ZIP_DAMAGE as error:  # the checksum, too, when the end is reached
-            raise RefusedError(f"the archive is damaged ({reason(error)}); fetch it again") from error
+            raise DataFileError(f"the archive is damaged ({reason(error)}); fetch it again") from error
 
     return ByteStream(pull, info.file_size), info.compress_size
 
@@ -270,14 +270,14 @@ class _Unpacking:
             try:
                 piece, self._pending = self._decompressor.feed(packed, limit)
             except (zlib.error, lzma.LZMAError) as error:
-                raise RefusedError(f"its {self._kind} stream is damaged ({error}); fetch it again") from error
+                raise DataFileError(f"its {self._kind} stream is damaged ({error}); fetch it again") from error
             if piece:
                 self._given += len(piece)
                 if self._given > self._most:
-                    raise RefusedError(
+                    raise DataFileError(
                         f"its {self._kind} stream gives more than {self._most:,} bytes, which are the most for a file "
                         "of its size; unpack it and name what is in it"
                     )
                 return piece
             if not packed and not self._decompressor.eof:
-                raise RefusedError(f"its {self._kind} stream ends too early; the file is cut short, fetch it again")
+                raise DataFileError(f"its {self._kind} stream ends too early; the file is cut short, fetch it again")

@@ -14,8 +14,8 @@ from convscope.interchange.keras_files.hdf5.objects import (
     DATATYPE,
     LAYOUT,
     UNDEFINED,
+    Hdf5Bytes,
     Messages,
-    Source,
     damaged,
     unpacked,
     unusual,
@@ -52,11 +52,11 @@ class StoredArray:
     num_bytes: int
 
 
-def stored_array(source: Source, path: str, messages: Messages) -> StoredArray:
+def stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> StoredArray:
     """Return what a data set's messages say, held against the file.
 
     Raises:
-        RefusedError: if they are damaged, promise more than the file has, or store the array elsewhere or in chunks.
+        ModelFileError: if they are damaged, promise more than the file has, or store the array elsewhere or in chunks.
     """
     shape = dataspace_shape(messages.only(DATASPACE, "shape"))
     dtype, kind, item_bytes = _data_type(messages.only(DATATYPE, "type"))
@@ -120,7 +120,7 @@ _MOST_HEAP_OBJECTS = 1 << 16  # their numbers have 16 bits
 class Texts:
     """Reads the texts of attributes; of variable length, they lie in heaps that several share."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Hdf5Bytes) -> None:
         self._source = source
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
 
@@ -128,7 +128,7 @@ class Texts:
         """Return the texts of the attribute called `name`, one or many; None if there is none, or it is no text.
 
         Raises:
-            RefusedError: if it is damaged or no UTF-8.
+            ModelFileError: if it is damaged or no UTF-8.
         """
         for content in messages:
             found, data_type, shape, values = _parts(content)

@@ -13,14 +13,14 @@ from convscope.interchange.keras_files.hdf5.objects import (
     DATATYPE,
     LAYOUT,
     SYMBOL_TABLE,
-    Source,
+    Hdf5Bytes,
     damaged,
     read_links,
     read_messages,
     unpacked,
     unusual,
 )
-from convscope.interchange.keras_files.refusal import RefusedError
+from convscope.interchange.keras_files.refusal import ModelFileError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_DEPTH = 64
@@ -34,11 +34,11 @@ class Hdf5File:
         groups: the paths of all groups; the root is "".
 
     Raises:
-        RefusedError: if it is no HDF5 file, is damaged, or holds what is refused by name (see the package).
+        ModelFileError: if it is no HDF5 file, is damaged, or holds what is refused by name (see the package).
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._source = Source(file)
+        self._source = Hdf5Bytes(file)
         self._texts = Texts(self._source)
         self._attributes: dict[str, list[bytes]] = {}
         found: dict[str, StoredArray] = {}
@@ -72,18 +72,18 @@ class Hdf5File:
         """Return an array in the machine's byte order; bfloat16 as its bits in uint16.
 
         Raises:
-            RefusedError: if it holds no floats.
+            ModelFileError: if it holds no floats.
         """
         if array.dtype is None or (array.kind == "bfloat16" and self.texts(array.path, "dtype") != ["bfloat16"]):
-            raise RefusedError(f"{array.path} holds {array.kind}, not floats; save the model again")
+            raise ModelFileError(f"{array.path} holds {array.kind}, not floats; save the model again")
         content = self._source.data(array.offset, array.num_bytes) if array.content is None else array.content
         stored = np.frombuffer(content[: array.num_bytes], array.dtype).reshape(array.shape)
         return stored.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _root_address(source: Source) -> int:
+def _root_address(source: Hdf5Bytes) -> int:
     if source.size < 96 or source.data(0, 8) != MAGIC:
-        raise RefusedError("is no whole HDF5 file; fetch it again")
+        raise ModelFileError("is no whole HDF5 file; fetch it again")
     version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.data(8, 7))
     if version not in (0, 1):
         raise unusual("HDF5 in the newer format (libver='latest')") if version in (2, 3) else damaged("superblock")

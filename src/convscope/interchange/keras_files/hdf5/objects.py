@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from convscope.interchange.keras_files.refusal import RefusedError
+from convscope.interchange.keras_files.refusal import ModelFileError
 
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 """The address of what is not there."""
@@ -18,7 +18,7 @@ _MOST_PIECE_BYTES = 1 << 22  # a configuration in an attribute is the largest
 _MOST_STRUCTURE_BYTES = 1 << 26  # of all pieces; 10,000 layers take about 20 MB
 
 
-class Source:
+class Hdf5Bytes:
     """An open file that is read piece by piece."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -28,42 +28,42 @@ class Source:
         self.size = file.seek(0, os.SEEK_END)
 
     def structure(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes of the file's own structure; raises `RefusedError` as `check` does, or for too many."""
+        """Return `size` bytes of the file's own structure; raises `ModelFileError` as `check` does, or for too many."""
         self.step()
         self._structure_bytes += size
         if size > _MOST_PIECE_BYTES or self._structure_bytes > _MOST_STRUCTURE_BYTES:
-            raise RefusedError("its HDF5 structure is larger than any model's; it is damaged or made to harm")
+            raise ModelFileError("its HDF5 structure is larger than any model's; it is damaged or made to harm")
         return self.data(offset, size)
 
     def data(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes; raises `RefusedError` as `check` does."""
+        """Return `size` bytes; raises `ModelFileError` as `check` does."""
         self.check(offset, size)
         self._file.seek(offset)
         return self._file.read(size)
 
     def check(self, offset: int, size: int) -> None:
-        """Raise `RefusedError` unless the file has `size` bytes from `offset` on."""
+        """Raise `ModelFileError` unless the file has `size` bytes from `offset` on."""
         if offset + size > self.size:
-            raise RefusedError(
+            raise ModelFileError(
                 f"its HDF5 structure points to bytes {offset:,} to {offset + size:,}, but it has {self.size:,}; "
                 "the file is cut short or damaged, fetch it again"
             )
 
     def step(self) -> None:
-        """Count one step through the structure; raises `RefusedError` where there are more than honest files take."""
+        """Count one step through the structure; raises `ModelFileError` where there are more than honest files take."""
         self._pieces += 1
         if self._pieces > _MOST_PIECES:
-            raise RefusedError("its HDF5 structure has more pieces than any model; it is damaged or made to harm")
+            raise ModelFileError("its HDF5 structure has more pieces than any model; it is damaged or made to harm")
 
 
-def damaged(what: str) -> RefusedError:
+def damaged(what: str) -> ModelFileError:
     """Return the error for a structure that is not what it should be."""
-    return RefusedError(f"its HDF5 {what} is damaged; fetch the file again")
+    return ModelFileError(f"its HDF5 {what} is damaged; fetch the file again")
 
 
-def unusual(what: str) -> RefusedError:
+def unusual(what: str) -> ModelFileError:
     """Return the error for what HDF5 has but Keras does not write."""
-    return RefusedError(
+    return ModelFileError(
         f"it holds {what}, which Keras does not write and this reader does not follow; save the model with Keras again"
     )
 
@@ -88,18 +88,18 @@ class Messages:
     by_type: dict[int, list[bytes]]
 
     def only(self, kind: int, what: str) -> bytes:
-        """Return the one message of that type; raises `RefusedError` if there is none or several."""
+        """Return the one message of that type; raises `ModelFileError` if there is none or several."""
         found = self.by_type.get(kind, [])
         if len(found) != 1:
             raise damaged(f"object header ({len(found)} messages of {what})")
         return found[0]
 
 
-def read_messages(source: Source, address: int) -> Messages:
+def read_messages(source: Hdf5Bytes, address: int) -> Messages:
     """Return the messages of the object whose header is at `address`.
 
     Raises:
-        RefusedError: if the header is damaged, of the newer version, or holds what is refused by name.
+        ModelFileError: if the header is damaged, of the newer version, or holds what is refused by name.
     """
     version, _, count, _, size = struct.unpack("<BBHII", source.structure(address, 12))
     if version != 1:
@@ -132,7 +132,7 @@ def read_messages(source: Source, address: int) -> Messages:
 
 
 def unpacked(form: str, content: bytes, at: int, what: str) -> tuple[int, ...]:
-    """Return the numbers at a place of a message; raises `RefusedError` if it is too short."""
+    """Return the numbers at a place of a message; raises `ModelFileError` if it is too short."""
     try:
         return struct.unpack_from(form, content, at)
     except struct.error as error:
@@ -144,11 +144,11 @@ _MOST_LEVELS = 8
 _MOST_NAME_BYTES = 256
 
 
-def read_links(source: Source, btree: int, heap: int) -> dict[str, int]:
+def read_links(source: Hdf5Bytes, btree: int, heap: int) -> dict[str, int]:
     """Return the address of the object header of each member of a group, by name.
 
     Raises:
-        RefusedError: if the structure is damaged, or a link is no hard link.
+        ModelFileError: if the structure is damaged, or a link is no hard link.
     """
     names_at, names_size = _local_heap(source, heap)
     links: dict[str, int] = {}
@@ -170,7 +170,7 @@ def read_links(source: Source, btree: int, heap: int) -> dict[str, int]:
     return links
 
 
-def _local_heap(source: Source, address: int) -> tuple[int, int]:
+def _local_heap(source: Hdf5Bytes, address: int) -> tuple[int, int]:
     signature, size, _, data = struct.unpack("<4s4xQQQ", source.structure(address, 32))
     if signature != b"HEAP":
         raise damaged("local heap")
@@ -178,7 +178,7 @@ def _local_heap(source: Source, address: int) -> tuple[int, int]:
     return data, size
 
 
-def _btree_node(source: Source, address: int) -> tuple[int, tuple[int, ...]]:
+def _btree_node(source: Hdf5Bytes, address: int) -> tuple[int, tuple[int, ...]]:
     signature, kind, level, used = struct.unpack("<4sBBH", source.structure(address, 8))
     if signature != b"TREE" or kind != 0:
         raise damaged("group tree")
@@ -186,7 +186,7 @@ def _btree_node(source: Source, address: int) -> tuple[int, tuple[int, ...]]:
     return level, struct.unpack(f"<{2 * used}Q", content)[1::2]
 
 
-def _symbols(source: Source, address: int) -> list[tuple[int, int]]:
+def _symbols(source: Hdf5Bytes, address: int) -> list[tuple[int, int]]:
     signature, version, used = struct.unpack("<4sBxH", source.structure(address, 8))
     if signature != b"SNOD" or version != 1:
         raise damaged("symbol table")
@@ -198,7 +198,7 @@ def _symbols(source: Source, address: int) -> list[tuple[int, int]]:
     return symbols
 
 
-def _name(source: Source, at: int, size: int, offset: int) -> str:
+def _name(source: Hdf5Bytes, at: int, size: int, offset: int) -> str:
     if offset >= size:
         raise damaged("local heap")
     text, end, _ = source.structure(at + offset, min(_MOST_NAME_BYTES, size - offset)).partition(b"\0")
