@@ -8,7 +8,7 @@ import pytest
 
 import convscope as cs
 from convscope.evidence.evaluation import evaluate_predictions
-from convscope.runs.record import run_record
+from convscope.runs.run_json import run_record
 from convscope.storage import create_run, open_run
 from convscope.training import History
 

@@ -28,6 +28,7 @@ from convscope.data.datasets.image_rows import ImageShape, as_rows, image_shape_
 from convscope.data.datasets.pixel_range import PixelRange, learn_range
 from convscope.engine import initial_weights
 from convscope.recipes import Recipe, Schedule, recipe_named
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.training import History, TrainingState, train, train_pass
 from convscope.training.model import Model
 
@@ -116,7 +117,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         architecture: str | Architecture | Callable[[ImageShape, int], Architecture] = "auto",
-        recipe: str | Recipe = "classic",
+        recipe: str | Recipe = DEFAULT_RECIPE,
         *,
         epochs: int | None = None,
         batch_size: int | None = None,

@@ -9,15 +9,16 @@ from convscope.cli.loading import load
 from convscope.cli.options import json_option, precision_option, print_json
 from convscope.cli.output import echo
 from convscope.evidence.benchmark import Benchmark, Spread, measure_speed
-from convscope.experiment.record import cpu_name
+from convscope.experiment.run_json import cpu_name
 from convscope.recipes import Precision
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import RecipeChanges, architecture_for, recipe_for
 
 
 @click.command()
 @click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder.")
 @click.option("--architecture", default="cnn", show_default=True, help=f"{', '.join(PRESETS)}, or a JSON file.")
-@click.option("--recipe", default="classic", show_default=True, help="Name of a recipe, or a JSON file.")
+@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a JSON file.")
 @precision_option
 @click.option("--threads", type=click.IntRange(min=1), help="Of the engine; by default one a core.")
 @click.option("--epochs", type=click.IntRange(min=1), default=7, show_default=True, help="How many are timed.")

@@ -17,7 +17,7 @@ from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.catalogue import find_entry
 from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.pictures import image_png, matrix_text
-from convscope.experiment.record import loading_words
+from convscope.experiment.run_json import loading_words
 
 _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
 

@@ -28,8 +28,9 @@ from convscope.experiment import (
     run_experiment,
     write_experiment,
 )
-from convscope.experiment.record import loading_words
+from convscope.experiment.run_json import loading_words
 from convscope.recipes import RECIPES, Precision
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import RecipeChanges, architecture_for, recipe_for
 from convscope.storage import writing
 
@@ -71,7 +72,7 @@ def _seed_list(value: str | list[int]) -> list[int]:
     "--recipe",
     "recipes",
     multiple=True,
-    default=("classic",),
+    default=(DEFAULT_RECIPE,),
     show_default=True,
     help=f"{', '.join(RECIPES)}, or a JSON file; may be given several times.",
 )

@@ -13,6 +13,7 @@ from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.importing import ImportRequest, import_run
 from convscope.runs.listeners import Listeners
 from convscope.storage import save_model
@@ -49,7 +50,10 @@ def _number(value: str) -> float:
 )
 @click.option("--offset", type=_number, metavar="NUMBER", help="What is added then, where the network does not; or 0.")
 @click.option(
-    "--recipe", default="classic", show_default=True, help="By which evidence trains networks like it, where it must."
+    "--recipe",
+    default=DEFAULT_RECIPE,
+    show_default=True,
+    help="By which evidence trains networks like it, where it must.",
 )
 @index_option
 @click.option(

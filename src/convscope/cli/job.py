@@ -15,8 +15,8 @@ from convscope.data.datasets import LoadOptions, Splits
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.jobs import Job, Request, new_job, opened, resumed
 from convscope.runs.listeners import Listeners
-from convscope.runs.record import JobOptions
 from convscope.runs.resume import check_same, options_of
+from convscope.runs.run_json import JobOptions
 from convscope.storage import RunFolder
 
 _LOADING = ("test_fraction", "split_seed", "image_size")

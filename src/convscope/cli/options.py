@@ -13,6 +13,7 @@ from convscope.cli.loading import loading_options
 from convscope.cli.output import echo
 from convscope.engine import ENGINES
 from convscope.recipes import PRECISIONS, RECIPES
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.jobs import PRESET
 from convscope.runs.tracking import Trackers, open_tracker
 from convscope.storage.run_folder import MOST_SEED
@@ -65,7 +66,7 @@ def training_options(command: _Command) -> _Command:
         ),
         click.option(
             "--recipe",
-            default="classic",
+            default=DEFAULT_RECIPE,
             show_default=True,
             help=f"{', '.join(RECIPES)}, or a JSON file (also run.json of a run).",
         ),

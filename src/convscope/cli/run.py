@@ -11,7 +11,7 @@ from convscope.cli.options import index_option, json_option, open_trackers, prin
 from convscope.cli.progress import JobProgress
 from convscope.runs.cautions import cautions_of
 from convscope.runs.pipeline import main_job
-from convscope.runs.record import JobOptions
+from convscope.runs.run_json import JobOptions
 from convscope.runs.steps import timed
 
 

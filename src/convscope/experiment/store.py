@@ -15,8 +15,8 @@ from convscope.base.files import PARTIAL, inside
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.evaluation import Evaluation, evaluate_predictions
-from convscope.experiment.record import run_record
 from convscope.experiment.result import RunResult
+from convscope.experiment.run_json import experiment_record
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.worker import Trained
 from convscope.storage import create_run, open_run
@@ -82,7 +82,7 @@ class RunStore:
 
     def _write(self, path: Path, spec: RunSpec, trained: Trained, evaluation: Evaluation) -> None:
         """Write a run folder beside its place and rename it, so that two processes on one experiment do not meet."""
-        record = run_record(spec, self._data, path.name, trained.machine, trained.threads)
+        record = experiment_record(spec, self._data, path.name, trained.machine, trained.threads)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
         try:
             folder = create_run(partial, record)

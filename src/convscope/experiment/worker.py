@@ -21,7 +21,7 @@ from convscope.base.errors import ConvscopeError, DatasetError, EngineError
 from convscope.data.datasets import LoadOptions, Splits, load_dataset
 from convscope.engine import open_network
 from convscope.engine.keras import backend_name
-from convscope.experiment.record import available_cores, machine_record
+from convscope.experiment.run_json import available_cores, machine_record
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
 from convscope.training import History, train

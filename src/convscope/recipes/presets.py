@@ -31,6 +31,9 @@ search is in dev/LOG.md.
 accurate = replace(fast, epochs=5, optimizer=Adam(learning_rate=0.006, beta_2=0.99), name="accurate")
 """Five epochs of the same in smaller steps, chosen in the same way: about 99.5 % of the held-out training images."""
 
+DEFAULT_RECIPE = "classic"
+"""The name of the recipe that is taken where none is named."""
+
 RECIPES = {recipe.name: recipe for recipe in (classic, fast, accurate)}
 
 AnyRecipe = Annotated[Recipe | str, f"a Recipe or the name of one ({', '.join(RECIPES)})"]

@@ -9,15 +9,16 @@ from pathlib import Path
 from convscope.base.errors import ArchitectureError
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.experiment import argument_of
-from convscope.experiment.record import available_cores, loading_words
+from convscope.experiment.run_json import available_cores, loading_words
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
 from convscope.recipes import RECIPES
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.jobs import check_index, free_folder
 from convscope.runs.listeners import Listeners
-from convscope.runs.record import run_record
+from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, Trained, measure_run, timed
 from convscope.storage import RunFolder, create_run, writing
 from convscope.training import History, check_fit
@@ -44,7 +45,7 @@ class ImportRequest:
     architecture: Path | None = None
     scale: float | None = None
     offset: float | None = None
-    recipe: str = "classic"
+    recipe: str = DEFAULT_RECIPE
     index: int = 0
     out: Path | None = None
 
@@ -53,7 +54,7 @@ class ImportRequest:
         argument = argument_of(self.data)
         words = ["convscope", "import", str(self.path.resolve()), "--dataset", argument]
         words += loading_words(splits.options)
-        if self.recipe != "classic":
+        if self.recipe != DEFAULT_RECIPE:
             words += ["--recipe", self.recipe if self.recipe in RECIPES else str(place.resolve() / "run.json")]
         network = None if self.architecture is None else self.architecture.resolve()
         for option, value in (("--architecture", network), ("--scale", self.scale), ("--offset", self.offset)):

@@ -9,12 +9,13 @@ from pathlib import Path
 from convscope.base.errors import DatasetError, RecipeError, RunError
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName, check_engine, check_precision
-from convscope.experiment.record import available_cores
+from convscope.experiment.run_json import available_cores
 from convscope.recipes import RECIPES
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
-from convscope.runs.record import JobOptions, job_record, run_record
+from convscope.runs.run_json import JobOptions, job_record, run_record
 from convscope.runs.start import open_start
 from convscope.storage import RunFolder, create_run, open_run, writing
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
@@ -43,7 +44,7 @@ class Request:
     architecture: ArchitectureChoice | None = None
     start: Path | None = None
     new_output: bool = False
-    recipe: RecipeChoice = "classic"
+    recipe: RecipeChoice = DEFAULT_RECIPE
     changes: RecipeChanges = field(default_factory=RecipeChanges)
     seed: int = 0
     engine: EngineName = "native"

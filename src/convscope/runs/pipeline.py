@@ -7,7 +7,7 @@ from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.runs.jobs import Job
 from convscope.runs.listeners import Listeners
-from convscope.runs.record import job_record
+from convscope.runs.run_json import job_record
 from convscope.runs.seeds import SeedRuns, train_seeds
 from convscope.runs.steps import (
     Measured,

@@ -8,7 +8,7 @@ from convscope.base.errors import RunError
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.experiment import argument_of
 from convscope.runs.choices import architecture_for, recipe_for
-from convscope.runs.record import JobOptions
+from convscope.runs.run_json import JobOptions
 from convscope.storage import RunFolder
 
 _OF_RECIPE = ("epochs", "validation_fraction", "early_stopping", "class_weights", "precision")

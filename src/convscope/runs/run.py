@@ -27,8 +27,8 @@ from convscope.runs.evidence import Evidence
 from convscope.runs.jobs import Request, check_index, new_job, opened, resumed
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.pipeline import main_job, train_job
-from convscope.runs.record import JobOptions
 from convscope.runs.resume import options_of
+from convscope.runs.run_json import JobOptions
 from convscope.runs.seeds import USUAL_SEEDS, train_seeds
 from convscope.runs.steps import (
     Measured,

@@ -16,7 +16,7 @@ from convscope.evidence.comparison import Candidate, Comparison, compare
 from convscope.evidence.evaluation import Evaluation, evaluate
 from convscope.runs.choices import architecture_for
 from convscope.runs.listeners import Listeners
-from convscope.runs.record import job_record, run_record
+from convscope.runs.run_json import job_record, run_record
 from convscope.runs.start import held_out_by, start_of, unseen_by
 from convscope.runs.tracking import Trackers
 from convscope.storage import NOTHING, RunFolder, create_run, open_run, save_trained_on

@@ -32,7 +32,7 @@ def machine_record(engine: EngineName) -> dict[str, Any]:
     return {"versions": versions, "cpu": cpu}
 
 
-def run_record(
+def experiment_record(
     spec: RunSpec, data: Mapping[str, Any], digest: str, machine: Mapping[str, Any], threads: int
 ) -> dict[str, Any]:
     """Return what `run.json` says of the run of `spec` on `data` (`Splits.to_dict()`), trained on `machine`."""

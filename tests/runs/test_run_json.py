@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import bare_reports
+from tests.shared import bare_reports, invoke
 
 import convscope as cs
-from convscope.runs.record import job_record, run_record
+from convscope.runs.run_json import job_record, run_record
 from convscope.storage import load_model, open_run
-
-from .conftest import invoke
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 

@@ -11,7 +11,7 @@ from convscope.base.errors import RunError
 from convscope.base.plain import from_plain
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
-from convscope.experiment.record import is_preset, loading_words, machine_record
+from convscope.experiment.run_json import is_preset, loading_words, machine_record
 from convscope.recipes import RECIPES, Recipe
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.data import IN_MEMORY
