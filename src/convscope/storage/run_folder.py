@@ -5,8 +5,7 @@ history.jsonl     a line an epoch
 from.safetensors  the model that training started from, where it did
 model.safetensors model.trained_on.safetensors (which images)
 checkpoints/      evaluation.json  predictions.npz  explanation.json  comparison.json  timings.json
-seeds.json  calibration.json  rejection.json  filters.json  attributions.json  embedding.json  ablation.json
-robustness.json   attacks.json  audit.json         what its answers are worth, topic by topic
+seeds.json        TOPIC.json (what its answers are worth, a file for each topic)   exports.json  exports/
 seeds/            the runs from other seeds
 figures/          report.html   DONE (written last)   baseline/ (the run it is compared with)
 """
