@@ -1,11 +1,14 @@
 """Runs of every kind, made up in a moment: untrained networks on random images, with answers that are partly right."""
 
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from convscope.architecture import (
     Add,
@@ -26,7 +29,9 @@ from convscope.evidence.comparison import Candidate, compare
 from convscope.evidence.evaluation import Evaluation, evaluate_predictions
 from convscope.evidence.explanation import explain
 from convscope.recipes import EarlyStopping, Recipe
-from convscope.report import report_payload
+from convscope.report import Replay, RunContents
+from convscope.report.evidence import render_evidence
+from convscope.report.pixels import Pixels
 from convscope.training import History
 from convscope.training.model import Model
 
@@ -66,7 +71,7 @@ def make_evaluation(dataset: Dataset, strength: float) -> Evaluation:
     return evaluate_predictions(logits, dataset)
 
 
-def make_payload(
+def make_contents(
     shape: tuple[int, int, int] = (28, 28, 1),
     names: Sequence[str] = tuple("0123456789"),
     architecture: Callable[[tuple[int, int, int], int], Architecture] = presets.cnn,
@@ -76,7 +81,7 @@ def make_payload(
     history: History = HISTORY,
     recipe: Recipe | None = None,
     most_lesions: int = 512,
-) -> dict[str, Any]:
+) -> RunContents:
     names = tuple(names)
     splits = Splits(*(make_split(split, shape, names, 20 * len(names)) for split in ("train", "test")))
     network = architecture(shape, len(names))
@@ -85,23 +90,27 @@ def make_payload(
     comparison, baseline = None, None
     if with_baseline:
         dense = presets.ann(shape, len(names))
-        baseline = Model(dense, initial_weights(dense, 0), names)
+        baseline = Replay(Model(dense, initial_weights(dense, 0), names), history)
         other = Candidate("ann", make_evaluation(splits.test, strength - 1), 118_282, 118_016, 473_128, 0.5)
         comparison = compare(Candidate.from_model(model, evaluation, 2.75), other)
-    return report_payload(
-        model=model,
-        splits=splits,
-        recipe=recipe or Recipe(epochs=2),
-        history=history,
-        evaluation=evaluation,
-        explanation=explain(model, splits.test, 0),
-        evidence={"ablation": ablate(model, splits.test, most_lesions=most_lesions).to_dict()},
-        comparison=comparison,
-        baseline=baseline,
-        baseline_history=history if with_baseline else None,
-        snapshots={epoch: initial_weights(network, epoch) for epoch in range(len(history) + 1)},
-        record=RECORD,
+    snapshots = {epoch: initial_weights(network, epoch) for epoch in range(len(history) + 1)}
+    return RunContents(
+        splits,
+        recipe or Recipe(epochs=2),
+        Replay(model, history, snapshots),
+        evaluation,
+        explain(model, splits.test, 0),
+        RECORD,
+        baseline,
+        comparison,
+        render_evidence({"ablation": ablate(model, splits.test, most_lesions=most_lesions).to_dict()}),
     )
+
+
+def picture_from_json(value: str) -> Pixels:
+    """Return the picture (H, W, 4) that `picture_to_json` wrote."""
+    with Image.open(BytesIO(b64decode(value)), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("RGBA"))
 
 
 def wide_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
@@ -141,29 +150,43 @@ def one_layer(shape: tuple[int, int, int], num_classes: int) -> Architecture:
     return Architecture(Input(*shape), (Flatten(), Dense(num_classes, activation="softmax")), "linear")
 
 
-RUNS: dict[str, Callable[[], dict[str, Any]]] = {
-    "cnn": make_payload,
-    "hostile": lambda: make_payload(names=HOSTILE_NAMES, strength=1),
-    "colour": lambda: make_payload((20, 32, 3), [f"letter {chr(65 + i)}" for i in range(26)], wide_network, strength=3),
-    "tiny": lambda: make_payload((8, 8, 1), ("no", "yes"), presets.ann, with_baseline=False),
-    "residual": lambda: make_payload((9, 8, 1), ("no", "yes", "both"), residual_network, with_baseline=False),
-    "depthwise": lambda: make_payload((12, 12, 3), ("a", "b", "c"), depthwise_network, strength=3),
-    "stopped": lambda: make_payload(
+RUNS: dict[str, Callable[[], RunContents]] = {
+    "cnn": make_contents,
+    "hostile": lambda: make_contents(names=HOSTILE_NAMES, strength=1),
+    "colour": lambda: make_contents(
+        (20, 32, 3), [f"letter {chr(65 + i)}" for i in range(26)], wide_network, strength=3
+    ),
+    "tiny": lambda: make_contents((8, 8, 1), ("no", "yes"), presets.ann, with_baseline=False),
+    "residual": lambda: make_contents((9, 8, 1), ("no", "yes", "both"), residual_network, with_baseline=False),
+    "depthwise": lambda: make_contents((12, 12, 3), ("a", "b", "c"), depthwise_network, strength=3),
+    "stopped": lambda: make_contents(
         history=replace(HISTORY, val_split="validation", best_epoch=1),
         recipe=Recipe(epochs=5, validation_fraction=0.2, early_stopping=EarlyStopping()),
     ),
-    "many": lambda: make_payload((12, 10, 2), [f"class {i}" for i in range(100)], wide_network, strength=2),
+    "many": lambda: make_contents((12, 10, 2), [f"class {i}" for i in range(100)], wide_network, strength=2),
 }
 
 
 @pytest.fixture(scope="session")
-def payloads() -> dict[str, dict[str, Any]]:
-    """One payload of each kind of run, for tests that leave them as they are."""
+def runs() -> dict[str, RunContents]:
+    """One run of each kind, for tests that leave them as they are."""
     return {name: make() for name, make in RUNS.items()}
 
 
+@pytest.fixture(scope="session")
+def payloads(runs: dict[str, RunContents]) -> dict[str, dict[str, Any]]:
+    """The payload of each kind of run."""
+    return {name: run.payload for name, run in runs.items()}
+
+
 @pytest.fixture(params=list(RUNS))
-def payload(request: pytest.FixtureRequest, payloads: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The payloads of all kinds of run, one after the other."""
-    chosen: dict[str, Any] = payloads[request.param]
+def run(request: pytest.FixtureRequest, runs: dict[str, RunContents]) -> RunContents:
+    """All kinds of run, one after the other."""
+    chosen: RunContents = runs[request.param]
     return chosen
+
+
+@pytest.fixture
+def payload(run: RunContents) -> dict[str, Any]:
+    """The payloads of all kinds of run, one after the other."""
+    return run.payload

@@ -10,6 +10,7 @@ from PIL import Image
 
 from convscope.base.errors import ConvscopeError
 from convscope.report import (
+    RunContents,
     draw_ablation,
     draw_confusion_matrix,
     draw_feature_maps,
@@ -25,10 +26,10 @@ from convscope.training import History
 
 
 def test_every_figure_of_every_run_is_written_as_png_and_svg(
-    payload: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunContents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("convscope.report.style._PIXELS_PER_POINT", 0.5)  # which is drawn sooner
-    paths = write_figures(tmp_path / "figures", payload)
+    paths = write_figures(tmp_path / "figures", run)
     assert len(paths) == len(set(paths)) == len(list((tmp_path / "figures").iterdir()))
     for path in paths:
         if path.suffix == ".png":
@@ -38,9 +39,8 @@ def test_every_figure_of_every_run_is_written_as_png_and_svg(
             assert ET.fromstring(path.read_text(encoding="utf-8")).tag.endswith("svg")
 
 
-def test_a_cnn_has_all_its_figures(payloads: dict[str, Any]) -> None:
-    payload = payloads["cnn"]
-    names = {*draw_charts(payload), *draw_pictures(payload)}
+def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
+    names = {*draw_charts(runs["cnn"]), *draw_pictures(runs["cnn"])}
     assert names == {
         *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
         *("image", "classes", "mistakes"),
@@ -53,48 +53,48 @@ def test_a_cnn_has_all_its_figures(payloads: dict[str, Any]) -> None:
     }
 
 
-def test_the_same_payload_gives_the_same_bytes(payloads: dict[str, Any]) -> None:
-    first, second = (draw_charts(payloads["cnn"])["confusion-matrix"] for _ in range(2))
+def test_the_same_run_gives_the_same_bytes(runs: dict[str, RunContents]) -> None:
+    first, second = (draw_charts(runs["cnn"])["confusion-matrix"] for _ in range(2))
     assert svg_text(first) == svg_text(second)
     assert png_bytes(first) == png_bytes(second)
 
 
-def test_figures_name_neither_a_date_nor_the_library(payloads: dict[str, Any]) -> None:
-    svg = svg_text(draw_charts(payloads["cnn"])["class-balance"])
+def test_figures_name_neither_a_date_nor_the_library(runs: dict[str, RunContents]) -> None:
+    svg = svg_text(draw_charts(runs["cnn"])["class-balance"])
     assert "dc:date" not in svg
     assert "Matplotlib v" not in svg
 
 
-def test_hostile_class_names_are_plain_text_in_figures(payloads: dict[str, Any]) -> None:
-    svg = svg_text(draw_charts(payloads["hostile"])["class-balance"])
+def test_hostile_class_names_are_plain_text_in_figures(runs: dict[str, RunContents]) -> None:
+    svg = svg_text(draw_charts(runs["hostile"])["class-balance"])
     texts = {element.text for element in ET.fromstring(svg).iter() if element.tag.endswith("text")}
     assert "</script><img…" not in svg
     assert r"$\frac{" in texts
     assert "</script><img src…" in texts
 
 
-def test_drawing_leaves_the_users_settings_as_they_were(payloads: dict[str, Any]) -> None:
+def test_drawing_leaves_the_users_settings_as_they_were(runs: dict[str, RunContents]) -> None:
     before = dict(matplotlib.rcParams)
-    draw_charts(payloads["cnn"])
+    draw_charts(runs["cnn"])
     assert dict(matplotlib.rcParams) == before
 
 
-def test_the_users_settings_do_not_change_a_figure(payloads: dict[str, Any]) -> None:
-    expected = svg_text(draw_charts(payloads["cnn"])["training-loss"])
+def test_the_users_settings_do_not_change_a_figure(runs: dict[str, RunContents]) -> None:
+    expected = svg_text(draw_charts(runs["cnn"])["training-loss"])
     with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "lines.linewidth": 9, "axes.facecolor": "red"}):
-        assert svg_text(draw_charts(payloads["cnn"])["training-loss"]) == expected
+        assert svg_text(draw_charts(runs["cnn"])["training-loss"]) == expected
 
 
-def test_a_drawing_shows_itself_in_a_notebook_that_takes_no_html(payloads: dict[str, Any]) -> None:
-    png, shown = draw_charts(payloads["cnn"])["comparison"]._repr_png_()
+def test_a_drawing_shows_itself_in_a_notebook_that_takes_no_html(runs: dict[str, RunContents]) -> None:
+    png, shown = draw_charts(runs["cnn"])["comparison"]._repr_png_()
     assert (shown["width"], shown["height"]) == (448, 40 + 72 + 32)
     assert shown["alt"].startswith("This run of cnn makes fewer errors than this run of ann")
     with Image.open(BytesIO(png)) as picture:
         assert picture.size == (2 * 448, 2 * (40 + 72 + 32))
 
 
-def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(payloads: dict[str, Any]) -> None:
-    html = draw_charts(payloads["hostile"])["confusion-matrix"]._repr_html_()
+def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(runs: dict[str, RunContents]) -> None:
+    html = draw_charts(runs["hostile"])["confusion-matrix"]._repr_html_()
     assert "--ink: currentColor" in html
     assert html.count("Most often") == 2  # the caption, and what a screen reader says
     assert "<img" not in html
@@ -141,14 +141,14 @@ def test_counts_are_written_only_where_they_fit() -> None:
     assert ">987<" not in svg_text(draw_confusion_matrix(many, [str(i) for i in range(60)]))
 
 
-def test_a_figure_that_shows_a_part_says_so(payloads: dict[str, Any]) -> None:
-    pictures = draw_pictures(payloads["colour"])
+def test_a_figure_that_shows_a_part_says_so(runs: dict[str, RunContents]) -> None:
+    pictures = draw_pictures(runs["colour"])
     assert "the first 64 maps" in svg_text(pictures["maps-conv2d"])
     assert "conv2d_1: all kernels, 100 x 70 (the first 64 a side)" in svg_text(pictures["kernels-conv2d_1-all"])
 
 
-def test_a_depthwise_convolution_has_all_its_filters_in_one_picture(payloads: dict[str, Any]) -> None:
-    pictures = draw_pictures(payloads["depthwise"])
+def test_a_depthwise_convolution_has_all_its_filters_in_one_picture(runs: dict[str, RunContents]) -> None:
+    pictures = draw_pictures(runs["depthwise"])
     names = {name for name in pictures if name.startswith("kernels-depthwise_conv2d")}
     assert names == {"kernels-depthwise_conv2d", "kernels-depthwise_conv2d-grey"}
     assert "depthwise_conv2d: 12 filters" in svg_text(pictures["kernels-depthwise_conv2d"])
@@ -188,7 +188,7 @@ def test_wrong_arguments_are_named(draw: Any, message: str) -> None:
         draw()
 
 
-def test_figures_need_a_folder_that_can_be_written(payloads: dict[str, Any], tmp_path: Path) -> None:
+def test_figures_need_a_folder_that_can_be_written(runs: dict[str, RunContents], tmp_path: Path) -> None:
     (tmp_path / "figures").write_text("a file in the way")
     with pytest.raises(ConvscopeError, match="figures"):
-        write_figures(tmp_path / "figures", payloads["tiny"])
+        write_figures(tmp_path / "figures", runs["tiny"])

@@ -50,7 +50,8 @@ def noise(shape: tuple[int, int, int], number: int, num_classes: int) -> Splits:
 
 
 def replay(model: Model, epochs: int) -> Replay:
-    return Replay(model, {epoch: initial_weights(model.architecture, epoch) for epoch in range(epochs + 1)})
+    snapshots = {epoch: initial_weights(model.architecture, epoch) for epoch in range(epochs + 1)}
+    return Replay(model, snapshots=snapshots)
 
 
 def live(model: Model, splits: Splits, room: int, epochs: int = 0, baseline: Replay | None = None) -> dict[str, Any]:
@@ -186,5 +187,5 @@ def test_means_that_are_known_are_not_computed_again(monkeypatch: pytest.MonkeyP
     means = filter_means(model, splits.test.images)
     computed = live_payload([Replay(model)], splits, evaluate(model, splits.test), 500_000)
     monkeypatch.delattr("convscope.report.live.filter_means")
-    given = live_payload([Replay(model, {}, means)], splits, evaluate(model, splits.test), 500_000)
+    given = live_payload([Replay(model, means=means)], splits, evaluate(model, splits.test), 500_000)
     assert given == computed

@@ -5,11 +5,10 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from convscope.report import write_report
+from convscope.report import RunContents, write_report
 
 BROWSER = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -39,32 +38,32 @@ def open_page(browser: str, page: Path, *arguments: str) -> tuple[str, list[str]
 
 @pytest.mark.parametrize("name", ["cnn", "hostile", "tiny"])
 def test_the_page_opens_from_a_disk_without_a_console_message(
-    browser: str, payloads: dict[str, Any], tmp_path: Path, name: str
+    browser: str, runs: dict[str, RunContents], tmp_path: Path, name: str
 ) -> None:
-    dom, messages = open_page(browser, write_report(tmp_path, payloads[name]))
+    dom, messages = open_page(browser, write_report(tmp_path, runs[name]))
     assert messages == []
     assert "How to reproduce" in dom
 
 
-def test_a_message_on_the_console_would_be_seen(browser: str, payloads: dict[str, Any], tmp_path: Path) -> None:
-    page = write_report(tmp_path, payloads["tiny"])
+def test_a_message_on_the_console_would_be_seen(browser: str, runs: dict[str, RunContents], tmp_path: Path) -> None:
+    page = write_report(tmp_path, runs["tiny"])
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace("</body>", '<img src="https://example.org/x.png"></body>'), encoding="utf-8")
     _, messages = open_page(browser, page)
     assert any("Content Security Policy" in message for message in messages)
 
 
-def test_a_hostile_class_name_makes_no_element(browser: str, payloads: dict[str, Any], tmp_path: Path) -> None:
-    dom, _ = open_page(browser, write_report(tmp_path, payloads["hostile"]))
+def test_a_hostile_class_name_makes_no_element(browser: str, runs: dict[str, RunContents], tmp_path: Path) -> None:
+    dom, _ = open_page(browser, write_report(tmp_path, runs["hostile"]))
     assert "onerror=alert(1)&gt;" in dom
     assert "<img src=" not in re.sub(r'<img [^>]*src="data:[^>]*>', "", dom)
 
 
 @pytest.mark.parametrize("name", ["cnn", "hostile", "colour"])
 def test_a_narrow_page_scrolls_downwards_only(
-    browser: str, payloads: dict[str, Any], tmp_path: Path, name: str
+    browser: str, runs: dict[str, RunContents], tmp_path: Path, name: str
 ) -> None:
-    page = write_report(tmp_path, payloads[name])
+    page = write_report(tmp_path, runs[name])
     # A second page looks at it through a frame of the width of a telephone.
     outer = tmp_path / "outer.html"
     outer.write_text(
@@ -80,9 +79,9 @@ def test_a_narrow_page_scrolls_downwards_only(
 
 @pytest.mark.parametrize(("chosen", "scheme"), [("light", "light"), ("dark", "dark"), ("auto", "light")])
 def test_the_theme_is_the_systems_until_the_reader_chooses(
-    browser: str, payloads: dict[str, Any], tmp_path: Path, chosen: str, scheme: str
+    browser: str, runs: dict[str, RunContents], tmp_path: Path, chosen: str, scheme: str
 ) -> None:
-    page = write_report(tmp_path, payloads["tiny"])
+    page = write_report(tmp_path, runs["tiny"])
     text = page.read_text(encoding="utf-8").replace('value="auto" checked', 'value="auto"')
     probe = (
         f"<script>document.getElementById('theme-{chosen}').checked = true;"
@@ -97,9 +96,9 @@ def test_the_theme_is_the_systems_until_the_reader_chooses(
 
 
 def test_the_policy_lets_the_engine_and_its_workers_start(
-    browser: str, payloads: dict[str, Any], tmp_path: Path
+    browser: str, runs: dict[str, RunContents], tmp_path: Path
 ) -> None:
-    page = write_report(tmp_path, payloads["tiny"])
+    page = write_report(tmp_path, runs["tiny"])
     probe = (
         "<script>new Worker(URL.createObjectURL(new Blob(['0'])));"
         "const bytes = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);"  # the smallest module

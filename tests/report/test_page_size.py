@@ -1,7 +1,5 @@
 """That the page of a run of MNIST stays below 5 MB, whatever was measured of it."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from convscope.evidence.comparison import Candidate, compare
 from convscope.evidence.evaluation import evaluate
 from convscope.evidence.explanation import explain
 from convscope.recipes import classic
-from convscope.report import render_report, report_payload
+from convscope.report import Replay, RunContents, render_report
 from convscope.report.evidence.section import Section
 from convscope.report.evidence.sections import RenderedSection
 from convscope.training import History
@@ -23,21 +21,13 @@ from .conftest import RECORD
 MOST_BYTES = 5_000_000
 
 
-@dataclass(frozen=True)
-class Run:
-    """A network with weights after each epoch that do not compress, since they are drawn at random."""
-
-    model: Model
-    snapshots: dict[int, dict[str, np.ndarray]]
-    history: History
-
-
-def make_run(name: str, epochs: int) -> Run:
+def make_run(name: str, epochs: int) -> Replay:
+    """Return a network with weights after each epoch that do not compress, since they are drawn at random."""
     network = getattr(presets, name)((28, 28, 1), 10)
     past = tuple(np.linspace(0.3, 0.1, epochs))
     names = tuple("0123456789")
     snapshots = {epoch: initial_weights(network, epoch) for epoch in range(epochs + 1)}
-    return Run(Model(network, snapshots[epochs], names), snapshots, History(past, past, past, past, past))
+    return Replay(Model(network, snapshots[epochs], names), History(past, past, past, past, past), snapshots)
 
 
 @pytest.mark.parametrize("evidence_bytes", [0, 750_000, 1_500_000])
@@ -51,22 +41,18 @@ def test_a_page_of_mnist_stays_below_five_megabytes(evidence_bytes: int) -> None
         for one, evaluation in zip((run, other), evaluations, strict=True)
     ]
     section = Section("size", "Size", "", "", [])
-    rendered = [RenderedSection(section, f'<section id="size">{"x" * evidence_bytes}</section>', {})]
-    payload = report_payload(
-        model=run.model,
-        splits=splits,
-        recipe=classic,
-        history=run.history,
-        evaluation=evaluations[0],
-        explanation=explain(run.model, splits.test, 0),
-        comparison=compare(*sides),
-        baseline=other.model,
-        baseline_history=other.history,
-        snapshots=run.snapshots,
-        baseline_snapshots=other.snapshots,
-        rendered=rendered,
-        record=RECORD,
+    rendered = [RenderedSection("size", {}, section, f'<section id="size">{"x" * evidence_bytes}</section>', {})]
+    contents = RunContents(
+        splits,
+        classic,
+        run,
+        evaluations[0],
+        explain(run.model, splits.test, 0),
+        RECORD,
+        other,
+        compare(*sides),
+        rendered,
     )
-    size = len(render_report(payload, rendered).encode())
+    size = len(render_report(contents).encode())
     assert evidence_bytes + 1_000_000 < size < MOST_BYTES
-    assert payload["live"]["models"][0]["snapshots"], "the epochs have their place before training images do"
+    assert contents.payload["live"]["models"][0]["snapshots"], "the epochs have their place before training images do"

@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from convscope.base.packing import unpack
-from convscope.report.pixels import picture_from_json
+
+from .conftest import picture_from_json
 
 
 def test_a_payload_is_finite_plain_json(payload: dict[str, Any]) -> None:

@@ -6,11 +6,12 @@ from convscope.report.pixels import (
     Palette,
     image_pixels,
     paint,
-    picture_from_json,
     picture_to_json,
     scale_to,
     tile,
 )
+
+from .conftest import picture_from_json
 
 
 def test_the_signed_palette_is_clear_at_zero_and_full_at_its_ends() -> None:

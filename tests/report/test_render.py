@@ -3,6 +3,7 @@ import json
 import re
 import zlib
 from collections import Counter, defaultdict
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from convscope.base.errors import ConvscopeError
-from convscope.report import render, render_report, write_report
+from convscope.report import RunContents, render, render_report, write_report
+from convscope.report.evidence import render_evidence
 
 from .conftest import HOSTILE_NAMES
 
@@ -54,8 +56,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def pages(payloads: dict[str, Any]) -> dict[str, str]:
-    return {name: render_report(payload) for name, payload in payloads.items()}
+def pages(runs: dict[str, RunContents]) -> dict[str, str]:
+    return {name: render_report(run) for name, run in runs.items()}
 
 
 @pytest.fixture(params=["cnn", "hostile", "colour", "tiny", "residual", "depthwise", "stopped", "many"])
@@ -109,13 +111,13 @@ def test_a_page_holds_the_engine(pages: dict[str, str]) -> None:
     assert module.startswith(b"\0asm")
 
 
-def test_the_script_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch, payloads: dict[str, Any]) -> None:
+def test_the_script_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch, runs: dict[str, RunContents]) -> None:
     script = 'let a = "</script>", b = /<!--/u, c = `<SCRIPT>`, d = 1 < 2;'
     bundle = {"bundle/bench.js": script, "bundle/bench.css": ".bench { color: red }"}
     monkeypatch.setattr(render, "read_resource", lambda name, read=render.read_resource: bundle.get(name) or read(name))
     render._bundle.cache_clear()
     try:
-        text = render_report(payloads["tiny"])
+        text = render_report(runs["tiny"])
     finally:
         render._bundle.cache_clear()
     assert text.endswith(
@@ -209,15 +211,15 @@ def test_the_sections_stand_in_the_readers_order(pages: dict[str, str]) -> None:
     ]
 
 
-def test_what_was_not_measured_has_no_section(payloads: dict[str, Any]) -> None:
-    page = render_report({**payloads["tiny"], "evidence": {}})
+def test_what_was_not_measured_has_no_section(runs: dict[str, RunContents]) -> None:
+    page = render_report(replace(runs["tiny"], evidence=()))
     assert 'id="ablation"' not in page
     assert "#ablation" not in page
 
 
-def test_evidence_of_an_unknown_topic_is_refused(payloads: dict[str, Any]) -> None:
+def test_evidence_of_an_unknown_topic_is_refused() -> None:
     with pytest.raises(KeyError, match="evidence on 'astrology' has no section"):
-        render_report({**payloads["tiny"], "evidence": {"astrology": {}}})
+        render_evidence({"astrology": {}})
 
 
 def test_a_run_without_a_baseline_has_no_comparison(pages: dict[str, str]) -> None:
@@ -312,13 +314,13 @@ def test_a_page_shows_the_command_and_the_lines_that_make_the_run_again(pages: d
     assert 'cs.Architecture.from_dict(run["architecture"])' in Page(pages["colour"]).text
 
 
-def test_the_report_is_written_under_its_name(payloads: dict[str, Any], tmp_path: Path) -> None:
-    path = write_report(tmp_path, payloads["tiny"])
+def test_the_report_is_written_under_its_name(runs: dict[str, RunContents], tmp_path: Path) -> None:
+    path = write_report(tmp_path, runs["tiny"])
     assert path == tmp_path / "report.html"
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_a_report_needs_a_folder_that_can_be_written(payloads: dict[str, Any], tmp_path: Path) -> None:
+def test_a_report_needs_a_folder_that_can_be_written(runs: dict[str, RunContents], tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file in the way")
     with pytest.raises(ConvscopeError, match=r"report\.html"):
-        write_report(tmp_path / "run", payloads["tiny"])
+        write_report(tmp_path / "run", runs["tiny"])

@@ -9,7 +9,7 @@ from convscope.cli.job import run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.runs.jobs import check_index
-from convscope.runs.page import load_found, page_payload, write_run_report
+from convscope.runs.page import load_found, run_contents, write_run_report
 
 
 @click.command()
@@ -28,7 +28,7 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
         check_index(index, splits)
         found = load_found(folder, splits)
         if payload:
-            print_json(page_payload(found, splits, index, timings))
+            print_json(run_contents(found, splits, index, timings).payload)
             return
         path = write_run_report(found, splits, index, timings)
     timings["total"] = perf_counter() - start

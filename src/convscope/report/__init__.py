@@ -1,16 +1,19 @@
-"""What a run looks like: its payload as plain JSON, its figures, and its page."""
+"""What a run looks like: what it measured as one value, from which its JSON, its figures and its page are made."""
 
 from convscope.report.ablation_chart import draw_ablation
 from convscope.report.charts import draw_accuracies, draw_class_balance, draw_confusion_matrix, draw_training_curves
 from convscope.report.evidence.comparison import draw_difference
 from convscope.report.experiment_charts import draw_strips
 from convscope.report.figures import write_figures
-from convscope.report.payload import report_payload
+from convscope.report.live import Replay
+from convscope.report.payload import RunContents
 from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
 from convscope.report.pixels import image_pixels
 from convscope.report.render import render_report, write_report
 
 __all__ = [
+    "Replay",
+    "RunContents",
     "draw_ablation",
     "draw_accuracies",
     "draw_class_balance",
@@ -25,7 +28,6 @@ __all__ = [
     "draw_training_curves",
     "image_pixels",
     "render_report",
-    "report_payload",
     "write_figures",
     "write_report",
 ]

@@ -17,6 +17,7 @@ from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.engine import Weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluation import Evaluation
+from convscope.training import History
 from convscope.training.model import Model
 
 _SNAPSHOT_BYTES = 1_600_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
@@ -30,13 +31,15 @@ _MOST_IMBALANCE = 0.2  # which share of the first images may be of other classes
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """A model, its weights after some of the epochs (0: untrained), each read when it is asked for, and its means.
+    """A trained model with its history, for the page to show and to play again.
 
     Attributes:
+        snapshots: the weights by epoch, 0 before the first; each is read when it is asked for.
         means: what `filter_means` gives for the test images; computed where they are not given.
     """
 
     model: Model
+    history: History = field(default_factory=History)
     snapshots: Mapping[int, Weights] = field(default_factory=dict)
     means: Mapping[str, NDArray[np.floating[Any]]] | None = None
 

@@ -1,11 +1,13 @@
-"""All that the report shows, as one plain JSON document: values in, a dict out.
+"""What a report is made of: the values that a run measured, and from them one plain JSON document.
 
-The page, the figures and whoever else wants to show a run read this and nothing else. Numbers are finite, class and
-file names are data as they came, pictures are PNG in base64, and arrays say how they are packed.
+The page's script and other programs read the JSON, and nothing else. Its numbers are finite, class and file names are
+data as they came, pictures are PNG in base64, and arrays say how they are packed.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,6 @@ from convscope.architecture import Add, LayerRow
 from convscope.base.errors import RunError
 from convscope.base.packing import pack
 from convscope.data.datasets import Dataset, Splits
-from convscope.engine import Weights
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import Explanation
@@ -23,9 +24,8 @@ from convscope.recipes import Recipe
 from convscope.report.evidence import RenderedSection
 from convscope.report.live import Replay, live_payload
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
-from convscope.report.pixels import image_pixels, picture_to_json
-from convscope.training import History, describe_choice
-from convscope.training.model import Model
+from convscope.report.pixels import Pixels, image_pixels, picture_to_json
+from convscope.training import describe_choice
 
 FORMAT = 1
 _PAGE_BYTES = 4_000_000  # of a page below 5 MB, without the engine, the script and the report's own words
@@ -36,45 +36,75 @@ _MOST_SAMPLES_OF_A_CLASS = 10
 _MOST_MATRIX_SIDE, _MOST_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
 
 
-def report_payload(
-    *,
-    model: Model,
-    splits: Splits,
-    recipe: Recipe,
-    history: History,
-    evaluation: Evaluation,
-    explanation: Explanation,
-    means: Mapping[str, NDArray[np.floating[Any]]] | None = None,
-    comparison: Comparison | None = None,
-    baseline: Model | None = None,
-    baseline_history: History | None = None,
-    snapshots: Mapping[int, Weights] | None = None,
-    baseline_snapshots: Mapping[int, Weights] | None = None,
-    evidence: Mapping[str, dict[str, Any]] | None = None,
-    rendered: Sequence[RenderedSection] = (),
-    record: dict[str, Any],
-) -> dict[str, Any]:
-    """Return all that the report shows of a run as finite plain JSON.
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The images that a report shows, as pixels.
 
-    Args:
-        evaluation: of `model` on `splits.test`.
-        explanation: of one image of `splits.test`.
-        means: what `filter_means` gives for them, where it is known already.
-        comparison: of the model (as `a`) with another one, `baseline`, whose history is `baseline_history`.
-        snapshots: the model's weights by epoch, 0 before the first, for the page's replay; `baseline_snapshots` those
-            of the other.
-        evidence: what else was measured, by topic (see `convscope.report.evidence`).
-        rendered: the sections of `evidence`, for the room that they take and the images that they show.
-        record: what run.json holds, with the seconds of each step under `timings`.
+    Attributes:
+        example: the first training image.
+        samples: of each class, in the order of the labels, the indices of a few training images, and these.
+        mistakes: the test images of the first mistakes.
+        explained: the image whose feature maps are shown.
     """
-    replays = [Replay(model, snapshots or {}, means)]
-    if baseline is not None:
-        replays.append(Replay(baseline, baseline_snapshots or {}))
+
+    example: Pixels
+    samples: Sequence[tuple[list[int], list[Pixels]]]
+    mistakes: Sequence[Pixels]
+    explained: Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class RunContents:
+    """What a run measured, as the values that its page, figures and JSON are made of.
+
+    Attributes:
+        trained: the model of the run.
+        evaluation: of the model on `splits.test`.
+        explanation: of one image of `splits.test`.
+        record: what run.json holds, with the seconds of each step under `timings`.
+        comparison: of the model (as `a`) with that of `baseline`.
+        evidence: the sections of what else was measured.
+    """
+
+    splits: Splits
+    recipe: Recipe
+    trained: Replay
+    evaluation: Evaluation
+    explanation: Explanation
+    record: Mapping[str, Any]
+    baseline: Replay | None = None
+    comparison: Comparison | None = None
+    evidence: Sequence[RenderedSection] = ()
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """The images that the report shows."""
+        train, test = self.splits.train, self.splits.test
+        number = min(max(_MOST_SAMPLES // train.num_classes, 1), _MOST_SAMPLES_OF_A_CLASS)
+        members = [np.flatnonzero(train.labels == label)[:number].tolist() for label in range(train.num_classes)]
+        return Pictures(
+            image_pixels(train.images[0]),
+            [(indices, [image_pixels(train.images[index]) for index in indices]) for indices in members],
+            [image_pixels(test.images[mistake.index]) for mistake in self.evaluation.mistakes[:_MOST_MISTAKES]],
+            image_pixels(self.explanation.image),
+        )
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """All that the page shows and computes with, as finite plain JSON; see payload.schema.json."""
+        return report_payload(self)
+
+
+def report_payload(contents: RunContents) -> dict[str, Any]:
+    """Return all that the page of a run shows and computes with as finite plain JSON; `contents.payload` keeps it."""
+    model, history, baseline = contents.trained.model, contents.trained.history, contents.baseline
+    splits, evaluation, explanation = contents.splits, contents.evaluation, contents.explanation
+    comparison, evidence = contents.comparison, contents.evidence
     payload = {
         "format": FORMAT,
-        "record": record,
-        "recipe": recipe.to_dict(),
-        "data": {**splits.to_dict(), "example": _example(splits.train), "samples": _samples(splits.train)},
+        "record": dict(contents.record),
+        "recipe": contents.recipe.to_dict(),
+        "data": {**splits.to_dict(), "example": _example(contents), "samples": _samples(contents)},
         "model": {
             "architecture": model.architecture.to_dict(),
             "layers": [_layer(row) for row in model.architecture.table],
@@ -84,30 +114,26 @@ def report_payload(
             "weights_sha256": model.weights_sha256,
         },
         "history": history.to_dict(),
-        "choice": describe_choice(history, recipe),
-        "baseline_history": None if baseline_history is None else baseline_history.to_dict(),
+        "choice": describe_choice(history, contents.recipe),
+        "baseline_history": None if baseline is None else baseline.history.to_dict(),
         "evaluation": evaluation.to_dict(),
-        "mistake_pictures": [
-            picture_to_json(image_pixels(splits.test.images[mistake.index]))
-            for mistake in evaluation.mistakes[:_MOST_MISTAKES]
-        ],
+        "mistake_pictures": list(map(picture_to_json, contents.pictures.mistakes)),
         "comparison": None if comparison is None else comparison.to_dict(),
         "explanation": explanation.to_dict(),
-        "explained_picture": picture_to_json(image_pixels(explanation.image)),
+        "explained_picture": picture_to_json(contents.pictures.explained),
         "kernels": [
             # A wide bank is drawn in part, so only that part travels.
             {**bank.to_dict(), "values": pack(bank.kernel[:, :, :MOST_KERNELS, :MOST_KERNELS])}
             for bank in explanation.kernels
         ],
-        "feature_maps": [
-            _feature_maps(summary.layer, explanation) for summary in explanation.layers if len(summary.shape) == 3
-        ],
+        "feature_maps": [_feature_maps(layer, maps) for layer, maps in explanation.feature_maps.items()],
     }
     taken = _REPORT_SHARE * len(json.dumps(payload, separators=(",", ":")))
-    room = _PAGE_BYTES - taken - sum(len(one.html.encode()) for one in rendered)
-    shown = [index for one in rendered for index in _indices(one, splits.test)]
+    room = _PAGE_BYTES - taken - sum(len(one.html.encode()) for one in evidence)
+    shown = [index for one in evidence for index in _indices(one, splits.test)]
+    replays = [contents.trained, *([] if baseline is None else [baseline])]
     live = live_payload(replays, splits, evaluation, round(room), shown)
-    return {**payload, "live": live, "evidence": dict(evidence or {})}
+    return {**payload, "live": live, "evidence": {one.topic: one.value for one in evidence}}
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
@@ -122,31 +148,26 @@ def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
     return found
 
 
-def _example(dataset: Dataset) -> dict[str, Any]:
+def _example(contents: RunContents) -> dict[str, Any]:
     """Return the first image as picture and numbers; of a very large one the numbers of its first part."""
+    dataset = contents.splits.train
     image = dataset.images[0]
     part = image[:_MOST_MATRIX_SIDE, :_MOST_MATRIX_SIDE, :_MOST_MATRIX_CHANNELS]
     return {
         "split": dataset.split,
         "index": 0,
         "label": int(dataset.labels[0]),
-        "picture": picture_to_json(image_pixels(image)),
+        "picture": picture_to_json(contents.pictures.example),
         "channels": [part[:, :, channel].tolist() for channel in range(part.shape[2])],
         "is_whole": part.shape == image.shape,
     }
 
 
-def _samples(dataset: Dataset) -> list[dict[str, Any]]:
+def _samples(contents: RunContents) -> list[dict[str, Any]]:
     """Return the first few images of each class, in the order of the labels."""
-    number = min(max(_MOST_SAMPLES // dataset.num_classes, 1), _MOST_SAMPLES_OF_A_CLASS)
     return [
-        {
-            "label": label,
-            "indices": members.tolist(),
-            "pictures": [picture_to_json(image_pixels(dataset.images[index])) for index in members],
-        }
-        for label in range(dataset.num_classes)
-        for members in (np.flatnonzero(dataset.labels == label)[:number],)
+        {"label": label, "indices": indices, "pictures": list(map(picture_to_json, pictures))}
+        for label, (indices, pictures) in enumerate(contents.pictures.samples)
     ]
 
 
@@ -163,8 +184,7 @@ def _layer(row: LayerRow) -> dict[str, Any]:
     }
 
 
-def _feature_maps(layer: str, explanation: Explanation) -> dict[str, Any]:
-    maps = explanation.activations[layer]
+def _feature_maps(layer: str, maps: NDArray[np.float32]) -> dict[str, Any]:
     count = maps.shape[2]
     return {
         "layer": layer,

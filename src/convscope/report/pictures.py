@@ -31,6 +31,11 @@ def large_channels(number: int) -> tuple[int, ...]:
     return tuple(sorted({round(place) for place in np.linspace(0, number - 1, min(4, number))}))
 
 
+def map_limits(maps: NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """Return the values at the ends of the scale of a layer's feature maps: the least or zero, and the largest."""
+    return min(float(maps.min()), 0.0), float(maps.max())
+
+
 def kernel_tiles(
     kernel: NDArray[np.floating[Any]], palette: Palette, limit: float, channel: int | None, target: int
 ) -> Pixels:
@@ -59,7 +64,6 @@ def draw_kernels(
     channel: int | None = 0,
     palette: Palette = "signed",
     limit: float | None = None,
-    part_of: tuple[int, int] | None = None,
 ) -> Drawing:
     """Draw the kernels (rows, columns, C, filters) of a convolution on one scale, whose middle is zero.
 
@@ -69,14 +73,13 @@ def draw_kernels(
         channel: the input channel whose kernels are drawn; for None all, a row an input channel and a column a filter.
         palette: "signed" (negative weights blue, positive orange) or "grey" (negative black, positive white).
         limit: the weight at the palette's ends; by default the largest there is.
-        part_of: (C, filters) of the whole bank, where `kernel` is only its first part.
 
     Raises:
         ValueError: if `kernel` has not four axes or there is no such channel.
     """
     if kernel.ndim != 4:
         raise ValueError(f"kernel has shape {kernel.shape}; it must be (rows, columns, input channels, filters)")
-    channels, filters = part_of or kernel.shape[2:]
+    channels, filters = kernel.shape[2:]
     if channel is not None and not 0 <= channel < kernel.shape[2]:
         raise ValueError(f"channel is {channel}; there are kernels for channels 0 to {kernel.shape[2] - 1}")
     limit = float(np.abs(kernel).max()) if limit is None else limit
@@ -96,15 +99,11 @@ def draw_feature_maps(
     layer: str,
     *,
     channels: Sequence[int] | None = None,
-    limits: tuple[float, float] | None = None,
-    part_of: int | None = None,
 ) -> Drawing:
-    """Draw the feature maps (H, W, M) of a layer for one image, all on one scale.
+    """Draw the feature maps (H, W, M) of a layer for one image, all on the scale that `map_limits` gives.
 
     Args:
         channels: which maps to draw, large; by default all, of more than 64 the first 64.
-        limits: the values at the palette's ends; by default the least (or zero) and the largest there are.
-        part_of: the number of maps of the whole layer, where `maps` is only its first part.
 
     Raises:
         ValueError: if `maps` has not three axes or there is no such channel.
@@ -115,13 +114,12 @@ def draw_feature_maps(
     chosen = tuple(range(min(count, MOST_MAPS))) if channels is None else tuple(channels)
     if not chosen or not all(0 <= channel < count for channel in chosen):
         raise ValueError(f"channels are {chosen}; {layer} has maps 0 to {count - 1}")
-    low, high = limits or (min(float(maps.min()), 0.0), float(maps.max()))
+    low, high = map_limits(maps)
     scale = scale_to(maps.shape[1], 64 if channels is None else 160)
     pictures = [enlarge(paint(maps[:, :, channel], "viridis", low, high), scale) for channel in chosen]
     columns = 8 if channels is None else min(4, len(chosen))
     if channels is None:
-        whole = part_of or count
-        title = f"{layer}: {whole} maps" + _shown(whole, MOST_MAPS, "maps")
+        title = f"{layer}: {count} maps" + _shown(count, MOST_MAPS, "maps")
         note = "maps from left to right, row by row"
     else:
         title = f"{layer}: channels {', '.join(map(str, chosen))}"

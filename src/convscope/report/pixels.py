@@ -3,15 +3,13 @@
 Nothing is interpolated: a value is a square of whole pixels.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from convscope.base.palette import BLUE, ORANGE
 from convscope.base.png import encode_png
@@ -102,9 +100,3 @@ def png_of(pixels: Pixels) -> bytes:
 def picture_to_json(pixels: Pixels) -> str:
     """Return a picture as plain JSON: its PNG in base64."""
     return b64encode(png_of(pixels)).decode()
-
-
-def picture_from_json(value: str) -> Pixels:
-    """Return the picture (H, W, 4) that `picture_to_json` wrote."""
-    with Image.open(BytesIO(b64decode(value)), formats=["PNG"]) as picture:
-        return np.asarray(picture.convert("RGBA"))

@@ -1,4 +1,4 @@
-"""The report as one HTML file: from the payload to text, and to the run folder.
+"""The report as one HTML file: from what a run measured to text, and to the run folder.
 
 The page can be read without its script and asks for nothing: style, charts, pictures, the payload, the engine and the
 script that brings it to life are inside, and its policy forbids the rest.
@@ -8,7 +8,6 @@ import json
 import re
 import zlib
 from base64 import b64encode
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,15 +15,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from convscope.architecture import Architecture
 from convscope.base.files import inside, write_text
 from convscope.base.tables import printable
 from convscope.report import findings
 from convscope.report.document import LIVE_POLICY, percent_interval, read_resource, render_document
-from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.figures import draw_charts
 from convscope.report.glossary import TERMS
 from convscope.report.numbers import chart_numbers, matrix_view
+from convscope.report.payload import RunContents
 from convscope.report.style import inline_svg, svg_text
 from convscope.report.views import (
     comparison_view,
@@ -41,25 +39,18 @@ from convscope.report.views import (
 )
 
 
-def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] | None = None) -> str:
-    """Return the page of a run: one HTML document that works from a disk with no network.
-
-    Args:
-        rendered: the sections of the payload's evidence, where they are made already.
-    """
-    if rendered is None:
-        rendered = render_evidence(payload["evidence"])
-    architecture = Architecture.from_dict(payload["model"]["architecture"])
-    charts = {}
+def render_report(contents: RunContents) -> str:
+    """Return the page of a run: one HTML document that works from a disk with no network."""
+    payload, charts = contents.payload, {}
     titles, numbers = findings.chart_titles(payload), chart_numbers(payload)
-    for name, drawing in draw_charts(payload).items():
+    for name, drawing in draw_charts(contents).items():
         if name in numbers:  # the confusion matrix is a table itself
             svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
             charts[name] = {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
     evaluation, comparison = payload["evaluation"], comparison_view(payload)
-    seeds = [one for one in rendered if one.section.anchor == "seeds"]  # they say what the comparison cannot
-    others = [one for one in rendered if one.section.anchor != "seeds"]
-    contents = [
+    seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
+    others = [one for one in contents.evidence if one.section.anchor != "seeds"]
+    chapters = [
         ("verdict", "Verdict"),
         ("data", "Data"),
         ("model", "Model"),
@@ -79,7 +70,7 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         LIVE_POLICY,
         bench=_bundle(),
         json=Markup(_script_json(payload)),
-        contents=contents,
+        contents=chapters,
         terms=TERMS,
         charts=charts,
         run=run_view(payload),
@@ -93,29 +84,29 @@ def render_report(payload: dict[str, Any], rendered: Sequence[RenderedSection] |
         runs=runs_view(payload),
         example=example_view(payload),
         samples=samples_view(payload),
-        diagram=Markup(architecture.diagram()),
+        diagram=Markup(contents.trained.model.architecture.diagram()),
         curves_note=curves_note(payload),
         matrix=matrix_view(payload, titles["confusion-matrix"]),
         classes={"title": findings.classes_finding(evaluation)},
         pairs=pairs_view(payload),
         mistakes=mistakes_view(payload),
         comparison=comparison,
-        kernels=kernel_views(payload),
+        kernels=kernel_views(contents.explanation.kernels),
         explained=explained_view(payload),
-        maps=map_views(payload),
+        maps=map_views(contents.explanation),
         seeds=[one.html for one in seeds],
         evidence=[one.html for one in others],
     )
 
 
-def write_report(folder: Path, payload: dict[str, Any], rendered: Sequence[RenderedSection] | None = None) -> Path:
+def write_report(folder: Path, contents: RunContents) -> Path:
     """Write the page of a run as `report.html` into `folder`, whole or not at all, and return its path.
 
     Raises:
         ConvscopeError: if the folder cannot be written to, the disk is full, or `report.html` is a symbolic link.
     """
     path = inside(folder, "report.html")
-    write_text(path, render_report(payload, rendered))
+    write_text(path, render_report(contents))
     return path
 
 

@@ -4,6 +4,7 @@ Everything here is data for a template that escapes it; nothing is markup but th
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -12,18 +13,17 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from convscope.architecture.presets import PRESETS
-from convscope.base.packing import unpack
 from convscope.base.tables import printable
 from convscope.evidence.comparison.candidate import seconds_text
+from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.recipes import RECIPES
 from convscope.report import findings
-from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles
+from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
 from convscope.report.pixels import (
     Palette,
     Pixels,
     enlarge,
     paint,
-    picture_from_json,
     png_of,
     scale_to,
 )
@@ -43,9 +43,9 @@ def _uri(pixels: Pixels, scale: int = 1) -> dict[str, Any]:
     return {"uri": uri, "width": width * scale, "height": height * scale}
 
 
-def _packed(png: str, target: int) -> dict[str, Any]:
-    pixels = picture_from_json(png)
-    height, width = pixels.shape[:2]
+def _packed(png: str, payload: dict[str, Any], target: int) -> dict[str, Any]:
+    """Return an image of the data set, which the payload holds as PNG, for an `img` element."""
+    height, width, _ = payload["data"]["train"]["image_shape"]
     scale = scale_to(max(height, width), target)
     return {"uri": "data:image/png;base64," + png, "width": width * scale, "height": height * scale}
 
@@ -163,7 +163,7 @@ def example_view(payload: dict[str, Any]) -> dict[str, Any]:
         "split": example["split"],
         "pixels": "each pixel a square" + ("" if channels in (1, 3) else f", the mean of its {channels} channels"),
         "caption": caption,
-        "picture": _packed(example["picture"], _NATURAL),
+        "picture": _packed(example["picture"], payload, _NATURAL),
         "channels": [
             {"name": f"Channel {number}" if channels > 1 else "", "text": _matrix_markup(channel)}
             for number, channel in enumerate(shown)
@@ -188,7 +188,7 @@ def samples_view(payload: dict[str, Any]) -> dict[str, Any]:
         {
             "name": printable(names[row["label"]]),
             "pictures": [
-                {"picture": _packed(picture, 32), "split": payload["data"]["train"]["split"], "index": index}
+                {"picture": _packed(picture, payload, 32), "split": payload["data"]["train"]["split"], "index": index}
                 for picture, index in zip(row["pictures"], row["indices"], strict=True)
             ],
         }
@@ -221,7 +221,7 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
     names, mistakes = evaluation["class_names"], evaluation["mistakes"]
     cards = [
         {
-            "picture": _packed(picture, 112),
+            "picture": _packed(picture, payload, 112),
             "split": evaluation["split"],
             "index": one["index"],
             "true": printable(names[one["true"]]),
@@ -260,19 +260,18 @@ def comparison_view(payload: dict[str, Any]) -> dict[str, Any] | None:
     return {**comparison, "names": names, "sides": sides}
 
 
-def kernel_views(payload: dict[str, Any]) -> list[dict[str, Any]]:
+def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:
     """Return each convolution's kernels as pictures, whole or, of very many, in part."""
     views = []
-    for bank in payload["kernels"]:
-        kernel, limit = unpack(bank["values"]), bank["limit"]
-        channels, filters = bank["shape"][2:]
+    for bank in banks:
+        kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters
         part = f" (the first {MOST_KERNELS} a side)" if max(channels, filters) > MOST_KERNELS else ""
         few = f" (the first {MOST_MAPS})" if filters > MOST_MAPS else ""
-        reads = ", each of one channel" if bank["kind"] == "DepthwiseConv2D" else ""
+        reads = ", each of one channel" if bank.kind == "DepthwiseConv2D" else ""
         reads = ", input channel 0" if channels > 1 else reads
         views.append(
             {
-                "layer": bank["layer"],
+                "layer": bank.layer,
                 "title": findings.kernels_finding(kernel, limit),
                 "first_caption": f"{filters} {'filter' if filters == 1 else 'filters'}{few}{reads}",
                 "signed": _uri(kernel_tiles(kernel, "signed", limit, 0, 36)),
@@ -302,7 +301,7 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
         "label": names[label],
         "split": explanation["split"],
         "index": explanation["index"],
-        "picture": _packed(payload["explained_picture"], 224),
+        "picture": _packed(payload["explained_picture"], payload, 224),
         "bars": [
             {
                 "name": names[i],
@@ -315,24 +314,23 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def map_views(payload: dict[str, Any]) -> list[dict[str, Any]]:
+def map_views(explanation: Explanation) -> list[dict[str, Any]]:
     """Return each layer's feature maps as pictures on one scale, four of them large."""
-    summaries = {layer["layer"]: layer for layer in payload["explanation"]["layers"]}
+    summaries = {layer.layer: layer.to_dict() for layer in explanation.layers}
     views = []
-    for entry in payload["feature_maps"]:
-        maps, summary = unpack(entry["values"]), summaries[entry["layer"]]
-        low, high = min(entry["minimum"], 0.0), entry["maximum"]
-        pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(maps.shape[2])]
-        side = max(maps.shape[:2])
-        shown = f"the first {len(pictures)} of {entry['num_maps']}" if entry["num_maps"] > len(pictures) else "all"
+    for layer, maps in explanation.feature_maps.items():
+        summary, count, (low, high) = summaries[layer], maps.shape[2], map_limits(maps)
+        pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MOST_MAPS))]
+        side, large = max(maps.shape[:2]), large_channels(count)
+        shown = f"the first {len(pictures)} of {count}" if count > len(pictures) else "all"
         views.append(
             {
-                "layer": entry["layer"],
+                "layer": layer,
                 "title": findings.maps_finding(summary),
                 "caption": f"{summary['kind']}, {' × '.join(map(str, summary['shape']))}, one scale for all maps. "
-                f"Large, channels {', '.join(map(str, entry['large_channels']))}, counted from 0; "
+                f"Large, channels {', '.join(map(str, large))}, counted from 0; "
                 f"below them, {shown} maps.",
-                "large": [_map(pictures, maps, channel, scale_to(side, 156)) for channel in entry["large_channels"]],
+                "large": [_map(pictures, maps, channel, scale_to(side, 156)) for channel in large],
                 "all": [_map(pictures, maps, channel, scale_to(side, 56)) for channel in range(len(pictures))],
                 "scale": _scale("viridis", low, high),
             }

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
-from convscope.report import report_payload, write_figures, write_report
+from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import TOPICS, render_evidence
 from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
 from convscope.runs.topics import QUICK, Subject, measure_topics
@@ -34,59 +35,48 @@ def load_found(folder: RunFolder, splits: Splits) -> Found:
     return Found(run, baseline, None if baseline is None else compare_runs(run, baseline, splits))
 
 
-def page_payload(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> dict[str, Any]:
-    """Return all that the page shows of a run, as one plain JSON document.
-
-    Args:
-        index: of the test image whose feature maps are shown.
-    """
-    return _payload(found, splits, index, timings)[0]
-
-
-def write_run_report(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> Path:
-    """Draw the figures and write the page, and return its path.
+def run_contents(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> RunContents:
+    """Return all that the page of a run shows.
 
     Args:
         index: of the test image whose feature maps are shown.
         timings: grows by the seconds of each topic that is measured, and by those of `explain` and `report`.
     """
-    folder = found.run.folder
-    payload, rendered = _payload(found, splits, index, timings)
-    folder.write("explanation.json", payload["explanation"])
+    run, folder, subject = found.run, found.run.folder, Subject(found.run.folder, splits, found.run.model)
+    evidence = _topics(subject, timings)
+    with timed(timings, "report"):
+        sections = render_evidence(evidence)
+    with timed(timings, "explain"):
+        explanation = explain(run.model, splits.test, index)
+    return RunContents(
+        splits,
+        folder.recipe,
+        _replay(run, subject.means),
+        run.evaluation,
+        explanation,
+        {**folder.read("run.json"), "timings": dict(timings)},
+        None if found.baseline is None else _replay(found.baseline),
+        found.comparison,
+        sections,
+    )
+
+
+def write_run_report(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> Path:
+    """Draw the figures and write the page, and return its path.
+
+    Args: as for `run_contents`.
+    """
+    folder, contents = found.run.folder, run_contents(found, splits, index, timings)
+    folder.write("explanation.json", contents.explanation.to_dict())
     if found.comparison is not None and not folder.has("comparison.json"):
         folder.write("comparison.json", found.comparison.to_dict())  # so that its times are measured once
     with timed(timings, "report"):
-        write_figures(folder.place("figures"), payload, rendered)
-        return write_report(folder.path, payload, rendered)
+        write_figures(folder.place("figures"), contents)
+        return write_report(folder.path, contents)
 
 
-def _payload(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> tuple[dict[str, Any], Any]:
-    run, baseline = found.run, found.baseline
-    folder, subject = run.folder, Subject(run.folder, splits, run.model)
-    evidence = _topics(subject, timings)
-    with timed(timings, "report"):
-        rendered = render_evidence(evidence)
-    with timed(timings, "explain"):
-        explanation = explain(run.model, splits.test, index)
-    with timed(timings, "report"):
-        payload = report_payload(
-            model=run.model,
-            splits=splits,
-            recipe=folder.recipe,
-            history=run.trained.history,
-            evaluation=run.evaluation,
-            explanation=explanation,
-            means=subject.means,
-            comparison=found.comparison,
-            baseline=baseline.model if baseline else None,
-            baseline_history=baseline.trained.history if baseline else None,
-            snapshots=folder.load_snapshots(),
-            baseline_snapshots=baseline.folder.load_snapshots() if baseline else None,
-            evidence=evidence,
-            rendered=rendered,
-            record={**folder.read("run.json"), "timings": dict(timings)},
-        )
-    return payload, rendered
+def _replay(run: Measured, means: Mapping[str, NDArray[np.float32]] | None = None) -> Replay:
+    return Replay(run.model, run.trained.history, run.folder.load_snapshots(), means)
 
 
 def _topics(subject: Subject, timings: dict[str, float]) -> Mapping[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ from convscope.data.image_files import read_picture
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
 from convscope.prediction import predict
-from convscope.report import report_payload, write_report
+from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
 from convscope.runs.record import run_record
 from convscope.storage import open_run
@@ -167,24 +167,19 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         threads=2,
     )
     evidence = small_evidence([model, other], splits, RECIPE) if with_evidence else {}
-    rendered = render_evidence(evidence)
-    payload = report_payload(
-        model=model,
-        splits=splits,
-        recipe=RECIPE,
-        history=history,
-        evaluation=evaluations[0],
-        explanation=cs.explain(model, splits.test, 0),
-        comparison=cs.compare(*candidates),
-        baseline=other,
-        baseline_history=other_history,
-        snapshots=snapshots,
-        evidence=evidence,
-        rendered=rendered,
-        record={**record, "timings": {"train": sum(history.seconds)}},
+    contents = RunContents(
+        splits,
+        RECIPE,
+        Replay(model, history, snapshots),
+        evaluations[0],
+        cs.explain(model, splits.test, 0),
+        {**record, "timings": {"train": sum(history.seconds)}},
+        Replay(other, other_history),
+        cs.compare(*candidates),
+        render_evidence(evidence),
     )
     folder.mkdir(parents=True)
-    write_report(folder, payload, rendered)
+    write_report(folder, contents)
     cs.save_model(model, folder / "model.safetensors")
     np.savez(folder / "images.npz", images=splits.test.images[:NUM_EXPECTED])
 

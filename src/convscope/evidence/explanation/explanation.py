@@ -58,6 +58,11 @@ class Explanation:
         """Each layer's output in numbers, from input to output."""
         return summarize_activations(self.architecture, self.activations)
 
+    @property
+    def feature_maps(self) -> dict[str, NDArray[np.float32]]:
+        """The activations (H, W, maps) of each layer whose output is not a vector, by its name, in order."""
+        return {layer: maps for layer, maps in self.activations.items() if maps.ndim == 3}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the answer, each layer's summary and the banks' shapes, without pixels and cells, as plain JSON."""
         return {

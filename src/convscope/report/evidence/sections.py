@@ -48,8 +48,14 @@ TOPICS = tuple(_SECTIONS)
 
 @dataclass(frozen=True, eq=False)
 class RenderedSection:
-    """A section and its element of the page, made once, since drawing takes most of a report's time."""
+    """What was measured on a topic, its section and its element of the page: drawn once, since drawing takes longest.
 
+    Attributes:
+        value: what the topic's file holds.
+    """
+
+    topic: str
+    value: Mapping[str, Any]
     section: Section
     html: str
     drawings: Mapping[str, tuple[Drawing, str]]
@@ -81,15 +87,15 @@ def _render_topic(topic: str, value: dict[str, Any]) -> RenderedSection:
     the border at which a damaged file is found, whatever it breaks.
     """
     try:
-        return _render(_SECTIONS[topic](value))
+        return _render(topic, value)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise RunError(f"{topic}.json: damaged ({reason:.200}); remove it, and measure it again") from error
 
 
-def _render(section: Section) -> RenderedSection:
+def _render(topic: str, value: dict[str, Any]) -> RenderedSection:
+    section = _SECTIONS[topic](value)
     charts = [part for part in section.parts if isinstance(part, Chart)]
     drawings = {chart.name: (chart.drawing, svg_text(chart.drawing)) for chart in charts}
-    return RenderedSection(
-        section, render_section(section, {name: svg for name, (_, svg) in drawings.items()}), drawings
-    )
+    html = render_section(section, {name: svg for name, (_, svg) in drawings.items()})
+    return RenderedSection(topic, value, section, html, drawings)
