@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,18 @@ def test_the_notebook_shows_data_network_curves_matrix_kernels_and_maps(page: st
     assert "max_pooling2d_1 (MaxPooling2D)" in page
     assert "<title>A network of 7 layers, from images of 28 × 28 × 1 to 10 classes</title>" in page
     assert "val_accuracy" in page
+
+
+@pytest.mark.slow
+def test_the_notebook_on_own_arrays_shows_its_report_in_six_cells(tmp_path: Path):
+    notebook = EXAMPLES / "own_arrays.ipynb"
+    assert len(json.loads(notebook.read_text(encoding="utf-8"))["cells"]) == 6
+    page = executed(notebook, tmp_path)
+    (report,) = (tmp_path / "runs").glob("*/report.html")
+    (frame,) = re.findall('<iframe srcdoc="([^"]*)" width="900"', page)
+    shown = unescape(frame).replace('<base href="about:srcdoc">', "", 1)
+    assert shown == report.read_text(encoding="utf-8")
+    assert "Costliest is" in page  # the robustness, measured when it was asked for
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 
 import convscope as cs
 from convscope.base.errors import RunError
+from convscope.runs.topics import TOPICS
 
 RECIPE = cs.Recipe(epochs=2, batch_size=50)
 
@@ -77,6 +78,25 @@ def test_a_report_measures_nothing_again(copy: cs.Run):
     assert (copy.path / "seeds.json").read_bytes() == kept["seeds.json"]
 
 
+def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, monkeypatch: pytest.MonkeyPatch):
+    class MeasuringError(Exception):
+        pass
+
+    def measure(*_: object, **__: object) -> None:
+        raise MeasuringError
+
+    for name in ("steps.train", "steps.evaluate", "steps.measure_latency", "seeds.train_runs", "topics.crossfit"):
+        monkeypatch.setattr(f"convscope.runs.{name}", measure)
+    monkeypatch.setattr("convscope.runs.topics._MEASURE", dict.fromkeys(TOPICS, measure))
+    monkeypatch.setattr("convscope.runs.page.write_figures", lambda *_: [])
+    assert copy.report().exists()
+    for file in ("comparison.json", "predictions.npz", "embedding.json"):
+        (copy.path / file).rename(copy.path / "away")
+        with pytest.raises(MeasuringError):
+            copy.report()
+        (copy.path / "away").rename(copy.path / file)
+
+
 def test_a_topic_is_measured_when_it_is_asked_for_and_then_kept(copy: cs.Run):
     before = json.loads((copy.path / "embedding.json").read_text())
     (copy.path / "embedding.json").unlink()
@@ -102,9 +122,10 @@ def test_a_run_from_arrays_needs_them_again_and_no_others(run: cs.Run, data: cs.
         _ = cs.open_run(run.path, small_mnist).splits
 
 
-def test_a_dataset_alone_is_cut_the_same_way_again(data: cs.Splits, tmp_path: Path):
-    run = cs.run(data.train, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
-    again = cs.open_run(run.path, data.train)
+def test_arrays_alone_are_cut_the_same_way_again(data: cs.Splits, tmp_path: Path):
+    pair = (data.train.images[..., 0], data.train.labels)
+    run = cs.run(pair, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
+    again = cs.open_run(run.path, cs.Dataset.from_arrays(*pair))
     assert len(again.splits.test) == 60
     assert again.comparison is None
     assert "cs.run(data, test_fraction=0.2, split_seed=0, architecture='ann'" in again.folder.record["command"]
@@ -129,6 +150,7 @@ def test_a_notebook_shows_the_page_of_a_run_in_a_frame_of_its_own(copy: cs.Run):
     shown = copy._repr_html_()
     assert shown.startswith('<iframe srcdoc="')
     assert "&lt;!doctype html&gt;" in shown.lower()
+    assert shown.count("&lt;head&gt;&lt;base href=&quot;about:srcdoc&quot;&gt;") == 1
     assert 'width="900"' in shown
     assert 'sandbox="allow-scripts allow-downloads"' in shown
     assert shown.count("<") == 2

@@ -29,7 +29,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
 
     Raises:
         DatasetError: as `load_dataset` does.
-        ValueError: if `options` ask for what cannot be done with `data`.
+        ValueError: if `options` ask for what cannot be done with `data`, or a pair is no data set.
         TypeError: if `data` is none of these.
     """
     if isinstance(data, Splits):
