@@ -212,6 +212,36 @@ def test_an_import_that_computes_is_found():
     }
 
 
+NAMING = {"argument_of", "loading_words", "find_pictures", "load_model", "image_png", "matrix_text"}
+"""Functions that name, find, open or print a value, which a command may call without a job in between."""
+
+
+def functions_called(source):
+    """Return which functions `source` imports from rooms other than `base`, `runs`, `service` and `cli`."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("convscope.")
+        and node.module.split(".")[1] not in ("base", "runs", "service", "cli")
+        for alias in node.names
+        if alias.name.islower() and alias.name not in NAMING
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) == "cli"], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_command_leaves_the_steps_to_a_job(path):
+    assert functions_called(path.read_text(encoding="utf-8")) == set()
+
+
+def test_a_step_in_a_command_is_found():
+    source = (
+        "from convscope.evidence.ablation import Ablation, ablate\n"
+        "def f():\n    from convscope.training import train\n"
+        "from convscope.runs.jobs import opened"
+    )
+    assert functions_called(source) == {"convscope.evidence.ablation.ablate", "convscope.training.train"}
+
+
 def test_no_source_file_is_longer_than_600_lines():
     sources = [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "native").rglob("*.[ch]pp")]
     lengths = {str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources}

@@ -8,6 +8,7 @@ import pytest
 
 import convscope as cs
 from convscope.evidence.evaluation import evaluate_predictions
+from convscope.experiment import RunSpec
 from convscope.runs.run_json import run_record
 from convscope.storage import create_run, open_run
 from convscope.training import History
@@ -20,15 +21,7 @@ HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
 
 def write_run(path, splits, architecture=CNN, recipe=cs.recipes.fast, seed=0, accuracy=0.8):
     """A run folder whose model gets about that share of the test images right; without the model."""
-    record = run_record(
-        dataset="mnist",
-        splits=splits,
-        architecture=architecture,
-        recipe=recipe,
-        seed=seed,
-        engine="native",
-        threads=1,
-    )
+    record = run_record(RunSpec("mnist", architecture, recipe, seed), splits, threads=1)
     folder = create_run(path, {**record, "command": "convscope train"})
     stream = np.random.default_rng([seed, len(architecture.name), int(1000 * accuracy)])
     labels = splits.test.labels.astype(np.int64)
@@ -160,7 +153,7 @@ def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
 
 
 def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypatch):
-    monkeypatch.setattr("convscope.cli.compare.MOST_PAIRS", 9)
+    monkeypatch.setattr("convscope.runs.groups.MOST_PAIRS", 9)
     for number in range(3):
         write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
     assert "compare each with the first: --pairs first" in refused(runs)

@@ -12,12 +12,12 @@ from PIL import Image
 
 from convscope.architecture import presets
 from convscope.base.errors import ConvscopeError, ImageFileError
-from convscope.cli import predict as command
 from convscope.cli.predict import predict
 from convscope.data.handwriting import STEPS, Handwriting
 from convscope.data.image_files import read_picture
 from convscope.engine import initial_weights
 from convscope.prediction import predict as answers_to
+from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
 
@@ -197,17 +197,17 @@ def test_names_cannot_speak_to_the_terminal_and_long_ones_keep_their_end(run, pi
 
 
 def test_thousands_of_pictures_are_answered_a_few_at_a_time(run, pictures, monkeypatch):
-    held, seen = [], command.read_picture
+    held, seen = [], predicting.read_picture
 
     def count(*arguments):
         held.append(seen(*arguments))
         return held[-1]
 
-    monkeypatch.setattr(command, "_BATCH", 2)
-    monkeypatch.setattr(command, "read_picture", count)
+    monkeypatch.setattr(predicting, "_BATCH", 2)
+    monkeypatch.setattr(predicting, "read_picture", count)
     monkeypatch.setattr(
-        command,
-        "predict_pictures",
+        predicting,
+        "predict",
         lambda model, some, **more: (
             held.clear() if len(some) <= 2 else pytest.fail("too many at once"),
             answers_to(model, some, **more),

@@ -9,13 +9,13 @@ from click.testing import CliRunner
 from PIL import Image
 
 from convscope.architecture import presets
-from convscope.cli import predict as command
 from convscope.cli.predict import predict
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
 from convscope.prediction import ReadDigit, StringReading
 from convscope.prediction import predict as answers_to
 from convscope.report import prediction_page
+from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
 
@@ -52,7 +52,7 @@ def known_boxes(monkeypatch):
         lines = (names[0] + names[1], names[2]) if names else ()
         return StringReading(name, lines, digits, picture.shape[:2], notices=("not cut",) if names else ("no ink",))
 
-    monkeypatch.setattr(command, "read_strings", read)
+    monkeypatch.setattr(predicting, "read_strings", read)
 
 
 def convscope_predict(*arguments):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 from convscope.architecture.arguments import LARGEST_FLOAT32, label
 from convscope.architecture.cost import Budget, check_layer_count
@@ -78,6 +79,19 @@ class LayerRow:
     non_trainable_parameters: int
     macs: int
     receptive_field: ReceptiveField
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the layer is and gives and costs as plain JSON."""
+        return {
+            "name": self.layer.name,
+            "kind": self.layer.kind,
+            "from_layer": self.layer.from_layer if isinstance(self.layer, Add) else None,
+            "output_shape": list(self.output_shape),
+            "parameters": self.parameters,
+            "non_trainable_parameters": self.non_trainable_parameters,
+            "macs": self.macs,
+            "receptive_field": list(self.receptive_field.size),
+        }
 
 
 def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]:

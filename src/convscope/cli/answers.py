@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from convscope.base.tables import clip, csv_line, display_width, printable, text_table
 from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
+from convscope.runs.predicting import Outcome
 
 _FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
 _BOX = ("left", "top", "right", "bottom")
@@ -30,18 +30,6 @@ _CSV_COLUMNS = (
 )
 _CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")
 _NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching ones were not cut apart"}
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What became of one file: an answer, the digits read in it, or why there is neither."""
-
-    file: str
-    result: Prediction | StringReading | None
-    error: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"file": self.file, "error": self.error} if self.result is None else self.result.to_dict()
 
 
 def print_outcomes_json(outcomes: Iterable[Outcome]) -> None:

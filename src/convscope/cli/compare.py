@@ -4,13 +4,11 @@ from pathlib import Path
 
 import click
 
-from convscope.base.errors import RunError
 from convscope.base.tables import printable
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
-from convscope.evidence.comparison import compare_all
-from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
-from convscope.runs.groups import read_groups
+from convscope.evidence.comparison.several import Pairs
+from convscope.runs.groups import compare_folders
 
 
 @click.command()
@@ -31,12 +29,7 @@ def compare(folders: tuple[Path, ...], pairs: Pairs, as_json: bool) -> None:
     the ratio of errors with 95 % intervals, and a p-value: for one run each that of McNemar's exact test, else that of
     a t-test over seeds and images. For several pairs the p-values are corrected by Holm's rule.
     """
-    groups, left_out = read_groups(folders)
-    if pairs == "all" and len(groups) * (len(groups) - 1) // 2 > MOST_PAIRS:
-        raise RunError(
-            f"{len(groups)} groups have more than {MOST_PAIRS} pairs; compare each with the first: --pairs first"
-        )
-    result = compare_all(groups, pairs=pairs)
+    result, left_out = compare_folders(folders, pairs)
     if as_json:
         print_json({**result.to_dict(), "left_out": left_out})
         return

@@ -13,11 +13,13 @@ from convscope.base.tables import printable, text_table
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
+from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
-from convscope.data.datasets.named.catalogue import find_entry
 from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.experiment.run_json import loading_words
+from convscope.runs.inspecting import inspect_named
+from convscope.runs.listeners import Listeners
 
 _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
 
@@ -67,35 +69,26 @@ def info(
     NAME_OR_PATH is a name that `list` prints, or a file or folder. Nothing is trained and nothing changed. What needs a
     person's eye comes first, faults before warnings before notes, each with what to do about it.
     """
-    from convscope.data.inspection import inspect_dataset  # most of the package comes with it
-
     if page_path is None and open_page:
         page_path = _new_page(dataset)
     if page_path is not None and os.path.lexists(page_path) and not force:
         raise ConvscopeError(f"{page_path}: is there already; choose another file, or replace it with --force")
-    splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
-    entry = find_entry(dataset)
-    inspection = inspect_dataset(splits)
-    about = {key: getattr(entry, key, None) for key in ("title", "licence", "source", "accuracy", "notes")}
-    document = {"name": splits.name, **about, **splits.to_dict(), "inspection": inspection.to_dict(), "page": None}
+    with DownloadProgress(quiet=as_json) as progress:
+        listeners = Listeners(on_download=progress.on_progress)
+        found = inspect_named(dataset, LoadOptions(test_fraction, split_seed, image_size), listeners)
     if page_path is not None:
-        from convscope.report.data_page import write_data_page  # matplotlib takes its time to load
-
-        write_data_page(page_path, document, _command(click.get_current_context()))
-        document["page"] = os.fsencode(page_path).decode(errors="replace")
+        found.write_page(page_path, _command(click.get_current_context()))
     if as_json:
-        print_json(document)
+        page = None if page_path is None else os.fsencode(page_path).decode(errors="replace")
+        print_json({**found.to_dict(), "page": page})
     else:
-        echo(printable(f"{splits.name}: {entry.title if entry else dataset}"))
-        echo(printable(f"licence: {entry.licence if entry else 'not known here; ask where the files come from'}"))
-        for name, text in (
-            ("source: ", about["source"]),
-            ("reached:", about["accuracy"]),
-            ("note:   ", about["notes"]),
-        ):
-            if text:
-                echo(printable(f"{name} {text}"))
-        echo(f"\n{inspection}\n\n{_sizes(splits)}\n\n{_digests(splits)}")
+        about = found.about
+        echo(printable(f"{found.splits.name}: {about['title'] or dataset}"))
+        echo(printable(f"licence: {about['licence'] or 'not known here; ask where the files come from'}"))
+        for name, key in (("source: ", "source"), ("reached:", "accuracy"), ("note:   ", "notes")):
+            if about[key]:
+                echo(printable(f"{name} {about[key]}"))
+        echo(f"\n{found.inspection}\n\n{_sizes(found.splits)}\n\n{_digests(found.splits)}")
         if page_path is not None:
             echo(f"\n{printable(f'The page is {page_path}')}")
     if open_page:

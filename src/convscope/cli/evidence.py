@@ -11,9 +11,8 @@ from convscope.cli.options import index_option, json_option, print_json, run_arg
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.evidence.explanation import EmbeddingMethod
-from convscope.runs.jobs import check_index
-from convscope.runs.listeners import Result
-from convscope.runs.topics import TOPICS, Subject, measure_topics, open_topics
+from convscope.runs.pipeline import EvidenceRequest, evidence_job
+from convscope.runs.topics import TOPICS
 
 
 @click.command()
@@ -40,28 +39,21 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     imported network, whose training nobody here knows. Each topic goes to its own JSON file. Nothing is chosen by the
     test images.
     """
-    from convscope.runs.page import load_found, write_run_report  # matplotlib takes its time to load
-
-    def on_topic(_: str, result: Result) -> None:
-        if not as_json:
-            echo(f"{result}\n")
-
+    timings = dict[str, float]()
     with run_of(run_path, quiet=as_json) as (folder, splits), JobProgress(quiet=as_json) as progress:
-        check_index(index, splits)
-        listeners = replace(progress.listeners(), on_topic=on_topic)
-        subject = Subject(folder, splits, folder.load_model(), listeners, embedding)
-        asked, left_out = open_topics(subject, topics)
-        if left_out:
-            echo(in_options(f"Left out: {left_out}"), err=True)
-        timings = dict[str, float]()
+        listeners = replace(progress.listeners(), on_left_out=_left_out)
         try:
-            measured = measure_topics(subject, asked, timings)
+            request = EvidenceRequest(topics, embedding, index)
+            measured, path = evidence_job(folder, splits, request, timings, listeners)
         except KeyboardInterrupt:
             raise click.ClickException(
                 f"interrupted; what was measured is kept; go on with: convscope evidence {folder.path}"
             ) from None
-        path = write_run_report(load_found(folder, splits), splits, index, timings)
     if as_json:
         print_json({"run": str(folder.path), "evidence": measured, "timings": timings, "report": str(path)})
     else:
         echo(f"{sum(timings.values()):.1f} s; the report is {path}")
+
+
+def _left_out(sentence: str) -> None:
+    echo(in_options(f"Left out: {sentence}"), err=True)

@@ -2,13 +2,13 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import click
 
 from convscope.architecture.presets import PRESETS
-from convscope.base.errors import DatasetError
-from convscope.cli.loading import load, loading_options
+from convscope.cli.loading import loading_options
 from convscope.cli.options import (
     json_option,
     log_option,
@@ -17,22 +17,15 @@ from convscope.cli.options import (
     print_json,
 )
 from convscope.cli.output import echo
-from convscope.cli.progress import RunsProgress
+from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.engine import ENGINES, EngineName
-from convscope.experiment import (
-    Experiment,
-    RunResult,
-    argument_of,
-    open_executor,
-    run_experiment,
-    write_experiment,
-)
+from convscope.experiment import argument_of
 from convscope.experiment.run_json import loading_words
 from convscope.recipes import RECIPES, Precision
 from convscope.recipes.presets import DEFAULT_RECIPE
-from convscope.runs.choices import RecipeChanges, architecture_for, recipe_for
-from convscope.storage import writing
+from convscope.runs.choices import RecipeChanges
+from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
 
 _MOST_SEEDS = 10_000
 
@@ -127,53 +120,39 @@ def experiment(
     A cluster runs what anybody who reaches its port sends: keep it in a network that you trust.
     """
     tracking = open_trackers(trackers)
-    splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
-    if num_images is not None and num_images > len(splits.train):
-        raise DatasetError(f"--num-images {num_images}: {splits.name} has {len(splits.train)} training images")
-    networks = [architecture_for(name, splits.image_shape, splits.num_classes) for name in architectures]
-    chosen = [recipe_for(name, RecipeChanges(epochs, precision=precision)) for name in recipes]
-    for option, names in (("--architecture", [n.name for n in networks]), ("--recipe", [r.name for r in chosen])):
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise click.UsageError(f"{option}: two are called {twice[0]!r}; give each a name of its own in its file")
-    folder = out or Path("runs") / f"experiment-{splits.name}"
-    total = len(networks) * len(chosen) * len(seeds)
-    if not as_json:
-        echo(
-            f"{splits.name}: {num_images or len(splits.train):,} training images and {len(splits.test):,} test images; "
-            f"{total} runs, in {folder}"
-        )
-    progress = RunsProgress(total, quiet=as_json)
-
-    def on_result(result: RunResult) -> None:
-        progress.on_result(result)
-        if result.folder is not None:
-            tracking.log(result.folder)
-
-    try:
-        with open_executor(executor) as workers, writing(folder):
-            result = run_experiment(
-                networks,
-                splits,
-                chosen,
-                seeds,
-                dataset=dataset,
-                num_images=num_images,
-                engine=engine,
-                folder=folder,
-                executor=workers,
-                threads=threads,
-                on_result=on_result,
-                on_diverged=progress.on_diverged,
-            )
-    except KeyboardInterrupt:
-        raise click.ClickException(
-            f"interrupted with {progress.done} of {total} runs finished in {folder}; the same command goes on"
-        ) from None
-    finally:
-        progress.close()
-    page = _write(result, folder, _command(click.get_current_context(), dataset, splits.options))
+    request = ExperimentRequest(
+        dataset,
+        LoadOptions(test_fraction, split_seed, image_size),
+        architectures,
+        recipes,
+        seeds,
+        RecipeChanges(epochs, precision=precision),
+        num_images,
+        engine,
+        threads,
+        executor,
+        out,
+    )
+    with JobProgress(quiet=as_json) as progress:
+        plan = plan_experiment(request, progress.listeners())
+        names = {"--architecture": [one.name for one in plan.networks], "--recipe": [one.name for one in plan.recipes]}
+        for option, given in names.items():
+            if twice := [name for name in given if given.count(name) > 1]:
+                raise click.UsageError(
+                    f"{option}: two are called {twice[0]!r}; give each a name of its own in its file"
+                )
+        if not as_json:
+            echo(plan)
+        command = partial(_command, click.get_current_context(), dataset)
+        try:
+            result, page = experiment_job(plan, command, tracking, progress.listeners())
+        except KeyboardInterrupt:
+            raise click.ClickException(
+                f"interrupted with {progress.runs_done} of {plan.num_runs} runs finished in {plan.folder}; the same "
+                "command goes on"
+            ) from None
     if as_json:
-        print_json({"experiment": str(folder), **result.to_dict()})
+        print_json({"experiment": str(plan.folder), **result.to_dict()})
     else:
         echo(f"\n{result}\n\nThe page is {page}")
 
@@ -192,10 +171,3 @@ def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:
         for one in value if isinstance(value, tuple) else (value,):
             words += [parameter.opts[0], str(one)]
     return shlex.join(words)
-
-
-def _write(result: Experiment, folder: Path, command: str) -> Path:
-    from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
-
-    write_experiment(result, folder)
-    return write_experiment_page(folder, result.to_dict(), command)

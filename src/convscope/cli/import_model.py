@@ -4,19 +4,16 @@ from pathlib import Path
 
 import click
 
-from convscope.base.errors import ConvscopeError
-from convscope.cli.job import print_result
+from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
 from convscope.cli.options import index_option, json_option, print_json
 from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
-from convscope.interchange.importing import model_of, read_network
 from convscope.recipes.presets import DEFAULT_RECIPE
-from convscope.runs.importing import ImportRequest, import_run
+from convscope.runs.importing import ImportRequest, import_alone, import_run
 from convscope.runs.listeners import Listeners
-from convscope.storage import save_model
 from convscope.training.model import Model
 
 _SUFFIX = ".safetensors"
@@ -83,11 +80,6 @@ def import_model(
     FILE is a .keras, .h5, .weights.h5 or .onnx file. Nothing in it is run: its numbers are read, and layers that
     convscope does not have are named. The folder is a run like any other, but for the training, which was elsewhere.
     """
-    if out is not None and out.suffix == _SUFFIX and not out.is_dir():
-        shape = None if image_size is None else (*image_size, 1)
-        found = read_network(path, architecture=architecture, image_shape=shape, scale=scale, offset=offset)
-        _write_alone(model_of(found, path), found, out, as_json=as_json)
-        return
     request = ImportRequest(
         path,
         dataset,
@@ -99,6 +91,14 @@ def import_model(
         index=index,
         out=out,
     )
+    if out is not None and out.suffix == _SUFFIX and not out.is_dir():
+        found, alone = import_alone(request, out)
+        if as_json:
+            print_json({"model": str(out), "imported": dict(alone.provenance["imported"])})
+        else:
+            _describe(found, alone)
+            echo(f"\nThe model is {out}")
+        return
     with DownloadProgress(quiet=as_json) as progress:
         done = import_run(request, Listeners(on_download=progress.on_progress))
     evaluation, model = done.measured.evaluation, done.measured.model
@@ -114,27 +114,10 @@ def import_model(
         )
     else:
         _describe(done.found, model)
-        advice = []
-        if evaluation.accuracy_interval[0] <= 2 / model.architecture.num_classes:
-            advice = [
-                "That is little better than guessing. If it was better where it was trained, it was trained on other "
-                "numbers than --scale and --offset give, on inverted or turned images, or on labels in another order."
-            ]
         last = f"{done.timings['total']:.1f} s in all; the report is {done.report}"
-        print_result([evaluation, *advice, last])
+        print_result([*filter(None, (evaluation, in_options(done.advice))), last])
     if open_report:
         click.launch(str(done.report))
-
-
-def _write_alone(model: Model, found: Imported, out: Path, *, as_json: bool) -> None:
-    if out.exists():
-        raise ConvscopeError(f"{out}: is there already; choose another --out")
-    save_model(model, out)
-    if as_json:
-        print_json({"model": str(out), "imported": dict(model.provenance["imported"])})
-    else:
-        _describe(found, model)
-        echo(f"\nThe model is {out}")
 
 
 def _describe(found: Imported, model: Model) -> None:

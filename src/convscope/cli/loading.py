@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from convscope.cli.progress import DownloadProgress
-from convscope.data.datasets import MAX_SIDE, Splits, load_dataset
+from convscope.data.datasets import MAX_SIDE, LoadOptions, Splits
+from convscope.runs.data import load_data
 from convscope.storage.run_folder import MOST_SEED
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -61,10 +62,5 @@ def load(
 ) -> Splits:
     """Load a data set; unless `quiet`, stderr shows what is fetched."""
     with DownloadProgress(quiet=quiet) as progress:
-        return load_dataset(
-            name,
-            test_fraction=test_fraction,
-            seed=split_seed,
-            image_size=image_size,
-            on_progress=progress.on_progress,
-        )
+        options = LoadOptions(test_fraction, split_seed, image_size)
+        return load_data(name, options, progress.on_progress)[1]

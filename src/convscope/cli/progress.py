@@ -77,11 +77,23 @@ class JobProgress:
             on_progress=lambda *values: self._training.on_progress(*values),
             on_epoch=lambda state: self._training.on_epoch(state),
             on_trained=lambda _, choice: self._training.on_end(choice),
+            on_plan=self._show,
             on_runs=self._on_runs,
             on_result=lambda result: self._runs.on_result(result),
             on_diverged=lambda run: self._runs.on_diverged(run),
             on_fold=self._on_fold,
+            on_file=lambda path: self._show(printable(str(path))),
+            on_topic=lambda _, result: self._show(f"{result}\n"),
         )
+
+    @property
+    def runs_done(self) -> int:
+        """How many of the last further runs have ended."""
+        return self._runs.done
+
+    def _show(self, text: str) -> None:
+        if not self._quiet:
+            echo(text)
 
     def _on_training(self, name: str, epochs: int, num_images: int) -> None:
         self._training.close()

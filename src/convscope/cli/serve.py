@@ -1,6 +1,5 @@
 """`convscope serve`: trained networks over HTTP."""
 
-import ipaddress
 from importlib.util import find_spec
 
 import click
@@ -87,13 +86,12 @@ def serve(
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f'{missing[0]} is not installed; install it with: pip install "convscope[serve]"')
-    from convscope.service import LOOPBACK, Limits, create_app, load_served
+    from convscope.service import Limits, create_app, hosts_for, load_served
     from convscope.service import serve as run_service
 
     models = load_served(runs)
     limits = Limits(
         body_bytes=limit_body * _MIB,
-        held_bytes=max(128, 4 * limit_body) * _MIB,
         pixels=limit_megapixels * 1_000_000,
         images=limit_images,
         requests=limit_requests,
@@ -101,7 +99,6 @@ def serve(
         answer_seconds=deadline,
         **({} if threads is None else {"threads": threads}),
     )
-    hosts = {name.lower() for name in allowed} | LOOPBACK if allowed or _is_this_machine(host) else None
 
     def started(address: str) -> None:
         if as_json:
@@ -110,14 +107,4 @@ def serve(
         names = ", ".join(one.name for one in models)
         echo(f"{address} answers with {names}; stop it with Ctrl-C")
 
-    run_service(create_app(models, limits, hosts), limits, host=host, port=port, on_start=started)
-
-
-def _is_this_machine(host: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    run_service(create_app(models, limits, hosts_for(host, allowed)), limits, host=host, port=port, on_start=started)

@@ -36,22 +36,10 @@ def summary(architecture: str, image: tuple[int, int, int], classes: int, svg_pa
             raise ConvscopeError(f"{svg_path}: is there already; choose another file for --svg")
         write_text(svg_path, network.diagram())
     if as_json:
-        rows = [
-            {
-                "name": row.layer.name,
-                "kind": row.layer.kind,
-                "output_shape": list(row.output_shape),
-                "parameters": row.parameters,
-                "non_trainable_parameters": row.non_trainable_parameters,
-                "macs": row.macs,
-                "receptive_field": list(row.receptive_field.size),
-            }
-            for row in network.table
-        ]
         print_json(
             {
                 "architecture": network.to_dict(),
-                "layers": rows,
+                "layers": [row.to_dict() for row in network.table],
                 "parameters": network.parameters,
                 "non_trainable_parameters": network.non_trainable_parameters,
                 "macs": network.macs,

@@ -57,6 +57,21 @@ class Benchmark(PlainFields):
     latency_seconds: Spread
     memory: Memory
 
+    @property
+    def epoch_gflop(self) -> float:
+        """The work of an epoch that cannot be left out, see `training_macs`; a multiply-add is two operations."""
+        return 2e-9 * self.training_macs * self.num_images
+
+    @property
+    def trained_per_second(self) -> float:
+        """Images, by the median epoch."""
+        return self.num_images / self.epoch_seconds.median
+
+    @property
+    def predicted_per_second(self) -> float:
+        """Images, by the median prediction."""
+        return self.num_predicted / self.prediction_seconds.median
+
 
 def training_macs(architecture: Architecture) -> int:
     """Return the multiply-adds that training needs for one image, as if every convolution were computed directly.

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, LayerRow
 from convscope.base.errors import RunError
 from convscope.base.packing import pack
 from convscope.data.datasets import Dataset, Splits
@@ -107,7 +106,7 @@ def report_payload(contents: RunContents) -> dict[str, Any]:
         "data": {**splits.to_dict(), "example": _example(contents), "samples": _samples(contents)},
         "model": {
             "architecture": model.architecture.to_dict(),
-            "layers": [_layer(row) for row in model.architecture.table],
+            "layers": [row.to_dict() for row in model.architecture.table],
             "parameters": model.architecture.parameters,
             "non_trainable_parameters": model.architecture.non_trainable_parameters,
             "macs": model.architecture.macs,
@@ -169,19 +168,6 @@ def _samples(contents: RunContents) -> list[dict[str, Any]]:
         {"label": label, "indices": indices, "pictures": list(map(picture_to_json, pictures))}
         for label, (indices, pictures) in enumerate(contents.pictures.samples)
     ]
-
-
-def _layer(row: LayerRow) -> dict[str, Any]:
-    return {
-        "name": row.layer.name,
-        "kind": row.layer.kind,
-        "from_layer": row.layer.from_layer if isinstance(row.layer, Add) else None,
-        "output_shape": list(row.output_shape),
-        "parameters": row.parameters,
-        "non_trainable_parameters": row.non_trainable_parameters,
-        "macs": row.macs,
-        "receptive_field": list(row.receptive_field.size),
-    }
 
 
 def _feature_maps(layer: str, maps: NDArray[np.float32]) -> dict[str, Any]:

@@ -12,12 +12,27 @@ from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import inside, read_json
 from convscope.engine import initial_weights, open_network
 from convscope.evidence.benchmark import measure_latency
-from convscope.evidence.comparison import RunGroup
+from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all
 from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.runs.data import read_again
 from convscope.storage import RunFolder, open_run
 
 _PREDICTIONS = "predictions.npz"
+
+
+def compare_folders(folders: Sequence[Path], pairs: Pairs = "all") -> tuple[GroupComparisons, list[str]]:
+    """Return how the runs in `folders` compare, and lines about what was left out, see `read_groups`.
+
+    Raises:
+        RunError: as `read_groups`, or if there are more than 1,000 pairs.
+    """
+    groups, left_out = read_groups(folders)
+    if pairs == "all" and len(groups) * (len(groups) - 1) // 2 > MOST_PAIRS:
+        raise RunError(
+            f"{len(groups)} groups have more than {MOST_PAIRS} pairs; compare each with the first: `pairs` first"
+        )
+    return compare_all(groups, pairs=pairs), left_out
 
 
 def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from convscope.base.errors import ArchitectureError
+from convscope.base.errors import ArchitectureError, RunError
 from convscope.data.datasets import LoadOptions, Splits
-from convscope.experiment import argument_of
+from convscope.experiment import RunSpec, argument_of
 from convscope.experiment.run_json import available_cores, loading_words
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
@@ -20,7 +20,7 @@ from convscope.runs.jobs import check_index, free_folder
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, Trained, measure_run, timed
-from convscope.storage import RunFolder, create_run, writing
+from convscope.storage import RunFolder, create_run, save_model, writing
 from convscope.training import History, check_fit
 from convscope.training.model import Model
 
@@ -75,6 +75,16 @@ class ImportedRun:
     def folder(self) -> RunFolder:
         return self.measured.folder
 
+    @property
+    def advice(self) -> str:
+        """What to look at where the network is little better than guessing; "" where it is better."""
+        if self.measured.evaluation.accuracy_interval[0] > 2 / self.measured.model.architecture.num_classes:
+            return ""
+        return (
+            "That is little better than guessing. If it was better where it was trained, it was trained on other "
+            "numbers than `scale` and `offset` give, on inverted or turned images, or on labels in another order."
+        )
+
 
 def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     """Read a network from a file, measure it, look inside, and write the page.
@@ -88,15 +98,8 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         check_index(request.index, splits)
         recipe = recipe_for(request.recipe)
         found, model = _read(request, splits)
-    record = run_record(
-        dataset=argument_of(request.data),
-        splits=splits,
-        architecture=model.architecture,
-        recipe=recipe,
-        seed=0,
-        engine="native",
-        threads=available_cores(),
-    )
+    spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
+    record = run_record(spec, splits, available_cores())
     place = request.out or free_folder(f"{splits.name}-imported")
     with writing(place):
         record |= {"imported": model.provenance["imported"], "command": request.command(place, splits)}
@@ -106,6 +109,27 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         except KeyboardInterrupt:  # half an import is worth nothing, and its folder would be in the way of the next try
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
+
+
+def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
+    """Read a network from a file, and write the model alone to `out`.
+
+    Raises:
+        ConvscopeError: if the file cannot be read, or there is something at `out` already.
+    """
+    if out.exists():
+        raise RunError(f"{out}: is there already; choose another `out`")
+    size = request.loading.image_size
+    found = read_network(
+        request.path,
+        architecture=request.architecture,
+        image_shape=None if size is None else (*size, 1),
+        scale=request.scale,
+        offset=request.offset,
+    )
+    model = model_of(found, request.path)
+    save_model(model, out)
+    return found, model
 
 
 def _read(request: ImportRequest, splits: Splits) -> tuple[Imported, Model]:

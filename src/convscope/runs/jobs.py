@@ -9,6 +9,7 @@ from pathlib import Path
 from convscope.base.errors import DatasetError, RecipeError, RunError
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName, check_engine, check_precision
+from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
 from convscope.recipes import RECIPES
 from convscope.recipes.presets import DEFAULT_RECIPE
@@ -105,14 +106,10 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         is_file = isinstance(request.recipe, str | Path) and request.recipe not in RECIPES
         raise RecipeError(f"{request.recipe}: {error}" if is_file else str(error)) from error
     record = run_record(
-        dataset=argument,
-        splits=splits,
-        architecture=network,
-        recipe=recipe,
-        seed=request.seed,
-        engine=request.engine,
-        threads=request.threads or available_cores(),
-        start=None if begin is None else {**begin.to_dict(splits), "new_output": request.new_output},
+        RunSpec(argument, network, recipe, request.seed, request.engine),
+        splits,
+        request.threads or available_cores(),
+        None if begin is None else {**begin.to_dict(splits), "new_output": request.new_output},
     )
     place = request.out or free_folder(f"{splits.name}-{network.name}")
     with writing(place):

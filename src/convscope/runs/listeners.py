@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from convscope.experiment import DivergedRun, RunResult
@@ -28,10 +29,13 @@ class Listeners:
         on_progress: with the epoch, the images seen in it, loss and accuracy so far, several times an epoch.
         on_epoch: with the training state, after each epoch, and once before the first.
         on_trained: with the architecture's name and the sentence that says which epoch was chosen ("": the last).
-        on_runs: with the number of runs from further seeds, before these begin.
-        on_result: with each run from a further seed that has ended.
-        on_diverged: with each run from a further seed that has diverged.
+        on_plan: with a sentence on what is about to be trained, before long work that was asked for.
+        on_runs: with the number of further runs, before these begin.
+        on_result: with each further run that has ended.
+        on_diverged: with each further run that has diverged.
         on_fold: with the number of sibling networks trained so far and in all, see `crossfit`.
+        on_file: with the path of each file that has been written.
+        on_left_out: with a sentence on what cannot be measured, and why.
         on_topic: with a topic and its result, when it has been measured.
     """
 
@@ -40,10 +44,13 @@ class Listeners:
     on_progress: Callable[[int, int, float, float], None] = _ignore
     on_epoch: Callable[[TrainingState], None] = _ignore
     on_trained: Callable[[str, str], None] = _ignore
+    on_plan: Callable[[str], None] = _ignore
     on_runs: Callable[[int], None] = _ignore
     on_result: Callable[[RunResult], None] = _ignore
     on_diverged: Callable[[DivergedRun], None] = _ignore
     on_fold: Callable[[int, int], None] = _ignore
+    on_file: Callable[[Path], None] = _ignore
+    on_left_out: Callable[[str], None] = _ignore
     on_topic: Callable[[str, Result], None] = _ignore
 
 

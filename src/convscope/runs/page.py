@@ -49,15 +49,15 @@ def run_contents(found: Found, splits: Splits, index: int, timings: dict[str, fl
     with timed(timings, "explain"):
         explanation = explain(run.model, splits.test, index)
     return RunContents(
-        splits,
-        folder.recipe,
-        _replay(run, subject.means),
-        run.evaluation,
-        explanation,
-        {**folder.read("run.json"), "timings": dict(timings)},
-        None if found.baseline is None else _replay(found.baseline),
-        found.comparison,
-        sections,
+        splits=splits,
+        recipe=folder.recipe,
+        trained=_replay(run, subject.means),
+        evaluation=run.evaluation,
+        explanation=explanation,
+        record={**folder.read("run.json"), "timings": dict(timings)},
+        baseline=None if found.baseline is None else _replay(found.baseline),
+        comparison=found.comparison,
+        evidence=sections,
     )
 
 

@@ -1,11 +1,15 @@
-"""The two jobs: train and measure; and the main job, which also compares, looks inside and writes the page."""
+"""The jobs: train and measure; the main job, which also compares, looks inside and writes the page; and evidence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
-from convscope.runs.jobs import Job
+from convscope.evidence.explanation import EmbeddingMethod
+from convscope.runs.jobs import Job, check_index
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import job_record
 from convscope.runs.seeds import SeedRuns, train_seeds
@@ -18,7 +22,9 @@ from convscope.runs.steps import (
     timed,
     train_run,
 )
+from convscope.runs.topics import Subject, measure_topics, open_topics
 from convscope.runs.tracking import Trackers
+from convscope.storage import RunFolder
 from convscope.training.memory import Memory
 
 
@@ -75,6 +81,39 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
         found = Found(run, measured[1] if other is not None else None, comparison)
         report = write_run_report(found, splits, options.index, timings)
         return _finish(job, Outcome(run.evaluation, timings, memory, comparison, seeds, report))
+
+
+@dataclass(frozen=True)
+class EvidenceRequest:
+    """What is asked of the evidence job.
+
+    Attributes:
+        topics: by name; with none, all that were not measured yet.
+        embedding: how the last hidden layer comes into the plane.
+        index: of the test image whose feature maps the page shows.
+    """
+
+    topics: Sequence[str] = ()
+    embedding: EmbeddingMethod = "pca"
+    index: int = 0
+
+
+def evidence_job(
+    folder: RunFolder, splits: Splits, request: EvidenceRequest, timings: dict[str, float], listeners: Listeners
+) -> tuple[dict[str, dict[str, Any]], Path]:
+    """Measure topics of a trained run and write its page; return what was measured by topic, and the page's path.
+
+    `listeners` hear what is left out, and each topic when it has been measured, which is kept then.
+    """
+    from convscope.runs.page import load_found, write_run_report  # matplotlib takes its time to load
+
+    check_index(request.index, splits)
+    subject = Subject(folder, splits, folder.load_model(), listeners, request.embedding)
+    topics, left_out = open_topics(subject, request.topics)
+    if left_out:
+        listeners.on_left_out(left_out)
+    measured = measure_topics(subject, topics, timings)
+    return measured, write_run_report(load_found(folder, splits), splits, request.index, timings)
 
 
 def _train(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> tuple[Measured, Memory]:

@@ -10,7 +10,7 @@ from convscope.architecture import Architecture
 from convscope.base.errors import RunError
 from convscope.base.plain import from_plain
 from convscope.data.datasets import LoadOptions, Splits
-from convscope.engine import EngineName
+from convscope.experiment import RunSpec
 from convscope.experiment.run_json import is_preset, loading_words, machine_record
 from convscope.recipes import RECIPES, Recipe
 from convscope.runs.choices import RecipeChanges
@@ -51,31 +51,20 @@ class JobOptions:
         return [*([] if self.baseline else ["--no-baseline"]), *seeds, *index]
 
 
-def run_record(
-    *,
-    dataset: str,
-    splits: Splits,
-    architecture: Architecture,
-    recipe: Recipe,
-    seed: int,
-    engine: EngineName,
-    threads: int,
-    start: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+def run_record(spec: RunSpec, splits: Splits, threads: int, start: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what `run.json` says of a run that is about to begin, but for its job, see `job_record`.
 
     Args:
-        dataset: what the user called the data, "" for arrays in memory.
         start: what the record says of the network that training starts from, as `from`; None is random weights.
     """
     return {
-        "dataset": {"argument": dataset, **splits.to_dict()},
-        "architecture": architecture.to_dict(),
-        "recipe": recipe.to_dict(),
-        "seed": seed,
-        "engine": engine,
+        "dataset": {"argument": spec.dataset, **splits.to_dict()},
+        "architecture": spec.architecture.to_dict(),
+        "recipe": spec.recipe.to_dict(),
+        "seed": spec.seed,
+        "engine": spec.engine,
         "threads": threads,
-        **machine_record(engine),
+        **machine_record(spec.engine),
         **({} if start is None else {"from": dict(start)}),
     }
 

@@ -14,6 +14,7 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.benchmark import measure_latency
 from convscope.evidence.comparison import Candidate, Comparison, compare
 from convscope.evidence.evaluation import Evaluation, evaluate
+from convscope.experiment import RunSpec
 from convscope.runs.choices import architecture_for
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import job_record, run_record
@@ -171,15 +172,8 @@ def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:
     network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
     if network == folder.architecture:
         return None
-    record = run_record(
-        dataset=folder.record["dataset"]["argument"],
-        splits=splits,
-        architecture=network,
-        recipe=folder.recipe,
-        seed=folder.seed,
-        engine=folder.record["engine"],
-        threads=folder.record["threads"],
-    )
+    spec = RunSpec(folder.record["dataset"]["argument"], network, folder.recipe, folder.seed, folder.record["engine"])
+    record = run_record(spec, splits, folder.record["threads"])
     return create_run(path, {**record, **job_record(path, record, None)})
 
 

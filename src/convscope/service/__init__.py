@@ -5,9 +5,9 @@ loaded. It needs the extra `serve`: pip install "convscope[serve]".
 """
 
 from convscope.service.app import create_app
-from convscope.service.guard import LOOPBACK
+from convscope.service.guard import LOOPBACK, hosts_for
 from convscope.service.limits import Limits
 from convscope.service.served import Served, load_served
 from convscope.service.server import serve
 
-__all__ = ["LOOPBACK", "Limits", "Served", "create_app", "load_served", "serve"]
+__all__ = ["LOOPBACK", "Limits", "Served", "create_app", "hosts_for", "load_served", "serve"]

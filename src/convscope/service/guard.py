@@ -5,6 +5,7 @@ be and however slowly it comes.
 """
 
 import asyncio
+import ipaddress
 import re
 from collections.abc import Collection
 from contextlib import suppress
@@ -29,6 +30,27 @@ _TOGETHER = "the bodies of all requests are too large together; try again in a s
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?")  # RFC 9110, section 7.2, without user names
 
 _DISCARD_SECONDS = 2.0  # for which the rest of a refused body is read and dropped, so that its sender reads the answer
+
+
+def hosts_for(address: str, allowed: Collection[str] = ()) -> Collection[str] | None:
+    """Return the names that requests to a service at `address` may give as their Host; None is all.
+
+    Args:
+        allowed: beside those of this machine; with none, a service that other machines reach takes all.
+    """
+    if allowed or _is_this_machine(address):
+        return {name.lower() for name in allowed} | LOOPBACK
+    return None
+
+
+def _is_this_machine(address: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    if address.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 class Guard:

@@ -16,7 +16,8 @@ class Limits:
 
     Attributes:
         body_bytes: of one request's body; a photo of a phone has 2 to 10 MB.
-        held_bytes: of all bodies and answers that are in memory at one moment.
+        held_bytes: of all bodies and answers that are in memory at one moment; by default 128 MiB, or four bodies where
+            these are more.
         pixels: of one picture; decoding it takes up to twelve bytes a pixel, and one is decoded at a time.
         images: of one request for inference.
         requests: that are computed or wait for it at once; more are turned away with 503. A request whose body is still
@@ -35,7 +36,7 @@ class Limits:
     """
 
     body_bytes: int = 16 * MIB
-    held_bytes: int = 128 * MIB
+    held_bytes: int = 0
     pixels: int = 25_000_000
     images: int = 256
     requests: int = 64
@@ -48,6 +49,8 @@ class Limits:
     stop_seconds: float = 30.0
 
     def __post_init__(self) -> None:
+        if self.held_bytes == 0:
+            object.__setattr__(self, "held_bytes", max(128 * MIB, 4 * self.body_bytes))
         for one in fields(self):
             value = getattr(self, one.name)
             kinds = int | float if one.name.endswith("_seconds") else int

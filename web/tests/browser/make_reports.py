@@ -23,10 +23,11 @@ from convscope.cli import main as convscope
 from convscope.data.image_files import read_picture
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
+from convscope.experiment import RunSpec
 from convscope.prediction import predict
 from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
-from convscope.runs.record import run_record
+from convscope.runs.run_json import run_record
 from convscope.storage import open_run
 from convscope.training import TrainingState
 
@@ -157,15 +158,7 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         cs.Candidate.from_model(one, evaluation, sum(past.seconds))
         for one, evaluation, past in zip((model, other), evaluations, (history, other_history), strict=True)
     ]
-    record = run_record(
-        dataset=splits.name,
-        splits=splits,
-        architecture=architecture,
-        recipe=RECIPE,
-        seed=0,
-        engine="native",
-        threads=2,
-    )
+    record = run_record(RunSpec(splits.name, architecture, RECIPE, seed=0), splits, threads=2)
     evidence = small_evidence([model, other], splits, RECIPE) if with_evidence else {}
     contents = RunContents(
         splits,

@@ -123,13 +123,16 @@ inEachBrowser((browser, name) => {
     });
   });
 
-  test('does not scroll sideways on a telephone', async () => {
-    await visit(browser(), path, { width: 360, height: 740 }, async ({ page }) => {
-      for (const tab of await tabsOf(page)) {
-        await openTab(page, tab);
-        const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-        expect(widths[0], tab).toBeLessThanOrEqual(widths[1]);
-      }
-    });
+  test('does not scroll sideways on a telephone or in the frame of a notebook', async () => {
+    for (const width of [360, 620, 900]) {
+      await visit(browser(), path, { width, height: 740 }, async ({ page }) => {
+        await page.waitForSelector('[data-parity]');
+        for (const tab of await tabsOf(page)) {
+          await openTab(page, tab);
+          const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+          expect(widths[0], `${width}, ${tab}`).toBeLessThanOrEqual(widths[1]);
+        }
+      });
+    }
   });
 });

@@ -1,0 +1,97 @@
+"""A trained run measured on images: its own test images, or others of its classes. Nothing in its folder changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from convscope.base.errors import DatasetError, DivergedError, RunError
+from convscope.data.datasets import Dataset, LoadOptions, load_for_classes
+from convscope.evidence.evaluation import Evaluation, evaluate_together
+from convscope.experiment import argument_of
+from convscope.runs.jobs import opened
+from convscope.runs.listeners import Listeners
+from convscope.storage import RunFolder, load_model, load_trained_on, open_run
+from convscope.training.model import Model
+
+Part = Literal["all", "train", "test"]
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What is asked of an evaluation.
+
+    Attributes:
+        dataset: other images; None is those of the run.
+        split: which of them; None is the test images of the run's own, and all of others.
+        loading: how other images are loaded.
+    """
+
+    dataset: str | None = None
+    split: Part | None = None
+    loading: LoadOptions = field(default_factory=LoadOptions)
+
+    def is_own(self, path: Path) -> bool:
+        """Whether the images are those of the run at `path`; raises `RunError` if there is no run."""
+        return self.dataset is None or argument_of(self.dataset) == open_run(path).record["dataset"]["argument"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What a run answered.
+
+    Attributes:
+        parts: the images.
+        num_trained_on: how many of them the network was trained on; None where nobody knows, or they are its own.
+    """
+
+    evaluation: Evaluation
+    parts: Sequence[Dataset]
+    num_trained_on: int | None = None
+
+
+def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners) -> Evaluated:
+    """Return what the run at `path` answers to images.
+
+    Raises:
+        ConvscopeError: if there is no trained run, the images cannot be loaded or are not for it, or it gives numbers
+            that are not finite.
+    """
+    folder, is_own = open_run(path), request.is_own(path)
+    model = load_model(folder.path)
+    if is_own:
+        split = request.split or "test"
+        with opened(path, None, listeners, writes=False) as (_, splits):
+            parts = [part for part in (splits.train, splits.test) if split in ("all", part.split)]
+    else:
+        split = request.split or "all"
+        parts = load_for_classes(
+            request.dataset or "",
+            model.class_names,
+            split,
+            test_fraction=request.loading.test_fraction,
+            seed=request.loading.seed,
+            image_size=request.loading.image_size or _recorded_size(folder),
+            on_progress=listeners.on_download,
+        )
+    shape, expected = parts[0].image_shape, model.architecture.input.shape
+    if shape != expected:
+        raise DatasetError(
+            f"{request.dataset or parts[0].name}: has images of {shape}, but {path} reads {expected}; bring pictures "
+            f"to its size with `image_size` {expected[0]}x{expected[1]}, or give others"
+        )
+    try:
+        evaluation = evaluate_together(model, parts, split)
+    except DivergedError as error:
+        raise RunError(f"{folder.path}: {error}") from error
+    return Evaluated(evaluation, parts, None if is_own else _num_trained_on(folder, model, parts))
+
+
+def _recorded_size(folder: RunFolder) -> tuple[int, int] | None:
+    """Return the size to which the run's own images were brought, if they were."""
+    return LoadOptions.from_dict(folder.record["dataset"].get("options", {}), RunError).image_size
+
+
+def _num_trained_on(folder: RunFolder, model: Model, parts: Sequence[Dataset]) -> int | None:
+    known = load_trained_on(folder.path, model)
+    return None if known is None else sum(int(known.includes(part).sum()) for part in parts)

@@ -1,0 +1,120 @@
+"""An experiment as a job: architectures and recipes by name, over seeds, in a folder, with its files and its page."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from convscope.architecture import Architecture
+from convscope.base.errors import DatasetError
+from convscope.data.datasets import LoadOptions, Splits
+from convscope.engine import EngineName
+from convscope.experiment import Experiment, RunResult, open_executor, run_experiment, write_experiment
+from convscope.recipes import Recipe
+from convscope.runs.choices import ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
+from convscope.runs.data import load_data
+from convscope.runs.listeners import Listeners
+from convscope.runs.tracking import Trackers
+from convscope.storage import writing
+
+
+@dataclass(frozen=True)
+class ExperimentRequest:
+    """What is asked of an experiment, not yet checked.
+
+    Attributes:
+        data: a name or path, as `load_dataset` takes it.
+        num_images: how many training images each run takes, drawn by its seed; None is all.
+        threads: of the engine in each run; None is one a core, with an executor one.
+        executor: where the runs are, see `open_executor`; None is this process.
+        out: the folder; None is runs/experiment-NAME.
+    """
+
+    data: str
+    loading: LoadOptions
+    architectures: Sequence[ArchitectureChoice]
+    recipes: Sequence[RecipeChoice]
+    seeds: Sequence[int]
+    changes: RecipeChanges = field(default_factory=RecipeChanges)
+    num_images: int | None = None
+    engine: EngineName = "native"
+    threads: int | None = None
+    executor: str | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ExperimentPlan:
+    """An experiment that can begin."""
+
+    request: ExperimentRequest
+    splits: Splits
+    networks: Sequence[Architecture]
+    recipes: Sequence[Recipe]
+
+    @property
+    def folder(self) -> Path:
+        return self.request.out or Path("runs") / f"experiment-{self.splits.name}"
+
+    @property
+    def num_runs(self) -> int:
+        return len(self.networks) * len(self.recipes) * len(self.request.seeds)
+
+    def __str__(self) -> str:
+        images = self.request.num_images or len(self.splits.train)
+        return (
+            f"{self.splits.name}: {images:,} training images and {len(self.splits.test):,} test images; "
+            f"{self.num_runs} runs, in {self.folder}"
+        )
+
+
+def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> ExperimentPlan:
+    """Load and check what an experiment needs.
+
+    Raises:
+        ConvscopeError: if data, an architecture or a recipe cannot be read, or there are too few training images.
+    """
+    _, splits = load_data(request.data, request.loading, listeners.on_download)
+    if request.num_images is not None and request.num_images > len(splits.train):
+        raise DatasetError(f"`num_images` {request.num_images}: {splits.name} has {len(splits.train)} training images")
+    networks = [architecture_for(one, splits.image_shape, splits.num_classes) for one in request.architectures]
+    return ExperimentPlan(request, splits, networks, [recipe_for(one, request.changes) for one in request.recipes])
+
+
+def experiment_job(
+    plan: ExperimentPlan, command: Callable[[LoadOptions], str], tracking: Trackers, listeners: Listeners
+) -> tuple[Experiment, Path]:
+    """Train what is not trained yet, write the files and the page, and return the experiment and the page's path.
+
+    Args:
+        command: gives the command that makes the experiment again, by how the data were loaded.
+
+    Raises:
+        ConvscopeError, KeyboardInterrupt: as `run_experiment`; the same plan goes on.
+    """
+    request, folder = plan.request, plan.folder
+
+    def on_result(result: RunResult) -> None:
+        listeners.on_result(result)
+        if result.folder is not None:
+            tracking.log(result.folder)
+
+    listeners.on_runs(plan.num_runs)
+    with open_executor(request.executor) as workers, writing(folder):
+        result = run_experiment(
+            plan.networks,
+            plan.splits,
+            plan.recipes,
+            request.seeds,
+            dataset=request.data,
+            num_images=request.num_images,
+            engine=request.engine,
+            folder=folder,
+            executor=workers,
+            threads=request.threads,
+            on_result=on_result,
+            on_diverged=listeners.on_diverged,
+        )
+    from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
+
+    write_experiment(result, folder)
+    return result, write_experiment_page(folder, result.to_dict(), command(plan.splits.options))

@@ -1,0 +1,129 @@
+"""A model in the formats of other programs, each file with the proof that it answers the same."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
+from convscope.base.files import inside
+from convscope.data.datasets import LoadOptions, Splits
+from convscope.interchange.formats import Dtype, ExportFormat, ExportOptions, calibration_images, export_model
+from convscope.interchange.parity import Parity, ParityTable, joined_exports, measure_parity
+from convscope.runs.data import load_data
+from convscope.runs.jobs import opened
+from convscope.runs.listeners import Listeners
+from convscope.storage import RunFolder, load_model
+from convscope.training import check_fit
+from convscope.training.model import Model
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What is asked of an export.
+
+    Attributes:
+        files: the format and the type of each file.
+        onnx: how ONNX files are written, but for the type.
+        num_calibration_images: training images, evenly taken, by which int8 chooses its ranges.
+        out: a folder; or the file, where there is one; None is exports/ beside the model.
+        dataset: other images to prove the files on, whose table is not kept; None is those of the run.
+        leave_out: whether a format whose packages are missing is left out.
+    """
+
+    files: Sequence[tuple[ExportFormat, Dtype]]
+    onnx: ExportOptions = field(default_factory=ExportOptions)
+    num_calibration_images: int = 1000
+    out: Path | None = None
+    dataset: str | None = None
+    leave_out: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What became of an export: the proofs, and by the name of each format that was left out which package it lacks."""
+
+    table: ParityTable
+    missing: dict[str, str]
+
+
+def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Exported:
+    """Write the model of a run folder or model file, prove each file, and keep the table with the run.
+
+    `listeners.on_file` hears each file once it is written.
+
+    Raises:
+        ConvscopeError: if there is no model, the images are not for it, a package is missing or a file cannot be
+            written.
+    """
+    keeps = request.dataset is None
+    with ExitStack() as stack:
+        folder, splits = None, None
+        if path.is_dir():
+            folder, splits = stack.enter_context(opened(path, None, listeners, writes=request.out is None or keeps))
+        if request.dataset is not None:
+            splits = load_data(request.dataset, LoadOptions(), listeners.on_download)[1]
+        model = load_model(path) if folder is None else folder.load_model()
+        if splits is not None:
+            _check(model, splits, path)
+        rows, missing = list[Parity](), dict[str, str]()
+        for form, dtype in request.files:
+            place = _place(request, path, form, dtype)
+            options = _options(request, form, dtype, splits, path)
+            try:
+                export_model(model, place, form.name, options)
+                if splits is not None:
+                    rows.append(measure_parity(model, form.open(place), place, form.name, dtype, splits.test))
+            except MissingPackageError as error:
+                if not request.leave_out:
+                    raise
+                missing[form.name] = str(error)
+                continue
+            listeners.on_file(place)
+        if folder is not None and rows and keeps:
+            _keep(folder, model, rows)
+    return Exported(ParityTable(tuple(rows)), missing)
+
+
+def _check(model: Model, splits: Splits, path: Path) -> None:
+    try:
+        check_fit(model.architecture, splits.test)
+        model.check_classes(splits.test)
+    except ValueError as error:
+        raise InterchangeError(f"{path}: {error}; name data like the model's with `dataset`") from error
+
+
+def _options(
+    request: ExportRequest, form: ExportFormat, dtype: Dtype, splits: Splits | None, path: Path
+) -> ExportOptions:
+    images = None
+    if dtype == "int8":
+        if splits is None:
+            raise InterchangeError(f"{path}: int8 needs images to choose its ranges by; name some with `dataset`")
+        images = calibration_images(splits.train, request.num_calibration_images)
+    options = request.onnx if form.name == "onnx" else ExportOptions()
+    return replace(options, dtype=dtype, calibration_images=images)
+
+
+def _place(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype) -> Path:
+    """Return where a file goes: `out` itself if it has the format's suffix, else a file of the usual name in it."""
+    out = request.out
+    if out is None:
+        out = inside(path if path.is_dir() else path.parent, "exports")
+    elif is_file(out, form):
+        return out
+    if out.exists() and not out.is_dir():
+        raise ConvscopeError(
+            f"{out}: is a file, and no {form.suffix}; give a folder, or a name ending in {form.suffix}"
+        )
+    return out / form.file_name(dtype)
+
+
+def is_file(out: Path, form: ExportFormat) -> bool:
+    """Whether `out` names a file of the format, rather than a folder for it."""
+    return out.suffix == form.suffix and not out.is_dir()
+
+
+def _keep(folder: RunFolder, model: Model, rows: Sequence[Parity]) -> None:
+    known = folder.read_evidence(["exports"], model).get("exports", {"exports": []})
+    folder.write_evidence("exports", {"exports": joined_exports(known.get("exports"), rows)}, model)

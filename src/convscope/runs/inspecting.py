@@ -1,0 +1,47 @@
+"""A data set as a person would look at it first: what is known of it by its name, and what inspecting it shows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convscope.data.datasets import LoadOptions, Splits
+from convscope.data.datasets.named.catalogue import find_entry
+from convscope.data.inspection import Inspection, inspect_dataset
+from convscope.runs.data import load_data
+from convscope.runs.listeners import Listeners
+
+_KNOWN = ("title", "licence", "source", "accuracy", "notes")  # of data sets with a name
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """A data set that was inspected.
+
+    Attributes:
+        about: `title`, `licence`, `source`, `accuracy` (what others reached) and `notes`; None where it is not known.
+    """
+
+    splits: Splits
+    inspection: Inspection
+    about: dict[str, str | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.splits.name,
+            **self.about,
+            **self.splits.to_dict(),
+            "inspection": self.inspection.to_dict(),
+        }
+
+    def write_page(self, path: Path, command: str) -> None:
+        """Write the page; `command` makes it again."""
+        from convscope.report.data_page import write_data_page  # matplotlib takes its time to load
+
+        write_data_page(path, {**self.to_dict(), "page": None}, command)
+
+
+def inspect_named(data: str, loading: LoadOptions, listeners: Listeners) -> Inspected:
+    """Load the data set with this name or path and inspect it; raises `DatasetError` if it cannot be loaded."""
+    _, splits = load_data(data, loading, listeners.on_download)
+    entry = find_entry(data)
+    return Inspected(splits, inspect_dataset(splits), {key: getattr(entry, key, None) for key in _KNOWN})

@@ -1,0 +1,141 @@
+"""Pictures of a user's own, read, answered in batches and put on a page, one after another."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convscope.base.errors import ImageFileError
+from convscope.data.handwriting import STEPS, Step
+from convscope.data.image_files import MAX_FILE_BYTES, Picture, read_picture
+from convscope.prediction import Prediction, StringReading, answer_maps, predict, preparation_of, read_strings
+from convscope.training.model import Model
+
+if TYPE_CHECKING:
+    from convscope.report.prediction_page import PredictionPage
+
+_BATCH = 32  # pictures that are answered together
+_BATCH_PIXELS = 20_000_000  # and that are held at once
+
+STDIN = Path("-")
+"""What stands for the picture on standard input."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of one file: an answer, the digits read in it, or why there is neither."""
+
+    file: str
+    result: Prediction | StringReading | None
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"file": self.file, "error": self.error} if self.result is None else self.result.to_dict()
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Answers pictures by a model.
+
+    Attributes:
+        page: to which each answer is added.
+        errors: grows by what is wrong with each file that cannot be read.
+    """
+
+    model: Model
+    page: "PredictionPage | None" = None
+    errors: list[str] = field(default_factory=list)
+
+    def answers(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[Outcome]:
+        """Yield what becomes of each of `paths`, in their order; for no `steps` the model's own are taken."""
+        for batch in _batches(paths):
+            read = [(name, content) for name, content in batch if not isinstance(content, str)]
+            pictures = [picture for _, picture in read]
+            predictions = predict(self.model, pictures, names=[name for name, _ in read], steps=steps)
+            self._explain(predictions, pictures)
+            answered = iter(predictions)
+            for name, content in batch:
+                yield self._failed(name, content) if isinstance(content, str) else Outcome(name, next(answered))
+
+    def strings(self, paths: Sequence[Path]) -> Iterator[Outcome]:
+        """Yield what is read in each of `paths`, in their order."""
+        for path in paths:
+            name, picture = _read(path)
+            if isinstance(picture, str):
+                yield self._failed(name, picture)
+                continue
+            reading, page = read_strings(self.model, picture, name=name), self.page
+            if page is not None:
+                digits = [digit.prediction for digit in reading.digits]
+                shown = digits[: 0 if page.is_full else page.num_digits_left]
+                page.add_strings(reading, picture, answer_maps(self.model, shown))
+            yield Outcome(name, reading)
+
+    def write_page(self, path: Path, command: str) -> bool:
+        """Write the page, which `command` makes again; whether there was a picture to show."""
+        if self.page is None or not self.page.num_pictures:
+            return False
+        from convscope.report.prediction_page import write_prediction_page
+
+        write_prediction_page(path, self.page, command)
+        return True
+
+    def _failed(self, name: str, error: str) -> Outcome:
+        self.errors.append(error)
+        return Outcome(name, None, error.removeprefix(f"{name}: "))
+
+    def _explain(self, predictions: Sequence[Prediction], pictures: Sequence[Picture]) -> None:
+        if self.page is None:
+            return
+        shown = [] if self.page.is_full else predictions
+        maps = answer_maps(self.model, shown) if shown else ()
+        for prediction, picture, one in zip(shown, pictures, maps, strict=False):
+            self.page.add(prediction, picture, one)
+        for prediction in islice(predictions, len(shown), None):
+            self.page.count(prediction)
+
+
+def explaining(model: Model, name: Path) -> Reader:
+    """Return a reader that explains its answers on a page; `name` is where the model comes from."""
+    from convscope.report.prediction_page import PredictionPage  # matplotlib takes its time to load
+
+    return Reader(model, PredictionPage(path_text(name), model.class_names))
+
+
+def chosen_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) -> tuple[Step, ...] | None:
+    """Return the model's own steps with some more and some fewer; None, which leaves all to it, for no change."""
+    if not also and not without:
+        return None
+    usual = preparation_of(model).handwriting.steps
+    return tuple(step for step in STEPS if (step in usual or step in also) and step not in without)
+
+
+def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | str]]]:
+    """Yield names with pictures, or with the error in place of one, a few at a time."""
+    batch, num_pixels = list[tuple[str, Picture | str]](), 0
+    for path in paths:
+        name, content = _read(path)
+        num_pixels += 0 if isinstance(content, str) else content.size
+        batch.append((name, content))
+        if len(batch) == _BATCH or num_pixels > _BATCH_PIXELS:
+            yield batch
+            batch, num_pixels = [], 0
+    if batch:
+        yield batch
+
+
+def _read(path: Path) -> tuple[str, Picture | str]:
+    """Return what a picture is called, and the picture, or in its place what is wrong with it."""
+    name = path_text(path)
+    try:
+        return name, read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if path == STDIN else path, name)
+    except ImageFileError as error:
+        return name, str(error)
+
+
+def path_text(path: Path) -> str:
+    """Return a path as text, also one whose bytes are none."""
+    return os.fsencode(path).decode(errors="replace")
