@@ -87,7 +87,7 @@ def test_any_command_that_is_interrupted_says_how_to_run_it_again(monkeypatch: p
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("convscope.cli.data.load", interrupt)
+    monkeypatch.setattr("convscope.cli.data.inspect_named", interrupt)
     done = invoke("data", "info", "mnist")
     assert done.exit_code == 1
     assert done.output == "Error: interrupted; run it again with: convscope data info mnist\n"
