@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from convscope.base.deadline import check_deadline
-from convscope.service import Limits, Served, create_app
+from convscope.service import LOOPBACK, Limits, Served, create_app, hosts_for
 from convscope.service.logs import LOGGER
 from convscope.service.refusal import STOPPING
 
@@ -342,3 +342,23 @@ def test_a_websocket_is_closed(grey: Served):
 
     asyncio.run(go())
     assert sent == ["websocket.close"]
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed", "names"),
+    [
+        ("127.0.0.1", (), LOOPBACK),
+        ("localhost", (), LOOPBACK),
+        ("[::1]", ("Digits.Example",), LOOPBACK | {"digits.example"}),
+        ("0.0.0.0", ("digits.example",), LOOPBACK | {"digits.example"}),
+        ("0.0.0.0", (), None),
+    ],
+)
+def test_a_service_that_other_machines_reach_takes_every_host_unless_told_otherwise(address, allowed, names):
+    assert hosts_for(address, allowed) == names
+
+
+def test_four_bodies_fit_into_memory_together():
+    assert Limits().held_bytes == 128 * 2**20
+    assert Limits(body_bytes=64 * 2**20).held_bytes == 256 * 2**20
+    assert Limits(held_bytes=1000).held_bytes == 1000
