@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -74,15 +74,23 @@ def test_the_notebook_shows_data_network_curves_matrix_kernels_and_maps(page: st
     assert "val_accuracy" in page
 
 
+def frames_of(page: str) -> list[dict[str, str | None]]:
+    """Return the attributes of each `iframe` of a page."""
+    found, parser = list[dict[str, str | None]](), HTMLParser()
+    parser.handle_starttag = lambda tag, attrs: found.append(dict(attrs)) if tag == "iframe" else None
+    parser.feed(page)
+    return found
+
+
 @pytest.mark.slow
 def test_the_notebook_on_own_arrays_shows_its_report_in_six_cells(tmp_path: Path):
     notebook = EXAMPLES / "own_arrays.ipynb"
     assert len(json.loads(notebook.read_text(encoding="utf-8"))["cells"]) == 6
     page = executed(notebook, tmp_path)
     (report,) = (tmp_path / "runs").glob("*/report.html")
-    (frame,) = re.findall('<iframe srcdoc="([^"]*)" width="900"', page)
-    shown = unescape(frame).replace('<base href="about:srcdoc">', "", 1)
-    assert shown == report.read_text(encoding="utf-8")
+    (frame,) = frames_of(page)
+    assert (frame["width"], frame["sandbox"]) == ("900", "allow-scripts allow-downloads")
+    assert frame["srcdoc"].replace('<base href="about:srcdoc">', "", 1) == report.read_text(encoding="utf-8")
     assert "Costliest is" in page  # the robustness, measured when it was asked for
 
 
