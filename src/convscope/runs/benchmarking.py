@@ -8,6 +8,7 @@ from convscope.data.datasets import LoadOptions
 from convscope.evidence.benchmark import Benchmark, Spread, measure_speed
 from convscope.experiment.run_json import cpu_name
 from convscope.recipes import Precision
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import RecipeChanges, architecture_for, recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
@@ -25,7 +26,7 @@ class BenchmarkRequest:
 
     data: str = "mnist"
     architecture: str = "cnn"
-    recipe: str = "classic"
+    recipe: str = DEFAULT_RECIPE
     precision: Precision | None = None
     threads: int | None = None
     epochs: int = 7

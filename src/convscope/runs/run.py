@@ -20,6 +20,7 @@ from convscope.engine import EngineName
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import RunResult
+from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.cautions import cautions_of
 from convscope.runs.choices import ArchitectureChoice, RecipeChoice
 from convscope.runs.data import DataChoice, load_again
@@ -310,7 +311,7 @@ def run(
     data: DataChoice = "mnist",
     *,
     architecture: ArchitectureChoice | None = None,
-    recipe: RecipeChoice = "classic",
+    recipe: RecipeChoice = DEFAULT_RECIPE,
     seed: Seed = 0,
     seeds: int | None = None,
     baseline: bool = True,
