@@ -212,7 +212,7 @@ def test_an_import_that_computes_is_found():
     }
 
 
-NAMING = {"argument_of", "loading_words", "find_pictures", "load_model", "image_png", "matrix_text"}
+NAMING = {"argument_of", "loading_words", "located", "find_pictures", "load_model", "image_png", "matrix_text"}
 """Functions that name, find, open or print a value, which a command may call without a job in between."""
 
 
