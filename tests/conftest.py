@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,14 @@ import pytest
 from tests.shared import all_seeds, bare_reports, invoke, made_once, weak_attacks
 
 import convscope as cs
+
+
+def pytest_configure() -> None:
+    """Give each process of a parallel run one core, so that no thread waits for one that another process keeps away."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -320,7 +320,7 @@ def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_four_random_moments_resumes_to_the_same_bits(small_folder: Path, tmp_path: Path):
+def test_a_run_killed_at_two_random_moments_resumes_to_the_same_bits(small_folder: Path, tmp_path: Path):
     command = [sys.executable, "-m", "convscope", "run", "--dataset", str(small_folder), "--epochs", "6", "--json"]
     command += ["--seeds", "1"]
     start = time.monotonic()
@@ -328,7 +328,7 @@ def test_a_run_killed_at_four_random_moments_resumes_to_the_same_bits(small_fold
     whole_seconds = time.monotonic() - start
     expected = [cs.load_model(tmp_path / "whole" / part).weights_sha256 for part in (".", "baseline")]
     stream = np.random.default_rng(20)
-    for trial in range(4):
+    for trial in range(2):
         out = tmp_path / f"killed-{trial}"
         process = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL)
         while not (out / "run.json").exists():

@@ -211,6 +211,8 @@ def _tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> Any:
     if not isinstance(value, tuple | list):
         raise TypeError(_refusal(name, value, _words(rule)))
     if parts[-1:] == (...,):
+        if isinstance(value, tuple) and set(map(type, value)) <= {parts[0]}:
+            return value  # at once, as a long training checks its history after each epoch
         parts = (parts[0],) * len(value)
     if len(value) != len(parts):
         raise ValueError(_refusal(name, value, _words(rule)))
