@@ -25,6 +25,22 @@ struct Augmentation {
     bool resamples() const { return rotation > 0 || scale > 0 || shear > 0 || crop > 0 || elastic > 0; }
     bool recolours() const { return contrast > 0 || brightness > 0 || noise > 0; }
     bool changes() const { return shift > 0 || cutout > 0 || resamples() || recolours(); }
+
+    template <class Visit>
+    static constexpr void for_fields(Visit visit) {
+        visit("shift", &Augmentation::shift);
+        visit("rotation", &Augmentation::rotation);
+        visit("scale", &Augmentation::scale);
+        visit("shear", &Augmentation::shear);
+        visit("crop", &Augmentation::crop);
+        visit("elastic", &Augmentation::elastic);
+        visit("elastic_sigma", &Augmentation::elastic_sigma);
+        visit("cutout", &Augmentation::cutout);
+        visit("contrast", &Augmentation::contrast);
+        visit("brightness", &Augmentation::brightness);
+        visit("noise", &Augmentation::noise);
+        visit("key", &Augmentation::key);
+    }
 };
 
 // Number `slot` of the stream of the image at `position`, any 64 bits with equal chance.

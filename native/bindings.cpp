@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 
 #include "layer_gradients.hpp"
 #include "lesions.hpp"
@@ -35,6 +37,46 @@ const Kernels* find_or_throw(const std::string& name) {
     const Kernels* kernels = find_kernels(name.c_str());
     if (kernels == nullptr) throw nb::value_error(("no instruction set " + name).c_str());
     return kernels;
+}
+
+template <class Enum>
+const char* first_name(Enum value) {
+    for (const auto& choice : names_of(value)) {
+        if (choice.value == value) return choice.name;
+    }
+    return "";
+}
+
+std::array<int64_t, 3> sizes(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
+
+template <class Enum>
+Enum named(const std::string& name) {
+    std::string known;
+    for (const auto& choice : names_of(Enum{})) {
+        if (name == choice.name) return choice.value;
+        known += (known.empty() ? "" : ", ") + std::string(choice.name);
+    }
+    throw nb::value_error(("the engine has no " + name + "; it has " + known).c_str());
+}
+
+// Python writes all fields of a struct by their names, and an enum by the names of its values.
+template <class Struct>
+nb::class_<Struct> bind_fields(nb::module_& module, const char* name) {
+    nb::class_<Struct> bound(module, name);
+    bound.def(nb::init<>());
+    Struct::for_fields([&](const char* name, auto field) {
+        using Value = std::remove_reference_t<decltype(std::declval<Struct&>().*field)>;
+        if constexpr (std::is_enum_v<Value>) {
+            bound.def_prop_rw(name, [field](const Struct& of) { return first_name(of.*field); },
+                              [field](Struct& of, const std::string& chosen) { of.*field = named<Value>(chosen); });
+        } else if constexpr (std::is_same_v<Value, Shape>) {
+            bound.def_prop_rw(name, [field](const Struct& of) { return sizes(of.*field); },
+                              [field](Struct& of, const std::array<int64_t, 3>& n) { of.*field = {n[0], n[1], n[2]}; });
+        } else {
+            bound.def_rw(name, field);
+        }
+    });
+    return bound;
 }
 
 Input input(const std::vector<int64_t>& image, float scale, float offset) {
@@ -66,9 +108,10 @@ class Core {
         return false;
     }
 
-    void write(std::size_t layer, int field, In<float> kernel, In<float> bias) {
+    void write(std::size_t layer, const std::string& field, In<float> kernel, In<float> bias) {
+        const auto which = named<Parameters::Field>(field);
         const Turn turn(*this, true);
-        network_.parameters(layer)->write(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
+        network_.parameters(layer)->write(which, kernel.data(), bias.data());
     }
 
     void write_moving(std::size_t layer, In<float> means, In<float> variances) {
@@ -85,9 +128,10 @@ class Core {
         std::copy_n(moving.variances.begin(), variances.size(), variances.data());
     }
 
-    void read(std::size_t layer, int field, Out kernel, Out bias) {
+    void read(std::size_t layer, const std::string& field, Out kernel, Out bias) {
+        const auto which = named<Parameters::Field>(field);
         const Turn turn(*this, false);
-        network_.parameters(layer)->read(static_cast<Parameters::Field>(field), kernel.data(), bias.data());
+        network_.parameters(layer)->read(which, kernel.data(), bias.data());
     }
 
     nb::tuple train(In<uint8_t> images, In<int64_t> labels, In<int64_t> order, int64_t batch_size,
@@ -260,8 +304,6 @@ void augment(In<uint8_t> images, const Augmentation& augmentation, int64_t first
     }
 }
 
-std::array<int64_t, 3> plain(const Shape& shape) { return {shape.height, shape.width, shape.channels}; }
-
 // By making all of it, so that nothing is forgotten.
 int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Layer>& layers, int threads,
                        const std::string& instruction_set, int64_t batch_size, const Settings& settings) {
@@ -294,60 +336,14 @@ double measured_peak(int threads, const std::string& instruction_set, bool bfloa
 
 NB_MODULE(_native, module) {
     using namespace convscope;
-    nb::class_<Optimizer>(module, "Optimizer")
-        .def_rw("is_adam", &Optimizer::is_adam)
-        .def_rw("beta_1", &Optimizer::beta_1)
-        .def_rw("beta_2", &Optimizer::beta_2)
-        .def_rw("epsilon", &Optimizer::epsilon)
-        .def_rw("momentum", &Optimizer::momentum)
-        .def_rw("nesterov", &Optimizer::nesterov)
-        .def_rw("weight_decay", &Optimizer::weight_decay);
-    nb::class_<Layer>(module, "Layer")
-        .def(nb::init<>())
-        .def_prop_rw("kind", [](const Layer& l) { return static_cast<int>(l.kind); },
-                     [](Layer& l, int kind) { l.kind = static_cast<Kind>(kind); })
-        .def_prop_rw("activation", [](const Layer& l) { return static_cast<int>(l.activation); },
-                     [](Layer& l, int activation) { l.activation = static_cast<Activation>(activation); })
-        .def_prop_rw("input", [](const Layer& l) { return plain(l.input); },
-                     [](Layer& l, const std::array<int64_t, 3>& n) { l.input = {n[0], n[1], n[2]}; })
-        .def_prop_rw("output", [](const Layer& l) { return plain(l.output); },
-                     [](Layer& l, const std::array<int64_t, 3>& n) { l.output = {n[0], n[1], n[2]}; })
-        .def_rw("window", &Layer::window)
-        .def_rw("strides", &Layer::stride)
-        .def_rw("padding", &Layer::padding)
-        .def_rw("relu", &Layer::relu)
-        .def_rw("slope", &Layer::slope)
-        .def_rw("dropped", &Layer::dropped)
-        .def_rw("has_bias", &Layer::has_bias)
-        .def_rw("bfloat16", &Layer::bfloat16)
-        .def_rw("momentum", &Layer::momentum)
-        .def_rw("epsilon", &Layer::epsilon)
-        .def_rw("added", &Layer::added);
-    nb::class_<Augmentation>(module, "Augmentation")
-        .def(nb::init<>())
-        .def_rw("shift", &Augmentation::shift)
-        .def_rw("rotation", &Augmentation::rotation)
-        .def_rw("scale", &Augmentation::scale)
-        .def_rw("shear", &Augmentation::shear)
-        .def_rw("crop", &Augmentation::crop)
-        .def_rw("elastic", &Augmentation::elastic)
-        .def_rw("elastic_sigma", &Augmentation::elastic_sigma)
-        .def_rw("cutout", &Augmentation::cutout)
-        .def_rw("contrast", &Augmentation::contrast)
-        .def_rw("brightness", &Augmentation::brightness)
-        .def_rw("noise", &Augmentation::noise)
-        .def_rw("key", &Augmentation::key);
-    nb::class_<Settings>(module, "Settings")
-        .def(nb::init<>())
+    bind_fields<Optimizer>(module, "Optimizer");
+    bind_fields<Layer>(module, "Layer");
+    bind_fields<Loss>(module, "Loss");
+    bind_fields<Augmentation>(module, "Augmentation");
+    bind_fields<Settings>(module, "Settings")
         .def_rw("optimizer", &Settings::optimizer)
-        .def_prop_rw("label_smoothing", [](const Settings& s) { return s.loss.smoothing; },
-                     [](Settings& s, float share) { s.loss.smoothing = share; })
-        .def_prop_rw("class_weights", [](const Settings& s) { return s.loss.class_weights; },
-                     [](Settings& s, std::vector<float> weights) { s.loss.class_weights = std::move(weights); })
-        .def_rw("augmentation", &Settings::augmentation)
-        .def_rw("dropout_key", &Settings::dropout_key)
-        .def_rw("clip_norm", &Settings::clip_norm)
-        .def_rw("averaging", &Settings::averaging);
+        .def_rw("loss", &Settings::loss)
+        .def_rw("augmentation", &Settings::augmentation);
     module.def("instruction_sets", instruction_sets, nb::arg("bfloat16"),
                "Return the names of the instruction sets usable here, of all or of those that multiply bfloat16 numbers, "
                "the fastest first.");

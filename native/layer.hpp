@@ -1,10 +1,11 @@
-// The layers as the engine is told of them: sizes only, checked by the Python side.
+// The kinds of layers by name, and a layer as the engine is told of it: sizes only, checked by the Python side or the page.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
+#include "fields.hpp"
 #include "kernels/kernels.hpp"
 
 namespace convscope {
@@ -28,13 +29,44 @@ enum class Kind {
     activation,
 };
 
+// As an architecture has them in Python, in files and in the page.
+constexpr Named<Kind> kind_names[] = {
+    {"Conv2D", Kind::convolution},
+    {"DepthwiseConv2D", Kind::depthwise},
+    {"MaxPooling2D", Kind::max_pooling},
+    {"AveragePooling2D", Kind::average_pooling},
+    {"GlobalMaxPooling2D", Kind::max_pooling},  // a pooling whose window is the map
+    {"GlobalAveragePooling2D", Kind::average_pooling},
+    {"Flatten", Kind::flatten},
+    {"ZeroPadding2D", Kind::zero_padding},
+    {"Dropout", Kind::dropout},
+    {"BatchNormalization", Kind::normalization},
+    {"Activation", Kind::activation},
+    {"Add", Kind::addition},
+    {"Dense", Kind::dense},
+};
+constexpr std::span<const Named<Kind>> names_of(Kind) { return kind_names; }
+
+constexpr Named<Activation> activation_names[] = {
+    {"linear", Activation::none},
+    {"relu", Activation::relu},
+    {"leaky_relu", Activation::leaky_relu},
+    {"gelu", Activation::gelu},
+    {"tanh", Activation::tanh},
+    {"sigmoid", Activation::sigmoid},
+    {"softmax", Activation::none},  // only of the last layer, and what the engine gives are the logits before it
+};
+constexpr std::span<const Named<Activation>> names_of(Activation) { return activation_names; }
+
 struct Layer {
     Kind kind = Kind::flatten;
     Shape input, output;  // vectors are 1 x 1 maps
     std::array<int64_t, 2> window = {1, 1}, stride = {1, 1};
     std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
-    bool relu = false;  // never of an activation layer
-    Activation activation = Activation::none;  // another than relu; of an activation layer whatever it computes
+    // Relu is computed within a layer, by `relu`, and every other activation behind it. An activation layer has none of
+    // its own: `activation` is what it computes. `Network` sets `relu` where `activation` says so.
+    bool relu = false;
+    Activation activation = Activation::none;
     float slope = 0.2f;                        // of leaky relu below zero
     int64_t dropped = 0;  // by dropout, of 2^24 numbers
     bool has_bias = true;
@@ -46,6 +78,26 @@ struct Layer {
     double momentum = 0, epsilon = 0;  // of batch normalisation: what its moving statistics keep, and what variance gains
     std::size_t added = 0;             // by addition: the layer whose output it reads too
 
+    template <class Visit>
+    static constexpr void for_fields(Visit visit) {
+        visit("kind", &Layer::kind);
+        visit("input", &Layer::input);
+        visit("output", &Layer::output);
+        visit("window", &Layer::window);
+        visit("strides", &Layer::stride);
+        visit("padding", &Layer::padding);
+        visit("activation", &Layer::activation);
+        visit("slope", &Layer::slope);
+        visit("dropped", &Layer::dropped);
+        visit("has_bias", &Layer::has_bias);
+        visit("momentum", &Layer::momentum);
+        visit("epsilon", &Layer::epsilon);
+        visit("added", &Layer::added);
+#if !defined(CONVSCOPE_NO_BFLOAT16)
+        visit("bfloat16", &Layer::bfloat16);
+#endif
+    }
+
     bool has_weights() const {
         return kind == Kind::convolution || kind == Kind::dense || kind == Kind::depthwise || kind == Kind::normalization;
     }
@@ -54,6 +106,13 @@ struct Layer {
 struct Input {
     Shape shape;
     float scale = 1, offset = 0;  // what the network reads is byte * scale + offset
+
+    template <class Visit>
+    static constexpr void for_fields(Visit visit) {
+        visit("shape", &Input::shape);
+        visit("scale", &Input::scale);
+        visit("offset", &Input::offset);
+    }
 };
 
 }  // namespace convscope

@@ -44,10 +44,20 @@ bool has_clean_frame(const Layout& layout, const float* map) {
     }
 }
 
+// The layers with relu where it is computed: see `Layer`.
+std::vector<Layer> with_relu_within(std::vector<Layer> layers) {
+    for (Layer& layer : layers) {
+        if (layer.kind == Kind::activation || layer.activation != Activation::relu) continue;
+        layer.relu = true;
+        layer.activation = Activation::none;
+    }
+    return layers;
+}
+
 }  // namespace
 
 Network::Network(const Input& input, const std::vector<Layer>& layers, const Kernels& kernels)
-    : input_(input), layers_(layers), kernels_(kernels) {
+    : input_(input), layers_(with_relu_within(layers)), kernels_(kernels) {
     for (const Layer& layer : layers_) {
         parameters_.push_back(layer.has_weights() ? std::make_unique<Parameters>(layer, kernels) : nullptr);
         parameter_pointers_.push_back(parameters_.back().get());
@@ -252,7 +262,7 @@ void Network::score(const Plan& plan, Workspace& workspace, Batch& batch, const 
         const float* logits = workspace.values.back().image(i - begin);
         batch.losses[static_cast<std::size_t>(i)] =
             static_cast<double>(weight) *
-            kernels_.cross_entropy(logits, classes(), label, loss.smoothing, scale * weight, gradient, &correct);
+            kernels_.cross_entropy(logits, classes(), label, loss.label_smoothing, scale * weight, gradient, &correct);
         batch.correct[static_cast<std::size_t>(i)] = correct;
         if (plan.first_trained == plan.steps.size()) continue;
         write_logits_gradient(plan, workspace, i - begin, gradient);

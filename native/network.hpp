@@ -25,11 +25,17 @@ struct Images {
     int64_t index(int64_t i) const { return indices ? indices[i] : i; }
 };
 
-// What is added up over the images: the cross-entropy with labels of which `smoothing` is spread over all classes, times
+// What is added up over the images: the cross-entropy with labels of which `label_smoothing` is spread over all classes, times
 // the weight of the image's class.
 struct Loss {
-    float smoothing = 0;
+    float label_smoothing = 0;
     std::vector<float> class_weights;  // by class, or empty: one each
+
+    template <class Visit>
+    static constexpr void for_fields(Visit visit) {
+        visit("label_smoothing", &Loss::label_smoothing);
+        visit("class_weights", &Loss::class_weights);
+    }
 };
 
 // What of a slice stays where it is until the slice is through: the logits alone, every map, or what the way back needs.

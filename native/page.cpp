@@ -1,9 +1,13 @@
 // The page's side: the engine as functions of plain numbers, which JavaScript calls in WebAssembly's memory. One thread, no
 // exceptions. What is passed in has been checked by web/src/engine.
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <type_traits>
+#include <utility>
 
 #include "layer_gradients.hpp"
 #include "lesions.hpp"
@@ -36,20 +40,6 @@ void std::__libcpp_verbose_abort(const char*, ...) { __builtin_trap(); }
 namespace convscope {
 namespace {
 
-// The columns of an input, of a layer and of the settings of training, all doubles: web/src/engine/plain.ts writes them.
-struct PlainInput {
-    double height, width, channels, scale, offset;
-};
-struct PlainLayer {
-    double kind, input[3], output[3], window[2], strides[2], padding[2];
-    double relu, activation, slope, dropped, has_bias, momentum, epsilon, added;
-};
-struct PlainSettings {
-    double is_adam, beta_1, beta_2, epsilon, momentum, nesterov, weight_decay;
-    double label_smoothing, clip_norm;
-    double shift, rotation, scale, shear, crop, elastic, elastic_sigma, cutout, contrast, brightness, noise;
-    double key, first;
-};
 struct PlainScore {
     double images, loss, correct;
 };
@@ -59,52 +49,108 @@ class GoOn final : public Watcher {
     bool go_on(const Score&) override { return true; }
 };
 
-int64_t whole(double value) { return static_cast<int64_t>(value); }
-Shape shape(const double* sizes) { return {whole(sizes[0]), whole(sizes[1]), whole(sizes[2])}; }
-std::array<int64_t, 2> pair(const double* sizes) { return {whole(sizes[0]), whole(sizes[1])}; }
+// A struct's fields as JavaScript writes them: doubles one behind the other, in the order of `for_fields`. One that is not a
+// number leaves a field as it is by default.
+template <class Value>
+constexpr int field_size = 1;
+template <>
+constexpr int field_size<Shape> = 3;
+template <>
+constexpr int field_size<std::array<int64_t, 2>> = 2;
+template <>
+constexpr int field_size<std::vector<float>> = 0;  // class weights, which the page has no use for
 
-Input input(const PlainInput& plain) {
-    return {shape(&plain.height), static_cast<float>(plain.scale), static_cast<float>(plain.offset)};
+template <class Value>
+void set_field(Value& value, const double* from) {
+    if constexpr (std::is_enum_v<Value>) {
+        value = names_of(value)[static_cast<std::size_t>(*from)].value;
+    } else if constexpr (std::is_same_v<Value, bool>) {
+        value = *from != 0;
+    } else {
+        value = static_cast<Value>(*from);
+    }
+}
+void set_field(std::array<int64_t, 2>& value, const double* from) {
+    value = {static_cast<int64_t>(from[0]), static_cast<int64_t>(from[1])};
+}
+void set_field(Shape& value, const double* from) {
+    value = {static_cast<int64_t>(from[0]), static_cast<int64_t>(from[1]), static_cast<int64_t>(from[2])};
+}
+void set_field(std::vector<float>&, const double*) {}
+
+// Reads a struct and moves on to what stands behind it.
+template <class Struct>
+Struct read(const double*& from) {
+    Struct read;
+    Struct::for_fields([&](const char*, auto field) {
+        constexpr int size = field_size<std::remove_reference_t<decltype(read.*field)>>;
+        if (size > 0 && !std::isnan(*from)) set_field(read.*field, from);
+        from += size;
+    });
+    return read;
 }
 
-Layer layer(const PlainLayer& plain) {
-    Layer layer;
-    layer.kind = static_cast<Kind>(whole(plain.kind));
-    layer.input = shape(plain.input);
-    layer.output = shape(plain.output);
-    layer.window = pair(plain.window);
-    layer.stride = pair(plain.strides);
-    layer.padding = pair(plain.padding);
-    layer.relu = plain.relu != 0;
-    layer.activation = static_cast<Activation>(whole(plain.activation));
-    layer.slope = static_cast<float>(plain.slope);
-    layer.dropped = whole(plain.dropped);
-    layer.has_bias = plain.has_bias != 0;
-    layer.momentum = plain.momentum;
-    layer.epsilon = plain.epsilon;
-    layer.added = static_cast<std::size_t>(plain.added);
-    return layer;
-}
-
-std::vector<Layer> layers(const PlainLayer* plain, int32_t count) {
+std::vector<Layer> read_layers(const double* from, int32_t count) {
     std::vector<Layer> layers;
-    for (int32_t i = 0; i < count; ++i) layers.push_back(layer(plain[i]));
+    for (int32_t i = 0; i < count; ++i) layers.push_back(read<Layer>(from));
     return layers;
 }
 
-Settings settings(const PlainSettings& plain) {
-    Settings settings;
-    settings.optimizer = {plain.is_adam != 0, plain.beta_1,        plain.beta_2,      plain.epsilon,
-                          plain.momentum,     plain.nesterov != 0, plain.weight_decay};
-    settings.loss.smoothing = static_cast<float>(plain.label_smoothing);
-    settings.clip_norm = plain.clip_norm;
-    const auto key = static_cast<uint64_t>(plain.key);
-    settings.augmentation = {whole(plain.shift), plain.rotation,      plain.scale,         plain.shear,
-                             plain.crop,         plain.elastic,       plain.elastic_sigma, whole(plain.cutout),
-                             plain.contrast,     plain.brightness,    plain.noise,         key};
+Input read_input(const double* from) { return read<Input>(from); }
+
+Settings read_settings(const double* from) {
+    const Optimizer optimizer = read<Optimizer>(from);
+    const Loss loss = read<Loss>(from);
+    const Augmentation augmentation = read<Augmentation>(from);
+    Settings settings = read<Settings>(from);
+    settings.optimizer = optimizer;
+    settings.loss = loss;
+    settings.augmentation = augmentation;
     constexpr uint64_t nowhere = 0xffffffff;  // a place that no image of an epoch has
-    settings.dropout_key = random_bits(key, nowhere, 0);
+    settings.dropout_key = random_bits(augmentation.key, nowhere, 0);
     return settings;
+}
+
+// Writes what `read` expects, for JavaScript: for each field " name *size", or " name =choice|choice|" where it is one of an
+// enum. Called when the module is compiled, so that it holds nothing but the text.
+template <class Struct, class Write>
+constexpr void describe_fields(Write write) {
+    const auto write_all = [&](const char* text) {
+        for (; *text != 0; ++text) write(*text);
+    };
+    Struct::for_fields([&](const char* name, auto field) {
+        using Value = std::remove_reference_t<decltype(std::declval<Struct&>().*field)>;
+        write(' ');
+        write_all(name);
+        write(' ');
+        if constexpr (std::is_enum_v<Value>) {
+            write('=');
+            for (const auto& choice : names_of(Value{})) {
+                write_all(choice.name);
+                write('|');
+            }
+        } else {
+            write('*');
+            write(static_cast<char>('0' + field_size<Value>));
+        }
+    });
+}
+
+template <class... Structs>
+const char* fields() {
+    constexpr auto describe = [](auto write) { (describe_fields<Structs>(write), ...); };
+    constexpr std::size_t size = [&] {
+        std::size_t size = 0;
+        describe([&](char) { ++size; });
+        return size;
+    }();
+    static constexpr auto text = [&] {
+        std::array<char, size + 1> text = {};
+        std::size_t at = 0;
+        describe([&](char letter) { text[at++] = letter; });
+        return text;
+    }();
+    return text.data();
 }
 
 Images listed(const uint8_t* bytes) { return {bytes, nullptr, nullptr, {}}; }
@@ -117,8 +163,8 @@ Lesion lesion(const int32_t* layers, const int32_t* filters, const float* values
 
 // A network with what its passes keep from call to call.
 struct Session {
-    Session(const PlainInput& image, const PlainLayer* plain, int32_t count)
-        : network(input(image), layers(plain, count), *usable_kernels().front()),
+    Session(const double* input, const double* layers, int32_t count)
+        : network(read_input(input), read_layers(layers, count), *usable_kernels().front()),
           outputs_plan(network.make_plan(Purpose::outputs)),
           outputs(network, outputs_plan, Kept::maps),
           logits(network, network.plan(), Kept::logits) {}
@@ -145,8 +191,15 @@ CONVSCOPE_PAGE(allocate) void* allocate(std::size_t bytes) { return ::operator n
 
 CONVSCOPE_PAGE(release) void release(void* memory) { ::operator delete(memory); }
 
-CONVSCOPE_PAGE(network_make) Session* network_make(const PlainInput* image, const PlainLayer* layers, int32_t count) {
-    return new Session(*image, layers, count);
+// The fields of what the functions below are given as doubles; see `describe_fields`.
+CONVSCOPE_PAGE(input_fields) const char* input_fields() { return fields<Input>(); }
+
+CONVSCOPE_PAGE(layer_fields) const char* layer_fields() { return fields<Layer>(); }
+
+CONVSCOPE_PAGE(settings_fields) const char* settings_fields() { return fields<Optimizer, Loss, Augmentation, Settings>(); }
+
+CONVSCOPE_PAGE(network_make) Session* network_make(const double* input, const double* layers, int32_t count) {
+    return new Session(input, layers, count);
 }
 
 CONVSCOPE_PAGE(network_free) void network_free(Session* session) { delete session; }
@@ -244,10 +297,10 @@ CONVSCOPE_PAGE(data_write_labels) void data_write_labels(TrainingData* data, con
     std::copy_n(labels, data->labels.size(), data->labels.begin());
 }
 
-// One step for each batch of the `count` images that `order` lists.
+// One step for each batch of the `count` images that `order` lists, the first of which is at `first` in the epoch's order.
 CONVSCOPE_PAGE(network_train)
-void network_train(Session* session, const TrainingData* data, const int32_t* order, int32_t count, int32_t batch_size,
-                   const float* learning_rates, const PlainSettings* plain, PlainScore* score) {
+void network_train(Session* session, const TrainingData* data, const int32_t* order, int32_t count, double first,
+                   int32_t batch_size, const float* learning_rates, const double* settings, PlainScore* score) {
     if (session->batch_size != batch_size) {
         session->trainer.reset();  // before the next needs its memory
         session->trainer = std::make_unique<Trainer>(session->network, 1, batch_size);
@@ -255,9 +308,9 @@ void network_train(Session* session, const TrainingData* data, const int32_t* or
     }
     const std::vector<int64_t> indices(order, order + count);
     Images images = {data->images.data(), data->labels.data(), indices.data(), {}};
-    images.chance.first = whole(plain->first);
+    images.chance.first = static_cast<int64_t>(first);
     GoOn watcher;
-    const Score sums = session->trainer->train(images, count, settings(*plain), learning_rates, session->steps, watcher);
+    const Score sums = session->trainer->train(images, count, read_settings(settings), learning_rates, session->steps, watcher);
     *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
 }
 

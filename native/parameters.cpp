@@ -75,11 +75,7 @@ void Parameters::finish_panel(int64_t panel) {
 
 void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step) {
     const int64_t first = panel * panel_size() + begin * width_, count = (end - begin) * width_;
-    if (step.is_adam) {
-        kernels_.adam(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, count, step.adam);
-    } else {
-        kernels_.momentum(weights_.data() + first, m_.data() + first, gradient, count, step.momentum);
-    }
+    kernels_.take_step(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, count, step.optimizer);
     if (step.average_rate > 0) {
         kernels_.approach(other_.data() + first, weights_.data() + first, count, step.average_rate);
     }

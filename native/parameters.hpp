@@ -18,9 +18,7 @@ namespace convscope {
 
 // What a step of training does with a gradient: by which rule, and by how much an average of the weights follows.
 struct Step {
-    bool is_adam = true;
-    AdamStep adam = {};
-    MomentumStep momentum = {};
+    OptimizerStep optimizer;
     float average_rate = 0;
 };
 
@@ -100,5 +98,11 @@ class Parameters {
     Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;
     std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
+
+constexpr Named<Parameters::Field> field_names[] = {{"weights", Parameters::weights},
+                                                    {"m", Parameters::m},
+                                                    {"v", Parameters::v},
+                                                    {"unaveraged", Parameters::unaveraged}};
+constexpr std::span<const Named<Parameters::Field>> names_of(Parameters::Field) { return field_names; }
 
 }  // namespace convscope

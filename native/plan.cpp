@@ -79,10 +79,29 @@ bool is_added(const std::vector<Layer>& layers, std::size_t layer) {
     });
 }
 
+// Which step begins with layer `next`.
+StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose purpose, const Kernels& kernels) {
+    const Layer& layer = layers[next];
+    if (layer.kind != Kind::convolution) return StepKind::layer;
+    if (purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
+        PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next)) {
+        return StepKind::pooled_convolution;
+    }
+    if (Bfloat16Convolution::fits(layer, kernels)) return StepKind::bfloat16_convolution;
+    if (purpose == Purpose::training && choose_winograd(layer) != WinogradAlgorithm::none) {
+        return StepKind::winograd_convolution;
+    }
+    return StepKind::direct_convolution;
+}
+
+bool is_unpooled_convolution(StepKind kind) {
+    return kind == StepKind::direct_convolution || kind == StepKind::bfloat16_convolution ||
+           kind == StepKind::winograd_convolution;
+}
+
 // Whether the dense layer behind a flatten can read the map and write its gradient as they lie.
 bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const std::vector<Plan::Step>& steps) {
-    const bool plain_gradient = steps.empty() || steps.back().is_activation || steps.back().pooled ||
-                                layers[steps.back().layer].kind != Kind::convolution;
+    const bool plain_gradient = steps.empty() || !is_unpooled_convolution(steps.back().kind);
     const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
     return plain_gradient && before_dense && !is_added(layers, flatten) && !(flatten > 0 && is_added(layers, flatten - 1));
 }
@@ -109,7 +128,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     lay_out_steps(layers, kernels);
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
-        if (!steps[i].is_activation) steps[i].parameters = parameters[steps[i].layer];
+        if (steps[i].kind != StepKind::activation) steps[i].parameters = parameters[steps[i].layer];
         if (steps[i].parameters != nullptr) first_trained = i;
     }
     if (purpose == Purpose::gradients) first_trained = 0;
@@ -141,20 +160,20 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernel
             // What an addition reads of the vector before is no part of the flattened one, though its numbers are the same.
             const bool apart = of_vector ? is_added(layers, next - 1) : !needs_no_copy(layers, next, steps);
             if (apart) {
-                steps.push_back({next});
+                steps.push_back({next, StepKind::layer, layer.output});
                 if (!of_vector) first_vector = steps.size();
             }
             map_of_layer[next++] = static_cast<int>(steps.size());
             continue;
         }
-        const bool pooled = purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
-                            PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next);
-        const bool by_winograd = purpose == Purpose::training && !pooled && !Bfloat16Convolution::fits(layer, kernels) &&
-                                 choose_winograd(layer) != WinogradAlgorithm::none;
-        steps.push_back({next, pooled, by_winograd});
+        const StepKind kind = choose_step(layers, next, purpose, kernels);
+        const std::size_t last = kind == StepKind::pooled_convolution ? next + 1 : next;
+        steps.push_back({next, kind, layers[last].output});
         const bool is_pass = layer.kind == Kind::activation;
-        if (layer.activation != Activation::none && !is_pass) steps.push_back({next, pooled, false, true});
-        next += pooled ? 2 : 1;
+        if (layer.activation != Activation::none && !is_pass) {
+            steps.push_back({next, StepKind::activation, layers[last].output});
+        }
+        next = last + 1;
         map_of_layer[next - 1] = static_cast<int>(steps.size());
     }
     if (on_maps) first_vector = steps.size();
@@ -174,23 +193,21 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
         Map map;
         const Step* writer = i > 0 ? &steps[i - 1] : nullptr;
         const Step* reader = i < steps.size() ? &steps[i] : nullptr;
-        const Shape shape = writer == nullptr ? input.shape : layers[writer->layer + (writer->pooled ? 1 : 0)].output;
+        const Shape shape = writer == nullptr ? input.shape : writer->output;
         map.value = map.gradient = Layout::plain(shape);
-        if (reader != nullptr && !reader->is_activation) {
+        if (reader != nullptr && reader->kind != StepKind::activation) {
             const Layer& layer = layers[reader->layer];
             const bool framed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise;
             if (framed) map.value = Convolution::input_layout(layer);
-            if (reader->by_winograd) map.value = WinogradConvolution::input_layout(layer);
+            if (reader->kind == StepKind::winograd_convolution) map.value = WinogradConvolution::input_layout(layer);
         }
         if (writer != nullptr) {
             const Layer& layer = layers[writer->layer];
-            const bool plain_convolution =
-                layer.kind == Kind::convolution && !writer->pooled && !writer->is_activation;
-            if (plain_convolution) map.gradient = Convolution::gradient_layout(layer);
-            if (writer->by_winograd) map.gradient = WinogradConvolution::gradient_layout(layer);
+            if (is_unpooled_convolution(writer->kind)) map.gradient = Convolution::gradient_layout(layer);
+            if (writer->kind == StepKind::winograd_convolution) map.gradient = WinogradConvolution::gradient_layout(layer);
             map.relu = layer.relu;
             const bool may_cross = layer.kind == Kind::normalization || layer.kind == Kind::addition;
-            map.gradient_crosses = staged && may_cross && !writer->is_activation;
+            map.gradient_crosses = staged && may_cross && writer->kind != StepKind::activation;
         }
         // Of a slice every gradient is read at the end.
         if (purpose == Purpose::gradients) map.gradient_crosses = true;
@@ -205,73 +222,90 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
         const Layer& layer = layers[step.layer];
         const int index = static_cast<int>(i);
         const bool wants_gradient = this->wants_gradient(i);
-        if (step.is_activation) {
-            step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
-            continue;
-        }
-        switch (layer.kind) {
-            case Kind::convolution:
-                if (step.pooled) {
-                    step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
-                                                                        *step.parameters, kernels, wants_gradient);
-                } else if (Bfloat16Convolution::fits(layer, kernels)) {
-                    step.computes = std::make_unique<Bfloat16Convolution>(layer, index, maps, *step.parameters, kernels,
-                                                                          wants_gradient);
-                } else if (step.by_winograd) {
-                    step.computes = std::make_unique<WinogradConvolution>(layer, index, maps, *step.parameters, kernels,
-                                                                          wants_gradient);
-                } else {
-                    step.computes =
-                        std::make_unique<Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
-                }
-                break;
-            case Kind::depthwise:
-                step.computes =
-                    std::make_unique<DepthwiseConvolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
-                break;
-            case Kind::max_pooling:
-                step.computes = std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_gradient);
-                break;
-            case Kind::average_pooling:
-                step.computes = std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_gradient);
-                break;
-            case Kind::dropout:
-                step.computes = std::make_unique<Dropout>(layer, static_cast<int>(step.layer), index, maps, kernels,
-                                                          wants_gradient);
-                break;
-            case Kind::normalization: {
-                auto normalization = std::make_unique<BatchNormalization>(layer, index, maps, *step.parameters,
-                                                                          *moving[step.layer], kernels, wants_gradient);
-                step.normalizes = normalization.get();
-                step.computes = std::move(normalization);
-                break;
-            }
-            case Kind::addition: {
-                const auto other = static_cast<std::size_t>(map_of_layer[layer.added]);
-                auto addition = std::make_unique<Addition>(layer, index, other, maps, kernels, wants_gradient);
-                if (this->wants_gradient(other)) steps[other].additions.push_back(addition.get());
-                step.computes = std::move(addition);
-                break;
-            }
-            case Kind::zero_padding:
-                step.computes = std::make_unique<ZeroPadding>(layer, index, maps, kernels, wants_gradient);
-                break;
-            case Kind::activation:
+        switch (step.kind) {
+            case StepKind::activation:
                 step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
                 break;
-            case Kind::flatten:
-                step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
+            case StepKind::pooled_convolution:
+                step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
+                                                                    *step.parameters, kernels, wants_gradient);
                 break;
-            case Kind::dense:
-                if (layer.bfloat16) {
-                    step.computes = std::make_unique<Bfloat16Dense>(layer, index, i - first_vector, maps, *step.parameters,
-                                                                    kernels, wants_gradient);
-                } else {
-                    step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
-                                                            wants_gradient);
-                }
+            case StepKind::bfloat16_convolution:
+#if !defined(CONVSCOPE_NO_BFLOAT16)  // which the page has no use for
+                step.computes =
+                    std::make_unique<Bfloat16Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+#endif
+                break;
+            case StepKind::winograd_convolution:
+                step.computes =
+                    std::make_unique<WinogradConvolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+                break;
+            case StepKind::direct_convolution:
+                step.computes =
+                    std::make_unique<Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+                break;
+            case StepKind::layer:
+                make_layer(layers, moving, kernels, i);
                 break;
         }
+    }
+}
+
+void Plan::make_layer(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels,
+                      std::size_t i) {
+    Step& step = steps[i];
+    const Layer& layer = layers[step.layer];
+    const int index = static_cast<int>(i);
+    const bool wants_gradient = this->wants_gradient(i);
+    switch (layer.kind) {
+        case Kind::convolution:
+            break;  // a kind of step of its own
+        case Kind::depthwise:
+            step.computes =
+                std::make_unique<DepthwiseConvolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+            break;
+        case Kind::max_pooling:
+            step.computes = std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_gradient);
+            break;
+        case Kind::average_pooling:
+            step.computes = std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_gradient);
+            break;
+        case Kind::dropout:
+            step.computes = std::make_unique<Dropout>(layer, static_cast<int>(step.layer), index, maps, kernels,
+                                                      wants_gradient);
+            break;
+        case Kind::normalization: {
+            auto normalization = std::make_unique<BatchNormalization>(layer, index, maps, *step.parameters,
+                                                                      *moving[step.layer], kernels, wants_gradient);
+            step.normalizes = normalization.get();
+            step.computes = std::move(normalization);
+            break;
+        }
+        case Kind::addition: {
+            const auto other = static_cast<std::size_t>(map_of_layer[layer.added]);
+            auto addition = std::make_unique<Addition>(layer, index, other, maps, kernels, wants_gradient);
+            if (this->wants_gradient(other)) steps[other].additions.push_back(addition.get());
+            step.computes = std::move(addition);
+            break;
+        }
+        case Kind::zero_padding:
+            step.computes = std::make_unique<ZeroPadding>(layer, index, maps, kernels, wants_gradient);
+            break;
+        case Kind::activation:
+            step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
+            break;
+        case Kind::flatten:
+            step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
+            break;
+        case Kind::dense:
+            if (layer.bfloat16) {
+                step.computes = std::make_unique<Bfloat16Dense>(layer, index, i - first_vector, maps, *step.parameters,
+                                                                kernels, wants_gradient);
+            } else {
+                step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
+                                                        wants_gradient);
+            }
+            break;
     }
 }
 

@@ -23,6 +23,16 @@ enum class Purpose {
     gradients,  // every layer's output in full, and the way back to all of them and to the image; relu is a step of its own
 };
 
+// What a step computes, and of a convolution by which algorithm.
+enum class StepKind {
+    layer,  // a layer that is no convolution; a depthwise convolution is one
+    direct_convolution,
+    bfloat16_convolution,
+    winograd_convolution,
+    pooled_convolution,  // a convolution and the max pooling behind it
+    activation,          // the one behind a layer
+};
+
 struct Plan {
     // `parameters` and `moving` by layer of the architecture, null where a layer has none.
     Plan(const std::vector<Layer>& whole_layers, const Input& input, const std::vector<Parameters*>& parameters,
@@ -31,9 +41,8 @@ struct Plan {
     // A layer of the plan: one layer of the architecture or a fused pair, or the activation behind it.
     struct Step {
         std::size_t layer;  // of the architecture
-        bool pooled = false;
-        bool by_winograd = false;
-        bool is_activation = false;  // the one behind the layer
+        StepKind kind;
+        Shape output;
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;
         BatchNormalization* normalizes = nullptr;  // `computes`, where it is one
@@ -64,6 +73,8 @@ struct Plan {
     void lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
     void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
+    void make_layer(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels,
+                    std::size_t step);
     // Throws std::logic_error, or ends the program where there are no exceptions, if a layer goes beyond its maps.
     void check_extents(const Kernels& kernels) const;
 };

@@ -22,6 +22,31 @@ bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
            inside(1, pooling.input.width, pooling.output.width);
 }
 
+PooledConvolution::Forward PooledConvolution::choose_forward(const Layer& convolution, const Layer& pooling, int index,
+                                                             const Kernels& kernels) {
+    if (Bfloat16Convolution::fits(convolution, kernels) && pooling.window[0] == 2 && pooling.stride[1] == 2) {
+        return Forward::bfloat16;
+    }
+    // Below some channels the transforms cost more than the multiplications that they save.
+    if (convolution.window[0] == 3 && convolution.window[1] == 3 && convolution.stride[0] == 1 &&
+        convolution.stride[1] == 1 && pooling.window[0] == 2 && convolution.input.channels >= 8) {
+        return Forward::winograd;
+    }
+    return index == 0 ? Forward::live_cells : Forward::direct;
+}
+
+PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient(const Layer& convolution,
+                                                                            const Kernels& kernels) {
+    const auto kernel = convolution.window;
+    const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
+    const int64_t vectors = (run + width - 1) / width;
+    // Multiply-adds for a vector of filters and a cell: all of the four places' weights, or per filter that is not shut
+    // (about six in ten) its kernel rows as vectors and the upkeep of the list.
+    const bool by_filters = 4.0 * static_cast<double>(kernel[0] * run) <
+                            (0.6 * static_cast<double>(kernel[0] * vectors) + 3) * static_cast<double>(width);
+    return by_filters ? KernelGradient::filters : KernelGradient::runs;
+}
+
 PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pooling, int index,
                                      const std::vector<Map>& maps, Parameters& parameters, const Kernels& kernels,
                                      bool wants_input_gradient)
@@ -31,6 +56,8 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
       output_(maps[static_cast<std::size_t>(index) + 1]),
       parameters_(parameters),
       kernels_(kernels),
+      forward_(choose_forward(convolution, pooling, index, kernels)),
+      kernel_gradient_(choose_kernel_gradient(convolution, kernels)),
       wants_input_gradient_(wants_input_gradient) {
     const auto kernel = convolution.window;
     const Layout spread = Convolution::gradient_layout(convolution);
@@ -49,19 +76,13 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
     }
     writes_ = output_.value.places();
 
-    const bool in_bfloat16 = Bfloat16Convolution::fits(convolution, kernels);
-    if (in_bfloat16) parameters.keep_bfloat16(false);  // a plan that does not pool reads them in any case
-    by_bfloat16_ = in_bfloat16 && pooling.window[0] == 2 && pooling.stride[1] == 2;
-    if (by_bfloat16_) {
+    // A plan that does not pool reads them in any case.
+    if (Bfloat16Convolution::fits(convolution, kernels)) parameters.keep_bfloat16(false);
+    if (forward_ == Forward::bfloat16) {
         for (int64_t row = 0; row < kernel[0]; ++row) segments_.push_back(row * input_.value.row());
     }
+    if (forward_ == Forward::winograd) parameters.keep_winograd(WinogradAlgorithm::f2x3);
 
-    // Below some channels the transforms cost more than the multiplications that they save.
-    by_winograd_ = kernel[0] == 3 && kernel[1] == 3 && convolution.stride[0] == 1 && convolution.stride[1] == 1 &&
-                   pooling.window[0] == 2 && convolution.input.channels >= 8 && !by_bfloat16_;
-    if (by_winograd_) parameters.keep_winograd(WinogradAlgorithm::f2x3);
-
-    by_order_ = index == 0 && !by_bfloat16_ && !by_winograd_;
     search_.input_row = input_.value.row();
     search_.cell_rows = pooling.output.height;
     search_.cell_columns = pooling.output.width;
@@ -71,12 +92,6 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
     search_.window_run = ((pooling.window[1] - 1) * convolution.stride[1] + kernel[1]) * convolution.input.channels;
     for (int64_t cell = 0; cell < cells(); ++cell) all_cells_.push_back(static_cast<int32_t>(cell));
 
-    const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
-    const int64_t vectors = (run + width - 1) / width;
-    // Multiply-adds for a vector of filters and a cell: all of the four places' weights, or per filter that is not shut
-    // (about six in ten) its kernel rows as vectors and the upkeep of the list.
-    by_filters_ = 4.0 * static_cast<double>(kernel[0] * run) < (0.6 * static_cast<double>(kernel[0] * vectors) + 3) *
-                                                                    static_cast<double>(width);
     if (wants_input_gradient) {
         const bool square = kernel[0] == kernel[1] && (kernel[0] == 3 || kernel[0] == 5);
         const bool by_one = convolution.stride[0] == 1 && convolution.stride[1] == 1;
@@ -84,7 +99,7 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
             parameters.keep_back();
         } else {
             std::vector<Map> around = {input_, {Layout::plain(convolution.output), spread, false}};
-            plain_ = std::make_unique<Convolution>(convolution, 0, around, parameters, kernels, true);
+            all_places_ = std::make_unique<Convolution>(convolution, 0, around, parameters, kernels, true);
         }
     }
 }
@@ -95,20 +110,20 @@ int64_t PooledConvolution::run_stride() const {
 
 int64_t PooledConvolution::scratch_size() const {
     if (!wants_input_gradient_) return 0;
-    return plain_ ? Convolution::gradient_layout(layer_).size() : input_.value.size();
+    return all_places_ ? Convolution::gradient_layout(layer_).size() : input_.value.size();
 }
 
 int64_t PooledConvolution::gradient_size() const {
-    if (by_filters_) return parameters_.size();
+    if (kernel_gradient_ == KernelGradient::filters) return parameters_.size();
     return (layer_.window[0] * run_stride() + 1) * layer_.output.channels;
 }
 
 int64_t PooledConvolution::forward_scratch_size() const {
-    if (by_order_) {
+    if (forward_ == Forward::live_cells) {
         const int64_t run = (search_.cell_columns - 1) * search_.right + search_.window_run;
         return search_.cell_rows * live_cells_row(run, kernels_.vector_width);
     }
-    if (!by_winograd_) return 0;
+    if (forward_ != Forward::winograd) return 0;
     return 16 * winograd_cells * (round_up(layer_.input.channels, kernels_.vector_width) + kernels_.panel_width);
 }
 
@@ -122,7 +137,7 @@ void PooledConvolution::order_cells(Workspace& workspace, int64_t image) const {
 }
 
 PooledConvolution::Order PooledConvolution::order_of(const Workspace& workspace, int64_t image) const {
-    if (!by_order_) return {all_cells_.data(), cells()};
+    if (forward_ != Forward::live_cells) return {all_cells_.data(), cells()};
     const int32_t* order = workspace.orders[static_cast<std::size_t>(index_)].data() + image * order_size();
     return {order, order[cells()]};
 }
@@ -180,7 +195,7 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
 }
 
 int64_t PooledConvolution::bfloat16_scratch_size() const {
-    return by_bfloat16_ ? input_.value.size() + bfloat16_rows * layer_.input.channels + bfloat16_step : 0;
+    return forward_ == Forward::bfloat16 ? input_.value.size() + bfloat16_rows * layer_.input.channels + bfloat16_step : 0;
 }
 
 void PooledConvolution::forward_by_bfloat16(Workspace& workspace, int64_t image) const {
@@ -212,14 +227,18 @@ void PooledConvolution::forward_by_bfloat16(Workspace& workspace, int64_t image)
 }
 
 void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const {
-    if (by_bfloat16_) {
-        forward_by_bfloat16(workspace, image);
-        return;
+    switch (forward_) {
+        case Forward::bfloat16:
+            return forward_by_bfloat16(workspace, image);
+        case Forward::winograd:
+            return forward_by_winograd(workspace, image);
+        case Forward::direct:
+        case Forward::live_cells:
+            return forward_directly(workspace, image);
     }
-    if (by_winograd_) {
-        forward_by_winograd(workspace, image);
-        return;
-    }
+}
+
+void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) const {
     const auto map = static_cast<std::size_t>(index_);
     constexpr int64_t cells_at_once = 128;  // what they read stays in cache while the panels pass
     Product p;
@@ -240,7 +259,7 @@ void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const
     p.c_rows = writes_.data();
     p.winners = workspace.winners_of(map, image, winners_size());
     std::copy(window_, window_ + 4, p.window);
-    if (by_order_) order_cells(workspace, image);
+    if (forward_ == Forward::live_cells) order_cells(workspace, image);
     const Order order = order_of(workspace, image);
     for (int64_t begin = 0; begin < order.live; begin += cells_at_once) {
         p.rows = std::min(cells_at_once, order.live - begin);
@@ -248,7 +267,7 @@ void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const
         kernels_.multiply(p);
     }
     p.segments = 0;  // a sum of nothing, which becomes what the bias makes of it
-    if (by_filters_) p.winners = nullptr;  // the way back passes these cells by
+    if (kernel_gradient_ == KernelGradient::filters) p.winners = nullptr;  // the way back passes these cells by
     p.rows = cells() - order.live;
     p.order = order.cells + order.live;
     kernels_.multiply(p);
@@ -270,7 +289,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.run = layer_.window[1] * layer_.input.channels;
     p.won = workspace.scratch->won.data();
     p.kernel = gradient;
-    if (by_filters_) {
+    if (kernel_gradient_ == KernelGradient::filters) {
         const Order order = order_of(workspace, image);
         p.live = order.cells;
         p.live_cells = order.live;
@@ -280,7 +299,7 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
         kernels_.winners_kernel_by_runs(p);
     }
     if (!wants_input_gradient_) return;
-    if (plain_) {
+    if (all_places_) {
         spread_and_multiply(workspace, image);
         return;
     }
@@ -309,12 +328,12 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
             scratch[spread_places_[static_cast<std::size_t>(cell * 4 + winners[at])] + filter] += gradient[at];
         }
     }
-    plain_->input_gradient(workspace, image, scratch, map);
+    all_places_->input_gradient(workspace, image, scratch, map);
 }
 
 void PooledConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
-    if (by_filters_) {
+    if (kernel_gradient_ == KernelGradient::filters) {
         add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
                    total);
         return;

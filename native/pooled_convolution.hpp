@@ -18,7 +18,7 @@ class PooledConvolution final : public MapLayer {
                       Parameters& parameters, const Kernels& kernels, bool wants_input_gradient);
 
     Extents extents() const override;
-    int64_t order_size() const override { return by_order_ ? cells() + 1 : 0; }  // and how many of them are live
+    int64_t order_size() const override { return forward_ == Forward::live_cells ? cells() + 1 : 0; }  // and how many of them are live
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
@@ -38,6 +38,7 @@ class PooledConvolution final : public MapLayer {
     int64_t cells() const { return static_cast<int64_t>(cell_places_.size()); }
     void order_cells(Workspace& workspace, int64_t image) const;
     Order order_of(const Workspace& workspace, int64_t image) const;
+    void forward_directly(Workspace& workspace, int64_t image) const;
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
     void forward_by_bfloat16(Workspace& workspace, int64_t image) const;
     int64_t run_stride() const;  // of a kernel row in the gradient by runs
@@ -49,15 +50,26 @@ class PooledConvolution final : public MapLayer {
     const Map input_, output_;
     const Parameters& parameters_;
     const Kernels& kernels_;
+    // How the products are computed.
+    enum class Forward {
+        direct,
+        live_cells,  // direct, but only of cells that read anything but zeros: of an image, whose ground is often empty
+        bfloat16,
+        winograd,
+    };
+    static Forward choose_forward(const Layer& convolution, const Layer& pooling, int index, const Kernels& kernels);
+    // Along what the vectors of the gradient by the kernel lie: see Kernels.
+    enum class KernelGradient { filters, runs };
+    static KernelGradient choose_kernel_gradient(const Layer& convolution, const Kernels& kernels);
+
+    const Forward forward_;
+    const KernelGradient kernel_gradient_;
     const bool wants_input_gradient_;
-    bool by_winograd_ = false, by_bfloat16_ = false;
-    bool by_filters_ = false;
-    bool by_order_ = false;  // of an image, whose ground is often empty
     CellSearch search_;
     std::vector<int32_t> all_cells_;
-    std::unique_ptr<Convolution> plain_;  // where the gradient by the input is a product over all places
+    std::unique_ptr<Convolution> all_places_;  // where the gradient by the input is a product over all places
     std::vector<int64_t> cell_places_, writes_;  // where each cell reads and writes
-    std::vector<int64_t> spread_places_;  // of each cell's four places in plain_'s gradient
+    std::vector<int64_t> spread_places_;  // of each cell's four places in the gradient of all_places_
     int64_t window_[4] = {};
     std::vector<int64_t> segments_;  // where each row of the kernel reads
 };

@@ -103,17 +103,6 @@ void Trainer::add_score(int64_t count, Score& score) const {
     score.images += count;
 }
 
-Step Optimizer::step(double learning_rate, int64_t number) const {
-    Step step;
-    step.is_adam = is_adam;
-    const double t = static_cast<double>(number);
-    const float kept = static_cast<float>(1 - learning_rate * weight_decay);
-    step.adam = {static_cast<float>(learning_rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t))),
-                 static_cast<float>(1 - beta_1), static_cast<float>(1 - beta_2), static_cast<float>(epsilon), kept};
-    step.momentum = {static_cast<float>(learning_rate), static_cast<float>(momentum), kept, nesterov};
-    return step;
-}
-
 void Trainer::take_step(const Block& block, const float* gradient, const Step& step) {
     Parameters& parameters = *plan_.steps[block.step].parameters;
     parameters.update(block.panel, block.begin, block.end, gradient, step);
@@ -204,7 +193,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
             if (normalizes != nullptr) normalizes->move(batch_.statistics[step]);
         }
         ++steps;
-        Step step = settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps);
+        Step step = {settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps)};
         if (averages) {  // as Adam's moments are: without the pull to where they started
             const double past = settings.averaging;
             step.average_rate = static_cast<float>((1 - past) / (1 - std::pow(past, static_cast<double>(steps))));

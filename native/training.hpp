@@ -9,20 +9,10 @@
 #include <atomic>
 
 #include "network.hpp"
+#include "optimizer.hpp"
 #include "threads.hpp"
 
 namespace convscope {
-
-struct Optimizer {
-    bool is_adam = true;
-    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;  // of Adam
-    double momentum = 0;                                  // of gradient descent
-    bool nesterov = false;
-    double weight_decay = 0;
-
-    // The step number `number`, from 1, as plain factors.
-    Step step(double learning_rate, int64_t number) const;
-};
 
 struct Settings {
     Optimizer optimizer;
@@ -31,6 +21,14 @@ struct Settings {
     uint64_t dropout_key = 0;  // of the epoch
     double clip_norm = 0;  // at most so long is a whole gradient; 0: as long as it is
     double averaging = 0;  // how much of its past the average of the weights keeps a step; 0: there is none
+
+    // Beside those of the optimizer, the loss and the augmentation.
+    template <class Visit>
+    static constexpr void for_fields(Visit visit) {
+        visit("dropout_key", &Settings::dropout_key);
+        visit("clip_norm", &Settings::clip_norm);
+        visit("averaging", &Settings::averaging);
+    }
 };
 
 // Sums over images, in their order.

@@ -222,15 +222,16 @@ struct Resampling {
     float* output = nullptr;  // (height, width, channels), and an augmentation_block of pixels that is written over
 };
 
-struct AdamStep {
-    float alpha, one_minus_beta_1, one_minus_beta_2, epsilon;
-    float kept;  // of each weight, what decay leaves
-};
+enum class OptimizerKind { adam, sgd };
 
-struct MomentumStep {
-    float rate, momentum;
-    float kept;
-    bool nesterov;
+// One step of an optimizer as plain factors; each kind reads those that it needs.
+struct OptimizerStep {
+    OptimizerKind kind = OptimizerKind::adam;
+    float rate = 0;  // the learning rate; Adam's bias correction is in it
+    float kept = 1;  // of each weight, what decay leaves
+    float one_minus_beta_1 = 0, one_minus_beta_2 = 0, epsilon = 0;
+    float momentum = 0;
+    bool nesterov = false;
 };
 
 // By channel: what the gradient by a normalised map becomes on its way to the map itself.
@@ -271,8 +272,8 @@ struct Kernels {
     // out[r * out_row + i] = bytes[r * length + i] * scale + offset
     void (*normalise)(const uint8_t* bytes, int64_t rows, int64_t length, float scale, float offset, float* out,
                       int64_t out_row);
-    void (*adam)(float* weights, float* m, float* v, const float* gradient, int64_t count, const AdamStep&);
-    void (*momentum)(float* weights, float* velocity, const float* gradient, int64_t count, const MomentumStep&);
+    // Changes weights and what the optimizer remembers of them; see optimizers.cpp.
+    void (*take_step)(float* weights, float* m, float* v, const float* gradient, int64_t count, const OptimizerStep&);
     // average[i] += (values[i] - average[i]) * rate
     void (*approach)(float* average, const float* values, int64_t count, float rate);
     void (*multiply_by)(float* values, int64_t count, float factor);

@@ -74,7 +74,7 @@ std::vector<int64_t> in_order(int64_t count) {
 
 Settings descent() {
     Settings settings;
-    settings.optimizer.is_adam = false;
+    settings.optimizer.kind = OptimizerKind::sgd;
     settings.dropout_key = dropout_key;
     return settings;
 }

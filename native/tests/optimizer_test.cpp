@@ -14,8 +14,13 @@ TEST(adam_takes_the_step_of_its_formula) {
             Buffer<float> v = random.numbers(count);
             for (float& value : v) value = std::fabs(value);
             Buffer<float> new_w = w, new_m = m, new_v = v;
-            kernels.adam(new_w.data(), new_m.data(), new_v.data(), g.data(), count,
-                         {0.01f, 0.1f, 0.001f, 1e-7f, static_cast<float>(kept)});
+            const OptimizerStep adam = {.kind = OptimizerKind::adam,
+                                        .rate = 0.01f,
+                                        .kept = static_cast<float>(kept),
+                                        .one_minus_beta_1 = 0.1f,
+                                        .one_minus_beta_2 = 0.001f,
+                                        .epsilon = 1e-7f};
+            kernels.take_step(new_w.data(), new_m.data(), new_v.data(), g.data(), count, adam);
             for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
                 const double gradient = static_cast<double>(g[i]);
                 const double wanted_m = 0.9 * static_cast<double>(m[i]) + 0.1 * gradient;
@@ -33,7 +38,7 @@ TEST(adam_takes_the_step_of_its_formula) {
     }
 }
 
-TEST(momentum_takes_the_steps_of_its_formula) {
+TEST(sgd_takes_the_steps_of_its_formula) {
     Random random(36);
     constexpr double rate = 0.25, keeps = 0.875, kept = 0.9375;
     for (bool nesterov : {false, true}) {
@@ -43,7 +48,12 @@ TEST(momentum_takes_the_steps_of_its_formula) {
             std::vector<double> wanted_w(w.begin(), w.end()), wanted_velocity(velocity.begin(), velocity.end());
             for (int step = 0; step < 3; ++step) {
                 const Buffer<float> g = random.numbers(count);
-                kernels.momentum(new_w.data(), new_velocity.data(), g.data(), count, {rate, keeps, kept, nesterov});
+                const OptimizerStep sgd = {.kind = OptimizerKind::sgd,
+                                           .rate = rate,
+                                           .kept = kept,
+                                           .momentum = keeps,
+                                           .nesterov = nesterov};
+                kernels.take_step(new_w.data(), new_velocity.data(), nullptr, g.data(), count, sgd);
                 for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
                     const double pull = rate * static_cast<double>(g[i]);
                     wanted_velocity[i] = keeps * wanted_velocity[i] - pull;

@@ -67,7 +67,7 @@ const std::vector<float> class_weights = {2, 1, 0.5f, 0};
 // All that an epoch can be told, at once.
 Settings every_setting() {
     Settings settings;
-    settings.optimizer.is_adam = false;
+    settings.optimizer.kind = OptimizerKind::sgd;
     settings.optimizer.momentum = 0.9;
     settings.optimizer.nesterov = true;
     settings.optimizer.weight_decay = 0.1;
@@ -207,7 +207,7 @@ TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
     for (double most :
          {0.0, 2 * norm, norm / 3}) {  // how long the gradient may be; 0 and a length above its own: as it is
         Settings settings;
-        settings.optimizer.is_adam = false;
+        settings.optimizer.kind = OptimizerKind::sgd;
         settings.loss = {smoothing, class_weights};
         settings.clip_norm = most;
         Engine engine(small_network(), start, kernels);
@@ -234,7 +234,7 @@ TEST(a_step_drops_what_the_naive_network_drops) {
     const Training training = {78, 0};
     const double wanted_loss = add_gradients(a, start, images, labels, 1.0 / count, wanted, &training);
     Settings settings;
-    settings.optimizer.is_adam = false;
+    settings.optimizer.kind = OptimizerKind::sgd;
     settings.dropout_key = 78;
     Engine engine(a, start, kernels);
     GoOn watcher;

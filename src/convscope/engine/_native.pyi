@@ -14,13 +14,9 @@ def augment(
 ) -> None: ...
 
 class Optimizer:
-    is_adam: bool
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    momentum: float
-    nesterov: bool
-    weight_decay: float
+    kind: str
+
+    def __setattr__(self, name: str, value: Any) -> None: ...  # the arguments of this kind
 
 class Augmentation:
     shift: int
@@ -37,14 +33,13 @@ class Augmentation:
     key: int
 
 class Layer:
-    kind: int
+    kind: str
     input: list[int]
     output: list[int]
     window: list[int]
     strides: list[int]
     padding: list[int]
-    relu: bool
-    activation: int
+    activation: str
     slope: float
     dropped: int
     has_bias: bool
@@ -53,10 +48,13 @@ class Layer:
     epsilon: float
     added: int
 
-class Settings:
-    optimizer: Optimizer
+class Loss:
     label_smoothing: float
     class_weights: list[float]
+
+class Settings:
+    optimizer: Optimizer
+    loss: Loss
     augmentation: Augmentation
     dropout_key: int
     clip_norm: float
@@ -88,8 +86,8 @@ class Core:
     @property
     def averaged(self) -> bool: ...
     steps: int
-    def write(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
-    def read(self, layer: int, field: int, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
+    def write(self, layer: int, field: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
+    def read(self, layer: int, field: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
     def write_moving(self, layer: int, means: NDArray[np.float32], variances: NDArray[np.float32]) -> None: ...
     def read_moving(self, layer: int, means: NDArray[np.float32], variances: NDArray[np.float32]) -> None: ...
     def train(

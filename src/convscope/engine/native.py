@@ -29,9 +29,7 @@ from convscope.engine.network import (
     check_weights,
 )
 from convscope.engine.processor import chosen_instruction_set, chosen_threads
-from convscope.recipes import Adam, Augmentation, Precision
-
-_FIELDS = {"weights": 0, "m": 1, "v": 2, "unaveraged": 3}  # the C++ enum Parameters::Field
+from convscope.recipes import Augmentation, Precision
 
 
 def augment(
@@ -203,7 +201,7 @@ class NativeNetwork:
         if rates.shape != (batches,):
             raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one for each batch")
         settings, classes = _settings(options), self._architecture.num_classes
-        shape = np.shape(settings.class_weights)
+        shape = np.shape(settings.loss.class_weights)
         if options.class_weights is not None and shape != (classes,):
             raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one a class")
         images, loss, correct = self._core.train(
@@ -303,12 +301,12 @@ class NativeNetwork:
 
     def _write(self, field: str, values: Mapping[str, NDArray[Any]]) -> None:
         for pair in self._trained:
-            self._core.write(pair.layer, _FIELDS[field], *pair.arrays(values))
+            self._core.write(pair.layer, field, *pair.arrays(values))
 
     def _read(self, field: str) -> dict[str, NDArray[np.float32]]:
         values = _empty(self._architecture.trainable_weight_shapes)
         for pair in self._trained:
-            self._core.read(pair.layer, _FIELDS[field], *pair.arrays(values))
+            self._core.read(pair.layer, field, *pair.arrays(values))
         return values
 
 
@@ -319,13 +317,13 @@ def _empty(shapes: Mapping[str, Shape]) -> dict[str, NDArray[np.float32]]:
 def _settings(options: EpochOptions) -> _native.Settings:
     """Return the options as the C++ side reads them: the same names, but for what it has no use for."""
     settings = _native.Settings()
-    settings.optimizer.is_adam = isinstance(options.optimizer, Adam)
+    settings.optimizer.kind = type(options.optimizer).__name__
     for name, value in vars(options.optimizer).items():
         if name != "learning_rate":  # the steps' own are given
             setattr(settings.optimizer, name, value)
-    settings.label_smoothing = options.label_smoothing
+    settings.loss.label_smoothing = options.label_smoothing
     if options.class_weights is not None:
-        settings.class_weights = [float(weight) for weight in options.class_weights]
+        settings.loss.class_weights = [float(weight) for weight in options.class_weights]
     settings.augmentation = _augmentation(options.augmentation, options.augmentation_key)
     settings.dropout_key = options.dropout_key
     settings.clip_norm = options.clip_norm or 0.0

@@ -13,13 +13,10 @@ from convscope.architecture import (
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
-    Dense,
     DepthwiseConv2D,
     Dropout,
-    Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
-    Layer,
     LayerRow,
     MaxPooling2D,
     ZeroPadding2D,
@@ -28,23 +25,6 @@ from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
 from convscope.engine import _native
 from convscope.engine.network import float_array
 from convscope.recipes import Precision
-
-_KINDS: Mapping[type[Layer], int] = {  # the C++ enum Kind
-    Conv2D: 0,
-    MaxPooling2D: 1,
-    GlobalMaxPooling2D: 1,
-    Flatten: 2,
-    Dense: 3,
-    AveragePooling2D: 4,
-    GlobalAveragePooling2D: 4,
-    Dropout: 5,
-    DepthwiseConv2D: 6,
-    BatchNormalization: 7,
-    Add: 8,
-    ZeroPadding2D: 9,
-    Activation: 10,
-}
-_ACTIVATIONS = ("linear", "leaky_relu", "gelu", "tanh", "sigmoid", "relu")  # the C++ enum Activation
 
 
 class Pair(NamedTuple):
@@ -105,7 +85,7 @@ def plain_layers(architecture: Architecture, precision: Precision) -> list[_nati
 
 def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
     layer, plain = row.layer, _native.Layer()
-    plain.kind = _KINDS[type(layer)]
+    plain.kind = layer.kind
     plain.input, plain.output = _shape(row.input_shape), _shape(row.output_shape)
     match layer:
         case GlobalMaxPooling2D() | GlobalAveragePooling2D():  # a pooling whose window is the map
@@ -128,10 +108,7 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
             plain.added = numbers[layer.from_layer]
         case _:
             pass
-    activation = getattr(layer, "activation", "linear")
-    plain.relu = activation == "relu" and not isinstance(layer, Activation)
-    if activation in _ACTIVATIONS and not plain.relu:
-        plain.activation = _ACTIVATIONS.index(activation)
+    plain.activation = getattr(layer, "activation", "linear")
     if isinstance(layer, Activation):
         plain.slope = layer.negative_slope
     plain.has_bias = getattr(layer, "use_bias", True)

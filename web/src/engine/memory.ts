@@ -9,6 +9,9 @@ export interface Exports {
   _initialize(): void;
   allocate(bytes: number): Pointer;
   release(at: Pointer): void;
+  input_fields(): Pointer;
+  layer_fields(): Pointer;
+  settings_fields(): Pointer;
   network_make(input: Pointer, layers: Pointer, count: number): Pointer;
   network_free(network: Pointer): void;
   network_write(network: Pointer, layer: number, kernel: Pointer, bias: Pointer): void;
@@ -55,6 +58,7 @@ export interface Exports {
     data: Pointer,
     order: Pointer,
     count: number,
+    first: number,
     batchSize: number,
     learningRates: Pointer,
     settings: Pointer,

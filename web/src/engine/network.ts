@@ -38,8 +38,8 @@ export class Network {
     checkWeights(this.table, weights);
     const handle = call(exports, (arrays) =>
       exports.network_make(
-        arrays.place(plainInput(architecture)),
-        arrays.place(plainLayers(this.table)),
+        arrays.place(plainInput(exports, architecture)),
+        arrays.place(plainLayers(exports, this.table)),
         this.table.length,
       ),
     );
@@ -143,9 +143,10 @@ export class Network {
       const score = arrays.room(3 * 8);
       const order = arrays.place(steps.order);
       const rates = arrays.place(steps.learningRates);
-      const settings = arrays.place(plainSettings(steps));
-      const { order: images, batchSize } = steps;
-      this.#exports.network_train(this.#handle, data.handle, order, images.length, batchSize, rates, settings, score);
+      const settings = arrays.place(plainSettings(this.#exports, steps));
+      const { order: images, batchSize, first = 0 } = steps;
+      const [network, count] = [this.#handle, images.length];
+      this.#exports.network_train(network, data.handle, order, count, first, batchSize, rates, settings, score);
       const [seen, loss, correct] = arrays.doubles(score, 3);
       return { images: seen, loss: loss / seen, accuracy: correct / seen };
     });

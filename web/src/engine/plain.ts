@@ -1,79 +1,91 @@
-// Architectures and settings as rows of numbers, in the columns of native/page.cpp.
-import type { Architecture, LayerRow, LayerSpec, Shape, TrainingSteps } from './types';
+// Architectures and settings as rows of numbers. Which numbers stand where, the engine says itself: see native/page.cpp.
+import type { Exports } from './memory';
+import type { Architecture, LayerRow, Shape, TrainingSteps } from './types';
 
-const KINDS: Record<string, number> = {
-  Conv2D: 0,
-  MaxPooling2D: 1,
-  GlobalMaxPooling2D: 1, // a pooling whose window is the map
-  Flatten: 2,
-  Dense: 3,
-  AveragePooling2D: 4,
-  GlobalAveragePooling2D: 4,
-  Dropout: 5,
-  DepthwiseConv2D: 6,
-  BatchNormalization: 7,
-  Add: 8,
-  ZeroPadding2D: 9,
-  Activation: 10,
-};
-// Softmax is none of the engine's. Relu has a column of its own, but where it is a layer.
-const ACTIVATIONS = ['linear', 'leaky_relu', 'gelu', 'tanh', 'sigmoid', 'relu'];
+type FieldValue = number | boolean | string | readonly number[] | undefined;
 
-const isRelu = ({ kind, activation }: LayerSpec): boolean => activation === 'relu' && kind !== 'Activation';
-const asMap = (shape: Shape): number[] => [...[1, 1].slice(0, 3 - shape.length), ...shape];
-
-export function plainInput({ input }: Architecture): Float64Array {
-  return Float64Array.of(input.height, input.width, input.channels, input.scale, input.offset);
+interface Field {
+  name: string;
+  size: number;
+  choices: string[] | null; // of one that is chosen by its name
 }
 
-export function plainLayers(table: LayerRow[]): Float64Array {
+// The fields of one struct as the engine tells them: "name *size" or "name =choice|choice|".
+export class Fields {
+  readonly fields: Field[];
+
+  constructor(exports: Exports, text: number) {
+    const bytes = new Uint8Array(exports.memory.buffer, text);
+    const told = new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+    this.fields = Array.from(told.matchAll(/(\w+) ([*=])(\S+)/g), ([, name, sign, rest]) =>
+      sign === '*'
+        ? { name, size: Number(rest), choices: null }
+        : { name, size: 1, choices: rest.split('|').slice(0, -1) },
+    );
+  }
+
+  // The values in the engine's order. One that is left out keeps the engine's default.
+  row(values: Record<string, FieldValue>): number[] {
+    const unknown = Object.keys(values).find((name) => !this.fields.some((field) => field.name === name));
+    if (unknown !== undefined) throw new Error(`The engine has no field ${unknown}.`);
+    return this.fields.flatMap((field) => numbersOf(field, values[field.name]));
+  }
+}
+
+function numbersOf({ name, size, choices }: Field, value: FieldValue): number[] {
+  if (value === undefined) return Array<number>(size).fill(NaN);
+  if (choices !== null) {
+    const index = choices.indexOf(String(value));
+    if (index < 0) throw new Error(`The engine has no ${name} ${value}; it has ${choices.join(', ')}.`);
+    return [index];
+  }
+  const numbers = Array.isArray(value) ? (value as number[]) : [Number(value)];
+  if (numbers.length !== size) throw new Error(`The engine's ${name} takes ${size} numbers, not ${numbers.length}.`);
+  return numbers;
+}
+
+const asMap = (shape: Shape): number[] => [...[1, 1].slice(0, 3 - shape.length), ...shape];
+
+export function plainInput(exports: Exports, { input }: Architecture): Float64Array {
+  const { height, width, channels, scale, offset } = input;
+  const fields = new Fields(exports, exports.input_fields());
+  return Float64Array.from(fields.row({ shape: [height, width, channels], scale, offset }));
+}
+
+export function plainLayers(exports: Exports, table: LayerRow[]): Float64Array {
+  const fields = new Fields(exports, exports.layer_fields());
+  const numbers = new Map(table.map((row) => [row.layer.name, row.index]));
   return Float64Array.from(
-    table.flatMap(({ layer, inputShape, outputShape, window }) => [
-      KINDS[layer.kind],
-      ...asMap(inputShape),
-      ...asMap(outputShape),
-      ...(window?.size ?? [1, 1]),
-      ...(window?.strides ?? [1, 1]),
-      ...(window?.padding ?? [0, 0]),
-      Number(isRelu(layer)),
-      isRelu(layer) ? 0 : Math.max(0, ACTIVATIONS.indexOf(layer.activation ?? 'linear')),
-      layer.negative_slope ?? 0.2,
-      Math.floor((layer.rate ?? 0) * 2 ** 24), // how many of 2^24 numbers are dropped
-      Number(layer.use_bias ?? true),
-      layer.momentum ?? 0.99,
-      layer.epsilon ?? 1e-3,
-      Math.max(
-        0,
-        table.findIndex((row) => row.layer.name === layer.from_layer),
-      ),
-    ]),
+    table.flatMap(({ layer, inputShape, outputShape, window }) =>
+      fields.row({
+        kind: layer.kind,
+        input: asMap(inputShape),
+        output: asMap(outputShape),
+        window: window?.size,
+        strides: window?.strides,
+        padding: window?.padding,
+        activation: layer.activation,
+        slope: layer.negative_slope,
+        dropped: Math.floor((layer.rate ?? 0) * 2 ** 24), // of 2^24 numbers
+        has_bias: layer.use_bias,
+        momentum: layer.momentum ?? 0.99,
+        epsilon: layer.epsilon ?? 1e-3,
+        added: numbers.get(layer.from_layer ?? ''),
+      }),
+    ),
   );
 }
 
-export function plainSettings(steps: TrainingSteps): Float64Array {
-  const { optimizer, augmentation = {} } = steps;
-  return Float64Array.of(
-    Number(optimizer.kind === 'Adam'),
-    optimizer.beta_1 ?? 0.9,
-    optimizer.beta_2 ?? 0.999,
-    optimizer.epsilon ?? 1e-7,
-    optimizer.momentum ?? 0,
-    Number(optimizer.nesterov ?? false),
-    optimizer.weight_decay ?? 0,
-    steps.labelSmoothing ?? 0,
-    steps.clipNorm ?? 0,
-    augmentation.shift ?? 0,
-    augmentation.rotation ?? 0,
-    augmentation.scale ?? 0,
-    augmentation.shear ?? 0,
-    augmentation.crop ?? 0,
-    augmentation.elastic ?? 0,
-    augmentation.elastic_sigma ?? 4,
-    augmentation.cutout ?? 0,
-    augmentation.contrast ?? 0,
-    augmentation.brightness ?? 0,
-    augmentation.noise ?? 0,
-    steps.key ?? 0,
-    steps.first ?? 0,
+export function plainSettings(exports: Exports, steps: TrainingSteps): Float64Array {
+  const fields = new Fields(exports, exports.settings_fields());
+  const { learning_rate: _, ...optimizer } = steps.optimizer; // each step has its own
+  return Float64Array.from(
+    fields.row({
+      ...optimizer,
+      label_smoothing: steps.labelSmoothing,
+      clip_norm: steps.clipNorm,
+      ...steps.augmentation,
+      key: steps.key,
+    }),
   );
 }

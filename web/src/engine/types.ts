@@ -74,14 +74,10 @@ export interface Replacement {
   value: number;
 }
 
+// As in a recipe's file: the kind and its own arguments.
 export interface Optimizer {
-  kind: 'Adam' | 'SGD';
-  beta_1?: number;
-  beta_2?: number;
-  epsilon?: number;
-  momentum?: number;
-  nesterov?: boolean;
-  weight_decay?: number;
+  kind: string;
+  [argument: string]: number | boolean | string;
 }
 
 export interface Augmentation {

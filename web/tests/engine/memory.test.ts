@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { loadEngine } from '../../src/engine/engine';
+import { LAYER_KINDS } from '../../src/engine/layers';
 import { call, EngineError, type Exports } from '../../src/engine/memory';
+import { Fields } from '../../src/engine/plain';
 
 const file = new URL('../../../src/convscope/report/bundle/engine.wasm', import.meta.url);
 const module = await WebAssembly.compile(await readFile(file));
@@ -15,6 +17,12 @@ async function instance(): Promise<Exports> {
 
 test('the module imports nothing', () => {
   expect(WebAssembly.Module.imports(module)).toEqual([]);
+});
+
+test('the module knows every kind of layer of the page', async () => {
+  const exports = await instance();
+  const [kind] = new Fields(exports, exports.layer_fields()).fields;
+  expect(kind.choices).toEqual(expect.arrayContaining(Object.keys(LAYER_KINDS)));
 });
 
 test('an array too large is an error in words, after which the module works on', async () => {

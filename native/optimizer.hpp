@@ -1,0 +1,49 @@
+// The optimizers by name, their settings, and the factors of one step; kernels/optimizers.cpp takes the step.
+#pragma once
+
+#include <cmath>
+
+#include "fields.hpp"
+#include "kernels/kernels.hpp"
+
+namespace convscope {
+
+constexpr Named<OptimizerKind> optimizer_names[] = {{"Adam", OptimizerKind::adam}, {"SGD", OptimizerKind::sgd}};
+constexpr std::span<const Named<OptimizerKind>> names_of(OptimizerKind) { return optimizer_names; }
+
+// As recipes/optimizers.py describes them.
+struct Optimizer {
+    OptimizerKind kind = OptimizerKind::adam;
+    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;  // of Adam
+    double momentum = 0;                                  // of gradient descent
+    bool nesterov = false;
+    double weight_decay = 0;
+
+    template <class Visit>
+    static constexpr void for_fields(Visit visit) {
+        visit("kind", &Optimizer::kind);
+        visit("beta_1", &Optimizer::beta_1);
+        visit("beta_2", &Optimizer::beta_2);
+        visit("epsilon", &Optimizer::epsilon);
+        visit("momentum", &Optimizer::momentum);
+        visit("nesterov", &Optimizer::nesterov);
+        visit("weight_decay", &Optimizer::weight_decay);
+    }
+
+    // The step number `number`, from 1.
+    OptimizerStep step(double learning_rate, int64_t number) const {
+        const double t = static_cast<double>(number);
+        double rate = learning_rate;
+        if (kind == OptimizerKind::adam) rate = rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t));
+        return {kind,
+                static_cast<float>(rate),
+                static_cast<float>(1 - learning_rate * weight_decay),
+                static_cast<float>(1 - beta_1),
+                static_cast<float>(1 - beta_2),
+                static_cast<float>(epsilon),
+                static_cast<float>(momentum),
+                nesterov};
+    }
+};
+
+}  // namespace convscope
