@@ -8,7 +8,7 @@
 
 #include "buffer.hpp"
 #include "kernels/kernels.hpp"
-#include "layer.hpp"
+#include "layers/layer.hpp"
 
 namespace convscope {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/kernels.hpp"
-#include "layer.hpp"
+#include "layers/layer.hpp"
 
 namespace convscope {
 

@@ -11,8 +11,8 @@
 #include "bfloat16_weights.hpp"
 #include "buffer.hpp"
 #include "kernels/kernels.hpp"
-#include "layer.hpp"
-#include "winograd_algorithm.hpp"
+#include "layers/layer.hpp"
+#include "layers/winograd_algorithm.hpp"
 
 namespace convscope {
 

@@ -4,19 +4,19 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "activation_pass.hpp"
-#include "average_pooling.hpp"
-#include "bfloat16_convolution.hpp"
-#include "bfloat16_dense.hpp"
-#include "convolution.hpp"
-#include "dense.hpp"
-#include "depthwise_convolution.hpp"
-#include "dropout.hpp"
-#include "flatten.hpp"
-#include "max_pooling.hpp"
-#include "pooled_convolution.hpp"
-#include "winograd_convolution.hpp"
-#include "zero_padding.hpp"
+#include "layers/activation_pass.hpp"
+#include "layers/average_pooling.hpp"
+#include "layers/bfloat16_convolution.hpp"
+#include "layers/bfloat16_dense.hpp"
+#include "layers/convolution.hpp"
+#include "layers/dense.hpp"
+#include "layers/depthwise_convolution.hpp"
+#include "layers/dropout.hpp"
+#include "layers/flatten.hpp"
+#include "layers/max_pooling.hpp"
+#include "layers/pooled_convolution.hpp"
+#include "layers/winograd_convolution.hpp"
+#include "layers/zero_padding.hpp"
 
 namespace convscope {
 

@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "addition.hpp"
-#include "batch_normalization.hpp"
-#include "map_layer.hpp"
+#include "layers/addition.hpp"
+#include "layers/batch_normalization.hpp"
+#include "layers/map_layer.hpp"
 #include "parameters.hpp"
 
 namespace convscope {

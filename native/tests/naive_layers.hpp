@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "layer.hpp"
+#include "layers/layer.hpp"
 
 namespace convscope::test {
 

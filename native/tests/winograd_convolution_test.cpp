@@ -5,7 +5,7 @@
 
 #include "check.hpp"
 #include "numbers.hpp"
-#include "winograd_algorithm.hpp"
+#include "layers/winograd_algorithm.hpp"
 
 namespace convscope::test {
 namespace {
