@@ -75,7 +75,7 @@ struct Layer {
 #else
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
 #endif
-    double momentum = 0, epsilon = 0;  // of batch normalisation: what its moving statistics keep, and what variance gains
+    double momentum = 0.99, epsilon = 1e-3;  // of batch normalisation: what its moving statistics keep, and what variance gains
     std::size_t added = 0;             // by addition: the layer whose output it reads too
 
     template <class Visit>
@@ -87,9 +87,9 @@ struct Layer {
         visit("strides", &Layer::stride);
         visit("padding", &Layer::padding);
         visit("activation", &Layer::activation);
-        visit("slope", &Layer::slope);
+        visit("negative_slope", &Layer::slope);
         visit("dropped", &Layer::dropped);
-        visit("has_bias", &Layer::has_bias);
+        visit("use_bias", &Layer::has_bias);
         visit("momentum", &Layer::momentum);
         visit("epsilon", &Layer::epsilon);
         visit("added", &Layer::added);

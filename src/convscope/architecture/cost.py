@@ -7,14 +7,7 @@ engine allocates or computes anything.
 
 from math import prod
 
-from convscope.architecture.layers import (
-    AveragePooling2D,
-    Conv2D,
-    DepthwiseConv2D,
-    Layer,
-    MaxPooling2D,
-    Shape,
-)
+from convscope.architecture.layers import Layer, Shape
 from convscope.base.errors import ArchitectureError
 
 MOST_LAYERS = 1000
@@ -65,10 +58,8 @@ def check_layer_count(count: int) -> None:
 
 def layer_operations(layer: Layer, given: Shape, output: Shape) -> int:
     """Return what a layer computes for one image: multiply-adds, numbers that windows read, and numbers written."""
-    if isinstance(layer, Conv2D | DepthwiseConv2D):
-        reads = layer.macs(given)
-    elif isinstance(layer, MaxPooling2D | AveragePooling2D):
-        reads = prod(output) * prod(layer.window.size)
+    if (window := getattr(layer, "window", None)) is not None:
+        reads = layer.macs(given) or prod(output) * prod(window.size)
     else:
         reads = max(layer.macs(given), prod(given))
     return reads + prod(output)

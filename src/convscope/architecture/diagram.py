@@ -28,11 +28,7 @@ _LABEL_WIDTH = 10 * _CHARACTER
 _MOST_CHARACTERS = 16  # of a line of text before it wraps
 _SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
 _MOST_PLANES, _OFFSET = 10, 4
-_POOLINGS = ("MaxPooling2D", "AveragePooling2D")
-_FILLS = {
-    **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "Dense"), (_ACCENT, 0.6)),
-    **dict.fromkeys((*_POOLINGS, "GlobalMaxPooling2D", "GlobalAveragePooling2D"), (_ACCENT, 0.3)),
-}
+_FILLS = {"Conv2D": (_ACCENT, 0.6), "Dense": (_ACCENT, 0.6), "Pooling2D": (_ACCENT, 0.3)}  # by how a kind ends
 _PLAIN_FILL = ("currentColor", 0.14)
 
 
@@ -149,7 +145,7 @@ def _settings(layer: Layer) -> tuple[str, ...]:
     added = _name(f"+ {layer.from_layer}") if isinstance(layer, Add) else ()
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_sizes(window.size))
-        usual = window.size if layer.kind in _POOLINGS else (1, 1)
+        usual = getattr(layer, "pool_size", (1, 1))
         if window.strides != usual:
             rows, columns = window.strides
             words.append(f"stride {rows}" if rows == columns else f"stride {_sizes(window.strides)}")
@@ -284,7 +280,7 @@ def _drawn_right(block: _Block, centre: float) -> float:
 
 def _drawing(block: _Block, centre: float, middle: float) -> str:
     """Return the planes of a block's maps, the front one at the bottom left, or the bar of its vector."""
-    fill, opacity = _FILLS.get(block.kind, _PLAIN_FILL)
+    fill, opacity = next((fill for end, fill in _FILLS.items() if block.kind.endswith(end)), _PLAIN_FILL)
     x, y = centre - block.drawn_width / 2, middle + block.drawn_height / 2 - block.height
     w, h, d = block.width, block.height, _OFFSET
     marks = [

@@ -1,6 +1,7 @@
 """The architecture of a network: its input, its layers in a row, and all that follows from them by counting."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -10,44 +11,11 @@ from typing import Any
 from convscope.architecture.cost import check_layer_count
 from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
-from convscope.architecture.layers import (
-    NON_TRAINABLE_WEIGHTS,
-    Activation,
-    Add,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Layer,
-    MaxPooling2D,
-    Shape,
-    ZeroPadding2D,
-)
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, Layer, Shape
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, layer_table
 from convscope.base.errors import ArchitectureError
 from convscope.base.plain import from_plain
-
-_KERAS_STEMS: Mapping[type[Layer], str] = {
-    Conv2D: "conv2d",
-    DepthwiseConv2D: "depthwise_conv2d",
-    MaxPooling2D: "max_pooling2d",
-    AveragePooling2D: "average_pooling2d",
-    GlobalMaxPooling2D: "global_max_pooling2d",
-    GlobalAveragePooling2D: "global_average_pooling2d",
-    Flatten: "flatten",
-    ZeroPadding2D: "zero_padding2d",
-    Dropout: "dropout",
-    BatchNormalization: "batch_normalization",
-    Activation: "activation",
-    Add: "add",
-    Dense: "dense",
-}
 
 
 @dataclass(frozen=True)
@@ -191,7 +159,7 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         if layer.name:
             named.append(layer)
             continue
-        stem = _KERAS_STEMS[type(layer)]
+        stem = _keras_stem(layer.kind)
         while True:
             name = f"{stem}_{counts[stem]}" if counts[stem] else stem
             counts[stem] += 1
@@ -199,3 +167,12 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
                 break
         named.append(replace(layer, name=name))
     return tuple(named)
+
+
+def _keras_stem(kind: str) -> str:
+    """Return what Keras calls layers of a class that have no name.
+
+    >>> _keras_stem("GlobalMaxPooling2D")
+    'global_max_pooling2d'
+    """
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", kind).lower()

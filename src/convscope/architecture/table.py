@@ -8,15 +8,8 @@ from convscope.architecture.arguments import LARGEST_FLOAT32, label
 from convscope.architecture.cost import Budget, check_layer_count
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
-    Activation,
     Add,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    DepthwiseConv2D,
-    Dropout,
     Layer,
-    MaxPooling2D,
     Pair,
     Shape,
     ZeroPadding2D,
@@ -136,8 +129,7 @@ def _check_addition(layer: Add, before: list[LayerRow]) -> None:
 
 
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
-    if isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
-        window = layer.window
+    if (window := getattr(layer, "window", None)) is not None:
         before = tuple(
             padding_before(n, k, s, window.padding) for n, k, s in zip(given, window.size, window.strides, strict=False)
         )
@@ -147,7 +139,7 @@ def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: In
     if isinstance(layer, ZeroPadding2D):
         (above, _), (left, _) = layer.padding
         return replace(seen, start=(seen.start[0] - above * seen.jump[0], seen.start[1] - left * seen.jump[1]))
-    if len(given) == 1 or isinstance(layer, Dropout | BatchNormalization | Activation | Add):
+    if len(given) == 1 or layer.output_shape(given) == given:  # number by number
         return seen
     sizes, starts = [], []
     for n, r, j, o, pixels in zip(given, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False):

@@ -39,14 +39,11 @@ class Layer:
     window: list[int]
     strides: list[int]
     padding: list[int]
-    activation: str
-    slope: float
     dropped: int
-    has_bias: bool
     bfloat16: bool
-    momentum: float
-    epsilon: float
     added: int
+
+    def __setattr__(self, name: str, value: Any) -> None: ...  # and the arguments of this kind
 
 class Loss:
     label_smoothing: float

@@ -1,24 +1,20 @@
 """An architecture and its weights as the compiled engine is told of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import (
-    Activation,
     Add,
     Architecture,
-    AveragePooling2D,
     BatchNormalization,
-    Conv2D,
-    DepthwiseConv2D,
     Dropout,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     LayerRow,
-    MaxPooling2D,
     ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
@@ -87,31 +83,27 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
     layer, plain = row.layer, _native.Layer()
     plain.kind = layer.kind
     plain.input, plain.output = _shape(row.input_shape), _shape(row.output_shape)
+    for field in fields(layer):  # all that the engine has by the same name and in the same form
+        if hasattr(plain, field.name) and field.name not in ("strides", "padding"):
+            setattr(plain, field.name, getattr(layer, field.name))
+    if (window := getattr(layer, "window", None)) is not None:
+        plain.window, plain.strides = list(window.size), list(window.strides)
+        plain.padding = [
+            padding_before(size, kernel, stride, window.padding)
+            for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
+        ]
     match layer:
         case GlobalMaxPooling2D() | GlobalAveragePooling2D():  # a pooling whose window is the map
             plain.window = plain.input[:2]
-        case Conv2D() | DepthwiseConv2D() | MaxPooling2D() | AveragePooling2D():
-            window = layer.window
-            plain.window, plain.strides = list(window.size), list(window.strides)
-            plain.padding = [
-                padding_before(size, kernel, stride, window.padding)
-                for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
-            ]
         case ZeroPadding2D():
             (above, _), (left, _) = layer.padding
             plain.padding = [above, left]
-        case BatchNormalization():
-            plain.momentum, plain.epsilon = layer.momentum, layer.epsilon
         case Dropout():
             plain.dropped = layer.dropped
         case Add():
             plain.added = numbers[layer.from_layer]
         case _:
             pass
-    plain.activation = getattr(layer, "activation", "linear")
-    if isinstance(layer, Activation):
-        plain.slope = layer.negative_slope
-    plain.has_bias = getattr(layer, "use_bias", True)
     return plain
 
 

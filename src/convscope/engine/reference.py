@@ -27,8 +27,8 @@ from convscope.engine.network import (
 )
 from convscope.engine.reference_layers import Array
 from convscope.engine.reference_passes import Kept, Passes
-from convscope.engine.steps import adam, clipped, momentum
-from convscope.recipes import Adam, Optimizer
+from convscope.engine.steps import clipped, take_step
+from convscope.recipes import Optimizer
 
 _VALUE_BYTES = 8  # of a float64
 
@@ -225,10 +225,7 @@ class ReferenceNetwork:
         new = _State(old.step + 1, old.weights | statistics, {}, {}, None if old.other is None else {})
         for name, gradient in gradients.items():
             weight, m, v = old.weights[name], old.m[name], old.v[name]
-            if isinstance(optimizer, Adam):
-                weight, m, v = adam(weight, gradient, m, v, new.step, learning_rate, optimizer)
-            else:
-                weight, m = momentum(weight, gradient, m, learning_rate, optimizer)
+            weight, m, v = take_step(weight, gradient, m, v, new.step, learning_rate, optimizer)
             new.weights[name], new.m[name], new.v[name] = weight, m, v
             if old.other is not None and new.other is not None:
                 average = old.other[name]

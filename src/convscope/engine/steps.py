@@ -6,9 +6,21 @@ Each function returns new arrays, so an interrupt finds a network before a step 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.recipes import SGD, Adam
+from convscope.recipes import SGD, Adam, Optimizer
 
 Array = NDArray[np.float64]
+
+
+def take_step(
+    weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Optimizer
+) -> tuple[Array, Array, Array]:
+    """Return the weight and what the optimizer remembers of it, m and v, after step number `step` (the first is 1)."""
+    match optimizer:
+        case Adam():
+            return adam(weight, gradient, m, v, step, learning_rate, optimizer)
+        case SGD():
+            weight, m = momentum(weight, gradient, m, learning_rate, optimizer)
+            return weight, m, v
 
 
 def adam(

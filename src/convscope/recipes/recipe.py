@@ -24,7 +24,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 # What a recipe is made of, and how its user makes such a part.
 _PARTS: tuple[tuple[str, Any, str], ...] = (
-    ("optimizer", Optimizer, "an Adam or SGD, such as cs.Adam(learning_rate=0.001)"),
+    ("optimizer", Optimizer, f"an {' or '.join(OPTIMIZERS)}, such as cs.Adam(learning_rate=0.001)"),
     ("schedule", Schedule, "a Schedule, such as cs.Schedule('cosine')"),
     ("augmentation", Augmentation, "an Augmentation, such as cs.Augmentation(shift=1)"),
     ("early_stopping", EarlyStopping | None, "an EarlyStopping, such as cs.EarlyStopping(patience=2), or None"),

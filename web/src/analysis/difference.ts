@@ -1,6 +1,7 @@
 // The difference between two logits, split over what the last layers read.
 import type { Forward } from '../engine/network';
 import { logitsRow } from '../engine/architecture';
+import { LAYER_KINDS } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
 import { shapeBefore } from './kernel';
 
@@ -84,25 +85,12 @@ export function lastMapLayer(table: LayerRow[]): LayerRow | null {
   return table.findLast((row) => row.outputShape.length === 3 && row.layer.kind !== 'Dropout') ?? null;
 }
 
-const LINEAR = [
-  'ZeroPadding2D',
-  'Activation',
-  'Flatten',
-  'Dropout',
-  'AveragePooling2D',
-  'GlobalAveragePooling2D',
-  'Conv2D',
-  'DepthwiseConv2D',
-  'Dense',
-  'BatchNormalization',
-];
-
 // Whether logits are a linear function of a layer's output, up to a constant.
 export function isLinearAfter(table: LayerRow[], row: LayerRow): boolean {
   return table.slice(row.index + 1).every(({ index, layer }) => {
     const activation = layer.activation ?? 'linear';
     return (
-      LINEAR.includes(layer.kind) &&
+      LAYER_KINDS[layer.kind].isLinear === true &&
       (activation === 'linear' || (activation === 'softmax' && index === table.length - 1))
     );
   });

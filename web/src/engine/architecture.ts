@@ -84,7 +84,7 @@ function receptiveField(
       start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
     };
   }
-  const keeps = ['Dropout', 'BatchNormalization', 'Activation', 'Add'].includes(layer.kind);
+  const keeps = times(LAYER_KINDS[layer.kind].outputShape(layer, given)) === times(given); // number by number
   if (given.length === 1 || keeps) return { size, jump, start };
   const pixels = [input.height, input.width];
   const first = both((axis) => Math.max(start[axis], 0));

@@ -13,6 +13,7 @@ export interface LayerKind {
   macs?: (layer: LayerSpec, input: Shape) => number;
   counts?: ('filters' | 'units' | 'depth_multiplier')[]; // arguments that are whole numbers
   hasActivation?: boolean;
+  isLinear?: boolean; // but for its activation, and up to a constant
 }
 
 // Names, within a layer, of the weights that no gradient changes.
@@ -76,6 +77,7 @@ const convolution: LayerKind = {
   weightShapes: (layer, input) => withBias(layer, [...kernelSize(layer), input[2], layer.filters!], layer.filters!),
   macs: (layer, input) => product(convolution.outputShape(layer, input)) * product(kernelSize(layer)) * input[2],
   counts: ['filters'],
+  isLinear: true,
   hasActivation: true,
 };
 
@@ -91,6 +93,7 @@ const depthwise: LayerKind = {
     withBias(layer, [...kernelSize(layer), input[2], multiplier(layer)], input[2] * multiplier(layer)),
   macs: (layer, input) => product(depthwise.outputShape(layer, input)) * product(kernelSize(layer)),
   counts: ['depth_multiplier'],
+  isLinear: true,
   hasActivation: true,
 };
 
@@ -124,6 +127,7 @@ const dense: LayerKind = {
   weightShapes: (layer, input) => withBias(layer, [input[0], layer.units!], layer.units!),
   macs: (layer, input) => input[0] * layer.units!,
   counts: ['units'],
+  isLinear: true,
   hasActivation: true,
 };
 
@@ -145,6 +149,7 @@ const zeroPadding: LayerKind = {
     const [[above, below], [left, right]] = frameOf(layer);
     return [above + height + below, left + width + right, channels];
   },
+  isLinear: true,
 };
 
 const unchanged = (_: LayerSpec, input: Shape): Shape => input;
@@ -155,6 +160,7 @@ const normalization: LayerKind = {
     const channels = input.slice(-1);
     return { gamma: channels, beta: channels, moving_mean: channels, moving_variance: channels };
   },
+  isLinear: true,
   hasActivation: true,
 };
 
@@ -162,14 +168,14 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   Conv2D: convolution,
   DepthwiseConv2D: depthwise,
   MaxPooling2D: pooling,
-  AveragePooling2D: pooling,
+  AveragePooling2D: { ...pooling, isLinear: true },
   GlobalMaxPooling2D: globalPooling,
-  GlobalAveragePooling2D: globalPooling,
-  Flatten: { outputShape: (_, input) => [product(input)] },
+  GlobalAveragePooling2D: { ...globalPooling, isLinear: true },
+  Flatten: { outputShape: (_, input) => [product(input)], isLinear: true },
   ZeroPadding2D: zeroPadding,
-  Dropout: { outputShape: unchanged },
+  Dropout: { outputShape: unchanged, isLinear: true },
   BatchNormalization: normalization,
-  Activation: { outputShape: unchanged, hasActivation: true },
+  Activation: { outputShape: unchanged, isLinear: true, hasActivation: true },
   Add: { outputShape: unchanged, hasActivation: true },
   Dense: dense,
 };

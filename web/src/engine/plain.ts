@@ -1,6 +1,6 @@
 // Architectures and settings as rows of numbers. Which numbers stand where, the engine says itself: see native/page.cpp.
 import type { Exports } from './memory';
-import type { Architecture, LayerRow, Shape, TrainingSteps } from './types';
+import type { Architecture, LayerRow, LayerSpec, Shape, TrainingSteps } from './types';
 
 type FieldValue = number | boolean | string | readonly number[] | undefined;
 
@@ -46,6 +46,13 @@ function numbersOf({ name, size, choices }: Field, value: FieldValue): number[] 
 
 const asMap = (shape: Shape): number[] => [...[1, 1].slice(0, 3 - shape.length), ...shape];
 
+// The arguments of a layer that the engine has by the same name and in the same form; its strides and padding are those of
+// the window.
+function argumentsOf(layer: LayerSpec, { fields }: Fields): Record<string, FieldValue> {
+  const isOwn = ([name]: [string, unknown]) => fields.some((field) => field.name === name);
+  return Object.fromEntries(Object.entries(layer).filter(isOwn));
+}
+
 export function plainInput(exports: Exports, { input }: Architecture): Float64Array {
   const { height, width, channels, scale, offset } = input;
   const fields = new Fields(exports, exports.input_fields());
@@ -58,18 +65,13 @@ export function plainLayers(exports: Exports, table: LayerRow[]): Float64Array {
   return Float64Array.from(
     table.flatMap(({ layer, inputShape, outputShape, window }) =>
       fields.row({
-        kind: layer.kind,
+        ...argumentsOf(layer, fields),
         input: asMap(inputShape),
         output: asMap(outputShape),
         window: window?.size,
         strides: window?.strides,
         padding: window?.padding,
-        activation: layer.activation,
-        slope: layer.negative_slope,
         dropped: Math.floor((layer.rate ?? 0) * 2 ** 24), // of 2^24 numbers
-        has_bias: layer.use_bias,
-        momentum: layer.momentum ?? 0.99,
-        epsilon: layer.epsilon ?? 1e-3,
         added: numbers.get(layer.from_layer ?? ''),
       }),
     ),
