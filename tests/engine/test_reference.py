@@ -14,6 +14,7 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, Network, initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward, softmax
+from convscope.engine.optimizer_steps import adam, clipped, momentum
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
@@ -28,7 +29,6 @@ from convscope.engine.reference_layers import (
     max_pooling,
     max_pooling_backward,
 )
-from convscope.engine.steps import adam, clipped, momentum
 from convscope.recipes import SGD, Adam
 
 

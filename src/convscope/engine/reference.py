@@ -25,9 +25,9 @@ from convscope.engine.network import (
     float_array,
     image_blocks,
 )
+from convscope.engine.optimizer_steps import clipped, take_step
 from convscope.engine.reference_layers import Array
 from convscope.engine.reference_passes import Kept, Passes
-from convscope.engine.steps import clipped, take_step
 from convscope.recipes import Optimizer
 
 _VALUE_BYTES = 8  # of a float64
