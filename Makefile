@@ -16,7 +16,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
+.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,8 +27,15 @@ run: $(VENV)/.installed ## Train, measure, look inside, compare, report (ARGS="-
 test: $(VENV)/.test ## Install what the Python tests need and run all of them.
 	$(PYTEST) $(ARGS)
 
-coverage: $(VENV)/.test ## Run the Python tests and measure which branches they take, into build/coverage (ARGS="tests/cli" for a part).
+coverage: $(VENV)/.measuring ## Measure which branches of the Python and the C++ their tests take, into build/coverage (ARGS="tests/cli" for a part).
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
+	native/tests/run.sh coverage
+	$(BIN)/gcovr --root . --object-directory build/native/coverage --filter native/ --exclude native/tests/ \
+	  --exclude-throw-branches --txt-metric branch --print-summary
+
+mutants: $(VENV)/.measuring ## Change single operators in the code that counts and reads, and see whether tests notice (ARGS="--count 20 readers").
+	git diff --quiet -- src || { echo "src has changes that are not committed; commit them first"; exit 1; }
+	$(BIN)/python fuzz/mutants.py $(ARGS)
 
 LOWEST_EXTRAS := onnx parquet serve sklearn tensorboard
 comma := ,
@@ -126,6 +133,10 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 $(VENV)/.test: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.measuring: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet 'cosmic-ray>=8.3' 'gcovr>=8'
+	touch $@
 
 # Not all of the test extra, which would raise some of the versions: only what these tests import.
 .venv-lowest/.installed: $(VENV)/.installed $(SOURCES) .ci/lowest.py

@@ -5,6 +5,7 @@
 #   run.sh native    with GCC and, where it is installed, Clang: as released, and by one of them under the sanitizers
 #   run.sh wasm      for wasm32 with SIMD, run by Node
 #   run.sh arm       for AArch64 with NEON, run by QEMU
+#   run.sh coverage  with GCC, counting how often each branch is taken, for gcovr
 #
 # What is not installed is left out, and said so; with CONVSCOPE_REQUIRE_ALL=1 it is an error.
 set -euo pipefail
@@ -105,11 +106,16 @@ arm() {
   (unset CONVSCOPE_ISA && qemu-aarch64 "$build/arm/native/tests/engine_tests")
 }
 
+coverage() {
+  run_tests coverage -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS="--coverage -fprofile-update=atomic" \
+    -DCONVSCOPE_OPTIMIZATION=-O1
+}
+
 mkdir -p "$build"
 case "${1:-}" in
-  native | wasm | arm) "$1" ;;
+  native | wasm | arm | coverage) "$1" ;;
   *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac
