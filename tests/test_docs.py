@@ -215,6 +215,7 @@ def test_the_keys_of_an_ablation_are_those_documented(finished_run: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
 def test_the_keys_of_what_is_measured_on_request_are_those_documented(finished_run: Path, tmp_path: Path):
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)

@@ -79,6 +79,7 @@ def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
 def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Path, dict]):
     out, _ = measured
     marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}
@@ -93,6 +94,7 @@ def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
 def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path, dict], tmp_path: Path):
     out = tmp_path / "run"
     shutil.copytree(measured[0], out)
@@ -104,6 +106,7 @@ def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
 def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     arguments = ("--epochs", 1, "--validation-fraction", 0.2, "--seeds", 1, "--no-baseline", "--out", out)
@@ -117,6 +120,7 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
 def test_another_embedding_takes_the_place_of_the_first(measured: tuple[Path, dict], tmp_path: Path):
     out = tmp_path / "run"
     shutil.copytree(measured[0], out)

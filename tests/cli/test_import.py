@@ -82,6 +82,7 @@ def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_fol
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
 def test_what_needs_unseen_images_is_refused_or_left_out(imported: tuple[Path, dict], tmp_path: Path):
     out = shutil.copytree(imported[0], tmp_path / "run")
     done = invoke("evidence", out, "calibration")
