@@ -7,7 +7,7 @@ from typing import Any
 from convscope.base.tables import clip, csv_line, display_width, printable, text_table
 from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
-from convscope.runs.predicting import Outcome
+from convscope.runs.predicting import PredictionOutcome
 
 _FILE_WIDTH, _CLASS_WIDTH = 40, 24  # columns, at most
 _BOX = ("left", "top", "right", "bottom")
@@ -32,7 +32,7 @@ _CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")
 _NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching ones were not cut apart"}
 
 
-def print_outcomes_json(outcomes: Iterable[Outcome]) -> None:
+def print_outcomes_json(outcomes: Iterable[PredictionOutcome]) -> None:
     """Print one JSON list, an object at a time, so that thousands of files take no memory."""
     before = "["
     for outcome in outcomes:
@@ -41,7 +41,7 @@ def print_outcomes_json(outcomes: Iterable[Outcome]) -> None:
     echo("\n]")
 
 
-def print_outcomes_csv(outcomes: Iterable[Outcome], strings: bool) -> None:
+def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool) -> None:
     """Print a row a picture, or for `strings` a row a digit; a file that could not be read has one with its error."""
     columns = _CSV_STRING_COLUMNS if strings else _CSV_COLUMNS
     echo(csv_line(columns), nl=False)
@@ -50,7 +50,7 @@ def print_outcomes_csv(outcomes: Iterable[Outcome], strings: bool) -> None:
             echo(csv_line(values.get(column) for column in columns), nl=False)
 
 
-def print_answers(outcomes: Iterable[Outcome], files: Sequence[str], class_names: Sequence[str]) -> None:
+def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], class_names: Sequence[str]) -> None:
     """Print a table, a row a picture as soon as it is answered, and under it what the answers lack.
 
     A table of one picture that cannot be read is none.
@@ -72,7 +72,7 @@ def print_answers(outcomes: Iterable[Outcome], files: Sequence[str], class_names
         _print_notes(last)
 
 
-def print_strings(outcomes: Iterable[Outcome], num_files: int) -> None:
+def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None:
     """Print of each picture the lines as they are read, then a table of its digits with their boxes."""
     last = None
     for number, outcome in enumerate(outcomes):
@@ -106,7 +106,7 @@ def _digit_table(reading: StringReading) -> str:
     return text_table(("line", "answer", "probability", "runner-up", "none of these", *_BOX), rows, left=5)
 
 
-def _csv_values(outcome: Outcome) -> Iterator[dict[str, Any]]:
+def _csv_values(outcome: PredictionOutcome) -> Iterator[dict[str, Any]]:
     result = outcome.result
     if result is None:
         yield outcome.to_dict()
@@ -125,7 +125,7 @@ def _csv_answer(prediction: Prediction) -> dict[str, Any]:
     return {**values, **runner, **words, "height": prediction.size[0], "width": prediction.size[1]}
 
 
-def _cells(outcome: Outcome) -> tuple[str, ...]:
+def _cells(outcome: PredictionOutcome) -> tuple[str, ...]:
     one = outcome.result
     file = _tail(outcome.file, _FILE_WIDTH)
     if not isinstance(one, Prediction):

@@ -20,7 +20,7 @@ from convscope.engine import check_engine, check_precision
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
-from convscope.experiment.worker import Reply, Trained, execute, read_reply, train_one, write_order
+from convscope.experiment.worker import Reply, WorkerResult, execute, read_reply, train_one, write_order
 from convscope.storage import writing
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
 
@@ -97,7 +97,7 @@ def _train_runs(
         if on_result is not None:
             on_result(result)
 
-    def receive(digest: str, train: Callable[[], Trained]) -> None:
+    def receive(digest: str, train: Callable[[], WorkerResult]) -> None:
         spec = waiting[digest]
         try:
             result = store.keep(spec, digest, train())
@@ -139,7 +139,7 @@ def _submit_all(
     splits: Splits,
     executor: Executor,
     threads: int,
-    receive: Callable[[str, Callable[[], Trained]], None],
+    receive: Callable[[str, Callable[[], WorkerResult]], None],
 ) -> None:
     """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
     pending = dict[Future[Reply], str]()

@@ -18,7 +18,7 @@ from convscope.evidence.evaluation import Evaluation, evaluate_predictions
 from convscope.experiment.result import RunResult
 from convscope.experiment.run_json import experiment_record
 from convscope.experiment.spec import RunSpec
-from convscope.experiment.worker import Trained
+from convscope.experiment.worker import WorkerResult
 from convscope.storage import create_run, open_run
 from convscope.training import History
 
@@ -53,7 +53,7 @@ class RunStore:
             raise RunError(f"{folder.path}: damaged ({error}); remove it, and the run is trained again") from error
         return self._result(spec, digest, folder.load_history(), sha256, accuracy, loss, y_pred)
 
-    def keep(self, spec: RunSpec, digest: str, trained: Trained) -> RunResult:
+    def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
         """Measure what was trained, and keep it as a run folder, which is there whole or not at all.
 
         Raises:
@@ -80,7 +80,7 @@ class RunStore:
         """What the data are, which takes a moment to find out."""
         return self.splits.to_dict()
 
-    def _write(self, path: Path, spec: RunSpec, trained: Trained, evaluation: Evaluation) -> None:
+    def _write(self, path: Path, spec: RunSpec, trained: WorkerResult, evaluation: Evaluation) -> None:
         """Write a run folder beside its place and rename it, so that two processes on one experiment do not meet."""
         record = experiment_record(spec, self._data, path.name, trained.machine, trained.threads)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")

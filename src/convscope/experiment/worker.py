@@ -35,7 +35,7 @@ _BLOCK = 1000  # images whose logits are computed at once
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class WorkerResult:
     """What a run gave.
 
     Attributes:
@@ -51,7 +51,7 @@ class Trained:
     threads: int
 
 
-def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> Trained:
+def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> WorkerResult:
     """Train as `spec` says on `splits`, and compute the logits of the test images.
 
     Raises:
@@ -73,7 +73,9 @@ def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> Trai
         raise type(error)(f"{spec.title}: {error}") from error
     network, images = open_network(model.architecture, model.weights, threads=threads), splits.test.images
     logits = [network.logits(images[start : start + _BLOCK]) for start in range(0, len(images), _BLOCK)]
-    return Trained(model, history, np.concatenate(logits), machine_record(spec.engine), threads or available_cores())
+    return WorkerResult(
+        model, history, np.concatenate(logits), machine_record(spec.engine), threads or available_cores()
+    )
 
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
@@ -143,7 +145,7 @@ def execute(order: str) -> Reply:
     return json.dumps(facts, allow_nan=False), packed
 
 
-def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> Trained:
+def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
     """Return what `execute` sent.
 
     Raises:
@@ -164,7 +166,7 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> Trained:
     logits = arrays.pop(_LOGITS)
     handwriting = splits.train.handwriting
     model = Model(spec.architecture, arrays, splits.class_names, facts["provenance"], handwriting=handwriting)
-    return Trained(model, History.from_dict(facts["history"]), logits, facts["machine"], facts["threads"])
+    return WorkerResult(model, History.from_dict(facts["history"]), logits, facts["machine"], facts["threads"])
 
 
 @lru_cache(maxsize=1)  # a process trains many runs on the same data

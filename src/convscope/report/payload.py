@@ -36,7 +36,7 @@ _MOST_MATRIX_SIDE, _MOST_MATRIX_CHANNELS = 256, 4  # numbers beyond these would 
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class ReportPictures:
     """The images that a report shows, as pixels.
 
     Attributes:
@@ -76,12 +76,12 @@ class RunContents:
     evidence: Sequence[RenderedSection] = ()
 
     @cached_property
-    def pictures(self) -> Pictures:
+    def pictures(self) -> ReportPictures:
         """The images that the report shows."""
         train, test = self.splits.train, self.splits.test
         number = min(max(_MOST_SAMPLES // train.num_classes, 1), _MOST_SAMPLES_OF_A_CLASS)
         members = [np.flatnonzero(train.labels == label)[:number].tolist() for label in range(train.num_classes)]
-        return Pictures(
+        return ReportPictures(
             image_pixels(train.images[0]),
             [(indices, [image_pixels(train.images[index]) for index in indices]) for indices in members],
             [image_pixels(test.images[mistake.index]) for mistake in self.evaluation.mistakes[:_MOST_MISTAKES]],

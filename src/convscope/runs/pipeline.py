@@ -29,7 +29,7 @@ from convscope.training.memory import Memory
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class JobOutcome:
     """What a job has come to.
 
     Attributes:
@@ -45,15 +45,15 @@ class Outcome:
     report: Path | None = None
 
 
-def train_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> Outcome:
+def train_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> JobOutcome:
     """Train to the end of the recipe, from wherever the folder stands, and evaluate on the test images."""
     folder = job.folder
     with tracking.following(folder.path):
         measured, memory = _train(job, timings, tracking, listeners)
-        return _finish(job, Outcome(measured.evaluation, timings, memory))
+        return _finish(job, JobOutcome(measured.evaluation, timings, memory))
 
 
-def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> Outcome:
+def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> JobOutcome:
     """Train, evaluate, compare with the dense network and over seeds, look inside, and write the page."""
     folder, splits, options = job.folder, job.splits, job.options
     assert options is not None, "the main job has options"
@@ -80,7 +80,7 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
 
         found = Found(run, measured[1] if other is not None else None, comparison)
         report = write_run_report(found, splits, options.index, timings)
-        return _finish(job, Outcome(run.evaluation, timings, memory, comparison, seeds, report))
+        return _finish(job, JobOutcome(run.evaluation, timings, memory, comparison, seeds, report))
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _train(job: Job, timings: dict[str, float], tracking: Trackers, listeners: L
         return measure_run(trained, job.splits), memory
 
 
-def _finish(job: Job, outcome: Outcome) -> Outcome:
+def _finish(job: Job, outcome: JobOutcome) -> JobOutcome:
     timings = outcome.timings
     timings["total"] = sum(timings.values())
     job.folder.write("timings.json", {**timings, "memory": outcome.memory.to_dict()})

@@ -25,7 +25,7 @@ STDIN = Path("-")
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class PredictionOutcome:
     """What became of one file: an answer, the digits read in it, or why there is neither."""
 
     file: str
@@ -49,7 +49,7 @@ class Reader:
     page: "PredictionPage | None" = None
     errors: list[str] = field(default_factory=list)
 
-    def answers(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[Outcome]:
+    def answers(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
         """Yield what becomes of each of `paths`, in their order; for no `steps` the model's own are taken."""
         for batch in _batches(paths):
             read = [(name, content) for name, content in batch if not isinstance(content, str)]
@@ -58,9 +58,11 @@ class Reader:
             self._explain(predictions, pictures)
             answered = iter(predictions)
             for name, content in batch:
-                yield self._failed(name, content) if isinstance(content, str) else Outcome(name, next(answered))
+                yield (
+                    self._failed(name, content) if isinstance(content, str) else PredictionOutcome(name, next(answered))
+                )
 
-    def strings(self, paths: Sequence[Path]) -> Iterator[Outcome]:
+    def strings(self, paths: Sequence[Path]) -> Iterator[PredictionOutcome]:
         """Yield what is read in each of `paths`, in their order."""
         for path in paths:
             name, picture = _read(path)
@@ -72,7 +74,7 @@ class Reader:
                 digits = [digit.prediction for digit in reading.digits]
                 shown = digits[: 0 if page.is_full else page.num_digits_left]
                 page.add_strings(reading, picture, answer_maps(self.model, shown))
-            yield Outcome(name, reading)
+            yield PredictionOutcome(name, reading)
 
     def write_page(self, path: Path, command: str) -> bool:
         """Write the page, which `command` makes again; whether there was a picture to show."""
@@ -83,9 +85,9 @@ class Reader:
         write_prediction_page(path, self.page, command)
         return True
 
-    def _failed(self, name: str, error: str) -> Outcome:
+    def _failed(self, name: str, error: str) -> PredictionOutcome:
         self.errors.append(error)
-        return Outcome(name, None, error.removeprefix(f"{name}: "))
+        return PredictionOutcome(name, None, error.removeprefix(f"{name}: "))
 
     def _explain(self, predictions: Sequence[Prediction], pictures: Sequence[Picture]) -> None:
         if self.page is None:

@@ -10,7 +10,7 @@ from convscope.data.inspection.balance import Guessing, Resolution
 from convscope.data.inspection.copies import Copies
 from convscope.data.inspection.duplicates import Member
 from convscope.data.inspection.orientation import Orientation
-from convscope.data.inspection.pictures import Pictures
+from convscope.data.inspection.pictures import SmallPictures
 from convscope.data.inspection.scan import ClassImages
 from convscope.data.inspection.shift import Shift
 from convscope.data.inspection.split_facts import SplitFacts
@@ -68,7 +68,7 @@ class Measurements:
     class_images: ClassImages = field(repr=False)
     examples: tuple[Member, ...] = field(repr=False)
     blank: tuple[Member, ...] = field(repr=False)
-    pictures: Pictures = field(repr=False)
+    pictures: SmallPictures = field(repr=False)
 
 
 def percent(share: float) -> str:

@@ -24,7 +24,7 @@ from convscope.data.inspection.duplicates import Member
 from convscope.data.inspection.finding import Finding, Measurements
 from convscope.data.inspection.findings import find
 from convscope.data.inspection.orientation import find_orientations
-from convscope.data.inspection.pictures import PicturePlace, Pictures, shrink
+from convscope.data.inspection.pictures import PicturePlace, SmallPictures, shrink
 from convscope.data.inspection.scan import scan_classes, scan_split
 from convscope.data.inspection.shift import find_shift
 from convscope.data.inspection.split_facts import facts_of
@@ -221,11 +221,11 @@ def _first_of_classes(dataset: Dataset) -> Iterator[Member]:
             yield Member("train", int(order[starts[label] + turn]), label)
 
 
-def _pictures(splits: Splits, places: list[PicturePlace]) -> Pictures:
+def _pictures(splits: Splits, places: list[PicturePlace]) -> SmallPictures:
     distinct = tuple(dict.fromkeys(places))
     images = [np.asarray((splits.train if split == "train" else splits.test).images[i]) for split, i in distinct]
     small = max(splits.image_shape[:2]) <= LARGEST_PICTURE and len(images) * images[0].size <= _MOST_PICTURE_VALUES
-    return Pictures(distinct, np.stack(images) if small else shrink(images, splits.image_shape))
+    return SmallPictures(distinct, np.stack(images) if small else shrink(images, splits.image_shape))
 
 
 def _averaged(images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ PicturePlace = tuple[str, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class SmallPictures:
     """Small pictures of images.
 
     Attributes:
@@ -36,11 +36,11 @@ class Pictures:
         return {"splits": [split for split, _ in places], "indices": [index for _, index in places], "images": packed}
 
 
-def take_pictures(splits: Splits, places: Iterable[PicturePlace]) -> Pictures:
+def take_pictures(splits: Splits, places: Iterable[PicturePlace]) -> SmallPictures:
     """Return the pictures of the images at `places`, each once, in the order in which they are first named."""
     distinct = tuple(dict.fromkeys(places))
     images = [(splits.train if split == "train" else splits.test).images[index] for split, index in distinct]
-    return Pictures(distinct, shrink(images, splits.image_shape))
+    return SmallPictures(distinct, shrink(images, splits.image_shape))
 
 
 def shrink(images: Sequence[NDArray[np.uint8]], shape: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from convscope.base.metrics import wilson_interval
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Splits
 from convscope.data.inspection.duplicates import Duplicates, find_duplicates
-from convscope.data.inspection.pictures import PicturePlace, Pictures, take_pictures
+from convscope.data.inspection.pictures import PicturePlace, SmallPictures, take_pictures
 from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known_errors
 from convscope.evidence.audit.label_suspects import LabelSuspects, check_probabilities, label_suspects
 
@@ -91,7 +91,7 @@ class Audit:
     known_answers: tuple[AnsweredError, ...]
     duplicates: Duplicates
     accuracies: tuple[PartialAccuracy, ...]
-    pictures: Pictures = field(repr=False)
+    pictures: SmallPictures = field(repr=False)
 
     @property
     def ceiling(self) -> float:

@@ -52,7 +52,7 @@ class OnnxGraph:
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
+class NodeOutput:
     """What a node gives: its name in the graph, its shape in our layout, and the order of a vector's numbers.
 
     Attributes:
@@ -67,11 +67,11 @@ class Value:
 def add_layer(
     graph: OnnxGraph,
     stage: FoldedStage,
-    given: Value,
-    other: Value | None,
+    given: NodeOutput,
+    other: NodeOutput | None,
     order: NDArray[np.int64] | None,
     output: str,
-) -> Value:
+) -> NodeOutput:
     """Add the nodes of one stage and return what it gives, before a softmax.
 
     Args:
@@ -92,11 +92,11 @@ def add_layer(
 def _linear(
     graph: OnnxGraph,
     stage: FoldedStage,
-    given: Value,
-    other: Value | None,
+    given: NodeOutput,
+    other: NodeOutput | None,
     order: NDArray[np.int64] | None,
     output: str,
-) -> Value:
+) -> NodeOutput:
     """Add the nodes of a stage without its activation."""
     name, shape = stage.name, stage.output_shape
     match stage.kind:
@@ -119,7 +119,7 @@ def _linear(
         case "Flatten":
             maps = given.name if order is not None else as_rows(graph, given, f"{name}/transpose", f"{name}/nhwc")
             _flatten(graph, maps, name, f"{name}/shape", shape, output)
-            return Value(output, shape, order)
+            return NodeOutput(output, shape, order)
         case "Add":
             assert other is not None
             assert other.order is None
@@ -127,7 +127,7 @@ def _linear(
             graph.add("Add", [given.name, other.name], name, output)
         case "BatchNormalization":
             _batch_normalization(graph, stage, given, output)
-            return Value(output, shape, given.order)
+            return NodeOutput(output, shape, given.order)
         case "Dense":
             kernel = stage.weights["kernel"]
             inputs = [graph.weight(f"{name}/kernel", kernel if given.order is None else kernel[given.order])]
@@ -136,10 +136,10 @@ def _linear(
             graph.add("Gemm", [given.name, *inputs], name, output)
         case _:
             raise AssertionError(stage.kind)
-    return Value(output, shape)
+    return NodeOutput(output, shape)
 
 
-def as_rows(graph: OnnxGraph, given: Value, name: str, output: str) -> str:
+def as_rows(graph: OnnxGraph, given: NodeOutput, name: str, output: str) -> str:
     """Add what brings the numbers of maps into our order (H, W, C), if they are not, and return its name."""
     if is_one_row(given.shape):
         return given.name
@@ -167,7 +167,7 @@ def _window(stage: FoldedStage) -> dict[str, Any]:
     return {"kernel_shape": list(window.size), "strides": list(window.strides), "pads": list(pads(stage))}
 
 
-def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, given: Value, output: str) -> None:
+def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: str) -> None:
     name, weights = stage.name, dict(stage.weights)
     if given.order is not None:
         weights = {key: array[given.order] for key, array in weights.items()}
@@ -186,7 +186,7 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, given: Value, out
     graph.add("BatchNormalization", [given.name, *inputs], name, output, epsilon=epsilon, momentum=momentum)
 
 
-def _activated(graph: OnnxGraph, stage: FoldedStage, given: Value, output: str) -> Value:
+def _activated(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: str) -> NodeOutput:
     """Add the nodes of a stage's activation."""
     name = stage.name if stage.kind == "Activation" else f"{stage.name}/{stage.activation}"
     match stage.activation:
@@ -200,7 +200,7 @@ def _activated(graph: OnnxGraph, stage: FoldedStage, given: Value, output: str) 
             _gelu(graph, given.name, stage.name, name, output)
         case _:
             raise AssertionError(stage.activation)
-    return Value(output, given.shape, given.order)
+    return NodeOutput(output, given.shape, given.order)
 
 
 def _gelu(graph: OnnxGraph, given: str, layer: str, name: str, output: str) -> None:

@@ -12,7 +12,7 @@ from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.engine.network import check_images
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
-from convscope.interchange.onnx_files.layer_nodes import OnnxGraph, Value, add_layer, is_one_row
+from convscope.interchange.onnx_files.layer_nodes import NodeOutput, OnnxGraph, add_layer, is_one_row
 from convscope.interchange.onnx_files.quantization import quantized
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
 from convscope.training.model import Model
@@ -128,7 +128,7 @@ def _properties(model: Model) -> dict[str, str]:
     }
 
 
-def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> Value:
+def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> NodeOutput:
     """Add what makes numbers (N, C, H, W) of bytes (N, H, W, C)."""
     maps = graph.add("Transpose", ["images"], "input/transpose", "input/bytes", perm=[0, 3, 1, 2])
     # Bytes are normalised in float32: rounded once, and not at every step.
@@ -141,12 +141,12 @@ def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> Value:
         name = graph.add("Add", [name, offset], "input/add", "input/shifted")
     if graph.dtype != np.float32:
         name = graph.add("Cast", [name], "input/round", f"input/{graph.dtype}", to=_onnx_type(graph.dtype))
-    return Value(name, shape)
+    return NodeOutput(name, shape)
 
 
-def _add_layers(graph: OnnxGraph, plan: Plan, image: Value, fold: bool) -> dict[str, Value]:
+def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> dict[str, NodeOutput]:
     """Add all stages and the outputs, and return what each layer gives by the layer's name; softmax is not applied."""
-    values: dict[str, Value] = {}
+    values: dict[str, NodeOutput] = {}
     value = image
     for number, stage in enumerate(plan.stages):
         order = None
@@ -165,7 +165,7 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: Value, fold: bool) -> dict[
     return values
 
 
-def _add_layer_outputs(graph: OnnxGraph, model: Model, values: dict[str, Value]) -> list[Any]:
+def _add_layer_outputs(graph: OnnxGraph, model: Model, values: dict[str, NodeOutput]) -> list[Any]:
     """Add an output for each layer, in our layout and in float32, and return their declarations."""
     helper = need("onnx.helper")
     declared = []

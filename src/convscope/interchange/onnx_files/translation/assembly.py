@@ -11,11 +11,11 @@ from convscope.architecture import Architecture, Flatten, Input, Layer
 from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import NAMELESS
 from convscope.interchange.onnx_files.translation.state import State, new_layer
-from convscope.interchange.onnx_files.translation.steps import Step, Value, with_activation
+from convscope.interchange.onnx_files.translation.steps import FileTensor, Step, with_activation
 
 
 def assemble(
-    state: State, end: Value, scale: float, offset: float
+    state: State, end: FileTensor, scale: float, offset: float
 ) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
     """Return what ends in the value `end`, for bytes that the file reads as `byte * scale + offset`.
 

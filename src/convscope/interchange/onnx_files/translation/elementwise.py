@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Add, BatchNormalization
 from convscope.interchange.onnx_files.translation.nodes import Node
 from convscope.interchange.onnx_files.translation.state import State, activated
-from convscope.interchange.onnx_files.translation.steps import NotTranslated, Step, Value, simple
+from convscope.interchange.onnx_files.translation.steps import FileTensor, NotTranslated, Step, simple
 from convscope.interchange.onnx_files.translation.windows import CHANNELS_FIRST, layer_name
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
@@ -19,7 +19,7 @@ _TOLERANCE = 2e-3
 """Of the constants in a Gelu, as float16 rounds them."""
 
 
-def activation(state: State, node: Node) -> Value:
+def activation(state: State, node: Node) -> FileTensor:
     """Relu, Tanh, Sigmoid and LeakyRelu."""
     value = state.plain(node)
     if node.operator != "LeakyRelu":
@@ -27,14 +27,14 @@ def activation(state: State, node: Node) -> Value:
     return activated(state, value, "leaky_relu", node.float("alpha", 0.01))
 
 
-def gelu(state: State, node: Node) -> Value:
+def gelu(state: State, node: Node) -> FileTensor:
     """Gelu as an operator."""
     if node.text("approximate", "none") != "none":
         raise NotTranslated("is the approximation of Gelu by tanh; the one by the error function is needed")
     return activated(state, state.plain(node), "gelu")
 
 
-def erf(state: State, node: Node) -> Value:
+def erf(state: State, node: Node) -> FileTensor:
     """Erf: the middle of a Gelu, x · (1 + erf(x / √2)) / 2 in whatever order.
 
     Erfc, 1 - erf, is no operator of ONNX, but what a converter from TensorFlow (tf2onnx 1.17) makes of a Gelu of Keras.
@@ -49,7 +49,7 @@ def erf(state: State, node: Node) -> Value:
     return replace(value, curve="erf", factor=sign)
 
 
-def softmax(state: State, node: Node) -> Value:
+def softmax(state: State, node: Node) -> FileTensor:
     """Softmax and LogSoftmax: the end."""
     value = state.plain(node)
     rank = value.index.ndim + 1
@@ -62,12 +62,12 @@ def softmax(state: State, node: Node) -> Value:
     return replace(value, curve="softmax")
 
 
-def same(state: State, node: Node) -> Value:
+def same(state: State, node: Node) -> FileTensor:
     """Identity, and Dropout, which does nothing when a network answers."""
     return state.value(node)
 
 
-def cast(state: State, node: Node) -> Value:
+def cast(state: State, node: Node) -> FileTensor:
     """Cast between types of numbers."""
     value, to = state.value(node), node.int("to", 0)
     if to not in _FLOAT_TYPES and not (to == _UINT8 and value.step.is_image and value.is_plain):
@@ -75,7 +75,7 @@ def cast(state: State, node: Node) -> Value:
     return value
 
 
-def cast_like(state: State, node: Node) -> Value | NDArray[Any]:
+def cast_like(state: State, node: Node) -> FileTensor | NDArray[Any]:
     """CastLike: to the type of a value, which is one of floating-point numbers."""
     constant = state.constant(node, 0)
     if constant is None:
@@ -84,7 +84,7 @@ def cast_like(state: State, node: Node) -> Value | NDArray[Any]:
     return constant.astype(np.float32)
 
 
-def negative(state: State, node: Node) -> Value:
+def negative(state: State, node: Node) -> FileTensor:
     """Neg: times -1."""
     value = state.value(node)
     if value.curve in ("softmax", "log_softmax"):
@@ -92,7 +92,7 @@ def negative(state: State, node: Node) -> Value:
     return replace(value, factor=simple(-1.0 * value.factor), shift=simple(-1.0 * value.shift))
 
 
-def arithmetic(state: State, node: Node) -> Value:
+def arithmetic(state: State, node: Node) -> FileTensor:
     """Add, Sub, Mul and Div of two values, or of a value and constants."""
     first, second = (state.constants.get(name) for name in node.inputs[:2])
     if first is None and second is None:
@@ -121,7 +121,7 @@ def arithmetic(state: State, node: Node) -> Value:
     return replace(value, factor=simple(value.factor * factor), shift=simple(value.shift * factor + shift))
 
 
-def batch_normalization(state: State, node: Node) -> Value:
+def batch_normalization(state: State, node: Node) -> FileTensor:
     """BatchNormalization with the statistics that the file holds."""
     value = state.plain(node)
     step = value.step
@@ -150,7 +150,7 @@ def batch_normalization(state: State, node: Node) -> Value:
     return replace(value, step=state.work.step(step, layer, weights), users=1)
 
 
-def _of_two(state: State, node: Node) -> Value:
+def _of_two(state: State, node: Node) -> FileTensor:
     """Return what two values give together: a Gelu's product, or the sum that ends a residual block."""
     if node.operator == "Mul":
         return _product(state, node)
@@ -168,10 +168,10 @@ def _of_two(state: State, node: Node) -> Value:
             "adds two branches that both have layers of their own; one of them must be an earlier output as it is"
         )
     layer = Add("layer", name=layer_name(node))  # the name of the other is known when all have one
-    return Value(state.work.step(longer.step, layer, other=shorter.step), longer.index)
+    return FileTensor(state.work.step(longer.step, layer, other=shorter.step), longer.index)
 
 
-def _product(state: State, node: Node) -> Value:
+def _product(state: State, node: Node) -> FileTensor:
     """Return x · (1 + erf(x / √2)) · a, which is 2a · gelu(x)."""
     values = sorted((state.value(node, 0), state.value(node, 1)), key=lambda value: value.curve)
     line, share = values
@@ -194,7 +194,7 @@ def _product(state: State, node: Node) -> Value:
     return replace(activated(state, base, "gelu"), factor=factor, users=1)
 
 
-def _by_channel(state: State, value: Value, constant: NDArray[Any]) -> NDArray[np.float64]:
+def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:
     """Return the constants for the channels of a step's output: a number () or (C,)."""
     numbers = constant.astype(np.float64)
     if not np.isfinite(numbers).all():

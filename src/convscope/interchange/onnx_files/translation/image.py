@@ -8,7 +8,7 @@ from typing import Any
 from convscope.architecture import Input
 from convscope.base.errors import ArchitectureError, InterchangeError
 from convscope.interchange.onnx_files.translation.nodes import Node
-from convscope.interchange.onnx_files.translation.steps import NotTranslated, Value, Work, first_step
+from convscope.interchange.onnx_files.translation.steps import FileTensor, NotTranslated, TranslationBudget, first_step
 from convscope.interchange.onnx_files.translation.windows import CHANNELS_FIRST, CHANNELS_LAST
 
 _TYPES = {1: "float32", 2: "uint8", 10: "float16", 11: "float64"}  # of TensorProto.DataType
@@ -51,8 +51,8 @@ def image_input(graph: Any, initializers: set[str]) -> ImageInput:
 
 
 def open_image(
-    given: ImageInput, nodes: Sequence[Node], image_shape: Size | None, work: Work, notes: list[str]
-) -> Value:
+    given: ImageInput, nodes: Sequence[Node], image_shape: Size | None, work: TranslationBudget, notes: list[str]
+) -> FileTensor:
     """Return the image as a value.
 
     Raises:
@@ -93,7 +93,7 @@ def open_image(
         index = work.order(shape, order)
     except (ArchitectureError, NotTranslated) as error:
         raise InterchangeError(f"input {given.name!r:.60}: images of {shape}: {error}") from error
-    return Value(first_step(shape, 1.0, 0.0), index.reshape([*numbers]))
+    return FileTensor(first_step(shape, 1.0, 0.0), index.reshape([*numbers]))
 
 
 def _order(given: ImageInput, nodes: Sequence[Node], image_shape: Size | None, notes: list[str]) -> tuple[int, ...]:

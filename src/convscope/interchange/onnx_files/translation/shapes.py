@@ -8,11 +8,11 @@ import numpy as np
 from convscope.architecture import Dense, Flatten
 from convscope.interchange.onnx_files.translation.nodes import Node
 from convscope.interchange.onnx_files.translation.state import BATCH, State
-from convscope.interchange.onnx_files.translation.steps import Index, NotTranslated, Value
+from convscope.interchange.onnx_files.translation.steps import FileTensor, Index, NotTranslated
 from convscope.interchange.onnx_files.translation.windows import layer_name
 
 
-def transpose(state: State, node: Node) -> Value:
+def transpose(state: State, node: Node) -> FileTensor:
     """Transpose: other axes in front, but for the batch."""
     value = state.value(node)
     rank = value.index.ndim + 1
@@ -22,7 +22,7 @@ def transpose(state: State, node: Node) -> Value:
     return replace(value, index=value.index.transpose([axis - 1 for axis in axes[1:]]))
 
 
-def reshape(state: State, node: Node) -> Value:
+def reshape(state: State, node: Node) -> FileTensor:
     """Reshape to a constant shape, or one computed from that of the images."""
     value = state.value(node)
     wanted = state.integers(node, 1, "shape")
@@ -44,7 +44,7 @@ def reshape(state: State, node: Node) -> Value:
     return _flat(state, node, value, tuple(rest))
 
 
-def flatten(state: State, node: Node) -> Value:
+def flatten(state: State, node: Node) -> FileTensor:
     """Flatten: vectors of maps."""
     value = state.value(node)
     axis = node.int("axis", 1)
@@ -53,7 +53,7 @@ def flatten(state: State, node: Node) -> Value:
     return _flat(state, node, value, (value.index.size,))
 
 
-def squeeze(state: State, node: Node) -> Value:
+def squeeze(state: State, node: Node) -> FileTensor:
     """Squeeze: axes of size 1 left out."""
     value = state.value(node)
     shape = value.index.shape
@@ -66,7 +66,7 @@ def squeeze(state: State, node: Node) -> Value:
     return _flat(state, node, value, tuple(size for i, size in enumerate(shape) if i + 1 not in axes))
 
 
-def unsqueeze(state: State, node: Node) -> Value:
+def unsqueeze(state: State, node: Node) -> FileTensor:
     """Unsqueeze: axes of size 1 put in."""
     value = state.value(node)
     axes = state.integers(node, 1, "axes") or ()
@@ -78,7 +78,7 @@ def unsqueeze(state: State, node: Node) -> Value:
     return _flat(state, node, value, tuple(1 if axis in places else next(sizes) for axis in range(1, rank)))
 
 
-def gemm(state: State, node: Node) -> Value:
+def gemm(state: State, node: Node) -> FileTensor:
     """Gemm: a dense layer."""
     if node.int("transA", 0):
         raise NotTranslated("transposes the images (transA); transA=0 is needed")
@@ -98,12 +98,12 @@ def gemm(state: State, node: Node) -> Value:
     return _dense(state, node, kernel, bias)
 
 
-def matmul(state: State, node: Node) -> Value:
+def matmul(state: State, node: Node) -> FileTensor:
     """MatMul by constants: a dense layer without bias."""
     return _dense(state, node, state.weight(node, 1, "kernel"), None)
 
 
-def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None) -> Value:
+def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None) -> FileTensor:
     value = state.plain(node)
     if kernel.ndim != 2 or value.index.ndim != 1:
         raise NotTranslated(f"multiplies (N, {_text(value.index.shape)}) by {kernel.shape}; vectors are needed")
@@ -118,10 +118,10 @@ def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None
         ours[value.index] = kernel
     weights = {"kernel": ours} if bias is None else {"kernel": ours, "bias": bias}
     step = state.after(value, Dense(kernel.shape[1], "linear", bias is not None, layer_name(node, 1)), weights)
-    return Value(step, state.work.order(step.shape, (0,)))
+    return FileTensor(step, state.work.order(step.shape, (0,)))
 
 
-def _flat(state: State, node: Node, value: Value, shape: tuple[int, ...]) -> Value:
+def _flat(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:
     """Return a value in another shape; maps that become vectors are a `Flatten`."""
     if len(shape) > 8:
         raise NotTranslated("has more than 8 axes")

@@ -14,10 +14,10 @@ from convscope.interchange.onnx_files.translation.nodes import Node
 from convscope.interchange.onnx_files.translation.steps import (
     LINEAR_KINDS,
     Array,
+    FileTensor,
     NotTranslated,
     Step,
-    Value,
-    Work,
+    TranslationBudget,
     first_step,
     simple,
     with_activation,
@@ -40,9 +40,9 @@ class State:
     batch: int | None
     readers: Counter[str]
     constants: dict[str, NDArray[Any]]
-    values: dict[str, Value] = field(default_factory=dict)
+    values: dict[str, FileTensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    work: Work = field(default_factory=Work)
+    work: TranslationBudget = field(default_factory=TranslationBudget)
 
     def constant(self, node: Node, position: int) -> NDArray[Any] | None:
         """Return an input that is the same for all images; None where it is left out or no constant."""
@@ -69,7 +69,7 @@ class State:
             raise NotTranslated(f"its {what} is {array.dtype}; floating-point numbers are needed")
         return array
 
-    def value(self, node: Node, position: int = 0) -> Value:
+    def value(self, node: Node, position: int = 0) -> FileTensor:
         """Return an input that is computed from the images, in whatever form."""
         if position >= len(node.inputs) or node.inputs[position] not in self.values:
             raise NotTranslated(f"input {position} is a constant or missing; what comes from the images is needed")
@@ -77,7 +77,7 @@ class State:
         value = self.values[name]
         return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
 
-    def plain(self, node: Node, position: int = 0) -> Value:
+    def plain(self, node: Node, position: int = 0) -> FileTensor:
         """Return an input as the output of a step and nothing else: what was left to do is made a step or weights."""
         value = self.value(node, position)
         if not value.is_plain:
@@ -86,7 +86,7 @@ class State:
             self.values[name] = value  # so that its other readers see the same step
         return value
 
-    def finished(self, value: Value) -> Value:
+    def finished(self, value: FileTensor) -> FileTensor:
         """Return a value of which nothing is left to do."""
         if value.curve == "erf":
             raise NotTranslated("reads an error function outside of a Gelu; no layer does that")
@@ -97,7 +97,7 @@ class State:
         step = self._scaled(value.step, value.factor, value.shift, value.users == 1)
         return replace(value, step=step, factor=1.0, shift=0.0)
 
-    def after(self, value: Value, layer: Layer, weights: Mapping[str, NDArray[Any]] | None = None) -> Step:
+    def after(self, value: FileTensor, layer: Layer, weights: Mapping[str, NDArray[Any]] | None = None) -> Step:
         """Return the step of `layer` after a plain value."""
         return self.work.step(value.step, layer, weights)
 
@@ -142,7 +142,7 @@ class State:
         return self.work.step(step.before, layer, weights)
 
 
-def activated(state: State, value: Value, activation: str, slope: float = 0.2) -> Value:
+def activated(state: State, value: FileTensor, activation: str, slope: float = 0.2) -> FileTensor:
     """Return a plain value after an activation, which its layer takes up if it has none and nobody reads it without."""
     step = value.step
     fits = activation != "leaky_relu" or slope == 0.2

@@ -64,7 +64,7 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
+class FileTensor:
     """A tensor of the file: `factor · curve(output of step) + shift`, by channel, in the order of `index`.
 
     Attributes:
@@ -91,7 +91,7 @@ def _is(numbers: Any, number: float) -> bool:
     return bool(np.all(np.asarray(numbers) == number))
 
 
-class Work:
+class TranslationBudget:
     """What a translation has left to spend, and the one array of which all orders are views."""
 
     def __init__(self) -> None:

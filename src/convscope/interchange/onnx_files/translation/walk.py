@@ -14,9 +14,9 @@ from convscope.interchange.onnx_files.translation import constants, elementwise,
 from convscope.interchange.onnx_files.translation.image import Size, image_input, open_image
 from convscope.interchange.onnx_files.translation.nodes import Node, read_node
 from convscope.interchange.onnx_files.translation.state import State
-from convscope.interchange.onnx_files.translation.steps import NotTranslated, Value
+from convscope.interchange.onnx_files.translation.steps import FileTensor, NotTranslated
 
-OPERATORS: Mapping[str, Callable[[State, Node], Value | NDArray[Any]]] = {
+OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Add": elementwise.arithmetic,
     "AveragePool": windows.average_pool,
     "BatchNormalization": elementwise.batch_normalization,
@@ -72,7 +72,7 @@ _DEFAULT_DOMAINS = ("", "ai.onnx")
 class Translated:
     """What a graph computes: the value at its end, and what was noted on the way."""
 
-    end: Value
+    end: FileTensor
     is_bytes: bool
     notes: tuple[str, ...]
     state: State
@@ -125,7 +125,7 @@ def _walk(state: State, nodes: Sequence[Node]) -> list[str]:
         except (ValueError, TypeError, LookupError, ArithmeticError) as error:
             faults.append(f"{node.label} has attributes or inputs that do not fit each other ({error!r:.80})")
         else:
-            if isinstance(result, Value):
+            if isinstance(result, FileTensor):
                 state.values[node.outputs[0]] = _read_by(result, state.readers[node.outputs[0]])
             else:
                 state.constants[node.outputs[0]] = result
@@ -134,7 +134,7 @@ def _walk(state: State, nodes: Sequence[Node]) -> list[str]:
     return faults
 
 
-def _translated(state: State, node: Node) -> Value | NDArray[Any]:
+def _translated(state: State, node: Node) -> FileTensor | NDArray[Any]:
     inputs = [name for name in node.inputs if name]
     if node.operator == "Constant" or (inputs and all(name in state.constants for name in inputs)):
         return constants.constant(state, node) if not inputs else constants.evaluate(state, node)
@@ -143,7 +143,7 @@ def _translated(state: State, node: Node) -> Value | NDArray[Any]:
     return OPERATORS[node.operator](state, node)
 
 
-def _read_by(value: Value, readers: int) -> Value:
+def _read_by(value: FileTensor, readers: int) -> FileTensor:
     return replace(value, users=max(value.users, readers)) if value.is_plain else value
 
 

@@ -19,7 +19,7 @@ from convscope.architecture import (
 from convscope.architecture.layers import padding_before
 from convscope.interchange.onnx_files.translation.nodes import Node
 from convscope.interchange.onnx_files.translation.state import State, new_layer
-from convscope.interchange.onnx_files.translation.steps import NotTranslated, Step, Value
+from convscope.interchange.onnx_files.translation.steps import FileTensor, NotTranslated, Step
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 CHANNELS_FIRST, CHANNELS_LAST = (2, 0, 1), (0, 1, 2)
@@ -28,7 +28,7 @@ _NO_PADS: Pads = ((0, 0), (0, 0))
 _MAX_PAD = 1024
 
 
-def conv(state: State, node: Node) -> Value:
+def conv(state: State, node: Node) -> FileTensor:
     """Conv: a convolution, or one of each channel by itself."""
     value = _maps(state, node)
     kernel = state.weight(node, 1, "kernel")
@@ -57,7 +57,7 @@ def conv(state: State, node: Node) -> Value:
     return _as_maps(state, state.work.step(step, layer, weights))
 
 
-def max_pool(state: State, node: Node) -> Value:
+def max_pool(state: State, node: Node) -> FileTensor:
     """MaxPool: pixels of padding are never the largest."""
     if any(name and state.readers[name] for name in node.outputs[1:]):
         raise NotTranslated("gives where the largest values stand; only the values are needed")
@@ -81,7 +81,7 @@ def max_pool(state: State, node: Node) -> Value:
     return _as_maps(state, state.work.step(step, MaxPooling2D(size, strides, padding, layer_name(node))))
 
 
-def average_pool(state: State, node: Node) -> Value:
+def average_pool(state: State, node: Node) -> FileTensor:
     """AveragePool: pixels of padding are not counted, or they are zeros."""
     value, size, strides = _maps(state, node), _size(node), _strides(node)
     shape, step = value.step.shape, value.step
@@ -100,13 +100,13 @@ def average_pool(state: State, node: Node) -> Value:
     return _as_maps(state, state.work.step(step, AveragePooling2D(size, strides, padding, layer_name(node))))
 
 
-def global_pool(state: State, node: Node) -> Value:
+def global_pool(state: State, node: Node) -> FileTensor:
     """GlobalAveragePool and GlobalMaxPool: one number a map."""
     value = _maps(state, node)
     return _pooled(state, node, value, CHANNELS_FIRST, keep=True)
 
 
-def reduce_maps(state: State, node: Node) -> Value:
+def reduce_maps(state: State, node: Node) -> FileTensor:
     """ReduceMean and ReduceMax over rows and columns: the same by other operators."""
     value = state.plain(node)
     axes = state.integers(node, 1, "axes") or ()
@@ -118,7 +118,7 @@ def reduce_maps(state: State, node: Node) -> Value:
     raise NotTranslated(f"goes over axes {axes}; rows and columns of maps are needed")
 
 
-def pad(state: State, node: Node) -> Value:
+def pad(state: State, node: Node) -> FileTensor:
     """Pad with zeros around the maps."""
     if node.text("mode", "constant") != "constant":
         raise NotTranslated(f"its mode is {node.text('mode', '')!r:.20}; zeros (constant) are needed")
@@ -142,21 +142,21 @@ def pad(state: State, node: Node) -> Value:
         if not others and state.work.is_order(value.index, value.step.shape, order):
             amounts = (both.get(spatial[0], (0, 0)), both.get(spatial[1], (0, 0)))
             step = _zero_padded(state, value.step, amounts, layer_name(node))
-            return Value(step, state.work.order(step.shape, order))
+            return FileTensor(step, state.work.order(step.shape, order))
     raise NotTranslated("pads other axes than rows and columns; only these can be padded")
 
 
-def _pooled(state: State, node: Node, value: Value, order: tuple[int, ...], *, keep: bool) -> Value:
+def _pooled(state: State, node: Node, value: FileTensor, order: tuple[int, ...], *, keep: bool) -> FileTensor:
     is_mean = node.operator in ("GlobalAveragePool", "ReduceMean")
     layer = (GlobalAveragePooling2D if is_mean else GlobalMaxPooling2D)(layer_name(node))
     step = state.after(value, layer)
     index = state.work.order(step.shape, (0,))
     if keep:
         index = index.reshape([step.shape[0] if axis == 2 else 1 for axis in order])
-    return Value(step, index)
+    return FileTensor(step, index)
 
 
-def _maps(state: State, node: Node) -> Value:
+def _maps(state: State, node: Node) -> FileTensor:
     """Return the first input, if it is maps (N, C, H, W) in their order."""
     value = state.plain(node)
     if not state.work.is_order(value.index, value.step.shape, CHANNELS_FIRST):
@@ -164,8 +164,8 @@ def _maps(state: State, node: Node) -> Value:
     return value
 
 
-def _as_maps(state: State, step: Step) -> Value:
-    return Value(step, state.work.order(step.shape, CHANNELS_FIRST))
+def _as_maps(state: State, step: Step) -> FileTensor:
+    return FileTensor(step, state.work.order(step.shape, CHANNELS_FIRST))
 
 
 def _strides(node: Node) -> tuple[int, int]:
@@ -235,7 +235,7 @@ def _padding_of(
 
 
 def _padded(
-    state: State, node: Node, value: Value, size: tuple[int, int], strides: tuple[int, int]
+    state: State, node: Node, value: FileTensor, size: tuple[int, int], strides: tuple[int, int]
 ) -> tuple[Step, Padding]:
     """Return after which step a convolution stands, and with which padding."""
     step = value.step
