@@ -47,7 +47,7 @@ def gradients(
 
     Returns:
         By name. Of weights, arrays of the weights' shapes: the gradient of the mean over the N images. Of "input" and
-        layers, (N, *shape): for each image the gradient of its own loss or logit, not divided by N. "input" is the
+        layers, `(N, *shape)`: for each image the gradient of its own loss or logit, not divided by N. "input" is the
         image as the network reads it, byte * scale + offset; multiplied by `model.architecture.input.scale` it is the
         gradient by the byte. The output of a layer is what follows its activation, except for a softmax. Arrays are
         float32, of the engine `reference` float64. Gradients of a logit by the weights are always computed by
