@@ -94,7 +94,7 @@ def read_again(
     options = LoadOptions.from_dict(recorded["options"], RunError) if "options" in recorded else LoadOptions()
     if data is None and recorded["argument"] == IN_MEMORY:
         raise RunError(
-            f"{place}: was made from arrays, of which the folder keeps the digests alone; open it in Python with the "
+            f"{place}: was made from arrays, and the folder keeps only their digests; open it in Python with the "
             f"same data: cs.open_run({str(place)!r}, data=...)"
         )
     if isinstance(data, Splits):

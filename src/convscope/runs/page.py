@@ -17,7 +17,7 @@ from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_base
 from convscope.runs.topics import QUICK, Subject, measure_topics
 from convscope.storage import RunFolder
 
-_FIRST_IMAGES = 1000  # of which a model that has overflowed gives some that are not finite
+_FIRST_IMAGES = 1000  # enough to see that the logits of a model are not finite
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,7 @@ def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
 def usual_range(low: float, high: float) -> tuple[float, float] | None:
     """Return the range of images whose numbers run from `low` to `high`, if it is clear.
 
-    That is the first of 0 to 255, 0 to 1 and -1 to 1 that holds both and of which they fill more than half.
+    That is the first of 0 to 255, 0 to 1 and -1 to 1 that contains both numbers and is more than half filled by them.
 
     >>> usual_range(0, 254), usual_range(0.1, 0.9), usual_range(0, 16)
     ((0.0, 255.0), (0.0, 1.0), None)
