@@ -35,6 +35,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
+          expect: { poll: { timeout: 30_000 } }, // a browser beside other work is slow, and a failure waits only once
         },
       },
     ],

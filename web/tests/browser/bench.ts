@@ -130,7 +130,7 @@ export async function checkArithmetic(page: Page): Promise<string[]> {
         maps.rows * maps.columns === 1
           ? new RegExp(`^${maps.layer} · (unit ${place.map}$|map ${place.map} )`)
           : new RegExp(`^${maps.layer} · map ${place.map} · row ${place.row}, column ${place.column}$`);
-      await expect.poll(async () => (await microscopeOf(page)).title, { interval: 20, timeout: 3000 }).toMatch(title);
+      await expect.poll(async () => (await microscopeOf(page)).title, { interval: 20 }).toMatch(title);
       const { sum, value } = await microscopeOf(page);
       const difference = Math.abs(sum - value) / Math.max(1, Math.abs(value));
       expect(difference, `${maps.layer}, ${JSON.stringify(place)}: ${sum} for ${value}`).toBeLessThanOrEqual(1e-4);

@@ -28,7 +28,7 @@ inEachBrowser((browser) => {
     const path = join(folder, 'fault.html');
     writeFileSync(path, `<!doctype html><meta charset="utf-8">${html}`);
     const opened = await open(browser(), path, { started: false });
-    await expect.poll(() => complaintsOf(opened), { timeout: 5000 }).toContainEqual(expect.stringMatching(pattern));
+    await expect.poll(() => complaintsOf(opened)).toContainEqual(expect.stringMatching(pattern));
     await opened.page.close();
   });
 

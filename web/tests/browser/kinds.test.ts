@@ -15,7 +15,7 @@ inEachBrowser((browser) => {
       for (const [index, row] of logits.entries()) {
         await page.evaluate((i) => (location.hash = `#bench?i=${i}`), index);
         const difference = async () => largestDifference(await logitsOf(page), row);
-        await expect.poll(difference, { timeout: 5000 }).toBeLessThanOrEqual(1e-4); // on a busy machine too
+        await expect.poll(difference).toBeLessThanOrEqual(1e-4);
         const answer = await page.$eval('[data-answer] .name', (element) => element.textContent);
         expect(answer).toBe(class_names[row.indexOf(Math.max(...row))]);
       }

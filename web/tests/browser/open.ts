@@ -4,8 +4,7 @@ import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSERS, executable, launch, type BrowserName } from '../../tools/browsers.mjs';
 
-const READY = 30_000; // ms; a busy machine included
-const PATIENCE = 10_000; // ms, for what should follow an action at once
+const PATIENCE = 30_000; // ms; a busy machine included
 
 export interface Opened {
   page: Page;
@@ -79,8 +78,8 @@ export async function open(browser: Browser, path: string, asked: Asked = {}): P
   await page.setViewport({ width, height });
   if (script) await page.evaluateOnNewDocument(observe);
   else await page.setJavaScriptEnabled(false);
-  await page.goto(url + fragment, { waitUntil: 'load', timeout: READY });
-  if (script && started) await page.waitForSelector('html[data-ready]', { timeout: READY });
+  await page.goto(url + fragment, { waitUntil: 'load', timeout: PATIENCE });
+  if (script && started) await page.waitForSelector('html[data-ready]', { timeout: PATIENCE });
   const readyMilliseconds = script ? await page.evaluate(() => (window as unknown as Observed).readyAt) : NaN;
   if (theme !== undefined) await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
   return { page, browser: name, complaints, readyMilliseconds };

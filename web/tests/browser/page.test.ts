@@ -80,7 +80,7 @@ inEachBrowser((browser, name) => {
       await expect.poll(() => answerOf(page)).toBe(Number(cell.predicted));
       await expect.poll(() => page.url()).toMatch(/#bench\?i=\d+/);
       const top = () => page.$eval('#bench', (bench) => Math.abs(bench.getBoundingClientRect().top));
-      await expect.poll(top, { timeout: 3000 }).toBeLessThan(200);
+      await expect.poll(top).toBeLessThan(200);
     });
   });
 
