@@ -7,8 +7,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-# A process a core, so that threads of NumPy and scikit-learn would only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+# One process per core, each with one thread of NumPy and scikit-learn. Hundreds of tests start Python: where bytecode is
+# not kept, each of them compiles the package again.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
 NODE_MODULES := web/node_modules/.package-lock.json
 

@@ -3,12 +3,14 @@
 import gzip
 import json
 import os
+import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestModule
 from tests.shared import all_seeds, bare_reports, invoke, made_once, weak_attacks
 
 import convscope as cs
@@ -20,6 +22,13 @@ def pytest_configure() -> None:
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples in the docstrings of src/ alone, which this file does not rule: to look here takes seconds."""
+    found = yield
+    return [one for one in found if not isinstance(one, DoctestModule)]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -70,6 +79,20 @@ def shared_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
 
     return made_once(tmp_path_factory, "run", make) / "run"
+
+
+@pytest.fixture(scope="session")
+def measured_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory, _weak_attacks: None) -> Path:
+    """A copy of `shared_run` with every topic measured, to be read only, and what `--json` printed beside it."""
+
+    def make(folder: Path) -> None:
+        out = shutil.copytree(shared_run, folder / "run")
+        done = invoke("evidence", out, "--json")
+        assert done.exit_code == 0, done.output
+        assert done.stderr == ""
+        (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))
+
+    return made_once(tmp_path_factory, "measured", make) / "run"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -74,6 +74,7 @@ def test_the_table_is_read_from_the_design_page():
     assert table["engine"] > table["architecture"] == table["data"]
 
 
+@pytest.mark.slow
 def test_every_room_has_a_line_and_imports_only_lower_ones():
     table = import_table()
     assert {room_of(path) for path in MODULES} <= table.keys() | PUBLIC_FACE, "a room that docs/design.md does not name"
@@ -145,6 +146,7 @@ def dotted(path):
     return ".".join([*path.relative_to(PACKAGE.parent).with_suffix("").parts]).removesuffix(".__init__")
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other_in_a_circle():
     modules = {dotted(path): path for path in [*MODULES, *PACKAGE.rglob("*.pyi")]}
     imports = {n: module_imports(n, p, p.read_text(encoding="utf-8"), modules) for n, p in modules.items()}
@@ -168,6 +170,7 @@ def test_a_circle_is_found_through_functions_types_and_relative_imports():
 FORBIDDEN = re.compile(r"print|tqdm(\..*)?|click\.echo|sys\.(exit|stdout)|os\._exit|exit|quit|breakpoint")
 
 
+@pytest.mark.slow
 def test_only_the_command_line_prints_and_exits():
     found = [
         (str(path.relative_to(PACKAGE)), line, name)

@@ -43,11 +43,13 @@ def test_the_same_seed_and_number_draw_the_same_case(load: Any) -> None:
     np.testing.assert_array_equal(one.images, other.images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", [name for name in ("float32", "bfloat16") if instruction_sets(name)])
 def test_the_engine_passes(load: Any, precision: str) -> None:
     assert failures(load, range(12), precision) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "named"), [("logits", "logits"), ("layer_gradients", "by layer/"), ("lesioned_logits", "lesions/")]
 )
@@ -66,6 +68,7 @@ def test_numbers_that_are_off_by_a_thousandth_are_reported(
     assert any(text.startswith(named) for text in failures(load, range(3)))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_reported_with_its_case(
     load: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

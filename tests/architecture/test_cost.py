@@ -98,6 +98,7 @@ def test_operations_are_what_is_read_and_written(layer, expected):
     assert layer_operations(layer, given, layer.output_shape(given)) == expected
 
 
+@pytest.mark.slow
 def test_a_file_that_asks_for_too_much_is_refused_before_anything_is_allocated(tmp_path: Path):
     value = {
         "input": {"height": 28, "width": 28},

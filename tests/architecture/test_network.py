@@ -174,6 +174,7 @@ def test_presets_take_any_image_shape_and_number_of_classes():
         assert architecture.num_classes == 100
 
 
+@pytest.mark.slow
 @given(architectures())
 @settings(max_examples=60, deadline=None)
 def test_the_table_says_what_the_reference_engine_computes(architecture):
@@ -222,6 +223,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", FIELDS.values(), ids=FIELDS)
 @pytest.mark.parametrize("size", [(17, 22), (19, 13)], ids=str)
 def test_receptive_field_is_the_box_of_the_pixels_that_reach_an_output(layers, size):
@@ -281,6 +283,7 @@ def test_receptive_fields_of_the_cnn_are_those_worked_by_hand():
 # --- As data ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(architectures())
 @settings(max_examples=60, deadline=None)
 def test_an_architecture_goes_through_json_unchanged(architecture):

@@ -72,6 +72,7 @@ def test_confusion_matrix_is_scikit_learns(num_classes, dtype):
     np.testing.assert_array_equal(matrix, sklearn_confusion_matrix(y_true, y_pred, labels=range(num_classes)))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1))
 def test_confusion_matrix_sums_to_the_images_and_its_trace_to_the_right_ones(pairs):
     y_true, y_pred = np.array(pairs).T
@@ -199,6 +200,7 @@ def test_paired_interval_where_the_two_agree_everywhere():
     assert high[0] == -low[0] == pytest.approx(z**2 / (1000 + z**2), rel=1e-12)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 3000), st.floats(0, 1), st.floats(0, 1))
 def test_paired_interval_holds_the_difference_and_is_mirrored_by_swapping(count, fraction, part):
     differing = round(fraction * count)

@@ -79,6 +79,7 @@ def test_error_ratio_interval_of_empty_cells(counts, low, high):
     assert error_ratio_interval(*counts) == pytest.approx((low, high), rel=1e-9)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
 def test_error_ratio_interval_holds_the_ratio_and_is_mirrored_by_swapping(only_a, only_b, both):
     low, high = error_ratio_interval(only_a, only_b, both)
@@ -89,6 +90,7 @@ def test_error_ratio_interval_holds_the_ratio_and_is_mirrored_by_swapping(only_a
     assert swapped == pytest.approx((0 if high == np.inf else 1 / high, np.inf if low == 0 else 1 / low), rel=1e-9)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300))
 def test_the_ratio_and_the_difference_leave_out_equality_together(only_a, only_b, both):
     # At a ratio of 1 and a difference of 0 both are McNemar's statistic.
@@ -118,6 +120,7 @@ def test_error_ratio_interval_covers_the_truth(shares):
 # --- Several comparisons ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "p_values", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.01, 0.01], [0.0, 1.0], list(np.linspace(0.001, 0.2, 30))]
 )
@@ -143,6 +146,7 @@ def answers(stream, seeds, images, seed_sd=0.1, ease=2.0, hard=1.0, own=1.0):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("seeds", [(4, 4), (8, 8)])
 def test_where_only_seeds_differ_the_interval_is_students(seeds, paired):
@@ -194,6 +198,7 @@ def truth(ease, seed_sd, hard=1.0, own=1.0):
     return (expit(sd * nodes - ease) * weights).sum() / weights.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed_sd", "seeds", "paired"),
     [(0.03, (5, 5), True), (0.3, (5, 5), False), (0.3, (2, 2), False), (0.3, (3, 10), False)],
@@ -220,6 +225,7 @@ def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_lu
     assert (np.mean(held, axis=0) >= 0.92).all()  # of 300: a standard error is 0.013
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(2, 2), (5, 5)])
 def test_equal_groups_are_seldom_told_apart(seeds):
     stream = np.random.default_rng(19)
@@ -229,6 +235,7 @@ def test_equal_groups_are_seldom_told_apart(seeds):
     assert 0 < np.mean([one.p_value < 0.05 for one in found]) <= 0.06
 
 
+@pytest.mark.slow
 @given(
     count_a=st.integers(1, 6),
     count_b=st.integers(1, 6),

@@ -24,11 +24,13 @@ def small(**parameters):
 # --- Learning ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_digits_are_learned_from_numbers_as_they_come(digits):
     X_train, X_test, y_train, y_test = digits
     assert CNNClassifier(random_state=0).fit(X_train, y_train).score(X_test, y_test) > 0.97
 
 
+@pytest.mark.slow
 def test_mnist_is_learned_from_rows_of_bytes(mnist):
     train, test = mnist.train.take(np.arange(3000)), mnist.test.take(np.arange(1000))
     classifier = CNNClassifier(epochs=6, random_state=0).fit(train.images.reshape(3000, -1), train.labels)
@@ -36,6 +38,7 @@ def test_mnist_is_learned_from_rows_of_bytes(mnist):
     assert classifier.score(test.images.reshape(1000, -1), test.labels) > 0.92
 
 
+@pytest.mark.slow
 def test_colours_are_learned_from_images_that_are_not_square(colours):
     images, names = colours
     classifier = CNNClassifier(random_state=0).fit(images[:90], names[:90])
@@ -75,6 +78,7 @@ def test_passes_over_the_same_images_are_the_epochs_of_fit_bit_for_bit(digits, f
     assert passes.n_iter_ == len(passes.history_) == 3
 
 
+@pytest.mark.slow
 def test_the_shapes_of_x_and_the_number_of_threads_change_no_bit(small_mnist):
     images, labels = small_mnist.train.images[:200], small_mnist.train.labels[:200]
     digests = {
@@ -113,6 +117,7 @@ def test_two_classes_have_one_decision_the_second_less_the_first(digits):
 # --- Passes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_passes_over_parts_learn_and_need_not_show_every_class_at_once(digits):
     X, X_test, y, y_test = digits
     classifier = small()
@@ -189,6 +194,7 @@ def test_the_parameters_take_the_place_of_the_recipe_s(digits):
     assert classifier.model_.name == "ann"
 
 
+@pytest.mark.slow
 def test_few_images_are_seen_often_unless_a_recipe_or_epochs_says_how_often(digits):
     X, _, y, _ = digits
     X, y = X[:200], y[:200]
@@ -366,12 +372,14 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_importing_convscope_does_not_import_scikit_learn():
     done = run("import sys, convscope; from convscope import *; dir(convscope); print('sklearn' in sys.modules)")
     assert done.stdout == "False\n", done.stderr
     assert "CNNClassifier" in dir(cs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["sklearn", "sklearn.utils.validation"])
 def test_without_scikit_learn_the_error_names_the_extra(missing):
     done = run(

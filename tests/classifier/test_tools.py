@@ -38,11 +38,13 @@ def test_a_table_with_columns_of_very_different_units_needs_no_scaling():
     assert cross_val_score(small(), *WINE, cv=3).mean() > 0.93
 
 
+@pytest.mark.slow
 def test_cross_validation_in_two_processes_gives_what_one_gives():
     one, two = (cross_val_predict(small(), *WINE, cv=2, method="predict_proba", n_jobs=n) for n in (1, 2))
     np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_a_grid_search_in_two_processes_finds_what_learns(digits):
     X_train, X_test, y_train, y_test = digits
     search = GridSearchCV(small(), {"learning_rate": [1e-7, 0.01], "architecture": ["ann"]}, cv=2, n_jobs=2)
@@ -83,6 +85,7 @@ def test_permutation_importance_finds_the_column_that_tells_the_class():
     assert np.abs(found.importances_mean[[0, 2]]).max() < 0.1
 
 
+@pytest.mark.slow
 def test_a_learning_curve_and_a_confusion_matrix_are_drawn_from_it():
     mpl.use("agg")
     X, y = WINE

@@ -69,6 +69,7 @@ def test_a_later_call_adds_to_what_was_measured_and_json_is_all_of_it(small_fold
     assert values["architecture_runs"]["recipe"] == "fast"
 
 
+@pytest.mark.slow
 def test_what_retraining_costs_is_said_before_it_begins(small_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "ann"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)

@@ -13,6 +13,7 @@ def bench(folder: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["bench", "--dataset", str(folder), "--epochs", "2", "--threads", "1", *arguments])
 
 
+@pytest.mark.slow
 def test_bench_prints_what_was_measured(small_folder: Path):
     done = bench(small_folder, "--architecture", "ann")
     assert done.exit_code == 0, done.output
@@ -31,6 +32,7 @@ def test_bench_prints_what_was_measured(small_folder: Path):
         assert any(line.startswith(name) for line in done.output.splitlines()), name
 
 
+@pytest.mark.slow
 def test_bench_as_json_holds_the_same(small_folder: Path):
     value = json.loads(bench(small_folder, "--json").stdout)
     assert value["instruction_set"] in instruction_sets()
@@ -50,6 +52,7 @@ def test_bench_refuses_data_that_is_not_there(tmp_path: Path):
     assert done.stderr.startswith("Error: ")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not instruction_sets("bfloat16"), reason="the processor has no such instructions")
 def test_bench_in_bfloat16_takes_the_share_of_that_peak(small_folder: Path):
     value = json.loads(bench(small_folder, "--precision", "bfloat16", "--json").stdout)

@@ -24,6 +24,7 @@ def of_classes(dataset: cs.Dataset, *labels: int) -> cs.Dataset:
     return dataset.take(np.flatnonzero(np.isin(dataset.labels, labels)))
 
 
+@pytest.mark.slow
 def test_a_training_of_few_steps_says_how_many_epochs_would_do(small_folder: Path, tmp_path: Path):
     few = ("train", "--dataset", small_folder, "--architecture", "ann")
     done = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
@@ -45,6 +46,7 @@ def test_a_single_class_is_refused(small_mnist: cs.Splits, tmp_path: Path):
         assert not (tmp_path / "run" / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tmp_path: Path):
     train, test = of_classes(small_mnist.train, 0, 1, 3), of_classes(small_mnist.test, 0, 1, 2)
     path, out = write(tmp_path / "few.npz", train, test), tmp_path / "run"

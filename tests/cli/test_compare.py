@@ -57,6 +57,7 @@ def refused(*arguments):
     return done.stderr
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_image_by_image(runs):
     value = compared(runs / "cnn-0", runs / "ann-0")["comparisons"][0]
     right = list[np.ndarray]()
@@ -70,6 +71,7 @@ def test_two_runs_are_compared_image_by_image(runs):
     assert value["a"]["parameters"] == CNN.parameters
 
 
+@pytest.mark.slow
 def test_a_folder_of_runs_is_grouped_by_network(runs):
     value = compared(runs)
     assert [group["name"] for group in value["groups"]] == ["ann", "cnn"]
@@ -78,6 +80,7 @@ def test_a_folder_of_runs_is_grouped_by_network(runs):
     assert value["left_out"] == []
 
 
+@pytest.mark.slow
 def test_text_holds_the_verdict_and_is_the_same_each_time(runs):
     first, again = (invoke("compare", runs) for _ in range(2))
     assert first.exit_code == 0, first.output
@@ -85,6 +88,7 @@ def test_text_holds_the_verdict_and_is_the_same_each_time(runs):
     assert first.stdout == again.stdout
 
 
+@pytest.mark.slow
 def test_folders_side_by_side_are_named_by_what_tells_them_apart(runs, small_mnist, tmp_path):
     other = write_run(tmp_path / "longer", small_mnist, ANN, replace(cs.recipes.fast, name="slow", epochs=9), seed=5)
     value = compared(runs / "ann-0", runs / "ann-1", other)
@@ -97,17 +101,20 @@ def test_folders_side_by_side_are_named_by_what_tells_them_apart(runs, small_mni
     assert all(one["adjusted_p_value"] is not None for one in value["comparisons"])
 
 
+@pytest.mark.slow
 def test_the_same_runs_twice_are_not_told_apart(runs):
     value = compared(runs / "cnn-0", runs / "cnn-0")
     assert value["groups"][0]["name"] != value["groups"][1]["name"]
     assert value["comparisons"][0]["p_value"] == 1.0
 
 
+@pytest.mark.slow
 def test_pairs_with_the_first_alone(runs):
     value = compared(runs / "cnn-0", runs / "ann-0", runs / "ann-1", "--pairs", "first")
     assert [one["names"][0] for one in value["comparisons"]] == ["cnn, seed 0", "cnn, seed 0"]
 
 
+@pytest.mark.slow
 def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs, small_mnist):
     write_run(runs / "cnn-again", small_mnist, CNN, seed=1)
     write_run(runs / "cnn-new", small_mnist, CNN, seed=9)
@@ -118,6 +125,7 @@ def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs
     assert f"Left out: {runs / 'cnn-again'} has the seed 1 of another run like it" in text
 
 
+@pytest.mark.slow
 def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
     out = tmp_path / "experiment"
     asked = ["--architecture", "cnn", "--architecture", "ann", "--epochs", "1", "--num-images", "100", "--threads", "1"]
@@ -152,6 +160,7 @@ def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
     assert "was measured on other test images" in refused(runs / "cnn-0", runs / "ann-0")
 
 
+@pytest.mark.slow
 def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypatch):
     monkeypatch.setattr("convscope.runs.groups.MOST_PAIRS", 9)
     for number in range(3):

@@ -39,6 +39,7 @@ def finished(arguments: tuple[object, ...], tmp_path_factory: pytest.TempPathFac
     return out, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_an_experiment_leaves_its_files(finished: tuple[Path, dict]):
     out, printed = finished
     assert {path.name for path in out.iterdir()} == {
@@ -87,6 +88,7 @@ def test_the_same_command_again_runs_nothing_and_prints_the_table(finished: tupl
     assert "\r" not in done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_in_a_run_makes_it_again(small_folder: Path, tmp_path: Path):
     first, second = tmp_path / "first", tmp_path / "second"
     asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 2, "--num-images", 300, "--seeds", "7-7")
@@ -99,6 +101,7 @@ def test_the_command_in_a_run_makes_it_again(small_folder: Path, tmp_path: Path)
     assert (again["weights_sha256"], again["digest"]) == (record["weights_sha256"], record["digest"])
 
 
+@pytest.mark.slow
 def test_without_out_the_same_command_goes_on(arguments, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     printed = [json.loads(invoke(*arguments, "--json").stdout) for _ in range(2)]

@@ -19,6 +19,7 @@ def run(run_folder: tuple[Path, dict], tmp_path: Path) -> Path:
     return shutil.copytree(run_folder[0], tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_file_is_proved_and_the_run_keeps_it(run: Path):
     done = invoke("export", run, "--format", "safetensors", "--json")
     assert done.exit_code == 0, done.output

@@ -44,6 +44,7 @@ def history_of(run: Path):
     return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "on"
     done = invoke("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out)
@@ -86,6 +87,7 @@ def test_classes_may_change(source: Path, fewer_classes: Path, tmp_path: Path):
             assert history_of(folder)[-1]["loss"] < history_of(tmp_path / "scratch")[-1]["loss"]
 
 
+@pytest.mark.slow
 def test_a_run_stopped_before_its_first_epoch_still_starts_from_the_model(
     source: Path, small_folder: Path, tmp_path: Path
 ):
@@ -199,6 +201,7 @@ def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
     assert calibration["temperature"] == pytest.approx(cs.fit_temperature(expected.logits, data.train.labels))
 
 
+@pytest.mark.slow
 def test_nothing_is_claimed_of_images_that_the_network_may_have_seen(source: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "on"
     assert invoke("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out).exit_code == 0

@@ -32,6 +32,7 @@ def imported(model_file: Path, small_folder: Path, tmp_path_factory: pytest.Temp
     return out, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run_folder: tuple[Path, dict]):
     out, printed = imported
     assert printed["evaluation"]["accuracy"] == run_folder[1]["evaluation"]["accuracy"]
@@ -54,6 +55,7 @@ def test_its_page_says_that_it_was_trained_elsewhere(imported: tuple[Path, dict]
     assert "measured after each epoch" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "evaluate"])
 def test_other_commands_read_it(imported: tuple[Path, dict], command: str):
     assert invoke(command, imported[0], "--json").exit_code == 0
@@ -105,6 +107,7 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     assert "is there already" in done.stderr
 
 
+@pytest.mark.slow
 def test_one_that_only_guesses_says_what_may_be_wrong(model_file: Path, small_folder: Path, tmp_path: Path):
     model = cs.load_model(model_file)
     weights = {name: np.zeros_like(weight) for name, weight in model.weights.items()}

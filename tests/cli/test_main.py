@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from convscope.cli import _COMMANDS, main
 
 
+@pytest.mark.slow
 def test_help_is_printed_without_importing_what_it_does_not_need():
     code = (
         "import sys, convscope.cli as c\n"
@@ -57,6 +58,7 @@ for line in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
 def test_output_that_cannot_be_written_is_one_error():
     lines = ["--help", "--version", "evaluate --help", "summary cnn", "data list --json"]
@@ -67,6 +69,7 @@ def test_output_that_cannot_be_written_is_one_error():
     assert done.stderr.splitlines() == [said, "1"] * len(lines)
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_ended_is_one_error():
     code = "from convscope.cli import main; main(['data', 'list'])"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -74,6 +74,7 @@ def test_what_the_page_measures_works_for_pictures_of_ones_own(own_run, command)
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
 def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp_path: Path):
     path = tmp_path / "few.npz"

@@ -11,10 +11,9 @@ from convscope.base.packing import unpack
 
 from .conftest import invoke
 
-pytestmark = pytest.mark.usefixtures("bare_reports")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bare_reports")]
 
 
-@pytest.mark.slow
 def test_report_is_written_again_from_the_folder(run_folder):
     out, _ = run_folder
     page = (out / "report.html").read_text()
@@ -39,7 +38,6 @@ def test_payload_is_one_json_document(run_folder):
     assert json.loads(done.stdout)["evaluation"]["num_images"] == 300
 
 
-@pytest.mark.slow
 def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folder):
     out, _ = run_folder
     payload = json.loads(invoke("report", out, "--payload").stdout)
@@ -52,7 +50,6 @@ def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folde
     assert (out / "report.html").stat().st_size < 5_000_000
 
 
-@pytest.mark.slow
 def test_a_report_without_checkpoints_has_no_replay_and_one_with_a_damaged_one_says_which(small_folder, tmp_path):
     out = tmp_path / "run"
     made = invoke("run", "--dataset", small_folder, "--epochs", 1, "--no-baseline", "--out", out, "--json")

@@ -62,6 +62,7 @@ def test_run_prints_what_its_contract_says(run_folder):
     } <= set(printed["timings"])
 
 
+@pytest.mark.slow
 def test_an_ablation_tries_every_filter_of_the_convolutions(run_folder, small_mnist: cs.Splits):
     out, _ = run_folder
     ablation = json.loads((out / "ablation.json").read_text())
@@ -118,6 +119,7 @@ def test_evaluate_prints_what_the_run_measured_and_changes_nothing(run_folder):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_run_keeps_the_time_that_training_took(run_folder, tmp_path: Path):
     out = shutil.copytree(run_folder[0], tmp_path / "run")
     digest = cs.load_model(out).weights_sha256
@@ -175,6 +177,7 @@ def early_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     return folder / "run", done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before_the_end", [0, 1, 2])
 def test_a_run_that_stops_early_resumes_to_the_same_bits(
     early_run: tuple[Path, str], small_folder: Path, tmp_path: Path, monkeypatch, before_the_end: int
@@ -207,6 +210,7 @@ def test_a_run_that_stops_early_resumes_to_the_same_bits(
         assert record[key] == expected[key]
 
 
+@pytest.mark.slow
 def test_a_recipe_file_has_the_form_that_run_json_holds(
     early_run: tuple[Path, str], small_folder: Path, tmp_path: Path
 ):
@@ -246,6 +250,7 @@ def test_a_bad_recipe_file_is_one_line_with_file_and_field(small_folder: Path, t
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_run_in_plain_lines_when_stdout_is_no_terminal(small_folder: Path, tmp_path: Path):
     done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seeds", 1, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
@@ -257,6 +262,7 @@ def test_run_in_plain_lines_when_stdout_is_no_terminal(small_folder: Path, tmp_p
     assert "report.html" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_run_without_out_takes_a_new_folder_each_time(small_folder: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for _ in range(2):

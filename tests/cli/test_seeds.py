@@ -72,6 +72,7 @@ def test_the_page_says_which_run_it_is_of_and_how_the_seeds_fare(run_folder):
     assert "5 seeds, as by default" in page
 
 
+@pytest.mark.slow
 def test_one_seed_has_no_experiment_and_the_page_says_what_one_run_cannot(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     done = invoke("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", out, "--json")

@@ -27,6 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
     command = [sys.executable, "-m", "convscope", "serve", str(run), f"b={run}"]
     with subprocess.Popen(
@@ -102,6 +103,7 @@ def test_it_answers_to_the_names_of_this_machine_unless_told_otherwise(
     assert made == [hosts]
 
 
+@pytest.mark.slow
 def test_the_help_needs_none_of_it():
     script = "import sys; import convscope.cli.serve; sys.exit('fastapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -91,6 +91,7 @@ def test_precision_is_refused_before_anything_is_looked_for(installed):
         open_network(cs.presets.ann(), initial_weights(cs.presets.ann(), 0), "keras", precision="bfloat16")
 
 
+@pytest.mark.slow
 def test_neither_keras_nor_a_backend_is_imported_with_convscope():
     code = (
         "import sys, convscope, convscope.engine.keras, convscope.interchange.keras_export;"

@@ -60,6 +60,7 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
         assert smooth >= 3, name
 
 
+@pytest.mark.slow
 def test_native_agrees_with_the_reference(architecture, weights, images):
     dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
     expected = ReferenceNetwork(architecture, weights).layer_gradients(images, dlogits, names)
@@ -122,6 +123,7 @@ def train(network, dataset):
     )
 
 
+@pytest.mark.slow
 def test_asking_for_gradients_leaves_training_as_it_is_and_follows_it(architecture, weights):
     # The way back to every layer reads copies of the weights that training alone would not keep.
     stream = np.random.default_rng(7)

@@ -41,6 +41,7 @@ def various_lesions(architecture):
     return [[], *singles[::-1], everywhere, *sets, sets[0] + sets[-1]]
 
 
+@pytest.mark.slow
 def test_native_agrees_with_the_reference(architecture, weights, images):
     lesions = various_lesions(architecture)
     expected = ReferenceNetwork(architecture, weights).lesioned_logits(images, lesions)
@@ -109,6 +110,7 @@ def test_a_later_layers_replacement_has_the_last_word(engine):
     assert not np.array_equal(logits[5], logits[0])
 
 
+@pytest.mark.slow
 def test_lesions_are_the_same_bits_on_any_number_of_threads_and_in_any_company(architecture, weights, images):
     lesions = various_lesions(architecture)
     network = NativeNetwork(architecture, weights, 1)

@@ -120,6 +120,7 @@ def test_plain_convolutions_agree_with_the_reference(channels: int, kernel: int)
             assert_agrees(two_convolutions(size, channels, kernel, padding, middle), 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 128])
 @pytest.mark.parametrize("size", SIZES)
 def test_batches_of_any_size_agree_with_the_reference(count: int, size: tuple[int, int]) -> None:
@@ -166,6 +167,7 @@ def test_other_architectures_agree_with_the_reference(layers: tuple[Layer, ...])
     assert_agrees(Architecture(Input(16, 18, 3, 1 / 100, -0.7), layers), 11)
 
 
+@pytest.mark.slow
 def test_every_instruction_set_agrees_with_the_reference() -> None:
     assert_agrees(presets.cnn(), 20, instruction_sets())
     assert_agrees(two_convolutions((14, 15), 17, 3, "same", MaxPooling2D(2)), 9, instruction_sets())
@@ -204,6 +206,7 @@ def test_global_poolings_agree_with_the_reference(last: Layer) -> None:
         assert_agrees(Architecture(Input(11, 9, 3), layers), 9, instruction_sets())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiplier", [1, 3])
 @pytest.mark.parametrize(
     "arguments",
@@ -323,6 +326,7 @@ def test_no_images_give_no_logits() -> None:
     assert network.activations(empty, ["conv2d"])["conv2d"].shape == (0, 26, 26, 16)
 
 
+@pytest.mark.slow
 def test_environment_forces_the_instruction_set() -> None:
     script = (
         "from convscope.architecture import presets; from convscope.engine import initial_weights, open_network;"
@@ -345,6 +349,7 @@ ctypes.pythonapi.Py_IncRef(ctypes.py_object(network))
 """
 
 
+@pytest.mark.slow
 def test_a_network_that_is_held_until_the_interpreter_ends_is_freed() -> None:
     run = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
     assert run.stderr == ""  # nanobind would report what leaked
@@ -368,6 +373,7 @@ def test_the_peak_is_that_of_a_processor(isa: str) -> None:
     assert 0.1 < measure_peak(1, isa, seconds=0.02) < 10_000
 
 
+@pytest.mark.slow
 def test_the_widest_instruction_set_is_faster_than_the_narrowest() -> None:
     # In turns, and with a wide margin, as other programs may take the processor: the first is four times as fast.
     first, *_, last = instruction_sets()[0], *instruction_sets()

@@ -54,6 +54,7 @@ def digits() -> Dataset:
     return random_dataset(128, (28, 28, 1), 10)
 
 
+@pytest.mark.slow
 def test_progress_is_called_now_and_then(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     calls: list[tuple[int, float, float]] = []
@@ -115,6 +116,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [128, 65_536])
 def test_interrupt_is_answered_within_two_seconds_of_processor_time(batch_size: int) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(batch_size)]
@@ -146,6 +148,7 @@ def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
             np.testing.assert_array_equal(weights[name], value, err_msg=name, strict=True)
 
 
+@pytest.mark.slow
 def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> None:
     def trained(overwrites: bool) -> dict[str, NDArray[np.float32]]:
         network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
@@ -189,6 +192,7 @@ def works_in_a_forked_process(work: Callable[[], bool]) -> bool:
     return process.exitcode == 0
 
 
+@pytest.mark.slow
 @needs_fork
 @forks_with_threads
 def test_network_works_in_processes_forked_while_another_thread_predicts(digits: Dataset) -> None:
@@ -252,6 +256,7 @@ def test_network_that_another_thread_was_training_is_refused_in_a_forked_process
         trainer.join()
 
 
+@pytest.mark.slow
 @needs_fork
 @forks_with_threads
 def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> None:
@@ -268,6 +273,7 @@ def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> Non
     assert all(results)
 
 
+@pytest.mark.slow
 @needs_fork
 @forks_with_threads
 def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Dataset) -> None:

@@ -79,6 +79,7 @@ def test_any_number_of_channels_agrees_with_the_reference(channels: tuple[int, i
         assert_agrees(architecture, 3, instruction_sets(), TOLERANCES[kernel])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("count", [1, 8, 21])
 @pytest.mark.parametrize(
@@ -92,6 +93,7 @@ def test_blocks_of_any_number_of_images_agree_with_the_reference(
     assert_agrees(architecture, count, instruction_sets()[:1], 2 * TOLERANCES[kernel])
 
 
+@pytest.mark.slow
 def test_deep_networks_agree_with_the_reference() -> None:
     layers = (
         Conv2D(20, 3, padding="same", use_bias=False),

@@ -287,6 +287,7 @@ def test_gradients_through_every_activation_agree_with_finite_differences(activa
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: last.kind)
 def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_finite_differences(last):
     layers = (
@@ -301,6 +302,7 @@ def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_fi
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
+@pytest.mark.slow
 def test_gradients_through_normalisation_and_layers_without_bias_agree_with_finite_differences():
     layers = (
         BatchNormalization(),

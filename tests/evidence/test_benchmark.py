@@ -85,6 +85,7 @@ def test_places_that_only_padding_would_read_are_left_out() -> None:
     assert training_macs(Architecture(Input(7, 7), layers)) == (2 * 4 + 2 * 4) * 36 + 3 * 4 * 3
 
 
+@pytest.mark.slow
 def test_speed_is_measured_and_hangs_together(small_mnist: cs.Splits) -> None:
     train, test = small_mnist.train, small_mnist.test
     result = measure_speed(presets.cnn(), classic, train, test, threads=1, epochs=2)

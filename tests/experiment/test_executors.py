@@ -25,6 +25,7 @@ def processes() -> Iterator[LocalProcesses]:
         yield executor
 
 
+@pytest.mark.slow
 def test_local_processes_give_the_same_bytes_as_this_one(
     here, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):
@@ -36,6 +37,7 @@ def test_local_processes_give_the_same_bytes_as_this_one(
     assert file_bytes(there) == file_bytes(results)
 
 
+@pytest.mark.slow
 def test_a_killed_process_costs_only_its_run(
     here, processes: LocalProcesses, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):
@@ -75,6 +77,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_while_it_sends_is_seen_to_be_dead(processes: LocalProcesses):
     with pytest.raises(BrokenExecutor, match="ended before its task did"):
         processes.submit(exec, DIE_WHILE_SENDING, {}).result(timeout=600)
@@ -86,6 +89,7 @@ def test_a_task_s_own_error_comes_back(processes: LocalProcesses):
         processes.submit(divmod, 1, 0).result()
 
 
+@pytest.mark.slow
 def test_leaving_by_an_exception_ends_the_processes_at_once():
     def leave() -> None:
         with LocalProcesses(1) as executor:
@@ -147,6 +151,7 @@ def test_an_executor_that_is_not_there_says_so(case: str, monkeypatch):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "library", "extra"), [("dask://a:1", "distributed", "dask"), ("ray://", "ray", "ray")]
 )

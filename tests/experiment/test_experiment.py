@@ -40,6 +40,7 @@ def test_mean_and_sd_are_those_of_numpy(case: str):
     assert (group.minimum, group.maximum) == (min(values), max(values))
 
 
+@pytest.mark.slow
 def test_equal_runs_have_an_interval_over_images_alone(experiment: Experiment):
     again = replace(experiment.runs[0], seed=99)
     (group,) = Experiment("mnist", experiment.y_true, 1000, (experiment.runs[0], again)).table
@@ -140,6 +141,7 @@ def test_the_files_hold_what_the_experiment_holds(experiment: Experiment, tmp_pa
     assert [int(row["epochs"]) for row in rows] == [1, 1, 1, 2, 2, 2] * 2
 
 
+@pytest.mark.slow
 def test_more_seeds_run_only_what_is_missing(small_folder: Path, tmp_path: Path):
     came = list[int]()
 

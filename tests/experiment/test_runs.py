@@ -56,6 +56,7 @@ def test_a_finished_run_is_read_and_not_run_again(here, small_splits: cs.Splits,
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_experiment_goes_on_to_the_same_bytes(
     here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):
@@ -90,6 +91,7 @@ def test_a_run_that_was_killed_while_it_was_written_is_run_again_and_cleared_awa
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {run.digest for run in results}
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_folder_do_not_meet(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
     folder, results = here
 
@@ -174,6 +176,7 @@ class Dying(Executor):
         return future
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_dies_is_submitted_again(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
     _, results = here
     executor = Dying(2)

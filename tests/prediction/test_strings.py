@@ -70,6 +70,7 @@ def test_touching_digits_are_cut_apart(model, mnist):
     assert sum(reading.lines == ("32",) for reading in read) >= 3
 
 
+@pytest.mark.slow
 def test_a_single_wide_digit_is_not_cut(model, mnist):
     read = [read_strings(model, photographed_string([image], 60)[0]).lines for image in ones(mnist, 0, 8)]
     assert sum(lines == ("0",) for lines in read) >= 7
@@ -94,12 +95,14 @@ def test_the_reading_is_plain_json(model, mnist):
         assert 0 <= top < bottom <= picture.shape[0]
 
 
+@pytest.mark.slow
 def test_grey_pictures_read_as_colours_do(model, mnist):
     grey = photographed_string(ones(mnist, 4, 3), 80)[0].mean(axis=2).astype(np.uint8)
     lines = {read_strings(model, one).lines for one in (grey, grey[..., None], np.repeat(grey[..., None], 3, axis=2))}
     assert len(lines) == 1
 
 
+@pytest.mark.slow
 def test_longer_class_names_are_joined_with_spaces(model, mnist):
     named = replace(model, class_names=tuple(f"<b>{name}</b>" for name in model.class_names))
     picture, _ = photographed_string(ones(mnist, 1, 2), 90)
@@ -129,6 +132,7 @@ def test_a_picture_of_another_form_is_refused(model):
         read_strings(model, np.zeros((50, 50, 2), np.uint8))
 
 
+@pytest.mark.slow
 def test_very_much_ink_is_read_uncut_with_a_notice(model, mnist, monkeypatch):
     monkeypatch.setattr(strings, "MOST_SPANS", 2)
     reading = read_strings(model, photographed_string(ones(mnist, 8, 3), 95)[0])
@@ -136,6 +140,7 @@ def test_very_much_ink_is_read_uncut_with_a_notice(model, mnist, monkeypatch):
     assert len(reading.digits) == 3
 
 
+@pytest.mark.slow
 def test_the_drawing_keeps_the_photo_and_puts_boxes_on_it(model, mnist):
     picture, _ = photographed_string(ones(mnist, 5, 2), 100)
     reading = read_strings(model, picture)
@@ -153,6 +158,7 @@ def test_only_the_picture_that_was_read_can_be_drawn_on(model):
         reading.draw(np.zeros((61, 60), np.uint8))
 
 
+@pytest.mark.slow
 def test_the_table_names_lines_and_how_sure_they_are(model, mnist):
     reading = read_strings(model, photographed_string(ones(mnist, 1, 3), 110)[0])
     assert reading.lines[0] in str(reading)

@@ -83,6 +83,7 @@ def test_images_of_any_form_have_a_page(shape):
     assert "class-images" in anchors(html)
 
 
+@pytest.mark.slow
 def test_many_classes_are_folded_away_and_all_there():
     number = MOST_OPEN + 3
     html = render_data_page(document(made_up(number, (8, 8, 1))))
@@ -98,6 +99,7 @@ def test_ids_are_not_repeated_on_a_small_page():
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_nothing_found_is_said_so(small_mnist):
     value = document(small_mnist)
     value["inspection"]["findings"] = []

@@ -155,6 +155,7 @@ def lesion(number: int, change: float, by_class: list[float], **more: Any) -> di
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     value = RUNS["cnn"]()
     names = value["class_names"]
@@ -276,6 +277,7 @@ def test_the_map_of_windows_has_the_costs_in_their_places() -> None:
     assert texts["\N{MINUS SIGN}25"] == (5.5 * 12 / 7, 3.5 * 12 / 7)
 
 
+@pytest.mark.slow
 def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() -> None:
     value = RUNS["cnn"]()["inputs"]
     windows = [one for one in value["lesions"] if one["kind"] == "window"]
@@ -330,6 +332,7 @@ def test_the_table_of_variants_says_what_was_left_out() -> None:
     assert table.rows[0][4:7] == ["", "", ""]
 
 
+@pytest.mark.slow
 def test_filters_that_are_alike_or_silent_are_listed() -> None:
     value = RUNS["cnn"]()
     pair = {"layer": "conv2d", "filters": [3, 7], "correlation": 0.9991, "kernel_cosine": 0.5}

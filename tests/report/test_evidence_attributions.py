@@ -13,6 +13,8 @@ from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
 
+pytestmark = pytest.mark.slow
+
 
 def checks(preset: Any = presets.cnn, names: tuple[str, ...] = tuple("0123456789"), number: int = 30) -> dict[str, Any]:
     dataset = make_split("test", (28, 28, 1), names, number)

@@ -72,6 +72,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
     assert "1,000 validation images" in table.title
 
 
+@pytest.mark.slow
 def test_the_titles_say_what_the_temperature_did() -> None:
     value = value_of(3000)
     assert re.fullmatch(
@@ -112,6 +113,7 @@ def test_what_the_images_cannot_tell_is_said() -> None:
     assert "too narrow" not in look
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "num_classes", "bins"), [(2, 2, 15), (50, 10, 15), (300, 200, 15), (500, 3, 200)])
 def test_any_number_of_images_classes_and_bins_can_be_drawn(count: int, num_classes: int, bins: int) -> None:
     section = calibration_section(value_of(count, num_classes, num_bins=bins))
@@ -122,6 +124,7 @@ def test_any_number_of_images_classes_and_bins_can_be_drawn(count: int, num_clas
         assert all(len(svg_text(chart.drawing)) < 40_000 for chart in charts(section))
 
 
+@pytest.mark.slow
 def test_what_was_fitted_on_is_data_and_no_markup() -> None:
     html = render_section(calibration_section(value_of(fitted_on="<script>alert(1)</script> images")))
     assert "<script" not in html

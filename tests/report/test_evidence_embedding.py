@@ -72,6 +72,7 @@ def test_titles_and_numbers_are_those_measured() -> None:
     assert [row[2] for row in variance.numbers.rows] == [f"{share}.0\N{NO-BREAK SPACE}%" for share in (25, 40, 50)]
 
 
+@pytest.mark.slow
 def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are_shown() -> None:
     value = embedding_of(tuple(f"a class with a long name {number}" for number in range(100)), 300)
     value["agreement_by_class"] = [number / 100 for number in range(100)]
@@ -86,6 +87,7 @@ def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are
     assert len(chart.numbers.rows) == 100  # all with images, and the sum
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 10, 26])
 def test_the_file_stays_small(classes: int) -> None:
     value = embedding_of(tuple(map(str, range(classes))), 1000)

@@ -66,6 +66,7 @@ def charts(value: dict[str, Any]) -> list[Chart]:
     return [part for part in experiment_section(value).parts if isinstance(part, Chart)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_every_experiment_has_a_section_whose_charts_are_small(case: str):
     section = experiment_section(json.loads(json.dumps(CASES[case], allow_nan=False)))
@@ -125,6 +126,7 @@ def test_the_band_has_a_gap_where_all_runs_are_equal():
     assert {float(x) for path in band.get_paths() for x in path.vertices[:, 0]} == {1, 3}
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_the_curves_is_said():
     value = CASES["hundreds"]
     curves = [
@@ -191,6 +193,7 @@ class Page(HTMLParser):
         self.text += data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing(case: str):
     page = Page(render_experiment(CASES[case], f"convscope experiment --dataset '{HOSTILE}'"))

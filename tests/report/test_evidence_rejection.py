@@ -15,6 +15,8 @@ from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
 
+pytestmark = pytest.mark.slow
+
 DIGITS = tuple("0123456789")
 
 

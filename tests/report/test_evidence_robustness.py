@@ -47,6 +47,7 @@ def texts(section):
     return found
 
 
+@pytest.mark.slow
 def test_the_heat_table_says_what_each_corruption_leaves(small):
     value = small[0]
     heat = robustness_section(value).parts[0]
@@ -131,6 +132,7 @@ def test_without_an_image_answered_rightly_there_is_no_gallery(small):
     assert len(attacks_section(value).parts) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "num_classes"), [((8, 8, 1), 2), ((12, 20, 3), 100)])
 def test_sections_are_made_for_any_size_and_number_of_classes(shape, num_classes):
     names = tuple(f"<b>a class with a long name {label}</b>" for label in range(num_classes))
@@ -152,6 +154,7 @@ def test_sections_are_made_for_any_size_and_number_of_classes(shape, num_classes
         )
 
 
+@pytest.mark.slow
 def test_the_charts_have_names_of_their_own_and_are_small(small):
     charts = [
         part
@@ -166,6 +169,7 @@ def test_the_charts_have_names_of_their_own_and_are_small(small):
         assert len(svg) < 45_000
 
 
+@pytest.mark.slow
 def test_the_sections_say_how_many_images_were_left_out(small):
     value = small[0] | {"num_images": 2000, "num_images_left_out": 8000}
     assert "2,000 test images, evenly taken: 8,000 are left out" in robustness_section(value).shows

@@ -25,6 +25,7 @@ from convscope.report.style import POINTS, png_bytes, svg_text
 from convscope.training import History
 
 
+@pytest.mark.slow
 def test_every_figure_of_every_run_is_written_as_png_and_svg(
     run: RunContents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,6 +40,7 @@ def test_every_figure_of_every_run_is_written_as_png_and_svg(
             assert ET.fromstring(path.read_text(encoding="utf-8")).tag.endswith("svg")
 
 
+@pytest.mark.slow
 def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
     names = {*draw_charts(runs["cnn"]), *draw_pictures(runs["cnn"])}
     assert names == {
@@ -53,6 +55,7 @@ def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(runs: dict[str, RunContents]) -> None:
     first, second = (draw_charts(runs["cnn"])["confusion-matrix"] for _ in range(2))
     assert svg_text(first) == svg_text(second)
@@ -100,6 +103,7 @@ def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(runs: dict[str, Run
     assert "<img" not in html
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[1], [2, 3], [512], [256, 256], [8] * 32, [1] * 300])
 @pytest.mark.parametrize("replacements", [("zero",), ("mean",), ("zero", "mean")])
 def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replacements: tuple[str, ...]) -> None:
@@ -141,6 +145,7 @@ def test_counts_are_written_only_where_they_fit() -> None:
     assert ">987<" not in svg_text(draw_confusion_matrix(many, [str(i) for i in range(60)]))
 
 
+@pytest.mark.slow
 def test_a_figure_that_shows_a_part_says_so(runs: dict[str, RunContents]) -> None:
     pictures = draw_pictures(runs["colour"])
     assert "the first 64 maps" in svg_text(pictures["maps-conv2d"])

@@ -120,6 +120,7 @@ def test_the_room_is_kept(room: int) -> None:
     assert 0.9 * room < size < 1.03 * room
 
 
+@pytest.mark.slow
 def test_what_has_no_room_is_left_out_from_the_end() -> None:
     splits, model = noise((12, 12, 1), 9000, 5), dense((12, 12, 1), 64, 5)
     other = replay(dense((12, 12, 1), 32, 5), 5)
@@ -139,6 +140,7 @@ def test_what_has_no_room_is_left_out_from_the_end() -> None:
     assert tight["training"]["of"] == 9000
 
 
+@pytest.mark.slow
 def test_a_large_network_on_large_images_still_makes_a_page() -> None:
     splits, model = noise((64, 64, 3), 300, 2), dense((64, 64, 3), 130, 2)
     part = live(model, splits, 3_850_000, epochs=3)

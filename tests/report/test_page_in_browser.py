@@ -10,6 +10,8 @@ import pytest
 
 from convscope.report import RunContents, write_report
 
+pytestmark = pytest.mark.slow
+
 BROWSER = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )

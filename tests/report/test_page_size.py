@@ -30,6 +30,7 @@ def make_run(name: str, epochs: int) -> Replay:
     return Replay(Model(network, snapshots[epochs], names), History(past, past, past, past, past), snapshots)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evidence_bytes", [0, 750_000, 1_500_000])
 def test_a_page_of_mnist_stays_below_five_megabytes(evidence_bytes: int) -> None:
     """All topics of a run of the preset `cnn` take about 750,000 bytes."""

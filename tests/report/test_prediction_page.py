@@ -117,6 +117,7 @@ def test_beyond_the_limit_pictures_are_only_counted(monkeypatch):
     assert "The first 2 of 5 pictures are shown." in render_prediction_page(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 8, 1), (20, 36, 1), (64, 64, 3), (300, 20, 1)])
 def test_images_of_any_size_are_shown(shape):
     for handwriting in (Handwriting("dark", 6), Handwriting("light", 6, centre=False)):

@@ -174,6 +174,7 @@ def test_a_page_refers_to_nothing_outside_itself(page: Page) -> None:
     assert all(link.startswith(("#", "data:")) for link in links)
 
 
+@pytest.mark.slow
 def test_a_style_refers_to_nothing_outside_itself(pages: dict[str, str]) -> None:
     for text in pages.values():
         styles = Page(text).inside["style"]

@@ -97,6 +97,7 @@ def make_again(run: Path, out: Path) -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_the_recorded_command_makes_the_run_again(begun: Path, tmp_path: Path):
     assert "--seeds 1" in open_run(begun).record["command"]
     make_again(begun, tmp_path / "again")
@@ -113,6 +114,7 @@ def test_the_recorded_command_of_a_run_that_starts_from_another_makes_it_again(f
     make_again(out, tmp_path / "again")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_options_that_it_was_begun_with(begun: Path):
     command = open_run(begun).record["command"]
     (begun / "DONE").unlink()
@@ -145,6 +147,7 @@ def test_an_option_that_asks_for_another_run_is_an_error_on_resume(begun: Path, 
     assert not (tmp_path / "z").exists()
 
 
+@pytest.mark.slow
 def test_options_that_a_run_was_begun_with_are_welcome_on_resume(begun: Path):
     words = shlex.split(open_run(begun).record["command"])[2:]
     done = invoke("run", "--resume", begun, *words, "--epochs", 2, "--threads", 1, "--out", begun)

@@ -182,6 +182,7 @@ def slow_bodies(go: asyncio.Event, app: Any, count: int, size: int = 1) -> list[
     return [asyncio.create_task(ask(app, waiting())) for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_bodies_that_are_still_arriving_take_no_place(grey: Served):
     app = create_app([grey], Limits(requests=1, body_seconds=30))
 
@@ -240,6 +241,7 @@ def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_ans
     asyncio.run(crowd())
 
 
+@pytest.mark.slow
 def test_an_answer_that_takes_too_long_is_given_up_and_its_thread_freed(grey: Served, monkeypatch: pytest.MonkeyPatch):
     app, stuck = create_app([grey], Limits(threads=1, answer_seconds=2)), Stuck(monkeypatch)
 

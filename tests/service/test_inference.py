@@ -58,6 +58,7 @@ def test_without_requested_outputs_all_are_given_and_are_the_models(client: Clie
     assert found["none_of_these"].tolist() == grey.rule.refuses(grey.model, images).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(24))
 def test_what_is_asked_for_is_given_in_that_order(client: Client, grey: Served, seed: int):
     rng = np.random.default_rng(seed)

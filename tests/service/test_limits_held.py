@@ -15,6 +15,8 @@ from PIL import Image
 
 from .test_server import SCRIPT, head, running, wait_for
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[2] / "docs"
 UNIT_MIB = 1024 * int(re.findall(r"^MemoryMax=(\d+)G$", (DOCS / "serving.md").read_text(), re.MULTILINE)[0])
 PIXELS = 25_000_000
@@ -48,7 +50,6 @@ def noise(side: int, density: float) -> bytes:
     return file_of(np.where(random < density, 0, 255).astype(np.uint8), "PNG")
 
 
-@pytest.mark.slow
 def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_path: Path):
     pictures = large_pictures()
     with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=300.0) as service:
@@ -61,7 +62,6 @@ def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_pat
         assert service.mib("VmHWM") < 0.9 * UNIT_MIB
 
 
-@pytest.mark.slow
 def test_a_picture_of_noise_ends_at_its_deadline_and_others_are_answered(folder: Path, tmp_path: Path):
     with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=1.0) as service:
         answer = httpx.post(service.address + "/v1/strings", content=noise(2000, 0.3), timeout=600)
@@ -74,7 +74,6 @@ def test_a_picture_of_noise_ends_at_its_deadline_and_others_are_answered(folder:
         assert service.mib("VmHWM") < 0.9 * UNIT_MIB
 
 
-@pytest.mark.slow
 def test_it_ends_soon_after_sigterm_whatever_is_under_way(folder: Path, tmp_path: Path):
     content = noise(2000, 0.3)
     request = head(f"Content-Length: {len(content)}\r\n", "/v1/strings") + content
@@ -92,7 +91,6 @@ def test_it_ends_soon_after_sigterm_whatever_is_under_way(folder: Path, tmp_path
         assert service.lines()
 
 
-@pytest.mark.slow
 def test_a_thread_that_never_ends_does_not_keep_the_process(folder: Path, tmp_path: Path):
     stuck = SCRIPT.replace("serve(app", "import time; app.state.work.threads.submit(time.sleep, 600); serve(app")
     with running(folder, tmp_path / "log", stuck, stop_seconds=0.5) as service:
@@ -107,7 +105,6 @@ def status_of(connection: socket.socket) -> int:
         return int(file.readline().split()[1])
 
 
-@pytest.mark.slow
 def test_standard_error_holds_json_alone_whatever_a_decoder_says(folder: Path, tmp_path: Path):
     whole = bytearray(file_of(np.zeros((64, 64, 3), np.uint8), "TIFF", compression="tiff_lzw"))
     random = np.random.default_rng(0)

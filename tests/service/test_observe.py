@@ -63,6 +63,7 @@ def test_requests_and_images_are_counted(client: Client, images: np.ndarray, gre
     assert found["convscope_received_bytes_total",] > 2
 
 
+@pytest.mark.slow
 def test_applications_count_each_for_itself(grey: Served):
     one, other = Client(create_app([grey])), Client(create_app([grey]))
     one.get("/v2")

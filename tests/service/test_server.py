@@ -189,6 +189,7 @@ def test_bodies_that_mean_harm_are_refused_in_the_memory_that_there_is(service: 
         assert service.mib("VmHWM") - before < 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
 def test_a_slow_sender_is_cut_off(service: Service, length: str):
     with service.connect() as connection:
@@ -197,6 +198,7 @@ def test_a_slow_sender_is_cut_off(service: Service, length: str):
         assert is_closed(connection)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drops", [[], [b"GET /v2 HTTP/1.1\r\n"], [b"G", b"E", b"T", b" "]])
 def test_slow_headers_are_cut_off(service: Service, drops: list[bytes]):
     with service.connect() as connection:
@@ -213,6 +215,7 @@ def drip(connection: socket.socket) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_body_that_nobody_wants_does_not_keep_a_connection_open(service: Service):
     with service.connect() as connection:
         connection.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")

@@ -20,6 +20,7 @@ def test_flat_and_nested_numbers_and_whole_floats_are_the_same_images(images: np
         assert np.array_equal(read_images(images.shape, "UINT8", data, SHAPE, 2), images)
 
 
+@pytest.mark.slow
 @given(images_of(), st.sampled_from(sorted(INPUT_TYPES)))
 def test_bytes_of_every_type_are_the_same_images(images: np.ndarray, datatype: str):
     images = images // 2 if datatype == "INT8" else images

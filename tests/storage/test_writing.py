@@ -71,6 +71,7 @@ def test_a_process_may_write_to_what_it_writes_to_already(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["baseline", "seeds", "seeds/runs/0123456789abcdef", "architectures/runs/0123"])
 def test_a_run_and_the_runs_within_it_have_one_writer(hold: Hold, tmp_path: Path, part: str):
     (tmp_path / "run" / part).mkdir(parents=True)
@@ -82,12 +83,14 @@ def test_a_run_and_the_runs_within_it_have_one_writer(hold: Hold, tmp_path: Path
         pass
 
 
+@pytest.mark.slow
 def test_the_runs_of_an_experiment_have_writers_of_their_own(hold: Hold, tmp_path: Path):
     hold(tmp_path)
     with writing(tmp_path / "runs" / "0123456789abcdef"):
         pass
 
 
+@pytest.mark.slow
 def test_one_folder_by_two_names_has_one_writer(hold: Hold, tmp_path: Path):
     (tmp_path / "link").symlink_to(tmp_path / "run")
     hold(tmp_path / "run")

@@ -54,6 +54,7 @@ def heavy() -> cs.Architecture:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the peak is not the program's own")
 @pytest.mark.parametrize(
     ("architecture", "recipe", "train", "test"),

@@ -32,17 +32,20 @@ def test_train_learns_far_beyond_chance(small_mnist: cs.Splits):
     assert np.mean(model.predict(small_mnist.test.images) == small_mnist.test.labels) == history.val_accuracy[-1]
 
 
+@pytest.mark.slow
 def test_train_gives_the_same_bits_for_the_same_seed_and_others_for_another(small_mnist: cs.Splits):
     digests = [cs.train(cs.presets.cnn, small_mnist, RECIPE, seed=seed)[0].weights_sha256 for seed in (1, 1, 2)]
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["plain", "full"])
 def test_train_gives_the_same_bits_on_one_and_two_threads(small_mnist: cs.Splits, recipe: cs.Recipe):
     digests = [cs.train(cs.presets.cnn, small_mnist, recipe, threads=n)[0].weights_sha256 for n in (1, 2)]
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "reference"])
 @pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["plain", "full"])
 @pytest.mark.parametrize("epochs_done", [0, 1, 2])
@@ -56,6 +59,7 @@ def test_train_resumed_from_any_epoch_equals_an_unbroken_run(small_mnist: cs.Spl
     assert again.val_loss == history.val_loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_classic_is_plain_steps_of_adam_over_the_shuffled_images(small_mnist: cs.Splits, engine):
     data, architecture = small_mnist.train.take(np.arange(100)), cs.presets.ann()
@@ -163,13 +167,14 @@ def test_without_restoring_the_model_has_the_weights_of_the_epoch_it_stopped_aft
     np.testing.assert_array_equal(model.weights[name], states[-1].weights[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "reference"])
 @pytest.mark.parametrize("averaging", [0, 0.9])
 def test_a_run_that_stops_early_resumes_from_any_epoch_to_the_same_bits(few: cs.Splits, engine, averaging):
     recipe = replace(STOPPING, averaging=averaging, early_stopping=cs.EarlyStopping(patience=1))
     states: list[TrainingState] = []
     whole, history = cs.train(cs.presets.ann, few, recipe, engine=engine, on_epoch=states.append)
-    for state in states:
+    for state in states if engine == "native" else (states[0], states[len(states) // 2], states[-2]):
         resumed, again = cs.train(cs.presets.ann, few, recipe, engine=engine, state=state)
         assert resumed.weights_sha256 == whole.weights_sha256
         assert replace(again, seconds=history.seconds) == history
@@ -221,6 +226,7 @@ def test_the_choice_in_words_says_where_it_stopped_and_what_it_took(stopping, ep
     assert describe_choice(history, cs.Recipe(epochs=9, early_stopping=stopping)) == words
 
 
+@pytest.mark.slow
 def test_train_reports_progress_within_an_epoch(small_mnist: cs.Splits):
     seen = []
     cs.train(

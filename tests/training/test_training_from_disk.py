@@ -65,6 +65,7 @@ def on_disk(small_mnist: cs.Splits, folder: Path, monkeypatch) -> cs.Splits:
 # --- Training ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["plain", "full"])
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_training_from_disk_gives_the_same_bits_as_from_memory(small_mnist, on_disk, recipe, engine):
@@ -122,6 +123,7 @@ def test_every_pool_is_augmented_by_a_stream_of_its_own(on_disk, monkeypatch):
     assert {purpose for _, purpose, _ in keys} >= {"augment", "augment/1", "augment/2", "dropout", "dropout/2"}
 
 
+@pytest.mark.slow
 def test_progress_runs_through_all_pools_of_an_epoch(on_disk):
     told = []
     recipe = cs.Recipe(epochs=2, batch_size=32)
@@ -149,9 +151,11 @@ def test_an_interrupt_within_a_pool_ends_training_and_its_thread(on_disk):
 # --- All else that reads images ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_is_measured_of_images_on_disk_is_what_is_measured_in_memory(small_mnist, on_disk, monkeypatch):
     monkeypatch.setattr(disk, "PART_BYTES", 1000 * 784)  # samples are of so many; the whole stays on disk
-    model, _ = cs.train(cs.presets.cnn, small_mnist, cs.Recipe(epochs=1))
+    layers = (cs.Conv2D(3, 3, 2, activation="relu"), cs.Flatten(), cs.Dense(10, "softmax"))
+    model, _ = cs.train(cs.Architecture(cs.Input(28, 28), layers), small_mnist, cs.Recipe(epochs=1))
     one, other = (cs.evaluate(model, data.test) for data in (on_disk, small_mnist))
     assert one.to_dict() == other.to_dict()
     one, other = (filter_means(model, data.train.images) for data in (on_disk, small_mnist))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from convscope.data.datasets.halves import cut_test
 
 
+@pytest.mark.slow
 @given(
     counts=st.lists(st.integers(0, 30), min_size=2, max_size=20),
     fraction=st.floats(0.01, 0.99),

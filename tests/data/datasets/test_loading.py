@@ -353,6 +353,7 @@ def test_images_are_averaged_to_the_size_asked_for(tmp_path):
     assert load_dataset(tmp_path / "mine.npz", image_size=(4, 6)).train.images.tobytes() == images.tobytes()
 
 
+@pytest.mark.slow
 def test_a_name_is_brought_to_a_size_too():
     assert load_dataset("mnist", image_size=[14, 14]).image_shape == (14, 14, 1)
 

@@ -224,6 +224,7 @@ def test_the_page_is_tested_against_what_python_gives_now(case):
 # With MNIST
 
 
+@pytest.mark.slow
 def test_an_enlarged_mnist_image_comes_back(mnist):
     images = mnist.test.images[:200]
     back = np.stack([prepare(enlarged(image, 10), 28, 28, 1, MNIST).image for image in images])
@@ -235,6 +236,7 @@ def enlarged(image, factor):
     return image[..., 0].repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+@pytest.mark.slow
 def test_digits_on_paper_are_recognised_as_well_as_those_of_the_file(trained, small_mnist):
     images, labels = small_mnist.test.images, small_mnist.test.labels
     photos = np.full((len(images), 320, 440), 235, np.uint8)

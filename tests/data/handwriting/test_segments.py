@@ -85,6 +85,7 @@ def test_a_character_that_crosses_a_rule_is_kept():
     assert segments.num_rules == 1
 
 
+@pytest.mark.slow
 def test_large_pictures_are_averaged_down():
     segments = find_segments(sheet((400, 400, 500, 1000), (800, 400, 900, 1000), size=(2000, 4800)))
     assert segments.scale == 2
@@ -135,6 +136,7 @@ def test_a_picture_of_another_form_is_refused(picture):
         find_segments(picture)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))))
 def test_any_picture_gives_segments_within_it(picture):
@@ -159,6 +161,7 @@ def test_the_boxes_of_all_blobs_that_are_kept_have_a_bounded_area(monkeypatch):
 masks = arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(masks)
 def test_components_are_those_of_scipy(mask):
@@ -179,6 +182,7 @@ def test_ink_in_columns_is_what_an_opening_leaves(mask, size):
     np.testing.assert_array_equal(rules_module._in_columns(mask, size), opened)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(masks, st.floats(3, 20), st.floats(0, 4))
 def test_lines_are_those_of_a_plain_search(mask, least, gap):

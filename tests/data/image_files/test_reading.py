@@ -381,12 +381,14 @@ def read_or_refuse(content):
     assert picture.shape[:2] == picture_size(content)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(ENDINGS), st.binary(max_size=200))
 def test_any_bytes_give_a_picture_or_an_error(start, rest):
     read_or_refuse(start + rest)
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(
     st.sampled_from(REAL),

@@ -115,6 +115,7 @@ def test_thousands_of_blank_images_are_one_group():
     assert len(found.to_dict()["groups"][0]["members"]) == 12
 
 
+@pytest.mark.slow
 def test_images_that_are_all_near_to_one_another_are_one_group_without_all_their_pairs():
     random = np.random.default_rng(0)
     images = np.clip(noise(1, (8, 8, 1)) + random.normal(0, 2, (6000, 8, 8, 1)), 0, 255).astype(np.uint8)
@@ -149,6 +150,7 @@ def test_large_colour_images_and_a_split_of_one_image():
     assert [members(group) for group in found.groups] == [[("train", 13), ("test", 0)]]
 
 
+@pytest.mark.slow
 def test_near_images_of_mnist_are_ones_that_are_simply_alike(mnist: cs.Splits):
     """The two groups that all 70,000 images have, among 1,500 others."""
     train = mnist.train.take(np.r_[0:1500, 27111, 51603, 28350, 37674])
@@ -160,6 +162,7 @@ def test_near_images_of_mnist_are_ones_that_are_simply_alike(mnist: cs.Splits):
     assert {member.label for group in found.groups for member in group.members} == {1}
 
 
+@pytest.mark.slow
 def test_it_is_plain_json_and_the_same_each_time():
     images = np.concatenate([noise(300), noise(300) // 2 + 40])
     first, second = (find_duplicates(dataset(images), dataset(noise(300), "test")).to_dict() for _ in range(2))

@@ -15,6 +15,7 @@ def said(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
     return [(one.severity, one.text) for one in inspect_dataset(splits).findings if one.topic == topic]
 
 
+@pytest.mark.slow
 def test_mnist_has_no_fault_and_the_facts_that_are_known_of_it(mnist):
     found = inspect_dataset(mnist)
     assert {one.severity for one in found.findings} == {"note"}
@@ -28,6 +29,7 @@ def test_mnist_has_no_fault_and_the_facts_that_are_known_of_it(mnist):
     assert found.copies.num_leaked == 0
 
 
+@pytest.mark.slow
 def test_transposed_images_are_a_fault_that_says_how_to_mend_it(small_mnist):
     turned = with_images(small_mnist, *(h.images.swapaxes(1, 2) for h in (small_mnist.train, small_mnist.test)))
     first = inspect_dataset(turned).findings[0]
@@ -105,12 +107,14 @@ def test_data_of_one_value_throughout_are_a_fault(make):
     assert said(blank, "range") == [("fault", "All pixels of both splits are 0.")]
 
 
+@pytest.mark.slow
 def test_an_inverted_split_is_a_fault(small_mnist):
     inverted = with_images(small_mnist, test=255 - small_mnist.test.images)
     text = "Training images have light ink on dark, test images dark ink on light."
     assert said(inverted, "polarity") == [("fault", text)]
 
 
+@pytest.mark.slow
 def test_some_inverted_images_are_a_warning(small_mnist):
     train = small_mnist.train.images.copy()
     train[:40] = 255 - train[:40]
@@ -136,6 +140,7 @@ def test_ten_test_images_cannot_tell_80_from_95_percent(make):
     assert ("warning", text) in said(make(num_test=10), "size")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_train", "num_test", "shape", "num_classes"),
     [(2, 1, (1, 1, 1), 2), (3, 1, (5, 7, 3), 3), (300, 20, (64, 64, 3), 200), (1500, 100, (8, 8, 1), 1000)],
@@ -157,6 +162,7 @@ def test_class_images_as_json_are_the_means_and_variances_rounded(make):
     np.testing.assert_allclose(unpack(value["variances"])[3], own.var(axis=0), atol=0.6)
 
 
+@pytest.mark.slow
 def test_json_of_a_thousand_classes_of_large_images_is_bounded(make):
     value = inspect_dataset(make(2000, 20, (64, 64, 3), 1000)).to_dict()
     assert len(json.dumps(value)) < 12_000_000

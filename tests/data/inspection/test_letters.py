@@ -24,11 +24,11 @@ def test_every_letter_is_drawn_or_left_out_as_a_look_alike():
     assert sorted(LETTERS + LOOK_ALIKES) == sorted(string.ascii_letters)
 
 
-@pytest.mark.parametrize("letter", "OoQDlIiJjZzYySsGbBgq")
-def test_no_letter_is_drawn_that_reads_as_a_digit(letter):
+@pytest.mark.slow
+def test_no_letter_is_drawn_that_reads_as_a_digit():
     _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 200, find_fonts()[:1])
-    assert letter not in drawn
-    assert letter in LOOK_ALIKES
+    assert set(drawn).isdisjoint("OoQDlIiJjZzYySsGbBgq")
+    assert set("OoQDlIiJjZzYySsGbBgq") <= set(LOOK_ALIKES)
 
 
 def test_letters_are_prepared_as_mnists_digits_are():
@@ -41,6 +41,7 @@ def test_letters_are_prepared_as_mnists_digits_are():
         assert image.max() == 255
 
 
+@pytest.mark.slow
 def test_the_fonts_differ_and_so_do_two_drawings_in_one_font():
     fonts = find_fonts()
     images, _ = draw_letters((28, 28, 1), MNIST_LIKE, 3 * len(LETTERS), fonts[:2])

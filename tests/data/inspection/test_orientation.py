@@ -30,6 +30,7 @@ def changed(splits: cs.Splits, orientation: str, *, test_only: bool = False) -> 
 BACK = {"turned by 90°": "turned by 270°", "turned by 270°": "turned by 90°"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_every_orientation_of_mnist_is_told(small_mnist, orientation):
     verdicts = found_in(changed(small_mnist, orientation))
@@ -38,6 +39,7 @@ def test_every_orientation_of_mnist_is_told(small_mnist, orientation):
     assert verdicts["test", "the training images"] == "as they are"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transposed", [False, True])
 def test_other_people_s_digits_of_another_size_and_polarity_are_told(transposed):
     digits = load_digits()
@@ -51,8 +53,8 @@ def test_other_people_s_digits_of_another_size_and_polarity_are_told(transposed)
     assert verdicts["train", "MNIST's digits"] == verdicts["test", "MNIST's digits"] == wanted
 
 
-@pytest.mark.parametrize("names", ["letters", "numbers from 1"])
-@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.slow
+@pytest.mark.parametrize(("names", "transposed"), [("letters", True), ("numbers from 1", False)])
 def test_letters_in_fonts_that_are_no_reference_are_told(names, transposed):
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     others = [fonts / name for name in ("cmb10.ttf", "STIXGeneralBolIta.ttf", "DejaVuSerif-BoldItalic.ttf")]
@@ -76,6 +78,7 @@ def test_a_test_split_that_lies_otherwise_is_told_for_any_classes(small_mnist):
     assert found_in(changed(splits, "transposed", test_only=True)) == {("test", "the training images"): "transposed"}
 
 
+@pytest.mark.slow
 def test_noise_that_is_called_digits_is_not_said_to_lie_anyhow(make):
     splits = make(num_train=400, num_test=200, shape=(28, 28, 1), num_classes=10)
     names = [str(digit) for digit in range(10)]

@@ -16,6 +16,7 @@ def ablated(small_mnist):
     return ablate_architecture(cs.presets.ann(), small_mnist, cs.recipes.fast, (0, 1, 2), threads=1)
 
 
+@pytest.mark.slow
 def test_every_variant_and_the_whole_network_are_trained_from_every_seed(ablated, small_mnist):
     assert ablated.whole.name == "whole network"
     specs = [RunSpec("", cs.presets.ann(), cs.recipes.fast, seed) for seed in (0, 1, 2)]

@@ -27,6 +27,7 @@ def test_where_one_filter_decides_only_its_loss_costs():
             assert lesions[number, replacement].interval[0] < 0 < lesions[number, replacement].interval[1]
 
 
+@pytest.mark.slow
 def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_weights():
     dataset = noise()
     model = untrained(cs.presets.cnn((12, 11, 1), 7))
@@ -97,6 +98,7 @@ def test_only_the_loss_of_the_deciding_filter_is_marked():
     assert ablation.marking_by_class.num_tests == 12
 
 
+@pytest.mark.slow
 def test_a_filter_of_zeros_costs_nothing_and_is_named_and_so_is_a_duplicate(small_mnist):
     model, _ = cs.train(cs.presets.cnn(), small_mnist, cs.recipes.fast, seed=0)
     weights = {name: weight.copy() for name, weight in model.weights.items()}
@@ -131,6 +133,7 @@ def test_of_many_filters_some_are_left_out_evenly():
     assert (numbers[0], numbers[-1]) == (0, 31)
 
 
+@pytest.mark.slow
 def test_what_costs_too_much_leaves_images_out_and_then_filters():
     dataset = noise(3000)
     model = untrained(cs.presets.cnn((12, 11, 1), 7))
@@ -183,6 +186,7 @@ def test_to_dict_of_a_network_without_filters_packs_empty_arrays():
     assert unpack(ablation.to_dict()["interval_by_class"]).shape == (0, 7, 2)
 
 
+@pytest.mark.slow
 def test_to_dict_of_many_filters_and_classes_stays_small():
     layers = (cs.Conv2D(128, 3), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(100))
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(200, 100))

@@ -132,6 +132,7 @@ def test_the_smallest_images_have_something_to_take_away(shape):
     assert ("border" in {one.kind for one in ablation.lesions}) == (min(shape[:2]) > 2)
 
 
+@pytest.mark.slow
 def test_what_costs_too_much_leaves_images_out(monkeypatch):
     values = 12 * 11 * 7  # so few that blocks of images are taken
     monkeypatch.setattr("convscope.evidence.ablation.inputs._BLOCK_VALUES", values)

@@ -103,6 +103,7 @@ def test_units_count_on_request_and_without_a_convolution():
     assert [curve.layers for curve in removal.curves] == [("dense",), ("dense_1",), ("dense", "dense_1")]
 
 
+@pytest.mark.slow
 def test_what_costs_too_much_leaves_out_images_then_orders_then_layers():
     data, model = noises(400), untrained(cs.presets.cnn((12, 11, 1), 7))
     images = removal_curves(model, data, ("zero",), most_macs=3e9)

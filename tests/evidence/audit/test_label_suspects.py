@@ -131,6 +131,7 @@ def test_the_order_of_the_images_does_not_matter():
     assert [int(order[one.index]) for one in shuffled.suspects] == [one.index for one in found.suspects]
 
 
+@pytest.mark.slow
 def test_flipped_labels_are_found_again(mnist: cs.Splits):
     data = mnist.train.take(np.arange(3000))
     random = np.random.default_rng(0)

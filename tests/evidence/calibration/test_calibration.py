@@ -20,6 +20,7 @@ def measured(count=800, num_classes=4, **arguments):
     return measure_calibration(*drawn(count, num_classes), *drawn(2000, num_classes, seed=1), **settings)
 
 
+@pytest.mark.slow
 def test_the_temperature_is_told_by_the_held_out_images_alone():
     logits, labels = drawn()
     held_out = drawn(2000, seed=1)
@@ -30,6 +31,7 @@ def test_the_temperature_is_told_by_the_held_out_images_alone():
     assert shuffled.accuracy != calibration.accuracy
 
 
+@pytest.mark.slow
 def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
     logits, labels = drawn()
     calibration = measured()
@@ -46,6 +48,7 @@ def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
     assert after.aurc.value == pytest.approx(after.risk_coverage.aurc)
 
 
+@pytest.mark.slow
 def test_logits_twice_too_large_are_mended():
     calibration = measured(3000)
     low, high = calibration.temperature_interval
@@ -61,6 +64,7 @@ def test_logits_twice_too_large_are_mended():
     assert calibration.changes["negative_log_likelihood"].interval[1] < 0
 
 
+@pytest.mark.slow
 def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
     logits, labels = drawn(60)
     calibration = measure_calibration(
@@ -80,6 +84,7 @@ def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
     assert calibration.temperature == fit_temperature(held_out_logits[::2], held_out_labels[::2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "num_classes"), [(2, 3), (50, 2), (50, 10), (120, 1000)])
 def test_few_images_and_many_classes(count, num_classes):
     calibration = measured(count, num_classes)
@@ -125,6 +130,7 @@ def refused_errors(calibration):
     return calibration.after.risk_coverage.refusals[-1].num_errors_left
 
 
+@pytest.mark.slow
 def test_a_network_of_smoothed_labels_is_surer_and_better_after(small_mnist):
     recipe = cs.Recipe(epochs=10, label_smoothing=0.3)
     cross = crossfit(cs.presets.ann, small_mnist.train, recipe, folds=3, threads=1)

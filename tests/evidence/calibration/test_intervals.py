@@ -27,6 +27,7 @@ def figures(scores):
     }
 
 
+@pytest.mark.slow
 def test_values_are_those_measured_directly_and_changes_are_their_differences():
     logits, labels = drawn()
     before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 2.0))
@@ -37,6 +38,7 @@ def test_values_are_those_measured_directly_and_changes_are_their_differences():
         assert change[name].value == pytest.approx(figures(after)[name] - figures(before)[name], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_intervals_of_means_are_near_the_normal_ones():
     logits, labels = drawn()
     scores = score_images(logits, labels, 1.0, 15)
@@ -48,6 +50,7 @@ def test_the_intervals_of_means_are_near_the_normal_ones():
         assert estimates[name].interval == pytest.approx(expected, abs=0.15 * half)
 
 
+@pytest.mark.slow
 def test_a_change_has_the_narrow_interval_of_the_same_images():
     logits, labels = drawn()
     before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 1.1))
@@ -87,6 +90,7 @@ def test_the_interval_of_the_error_covers_an_error_that_is_known():
     assert (hits >= 34).all()  # 38 expected, and 33 or fewer once in a hundred times
 
 
+@pytest.mark.slow
 def test_chance_is_what_drawing_right_answers_by_their_confidence_gives():
     logits, labels = drawn(count=300)
     scores = score_images(logits, labels, 1.0, 15)

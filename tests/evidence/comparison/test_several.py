@@ -27,6 +27,7 @@ def test_all_compares_every_two_with_the_p_values_of_each_by_itself():
     assert result.comparisons[1].p_value == compare_groups(made[0], made[2]).p_value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("models", [1, 3])
 @pytest.mark.parametrize("pairs", ["all", "first"])
 def test_p_values_are_corrected_as_statsmodels_does(models, pairs):

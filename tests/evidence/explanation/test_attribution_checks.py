@@ -117,6 +117,7 @@ def test_the_control_s_own_weights_give_its_own_maps(mnist: cs.Splits):
     assert one.similarity == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_image_is_enough_and_has_no_interval(model: cs.Model, mnist: cs.Splits, count: int):
     checks = check_attributions(model, mnist.test.take(np.arange(count)))
@@ -130,6 +131,7 @@ def test_the_same_arguments_give_the_same_numbers(model: cs.Model, mnist: cs.Spl
     assert check_attributions(model, few).to_dict() == check_attributions(model, few).to_dict()
 
 
+@pytest.mark.slow
 def test_checks_show_themselves_in_a_terminal_and_a_notebook(model: cs.Model, mnist: cs.Splits):
     checks = check_attributions(model, mnist.test.take(np.arange(3)))
     for method in METHODS:

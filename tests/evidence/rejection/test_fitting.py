@@ -73,6 +73,7 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
     np.testing.assert_array_equal(rule.distance.scores(whole, dataset.images), expected)
 
 
+@pytest.mark.slow
 def test_held_out_images_beyond_the_most_are_left_out_evenly(monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.fitting._MOST_HELD_OUT", 10)
     dataset = noise()
@@ -106,6 +107,7 @@ def test_it_refuses_what_a_glance_refuses(rules, part):
     assert rules[0].mean_made_up > 0.5
 
 
+@pytest.mark.slow
 def test_colour_images_without_handwriting_get_a_rule_that_refuses_noise_and_blanks_too():
     """Smooth blobs of three colours by class: nothing like digits."""
     stream = np.random.default_rng(0)

@@ -12,6 +12,7 @@ def pictures(count=20, shape=(11, 9, 3), num_classes=3):
     return cs.Dataset(images, labels, ("a", "b", "c"), "pictures")
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_strangers_and_another_others():
     first, again, other = (make_up(pictures(), 20, seed) for seed in (4, 4, 5))
     for kind in ("patches", "halves", "blends", "scribbles", "letters", "ramps", "specks"):

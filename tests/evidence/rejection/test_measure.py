@@ -187,6 +187,7 @@ def test_text_and_html_have_a_row_for_each_set(measured):
     assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
     monkeypatch.setattr("convscope.evidence.rejection.strangers.FASHION_MNIST", tmp_path / "<none>.gz")
     measured = measure_rejection(rules, part[0], known, most=3)
@@ -195,6 +196,7 @@ def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
     assert "&lt;none&gt;.gz" in measured._repr_html_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "num_classes", "shape"), [(3, 3, (8, 8, 1)), (40, 100, (70, 10, 3))])
 def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, other):
     stream = np.random.default_rng(0)

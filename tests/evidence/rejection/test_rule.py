@@ -61,6 +61,7 @@ def test_a_rule_from_json_gives_the_same_bits(rules, part, score):
     assert len(written) < 200_000
 
 
+@pytest.mark.slow
 def test_a_rule_refuses_what_one_of_its_scores_puts_below_its_threshold(rules, part):
     model, _, held_out = part
     logits = model.logits(held_out.images)

@@ -60,6 +60,7 @@ def test_inverted_and_turned_images_are_test_images():
     np.testing.assert_array_equal(sets["turned"], np.rot90(dataset.images, 1, (1, 2)))
 
 
+@pytest.mark.slow
 def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
     crops = next(one for one in stranger_sets(photos(), most=200)[0] if one.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
@@ -86,6 +87,7 @@ def test_fashion_mnist_is_left_out_with_a_reason_where_it_is_not_installed(monke
     assert "install Debian's package dataset-fashion-mnist" in left_out["other data set"]
 
 
+@pytest.mark.slow
 def test_a_model_of_fashion_mnist_is_measured_on_mnist(fashion, mnist):
     own = cs.Dataset(fashion[:8], np.zeros(8, np.int64), tuple("0123456789"), "mine", "test")
     named = cs.Dataset(fashion[:8] // 2, np.zeros(8, np.int64), tuple("0123456789"), "fashion-mnist", "test")
@@ -154,6 +156,7 @@ def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
     assert len(orders) == 6
 
 
+@pytest.mark.slow
 def test_the_noises_have_the_statistics_that_they_are_named_after():
     dataset = photos(200)
     sets = by_name(dataset, most=500)
@@ -165,6 +168,7 @@ def test_the_noises_have_the_statistics_that_they_are_named_after():
     assert len(uniform) == len(normal) == 500
 
 
+@pytest.mark.slow
 def test_blank_images_run_from_black_to_white():
     levels = by_name(photos(), most=256)["blank"]
     assert len(levels) == 256

@@ -45,6 +45,7 @@ def test_no_size_leaves_the_images_as_they_are(attacks, model, digits):
         assert found(attacks, method)[0].changed == 0
 
 
+@pytest.mark.slow
 def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
     labels = digits.labels.astype(np.int64)
     wrong = model.predict(digits.images) != labels
@@ -116,6 +117,7 @@ def test_it_is_plain_json_and_gives_the_pictures_back(attacks):
     assert value["attacks"][0].keys() == {"method", "epsilon", "accuracy", "interval", "changed"}
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_result(attacks, model, digits):
     assert measure_attacks(model, digits, steps=10, restarts=2).to_dict() == attacks.to_dict()
 

@@ -124,6 +124,7 @@ def test_random_signs_move_every_value_as_far_as_they_may():
     assert set(np.unique(random_signs(black, 20))) == {0, 20}
 
 
+@pytest.mark.slow
 def test_pgd_is_stronger_than_fgsm_and_than_noise(model, mnist):
     images, labels = mnist.test.images[:150], mnist.test.labels[:150].astype(np.int64)
     for epsilon in (16, 32):
@@ -141,6 +142,7 @@ def test_after_three_starts_only_images_that_came_close_are_tried_further(model,
     np.testing.assert_array_equal(pgd(model, images, labels, 16, steps=5, restarts=10), three)
 
 
+@pytest.mark.slow
 def test_more_steps_and_more_starts_are_no_weaker(model, mnist):
     images, labels = mnist.test.images[:100], mnist.test.labels[:100].astype(np.int64)
     few, many = (accuracy(model, pgd(model, images, labels, 24, steps=steps, restarts=1), labels) for steps in (2, 20))

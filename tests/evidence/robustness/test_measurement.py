@@ -29,6 +29,7 @@ def untrained(dataset):
     return cs.Model(architecture, initial_weights(architecture, 0), dataset.class_names)
 
 
+@pytest.mark.slow
 def test_each_accuracy_is_that_on_the_spoiled_images(robustness, model, digits):
     assert len(robustness.corruptions) == 75
     clean = model.predict(digits.images) == digits.labels
@@ -83,11 +84,13 @@ def test_it_is_plain_json_and_gives_the_pictures_back(robustness):
     }
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_result(robustness, model, digits):
     assert measure_robustness(model, digits).to_dict() == robustness.to_dict()
     assert measure_robustness(model, digits, seed=1).to_dict() != robustness.to_dict()
 
 
+@pytest.mark.slow
 def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
     dataset = mnist.test.take(np.arange(1000))
     robustness = measure_robustness(model, dataset, most_images=40)
@@ -99,6 +102,7 @@ def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
     assert found.accuracy == expected
 
 
+@pytest.mark.slow
 def test_fewer_images_are_measured_where_their_pixels_or_the_model_cost_too_much(monkeypatch):
     dataset = noise(300)
     model = untrained(dataset)

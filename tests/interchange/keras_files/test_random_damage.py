@@ -11,6 +11,8 @@ from tests.interchange.keras_files.keras_archives import archive, hdf5, legacy, 
 
 from convscope.base.errors import InterchangeError
 
+pytestmark = pytest.mark.slow
+
 CONFIG, ARRAYS = small()
 BY_WEIGHT = {
     ("dense_2", "dense_2/kernel:0"): np.ones((40, 3), np.float32),
@@ -51,7 +53,6 @@ def test_changed_bytes_are_read_or_refused(read, sound, changes, kept):
         read(bytes(content if kept is None else content[: int(kept * len(content))]))
 
 
-@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), values), min_size=1, max_size=3))
 def test_changed_descriptions_are_read_or_refused(read, changes):

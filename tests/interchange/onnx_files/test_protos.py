@@ -197,6 +197,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
             read_onnx(path)
 
 
+@pytest.mark.slow
 def test_parts_are_counted_before_they_are_made():
     nodes = b"\x0a\x00" * (MAX_FIELDS + 1)  # empty nodes, of two bytes each
     varint = bytes([(len(nodes) >> shift & 0x7F) | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21)])

@@ -14,8 +14,9 @@ from convscope.service import load_served
 
 from .conftest import assert_one_error, invoke
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_a_report_that_is_a_link_is_not_served(run: Path):
     (run / "report.html").unlink()
     (run / "report.html").symlink_to("/etc/passwd")
@@ -24,7 +25,6 @@ def test_a_report_that_is_a_link_is_not_served(run: Path):
     assert_one_error(invoke("serve", run), "report.html: is a symbolic link")
 
 
-@pytest.mark.slow
 def test_figures_are_not_written_through_a_link(run: Path, tmp_path: Path):
     (run / "figures").rename(tmp_path / "elsewhere")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()}
@@ -33,7 +33,6 @@ def test_figures_are_not_written_through_a_link(run: Path, tmp_path: Path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()} == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "command"),
     [
@@ -59,7 +58,6 @@ def test_a_link_or_pipe_in_a_run_folder_is_one_error(run: Path, name: str, comma
     assert_one_error(invoke(command[0], run, *words), str(file))
 
 
-@pytest.mark.slow
 def test_weights_whose_answers_overflow_are_one_error(run: Path):
     model = cs.load_model(run)
     huge = replace(model, weights={name: np.full_like(weight, 3e38) for name, weight in model.weights.items()})

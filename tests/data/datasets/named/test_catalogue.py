@@ -154,6 +154,7 @@ def test_the_classes_of_mnist_have_their_published_counts(mnist):
     assert mnist.test.class_counts.tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
+@pytest.mark.slow
 def test_the_embedded_files_have_the_published_digests():
     for name, sha256 in MNIST_SHA256.items():
         packed = (DATA_FOLDER / "mnist" / f"{name}.gz").read_bytes()

@@ -107,6 +107,7 @@ def test_a_missing_file_is_named(tmp_path):
         read_usps(tmp_path / "usps.bz2")
 
 
+@pytest.mark.slow
 def test_a_stream_that_blows_up_takes_no_memory(tmp_path):
     path = usps(tmp_path, bytes(30_000_000))
     tracemalloc.start()
@@ -117,6 +118,7 @@ def test_a_stream_that_blows_up_takes_no_memory(tmp_path):
     assert peak < 8_000_000
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.one_of(st.binary(max_size=300), st.text("0123456789:.- \nenai", max_size=300).map(str.encode)))
 def test_any_text_is_read_or_refused(tmp_path, text):
@@ -128,6 +130,7 @@ def test_any_text_is_read_or_refused(tmp_path, text):
     assert labels.max() < 10
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.binary(max_size=200), st.integers(0, 200))
 def test_any_bytes_are_read_or_refused(tmp_path, content, place):
@@ -166,6 +169,7 @@ def test_another_shape_is_refused(tmp_path, count, num_pixels, message):
         read_openml(arff(tmp_path, ROWS), count, num_pixels)
 
 
+@pytest.mark.slow
 @fuzz
 @given(st.one_of(st.binary(max_size=200), st.text("0123456789,-.\n", max_size=200).map(str.encode)))
 def test_any_rows_are_read_or_refused(tmp_path, content):

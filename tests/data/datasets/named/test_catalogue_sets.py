@@ -111,6 +111,7 @@ def debian(monkeypatch) -> None:
     monkeypatch.setattr(caches, "DEBIAN_FOLDER", DEBIAN.parent)
 
 
+@pytest.mark.slow
 @needs_debian
 @pytest.mark.usefixtures("debian")
 def test_fashion_mnist_is_read_from_debians_package():
@@ -126,6 +127,7 @@ def test_fashion_mnist_is_read_from_debians_package():
     assert located(DATASETS["fashion-mnist"]) == str(DEBIAN)
 
 
+@pytest.mark.slow
 @needs_debian
 @pytest.mark.parametrize("place", range(4), ids=IDX)
 def test_debians_files_are_the_published_ones_without_name_and_time(place):
@@ -140,6 +142,7 @@ def test_debians_files_are_the_published_ones_without_name_and_time(place):
     assert hashlib.sha256(gzip.decompress(whole)).hexdigest() == file.content_sha256
 
 
+@pytest.mark.slow
 @needs_debian
 def test_fashion_mnist_is_no_kmnist(home):
     """Their files have the same names, shapes and counts; only the digest tells them apart."""

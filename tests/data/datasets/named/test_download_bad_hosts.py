@@ -68,6 +68,7 @@ def impatient(monkeypatch):
     return use
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "message"), BAD.values(), ids=BAD)
 def test_a_bad_host_is_named_with_the_reason(host, tmp_path, answer, message):
     with pytest.raises(DatasetError, match=rf"file\.gz could not be fetched \(127.0.0.1: {message}"):
@@ -75,12 +76,14 @@ def test_a_bad_host_is_named_with_the_reason(host, tmp_path, answer, message):
     assert not (tmp_path / "cache" / "file.gz").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [answer for answer, _ in BAD.values()], ids=BAD)
 def test_the_next_host_makes_up_for_a_bad_one(host, tmp_path, impatient, answer):
     impatient(answer)
     assert is_whole(fetch(tmp_path, host.at("/bad", answer), host.at("/good", whole())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [answer for answer, _ in BAD.values()], ids=BAD)
 def test_a_bad_host_does_not_spoil_what_is_there(host, tmp_path, impatient, answer):
     impatient(answer)

@@ -146,6 +146,7 @@ def test_a_table_of_many_blocks_is_read_whole(tmp_path):
     assert all(image.tobytes() in whole(data) for image in images[::500])
 
 
+@pytest.mark.slow
 def test_a_file_sorted_by_class_without_header_is_understood(tmp_path):
     # The first megabyte shows one class only, and dark corners.
     images = np.random.default_rng(0).integers(0, 256, (2000, 28, 28), dtype=np.uint8)
@@ -239,6 +240,7 @@ def test_a_table_that_cannot_be_is_refused(tmp_path, text, message):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_right_line_is_named_in_a_later_block(tmp_path):
     images = np.random.default_rng(0).integers(100, 256, (2000, 28, 28), dtype=np.uint8)
     images[1500, 0, 0] = 7

@@ -183,6 +183,7 @@ def test_whatever_a_class_folder_is_called_it_is_read_or_refused(tmp_path, name)
             load_dataset(tmp_path)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(content=st.binary(max_size=200))
 @example(content=b"PAR1PAR1")
@@ -192,6 +193,7 @@ def test_any_bytes_are_read_or_refused(scratch, content):
         reads_or_refuses(scratch, start + content)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(text=st.text("0123456789,;\t|\n\r\"' .+-eExpilabr\ufeff\u0660", max_size=120))
 def test_any_text_of_a_table_is_read_or_refused(scratch, text):

@@ -193,6 +193,7 @@ def test_a_damaged_gzip_is_refused(tmp_path, content, message):
     refused(tmp_path / "images.gz", content, message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
 def test_a_file_cut_short_anywhere_is_refused(tmp_path, pack):
     whole = pack(GOOD)
@@ -259,6 +260,7 @@ def test_a_gzip_bomb_behind_a_small_header_takes_no_memory(tmp_path):
     assert peak_bytes_of_refusing(path) < 2_000_000
 
 
+@pytest.mark.slow
 def test_an_xz_bomb_behind_a_small_header_takes_no_memory(tmp_path):
     path = tmp_path / "bomb.xz"
     path.write_bytes(lzma.compress(header(10, 10) + bytes(1 << 27), preset=0))
@@ -288,6 +290,7 @@ def scratch(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("idx") / "file"
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(content=st.binary(max_size=200))
 @example(content=b"\x1f\x8b\x08")
@@ -299,6 +302,7 @@ def test_any_bytes_are_read_or_refused(scratch, content):
         reads_or_refuses(scratch, pack(b"\0\0\x08" + content))
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(data=st.data(), pack=st.sampled_from(list(PACKS.values())))
 def test_a_good_file_with_bytes_changed_is_read_or_refused(scratch, data, pack):

@@ -44,6 +44,7 @@ def test_names_are_sorted_as_people_do():
     assert sorted_names(names, ("a",)) == expected
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=20)), st.randoms())
 def test_any_names_have_one_order(names, random):
     mixed = random.sample(names, len(names))

@@ -254,6 +254,7 @@ def test_a_malformed_archive_is_refused(tmp_path, content, message):
     assert "; " in str(caught.value), "the next step"
 
 
+@pytest.mark.slow
 def test_an_archive_cut_short_anywhere_is_refused(tmp_path):
     whole = archive()
     for length in range(0, len(whole), 7):
@@ -316,6 +317,7 @@ def reads_or_refuses(folder: Path, content: bytes) -> None:
     assert read.train.labels.ndim == 1
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(content=st.binary(max_size=100))
 def test_any_bytes_are_read_or_refused(scratch, content):
@@ -324,6 +326,7 @@ def test_any_bytes_are_read_or_refused(scratch, content):
     reads_or_refuses(scratch, archive(x_train=b"\x93NUMPY\x01\x00" + len(content).to_bytes(2, "little") + content))
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(data=st.data())
 def test_a_good_archive_with_bytes_changed_is_read_or_refused(scratch, data):
@@ -333,6 +336,7 @@ def test_a_good_archive_with_bytes_changed_is_read_or_refused(scratch, data):
     reads_or_refuses(scratch, bytes(content))
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(text=st.text("{}[]()'\": ,-+.LuUbi<>|0123456789descrfortan_shpTu\\\n", max_size=120))
 def test_any_header_text_is_read_or_refused(scratch, text):
@@ -341,6 +345,7 @@ def test_any_header_text_is_read_or_refused(scratch, text):
     reads_or_refuses(scratch, archive(x_train=member))
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
 @given(data=st.data())
 def test_a_good_header_with_characters_changed_is_read_or_refused(scratch, data):

@@ -160,6 +160,7 @@ def test_a_damaged_picture_of_an_archive_is_named(tmp_path):
         load_dataset(tmp_path / "mine.zip")
 
 
+@pytest.mark.slow
 def test_a_lying_size_in_an_archive_takes_no_memory(tmp_path):
     with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/0.png", bytes(100 << 20))

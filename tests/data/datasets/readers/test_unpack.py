@@ -164,6 +164,7 @@ def test_no_file_gives_more_than_the_cap_however_large_it_is(tmp_path, monkeypat
         stream.read(10_000)
 
 
+@pytest.mark.slow
 def test_the_bound_of_xz_is_not_far_from_what_it_can_do():
     packed = len(lzma.compress(bytes(1 << 26)))
     assert LZMA_RATIO / 2 < (1 << 26) / packed < LZMA_RATIO
