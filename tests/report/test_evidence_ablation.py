@@ -102,6 +102,7 @@ def charts(section: Section) -> dict[str, Chart]:
     return {part.name: part for part in section.parts if isinstance(part, Chart)}
 
 
+@pytest.mark.slow
 def test_every_part_that_was_measured_is_there_with_its_numbers(value: dict[str, Any]) -> None:
     section = ablation_section(value)
     expected = ["ablation-inputs"]

@@ -11,6 +11,8 @@ import convscope as cs
 from convscope.base.errors import RunError
 from convscope.runs.topics import TOPICS
 
+pytestmark = pytest.mark.slow
+
 RECIPE = cs.Recipe(epochs=2, batch_size=50)
 
 
@@ -62,7 +64,6 @@ def test_what_was_measured_is_read_and_nothing_in_the_folder_changes(run: cs.Run
     assert files_of(run.path) == before
 
 
-@pytest.mark.slow
 def test_a_report_measures_nothing_again(copy: cs.Run):
     kept = {name: (copy.path / name).read_bytes() for name in ("comparison.json", "seeds.json", "evaluation.json")}
     seeds, comparison = json.loads(kept["seeds.json"]), json.loads(kept["comparison.json"])
@@ -79,7 +80,6 @@ def test_a_report_measures_nothing_again(copy: cs.Run):
     assert (copy.path / "seeds.json").read_bytes() == kept["seeds.json"]
 
 
-@pytest.mark.slow
 def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, monkeypatch: pytest.MonkeyPatch):
     class MeasuringError(Exception):
         pass
@@ -99,7 +99,6 @@ def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, mo
         (copy.path / "away").rename(copy.path / file)
 
 
-@pytest.mark.slow
 def test_a_topic_is_measured_when_it_is_asked_for_and_then_kept(copy: cs.Run):
     before = json.loads((copy.path / "embedding.json").read_text())
     (copy.path / "embedding.json").unlink()
@@ -125,7 +124,6 @@ def test_a_run_from_arrays_needs_them_again_and_no_others(run: cs.Run, data: cs.
         _ = cs.open_run(run.path, small_mnist).splits
 
 
-@pytest.mark.slow
 def test_arrays_alone_are_cut_the_same_way_again(data: cs.Splits, tmp_path: Path):
     pair = (data.train.images[..., 0], data.train.labels)
     run = cs.run(pair, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
@@ -136,7 +134,6 @@ def test_arrays_alone_are_cut_the_same_way_again(data: cs.Splits, tmp_path: Path
     assert again.cautions
 
 
-@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_bits(run: cs.Run, data: cs.Splits, tmp_path: Path):
     def stop(state: cs.TrainingState) -> None:
         if len(state.history) == 1:

@@ -11,6 +11,8 @@ from convscope.evidence.rejection.fitting import CANDIDATES, GUARD
 from convscope.evidence.rejection.made_up import make_up
 from convscope.evidence.rejection.rule import energy
 
+pytestmark = pytest.mark.slow
+
 
 def noise(count=50, num_classes=3, shape=(8, 8, 3)):
     stream = np.random.default_rng(1)
@@ -24,7 +26,6 @@ def untrained(dataset, seed=0, preset=cs.presets.ann):
     return cs.Model(architecture, initial_weights(architecture, seed), dataset.class_names)
 
 
-@pytest.mark.slow
 def test_there_is_a_rule_for_each_candidate_and_the_one_that_refuses_the_most_made_up_strangers_is_first(rules, part):
     model, _, held_out = part
     assert {tuple(rule.thresholds) for rule in rules} == {(*names, GUARD) for names in CANDIDATES}
@@ -38,7 +39,6 @@ def test_there_is_a_rule_for_each_candidate_and_the_one_that_refuses_the_most_ma
     assert fit_rejection(model, [part]).to_dict() == rules[0].to_dict()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("keep", [0.9, 0.99])
 def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_held_out_images(part, keep):
     model, _, held_out = part
@@ -51,7 +51,6 @@ def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_hel
         assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9
 
 
-@pytest.mark.slow
 def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
     dataset = noise(60)
     whole, parts = untrained(dataset), []
@@ -73,7 +72,6 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
     np.testing.assert_array_equal(rule.distance.scores(whole, dataset.images), expected)
 
 
-@pytest.mark.slow
 def test_held_out_images_beyond_the_most_are_left_out_evenly(monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.fitting._MOST_HELD_OUT", 10)
     dataset = noise()
@@ -92,7 +90,6 @@ def test_few_images_and_many_classes_give_rules_too(preset, count, num_classes, 
         assert np.isfinite(rule.scores(model, some.images)).all()
 
 
-@pytest.mark.slow
 def test_the_same_arguments_give_the_same_rules(part, rules):
     assert [rule.to_dict() for rule in fit_rules(part[0], [part])] == [rule.to_dict() for rule in rules]
 
@@ -107,7 +104,6 @@ def test_it_refuses_what_a_glance_refuses(rules, part):
     assert rules[0].mean_made_up > 0.5
 
 
-@pytest.mark.slow
 def test_colour_images_without_handwriting_get_a_rule_that_refuses_noise_and_blanks_too():
     """Smooth blobs of three colours by class: nothing like digits."""
     stream = np.random.default_rng(0)

@@ -13,6 +13,8 @@ from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.evidence.rejection.made_up import alter
 from convscope.evidence.rejection.strangers import stranger_sets
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def known(mnist):
@@ -42,7 +44,6 @@ def test_what_is_refused_of_the_test_images_is_what_each_rule_refuses(measured, 
         assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
 
 
-@pytest.mark.slow
 def test_every_set_is_measured_by_every_score(measured, rules, part, known, other):
     model = part[0]
     sets, _ = stranger_sets(known, other, most=120)
@@ -67,7 +68,6 @@ def test_every_set_is_measured_by_every_score(measured, rules, part, known, othe
                 assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-@pytest.mark.slow
 def test_the_answers_to_strangers_are_what_predict_says(rules, part, known, other):
     """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
     model = replace(part[0], calibration={"temperature": 0.5})
@@ -119,7 +119,6 @@ def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, r
         assert sum(result.histogram[:below]) == result.rules[0].refused.count
 
 
-@pytest.mark.slow
 def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rules, part, known, other):
     model, rule = part[0], rules[0]
     sets, _ = stranger_sets(known, other, most=120)
@@ -146,12 +145,10 @@ def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rule
     np.testing.assert_array_equal(refused.images, known.images[list(refused.indices)])
 
 
-@pytest.mark.slow
 def test_the_same_arguments_give_the_same_result(measured, rules, part, known, other):
     assert measure_rejection(rules, part[0], known, other, most=120).to_dict() == measured.to_dict()
 
 
-@pytest.mark.slow
 def test_one_rule_is_measured_as_it_is_among_others(measured, rules, part, known, other):
     alone = measure_rejection(rules[0], part[0], known, other, most=120)
     assert [one.rules for one in alone.strangers] == [one.rules[:1] for one in measured.strangers]
@@ -187,7 +184,6 @@ def test_text_and_html_have_a_row_for_each_set(measured):
     assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
 
 
-@pytest.mark.slow
 def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
     monkeypatch.setattr("convscope.evidence.rejection.strangers.FASHION_MNIST", tmp_path / "<none>.gz")
     measured = measure_rejection(rules, part[0], known, most=3)
@@ -196,7 +192,6 @@ def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
     assert "&lt;none&gt;.gz" in measured._repr_html_()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("count", "num_classes", "shape"), [(3, 3, (8, 8, 1)), (40, 100, (70, 10, 3))])
 def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, other):
     stream = np.random.default_rng(0)

@@ -18,6 +18,8 @@ from convscope.storage import open_run
 
 from .conftest import invoke
 
+pytestmark = pytest.mark.slow
+
 
 def read(folder: Path):
     events = accumulator.EventAccumulator(
@@ -61,7 +63,6 @@ def test_a_run_logged_later_gives_what_it_gave_live(logged: tuple[Path, Path], t
     assert len({place for place, _, _ in content(live)}) == 4  # the run, its baseline, and a further seed of each
 
 
-@pytest.mark.slow
 def test_logging_again_leaves_nothing_twice(logged: tuple[Path, Path], tmp_path: Path):
     run, live = logged
     shutil.copytree(live, tmp_path / "logs")
@@ -143,7 +144,6 @@ def test_names_are_text_and_never_markup(trained: Path, tmp_path: Path):
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} == {8}
 
 
-@pytest.mark.slow
 def test_the_runs_of_an_experiment_are_logged_each(tiny_folder: Path, tmp_path: Path):
     options = ("--dataset", tiny_folder, "--architecture", "ann", "--epochs", 2, "--seeds", 2)
     out, to = tmp_path / "ours", f"tensorboard:{tmp_path / 'logs'}"
