@@ -53,7 +53,7 @@ def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tm
     done = invoke("train", "--dataset", path, "--architecture", "ann", "--epochs", 2, "--out", out)
     assert done.exit_code == 0, done.output
     assert "no training image is of class '2', so the network cannot learn to recognise it" in done.stderr
-    assert "1 of 4 classes has no image, so nothing is known about them: '3'." in done.stdout
+    assert "1 of 4 classes has no images and cannot be measured: '3'." in done.stdout
     assert re.search(r"^3 +0 +- +- +- +-$", done.stdout, re.MULTILINE)
     absent = json.loads((out / "evaluation.json").read_text())["classes"][3]
     nothing = {"support": 0, "precision": None, "recall": None, "recall_interval": None, "f1": None}

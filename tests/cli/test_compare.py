@@ -175,7 +175,7 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
         (lambda path: shutil.rmtree(path), "no such folder"),
         (lambda path: (path / "run.json").unlink(), "holds no run"),
         (lambda path: (path / "predictions.npz").unlink(), "has no predictions.npz yet; finish it with"),
-        (lambda path: (path / "predictions.npz").write_bytes(b"no"), "is no whole .npz archive"),
+        (lambda path: (path / "predictions.npz").write_bytes(b"no"), "is not a complete .npz archive"),
         (lambda path: (path / "run.json").write_text("{"), "damaged"),
         (lambda path: (path / "history.jsonl").write_text("{"), "damaged"),
         (lambda path: change(path, lambda record: record["dataset"]["test"].pop("num_images")), "damaged"),

@@ -83,9 +83,9 @@ def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp
     out = tmp_path / "run"
     done = invoke("run", "--dataset", path, "--epochs", 2, "--seeds", 2, "--out", out)
     assert done.exit_code == 0, done.output
-    assert "10 images leave the accuracy open by" in done.output
-    assert "fewer than 10 images: what is said of each alone is a guess" in done.output
-    assert "leave the accuracy open by" in (out / "report.html").read_text(encoding="utf-8")
+    assert "With 10 images, the 95 % interval of the accuracy is" in done.output
+    assert "fewer than 10 images, so the figures of these classes are unreliable" in done.output
+    assert "the 95 % interval of the accuracy is" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_class_folder_without_a_name_is_one_line(tmp_path: Path):

@@ -154,7 +154,7 @@ def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Spli
     assert f"cnn {words}\n" in printed
     assert "1,000 training images (20 % of them held out) and 300 test images" in printed
     page = (out / "report.html").read_text()
-    assert f"and decided: {words}." in page
+    assert f"and used for early stopping ({words})." in page
     assert f"{trained} of 9 epochs, weights of epoch {best}" in page
     assert "<th>cnn validation</th>" in page
     model = cs.load_model(out)

@@ -67,7 +67,7 @@ def test_a_further_seed_gives_what_a_run_of_that_seed_gives(run_folder, small_fo
 def test_the_page_says_which_run_it_is_of_and_how_the_seeds_fare(run_folder):
     page = (run_folder[0] / "report.html").read_text()
     assert "1 of 5 runs" in page
-    assert "Over 5 seeds the mean accuracy of this network is" in page
+    assert "The mean accuracy of this network over 5 seeds is" in page
     assert ' id="seeds"' in page
     assert "5 seeds, as by default" in page
 
@@ -81,7 +81,7 @@ def test_one_seed_has_no_experiment_and_the_page_says_what_one_run_cannot(small_
     assert not (out / "seeds.json").exists()
     page = (out / "report.html").read_text()
     assert "· 1 run<" in page
-    assert "one run cannot say how far off" in page
+    assert "a single run cannot show by how much" in page
     assert ' id="seeds"' not in page
 
 

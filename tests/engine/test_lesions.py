@@ -135,9 +135,9 @@ def test_no_lesions_and_no_images_give_nothing(engine):
 @pytest.mark.parametrize(
     ("lesion", "error", "message"),
     [
-        ([Replacement("conv2d", 16)], ValueError, "filter 16 is none of conv2d, which has 0 to 15"),
-        ([Replacement("dense", -1)], ValueError, "filter -1 is none of dense, which has 0 to 127"),
-        ([Replacement("flatten", 800)], ValueError, "filter 800 is none of flatten, which has 0 to 799"),
+        ([Replacement("conv2d", 16)], ValueError, "filter is 16; conv2d has filters 0 to 15"),
+        ([Replacement("dense", -1)], ValueError, "filter is -1; dense has filters 0 to 127"),
+        ([Replacement("flatten", 800)], ValueError, "filter is 800; flatten has filters 0 to 799"),
         ([Replacement("conv2d", 0, float("nan"))], ValueError, "filter 0 of conv2d is to be nan; give a finite"),
         ([Replacement("conv2d", 0, 1e39)], ValueError, "filter 0 of conv2d is to be 1e\\+39; give a finite"),
         (

@@ -107,7 +107,7 @@ def test_nothing_is_said_of_a_class_without_images():
     assert (absent.class_name, absent.support) == ("absent", 0)
     assert (absent.precision, absent.recall, absent.recall_interval, absent.f1) == (None, None, None, None)
     assert re.search(r"^absent +0 +- +- +- +-$", str(evaluation), re.MULTILINE)
-    assert "1 of 3 classes has no image, so nothing is known about them: 'absent'." in evaluation.cautions
+    assert "1 of 3 classes has no images and cannot be measured: 'absent'." in evaluation.cautions
 
 
 def test_a_class_that_was_never_predicted_has_no_precision():
@@ -118,7 +118,7 @@ def test_a_class_that_was_never_predicted_has_no_precision():
 def test_few_images_of_a_class_and_none_are_warned_of():
     evaluation = evaluate_answers([0] * 25 + [1] * 5, [0] * 25 + [1] * 5, ["a", "b", "c"])
     wide, few, none = evaluation.cautions
-    assert "30 images leave the accuracy open by 11 points" in wide
+    assert "With 30 images, the 95 % interval of the accuracy is 11 points wide" in wide
     assert few.startswith("1 of 3 classes has fewer than 10 images")
     assert none.startswith("1 of 3 classes has no image")
 
@@ -126,7 +126,7 @@ def test_few_images_of_a_class_and_none_are_warned_of():
 def test_an_accuracy_that_one_class_alone_would_give_is_warned_of():
     evaluation = evaluate_answers([0] * 900 + [1] * 100, [0] * 1000, ["a", "b"])
     (caution,) = evaluation.cautions
-    assert caution.startswith("Always answering 'a' would be right for 90.00 %")
+    assert caution.startswith("Always answering 'a' would be correct for 90.00 %")
     assert caution in str(evaluation)
     assert evaluation.balanced_accuracy == 0.5
 
@@ -188,7 +188,7 @@ def test_text_shows_accuracy_interval_images_matrix_and_pairs():
     text = str(evaluate_answers([0] * 9 + [1], [0] * 8 + [1, 1], ["cat", "dog"]))
     assert "test split of shapes: 90.00 % [59.58, 98.21] (95 % Wilson interval), 9 of 10 images right" in text
     lines = text.splitlines()
-    matrix = lines.index("Confusion matrix (rows are the truth)")
+    matrix = lines.index("Confusion matrix (rows: true class, columns: predicted class)")
     assert [line.split() for line in lines[matrix + 1 : matrix + 5]] == [
         ["cat", "dog"],
         ["-" * len(lines[matrix + 2])],

@@ -46,7 +46,7 @@ def test_the_page_has_its_findings_facts_and_sections_in_order():
     html = render_data_page(document(made_up(leak=True)), "convscope data info x")
     assert anchors(html) == ["classes", "class-images", "examples", "duplicates", "pixels", "orientation", "shift"]
     assert "1 of 6 test images (16.7\N{NO-BREAK SPACE}%) are equal to a training image" in html
-    assert "1 fault needs mending before anything is trained on this" in html
+    assert "1 fault to fix before you train on this data" in html
     assert "convscope data info x" in html
     for anchor in anchors(html):
         assert f'href="#{anchor}"' in html
@@ -87,7 +87,7 @@ def test_images_of_any_form_have_a_page(shape):
 def test_many_classes_are_folded_away_and_all_there():
     number = MOST_OPEN + 3
     html = render_data_page(document(made_up(number, (8, 8, 1))))
-    assert f"Shown are the first {MOST_OPEN} of {number}." in html
+    assert f"The first {MOST_OPEN} of {number}." in html
     folded = html[html.index('id="class-images-all"') :]
     assert folded[: folded.index("</section>")].count("<img") == number
     ids = re.findall(r' id="([^"]+)"', html)
@@ -103,7 +103,7 @@ def test_ids_are_not_repeated_on_a_small_page():
 def test_nothing_found_is_said_so(small_mnist):
     value = document(small_mnist)
     value["inspection"]["findings"] = []
-    assert "Nothing was found that speaks against training on this" in render_data_page(value)
+    assert "No problems found: this data is ready for training" in render_data_page(value)
 
 
 def test_the_page_is_written_whole(tmp_path):

@@ -167,7 +167,7 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     value["is_significant_by_class"] = pack(marked)
     assert (
         charts(ablation_section(value))["ablation-classes"].title
-        == "No class loses more with one filter than luck explains"
+        == "Removing a single filter lowers the recall of no class significantly"
     )
     marked[4, 7] = 1
     value["is_significant_by_class"] = pack(marked)
@@ -284,13 +284,11 @@ def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() ->
     windows = [one for one in value["lesions"] if one["kind"] == "window"]
     windows[0] |= {"accuracy_change": -0.9, "is_significant": True}
     title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
-    assert title == (
-        "The network relies most on the window of 3 × 3 at row 0, column 0: without it accuracy falls by 90.0 points"
-    )
+    assert title == ("The window of 3 × 3 at row 0, column 0 matters most: without it accuracy falls by 90.0 points")
     for one in windows:
         one["is_significant"] = False
     title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
-    assert title == "None of the 49 windows is missed significantly"
+    assert title == "None of the 49 windows has a significant effect on accuracy"
 
 
 def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> None:
@@ -303,7 +301,7 @@ def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> No
     np.testing.assert_allclose([place for place, _ in dots], [0.008, 0.01, 0.0104, 0.09])
     assert [colour for _, colour in dots] == [ACCENT, INK, MUTED, WARM]
     chart = charts(ablation_section(values))["ablation-architectures"]
-    assert chart.title == "Of 3 variants 1 is worse than the whole network, and 1 better"
+    assert chart.title == "1 of 3 variants is significantly worse than the whole network, 1 better"
 
 
 def test_variants_that_lie_close_together_have_a_tick() -> None:

@@ -49,9 +49,12 @@ def test_names_are_data_and_no_markup() -> None:
 @pytest.mark.parametrize(
     ("gains", "finding"),
     [
-        ([((-0.3, -0.1), (0.1, 0.3)), ((-0.2, -0.1), (0.1, 0.2))], "Every method orders the pixels better than chance"),
+        (
+            [((-0.3, -0.1), (0.1, 0.3)), ((-0.2, -0.1), (0.1, 0.2))],
+            "Every method orders the pixels significantly better than chance",
+        ),
         ([((-0.3, -0.1), (0.1, 0.3)), ((-0.2, 0.1), (0.1, 0.2))], "occlusion does not order the pixels better"),
-        ([(None, None), ((-0.2, 0.1), (0.1, 0.2))], "No method orders the pixels better than chance for certain"),
+        ([(None, None), ((-0.2, 0.1), (0.1, 0.2))], "No method orders the pixels significantly better than chance"),
     ],
 )
 def test_the_title_says_which_methods_beat_chance(gains: Any, finding: str) -> None:

@@ -63,22 +63,24 @@ def test_galleries_count_what_is_in_doubt():
     _, value = faulty()
     galleries = parts(audit_section(value), Gallery)
     assert [title for title in galleries if "doubt" in title] == [
-        "2 of 60 training labels are in doubt",
-        "1 of 30 test labels are in doubt",
+        "2 of 60 training labels are suspect",
+        "1 of 30 test labels are suspect",
     ]
 
 
 def test_a_card_has_the_picture_of_its_image_and_leads_to_it():
     splits, value = faulty()
-    card = parts(audit_section(value), Gallery)["1 of 30 test labels are in doubt"].cards[0]
+    card = parts(audit_section(value), Gallery)["1 of 30 test labels are suspect"].cards[0]
     assert (card.split, card.index) == ("test", 8)
     np.testing.assert_array_equal(card.picture, image_pixels(splits.test.images[8]))
-    assert card.lines == ["靴 👢 → </script><i…", "90.00\N{NO-BREAK SPACE}% sure"]
+    assert card.lines == ["靴 👢 → </script><i…", "confidence 90.00\N{NO-BREAK SPACE}%"]
 
 
 def test_duplicates_stand_side_by_side_with_both_labels():
     splits, value = faulty()
-    gallery = parts(audit_section(value), Gallery)["1 of 1 group with two labels, 1 with training and test images"]
+    gallery = parts(audit_section(value), Gallery)[
+        "1 of 1 group have different labels; 1 span training and test images"
+    ]
     (card,) = gallery.cards
     assert card.lines == ["</script><i… or a name of s…", "train 3, test 4", "equal"]
     assert (card.split, card.index) == ("test", 4)
@@ -90,34 +92,42 @@ def test_duplicates_stand_side_by_side_with_both_labels():
 def test_pairs_of_classes_are_counted_over_both_splits():
     _, value = faulty()
     table = next(table for title, table in parts(audit_section(value), Table).items() if "that may be" in title)
-    assert table.title == "Most often in doubt: </script><img src=x one… that may be a name of sixty charact…, 2 labels"
+    assert (
+        table.title
+        == "Most frequent suspect pair: </script><img src=x one… that may be a name of sixty charact…, 2 labels"
+    )
     assert [tuple(row[2:]) for row in table.rows] == [("2", "0"), ("0", "1")]
 
 
 def test_the_accuracy_is_given_with_and_without_twins():
     _, value = faulty()
-    table = parts(audit_section(value), Table)["1 twin of training images among the 30 test images"]
+    table = parts(audit_section(value), Table)["1 of 30 test images duplicate a training image"]
     assert [row[:4] for row in table.rows] == [
         ("all", "30", "29", "96.67\N{NO-BREAK SPACE}%"),
-        ("without 1 twin", "29", "28", "96.55\N{NO-BREAK SPACE}%"),
+        ("without 1 duplicate", "29", "28", "96.55\N{NO-BREAK SPACE}%"),
     ]
 
 
 def test_known_errors_have_their_votes_and_what_the_network_says(mnist_value: dict[str, Any]):
     section = audit_section(mnist_value)
-    title = "People rejected 15 test labels; where they agreed on another one, the network agrees with them in 9 of 10"
+    title = (
+        "People rejected 15 test labels. Where they agreed on another label, the network gives the same one in 9 of "
+        "10 cases"
+    )
     gallery = parts(section, Gallery)[title]
-    assert gallery.cards[0].lines == ["8 → 9", "0 of 5 kept 8", "network: 8, 90\N{NO-BREAK SPACE}%"]
+    assert gallery.cards[0].lines == ["8 → 9", "0 of 5 confirmed 8", "network: 8, 90\N{NO-BREAK SPACE}%"]
     assert gallery.cards[3].lines[0] == "4 → ?"
-    assert "The network gives 1 of the rejected labels and is sure enough to doubt 14" in gallery.look
-    assert "Who reads 15 known errors as people do cannot score above 99.85\N{NO-BREAK SPACE}%" in parts(section, Table)
+    assert "The network predicts 1 of the rejected labels and marks 14 of these images as suspect" in gallery.look
+    assert "With 15 known errors, answers that agree with people score at most 99.85\N{NO-BREAK SPACE}%" in parts(
+        section, Table
+    )
 
 
 def test_suspects_that_people_rejected_are_marked(mnist_value: dict[str, Any]):
     gallery = parts(audit_section(mnist_value), Gallery)[
-        "14 of 10,000 test labels are in doubt; people rejected 14 of them"
+        "14 of 10,000 test labels are suspect; people rejected 14 of them"
     ]
-    assert all(card.lines[2] == "people reject it too" for card in gallery.cards)
+    assert all(card.lines[2] == "also rejected by people" for card in gallery.cards)
 
 
 def test_without_training_answers_the_training_labels_are_not_spoken_of():
@@ -132,8 +142,8 @@ def test_data_without_faults_have_tables_and_no_gallery():
     value = audit(splits, answers(splits.train.labels, 3), answers(splits.test.labels, 3)).to_dict()
     section = audit_section(value)
     assert list(parts(section, Table)) == [
-        "In doubt: 0 of 30 training labels and 0 of 20 test labels",
-        "No two of 50 images are equal or near to each other",
+        "Suspect: 0 of 30 training labels and 0 of 20 test labels",
+        "No two of 50 images are identical or similar",
     ]
     assert parts(section, Gallery) == {}
 

@@ -63,7 +63,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
         ("ECE, 15 bins of equal mass, %", "ece_by_mass", 100, 2),
         ("Brier score, 0 to 2", "brier", 1, 4),
         ("Negative log-likelihood, nats", "negative_log_likelihood", 1, 4),
-        ("AURC, thousandths", "aurc", 1000, 3),
+        ("AURC × 1000", "aurc", 1000, 3),
     ):
         written = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in rows[title][1::2]]
         values = [value["before"][name]["value"], value["after"][name]["value"], value["changes"][name]["value"]]
@@ -76,15 +76,15 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
 def test_the_titles_say_what_the_temperature_did() -> None:
     value = value_of(3000)
     assert re.fullmatch(
-        r"A temperature of (1\.9|2\.)\d+ takes the calibration error from 1\d\.\d\d\s% to \d\.\d\d\s%, "
-        "no more than chance gives",
+        r"Temperature (1\.9|2\.)\d+ lowers the calibration error from 1\d\.\d\d\s% to \d\.\d\d\s%, "
+        "which is within chance",
         error_finding(value),
     )
-    assert "As trained, the network is too sure" in confidence_finding(value)
-    assert "As trained, the network is not sure enough" in confidence_finding(value_of(3000, scale=0.4))
+    assert "As trained, the network is overconfident" in confidence_finding(value)
+    assert "As trained, the network is underconfident" in confidence_finding(value_of(3000, scale=0.4))
     calibrated = value_of(3000, scale=1)
-    assert "by no more than chance" in error_finding(calibrated)
-    assert "about as sure as it is right" in confidence_finding(calibrated)
+    assert "not change the calibration error significantly" in error_finding(calibrated)
+    assert "confidence matches accuracy" in confidence_finding(calibrated)
     worse = {**value, "changes": {"ece_by_width": {"value": 0.1, "interval": [0.05, 0.15]}}}
     assert "raises the calibration error" in error_finding(worse)
 
@@ -95,9 +95,7 @@ def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
         refusals = [{"fraction": place, "num_errors_left": errors, "num_left": 1000} for place, errors in places]
         return {"after": {"risk_coverage": {"refusals": refusals}}}
 
-    assert refusal_finding(with_errors(97, 56, 36, 13, 6)).endswith(
-        "the 2\xa0% that it is least sure of leaves 36 of 97 errors"
-    )
+    assert refusal_finding(with_errors(97, 56, 36, 13, 6)).endswith("the least confident 2\xa0% leaves 36 of 97 errors")
     assert refusal_finding(with_errors(400, 398, 390, 380, 350)).endswith("leaves 350 of 400 errors")
     assert refusal_finding(with_errors(0, 0, 0, 0, 0)) == "No error on 1,000 images"
 
@@ -105,11 +103,11 @@ def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
 def test_what_the_images_cannot_tell_is_said() -> None:
     value = all_right()
     table = next(part for part in calibration_section(value).parts if isinstance(part, Table))
-    assert "those images do not tell it" in table.look
+    assert "these images do not determine it" in table.look
     assert "With 0 errors the intervals" in table.look
-    assert error_finding(value).startswith("A temperature of 0.05 is the end of its range")
+    assert error_finding(value).startswith("Temperature 0.05 is the limit of its range")
     look = next(part for part in calibration_section(value_of()).parts if isinstance(part, Table)).look
-    assert "do not tell it" not in look
+    assert "do not determine it" not in look
     assert "too narrow" not in look
 
 

@@ -67,7 +67,7 @@ def test_one_model_each_adds_the_two_by_two_table() -> None:
     assert tables[0].rows[0] == ["cnn right", f"{counts.both_right}", f"{counts.only_a_right}"]
     assert tables[0].rows[1] == ["cnn wrong", f"{counts.only_b_right}", f"{counts.both_wrong}"]
     differing = counts.only_a_right + counts.only_b_right
-    assert tables[0].title == f"Exactly one of the two is right on {differing} images of 400"
+    assert tables[0].title == f"Exactly one of the two classifies {differing} images of 400"
     assert len([part for part in comparison_section(value_of(compared())).parts if isinstance(part, Table)]) == 1
 
 
@@ -79,7 +79,7 @@ def test_the_costs_stand_side_by_side_with_latency_where_it_is_known() -> None:
     assert table.rows[1][-2:] == ["unknown", "unknown"]
     without = comparison_section(value_of(compared(training_seconds=None))).parts[-1]
     assert isinstance(without, Table)
-    assert list(without.header) == ["Model", "Parameters", "Weights", "Multiply-adds an image", "Training"]
+    assert list(without.header) == ["Model", "Parameters", "Weights", "Multiply-adds per image", "Training"]
     assert without.rows[0][-1] == "unknown"
 
 
@@ -98,7 +98,7 @@ def test_what_it_does_not_show_is_what_cannot_be_told(models: tuple[int, int]) -
 def test_a_corrected_p_value_is_drawn_and_named_in_place_of_the_single_one() -> None:
     comparison = replace(compared(), adjusted_p_value=0.0625)
     chart = chart_of(comparison_section(value_of(comparison)))
-    assert "corrected by Holm's rule" in chart.look
+    assert "with Holm's correction" in chart.look
     assert "p 0.062" in svg_text(chart.drawing)
 
 

@@ -11,7 +11,10 @@ from convscope.report.evidence import render_evidence
 @pytest.mark.parametrize("value", [5, "text", {"filters": 1}, [[]], [{"layer": {}}]])
 def test_a_damaged_file_is_named(payloads: dict[str, dict[str, Any]], value: Any):
     damaged = {**payloads["cnn"]["evidence"]["ablation"], "filters": value}
-    with pytest.raises(RunError, match=r"^ablation\.json: damaged \(.*\); remove it, and measure it again$"):
+    with pytest.raises(
+        RunError,
+        match=r"^ablation\.json: damaged \(.*\); delete the file and run `convscope evidence` on this run again$",
+    ):
         render_evidence({"ablation": damaged})
 
 

@@ -64,8 +64,8 @@ def test_titles_and_numbers_are_those_measured() -> None:
     value |= {"agreement": 0.9901, "agreement_in_picture": 0.872, "explained_variance": [0.25, 0.15, 0.1]}
     chart, variance = charts(value)
     title = chart.title.replace("\N{NO-BREAK SPACE}", " ")
-    assert title == "Of an image's nearest neighbours 99.0 % are of its class, in the picture 87.2 %"
-    assert variance.title == "The two directions of the picture hold 40.0\N{NO-BREAK SPACE}% of the variance"
+    assert title == "99.0 % of an image's nearest neighbours share its class; in the plot, 87.2 %"
+    assert variance.title == "The two plotted dimensions hold 40.0\N{NO-BREAK SPACE}% of the variance"
     assert chart.numbers is not None
     assert [row[:2] for row in chart.numbers.rows] == [[name, "10"] for name in "abcd"] + [["all", "40"]]
     assert variance.numbers is not None
@@ -80,7 +80,7 @@ def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are
     chart = charts(value)[0]
     shown = texts(chart)
     assert len(shown) == 2 * 26
-    assert "The 26 classes with the fewest neighbours of their own." in chart.look
+    assert "The 26 classes with the fewest neighbours of their own class are shown." in chart.look
     assert [text.rpartition("(label ")[2] for text in shown[1::2]] == [f"{n})" for n in range(27) if n != 3]
     assert chart.drawing.get_size_inches()[0] * 72 <= 896
     assert chart.numbers is not None
@@ -104,10 +104,10 @@ def test_names_are_data_whatever_they_hold() -> None:
 def test_other_methods_say_that_distances_mean_nothing_and_have_no_variance() -> None:
     value = embedding_of(tuple("abc"), 30)
     pca = embedding_section(value)
-    assert "may be well apart in the directions that it leaves out" in pca.does_not_show
+    assert "may be well separated in the dimensions that it leaves out" in pca.does_not_show
     section = embedding_section(value | {"method": "tsne", "explained_variance": []})
     assert "by t-SNE" in section.shows
-    assert section.does_not_show.startswith("Distances between clusters and their sizes mean nothing")
+    assert section.does_not_show.startswith("Distances between clusters and the sizes of clusters have no meaning")
     assert len(section.parts) == 1
 
 

@@ -117,7 +117,7 @@ def test_runs_that_end_early_end_the_mean_and_the_page_says_so():
     value = make([("cnn", "classic")], 2, [4])
     for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
         value["runs"][0]["history"][name] = value["runs"][0]["history"][name][:3]
-    assert "the mean goes as far as the shortest" in charts(value)[1].look
+    assert "the mean ends with the shortest run" in charts(value)[1].look
 
 
 def test_the_band_has_a_gap_where_all_runs_are_equal():
@@ -146,10 +146,11 @@ def test_without_epochs_to_compare_there_are_no_curves():
 
 FINDINGS = {
     "one group": r"cnn comes to \d\d\.\d\d.% over 30 seeds, from .* to .*",
-    "one run": r"One run of cnn gives .*; it says nothing of other seeds",
-    "two": r"cnn has the highest mean, .*, significantly above ann \(p = .*\)",
+    "one run": r"One run of cnn reaches .*; other seeds may differ",
+    "two": r"cnn has the highest mean, .*, significantly higher than ann \(p = .*\)",
     "equal": r"cnn has the highest mean, .*, but does not differ significantly from ann \(p = .*\)",
-    "many": r"network number 0 with classic has the highest mean, .*, significantly above the next, .* \(p = .*\)",
+    "many": r"network number 0 with classic has the highest mean, .*, significantly higher than the second best, .* "
+    r"\(p = .*\)",
 }
 
 
@@ -161,7 +162,7 @@ def test_the_title_is_what_the_numbers_say(case: str):
 def test_the_title_of_two_single_runs_says_nothing_of_other_seeds():
     value = json.loads(json.dumps(CASES["equal"]))
     value["lead"] |= {"p_value": 0.01, "is_distinguishable": True}
-    assert seeds_finding(value).endswith("from ann (p = 0.01), but one run says nothing about other seeds")
+    assert seeds_finding(value).endswith("from ann (p = 0.01), but a single run does not cover other seeds")
 
 
 def test_the_title_goes_by_the_corrected_test_and_says_when_means_are_equal():

@@ -67,7 +67,7 @@ def test_a_card_shows_the_pixels_that_excite_its_filter_and_opens_their_image() 
     card = galleries(spot_cards(with_synthetic=False))[0].cards[3]
     assert (card.split, card.index) == ("test", 120)
     assert card.lines[0] == "Filter 3"
-    assert "nearly dead: answers on 0.50\N{NO-BREAK SPACE}%" in card.lines
+    assert "nearly dead: active on 0.50\N{NO-BREAK SPACE}%" in card.lines
     assert (card.picture[1:31, 1:31] == 255).all()  # the one bright pixel, enlarged, in its frame
     assert not card.picture[1:31, 36:66].any()  # no other image excites it
 
@@ -115,11 +115,11 @@ def test_titles_are_what_the_numbers_say() -> None:
 def test_units_are_called_units_and_read_the_whole_image() -> None:
     value = cards_of(presets.ann((8, 8, 3), 100), noise((8, 8, 3), 100))
     section = filters_section(value)
-    assert section.name == "What excites each unit"
+    assert section.name == "What activates each unit"
     gallery = galleries(value)[0]
     assert gallery.cards[0].lines[0] == "Unit 0"
-    assert "Each unit reads the whole image." in gallery.look
-    assert gallery.title.endswith("of them shown")
+    assert "Each unit depends on the whole image." in gallery.look
+    assert gallery.title.endswith("are shown")
 
 
 def test_without_synthetic_images_none_is_spoken_of() -> None:
@@ -186,5 +186,5 @@ def test_a_thousand_filters_are_drawn_small_and_all_counted() -> None:
 def test_a_network_without_filters_says_so() -> None:
     value = cards_of(Architecture(Input(6, 6), (Flatten(), Dense(2))), noise((6, 6, 1), 2, 8))
     (table,) = filters_section(value).parts
-    assert table.title == "This network has neither a convolution nor a hidden layer"
-    assert "neither a convolution" in str(render_section(filters_section(value)))
+    assert table.title == "This network has neither convolutions nor hidden layers"
+    assert "neither convolutions" in str(render_section(filters_section(value)))

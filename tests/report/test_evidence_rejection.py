@@ -65,11 +65,11 @@ def test_the_title_names_the_surest_stranger_that_gets_through() -> None:
     for one in value["strangers"]:
         one["examples"]["refused"] = [True] * 4
     title = rejection_section(value).parts[0].title  # type: ignore[union-attr]
-    assert title == "None of these strangers gets through"
+    assert title == "All of these out-of-distribution images are refused"
     examples = value["strangers"][1]["examples"]
     examples["refused"][2], examples["answers"][2], examples["probabilities"][2] = False, 3, 0.99999
     title = rejection_section(value).parts[0].title.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
-    assert title == "Sure and wrong: an image of letters is taken for 3, with 99.9 %"
+    assert title == "Confident and wrong: an image of letters is predicted as 3 with 99.9 %"
 
 
 def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
@@ -80,7 +80,9 @@ def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
     value["strangers"][number]["rules"][0]["refused"]["value"] = 0.25
     table = rejection_section(value).parts[1]
     assert isinstance(table, Table)
-    assert table.title.replace("\N{NO-BREAK SPACE}", " ").startswith("Refused least: shuffled pixels, 25.0 %")
+    assert table.title.replace("\N{NO-BREAK SPACE}", " ").startswith(
+        "Hardest to refuse: shuffled pixels, 25.0 % refused"
+    )
     assert table.look.endswith("Left out: letters; no font is installed.")
 
 
@@ -91,11 +93,11 @@ def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_th
         one["right"][name]["value"] = 0.5
     value["altered"][3]["right"][name]["value"] = 0.75
     look = rejection_section(value).parts[1].look.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
-    assert "of test images turned by 30° and answered correctly, 75.0 % are refused" in look
-    assert "Probabilities are at temperature 0.62, as in predictions." in look
+    assert "Of correctly classified test images turned by 30°, 75.0 % are refused" in look
+    assert "Probabilities are calibrated with temperature 0.62, as in `convscope predict`." in look
     letters = next(one for one in value["strangers"] if one["name"] == "letters")
     assert f"letters in {letters['num_clusters']} characters" in look
-    assert "without a temperature" in rejection_section(measured()).parts[1].look  # type: ignore[union-attr]
+    assert "no temperature" in rejection_section(measured()).parts[1].look  # type: ignore[union-attr]
 
 
 def test_the_rules_say_on_how_many_sets_another_does_better() -> None:

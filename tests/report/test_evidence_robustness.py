@@ -72,7 +72,7 @@ def test_the_pictures_say_how_many_are_answered_wrongly(small):
     value = small[0]
     pictures = robustness_section(value).parts[1]
     wrong = sum(answer != value["example"]["label"] for row in value["example"]["answers"] for answer in row)
-    assert pictures.title == f"Of one image spoiled in 75 ways, {wrong} are answered wrongly"
+    assert pictures.title == f"One image under 75 corruptions: {wrong} are classified wrongly"
     assert svg_text(pictures.drawing).count("<image") == 15
 
 
@@ -82,16 +82,16 @@ def test_the_curves_finding_names_what_costs_a_point():
         {"name": "rotation", "point_lost": [-8.4, 11.0]},
         {"name": "noise", "point_lost": [None, None]},
     ]
-    assert curves_finding(curves) == "A point of accuracy is lost by a shift of 1.3 pixels or a turn of 8°"
+    assert curves_finding(curves) == "Accuracy falls by one point under a shift by 1.3 pixels or a rotation by 8°"
     nothing = [one | {"point_lost": [None, None]} for one in curves]
-    assert curves_finding(nothing) == "No shift, turn or noise that was tried costs a point of accuracy"
+    assert curves_finding(nothing) == "No tested shift, rotation or noise lowers accuracy by one point"
 
 
 def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
     value = small[1]
     assert (
         attacks_finding(value | {"median_epsilon": 16.4})
-        == "About 16 of 255 grey levels fool the network on half of the images"
+        == "PGD needs about 16 of 255 grey levels to fool the network on half of the images"
     )
     left = value["attacks"][-1]
     assert left["method"] == "pgd"
@@ -172,7 +172,7 @@ def test_the_charts_have_names_of_their_own_and_are_small(small):
 @pytest.mark.slow
 def test_the_sections_say_how_many_images_were_left_out(small):
     value = small[0] | {"num_images": 2000, "num_images_left_out": 8000}
-    assert "2,000 test images, evenly taken: 8,000 are left out" in robustness_section(value).shows
+    assert "2,000 test images, sampled evenly (8,000 left out)" in robustness_section(value).shows
     assert "left out" not in robustness_section(small[0]).shows
     assert f"in up to {STEPS} steps" in attacks_section(small[1]).shows
 

@@ -22,7 +22,7 @@ def history(val_accuracy: list[float], val_loss: list[float] | None = None, val_
     ("val_accuracy", "finding"),
     [
         ([0.9, 0.978, 0.98], "Test accuracy is within 0.5 points of 98.00 % by epoch 2"),
-        ([0.9, 0.95], "Test accuracy still moves in the last epoch: 95.00 %"),
+        ([0.9, 0.95], "Test accuracy is still changing in the last epoch: 95.00 %"),
         ([0.9], "Test accuracy is 90.00 % after one epoch"),
         ([], "Training accuracy is 90.00 % after one epoch"),
     ],
@@ -35,7 +35,7 @@ def test_the_accuracy_finding_says_when_training_settled(val_accuracy: list[floa
     ("val_loss", "finding"),
     [
         ([0.2, 0.1, 0.12], "Test loss is lowest in epoch 2 and ends at 0.120"),
-        ([0.2, 0.1], "Test loss still falls in the last epoch: 0.100"),
+        ([0.2, 0.1], "Test loss is still falling in the last epoch: 0.100"),
         ([], "Training loss ends at 0.500"),
     ],
 )
@@ -46,18 +46,18 @@ def test_the_loss_finding_says_where_it_was_lowest(val_loss: list[float], findin
 def test_findings_name_the_images_that_were_measured() -> None:
     measured = history([0.9, 0.95], [0.2, 0.1], "validation")
     accuracy, loss = findings.accuracy_finding(measured), findings.loss_finding(measured)
-    assert accuracy.startswith("Validation accuracy still moves")
-    assert loss == "Validation loss still falls in the last epoch: 0.100"
+    assert accuracy.startswith("Validation accuracy is still changing")
+    assert loss == "Validation loss is still falling in the last epoch: 0.100"
 
 
 @pytest.mark.parametrize(
     ("val_split", "choice", "fraction", "sentence"),
     [
-        ("test", "", 0, "The test images were measured after each epoch, but nothing was chosen by them."),
+        ("test", "", 0, "The test images were measured after each epoch but were not used to choose anything."),
         ("validation", "", 0.25, "The validation images, 25 % of the training images, were measured after each epoch "
-         "but nothing was chosen by them. The test images took no part in it."),
+         "but not used to choose anything. The test images were not used for this."),
         ("validation", "stopped; weights of epoch 2", 0, "The validation images were measured after each epoch and "
-         "decided: stopped; weights of epoch 2. The test images took no part in it."),
+         "used for early stopping (stopped; weights of epoch 2). The test images were not used for this."),
     ],
 )  # fmt: skip
 def test_the_measured_sentence_says_what_was_chosen_by(
@@ -72,7 +72,7 @@ def test_the_measured_sentence_says_what_was_chosen_by(
 @pytest.mark.parametrize(
     ("counts", "finding"),
     [
-        ([10, 20, 15], "Class b is 2.00 times as frequent as class a"),
+        ([10, 20, 15], "Class b has 2.00 times as many images as class a"),
         ([5, 5, 5], "All 3 classes have 5 training images"),
         ([5, 0, 5], "Class b has no training image"),
     ],
@@ -86,11 +86,11 @@ def test_the_classes_finding_is_true_of_the_classes(payload: dict[str, Any]) -> 
     finding = findings.classes_finding(evaluation).replace(SPACE, " ")
     recalls = sorted(metric["recall"] for metric in evaluation["classes"])
     if len(recalls) == 2:
-        assert finding.count("is found in 100.00 % of its images") == 2
+        assert finding.count("is 100.00 %") == 2
         return
-    threshold = float(finding.split(" found in ")[1].split(" %")[0]) / 100
+    threshold = float(finding.removeprefix("Recall is ").split(" %")[0]) / 100
     assert sum(recall >= threshold for recall in recalls) >= len(recalls) - 1
-    assert finding.endswith(f"{100 * recalls[0]:.2f} %")
+    assert f"the lowest is {100 * recalls[0]:.2f} % (class " in finding
 
 
 @pytest.mark.parametrize(
@@ -118,20 +118,20 @@ def lesion(layer: str, change: float, is_significant: bool, replacement: str = "
     [
         (
             [lesion("a", -0.002, True), lesion("b", -0.0091, True), lesion("b", -0.5, True, "mean")],
-            "2 of 2 filters are missed; the largest measured loss is 0.91 points (b, filter 3)",
+            "2 of 2 filters matter significantly; removing filter 3 of b costs most, 0.91 points of accuracy",
         ),
         (  # the largest of many changes is not named where luck explains it
             [lesion("a", -0.0016, False), lesion("a", -0.001, True)],
-            "1 of 2 filters are missed; the largest measured loss is 0.10 points (a, filter 3)",
+            "1 of 2 filters matter significantly; removing filter 3 of a costs most, 0.10 points of accuracy",
         ),
-        ([lesion("a", -0.01, False)] * 48, "None of the 48 filters has an effect that can be told from zero"),
+        ([lesion("a", -0.01, False)] * 48, "Removing any one of the 48 filters has no significant effect"),
         (
             [lesion("a", 0.01, True), lesion("b", -0.1, False)],
-            "No filter is missed; without any one of 1 of 2 accuracy is higher",
+            "No filter is needed; accuracy is significantly higher without any one of 1 of 2",
         ),
         (
             [lesion("a", -0.02, True, "mean")],
-            "1 of 1 filters are missed; the largest measured loss is 2.00 points (a, filter 3)",
+            "1 of 1 filters matter significantly; removing filter 3 of a costs most, 2.00 points of accuracy",
         ),
     ],
 )

@@ -95,7 +95,7 @@ def test_a_refused_picture_says_so_before_its_answer():
     assert re.search(r'class="score refused">none of these <small>nearest \d, ', html)
     assert "Refused as none of the classes" in html
     html = render_prediction_page(page_of(model_of(calibration=rule(-1e9)), [pen()] * 3))
-    assert "All are taken for one of the classes" in html
+    assert "No picture is refused" in html
     assert "not calibrated" not in html
     html = render_prediction_page(page_of(model_of(calibration=rule(-1e9)), [pen(), pen() * 0 + 255]))
     assert "1 of 2 is refused as none of the classes" in html

@@ -235,7 +235,7 @@ def test_the_verdict_says_what_it_rests_on_and_what_it_cannot_claim(
     low, high = evaluation["accuracy_interval"]
     assert f"{100 * evaluation['accuracy']:.2f} %" in text
     assert f"[{100 * low:.2f}, {100 * high:.2f}]" in text
-    assert "measured after each epoch, but nothing was chosen by them" in text
+    assert "measured after each epoch but were not used to choose anything" in text
     assert payloads["cnn"]["model"]["weights_sha256"] in text
     assert "one run with one seed" in text
 
@@ -243,14 +243,16 @@ def test_the_verdict_says_what_it_rests_on_and_what_it_cannot_claim(
 def test_a_page_says_that_validation_images_chose_and_test_images_did_not(pages: dict[str, str]) -> None:
     text = Page(pages["stopped"]).text.replace("\N{NO-BREAK SPACE}", " ")
     choice = "stopped after epoch 2 of 5, 1 epoch without a better val_loss; weights of epoch 1"
-    assert f"20 % of the training images, were measured after each epoch and decided: {choice}. The test" in text
+    assert (
+        f"20 % of the training images, were measured after each epoch and used for early stopping ({choice})." in text
+    )
     assert "custom, 2 of 5 epochs, weights of epoch 1" in text
-    assert "200 images to train on (20 % of them held out to validate by) and 200 to measure by" in text
+    assert "200 training images (20 % of them held out for validation) and 200 test images" in text
     assert "A ring marks the epoch" in text
     assert "Validation accuracy" in text
     assert not re.search("[Tt]est (accuracy|loss)", text)
-    assert "nothing was chosen" not in text
-    assert "last epoch is the model" not in text
+    assert "not used to choose" not in text
+    assert "model is the last epoch" not in text
 
 
 def test_the_matrix_of_the_image_is_there_in_full(pages: dict[str, str], payloads: dict[str, Any]) -> None:

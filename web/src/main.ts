@@ -35,7 +35,7 @@ start().catch((error: unknown) => {
   if (target === null) return;
   const note = document.createElement('p');
   note.className = 'note';
-  note.textContent = `The live network could not start (${error instanceof Error ? error.message : String(error)}); the report below is complete without it.`;
+  note.textContent = `The live view could not start (${error instanceof Error ? error.message : String(error)}). The report below is complete without it.`;
   target.replaceChildren(note);
   document.documentElement.dataset.ready = 'failed';
 });

@@ -30,20 +30,20 @@ describe('an IDX file', () => {
 
   test.each<[string, Uint8Array, RegExp]>([
     ['nothing', new Uint8Array(), /^a is empty\.$/],
-    ['a text', new TextEncoder().encode('hello there'), /^a is no IDX file/],
-    ['three bytes', new Uint8Array([0, 0, 8]), /^a is no IDX file/],
+    ['a text', new TextEncoder().encode('hello there'), /^a is not an IDX file/],
+    ['three bytes', new Uint8Array([0, 0, 8]), /^a is not an IDX file/],
     ['floats', idx([1], [0, 0, 0, 0], 13), /^a holds numbers of type float32/],
     ['an unknown type', idx([1], [0], 7), /^a holds an unknown type/],
-    ['no dimension', idx([], []), /^a says that it has 0 dimensions/],
-    ['five dimensions', idx([1, 1, 1, 1, 1], [0]), /^a says that it has 5 dimensions/],
+    ['no dimension', idx([], []), /^a has 0 dimensions/],
+    ['five dimensions', idx([1, 1, 1, 1, 1], [0]), /^a has 5 dimensions/],
     ['half a header', images.subarray(0, 9), /^a ends within its header/],
-    ['an empty dimension', idx([0, 2], []), /^a says that its shape is 0 × 2/],
-    ['too few bytes', images.subarray(0, images.length - 1), /^a promises 2 × 2 × 3 = 12 bytes, but 11 follow/],
-    ['too many bytes', idx([2, 2], [1, 2, 3, 4, 5]), /^a promises 2 × 2 = 4 bytes, but 5 follow/],
-    ['a gigabyte', idx([1024, 1024, 1024], [1]), /^a promises .*more than 512 MB/],
-    ['too few bytes in gzip', gzipSync(images.subarray(0, 20)), /^a promises .*, but only 4 follow/],
-    ['too many bytes in gzip', gzipSync(idx([2], [1, 2, 3])), /^a promises 2 = 2 bytes, but more follow/],
-    ['a bomb of 256 MB in gzip', gzipSync(idx([65536, 4096], [1])), /^a promises .*more than it can hold/],
+    ['an empty dimension', idx([0, 2], []), /^a has shape 0 × 2/],
+    ['too few bytes', images.subarray(0, images.length - 1), /^a should contain 2 × 2 × 3 = 12 bytes, but 11 follow/],
+    ['too many bytes', idx([2, 2], [1, 2, 3, 4, 5]), /^a should contain 2 × 2 = 4 bytes, but 5 follow/],
+    ['a gigabyte', idx([1024, 1024, 1024], [1]), /^a should contain .*512 MB/],
+    ['too few bytes in gzip', gzipSync(images.subarray(0, 20)), /^a should contain .*, but only 4 follow/],
+    ['too many bytes in gzip', gzipSync(idx([2], [1, 2, 3])), /^a should contain 2 = 2 bytes, but more follow/],
+    ['a bomb of 256 MB in gzip', gzipSync(idx([65536, 4096], [1])), /^a should contain .*more than it can hold/],
     ['half a gzip file', gzipSync(images).subarray(0, 25), /^a /],
     [
       'gzip with a wrong checksum',
@@ -83,21 +83,21 @@ describe('the files of a reader', () => {
   });
 
   test.each<[string, IdxArray[], RegExp]>([
-    ['images alone', [array('x', [3, 2, 2])], /^x will not do \(1 of images and 0 of labels\)/],
+    ['images alone', [array('x', [3, 2, 2])], /^x cannot be used \(1 of images and 0 of labels\)/],
     ['a matrix', [array('m', [3, 2]), array('y', [3])], /^m has 2 dimensions/],
     [
       'images of another size',
       [array('x', [3, 2, 4]), array('y', [3])],
-      /^x has images of 2 × 4 × 1, .* reads 2 × 2 × 1/,
+      /^x has images of 2 × 4 × 1, .* needs 2 × 2 × 1/,
     ],
     ['images of another depth', [array('x', [3, 2, 2, 3]), array('y', [3])], /^x has images of 2 × 2 × 3/],
-    ['a label too large', [array('x', [3, 2, 2]), array('y', [3], 10)], /^y has label 10 at place 0, .* 0 to 9/],
+    ['a label too large', [array('x', [3, 2, 2]), array('y', [3], 10)], /^y has label 10 at index 0, .* 0 to 9/],
     ['other numbers', [array('x', [3, 2, 2]), array('y', [4])], /^x has 3 images, but y has 4 labels/],
     ['a test set alone', [array('t10k-images', [3, 2, 2]), array('t10k-labels', [3])], /is a test set by its name/],
     [
       'two sets that nothing tells apart',
       [array('a', [3, 2, 2]), array('b', [3, 2, 2]), array('c', [3]), array('d', [3])],
-      /^a and b cannot be told apart/,
+      /^a and b cannot be distinguished/,
     ],
   ])('are refused when they are %s', (_, arrays, sentence) => {
     expect(() => pairSets(arrays, [2, 2, 1], 10)).toThrow(sentence);

@@ -269,7 +269,7 @@ def check_lesions(architecture: Architecture, lesions: Sequence[Lesion]) -> None
             if one.layer not in filters:
                 architecture.row(one.layer)  # raises the error that lists the layers
             if not 0 <= one.filter < filters[one.layer]:
-                raise ValueError(f"filter {one.filter} is none of {one.layer}, which has 0 to {filters[one.layer] - 1}")
+                raise ValueError(f"filter is {one.filter}; {one.layer} has filters 0 to {filters[one.layer] - 1}")
             if not abs(one.value) <= float(np.finfo(np.float32).max):
                 raise ValueError(f"filter {one.filter} of {one.layer} is to be {one.value}; give a finite number")
         (layer, number), times = Counter((one.layer, one.filter) for one in lesion).most_common(1)[0]

@@ -29,7 +29,7 @@ _MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any ter
 _WIDEST_NAME = 24
 _MOST_NAMES = 5
 _WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
-_MATRIX_CAPTION = "Confusion matrix (rows are the truth)"
+_MATRIX_CAPTION = "Confusion matrix (rows: true class, columns: predicted class)"
 _NO_IMAGES = "·"  # as little of a mark as a line of a table needs
 _PAIRS_CAPTION = "Most confused pairs"
 _PAIR_HEADER = ("True", "Predicted", "Images")
@@ -322,7 +322,7 @@ def _headline(evaluation: Evaluation) -> str:
     accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
     part = "all images" if evaluation.split == "all" else f"the {evaluation.split} split"
     where = f"{part} of {printable(evaluation.dataset_name)}"
-    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images right"
+    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images correct"
 
 
 def _second_line(evaluation: Evaluation) -> str:
@@ -338,19 +338,22 @@ def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
     found = []
     if high - low > _WIDE:
         found.append(
-            f"{evaluation.num_images:,} images leave the accuracy open by {100 * (high - low):.0f} points: the true "
-            "accuracy may lie anywhere within. Compare networks on the same images with convscope compare."
+            f"With {evaluation.num_images:,} images, the 95 % interval of the accuracy is {100 * (high - low):.0f} "
+            "points wide. To compare networks, use the same images and `convscope compare`."
         )
     if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
-        found.append(f"{_of_classes(few, evaluation)} fewer than {_FEW} images: what is said of each alone is a guess.")
+        found.append(
+            f"{_of_classes(few, evaluation)} fewer than {_FEW} images, so the figures of these classes are unreliable."
+        )
     if none := [clip(evaluation.class_names[label], _WIDEST_NAME) for label in np.flatnonzero(support == 0)]:
         names = ", ".join(map(repr, none[:_MOST_NAMES])) + (", ..." if len(none) > _MOST_NAMES else "")
-        found.append(f"{_of_classes(len(none), evaluation)} no image, so nothing is known about them: {names}.")
+        found.append(f"{_of_classes(len(none), evaluation)} no images and cannot be measured: {names}.")
     largest = int(support.argmax())
     if low <= support[largest] / evaluation.num_images:
         found.append(
-            f"Always answering {clip(evaluation.class_names[largest], _WIDEST_NAME)!r} would be right for "
-            f"{100 * support[largest] / evaluation.num_images:.2f} %: by its accuracy it cannot be told from that."
+            f"Always answering {clip(evaluation.class_names[largest], _WIDEST_NAME)!r} would be correct for "
+            f"{100 * support[largest] / evaluation.num_images:.2f} % of the images. This accuracy is not significantly "
+            "better."
         )
     return tuple(found)
 
@@ -361,7 +364,7 @@ def _of_classes(count: int, evaluation: Evaluation) -> str:
 
 def _matrix_left_out(evaluation: Evaluation) -> str:
     size = f"{evaluation.num_classes} x {evaluation.num_classes}"
-    return f"The confusion matrix ({size}) is left out here; its largest wrong entries are the most confused pairs."
+    return f"The confusion matrix ({size}) is too large to print; the most confused pairs are its largest errors."
 
 
 def _tinted_rows(evaluation: Evaluation) -> list[list[str | Tint]]:

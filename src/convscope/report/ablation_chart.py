@@ -61,8 +61,8 @@ def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
     starts = np.cumsum([0, *(slot * len(group) + gap for group in layers.values())])[:-1]
     longest = max(_LETTER * display_width(clip(name, 18)) for name in layers)
     turned = any(_LETTER * display_width(clip(name, 18)) > slot * len(group) + gap for name, group in layers.items())
-    legend = ["mark: held at its mean"] if has_both else []  # from the lowest line up
-    legend.append(f"dot: {'silent' if main == 'zero' else 'held at its mean'}, in its 95 % interval")
+    legend = ["mark: replaced by its mean"] if has_both else []  # from the lowest line up
+    legend.append(f"dot: {'set to zero' if main == 'zero' else 'replaced by its mean'}, with 95 % interval")
     height = _TOP + _PLOT_HEIGHT + (longest if turned else _LINE) + 16 + _LINE * len(legend) + 16
     with house_style():
         drawing = new_drawing(_LEFT + width + _RIGHT, height, title)
@@ -87,7 +87,7 @@ def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
         axes.tick_params(axis="y", left=False)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(_points))
-        axes.set_ylabel("points of accuracy")
+        axes.set_ylabel("accuracy, percentage points")
         axes.yaxis.set_label_coords(-48 / width, 0.5)
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
@@ -130,7 +130,7 @@ def draw_class_changes(
     row = max(4, min(_SLOT, 640 // len(classes)))
     height = row * len(classes)
     limit = float(np.abs(changes).max()) or 1.0
-    texts = [f"deepest colour: {100 * limit:.3g} points of a class", "blue: fewer right answers, orange: more"]
+    texts = [f"deepest colour: {100 * limit:.3g} points of recall", "blue: lower recall, orange: higher"]
     total = max(left + width + _RIGHT, _LEAST_WIDTH)
     below = _TOP + height + 24 + _LINE * (len(texts) + 1) + 12
     with house_style():
@@ -155,7 +155,7 @@ def draw_class_changes(
             start = end + gap
         if marked and len(marked) <= _MOST_MARKS and min(slot, row) >= 6:
             axes.plot(*zip(*marked, strict=True), "o", color=INK, markersize=3, markeredgewidth=0)
-            texts.append("dot: more than the luck of the images")
+            texts.append("dot: statistically significant")
         axes.set_xlim(0, width)
         axes.set_ylim(len(classes), 0)
         for spine in axes.spines.values():

@@ -84,7 +84,7 @@ def draw_gaps(value: Value) -> Drawing:
         axes.yaxis.set_major_formatter(FuncFormatter(_points))
         axes.set_ylabel("points")
         axes.yaxis.set_label_coords(-48 / width, 0.5)
-        axes.set_xlabel("mean confidence of the bin, after")
+        axes.set_xlabel("mean confidence of the bin, calibrated")
         _name_ends(axes, ends, height)
     return drawing
 
@@ -112,10 +112,10 @@ def draw_risk(value: Value) -> Drawing:
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(FuncFormatter(_percent))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlabel("images refused")
-        axes.set_ylabel("wrong of those answered")
+        axes.set_xlabel("refused images")
+        axes.set_ylabel("errors among answered images")
         axes.yaxis.set_label_coords(-58 / width, 0.5)
-        for place, text, colour in ((0, "by its confidence", ACCENT), (144, "dashed: every error first", MUTED)):
+        for place, text, colour in ((0, "by confidence", ACCENT), (144, "dashed: all errors first", MUTED)):
             axes.annotate(text, (0, 1), (place, 10), "axes fraction", "offset points", color=colour)
     return drawing
 

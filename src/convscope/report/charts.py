@@ -43,7 +43,7 @@ def draw_training_curves(
     """
     epochs = max((len(history) for history in histories.values()), default=0)
     if epochs == 0:
-        raise ValueError("histories hold no epoch; train at least one")
+        raise ValueError("histories has no epochs; train for at least one epoch")
     with house_style():
         drawing = new_drawing(CHART_WIDTH, 272, title)
         room = 104 if all(history.val_split == "test" for history in histories.values()) else 144
@@ -139,8 +139,8 @@ def draw_class_balance(
             axes.annotate(text, (1, row), (8, 0), ("axes fraction", "data"), "offset points", va="center", color=MUTED)
         axes.set_yticks(rows, [clip(name, 18) for name in class_names])
         _bare(axes, (0, largest), (count - 0.5, -0.5))
-        drawing.text(left / CHART_WIDTH, 12 / (72 + height), "bar: train", color=MUTED)
-        drawing.text((left + 88) / CHART_WIDTH, 12 / (72 + height), "mark: test", color=MUTED)
+        drawing.text(left / CHART_WIDTH, 12 / (72 + height), "bar: training images", color=MUTED)
+        drawing.text((left + 88) / CHART_WIDTH, 12 / (72 + height), "mark: test images", color=MUTED)
         drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, 12 / (72 + height), "train + test", color=MUTED)
     return drawing
 

@@ -49,7 +49,7 @@ def _rendered(section: Section) -> dict[str, Any]:
     if isinstance(last, Gallery) and len(last.cards) > MOST_OPEN:
         count = len(last.cards)
         whole = replace(section, anchor=f"{section.anchor}-all", parts=[replace(last, title=f"All {count:,}", look="")])
-        look = f"{last.look} Shown are the first {MOST_OPEN} of {count:,}."
+        look = f"{last.look} The first {MOST_OPEN} of {count:,} are shown."
         section = replace(section, parts=[*section.parts[:-1], replace(last, look=look, cards=last.cards[:MOST_OPEN])])
         rendered |= {"folded": render_section(whole), "summary": f"All {count:,}"}
     return rendered | {"html": render_section(section)}
@@ -62,7 +62,7 @@ def _view(value: Mapping[str, Any]) -> dict[str, Any]:
     height, width, channels = found["image_shape"]
     findings = [{name: _unbroken(text) for name, text in finding.items()} for finding in found["findings"]]
     about = [printable(f"{value['title']}.")] if value.get("title") else []
-    about.append(f"Licence: {printable(str(value.get('licence') or 'not known here; ask where the files come from'))}.")
+    about.append(f"Licence: {printable(str(value.get('licence') or 'unknown; ask the provider of the files'))}.")
     low, high = found["resolution"]["interval"]
     numbers = {severity: sum(one["severity"] == severity for one in findings) for severity in ("fault", "warning")}
     return {
@@ -79,18 +79,18 @@ def _view(value: Mapping[str, Any]) -> dict[str, Any]:
             ("Values", f"{train['pixels']['low']} to {train['pixels']['high']}"),
             ("Ground", train["polarity"]),
             ("Largest to smallest class", f"{train['balance']['ratio']:.2f}"),
-            ("Right by chance", percent(found["guessing"]["chance"], 1)),
-            ("Right by the largest class", percent(found["guessing"]["majority_accuracy"], 1)),
-            ("Test images also in training", f"{found['copies']['num_leaked']:,}"),
+            ("Chance accuracy", percent(found["guessing"]["chance"], 1)),
+            ("Accuracy of always choosing the largest class", percent(found["guessing"]["majority_accuracy"], 1)),
+            ("Test images that are also training images", f"{found['copies']['num_leaked']:,}"),
             ("Blank images", f"{train['num_blank'] + test['num_blank']:,}"),
             (
-                f"{found['resolution']['num_right']:,} of {found['resolution']['num_images']:,} right may be",
+                f"{found['resolution']['num_right']:,} of {found['resolution']['num_images']:,} correct could truly be",
                 f"{percent(low, 1)} to {percent(high, 1)}",
             ),
         ],
         "limits": (
-            "Nothing was trained to find this. Wrong labels are not looked for here: the audit of a run does that. "
-            "What no check here names may still be wrong; look at the pictures."
+            "No network was trained for these checks. They do not look for wrong labels: the audit of a run does. "
+            "There may be faults that no check here detects, so look at the images too."
         ),
         "digests": _digests(value),
     }
@@ -104,10 +104,10 @@ def _unbroken(text: str) -> str:
 def _headline(numbers: Mapping[str, int]) -> str:
     faults, warnings = numbers["fault"], numbers["warning"]
     if faults:
-        return f"{faults} {'fault needs' if faults == 1 else 'faults need'} mending before anything is trained on this"
+        return f"{faults} {'fault' if faults == 1 else 'faults'} to fix before you train on this data"
     if warnings:
-        return f"No fault was found, and {warnings} {'thing' if warnings == 1 else 'things'} to look at"
-    return "Nothing was found that speaks against training on this"
+        return f"No faults found; {warnings} {'warning' if warnings == 1 else 'warnings'} to look at"
+    return "No problems found: this data is ready for training"
 
 
 def _digests(value: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ _MOST_SHIFTS = 40
 _PICTURE = 84  # pixels that a picture of a gallery is wide, or less
 _STRIP_PICTURE = 56  # the same, of several in a row
 _MOST_BAR_CLASSES = 40
-_GROUNDS = {"light ink on dark": "dark", "dark ink on light": "light", "no even ground": "not even"}
+_GROUNDS = {"light ink on dark": "dark", "dark ink on light": "light", "uneven background": "uneven"}
 
 
 def data_sections(found: Value) -> list[Section]:
@@ -69,10 +69,10 @@ def _classes(found: Value) -> Section:
     total, test_total = sum(counts), sum(test_counts)
     ratio = train["balance"]["ratio"]
     title = (
-        f"{clip(names[train['balance']['largest']], _WIDEST_NAME)} has {ratio:.3g} times the training images of "
+        f"{clip(names[train['balance']['largest']], _WIDEST_NAME)} has {ratio:.3g} times as many training images as "
         f"{clip(names[train['balance']['smallest']], _WIDEST_NAME)}"
         if ratio > 1
-        else "Every class has as many training images"
+        else "All classes have the same number of training images"
     )
     numbers = Table(
         "",
@@ -84,12 +84,12 @@ def _classes(found: Value) -> Section:
         ],
     )
     is_wide = len(names) > _MOST_BAR_CLASSES
-    look = "Each class's share of the training images (bar) and of the test images (mark)."
+    look = "The share of each class in the training images (bar) and in the test images (mark)."
     return Section(
         "classes",
         "Classes",
-        f"As uneven as these are {train['balance']['effective_classes']:.4g} equal classes.",
-        "Shares are those of these files; where the network is used they may be others.",
+        f"This imbalance corresponds to {train['balance']['effective_classes']:.4g} classes of equal size.",
+        "Class shares can differ where the network is used.",
         [Chart("class-balance", title, look, draw_class_balance(counts, test_counts, names, title), numbers, is_wide)],
     )
 
@@ -107,19 +107,19 @@ def _class_images(found: Value) -> Section:
             pictures.append(paint(deviations[place], "viridis", 0, highest))
         lines = [clip(names[label], _WIDEST_NAME), f"{counts[label]:,} images"]
         cards.append(Card(_in_a_row(pictures, _PICTURE), lines))
-    left_out = f" {len(labels) - len(cards):,} classes had no room." if len(cards) < len(labels) else ""
+    left_out = f" {len(labels) - len(cards):,} classes are not shown." if len(cards) < len(labels) else ""
     gallery = Gallery(
-        "What the classes have in common, and where they vary",
-        "On the left the mean of the training images, on the right how much each pixel varies, from dark blue (not at "
-        f"all) to yellow (a standard deviation of {highest:.0f} grey levels), one scale for all classes.{left_out}",
+        "What the images of a class have in common, and where they vary",
+        "Left: the mean of the training images. Right: how much each pixel varies, from dark blue (constant) to yellow "
+        f"(standard deviation of {highest:.0f} grey levels). All classes share one scale.{left_out}",
         cards,
         size=_widest(cards),
     )
     return Section(
         "class-images",
         "Class images",
-        "The mean image of a class shows where its images agree.",
-        "A class of several kinds has a mean that looks like none of them.",
+        "The mean image of each class and the variation of each pixel.",
+        "If a class has several kinds of images, its mean resembles none of them.",
         [gallery] if cards else [],
     )
 
@@ -134,14 +134,14 @@ def _examples(found: Value, picture: Picture) -> Section:
     for label, shown in sorted(by_class.items()):
         lines = [clip(found["class_names"][label], _WIDEST_NAME), ", ".join(f"{index:,}" for index, _ in shown)]
         cards.append(Card(_in_a_row([pixels for _, pixels in shown], _STRIP_PICTURE), lines))
-    look = "The first training images of each class, with their places in the file."
+    look = "The first training images of each class, with their index in the file."
     left_out = sum(count > 0 for count in found["splits"]["train"]["class_counts"]) - len(cards)
-    look += f" Those of {left_out:,} classes had no room." if left_out else ""
+    look += f" {left_out:,} classes are not shown." if left_out else ""
     return Section(
         "examples",
         "First images",
-        "What the images look like, as they are in the file.",
-        "The first of a file need not be like the others.",
+        "Examples of the images, exactly as they are in the file.",
+        "The first images of a file are not always typical.",
         [Gallery("", look, cards, size=_widest(cards))] if cards else [],
     )
 
@@ -151,17 +151,18 @@ def _duplicates(found: Value, picture: Picture) -> Section:
     duplicates = copies["duplicates"]
     (extra, test_extra), test = copies["num_extra"], found["splits"]["test"]["num_images"]
     table = Table(
-        f"{copies['num_leaked']:,} of {test:,} test images are equal to a training image",
-        f"Near are images whose pixels correlate by {duplicates['threshold']:g} or more. Searched for equal ones were "
-        f"{sum(copies['num_searched']):,} images, for near ones {duplicates['num_compared']:,}.",
+        f"{copies['num_leaked']:,} of {test:,} test images are identical to a training image",
+        f"Near-duplicates are images whose pixels have a correlation of at least {duplicates['threshold']:g}. "
+        f"{sum(copies['num_searched']):,} images were searched for exact duplicates and {duplicates['num_compared']:,} "
+        "for near-duplicates.",
         ("What", "Images"),
         [
-            ("Training images that repeat an earlier one", f"{extra:,}"),
-            ("Test images that repeat an earlier one", f"{test_extra:,}"),
-            ("Test images equal to a training image", f"{copies['num_leaked']:,}"),
-            ("of these under another label", f"{copies['num_leaked_otherwise']:,}"),
-            ("Test images near to a training image", f"{copies['num_near_leaked']:,}"),
-            ("Equal images with differing labels (groups)", f"{copies['num_conflicts']:,}"),
+            ("Training images identical to an earlier one", f"{extra:,}"),
+            ("Test images identical to an earlier one", f"{test_extra:,}"),
+            ("Test images identical to a training image", f"{copies['num_leaked']:,}"),
+            ("of these with a different label", f"{copies['num_leaked_otherwise']:,}"),
+            ("Test images similar to a training image", f"{copies['num_near_leaked']:,}"),
+            ("Groups of identical images with different labels", f"{copies['num_conflicts']:,}"),
         ],
     )
     cards = list[Card]()
@@ -179,17 +180,20 @@ def _duplicates(found: Value, picture: Picture) -> Section:
         ]
         cards.append(Card(_in_a_row([pixels for _, pixels in shown], _PICTURE), lines))
     gallery = Gallery(
-        f"{len(cards):,} of {duplicates['num_groups']:,} group{'s' * (duplicates['num_groups'] != 1)} of equal or near "
-        "images",
-        "The images of a group side by side with their labels; first where the labels differ, then across the splits.",
+        f"{len(cards):,} of {duplicates['num_groups']:,} group{'s' * (duplicates['num_groups'] != 1)} of identical or "
+        "similar images",
+        (
+            "Each group shows its images side by side with their labels. Groups with different labels come first, then "
+            "groups across the splits."
+        ),
         cards,
         size=_widest(cards),
     )
     return Section(
         "duplicates",
         "Duplicates",
-        "Images that stand in the data more than once, within a split or in both.",
-        "A copy that was moved, turned or mirrored is not found.",
+        "Images that occur more than once, within a split or in both splits.",
+        "Shifted, rotated or mirrored copies are not detected.",
         [table, gallery] if cards else [table],
     )
 
@@ -208,8 +212,8 @@ def _blank(found: Value, picture: Picture) -> Section:
     return Section(
         "blank",
         "Blank images",
-        "Images that have one value throughout, and so show no class.",
-        "An image that is all but blank is not counted.",
+        "Images with the same value in every pixel. They cannot show a class.",
+        "Almost blank images are not counted.",
         [gallery] if cards else [],
     )
 
@@ -217,31 +221,31 @@ def _blank(found: Value, picture: Picture) -> Section:
 def _pixels(found: Value) -> Section:
     train, test = (found["splits"][split] for split in ("train", "test"))
     rows = [
-        ("Lowest and highest value", *(f"{h['pixels']['low']} to {h['pixels']['high']}" for h in (train, test))),
-        ("Different values", *(f"{h['pixels']['num_values']}" for h in (train, test))),
-        ("At 0", *(percent(h["pixels"]["share_black"]) for h in (train, test))),
-        ("At 255", *(percent(h["pixels"]["share_white"]) for h in (train, test))),
+        ("Min and max value", *(f"{h['pixels']['low']} to {h['pixels']['high']}" for h in (train, test))),
+        ("Distinct values", *(f"{h['pixels']['num_values']}" for h in (train, test))),
+        ("Values equal to 0", *(percent(h["pixels"]["share_black"]) for h in (train, test))),
+        ("Values equal to 255", *(percent(h["pixels"]["share_white"]) for h in (train, test))),
         ("Mean", *(f"{h['pixels']['mean']:.2f}" for h in (train, test))),
         ("Standard deviation", *(f"{h['pixels']['deviation']:.2f}" for h in (train, test))),
         ("Ground", *(_GROUNDS[h["polarity"]] for h in (train, test))),
-        ("Images on light ground", *(f"{h['num_light_ground']:,}" for h in (train, test))),
+        ("Images on a light background", *(f"{h['num_light_ground']:,}" for h in (train, test))),
         ("Centred", *("yes" if h["centred"] else "no" for h in (train, test))),
     ]
     if found["image_shape"][2] >= 3:
-        rows.append(("Grey, stored as colour", *(f"{half['num_grey']:,}" for half in (train, test))))
+        rows.append(("Grey images stored as colour", *(f"{half['num_grey']:,}" for half in (train, test))))
     title = (
-        f"Training pixels run from {train['pixels']['low']} to {train['pixels']['high']}, "
-        f"{percent(train['pixels']['share_black'], 1)} of them at 0"
+        f"Training pixels range from {train['pixels']['low']} to {train['pixels']['high']}; "
+        f"{percent(train['pixels']['share_black'], 1)} of them are 0"
     )
     drawing = draw_values(train["pixels"]["histogram"], test["pixels"]["histogram"], title)
     return Section(
         "pixels",
         "Pixels",
-        "How often each value occurs, over all places and channels.",
-        "It says nothing of where in the image a value stands.",
+        "How often each pixel value occurs, over all positions and channels.",
+        "It does not show where in the image a value occurs.",
         [
-            Chart("pixel-values", title, "Share of the values; bars: training, line: test.", drawing),
-            Table("Range, ground and form", "", ("", "Training", "Test"), rows),
+            Chart("pixel-values", title, "Share of each value. Bars: training images, line: test images.", drawing),
+            Table("Range, background and format", "", ("", "Training", "Test"), rows),
         ],
     )
 
@@ -252,13 +256,13 @@ def _orientation(found: Value) -> Section:
         split = "training" if one["split"] == "train" else "test"
         verdict = one["verdict"]
         title = (
-            f"How the {split} images lie cannot be told by {one['reference']}"
-            if verdict == "cannot be told"
-            else f"The {split} images read best {verdict}, by {one['reference']}"
+            f"The orientation of the {split} images is unclear when compared with {one['reference']}"
+            if verdict == "unclear"
+            else f"The {split} images match {one['reference']} best {verdict}"
         )
         look = (
-            f"{one['num_images']:,} images of {one['num_classes']:,} classes, each read as the class whose mean image "
-            "correlates most with it."
+            f"{one['num_images']:,} images of {one['num_classes']:,} classes. Each image is assigned to the class "
+            "whose mean image correlates most with it."
         )
         rows = [
             (
@@ -268,12 +272,15 @@ def _orientation(found: Value) -> Section:
             )
             for reading in one["readings"]
         ]
-        tables.append(Table(title, look, ("Orientation", "Read right", "95 % interval"), rows))
+        tables.append(Table(title, look, ("Orientation", "Correct", "95 % interval"), rows))
     return Section(
         "orientation",
         "Orientation",
-        "Whether rows and columns are swapped, or the images mirrored or turned: in which orientation they read best.",
-        "What classes look like upright is known for digits and letters; of others only whether both splits lie alike.",
+        (
+            "Whether rows and columns are swapped, or the images mirrored or rotated. It compares how often images are "
+            "classified correctly in each orientation."
+        ),
+        "The upright form is known for digits and letters only. For other classes, only the two splits are compared.",
         tables,
     )
 
@@ -294,22 +301,25 @@ def _shift(found: Value) -> Section:
     certain = sum(one["p_value"] < 0.05 for one in shift["brightness"])
     count = len(shift["brightness"])
     title = (
-        f"The brightness of {certain:,} of {count:,} classes differs between the splits"
+        f"The brightness of {certain:,} of {count:,} classes differs significantly between the splits"
         if certain
-        else f"The brightness of no class differs beyond chance, of {count:,}"
+        else f"The brightness differs significantly between the splits for none of {count:,} classes"
     )
     look = (
-        "Mean value of the images of a class; d is the difference in standard deviations (below 0.2 it is small), p "
-        "that of Welch's test after Holm's correction. The shares of the classes are "
-        f"{percent(shift['shares_distance'], 1)} apart (p = {shift['shares_p_value']:.2g})."
+        "Mean pixel value of the images of a class. d is the difference in standard deviations (below 0.2 is small). p "
+        "is from Welch's test with Holm's correction. The class shares of the two splits differ by "
+        f"{percent(shift['shares_distance'], 1)} (total variation distance, p = {shift['shares_p_value']:.2g})."
     )
     if len(classes) < count:
-        look += f" Shown are the {len(classes)} with the smallest p."
+        look += f" The {len(classes)} classes with the smallest p are shown."
     return Section(
         "shift",
-        "Training against test",
-        "Whether the test images are like the training images.",
-        "Images of one person or camera are not independent, so p is too small. Other differences are not looked for.",
+        "Training and test images compared",
+        "Whether the test images resemble the training images.",
+        (
+            "Images from one person or camera are not independent, so the p-values are too small. Only brightness and "
+            "class shares are compared."
+        ),
         [Table(title, look, ("Class", "Training", "Test", "d", "p"), rows)] if rows else [],
     )
 

@@ -60,7 +60,7 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
         "num_runs": f"{len(runs):,}",
         "finding": printable(seeds_finding(value)),
         "plan": (
-            f"{pairs} of architecture and recipe, {seeds} seeds each; trained on {trained}, measured on "
+            f"{pairs} of architecture and recipe, {seeds} seeds each. Trained on {trained}, measured on "
             f"{value['num_images']:,} test images."
         ),
         "groups": [
@@ -72,15 +72,15 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
             for group in shown
         ],
         "limits": (
-            "The intervals hold for other seeds (initial weights, order of the images, augmentation) and for other "
-            "test images of this kind. Nothing here says how a network performs on images made in another way. If you "
-            "pick the best of many by these numbers, its test accuracy is slightly too optimistic."
+            "The intervals cover other seeds (initial weights, order of the images, augmentation) and other test "
+            "images of this kind. They do not cover images from other sources. If you pick the best of these groups, "
+            "its test accuracy is slightly too optimistic."
         ),
     }
 
 
 def _interval(group: dict[str, Any]) -> str:
     if group["interval_with_images"] is None:
-        return "one run: no interval"
+        return "one run, no interval"
     low, high = group["interval_with_images"]
     return f"[{100 * low:.2f}, {100 * high:.2f}], n {group['num_runs']:,}"

@@ -1,4 +1,4 @@
-"""What the numbers of a payload say, in words: the titles of the figures, each computed from what it stands over."""
+"""The findings of a payload in words: the titles of the figures, each computed from the numbers below it."""
 
 from math import floor
 from typing import Any
@@ -37,7 +37,7 @@ def accuracy_finding(history: dict[str, Any]) -> str:
         return f"{name.capitalize()} is {percent(measured[0])} after one epoch"
     near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
     if near == len(measured):
-        return f"{name.capitalize()} still moves in the last epoch: {percent(measured[-1])}"
+        return f"{name.capitalize()} is still changing in the last epoch: {percent(measured[-1])}"
     return f"{name.capitalize()} is within 0.5 points of {percent(measured[-1])} by epoch {near}"
 
 
@@ -50,18 +50,21 @@ def loss_finding(history: dict[str, Any]) -> str:
     best = int(np.argmin(measured)) + 1
     if best < len(measured):
         return f"{name} is lowest in epoch {best} and ends at {measured[-1]:.3f}"
-    return f"{name} still falls in the last epoch: {measured[-1]:.3f}"
+    return f"{name} is still falling in the last epoch: {measured[-1]:.3f}"
 
 
 def measured_sentence(payload: dict[str, Any]) -> str:
     """Return which images were measured after each epoch, and what was chosen by them."""
     if payload["history"]["val_split"] == "test":
-        return "The test images were measured after each epoch, but nothing was chosen by them."
+        return "The test images were measured after each epoch but were not used to choose anything."
     fraction = payload["recipe"]["validation_fraction"]
     held_out = f", {100 * fraction:.4g}\N{NO-BREAK SPACE}% of the training images," if fraction else ""
-    decided = f"and decided: {payload['choice']}" if payload["choice"] else "but nothing was chosen by them"
+    decided = (
+        f"and used for early stopping ({payload['choice']})" if payload["choice"] else "but not used to choose anything"
+    )
     return (
-        f"The validation images{held_out} were measured after each epoch {decided}. The test images took no part in it."
+        f"The validation images{held_out} were measured after each epoch {decided}. The test images were not used "
+        "for this."
     )
 
 
@@ -73,45 +76,46 @@ def balance_finding(counts: list[int], names: list[str]) -> str:
     if counts[least] == 0:
         return f"Class {clip(names[least], 12)} has no training image"
     ratio = counts[most] / counts[least]
-    return f"Class {clip(names[most], 12)} is {ratio:.2f} times as frequent as class {clip(names[least], 12)}"
+    return f"Class {clip(names[most], 12)} has {ratio:.2f} times as many images as class {clip(names[least], 12)}"
 
 
 def confusion_finding(evaluation: dict[str, Any]) -> str:
     """Return the most frequent mistake."""
     if not evaluation["confused_pairs"]:
-        return f"No mistake on {evaluation['num_images']:,} images"
+        return f"No mistakes on {evaluation['num_images']:,} images"
     pair = evaluation["confused_pairs"][0]
     names, total = evaluation["class_names"], evaluation["classes"][pair["true"]]["support"]
     true, predicted = clip(names[pair["true"]], 12), clip(names[pair["predicted"]], 12)
-    return f"Most often {true} is taken for {predicted}: {pair['count']:,} of {total:,}"
+    return f"Most frequent mistake: {true} predicted as {predicted}, {pair['count']:,} of {total:,} images"
 
 
 def classes_finding(evaluation: dict[str, Any]) -> str:
     """Return what all classes but the weakest reach."""
     found = sorted((c["recall"], c["class_name"]) for c in evaluation["classes"] if c["support"])
     if len(found) < 3:
-        text = "; ".join(
-            f"class {clip(name, 24)} is found in {percent(recall)} of its images" for recall, name in found
-        )
+        text = "; ".join(f"recall of class {clip(name, 24)} is {percent(recall)}" for recall, name in found)
         return text[:1].upper() + text[1:]
     threshold = floor(found[1][0] * 200) / 200
-    rest = f"{len(found) - 1} of {len(found)} classes are found in {percent(threshold, 1)} of their images or more"
-    return f"{rest}; the weakest is {clip(found[0][1], 24)} with {percent(found[0][0])}"
+    rest = f"Recall is {percent(threshold, 1)} or higher for {len(found) - 1} of {len(found)} classes"
+    return f"{rest}; the lowest is {percent(found[0][0])} (class {clip(found[0][1], 24)})"
 
 
 def mistakes_finding(evaluation: dict[str, Any]) -> str:
     """Return how many of the mistakes the model was nearly certain of."""
     mistakes, total = evaluation["mistakes"], evaluation["num_mistakes"]
     if not mistakes:
-        return "No mistake to show"
+        return "No mistakes to show"
     certain = sum(mistake["probability"] >= 0.99 for mistake in mistakes)
     more = "at least " if certain == len(mistakes) < total else ""
-    return f"In {more}{certain:,} of {total:,} mistakes the model was at least 99 % sure"
+    return f"Confidence was 99 % or higher in {more}{certain:,} of {total:,} mistakes"
 
 
 def kernels_finding(kernel: Any, limit: float) -> str:
     """Return which part of a bank's weights is positive, and how large they get."""
-    return f"{100 * float((kernel > 0).mean()):.0f} % of the weights are positive; the largest has size {limit:.3g}."
+    return (
+        f"{100 * float((kernel > 0).mean()):.0f} % of the weights are positive; the largest absolute value is "
+        f"{limit:.3g}."
+    )
 
 
 def maps_finding(summary: dict[str, Any]) -> str:
@@ -119,7 +123,10 @@ def maps_finding(summary: dict[str, Any]) -> str:
     count = summary["shape"][-1]
     answering = count - summary["num_dead_maps"]
     part = "all" if answering == count else f"{answering} of"
-    return f"{summary['layer']}: {part} {count} maps answer, {100 * summary['active_fraction']:.0f} % of their cells"
+    return (
+        f"{summary['layer']}: {part} {count} maps are active, in {100 * summary['active_fraction']:.0f} % of their "
+        "cells"
+    )
 
 
 def comparison_finding(comparison: dict[str, Any]) -> str:
@@ -144,12 +151,12 @@ def ablation_finding(filters: list[dict[str, Any]], noun: str) -> str:
     missed = [lesion for lesion in silent if lesion["is_significant"] and lesion["accuracy_change"] < 0]
     better = sum(lesion["is_significant"] for lesion in silent)
     if not missed and better:
-        return f"No {noun} is missed; without any one of {better:,} of {len(silent):,} accuracy is higher"
+        return f"No {noun} is needed; accuracy is significantly higher without any one of {better:,} of {len(silent):,}"
     if not missed:
-        return f"None of the {len(silent):,} {noun}s has an effect that can be told from zero"
+        return f"Removing any one of the {len(silent):,} {noun}s has no significant effect"
     worst = min(missed, key=lambda lesion: lesion["accuracy_change"])
     cost = f"{-100 * worst['accuracy_change']:.2f}\N{NO-BREAK SPACE}points"
     return (
-        f"{len(missed):,} of {len(silent):,} {noun}s are missed; the largest measured loss is {cost} "
-        f"({worst['layer']}, {noun} {worst['filter']})"
+        f"{len(missed):,} of {len(silent):,} {noun}s matter significantly; removing {noun} {worst['filter']} of "
+        f"{worst['layer']} costs most, {cost} of accuracy"
     )

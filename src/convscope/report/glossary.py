@@ -1,48 +1,50 @@
 """The terms of the page, each with what it means in a sentence."""
 
 TERMS = {
-    "Ablation": "Taking a part of a network away to see what it loses: a filter, which then answers the same to "
-    "everything, a part of every image, or a part of the design, trained again without it.",
-    "Activation": "A layer's output for one image.",
-    "Attribution": "A number a pixel: how much an answer rests on it, by some method's meaning of that.",
-    "AUROC": "How often an image of one kind scores above one of the other: 1 tells them apart always, 0.5 no "
-    "better than chance.",
-    "Balanced accuracy": "The mean of the classes' recalls: each class counts alike, however many images it has.",
-    "Brier score": "The mean squared distance between the probabilities and the truth, summed over the classes: 0 "
-    "is perfect, 2 the worst.",
-    "Calibration": "Whether answers that are 90 % sure are right nine times in ten.",
-    "Class selectivity": "How much more a filter answers to its favourite class than to the others: 0 for equal "
-    "answers, 1 for one class alone.",
-    "Confident learning": "Finding labels in doubt by networks that did not see the image: they are surer of "
-    "another class than they are on average of that class's own images.",
-    "Dead filter": "One that answers the same everywhere, to every image.",
-    "Energy": "The logarithm of the sum of the logits' exponentials: high where any class fits.",
+    "Ablation": "Removing a part to see what it contributes: a filter, a region of every image, or a part of the "
+    "architecture. An architecture is trained again without the part.",
+    "Activation": "The output of a layer for one image.",
+    "Attribution": "A score per pixel: how much it contributed to the answer, according to one method.",
+    "AUROC": "Area under the ROC curve: how often an image of one group scores higher than an image of the other. "
+    "1 is a perfect separation, 0.5 is chance.",
+    "Balanced accuracy": "The mean recall over all classes. Each class counts equally, however many images it has.",
+    "Brier score": "The mean squared difference between the predicted probabilities and the true class, summed over "
+    "the classes. 0 is perfect, 2 is the worst.",
+    "Calibration": "Whether confidence matches accuracy: of all answers with 90 % confidence, 90 % should be correct.",
+    "Class selectivity": "How much more strongly a filter responds to its preferred class than to the others. 0 means "
+    "equal responses, 1 means that it responds to one class only.",
+    "Confident learning": "A way to find label errors. Each image is classified by a network that was not trained on "
+    "it. A label is suspect if the probability of another class reaches the average for images of that class.",
+    "Dead filter": "A filter whose output is the same everywhere, for every image.",
+    "Energy": "The logarithm of the sum of the exponentials of the logits. It is high if any class fits.",
     "Epoch": "One pass over all training images.",
-    "Expected calibration error": "The mean gap between how sure and how right the answers are, over bins of like "
-    "sureness. It depends on the bins, so their number is given.",
+    "Expected calibration error": "The mean difference between confidence and accuracy over bins of similar "
+    "confidence. It depends on the bins, so their number is given.",
     "F1": "The harmonic mean of precision and recall.",
-    "False discovery rate": "The share of the marks that are luck, on average, when many things are tested at once.",
-    "Feature map": "One channel of a convolution's or pooling's output: where in the image its filter answers.",
-    "FGSM and PGD": "Attacks that know the weights: one step, or many small ones, along the sign of the loss's "
-    "gradient, no pixel moved by more than ε.",
-    "Holm's correction": "Makes p-values larger when several are looked at, so that one in twenty of all such sets "
-    "is wrong, not of all tests.",
-    "Kernel": "The weights of a filter: what it multiplies each window of its input with.",
-    "Loss": "Cross-entropy: the mean of -log(probability given to the true class). Zero is perfect, and being sure "
-    "and wrong costs most.",
-    "Macro F1": "The mean of the classes' F1.",
-    "MACs": "Multiply-adds that one image costs on its way through the network.",
-    "McNemar test": "Of the images that exactly one of two models reads right: how often would a fair coin split "
-    "them at least so unevenly?",
-    "Out of fold": "Answered by a sibling network that was trained without the image.",
-    "Overfitting": "Learning the training images by heart: better on them while no better, or worse, on others.",
-    "Precision": "Of the images that were given this class, the part that belong to it.",
-    "Recall": "Of the images of this class, the part that were given it.",
-    "Receptive field": "The part of the input image, in pixels, that one output of the layer can see.",
-    "Risk and coverage": "How many errors are left among the images answered when the least sure ones are refused.",
-    "Temperature": "One number that the logits are divided by, fitted on images held out of training, to make the "
-    "network as sure as it is right. No answer changes.",
-    "Trustworthiness": "How many neighbours in a picture are neighbours in all numbers too: 1 is all.",
-    "Wilson interval": "A range that holds the true rate in 95 of 100 such tests, for images drawn as these were. "
-    "It says nothing about other training seeds.",
+    "False discovery rate": "The expected share of false positives among all results marked as significant.",
+    "Feature map": "One channel of the output of a convolution or pooling layer. It shows where in the image the "
+    "filter responds.",
+    "FGSM and PGD": "Attacks that know the weights. They change each pixel by at most ε along the sign of a "
+    "gradient: FGSM in one step, PGD in many small ones.",
+    "Holm's correction": "Raises p-values when several comparisons are tested together, so that the chance of any "
+    "false positive among them is at most 5 %.",
+    "Kernel": "The weights of a filter. Each window of the input is multiplied by them.",
+    "Loss": "Cross-entropy: the mean of -log(probability of the true class). 0 is perfect. Confident mistakes cost "
+    "the most.",
+    "Macro F1": "The mean F1 over all classes.",
+    "MACs": "Multiply-accumulate operations that the network needs for one image.",
+    "McNemar test": "Looks at the images that exactly one of two models classifies correctly. p is the probability of "
+    "a split at least this uneven if both models were equally good.",
+    "Out of fold": "Predicted by a network that was trained without this image.",
+    "Overfitting": "Memorising the training images: accuracy rises on them but not on other images.",
+    "Precision": "The share of images predicted as this class that belong to it.",
+    "Recall": "The share of images of this class that are predicted as it.",
+    "Receptive field": "The part of the input image, in pixels, that one output of the layer depends on.",
+    "Risk and coverage": "The error rate (risk) among the images that are still answered (coverage), when the least "
+    "confident answers are refused.",
+    "Temperature": "One number that divides the logits so that confidence matches accuracy. It is fitted on images "
+    "held out of training and never changes the predicted class.",
+    "Trustworthiness": "How far neighbours in a plot are also neighbours in the full data. 1 means all of them.",
+    "Wilson interval": "A range computed so that it contains the true rate in about 95 of 100 such tests, for images "
+    "drawn like these. It does not cover other training seeds.",
 }

@@ -141,8 +141,8 @@ def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
     for index in found:
         if not isinstance(index, int) or not 0 <= index < len(dataset):
             raise RunError(
-                f"{rendered.section.anchor}.json: damaged (it shows image {index!r:.60} of {len(dataset)}); "
-                "remove it, and measure it again"
+                f"{rendered.section.anchor}.json: damaged (it shows image {index!r:.60} of {len(dataset)}); delete the "
+                "file and run `convscope evidence` on this run again"
             )
     return found
 

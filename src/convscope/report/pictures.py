@@ -85,12 +85,14 @@ def draw_kernels(
     limit = float(np.abs(kernel).max()) if limit is None else limit
     picture = kernel_tiles(kernel, palette, limit, channel, 16 if channel is None else 48)
     if channel is None:
-        title = f"{layer}: all kernels, {channels} x {filters}" + _shown(max(channels, filters), MOST_KERNELS, "a side")
-        note = "a row an input channel, a column a filter"
+        title = f"{layer}: all kernels, {channels} x {filters}" + _shown(
+            max(channels, filters), MOST_KERNELS, "per side"
+        )
+        note = "rows: input channels, columns: filters"
     else:
         which = f"input channel {channel}" if channels > 1 else f"{filters} {'filter' if filters == 1 else 'filters'}"
         title = f"{layer}: {which}" + _shown(filters, MOST_MAPS, "filters")
-        note = "filters from left to right, row by row"
+        note = "filters from left to right, top to bottom"
     return _draw_scaled(picture, title, palette, -limit, limit, note)
 
 
@@ -120,10 +122,10 @@ def draw_feature_maps(
     columns = 8 if channels is None else min(4, len(chosen))
     if channels is None:
         title = f"{layer}: {count} maps" + _shown(count, MOST_MAPS, "maps")
-        note = "maps from left to right, row by row"
+        note = "maps from left to right, top to bottom"
     else:
         title = f"{layer}: channels {', '.join(map(str, chosen))}"
-        note = "one scale for all maps of the layer"
+        note = "one colour scale for all maps of the layer"
     return _draw_scaled(tile(pictures, min(columns, len(pictures))), title, "viridis", low, high, note)
 
 
@@ -214,6 +216,6 @@ def draw_mistakes(mistakes: Sequence[tuple[Pixels, str, str, float]], title: str
             text = f"{clip(true, 6)} as {clip(predicted, 6)}"
             drawing.text(left / whole[0], below, text, va="top", color=INK)
             drawing.text(
-                left / whole[0], below - 16 / whole[1], f"{100 * probability:.1f} % sure", va="top", color=MUTED
+                left / whole[0], below - 16 / whole[1], f"{100 * probability:.1f} % confidence", va="top", color=MUTED
             )
     return drawing

@@ -120,14 +120,14 @@ def _finding(page: PredictionPage) -> str:
         return "No writing was found"
     if page.num_digits:
         refused = f", {page.num_refused:,} refused as none of the classes" if page.has_rule and page.num_refused else ""
-        return f"{page.num_digits:,} {'character' if page.num_digits == 1 else 'characters'} found and read{refused}"
+        return f"{page.num_digits:,} {'character' if page.num_digits == 1 else 'characters'} found{refused}"
     if page.num_pictures == 0:
         return "No picture could be read"
     one = page.num_pictures == 1
     if not page.has_rule:
-        return "The answer" if one else "The answers"
+        return "The prediction" if one else "The predictions"
     if page.num_refused == 0:
-        return "Taken for one of the classes" if one else "All are taken for one of the classes"
+        return "Not refused" if one else "No picture is refused"
     if page.num_refused == page.num_pictures:
         return "Refused as none of the classes" if one else "All are refused as none of the classes"
     verb = "is" if page.num_refused == 1 else "are"
@@ -136,17 +136,17 @@ def _finding(page: PredictionPage) -> str:
 
 def _notes(page: PredictionPage) -> list[str]:
     notes = [
-        "A network answers every picture with one of its classes, also what is none of them. How often it is right on "
-        "test images says nothing about pictures that were made in another way."
+        "A network predicts one of its classes for every picture, even if the picture shows none of them. Accuracy on "
+        "test images says nothing about pictures from other sources."
     ]
     if not page.is_calibrated:
         notes.append(
-            "The probabilities are not calibrated, and usually too sure of themselves: convscope evidence RUN "
-            "calibration measures by how much."
+            "The probabilities are not calibrated and are usually too high. `convscope evidence RUN calibration` "
+            "measures by how much."
         )
     if page.is_assumed:
         notes.append(
-            "This model does not say how its images were made, so that it was guessed; train it again to be certain."
+            "This model does not say how its images were made, so the format was guessed. Train it again to be certain."
         )
     if page.num_pictures > len(page.pictures):
         notes.append(f"The first {len(page.pictures):,} of {page.num_pictures:,} pictures are shown.")

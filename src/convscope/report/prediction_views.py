@@ -24,26 +24,26 @@ _MOST_BARS = 5
 _JPEG_FROM = 128  # pixels of the longer side: smaller pictures are shown pixel by pixel, without loss
 
 _STEPS = {
-    "polarity": "ink and ground as in the data set",
+    "polarity": "polarity as in the data set",
     "light": "shadows and uneven light removed",
-    "ink": "ink parted from paper",
-    "specks": "specks dropped",
-    "deslant": "the slant taken out",
-    "crop": "to the box of the ink",
-    "scale": "the longer side made as long as the data set's",
-    "contrast": "the strongest ink made full",
-    "centre": "the centre of mass to the middle",
+    "ink": "ink separated from paper",
+    "specks": "specks removed",
+    "deslant": "slant corrected",
+    "crop": "cropped to the ink",
+    "scale": "longer side scaled to the size in the data set",
+    "contrast": "strongest ink scaled to full intensity",
+    "centre": "centre of mass moved to the centre",
 }
 _HINTS = {
     "empty": "hardly any ink was found",
-    "inverted": "ink and ground were the other way round",
-    "tiny": "what is written is small in the picture",
-    "off-centre": "what is written is far from the middle",
+    "inverted": "the picture was inverted",
+    "tiny": "the writing is small in the picture",
+    "off-centre": "the writing is far from the centre",
 }
 _NOTICES = {
     "no ink": "nothing is written on it",
-    "too many": "only the largest pieces of ink were read, as there are more than a page can hold",
-    "not cut": "there is so much ink that touching characters were not cut apart",
+    "too many": "only the largest pieces of ink were read, because there are more than fit on a page",
+    "not cut": "there is so much ink that touching characters were not separated",
 }
 
 
@@ -53,7 +53,7 @@ def picture_view(
     """Return a picture with the steps that were taken, its answer and what each pixel (H, W) counts for it."""
     limit = float(np.abs(attribution).max())
     image = prediction.prepared.image
-    reads = f"{image.shape[1]} × {image.shape[0]}, as the network reads it"
+    reads = f"{image.shape[0]} × {image.shape[1]} pixels, the input of the network"
     stages = prediction.prepared.stages[1:] if prediction.steps else ()
     steps = [
         {**_stage_picture(stage.pixels), "title": stage.name, "text": _STEPS.get(stage.name, "")}
@@ -61,13 +61,13 @@ def picture_view(
         if stage.on
     ]
     for last in stages[-1:]:  # it is the image, whether the step was taken or left out
-        text = _STEPS.get(last.name, "") if last.on else "left out"
+        text = _STEPS.get(last.name, "") if last.on else "not applied"
         steps.append({**_stage_picture(image), "title": last.name, "text": f"{text}; {reads}"})
     height, width = prediction.size
     return {
         **_answer_view(prediction, class_names),
         "name": printable(prediction.file),
-        "photo": {**photo_picture(photo), "text": f"{width} × {height}, as it was given"},
+        "photo": {**photo_picture(photo), "text": f"{height} × {width} pixels, the original picture"},
         "steps": steps,
         "image": None if steps else {**_stage_picture(image), "text": reads},
         "map": _framed(paint(attribution, "signed", -limit, limit)),
@@ -111,7 +111,7 @@ def strings_view(reading: StringReading, photo: NDArray[np.uint8], attributions:
         "name": printable(reading.file),
         "lines": [printable(line) for line in reading.lines],
         "notices": [_NOTICES.get(notice, notice) for notice in reading.notices],
-        "photo": {**photo_picture(photo, _STRINGS_SIDE), "text": f"{width} × {height}, as it was given"},
+        "photo": {**photo_picture(photo, _STRINGS_SIDE), "text": f"{height} × {width} pixels, the original picture"},
         "size": (width, height),
         "boxes": boxes,
         "text_size": f"{0.35 * heights[len(heights) // 2]:.1f}" if heights else "1",

@@ -132,20 +132,19 @@ def _limits(payload: dict[str, Any]) -> str:
     """Return what the verdict does not say."""
     if "imported" in payload["record"]:
         return (
-            f"The page is of one network, trained elsewhere: whether these "
-            f"{payload['evaluation']['num_images']:,} images took part in its training or in choosing it, nobody can "
-            "tell from its file. The interval covers the luck of which images were drawn, and no other. Nothing here "
-            "says how it fares on images made in another way."
+            "This network was trained elsewhere. Its file does not say whether these "
+            f"{payload['evaluation']['num_images']:,} images were used to train or choose it. The interval covers the "
+            "choice of test images and nothing else. It does not cover images from other sources."
         )
-    last = "" if payload["choice"] else "The recipe's last epoch is the model. "
+    last = "" if payload["choice"] else "The model is the last epoch of the recipe. "
     far = (
-        "how far off, the runs with other seeds say"
+        "the runs with other seeds show by how much"
         if "seeds" in payload["evidence"]
-        else "one run cannot say how far off"
+        else "a single run cannot show by how much"
     )
     return (
-        f"The page is of one run with one seed. The interval covers the luck of which "
-        f"{payload['evaluation']['num_images']:,} images were drawn, not that of the initial weights and the order of "
-        f"training: another seed gives another number, and {far}. "
-        f"{findings.measured_sentence(payload)} {last}Nothing here says how it fares on images made in another way."
+        "This page shows one run with one seed. The interval covers the choice of the "
+        f"{payload['evaluation']['num_images']:,} test images. It does not cover the initial weights or the order of "
+        f"training: another seed gives another accuracy, and {far}. {findings.measured_sentence(payload)} "
+        f"{last}Nothing here covers images from other sources."
     )

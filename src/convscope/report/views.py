@@ -29,8 +29,8 @@ from convscope.report.pixels import (
 )
 
 _RING = (
-    "A ring marks the epoch whose weights were taken, because the validation images were best then: what they say of "
-    "it is a little too good for that."
+    "A ring marks the epoch whose weights were used. It was chosen because it was best on the validation images, so "
+    "their accuracy there is slightly too optimistic."
 )
 _MOST_BARS = 10
 _NATURAL = 256  # pixels that a large single picture is wide at most
@@ -58,7 +58,7 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
     facts = [(f"{name} version", str(version)) for name, version in record.get("versions", {}).items()]
     facts += [("Threads", str(record["threads"]))] if "threads" in record else []
     facts += [("Processor", ", ".join(f"{value}" if key == "name" else f"{value} {key}" for key, value in cpu.items()))]
-    facts += [(f"Seconds to {step}", f"{value:.2f}") for step, value in record.get("timings", {}).items()]
+    facts += [(f"Time to {step} (s)", f"{value:.2f}") for step, value in record.get("timings", {}).items()]
     facts += [("SHA-256 of the training data", payload["data"]["train"]["sha256"])]
     facts += [("SHA-256 of the test data", payload["data"]["test"]["sha256"])]
     facts += [("SHA-256 of the weights", payload["model"]["weights_sha256"])]
@@ -92,8 +92,8 @@ def runs_view(payload: dict[str, Any]) -> dict[str, str]:
     return {
         "count": f"1 of {group['num_runs']} runs",
         "place": f"one of {group['num_runs']} runs",
-        "sentence": f"Over {group['num_runs']} seeds the mean accuracy of this network is "
-        f"{findings.percent(group['mean'])}, {spread}; its 95 % interval over seeds and images is {low} to {high}.",
+        "sentence": f"The mean accuracy of this network over {group['num_runs']} seeds is "
+        f"{findings.percent(group['mean'])} ({spread}). Its 95 % interval over seeds and images is {low} to {high}.",
     }
 
 
@@ -153,15 +153,15 @@ def example_view(payload: dict[str, Any]) -> dict[str, Any]:
     example, names = payload["data"]["example"], payload["evaluation"]["class_names"]
     channels = payload["data"]["train"]["image_shape"][2]
     shown = example["channels"]
-    caption = "All its numbers, 0 to 255; those above zero are drawn strong, so the shape shows."
+    caption = "All pixel values, 0 to 255. Values above zero are in bold, so the shape is visible."
     if not example["is_whole"]:
         size = f"{len(shown[0])} × {len(shown[0][0])} pixels"
-        caption = f"Its upper left {size} in the first {len(shown)} channels, as numbers from 0 to 255."
+        caption = f"Its upper left {size} in the first {len(shown)} channels, as values from 0 to 255."
     return {
         "name": f"Labelled {printable(names[example['label']])}",
         "index": example["index"],
         "split": example["split"],
-        "pixels": "each pixel a square" + ("" if channels in (1, 3) else f", the mean of its {channels} channels"),
+        "pixels": "one square per pixel" + ("" if channels in (1, 3) else f", the mean of its {channels} channels"),
         "caption": caption,
         "picture": _packed(example["picture"], payload, _NATURAL),
         "channels": [
@@ -231,10 +231,10 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
         }
         for picture, one in zip(payload["mistake_pictures"], mistakes, strict=False)
     ]
-    shown = "All mistakes" if len(cards) == evaluation["num_mistakes"] else f"The {len(cards)} surest mistakes"
+    shown = "All mistakes" if len(cards) == evaluation["num_mistakes"] else f"The {len(cards)} most confident mistakes"
     return {
         "title": findings.mistakes_finding(evaluation),
-        "caption": f"{shown}, the surest first. Look for those that you would read differently yourself.",
+        "caption": f"{shown}, the most confident first. Would you have classified them differently?",
         "cards": cards,
     }
 
@@ -265,7 +265,7 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:
     views = []
     for bank in banks:
         kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters
-        part = f" (the first {MOST_KERNELS} a side)" if max(channels, filters) > MOST_KERNELS else ""
+        part = f" (the first {MOST_KERNELS} per side)" if max(channels, filters) > MOST_KERNELS else ""
         few = f" (the first {MOST_MAPS})" if filters > MOST_MAPS else ""
         reads = ", each of one channel" if bank.kind == "DepthwiseConv2D" else ""
         reads = ", input channel 0" if channels > 1 else reads
@@ -277,7 +277,7 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:
                 "signed": _uri(kernel_tiles(kernel, "signed", limit, 0, 36)),
                 "grey": _uri(kernel_tiles(kernel, "grey", limit, 0, 36)),
                 "all": _uri(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
-                "all_caption": f"All {channels} × {filters}{part}: a row an input channel, a column a filter",
+                "all_caption": f"All {channels} × {filters}{part}: a row per input channel, a column per filter",
                 "signed_scale": _scale("signed", -limit, limit),
                 "grey_scale": _scale("grey", -limit, limit),
             }
@@ -295,9 +295,9 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
         order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MOST_BARS])
     verdict = "right" if label == predicted else f"wrong: it is {names[label]}"
     return {
-        "sentence": f"What each layer makes of {explanation['split']} image {explanation['index']:,}: the model reads "
-        f"{names[predicted]}, which is {verdict}. Bright cells answer strongly. Look for maps that follow an edge, "
-        "fill the inside, or stay dark; a bright map is not yet a cause.",
+        "sentence": f"The output of each layer for {explanation['split']} image {explanation['index']:,}. The model "
+        f"predicts {names[predicted]}, which is {verdict}. Bright cells are strong activations: some maps follow an "
+        "edge, others fill the inside or stay dark. A bright map does not prove an effect on the prediction.",
         "label": names[label],
         "split": explanation["split"],
         "index": explanation["index"],
@@ -327,9 +327,8 @@ def map_views(explanation: Explanation) -> list[dict[str, Any]]:
             {
                 "layer": layer,
                 "title": findings.maps_finding(summary),
-                "caption": f"{summary['kind']}, {' × '.join(map(str, summary['shape']))}, one scale for all maps. "
-                f"Large, channels {', '.join(map(str, large))}, counted from 0; "
-                f"below them, {shown} maps.",
+                "caption": f"{summary['kind']}, {' × '.join(map(str, summary['shape']))}, one colour scale for all "
+                f"maps. Large: channels {', '.join(map(str, large))}, counted from 0. Below: {shown} maps.",
                 "large": [_map(pictures, maps, channel, scale_to(side, 156)) for channel in large],
                 "all": [_map(pictures, maps, channel, scale_to(side, 56)) for channel in range(len(pictures))],
                 "scale": _scale("viridis", low, high),

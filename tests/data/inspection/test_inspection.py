@@ -124,7 +124,7 @@ def test_some_inverted_images_are_a_warning(small_mnist):
 
 def test_photos_have_no_even_ground(make):
     found = inspect_dataset(make(shape=(16, 16, 3)))
-    assert found.train.polarity == "no even ground"
+    assert found.train.polarity == "uneven background"
     assert said(make(shape=(16, 16, 3)), "polarity") == []
 
 

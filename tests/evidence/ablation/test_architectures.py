@@ -34,7 +34,7 @@ def test_every_variant_and_the_whole_network_are_trained_from_every_seed(ablated
 def test_what_was_not_trained_is_listed_with_its_reason(ablated):
     reasons = {one.name: one.reason for one in ablated.left_out}
     assert reasons["10,000 images"] == "there are only 1,000 training images"
-    assert reasons["no pooling"] == "there is no pooling by windows"
+    assert reasons["no pooling"] == "the network has no window pooling"
 
 
 def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, small_mnist):

@@ -205,7 +205,7 @@ def test_text_and_html_show_the_worst_of_each_layer():
 @pytest.mark.parametrize(
     ("dataset", "replacements", "message"),
     [
-        (bright_or_dark(), (), r"replacements are \(\); give some of zero, mean"),
+        (bright_or_dark(), (), r"replacements are \(\); choose from zero, mean"),
         (bright_or_dark(), ("noise",), r"replacements\[0\] is 'noise'; it must be one of zero, mean"),
         (noise(), ("zero",), "noise has 7 classes"),
         (noise(20, 2), ("zero",), "is '0' in noise"),

@@ -119,7 +119,7 @@ def test_what_costs_too_much_leaves_out_images_then_orders_then_layers():
     layers = removal_curves(model, data, ("zero",), most_macs=1e8)
     assert layers.layers_left_out == ("conv2d",)
     assert [curve.layers for curve in layers.curves] == [("conv2d_1",)]
-    assert "Left out, since it would cost too much: conv2d" in str(layers).splitlines()
+    assert "Left out because it would take too long: conv2d" in str(layers).splitlines()
     assert removal_curves(model, data, ("zero",), most_macs=1).curves == ()
 
 

@@ -33,15 +33,15 @@ def test_parameters_of_each_variant_of_the_cnn_are_those_counted_by_hand():
 def test_what_is_not_there_cannot_be_taken_out():
     reasons = {one.name: one.reason for one in variants_left_out(cs.presets.cnn())}
     assert reasons == {
-        "max pooling": "there is no average pooling",
-        "no batch normalisation": "there is no batch normalisation",
-        "no dropout": "there is no dropout",
-        "no shortcuts": "there is no addition",
+        "max pooling": "the network has no average pooling",
+        "no batch normalisation": "the network has no batch normalisation",
+        "no dropout": "the network has no dropout",
+        "no shortcuts": "the network has no addition",
     }
     reasons = {one.name: one.reason for one in variants_left_out(cs.presets.ann())}
-    assert reasons["no pooling"] == "there is no pooling by windows"
-    assert reasons["5 × 5 kernels"] == reasons["global pooling"] == "there is no convolution"
-    assert reasons["no hidden dense layer"] == "it is the same as linear model"
+    assert reasons["no pooling"] == "the network has no window pooling"
+    assert reasons["5 × 5 kernels"] == reasons["global pooling"] == "the network has no convolution"
+    assert reasons["no hidden dense layer"] == "it is identical to linear model"
     assert list(parameters(cs.presets.ann())) == [
         "linear activations", "linear model", "half width", "double width", "pixels not scaled",
         "100 images", "1,000 images", "10,000 images",
@@ -56,8 +56,8 @@ def test_a_variant_without_a_valid_shape_is_left_out_with_the_reason():
 def test_the_network_itself_is_no_variant():
     linear = cs.Architecture(cs.Input(28, 28), (cs.Flatten(), cs.Dense(10, "softmax", name="answer")), "linear")
     reasons = {one.name: one.reason for one in variants_left_out(linear)}
-    assert reasons["linear model"] == reasons["linear activations"] == "it is the network itself"
-    assert reasons["half width"] == "there is no hidden layer"
+    assert reasons["linear model"] == reasons["linear activations"] == "it is identical to the network itself"
+    assert reasons["half width"] == "the network has no hidden layer"
     assert list(parameters(linear)) == ["pixels not scaled", "100 images", "1,000 images", "10,000 images"]
 
 
@@ -131,7 +131,7 @@ def test_a_network_that_ends_in_a_convolution_keeps_its_classes():
         if one.name != "no last convolution":
             assert one.architecture.num_classes == 10
     reasons = {one.name: one.reason for one in variants_left_out(cs.Architecture(cs.Input(12, 12), layers))}
-    assert reasons["global pooling"] == "no map is flattened"
+    assert reasons["global pooling"] == "the network flattens no map"
 
 
 @pytest.mark.parametrize("make", [cs.presets.cnn, cs.presets.ann])

@@ -39,8 +39,8 @@ def test_answers_are_what_was_saved(tmp_path, dtype):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no whole .npz archive"),
-        (b"PK\x03\x04 and nothing more", "is no whole .npz archive"),
+        (b"", "is not a complete .npz archive"),
+        (b"PK\x03\x04 and nothing more", "is not a complete .npz archive"),
         (npz(y_true=Y_TRUE), "has no array y_pred"),
         (npz(y_true=Y_TRUE[:3], y_pred=Y_PRED[:3]), r"int64 of shape \(3,\); by run.json it must be 4 whole numbers"),
         (npz(y_true=Y_TRUE, y_pred=Y_PRED.astype(float)), r"y_pred is float64 of shape \(4,\)"),
@@ -53,7 +53,7 @@ def test_answers_are_what_was_saved(tmp_path, dtype):
         ),
         (zipped("{'descr': '<i8', 'fortran_order': False, 'shape': (4,), }", b"\0" * 16), "promises int64 of shape"),
         (zipped("__import__('os').abort()"), "y_true has no readable .npy header"),
-        (npz(y_true=Y_TRUE, y_pred=Y_PRED)[:200], "is no whole .npz archive"),
+        (npz(y_true=Y_TRUE, y_pred=Y_PRED)[:200], "is not a complete .npz archive"),
     ],
 )
 def test_damaged_and_hostile_files_are_refused_in_one_line(tmp_path, content, message):

@@ -127,12 +127,12 @@ def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
 @pytest.mark.parametrize(
     ("models", "part"),
     [
-        ((1, 1), "One run of each says nothing about other seeds."),
-        ((1, 3), "There is one run of cnn: this holds for that very network, and says nothing about others"),
-        ((3, 1), "There is one run of ann"),
+        ((1, 1), "With one run each, this comparison does not cover other seeds."),
+        ((1, 3), "There is only one run of cnn. The comparison holds for that run"),
+        ((3, 1), "There is only one run of ann"),
         ((2, 3), "With 2 seeds the interval covers the true value in 96 to 100 % of cases."),
         ((5, 6), "With 5 seeds the interval covers the true value in 94 to 99 % of cases."),
-        ((30, 30), "for other seeds and other images of this kind."),
+        ((30, 30), "other seeds and other images of this kind, with these"),
     ],
 )
 def test_limits_say_what_cannot_be_told(models, part):
@@ -147,9 +147,9 @@ def test_sentence_says_what_was_counted_and_how():
     sentence = compare_groups(make_group("cnn", right_a), make_group("ann", right_b)).sentence
     assert sentence.startswith(
         f"On the 400 test images of shapes, 5 models of cnn make on average {(~right_a).sum() / 5:.1f} errors and 5 "
-        f"models of ann make on average {(~right_b).sum() / 5:.1f}. The accuracies are +"
+        f"models of ann make on average {(~right_b).sum() / 5:.1f}. The accuracies differ by +"
     )
-    assert "chance of seeds and images, compared seed by seed)" in sentence
+    assert "over seeds and images, paired by seed)" in sentence
 
 
 @pytest.mark.parametrize("models", [(1, 1), (1, 4), (5, 5)])
@@ -170,7 +170,7 @@ def test_text_shows_verdict_costs_and_latency():
     text = str(comparison)
     assert text.splitlines()[0] == f"{comparison.verdict}."
     assert "2.50 s" in text
-    assert "cnn: one image takes 20.0 µs, a thousand at once unknown" in text
+    assert "cnn: one image takes 20.0 µs, 1,000 images take unknown" in text
     assert max(map(len, text.splitlines())) <= 100
 
 
@@ -185,8 +185,8 @@ def test_html_shows_names_as_text():
     [
         ({"split": "validation"}, "split is 'test' for a but 'validation' for b"),
         ({"dataset_name": "others"}, "dataset_name is 'shapes' for a but 'others' for b"),
-        ({"labels": [0, 1]}, "a and b answered different images of shapes"),
-        ({"right": [1, 1, 1]}, "a and b answered different images of shapes"),
+        ({"labels": [0, 1]}, "a and b were evaluated on different images of shapes"),
+        ({"right": [1, 1, 1]}, "a and b were evaluated on different images of shapes"),
     ],
 )
 def test_compare_groups_rejects_other_images(other, message):
@@ -197,7 +197,7 @@ def test_compare_groups_rejects_other_images(other, message):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"right": [[1, 0], [0, 1]], "seeds": (3, 3)}, r"seeds of a are \[3, 3\]; give each once"),
+        ({"right": [[1, 0], [0, 1]], "seeds": (3, 3)}, r"seeds of a are \[3, 3\]; give each seed once"),
         ({"right": [1, 0], "seeds": (3, 4)}, r"y_pred of a is \(1, 2\); it must be \(2, 2\)"),
         ({"right": np.zeros((0, 2)), "seeds": ()}, "at least one of each"),
         ({"right": [1, 0], "macs": -1}, "macs is -1; it must be finite and at least 0"),
@@ -211,7 +211,7 @@ def test_a_group_rejects(changed, message):
 @pytest.mark.parametrize(
     ("candidates", "message"),
     [
-        ([], "candidates are none"),
+        ([], "candidates is empty"),
         ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], split="train")], "split is 'test' for one of a but"),
         ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], labels=[0, 1])], "evaluated on different images"),
     ],

@@ -72,15 +72,16 @@ def test_swapping_the_two_mirrors_the_comparison():
     [
         (
             (9760, 143, 44, 53),
-            "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196 (2.02 times as "
-            "many); exactly one of the two is right on 187 images. If both were equally good, a split this uneven "
-            "would seldom happen (p = 2e-13). One run of each says nothing about other seeds.",
+            "On the 10,000 test images of shapes, with one run each, cnn makes 97 errors and ann 196 (51 % fewer for "
+            "cnn). Exactly one of the two is correct on 187 images. If both were equally good, a split this uneven "
+            "would almost never happen (p = 2e-13). With one run each, this comparison does not cover other seeds.",
         ),
         (
             (94, 3, 2, 1),
-            "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (1.33 times as many); "
-            "exactly one of the two is right on 5 images. If both were equally good, a split this uneven would often "
-            "happen (p = 1): no significant difference. One run of each says nothing about other seeds.",
+            "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (25 % fewer for cnn). "
+            "Exactly one of the two is correct on 5 images. If both were equally good, a split this uneven would often "
+            "happen (p = 1): no significant difference. With one run each, this comparison does not cover other "
+            "seeds.",
         ),
     ],
 )
@@ -93,17 +94,17 @@ def test_sentence_says_what_was_counted(counts, sentence):
     [
         (
             (10, 0, 0, 0),
-            "neither cnn nor ann makes an error; they are right and wrong on the very same images, so this split",
+            "neither cnn nor ann makes any errors. Both classify exactly the same images correctly, so the test",
         ),
-        ((8, 0, 0, 2), "cnn and ann each make 2 errors; they are right and wrong on the very same images"),
-        ((0, 0, 0, 1), "On the 1 test image of shapes, with one run each, cnn and ann each make 1 error;"),
-        ((9, 1, 0, 0), "cnn makes no errors and ann 1; exactly one of the two is right on 1 image. If both"),
-        ((9, 0, 1, 0), "cnn makes 1 error and ann none; exactly one"),
-        ((0, 1, 100, 99), "cnn makes 199 errors and ann 100 (0.50 times as many); exactly"),
-        ((0, 0, 100, 1), "cnn makes 101 errors and ann 1 (0.01 times as many); exactly"),
-        ((9, 1, 1, 0), "cnn and ann each make 1 error; exactly one of the two is right on 2 images. If both"),
-        ((0, 2000, 0, 0), "cnn makes no errors and ann 2,000; exactly one of the two is right on 2,000 images. If"),
-        ((0, 2000, 0, 0), "would seldom happen (p < 1e-300)."),
+        ((8, 0, 0, 2), "cnn and ann each make 2 errors. Both classify exactly the same images correctly"),
+        ((0, 0, 0, 1), "On the 1 test image of shapes, with one run each, cnn and ann each make 1 error."),
+        ((9, 1, 0, 0), "cnn makes no errors and ann 1. Exactly one of the two is correct on 1 image. If both"),
+        ((9, 0, 1, 0), "cnn makes 1 error and ann none. Exactly one"),
+        ((0, 1, 100, 99), "cnn makes 199 errors and ann 100 (50 % fewer for ann). Exactly"),
+        ((0, 0, 100, 1), "cnn makes 101 errors and ann 1 (99 % fewer for ann). Exactly"),
+        ((9, 1, 1, 0), "cnn and ann each make 1 error. Exactly one of the two is correct on 2 images. If both"),
+        ((0, 2000, 0, 0), "cnn makes no errors and ann 2,000. Exactly one of the two is correct on 2,000 images. If"),
+        ((0, 2000, 0, 0), "would almost never happen (p < 1e-300)."),
     ],
 )
 def test_sentence_holds_at_the_ends(counts, part):
@@ -118,7 +119,7 @@ def test_sentence_names_the_split(split, images):
     assert f"On the 2 {images} of shapes" in comparison.sentence
 
 
-MORE = "; more seeds are needed to say that of the architectures or recipes"
+MORE = "; more seeds are needed to compare the architectures or recipes"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_text_shows_costs_and_the_two_by_two_table():
 def test_text_and_json_show_latencies_where_they_are_known():
     fast = make_candidate("cnn", [1, 1], latency_seconds=0.00025, latency_1000_seconds=0.0125)
     comparison = cs.compare(fast, make_candidate("ann", [1, 0]))
-    assert "cnn: one image takes 0.25 ms, a thousand at once 12.50 ms" in str(comparison)
+    assert "cnn: one image takes 0.25 ms, 1,000 images take 12.50 ms" in str(comparison)
     assert "ann: one image" not in str(comparison)
     assert comparison.to_dict()["a"]["latency_1000_seconds"] == 0.0125
     assert comparison.to_dict()["b"]["latency_seconds"] is None

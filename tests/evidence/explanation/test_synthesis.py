@@ -223,7 +223,7 @@ def test_small_windows_are_neither_moved_nor_blurred_and_the_parameters_say_so()
     ("options", "message"),
     [
         ({"filters": []}, "filters is empty"),
-        ({"filters": [16]}, "filter 16 is none of conv2d, which has 0 to 15"),
+        ({"filters": [16]}, "filter is 16; conv2d has filters 0 to 15"),
         ({"filters": [-1]}, "filter -1 is none"),
         ({"steps": 0}, "steps is 0; it must be at least 1"),
         ({"step_size": 0}, "step_size is 0; it must be above 0"),

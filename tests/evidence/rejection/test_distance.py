@@ -133,7 +133,7 @@ def test_images_of_another_size_are_refused_where_the_hidden_layer_is_the_image(
         ({"centre": np.zeros(4, np.float32)}, r"centre has shape \(4,\)"),
         ({"means": np.zeros((2, 3), np.float32)}, r"means has shape \(2, 3\)"),
         ({"means": np.full((2, 1), np.nan, np.float32)}, "means holds a value that is not finite"),
-        ({"means": np.zeros((0, 1), np.float32)}, "there must be a class mean"),
+        ({"means": np.zeros((0, 1), np.float32)}, "there must be at least one class mean"),
         ({"variances": np.zeros(1, np.float32)}, "variances above zero"),
     ],
 )

@@ -170,8 +170,8 @@ def test_to_dict_is_finite_plain_json(measured):
 def test_text_and_html_have_a_row_for_each_set(measured):
     text, html = str(measured), measured._repr_html_()
     for name in (
-        "answered correctly",
-        "answered wrongly",
+        "classified correctly",
+        "classified wrongly",
         "turned by 30°",
         "negatives",
         "letters",
@@ -212,11 +212,11 @@ def test_measure_rejection_rejects_what_does_not_fit(rules, part, known, other):
     model = part[0]
     with pytest.raises(ValueError, match=r"rules are of \[\]; give one or more"):
         measure_rejection([], model, known, other)
-    with pytest.raises(ValueError, match="each of other scores"):
+    with pytest.raises(ValueError, match="each with different scores"):
         measure_rejection([rules[0], rules[0]], model, known, other)
     with pytest.raises(ValueError, match="most is 0"):
         measure_rejection(rules, model, known, other, most=0)
-    with pytest.raises(ValueError, match="whose images are those of"):
+    with pytest.raises(ValueError, match="which has the images of"):
         measure_rejection(rules, model, known, known)
     named = cs.Dataset(known.images, known.labels, tuple("abcdefghij"), "letters", "test")
     with pytest.raises(ValueError, match="label 0 is 'a' in letters"):

@@ -106,7 +106,7 @@ def test_another_data_set_may_be_given_as_images_splits_or_a_path(small_mnist, s
 
 
 def test_the_data_set_itself_is_no_stranger(small_mnist):
-    with pytest.raises(ValueError, match="other is mnist, whose images are those of mnist"):
+    with pytest.raises(ValueError, match="other is mnist, which has the images of mnist"):
         stranger_sets(small_mnist.test, small_mnist)
 
 

@@ -29,7 +29,7 @@ export function layerTable(architecture: Architecture): LayerRow[] {
 export function rowNamed(table: LayerRow[], name: string): LayerRow {
   const row = table.find((one) => one.layer.name === name);
   if (row === undefined) {
-    throw new Error(`There is no layer ${name}; there are ${table.map((one) => one.layer.name).join(', ')}.`);
+    throw new Error(`There is no layer ${name}; the layers are ${table.map((one) => one.layer.name).join(', ')}.`);
   }
   return row;
 }
@@ -51,7 +51,7 @@ function rowOf(layer: LayerSpec, before: LayerRow[], given: Shape, seen: Recepti
   const own = Object.entries(kind.weightShapes?.(layer, given) ?? {});
   const count = (weights: [string, Shape][]) => weights.reduce((sum, [, shape]) => sum + product(shape), 0);
   if (Math.max(count(own), product(outputShape)) > MAXIMUM_VALUES) {
-    throw new ArchitectureError(`${layer.name} has more numbers than the engine holds; make it smaller.`);
+    throw new ArchitectureError(`${layer.name} is too large for the engine; make it smaller.`);
   }
   return {
     index: before.length,
@@ -112,10 +112,10 @@ function checkNames(layers: LayerSpec[]): void {
   const names = layers.map((layer) => layer.name);
   for (const [i, name] of names.entries()) {
     if (names.indexOf(name) < i)
-      throw new ArchitectureError(`Two layers are called ${name}; every name must be its own.`);
+      throw new ArchitectureError(`Two layers are called ${name}; layer names must be unique.`);
     if (!/^[A-Za-z0-9_]+$/.test(name) || name === 'input') {
       throw new ArchitectureError(
-        `A layer cannot be called '${name}'; use letters, digits and underscores, and not 'input'.`,
+        `'${name}' is not a valid layer name; use letters, digits and underscores, but not 'input'.`,
       );
     }
   }
@@ -124,7 +124,7 @@ function checkNames(layers: LayerSpec[]): void {
 function checkArguments(layer: LayerSpec): void {
   const kind = Object.hasOwn(LAYER_KINDS, layer.kind) ? LAYER_KINDS[layer.kind] : undefined;
   if (kind === undefined)
-    throw new ArchitectureError(`${layer.name} is a ${layer.kind}, a kind of layer that is not known.`);
+    throw new ArchitectureError(`${layer.name} is a ${layer.kind}, which is not a known kind of layer.`);
   const refuse = (what: string, rule: string) => {
     throw new ArchitectureError(`${layer.name} (${layer.kind}): ${what} must be ${rule}.`);
   };
@@ -145,15 +145,15 @@ function checkArguments(layer: LayerSpec): void {
     refuse('padding', 'valid or same');
   }
   const { negative_slope: slope = 0 } = layer;
-  if (!(slope >= 0 && Number.isFinite(Math.fround(slope)))) refuse('negative_slope', 'a number from 0');
+  if (!(slope >= 0 && Number.isFinite(Math.fround(slope)))) refuse('negative_slope', '0 or more');
   if (kind.hasActivation && !ACTIVATIONS.includes(layer.activation ?? 'linear')) {
     refuse('activation', `one of ${ACTIVATIONS.join(', ')}`);
   }
   const isFraction = (value: number | undefined) => value !== undefined && value >= 0 && value < 1;
-  if (layer.kind === 'Dropout' && !isFraction(layer.rate)) refuse('rate', 'from 0 to less than 1');
+  if (layer.kind === 'Dropout' && !isFraction(layer.rate)) refuse('rate', 'at least 0 and less than 1');
   if (layer.kind === 'BatchNormalization') {
     const { momentum = 0.99, epsilon = 1e-3 } = layer;
-    if (!isFraction(momentum)) refuse('momentum', 'from 0 to less than 1');
+    if (!isFraction(momentum)) refuse('momentum', 'at least 0 and less than 1');
     if (!(epsilon > 0 && epsilon <= 1)) refuse('epsilon', 'above 0 and at most 1');
   }
 }
@@ -168,13 +168,13 @@ function isFrame(value: unknown): boolean {
 function checkAddition(layer: LayerSpec, before: LayerRow[]): void {
   const other = before.find((row) => row.layer.name === layer.from_layer);
   if (other === undefined) {
-    throw new ArchitectureError(`${layer.name} (Add) adds ${layer.from_layer}, which is no layer before it.`);
+    throw new ArchitectureError(`${layer.name} (Add) adds ${layer.from_layer}, which is not an earlier layer.`);
   }
   const given = before[before.length - 1];
   if (times(given.outputShape) !== times(other.outputShape)) {
     throw new ArchitectureError(
       `${layer.name} (Add) adds ${other.layer.name} of ${times(other.outputShape)} to ${given.layer.name} of ` +
-        `${times(given.outputShape)}; both must have one shape.`,
+        `${times(given.outputShape)}; both must have the same shape.`,
     );
   }
 }
@@ -190,10 +190,10 @@ function checkEnd(rows: LayerRow[]): void {
   for (const { layer } of rows) {
     const activation = layer.activation ?? 'linear';
     if (activation === 'softmax' && layer !== last.layer) {
-      throw new ArchitectureError(`${layer.name} has a softmax, which may only stand in the last layer.`);
+      throw new ArchitectureError(`${layer.name} has a softmax, which is allowed in the last layer only.`);
     }
     if (layer === last.layer && activation !== 'softmax' && activation !== 'linear') {
-      throw new ArchitectureError(`${layer.name} is the last layer and gives logits; use softmax or linear there.`);
+      throw new ArchitectureError(`${layer.name} is the last layer; its activation must be softmax or linear.`);
     }
   }
 }

@@ -30,7 +30,7 @@ export function times(shape: readonly number[]): string {
 function requireMaps(layer: LayerSpec, input: Shape): void {
   if (input.length !== 3) {
     throw new ArchitectureError(
-      `${layer.name} (${layer.kind}) reads maps, but is given a vector of ${input[0]} numbers; put it before the Flatten.`,
+      `${layer.name} (${layer.kind}) needs maps, but its input is a vector of ${input[0]} numbers; put it before the Flatten.`,
     );
   }
 }
@@ -56,7 +56,7 @@ function mapSize(layer: LayerSpec, input: Shape, { size, strides }: Window): [nu
   if (Math.min(...outputs) < 1) {
     throw new ArchitectureError(
       `${layer.name} (${layer.kind}) with a window of ${times(size)} does not fit a map of ${times(input.slice(0, 2))}; ` +
-        `use a smaller window, 'same' padding or fewer poolings.`,
+        `use a smaller window, 'same' padding or fewer pooling layers.`,
     );
   }
   return outputs;
@@ -119,7 +119,7 @@ const dense: LayerKind = {
   outputShape: (layer, input) => {
     if (input.length !== 1) {
       throw new ArchitectureError(
-        `${layer.name} (Dense) reads a vector, but is given maps of ${times(input)}; put a Flatten before it.`,
+        `${layer.name} (Dense) needs a vector, but its input is maps of ${times(input)}; put a Flatten before it.`,
       );
     }
     return [layer.units!];

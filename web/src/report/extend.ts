@@ -23,7 +23,7 @@ function positionOf(bench: Bench, image: HTMLElement): number {
 function extendImages(bench: Bench): void {
   for (const image of all('img[data-index]')) {
     const position = positionOf(bench, image);
-    if (position >= 0) intoButton(image, 'Put it on the bench', () => putImage(bench, position));
+    if (position >= 0) intoButton(image, 'Load into the live view', () => putImage(bench, position));
   }
 }
 
@@ -40,7 +40,7 @@ function extendLayers(bench: Bench): void {
       holdMap(bench, layer, map);
     };
     for (const one of all('[data-filter] > img', figure)) {
-      intoButton(one, `Hold this map of ${layer} on the bench`, () =>
+      intoButton(one, `Select this map of ${layer} in the live view`, () =>
         hold(Number(one.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
       );
     }
@@ -48,7 +48,7 @@ function extendLayers(bench: Bench): void {
     if (seen.has(place)) continue;
     seen.add(place);
     const live = button('See it live', 'see-live', () => hold(0));
-    live.setAttribute('aria-label', `See it live: ${layer} on the bench`);
+    live.setAttribute('aria-label', `See it live: ${layer} in the live view`);
     figure.append(live);
   }
 }
@@ -82,7 +82,7 @@ function extendCharts(bench: Bench): void {
 function extendReproduce(bench: Bench): void {
   const text = () => document.getElementById('payload')?.textContent ?? '';
   const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
-  document.getElementById('reproduce')?.append(button('Download the whole payload as JSON', 'see-live', save));
+  document.getElementById('reproduce')?.append(button('Download all data of this page as JSON', 'see-live', save));
 }
 
 export function extendReport(bench: Bench): void {

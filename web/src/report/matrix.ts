@@ -64,7 +64,7 @@ export function extendMatrix(bench: Bench): void {
     if (count === 0) continue;
     const made = button(cell.textContent ?? '', 'confused', () => show(made, truth, predicted));
     const [name, other] = [bench.classNames[truth], bench.classNames[predicted]];
-    const what = truth === predicted ? `${name} read right` : `${name} taken for ${other}`;
+    const what = truth === predicted ? `${name} classified correctly` : `${name} predicted as ${other}`;
     made.setAttribute('aria-label', `${what}: ${cell.textContent}, show the images`);
     made.setAttribute('aria-expanded', 'false');
     made.title = what;

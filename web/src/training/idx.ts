@@ -63,7 +63,7 @@ class Pieces {
 function checkStart(name: string, start: Uint8Array, held: number): void {
   if (held === 0) throw new IdxError(name, 'is empty');
   if (held < 4 || start[0] !== 0 || start[1] !== 0) {
-    throw new IdxError(name, 'is no IDX file: such a file starts with two zero bytes');
+    throw new IdxError(name, 'is not an IDX file: IDX files start with two zero bytes');
   }
   if (start[2] !== UNSIGNED_BYTE) {
     const type = TYPES[start[2]];
@@ -73,12 +73,12 @@ function checkStart(name: string, start: Uint8Array, held: number): void {
     );
   }
   if (start[3] < 1 || start[3] > MOST_DIMENSIONS) {
-    throw new IdxError(name, `says that it has ${start[3]} dimensions; images or labels have 1 to ${MOST_DIMENSIONS}`);
+    throw new IdxError(name, `has ${start[3]} dimensions; images or labels have 1 to ${MOST_DIMENSIONS}`);
   }
 }
 
 function promise(shape: number[], size: number): string {
-  return `promises ${shape.join(' × ')} = ${size.toLocaleString('en')} bytes`;
+  return `should contain ${shape.join(' × ')} = ${size.toLocaleString('en')} bytes`;
 }
 
 // `fileBytes` is the length of a plain file, `mostBytes` what a compressed one can hold at best.
@@ -93,16 +93,14 @@ async function readPieces(
   if ((await pieces.fill(header)) < header.length) throw new IdxError(name, 'ends within its header');
   const view = new DataView(header.buffer);
   const shape = Array.from({ length: start[3] }, (_, i) => view.getUint32(4 * i));
-  if (shape.includes(0)) throw new IdxError(name, `says that its shape is ${shape.join(' × ')}; no dimension may be 0`);
+  if (shape.includes(0)) throw new IdxError(name, `has shape ${shape.join(' × ')}; no dimension may be 0`);
   const size = shape.reduce((product, n) => product * n, 1);
   const { memory, mostBytes, fileBytes } = bounds;
   if (size > memory) {
-    throw new IdxError(
-      name,
-      `${promise(shape, size)}; files of more than ${MOST_BYTES / 2 ** 20} MB are not read here`,
-    );
+    throw new IdxError(name, `${promise(shape, size)}; the limit in this page is ${MOST_BYTES / 2 ** 20} MB`);
   }
-  if (size > mostBytes) throw new IdxError(name, `${promise(shape, size)}, more than it can hold; it is cut short`);
+  if (size > mostBytes)
+    throw new IdxError(name, `${promise(shape, size)}, more than it can hold; the file is incomplete`);
   if (fileBytes !== null && fileBytes !== 4 + header.length + size) {
     const held = fileBytes - 4 - header.length;
     throw new IdxError(name, `${promise(shape, size)}, but ${held.toLocaleString('en')} follow its header`);
@@ -112,7 +110,7 @@ async function readPieces(
   if (filled < size) {
     throw new IdxError(
       name,
-      `${promise(shape, size)}, but only ${filled.toLocaleString('en')} follow; it is cut short`,
+      `${promise(shape, size)}, but only ${filled.toLocaleString('en')} follow; the file is incomplete`,
     );
   }
   if ((await pieces.fill(new Uint8Array(1))) > 0) throw new IdxError(name, `${promise(shape, size)}, but more follow`);

@@ -54,8 +54,8 @@ export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: str
   if (typeof written.clip_norm === 'number') recipe.clipNorm = written.clip_norm;
   const leftOut: string[] = [];
   if (Array.isArray(written.class_weights)) leftOut.push('class weights');
-  if (Number(written.averaging ?? 0) > 0) leftOut.push('averaging of the weights');
-  if (Number(written.validation_fraction ?? 0) > 0) leftOut.push('validation images held out');
+  if (Number(written.averaging ?? 0) > 0) leftOut.push('weight averaging');
+  if (Number(written.validation_fraction ?? 0) > 0) leftOut.push('validation images');
   if (written.early_stopping != null) leftOut.push('early stopping');
   if ((written.precision ?? 'float32') !== 'float32') leftOut.push(`precision ${String(written.precision)}`);
   return { recipe, leftOut };

@@ -56,7 +56,7 @@ export class TrainingSession {
     if (this.#worker !== null) return this.#worker;
     const worker = new TrainingWorker();
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#hear(data);
-    worker.onerror = (event) => this.#fail(event.message || 'The worker that trains could not start.');
+    worker.onerror = (event) => this.#fail(event.message || 'The training worker could not start.');
     worker.postMessage({ kind: 'open', ...this.material } satisfies Request);
     return (this.#worker = worker);
   }

@@ -22,14 +22,14 @@ function checkImages(array: IdxArray, shape: [number, number, number]): void {
   const [, height, width, channels = 1] = array.shape;
   if (height !== shape[0] || width !== shape[1] || channels !== shape[2]) {
     const given = [height, width, channels].join(' × ');
-    throw new IdxError(array.name, `has images of ${given}, but this network reads ${shape.join(' × ')}`);
+    throw new IdxError(array.name, `has images of ${given}, but this network needs ${shape.join(' × ')}`);
   }
 }
 
 function checkLabels(array: IdxArray, classes: number): void {
   const at = array.values.findIndex((label) => label >= classes);
   if (at >= 0) {
-    const reason = `has label ${array.values[at]} at place ${at}, but this network has the classes 0 to ${classes - 1}`;
+    const reason = `has label ${array.values[at]} at index ${at}, but this network has classes 0 to ${classes - 1}`;
     throw new IdxError(array.name, reason);
   }
 }
@@ -61,20 +61,20 @@ export function pairSets(arrays: IdxArray[], shape: [number, number, number], cl
     const found = `${images.length} of images and ${labels.length} of labels`;
     throw new IdxError(
       arrays.map((array) => array.name).join(', '),
-      `will not do (${found}); give images with their labels, and a test set's two files as well if you like`,
+      `cannot be used (${found}); open training images with their labels, and optionally the two files of a test set`,
     );
   }
   for (const array of images) checkImages(array, shape);
   for (const array of labels) checkLabels(array, classes);
   if (images.length === 1) {
     if (isTest(images[0])) {
-      throw new IdxError(images[0].name, 'is a test set by its name; give the files to train on with it');
+      throw new IdxError(images[0].name, 'is a test set by its name; also open the training files');
     }
     return { train: pair(images[0], labels[0]), test: null };
   }
   const [first, second] = images;
   if (labelsOf(first, labels) === labelsOf(second, labels)) {
-    throw new IdxError(`${first.name} and ${second.name}`, 'cannot be told apart by name or number of images');
+    throw new IdxError(`${first.name} and ${second.name}`, 'cannot be distinguished by name or number of images');
   }
   const sets = images.map((array) => pair(array, labelsOf(array, labels)));
   // By name; without one that tells, the larger set is trained on.
@@ -85,7 +85,7 @@ export function pairSets(arrays: IdxArray[], shape: [number, number, number], cl
 
 export async function readSets(files: NamedFile[], shape: [number, number, number], classes: number): Promise<Sets> {
   if (files.length > 4) {
-    throw new IdxError(`${files.length} files`, 'are too many; give two, or four with a test set');
+    throw new IdxError(`${files.length} files`, 'are too many; open two, or four with a test set');
   }
   const arrays: IdxArray[] = [];
   let memory = MOST_BYTES;

@@ -81,7 +81,7 @@ function take(now: Trainer, most: number): void {
   };
   if (!Number.isFinite(taken.loss)) {
     throw new Error(
-      `Training diverged by step ${now.step} (its loss is no number any more). Start again with a lower learning rate.`,
+      `Training diverged at step ${now.step}: the loss is not a number. Start again with a lower learning rate.`,
     );
   }
 }
@@ -166,7 +166,7 @@ async function handle(request: Request): Promise<void> {
       return useData(embedded, null, null);
     case 'start': {
       end();
-      if (data === null) throw new Error('There are no images to train on; give files of some.');
+      if (data === null) throw new Error('There are no training images; open the files of a data set.');
       const { architecture, weights, recipe, seed } = request;
       trainer = new Trainer(engine.network(architecture, weights), data, recipe, seed);
       run = request.run;

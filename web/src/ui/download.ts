@@ -152,6 +152,6 @@ export async function pngOf(svg: SVGSVGElement): Promise<Blob> {
   canvas.height = Math.ceil(DENSITY * height);
   canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-  if (blob === null) throw new Error('the browser made no PNG of the drawing');
+  if (blob === null) throw new Error('the browser could not convert the drawing to PNG');
   return blob;
 }

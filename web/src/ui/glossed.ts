@@ -26,7 +26,7 @@ const WORDS: Record<string, TermName> = {
   weights: 'weight',
   schedule: 'schedule',
   'label smoothing': 'label smoothing',
-  'images changed': 'augmentation',
+  augmentation: 'augmentation',
 };
 const PATTERN = new RegExp(`\\b(${Object.keys(WORDS).join('|')})\\b`);
 

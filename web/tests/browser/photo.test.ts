@@ -46,7 +46,7 @@ inEachBrowser((browser) => {
       expect(Object.fromEntries(shown.map(([name, , size]) => [name, size]))).toEqual(stages);
       expect(shown.filter(([, on]) => on === false).map(([name]) => name)).toEqual(['deslant']);
       expect(await page.$$eval('.steps .hint', (all) => all.map((one) => one.textContent))).toEqual([
-        expect.stringContaining('Polarity turns it round'),
+        expect.stringContaining('Polarity inverts it'),
       ]);
     });
   });

@@ -32,7 +32,7 @@ test('logits are the output of the last layer that does more than pass them to a
 test('a row is found by its name', () => {
   const table = layerTable({ name: 'linear', input, layers: [flatten, dense] });
   expect(rowNamed(table, 'dense').parameters).toBe(48 * 3 + 3);
-  expect(() => rowNamed(table, 'conv2d')).toThrow('There is no layer conv2d; there are flatten, dense.');
+  expect(() => rowNamed(table, 'conv2d')).toThrow('There is no layer conv2d; the layers are flatten, dense.');
 });
 
 const conv = (change: Partial<LayerSpec> = {}): LayerSpec => ({
@@ -46,8 +46,8 @@ test.each<[string, LayerSpec[], string]>([
   ['no layer', [], 'at least one layer'],
   ['an unknown kind', [{ kind: 'constructor', name: 'a' }, flatten, dense], 'a is a constructor'],
   ['two of one name', [flatten, { ...dense, name: 'flatten' }], 'Two layers are called flatten'],
-  ['a name with blanks', [{ ...flatten, name: 'a b' }, dense], "cannot be called 'a b'"],
-  ['the name of the image', [{ ...flatten, name: 'input' }, dense], "cannot be called 'input'"],
+  ['a name with blanks', [{ ...flatten, name: 'a b' }, dense], "'a b' is not a valid layer name"],
+  ['the name of the image', [{ ...flatten, name: 'input' }, dense], "'input' is not a valid layer name"],
   ['half a filter', [conv({ filters: 1.5 }), flatten, dense], 'filters must be a whole number from 1 to 65536'],
   ['no filters', [conv({ filters: undefined }), flatten, dense], 'filters must be a whole number'],
   ['a flat kernel', [conv({ kernel_size: [0, 3] }), flatten, dense], 'kernel_size must be two whole numbers'],
@@ -75,7 +75,7 @@ test.each<[string, LayerSpec[], string]>([
   [
     'a padding of a vector',
     [flatten, { kind: 'ZeroPadding2D', name: 'p' }, dense],
-    'reads maps, but is given a vector',
+    'needs maps, but its input is a vector',
   ],
   [
     'a frame for a window',
@@ -94,17 +94,17 @@ test.each<[string, LayerSpec[], string]>([
   [
     'a slope below zero',
     [{ kind: 'Activation', name: 'a', activation: 'leaky_relu', negative_slope: -1 }, flatten, dense],
-    'negative_slope must be a number from 0',
+    'negative_slope must be 0 or more',
   ],
   [
     'an endless slope',
     [{ kind: 'Activation', name: 'a', activation: 'leaky_relu', negative_slope: 1e39 }, flatten, dense],
-    'negative_slope must be a number from 0',
+    'negative_slope must be 0 or more',
   ],
   [
     'a relu that is the last layer',
     [flatten, { ...dense, activation: 'linear' }, { kind: 'Activation', name: 'a', activation: 'relu' }],
-    'use softmax or linear',
+    'must be softmax or linear',
   ],
   ['an unknown padding', [conv({ padding: 'full' as 'same' }), flatten, dense], 'padding must be valid or same'],
   [
@@ -117,29 +117,25 @@ test.each<[string, LayerSpec[], string]>([
     [conv({ kernel_size: [9, 3] }), flatten, dense],
     'a window of 9 × 3 does not fit a map of 8 × 6',
   ],
-  ['maps for a dense layer', [dense], 'reads a vector, but is given maps of 8 × 6 × 1'],
-  ['a vector for a convolution', [flatten, conv(), dense], 'reads maps, but is given a vector of 48'],
-  ['a dropout of all', [flatten, { kind: 'Dropout', name: 'dropout', rate: 1 }, dense], 'from 0 to less than 1'],
+  ['maps for a dense layer', [dense], 'needs a vector, but its input is maps of 8 × 6 × 1'],
+  ['a vector for a convolution', [flatten, conv(), dense], 'needs maps, but its input is a vector of 48'],
+  ['a dropout of all', [flatten, { kind: 'Dropout', name: 'dropout', rate: 1 }, dense], 'at least 0 and less than 1'],
   ['no epsilon', [{ kind: 'BatchNormalization', name: 'b', epsilon: 0 }, flatten, dense], 'epsilon must be above 0'],
   [
     'an unknown summand',
     [{ kind: 'Add', name: 'add', from_layer: 'x' }, flatten, dense],
-    'adds x, which is no layer before',
+    'adds x, which is not an earlier layer',
   ],
   [
     'summands of two shapes',
     [conv(), conv({ name: 'conv2d_1' }), { kind: 'Add', name: 'add', from_layer: 'conv2d' }, flatten, dense],
     'adds conv2d of 6 × 4 × 2 to conv2d_1 of 4 × 2 × 2',
   ],
-  [
-    'too many weights',
-    [flatten, { ...dense, units: 65536 }, { ...dense, name: 'd', units: 65536 }],
-    'd has more numbers',
-  ],
+  ['too many weights', [flatten, { ...dense, units: 65536 }, { ...dense, name: 'd', units: 65536 }], 'd is too large'],
   ['maps at the end', [conv()], 'conv2d ends the network with 6 × 4 × 2 numbers'],
   ['a single class', [flatten, { ...dense, units: 1 }], 'two or more'],
-  ['a softmax within', [flatten, dense, { ...dense, name: 'dense_1' }], 'may only stand in the last layer'],
-  ['a relu at the end', [flatten, { ...dense, activation: 'relu' }], 'use softmax or linear'],
+  ['a softmax within', [flatten, dense, { ...dense, name: 'dense_1' }], 'allowed in the last layer only'],
+  ['a relu at the end', [flatten, { ...dense, activation: 'relu' }], 'must be softmax or linear'],
 ])('%s is no network, and the sentence says why', (_, layers, sentence) => {
   const table = () => layerTable({ name: 'wrong', input, layers });
   expect(table).toThrow(ArchitectureError);

@@ -116,7 +116,7 @@ def _turn(verdict: str, split: str) -> str:
 
 def _polarity(value: Measurements) -> Iterator[Finding]:
     train, test = value.train, value.test
-    if train.polarity != test.polarity and "no even ground" not in (train.polarity, test.polarity):
+    if train.polarity != test.polarity and "uneven background" not in (train.polarity, test.polarity):
         yield Finding(
             "fault",
             "polarity",
@@ -125,7 +125,7 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
         )
         return
     for half in (train, test):
-        if half.polarity == "no even ground":
+        if half.polarity == "uneven background":
             continue
         other = (
             half.num_light_ground if half.polarity == "light ink on dark" else half.num_images - half.num_light_ground

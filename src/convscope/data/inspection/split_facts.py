@@ -97,9 +97,9 @@ class SplitFacts:
 
     @property
     def polarity(self) -> str:
-        """ "light ink on dark", "dark ink on light" or "no even ground"."""
+        """ "light ink on dark", "dark ink on light" or "uneven background"."""
         if not self.handwriting.centre and self.scan.border_near_ends < _EVEN_BORDER:
-            return "no even ground"
+            return "uneven background"
         return "light ink on dark" if self.handwriting.ink == "light" else "dark ink on light"
 
     def to_dict(self) -> dict[str, Any]:

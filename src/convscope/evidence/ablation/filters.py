@@ -33,7 +33,7 @@ from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marki
 from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 1000  # before filters are left out: fewer tell a network's filters hardly apart
-_HEADER = ("Layer", "Filters", "Replaced", "Missed", "Worst", "Filter", "95 % interval")
+_HEADER = ("Layer", "Filters", "Replaced", "Significant losses", "Largest loss", "Filter", "95 % interval")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Ablation:
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(f"Accuracy {self.accuracy:.4f} on {where}; what one filter less changes at worst:")
+        return printable(f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing one filter:")
 
     def _rows(self) -> list[tuple[str, ...]]:
         groups = dict[tuple[str, Replaced], list[FilterLesion]]()

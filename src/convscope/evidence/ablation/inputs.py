@@ -29,7 +29,7 @@ _FACTORS = (2, 4, 7, 14, 28)
 _MOST_BACKGROUND_IMAGES = 5000  # whose most frequent value is taken
 _BLOCK_VALUES = 1 << 22  # pixels that are changed at once
 _LEAST_IMAGES = 200
-_HEADER = ("Taken away", "Filled with", "Tried", "Missed", "Worst", "Where", "95 % interval")
+_HEADER = ("Removed", "Filled with", "Tested", "Significant losses", "Largest loss", "Where", "95 % interval")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ class InputAblation:
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(f"Accuracy {self.accuracy:.4f} on {where}; what a part of each image less changes at worst:")
+        return printable(
+            f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing a part of each image:"
+        )
 
     def _rows(self) -> list[tuple[str, ...]]:
         groups = dict[tuple[str, str], list[InputLesion]]()
@@ -133,7 +135,7 @@ def place_text(kind: str, place: Sequence[int]) -> str:
     if kind == "border":
         return f"{place[0]} wide"
     if kind == "resolution":
-        return f"{place[0]} × {place[0]} to one"
+        return f"{place[0]} × {place[0]} averaged"
     top, left, height, width = place
     if kind == "quadrant":
         return f"{'lower' if top else 'upper'} {'right' if left else 'left'}"

@@ -48,7 +48,7 @@ def macs_behind(model: Model) -> dict[str, int]:
 def check_replacements(replacements: Sequence[Replaced]) -> None:
     """Raise `ValueError` unless there is at least one replacement, and none but those known."""
     if not replacements or not set(replacements) <= set(get_args(Replaced)):
-        raise ValueError(f"replacements are {replacements!r}; give some of {', '.join(get_args(Replaced))}")
+        raise ValueError(f"replacements are {replacements!r}; choose from {', '.join(get_args(Replaced))}")
 
 
 def block_length(model: Model) -> int:

@@ -48,7 +48,7 @@ class FilterPair(PlainFields):
     def __str__(self) -> str:
         first, second = self.filters
         alike = f"correlation {self.correlation:.3f}, cosine of the kernels {self.kernel_cosine:.3f}"
-        return f"{self.layer}: filters {first} and {second} are alike ({alike})"
+        return f"{self.layer}: filters {first} and {second} are redundant ({alike})"
 
 
 @dataclass(frozen=True)

@@ -127,11 +127,13 @@ class Removal:
         return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}{lines}"
 
     def _left_out(self) -> list[str]:
-        return [f"Left out, since it would cost too much: {layer}" for layer in self.layers_left_out]
+        return [f"Left out because it would take too long: {layer}" for layer in self.layers_left_out]
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(f"Accuracy {self.accuracy:.4f} on {where}; with half of the filters removed at once:")
+        return printable(
+            f"Accuracy {self.accuracy:.4f} on {where}. Accuracy after removing half of the filters at once:"
+        )
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = list[tuple[str, ...]]()
@@ -139,15 +141,13 @@ class Removal:
             half = int(np.abs(2 * curve.counts - curve.counts[-1]).argmin())
             low, high = curve.random_interval[half]
             rows.append(
-                (
-                    curve.layers[0] if len(curve.layers) == 1 else "all",
-                    f"{curve.counts[-1]}",
-                    f"by {curve.replacement}",
-                    f"{curve.counts[half]}",
-                    f"{curve.least_important_first[half]:.4f}",
-                    f"{curve.random_mean[half]:.4f} [{low:.4f}, {high:.4f}]",
-                    f"{curve.most_important_first[half]:.4f}",
-                )
+                curve.layers[0] if len(curve.layers) == 1 else "all",
+                f"{curve.counts[-1]}",
+                f"by {curve.replacement}",
+                f"{curve.counts[half]}",
+                f"{curve.least_important_first[half]:.4f}",
+                f"{curve.random_mean[half]:.4f} [{low:.4f}, {high:.4f}]",
+                f"{curve.most_important_first[half]:.4f}",
             )
         return rows
 

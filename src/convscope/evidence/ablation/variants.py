@@ -80,9 +80,9 @@ def _made(architecture: Architecture) -> tuple[tuple[Variant, ...], tuple[LeftOu
             continue
         same = [one.name for one in made if _is_same(one.architecture, network)]
         if _is_same(network, architecture):
-            left_out.append(LeftOut(name, "it is the network itself"))
+            left_out.append(LeftOut(name, "it is identical to the network itself"))
         elif same:
-            left_out.append(LeftOut(name, f"it is the same as {same[0]}"))
+            left_out.append(LeftOut(name, f"it is identical to {same[0]}"))
         else:
             made.append(Variant(name, change, network))
     fewer = (Variant(f"{n:,} images", "trained on fewer images", architecture, n) for n in _FEWER_IMAGES)
@@ -105,7 +105,7 @@ def _with(architecture: Architecture, layers: Sequence[Layer]) -> Architecture:
 def _without_last_convolution(architecture: Architecture) -> Architecture:
     places = [place for place, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
     if not places:
-        raise ArchitectureError("there is no convolution")
+        raise ArchitectureError("the network has no convolution")
     last = architecture.layers[max(places[-1] - 1, 0) : places[-1] + 1]
     return _without_layers(architecture, [last[-1].name, *_paddings_of_convolutions(last)])
 
@@ -136,7 +136,7 @@ def _without(*kinds: type[Layer], what: str) -> Callable[[Architecture], Archite
     def change(architecture: Architecture) -> Architecture:
         kept = [layer for layer in architecture.layers if not isinstance(layer, kinds)]
         if len(kept) == len(architecture.layers):
-            raise ArchitectureError(f"there is no {what}")
+            raise ArchitectureError(f"the network has no {what}")
         return _with(architecture, kept)
 
     return change
@@ -147,7 +147,7 @@ def _with_pooling(old: type[_Pooling], new: type[_Pooling], what: str) -> Callab
 
     def change(architecture: Architecture) -> Architecture:
         if not any(isinstance(layer, old) for layer in architecture.layers):
-            raise ArchitectureError(f"there is no {what}")
+            raise ArchitectureError(f"the network has no {what}")
         layers = [
             new(layer.pool_size, layer.strides, layer.padding, layer.name) if isinstance(layer, old) else layer
             for layer in architecture.layers
@@ -176,7 +176,7 @@ def _convolutions_with(**values: Any) -> Callable[[Architecture], Architecture]:
 
     def change(architecture: Architecture) -> Architecture:
         if not any(isinstance(layer, Conv2D | DepthwiseConv2D) for layer in architecture.layers):
-            raise ArchitectureError("there is no convolution")
+            raise ArchitectureError("the network has no convolution")
         layers = [
             replace(layer, **values) if isinstance(layer, Conv2D | DepthwiseConv2D) else layer
             for layer in architecture.layers
@@ -199,7 +199,7 @@ def _times_as_wide(factor: float) -> Callable[[Architecture], Architecture]:
         # Those that choose how many filters or units there are; the last of them gives the classes.
         places = [place for place, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
         if len(places) < 2:
-            raise ArchitectureError("there is no hidden layer")
+            raise ArchitectureError("the network has no hidden layer")
         for place in places[:-1]:
             layer = layers[place]
             if isinstance(layer, Conv2D):
@@ -214,7 +214,7 @@ def _times_as_wide(factor: float) -> Callable[[Architecture], Architecture]:
 def _without_hidden_dense(architecture: Architecture) -> Architecture:
     hidden = [layer.name for layer in architecture.layers if isinstance(layer, Dense)][:-1]
     if not hidden:
-        raise ArchitectureError("there is no hidden dense layer")
+        raise ArchitectureError("the network has no hidden dense layer")
     return _without_layers(architecture, hidden)
 
 
@@ -226,9 +226,9 @@ def _with_global_pooling(architecture: Architecture) -> Architecture:
         for row in architecture.table
     ]
     if not any(isinstance(layer, Conv2D | DepthwiseConv2D) for layer in layers):
-        raise ArchitectureError("there is no convolution")
+        raise ArchitectureError("the network has no convolution")
     if not any(isinstance(layer, Flatten) for layer in architecture.layers):
-        raise ArchitectureError("no map is flattened")
+        raise ArchitectureError("the network flattens no map")
     return _with(architecture, layers)
 
 
@@ -244,7 +244,7 @@ def _without_normalization(architecture: Architecture) -> Architecture:
             raise ArchitectureError(f"{layer.name} does not follow a convolution or dense layer without activation")
         layers[-1] = replace(before, activation=layer.activation, use_bias=True)
     if len(layers) == len(architecture.layers):
-        raise ArchitectureError("there is no batch normalisation")
+        raise ArchitectureError("the network has no batch normalisation")
     return _with(architecture, layers)
 
 
@@ -253,33 +253,33 @@ def _without_scaling(architecture: Architecture) -> Architecture:
 
 
 _CHANGES: tuple[tuple[str, str, Callable[[Architecture], Architecture]], ...] = (
-    ("no last convolution", "the last convolution taken out", _without_last_convolution),
+    ("no last convolution", "last convolution removed", _without_last_convolution),
     (
         "no pooling",
-        "all poolings by windows taken out",
-        _without(MaxPooling2D, AveragePooling2D, what="pooling by windows"),
+        "all window pooling layers removed",
+        _without(MaxPooling2D, AveragePooling2D, what="window pooling"),
     ),
     (
         "average pooling",
-        "each window's mean in place of its largest value",
+        "mean of each window instead of its maximum",
         _with_pooling(MaxPooling2D, AveragePooling2D, "max pooling"),
     ),
     (
         "max pooling",
-        "each window's largest value in place of its mean",
+        "maximum of each window instead of its mean",
         _with_pooling(AveragePooling2D, MaxPooling2D, "average pooling"),
     ),
     ("linear activations", "no relu or other activation", _without_activations),
     ("linear model", "one dense layer on the pixels", _linear),
-    ("1 × 1 kernels", "kernels that see one place alone", _convolutions_with(kernel_size=(1, 1))),
+    ("1 × 1 kernels", "kernels of 1 × 1", _convolutions_with(kernel_size=(1, 1))),
     ("5 × 5 kernels", "kernels of 5 × 5", _convolutions_with(kernel_size=(5, 5))),
     ("half width", "half as many filters and hidden units", _times_as_wide(0.5)),
     ("double width", "twice as many filters and hidden units", _times_as_wide(2)),
     ("same padding", "convolutions padded to keep the size", _padded_to_keep_size),
-    ("no hidden dense layer", "the hidden dense layers taken out", _without_hidden_dense),
-    ("global pooling", "the mean of each map in place of flattening", _with_global_pooling),
-    ("no batch normalisation", "batch normalisations taken out", _without_normalization),
-    ("no dropout", "dropout taken out", _without(Dropout, what="dropout")),
-    ("no shortcuts", "additions of earlier layers taken out", _without(Add, what="addition")),
-    ("pixels not scaled", "pixels read as 0 to 255", _without_scaling),
+    ("no hidden dense layer", "hidden dense layers removed", _without_hidden_dense),
+    ("global pooling", "mean of each map instead of flattening", _with_global_pooling),
+    ("no batch normalisation", "batch normalisation removed", _without_normalization),
+    ("no dropout", "dropout removed", _without(Dropout, what="dropout")),
+    ("no shortcuts", "additions of earlier layers removed", _without(Add, what="addition")),
+    ("pixels not scaled", "pixel values 0 to 255", _without_scaling),
 )

@@ -25,6 +25,7 @@ from convscope.evidence.audit.label_suspects import LabelSuspects, check_probabi
 _MOST_SUSPECTS_SHOWN = 30  # of each split
 _MOST_GROUPS_SHOWN, _MOST_MEMBERS_SHOWN = 24, 3
 _PICTURE_BYTES = 84_000
+_NAMES = {"known errors": "known errors", "twins": "duplicates"}
 _HEADER = ("Accuracy on the test images", "Images", "Right", "95 % interval")
 
 
@@ -136,15 +137,15 @@ class Audit:
 
     def _ceiling_sentence(self) -> str:
         return (
-            f"Most people reject the given label of {len(self.known_answers)} test images; "
-            f"a model that does so too has an accuracy of at most {100 * self.ceiling:.2f} %"
+            f"Most people reject the given label of {len(self.known_answers)} test images. A model that agrees with "
+            f"them has an accuracy of at most {100 * self.ceiling:.2f} %"
         )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         whole = self.accuracies[0].num_images
         for part in self.accuracies:
             left_out = whole - part.num_images
-            name = f"without {part.left_out} ({left_out:,})" if left_out else "all of them"
+            name = f"without {_NAMES[part.left_out]} ({left_out:,})" if left_out else "all test images"
             accuracy = percent_with_interval(part.accuracy, part.interval)
             yield name, f"{part.num_images:,}", f"{part.num_right:,}", accuracy
 

@@ -104,7 +104,7 @@ class LabelSuspects:
         shown = f"; the first {_MOST_SHOWN}:" if len(self.suspects) > _MOST_SHOWN else ""
         return (
             f"{len(self.suspects):,} of {self.num_images:,} labels of the {self.split} split of {self.dataset_name} "
-            f"are in doubt{shown}"
+            f"are suspect{shown}"
         )
 
     def _rows(self) -> Iterator[tuple[str, ...]]:

@@ -31,7 +31,7 @@ _HEADER = ("Figure", "Before", "95 % interval", "After", "95 % interval", "Chang
 _REFUSAL_HEADER = ("Refused", "Images left", "Errors left", "Of those left", "95 % interval")
 _NAMES = {
     "ece_by_width": "ECE, {} bins of equal width",
-    "ece_by_mass": "ECE, {} bins of equal mass",
+    "ece_by_mass": "ECE, {} bins of equal size",
     "brier": "Brier score",
     "negative_log_likelihood": "Negative log-likelihood",
     "aurc": "AURC",
@@ -154,7 +154,7 @@ class Calibration:
     def _headline(self) -> str:
         interval = self.temperature_interval
         within = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
-        told = "" if not self.is_at_bound else ", the end of its range: those images do not tell it"
+        told = "" if not self.is_at_bound else ", the limit of its range, so these images do not determine it"
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         return (
             f"Temperature {self.temperature:.3f}{within}, fitted on {self.num_fitted:,} {self.fitted_on}{told}; "

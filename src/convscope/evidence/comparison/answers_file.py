@@ -49,7 +49,7 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
                 yield archive
         except DAMAGE as error:
             reason = " ".join(str(error).split())[:100] or type(error).__name__
-            raise DataFileError(f"is no whole .npz archive ({reason}); use another copy of the run") from error
+            raise DataFileError(f"is not a complete .npz archive ({reason}); use another copy of the run") from error
 
 
 def _labels(archive: zipfile.ZipFile, name: str, num_images: int, num_classes: int) -> Labels:

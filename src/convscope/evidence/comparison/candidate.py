@@ -118,8 +118,8 @@ def seconds_text(seconds: float | None) -> str:
 def latency_lines(names: tuple[str, ...], values: tuple[Any, ...]) -> list[str]:
     """Return a line for each whose latency is known."""
     return [
-        f"{name}: one image takes {seconds_text(value.latency_seconds)}, "
-        f"a thousand at once {seconds_text(value.latency_1000_seconds)}"
+        f"{name}: one image takes {seconds_text(value.latency_seconds)}, 1,000 images take "
+        f"{seconds_text(value.latency_1000_seconds)}"
         for name, value in zip(names, values, strict=True)
         if value.latency_seconds is not None or value.latency_1000_seconds is not None
     ]

@@ -53,11 +53,11 @@ class RunGroup:
         expected = (len(self.seeds), len(self.y_true))
         if self.y_pred.shape != expected or min(expected) < 1:
             raise ValueError(
-                f"y_pred of {self.name} is {self.y_pred.shape}; it must be {expected}, a row a seed and a column an "
+                f"y_pred of {self.name} is {self.y_pred.shape}; it must be {expected}: a row per seed and a column per "
                 "image, at least one of each"
             )
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds of {self.name} are {list(self.seeds)}; give each once")
+            raise ValueError(f"seeds of {self.name} are {list(self.seeds)}; give each seed once")
         check_costs(self)
 
     @classmethod
@@ -70,7 +70,7 @@ class RunGroup:
             ValueError: if there is none, they are not as many as the seeds, or were evaluated on different images.
         """
         if not candidates:
-            raise ValueError("candidates are none; a group needs at least one")
+            raise ValueError("candidates is empty; a group needs at least one")
         first = candidates[0]
         for other in candidates[1:]:
             for name_of in ("dataset_name", "split"):
@@ -80,7 +80,9 @@ class RunGroup:
                         f"{getattr(other.evaluation, name_of)!r} for another; evaluate all on the same images"
                     )
             if not np.array_equal(other.evaluation.y_true, first.evaluation.y_true):
-                raise ValueError(f"models of {first.name} were evaluated on different images; evaluate all on the same")
+                raise ValueError(
+                    f"models of {first.name} were evaluated on different images; evaluate all models on the same images"
+                )
 
         def average(cost: str) -> float | None:
             known = [getattr(candidate, cost) for candidate in candidates]

@@ -92,13 +92,13 @@ class GroupComparison:
         """What cannot be told from it, in words."""
         alone = [name for name, group in zip(self.names, (self.a, self.b), strict=True) if group.num_models == 1]
         if len(alone) == 2:
-            return "One run of each says nothing about other seeds."
+            return "With one run each, this comparison does not cover other seeds."
         if alone:
             return (
-                f"There is one run of {printable(alone[0])}: this holds for that very network, and says nothing about "
-                "others from other seeds."
+                f"There is only one run of {printable(alone[0])}. The comparison holds for that run and does not cover "
+                "its other seeds."
             )
-        said = "It holds for these recipes and this training data, for other seeds and other images of this kind."
+        said = "It covers other seeds and other images of this kind, with these recipes and this training data."
         fewest = min(self.a.num_models, self.b.num_models)
         return f"{said} {coverage_text(fewest)}".rstrip()
 
@@ -112,11 +112,11 @@ class GroupComparison:
             f"{words.count(group.num_models, 'model')} of {printable(name)} {_make(group)} {group.num_errors:,.1f}"
             for name, group in zip(self.names, (self.a, self.b), strict=True)
         ]
-        seeds = "compared seed by seed" if self.is_paired else "not compared seed by seed"
+        seeds = "paired by seed" if self.is_paired else "not paired by seed"
         change = words.points_with_interval(self.accuracy_difference, self.accuracy_difference_interval)
         return (
-            f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies are {change} apart "
-            f"({words.p_text(self.p_value)}; chance of seeds and images, {seeds}). {self.limits}"
+            f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies differ by {change} "
+            f"({words.p_text(self.p_value)}, over seeds and images, {seeds}). {self.limits}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -199,7 +199,10 @@ def compare_groups(a: GroupArgument, b: GroupArgument) -> GroupComparison:
                 "only models evaluated on the same images can be compared"
             )
     if not np.array_equal(a.y_true, b.y_true):
-        raise ValueError(f"{a.name} and {b.name} answered different images of {a.dataset_name}; give both the same")
+        raise ValueError(
+            f"{a.name} and {b.name} were evaluated on different images of {a.dataset_name}; use the same images for "
+            "both"
+        )
     wrong_a, wrong_b = a.wrong, b.wrong
     if a.num_models == b.num_models == 1:
         counts = PairedCounts.of(wrong_a[0], wrong_b[0])

@@ -43,8 +43,8 @@ class Comparison:
                 )
         if not np.array_equal(first.y_true, second.y_true):
             raise ValueError(
-                f"{self.a.name} and {self.b.name} were evaluated on different images of {first.dataset_name}; "
-                "evaluate both on the same ones"
+                f"{self.a.name} and {self.b.name} were evaluated on different images of {first.dataset_name}; evaluate "
+                "both on the same images"
             )
 
     @property
@@ -176,8 +176,8 @@ class Comparison:
 def mcnemar_rows(names: tuple[str, str], counts: PairedCounts) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return McNemar's table as a header and rows."""
     first, second = names
-    return ("Images", f"{second} right", f"{second} wrong"), [
-        (f"{first} right", f"{counts.both_right:,}", f"{counts.only_a_right:,}"),
+    return ("Images", f"{second} correct", f"{second} wrong"), [
+        (f"{first} correct", f"{counts.both_right:,}", f"{counts.only_a_right:,}"),
         (f"{first} wrong", f"{counts.only_b_right:,}", f"{counts.both_wrong:,}"),
     ]
 

@@ -20,7 +20,7 @@ Pairs = Literal["all", "first"]
 MOST_PAIRS = 1000
 """Of 30 models on 10,000 images each takes some hundredths of a second."""
 
-_HEADER = ("Pair", "Difference (95 % interval)", "Errors (95 % interval)", "p", "p, Holm", "Significant")
+_HEADER = ("Pair", "Difference (95 % interval)", "Error ratio (95 % interval)", "p", "p, Holm", "Significant")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,9 @@ class GroupComparisons:
 
     def _note(self) -> str:
         note = (
-            "Difference: accuracy of the first minus that of the second. Errors: of the second for one of the first. "
-            f"Holm's p-values are corrected for {len(self.comparisons)} comparisons, the intervals are not."
+            "Difference: accuracy of the first minus accuracy of the second. Error ratio: errors of the second divided "
+            f"by errors of the first. Holm's p-values are corrected for {len(self.comparisons)} comparisons, the "
+            "intervals are not."
         )
         limits = dict.fromkeys(one.limits for one in self.comparisons)
         return " ".join([note, *list(limits)[:3]])
@@ -112,15 +113,15 @@ def compare_all(groups: GroupArguments, *, pairs: Pairs = "all") -> GroupCompari
             1,000 of them, or two answered different images.
     """
     if len(groups) < 2:
-        raise ValueError(f"groups are {len(groups)}; give at least two")
+        raise ValueError(f"there are {len(groups)} groups; give at least two")
     if pairs not in ("all", "first"):
         raise ValueError(f'pairs is {pairs!r}; it must be "all" or "first"')
     names = [group.name for group in groups]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"two groups are called {twice[0]!r}; give each a name of its own")
+        raise ValueError(f"two groups are called {twice[0]!r}; give each group its own name")
     chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], other) for other in groups[1:]]
     if len(chosen) > MOST_PAIRS:
-        raise ValueError(f'there are {len(chosen)} pairs; at most {MOST_PAIRS} are compared, so use pairs="first"')
+        raise ValueError(f'there are {len(chosen)} pairs, and the limit is {MOST_PAIRS}; use pairs="first"')
     found = [compare_groups(a, b) for a, b in chosen]
     if len(found) > 1:
         adjusted = holm([comparison.p_value for comparison in found]).tolist()

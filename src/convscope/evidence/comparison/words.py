@@ -91,7 +91,7 @@ def verdict(
     )
     if p_value >= SIGNIFICANCE or difference == 0:
         change = points_with_interval(difference, difference_interval)
-        return f"No significant difference between {first} and {second}: accuracies {change} apart"
+        return f"No significant difference between {first} and {second}: their accuracies differ by {change}"
     low, high = ratio_interval
     if difference > 0:  # the first is better: its errors as a share of the second's
         share, low, high = errors[0] / errors[1], 1 / high, 1 / low if low else inf
@@ -99,7 +99,7 @@ def verdict(
         first, second, share = second, first, errors[1] / errors[0]
     fewer, least, most = (fewer_percent(each) for each in (share, high, low))
     text = f"{first} makes {fewer} % fewer errors than {second} (95 % interval: {least} to {most} %)"
-    more = "; more seeds are needed to say that of the architectures or recipes" if any(single) else ""
+    more = "; more seeds are needed to compare the architectures or recipes" if any(single) else ""
     return f"{text[:1].upper()}{text[1:]}{more}" if any(single) else text
 
 
@@ -121,23 +121,25 @@ def pair_sentence(names: Sequence[str], images: str, counts: PairedCounts) -> st
     first, second = map(printable, names)
     errors_a, errors_b = counts.errors_a, counts.errors_b
     if errors_a == errors_b == 0:
-        said = f"neither {first} nor {second} makes an error"
+        said = f"neither {first} nor {second} makes any errors"
     elif errors_a == errors_b:
         said = f"{first} and {second} each make {count(errors_a, 'error')}"
     else:
-        times = f" ({ratio(errors_b / errors_a)} times as many)" if errors_a and errors_b else ""
+        share = min(errors_a, errors_b) / max(errors_a, errors_b)
+        fewer = f" ({fewer_percent(share)} % fewer for {first if errors_a < errors_b else second})" if share else ""
         others = f"{errors_b:,}" if errors_b else "none"
-        said = f"{first} makes {count(errors_a, 'error')} and {second} {others}{times}"
-    told = f"On the {images}, with one run each, {said}; {_chance(counts)}."
-    return f"{told} One run of each says nothing about other seeds."
+        said = f"{first} makes {count(errors_a, 'error')} and {second} {others}{fewer}"
+    told = f"On the {images}, with one run each, {said}. {_chance(counts)}."
+    return f"{told} With one run each, this comparison does not cover other seeds."
 
 
 def _chance(counts: PairedCounts) -> str:
     differing = counts.only_a_right + counts.only_b_right
     if differing == 0:
-        return "they are right and wrong on the very same images, so this split shows no difference"
+        return "Both classify exactly the same images correctly, so the test shows no difference"
     p = p_text(counts.p_value)
-    on = f"exactly one of the two is right on {count(differing, 'image')}"
+    on = f"Exactly one of the two is correct on {count(differing, 'image')}"
     if counts.p_value < SIGNIFICANCE:
-        return f"{on}. If both were equally good, a split this uneven would seldom happen ({p})"
+        how = "almost never" if counts.p_value < 0.001 else "rarely"
+        return f"{on}. If both were equally good, a split this uneven would {how} happen ({p})"
     return f"{on}. If both were equally good, a split this uneven would often happen ({p}): no significant difference"

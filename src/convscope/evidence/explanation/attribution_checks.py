@@ -30,7 +30,7 @@ Interval = tuple[float, float]
 _STEPS = 20  # of a deletion or insertion curve
 _RANDOM_ORDERS = 4  # an image
 _MOST_EXAMPLES = 6
-_HEADER = ("Method", "Deletion", "less random", "Insertion", "less random", "Random weights", "Completeness gap")
+_HEADER = ("Method", "Deletion", "minus random", "Insertion", "minus random", "Random weights", "Completeness gap")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class AttributionChecks:
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         return printable(
-            f"Attributions of the model's answers on {where}, each method against random orders of pixels:"
+            f"Attributions of the predicted class on {where}, each method against random orders of pixels:"
         )
 
     def _rows(self) -> list[tuple[str, ...]]:

@@ -66,7 +66,7 @@ Method = Literal["pca", "tsne", "umap"]
 
 _NEIGHBOURS = 10
 _LEAST_IMAGES = 4  # fewer have no neighbours to speak of
-_HEADER = ("Class", "Images", "Neighbours of the class", "In the picture")
+_HEADER = ("Class", "Images", "Neighbours of the same class", "In the plot")
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,8 +298,8 @@ def _optional(module: str, method: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"method {method!r} needs {module.partition('.')[0]}, which is not installed; "
-            "run pip install 'convscope[embedding]' or take method 'pca'"
+            f"method {method!r} needs {module.partition('.')[0]}, which is not installed; run pip install "
+            "'convscope[embedding]' or use method 'pca'"
         ) from error
 
 

@@ -85,9 +85,11 @@ class Explanation:
 
     def _headline(self) -> str:
         answer = f"{self.class_names[self.predicted]!r} with probability {self.probabilities[self.predicted]:.4f}"
-        verdict = "right" if self.predicted == self.label else f"wrong, it is {self.class_names[self.label]!r}"
+        verdict = (
+            "right" if self.predicted == self.label else f"wrong, the true class is {self.class_names[self.label]!r}"
+        )
         where = f"Image {self.index} of the {self.split} split of {self.dataset_name}"
-        return printable(f"{where}: answered {answer} ({verdict})")
+        return printable(f"{where}: predicted {answer} ({verdict})")
 
     def _layer_rows(self) -> list[tuple[str, ...]]:
         return [

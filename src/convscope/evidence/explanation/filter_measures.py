@@ -171,7 +171,7 @@ def duplicate_filters(model: Model, images: NDArray[np.uint8], threshold: float 
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold is {threshold}; it must be above 0 and at most 1")
     if not len(images):
-        raise ValueError("images has length 0; give at least one")
+        raise ValueError("images is empty; give at least one")
     layers = filter_layers(model.architecture)
     measured = measure_filters(model, layers, images)
     pairs = [

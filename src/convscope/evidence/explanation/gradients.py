@@ -62,7 +62,9 @@ def gradients(
     check_images(images, model.architecture.input.shape)
     check_labels(labels, classes)
     if not len(images) or len(labels) != len(images):
-        raise ValueError(f"labels are {len(labels)} for {len(images)} images; there must be one for each, at least one")
+        raise ValueError(
+            f"there are {len(labels)} labels for {len(images)} images; give one label per image, and at least one image"
+        )
     network: Network = model.network if engine == "native" else open_network(model.architecture, model.weights, engine)
     if by == "weights":
         if of == "loss":

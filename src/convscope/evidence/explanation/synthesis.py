@@ -240,7 +240,7 @@ def _rounded(images: NDArray[np.float64]) -> NDArray[np.uint8]:
 def _filter_layer(model: Model, layer: str) -> FilterLayer:
     found = {one.layer: one for one in filter_layers(model.architecture)}
     if layer not in found:
-        known = f"there are {', '.join(found)}" if found else "this network has none"
+        known = f"the layers are {', '.join(found)}" if found else "this network has none"
         raise KeyError(f"no layer {layer!r} with filters; {known}")
     return found[layer]
 
@@ -250,7 +250,7 @@ def _check(found: FilterLayer, filters: Sequence[int], **numbers: float) -> None
         raise ValueError("filters is empty; give at least one")
     for one in filters:
         if not 0 <= one < found.num_filters:
-            raise ValueError(f"filter {one} is none of {found.layer}, which has 0 to {found.num_filters - 1}")
+            raise ValueError(f"filter is {one}; {found.layer} has filters 0 to {found.num_filters - 1}")
     for name, least in (("steps", 1), ("jitter", 0), ("blur", 0), ("decay", 0)):
         if not numbers[name] >= least:
             raise ValueError(f"{name} is {numbers[name]}; it must be at least {least}")

@@ -68,13 +68,13 @@ class HiddenDistance:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(
-                    f"{name} has shape {getattr(self, name).shape}; with axes {self.axes.shape} it is {shape}"
+                    f"{name} has shape {getattr(self, name).shape}; with axes {self.axes.shape} it must be {shape}"
                 )
         for name in _ARRAYS:
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name} holds a value that is not finite")
         if not len(self.means) or not (self.variances > 0).all():
-            raise ValueError("there must be a class mean, and variances above zero")
+            raise ValueError("there must be at least one class mean, and variances above zero")
 
     def scores(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (N,), the squared distance to all training images less that to the nearest class: higher for nearer.
@@ -219,7 +219,7 @@ def _checked(name: str, block: Any) -> NDArray[np.float32]:
         if not all(type(length) is int and 1 <= length <= MOST_NUMBERS for length in block["shape"]):
             raise ValueError("a length is out of range")
         if prod(block["shape"]) > MOST_NUMBERS:
-            raise ValueError("it is larger than any that is written")
+            raise ValueError("it is larger than any valid array")
         return np.asarray(unpack(block), np.float32)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"distance: {name} cannot be read ({error})") from error

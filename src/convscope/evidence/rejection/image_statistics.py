@@ -42,7 +42,7 @@ class ImageStatistics(PlainFields):
         if self.centre.shape != (size,) or self.precision.shape != (size, size) or not size or size % 3:
             raise ValueError(f"centre has shape {self.centre.shape} and precision {self.precision.shape}")
         if not (np.isfinite(self.centre).all() and np.isfinite(self.precision).all()):
-            raise ValueError("a number of the image statistics is not finite")
+            raise ValueError("the image statistics hold a value that is not finite")
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (N,), minus the squared Mahalanobis distance of each image's statistics: 0 at most.
@@ -112,5 +112,5 @@ def _numbers(name: str, value: Any) -> NDArray[np.float64]:
         or not are_numbers
         or len({len(row) if isinstance(row, list) else 0 for row in rows}) > 1
     ):
-        raise ValueError(f"statistics: {name} is no list of numbers")
+        raise ValueError(f"statistics: {name} is not a list of numbers")
     return np.array(rows, np.float64)

@@ -188,5 +188,5 @@ def alter(dataset: Dataset, seed: int = 0) -> tuple[Altered, ...]:
             rotate(image, sign * angle, (0, 1), reshape=False, order=1, mode="nearest")
             for image, sign in zip(images, signs, strict=True)
         ]
-        found.append(Altered(f"turned by {angle}°", np.stack(turned)))
+        found.append(Altered(f"rotated by {angle}°", np.stack(turned)))
     return tuple(found)

@@ -67,7 +67,7 @@ def measure_rejection(
     dataset = dataset_for(model, dataset)
     given = (rules,) if isinstance(rules, RejectionRule) else tuple(rules)
     if not given or len({rule.name for rule in given}) < len(given):
-        raise ValueError(f"rules are of {[rule.name for rule in given]}; give one or more, each of other scores")
+        raise ValueError(f"rules are {[rule.name for rule in given]}; give at least one, each with different scores")
     model.check_classes(dataset)
     places = np.linspace(0, len(dataset) - 1, min(len(dataset), _MOST_KNOWN)).round().astype(np.int64)
     known = dataset.take(places)

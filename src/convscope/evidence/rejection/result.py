@@ -16,8 +16,8 @@ from convscope.evidence.rejection.rule import RejectionRule
 SURE = 0.99
 """The probability from which an answer counts as sure."""
 
-_HEADER = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Sure (99 %)", "and not refused")
-_RULES_CAPTION = "Refused by each rule, and the area under its curve"
+_HEADER = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Confident (99 %)", "of these, accepted")
+_RULES_CAPTION = "Refused by each rule, and its AUROC"
 
 
 @dataclass(frozen=True)
@@ -222,13 +222,13 @@ class Rejection:
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         kept = f"{rule.num_kept:,} of {rule.num_held_out:,}"
-        return printable(f"Refused by {rule.title}, which lets {kept} held-out training images through; on {where}:")
+        return printable(f"Refused by {rule.title}; it accepts {kept} held-out training images. Measured on {where}:")
 
     def _rows(self) -> list[tuple[str, ...]]:
         rule = self.rules[0].name
         shares = [
-            ("answered correctly", self.known.right[rule]),
-            ("answered wrongly", self.known.wrong[rule]),
+            ("classified correctly", self.known.right[rule]),
+            ("classified wrongly", self.known.wrong[rule]),
             *((altered.name, altered.right[rule]) for altered in self.altered),
         ]
         rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", str(share), "", "", "", "") for name, share in shares]
@@ -245,8 +245,8 @@ class Rejection:
 
     def _rules_rows(self) -> list[tuple[str, ...]]:
         shares = [
-            ("answered correctly", self.known.right),
-            ("answered wrongly", self.known.wrong),
+            ("classified correctly", self.known.right),
+            ("classified wrongly", self.known.wrong),
             *((altered.name, altered.right) for altered in self.altered),
         ]
         rows = [(name, *(f"{100 * by_rule[rule.name].value:.2f} %" for rule in self.rules)) for name, by_rule in shares]
@@ -254,4 +254,4 @@ class Rejection:
             cells = (f"{100 * one.refused.value:.2f} %, {one.auroc:.4f}" for one in strangers.rules)
             rows.append((clip(strangers.name, 24), *cells))
         made_up = (f"{100 * rule.mean_made_up:.2f} %" for rule in self.rules)
-        return [*rows, ("made up, to choose by", *made_up)]
+        return [*rows, ("synthetic OOD, used for the choice", *made_up)]

@@ -102,9 +102,9 @@ class RejectionRule(PlainFields):
             if not isinstance(getattr(self, name), Mapping):
                 raise ValueError(f"{name} is {getattr(self, name)!r:.60}; it must be numbers by name")
         if not self.thresholds or not set(self.thresholds) <= set(SCORES):
-            raise ValueError(f"thresholds are of {list(self.thresholds)!r:.60}; they must be of {', '.join(SCORES)}")
+            raise ValueError(f"thresholds are for {list(self.thresholds)!r:.60}; they must be for {', '.join(SCORES)}")
         if set(self.medians) != set(self.thresholds):
-            raise ValueError(f"medians are of {list(self.medians)!r:.60}, but thresholds of {list(self.thresholds)}")
+            raise ValueError(f"medians are for {list(self.medians)!r:.60}, but thresholds for {list(self.thresholds)}")
         for score in self.thresholds:
             _check_number(f"threshold of {score}", self.thresholds[score], -_LARGEST, _LARGEST)
             _check_number(f"median of {score}", self.medians[score], -_LARGEST, _LARGEST)
@@ -122,7 +122,7 @@ class RejectionRule(PlainFields):
             ("image_statistics", self.statistics, isinstance(self.statistics, ImageStatistics)),
         ):
             if (score in self.thresholds) != is_given:
-                raise ValueError(f"thresholds are of {', '.join(self.thresholds)}, but {score} has {needed!r:.60}")
+                raise ValueError(f"thresholds are for {', '.join(self.thresholds)}, but {score} has {needed!r:.60}")
         for name in ("thresholds", "medians"):
             object.__setattr__(self, name, {score: float(value) for score, value in getattr(self, name).items()})
 
@@ -151,7 +151,7 @@ class RejectionRule(PlainFields):
             width = self.medians[score] - threshold
             scaled = (scores[score] - threshold) / (width if width > 0 else 1.0)
             lowest = scaled if lowest is None else np.minimum(lowest, scaled)
-        assert lowest is not None, "a rule has a score"
+        assert lowest is not None, "a rule needs at least one score"
         return lowest
 
     def scores(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:

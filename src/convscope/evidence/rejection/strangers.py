@@ -127,7 +127,7 @@ def _other_data(dataset: Dataset, other: Dataset | Splits | str | os.PathLike[st
         if not isinstance(other, Dataset):
             other = (other if isinstance(other, Splits) else load_dataset(other)).test
         if _is_among(dataset, other.images):
-            raise ValueError(f"other is {other.name}, whose images are those of {dataset.name}; give another data set")
+            raise ValueError(f"other is {other.name}, which has the images of {dataset.name}; give another data set")
         return other.name, other.images
     try:
         fashion = read_idx(FASHION_MNIST)[..., np.newaxis]
@@ -212,7 +212,7 @@ def _overlaid(dataset: Dataset, most: int, seed: int) -> Strangers | str:
     places, others = partners(some, random_stream(seed, "strangers overlaid"))
     if not len(places):
         return "all images are of one class"
-    about = "two test images of different classes laid over each other: of each pixel the larger value"
+    about = "two test images of different classes laid over each other (maximum of each pixel)"
     return Strangers("overlaid", about, np.maximum(some.images[places], some.images[others]))
 
 
@@ -223,11 +223,11 @@ def _changed(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
     pixels = sources.reshape(len(sources), -1, sources.shape[3])
     order = stream.permuted(np.broadcast_to(np.arange(pixels.shape[1]), pixels.shape[:2]), axis=1)
     shuffled = np.take_along_axis(pixels, order[..., None], axis=1).reshape(sources.shape)
-    about_turned = "test images turned by a quarter counterclockwise, of which some still look like a class"
+    about_turned = "test images rotated by 90° counterclockwise, some of which still look like a class"
     return (
-        Strangers("inverted", "test images, bright for dark", 255 - sources),
+        Strangers("inverted", "test images with inverted brightness", 255 - sources),
         Strangers("turned", about_turned, quarter_turned(sources, 1)),
-        Strangers("shuffled pixels", "test images, the pixels of each in an order of its own", shuffled),
+        Strangers("shuffled pixels", "test images with randomly permuted pixels", shuffled),
     )
 
 
@@ -239,9 +239,13 @@ def _noises(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
     levels = np.linspace(0, 255, min(most, 256)).round().astype(np.uint8)
     blank = np.broadcast_to(levels[:, None, None, None], (len(levels), *shape)).copy()
     return (
-        Strangers("uniform noise", "every pixel any value, with equal chance", uniform),
-        Strangers("Gaussian noise", "pixels with the test images' mean and deviation", _rounded(normal)),
-        Strangers("blank", "one even grey each, from black to white", blank),
+        Strangers("uniform noise", "each pixel uniformly distributed over all values", uniform),
+        Strangers(
+            "Gaussian noise",
+            "each pixel normal, with the mean and standard deviation of the test images",
+            _rounded(normal),
+        ),
+        Strangers("blank", "uniform grey images, from black to white", blank),
     )
 
 

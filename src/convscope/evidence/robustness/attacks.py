@@ -33,7 +33,7 @@ _EXAMPLES_ROOM = 40_000  # bytes of JSON
 _LEAST_IMAGES = 50  # that are measured however much it costs, if there are as many
 _MOST_MACS = 4e12  # that it costs about: a minute or two
 _PASSES = 4  # that a step of an attack costs, in forward passes: two forward, one backward of twice the work
-_HEADER = ("ε (grey levels)", "Noise", "FGSM", "PGD", "PGD: 95 % interval", "Answers changed")
+_HEADER = ("ε (grey levels)", "Noise", "FGSM", "PGD", "PGD: 95 % interval", "Predictions changed")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,9 @@ class Attacks:
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         clean = percent_with_interval(self.accuracy, self.accuracy_interval)
-        return printable(f"Accuracy {clean} on {where}; with every value moved by at most ε of 255 grey levels:")
+        return printable(
+            f"Accuracy {clean} on {where}. Accuracy when each pixel changes by at most ε of 255 grey levels:"
+        )
 
     def _rows(self) -> list[tuple[str, ...]]:
         by_epsilon = dict[int, dict[Method, Attacked]]()

@@ -39,7 +39,7 @@ class Corruption:
 
 
 CORRUPTIONS = {
-    "shot_noise": Corruption(noise.shot_noise, (60, 25, 12, 5, 3), "photons that white stands for", 5),
+    "shot_noise": Corruption(noise.shot_noise, (60, 25, 12, 5, 3), "number of photons for white", 5),
     "impulse_noise": Corruption(noise.impulse_noise, (0.03, 0.06, 0.09, 0.17, 0.27), "share of values replaced", 4),
     "glass_blur": Corruption(
         blurs.glass_blur,
@@ -48,16 +48,16 @@ CORRUPTIONS = {
         2,
     ),
     "motion_blur": Corruption(blurs.motion_blur, (1, 2, 3, 4, 5), "length in pixels (standard deviation)", 3),
-    "shear": Corruption(geometry.shear, (0.2, 0.3, 0.4, 0.6, 0.8), "pixels to the side a row", 3),
-    "scale": Corruption(geometry.scale, (0.9, 0.8, 0.7, 0.6, 0.5), "times as large", 3),
+    "shear": Corruption(geometry.shear, (0.2, 0.3, 0.4, 0.6, 0.8), "horizontal shift per row in pixels", 3),
+    "scale": Corruption(geometry.scale, (0.9, 0.8, 0.7, 0.6, 0.5), "scale factor", 3),
     "rotate": Corruption(geometry.rotate, (0.2, 0.3, 0.4, 0.5, 0.6), "radians", 3),
     "brightness": Corruption(overlays.brightness, (0.1, 0.2, 0.3, 0.4, 0.5), "fraction of white added", 5),
     "translate": Corruption(geometry.translate, (1, 2, 3, 4, 5), "pixels along each axis", 3),
-    "stripe": Corruption(overlays.stripe, (3, 5, 7, 9, 11), "pixels inverted on either side", 3),
+    "stripe": Corruption(overlays.stripe, (3, 5, 7, 9, 11), "pixels inverted on each side", 3),
     "fog": Corruption(
         weather.fog,
         ((0.5, 0.25), (1.0, 0.35), (1.5, 0.44), (2.0, 0.51), (3.0, 0.51)),
-        "amount, strength of a cloud beside the next wider one",
+        "amount, relative strength of successive cloud scales",
         5,
     ),
     "spatter": Corruption(

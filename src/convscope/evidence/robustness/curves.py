@@ -105,12 +105,12 @@ PARAMETERS = (
     ),
     Parameter(
         "scale",
-        "times as large",
+        "scale factor",
         1,
         lambda _: (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5),
         lambda images, factor, _: scaled(images, factor),
     ),
-    Parameter("stroke", "pixels more on either side", 0, _radii, lambda images, radius, _: thickened(images, radius)),
+    Parameter("stroke", "pixels added on each side", 0, _radii, lambda images, radius, _: thickened(images, radius)),
     Parameter(
         "noise",
         "grey levels (standard deviation)",

@@ -166,7 +166,7 @@ def _check_labels(model: Model, images: Pictures, labels: Labels) -> None:
     classes = model.architecture.num_classes
     if labels.shape != (len(images),) or (len(labels) and not 0 <= labels.min() <= labels.max() < classes):
         raise ValueError(
-            f"labels have shape {labels.shape}; give one of 0 to {classes - 1} for each of {len(images)} images"
+            f"labels have shape {labels.shape}; give one label from 0 to {classes - 1} for each of {len(images)} images"
         )
 
 

@@ -39,10 +39,10 @@ def ablation_section(value: Value) -> Section:
     return Section(
         anchor="ablation",
         name="Ablation",
-        shows="What the network loses without one of its parts: a filter, several of them, a part of every image; and "
-        "what its design loses when it is trained again without a part.",
-        does_not_show="A part that is not missed may still be used, where another stands in for it; and a part that is "
-        "missed now may not be needed by a network that never had it.",
+        shows="How accuracy changes without a part: a filter, several filters, or a region of every image. Also how "
+        "accuracy changes when the network is trained again without a part of its architecture.",
+        does_not_show="A part whose removal costs nothing may still be in use, because another part can replace it. A "
+        "part that matters in this network may be unnecessary in a network trained without it.",
         parts=parts,
     )
 
@@ -54,7 +54,7 @@ def _noun(value: Value) -> str:
 def _measured(value: Value) -> str:
     """Return on how many images something was measured."""
     left_out = value["num_images_left_out"]
-    rest = f", evenly taken of {value['num_images'] + left_out:,}" if left_out else ""
+    rest = f", sampled evenly from {value['num_images'] + left_out:,}" if left_out else ""
     return f"Measured on {value['num_images']:,} {value['split']} images{rest}."
 
 
@@ -62,28 +62,28 @@ def _filters(value: Value) -> list[Table | Chart]:
     filters, noun, names = value["filters"], _noun(value), value["class_names"]
     title, marking, by_class = ablation_finding(filters, noun), value["marking"], value["marking_by_class"]
     left_out = value["num_filters_left_out"]
-    part = f" {left_out:,} {noun}s, evenly spread, were not tried." if left_out else ""
+    part = f" {left_out:,} {noun}s, evenly spread, were not tested." if left_out else ""
     chart = Chart(
         name="ablation",
         title=title,
-        look=f"Look for the few {noun}s that are missed, and for how many are not. {_measured(value)}{part} Of "
-        f"{marking['num_tests']:,} changes {marking['num_significant']:,} are more than the luck of the images: of "
-        f"those at most one in twenty is expected to be luck. Each interval is of one {noun} alone; the largest of "
-        "many losses looks larger than it is.",
+        look=f"Most {noun}s can usually be removed without a loss; look for the few that cannot. "
+        f"{_measured(value)}{part} {marking['num_significant']:,} of {marking['num_tests']:,} changes are "
+        "statistically significant; at most one in twenty of these is expected to be a false positive. Each interval "
+        f"is for a single {noun}; the largest of many losses tends to be overestimated.",
         drawing=draw_ablation(filters, title),
         numbers=_lesion_numbers(value),
         is_wide=True,
     )
     is_significant = unpack(value["is_significant_by_class"]).astype(bool)
     finding = _class_finding(filters, is_significant, names, noun)
-    shown = f" Of {len(names):,} classes the 100 that change most are drawn." if len(names) > 100 else ""
+    shown = f" The 100 of {len(names):,} classes that change most are drawn." if len(names) > 100 else ""
     classes = Chart(
         name="ablation-classes",
         title=finding,
-        look=f"Look for columns with one deep square: a {noun} that one class needs. The {noun}s stand as above. Of "
-        f"{by_class['num_tests']:,} changes, luck alone would put up to {by_class['num_expected_by_luck']:,.0f} below "
-        f"p = 0.05, and {by_class['num_below']:,} are; {by_class['num_significant']:,} stay when all are judged "
-        f"together.{shown}",
+        look=f"Look for columns with one dark square: a {noun} that a single class depends on. The {noun}s are in the "
+        f"order of the chart above. By chance, up to {by_class['num_expected_by_luck']:,.0f} of "
+        f"{by_class['num_tests']:,} changes would have p < 0.05; {by_class['num_below']:,} do, and "
+        f"{by_class['num_significant']:,} remain significant after the correction for many tests.{shown}",
         drawing=draw_class_changes(filters, is_significant, names, finding),
         numbers=_class_numbers(value, is_significant),
         is_wide=True,
@@ -99,10 +99,12 @@ def _class_finding(filters: list[Value], is_significant: Any, names: list[str], 
     marked = np.where(is_significant[rows], changes, 0.0)
     row, label = np.unravel_index(int(marked.argmin()), marked.shape)
     if marked[row, label] >= 0:
-        return f"No class loses more with one {noun} than luck explains"
+        return f"Removing a single {noun} lowers the recall of no class significantly"
     one = filters[rows[int(row)]]
     cost = f"{-100 * marked[row, label]:.1f}\N{NO-BREAK SPACE}points"
-    return f"Class {clip(names[int(label)], _WIDEST_NAME)} loses {cost} with {noun} {one['filter']} of {one['layer']}"
+    return (
+        f"Class {clip(names[int(label)], _WIDEST_NAME)} loses {cost} without {noun} {one['filter']} of {one['layer']}"
+    )
 
 
 def _lesion_numbers(value: Value) -> Table:
@@ -110,8 +112,8 @@ def _lesion_numbers(value: Value) -> Table:
     kinds = list(dict.fromkeys(lesion["replacement"] for lesion in value["filters"]))
     header = ["Layer", _noun(value).capitalize()]
     for kind in kinds:
-        silent = "Silent, points" if kind == "zero" else "At its mean, points"
-        header += [silent, "low", "high", "more than luck", "most in class", "points there"]
+        silent = "Set to zero, points" if kind == "zero" else "Replaced by its mean, points"
+        header += [silent, "low", "high", "significant", "largest change in class", "points in class"]
     rows = list[list[str]]()
     for layer, group in lesions_by_layer(value["filters"]).items():
         for lesions in group:
@@ -166,12 +168,12 @@ def _redundancy(value: Value, noun: str) -> list[Table | Chart]:
         return []
     silent = len(value["constant_filters"])
     count = value["num_pairs"]
-    said = [f"{count:,} pair{'' if count == 1 else 's'} of {noun}s {'says' if count == 1 else 'say'} the same"]
+    said = [f"{count:,} pair{'' if count == 1 else 's'} of {noun}s {'is' if count == 1 else 'are'} redundant"]
     said = said if count else []
     said += [f"{silent:,} {noun}{' never changes' if silent == 1 else 's never change'}"] if silent else []
     look = (
-        "Look for what could go without a loss. Two are alike where their outputs have a correlation of at least 0.99, "
-        f"or their kernels a cosine of at least 0.999, on {value['num_images']:,} images."
+        "Redundant filters can be removed without a loss. A pair is redundant if the outputs have a correlation of at "
+        f"least 0.99, or the kernels a cosine similarity of at least 0.999, on {value['num_images']:,} images."
     )
     return [Table("; ".join(said), look, ["Layer", f"{noun.capitalize()}s", "Correlation", "Cosine"], rows, left=2)]
 
@@ -179,17 +181,18 @@ def _redundancy(value: Value, noun: str) -> list[Table | Chart]:
 def _removal(value: Value) -> list[Table | Chart]:
     noun, curves, left_out = _noun(value), value["curves"], value["layers_left_out"]
     if not curves:
-        title = f"No {noun}s were removed together"
-        look = f"It would have cost too much in each layer that has {noun}s."
+        title = f"Removing several {noun}s together was not measured"
+        look = f"It would take too long in each layer that has {noun}s."
         return [Table(title, look, ["Layer"], [[layer] for layer in left_out])] if left_out else []
     title = _removal_finding(curves, noun)
-    without = f" {', '.join(left_out)} would have cost too much." if left_out else ""
+    without = f" {', '.join(left_out)} would take too long." if left_out else ""
     chart = Chart(
         name="ablation-removal",
         title=title,
-        look=f"Look at how far the blue line stays up: so many {noun}s can go at once. Importance is the loss that a "
-        f"single {noun}'s removal causes on {value['num_ranking_images']:,} training images. {_measured(value)} The "
-        f"other orders, {value['num_orders']:,} of them random, on {value['num_control_images']:,} of these.{without}",
+        look=f"The blue line shows how many {noun}s can be removed before accuracy falls. The importance of a {noun} "
+        f"is the increase of the loss without it on {value['num_ranking_images']:,} training images. "
+        f"{_measured(value)} The other orders ({value['num_orders']:,} random ones) were measured on "
+        f"{value['num_control_images']:,} of these images.{without}",
         drawing=draw_removal(curves, title),
         numbers=_removal_numbers(curves),
         is_wide=True,
@@ -237,11 +240,13 @@ def _inputs(value: Value) -> Chart:
     places = [one for one in value["lesions"] if one["kind"] in ("window", "row", "column", "quadrant")]
     windows = [one for one in places if one["kind"] == "window"]
     missed = [one for one in windows if one["is_significant"] and one["accuracy_change"] < 0]
-    title = f"None of the {len({tuple(one['place']) for one in windows}):,} windows is missed significantly"
+    title = (
+        f"None of the {len({tuple(one['place']) for one in windows}):,} windows has a significant effect on accuracy"
+    )
     if missed:
         worst = min(missed, key=lambda one: one["accuracy_change"])
         where, cost = place_text("window", worst["place"]), -100 * worst["accuracy_change"]
-        title = f"The network relies most on the window of {where}: without it accuracy falls by {cost:.1f} points"
+        title = f"The window of {where} matters most: without it accuracy falls by {cost:.1f} points"
     marking = value["marking"]
     background = ", ".join(map(str, value["background"]))
     rows = [
@@ -258,13 +263,12 @@ def _inputs(value: Value) -> Chart:
     return Chart(
         name="ablation-inputs",
         title=title,
-        look=f"Look at what this network relies on; another may need it less. What is taken away is "
-        f"filled with the background, {background}; of resolution, each block with its mean. {_measured(value)} Of "
-        f"{marking['num_tests']:,} changes {marking['num_significant']:,} are more than luck.",
+        look="Shows which regions of the image this network relies on; another network may differ. Removed regions are "
+        f"filled with the background ({background}); to reduce resolution, each block is replaced by its mean. "
+        f"{_measured(value)} {marking['num_significant']:,} of {marking['num_tests']:,} changes are statistically "
+        "significant.",
         drawing=draw_inputs(value, title),
-        numbers=Table(
-            "", "", ["Taken away", "Where", "Filled", "Points", "low", "high", "more than luck"], rows, left=3
-        ),
+        numbers=Table("", "", ["Removed", "Where", "Filled", "Points", "low", "high", "significant"], rows, left=3),
         is_wide=True,
     )
 
@@ -274,16 +278,17 @@ def _architectures(value: Value) -> list[Table | Chart]:
     runs = value["architecture_runs"]
     counts = {verdict: sum(one["verdict"] == verdict for one in others) for verdict in ("worse", "better")}
     title = (
-        f"Of {len(others)} variants {counts['worse'] or 'none'} {'is' if counts['worse'] <= 1 else 'are'} worse than "
-        f"the whole network, and {counts['better'] or 'none'} better"
+        f"{counts['worse'] or 'None'} of {len(others)} variants {'is' if counts['worse'] <= 1 else 'are'} "
+        f"significantly worse than the whole network, {counts['better'] or 'none'} better"
     )
     seeds = f"{len(runs['seeds'])} seed{'' if len(runs['seeds']) == 1 else 's'}"
     chart = Chart(
         name="ablation-architectures",
         title=title,
-        look=f"Look for what can be taken out without a loss. Each was trained from the same {seeds} by recipe "
-        f"{clip(runs['recipe'], 18)} and measured on {runs['num_images']:,} {runs['split']} images; a band is the 95 % "
-        "interval of the mean over seeds and images. Orange is worse, blue better, grey not significantly different.",
+        look=f"Shows which parts of the architecture are unnecessary. Each variant was trained from the same {seeds} "
+        f"with recipe {clip(runs['recipe'], 18)} and measured on {runs['num_images']:,} {runs['split']} images. A band "
+        "is the 95 % interval of the mean over seeds and images. Orange: worse, blue: better, grey: not significantly "
+        "different.",
         drawing=draw_architectures(value["architectures"], runs["num_images"], title),
         is_wide=True,
     )
@@ -303,10 +308,10 @@ def _architectures(value: Value) -> list[Table | Chart]:
         ]
         for one in value["architectures"]
     ]
-    header = ["Variant", "Other than in the network", "Accuracy", "95 % interval", "Points", "95 % interval"]
+    header = ["Variant", "Difference from the network", "Accuracy", "95 % interval", "Points", "95 % interval"]
     header += ["Verdict", "Parameters", "MACs", "Images", "Seconds"]
     left_out = "; ".join(f"{one['name']} ({one['reason']})" for one in runs["left_out"])
-    look = "The recipe is the same for all, though another might suit a variant better."
+    look = "All variants use the same recipe, although another recipe might suit a variant better."
     table = Table(
         title=f"{clip(runs['architecture'], 18)} and its variants",
         look=look + (f" Left out: {left_out}." if left_out else ""),

@@ -56,7 +56,7 @@ def draw_removal(curves: Sequence[Value], title: str = "") -> Drawing:
             axes = add_axes(drawing, left + column * (panel + between), _TOP + 20 + row * (tall + below), panel, tall)
             _removal_panel(axes, curve)
             axes.tick_params(labelleft=column == 0)
-            how = "silent" if curve["replacement"] == "zero" else "at their means"
+            how = "silent" if curve["replacement"] == "zero" else "replaced by their means"
             name = clip(group[0], 18) if len(group) == 1 else "all layers"
             axes.annotate(f"{name}, {how}", (0, 1), (0, 6), "axes fraction", "offset points", color=INK)
         start = float(left)
@@ -126,7 +126,7 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
         drawing.text(
             right / total,
             (whole - _TOP - 20 - tall - gap - 60) / whole,
-            "All in points of accuracy.\nBands and bars: 95 % intervals.",
+            "All in percentage points of accuracy.\nBands and bars: 95 % intervals.",
             color=MUTED,
             va="top",
             linespacing=1.4,
@@ -203,7 +203,7 @@ def _resolution(axes: Any, blocks: Sequence[Value]) -> None:
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.set_xlim(-0.5, len(blocks) - 0.5)
     axes.set_xticks(places, [f"{one['place'][0]}" for one in blocks])
-    axes.set_xlabel("pixels a side made one")
+    axes.set_xlabel("block size in pixels")
     axes.set_title("resolution", loc="left", fontsize=12, color=INK, pad=4)
     _value_axis(axes)
 
@@ -265,7 +265,7 @@ def draw_architectures(architectures: Sequence[Value], num_images: int, title: s
         axes.tick_params(axis="x", length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        drawing.text((width - right + 12) / width, 1 - 30 / height, "accuracy, change", color=MUTED)
+        drawing.text((width - right + 12) / width, 1 - 30 / height, "change of accuracy", color=MUTED)
     return drawing
 
 

@@ -22,19 +22,19 @@ _SIDE = 84
 
 def attacks_section(value: dict[str, Any]) -> Section:
     """Return the section of what `Attacks.to_dict()` holds."""
-    left_out = f", evenly taken: {value['num_images_left_out']:,} are left out" if value["num_images_left_out"] else ""
+    left_out = f", sampled evenly ({value['num_images_left_out']:,} left out)," if value["num_images_left_out"] else ""
     parts: list[Chart | Gallery] = [_curve(value)]
     if value["examples"]["indices"]:
         parts.append(_gallery(value))
     return Section(
         "attacks",
         "Attacks",
-        f"How often the network is right on {value['num_images']:,} {value['split']} images{left_out}, when each value "
-        "is moved by at most ε of 255 grey levels: along the sign of the loss's gradient (FGSM), in up to "
-        f"{value['steps']} steps that follow the margin between two logits (PGD, {_starts(value['restarts'])}), and at "
-        "random.",
-        "The attacks know the weights and are made for this network; one that withstands them may fall to others, so "
-        "the accuracy under PGD is an upper bound.",
+        f"Accuracy on {value['num_images']:,} {value['split']} images{left_out} when each pixel changes by at most ε "
+        "of 255 grey levels. FGSM takes one step along the sign of the gradient of the loss. PGD takes up to "
+        f"{value['steps']} steps along the margin between two logits ({_starts(value['restarts'])}). The control "
+        "changes pixels at random.",
+        "The attacks know the weights. A stronger attack may exist, so the accuracy under PGD is an upper bound on the "
+        "robust accuracy.",
         parts,
     )
 
@@ -47,8 +47,8 @@ def attacks_finding(value: dict[str, Any]) -> str:
     """Return at which size PGD fools half of the images, or how many it leaves at the largest."""
     size, last = value["median_epsilon"], _by_method(value)["pgd"][-1]
     if size is None:
-        return f"PGD with {last['epsilon']} of 255 grey levels leaves {percent(last['accuracy'])} right"
-    return f"About {size:.0f} of 255 grey levels fool the network on half of the images"
+        return f"Accuracy under PGD with ε = {last['epsilon']} of 255 grey levels is {percent(last['accuracy'])}"
+    return f"PGD needs about {size:.0f} of 255 grey levels to fool the network on half of the images"
 
 
 def _by_method(value: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -60,7 +60,7 @@ def _curve(value: dict[str, Any]) -> Chart:
     by_method = _by_method(value)
     header = ["ε, grey levels"]
     for name in _NAMES.values():
-        header += [name, "low", "high", "answers changed"]
+        header += [name, "low", "high", "predictions changed"]
     rows = [
         [
             f"{ones[0]['epsilon']}",
@@ -71,8 +71,8 @@ def _curve(value: dict[str, Any]) -> Chart:
     return Chart(
         "attacks",
         title,
-        "Accuracy over ε with 95 % intervals. The gap between random signs and the attacks is what knowing the weights "
-        "is worth. 25.5, 51 and 76.5 grey levels are the 0.1, 0.2 and 0.3 of the literature.",
+        "Accuracy over ε with 95 % intervals. The gap between random signs and the attacks shows the effect of knowing "
+        "the weights. 25.5, 51 and 76.5 grey levels correspond to ε = 0.1, 0.2 and 0.3 in the literature.",
         _draw(by_method, title),
         Table("", "", header, rows, left=0),
     )
@@ -116,7 +116,7 @@ def _gallery(value: dict[str, Any]) -> Gallery:
     cards = []
     for row, index in enumerate(shown["indices"]):
         lines = [
-            [clip(classes[answer], 12), f"{percent(probability, 1)} sure"]
+            [clip(classes[answer], 12), f"confidence {percent(probability, 1)}"]
             for answer, probability in zip(shown["answers"][row], shown["probabilities"][row], strict=True)
         ]
         clean = pictures[row, 0]
@@ -129,10 +129,11 @@ def _gallery(value: dict[str, Any]) -> Gallery:
     share = fooled.mean(axis=0)
     best = int((share >= 0.5).argmax()) if (share >= 0.5).any() else len(share) - 1  # the first that fools half
     title = (
-        f"At {shown['epsilons'][best]} grey levels {fooled[:, best].sum()} of {len(fooled)} pictures get another answer"
+        f"At ε = {shown['epsilons'][best]} grey levels, {fooled[:, best].sum()} of {len(fooled)} images are "
+        "predicted differently"
     )
     look = (
-        "In a row one image as it is, then under PGD for three ε, each beside what was added (orange) and taken away "
-        f"(blue), to the full colour at {widest} grey levels."
+        "Each row shows one image, then the same image under PGD for three values of ε. Beside each is the change: "
+        f"orange is added, blue is subtracted; the full colour is {widest} grey levels."
     )
     return Gallery(title, look, cards, _SIDE, 1 + 2 * len(shown["epsilons"]))

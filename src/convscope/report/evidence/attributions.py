@@ -31,9 +31,9 @@ def attributions_section(value: dict[str, Any]) -> Section:
     return Section(
         "attributions",
         "Attributions",
-        "Which pixels of an image an answer rests on, by six methods, each with the checks that it should pass.",
-        "A map shows how one logit depends on pixels near this image by the method's own meaning of the word; it does "
-        "not show why the network came to be so, and where methods disagree none of them is the truth.",
+        "Which pixels a prediction depends on, according to six methods, with checks of each method.",
+        "A map describes one logit near this image. It does not explain why the network learned this, and where "
+        "methods disagree, none of them is known to be correct.",
         [_gallery(value), _chart(value["methods"]), _table(value)],
     )
 
@@ -43,15 +43,18 @@ def _gallery(value: dict[str, Any]) -> Gallery:
     maps = {method: unpack(packed) for method, packed in value["examples"].items()}
     cards = []
     for number, (index, answer) in enumerate(zip(value["example_indices"], value["example_answers"], strict=True)):
-        lines = [f"read as {clip(names[answer], 8)}", f"image {index:,}"]
+        lines = [f"predicted as {clip(names[answer], 8)}", f"image {index:,}"]
         cards.append(Card(image_pixels(images[number]), lines, value["split"], index))
         cards += [
             Card(paint(one[number].astype(np.float64), "signed", -127, 127), [NAMES[method]])
             for method, one in maps.items()
         ]
     return Gallery(
-        "The same images by every method",
-        "Orange speaks for the answer, blue against it, each map on its own scale; Grad-CAM is as coarse as its layer.",
+        "The same images with every method",
+        (
+            "Orange pixels support the prediction, blue pixels oppose it. Each map has its own colour scale. Grad-CAM "
+            "has the resolution of its layer."
+        ),
         cards,
         _SHOWN_SIDE,
         1 + len(maps),
@@ -62,11 +65,11 @@ def _finding(methods: Sequence[dict[str, Any]]) -> str:
     """Return which methods order the pixels better than chance, by both curves."""
     good = [one for one in methods if _is_better(one)]
     if len(good) == len(methods):
-        return "Every method orders the pixels better than chance"
+        return "Every method orders the pixels significantly better than chance"
     if not good:
-        return "No method orders the pixels better than chance for certain"
+        return "No method orders the pixels significantly better than chance"
     bad = [NAMES[one["method"]] for one in methods if not _is_better(one)]
-    return f"{', '.join(bad)} {'does' if len(bad) == 1 else 'do'} not order the pixels better than chance for certain"
+    return f"{', '.join(bad)} {'does' if len(bad) == 1 else 'do'} not order the pixels significantly better than chance"
 
 
 def _is_better(one: dict[str, Any]) -> bool:
@@ -76,7 +79,7 @@ def _is_better(one: dict[str, Any]) -> bool:
 
 def _chart(methods: Sequence[dict[str, Any]]) -> Chart:
     title = _finding(methods)
-    header = ["Method", "Deletion, less random", "low", "high", "Insertion, less random", "low", "high"]
+    header = ["Method", "Deletion minus random", "low", "high", "Insertion minus random", "low", "high"]
     rows = []
     for one in methods:
         row = [NAMES[one["method"]]]
@@ -87,8 +90,9 @@ def _chart(methods: Sequence[dict[str, Any]]) -> Chart:
     return Chart(
         "attribution-checks",
         title,
-        "Area under the curve of the answer's probability, less that of random orders: pixels taken away in the map's "
-        "order should cost more than chance (left of zero), pixels given back should bring more (right of zero).",
+        "Area under the curve of the predicted class's probability, minus the same for random orders. Deleting the "
+        "most important pixels first should lower the probability faster than chance (left of zero). Inserting them "
+        "first should raise it faster (right of zero).",
         _draw(methods, title),
         Table("", "", header, rows),
         is_wide=True,
@@ -100,7 +104,7 @@ def _draw(methods: Sequence[dict[str, Any]], title: str) -> Drawing:
     panel, height = (width - left - gap - 16) / 2, _ROW * len(methods)
     with house_style():
         drawing = new_drawing(width, top + height + 40, title)
-        for number, (name, heading) in enumerate((("deletion", "pixels away"), ("insertion", "pixels back"))):
+        for number, (name, heading) in enumerate((("deletion", "deletion"), ("insertion", "insertion"))):
             axes = add_axes(drawing, left + number * (panel + gap), top, panel, height)
             axes.axvline(0, color=MUTED, linewidth=1)
             for row, one in enumerate(methods):
@@ -133,7 +137,7 @@ def _table(value: dict[str, Any]) -> Table:
             f"{one['insertion']:.3f}",
             _correlation(one["similarity"]),
             _correlation(one["similarity_last"]),
-            "no promise" if one["completeness_gap"] is None else f"{100 * one['completeness_gap']:.2g} %",
+            "not applicable" if one["completeness_gap"] is None else f"{100 * one['completeness_gap']:.2g} %",
         ]
         for one in methods
     ]
@@ -142,9 +146,10 @@ def _table(value: dict[str, Any]) -> Table:
     counted = f"{value['num_images']:,} {value['split']} images"
     left_out = f", {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
     return Table(
-        "What each method is worth",
-        f"Over {counted}{left_out}. Deletion should be low, insertion high; a map that hardly changes with random "
-        "weights (near 1) shows the image and not the network; completeness is kept where the gap is small.",
+        "Quality of each method",
+        f"Over {counted}{left_out}. Deletion should be low, insertion high. A similarity near 1 with random weights "
+        "means that the map shows the image rather than the network. A small completeness gap means that the "
+        "attributions add up to the logit's change.",
         header,
         rows,
         left=2,

@@ -12,6 +12,7 @@ from convscope.report.pixels import Pixels, image_pixels, tile
 _MOST_PAIRS = 12
 _MOST_MEMBERS = 3
 _WIDEST_NAME, _WIDEST_IN_TABLE = 12, 24
+_LEFT_OUT_NAMES = {"known errors": "known errors", "twins": "duplicates"}
 _SPLIT_NAMES = {"train": "training", "test": "test"}
 
 Value = dict[str, Any]
@@ -34,11 +35,11 @@ def audit_section(value: Value) -> Section:
     ]
     return Section(
         anchor="audit",
-        name="Faults of the data",
-        shows="Labels that a network which did not learn from the image is sure are wrong, labels that people found to "
-        "be wrong, and images that stand in the data twice.",
-        does_not_show="A label in doubt may be right, since a hard image and a mistake of the network look the same; a "
-        "wrong label that the network shares is not found.",
+        name="Data faults",
+        shows="Suspect labels (a network that was not trained on the image is confident of another class), labels that "
+        "people rejected, and duplicate images.",
+        does_not_show="A suspect label may be correct: a hard image looks the same as a mistake of the network. A "
+        "wrong label that the network agrees with is not found.",
         parts=[part for part in parts if isinstance(part, Table) or part.cards],
     )
 
@@ -63,7 +64,9 @@ def _accuracy_table(value: Value) -> list[Table]:
     left_out = {part["left_out"]: whole["num_images"] - part["num_images"] for part in parts}
     rows = [
         (
-            f"without {_count(left_out[part['left_out']], part['left_out'])}" if part is not whole else "all",
+            f"without {_count(left_out[part['left_out']], _LEFT_OUT_NAMES[part['left_out']])}"
+            if part is not whole
+            else "all",
             f"{part['num_images']:,}",
             f"{part['num_right']:,}",
             percent(part["accuracy"]),
@@ -73,16 +76,16 @@ def _accuracy_table(value: Value) -> list[Table]:
     ]
     meanings = {
         "known errors": "A known error is a test image whose label most people rejected.",
-        "twins": "A twin is a test image that is equal or near to a training image.",
+        "twins": "A duplicate is a test image that is identical or similar to a training image.",
     }
     if value["known_errors"] and value["known_errors"]["errors"]:
         number, ceiling = len(value["known_errors"]["errors"]), percent(value["known_errors"]["ceiling"])
-        title = f"Who reads {_count(number, 'known errors')} as people do cannot score above {ceiling}"
+        title = f"With {_count(number, 'known errors')}, answers that agree with people score at most {ceiling}"
     else:
-        title = f"{_count(left_out['twins'], 'twins')} of training images among the {whole['num_images']:,} test images"
+        title = f"{left_out['twins']:,} of {whole['num_images']:,} test images duplicate a training image"
     look = " ".join(meanings[name] for name in left_out)
     header = ("Test images", "Images", "Right", "Accuracy", "95 % interval")
-    return [Table(title, f"{look} Labels in doubt are never left out.", header, rows)]
+    return [Table(title, f"{look} Suspect labels are never left out.", header, rows)]
 
 
 def _known_gallery(known: Value | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
@@ -98,19 +101,19 @@ def _known_gallery(known: Value | None, names: Sequence[str], picture: Picture) 
         other = "?" if error["agreed_label"] is None else names[error["agreed_label"]]
         lines = [
             f"{names[error['given']]} → {other}",
-            f"{error['votes_given']} of {people} kept {names[error['given']]}",
+            f"{error['votes_given']} of {people} confirmed {names[error['given']]}",
             f"network: {names[error['predicted']]}, {percent(error['probability'], 0)}",
         ]
         cards.append(_card(picture, "test", error["index"], lines))
     found = sum(error["rank"] is not None for error in errors)
     title = (
-        f"People rejected {len(errors)} test labels; where they agreed on another one, "
-        f"the network agrees with them in {joined} of {len(agreed)}"
+        f"People rejected {len(errors)} test labels. Where they agreed on another label, the network gives the same "
+        f"one in {joined} of {len(agreed)} cases"
     )
     look = (
-        f"The given label, and the one that most people chose, ? where there is none. The network gives {kept} of the "
-        f"rejected labels and is sure enough to doubt {found} (below). Only {known['num_reviewed']} images were shown "
-        "to people; on the others no vote was taken."
+        "The given label, then the label that most people chose (? if there is no majority). The network predicts "
+        f"{kept} of the rejected labels and marks {found} of these images as suspect (below). Only "
+        f"{known['num_reviewed']} images were reviewed by people."
     )
     return [Gallery(title, look, [card for card in cards if card])]
 
@@ -120,18 +123,20 @@ def _suspects_gallery(found: Value, known: Value | None, names: Sequence[str], p
     rejected = {error["index"] for error in known["errors"]} if known and split == "test" else set[int]()
     cards = []
     for one in found["suspects"]:
-        lines = [f"{names[one['given']]} → {names[one['suggested']]}", f"{percent(one['probability'])} sure"]
+        lines = [f"{names[one['given']]} → {names[one['suggested']]}", f"confidence {percent(one['probability'])}"]
         if one["index"] in rejected:
-            lines.append("people reject it too")
+            lines.append("also rejected by people")
         cards.append(_card(picture, split, one["index"], lines))
     shown = [card for card in cards if card]
-    title = f"{found['num_suspects']:,} of {found['num_images']:,} {_SPLIT_NAMES[split]} labels are in doubt"
+    title = f"{found['num_suspects']:,} of {found['num_images']:,} {_SPLIT_NAMES[split]} labels are suspect"
     if rejected:
         both = sum(one["index"] in rejected for one in found["suspects"])
         title += f"; people rejected {both} of them"
-    look = "The given label, the one that the network suggests, and how sure it is of that; the most doubtful first."
+    look = (
+        "The given label, the label that the network suggests, and its confidence. The most suspect label comes first."
+    )
     if len(shown) < found["num_suspects"]:
-        look += f" Shown are {len(shown)}."
+        look += f" {len(shown)} are shown."
     return Gallery(title, look, shown)
 
 
@@ -150,10 +155,11 @@ def _counts_table(suspects: dict[str, Value]) -> Table:
         for split, found in suspects.items()
     )
     return Table(
-        f"In doubt: {counts}",
-        "The network is sure of a class that it finds as probable as it does on average for images of that label. How "
-        "many labels are wrong cannot be told from these numbers: they also count sure mistakes of the network.",
-        ("Split", "Labels", "Network is sure", "In doubt"),
+        f"Suspect: {counts}",
+        "An image counts as confident for a class if its probability reaches the average for images with that label. "
+        "The number of wrong labels cannot be derived from this table, because confident mistakes of the network count "
+        "too.",
+        ("Split", "Labels", "Network is confident", "Suspect"),
         rows,
     )
 
@@ -169,12 +175,12 @@ def _pairs_table(suspects: dict[str, Value], names: Sequence[str]) -> list[Table
     order = sorted(counts, key=lambda pair: (-sum(counts[pair].values()), pair))
     given, suggested = (names[label] for label in order[0])
     most = sum(counts[order[0]].values())
-    look = "Labels in doubt by what they are and what the network suggests."
+    look = "Suspect labels by given and suggested class."
     if len(order) > _MOST_PAIRS:
-        look += f" Shown are the {_MOST_PAIRS} most frequent of {len(order)} pairs."
+        look += f" The {_MOST_PAIRS} most frequent of {len(order)} pairs are shown."
     return [
         Table(
-            f"Most often in doubt: {given} that may be {suggested}, {_count(most, 'labels')}",
+            f"Most frequent suspect pair: {given} that may be {suggested}, {_count(most, 'labels')}",
             look,
             ("Given", "Suggested", *(f"{_SPLIT_NAMES[split].capitalize()} labels" for split in suspects)),
             [
@@ -190,23 +196,23 @@ def _duplicates_table(found: Value) -> Table:
     equal, near = found["num_equal_groups"], found["num_groups"] - found["num_equal_groups"]
     images = found["num_train"] + found["num_test"]
     if equal:
-        title = f"{_count(equal, 'groups')} of equal images and {near:,} of near ones among {images:,} images"
+        title = f"{_count(equal, 'groups')} of identical images and {near:,} of similar images among {images:,} images"
     elif near:
-        title = f"No two of {images:,} images are equal; {_count(near, 'groups')} of them are near to one another"
+        title = f"No two of {images:,} images are identical; there are {_count(near, 'groups')} of similar images"
     else:
-        title = f"No two of {images:,} images are equal or near to each other"
+        title = f"No two of {images:,} images are identical or similar"
     look = (
-        f"Near are images whose pixels correlate by {found['threshold']:g} or more, as two simple drawings may without "
-        "being one."
+        f"Images count as similar if their pixels have a correlation of at least {found['threshold']:g}. Two different "
+        "but simple drawings can reach this too."
     )
     if found["num_left_out"]:
-        look += f" {found['num_left_out']:,} images were not looked at for near ones."
+        look += f" {found['num_left_out']:,} images were not searched for similar ones."
     rows = [
-        ("Groups of equal images", f"{equal:,}"),
-        ("Groups of near images", f"{near:,}"),
-        ("Groups with two labels", f"{found['num_groups_with_two_labels']:,}"),
+        ("Groups of identical images", f"{equal:,}"),
+        ("Groups of similar images", f"{near:,}"),
+        ("Groups with different labels", f"{found['num_groups_with_two_labels']:,}"),
         ("Groups across the splits", f"{found['num_groups_across_splits']:,}"),
-        ("Test images with a twin", f"{found['num_test_twins']:,}"),
+        ("Test images that duplicate a training image", f"{found['num_test_twins']:,}"),
     ]
     return Table(title, look, ("What", "Number"), rows)
 
@@ -229,12 +235,12 @@ def _duplicates_gallery(found: Value, names: Sequence[str], picture: Picture) ->
         tiled = tile([pixels for _, pixels in shown], columns=len(shown))
         cards.append(Card(tiled, lines, first["split"], first["index"]))
     title = (
-        f"{_number(found['num_groups_with_two_labels'])} of {_count(found['num_groups'], 'groups')} with two labels, "
-        f"{_number(found['num_groups_across_splits']).lower()} with training and test images"
+        f"{_number(found['num_groups_with_two_labels'])} of {_count(found['num_groups'], 'groups')} have different "
+        f"labels; {_number(found['num_groups_across_splits']).lower()} span training and test images"
     )
-    look = "The images of a group side by side, first where the labels differ or the splits do."
+    look = "The images of each group side by side. Groups with different labels or across the splits come first."
     if len(cards) < found["num_groups"]:
-        look += f" Shown are {len(cards)} of {found['num_groups']:,} groups."
+        look += f" {len(cards)} of {found['num_groups']:,} groups are shown."
     return [Gallery(title, look, cards, size=270)]
 
 
@@ -248,5 +254,5 @@ def _number(number: int) -> str:
 
 
 def _count(number: int, plural: str) -> str:
-    """Return a number with its noun, as "1 twin" and "2 twins"."""
+    """Return a number with its noun, as "1 label" and "2 labels"."""
     return f"{number:,} {plural.removesuffix('s') if number == 1 else plural}"

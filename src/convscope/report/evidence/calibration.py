@@ -6,10 +6,10 @@ from convscope.report.findings import percent, points
 
 _NAMES = {  # with what a value is multiplied by, and its digits
     "ece_by_width": ("ECE, {} bins of equal width, %", 100, 2),
-    "ece_by_mass": ("ECE, {} bins of equal mass, %", 100, 2),
+    "ece_by_mass": ("ECE, {} bins of equal size, %", 100, 2),
     "brier": ("Brier score, 0 to 2", 1, 4),
     "negative_log_likelihood": ("Negative log-likelihood, nats", 1, 4),
-    "aurc": ("AURC, thousandths", 1000, 3),
+    "aurc": ("AURC × 1000", 1000, 3),
 }
 _SPACE = "\N{NO-BREAK SPACE}"
 
@@ -20,33 +20,34 @@ def calibration_section(value: Value) -> Section:
     reliability = Chart(
         "reliability",
         error_finding(value),
-        f"Below the diagonal the network is too sure, above it not sure enough. {bins} of equal width, a line is the "
-        "95 % interval; bars: images of a bin, on a logarithmic scale.",
+        f"Below the diagonal the network is overconfident, above it underconfident. {bins} of equal width. Lines: 95 % "
+        "intervals. Bars: images per bin, on a logarithmic scale.",
         draw_reliability(value),
         _bins_table(value, "by_width"),
     )
     by_mass = Chart(
         "reliability-by-mass",
         confidence_finding(value),
-        f"{bins} of equally many images, the least sure to the left: how far the accuracy lies above (+) or below "
-        f"(\N{MINUS SIGN}) the confidence, with its 95 % interval.",
+        f"{bins} with equally many images, the least confident on the left. Shown is the accuracy minus the "
+        "confidence, with its 95 % interval.",
         draw_gaps(value),
         _bins_table(value, "by_mass"),
     )
     refusing = Chart(
         "risk-coverage",
         refusal_finding(value),
-        "Images are refused in the order of their confidence. The nearer the line is to the dashed one, where every "
-        "error is refused first, the better the network knows what it does not know.",
+        "Images are refused in order of their confidence, the least confident first. The dashed line is the optimum, "
+        "where all errors are refused first. The closer the line is to it, the better confidence predicts errors.",
         draw_risk(value),
         _refusal_table(value),
     )
     return Section(
         anchor="calibration",
         name="Calibration",
-        shows="Whether answers that are 90 % sure are right nine times in ten, before and after a temperature, and how "
-        "many errors are left when the least sure images are refused.",
-        does_not_show="It holds for images like these; of an image of something else a network can be sure and wrong.",
+        shows="Whether confidence matches accuracy: of all predictions with 90 % confidence, 90 % should be correct. "
+        "It is shown before and after temperature scaling, with the errors that remain when the least confident images "
+        "are refused.",
+        does_not_show="It holds for images like these. For other images, a network can be confident and wrong.",
         parts=(reliability, by_mass, _figures_table(value), refusing),
     )
 
@@ -56,38 +57,38 @@ def error_finding(value: Value) -> str:
     before, after = value["before"], value["after"]
     first, second = percent(before["ece_by_width"]["value"]), percent(after["ece_by_width"]["value"])
     low, high = value["changes"]["ece_by_width"]["interval"]
-    temperature = f"A temperature of {value['temperature']:.2f}"
+    temperature = f"Temperature {value['temperature']:.2f}"
     if value["is_at_bound"]:
-        return f"{temperature} is the end of its range: the calibration error is {first} before and {second} after"
+        return f"{temperature} is the limit of its range: the calibration error is {first} before and {second} after"
     if low <= 0 <= high:
-        return f"{temperature} changes the calibration error by no more than chance: {first} before, {second} after"
+        return f"{temperature} does not change the calibration error significantly: {first} before, {second} after"
     if low > 0:
         return f"{temperature} raises the calibration error from {first} to {second}"
     is_chance = after["ece_by_width"]["value"] <= after["chance_by_width"]["limit"]
-    return f"{temperature} takes the calibration error from {first} to {second}" + (
-        ", no more than chance gives" if is_chance else ""
+    return f"{temperature} lowers the calibration error from {first} to {second}" + (
+        ", which is within chance" if is_chance else ""
     )
 
 
 def confidence_finding(value: Value) -> str:
     """Return whether the network as trained is too sure of itself, by its mean confidence and its accuracy."""
     mean, (low, high) = value["before"]["mean_confidence"], value["accuracy_interval"]
-    said = f"it is {percent(mean)} sure on average and {percent(value['accuracy'])} right"
+    said = f"its mean confidence is {percent(mean)}, its accuracy {percent(value['accuracy'])}"
     if mean > high:
-        return f"As trained, the network is too sure: {said}"
+        return f"As trained, the network is overconfident: {said}"
     if mean < low:
-        return f"As trained, the network is not sure enough: {said}"
-    return f"As trained, the network is about as sure as it is right: {said}"
+        return f"As trained, the network is underconfident: {said}"
+    return f"As trained, confidence matches accuracy: {said}"
 
 
 def refusal_finding(value: Value) -> str:
     """Return how many of the errors are left when the least sure images are refused."""
     whole, *others = value["after"]["risk_coverage"]["refusals"]
     if not whole["num_errors_left"]:
-        return f"No error on {whole['num_left']:,} images"
+        return f"No errors on {whole['num_left']:,} images"
     chosen = next((one for one in others if one["num_errors_left"] <= whole["num_errors_left"] / 2), others[-1])
     left = f"{chosen['num_errors_left']:,} of {whole['num_errors_left']:,} errors"
-    return f"Refusing the {100 * chosen['fraction']:g}{_SPACE}% that it is least sure of leaves {left}"
+    return f"Refusing the least confident {100 * chosen['fraction']:g}{_SPACE}% leaves {left}"
 
 
 def _figures_table(value: Value) -> Table:
@@ -101,13 +102,13 @@ def _figures_table(value: Value) -> Table:
         if name.startswith("ece"):
             binning = name.removeprefix("ece_")
             limits = [_number(100 * side[f"chance_{binning}"]["limit"], 2) for side in sides]
-            rows.append(["chance alone gives up to, %", limits[0], "", limits[1], "", "", ""])
+            rows.append(["expected by chance, upper limit, %", limits[0], "", limits[1], "", "", ""])
             largest = [
                 cell
                 for side in sides
                 for cell in (_number(100 * side[binning]["mce"], 2), _images(side[binning]["mce_num_images"]))
             ]
-            rows.append(["MCE, the largest gap of a bin, %", *largest, "", ""])
+            rows.append(["MCE, the largest gap of any bin, %", *largest, "", ""])
     classwise = [_number(100 * side["class_wise_ece"], 2) for side in sides]
     rows.append(
         [f"Class-wise ECE, {value['num_bins']} bins of equal width, %", classwise[0], "", classwise[1], "", "", ""]
@@ -130,14 +131,18 @@ def _temperature_sentence(value: Value) -> str:
 
 
 def _figures_look(value: Value) -> str:
-    bound = "The temperature ran to the end of its range: those images do not tell it. " if value["is_at_bound"] else ""
+    bound = (
+        "The temperature reached the limit of its range, so these images do not determine it. "
+        if value["is_at_bound"]
+        else ""
+    )
     errors = value["before"]["risk_coverage"]["refusals"][0]["num_errors_left"]
-    few = f" With {errors} errors the intervals, which draw these images anew, are too narrow." if errors < 10 else ""
+    few = f" With only {errors} errors, these bootstrap intervals are too narrow." if errors < 10 else ""
     return (
-        f"{bound}Lower is better. All figures are of {value['num_images']:,} {value['split']} images; these told no "
-        "part of the temperature, and no answer changes by it. Noise only adds to a calibration error, so its interval "
-        "may lie below it; in trials with 2,000 images that interval held the true error in 82 to 98 % of cases."
-        f"{few}"
+        f"{bound}Lower is better. All figures are for {value['num_images']:,} {value['split']} images, which were not "
+        "used to fit the temperature; it changes no predicted class. Noise can only raise a calibration error, so its "
+        "interval can lie below the measured value. In simulations with 2,000 images this interval contained the true "
+        f"error in 82 to 98 % of cases.{few}"
     )
 
 
@@ -160,7 +165,7 @@ def _refusal_table(value: Value) -> Table:
                 f"[{100 * low:.2f}, {100 * high:.2f}]",
             ]
         )
-    return Table("", "", ("Refused", "Images left", "Errors left", "Of those left", "95 % interval"), rows)
+    return Table("", "", ("Refused", "Images left", "Errors left", "Error rate of those left", "95 % interval"), rows)
 
 
 def _bins_table(value: Value, binning: str) -> Table:

@@ -32,8 +32,8 @@ def comparison_section(value: Value) -> Section:
     return Section(
         anchor="comparison",
         name="Comparison",
-        shows="How many errors two networks make on the same images, how much of the difference may be luck, and what "
-        "each costs.",
+        shows="How many errors two networks make on the same images, whether the difference is significant, and what "
+        "each network costs.",
         does_not_show=value["limits"],
         parts=[chart, *counts, _costs_table(value)],
     )
@@ -73,7 +73,7 @@ def draw_difference(value: Value) -> Drawing:
         below.set_yticks([_ROW / 2], ["difference"])
         _frame(below, [0, low, high], _ROW)
         below.xaxis.set_major_formatter(FuncFormatter(_points))
-        below.set_xlabel("points of accuracy, above 0 where the first is better")
+        below.set_xlabel("percentage points of accuracy; above 0 the first is better")
     return drawing
 
 
@@ -111,28 +111,28 @@ def _points(value: float, _position: int | None = None) -> str:
 
 
 def _models(side: Value) -> str:
-    return "one model" if side["num_models"] == 1 else f"n {side['num_models']}"
+    return "one model" if side["num_models"] == 1 else f"n = {side['num_models']}"
 
 
 def _p_text(value: Value) -> str:
     p = value["p_value"] if value["adjusted_p_value"] is None else value["adjusted_p_value"]
-    return f"p {p_number(p)}"
+    return f"p = {p_number(p)}"
 
 
 def _difference_look(value: Value) -> str:
     several = [value[side]["num_models"] > 1 for side in "ab"]
     if not any(several):
-        luck = "the luck of the images (a band each, Wilson's above)"
+        luck = "the choice of test images only (the bands above are Wilson intervals)"
         how = "McNemar's exact test"
     else:
-        luck = "the luck of seeds and images, as the bands above do; a dot is one seed"
+        luck = "both seeds and test images, as do the bands above. Each dot is one seed"
         how = f"t-test over seeds and images with {value['degrees_of_freedom']:.3g} degrees of freedom"
         if value["is_paired"]:
-            how += ", compared seed by seed"
-    holm = "" if value["adjusted_p_value"] is None else ", corrected by Holm's rule"
+            how += ", paired by seed"
+    holm = "" if value["adjusted_p_value"] is None else ", with Holm's correction"
     return (
-        "Look whether the lowest band, the 95\N{NO-BREAK SPACE}% interval of the difference, leaves out zero: it "
-        f"covers {luck}. p: {how}{holm}."
+        "The lowest band is the 95\N{NO-BREAK SPACE}% interval of the difference. If it does not contain zero, the "
+        f"difference is significant. It covers {luck}. p: {how}{holm}."
     )
 
 
@@ -147,11 +147,13 @@ def _numbers(value: Value) -> Table:
                 for seed, accuracy in zip(side["seeds"], side["accuracies"], strict=True)
             ]
     interval = value["accuracy_difference_interval"]
-    rows.append(["difference, points", points(value["accuracy_difference"]), _interval(interval, 100, 3), "", ""])
+    rows.append(
+        ["difference, percentage points", points(value["accuracy_difference"]), _interval(interval, 100, 3), "", ""]
+    )
     ratio = value["error_ratio"]
     rows.append(
         [
-            "errors of the second for one of the first",
+            "errors of the second divided by errors of the first",
             "none" if ratio is None else f"{ratio:.3g}",
             _interval(value["error_ratio_interval"], 1, 2),
             "",
@@ -171,11 +173,11 @@ def _counts_table(value: Value) -> Table:
     differing = value["only_a_right"] + value["only_b_right"]
     images = f"image{'' if differing == 1 else 's'}"
     return Table(
-        f"Exactly one of the two is right on {differing:,} {images} of {value['num_images']:,}",
-        "Only these tell the two apart: were they equally good, each such image would fall to either like a coin.",
-        ("", f"{second} right", f"{second} wrong"),
+        f"Exactly one of the two classifies {differing:,} {images} of {value['num_images']:,} correctly",
+        "Only these images tell the two apart. If both were equally good, each would be correct on about half of them.",
+        ("", f"{second} correct", f"{second} wrong"),
         [
-            [f"{first} right", f"{value['both_right']:,}", f"{value['only_a_right']:,}"],
+            [f"{first} correct", f"{value['both_right']:,}", f"{value['only_a_right']:,}"],
             [f"{first} wrong", f"{value['only_b_right']:,}", f"{value['both_wrong']:,}"],
         ],
     )
@@ -184,7 +186,7 @@ def _counts_table(value: Value) -> Table:
 def _costs_table(value: Value) -> Table:
     sides = [value[side] for side in "ab"]
     has_latency = any(side[f"latency_{many}seconds"] is not None for side in sides for many in ("", "1000_"))
-    header = ["Model", "Parameters", "Weights", "Multiply-adds an image", "Training"]
+    header = ["Model", "Parameters", "Weights", "Multiply-adds per image", "Training"]
     header += ["One image", "1,000 images"] if has_latency else []
     rows = [
         [
@@ -197,8 +199,8 @@ def _costs_table(value: Value) -> Table:
         ]
         for name, side in zip(value["names"], sides, strict=True)
     ]
-    look = "Times hold for this machine as busy as it was" + (
-        "; of several models they are the mean." if any(side["num_models"] > 1 for side in sides) else "."
+    look = "Times hold for this machine under its load at the time" + (
+        "; for several models they are means." if any(side["num_models"] > 1 for side in sides) else "."
     )
     return Table(costs_finding(value), look, header, rows)
 

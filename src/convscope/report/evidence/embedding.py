@@ -28,17 +28,17 @@ def embedding_section(value: dict[str, Any]) -> Section:
     parts = [_clouds(value)]
     if value["explained_variance"]:
         parts.append(_variance(value))
-    space = f"the {value['num_dimensions']:,} numbers that the last dense layer reads"
+    space = f"the {value['num_dimensions']:,} inputs of the last dense layer"
     lost = (
-        "Distances between clusters and their sizes mean nothing: only who is whose neighbour was kept, as far as it "
-        "could be."
+        "Distances between clusters and the sizes of clusters have no meaning: the method preserves only which points "
+        "are neighbours, and only approximately."
         if value["method"] != "pca"
-        else "Two classes that overlap in the plane may be well apart in the directions that it leaves out."
+        else "Two classes that overlap in the plot may be well separated in the dimensions that it leaves out."
     )
     return Section(
         "embedding",
         "How the network arranges the images",
-        f"Each image is a point: {space}, brought to the plane by {_NAMES[value['method']]}.",
+        f"Each point is an image: {space}, projected to two dimensions by {_NAMES[value['method']]}.",
         lost,
         parts,
     )
@@ -50,16 +50,20 @@ def embedding_section(value: dict[str, Any]) -> Section:
 def _clouds(value: dict[str, Any]) -> Chart:
     shown = _shown_classes(value)
     agreement, picture = percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)
-    title = f"Of an image's nearest neighbours {agreement} are of its class, in the picture {picture}"
+    title = f"{agreement} of an image's nearest neighbours share its class; in the plot, {picture}"
     counted = f"{value['num_images']:,} {value['split']} images"
-    left_out = f", evenly taken, {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
+    left_out = f", sampled evenly, {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
     found = sum(count > 0 for count in _counts(value))
-    part = "" if len(shown) == found else f" The {len(shown)} classes with the fewest neighbours of their own."
+    part = (
+        ""
+        if len(shown) == found
+        else f" The {len(shown)} classes with the fewest neighbours of their own class are shown."
+    )
     k, chance = value["num_neighbours"], percent(value["chance_agreement"], 1)
     look = (
-        f"Blue: the images of one class ({counted}{left_out}), orange: those of them that are answered wrongly, grey: "
-        f"all others. Over each cloud, how many of the {k} nearest neighbours are of the class, first by all "
-        f"{value['num_dimensions']:,} numbers, then in the picture; by chance {chance}.{part}"
+        f"Blue: images of one class ({counted}{left_out}). Orange: those that are classified wrongly. Grey: all other "
+        f"images. Above each plot: how many of the {k} nearest neighbours share the class, first by all "
+        f"{value['num_dimensions']:,} dimensions, then in the plot. Chance: {chance}.{part}"
     )
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
@@ -134,8 +138,11 @@ def _numbers(value: dict[str, Any]) -> Table:
         if whole is not None and plane is not None
     ]
     rows.append(["all", f"{counts.sum():,}", percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)])
-    header = ["Class", "Images", "Neighbours of the class", "In the picture"]
-    look = f"Trustworthiness of the picture: {value['trustworthiness']:.3f} (1: who is near there is near indeed)."
+    header = ["Class", "Images", "Neighbours of the same class", "In the plot"]
+    look = (
+        f"Trustworthiness of the plot: {value['trustworthiness']:.3f} (1 means that all neighbours in the plot are "
+        "true neighbours)."
+    )
     return Table("", look, header, rows)
 
 
@@ -145,7 +152,7 @@ def _numbers(value: dict[str, Any]) -> Table:
 def _variance(value: dict[str, Any]) -> Chart:
     fractions = value["explained_variance"]
     kept = percent(sum(fractions[:2]), 1)
-    title = f"The two directions of the picture hold {kept} of the variance"
+    title = f"The two plotted dimensions hold {kept} of the variance"
     rows = [
         [f"{number}", percent(part, 1), percent(sum(fractions[:number]), 1)] for number, part in enumerate(fractions, 1)
     ]
@@ -167,8 +174,8 @@ def _variance(value: dict[str, Any]) -> Chart:
     return Chart(
         "embedding-variance",
         title,
-        f"Principal components by their share of the variance, the first {len(fractions)} of {total}; two are shown "
-        f"above. Trustworthiness of that picture: {value['trustworthiness']:.3f}.",
+        f"Share of the variance of the first {len(fractions)} of {total} principal components. The first two are "
+        f"plotted above. Trustworthiness of that plot: {value['trustworthiness']:.3f}.",
         drawing,
-        Table("", "", ["Component", "Share of the variance", "Up to it"], rows),
+        Table("", "", ["Component", "Share of the variance", "Cumulative"], rows),
     )

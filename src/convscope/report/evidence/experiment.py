@@ -30,9 +30,9 @@ def experiment_section(value: dict[str, Any]) -> Section:
     return Section(
         "seeds",
         "Over seeds",
-        f"What the seed alone changes: {len(value['runs']):,} trainings, each measured on the same "
+        f"How accuracy varies with the seed: {len(value['runs']):,} trainings, each measured on the same "
         f"{value['num_images']:,} test images of {clip(value['dataset'], 40)}.",
-        f"Neither interval covers images made in another way, nor other training data. {covered}".rstrip(),
+        f"The intervals cover neither other training data nor images from other sources. {covered}".rstrip(),
         parts,
     )
 
@@ -44,13 +44,13 @@ def seeds_finding(value: Mapping[str, Any]) -> str:
     first = _title(best, groups)
     if len(groups) == 1:
         if best["num_runs"] == 1:
-            return f"One run of {first} gives {percent(best['mean'])}; it says nothing of other seeds"
+            return f"One run of {first} reaches {percent(best['mean'])}; other seeds may differ"
         return (
-            f"{first} comes to {percent(best['mean'])} over {best['num_runs']:,} seeds, "
-            f"from {percent(best['minimum'])} to {percent(best['maximum'])}"
+            f"{first} reaches {percent(best['mean'])} on average over {best['num_runs']:,} seeds, from "
+            f"{percent(best['minimum'])} to {percent(best['maximum'])}"
         )
     second = max((group for group in groups if group is not best), key=lambda group: group["mean"])
-    other = ("" if len(groups) == 2 else "the next, ") + _title(second, groups)
+    other = ("" if len(groups) == 2 else "the second best, ") + _title(second, groups)
     if best["mean"] == second["mean"]:
         return f"{first} and {other} have the same mean, {percent(best['mean'])}"
     ahead = f"{first} has the highest mean, {percent(best['mean'])}"
@@ -58,8 +58,8 @@ def seeds_finding(value: Mapping[str, Any]) -> str:
     if not lead["is_distinguishable"]:
         return f"{ahead}, but does not differ significantly from {other} ({p})"
     if best["num_runs"] == 1 or second["num_runs"] == 1:
-        return f"{ahead}; the runs differ significantly from {other} ({p}), but one run says nothing about other seeds"
-    return f"{ahead}, significantly above {other} ({p})"
+        return f"{ahead}; the runs differ significantly from {other} ({p}), but a single run does not cover other seeds"
+    return f"{ahead}, significantly higher than {other} ({p})"
 
 
 def _runs_of(value: Mapping[str, Any], group: Group) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Se
     return Chart(
         "seeds",
         title,
-        "Look at how far single runs lie apart before you believe a difference between two of them.",
+        "Compare the spread of single runs with the difference between two groups.",
         draw_strips(groups, [[run["accuracy"] for run in members] for members in runs], title),
         Table("", "", header, rows, left=2),
         is_wide=True,
@@ -119,9 +119,10 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
         )
     single = any(group["num_runs"] == 1 for group in groups)
     return Table(
-        "What each comes to",
-        "SD is the spread of single runs. The first interval of the mean holds for other seeds on these test images, "
-        "the second for other seeds and other images." + (" One run alone has none." if single else ""),
+        "Accuracy of each group",
+        "SD is the standard deviation of single runs. The first interval of the mean covers other seeds on these test "
+        "images, the second covers other seeds and other images."
+        + (" A single run has no interval." if single else ""),
         [
             "Architecture",
             "Recipe",
@@ -144,7 +145,11 @@ def _diverged_table(diverged: Sequence[Mapping[str, Any]]) -> Table:
     rows = [[*group_names(run), f"{run['seed']}", run["reason"]] for run in diverged]
     title = f"{len(diverged):,} run{' whose' if len(diverged) == 1 else 's whose'} training diverged"
     return Table(
-        title, "They gave no model, and are in no mean.", ["Architecture", "Recipe", "Seed", "Why"], rows, left=4
+        title,
+        "They have no model and are not part of any mean.",
+        ["Architecture", "Recipe", "Seed", "Why"],
+        rows,
+        left=4,
     )
 
 
@@ -162,12 +167,12 @@ def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]
         for group, members in zip(groups, runs, strict=True)
     ]
     title = _curves_finding(curves, groups)
-    look = "Bold is the mean, the band its 95 % interval over seeds on these images, faint lines are single runs."
+    look = "Bold lines are means, bands their 95 % intervals over seeds on these images, faint lines single runs."
     if any(len(set(map(len, curve.lines))) > 1 for curve in curves):
-        look += " Runs end at different epochs; the mean goes as far as the shortest."
+        look += " Runs end at different epochs; the mean ends with the shortest run."
     total, drawn = sum(len(curve.lines) for curve in curves), lines_drawn(curves)
     if drawn < total:
-        look += f" Of {total:,} runs {drawn} are drawn, evenly taken."
+        look += f" {drawn} of {total:,} runs are drawn, sampled evenly."
     return Chart(
         "seeds-curves", title, look, draw_experiment_curves(curves, title), _curve_numbers(curves), is_wide=True
     )
@@ -177,15 +182,15 @@ def _curves_finding(curves: Sequence[Curves], groups: Sequence[Group]) -> str:
     """Return by how much the mean still moved in the last epoch of the longest training."""
     longest, group = max(zip(curves, groups, strict=True), key=lambda pair: pair[0].epochs)
     if longest.epochs == 1:
-        return f"Accuracy on the {longest.split} images over the epochs"
+        return f"Accuracy on the {longest.split} images per epoch"
     before, after = (
         sum(line[epoch - 1] for line in longest.lines) / len(longest.lines)
         for epoch in (longest.epochs - 1, longest.epochs)
     )
     change = round(100 * (after - before), 2)
-    moved = "does not move" if not change else f"{'rises' if change > 0 else 'falls'} by {abs(change):.2f} points"
+    moved = "does not change" if not change else f"{'rises' if change > 0 else 'falls'} by {abs(change):.2f} points"
     mean = "accuracy" if len(longest.lines) == 1 else "mean"
-    return f"In epoch {longest.epochs}, the last, the {mean} of {_title(group, groups)} {moved}"
+    return f"In the last epoch ({longest.epochs}), the {mean} of {_title(group, groups)} {moved}"
 
 
 def _curve_numbers(curves: Sequence[Curves]) -> Table:

@@ -11,8 +11,8 @@ def exports_section(value: dict[str, Any]) -> Section:
     rows = value["exports"]
     table = Table(
         parity_sentence(rows),
-        "The same images through each file in its own program, and through the model. Look for answers that changed, "
-        "not for the last digits of a logit.",
+        "The same images, classified by the model and by each exported file in its own runtime. Changed predictions "
+        "matter; differences in the last digits of a logit do not.",
         HEADER,
         parity_cells(rows),
         left=2,
@@ -20,9 +20,8 @@ def exports_section(value: dict[str, Any]) -> Section:
     return Section(
         "exports",
         "Exports",
-        "How the files that this model was written as answer the test images: the largest difference of a logit, the "
-        "answers that are others, the accuracy, the size, and the median time of one image and of a thousand at once.",
-        "Images of other kinds may tell the files apart more than these do. The times are of this machine, as busy as "
-        "it was.",
+        "How well each exported file reproduces the model on the test images: the largest logit difference, changed "
+        "predictions, accuracy, file size, and the median time for one image and for 1,000 images.",
+        "Other images may differ more. Times hold for this machine under its load at the time.",
         [table],
     )

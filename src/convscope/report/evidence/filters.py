@@ -29,18 +29,18 @@ def filters_section(value: dict[str, Any]) -> Section:
     noun = _noun(value)
     return Section(
         "filters",
-        "What excites each " + noun,
-        f"The places of {value['split']} images to which each {noun} answers most, an image made to excite it, and how "
-        "much its answers depend on the class.",
-        f"It does not show what a {noun} is for: what excites it most is the end of a long scale, and a {noun} that is "
-        "selective for a class need not matter to it.",
+        "What activates each " + noun,
+        f"The regions of {value['split']} images that activate each {noun} most, a synthetic image that maximises its "
+        "activation, and how much its activation depends on the class.",
+        f"It does not show the purpose of a {noun}: top activations are an extreme of its range, and a {noun} that is "
+        "selective for a class may be unimportant for that class.",
         _parts(value, noun),
     )
 
 
 def _parts(value: dict[str, Any], noun: str) -> list[Table | Chart | Gallery]:
     if not value["layers"]:
-        return [Table("This network has neither a convolution nor a hidden layer", "", ["Layer"], [])]
+        return [Table("This network has neither convolutions nor hidden layers", "", ["Layer"], [])]
     parts: list[Table | Chart | Gallery] = [selectivity_chart(value, noun), _layer_table(value, noun)]
     if any(layer["duplicates"] for layer in value["layers"]):
         parts.append(_duplicates(value, noun))
@@ -64,9 +64,9 @@ def _layer_table(value: dict[str, Any], noun: str) -> Table:
     woken = sum(card["is_dead"] and card["synthetic_value"] > card["quantiles"][-1] for card in made)
     title = f"{dead} of {total:,} {noun}s {'is' if dead == 1 else 'are'} dead" if dead else f"No {noun} is dead"
     look = (
-        "Dead: the same answer everywhere on every image. Nearly dead: answers on fewer than 1 % of the images. "
-        f"{f'Images made for them woke {woken} of the dead. ' if woken else ''}"
-        "Synthetic below: the image made for it excites it less than the best real one."
+        "Dead: the same output everywhere for every image. Nearly dead: active on fewer than 1 % of the images. "
+        f"{f'Synthetic images activated {woken} of the dead {noun}s. ' if woken else ''}Synthetic below: the synthetic "
+        f"image activates the {noun} less than the best real image."
     )
     rows = []
     for layer in layers:
@@ -85,7 +85,7 @@ def _layer_table(value: dict[str, Any], noun: str) -> Table:
                 f"{below:,} of {len(tried):,}" if tried else "",
             ]
         )
-    header = ["Layer", f"{noun.capitalize()}s", "Dead", "Nearly dead", "Duplicate pairs", "Selectivity", "By luck"]
+    header = ["Layer", f"{noun.capitalize()}s", "Dead", "Nearly dead", "Duplicate pairs", "Selectivity", "By chance"]
     return Table(title, look, [*header, "Synthetic below"], rows)
 
 
@@ -93,11 +93,11 @@ def _duplicates(value: dict[str, Any], noun: str) -> Table:
     pairs = [(layer["layer"], *pair) for layer in value["layers"] for pair in layer["duplicates"]]
     pairs.sort(key=lambda pair: -pair[3])
     rows = [[clip(layer, 24), f"{first} and {second}", f"{value:.4f}"] for layer, first, second, value in pairs]
-    many = f"{len(pairs):,} pairs of {noun}s answer" if len(pairs) > 1 else f"One pair of {noun}s answers"
-    shown = f" The first {_MOST_PAIRS} of them." if len(pairs) > _MOST_PAIRS else ""
+    many = f"{len(pairs):,} pairs of {noun}s are redundant" if len(pairs) > 1 else f"One pair of {noun}s is redundant"
+    shown = f" The first {_MOST_PAIRS} are shown." if len(pairs) > _MOST_PAIRS else ""
     return Table(
-        f"{many} alike",
-        f"Correlation of 0.99 or more over all images and places: one of them would do.{shown}",
+        f"{many}",
+        f"Correlation of at least 0.99 over all images and positions, so one of each pair is enough.{shown}",
         ["Layer", noun.capitalize() + "s", "Correlation"],
         rows[:_MOST_PAIRS],
         2,
@@ -111,16 +111,17 @@ def _gallery(value: dict[str, Any], layers: Sequence[dict[str, Any]], noun: str)
     cards = [card for layer in layers for card in _cards(value, layer, noun, is_named=len(layers) > 1)]
     total = sum(len(layer["filters"]) for layer in layers)
     if len(layers) > 1:
-        title = f"{len(cards)} of {total:,} {noun}s of {len(layers)} layers"
+        title = f"{len(cards)} of {total:,} {noun}s in {len(layers)} layers"
         reads = ""
     else:
         names = clip(layers[0]["layer"], 24)
         title = f"{names}: {_liveliness(layers[0]['filters'], noun)}"
         reads = f" {_reads(value, layers[0], noun)}"
-        title += f"; {len(cards)} of them shown" if len(cards) < total else ""
-    synthetic = "; right, an image made for it by gradient ascent from grey, no real one" if _is_made(layers) else ""
+        title += f"; {len(cards)} are shown" if len(cards) < total else ""
+    synthetic = "; right: a synthetic image from gradient ascent, starting from grey" if _is_made(layers) else ""
     look = (
-        f"Left, what of {value['split']} images excites the {noun} most, the first at the upper left{synthetic}.{reads}"
+        f"Left: the {value['split']} images that activate the {noun} most, the strongest at the upper "
+        f"left{synthetic}.{reads}"
     )
     height, width = (max(card.picture.shape[axis] for card in cards) for axis in (0, 1))
     cards = [replace(card, picture=_padded(card.picture, height, width)) for card in cards]  # one scale for all
@@ -133,19 +134,22 @@ def _is_made(layers: Sequence[dict[str, Any]]) -> bool:
 
 def _liveliness(cards: Sequence[dict[str, Any]], noun: str) -> str:
     dead, total = sum(card["is_dead"] for card in cards), len(cards)
-    return f"{'all' if not dead else total - dead} {f'of {total:,} ' if dead else f'{total:,} '}{noun}s answer"
+    return f"{'all' if not dead else total - dead} {f'of {total:,} ' if dead else f'{total:,} '}{noun}s are active"
 
 
 def _reads(value: dict[str, Any], layer: dict[str, Any], noun: str) -> str:
     height, width, _ = value["image_shape"]
     rows, columns = layer["receptive_field"]["size"]
     if layer["map_size"] == [1, 1] and rows >= height and columns >= width:
-        return f"Each {noun} reads the whole image."
+        return f"Each {noun} depends on the whole image."
     if rows >= height and columns >= width:
-        return f"Each place of a {noun} may read the whole image; what it does not read is dimmed."
+        return (
+            f"Each position of a {noun} can depend on the whole image; the parts outside its receptive field are "
+            "dimmed."
+        )
     factor = layer["pictures"]["factor"]
-    reduced = f", shown reduced {factor} times" if factor > 1 else ""
-    return f"Each place reads {rows} × {columns} pixels{reduced}."
+    reduced = f", shown at 1/{factor} of their size" if factor > 1 else ""
+    return f"Each position depends on {rows} × {columns} pixels{reduced}."
 
 
 def _cards(value: dict[str, Any], layer: dict[str, Any], noun: str, *, is_named: bool) -> list[Card]:
@@ -208,13 +212,13 @@ def _lines(card: dict[str, Any], names: Sequence[str]) -> list[str]:
             lines.append(f"synthetic image: {number_text(card['synthetic_value'])}")
         return lines
     lines = [f"selectivity {card['selectivity']:.2f}, for {clip(names[card['selective_label']], 12)}"]
-    highest = f"highest {number_text(card['quantiles'][-1])}"
+    highest = f"maximum {number_text(card['quantiles'][-1])}"
     if card["synthetic_value"] is not None:
         highest += f", synthetic {number_text(card['synthetic_value'])}"
-        highest += " (less)" if card["synthetic_value"] < card["quantiles"][-1] else ""
+        highest += " (lower)" if card["synthetic_value"] < card["quantiles"][-1] else ""
     lines.append(highest)
     if card["is_rare"]:
-        lines.append(f"nearly dead: answers on {percent(card['answering_fraction'])}")
+        lines.append(f"nearly dead: active on {percent(card['answering_fraction'])}")
     if card["correlation"] is not None and card["correlation"] >= 0.99:
-        lines.append(f"answers like {card['most_alike']} ({card['correlation']:.3f})")
+        lines.append(f"similar to {card['most_alike']} ({card['correlation']:.3f})")
     return lines

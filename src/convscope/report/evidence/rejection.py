@@ -27,10 +27,13 @@ def rejection_section(value: Mapping[str, Any]) -> Section:
     return Section(
         anchor="rejection",
         name="None of these",
-        shows="How often the model refuses an image of no class, and how many images of its classes that costs.",
+        shows=(
+            "How often the model refuses images that belong to no class, and how many images of its own classes it "
+            "refuses."
+        ),
         does_not_show=(
-            "It says nothing of strangers of other kinds, nor of a picture made to get through. The intervals cover "
-            "the luck of the images, or of the characters drawn, and not that of the fonts or of the photo."
+            "It does not cover other kinds of out-of-distribution (OOD) images, nor adversarial images. The intervals "
+            "cover the choice of images or drawn characters, not the choice of fonts or of the photo."
         ),
         parts=(_strangers(value), _refused(value), _separation(value), *_rules(value), *_costs(value)),
     )
@@ -47,12 +50,14 @@ def _strangers(value: Mapping[str, Any]) -> Gallery:
             cards.append(Card(image_pixels(image), lines))
             if not refused:
                 through.append((probability, one["name"], taken_for))
-    title = "None of these strangers gets through"
+    title = "All of these out-of-distribution images are refused"
     if through:
         probability, name, answer = max(through)
-        title = f"Sure and wrong: an image of {clip(name, _NAME)} is taken for {answer}, with {_sure(probability)}"
+        title = (
+            f"Confident and wrong: an image of {clip(name, _NAME)} is predicted as {answer} with {_sure(probability)}"
+        )
     each = max(len(one["examples"]["answers"]) for one in value["strangers"])
-    look = "Below each image the answer; each set goes from its highest score, most like a class, to its lowest."
+    look = "The prediction is below each image. Each set is ordered by score, from the most to the least like a class."
     return Gallery(title, look, cards, columns=each * max(1, _COLUMNS // each))
 
 
@@ -60,8 +65,8 @@ def _refused(value: Mapping[str, Any]) -> Table:
     rule, known, names = value["rules"][0], value["known"], value["class_names"]
     right = known["right"][rule["name"]]
     shares = [
-        ("answered correctly", right),
-        ("answered wrongly", known["wrong"][rule["name"]]),
+        ("classified correctly", right),
+        ("classified wrongly", known["wrong"][rule["name"]]),
         *((one["name"], one["right"][rule["name"]]) for one in value["altered"]),
     ]
     rows: list[tuple[str, ...]] = [
@@ -76,12 +81,12 @@ def _refused(value: Mapping[str, Any]) -> Table:
         )
     hardest = min(value["strangers"], key=lambda one: one["rules"][0]["refused"]["value"])
     title = (
-        f"Refused least: {clip(hardest['name'], _NAME)}, {percent(hardest['rules'][0]['refused']['value'], 1)}, "
-        f"against {percent(right['value'])} of right answers"
+        f"Hardest to refuse: {clip(hardest['name'], _NAME)}, {percent(hardest['rules'][0]['refused']['value'], 1)} "
+        f"refused, against {percent(right['value'])} of correctly classified images"
     )
     header = (
-        "Images", "Number", "Refused", "95 % interval", "Mean probability", "At least 99 % sure", "and not refused",
-        "Most frequent",
+        "Images", "Number", "Refused", "95 % interval", "Mean probability", "Confidence at least 99 %",
+        "of these, accepted", "Most frequent",
     )  # fmt: skip
     return Table(title, _refused_look(value), header, rows)
 
@@ -90,33 +95,35 @@ def _refused_look(value: Mapping[str, Any]) -> str:
     """Return what the table says beside its numbers: thresholds, costs, probabilities, clusters and what is missing."""
     rule, right = value["rules"][0], value["known"]["right"]
     sentences = [
-        f"The thresholds let {percent(rule['num_kept'] / rule['num_held_out'], 1)} of {rule['num_held_out']:,} "
-        "held-out training images through."
+        f"The thresholds accept {percent(rule['num_kept'] / rule['num_held_out'], 1)} of {rule['num_held_out']:,} "
+        "held-out training images."
     ]
     altered = [(one["right"][rule["name"]]["value"], one["name"]) for one in value["altered"]]
     if altered and max(altered)[0] > right[rule["name"]]["value"]:
         cost, name = max(altered)
         sentences.append(
-            f"That cost holds for images that lie as in training: of test images {name} and answered correctly, "
+            f"This holds for images like those in training. Of correctly classified test images {name}, "
             f"{percent(cost, 1)} are refused."
         )
     at = (
-        "as they are, without a temperature"
+        "uncalibrated (no temperature)"
         if value["temperature"] is None
-        else f"at temperature {value['temperature']:.3g}"
+        else f"calibrated with temperature {value['temperature']:.3g}"
     )
-    sentences.append(f"Probabilities are {at}, as in predictions.")
+    sentences.append(f"Probabilities are {at}, as in `convscope predict`.")
     clustered = [one for one in value["strangers"] if one["num_clusters"] is not None]
     if clustered:
         groups = ", ".join(f"{one['name']} in {one['num_clusters']} {one['clustered_by']}" for one in clustered)
-        sentences.append(f"Images that are alike count as groups in the intervals: {groups}.")
+        sentences.append(f"The intervals treat similar images as clusters: {groups}.")
     return " ".join([*sentences, _left_out(value)]).strip()
 
 
 def _separation(value: Mapping[str, Any]) -> Chart:
     nearest = min(value["strangers"], key=lambda one: one["rules"][0]["auroc"])
     area = percent(nearest["rules"][0]["auroc"], 1)
-    title = f"Nearest: {clip(nearest['name'], _NAME)}, below a test image in {area} of pairs"
+    title = (
+        f"Hardest to separate: {clip(nearest['name'], _NAME)}, with a lower score than a test image in {area} of pairs"
+    )
     titles = {rule["name"]: rule["title"] for rule in value["rules"]}
     rows = [
         (
@@ -131,13 +138,13 @@ def _separation(value: Mapping[str, Any]) -> Chart:
         for result in one["rules"]
     ]
     numbers = Table(
-        "Every rule on every set",
-        "FPR at 95 %: what gets through where 95 % of the test images do.",
+        "All rules on all sets",
+        "FPR at 95 %: the share of these images accepted when 95 % of the test images are accepted.",
         ("Images", "Scores", "Refused", "AUROC", "95 % interval", "FPR at 95 %"),
         rows,
         left=2,
     )
-    look = "Orange lies below the threshold and is refused; each row has its own height."
+    look = "Orange: below the threshold, refused. Each row has its own vertical scale."
     return Chart("rejection-scores", title, look, draw_scores(value, title), numbers, is_wide=True)
 
 
@@ -148,22 +155,24 @@ def _rules(value: Mapping[str, Any]) -> tuple[Table, ...]:
         return ()
     header = ("Refused", *(rule["title"] for rule in rules))
     shares = [
-        ("answered correctly", known["right"]),
-        ("answered wrongly", known["wrong"]),
+        ("classified correctly", known["right"]),
+        ("classified wrongly", known["wrong"]),
         *((one["name"], one["right"]) for one in value["altered"]),
     ]
     rows = [(name, *(percent(by_rule[rule["name"]]["value"]) for rule in rules)) for name, by_rule in shares]
     for one in value["strangers"]:
         rows.append((clip(one["name"], _NAME), *(percent(result["refused"]["value"]) for result in one["rules"])))
-    rows.append(("made-up strangers, mean", *(percent(rule["mean_made_up"]) for rule in rules)))
+    rows.append(("synthetic OOD images, mean", *(percent(rule["mean_made_up"]) for rule in rules)))
     outdone = sum(
         max(result["refused"]["value"] for result in one["rules"]) > one["rules"][0]["refused"]["value"]
         for one in value["strangers"]
     )
-    title = f"Chosen: {rules[0]['title']}; on {outdone} of {len(value['strangers'])} sets another rule refuses more"
+    title = (
+        f"Chosen rule: {rules[0]['title']}; on {outdone} of {len(value['strangers'])} sets another rule refuses more"
+    )
     look = (
-        "The first column is the chosen rule: the one that refuses the most strangers made up of held-out training "
-        "images, in the last row. The sets above took no part in the choice."
+        "The first column is the chosen rule. It refuses the most synthetic out-of-distribution images, which are made "
+        "from held-out training images (last row). The sets above were not used for the choice."
     )
     return (Table(title, look, header, rows),)
 
@@ -179,16 +188,16 @@ def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
     for image, answer, label, probability, index in zip(
         unpack(shown["images"]), *(shown[column] for column in columns), strict=True
     ):
-        truth = "right" if answer == label else f"it is {clip(names[label], _CLASS)}"
+        truth = "right" if answer == label else f"truth: {clip(names[label], _CLASS)}"
         lines = (f"{clip(names[answer], _CLASS)}, {_sure(probability)}", truth)
         cards.append(Card(image_pixels(image), lines, value["split"], index))
-    title = f"Refusing costs {right['count']:,} of {right['total']:,} right answers"
+    title = f"The rule refuses {right['count']:,} of {right['total']:,} correctly classified images"
     if wrong["total"]:
-        title += f" and saves {wrong['count']:,} of {wrong['total']:,} wrong ones"
+        title += f" and {wrong['count']:,} of {wrong['total']:,} wrongly classified ones"
     answered = known["right_among_answered"][rule]
-    look = f"Some of the refused {value['split']} images, from the highest score to the lowest."
+    look = f"Some of the refused {value['split']} images, from the highest to the lowest score."
     if answered["total"]:
-        look += f" Of those that are answered, {percent(answered['value'])} are right."
+        look += f" Accuracy on the accepted images is {percent(answered['value'])}."
     return (Gallery(title, look, cards),)
 
 
@@ -214,7 +223,7 @@ def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
         axes.tick_params(axis="x", length=4, pad=4)  # of the last row, for all
         ticks = [tick for tick in MaxNLocator(4).tick_values(edges[0], edges[-1]) if edges[0] <= tick <= edges[-1]]
         axes.set_xticks(ticks, [f"{tick:.4g}".replace("-", _MINUS) for tick in ticks])
-        axes.set_xlabel("lowest of the scores; 1 is the median held-out image", loc="left")
+        axes.set_xlabel("lowest of the scores; 1 is the median of the held-out images", loc="left")
     return drawing
 
 

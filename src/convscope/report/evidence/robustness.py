@@ -25,8 +25,8 @@ _UNITS = {"shift": "pixels", "rotation": "°", "scale": "×", "stroke": "pixels"
 _AXES = {
     "shift": "shift, pixels",
     "rotation": "rotation, degrees counterclockwise",
-    "scale": "size, times as large",
-    "stroke": "stroke, pixels more on either side",
+    "scale": "scale factor",
+    "stroke": "stroke, pixels added on each side",
     "noise": "noise, grey levels (standard deviation)",
 }
 
@@ -35,15 +35,15 @@ def robustness_section(value: dict[str, Any]) -> Section:
     """Return the section of what `Robustness.to_dict()` holds."""
     names = list(dict.fromkeys(one["name"] for one in value["corruptions"]))
     accuracies = np.array([one["accuracy"] for one in value["corruptions"]]).reshape(len(names), -1)
-    left_out = f", evenly taken: {value['num_images_left_out']:,} are left out" if value["num_images_left_out"] else ""
+    left_out = f", sampled evenly ({value['num_images_left_out']:,} left out)" if value["num_images_left_out"] else ""
     return Section(
         "robustness",
         "Robustness",
-        f"How often the network is right on {value['num_images']:,} {value['split']} images{left_out}, spoiled in "
-        "fifteen ways as in MNIST-C (rebuilt, in five strengths), and shifted, turned, scaled, thickened or noisy by "
-        "growing amounts.",
-        "Other changes may cost more or less; the means are plain ones, not MNIST-C's mean corruption error, which is "
-        "relative to another network.",
+        f"Accuracy on {value['num_images']:,} {value['split']} images{left_out} under fifteen corruptions like those "
+        "of MNIST-C (reimplemented, five strengths each), and under increasing shift, rotation, scale, stroke width "
+        "and noise.",
+        "Other changes may lower accuracy more or less. Means are plain means, not the mean corruption error of "
+        "MNIST-C, which is relative to another network.",
         [_heat(value, names, accuracies), _pictures(value, names, accuracies), _curves(value)],
     )
 
@@ -55,7 +55,10 @@ def _spoken(name: str) -> str:
 def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
     order = np.argsort(accuracies.mean(axis=1), kind="stable")
     worst = order[0]
-    title = f"Costliest is {_spoken(names[worst])}; over all the mean is {percent(value['mean_accuracy'])}"
+    title = (
+        f"{_spoken(names[worst]).capitalize()} lowers accuracy most; the mean over all corruptions is "
+        f"{percent(value['mean_accuracy'])}"
+    )
     rows = [
         [
             _spoken(one["name"]),
@@ -69,14 +72,14 @@ def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.fl
     ]
     header = ["Corruption", "Strength", "Accuracy", "low", "high", "Change, points", "low", "high"]
     look = (
-        f"Accuracy in percent, the costliest corruption first; unspoiled it is {percent(value['accuracy'])}. The "
-        f"deeper the orange, the more is lost. Framed: MNIST-C's constants, with a mean of "
-        f"{percent(value['mean_accuracy_mnist_c'])}."
+        "Accuracy in percent, the most harmful corruption first; without corruption it is "
+        f"{percent(value['accuracy'])}. Darker orange means a larger loss. Framed: the parameters of MNIST-C, with a "
+        f"mean of {percent(value['mean_accuracy_mnist_c'])}."
     )
     marked = np.array([one["is_mnist_c"] for one in value["corruptions"]]).reshape(accuracies.shape)
     drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
     return Chart(
-        "robustness-heat", title, look, drawing, Table("", "* MNIST-C's constants.", header, rows), is_wide=True
+        "robustness-heat", title, look, drawing, Table("", "* Parameters of MNIST-C.", header, rows), is_wide=True
     )
 
 
@@ -135,11 +138,11 @@ def _pictures(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[n
     example, classes = value["example"], value["class_names"]
     answers = np.array(example["answers"])
     wrong = int((answers != example["label"]).sum())
-    title = f"Of one image spoiled in {answers.size} ways, {wrong} are answered wrongly"
+    title = f"One image under {answers.size} corruptions: {wrong} are classified wrongly"
     label = clip(classes[example["label"]], 16)
     look = (
-        f"Image {example['index']:,}, class {label}, in strengths 1 to 5 from left to right. Below each picture stands "
-        "the accuracy on all images spoiled so, in percent; orange where this one is answered wrongly."
+        f"Image {example['index']:,}, class {label}, with strength 1 to 5 from left to right. Below each image is the "
+        "accuracy on all images with this corruption, in percent; orange if this image is classified wrongly."
     )
     drawing = _draw_pictures(value, names, accuracies, answers != example["label"], title)
     header = ["Corruption", "Strength", "Answer", "Probability"]
@@ -199,8 +202,8 @@ def _curves(value: dict[str, Any]) -> Chart:
         for place in range(len(curve["values"]))
     ]
     look = (
-        "Each line is the accuracy over one change, in its 95 % interval. A mark shows where a point is lost, on a "
-        "straight line between the two values measured beside it."
+        "Each line shows accuracy under one change, with its 95 % interval. A mark shows where one percentage point is "
+        "lost, interpolated linearly."
     )
     drawing = _draw_curves(value["curves"], title)
     return Chart("robustness-curves", title, look, drawing, Table("", "", header, rows), is_wide=True)
@@ -211,15 +214,15 @@ def curves_finding(curves: Sequence[dict[str, Any]]) -> str:
     found = {curve["name"]: _ends(curve) for curve in curves}
     parts = []
     if found.get("shift"):
-        parts.append(f"a shift of {_text(found['shift'][-1], 1)} pixels")
+        parts.append(f"a shift by {_text(found['shift'][-1], 1)} pixels")
     if found.get("rotation"):
-        parts.append(f"a turn of {_text(min(map(abs, found['rotation'])), 0)}°")
+        parts.append(f"a rotation by {_text(min(map(abs, found['rotation'])), 0)}°")
     if found.get("noise"):
         parts.append(f"noise of {_text(found['noise'][-1], 0)} grey levels")
     if not parts:
-        return "No shift, turn or noise that was tried costs a point of accuracy"
+        return "No tested shift, rotation or noise lowers accuracy by one point"
     listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]
-    return f"A point of accuracy is lost by {listed}"
+    return f"Accuracy falls by one point under {listed}"
 
 
 def _text(place: float, digits: int, sign: str = "") -> str:

@@ -76,7 +76,7 @@ def render_evidence(evidence: Mapping[str, dict[str, Any]]) -> tuple[RenderedSec
         RunError: if a value is not what was measured on its topic; its file may come from elsewhere.
     """
     if unknown := sorted(evidence.keys() - _SECTIONS.keys()):
-        raise KeyError(f"evidence on {unknown[0]!r} has no section; there are {', '.join(TOPICS)}")
+        raise KeyError(f"evidence has the unknown topic {unknown[0]!r}; it must be one of {', '.join(TOPICS)}")
     return tuple(_render_topic(topic, evidence[topic]) for topic in TOPICS if topic in evidence)
 
 
@@ -90,7 +90,9 @@ def _render_topic(topic: str, value: dict[str, Any]) -> RenderedSection:
         return _render(topic, value)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RunError(f"{topic}.json: damaged ({reason:.200}); remove it, and measure it again") from error
+        raise RunError(
+            f"{topic}.json: damaged ({reason:.200}); delete the file and run `convscope evidence` on this run again"
+        ) from error
 
 
 def _render(topic: str, value: dict[str, Any]) -> RenderedSection:

@@ -23,8 +23,8 @@ _NUMBERS = (
     "Median answer",
     "Highest",
     "Synthetic",
-    "Answers on",
-    "Most like",
+    "Active on",
+    "Most similar to",
 )
 
 
@@ -42,8 +42,9 @@ def selectivity_chart(value: dict[str, Any], noun: str) -> Chart:
     return Chart(
         "selectivity",
         f"{title}, {chance:.2f} with shuffled labels",
-        f"Selectivity is (a − b) / (a + b), a the mean answer to the class answered most, b that to the others: 0 for "
-        f"equal answers, 1 for one class alone. Over {counted}{left_out}; the line is what luck gives.",
+        "Selectivity is (a − b) / (a + b), where a is the mean activation for the preferred class and b for the other "
+        f"classes. 0 means equal activation, 1 means activation for one class only. Measured over {counted}{left_out}. "
+        "The line is the chance level.",
         _draw(layers, f"{title}, {chance:.2f} with shuffled labels"),
         Table("", "", _NUMBERS, [_numbers(layer, card, value["class_names"]) for layer, card in shown], 2),
         is_wide=True,
@@ -105,7 +106,7 @@ def _draw(layers: Sequence[dict[str, Any]], title: str) -> Drawing:
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
         axes.spines["bottom"].set_visible(False)
-        legend = "line: the layer's mean with shuffled labels; what is dead has no dot"
+        legend = "line: mean of the layer with shuffled labels; dead ones have no dot"
         drawing.text(_LEFT / (_LEFT + width + _RIGHT), 12 / height, legend, color=MUTED)
     return drawing
 

@@ -16,15 +16,13 @@ const MOST_PIXELS = 64e6;
 // The picture upright, on white, averaged down to `largest` pixels on its longer side.
 export async function openImage(file: Blob, name: string, largest: number): Promise<OpenedPicture> {
   if (file.size > MOST_BYTES) {
-    throw new Error(`${name} has ${(file.size / 1e6).toFixed(1)} MB; at most 20 MB can be opened.`);
+    throw new Error(`${name} has ${(file.size / 1e6).toFixed(1)} MB; the limit is 20 MB.`);
   }
   const size = imageSize(new Uint8Array(await file.arrayBuffer()));
   if (size === null) throw new Error(`${name} is not a PNG, JPEG, GIF, WebP or BMP image.`);
   if (size[0] * size[1] > MOST_PIXELS) {
     const megapixels = ((size[0] * size[1]) / 1e6).toFixed(0);
-    throw new Error(
-      `${name} has ${size[1]} × ${size[0]} pixels, ${megapixels} million; at most 64 million can be opened.`,
-    );
+    throw new Error(`${name} has ${size[1]} × ${size[0]} pixels (${megapixels} million); the limit is 64 million.`);
   }
   const damaged = new Error(`${name} could not be decoded; the file may be damaged.`);
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' }).catch(() => Promise.reject(damaged));
@@ -32,7 +30,7 @@ export async function openImage(file: Blob, name: string, largest: number): Prom
   const context = contextOf(width, height);
   if (!canRead()) {
     throw new Error(
-      'This browser does not let pages read pictures, as a protection against fingerprinting. Draw, or pick an image.',
+      'This browser blocks pages from reading pictures, to prevent fingerprinting. Draw or choose an image instead.',
     );
   }
   context.drawImage(bitmap, 0, 0);
@@ -45,7 +43,7 @@ function contextOf(width: number, height: number): CanvasRenderingContext2D {
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext('2d', { willReadFrequently: true });
-  if (context === null) throw new Error('This browser gives the page no canvas to read pictures with.');
+  if (context === null) throw new Error('This browser provides no canvas, so the page cannot read pictures.');
   return context;
 }
 

@@ -28,7 +28,7 @@ export function partsOf(found: CellArithmetic, decimals: number): Part[] {
     case 'weighted':
       return withBias(`Σ input × weight (${work.terms.length} inputs)`, found.sum - (bias ?? 0));
     case 'largest':
-      return add([`largest of ${inside(work.window.values)}`], [found.sum]);
+      return add([`max of ${inside(work.window.values)}`], [found.sum]);
     case 'mean':
       return add([`mean of ${work.count}`], [found.sum]);
     case 'normalised':

@@ -9,5 +9,5 @@ export function benchFile(bench: Bench, ...what: string[]): string {
 // The name of a network that trains in the page tells that it does.
 function moment({ epoch, lesions, trained }: Bench): string {
   const when = epoch !== null ? `epoch ${epoch}` : trained === null ? 'trained' : '';
-  return `${when}${lesions.length > 0 ? ' with lesions' : ''}`;
+  return `${when}${lesions.length > 0 ? ' with ablation' : ''}`;
 }

@@ -19,7 +19,7 @@ export function kindText({ layer, window }: LayerRow): string {
 
 export function activationText({ layer }: LayerRow): string {
   const { kind, activation } = layer;
-  if (kind === 'Dropout') return 'passes on';
+  if (kind === 'Dropout') return 'no effect';
   if (kind === 'Flatten') return 'reshapes';
   if (kind === 'ZeroPadding2D') return framed(layer);
   if (kind === 'Activation' && activation === 'leaky_relu') {
@@ -69,5 +69,5 @@ export function layerText(row: LayerRow): string {
   parts.push(shapeText(row.outputShape), parametersText(row));
   if (row.macs > 0) parts.push(`${row.macs.toLocaleString('en')} multiply-adds`);
   const sees = receptiveField.size.join(' × ');
-  return `${parts.join(' · ')} · each number sees ${sees} pixels of the image`;
+  return `${parts.join(' · ')} · receptive field ${sees} pixels`;
 }
