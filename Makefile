@@ -17,7 +17,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench clean
+.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench results clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -85,9 +85,10 @@ style: $(VENV)/.test ## Formatting, lint and types.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: $(VENV)/.test ## Put the code into its standard form.
+format: $(VENV)/.test ## Put the code and the prose of the pages into their standard form.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python docs/wrap.py
 
 interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves.
 	.venv-peers/bin/python -m pytest tests/interoperability $(ARGS)
@@ -110,6 +111,9 @@ peers: .venv-peers/.installed ## Install what the benchmarks compare with, in an
 
 bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns and print the table (ARGS="--rows loops").
 	$(BIN)/python benchmarks/compare.py $(ARGS)
+
+results: $(VENV)/.test ## Measure the published results again and write the tables of README.md and docs/results.md (ARGS="accuracy" for a part).
+	$(BIN)/python benchmarks/measure.py $(ARGS)
 
 clean: ## Remove the environments and everything built.
 	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,7 @@
 """Read photographed-looking strings of five MNIST test digits with a trained model, and print how many come out whole.
 
-python benchmarks/string_reading.py RUN [--strings 400] [--touching 0.03] [--seed 21] [--split test] [--wrong FOLDER]
+python benchmarks/string_reading.py RUN [--strings 400] [--touching 0.03] [--seed 21] [--split test]
+                                        [--wrong FOLDER] [--json]
 
 The pictures are rendered by tests/photos.py. Each digit touches the one before it with the chance of `--touching`, and
 is drawn from the test digits without being drawn twice in a string. A string counts if it is read as one line of
@@ -8,12 +9,14 @@ exactly its five digits. What was chosen with which digits is in docs/methods/st
 """
 
 import argparse
+import json
 import platform
 import sys
 import time
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import machine
 import numpy as np
@@ -50,6 +53,12 @@ def why(truth: str, read: str) -> str:
     return "one digit misread" if wrong == 1 else "more than one digit misread"
 
 
+def figure(outcomes: list[bool]) -> dict[str, Any]:
+    """Return how many of some pictures were read right, with its interval."""
+    right, count = sum(outcomes), len(outcomes)
+    return {"num_images": count, "accuracy": right / count, "interval": wilson_interval(right, count)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a run folder, or its model.safetensors")
@@ -58,6 +67,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--split", choices=("test", "train"), default="test", help="whose digits")
     parser.add_argument("--wrong", type=Path, help="a folder for pictures of what was read wrongly")
+    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
 
     model, data = load_model(arguments.run), cs.load_dataset("mnist")
@@ -83,11 +93,16 @@ def main() -> None:
                 arguments.wrong.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(reading.draw(picture)).save(arguments.wrong / f"{number}-{truth}.png")
 
-    def line(name: str, chosen: list[bool]) -> str:
-        if not chosen:
-            return f"{name:<26} none"
-        interval = wilson_interval(sum(chosen), len(chosen))
-        return f"{name:<26} {percent_with_interval(sum(chosen) / len(chosen), interval)} of {len(chosen)}"
+    groups = {
+        "read whole": [right for _, right in outcomes],
+        "  none touching": [right for touching, right in outcomes if not touching],
+        "  some touching": [right for touching, right in outcomes if touching],
+        "all five right, one by one": [True] * single + [False] * (arguments.strings - single),
+    }
+    if arguments.json:
+        figures = {f"numbers, {name.strip()}": figure(chosen) for name, chosen in groups.items() if chosen}
+        print(json.dumps({"machine": machine.describe(), "seed": arguments.seed, "figures": figures}))
+        return
 
     print(f"device                     {machine.describe()['processor']}, load {machine.load()[0]}")
     versions = ", ".join(f"{name} {version(name)}" for name in ("convscope", "numpy", "scipy", "pillow"))
@@ -96,10 +111,10 @@ def main() -> None:
     split, seed = arguments.split, arguments.seed
     print(f"strings                    n = {arguments.strings} of {LENGTH} {split} digits, seed {seed}")
     print(f"touching                   each with a chance of {arguments.touching:g}")
-    print(line("read whole", [right for _, right in outcomes]))
-    print(line("  none touching", [right for touching, right in outcomes if not touching]))
-    print(line("  some touching", [right for touching, right in outcomes if touching]))
-    print(line("all five right, one by one", [True] * single + [False] * (arguments.strings - single)))
+    for name, chosen in groups.items():
+        found = figure(chosen) if chosen else None
+        text = f"{percent_with_interval(found['accuracy'], found['interval'])} of {len(chosen)}" if found else "none"
+        print(f"{name:<26} {text}")
     print(f"seconds a picture          {seconds / arguments.strings:.3f}")
     for reason, count in reasons.most_common():
         print(f"{reason:<26} {count}")

@@ -1,6 +1,10 @@
-"""Write docs/cli.md from the commands' own help; with --check write nothing, and exit 1 if the page is stale."""
+"""Write docs/cli.md from the commands' own help, and docs/architecture.schema.json from the layer classes.
+
+With --check write nothing, and exit 1 if one of them is out of date.
+"""
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -8,10 +12,12 @@ from inspect import cleandoc
 from pathlib import Path
 
 import click
+from architecture_schema import architecture_schema
+from wrap import wrapped
 
 from convscope.cli import main
 
-PAGE = Path(__file__).parent / "cli.md"
+FOLDER = Path(__file__).parent
 INTRODUCTION = """\
 # The command line
 
@@ -84,9 +90,11 @@ def _anchor(heading: str) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is stale")
-    page, written = cli_page(), PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    if not parser.parse_args().check:
-        PAGE.write_text(page, encoding="utf-8")
-    elif page != written:
-        sys.exit(f"{PAGE.name} is not what the commands' help says now; write it again with: make docs")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
+    is_check = parser.parse_args().check
+    schema = json.dumps(architecture_schema(), indent=1) + "\n"
+    for path, text in ((FOLDER / "cli.md", wrapped(cli_page())), (FOLDER / "architecture.schema.json", schema)):
+        if not is_check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{path.name} is out of date; write it again with: make docs")

@@ -1,4 +1,8 @@
-"""The commands that README and the documentation show, run one after another as a reader would, but cut short."""
+"""The commands that README and the documentation show, run one after another as a reader would.
+
+Those of the first pages that a reader meets run exactly as they stand, page by page, in an empty folder with the files
+that such a reader has; only MNIST is cut short. Those of other pages run block by block, on runs that exist already.
+"""
 
 import json
 import re
@@ -10,10 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from tests.interchange.keras_files.keras_archives import archive, hdf5, small
 
 import convscope as cs
 from convscope.cli import main
+from convscope.data.datasets.named import catalogue
+from convscope.interchange.onnx_files import write_onnx
 
 ROOT = Path(__file__).parent.parent
 PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
@@ -49,10 +56,21 @@ def _without_other_places(words: list[str]) -> list[str]:
     return [word for place, word in enumerate(words) if place not in values and place + 1 not in values]
 
 
-PAGES = [page for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]) if page.name not in PLANS]
+def first_pages() -> list[Path]:
+    docs = ROOT / "docs"
+    return [
+        ROOT / "README.md",
+        docs / "quickstart.md",
+        docs / "architecture.md",
+        *sorted((docs / "howto").glob("*.md")),
+    ]
+
+
+PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in PLANS]
 BLOCKS = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
     for page in PAGES
+    if page not in first_pages()
     for number, block in enumerate(blocks(page), start=1)
 ]
 
@@ -102,10 +120,66 @@ def keras_file() -> bytes:
     return archive(config, hdf5(arrays))
 
 
+@pytest.fixture
+def readers_folder(small_run: Path, mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder but for the files that the first pages call the reader's own; MNIST is cut short."""
+    monkeypatch.chdir(tmp_path)
+    whole = catalogue._read_embedded
+    monkeypatch.setattr(
+        catalogue, "_read_embedded", lambda *file: whole(*file)[: 600 if "train" in file[1].name else 200]
+    )
+    for name, labels in (("my_images", "01"), ("class_digits", "37")):
+        for label in labels:
+            save_digits(mnist.test, int(label), tmp_path / name / label, count=20)
+    save_digits(mnist.test, 4, tmp_path / "new_pictures", count=2)
+    save_digits(mnist.test, 7, tmp_path, count=1)
+    write_onnx(cs.load_model(small_run), tmp_path / "net.onnx")
+    return tmp_path
+
+
+def save_digits(digits: cs.Dataset, label: int, folder: Path, count: int) -> None:
+    """Write digits in dark ink on light paper, the first as seven.jpg where there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, index in enumerate(np.flatnonzero(digits.labels == label)[:count]):
+        paper = Image.fromarray(np.pad(255 - digits.images[index, ..., 0], 10, constant_values=255))
+        name = "seven.jpg" if count == 1 else f"{number:04}.png"
+        paper.resize((20, 20) if count == 20 else (240, 240)).save(folder / name)
+
+
+def saved_files(page: Path) -> dict[str, str]:
+    """The JSON files that a page asks its reader to save, each named in the text before it."""
+    parts = re.split(r"^```json\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    named = [re.findall(r"`(\w+\.json)`", around) for around in parts[::2]]
+    return {names[-1]: text for names, text in zip(named, parts[1::2], strict=False)}
+
+
 def test_commands_are_found_in_the_pages():
-    named = {param.id.rpartition("-")[0] for param in BLOCKS}
-    assert {"README.md", "docs/tutorial.md"} <= named
-    assert sum(len(param.values[0]) for param in BLOCKS) >= 25
+    assert sum(len(block) for page in PAGES for block in blocks(page)) >= 40
+    assert [page.stem for page in first_pages() if not blocks(page)] == ["README"]  # make alone
+
+
+@pytest.mark.parametrize("page", first_pages()[1:], ids=lambda page: page.stem)
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
+def test_the_commands_of_a_first_page_run_as_they_stand(page: Path, readers_folder: Path):
+    for name, text in saved_files(page).items():
+        (readers_folder / name).write_text(text)
+    for words in [words for block in blocks(page) for words in block]:
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 0, (words, done.output)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.stem)
+def test_every_target_of_make_that_a_page_shows_is_one(page: Path):
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    shown = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)
+    assert set(shown) <= set(targets)
+
+
+def test_make_run_is_the_main_command():
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nrun: ")[2].partition("\n\n")[0]
+    assert "$(BIN)/convscope run $(ARGS)" in recipe
 
 
 @pytest.mark.slow

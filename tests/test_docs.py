@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -26,6 +28,13 @@ PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
 USED = [page for page in PAGES if page.name not in PLANS]
 
 
+@pytest.fixture(scope="module")
+def wrap() -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "docs"))
+        return import_module("wrap")
+
+
 def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
@@ -39,11 +48,30 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-def test_the_page_of_the_command_line_is_what_the_help_says():
+def test_the_command_line_s_page_and_the_schema_are_what_the_code_says():
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+# --- Prose ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_prose_is_wrapped_at_100_characters(page: Path, wrap: ModuleType):
+    text = page.read_text(encoding="utf-8")
+    assert wrap.wrapped(text) == text, f"run: python docs/wrap.py {name(page)}"
+
+
+def test_code_tables_formulas_and_headings_are_not_wrapped(wrap: ModuleType):
+    long = 30 * "word "
+    kept = [f"# {long}", f"| {long} |", f"```text\n{long}\n```", f"    {long}", f"$$\n{long}\n$$", f"- `{long}`"]
+    for text in kept:
+        assert wrap.wrapped(text).split() == text.split()
+        assert len(wrap.wrapped(text).splitlines()) <= len(text.splitlines()) + 1
+    assert all(len(line) <= 100 for line in wrap.wrapped(f"{long}\n\n- {long}").splitlines())
+    assert not re.search(r"^(-|2\.) ", wrap.wrapped(18 * "word " + "- 2. " + long), re.MULTILINE)
 
 
 # --- Links, paths, commands -------------------------------------------------------------------------------------------
@@ -95,11 +123,12 @@ def test_a_file_tree_is_read_with_its_folders():
                                "src/convscope/cli/run.py", "Makefile"]  # fmt: skip
 
 
-def test_everything_in_the_readme_s_file_tree_exists():
-    trees = [text for _, text in blocks(ROOT / "README.md") if "src/convscope/" in text]
-    for tree in trees:
-        for path in file_tree(tree):
-            assert (ROOT / path).exists(), path
+def test_everything_in_the_file_tree_of_the_design_exists():
+    (tree,) = [text for _, text in blocks(ROOT / "docs" / "design.md") if text.startswith("src/convscope/")]
+    paths = file_tree(tree)
+    assert len(paths) > 30
+    for path in paths:
+        assert (ROOT / path).exists(), path
 
 
 def commands(page: Path) -> list[list[str]]:

@@ -1,0 +1,37 @@
+"""The state of the engine that a result belongs to: a digest of its sources, which needs no history."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+_FOLDERS = ("native", "src/convscope/engine")
+_TESTS = "native/tests"
+_SUFFIXES = {".cpp", ".hpp", ".py", ".pyi", ".sh", ".cmake"}
+
+
+def digest(project: Path = PROJECT) -> str:
+    """Return the SHA-256 over names and contents of the engine's sources, without its tests."""
+    paths = sorted(path for folder in _FOLDERS for path in (project / folder).rglob("*") if path.suffix in _SUFFIXES)
+    whole = hashlib.sha256()
+    for path in paths:
+        name = path.relative_to(project).as_posix()
+        if not name.startswith(f"{_TESTS}/"):
+            whole.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def commit() -> str:
+    """Return the last commit that changed these sources.
+
+    Raises:
+        ValueError: if they have changes that are not committed.
+    """
+    where = ["--", *_FOLDERS, f":!{_TESTS}"]
+    if changed := _git("status", "--porcelain", *where):
+        raise ValueError(f"the engine's sources have changes that are not committed; commit them first:\n{changed}")
+    return _git("log", "-1", "--format=%H", *where)
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=PROJECT, check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,193 @@
+"""Write the tables of README.md and docs/results.md from docs/results.json; benchmarks/measure.py fills that file.
+
+A table stands between `<!-- results: NAME -->` and `<!-- end -->`. One that was measured at another state of the
+engine's sources says so in its first line.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import engine_sources
+
+FILE = engine_sources.PROJECT / "docs" / "results.json"
+PAGES = ("README.md", "docs/results.md")
+
+Part = dict[str, Any]
+
+
+def load() -> dict[str, Part]:
+    """Return the parts that were measured, by name."""
+    parts: dict[str, Part] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+    return parts
+
+
+def save(parts: dict[str, Part]) -> None:
+    FILE.write_text(json.dumps(parts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_pages(parts: dict[str, Part]) -> None:
+    for name in PAGES:
+        path = engine_sources.PROJECT / name
+        path.write_text(page(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
+
+
+def page(text: str, parts: dict[str, Part]) -> str:
+    """Return a page with every table written again.
+
+    Raises:
+        ValueError: if a marker names no table, or has no end.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in _TABLES:
+            raise ValueError(f"results: {name}: the tables are {', '.join(_TABLES)}")
+        return f"<!-- results: {name} -->\n\n{_written(name, parts)}\n\n<!-- end -->"
+
+    if len(re.findall(r"<!-- results: ", text)) != len(re.findall(r"<!-- end -->", text)):
+        raise ValueError("a marker of a table has no end")
+    return re.sub(r"<!-- results: ([\w-]+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
+def without_tables(text: str) -> str:
+    """Return what a page holds outside of these tables."""
+    return re.sub(r"<!-- results: [\w-]+ -->.*?<!-- end -->", "", text, flags=re.DOTALL)
+
+
+def _written(name: str, parts: dict[str, Part]) -> str:
+    part, write = _TABLES[name]
+    again = f'`make results ARGS="{part}"`'
+    if part not in parts:
+        return _prose(f"Not measured with this version. Run {again} on a machine that does nothing else.")
+    measured = parts[part]
+    lines = list(write(measured))
+    if measured["engine_sha256"] != engine_sources.digest():
+        stale = f"**Out of date: the engine has changed since this was measured. Run {again}.**"
+        lines = [_prose(stale), "", *lines]
+    return "\n".join(lines)
+
+
+def _short_accuracy(part: Part) -> Iterable[str]:
+    rows = [
+        [f"`{row['architecture']}`", f"`{row['recipe']}`", str(row["epochs"]), str(row["num_runs"]),
+         f"{_percent(row['mean'])} ± {_points(row['sd'])}", _interval(row["interval_with_images"])]
+        for row in part["rows"]
+    ]  # fmt: skip
+    columns = ["network", "recipe", "epochs", "seeds", "mean ± sd", "95 % interval"]
+    yield from (*_table(columns, rows), "", _prose(f"{_verdict(part)} Measured on {part['date']}."))
+
+
+def _accuracy(part: Part) -> Iterable[str]:
+    rows = [
+        [f"`{row['architecture']}`", f"{row['parameters']:,}", f"`{row['recipe']}`", str(row["epochs"]),
+         _seeds(row["seeds"]), _percent(row["mean"]), _points(row["sd"]), _interval(row["interval"]),
+         _interval(row["interval_with_images"]), f"{100 * row['minimum']:.2f}", f"{100 * row['maximum']:.2f}"]
+        for row in part["rows"]
+    ]  # fmt: skip
+    columns = ["network", "parameters", "recipe", "epochs", "seeds", "mean", "sd", "95 % interval, seeds",
+               "95 % interval, seeds and images", "min", "max"]  # fmt: skip
+    found = part["comparison"]
+    low, high = (100 * value for value in found["accuracy_difference_interval"])
+    difference = 100 * found["accuracy_difference"]
+    yield from (*_table(columns, rows), "")
+    yield _prose(
+        f"{_verdict(part)} With `classic`, `{found['names'][0]}` makes {found['a']['num_errors']:.1f} errors and "
+        f"`{found['names'][1]}` {found['b']['num_errors']:.1f} on average, of {part['num_images']:,} images. The "
+        f"accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {found['p_value']:.1e}."
+    )
+    yield from _provenance(part)
+
+
+_PICTURES = {
+    "scikit-learn's digits, 8 × 8": "scikit-learn's `load_digits`, 43 writers, 8 × 8 pixels, unchanged",
+    "scikit-learn's digits, enlarged": "the same digits, enlarged first",
+    "MNIST, as in the file": "MNIST test digits, as in the data set",
+    "photos": "the same digits as photos of paper: perspective, texture, shadow, noise, JPEG",
+    "numbers, read whole": "photographed numbers of five MNIST test digits, all five correct",
+    "numbers, none touching": "those of them in which no digits touch",
+}
+
+
+def _pictures(part: Part) -> Iterable[str]:
+    found = {row["name"]: row for row in part["rows"]}
+    rows = [
+        [text, f"{one['num_images']:,}", _percent(one["accuracy"], 2), _interval(one["interval"])]
+        for one, text in ((found[name], text) for name, text in _PICTURES.items())
+    ]
+    yield from _table(["pictures", "n", "classified correctly", "95 % interval"], rows)
+    yield from _provenance(part)
+
+
+def _speed(part: Part) -> Iterable[str]:
+    rows = []
+    for row in part["rows"]:
+        ours, best = [*row["samples"], None, None][:2]
+        value = None if row["value"] is None else f"{row['value']:.2f}"
+        unit = {"x": " times", "s": " s", "%": ""}[row["unit"]]
+        if value and row["unit"] == "%":
+            value = f"{100 * row['value']:.0f} %"
+        rows.append([row["title"], f"{value}{unit}" if value else "not measured", _sample(ours), _sample(best)])
+    yield from _table(["what", "result", "convscope", "best peer"], rows)
+    peers = ", ".join(f"{name} {number}" for name, number in part["peers"].items())
+    yield from ("", _prose(f"Medians with [min, max] (n), {part['turns']} turns per peer. Peers: {peers}."))
+    yield from _provenance(part)
+
+
+def _sample(sample: Part | None) -> str:
+    if sample is None:
+        return ""
+    scale, unit = (2**20, "MiB") if sample["unit"] == "bytes" else (1, "s")
+    middle, low, high = (f"{value / scale:.3g}" for value in (sample["median"], *sample["spread"]))
+    return f"{sample['name']}: {middle} {unit} [{low}, {high}] ({sample['n']})"
+
+
+_TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
+    "accuracy-short": ("accuracy", _short_accuracy),
+    "accuracy": ("accuracy", _accuracy),
+    "fashion": ("fashion", _accuracy),
+    "pictures": ("pictures", _pictures),
+    "speed": ("speed", _speed),
+}
+
+
+def _verdict(part: Part) -> str:
+    return re.sub(r"\b(cnn|ann)\b", r"`\1`", part["comparison"]["verdict"]) + "."
+
+
+def _provenance(part: Part) -> Iterable[str]:
+    here, versions = part["machine"], part["versions"]
+    text = (
+        f"Measured on {part['date']} with the engine of commit `{part['commit'][:12]}`: {here['processor']}, "
+        f"{here['cores']} cores, {', '.join(here['instruction_sets'])}; convscope {versions['convscope']}, "
+        f"NumPy {versions['numpy']}, Python {versions['python']}."
+    )
+    yield from ("", _prose(text))
+    yield from ("", "```text", *part["commands"], "```")
+
+
+def _prose(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"{len(seeds)} ({min(seeds)} to {max(seeds)})"
+
+
+def _percent(fraction: float, digits: int = 3) -> str:
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:.3f}"
+
+
+def _interval(interval: Sequence[float]) -> str:
+    low, high = (f"{100 * value:.2f}" for value in interval)
+    return f"[{low}, {high}]"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows)]

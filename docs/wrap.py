@@ -1,0 +1,84 @@
+"""Wrap the prose of Markdown pages at 100 characters: paragraphs and lists, but no code, table, heading or formula.
+
+python docs/wrap.py [PAGE.md ...]     rewrites them; without a page all that the project has
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from textwrap import TextWrapper
+
+ROOT = Path(__file__).parent.parent
+WIDTH = 100
+_ITEM = re.compile(r"( *)([-*]|\d+\.) +")
+_KEPT = re.compile(r" *(#|\||<|\[\w+\]: |\$\$|---$|:::)|    ")  # no prose, line by line
+_GLUE = "\0"
+# What must stay on one line: code, formulas, and what would begin a list or a heading on a line of its own.
+_WHOLE = re.compile(r"`[^`\n]+`|\$[^$\n]+\$| (?:[-+*=#>|]|\d+\.)(?= )")
+
+
+def pages() -> list[Path]:
+    """Return the pages whose prose is wrapped; the log of experiments is only ever added to."""
+    folders = ("docs", "examples", "benchmarks")
+    return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
+
+
+def wrapped(text: str) -> str:
+    """Return a page with its prose wrapped.
+
+    >>> print(wrapped("- " + 20 * "word " + "\\n  end"), end="")
+    - word word word word word word word word word word word word word word word word word word word
+      word end
+    """
+    return "\n".join(_lines(text.splitlines())) + "\n"
+
+
+def _lines(lines: Iterable[str]) -> Iterable[str]:
+    prose, indent, fence = list[str](), "", ""
+
+    def flush() -> Iterable[str]:
+        if prose:
+            yield from _filled(" ".join(prose), indent)
+            prose.clear()
+
+    for line in lines:
+        mark = re.match(r" *(```+|~~~+|\$\$)", line)
+        if fence or mark:
+            yield from flush()
+            yield line
+            is_end = bool(fence) and line.strip() == fence
+            is_short = bool(mark) and not fence and line.strip().count(mark[1]) == 2
+            fence = "" if is_end or is_short else fence or mark[1]  # type: ignore[index]  # one of both
+        elif item := _ITEM.match(line):
+            yield from flush()
+            indent = item[0]
+            prose.append(line[len(indent) :])
+        elif not line.strip() or (_KEPT.match(line) and not (prose and line.startswith("    "))):
+            yield from flush()
+            indent = ""
+            yield line.rstrip()
+        else:
+            if not prose:
+                indent = re.match(" *", line)[0]  # type: ignore[index]  # always matches
+            prose.append(line.strip())
+    yield from flush()
+
+
+def _filled(text: str, indent: str) -> list[str]:
+    glued = _WHOLE.sub(lambda match: match[0].replace(" ", _GLUE), text)
+    wrapper = TextWrapper(
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_GLUE, " ") for line in wrapper.wrap(glued)]
+
+
+if __name__ == "__main__":
+    for path in [Path(name) for name in sys.argv[1:]] or pages():
+        before = path.read_text(encoding="utf-8")
+        if (after := wrapped(before)) != before:
+            path.write_text(after, encoding="utf-8")
