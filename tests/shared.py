@@ -41,10 +41,9 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @contextmanager
 def bare_reports() -> Iterator[None]:
-    """Leave out of each report what takes longest, where no assertion looks at it: quick evidence and figure files."""
+    """Leave the quick evidence out of each report, where no assertion looks at it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "QUICK", ())
-        patch.setattr(page, "write_figures", lambda *_: [])
         yield
 
 

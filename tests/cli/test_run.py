@@ -32,7 +32,7 @@ def test_run_leaves_every_file_of_its_contract(run_folder):
         "DONE", "baseline/run.json", "baseline/model.safetensors", "baseline/DONE",
     ):  # fmt: skip
         assert (out / name).is_file(), name
-    assert {path.suffix for path in (out / "figures").iterdir()} == {".png", ".svg"}
+    assert not (out / "figures").exists()
     assert not list(out.rglob("*.partial"))
 
 
@@ -257,9 +257,10 @@ def test_run_in_plain_lines_when_stdout_is_no_terminal(small_folder: Path, tmp_p
     assert "\r" not in done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith("cnn epoch")]
     assert len(lines) == 2
-    for word in ("loss", "accuracy", "val_loss", "val_accuracy", " s ", "images/s"):
+    for word in ("loss", "accuracy", "test_loss", "test_accuracy", " s ", "images/s"):
         assert word in lines[0]
-    assert "report.html" in done.stdout.splitlines()[-1]
+    assert "report.html" in done.stdout.splitlines()[-4]
+    assert len(done.stdout.splitlines()) < 40
 
 
 @pytest.mark.slow

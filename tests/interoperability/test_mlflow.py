@@ -113,7 +113,7 @@ def test_what_is_logged_is_the_run(logged: tuple[Path, str]):
     assert parameters["recipe.optimizer.kind"] == "Adam"
     assert tags["convscope.weights_sha256"] == cs.load_model(run).weights_sha256
     assert files["model.safetensors"] == sha256((run / "model.safetensors").read_bytes()).hexdigest()
-    assert {"report.html", "figures/confusion-matrix.png", "figures/confusion-matrix.svg"} <= set(files)
+    assert "report.html" in files
     assert not [file for file in files if file.endswith((".pkl", ".pickle"))]
 
 

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convscope.base.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError, FigureError
+from convscope.base.figure_style import FigureFormat, FigureStyle, Theme
 from convscope.report import (
     RunContents,
     draw_ablation,
@@ -19,18 +21,17 @@ from convscope.report import (
     draw_training_curves,
     write_figures,
 )
+from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.figures import draw_charts, draw_pictures
 from convscope.report.pictures import kernel_columns, large_channels
-from convscope.report.style import POINTS, png_bytes, svg_text
+from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, PAPER, POINTS, new_drawing, png_bytes, svg_text
 from convscope.training import History
 
 
 @pytest.mark.slow
-def test_every_figure_of_every_run_is_written_as_png_and_svg(
-    run: RunContents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("convscope.report.style._PIXELS_PER_POINT", 0.5)  # which is drawn sooner
-    paths = write_figures(tmp_path / "figures", run)
+@pytest.mark.parametrize("style", [FigureStyle("png", dpi=36), FigureStyle("svg", "dark", transparent=True)])
+def test_every_figure_of_every_run_is_written(run: RunContents, tmp_path: Path, style: FigureStyle) -> None:
+    paths = write_figures(tmp_path / "figures", run, (), style)
     assert len(paths) == len(set(paths)) == len(list((tmp_path / "figures").iterdir()))
     for path in paths:
         if path.suffix == ".png":
@@ -40,12 +41,70 @@ def test_every_figure_of_every_run_is_written_as_png_and_svg(
             assert ET.fromstring(path.read_text(encoding="utf-8")).tag.endswith("svg")
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_a_figure_in_the_dark_theme_has_none_of_the_light_colours_and_the_same_bytes_each_time(
+    runs: dict[str, RunContents], tmp_path: Path, kind: FigureFormat
+) -> None:
+    names, style = ["comparison", "diagram", "ablation"], FigureStyle(kind, "dark", dpi=36)
+    paths = write_figures(tmp_path / "one", runs["cnn"], names, style)
+    assert [path.name for path in paths] == [f"{name}.{kind}" for name in names]
+    again = write_figures(tmp_path / "two", replace(runs["cnn"], evidence=fresh_evidence(runs["cnn"])), names, style)
+    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
+    if kind == "svg":
+        for path in paths:
+            text = path.read_text(encoding="utf-8")
+            assert not [colour for colour in (PAPER, INK, MUTED, HAIRLINE, ACCENT) if colour in text]
+            assert "#14171c" in text
+    if kind == "png":
+        with Image.open(paths[0]) as picture:
+            assert picture.convert("RGBA").getpixel((1, 1)) == (0x14, 0x17, 0x1C, 255)
+
+
+def fresh_evidence(run: RunContents) -> tuple[RenderedSection, ...]:
+    """Return the sections drawn anew: the dark theme has recoloured the drawings of the others."""
+    return render_evidence({one.topic: dict(one.value) for one in run.evidence})
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_transparent_figure_has_a_clear_ground(runs: dict[str, RunContents], tmp_path: Path, theme: Theme) -> None:
+    (path,) = write_figures(tmp_path, runs["cnn"], ["diagram"], FigureStyle("png", theme, 36, transparent=True))
+    with Image.open(path) as picture:
+        assert picture.convert("RGBA").getpixel((1, 1))[3] == 0
+
+
+def test_a_figure_that_there_is_not_is_named_with_what_was_meant(runs: dict[str, RunContents], tmp_path: Path) -> None:
+    with pytest.raises(FigureError, match="no figure 'confusion'; did you mean 'confusion-matrix'"):
+        write_figures(tmp_path / "figures", runs["tiny"], ["class-balance", "confusion"])
+    assert not (tmp_path / "figures").exists()
+    with pytest.raises(FigureError, match="no figure 'xyz'; this run has class-balance, confusion-matrix"):
+        write_figures(tmp_path / "figures", runs["tiny"], ["xyz"])
+
+
+@pytest.mark.parametrize(("values", "message"), [({"dpi": 5}, "dpi is 5"), ({"format": "gif"}, "format is 'gif'")])
+def test_a_wrong_style_is_named(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FigureStyle(**values)
+
+
+@pytest.mark.parametrize("length", [20, 60, 75])
+def test_a_title_that_is_long_is_written_smaller_and_whole(length: int) -> None:
+    (text,) = new_drawing(448, 100, "x" * length).texts
+    assert text.get_text() == "x" * length
+
+
+def test_the_diagram_has_every_layer_and_its_numbers(runs: dict[str, RunContents]) -> None:
+    for run in runs.values():
+        svg = svg_text(draw_pictures(run)["diagram"])
+        for row in run.trained.model.architecture.table:
+            assert f">{row.layer.kind}<" in svg
+            assert f">{row.macs:,}<" in svg
+
+
 def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
     names = {*draw_charts(runs["cnn"]), *draw_pictures(runs["cnn"])}
     assert names == {
         *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
-        *("image", "classes", "mistakes"),
+        *("diagram", "image", "classes", "mistakes"),
         *(f"kernels-{layer}{kind}" for layer in ("conv2d", "conv2d_1") for kind in ("", "-grey", "-all")),
         *(
             f"maps-{layer}{kind}"
@@ -132,11 +191,11 @@ def test_kernels_stand_as_in_the_notebook(number: int, columns: int) -> None:
     assert kernel_columns(number) == columns
 
 
-@pytest.mark.parametrize(
-    ("number", "channels"), [(16, (4, 7, 10, 13)), (14, (4, 7, 10, 13)), (13, (0, 4, 8, 12)), (3, (0, 1, 2)), (1, (0,))]
-)
-def test_four_maps_are_shown_large(number: int, channels: tuple[int, ...]) -> None:
-    assert large_channels(number) == channels
+def test_the_four_maps_that_answer_most_are_shown_large() -> None:
+    answers = np.array([3, 0, 9, 1, 5, 5, 4], np.float32)
+    maps = np.ones((2, 3, 1), np.float32) * answers
+    assert large_channels(maps) == (2, 4, 5, 6)
+    assert large_channels(maps[..., :2]) == (0, 1)
 
 
 def test_counts_are_written_only_where_they_fit() -> None:

@@ -90,7 +90,6 @@ def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, mo
     for name in ("steps.train", "steps.evaluate", "steps.measure_latency", "seeds.train_runs", "topics.crossfit"):
         monkeypatch.setattr(f"convscope.runs.{name}", measure)
     monkeypatch.setattr("convscope.runs.topics._MEASURE", dict.fromkeys(TOPICS, measure))
-    monkeypatch.setattr("convscope.runs.page.write_figures", lambda *_: [])
     assert copy.report().exists()
     for file in ("comparison.json", "predictions.npz", "embedding.json"):
         (copy.path / file).rename(copy.path / "away")

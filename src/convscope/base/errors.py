@@ -47,6 +47,10 @@ class InterchangeError(ConvscopeError):
     """A file of another program that cannot be read, or a model that cannot be written as one."""
 
 
+class FigureError(ConvscopeError, ValueError):
+    """A figure that a run does not have."""
+
+
 class MissingPackageError(ConvscopeError, ImportError):
     """A package that this part of convscope needs is not installed, or too old."""
 

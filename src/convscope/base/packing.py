@@ -64,13 +64,36 @@ def packed_bytes(block: dict[str, Any]) -> int:
 
 def pack_first(rows: NDArray[np.uint8], room: int) -> dict[str, Any]:
     """Pack as many of the first of `rows` (N, ...) as take at most `room` bytes, to 1 part in 64; there may be none."""
-    deflate, packed, ended, count = zlib.compressobj(_LEVEL), b"", zlib.compress(b""), 0
-    step = max(1, len(rows) // 64)
-    while count < len(rows):
-        longer = packed + deflate.compress(np.ascontiguousarray(rows[count : count + step]).tobytes())
-        end = deflate.copy().flush()  # were it to end here
-        if 4 * (len(longer) + len(end)) // 3 + _AROUND > room:
-            break
-        packed, ended, count = longer, end, min(count + step, len(rows))
-    data = b64encode(packed + ended).decode()
-    return {"dtype": rows.dtype.name, "shape": [count, *rows.shape[1:]], "data": data}
+    return RowPacker(rows).pack(room)
+
+
+class RowPacker:
+    """Packs the first of `rows` (N, ...) for several sizes of room, and compresses each row once."""
+
+    def __init__(self, rows: NDArray[np.uint8]) -> None:
+        self._rows, self._deflate = rows, zlib.compressobj(_LEVEL)
+        self._packed = bytearray()
+        self._ends = [(0, 0, zlib.compress(b""))]  # rows, bytes of `_packed`, and how the data end after them
+
+    def pack(self, room: int) -> dict[str, Any]:
+        """Return what `pack_first` does for these rows."""
+        chosen = 0
+        while (following := chosen + 1) < len(self._ends) or self._add():
+            _, length, end = self._ends[following]
+            if 4 * (length + len(end)) // 3 + _AROUND > room:
+                break
+            chosen = following
+        count, length, end = self._ends[chosen]
+        data = b64encode(bytes(self._packed[:length]) + end).decode()
+        return {"dtype": self._rows.dtype.name, "shape": [count, *self._rows.shape[1:]], "data": data}
+
+    def _add(self) -> bool:
+        """Compress the next rows; return whether there were any."""
+        count = self._ends[-1][0]
+        if count == len(self._rows):
+            return False
+        step = max(1, len(self._rows) // 64)
+        self._packed += self._deflate.compress(np.ascontiguousarray(self._rows[count : count + step]).tobytes())
+        end = self._deflate.copy().flush()  # were it to end here
+        self._ends.append((min(count + step, len(self._rows)), len(self._packed), end))
+        return True

@@ -1,22 +1,25 @@
 """What a terminal shows while networks train or files are fetched: lines, and on a real terminal a bar within them."""
 
 import sys
+from pathlib import Path
 from types import TracebackType
 
 from tqdm import tqdm
 
 from convscope.base.tables import printable
 from convscope.cli.output import echo
+from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import DivergedRun, RunResult
-from convscope.runs.listeners import Listeners
+from convscope.runs.listeners import Listeners, Result
 from convscope.training import History, TrainingState
 
 
 class TrainingProgress:
-    """Prints the progress of one training to stdout; `quiet` prints nothing."""
+    """Prints the progress of one training to stdout; `quiet` prints nothing, and without `lines` only the bar shows."""
 
-    def __init__(self, name: str, epochs: int, num_images: int, *, quiet: bool = False) -> None:
+    def __init__(self, name: str, epochs: int, num_images: int, *, quiet: bool = False, lines: bool = True) -> None:
         self._name, self._epochs, self._num_images, self._quiet = name, epochs, num_images, quiet
+        self._lines = lines and not quiet
         self._bar: tqdm | None = None
         self._epoch = 0
 
@@ -35,12 +38,12 @@ class TrainingProgress:
     def on_epoch(self, state: TrainingState) -> None:
         """Print the line of the epoch that has just ended."""
         self.close()
-        if not self._quiet and len(state.history):
+        if self._lines and len(state.history):
             echo(self._line(state.history))
 
     def on_end(self, choice: str) -> None:
         """Print which epoch's weights were chosen, if any were."""
-        if not self._quiet and choice:
+        if self._lines and choice:
             echo(f"{self._name} {choice}")
 
     def close(self) -> None:
@@ -52,7 +55,8 @@ class TrainingProgress:
     def _line(self, history: History) -> str:
         row = history.rows()[-1]
         cells = [f"{self._name} epoch {len(history):>{len(str(self._epochs))}}/{self._epochs}"]
-        cells += [f"{name} {row[name]:.4f}" for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
+        names = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
+        cells += [f"{history.title(name)} {row[name]:.4f}" for name in names]
         speed = self._num_images / max(row["seconds"], 1e-9)
         return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
 
@@ -65,6 +69,7 @@ class JobProgress:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet, self._download = quiet, DownloadProgress(quiet=quiet)
+        self._is_in_phases = False
         self._training = TrainingProgress("", 0, 0, quiet=True)
         self._runs = RunsProgress(0, quiet=True)
         self._siblings: tqdm | None = None
@@ -83,7 +88,9 @@ class JobProgress:
             on_diverged=lambda run: self._runs.on_diverged(run),
             on_fold=self._on_fold,
             on_file=lambda path: self._show(printable(str(path))),
-            on_topic=lambda _, result: self._show(f"{result}\n"),
+            on_topic=self._on_topic,
+            on_page=self._on_page,
+            on_phase=self._on_phase,
         )
 
     @property
@@ -97,11 +104,24 @@ class JobProgress:
 
     def _on_training(self, name: str, epochs: int, num_images: int) -> None:
         self._training.close()
-        self._training = TrainingProgress(name, epochs, num_images, quiet=self._quiet)
+        self._training = TrainingProgress(name, epochs, num_images, quiet=self._quiet, lines=not self._is_in_phases)
 
     def _on_runs(self, total: int) -> None:
         self._runs.close()
-        self._runs = RunsProgress(total, quiet=self._quiet)
+        self._runs = RunsProgress(total, quiet=self._quiet, lines=not self._is_in_phases)
+
+    def _on_topic(self, _: str, result: Result) -> None:
+        if not self._is_in_phases:
+            self._show(f"{result}\n")
+
+    def _on_page(self, evaluation: Evaluation, path: Path) -> None:
+        self._is_in_phases = True
+        self._show(f"\n{evaluation.summary}\nThe page can be opened now; what follows is added to it: {path}\n")
+
+    def _on_phase(self, title: str, seconds: float) -> None:
+        for bar in (self._training, self._runs):
+            bar.close()
+        self._show(f"{title}: about {max(1, round(seconds)):,} s left")
 
     def _on_fold(self, done: int, folds: int) -> None:
         if self._quiet:
@@ -125,10 +145,11 @@ class JobProgress:
 
 
 class RunsProgress:
-    """A bar over the runs on a terminal, and a line a run where there is none; `quiet` prints nothing."""
+    """A bar over the runs on a terminal, and with `lines` a line a run where there is none; `quiet` prints nothing."""
 
-    def __init__(self, total: int, *, quiet: bool) -> None:
-        self._quiet, self.done = quiet, 0
+    def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
+        self._lines, self.done = lines and not quiet, 0
+        self._quiet = quiet
         on_terminal = sys.stdout.isatty() and not quiet
         self._bar = tqdm(total=total, unit=" runs", file=sys.stdout, leave=False) if on_terminal else None
 
@@ -140,7 +161,7 @@ class RunsProgress:
         if self._bar is not None:
             self._bar.set_postfix_str(f"{printable(name)}: {result.accuracy:.4f}", refresh=False)
             self._bar.update()
-        elif not self._quiet:
+        elif self._lines:
             echo(f"{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s")
 
     def on_diverged(self, run: DivergedRun) -> None:

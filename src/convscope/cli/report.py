@@ -1,4 +1,4 @@
-"""`convscope report`: the figures and the page of a trained run."""
+"""`convscope report`: the page of a trained run."""
 
 from pathlib import Path
 from time import perf_counter
@@ -9,7 +9,7 @@ from convscope.cli.job import run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.runs.jobs import check_index
-from convscope.runs.page import load_found, run_contents, write_run_report
+from convscope.runs.page import complete_page, load_found
 
 
 @click.command()
@@ -19,18 +19,18 @@ from convscope.runs.page import load_found, run_contents, write_run_report
 @click.option("--open", "open_report", is_flag=True, help="Open the report when it is written.")
 @json_option
 def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json: bool) -> None:
-    """Write the figures and the report of a trained run again.
+    """Write the report of a trained run again.
 
     RUN is a run folder. The report is report.html in it, one file that needs no network.
     """
     start, timings = perf_counter(), dict[str, float]()
     with run_of(run_path, quiet=as_json or payload) as (folder, splits):
         check_index(index, splits)
-        found = load_found(folder, splits)
+        page = complete_page(load_found(folder, splits), splits, index, timings)
         if payload:
-            print_json(run_contents(found, splits, index, timings).payload)
+            print_json(page.contents().payload)
             return
-        path = write_run_report(found, splits, index, timings)
+        path = page.write()
     timings["total"] = perf_counter() - start
     if as_json:
         print_json({"run": str(folder.path), "report": str(path), "timings": timings})

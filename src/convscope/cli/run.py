@@ -1,5 +1,6 @@
 """`convscope run`: the main job, from the data to the report."""
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import click
 
 from convscope.cli.job import begun, in_options, interrupted, print_result, show_begin
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
+from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.runs.cautions import cautions_of
 from convscope.runs.pipeline import main_job
@@ -25,6 +27,7 @@ from convscope.runs.steps import timed
 )
 @index_option
 @click.option("--open", "open_report", is_flag=True, help="Open the report when it is written.")
+@click.option("--quiet", is_flag=True, help="Print the accuracy and the path of the page and nothing else.")
 @json_option
 def run(
     resume: Path | None,
@@ -32,22 +35,25 @@ def run(
     seeds: int | None,
     index: int,
     open_report: bool,
+    quiet: bool,
     trackers: tuple[str, ...],
     as_json: bool,
     **asked: Any,
 ) -> None:
     """Train, measure, look inside, compare with a dense network, and write the report.
 
-    All of it lands in one folder under runs/, the report as report.html. The network that the report looks into is that
-    of --seed; further seeds say how far its accuracy is luck.
+    All of it lands in one folder under runs/, the report as report.html. The report can be opened as soon as the
+    network is trained; the other measurements are added to it one after another. Ctrl-C leaves it as it is then, and
+    --resume goes on. The network that the report looks into is that of --seed; further seeds say how far its accuracy
+    is luck.
     """
     timings = dict[str, float]()
     tracking = open_trackers(trackers)
-    with JobProgress(quiet=as_json) as progress, ExitStack() as stack:
+    with JobProgress(quiet=as_json or quiet) as progress, ExitStack() as stack:
         with timed(timings, "load"):
             job = stack.enter_context(begun(resume, asked, JobOptions(baseline, seeds, index), progress.listeners()))
         cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
-        if not as_json:
+        if not as_json and not quiet:
             show_begin(job.folder, job.splits, cautions)
         try:
             outcome = main_job(job, timings, tracking, progress.listeners())
@@ -64,12 +70,18 @@ def run(
                 "timings": {**timings, "memory": outcome.memory.to_dict()},
             }
         )
+    elif quiet:
+        echo(f"{outcome.evaluation.summary.splitlines()[0]}\n{outcome.report}")
     else:
-        values = [outcome.evaluation, outcome.comparison, outcome.seeds]
-        last = (
-            f"What its answers are worth beyond that: convscope evidence {job.folder.path}\n"
-            f"{timings['total']:.1f} s in all; the report is {outcome.report}"
+        path = shlex.quote(str(job.folder.path))
+        steps = (
+            f"{timings['total']:.1f} s in all. What to do next:\n"
+            f"  open the page in a browser: {outcome.report}\n"
+            f"  see each class and its confusions: convscope evaluate {path}\n"
+            f"  write figures for slides: convscope figures {path}\n"
+            f"  measure what else its answers are worth: convscope evidence {path}"
         )
-        print_result([*filter(None, values), last])
+        found = outcome.seeds or outcome.comparison  # the runs from all seeds say more than one run of each
+        print_result([*([] if found is None else [found.summary]), steps])
     if open_report:
         click.launch(str(outcome.report))

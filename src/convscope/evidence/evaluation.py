@@ -172,11 +172,16 @@ class Evaluation:
             "mistakes": [asdict(mistake) for mistake in self.mistakes[:_MOST_MISTAKES_IN_JSON]],
         }
 
+    @property
+    def summary(self) -> str:
+        """The accuracy and what else sums the answers up, in two lines, and a line for each caution."""
+        return "\n".join([_headline(self), _second_line(self), *self.cautions])
+
     def __str__(self) -> str:
         # As wide as the counts need, and as the names want where 100 columns allow it.
         width = max(len(f"{self.confusion_matrix.max()}"), 100 // self.num_classes - 2)
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
-        parts = ["\n".join([_headline(self), _second_line(self), *self.cautions])]
+        parts = [self.summary]
         if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
             rows = zip(names, self.confusion_matrix.tolist(), strict=True)
             counts = [[name, *(str(count) if count else _NO_IMAGES for count in row)] for name, row in rows]

@@ -218,8 +218,13 @@ class Experiment:
             "diverged": [run.to_dict() for run in self.diverged],
         }
 
+    @property
+    def summary(self) -> str:
+        """What was measured, and a row for each group of runs, as text."""
+        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows(), left=2)}"
+
     def __str__(self) -> str:
-        parts = [self._headline(), text_table(_HEADER, self._rows(), left=2), self._note()]
+        parts = [self.summary, self._note()]
         for group in self.table:
             values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{run.accuracy:.4f}" for run in self.runs_of(group))
             lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
@@ -77,7 +77,7 @@ def draw_training_curves(
                 labels.append((values[-1], prefix + split, colour))
         axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
         axes.margins(y=0.08)
-        axes.xaxis.set_major_locator(MaxNLocator(min(epochs, 6), integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(min(epochs, 6), integer=True) if epochs > 1 else FixedLocator([1]))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         if measure == "accuracy":
             axes.yaxis.set_major_formatter(FuncFormatter(_percent))

@@ -5,10 +5,10 @@ data as they came, pictures are PNG in base64, and arrays say how they are packe
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,12 @@ from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import Explanation
 from convscope.recipes import Recipe
 from convscope.report.evidence import RenderedSection
-from convscope.report.live import Replay, live_payload
+from convscope.report.live import LivePacker, Replay
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
 from convscope.training import describe_choice
+
+_Made = TypeVar("_Made")
 
 FORMAT = 1
 _PAGE_BYTES = 4_000_000  # of a page below 5 MB, without the engine, the script and the report's own words
@@ -75,9 +77,35 @@ class RunContents:
     comparison: Comparison | None = None
     evidence: Sequence[RenderedSection] = ()
 
+    def updated(
+        self,
+        record: Mapping[str, Any],
+        baseline: Replay | None,
+        comparison: Comparison | None,
+        evidence: Sequence[RenderedSection],
+    ) -> "RunContents":
+        """Return the contents with more measured; what was made of all that stays the same is not made again."""
+        new = replace(self, record=record, baseline=baseline, comparison=comparison, evidence=evidence)
+        vars(new)["_kept"] = self._kept
+        return new
+
+    def once(self, key: object, make: Callable[[], _Made]) -> _Made:
+        """Return what `make` makes of values that `updated` leaves as they are, or of others that `key` names."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        made: _Made = self._kept[key]
+        return made
+
     @cached_property
+    def _kept(self) -> dict[object, Any]:
+        return {}
+
+    @property
     def pictures(self) -> ReportPictures:
         """The images that the report shows."""
+        return self.once("pictures", self._pictures)
+
+    def _pictures(self) -> ReportPictures:
         train, test = self.splits.train, self.splits.test
         number = min(max(_MOST_SAMPLES // train.num_classes, 1), _MOST_SAMPLES_OF_A_CLASS)
         members = [np.flatnonzero(train.labels == label)[:number].tolist() for label in range(train.num_classes)]
@@ -89,20 +117,43 @@ class RunContents:
         )
 
     @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What the payload holds beside `live` and `evidence`."""
+        return _facts(self)
+
+    @cached_property
     def payload(self) -> dict[str, Any]:
         """All that the page shows and computes with, as finite plain JSON; see payload.schema.json."""
-        return report_payload(self)
+        return _payload(self)
 
 
-def report_payload(contents: RunContents) -> dict[str, Any]:
-    """Return all that the page of a run shows and computes with as finite plain JSON; `contents.payload` keeps it."""
-    model, history, baseline = contents.trained.model, contents.trained.history, contents.baseline
-    splits, evaluation, explanation = contents.splits, contents.evaluation, contents.explanation
-    comparison, evidence = contents.comparison, contents.evidence
-    payload = {
+def _facts(contents: RunContents) -> dict[str, Any]:
+    baseline, comparison = contents.baseline, contents.comparison
+    fixed = contents.once("facts", lambda: _fixed_facts(contents))
+    return {
         "format": FORMAT,
         "record": dict(contents.record),
         "recipe": contents.recipe.to_dict(),
+        "data": fixed["data"],
+        "model": fixed["model"],
+        "history": fixed["history"],
+        "choice": fixed["choice"],
+        "baseline_history": None if baseline is None else baseline.history.to_dict(),
+        "evaluation": fixed["evaluation"],
+        "mistake_pictures": fixed["mistake_pictures"],
+        "comparison": None if comparison is None else comparison.to_dict(),
+        "explanation": fixed["explanation"],
+        "explained_picture": fixed["explained_picture"],
+        "kernels": fixed["kernels"],
+        "feature_maps": fixed["feature_maps"],
+    }
+
+
+def _fixed_facts(contents: RunContents) -> dict[str, Any]:
+    """Return what is known as soon as the model has been measured."""
+    model, history, splits = contents.trained.model, contents.trained.history, contents.splits
+    explanation = contents.explanation
+    return {
         "data": {**splits.to_dict(), "example": _example(contents), "samples": _samples(contents)},
         "model": {
             "architecture": model.architecture.to_dict(),
@@ -114,10 +165,8 @@ def report_payload(contents: RunContents) -> dict[str, Any]:
         },
         "history": history.to_dict(),
         "choice": describe_choice(history, contents.recipe),
-        "baseline_history": None if baseline is None else baseline.history.to_dict(),
-        "evaluation": evaluation.to_dict(),
+        "evaluation": contents.evaluation.to_dict(),
         "mistake_pictures": list(map(picture_to_json, contents.pictures.mistakes)),
-        "comparison": None if comparison is None else comparison.to_dict(),
         "explanation": explanation.to_dict(),
         "explained_picture": picture_to_json(contents.pictures.explained),
         "kernels": [
@@ -127,12 +176,17 @@ def report_payload(contents: RunContents) -> dict[str, Any]:
         ],
         "feature_maps": [_feature_maps(layer, maps) for layer, maps in explanation.feature_maps.items()],
     }
-    taken = _REPORT_SHARE * len(json.dumps(payload, separators=(",", ":")))
+
+
+def _payload(contents: RunContents) -> dict[str, Any]:
+    splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
+    facts = contents.facts
+    taken = _REPORT_SHARE * len(json.dumps(facts, separators=(",", ":")))
     room = _PAGE_BYTES - taken - sum(len(one.html.encode()) for one in evidence)
     shown = [index for one in evidence for index in _indices(one, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
-    live = live_payload(replays, splits, evaluation, round(room), shown)
-    return {**payload, "live": live, "evidence": {one.topic: one.value for one in evidence}}
+    live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).payload(replays, round(room), shown)
+    return {**facts, "live": live, "evidence": {one.topic: one.value for one in evidence}}
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
@@ -175,7 +229,7 @@ def _feature_maps(layer: str, maps: NDArray[np.float32]) -> dict[str, Any]:
     return {
         "layer": layer,
         "num_maps": count,
-        "large_channels": list(large_channels(count)),
+        "large_channels": list(large_channels(maps)),
         "minimum": float(maps.min()),
         "maximum": float(maps.max()),
         "values": pack(maps[:, :, :MOST_MAPS]),

@@ -14,9 +14,7 @@ MOST_MAPS = 64
 """Of a layer, drawn in one picture."""
 MOST_KERNELS = 64
 """Along each side of the picture of all kernels."""
-
-NOTEBOOK_CHANNELS = (4, 7, 10, 13)
-"""The four maps that the notebook shows large, counted from 0."""
+_NUM_LARGE = 4  # feature maps of a layer that are shown large
 
 
 def kernel_columns(number: int) -> int:
@@ -24,11 +22,10 @@ def kernel_columns(number: int) -> int:
     return 4 if number <= 32 else 8 if number <= 128 else 16
 
 
-def large_channels(number: int) -> tuple[int, ...]:
-    """Return which of `number` maps are shown large: the notebook's, or else four spread over all there are."""
-    if number > max(NOTEBOOK_CHANNELS):
-        return NOTEBOOK_CHANNELS
-    return tuple(sorted({round(place) for place in np.linspace(0, number - 1, min(4, number))}))
+def large_channels(maps: NDArray[np.floating[Any]]) -> tuple[int, ...]:
+    """Return which of a layer's `maps` (H, W, M) are shown large: the four with the highest mean, in their order."""
+    strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
+    return tuple(sorted(strongest.tolist()))
 
 
 def map_limits(maps: NDArray[np.floating[Any]]) -> tuple[float, float]:

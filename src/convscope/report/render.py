@@ -8,7 +8,8 @@ import json
 import re
 import zlib
 from base64 import b64encode
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from convscope.report.figures import draw_charts
 from convscope.report.glossary import TERMS
 from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.payload import RunContents
-from convscope.report.style import inline_svg, svg_text
+from convscope.report.style import Drawing, inline_svg, svg_text
 from convscope.report.views import (
     comparison_view,
     curves_note,
@@ -42,11 +43,12 @@ from convscope.report.views import (
 def render_report(contents: RunContents) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
     payload, charts = contents.payload, {}
-    titles, numbers = findings.chart_titles(payload), chart_numbers(payload)
-    for name, drawing in draw_charts(contents).items():
+    titles, numbers, drawings = findings.chart_titles(payload), chart_numbers(payload), draw_charts(contents)
+    for name in drawings:
         if name in numbers:  # the confusion matrix is a table itself
-            svg = inline_svg(svg_text(drawing), name, printable(titles[name]))
-            charts[name] = {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
+            charts[name] = contents.once(
+                ("chart", name, titles[name], repr(numbers[name])), partial(_chart, drawings, name, titles, numbers)
+            )
     evaluation, comparison = payload["evaluation"], comparison_view(payload)
     seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
     others = [one for one in contents.evidence if one.section.anchor != "seeds"]
@@ -82,21 +84,28 @@ def render_report(contents: RunContents) -> str:
         interval=percent_interval(evaluation["accuracy_interval"]),
         limits=_limits(payload),
         runs=runs_view(payload),
-        example=example_view(payload),
-        samples=samples_view(payload),
+        example=contents.once("example", lambda: example_view(payload)),
+        samples=contents.once("samples", lambda: samples_view(payload)),
         diagram=Markup(contents.trained.model.architecture.diagram()),
         curves_note=curves_note(payload),
         matrix=matrix_view(payload, titles["confusion-matrix"]),
         classes={"title": findings.classes_finding(evaluation)},
         pairs=pairs_view(payload),
-        mistakes=mistakes_view(payload),
+        mistakes=contents.once("mistakes", lambda: mistakes_view(payload)),
         comparison=comparison,
-        kernels=kernel_views(contents.explanation.kernels),
+        kernels=contents.once("kernels", lambda: kernel_views(contents.explanation.kernels)),
         explained=explained_view(payload),
-        maps=map_views(contents.explanation),
+        maps=contents.once("maps", lambda: map_views(contents.explanation)),
         seeds=[one.html for one in seeds],
         evidence=[one.html for one in others],
     )
+
+
+def _chart(
+    drawings: Mapping[str, Drawing], name: str, titles: Mapping[str, str], numbers: Mapping[str, Any]
+) -> dict[str, Any]:
+    svg = inline_svg(svg_text(drawings[name]), name, printable(titles[name]))
+    return {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
 
 
 def write_report(folder: Path, contents: RunContents) -> Path:

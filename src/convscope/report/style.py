@@ -1,7 +1,7 @@
-"""How the figures look, and how one drawing serves a file, a notebook and both themes of the page.
+"""How the figures look, and how one drawing serves files in both themes, a notebook and both themes of the page.
 
 Figures are drawn in the colours of the light theme. Each of these colours has one role and is used for nothing else, so
-the page can replace it by the style sheet's variable of that role and show the same drawing on a dark ground.
+the page can replace it by the style sheet's variable of that role, and a file by the dark theme's colour of that role.
 """
 
 import re
@@ -14,10 +14,13 @@ from io import BytesIO
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import font_manager
+from matplotlib.colors import is_color_like, to_hex, to_rgba
 from matplotlib.figure import Figure
 
-from convscope.base.tables import clip
+from convscope.base.figure_style import FigureStyle
+from convscope.base.tables import clip, display_width
 
 PAPER = "#fbfaf7"
 INK = "#1b2028"
@@ -25,6 +28,9 @@ MUTED = "#59626e"
 HAIRLINE = "#dcdfe3"
 ACCENT = "#0a5fb0"
 WARM = "#b8530a"
+
+_DARK = {PAPER: "#14171c", INK: "#e6e8eb", MUTED: "#9fa8b4", HAIRLINE: "#2d343e", ACCENT: "#74b6f8", WARM: "#f0a35e"}
+"""The colours of the page's dark theme by those of the light one."""
 
 _VARIABLES = {
     PAPER: "--paper",
@@ -51,7 +57,8 @@ POINTS = 72
 TITLE_HEIGHT = 32
 """Pixels at the top of a drawing that belong to its title."""
 
-_PIXELS_PER_POINT = 2  # of the PNG files, for screens of high resolution
+_TITLE_SIZES = (14, 13, 12, 11, 10, 9)  # the largest at which it fits
+
 # For glyphs that matplotlib's own font lacks, and only where installed: a missing family would log a warning.
 _FALLBACK_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "Noto Emoji", "Symbola")
 _STYLE: dict[str, Any] = {
@@ -95,6 +102,7 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "convscope",
     "svg.image_inline": True,
+    "pdf.fonttype": 42,  # whole fonts, whose text other programs can edit and search
 }
 
 
@@ -139,9 +147,10 @@ def new_drawing(width: float, height: float, title: str = "") -> Drawing:
     """Return an empty drawing of `width` by `height` CSS pixels, with its title at the upper left."""
     drawing = Drawing(figsize=(width / POINTS, height / POINTS))
     if title:
-        size = 14
-        # Measuring text would cost more than drawing it: half an em a letter is near enough to clip by.
-        text = clip(title, int((width - 16) / (0.54 * size)))
+        # Measuring text would cost more than drawing it: half an em a letter is near enough to fit by.
+        room = {size: int((width - 16) / (0.54 * size)) for size in _TITLE_SIZES}
+        size = next((size for size in _TITLE_SIZES if display_width(title) <= room[size]), _TITLE_SIZES[-1])
+        text = clip(title, room[size])
         drawing.text(8 / width, 1 - 8 / height, text, fontsize=size, ha="left", va="top", color=INK, gid="title")
     return drawing
 
@@ -154,19 +163,58 @@ def add_axes(drawing: Figure, left: float, top: float, width: float, height: flo
 
 
 def png_bytes(drawing: Figure) -> bytes:
-    """Return the drawing as PNG, the same bytes for the same drawing."""
-    buffer = BytesIO()
-    with house_style():
-        drawing.savefig(buffer, format="png", dpi=POINTS * _PIXELS_PER_POINT, metadata={"Software": None})
-    return buffer.getvalue()
+    """Return the drawing as PNG in the light theme, the same bytes for the same drawing."""
+    return _saved(drawing, FigureStyle())
 
 
 def svg_text(drawing: Figure) -> str:
     """Return the drawing as an SVG file with its text as text, the same bytes for the same drawing."""
+    return _saved(drawing, FigureStyle(format="svg")).decode()
+
+
+def figure_bytes(drawing: Figure, style: FigureStyle) -> bytes:
+    """Return the file of a drawing in `style`, the same bytes for the same drawing. The dark theme recolours it."""
+    if style.theme == "dark":
+        _recolour(drawing)
+    return _saved(drawing, style)
+
+
+_WITHOUT_DATE: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def _saved(drawing: Figure, style: FigureStyle) -> bytes:
     buffer = BytesIO()
+    metadata, dpi = _WITHOUT_DATE[style.format], POINTS if style.format == "svg" else style.dpi
     with house_style():
-        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue().decode()
+        drawing.savefig(buffer, format=style.format, dpi=dpi, metadata=metadata, transparent=style.transparent)
+    return buffer.getvalue()
+
+
+def _recolour(drawing: Figure) -> None:
+    """Replace each colour of the light theme in a drawing by that of the dark theme; other colours stay."""
+    with house_style():
+        drawing.draw_without_rendering()  # which makes all ticks
+    for artist in drawing.findobj():
+        for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
+            read, write = (getattr(artist, f"{verb}_{name}", None) for verb in ("get", "set"))
+            if read is None or write is None:
+                continue
+            old = read()
+            if isinstance(old, np.ndarray):  # of a collection, a row a mark
+                if len(old):
+                    write([_in_dark(colour) or colour for colour in map(tuple, old.reshape(-1, 4))])
+            elif (new := _in_dark(old)) is not None:
+                write(new)
+
+
+def _in_dark(colour: Any) -> tuple[float, float, float, float] | None:
+    """Return a colour of the light theme as that of the dark theme, with its opacity; None for any other."""
+    dark = _DARK.get(to_hex(colour)) if is_color_like(colour) else None
+    return None if dark is None else to_rgba(dark, to_rgba(colour)[3])
 
 
 def inline_svg(svg: str, name: str, description: str) -> str:

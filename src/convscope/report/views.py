@@ -321,14 +321,15 @@ def map_views(explanation: Explanation) -> list[dict[str, Any]]:
     for layer, maps in explanation.feature_maps.items():
         summary, count, (low, high) = summaries[layer], maps.shape[2], map_limits(maps)
         pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MOST_MAPS))]
-        side, large = max(maps.shape[:2]), large_channels(count)
+        side, large = max(maps.shape[:2]), large_channels(maps)
         shown = f"the first {len(pictures)} of {count}" if count > len(pictures) else "all"
         views.append(
             {
                 "layer": layer,
                 "title": findings.maps_finding(summary),
                 "caption": f"{summary['kind']}, {' × '.join(map(str, summary['shape']))}, one colour scale for all "
-                f"maps. Large: channels {', '.join(map(str, large))}, counted from 0. Below: {shown} maps.",
+                f"maps. Large: the channels with the strongest response, {', '.join(map(str, large))}, counted from "
+                f"0. Below: {shown} maps.",
                 "large": [_map(pictures, maps, channel, scale_to(side, 156)) for channel in large],
                 "all": [_map(pictures, maps, channel, scale_to(side, 56)) for channel in range(len(pictures))],
                 "scale": _scale("viridis", low, high),

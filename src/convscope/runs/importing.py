@@ -161,9 +161,9 @@ def _measure(
     with timed(timings, "evaluate"):
         measured = measure_run(Trained(folder, model, history), splits)
     with timed(timings, "report"):  # matplotlib takes its time to load
-        from convscope.runs.page import Found, write_run_report
+        from convscope.runs.page import Found, complete_page
 
-    report = write_run_report(Found(measured), splits, index, timings)
+    report = complete_page(Found(measured), splits, index, timings).write()
     timings["total"] = sum(timings.values())
     folder.write("timings.json", timings)
     folder.finish()

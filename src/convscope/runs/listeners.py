@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import DivergedRun, RunResult
 from convscope.training import TrainingState
 
@@ -37,6 +38,8 @@ class Listeners:
         on_file: with the path of each file that has been written.
         on_left_out: with a sentence on what cannot be measured, and why.
         on_topic: with a topic and its result, when it has been measured.
+        on_page: with the evaluation and the path of the page, when the page of a run can be opened for the first time.
+        on_phase: with what is measured next and about how many seconds are left, before each phase behind that.
     """
 
     on_download: Callable[[str, int, int | None], None] = _ignore
@@ -52,6 +55,8 @@ class Listeners:
     on_file: Callable[[Path], None] = _ignore
     on_left_out: Callable[[str], None] = _ignore
     on_topic: Callable[[str, Result], None] = _ignore
+    on_page: Callable[[Evaluation, Path], None] = _ignore
+    on_phase: Callable[[str, float], None] = _ignore
 
 
 SILENT = Listeners()

@@ -1,18 +1,19 @@
-"""The figures and the page of a run, from what its folder holds; what is quick and not there yet is measured first."""
+"""The page of a run: written as soon as the run is measured, and again whenever more of it is known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from convscope.base.figure_style import FigureStyle
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
 from convscope.report import Replay, RunContents, write_figures, write_report
-from convscope.report.evidence import TOPICS, render_evidence
+from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
+from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
 from convscope.runs.topics import QUICK, Subject, measure_topics
 from convscope.storage import RunFolder
@@ -35,54 +36,108 @@ def load_found(folder: RunFolder, splits: Splits) -> Found:
     return Found(run, baseline, None if baseline is None else compare_runs(run, baseline, splits))
 
 
-def run_contents(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> RunContents:
-    """Return all that the page of a run shows.
+class RunPage:
+    """The page of a run, which can be written again and again: what has not changed is drawn and packed once."""
+
+    def __init__(
+        self, found: Found, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
+    ) -> None:
+        """Take up what the folder holds on each topic.
+
+        Args:
+            index: of the test image whose feature maps are shown.
+            timings: grows by the seconds of each topic that is measured, and by those of `explain` and `report`.
+        """
+        run = found.run
+        self._run, self._splits, self._index, self._timings = run, splits, index, timings
+        self._subject = Subject(run.folder, splits, run.model, listeners)
+        self._comparison, self._baseline = found.comparison, _replay(found.baseline)
+        self._evidence: dict[str, dict[str, Any]] = dict(run.folder.read_evidence(TOPICS, run.model))
+        self._sections = dict[str, RenderedSection]()
+        self._contents: RunContents | None = None
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """The topics that take seconds and were not measured yet, in the order in which a run measures them."""
+        return [topic for topic in QUICK if topic not in self._evidence]
+
+    def measure(self, topics: Iterable[str]) -> None:
+        """Measure `topics`, and keep them in the folder."""
+        for topic, value in measure_topics(self._subject, list(topics), self._timings).items():
+            self.add(topic, value)
+
+    def add(self, topic: str, value: dict[str, Any]) -> None:
+        """Show what was measured on a topic, in place of what was shown."""
+        self._evidence[topic] = value
+        self._sections.pop(topic, None)
+
+    def compare(self, baseline: Measured, comparison: Comparison) -> None:
+        """Show the comparison with another run."""
+        self._baseline, self._comparison = _replay(baseline), comparison
+
+    def contents(self) -> RunContents:
+        """Return all that the page shows now."""
+        run, folder = self._run, self._run.folder
+        with timed(self._timings, "report"):
+            for topic in self._evidence.keys() - self._sections.keys():
+                (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
+        evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
+        record = {**folder.read("run.json"), "timings": dict(self._timings)}
+        if self._contents is not None:
+            self._contents = self._contents.updated(record, self._baseline, self._comparison, evidence)
+            return self._contents
+        with timed(self._timings, "explain"):
+            explanation = explain(run.model, self._splits.test, self._index)
+        self._contents = RunContents(
+            splits=self._splits,
+            recipe=folder.recipe,
+            trained=Replay(run.model, run.trained.history, folder.load_snapshots(), lambda: self._subject.means),
+            evaluation=run.evaluation,
+            explanation=explanation,
+            record={**record, "timings": dict(self._timings)},
+            baseline=self._baseline,
+            comparison=self._comparison,
+            evidence=evidence,
+        )
+        return self._contents
+
+    def write(self) -> Path:
+        """Write the page, and return its path."""
+        folder, is_first = self._run.folder, self._contents is None
+        contents = self.contents()
+        if is_first:
+            folder.write("explanation.json", contents.explanation.to_dict())
+        if self._comparison is not None and not folder.has("comparison.json"):
+            folder.write("comparison.json", self._comparison.to_dict())  # so that its times are measured once
+        with timed(self._timings, "report"):
+            return write_report(folder.path, contents)
+
+
+def complete_page(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> RunPage:
+    """Return the page of a run after measuring what takes seconds and is missing; the arguments are `RunPage`'s."""
+    page, test = RunPage(found, splits, index, timings), splits.test
+    if page.missing:  # none of them can be measured of a model whose logits are not finite
+        evaluate_run(found.run.folder, found.run.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
+        page.measure(page.missing)
+    return page
+
+
+def write_run_figures(
+    found: Found, splits: Splits, index: int, names: Sequence[str], style: FigureStyle, out: Path | None
+) -> list[Path]:
+    """Write figures of what was measured of a run, and return the files' paths.
 
     Args:
         index: of the test image whose feature maps are shown.
-        timings: grows by the seconds of each topic that is measured, and by those of `explain` and `report`.
+        names: as `convscope.report.write_figures` takes them.
+        out: the folder; None is figures/ in the run folder.
+
+    Raises:
+        FigureError: if there is no figure of a name.
     """
-    run, folder, subject = found.run, found.run.folder, Subject(found.run.folder, splits, found.run.model)
-    evidence = _topics(subject, timings)
-    with timed(timings, "report"):
-        sections = render_evidence(evidence)
-    with timed(timings, "explain"):
-        explanation = explain(run.model, splits.test, index)
-    return RunContents(
-        splits=splits,
-        recipe=folder.recipe,
-        trained=_replay(run, subject.means),
-        evaluation=run.evaluation,
-        explanation=explanation,
-        record={**folder.read("run.json"), "timings": dict(timings)},
-        baseline=None if found.baseline is None else _replay(found.baseline),
-        comparison=found.comparison,
-        evidence=sections,
-    )
+    folder = found.run.folder
+    return write_figures(out or folder.place("figures"), RunPage(found, splits, index, {}).contents(), names, style)
 
 
-def write_run_report(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> Path:
-    """Draw the figures and write the page, and return its path.
-
-    Args: as for `run_contents`.
-    """
-    folder, contents = found.run.folder, run_contents(found, splits, index, timings)
-    folder.write("explanation.json", contents.explanation.to_dict())
-    if found.comparison is not None and not folder.has("comparison.json"):
-        folder.write("comparison.json", found.comparison.to_dict())  # so that its times are measured once
-    with timed(timings, "report"):
-        write_figures(folder.place("figures"), contents)
-        return write_report(folder.path, contents)
-
-
-def _replay(run: Measured, means: Mapping[str, NDArray[np.float32]] | None = None) -> Replay:
-    return Replay(run.model, run.trained.history, run.folder.load_snapshots(), means)
-
-
-def _topics(subject: Subject, timings: dict[str, float]) -> Mapping[str, dict[str, Any]]:
-    """Return what is kept of the run by topic, after measuring what is quickly measured and not there yet."""
-    known, test = subject.folder.read_evidence(TOPICS, subject.model), subject.splits.test
-    missing = [topic for topic in QUICK if topic not in known]
-    if missing:  # none of them can be measured of a model whose logits are not finite
-        evaluate_run(subject.folder, subject.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
-    return known | measure_topics(subject, missing, timings)
+def _replay(run: Measured | None) -> Replay | None:
+    return None if run is None else Replay(run.model, run.trained.history, run.folder.load_snapshots())

@@ -1,9 +1,10 @@
 """The jobs: train and measure; the main job, which also compares, looks inside and writes the page; and evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
@@ -12,7 +13,7 @@ from convscope.evidence.explanation import EmbeddingMethod
 from convscope.runs.jobs import Job, check_index
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import job_record
-from convscope.runs.seeds import SeedRuns, train_seeds
+from convscope.runs.seeds import SeedRuns, number_of_seeds, train_seeds
 from convscope.runs.steps import (
     Measured,
     baseline_folder,
@@ -22,10 +23,13 @@ from convscope.runs.steps import (
     timed,
     train_run,
 )
-from convscope.runs.topics import Subject, measure_topics, open_topics
+from convscope.runs.topics import Subject, measure_topics, open_topics, topic_seconds
 from convscope.runs.tracking import Trackers
 from convscope.storage import RunFolder
 from convscope.training.memory import Memory
+
+if TYPE_CHECKING:
+    from convscope.runs.page import RunPage
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,33 +58,106 @@ def train_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners
 
 
 def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> JobOutcome:
-    """Train, evaluate, compare with the dense network and over seeds, look inside, and write the page."""
-    folder, splits, options = job.folder, job.splits, job.options
-    assert options is not None, "the main job has options"
+    """Train, evaluate and write the page; then measure phase after phase, and bring the page up to date behind each."""
+    folder = job.folder
     with tracking.following(folder.path):
         run, memory = _train(job, timings, tracking, listeners)
-        measured, comparison = [run], None
-        other = baseline_folder(folder, splits) if options.baseline else None
-        if other is not None:
-            trained = train_run(other, splits, timings, "baseline", tracking, listeners)
-            with timed(timings, "baseline"):
-                measured.append(measure_run(trained, splits))
-                other.finish()
-            comparison = compare_runs(run, measured[1], splits)
-            folder.write("comparison.json", comparison.to_dict())
-        seeds = train_seeds(measured, splits, comparison, options.seeds, timings, listeners)
-        if seeds is not None:
-            folder.write_evidence("seeds", seeds.to_dict(), run.model)
-        count = 1 if seeds is None else len({one.seed for one in seeds.experiment.runs})
-        record = folder.read("run.json")  # another machine would find time for another number
-        command = job_record(folder.path, record, replace(options, seeds=count))["command"]
-        folder.write("run.json", {**record, "command": command})
         with timed(timings, "report"):  # matplotlib takes its time to load
-            from convscope.runs.page import Found, write_run_report
+            from convscope.runs.page import Found, RunPage
 
-        found = Found(run, measured[1] if other is not None else None, comparison)
-        report = write_run_report(found, splits, options.index, timings)
-        return _finish(job, JobOutcome(run.evaluation, timings, memory, comparison, seeds, report))
+        assert job.options is not None, "the main job has options"
+        page = RunPage(Found(run), job.splits, job.options.index, timings, listeners)
+        listeners.on_page(run.evaluation, page.write())
+        phases = _Phases(job, page, run, timings, tracking, listeners)
+        planned = phases.planned()
+        for number, phase in enumerate(planned):
+            listeners.on_phase(phase.title, sum(one.seconds() for one in planned[number:]))
+            phase.work()
+            if number + 1 < len(planned):
+                page.write()
+        phases.record_command()
+        outcome = JobOutcome(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
+        return _finish(job, outcome)
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """A part of the main job behind the evaluation; `seconds` says about how long it takes."""
+
+    title: str
+    seconds: Callable[[], float]
+    work: Callable[[], None]
+
+
+class _Phases:
+    """What the main job measures when the run has its first page, the quick and the telling first."""
+
+    def __init__(
+        self,
+        job: Job,
+        page: "RunPage",
+        run: Measured,
+        timings: dict[str, float],
+        tracking: Trackers,
+        listeners: Listeners,
+    ) -> None:
+        assert job.options is not None, "the main job has options"
+        self._folder, self._splits, self._options = job.folder, job.splits, job.options
+        self._page, self._timings, self._tracking, self._listeners = page, timings, tracking, listeners
+        self._measured = [run]
+        self._other = baseline_folder(job.folder, job.splits) if job.options.baseline else None
+        self.comparison: Comparison | None = None
+        self.seeds: SeedRuns | None = None
+
+    def planned(self) -> list[_Phase]:
+        """Return the phases in their order."""
+        seconds, model = self._timings["evaluate"], self._measured[0].model
+        topics = [
+            _Phase(
+                topic,
+                partial(topic_seconds, topic, model, len(self._splits.test), seconds),
+                partial(self._page.measure, [topic]),
+            )
+            for topic in self._page.missing
+        ]
+        compared = [] if self._other is None else [_Phase("comparison", self._one_training, self._compare)]
+        seeds = [] if self._options.seeds == 1 else [_Phase("seeds", self._seconds_of_seeds, self._train_seeds)]
+        return [*compared, *topics, *seeds]
+
+    def record_command(self) -> None:
+        """Write the command with the number of seeds that were trained; another machine would find time for others."""
+        count = 1 if self.seeds is None else len({one.seed for one in self.seeds.experiment.runs})
+        record = self._folder.read("run.json")
+        command = job_record(self._folder.path, record, replace(self._options, seeds=count))["command"]
+        self._folder.write("run.json", {**record, "command": command})
+
+    def _one_training(self) -> float:
+        return self._timings.get("baseline", self._timings["train"])
+
+    def _compare(self) -> None:
+        assert self._other is not None, "it is planned only then"
+        run, splits = self._measured[0], self._splits
+        trained = train_run(self._other, splits, self._timings, "baseline", self._tracking, self._listeners)
+        with timed(self._timings, "baseline"):
+            baseline = measure_run(trained, splits)
+            self._other.finish()
+        self._measured.append(baseline)
+        self.comparison = compare_runs(run, baseline, splits)
+        self._folder.write("comparison.json", self.comparison.to_dict())
+        self._page.compare(baseline, self.comparison)
+
+    def _seconds_of_seeds(self) -> float:
+        each = self._timings["train"] + (0.0 if self._other is None else self._one_training())
+        return each * (number_of_seeds(self._options.seeds, each)[0] - 1)
+
+    def _train_seeds(self) -> None:
+        self.seeds = train_seeds(
+            self._measured, self._splits, self.comparison, self._options.seeds, self._timings, self._listeners
+        )
+        if self.seeds is not None:
+            value = self.seeds.to_dict()
+            self._folder.write_evidence("seeds", value, self._measured[0].model)
+            self._page.add("seeds", value)
 
 
 @dataclass(frozen=True)
@@ -105,7 +182,7 @@ def evidence_job(
 
     `listeners` hear what is left out, and each topic when it has been measured, which is kept then.
     """
-    from convscope.runs.page import load_found, write_run_report  # matplotlib takes its time to load
+    from convscope.runs.page import complete_page, load_found  # matplotlib takes its time to load
 
     check_index(request.index, splits)
     subject = Subject(folder, splits, folder.load_model(), listeners, request.embedding)
@@ -113,7 +190,7 @@ def evidence_job(
     if left_out:
         listeners.on_left_out(left_out)
     measured = measure_topics(subject, topics, timings)
-    return measured, write_run_report(load_found(folder, splits), splits, request.index, timings)
+    return measured, complete_page(load_found(folder, splits), splits, request.index, timings).write()
 
 
 def _train(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> tuple[Measured, Memory]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.errors import RunError
+from convscope.base.figure_style import FigureFormat, FigureStyle, Theme
 from convscope.base.files import read_bytes
 from convscope.base.tables import html_table, percent_with_interval, text_table
 from convscope.data.datasets import LoadOptions, Splits
@@ -183,7 +184,7 @@ class Run:
         return tuple(cautions_of(self.folder, self.splits))
 
     def report(self, index: int | None = None) -> Path:
-        """Write the figures and the page of what the run measured, and return the path of the page.
+        """Write the page of what the run measured, and return its path.
 
         What takes seconds and was not measured yet (filters, attributions, embedding, ablation) is measured now.
 
@@ -194,14 +195,51 @@ class Run:
             DatasetError: if there is no such test image.
             RunError: as the attributes do.
         """
-        from convscope.runs.page import load_found, write_run_report  # matplotlib takes its time to load
+        from convscope.runs.page import complete_page, load_found  # matplotlib takes its time to load
 
         folder, splits = self.folder, self.splits
-        if index is None:
-            index = (options_of(folder) or JobOptions()).index
-        check_index(index, splits)
         with writing(self.path):
-            return write_run_report(load_found(folder, splits), splits, index, {})
+            return complete_page(load_found(folder, splits), splits, self._index(index), {}).write()
+
+    def figures(
+        self,
+        *names: str,
+        format: FigureFormat = "png",
+        theme: Theme = "light",
+        dpi: int = 144,
+        transparent: bool = False,
+        out: str | Path | None = None,
+        index: int | None = None,
+    ) -> list[Path]:
+        """Write figures of what the run measured, each as one file, and return the files' paths.
+
+        The same run gives the same bytes. Nothing is measured for them: `report` or a topic does that.
+
+        Args:
+            names: of the figures, such as "confusion-matrix"; with none, all that there are.
+            format: "png", "svg" or "pdf".
+            theme: "light" or "dark"; dark suits slides with a dark background.
+            dpi: dots per inch of a PNG, 18 to 1200; at 72 a figure is as wide as on the page.
+            transparent: whether the background is left clear.
+            out: the folder; None is figures/ in the run folder.
+            index: of the test image whose feature maps are shown; None is the one that the run was asked for.
+
+        Raises:
+            FigureError: if there is no figure of a name; this is a ValueError too.
+            ValueError: if an argument is out of range.
+            DatasetError: if there is no such test image.
+            RunError: as the attributes do.
+        """
+        from convscope.runs.page import load_found, write_run_figures  # matplotlib takes its time to load
+
+        folder, splits, style = self.folder, self.splits, FigureStyle(format, theme, dpi, transparent)
+        place = None if out is None else Path(out)
+        return write_run_figures(load_found(folder, splits), splits, self._index(index), names, style, place)
+
+    def _index(self, asked: int | None) -> int:
+        index = (options_of(self.folder) or JobOptions()).index if asked is None else asked
+        check_index(index, self.splits)
+        return index
 
     def resume(
         self,

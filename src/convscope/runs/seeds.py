@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,12 @@ class SeedRuns:
     def to_dict(self) -> dict[str, Any]:
         comparison = None if self.comparison is None else self.comparison.to_dict()
         return {**self.experiment.to_dict(), "why": self.why, "comparison": comparison}
+
+    @property
+    def summary(self) -> str:
+        """A row for each network, why there are so many seeds, and which network is better, as text."""
+        verdict = "" if self.comparison is None else f"\n{fill(self.comparison.verdict, 100)}."
+        return f"{self.experiment.summary}\n\n{self.why}{verdict}"
 
     def __str__(self) -> str:
         parts = [str(self.experiment), self.why]

@@ -28,6 +28,14 @@ from convscope.training.model import Model
 QUICK = ("filters", "attributions", "embedding", "ablation")
 """What the main job measures of every run: seconds in all, and no further training."""
 
+_PASSES: Mapping[str, tuple[float, float]] = {
+    "filters": (25, 4e11),
+    "attributions": (20, 2e11),
+    "embedding": (8, 1e11),
+    "ablation": (80, 8e11),
+}
+"""About how long each of `QUICK` takes: in passes over the test images, and at most in multiply-adds."""
+
 _UNSEEN = ("calibration", "rejection")
 """What is fitted on images that the network itself, or ones trained just like it, did not see."""
 
@@ -250,6 +258,12 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
         "from a run with other training images"
         + ("" if subject.validated is not None else ", or hold new images out with `validation_fraction`")
     )
+
+
+def topic_seconds(topic: str, model: Model, num_images: int, seconds: float) -> float:
+    """Return about how many seconds one of `QUICK` takes where a pass over `num_images` test images takes `seconds`."""
+    passes, most_macs = _PASSES[topic]
+    return min(passes * seconds, most_macs * seconds / max(num_images * model.architecture.macs, 1)) + 0.3
 
 
 def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, dict[str, Any]]:

@@ -71,6 +71,10 @@ class History:
         values: dict[str, Any] = {name: tuple(float(row[name]) for row in rows) for name in columns}
         return cls(**values)
 
+    def title(self, column: str) -> str:
+        """Return what `column` is called where it is shown: `test_loss` for `val_loss` if test images were measured."""
+        return column.replace("val_", "test_", 1) if self.val_split == "test" else column
+
     def to_dict(self) -> dict[str, Any]:
         columns = {name: list(getattr(self, name)) for name in _COLUMNS}
         return {**columns, "val_split": self.val_split, "best_epoch": self.best_epoch}
@@ -97,7 +101,7 @@ class History:
             )
             for row in self.rows()
         ]
-        return ("epoch", *names), rows
+        return ("epoch", *map(self.title, names)), rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,9 +83,11 @@ def test_the_scalars_are_those_of_the_run(logged: tuple[Path, Path]):
     assert (last.step, last.tensor_proto.float_val[0]) == (2, np.float32(evaluation["accuracy"]))
 
 
-def test_the_figures_are_pictures_of_their_size(logged: tuple[Path, Path]):
-    run, live = logged
-    events = read(next(live.iterdir()))
+def test_the_figures_are_pictures_of_their_size(logged: tuple[Path, Path], tmp_path: Path):
+    run = shutil.copytree(logged[0], tmp_path / "run")
+    assert invoke("figures", run, "diagram", "comparison").exit_code == 0
+    assert invoke("log", run, "--to", f"tensorboard:{tmp_path / 'logs'}").exit_code == 0
+    events = read(next((tmp_path / "logs").iterdir()))
     figures = sorted(path.stem for path in (run / "figures").glob("*.png"))
     assert figures
     for name in figures:

@@ -148,6 +148,11 @@ class Comparison:
             "sentence": self.sentence,
         }
 
+    @property
+    def summary(self) -> str:
+        """The verdict, and a row for each of the two, as text."""
+        return f"{fill(self.verdict, 100)}.\n\n{text_table(_HEADER, self._candidate_rows())}"
+
     def __str__(self) -> str:
         header, counts = mcnemar_rows(self.names, self.counts)
         parts = [fill(self.sentence, 100), fill(f"{self.verdict}.", 100), text_table(_HEADER, self._candidate_rows())]

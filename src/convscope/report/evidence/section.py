@@ -4,7 +4,7 @@ Every text is data, which the template escapes.
 """
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -93,22 +93,17 @@ class Section:
     parts: Sequence[Table | Chart | Gallery]
 
 
-def render_section(section: Section, svgs: Mapping[str, str] | None = None) -> Markup:
-    """Return the element of `section`, to be put into a page with the report's style sheet.
-
-    Args:
-        svgs: the charts as SVG files by name, where they are drawn already.
-    """
-    parts = [_part(part, svgs or {}) for part in section.parts]
+def render_section(section: Section) -> Markup:
+    """Return the element of `section`, to be put into a page with the report's style sheet."""
+    parts = [_part(part) for part in section.parts]
     return Markup(_template().render(section=section, parts=parts))
 
 
-def _part(part: Table | Chart | Gallery, svgs: Mapping[str, str]) -> dict[str, Any]:
+def _part(part: Table | Chart | Gallery) -> dict[str, Any]:
     if isinstance(part, Table):
         return {"kind": "table", **vars(part)}
     if isinstance(part, Chart):
-        drawn = svgs[part.name] if part.name in svgs else svg_text(part.drawing)
-        svg = inline_svg(drawn, part.name, printable(part.title))
+        svg = inline_svg(svg_text(part.drawing), part.name, printable(part.title))
         return {"kind": "chart", **vars(part), "svg": Markup(svg)}
     return {"kind": "gallery", **vars(part), "cards": [_card(card, part.size) for card in part.cards]}
 

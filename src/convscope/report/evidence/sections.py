@@ -18,7 +18,7 @@ from convscope.report.evidence.filters import filters_section
 from convscope.report.evidence.rejection import rejection_section
 from convscope.report.evidence.robustness import robustness_section
 from convscope.report.evidence.section import Chart, Gallery, Section, render_section
-from convscope.report.style import Drawing, svg_text
+from convscope.report.style import Drawing
 
 
 def seeds_section(value: dict[str, Any]) -> Section:
@@ -58,8 +58,11 @@ class RenderedSection:
     value: Mapping[str, Any]
     section: Section
     html: str
-    drawings: Mapping[str, tuple[Drawing, str]]
-    """By name, each chart's drawing, and that as an SVG file."""
+
+    @property
+    def drawings(self) -> dict[str, Drawing]:
+        """Each chart's drawing by name."""
+        return {part.name: part.drawing for part in self.section.parts if isinstance(part, Chart)}
 
     def indices(self, split: str) -> list[int]:
         """Return which images of `split` its cards show, in their order."""
@@ -97,7 +100,4 @@ def _render_topic(topic: str, value: dict[str, Any]) -> RenderedSection:
 
 def _render(topic: str, value: dict[str, Any]) -> RenderedSection:
     section = _SECTIONS[topic](value)
-    charts = [part for part in section.parts if isinstance(part, Chart)]
-    drawings = {chart.name: (chart.drawing, svg_text(chart.drawing)) for chart in charts}
-    html = render_section(section, {name: svg for name, (_, svg) in drawings.items()})
-    return RenderedSection(topic, value, section, html, drawings)
+    return RenderedSection(topic, value, section, render_section(section))

@@ -1,0 +1,41 @@
+"""`convscope figures` and `Run.figures`: files for slides, from what a finished run measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import convscope as cs
+from convscope.base.errors import FigureError
+
+from .conftest import invoke
+
+
+def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, tmp_path: Path):
+    before = {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")}
+    asked = ("--format", "svg", "--theme", "dark", "--transparent", "--out", tmp_path / "out")
+    done = invoke("figures", shared_run, "diagram", "comparison", *asked)
+    assert done.exit_code == 0, done.output
+    paths = [tmp_path / "out" / name for name in ("diagram.svg", "comparison.svg")]
+    assert done.stdout.splitlines() == list(map(str, paths))
+    options = {"format": "svg", "theme": "dark", "transparent": True}
+    again = cs.open_run(shared_run).figures("diagram", "comparison", **options, out=tmp_path / "again")
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+    assert {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")} == before
+
+
+def test_the_resolution_is_the_one_asked_for(shared_run: Path, tmp_path: Path):
+    done = invoke("figures", shared_run, "comparison", "--dpi", 36, "--out", tmp_path, "--json")
+    (path,) = json.loads(done.stdout)["figures"]
+    with Image.open(path) as picture:
+        assert picture.width == 448 // 2
+
+
+def test_a_misspelt_figure_is_one_line_that_says_what_was_meant(shared_run: Path, tmp_path: Path):
+    done = invoke("figures", shared_run, "confusion-matrx", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert done.stderr == "Error: there is no figure 'confusion-matrx'; did you mean 'confusion-matrix'?\n"
+    with pytest.raises(FigureError, match="no figure 'abc'"):
+        cs.open_run(shared_run).figures("abc", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

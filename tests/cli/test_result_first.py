@@ -1,0 +1,93 @@
+"""The main job gives its result first: a page that opens, and then phase after phase, each of them added to it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import convscope as cs
+from convscope.report import render_report
+from convscope.runs import topics
+from convscope.runs.jobs import opened
+from convscope.runs.page import Found, RunPage, load_found
+from convscope.storage import RunFolder
+
+from .conftest import invoke
+
+TOPICS = ("filters", "attributions", "embedding", "ablation")
+
+
+@pytest.fixture(scope="module")
+def interrupted(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A run that Ctrl-C stopped in the third phase: its folder, and what it printed on stdout and stderr."""
+    out = tmp_path_factory.mktemp("interrupted") / "run"
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topics, "_MEASURE", {**topics._MEASURE, "attributions": stop})
+        arguments = ("--dataset", small_folder, "--epochs", 2, "--seed", 3, "--seeds", 1, "--out", out)
+        done = invoke("run", *arguments)
+    assert done.exit_code == 1
+    return out, done.stdout, done.stderr
+
+
+def chapters(out: Path) -> set[str]:
+    return set(re.findall(r'<section[^>]* id="([a-z]+)"', (out / "report.html").read_text()))
+
+
+def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrupted: tuple[Path, str, str]):
+    out, printed, errors = interrupted
+    assert errors.splitlines()[-1] == f"Error: interrupted; go on with: convscope run --resume {out}"
+    assert {"verdict", "training", "comparison", "filters"} <= chapters(out)
+    assert not {"attributions", "embedding", "ablation", "seeds"} & chapters(out)
+    assert not (out / "DONE").exists()
+    lines = printed.splitlines()
+    (page,) = [number for number, line in enumerate(lines) if line.endswith(str(out / "report.html"))]
+    assert any(line.startswith("Accuracy on the test split of small") for line in lines[:page])
+    phases = [line.partition(":")[0] for line in lines[page:] if line.endswith(" s left")]
+    assert phases == ["comparison", "filters", "attributions"]
+
+
+def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str], shared_run: Path):
+    out, _, _ = interrupted
+    filters = (out / "filters.json").stat().st_mtime_ns
+    done = invoke("run", "--resume", out)
+    assert done.exit_code == 0, done.output
+    assert (out / "filters.json").stat().st_mtime_ns == filters
+    for name in (*TOPICS, "evaluation", "explanation"):
+        assert json.loads((out / f"{name}.json").read_text()) == json.loads((shared_run / f"{name}.json").read_text())
+    assert cs.load_model(out).weights_sha256 == cs.load_model(shared_run).weights_sha256
+    assert {*TOPICS, "comparison"} <= chapters(out)
+    assert (out / "DONE").exists()
+    assert not (out / "figures").exists()
+
+
+@pytest.mark.usefixtures("bare_reports")
+def test_quiet_prints_the_accuracy_and_the_page(small_folder: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    done = invoke("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", out, "--quiet")
+    accuracy, page = done.stdout.splitlines()
+    assert accuracy.startswith("Accuracy on the test split of small")
+    assert page == str(out / "report.html")
+
+
+def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path):
+    with opened(shared_run, writes=False) as (folder, splits):
+        found = load_found(folder, splits)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RunFolder, "read_evidence", lambda *_: {})
+            page = RunPage(Found(found.run), splits, 0, {})
+        render_report(page.contents())
+        page.compare(found.baseline, found.comparison)
+        render_report(page.contents())
+        whole = RunPage(found, splits, 0, {})
+        for topic, value in folder.read_evidence(("seeds", *TOPICS), found.run.model).items():
+            page.add(topic, value)
+            later, at_once = page.contents(), whole.contents()
+            later_html = render_report(later)
+    assert {**later.payload, "record": None} == {**at_once.payload, "record": None}
+    charts = r"<figure data-chart=.*?</figure>"
+    assert re.findall(charts, later_html, re.S) == re.findall(charts, render_report(at_once), re.S)
