@@ -317,8 +317,8 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
     ("value", "message"),
     [
         (None, "a layer is an object with a `kind`, not None"),
-        (["Conv2D"], "a layer is an object with a `kind`"),
-        ({"name": "conv2d"}, "a layer is an object with a `kind`"),
+        (["Conv2D"], "a layer must be an object with a `kind`"),
+        ({"name": "conv2d"}, "a layer must be an object with a `kind`"),
         ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, .*, Dense"),
         ({"kind": ["Conv2D"]}, "unknown layer kind"),
         ({"kind": "Dense", "units": 3, "bias": False}, "Dense has no 'bias'; it has units, activation, use_bias, name"),

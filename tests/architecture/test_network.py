@@ -383,9 +383,9 @@ def test_an_input_rejects(arguments, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (None, "an architecture is an object with `input` and `layers`"),
-        ({"input": 3}, "an architecture is an object with `input` and `layers`"),
-        ({"layers": {}}, "an architecture's `layers` is a list"),
+        (None, "an architecture must be an object with `input` and `layers`"),
+        ({"input": 3}, "an architecture must be an object with `input` and `layers`"),
+        ({"layers": {}}, "an architecture's `layers` must be a list"),
         ({"layers": [{"kind": "Flatten"}, {"kind": "Attention"}]}, "unknown layer kind 'Attention'"),
         ({"layers": []}, "needs at least one layer"),
         ({"input": {"height": 28}}, "input needs 'width'; add it"),

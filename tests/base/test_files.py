@@ -121,7 +121,7 @@ def test_inside_follows_no_link(tmp_path, name):
     (tmp_path / "run" / "figures").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "run" / "dangling").symlink_to("nowhere")
     with pytest.raises(
-        RunError, match=r"is a symbolic link, which is not followed; put what it points to in its place"
+        RunError, match=r"is a symbolic link, which is not followed; replace it by the file it points to"
     ):
         inside(tmp_path / "run", name)
 

@@ -239,9 +239,9 @@ LABELS = np.array([0, 1])
         (lambda: metrics.confusion_matrix(LABELS[:0], LABELS[:0], 2), "N at least 1"),
         (lambda: metrics.confusion_matrix(LABELS + 1, LABELS, 2), "y_true runs from 1 to 2"),
         (lambda: metrics.confusion_matrix(LABELS, LABELS - 1, 2), "y_pred runs from -1 to 0"),
-        (lambda: metrics.paired_interval(np.array([2]), np.array([1]), 2), "parts of them"),
-        (lambda: metrics.paired_interval(np.array([-1]), np.array([1]), 2), "parts of them"),
-        (lambda: metrics.paired_interval(np.array([]), np.array([]), 0), "parts of them"),
+        (lambda: metrics.paired_interval(np.array([2]), np.array([1]), 2), "exceed the images"),
+        (lambda: metrics.paired_interval(np.array([-1]), np.array([1]), 2), "exceed the images"),
+        (lambda: metrics.paired_interval(np.array([]), np.array([]), 0), "exceed the images"),
         (lambda: metrics.paired_interval(np.array([0]), np.array([0]), 1, 1.0), "confidence is 1.0"),
         (lambda: metrics.paired_interval(np.array([0]), np.array([0]), 1, 1.5), "confidence is 1.5"),
         (lambda: metrics.wilson_interval(3, 2), "between 0 and the trials"),
@@ -249,7 +249,7 @@ LABELS = np.array([0, 1])
         (lambda: metrics.wilson_interval(1, 2, 1.0), "confidence is 1.0"),
         (lambda: metrics.wilson_interval(1, 2, 1.5), "confidence is 1.5"),
         (lambda: metrics.wilson_interval(1, 2, 0.0), "confidence is 0.0"),
-        (lambda: metrics.mcnemar_exact(-1, 2), "counts are at least 0"),
+        (lambda: metrics.mcnemar_exact(-1, 2), "counts must be at least 0"),
     ],
 )
 def test_metrics_reject(call, message):

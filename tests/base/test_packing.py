@@ -67,15 +67,15 @@ def test_of_no_rows_none_are_packed() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"shape": [10**12]}, "is larger than any|no list of lengths"),
+        ({"shape": [10**12]}, "is larger than any|not a list of lengths"),
         ({"shape": [1 << 20, 1 << 20]}, "is larger than any"),
-        ({"shape": [-1]}, "no list of lengths"),
-        ({"shape": "8"}, "no list of lengths"),
-        ({"shape": [7]}, "of another length than its shape says"),
-        ({"shape": [9]}, "of another length than its shape says"),
+        ({"shape": [-1]}, "not a list of lengths"),
+        ({"shape": "8"}, "not a list of lengths"),
+        ({"shape": [7]}, "not have the length of its shape"),
+        ({"shape": [9]}, "not have the length of its shape"),
         ({"data": "AAAA"}, "cannot be unpacked"),
         ({"data": "ä"}, "ASCII"),
-        ({"data": b64encode(zlib.compress(bytes(1 << 24), 1)).decode()}, "of another length than its shape says"),
+        ({"data": b64encode(zlib.compress(bytes(1 << 24), 1)).decode()}, "not have the length of its shape"),
     ],
 )
 def test_a_block_that_is_none_is_refused_before_more_is_unpacked_than_it_says(change: dict, message: str) -> None:

@@ -321,9 +321,9 @@ FLAGS = np.zeros((2, 3), bool)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: mean_interval([]), "values are none"),
+        (lambda: mean_interval([]), "values is empty"),
         (lambda: mean_interval([1.0, 2.0], 1.0), "confidence is 1.0"),
-        (lambda: error_ratio_interval(-1, 0, 0), "counts are at least 0"),
+        (lambda: error_ratio_interval(-1, 0, 0), "counts must be at least 0"),
         (lambda: error_ratio_interval(1, 0, 0, 0.0), "confidence is 0.0"),
         (lambda: holm([0.1, 1.5]), "numbers from 0 to 1"),
         (lambda: holm([[0.1]]), "numbers from 0 to 1"),
@@ -331,7 +331,7 @@ FLAGS = np.zeros((2, 3), bool)
         (lambda: group_difference(FLAGS, FLAGS[:, :2], paired=False), r"wrong_a is \(2, 3\) and wrong_b \(2, 2\)"),
         (lambda: group_difference(FLAGS, FLAGS[0], paired=False), r"must be \(n, N\) and \(m, N\)"),
         (lambda: group_difference(FLAGS[:0], FLAGS, paired=False), "at least 1"),
-        (lambda: group_difference(FLAGS, FLAGS[:1], paired=True), "paired groups have as many models"),
+        (lambda: group_difference(FLAGS, FLAGS[:1], paired=True), "paired groups need the same number of models"),
         (lambda: group_difference(FLAGS, FLAGS, paired=True, confidence=2), "confidence is 2"),
         (lambda: group_accuracy_interval(FLAGS[:0]), r"wrong is \(0, 3\)"),
         (lambda: group_accuracy_interval(FLAGS, 0.0), "confidence is 0.0"),

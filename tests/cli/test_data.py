@@ -109,7 +109,7 @@ def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
 def test_info_writes_a_page(colour_folder, tmp_path):
     page = tmp_path / "data.html"
     result = convscope_data("info", colour_folder, "--page", page)
-    assert result.output.endswith(f"The page is {page}\n")
+    assert result.output.endswith(f"The page is{page}\n")
     text = page.read_text()
     assert text.startswith("<!DOCTYPE html>")
     assert f"convscope data info {colour_folder} --page {page} --force" in text
@@ -231,7 +231,7 @@ def test_an_unknown_data_set_is_refused(command):
 def test_a_damaged_file_is_refused_with_nothing_on_stdout(command, colour_folder, tmp_path):
     for path in colour_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes()[:-1])
-    assert "fetch it again" in refused(command, tmp_path, "--json")
+    assert "download it again" in refused(command, tmp_path, "--json")
 
 
 @pytest.mark.parametrize(

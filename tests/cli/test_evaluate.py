@@ -81,7 +81,7 @@ def test_test_images_alone_are_enough(trained: Path, small_folder: Path, others:
     assert found["num_images"] == (300 if kind == "idx" else 100)
     refused = invoke("train", "--dataset", path, "--out", tmp_path / "run")
     assert refused.exit_code == 1
-    assert "holds test images alone" in refused.output
+    assert "holds test images only" in refused.output
 
 
 def test_one_image_a_class_and_a_subset_of_the_classes_are_enough(trained: Path, others: cs.Dataset, tmp_path: Path):

@@ -172,7 +172,7 @@ def test_bad_arguments_are_errors(run, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "has no pictures" in refused(run, tmp_path / "empty")
     assert "not found" in refused(tmp_path / "none", pictures)
-    assert "no safetensors file" in refused(pictures / "a.png", pictures)
+    assert "not a safetensors file" in refused(pictures / "a.png", pictures)
     assert convscope_predict(run).exit_code == 2
     both = convscope_predict(run, pictures, "--json", "--csv")
     assert both.exit_code == 2
@@ -222,7 +222,7 @@ def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
     (pictures / "a.png").rename(pictures / "<script>a.png")
     result = convscope_predict(run, pictures, "--explain", page)
     assert result.exit_code == 0, result.output
-    assert f"The page is {page}" in result.stdout
+    assert f"The page is{page}" in result.stdout
     html = page.read_text(encoding="utf-8")
     assert "default-src 'none'" in html
     assert "<script" not in html

@@ -107,7 +107,7 @@ def test_run_refuses_a_folder_that_is_there_and_leaves_it(run_folder, small_fold
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     done = invoke("run", "--dataset", small_folder, "--out", out)
     assert done.exit_code == 1
-    assert done.stderr.startswith(f"Error: {out}: is there already")
+    assert done.stderr.startswith(f"Error: {out}: already exists")
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 

@@ -226,7 +226,7 @@ def test_a_processor_without_instructions_for_it_is_told_what_it_lacks(monkeypat
         lambda: NativeNetwork(presets.ann(), weights, precision="bfloat16"),
     ):
         with pytest.raises(
-            RecipeError, match=r"no instructions for it \(AVX512-BF16 or AMX-BF16\); take precision float32"
+            RecipeError, match=r"no instructions for it \(AVX512-BF16 or AMX-BF16\); use precision float32"
         ):
             opened()
 

@@ -186,7 +186,7 @@ def test_to_dict_keeps_the_worst_thousand_mistakes_and_their_number():
 
 def test_text_shows_accuracy_interval_images_matrix_and_pairs():
     text = str(evaluate_answers([0] * 9 + [1], [0] * 8 + [1, 1], ["cat", "dog"]))
-    assert "test split of shapes: 90.00 % [59.58, 98.21] (95 % Wilson interval), 9 of 10 images right" in text
+    assert "test split of shapes: 90.00 % [59.58, 98.21] (95 % Wilson interval), 9 of 10 images correct" in text
     lines = text.splitlines()
     matrix = lines.index("Confusion matrix (rows: true class, columns: predicted class)")
     assert [line.split() for line in lines[matrix + 1 : matrix + 5]] == [
@@ -206,7 +206,7 @@ def test_a_notebook_colours_the_matrix_as_the_report_does():
 
 def test_text_leaves_out_a_matrix_of_a_hundred_classes_and_says_so():
     text = str(random_evaluation(100)[0])
-    assert "The confusion matrix (100 x 100) is left out here" in text
+    assert "The confusion matrix (100 x 100) is too large to print" in text
     assert "Most confused pairs" in text
     assert max(map(len, text.splitlines())) <= 120
 
@@ -268,7 +268,7 @@ def test_evaluate_predictions_rejects(logits, message):
     [
         ((make_dataset([0], "01"),), "shapes has 2 classes, but this model answers with one of 3"),
         ((make_dataset([0], "0x2"),), "label 1 is 'x' in shapes, but '1' to this model"),
-        ((make_dataset([0], "012", (8, 8, 1)),), "this model reads uint8"),
+        ((make_dataset([0], "012", (8, 8, 1)),), "this model needs uint8"),
         ((make_dataset([0], "012"), 0), "batch_size is 0"),
     ],
 )

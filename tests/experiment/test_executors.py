@@ -79,7 +79,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.slow
 def test_a_process_that_dies_while_it_sends_is_seen_to_be_dead(processes: LocalProcesses):
-    with pytest.raises(BrokenExecutor, match="ended before its task did"):
+    with pytest.raises(BrokenExecutor, match="ended before its task was finished"):
         processes.submit(exec, DIE_WHILE_SENDING, {}).result(timeout=600)
     assert list(processes.map(abs, [-1, -2, -3])) == [1, 2, 3]
 
@@ -139,7 +139,7 @@ BAD = {
     "no number": ("local:", "it must be local:N"),
     "no process": ("local:0", "there must be at least one process"),
     "no port": ("dask://localhost", "it must be local:N"),
-    "nobody there": ("dask://127.0.0.1:9", "no scheduler answers there"),
+    "nobody there": ("dask://127.0.0.1:9", "no scheduler responds there"),
 }
 
 
@@ -158,7 +158,7 @@ def test_an_executor_that_is_not_there_says_so(case: str, monkeypatch):
 def test_a_library_that_is_missing_is_named_with_what_to_install(monkeypatch, name: str, library: str, extra: str):
     monkeypatch.setitem(sys.modules, library, None)
     with (
-        pytest.raises(ExecutorError, match=rf"needs {library}; pip install 'convscope\[{extra}\]'"),
+        pytest.raises(ExecutorError, match=rf"needs {library}; run pip install 'convscope\[{extra}\]'"),
         open_executor(name),
     ):
         pass

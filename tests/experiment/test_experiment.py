@@ -70,8 +70,8 @@ def test_one_run_has_neither_a_standard_deviation_nor_an_interval(experiment: Ex
     assert (group.sd, group.interval) == (None, None)
     assert (group.to_dict()["sd"], group.to_dict()["interval"]) == (None, None)
     single = Experiment(experiment.dataset_name, experiment.y_true, 1000, experiment.runs[:1])
-    assert "One run alone has neither a standard deviation nor an interval." in " ".join(str(single).split())
-    assert "One run alone" not in str(experiment)
+    assert "A single run has neither a standard deviation nor an interval." in " ".join(str(single).split())
+    assert "A single run" not in str(experiment)
 
 
 @pytest.fixture(scope="module")

@@ -240,7 +240,7 @@ def test_a_folder_that_is_another_run_s_is_refused(here, small_splits: cs.Splits
 
 
 def test_data_in_memory_reach_no_other_process(small_splits: cs.Splits):
-    with pytest.raises(ValueError, match="data in memory alone cannot reach another process"):
+    with pytest.raises(ValueError, match="data that exist only in memory cannot be sent to another process"):
         train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, executor=Dying(0))
 
 

@@ -68,7 +68,7 @@ def test_an_architecture_beside_a_whole_model_is_refused(model: cs.Model, tmp_pa
 
 
 def test_a_scale_for_a_model_that_knows_its_own_is_refused(model: cs.Model, tmp_path: Path):
-    with pytest.raises(InterchangeError, match="leave out the scale"):
+    with pytest.raises(InterchangeError, match="omit the scale"):
         cs.import_model(files(model, tmp_path)["convscope"], scale=1.0)
 
 

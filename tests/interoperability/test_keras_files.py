@@ -148,7 +148,7 @@ def test_models_within_models_are_laid_open(tmp_path):
     read = saved(model, tmp_path)
     assert_same(model, models_of(read), images, images / np.float32(255))
     for one in read:
-        assert any("a byte is divided by 255" in note for note in one.notes)
+        assert any("layer: bytes are divided by 255" in note for note in one.notes)
 
 
 def test_flat_pixels_and_images_without_a_channel_axis(tmp_path):
@@ -195,7 +195,7 @@ def test_weights_alone_beside_an_architecture_of_ours(tmp_path):
     images = images_for((6, 6, 1))
     assert_same(plain, [alone.to_model()], images, images / np.float32(255))
     (tmp_path / "architecture.json").write_text(json.dumps(read.architecture.to_dict()))
-    with pytest.raises(InterchangeError, match="the weights are of another model"):
+    with pytest.raises(InterchangeError, match="the weights belong to another model"):
         read_keras(tmp_path / "model.weights.h5", architecture=tmp_path / "architecture.json")
 
 

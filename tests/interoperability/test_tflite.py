@@ -162,7 +162,7 @@ def test_nothing_but_ours_is_printed_and_the_error_stream_is_given_back(tmp_path
         ({"dtype": "int8"}, "dtype int8, which needs them"),
         ({"calibration_images": np.zeros((1, 6, 5, 1), np.uint8)}, "dtype is float32"),
         ({"dtype": "int8", "calibration_images": np.zeros((0, 6, 5, 1), np.uint8)}, "hold no image"),
-        ({"dtype": "int8", "calibration_images": np.zeros((1, 5, 6, 1), np.uint8)}, "this model reads uint8"),
+        ({"dtype": "int8", "calibration_images": np.zeros((1, 5, 6, 1), np.uint8)}, "this model needs uint8"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str, tmp_
 @pytest.mark.parametrize("content", [b"", b"TFL3", bytes(1000), b"\x1c\x00\x00\x00TFL3" + bytes(100)])
 def test_what_is_no_tflite_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(content)
-    with pytest.raises(ConvscopeError, match=r"model\.tflite: is no TFLite file that convscope wrote"):
+    with pytest.raises(ConvscopeError, match=r"model\.tflite: is not a TFLite file of convscope"):
         open_tflite(tmp_path / "model.tflite")
 
 
@@ -184,7 +184,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     content = path.read_bytes()
     for size in range(0, len(content) - 1, len(content) // 16):
         path.write_bytes(content[:size])
-        with pytest.raises(ConvscopeError, match="is no TFLite file that convscope wrote"):
+        with pytest.raises(ConvscopeError, match="is not a TFLite file of convscope"):
             open_tflite(path)
 
 
@@ -210,7 +210,7 @@ def test_operators_beyond_the_built_in_ones_are_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "model.tflite"
     path.write_bytes(converted(answers, tf.uint8, tf.lite.OpsSet.SELECT_TF_OPS))
-    with pytest.raises(ConvscopeError, match="is no TFLite file that convscope wrote"):
+    with pytest.raises(ConvscopeError, match="is not a TFLite file of convscope"):
         open_tflite(path)
 
 

@@ -104,7 +104,7 @@ def test_a_graph_that_says_more_than_operators_is_refused(
 ) -> None:
     hostile = changed(records, "archive/models/model.json", change)
     assert hostile["archive/models/model.json"] != json.dumps(json.loads(records["archive/models/model.json"])).encode()
-    with pytest.raises(ConvscopeError, match="is not a program that convscope wrote"):
+    with pytest.raises(ConvscopeError, match="is not a program of convscope"):
         open_torch(write(tmp_path / "model.pt2", hostile))
 
 

@@ -86,7 +86,7 @@ def test_a_picture_without_ink_is_none_of_these():
     "damaged", [{"thresholds": {"none": 1}}, 3, {**rule(0.0), "thresholds": {"max_logit": "high"}}]
 )
 def test_a_damaged_rule_is_an_error_of_the_run(damaged):
-    with pytest.raises(RunError, match="rule to refuse images cannot be used"):
+    with pytest.raises(RunError, match="rule cannot be used"):
         predict(model_of(calibration={"rejection": damaged}), [pen()])
 
 

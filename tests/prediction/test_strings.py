@@ -154,7 +154,7 @@ def test_the_drawing_keeps_the_photo_and_puts_boxes_on_it(model, mnist):
 
 def test_only_the_picture_that_was_read_can_be_drawn_on(model):
     reading = read_strings(model, np.full((60, 60), 255, np.uint8))
-    with pytest.raises(ValueError, match="the one that was read is"):
+    with pytest.raises(ValueError, match="the same picture as before,"):
         reading.draw(np.zeros((61, 60), np.uint8))
 
 

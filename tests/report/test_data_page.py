@@ -87,7 +87,7 @@ def test_images_of_any_form_have_a_page(shape):
 def test_many_classes_are_folded_away_and_all_there():
     number = MOST_OPEN + 3
     html = render_data_page(document(made_up(number, (8, 8, 1))))
-    assert f"The first {MOST_OPEN} of {number}." in html
+    assert f"The first {MOST_OPEN} of {number} are shown." in html
     folded = html[html.index('id="class-images-all"') :]
     assert folded[: folded.index("</section>")].count("<img") == number
     ids = re.findall(r' id="([^"]+)"', html)

@@ -62,7 +62,7 @@ def mnist_value(mnist: cs.Splits) -> dict[str, Any]:
 def test_galleries_count_what_is_in_doubt():
     _, value = faulty()
     galleries = parts(audit_section(value), Gallery)
-    assert [title for title in galleries if "doubt" in title] == [
+    assert [title for title in galleries if "suspect" in title] == [
         "2 of 60 training labels are suspect",
         "1 of 30 test labels are suspect",
     ]
@@ -79,7 +79,7 @@ def test_a_card_has_the_picture_of_its_image_and_leads_to_it():
 def test_duplicates_stand_side_by_side_with_both_labels():
     splits, value = faulty()
     gallery = parts(audit_section(value), Gallery)[
-        "1 of 1 group have different labels; 1 span training and test images"
+        "Groups with different labels: 1 of 1; across training and test images: 1"
     ]
     (card,) = gallery.cards
     assert card.lines == ["</script><i… or a name of s…", "train 3, test 4", "equal"]

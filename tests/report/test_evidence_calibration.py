@@ -60,7 +60,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
     rows = {row[0]: row for row in table.rows}
     for title, name, factor, digits in (
         ("ECE, 15 bins of equal width, %", "ece_by_width", 100, 2),
-        ("ECE, 15 bins of equal mass, %", "ece_by_mass", 100, 2),
+        ("ECE, 15 bins of equal size, %", "ece_by_mass", 100, 2),
         ("Brier score, 0 to 2", "brier", 1, 4),
         ("Negative log-likelihood, nats", "negative_log_likelihood", 1, 4),
         ("AURC × 1000", "aurc", 1000, 3),
@@ -97,14 +97,14 @@ def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
 
     assert refusal_finding(with_errors(97, 56, 36, 13, 6)).endswith("the least confident 2\xa0% leaves 36 of 97 errors")
     assert refusal_finding(with_errors(400, 398, 390, 380, 350)).endswith("leaves 350 of 400 errors")
-    assert refusal_finding(with_errors(0, 0, 0, 0, 0)) == "No error on 1,000 images"
+    assert refusal_finding(with_errors(0, 0, 0, 0, 0)) == "No errors on 1,000 images"
 
 
 def test_what_the_images_cannot_tell_is_said() -> None:
     value = all_right()
     table = next(part for part in calibration_section(value).parts if isinstance(part, Table))
     assert "these images do not determine it" in table.look
-    assert "With 0 errors the intervals" in table.look
+    assert "With only 0 errors, these bootstrap intervals" in table.look
     assert error_finding(value).startswith("Temperature 0.05 is the limit of its range")
     look = next(part for part in calibration_section(value_of()).parts if isinstance(part, Table)).look
     assert "do not determine it" not in look

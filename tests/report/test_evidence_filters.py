@@ -79,7 +79,7 @@ def test_dead_and_duplicate_filters_are_marked_and_counted() -> None:
     assert table.title == "1 of 6 filters is dead"
     assert table.rows[0][:5] == ["conv2d", "4", "1", "1", "1"]
     assert isinstance(pairs, Table)
-    assert pairs.title == "One pair of filters answers alike"
+    assert pairs.title == "One pair of filters is redundant"
     assert pairs.rows == [["conv2d", "0 and 2", "1.0000"]]
     first, dead, third, _ = galleries(value)[0].cards
     assert "answers like 2 (1.000)" in first.lines
@@ -92,7 +92,7 @@ def test_a_synthetic_image_that_excites_less_than_a_real_one_is_said_to() -> Non
     value = spot_cards()
     filters = value["layers"][0]["filters"]
     filters[0]["synthetic_value"], filters[0]["quantiles"][-1] = 0.5, 0.9
-    assert "highest 0.9, synthetic 0.5 (less)" in galleries(value)[0].cards[0].lines
+    assert "maximum 0.9, synthetic 0.5 (lower)" in galleries(value)[0].cards[0].lines
     table = filters_section(value).parts[1]
     assert isinstance(table, Table)
     assert table.rows[0][-1] == "1 of 4"
@@ -106,8 +106,8 @@ def test_titles_are_what_the_numbers_say() -> None:
     assert isinstance(chart, Chart)
     assert chart.title == "The filters of conv2d_1 are the most selective: 0.46 on average, 0.03 with shuffled labels"
     assert [gallery.title for gallery in galleries(value)] == [
-        "conv2d: 3 of 4 filters answer",
-        "conv2d_1: all 2 filters answer",
+        "conv2d: 3 of 4 filters are active",
+        "conv2d_1: all 2 filters are active",
     ]
 
 

@@ -174,7 +174,7 @@ def test_the_sections_say_how_many_images_were_left_out(small):
     value = small[0] | {"num_images": 2000, "num_images_left_out": 8000}
     assert "2,000 test images, sampled evenly (8,000 left out)" in robustness_section(value).shows
     assert "left out" not in robustness_section(small[0]).shows
-    assert f"in up to {STEPS} steps" in attacks_section(small[1]).shows
+    assert f"takes up to {STEPS} steps" in attacks_section(small[1]).shows
 
 
 def test_no_text_is_a_number_of_python(small):

@@ -158,7 +158,7 @@ def test_a_drawing_shows_itself_in_a_notebook_that_takes_no_html(runs: dict[str,
 def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(runs: dict[str, RunContents]) -> None:
     html = draw_charts(runs["hostile"])["confusion-matrix"]._repr_html_()
     assert "--ink: currentColor" in html
-    assert html.count("Most often") == 2  # the caption, and what a screen reader says
+    assert html.count("Most frequent") == 2  # the caption, and what a screen reader says
     assert "<img" not in html
 
 

@@ -142,7 +142,7 @@ ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
         (json.dumps({"inputs": [ONE | {"data": [10**300] * 64}]}), 400, "is 1e+300; pixels"),
         ('{"inputs":[{"name":"images","shape":[1,8,8,1],"datatype":"UINT8","data":[' + "9" * 5000 + "]}]}", 400, ""),
         (json.dumps({"inputs": [ONE | {"data": None}]}), 400, "neither data nor binary_data_size"),
-        (json.dumps({"inputs": [ONE | {"parameters": {"binary_data_size": 64}}]}), 400, "data must be left out"),
+        (json.dumps({"inputs": [ONE | {"parameters": {"binary_data_size": 64}}]}), 400, "data must be omitted"),
         (json.dumps({"inputs": [ONE | {"data": None, "parameters": {"binary_data_size": 64}}]}), 400, "0 bytes follow"),
         (json.dumps({"inputs": [ONE | {"parameters": {"a": []}}]}), 400, "parameters"),
         (

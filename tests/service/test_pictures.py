@@ -220,7 +220,7 @@ def test_an_empty_sheet_has_no_strings(client: Client):
 def test_a_model_that_does_not_read_characters_reads_no_strings(client_of_both: Client):
     done = client_of_both.post("/v1/strings?model=colour", content=file_of(stroke()))
     assert done.status_code == 400
-    assert "does not read single characters" in done.json()["error"]
+    assert "does not classify single characters" in done.json()["error"]
 
 
 def test_strings_have_no_steps_to_choose(client: Client):

@@ -35,7 +35,7 @@ GOOD = [0] * 12
     ("shape", "data", "status", "reason"),
     [
         ((1, 2, 3, 2), GOOD, 400, r"shape of images is \(1, 2, 3, 2\); this model reads \(N, 3, 2, 2\)"),
-        ((12,), GOOD, 400, "this model reads"),
+        ((12,), GOOD, 400, "this model needs"),
         ((1,) * 20, GOOD, 400, "…"),
         ((0, *SHAPE), [], 400, "0 images; there may be 1 to 2"),
         ((3, *SHAPE), GOOD * 3, 413, "3 images; there may be 1 to 2"),

@@ -80,8 +80,8 @@ def _input(model: cs.Model, **changes) -> bytes:
 
 
 BAD_FILES = {
-    "empty": (lambda _: b"", "damaged or no safetensors"),
-    "noise": (lambda _: bytes(range(256)) * 8, "damaged or no safetensors"),
+    "empty": (lambda _: b"", "damaged or not a safetensors"),
+    "noise": (lambda _: bytes(range(256)) * 8, "damaged or not a safetensors"),
     "header asks for more than the file": (lambda m: struct.pack("<Q", 2**40) + _file(m)[8:], "damaged"),
     "truncated": (lambda m: _file(m)[:-1], "damaged"),
     "tensor asks for more than the file": (
@@ -90,12 +90,12 @@ BAD_FILES = {
         )(b'{"a":{"dtype":"F32","shape":[99999999999],"data_offsets":[0,399999999996]}}'),
         "damaged",
     ),
-    "of another program": (lambda m: save(dict(m.weights)), "not one of convscope"),
-    "description no JSON": (lambda m: _file(m, text="{"), "not one of convscope"),
-    "description nested too deep": (lambda m: _file(m, text="[" * 100_000), "not one of convscope"),
+    "of another program": (lambda m: save(dict(m.weights)), "not a convscope model"),
+    "description no JSON": (lambda m: _file(m, text="{"), "not a convscope model"),
+    "description nested too deep": (lambda m: _file(m, text="[" * 100_000), "not a convscope model"),
     "newer format": (lambda m: _file(m, format=2), "format 2 is newer"),
-    "format no number": (lambda m: _file(m, format="1"), "which no convscope wrote"),
-    "no architecture": (lambda m: _file(m, architecture=None), "not a model"),
+    "format no number": (lambda m: _file(m, format="1"), "which is unknown"),
+    "no architecture": (lambda m: _file(m, architecture=None), "not a convscope model"),
     "architecture with an unknown layer": (
         lambda m: _file(m, architecture={**m.architecture.to_dict(), "layers": [{"kind": "Lambda"}]}),
         "unknown layer kind 'Lambda'",
@@ -105,11 +105,11 @@ BAD_FILES = {
     "calibration no object": (lambda m: _file(m, calibration=[1]), "calibration is"),
     "temperature of zero": (lambda m: _file(m, calibration={"temperature": 0}), "temperature is 0; it must be"),
     "temperature all but zero": (lambda m: _file(m, calibration={"temperature": 5e-324}), "temperature is 5e-324; it"),
-    "temperature too large": (lambda m: _file(m, calibration={"temperature": 10**400}), "not one of convscope"),
-    "scale too large": (lambda m: _input(m, scale=10**400), "not one of convscope"),
+    "temperature too large": (lambda m: _file(m, calibration={"temperature": 10**400}), "not a convscope model"),
+    "scale too large": (lambda m: _input(m, scale=10**400), "not a convscope model"),
     "scale beyond float32": (lambda m: _input(m, scale=1e39), r"input: scale is 1e\+39; it must be a finite number"),
     "provenance no object": (lambda m: _file(m, provenance=5), "provenance is 5, not an object"),
-    "target too large": (lambda m: _file(m, handwriting={"ink": "light", "target": 10**400}), "not one of convscope"),
+    "target too large": (lambda m: _file(m, handwriting={"ink": "light", "target": 10**400}), "not a convscope model"),
     "target larger than an image": (
         lambda m: _file(m, handwriting={"ink": "light", "target": 999_999}),
         "target is 999999; images have",

@@ -152,7 +152,7 @@ def test_load_state_refuses_an_average_without_all_the_weights_it_is_of(record: 
 
 def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(RunError, match=r"is there already; choose another `out`, or continue it with `resume`"):
+    with pytest.raises(RunError, match=r"already exists; choose another `out`, or continue the run with `resume`"):
         create_run(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -164,7 +164,7 @@ def test_create_run_does_not_count_the_file_of_a_lock(record: dict, tmp_path: Pa
 
 def test_create_run_refuses_a_file_in_its_place(record: dict, tmp_path: Path):
     (tmp_path / "file").write_text("precious")
-    with pytest.raises(RunError, match="cannot be made"):
+    with pytest.raises(RunError, match="cannot be created"):
         create_run(tmp_path / "file", record)
 
 
@@ -202,7 +202,7 @@ BAD_RECORDS = {
     "empty": (lambda run: (run / "run.json").write_text(""), "damaged"),
     "half": (lambda run: (run / "run.json").write_text((run / "run.json").read_text()[:99]), "damaged"),
     "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
-    "a list": (lambda run: (run / "run.json").write_text("[]"), "no JSON object"),
+    "a list": (lambda run: (run / "run.json").write_text("[]"), "not a JSON object"),
     "nested too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "damaged"),
     "newer format": (_change(format=2), "format 2 is newer than this convscope"),
     "no format": (_change(format=None), "format is None"),

@@ -157,5 +157,5 @@ def test_crossfit_rejects(labels, folds, message):
 def test_parts_rejects_another_data_set():
     data = fifty()
     cross = crossfit(cs.presets.ann, data, ONE_EPOCH, folds=2, threads=1)
-    with pytest.raises(ValueError, match="it must be the one that was dealt into folds"):
+    with pytest.raises(ValueError, match="it must be the data set of these folds"):
         cross.parts(data.take(np.arange(50)[::-1]))

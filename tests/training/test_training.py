@@ -193,8 +193,8 @@ ALONE = replace(STOPPING, validation_fraction=0)
 @pytest.mark.parametrize(
     ("recipe", "validation", "message"),
     [
-        (ALONE, "none", "early_stopping needs validation images, since test images must not choose"),
-        (ALONE, "test", "early_stopping needs validation images, since test images must not choose"),
+        (ALONE, "none", "early_stopping needs validation images, because the test images must not be used for choices"),
+        (ALONE, "test", "early_stopping needs validation images, because the test images must not be used for choices"),
         (STOPPING, "train", r"validation is given, but the recipe's validation_fraction is 0\.3"),
         (replace(STOPPING, validation_fraction=0.001), "none",
          r"validation_fraction 0\.001 of the 200 images of mnist leaves none on one side"),

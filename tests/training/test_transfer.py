@@ -108,5 +108,5 @@ def test_transfer_refuses_outputs_that_no_layer_gives(convolutional):
         cs.transfer(depthwise, SHAPE, ("a", "c"))
     layers = (Conv2D(2, (3, 3)), cs.Flatten())
     flat = model_of(cs.Architecture(cs.Input(4, 4, 1), layers), tuple("abcdefgh"))
-    with pytest.raises(ArchitectureError, match="its outputs are not those of one layer"):
+    with pytest.raises(ArchitectureError, match="its outputs do not come from a single"):
         cs.transfer(flat, (4, 4, 1), ("a", "b", "c"))

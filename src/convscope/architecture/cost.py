@@ -1,7 +1,7 @@
 """What a network may cost: one budget for its maps, its weights and its work, spent layer by layer.
 
 An architecture comes from a file of a few kB, but what it asks for has no such bound: each layer alone may be modest
-and all of them together too much. So the sums are held against the limits where an architecture is made, before any
+and all of them together too much. So the sums are checked against the limits where an architecture is made, before any
 engine allocates or computes anything.
 """
 
@@ -40,8 +40,18 @@ class Budget:
         self._operations += operations
         for sum_so_far, most, what, advice in (
             (self._map_bytes, MOST_MAP_BYTES, "bytes of maps for one image", "smaller images, less padding or strides"),
-            (self._weight_bytes, MOST_WEIGHT_BYTES, "bytes of weights", "fewer filters or units, or poolings before"),
-            (self._operations, MOST_OPERATIONS, "operations for one image", "smaller windows, strides or poolings"),
+            (
+                self._weight_bytes,
+                MOST_WEIGHT_BYTES,
+                "bytes of weights",
+                "fewer filters or units, or pooling layers before it",
+            ),
+            (
+                self._operations,
+                MOST_OPERATIONS,
+                "operations for one image",
+                "smaller windows, strides or pooling layers",
+            ),
         ):
             if sum_so_far > most:
                 raise ArchitectureError(

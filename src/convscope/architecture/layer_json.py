@@ -25,10 +25,10 @@ def layer_from_dict(value: Any) -> Layer:
         ArchitectureError: for an unknown kind, an unknown or missing argument, or a value out of range.
     """
     if not isinstance(value, Mapping) or "kind" not in value:
-        raise ArchitectureError(f"a layer is an object with a `kind`, not {value!r}")
+        raise ArchitectureError(f"a layer must be an object with a `kind`, not {value!r}")
     kind = LAYER_KINDS.get(str(value["kind"]))
     if kind is None:
-        raise ArchitectureError(f"unknown layer kind {value['kind']!r}; known are {', '.join(LAYER_KINDS)}")
+        raise ArchitectureError(f"unknown layer kind {value['kind']!r}; the known kinds are {', '.join(LAYER_KINDS)}")
     arguments = {key: argument for key, argument in value.items() if key != "kind"}
     if not isinstance(arguments.get("name", ""), str):
         raise ArchitectureError(f"{kind.kind}: name is {arguments['name']!r}, not a string")

@@ -53,11 +53,11 @@ class Architecture:
         for row in self.table:
             activation = getattr(row.layer, "activation", "linear")
             if activation == "softmax" and row is not last:
-                raise ArchitectureError(f"{row.layer.name}: softmax may only stand in the last layer")
+                raise ArchitectureError(f"{row.layer.name}: softmax is allowed in the last layer only")
             if activation not in ("linear", "softmax") and row is last:
-                raise ArchitectureError(f"{row.layer.name}: the last layer gives logits; use softmax or linear there")
+                raise ArchitectureError(f"{row.layer.name}: the last layer must have the activation softmax or linear")
         if "input" in (layer.name for layer in self.layers):
-            raise ArchitectureError("no layer may be called 'input'; that name is the image's")
+            raise ArchitectureError("no layer may be called 'input', because the image has that name")
 
     @cached_property
     def table(self) -> tuple[LayerRow, ...]:
@@ -106,7 +106,7 @@ class Architecture:
         for row in self.table:
             if row.layer.name == name:
                 return row
-        raise KeyError(f"no layer {name!r}; there are {', '.join(layer.name for layer in self.layers)}")
+        raise KeyError(f"no layer {name!r}; the layers are {', '.join(layer.name for layer in self.layers)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the architecture as plain JSON: `name`, `input`, `layers`."""
@@ -124,9 +124,9 @@ class Architecture:
             ArchitectureError: if anything in it is missing, unknown or out of range.
         """
         if not isinstance(value, Mapping) or not isinstance(value.get("input"), Mapping):
-            raise ArchitectureError("an architecture is an object with `input` and `layers`")
+            raise ArchitectureError("an architecture must be an object with `input` and `layers`")
         if not isinstance(value.get("layers"), list):
-            raise ArchitectureError("an architecture's `layers` is a list")
+            raise ArchitectureError("an architecture's `layers` must be a list")
         check_layer_count(len(value["layers"]))
         given = from_plain(Input, value["input"], "input", ArchitectureError)
         return cls(given, tuple(layer_from_dict(layer) for layer in value["layers"]), str(value.get("name", "custom")))
@@ -149,7 +149,7 @@ class Architecture:
 def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     taken = Counter(layer.name for layer in layers if layer.name)
     if taken and max(taken.values()) > 1:
-        raise ArchitectureError(f"two layers are called {taken.most_common(1)[0][0]!r}; every name must be its own")
+        raise ArchitectureError(f"two layers are called {taken.most_common(1)[0][0]!r}; layer names must be unique")
     for name in taken:
         if not name.replace("_", "a").isalnum() or not name.isascii():
             raise ArchitectureError(f"layer name {name!r}: use ASCII letters, digits and underscores")

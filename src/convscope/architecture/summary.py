@@ -30,7 +30,7 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     trainable, macs = sum(row.parameters for row in table), sum(row.macs for row in table)
     fixed = sum(row.non_trainable_parameters for row in table)
     parameters = trainable + fixed
-    text += [rule, f"Total: {parameters:,} parameters ({parameters * 4 / 1024:,.2f} KB), {macs:,} MACs an image"]
+    text += [rule, f"Total: {parameters:,} parameters ({parameters * 4 / 1024:,.2f} KB), {macs:,} MACs per image"]
     if fixed:
         text.append(f"Trainable: {trainable:,} parameters; non-trainable: {fixed:,} parameters")
     return "\n".join(text)

@@ -118,13 +118,14 @@ def _check_addition(layer: Add, before: list[LayerRow]) -> None:
     if layer.from_layer not in shapes:
         known = f"before it are {', '.join(shapes)}" if shapes else "it is the first"
         raise ArchitectureError(
-            f"{label(layer)}: from_layer is {layer.from_layer!r}, which is no layer before it; {known}"
+            f"{label(layer)}: from_layer is {layer.from_layer!r}, which is not an earlier layer; {known}"
         )
     given, other = before[-1], shapes[layer.from_layer]
     if given.output_shape != other:
         raise ArchitectureError(
             f"{label(layer)} adds {layer.from_layer} of shape {other} to {given.layer.name} of shape "
-            f"{given.output_shape}; make them one shape, by `same` padding, strides of 1 and as many filters in between"
+            f"{given.output_shape}; give both the same shape, with `same` padding, strides of 1 and equal numbers of "
+            "filters"
         )
 
 

@@ -28,7 +28,7 @@ def check_seed(value: Any, name: str = "seed") -> int:
     """Return a random seed as an `int`: any whole number from 0, of Python or NumPy.
 
     Raises:
-        TypeError: if it is no whole number; True and 1.0 are none.
+        TypeError: if it is not a whole number; True and 1.0 are none.
         ValueError: if it is below 0.
     """
     rule = "a whole number from 0"

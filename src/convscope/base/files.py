@@ -46,7 +46,7 @@ def inside(folder: Path, name: str | Path) -> Path:
     for part in Path(name).parts:
         path /= part
         if path.is_symlink():
-            raise RunError(f"{path}: is a symbolic link, which is not followed; put what it points to in its place")
+            raise RunError(f"{path}: is a symbolic link, which is not followed; replace it by the file it points to")
     return path
 
 
@@ -65,8 +65,8 @@ def open_file(path: Path) -> BufferedReader:
             raise RunError(f"{path}: is not a regular file; remove it or use another copy of it")
         if found.st_size > most:
             raise RunError(
-                f"{path}: has {found.st_size:,} bytes, and at most {most:,} are read of such a file; "
-                "use another copy of it"
+                f"{path}: has {found.st_size:,} bytes, and the limit for such a file is {most:,}; use another copy of "
+                "it"
             )
     except BaseException:
         file.close()
@@ -80,7 +80,7 @@ def read_bytes(path: Path) -> bytes:
         most = MOST_BYTES.get(path.suffix, _MOST_BYTES_ELSE)
         content = file.read(most + 1)  # a file may grow, and those of /proc do not tell their size
     if len(content) > most:
-        raise RunError(f"{path}: has more than the {most:,} bytes that are read of such a file; use another copy of it")
+        raise RunError(f"{path}: has more than {most:,} bytes, the limit for such a file; use another copy of it")
     return content
 
 

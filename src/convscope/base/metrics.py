@@ -45,7 +45,9 @@ def cross_entropies(logits: Floats, y_true: Integers) -> NDArray[np.float64]:
     """
     _check_labels("y_true", y_true, logits.shape[1])
     if len(logits) != len(y_true):
-        raise ValueError(f"{len(logits)} rows of logits but {len(y_true)} labels; there must be as many of each")
+        raise ValueError(
+            f"there are {len(logits)} rows of logits but {len(y_true)} labels; there must be one label per row"
+        )
     shifted = np.asarray(logits, np.float64)
     shifted = shifted - shifted.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(shifted).sum(axis=1))
@@ -63,7 +65,7 @@ def accuracy(y_true: Integers, y_pred: Integers) -> float:
 
 
 def confusion_matrix(y_true: Integers, y_pred: Integers, num_classes: int) -> NDArray[np.int64]:
-    """Return (K, K) int64: how many images of class `row` were taken for class `column`.
+    """Return (K, K) int64: how many images of class `row` were predicted as class `column`.
 
     Raises:
         ValueError: if there is no image, the lengths differ, or a label is not below `num_classes`.
@@ -84,9 +86,10 @@ def class_metrics(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return each class's precision, recall and F1, (K,) each, from 0 to 1.
 
-    Precision is the fraction of the images taken for the class that are of it, recall the fraction of its images that
-    were found, F1 their harmonic mean. Where there is nothing to divide by (a class that was never predicted, or of
-    which there is no image) the value is 0.0, scikit-learn's `zero_division=0`: it then says that nothing was measured.
+    Precision is the fraction of the images predicted as the class that are of it, recall the fraction of its images
+    that were found, F1 their harmonic mean. Where there is nothing to divide by (a class that was never predicted, or
+    of which there is no image) the value is 0.0, scikit-learn's `zero_division=0`: it then says that nothing was
+    measured.
 
     >>> precision, recall, f1 = class_metrics(np.array([[3, 1], [0, 0]]))
     >>> precision.tolist(), recall.tolist()
@@ -151,7 +154,7 @@ def _effective_images(right: Integers, images: Integers) -> float:
     """Return of how many images one proportion has the variance of the mean of `right` / `images`, each (K,).
 
     Half an image right and half an image wrong are added to each class (Jeffreys), so that a class of one image that is
-    right is not taken for one without variance.
+    right is not treated as one without variance.
     """
     recall = (right + 0.5) / (images + 1)
     variance = float((recall * (1 - recall) / images).sum()) / len(images) ** 2
@@ -219,7 +222,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     0.0625
     """
     if only_a < 0 or only_b < 0:
-        raise ValueError(f"only_a is {only_a} and only_b is {only_b}; counts are at least 0")
+        raise ValueError(f"only_a is {only_a} and only_b is {only_b}; counts must be at least 0")
     if only_a == only_b:
         return 1.0
     # Here and not above: it takes four times as long to import as NumPy, and only a comparison needs it.
@@ -237,7 +240,7 @@ def paired_interval(
     accuracies is (only_a - only_b) / num_images. An end is the difference d at which d n differs from only_a - only_b
     by z of its standard deviations, if d were true: those come from the likeliest share q of images that B alone
     gets right, a root of 2 n q^2 + ((2 n - a + b) d - a - b) q - b d (1 - d) = 0. So it is usable where the two differ
-    on no image, where the normal approximation has no width. It covers the luck of the images alone.
+    on no image, where the normal approximation has no width. It covers the choice of the images alone.
 
     Source: Tango 1998, Statistics in Medicine 17, 891-908, without continuity correction; the ends by bisection.
 
@@ -251,7 +254,9 @@ def paired_interval(
     """
     a, b = np.broadcast_arrays(np.asarray(only_a, np.float64), np.asarray(only_b, np.float64))
     if num_images < 1 or not np.all((a >= 0) & (b >= 0) & (a + b <= num_images)):
-        raise ValueError(f"only_a is {only_a} and only_b {only_b} of {num_images} images; they must be parts of them")
+        raise ValueError(
+            f"only_a is {only_a} and only_b {only_b} of {num_images} images; their sum must not exceed the images"
+        )
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
     z = NormalDist().inv_cdf((1 + confidence) / 2)

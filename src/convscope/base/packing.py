@@ -42,15 +42,15 @@ def unpack(block: dict[str, Any]) -> NDArray[Any]:
     """
     dtype, shape, unpacking = np.dtype(_TYPES[block["dtype"]]), block["shape"], zlib.decompressobj()
     if not isinstance(shape, list) or not all(type(length) is int and 0 <= length <= _MOST_BYTES for length in shape):
-        raise ValueError(f"shape is {shape!r:.60}, no list of lengths")
+        raise ValueError(f"shape is {shape!r:.60}, not a list of lengths")
     if (num_bytes := dtype.itemsize * prod(shape)) > _MOST_BYTES:
-        raise ValueError(f"shape {shape!r:.60} is larger than any that is written")
+        raise ValueError(f"shape {shape!r:.60} is larger than any valid shape")
     try:
         data = unpacking.decompress(b64decode(block["data"], validate=True), num_bytes + 1)
     except zlib.error as error:
         raise ValueError(f"its data cannot be unpacked ({error})") from error
     if len(data) != num_bytes:
-        raise ValueError("its data are of another length than its shape says")
+        raise ValueError("its data do not have the length of its shape")
     array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape).astype(block["dtype"])
     if "scales" in block:
         array = (array * np.array(block["scales"])).astype(np.float32)

@@ -29,9 +29,9 @@ def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception
     """
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # no type says "a dataclass"
     if not isinstance(value, Mapping):
-        raise error(f"{label} is an object with {', '.join(known)}, not {value!r:.60}")
+        raise error(f"{label} must be an object with {', '.join(known)}, not {value!r:.60}")
     if unknown := sorted(str(name) for name in value if name not in known):
-        raise error(f"{label} has no {unknown[0]!r}; it has {', '.join(known)}")
+        raise error(f"{label} has no {unknown[0]!r}; it may have {', '.join(known)}")
     required = [name for name, field in known.items() if field.default is field.default_factory is MISSING]
     if missing := [name for name in required if name not in value]:
         raise error(f"{label} needs {missing[0]!r}; add it")
@@ -50,13 +50,13 @@ def parse_json(content: bytes) -> Any:
     try:
         value = json.loads(content.decode())
     except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        raise ValueError("nested too deeply") from error
     level: list[Iterable[Any]] = [[value]]
     for _ in range(_MOST_DEPTH):
         level = [inner for outer in level for inner in _nested(outer)]
         if not level:
             return value
-    raise ValueError(f"nested more than {_MOST_DEPTH} deep")
+    raise ValueError(f"nested more than {_MOST_DEPTH} levels deep")
 
 
 def _nested(values: Iterable[Any]) -> Iterator[Iterable[Any]]:
@@ -99,7 +99,7 @@ def to_plain(value: Any) -> Any:
         return value.to_dict()
     if is_dataclass(value):
         return plain_attributes(value)
-    raise TypeError(f"{value!r:.60} is a {type(value).__name__}, which is no plain JSON")
+    raise TypeError(f"{value!r:.60} is a {type(value).__name__}, which is not plain JSON")
 
 
 def plain_attributes(value: Any, *names: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     """Return (low, high), the interval of the mean behind `values` by Student's t.
 
     None for one value, and for values that are all equal: they do not show how far values lie apart. Of accuracies of
-    several seeds on the same images it covers the luck of the seed, not that of the images.
+    several seeds on the same images it covers the choice of the seed, not that of the images.
 
     Source: Student 1908.
 
@@ -43,7 +43,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     """
     _check_confidence(confidence)
     if not len(values):
-        raise ValueError("values are none; an interval needs at least one")
+        raise ValueError("values is empty; an interval needs at least one value")
     if len(values) == 1 or min(values) == max(values):
         return None
     from scipy.special import stdtrit  # here, as all of scipy: it takes longer to import than NumPy
@@ -75,7 +75,7 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
 
     So it is usable with empty cells, where the logarithm of the ratio has no finite error: `low` is 0 if B makes no
     error, and `high` is infinite if A makes none. At r = 1 it is McNemar's test without correction, as the interval of
-    the difference is. It covers the luck of the images alone.
+    the difference is. It covers the choice of the images alone.
 
     Source: Nam and Blackwelder 2002, Statistics in Medicine 21, 689-699; the same as Tang, Tang and Chan 2003.
 
@@ -88,7 +88,7 @@ def error_ratio_interval(only_a: int, only_b: int, both_wrong: int, confidence: 
     """
     _check_confidence(confidence)
     if min(only_a, only_b, both_wrong) < 0:
-        raise ValueError(f"only_a is {only_a}, only_b {only_b} and both_wrong {both_wrong}; counts are at least 0")
+        raise ValueError(f"only_a is {only_a}, only_b {only_b} and both_wrong {both_wrong}; counts must be at least 0")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     swapped = _ratio_high(only_b, only_a, both_wrong, z)
     return (0.0 if swapped == inf else 1 / swapped), _ratio_high(only_a, only_b, both_wrong, z)
@@ -142,7 +142,7 @@ def holm(p_values: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class GroupDifference:
-    """How far the error rates of two groups of models lie apart, for the luck of seeds and images.
+    """How far the error rates of two groups of models lie apart, for the choice of seeds and images.
 
     `p_value` is below 1 - confidence exactly where `interval` leaves out 0 and where `ratio_interval` leaves out 1.
 
@@ -168,7 +168,7 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence
     three agree. With one model in a group nothing is known of its other seeds: the result holds for that very model.
 
     With few seeds the chance spread between seeds may look like none at all, so the degrees of freedom are at most
-    twice those of the seeds. The intervals then cover more than their level where images make most of the luck.
+    twice those of the seeds. The intervals then cover more than their level where images make most of the chance.
 
     Half an image is added to each cell (all right, A wrong, B wrong, all wrong), so that groups without an error do not
     seem to be without doubt.
@@ -193,7 +193,9 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence
     if not all(len(shape) == 2 and min(shape) > 0 for shape in shapes) or shapes[0][1] != shapes[1][1]:
         raise ValueError(f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; they must be (n, N) and (m, N), at least 1")
     if paired and shapes[0] != shapes[1]:
-        raise ValueError(f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; paired groups have as many models")
+        raise ValueError(
+            f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; paired groups need the same number of models"
+        )
     spread = _Spread.of((wrong_a, wrong_b), paired=paired)
     from scipy.special import stdtr
 
@@ -223,7 +225,8 @@ def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[flo
 
     It is Wilson's score interval for as many images as would give the variance that two-way analysis of variance over
     seeds and images finds (see `group_difference`), with the quantile of Student's t. So it stays within 0 and 1, and
-    has a width where all models are equally good or make no error. Of one model it covers the luck of the images alone.
+    has a width where all models are equally good or make no error. Of one model it covers the choice of the images
+    alone.
 
     Raises:
         ValueError: unless they are (n, N) with n and N at least 1, and 0 < confidence < 1.
@@ -234,7 +237,7 @@ def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[flo
     """
     _check_confidence(confidence)
     if wrong.ndim != 2 or min(wrong.shape) < 1:
-        raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), at least 1 of each")
+        raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), with at least 1 of each")
     spread = _Spread.of((wrong,), paired=False)
     error, freedom = spread.standard_error(1.0)
     rate, right = float(spread.rates[0]), 1 - float(wrong.mean())

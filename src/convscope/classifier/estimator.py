@@ -187,7 +187,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows, y, shown = self._checked(X, y, reset=is_first)
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
         if (strange := known[labels] != y).any():
-            raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is none of the classes {known.tolist()}")
+            raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is not among the classes {known.tolist()}")
         recipe = self._recipe_of_pass(known)
         start = self._begin(rows, shown, known) if is_first else self._beginning
         state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
@@ -262,7 +262,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the classes of all passes, sorted."""
         if classes is None:
             if not hasattr(self, "classes_"):
-                raise ValueError("classes must be passed on the first call to partial_fit: all labels that will come")
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit, with all labels that will occur"
+                )
             return self.classes_
         given = np.unique(np.asarray(classes))
         if not hasattr(self, "classes_"):
@@ -310,8 +312,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         recipe = self._chosen_recipe(classes)
         if recipe.class_weights == "balanced":
             raise ValueError(
-                "class_weight 'balanced' is not for partial_fit, which does not see all labels at once; give a dict, "
-                "such as compute_class_weight of scikit-learn makes from all labels"
+                "partial_fit does not support class_weight='balanced', because it does not see all labels at once; "
+                "give a dict, such as scikit-learn's compute_class_weight returns"
             )
         return replace(recipe, epochs=1, schedule=Schedule(), validation_fraction=0.0, early_stopping=None)
 

@@ -1,6 +1,6 @@
 """The engines: what computes a network's outputs, gradients and training steps.
 
-`reference` is the mathematics in NumPy, to be read and to be held against; `native` is the compiled engine that does
+`reference` is the mathematics in NumPy, to be read and to be checked against; `native` is the compiled engine that does
 the work; `keras` hands it to Keras. All are a `Network` (see `convscope.engine.network`) and mean the same.
 """
 

@@ -39,7 +39,7 @@ def lesion_effects(
         ValueError: if there is not one label for each image, or one has no output.
     """
     if labels.shape != images.shape[:1]:
-        raise ValueError(f"labels have shape {labels.shape} for {len(images)} images; give one for each")
+        raise ValueError(f"labels have shape {labels.shape} for {len(images)} images; give one label per image")
     num_classes = network.architecture.num_classes
     predictions = np.empty((len(lesions), len(images)), np.int64)
     losses = np.empty((len(lesions), len(images)))

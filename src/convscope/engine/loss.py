@@ -77,7 +77,7 @@ def dlogits_of_loss(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
         ValueError: if there is not one label for each row, or one is not one of the K classes.
     """
     if labels.shape != logits.shape[:1]:
-        raise ValueError(f"labels have shape {labels.shape} for logits of shape {logits.shape}; give one for each row")
+        raise ValueError(f"labels have shape {labels.shape} for logits of shape {logits.shape}; give one label per row")
     return softmax(np.asarray(logits, np.float64)) - dlogits_of_logit(labels, logits.shape[1])
 
 

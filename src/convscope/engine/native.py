@@ -199,11 +199,11 @@ class NativeNetwork:
         batches = -(-len(order) // batch_size)
         rates = np.array(learning_rates, np.float32, order="C")
         if rates.shape != (batches,):
-            raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one for each batch")
+            raise ValueError(f"learning_rates has shape {rates.shape}; it must be ({batches},), one per batch")
         settings, classes = _settings(options), self._architecture.num_classes
         shape = np.shape(settings.loss.class_weights)
         if options.class_weights is not None and shape != (classes,):
-            raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one a class")
+            raise ValueError(f"class_weights has shape {shape}; it must be ({classes},), one per class")
         images, loss, correct = self._core.train(
             np.ascontiguousarray(dataset.images),
             labels,

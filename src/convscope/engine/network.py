@@ -221,7 +221,7 @@ def check_images(images: NDArray[Any], shape: Shape) -> None:
         raise TypeError(f"images is {describe(images)}; it must be an array of uint8 (N, {', '.join(map(str, shape))})")
     if images.dtype != _UINT8 or images.shape[1:] != shape:
         expected = ", ".join(map(str, shape))
-        raise ValueError(f"images are {images.dtype} of shape {images.shape}; this model reads uint8 (N, {expected})")
+        raise ValueError(f"images are {images.dtype} of shape {images.shape}; this model needs uint8 (N, {expected})")
 
 
 def check_weights(architecture: Architecture, weights: Weights) -> None:
@@ -256,7 +256,7 @@ def check_dlogits(architecture: Architecture, dlogits: NDArray[np.floating[Any]]
     """Raise `ValueError` unless `dlogits` are what `Network.layer_gradients` takes for so many images."""
     shape = (num_images, architecture.num_classes)
     if dlogits.shape != shape:
-        raise ValueError(f"dlogits have shape {dlogits.shape}; they must be {shape}, a number for each logit")
+        raise ValueError(f"dlogits have shape {dlogits.shape}; they must be {shape}, one number per logit")
     if not np.isfinite(dlogits).all():
         raise ValueError("dlogits hold a value that is not finite")
 
@@ -271,7 +271,9 @@ def check_lesions(architecture: Architecture, lesions: Sequence[Lesion]) -> None
             if not 0 <= one.filter < filters[one.layer]:
                 raise ValueError(f"filter is {one.filter}; {one.layer} has filters 0 to {filters[one.layer] - 1}")
             if not abs(one.value) <= float(np.finfo(np.float32).max):
-                raise ValueError(f"filter {one.filter} of {one.layer} is to be {one.value}; give a finite number")
+                raise ValueError(
+                    f"the value of filter {one.filter} of {one.layer} is {one.value}; it must be a finite number"
+                )
         (layer, number), times = Counter((one.layer, one.filter) for one in lesion).most_common(1)[0]
         if times > 1:
-            raise ValueError(f"filter {number} of {layer} is replaced {times} times in one lesion; once is enough")
+            raise ValueError(f"filter {number} of {layer} is replaced {times} times at once; replace it once")

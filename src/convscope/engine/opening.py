@@ -77,8 +77,8 @@ def check_precision(precision: Precision, engine: EngineName = "native") -> None
         return
     if engine != "native":
         raise RecipeError(
-            f"precision is {precision}, but engine {engine} computes in {_COMPUTES_IN[engine]}; "
-            "take engine native or precision float32"
+            f"precision is {precision}, but engine {engine} computes in {_COMPUTES_IN[engine]}; use engine native or "
+            "precision float32"
         )
     from convscope.engine.processor import usable_instruction_sets
 

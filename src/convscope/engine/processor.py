@@ -22,8 +22,8 @@ def usable_instruction_sets(precision: Precision) -> tuple[str, ...]:
     """Return `instruction_sets(precision)`; raises `RecipeError`, saying what to take instead, if there are none."""
     if not (usable := instruction_sets(precision)):
         raise RecipeError(
-            f"precision is {precision}, but this processor has no instructions for it (AVX512-BF16 or AMX-BF16); "
-            "take precision float32"
+            f"precision is {precision}, but this processor has no instructions for it (AVX512-BF16 or AMX-BF16); use "
+            "precision float32"
         )
     return usable
 
@@ -73,5 +73,5 @@ def chosen_instruction_set(name: str | None, precision: Precision) -> str:
     if precision == "float32":
         usable += instruction_sets("bfloat16")  # so that one may be named for training, and what follows it goes on
     if name not in usable:
-        raise EngineError(f"{origin} is {name!r}; usable on this processor for {precision} are {', '.join(usable)}")
+        raise EngineError(f"{origin} is {name!r}; on this processor, {precision} can use {', '.join(usable)}")
     return name

@@ -1,6 +1,6 @@
 """A network in NumPy and float64: what trains, and the values that come out of the passes of `reference_passes`.
 
-It is written to be read, and to be the oracle that the native engine is held against.
+It is written to be read, and to be the oracle that the native engine is checked against.
 """
 
 from collections.abc import Mapping, Sequence
@@ -103,7 +103,9 @@ class ReferenceNetwork:
     ) -> EpochResult:
         starts = range(0, len(order), batch_size)
         if not len(starts) == len(learning_rates) > 0:
-            raise ValueError(f"{len(learning_rates)} learning rates for {len(starts)} batches; there must be one each")
+            raise ValueError(
+                f"there are {len(learning_rates)} learning rates for {len(starts)} batches; give one per batch"
+            )
         if not options.averaging:
             self._state = self._state._replace(other=None)
         elif self._state.other is None:

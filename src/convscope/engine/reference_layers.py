@@ -1,7 +1,7 @@
 """The mathematics of the layers in NumPy and float64: each one forward and backward beside its formula.
 
-It is written to be read, and to be the oracle that the native engine is held against. It is tens of times slower, and
-makes no attempt not to be.
+It is written to be read, and to be the oracle that the native engine is checked against. It is tens of times slower,
+and makes no attempt not to be.
 
 Letters: n image, i j output row and column, c input channel, f filter (output channel), u v row and column within a
 window, s t row and column strides. x is a layer's input, y its output. A backward function is given dy, the gradient of

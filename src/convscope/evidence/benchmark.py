@@ -114,7 +114,7 @@ def measure_speed(
     Args:
         threads: as the native engine takes it.
         epochs: how many are timed, at least one.
-        train: of images on disk, evenly taken ones are read before: this measures the processor and no disk.
+        train: of images on disk, evenly sampled ones are read before: this measures the processor and no disk.
 
     Raises:
         ValueError: if `epochs` or `threads` is below 1, or the data does not fit the architecture.

@@ -1,4 +1,4 @@
-"""How each class fares, from a confusion matrix; where there was no image to measure it on, nothing is said."""
+"""The metrics of each class, from a confusion matrix; where there was no image to measure it on, nothing is said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NO_NUMBER = "-"
 
 @dataclass(frozen=True)
 class ClassMetrics(PlainFields):
-    """How one class fares; of a class without images nothing is known, and all but `support` is None.
+    """The metrics of one class; of a class without images nothing is known, and all but `support` is None.
 
     Attributes:
         support: how many images of the class there are.
@@ -32,7 +32,7 @@ class ClassMetrics(PlainFields):
 
 
 def measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassMetrics, ...]:
-    """Return how each class fares by the confusion matrix (K, K), rows the truth."""
+    """Return the metrics of each class by the confusion matrix (K, K), rows the truth."""
     support, predicted = matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist()
     scores = (values.tolist() for values in metrics.class_metrics(matrix))
     columns = zip(class_names, support, predicted, *scores, strict=True)

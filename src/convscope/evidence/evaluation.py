@@ -77,7 +77,7 @@ class Evaluation:
         confusion_matrix: (K, K) int64, rows are the truth.
         classes: K of them, in the order of the labels.
         confused_pairs: the 20 most frequent pairs of a wrong answer, most frequent first, then by label.
-        mistakes: all of them, the one that the model was most sure of first.
+        mistakes: all of them, the one that the model was most confident in first.
 
     Raises:
         ValueError: if the confusion matrix does not sum to N, the accuracy is not its trace over its sum, an array has
@@ -210,7 +210,7 @@ class Evaluation:
 
 @checked
 def evaluate(model: Model, dataset: DatasetLike, batch_size: int = 1000) -> Evaluation:
-    """Return how `model` fares on `dataset`, `batch_size` images at a time.
+    """Return the evaluation of `model` on `dataset`, `batch_size` images at a time.
 
     Raises:
         ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
@@ -221,7 +221,8 @@ def evaluate(model: Model, dataset: DatasetLike, batch_size: int = 1000) -> Eval
 
 
 def evaluate_together(model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000) -> Evaluation:
-    """Return how `model` fares on all images of `parts`, which are called the `split` of the first one's data set.
+    """Return the evaluation of `model` on all images of `parts`, which are called the `split` of the first one's data
+    set.
 
     Raises:
         ValueError: as `evaluate`, or if there is no part.

@@ -62,7 +62,7 @@ class VariantResult:
             None for one seed.
         p_value: of the same test, for no difference; 1.0 for one seed.
         verdict: "worse" or "better" where the difference is marked among those of all variants, by Benjamini and
-            Hochberg's rule: of the marked ones at most one in twenty is expected to be luck.
+            Hochberg's rule: of the marked ones at most one in twenty is expected to be a false positive.
     """
 
     name: str
@@ -157,13 +157,13 @@ class ArchitectureAblation:
         names = dict[str, list[str]]()
         for one in self.left_out:
             names.setdefault(one.reason, []).append(one.name)
-        return [f"Left out, since {reason}: {', '.join(group)}" for reason, group in names.items()]
+        return [f"Left out because {reason}: {', '.join(group)}" for reason, group in names.items()]
 
     def _headline(self) -> str:
         seeds = f"{len(self.seeds)} seed{'' if len(self.seeds) == 1 else 's'}"
         return (
-            f"{self.architecture} with one thing taken out or changed, recipe {self.recipe}, {seeds}: accuracy on "
-            f"{self.num_images:,} test images of {self.dataset_name}"
+            f"Variants of {self.architecture}, recipe {self.recipe}, {seeds}: accuracy on {self.num_images:,} test "
+            f"images of {self.dataset_name}"
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -218,7 +218,7 @@ def plan_architectures(
             left_out.append(LeftOut(one.name, f"there are only {len(splits.train):,} training images"))
         elif one.architecture.macs > most_times_macs * architecture.macs:
             times = one.architecture.macs / architecture.macs
-            left_out.append(LeftOut(one.name, f"it costs {times:.0f} times the multiply-adds of the network"))
+            left_out.append(LeftOut(one.name, f"it needs {times:.0f} times the multiply-adds of the network"))
         elif one.architecture.parameters > max(_MOST_PARAMETERS, architecture.parameters):
             left_out.append(LeftOut(one.name, f"it has {one.architecture.parameters:,} parameters"))
         else:
@@ -264,7 +264,7 @@ def ablate_architecture(
     architecture = network_for(architecture, splits.image_shape, splits.num_classes)
     recipe, seeds = recipe_named(recipe), tuple(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds are {list(seeds)}; give at least one, and none twice")
+        raise ValueError(f"seeds are {list(seeds)}; give at least one, without duplicates")
     plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)
     everything = [Variant(WHOLE, "", architecture), *plan.variants]
     specs = [

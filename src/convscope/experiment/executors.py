@@ -36,7 +36,7 @@ def open_executor(name: str | None) -> Iterator[Executor | None]:
     Args:
         name: `local:N` for N processes of this machine, `dask://HOST:PORT` for the workers of a Dask scheduler,
             `ray://HOST:PORT` for a Ray cluster, `ray://` for Ray on this machine. In a script, what opens `local:N`
-            stands under `if __name__ == "__main__":`, since each process reads the script anew.
+            stands under `if __name__ == "__main__":`, since each process reads the script again.
 
     Raises:
         ExecutorError: if there is no such executor, its library is not installed, or it does not answer.
@@ -150,7 +150,7 @@ class _Worker:
         except (EOFError, OSError) as error:
             self._process.kill()  # its connection ends a moment before it does
             self._process.join()
-            raise BrokenExecutor(f"process {self.pid} ended before its task did") from error
+            raise BrokenExecutor(f"process {self.pid} ended before its task was finished") from error
         if is_good:
             return value
         raise value
@@ -196,7 +196,7 @@ def _dask(address: str) -> Iterator[Executor]:
     try:
         client = distributed.Client(f"tcp://{address}", timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise ExecutorError(f"executor dask://{address}: no scheduler answers there ({error}); start one") from error
+        raise ExecutorError(f"executor dask://{address}: no scheduler responds there ({error}); start one") from error
     with client:
         executor: Executor = client.get_executor()
         try:
@@ -235,7 +235,7 @@ def _ray(address: str) -> Iterator[Executor]:
         else:
             ray.init("local", include_dashboard=False, log_to_driver=False)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        raise ExecutorError(f"executor ray://{address}: no cluster answers there ({error}); start one") from error
+        raise ExecutorError(f"executor ray://{address}: no cluster responds there ({error}); start one") from error
     executor = RayTasks(ray)
     try:
         yield executor
@@ -250,4 +250,4 @@ def _import(name: str, extra: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ExecutorError(f"executor {extra}://: needs {name}; pip install 'convscope[{extra}]'") from error
+        raise ExecutorError(f"executor {extra}:// needs {name}; run pip install 'convscope[{extra}]'") from error

@@ -1,4 +1,4 @@
-"""How good architectures and recipes are, and how much of that is the luck of the seed: `run_experiment`.
+"""How good architectures and recipes are, and how much of that is the choice of the seed: `run_experiment`.
 
 Each mean has two intervals: one for other seeds on the same test images, and one for other seeds and other images.
 """
@@ -135,8 +135,8 @@ class Experiment:
         for run in self.runs:
             if run.y_pred.shape != self.y_true.shape:
                 raise ValueError(
-                    f"run {run.digest} has answers {run.y_pred.shape} for labels {self.y_true.shape}; "
-                    "give the labels of the images that the runs answered"
+                    f"run {run.digest} has predictions {run.y_pred.shape} for labels {self.y_true.shape}; give the "
+                    "labels of the images that the runs classified"
                 )
 
     @property
@@ -186,7 +186,7 @@ class Experiment:
         """
         if not np.array_equal(test.labels, self.y_true):
             raise ValueError(
-                f"the runs answered other images than the {len(test):,} of {test.name}; give their test set"
+                f"the runs classified other images than the {len(test):,} of {test.name}; give their test set"
             )
         return replace(self._answers(group), dataset_name=test.name, split=test.split)
 
@@ -243,16 +243,16 @@ class Experiment:
 
     def _note(self) -> str:
         note = (
-            "Each mean has two 95 % intervals: for other seeds on these test images (Student's t), and for other seeds "
-            "and other images. The second says how accurate such a network is."
+            "Each mean has two 95 % intervals. The first covers other seeds on these test images (Student's t). The "
+            "second covers other seeds and other images, so it describes the accuracy of such a network."
         )
         fewest = min((group.num_runs for group in self.table if group.num_runs > 1), default=0)
         if fewest and (covered := coverage_text(fewest, "the second")):
             note += f" {covered}"
         if any(group.num_runs == 1 for group in self.table):
-            note += " One run alone has neither a standard deviation nor an interval."
+            note += " A single run has neither a standard deviation nor an interval."
         if self.diverged:
-            note += " Runs that diverged gave no model, and are in no mean."
+            note += " Runs that diverged have no model and are not part of any mean."
         return fill(note, _WIDTH)
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -347,7 +347,7 @@ def run_experiment(
             raise ValueError(f"there are no {what}; give at least one")
         most, times = Counter[Any](names).most_common(1)[0]
         if times > 1:
-            raise ValueError(f"{times} {what} are {most!r}; each must be told from the others")
+            raise ValueError(f"{times} {what} are {most!r}; each needs its own name")
     argument = argument_of(dataset) if dataset else ""
     specs = [
         RunSpec(argument, network, recipe, seed, engine, num_images)
@@ -366,5 +366,5 @@ def run_experiment(
         specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result, on_diverged=keep
     )
     if not runs:
-        raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; and so did all other runs")
+        raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; all other runs diverged too")
     return Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))

@@ -150,7 +150,8 @@ def _submit_all(
             pending[executor.submit(execute, write_order(waiting[digest], splits, threads))] = digest
         except Exception as error:  # each kind of executor has its own
             raise ConvscopeError(
-                f"the executor takes no more runs ({_words(error)}); what is finished is kept: start it again"
+                f"the executor accepts no more runs ({_words(error)}); finished runs are kept, so start it again "
+                "to continue"
             ) from error
 
     try:
@@ -166,7 +167,7 @@ def _submit_all(
                     if losses[digest] == _MOST_LOSSES:
                         raise ConvscopeError(
                             f"{waiting[digest].title}: lost {_MOST_LOSSES} workers, the last with {_words(error)}; "
-                            "see to their memory and their log; what is finished is kept"
+                            "check their memory and their log; finished runs are kept"
                         ) from error
                     submit(digest)
                     continue
@@ -184,11 +185,13 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
     """Find what cannot work before anything is trained."""
     named = {spec.dataset for spec in specs}
     if len(named) > 1:
-        raise ValueError(f"specs name different data: {', '.join(map(repr, sorted(named)))}; they must share one")
+        raise ValueError(
+            f"specs name different data: {', '.join(map(repr, sorted(named)))}; they must share one data set"
+        )
     if executor is not None and "" in named:
         raise ValueError(
-            "dataset is '': data in memory alone cannot reach another process; "
-            "run without an executor, or save them as files and give their path"
+            "dataset is '': data that exist only in memory cannot be sent to another process; run without an executor, "
+            "or save the data as files and give their path"
         )
     check_classes(splits.train)
     seen = list[tuple[Any, ...]]()

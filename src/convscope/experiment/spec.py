@@ -100,9 +100,7 @@ class RunSpec:
         source, shape, names = load_model(self.start), splits.image_shape, splits.class_names
         begin = transfer(source, shape, names, self.seed, new_output=self.new_output)
         if begin.architecture != self.architecture:
-            raise ArchitectureError(
-                f"{self.start} is not of the architecture {self.architecture.name}, which is asked for"
-            )
+            raise ArchitectureError(f"{self.start} does not have the requested architecture {self.architecture.name}")
         return begin.state
 
     def unseen(self, train: Dataset) -> NDArray[np.bool_] | None:

@@ -47,10 +47,10 @@ class RunStore:
             accuracy, loss = float(measured["accuracy"]), float(measured["loss"])
             y_true, y_pred = read_answers(folder.place("predictions.npz"), len(test), test.num_classes)
             if not np.array_equal(y_true, test.labels) or accuracy != float((y_pred == y_true).mean()):
-                raise ValueError("predictions.npz and evaluation.json do not fit together")
+                raise ValueError("predictions.npz and evaluation.json do not match")
             sha256 = str(folder.record["weights_sha256"])
         except (DatasetError, KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{folder.path}: damaged ({error}); remove it, and the run is trained again") from error
+            raise RunError(f"{folder.path}: damaged ({error}); delete it to train the run again") from error
         return self._result(spec, digest, folder.load_history(), sha256, accuracy, loss, y_pred)
 
     def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
@@ -95,7 +95,7 @@ class RunStore:
             partial.replace(path)
         except OSError as error:
             if not (path / "DONE").exists():  # else another process was faster, with the same result
-                raise RunError(f"{path}: cannot be made ({error.strerror}); choose another folder") from error
+                raise RunError(f"{path}: cannot be created ({error.strerror}); choose another folder") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 

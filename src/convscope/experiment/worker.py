@@ -110,12 +110,12 @@ def execute(order: str) -> Reply:
         asked = json.loads(order)
         if asked["convscope"] != version("convscope"):
             raise ConvscopeError(
-                f"a worker has convscope {version('convscope')} and not {asked['convscope']}; "
-                "install the same version there"
+                f"a worker has convscope {version('convscope')} instead of {asked['convscope']}; install the same "
+                "version there"
             )
         if asked["backend"] is not None and asked["backend"] != backend_name():
             raise EngineError(
-                f"a worker has Keras on {backend_name()} and not on {asked['backend']}; set KERAS_BACKEND there"
+                f"a worker runs Keras on {backend_name()} instead of {asked['backend']}; set KERAS_BACKEND there"
             )
         options = LoadOptions.from_dict(asked["options"], DatasetError)
         splits = _load(asked["dataset"], options, *asked["sha256"])
@@ -157,7 +157,9 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
         said = facts["error"]
         kind = getattr(errors, said["kind"], None)
         if kind is None:
-            raise RuntimeError(f"{spec.title}: a worker met {said['kind']}: {said['message']}\n{said['traceback']}")
+            raise RuntimeError(
+                f"{spec.title}: a worker failed with {said['kind']}: {said['message']}\n{said['traceback']}"
+            )
         raise kind(said["message"])
     shapes = {**spec.architecture.weight_shapes, _LOGITS: (len(splits.test), splits.num_classes)}
     arrays = {
@@ -177,7 +179,7 @@ def _load(dataset: str, options: LoadOptions, train_sha256: str, test_sha256: st
     for part, sha256 in ((splits.train, train_sha256), (splits.test, test_sha256)):
         if part.sha256 != sha256:
             raise DatasetError(
-                f"{dataset}: the {part.split} images that a worker finds there are not those of this experiment; "
-                "give the worker the same files"
+                f"{dataset}: the {part.split} images on a worker are not those of this experiment; give the worker the "
+                "same files"
             )
     return splits

@@ -88,12 +88,12 @@ def export_model(model: Model, path: Path | str, format: str, options: ExportOpt
     chosen = FORMATS[format]
     if options.dtype not in chosen.dtypes:
         raise InterchangeError(
-            f"format {format} has no {options.dtype}; it has {', '.join(chosen.dtypes)}; take another format or type"
+            f"format {format} has no {options.dtype}; it has {', '.join(chosen.dtypes)}; choose another format or type"
         )
     if options.dtype == "int8" and options.calibration_images is None:
         raise InterchangeError(f"{format} in int8 needs calibration images; give some training images")
     if format != "onnx" and (options.layer_outputs or not options.fold or options.opset is not None):
-        raise InterchangeError(f"fold, layer outputs and opset are of ONNX; format {format} has none")
+        raise InterchangeError(f"fold, layer outputs and opset are for ONNX only, not for {format}")
     chosen.write(model, Path(path), options)
 
 

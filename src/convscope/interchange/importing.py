@@ -35,9 +35,11 @@ def kind_of(path: Path) -> Kind:
         with open_file(path) as file:
             start, size = file.read(16), os.fstat(file.fileno()).st_size
     except OSError as error:
-        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give a file that is there") from error
+        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
     if size > _MOST_BYTES:
-        raise InterchangeError(f"{path}: has {size:,} bytes, more than {_MOST_BYTES:,}; no network here is so large")
+        raise InterchangeError(
+            f"{path}: has {size:,} bytes, and the limit is {_MOST_BYTES:,}; only small networks can be imported"
+        )
     if start.startswith((_ZIP, _HDF5)):
         return "Keras"
     if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
@@ -69,7 +71,7 @@ def read_network(
     path = Path(path)
     kind = kind_of(path)
     if kind != "Keras" and architecture is not None:
-        raise InterchangeError(f"{path}: holds its own architecture; leave out {architecture}")
+        raise InterchangeError(f"{path}: holds its own architecture; omit {architecture}")
     if kind == "Keras":
         from convscope.interchange.keras_files import read_keras
 
@@ -79,7 +81,7 @@ def read_network(
 
         return read_onnx(path, image_shape=image_shape, scale=scale, offset=offset)
     if scale is not None or offset is not None:
-        raise InterchangeError(f"{path}: a model of convscope knows how bytes become numbers; leave out the scale")
+        raise InterchangeError(f"{path}: a convscope model holds its own scale; omit the scale")
     model = load_model(path)
     return Imported(model.architecture, model.weights, (), model.class_names, "convscope")
 

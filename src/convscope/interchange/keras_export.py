@@ -1,7 +1,7 @@
 """A model as a Keras model, and as a `.keras` file that Keras opens by itself, on any of its backends.
 
 Such a file is a zip archive. Beside what Keras puts there it holds `convscope.json`, which Keras does not look at: the
-class names, the architecture and where the model came from. They are lost when Keras writes the model anew.
+class names, the architecture and where the model came from. They are lost when Keras writes the model again.
 """
 
 import io
@@ -82,7 +82,7 @@ def write_keras(model: Model, path: Path | str) -> None:
     """
     path = Path(path)
     if path.suffix != SUFFIX:
-        raise ConvscopeError(f"{path}: Keras opens only files whose names end in {SUFFIX}; name it so")
+        raise ConvscopeError(f"{path}: Keras opens only files whose names end in {SUFFIX}; rename it")
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / f"model{SUFFIX}"
         keras_model = to_keras(model)
@@ -110,7 +110,7 @@ def open_keras(path: Path | str) -> KerasRunner:
         with quiet():
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except FileNotFoundError as error:
-        raise ConvscopeError(f"{path}: not found; give a {SUFFIX} file that is there") from error
+        raise ConvscopeError(f"{path}: not found; give an existing {SUFFIX} file") from error
     except Exception as error:  # Keras raises whatever its parts raise
         words = str(error).partition("\n")[0][:200] or type(error).__name__
         raise ConvscopeError(f"{path}: Keras cannot open it ({words}); use another copy") from error
@@ -148,7 +148,7 @@ def _check_config(path: Path) -> None:
         if isinstance(value, dict):
             name, module = value.get("class_name"), value.get("module")
             if name is not None and module not in _MODULES and name != "__keras_tensor__":  # the mark of a connection
-                raise ValueError(f"it names {module}.{name}, which is no layer of Keras")
+                raise ValueError(f"it names {module}.{name}, which is not a layer of Keras")
             if name == "Lambda":
                 raise ValueError("it has a Lambda layer, which holds code")
             waiting += value.values()

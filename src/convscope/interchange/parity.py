@@ -34,7 +34,7 @@ class Parity(PlainFields):
         largest_difference: of a logit, over all images and classes.
         largest_logit: the largest size of a logit of the model, to hold that against.
         num_changed: images to which the file gives another answer.
-        accuracy, model_accuracy: the share that file and model read right.
+        accuracy, model_accuracy: the share that file and model classify correctly.
         image_seconds: the median that one image takes.
         thousand_seconds: the median that a thousand at once take; None where there are fewer.
     """

@@ -36,7 +36,7 @@ def write_tflite(
             makes it a quarter, and all layers compute in integers: weights get 255 levels a filter, and each layer's
             output 256 levels over the range that it has on `calibration_images`.
         calibration_images: (N, H, W, C) uint8, for `int8` alone; some hundred training images of all classes. The
-            least value in them is taken for 0 and the largest for 255, so that a byte stays the byte that it is.
+            least value in them is used as 0 and the largest for 255, so that a byte stays the byte that it is.
 
     Raises:
         ValueError: if `dtype` is none of the three; if calibration images are missing, given without use, empty, or
@@ -85,7 +85,7 @@ def open_tflite(path: Path) -> TfliteModel:
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise ConvscopeError(f"{path}: is larger than 2 GiB, which no TFLite file is; export the model anew")
+            raise ConvscopeError(f"{path}: is larger than 2 GiB, the limit for TFLite files; export the model again")
         content = path.read_bytes()
     except OSError as error:
         raise ConvscopeError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
@@ -105,7 +105,7 @@ def open_tflite(path: Path) -> TfliteModel:
         except (ValueError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ConvscopeError(
-                f"{path}: is no TFLite file that convscope wrote ({reason}); export the model anew"
+                f"{path}: is not a TFLite file of convscope ({reason}); export the model again"
             ) from error
 
 

@@ -46,7 +46,7 @@ def checked_archive(path: Path) -> bytes:
         raise ConvscopeError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
     except (ValueError, zipfile.BadZipFile, RecursionError, NotImplementedError, RuntimeError) as error:
         raise ConvscopeError(
-            f"{path}: is not a program that convscope wrote ({error}); export the model anew, "
+            f"{path}: is not a program of convscope ({error}); export the model again, "
             "or open it with torch.export.load if you trust who made it"
         ) from error
 

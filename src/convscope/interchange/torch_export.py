@@ -117,7 +117,7 @@ def open_torch(path: Path) -> TorchProgram:
         names = tuple(json.loads(extra[CLASS_NAMES]))
     except Exception as error:  # PyTorch raises whatever its parsers meet
         reason = str(error).strip().partition("\n")[0]
-        raise ConvscopeError(f"{path}: PyTorch cannot read it ({reason}); export the model anew") from error
+        raise ConvscopeError(f"{path}: PyTorch cannot read it ({reason}); export the model again") from error
     return TorchProgram(f"PyTorch {torch.__version__}", names, module)
 
 

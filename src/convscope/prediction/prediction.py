@@ -42,7 +42,7 @@ class Prediction:
         runner_up: the next.
         probabilities: (K,) float64.
         is_calibrated: whether the probabilities are those of a temperature fitted to this model; if not, they are
-            usually too sure of themselves.
+            usually too high.
         none_of_these: whether the image is refused: by the model's own rule, or because no ink was found at all; None
             if there is ink and the model has no rule.
         size: (h, w) of the picture.
@@ -127,12 +127,16 @@ class Prediction:
         return html_table(("Picture", clip(self.file, 64)), self._facts(), left=2)
 
     def _facts(self) -> list[tuple[str, str]]:
-        refused = {True: "none of these", False: "one of these", None: "not told: the model has no rule to refuse by"}
+        refused = {
+            True: "none of these",
+            False: "not tested: the model has no rejection rule",
+            None: "not told: the model has no rule to refuse by",
+        }
         return [
             ("answer", _words(self.answer)),
             ("runner-up", _words(self.runner_up)),
             ("probabilities", "calibrated" if self.is_calibrated else "not calibrated"),
-            ("taken for", refused[self.none_of_these]),
+            ("predicted as", refused[self.none_of_these]),
             ("done", self.done),
             *([("hints", ", ".join(self.hints))] if self.hints else []),
         ]
@@ -169,9 +173,9 @@ def predict(
     ('paper.png', (480, 640), (28, 28, 1), None)
     """
     if names is not None and len(names) != len(pictures):
-        raise ValueError(f"{len(names)} names for {len(pictures)} pictures; give one for each")
+        raise ValueError(f"there are {len(names)} names for {len(pictures)} pictures; give one per picture")
     if sizes is not None and len(sizes) != len(pictures):
-        raise ValueError(f"{len(sizes)} sizes for {len(pictures)} pictures; give one for each")
+        raise ValueError(f"there are {len(sizes)} sizes for {len(pictures)} pictures; give one per picture")
     called = [f"picture {place + 1}" for place in range(len(pictures))] if names is None else list(names)
     image, preparation = model.architecture.input, preparation_of(model)
     height, width, channels = image.height, image.width, image.channels
@@ -237,7 +241,9 @@ def _refused(model: Model, images: NDArray[np.uint8]) -> list[bool] | list[None]
             _rules[model] = RejectionRule.from_dict(value)
         return [bool(one) for one in _rules[model].refuses(model, images)]
     except (RunError, ValueError) as error:
-        raise RunError(f"the model's rule to refuse images cannot be used ({error}); measure it again") from error
+        raise RunError(
+            f"the model's rejection rule cannot be used ({error}); run `convscope evidence RUN rejection` again"
+        ) from error
 
 
 def _words(answer: Answer) -> str:
@@ -254,7 +260,7 @@ _EXPLAINED_AT_ONCE = 64  # images whose gradients are held at once
 def answer_maps(model: Model, predictions: Sequence[Prediction], *, method: Method = METHOD) -> NDArray[np.float64]:
     """Return (N, H, W) float64, what each pixel of each prepared image counts for the logit of its answer.
 
-    Above zero it speaks for the answer, below against it, measured from an image that is nothing but ground. It says on
+    Above zero it supports the answer, below against it, measured from an image that is nothing but ground. It says on
     what this answer rests, not why the network is as it is.
 
     Raises:

@@ -97,7 +97,8 @@ class Recipe:
         if self.class_weights not in (None, "balanced"):
             if not isinstance(self.class_weights, tuple):
                 raise RecipeError(
-                    f"recipe: class_weights is {self.class_weights!r}; it must list a number a class, or be 'balanced'"
+                    f"recipe: class_weights is {self.class_weights!r}; it must list one number per class, or be "
+                    "'balanced'"
                 )
             for weight in self.class_weights:
                 check_range("class_weights", weight, 0, 1e6)

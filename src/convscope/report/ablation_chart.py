@@ -1,4 +1,4 @@
-"""The charts of single lesions: what the accuracy loses with each filter, layer by layer, and in which classes."""
+"""The charts of single ablations: what the accuracy loses with each filter, layer by layer, and in which classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ Lesion = Mapping[str, Any]
 
 
 def lesions_by_layer(filters: Sequence[Lesion]) -> dict[str, list[dict[str, Lesion]]]:
-    """Return for each layer, in their order, its filters' lesions by replacement, the costliest filter first."""
+    """Return for each layer, in their order, its filters' ablations by replacement, the costliest filter first."""
     layers = dict[str, dict[int, dict[str, Lesion]]]()
     for lesion in filters:
         layers.setdefault(lesion["layer"], {}).setdefault(lesion["filter"], {})[lesion["replacement"]] = lesion
@@ -40,7 +40,8 @@ def lesions_by_layer(filters: Sequence[Lesion]) -> dict[str, list[dict[str, Lesi
 
 
 def main_replacement(filters: Sequence[Lesion]) -> str:
-    """Return by what filters are replaced in the lesions that come first: zero, or the mean where there is no other."""
+    """Return by what filters are replaced in the ablations that come first: zero, or the mean where there is no
+    other."""
     return "zero" if any(lesion["replacement"] == "zero" for lesion in filters) else "mean"
 
 
@@ -107,7 +108,7 @@ def _segments(axes: Any, across: tuple[Any, Any], up: tuple[Any, Any], **look: A
 def draw_class_changes(
     filters: Sequence[Lesion], is_significant: NDArray[np.bool_], class_names: Sequence[str], title: str = ""
 ) -> Drawing:
-    """Draw what each filter's silence changes in each class: blue where fewer of its images are answered rightly.
+    """Draw what each filter's silence changes in each class: blue where fewer of its images are classified correctly.
 
     The filters stand as in `draw_ablation`. Of more than 100 classes those are drawn that change most.
 

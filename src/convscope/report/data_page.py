@@ -77,7 +77,7 @@ def _view(value: Mapping[str, Any]) -> dict[str, Any]:
             ("Test images", f"{test['num_images']:,}"),
             ("Size", f"{height} × {width}, {channels} {'channel' if channels == 1 else 'channels'}"),
             ("Values", f"{train['pixels']['low']} to {train['pixels']['high']}"),
-            ("Ground", train["polarity"]),
+            ("Polarity", train["polarity"]),
             ("Largest to smallest class", f"{train['balance']['ratio']:.2f}"),
             ("Chance accuracy", percent(found["guessing"]["chance"], 1)),
             ("Accuracy of always choosing the largest class", percent(found["guessing"]["majority_accuracy"], 1)),

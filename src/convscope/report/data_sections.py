@@ -227,7 +227,7 @@ def _pixels(found: Value) -> Section:
         ("Values equal to 255", *(percent(h["pixels"]["share_white"]) for h in (train, test))),
         ("Mean", *(f"{h['pixels']['mean']:.2f}" for h in (train, test))),
         ("Standard deviation", *(f"{h['pixels']['deviation']:.2f}" for h in (train, test))),
-        ("Ground", *(_GROUNDS[h["polarity"]] for h in (train, test))),
+        ("Background", *(_GROUNDS[h["polarity"]] for h in (train, test))),
         ("Images on a light background", *(f"{h['num_light_ground']:,}" for h in (train, test))),
         ("Centred", *("yes" if h["centred"] else "no" for h in (train, test))),
     ]

@@ -64,7 +64,7 @@ def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_p
     """
     if not reads_strings(served):
         raise RequestRefusedError(
-            400, f"model {served.name!r} does not read single characters, so strings cannot be read with it"
+            400, f"model {served.name!r} does not classify single characters, so it cannot read strings"
         )
     picture, size = _read(content, most_pixels, LONGEST_SIDE)
     reading = read_strings(served.model, picture, name="", size=size)
@@ -91,7 +91,7 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
         raise RequestRefusedError(
-            413, f"the picture has {width:,} × {height:,} pixels; {most_pixels:,} are allowed, make it smaller"
+            413, f"the picture has {width:,} × {height:,} pixels, and the limit is {most_pixels:,}; make it smaller"
         )
     return read_reduced(content, _NAME, longest)
 
@@ -149,4 +149,6 @@ def _json(answer: dict[str, Any]) -> bytes:
     try:
         return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
-        raise RequestRefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None
+        raise RequestRefusedError(
+            500, "the model's answer is not a finite number: its training diverged; train it again"
+        ) from None

@@ -57,9 +57,7 @@ def create_app(
     """
     limits = limits or Limits()
     if not models or len({one.name for one in models}) != len(models):
-        raise ValueError(
-            f"models are called {[one.name for one in models]}; there must be some, each with its own name"
-        )
+        raise ValueError(f"models are called {[one.name for one in models]}; give at least one, each with its own name")
     metrics = Metrics(tuple(models))
     threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="convscope")
     waiting = Waiting()

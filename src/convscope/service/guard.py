@@ -25,7 +25,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 ALWAYS_OPEN = frozenset({"/metrics", "/v2/health/live", "/v2/health/ready"})
 """Paths that are answered however full the service is."""
 
-_TOGETHER = "the bodies of all requests are too large together; try again in a second"
+_TOGETHER = "the bodies of all current requests are too large together; try again in a second"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{0,5})?")  # RFC 9110, section 7.2, without user names
 
@@ -80,7 +80,9 @@ class Guard:
             return
         headers = Headers(scope=scope)
         if self.hosts is not None and _host(headers.get("host", "")) not in self.hosts:
-            reason = "the Host header names a host that this service does not answer to; start it with --allow-host"
+            reason = (
+                "the Host header names a host that this service does not serve; start the service with --allow-host"
+            )
             await send_refusal(RequestRefusedError(421, reason), scope, receive, send)
             return
         if scope["path"] in ALWAYS_OPEN:
@@ -153,7 +155,7 @@ class _Body:
 
     def _check_headers(self) -> None:
         if (coding := self.headers.get("content-encoding", "identity").strip().lower()) not in ("", "identity"):
-            self._refuse(415, f"Content-Encoding is {coding!r:.40}; send the body as it is, not compressed")
+            self._refuse(415, f"Content-Encoding is {coding!r:.40}; send the body uncompressed")
         length = self.headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > self.guard.limits.body_bytes:
             self._refuse(413, self._too_large())
@@ -188,7 +190,7 @@ class _Body:
         return RequestRefusedError(408, f"the body was not complete after {seconds:g} s", closing)
 
     def _too_large(self) -> str:
-        return f"the body has more than the {self.guard.limits.body_bytes:,} bytes that are allowed; send less"
+        return f"the body has more than {self.guard.limits.body_bytes:,} bytes, the limit; send less"
 
     def _refuse(self, status: int, reason: str, headers: dict[str, str] | None = None) -> NoReturn:
         self.guard.hold(-self.size)

@@ -73,7 +73,7 @@ def infer(served: Served, body: bytes, json_bytes: int | None, most_images: int)
         raise RequestRefusedError(400, f"{len(raw):,} bytes follow the JSON, but the input has no binary_data_size")
     if size is not None and (tensor.data is not None or not isinstance(size, int) or size != len(raw)):
         raise RequestRefusedError(
-            400, f"binary_data_size is {size!r}; {len(raw):,} bytes follow the JSON, and data must be left out"
+            400, f"binary_data_size is {size!r}; {len(raw):,} bytes follow the JSON, and data must be omitted"
         )
     if size is None and tensor.data is None:
         raise RequestRefusedError(400, "the input has neither data nor binary_data_size")
@@ -92,7 +92,9 @@ def infer(served: Served, body: bytes, json_bytes: int | None, most_images: int)
     try:
         parts[0] = json.dumps(answer, allow_nan=False).encode()
     except ValueError:
-        raise RequestRefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None
+        raise RequestRefusedError(
+            500, "the model's answer is not a finite number: its training diverged; train it again"
+        ) from None
     rejected = int(arrays["none_of_these"].sum()) if "none_of_these" in arrays else 0
     return Inferred(b"".join(parts), len(parts[0]), len(images), rejected)
 
@@ -100,7 +102,9 @@ def infer(served: Served, body: bytes, json_bytes: int | None, most_images: int)
 def _parse(text: bytes, most_pixels: int) -> InferRequest:
     """Return the JSON as a checked value. So few commas bound the memory that it can take once it is read."""
     if (commas := text.count(b",")) > most_pixels + _SPARE_VALUES:
-        raise RequestRefusedError(413, f"the JSON holds {commas:,} values or more; {most_pixels:,} pixels are allowed")
+        raise RequestRefusedError(
+            413, f"the JSON holds {commas:,} values or more, and the limit is {most_pixels:,} pixels"
+        )
     try:
         return InferRequest.model_validate_json(text)
     except ValidationError as error:
@@ -122,7 +126,7 @@ def _wanted(request: InferRequest, served: Served) -> dict[OutputName, bool]:
                 400, f"model {served.name!r} has no output {output.name!r}; it has {', '.join(known)}"
             )
         if output.name in wanted:
-            raise RequestRefusedError(400, f"output {output.name!r} is asked for twice")
+            raise RequestRefusedError(400, f"output {output.name!r} is requested twice")
         wanted[output.name] = output.parameters.get("binary_data", usual) is True
     return wanted
 

@@ -22,30 +22,30 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "convscope_requests",
-            "Requests by what became of them.",
+            "Requests by outcome.",
             ("method", "path", "status"),
             registry=self.registry,
         )
         self.seconds = Histogram(
             "convscope_request_seconds",
-            "From the end of the headers to the end of the answer.",
+            "Time from the end of the request headers to the end of the response, in seconds.",
             ("path",),
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.in_work = Gauge(
-            "convscope_requests_in_work", "Requests that are computed or wait for it.", registry=self.registry
+        self.in_work = Gauge("convscope_requests_in_work", "Requests in progress or waiting.", registry=self.registry)
+        self.received = Counter("convscope_received_bytes", "Bytes of request bodies.", registry=self.registry)
+        self.sent = Counter("convscope_sent_bytes", "Bytes of response bodies.", registry=self.registry)
+        self.held = Gauge(
+            "convscope_held_bytes", "Bytes of request and response bodies in memory.", registry=self.registry
         )
-        self.received = Counter("convscope_received_bytes", "Bytes of bodies.", registry=self.registry)
-        self.sent = Counter("convscope_sent_bytes", "Bytes of answers.", registry=self.registry)
-        self.held = Gauge("convscope_held_bytes", "Bytes of bodies and answers in memory.", registry=self.registry)
-        self.images = Counter("convscope_images", "Images that were answered.", ("model",), registry=self.registry)
+        self.images = Counter("convscope_images", "Classified images.", ("model",), registry=self.registry)
         self.rejected = Counter(
-            "convscope_none_of_these", "Images of none of the classes.", ("model",), registry=self.registry
+            "convscope_none_of_these", "Images refused as none of the classes.", ("model",), registry=self.registry
         )
         self.computing = Histogram(
             "convscope_computing_seconds",
-            "Reading, computing and writing the answer of one request, without waiting.",
+            "Time to parse, compute and write one response, without waiting, in seconds.",
             ("model",),
             buckets=_SECONDS,
             registry=self.registry,

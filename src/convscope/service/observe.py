@@ -79,7 +79,7 @@ class Observe:
         except Exception as error:  # whatever it is: the client gets an answer, the log the rest
             failure = error
             if not status:
-                refusal = RequestRefusedError(500, f"this is our fault; the log tells more under id {request_id}")
+                refusal = RequestRefusedError(500, f"internal error; see the log under request id {request_id}")
                 await send_refusal(refusal, scope, receive, counted_send)
         finally:
             facts = {"id": request_id, **facts, "received_bytes": received, "sent_bytes": sent}

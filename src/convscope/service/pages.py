@@ -76,7 +76,7 @@ def _report(served: Served) -> Response:
         open_file(inside(path.parent, path.name)).close()  # it may have become a link or a pipe since
     except (OSError, RunError) as error:
         raise RequestRefusedError(
-            404, f"model {served.name!r} has no report.html; make it with: convscope report RUN"
+            404, f"model {served.name!r} has no report.html; create it with: convscope report RUN"
         ) from error
     headers = {"content-security-policy": REPORT_POLICY + _FRAMES, "cache-control": "no-cache"}
     return FileResponse(path, media_type="text/html", headers=headers)

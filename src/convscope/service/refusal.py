@@ -16,13 +16,13 @@ from convscope.base.tables import printable
 LATER = {"retry-after": "1"}
 """Headers of a refusal that may be otherwise in a second."""
 
-STOPPING = "the service is stopping; ask again once it has started"
+STOPPING = "the service is stopping; try again after it has started"
 
 _LONGEST = 500  # characters of a reason, which may quote what the client sent
 
 
 class RequestRefusedError(ConvscopeError):
-    """A request that is not answered as it stands; `status` is the HTTP status, 400 to 599."""
+    """A request that is refused; `status` is the HTTP status, 400 to 599."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -60,8 +60,8 @@ def handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def no_such(request: Request, error: HTTPException) -> JSONResponse:
         reason = {
-            404: f"there is nothing at {request.url.path}; GET /openapi.json lists what there is",
-            405: f"{request.method} is not possible here; see the Allow header",
+            404: f"there is nothing at {request.url.path}; GET /openapi.json lists all paths",
+            405: f"{request.method} is not allowed here; see the Allow header",
         }
         return error_response(error.status_code, reason.get(error.status_code, str(error.detail)), error.headers)
 

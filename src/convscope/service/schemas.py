@@ -48,14 +48,16 @@ class RequestedOutput(_Strict):
     """An output that is wanted."""
 
     name: OutputName
-    parameters: Parameters = Field(default={}, description="`binary_data`: whether it is wanted as raw bytes.")
+    parameters: Parameters = Field(default={}, description="`binary_data`: whether it is returned as raw bytes.")
 
 
 class InferRequest(_Strict):
     """A request for inference; without `outputs` all are given."""
 
-    id: str | None = Field(default=None, max_length=256, description="Comes back with the answer.")
-    parameters: Parameters = Field(default={}, description="`binary_data_output`: whether outputs come as raw bytes.")
+    id: str | None = Field(default=None, max_length=256, description="Returned with the response.")
+    parameters: Parameters = Field(
+        default={}, description="`binary_data_output`: whether outputs are returned as raw bytes."
+    )
     inputs: list[InputTensor] = Field(min_length=1, max_length=1)
     outputs: list[RequestedOutput] | None = Field(default=None, max_length=5)
 
@@ -140,9 +142,11 @@ class ServedModel(BaseModel):
     class_names: list[str]
     parameters: int
     weights_sha256: str
-    temperature: float = Field(description="By which the logits are divided before the softmax; 1 if none was fitted.")
-    can_reject: bool = Field(description="Whether it may answer that an image is of none of the classes.")
-    handwriting: dict[str, Any] | None = Field(description="How an image for it is made from a photo; null if unknown.")
+    temperature: float = Field(description="Divides the logits before the softmax; 1 if none was fitted.")
+    can_reject: bool = Field(description="Whether the model can answer that an image is none of its classes.")
+    handwriting: dict[str, Any] | None = Field(
+        description="How a photo is converted to an image for the model; null if unknown."
+    )
     report: str | None = Field(description="Path of its page; null if it has none.")
 
 
@@ -158,15 +162,15 @@ class AskedOfStrings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = None
-    explain: bool = Field(default=True, description="Give the picture after each step, and what the answer rests on.")
-    method: Method = Field(default=EXPLAINED_BY, description="By which the attribution is computed.")
+    explain: bool = Field(default=True, description="Return the picture after each step, and the attribution.")
+    method: Method = Field(default=EXPLAINED_BY, description="Attribution method.")
 
 
 class Asked(AskedOfStrings):
     """What a client may ask of a picture, in the query."""
 
-    steps: list[Step] = Field(default=[], description="Take these steps, in place of the model's own.")
-    without: list[Step] = Field(default=[], description="Take the steps but for these.")
+    steps: list[Step] = Field(default=[], description="Use these steps instead of the model's own.")
+    without: list[Step] = Field(default=[], description="Omit these steps.")
 
 
 class Answer(BaseModel):
@@ -191,8 +195,10 @@ class Attribution(BaseModel):
 
     method: Method
     label: int
-    values: list[list[float]] = Field(description="A row of the prepared image each.")
-    picture: str = Field(description="The same as PNG with transparency, in base64: orange for, blue against.")
+    values: list[list[float]] = Field(description="One row per row of the prepared image.")
+    picture: str = Field(
+        description="The same as a transparent PNG in base64: orange supports the prediction, blue opposes it."
+    )
 
 
 class PictureAnswer(Answer):
@@ -218,7 +224,7 @@ class PictureAnswer(Answer):
 class Digit(BaseModel):
     """One of the things that were found written, with its answer."""
 
-    box: list[float] = Field(description="Left, top, right and bottom in the picture's pixels.")
+    box: list[float] = Field(description="Left, top, right and bottom in pixels of the picture.")
     label: int
     class_name: str
     probability: float
@@ -232,5 +238,5 @@ class StringAnswer(BaseModel):
     model: str
     version: str
     file: None
-    lines: list[str] = Field(description="What was read, as text.")
-    digits: list[Digit] = Field(description="In the order in which they are read.")
+    lines: list[str] = Field(description="The recognised text.")
+    digits: list[Digit] = Field(description="In reading order.")

@@ -58,13 +58,13 @@ def load_served(arguments: Iterable[str]) -> tuple[Served, ...]:
     Without a name, a model is called as its folder or file is. Each has answered an empty image when this returns.
 
     Raises:
-        RunError: if there is no model or it is damaged, two have one name, or a model's answer is no number.
+        RunError: if there is no model or it is damaged, two have one name, or a model's answer is not a number.
     """
     found = dict[str, Served]()
     for argument in arguments:
         name, path = _name_and_path(argument)
         if name in found:
-            raise RunError(f"{argument}: there is a model {name!r} already; give this one another name: NAME={path}")
+            raise RunError(f"{argument}: there already is a model {name!r}; give this one another name: NAME={path}")
         found[name] = _load(name, path)
     if not found:
         raise RunError("no run was given; name at least one run folder")
@@ -97,5 +97,5 @@ def _load(name: str, path: Path) -> Served:
     except (RunError, ValueError) as error:
         raise RunError(f"{path}: {error}; train it again or use another copy") from error
     if not np.isfinite(model.logits(image)).all():
-        raise RunError(f"{path}: its answer to an empty image is no number; train it again")
+        raise RunError(f"{path}: its answer to a blank image is not a finite number; train it again")
     return served

@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
 
 def _kill() -> None:
     """End the process whatever its threads do: none of them can be ended by itself."""
-    logging.getLogger(LOGGER).error("a thread is still at work after the time to stop; the process is killed")
+    logging.getLogger(LOGGER).error("a thread is still running after the shutdown time; the process is killed")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -135,7 +135,7 @@ class _Protocol(H11Protocol):
         self.since = self.loop.time()
         if len(self.connections) > self.limits.connections:
             slow = [one for one in self.connections if isinstance(one, _Protocol) and one.is_awaited]
-            reason = f"{self.limits.connections} connections are open, which is all that is allowed"
+            reason = f"{self.limits.connections} connections are open, which is the limit"
             min(slow, key=lambda one: one.since)._close_with(503, reason)
         self._watch_headers()
 
@@ -223,7 +223,7 @@ def _bind(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except (OSError, UnicodeError, OverflowError) as error:
-        raise RunError(f"{host}:{port}: cannot be bound ({error}); choose another --host or --port") from error
+        raise RunError(f"{host}:{port}: cannot bind ({error}); choose another --host or --port") from error
     listener.set_inheritable(False)
     return listener
 

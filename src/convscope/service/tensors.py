@@ -45,10 +45,10 @@ def read_images(
     """
     expected = f"(N, {', '.join(map(str, image_shape))})"
     if len(shape) != 4 or tuple(shape[1:]) != image_shape:
-        raise RequestRefusedError(400, f"shape of images is {_listed(shape)}; this model reads {expected}")
+        raise RequestRefusedError(400, f"shape of images is {_listed(shape)}; this model needs {expected}")
     if not 1 <= shape[0] <= most:
         raise RequestRefusedError(
-            413 if shape[0] > most else 400, f"{shape[0]} images; there may be 1 to {most} in a request"
+            413 if shape[0] > most else 400, f"there are {shape[0]} images; a request may have 1 to {most}"
         )
     count = int(np.prod(shape))
     values = _from_bytes(data, datatype, count) if isinstance(data, bytes) else _from_json(data, shape, count)
@@ -64,7 +64,7 @@ def _from_bytes(data: bytes, datatype: str, count: int) -> NDArray[Any]:
     dtype = np.dtype(INPUT_TYPES[datatype])
     if len(data) != count * dtype.itemsize:
         raise RequestRefusedError(
-            400, f"images have {len(data):,} bytes; {count:,} values of {datatype} have {count * dtype.itemsize:,}"
+            400, f"images have {len(data):,} bytes, but {count:,} values of {datatype} have {count * dtype.itemsize:,}"
         )
     return np.frombuffer(data, dtype)
 
@@ -83,7 +83,11 @@ def _from_json(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray
                 )
             if not last and not all(isinstance(part, list) and len(part) == shape[depth + 1] for part in flat):
                 raise RequestRefusedError(
-                    400, f"data of images is not nested as its shape {_listed(shape)} is; or give it flat"
+                    400,
+                    (
+                        f"data of images is not nested as its shape {_listed(shape)}; nest it accordingly or send a "
+                        "flat list"
+                    ),
                 )
     if len(flat) != count:
         raise RequestRefusedError(

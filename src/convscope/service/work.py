@@ -43,7 +43,7 @@ class Work:
         for one in self.models:
             if one.name == name:
                 return one
-        raise RequestRefusedError(404, f"there is no model {name!r:.80}; there are {', '.join(self.names)}")
+        raise RequestRefusedError(404, f"there is no model {name!r:.80}; the models are {', '.join(self.names)}")
 
     async def compute(self, request: Request, served: Served, function: Callable[[], _Result]) -> _Result:
         """Return what `function` gives, called in one of the threads once one is free, within the deadline.
@@ -52,7 +52,7 @@ class Work:
             RequestRefusedError: with 503, if too many requests are in work, the deadline passes, or the service stops.
         """
         if len(self.deadlines) >= self.limits.requests:
-            reason = f"{len(self.deadlines)} requests are in work, which is all that is allowed; try again in a second"
+            reason = f"{len(self.deadlines)} requests are in progress, which is the limit; try again in a second"
             raise RequestRefusedError(503, reason, LATER)
         facts = request.scope.get(FACTS, {})
         facts["model"] = served.name
@@ -87,9 +87,11 @@ class Work:
             return RequestRefusedError(503, STOPPING, LATER | {"connection": "close"})
         took = f"was not ready after {self.limits.answer_seconds:g} s"
         if started:
-            return RequestRefusedError(503, f"the answer {took} and is given up; send a smaller or simpler picture")
+            return RequestRefusedError(
+                503, f"the answer {took}, so it was cancelled; send a smaller or simpler picture"
+            )
         return RequestRefusedError(
-            503, f"the answer {took}, as others are computed before it; try again in a second", LATER
+            503, f"the answer {took}, because earlier requests are still running; try again in a second", LATER
         )
 
     def stop(self) -> None:
@@ -113,13 +115,13 @@ def check_content_type(request: Request, allowed: tuple[str, ...]) -> None:
 def documented(model: Any, *statuses: int, description: str = "The answer.") -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI tells of a route's answers: the good one, and those errors that it can give."""
     reasons = {
-        400: "The request is wrong; the reason says what.",
+        400: "The request is wrong; the reason is in the body.",
         404: "There is no such model.",
         408: "The body did not arrive in time.",
         413: "The body, the picture or the number of images is too large.",
-        415: "The body is of a type that is not read, or compressed.",
+        415: "The type of the body is not supported, or it is compressed.",
         421: "The Host header names another host.",
-        503: "The service has too much to do, or the answer took too long; the reason says which.",
+        503: "The service is overloaded, or the answer took too long; the reason is in the body.",
     }
     good: dict[str, Any] = {"description": description} | ({} if model is None else {"model": model})
     bad: dict[int | str, dict[str, Any]] = {

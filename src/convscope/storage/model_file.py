@@ -36,7 +36,7 @@ def save_model(model: Model, path: Path | str) -> None:
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise RunError(f"{path}: there is no folder {path.parent}; make it first, or choose another")
+        raise RunError(f"{path}: there is no folder {path.parent}; create it, or choose another")
     write_model(model, path)
 
 
@@ -89,7 +89,7 @@ def load_model(path: Path | str) -> Model:
                 None if handwriting is None else Handwriting.from_dict(handwriting),
             )
         except (ConvscopeError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise RunError(f"{path}: not a model of convscope ({error}); train it again or use another copy") from error
+            raise RunError(f"{path}: not a convscope model ({error}); train it again or use another copy") from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> None:
@@ -105,9 +105,9 @@ def open_tensors(path: Path) -> safe_open:
         open_file(path).close()
         return safe_open(path, framework="numpy")
     except FileNotFoundError as error:
-        raise RunError(f"{path}: not found; give a run folder or model file that is there") from error
+        raise RunError(f"{path}: not found; give an existing run folder or model file") from error
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{path}: damaged or no safetensors file ({error}); use another copy") from error
+        raise RunError(f"{path}: damaged or not a safetensors file ({error}); use another copy") from error
 
 
 def read_description(path: Path, file: safe_open) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def read_description(path: Path, file: safe_open) -> dict[str, Any]:
         description = parse_json((file.metadata() or {})["convscope"].encode())
         format_number = description["format"]
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: a safetensors file, but not one of convscope; train or import a model") from error
+        raise RunError(f"{path}: a safetensors file, but not a convscope model; train or import a model") from error
     check_format(path, format_number)
     return dict(description)
 
@@ -128,10 +128,11 @@ def read_description(path: Path, file: safe_open) -> dict[str, Any]:
 def check_format(path: Path, number: Any) -> None:
     """Raise `RunError` unless `number` is a format that this version reads."""
     if not isinstance(number, int) or number < 1:
-        raise RunError(f"{path}: format is {number!r}, which no convscope wrote; use another copy")
+        raise RunError(f"{path}: format is {number!r}, which is unknown; use another copy")
     if number > FORMAT:
         raise RunError(
-            f"{path}: format {number} is newer than this convscope, which reads {FORMAT}; install a newer one"
+            f"{path}: format {number} is newer than this version of convscope, which reads {FORMAT}; install a "
+            "newer version"
         )
 
 

@@ -63,7 +63,7 @@ class Snapshots(Mapping[int, Weights]):
         path = self.paths[epoch]
         model = load_model(path)
         if model.architecture != self.architecture:
-            raise RunError(f"{path}: not a network of this run; remove it or start the run again")
+            raise RunError(f"{path}: not a network of this run; delete it or start the run again")
         return model.weights
 
     def __iter__(self) -> Iterator[int]:
@@ -182,9 +182,9 @@ class RunFolder:
         try:
             names = tuple(kept["class_names"])
             if not all(isinstance(text, str) for text in (*names, kept["dataset"], kept["split"])):
-                raise TypeError("a name is no text")
+                raise TypeError("a name is not text")
             if not _is_whole(kept["num_images"], 1, MOST_SEED) or not isinstance(kept["loss"], float):
-                raise TypeError("num_images or loss is no number")
+                raise TypeError("num_images or loss is not a number")
             answers = read_predictions(self.place("predictions.npz"), kept["num_images"], len(names))
             return evaluate_answers(*answers, kept["loss"], names, kept["dataset"], kept["split"])
         except DatasetError as error:
@@ -244,9 +244,9 @@ def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
-            raise RunError(f"{path}: is there already; choose another `out`, or continue it with `resume` {path}")
+            raise RunError(f"{path}: already exists; choose another `out`, or continue the run with `resume` {path}")
     except OSError as error:
-        raise RunError(f"{path}: cannot be made ({error.strerror}); choose another `out`") from error
+        raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
     record = {"format": FORMAT, **record}
     write_json(path / "run.json", record)
     return _run_folder(path, record)
@@ -353,5 +353,5 @@ def _read_object(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise RunError(f"{path}: damaged ({error}); use another copy of the run or start it again") from error
     if not isinstance(value, dict):
-        raise RunError(f"{path}: damaged (no JSON object); use another copy of the run or start it again")
+        raise RunError(f"{path}: damaged (not a JSON object); use another copy of the run or start it again")
     return value

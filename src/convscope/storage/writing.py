@@ -46,7 +46,7 @@ def writing(folder: Path) -> Iterator[None]:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+            raise RunError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
         handle = _lock(inside(root, LOCK_FILE), folder)
     _held[root] += 1
     try:
@@ -72,7 +72,7 @@ def _lock(path: Path, folder: Path) -> int:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
         except OSError as error:
             raise RunError(
-                f"{folder}: cannot be written to ({error.strerror}); see to its permissions or choose another folder"
+                f"{folder}: is not writable ({error.strerror}); check its permissions or choose another folder"
             ) from error
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -87,7 +87,7 @@ def _lock(path: Path, folder: Path) -> int:
             pass
         except OSError as error:
             os.close(handle)
-            raise RunError(f"{folder}: cannot be written to ({error.strerror}); free some space there") from error
+            raise RunError(f"{folder}: is not writable ({error.strerror}); free some space there") from error
         except BaseException:
             os.close(handle)
             raise

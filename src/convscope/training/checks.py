@@ -27,8 +27,8 @@ def hold_out(
     if recipe.validation_fraction > 0:
         if validation is not None:
             raise ValueError(
-                f"validation is given, but the recipe's validation_fraction is {recipe.validation_fraction}; "
-                "set that to 0 or give no validation"
+                f"validation is given, but the recipe's validation_fraction is {recipe.validation_fraction}; set it to "
+                "0 or omit validation"
             )
         which = (
             f"recipe: validation_fraction {recipe.validation_fraction} of the {len(dataset)} images of {dataset.name}"
@@ -40,14 +40,14 @@ def hold_out(
             raise RecipeError(f"{which} {why if unseen is None or unseen.all() else error}") from error
         if (lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
             name = dataset.class_names[int(lost.argmax())]
-            raise RecipeError(f"{which} leaves none of class {name!r} to train on; choose a smaller one")
+            raise RecipeError(f"{which} leaves no training image of class {name!r}; choose a smaller one")
         return kept, held_out
     if validation is None and isinstance(data, Splits):
         validation = data.test
     if recipe.early_stopping is not None and (validation is None or validation.split == "test"):
         raise RecipeError(
-            "recipe: early_stopping needs validation images, since test images must not choose; "
-            "set validation_fraction to a number such as 0.1"
+            "recipe: early_stopping needs validation images, because the test images must not be used for choices; set "
+            "validation_fraction to a number such as 0.1"
         )
     return dataset, validation
 
@@ -67,8 +67,8 @@ def check_recipe(recipe: Recipe, architecture: Architecture) -> None:
     """Raise `RecipeError` unless `recipe` is for as many classes as `architecture`."""
     if isinstance(recipe.class_weights, tuple) and len(recipe.class_weights) != architecture.num_classes:
         raise RecipeError(
-            f"the recipe has {len(recipe.class_weights)} class weights, "
-            f"but architecture {architecture.name} has {architecture.num_classes} outputs; give a weight a class"
+            f"the recipe has {len(recipe.class_weights)} class weights, but architecture {architecture.name} has "
+            f"{architecture.num_classes} outputs; give one weight per class"
         )
 
 
@@ -78,8 +78,8 @@ def check_fit(architecture: Architecture, dataset: Dataset | None) -> None:
         return
     if dataset.image_shape != architecture.input.shape:
         raise ArchitectureError(
-            f"the {dataset.split} images of {dataset.name} are {dataset.image_shape}, "
-            f"but architecture {architecture.name} reads {architecture.input.shape}"
+            f"the {dataset.split} images of {dataset.name} have shape {dataset.image_shape}, but architecture "
+            f"{architecture.name} needs {architecture.input.shape}"
         )
     if dataset.num_classes != architecture.num_classes:
         raise ArchitectureError(

@@ -66,7 +66,7 @@ class CrossFit:
 
     @property
     def accuracy(self) -> float:
-        """The fraction of the images that are answered rightly by the model that did not see them."""
+        """The fraction of the images that are classified correctly by the model that did not see them."""
         return metrics.accuracy(self.labels, self.logits.argmax(axis=1))
 
     def parts(self, dataset: Dataset) -> list[tuple[Model, Dataset, Dataset]]:
@@ -79,7 +79,7 @@ class CrossFit:
         """
         if dataset.sha256 != self.dataset_sha256:
             raise ValueError(
-                f"dataset has SHA-256 {dataset.sha256[:12]}; it must be the one that was dealt into folds, "
+                f"dataset has SHA-256 {dataset.sha256[:12]}; it must be the data set of these folds, "
                 f"{self.dataset_sha256[:12]}"
             )
         return [(model, *_divide(dataset, self.fold, number)) for number, model in enumerate(self.models)]
@@ -119,15 +119,15 @@ class CrossFit:
     def _headline(self) -> str:
         images = len(self.labels)
         accuracy = percent_with_interval(self.accuracy, metrics.wilson_interval(self._num_right(), images))
-        parts = [f"Out of fold, {accuracy} of {images:,} training images of {self.dataset_name} are answered rightly."]
+        parts = [f"Out-of-fold accuracy on {images:,} training images of {self.dataset_name}: {accuracy}."]
         if self.is_early_stopping_left_out:
-            parts.append(f"The siblings did not stop early: they trained all {self.recipe.epochs} epochs.")
+            parts.append(f"The models did not stop early: they trained all {self.recipe.epochs} epochs.")
         if self.unseen_labels:
             names = [clip(self.class_names[label], 24) for label in self.unseen_labels[:_MOST_CLASSES_NAMED]]
             more = "" if len(self.unseen_labels) <= _MOST_CLASSES_NAMED else ", ..."
             parts.append(
-                f"{len(self.unseen_labels)} of the classes have one image, whose model never saw the class: "
-                f"{', '.join(names)}{more}."
+                f"{len(self.unseen_labels)} of the classes have one image each, so the model that classifies it never "
+                f"saw the class: {', '.join(names)}{more}."
             )
         return " ".join(parts)
 

@@ -46,7 +46,7 @@ class History:
             values = getattr(self, name)
             missing = name.startswith("val_") and not self.val_loss and not self.val_accuracy
             if len(values) != len(self.loss) and not missing:
-                raise ValueError(f"history has {len(self.loss)} losses but {len(values)} values of {name}")
+                raise ValueError(f"history has {len(self.loss)} values of loss but {len(values)} of {name}")
             if not all(isfinite(value) for value in values):
                 raise ValueError(f"history's {name} holds a value that is not finite: {values}")
         if self.best_epoch is not None and not 1 <= self.best_epoch <= len(self):

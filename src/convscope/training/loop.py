@@ -216,8 +216,8 @@ def _train_epoch(
 def _check_finite(name: str, value: float, epoch: int, recipe: Recipe) -> None:
     if not isfinite(value):
         raise DivergedError(
-            f"training diverged in epoch {epoch} ({name} {value}); lower the learning rate, "
-            f"now {recipe.optimizer.learning_rate}"
+            f"training diverged in epoch {epoch} ({name} {value}); lower the learning rate from "
+            f"{recipe.optimizer.learning_rate}"
         )
 
 

@@ -33,9 +33,9 @@ class Memory:
         return asdict(self)
 
     def __str__(self) -> str:
-        most = "not known" if self.peak_memory_bytes is None else f"{_mebibytes(self.peak_memory_bytes)} at most"
-        training = "" if self.training_bytes is None else f", up to {_mebibytes(self.training_bytes)} to train"
-        return f"{most}: {_mebibytes(self.data_bytes)} of data{training}, the rest Python and its libraries"
+        most = "unknown" if self.peak_memory_bytes is None else f"{_mebibytes(self.peak_memory_bytes)} at most"
+        training = "" if self.training_bytes is None else f", up to {_mebibytes(self.training_bytes)} for training"
+        return f"{most}: {_mebibytes(self.data_bytes)} of data{training}, the rest for Python and its libraries"
 
 
 def measure_memory(

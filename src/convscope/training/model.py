@@ -138,12 +138,10 @@ class Model:
         """Raise `ValueError` unless the labels of `dataset` mean what the model's answers mean, name by name."""
         ours, theirs = self.class_names, dataset.class_names
         if len(ours) != len(theirs):
-            raise ValueError(
-                f"{dataset.name} has {len(theirs)} classes, but this model answers with one of {len(ours)}"
-            )
+            raise ValueError(f"{dataset.name} has {len(theirs)} classes, but this model has {len(ours)}")
         for label, (our, their) in enumerate(zip(ours, theirs, strict=True)):
             if our != their:
-                raise ValueError(f"label {label} is {their!r} in {dataset.name}, but {our!r} to this model")
+                raise ValueError(f"label {label} is {their!r} in {dataset.name}, but {our!r} in this model")
 
     def __str__(self) -> str:
         return text_table(("Model", self.name), self._facts(), left=2)
@@ -157,7 +155,7 @@ class Model:
             ("reads", " × ".join(map(str, self.architecture.input.shape))),
             ("answers", clip(f"{len(self.class_names)} classes: {', '.join(self.class_names)}", 64)),
             ("parameters", _counted(self.architecture)),
-            ("MACs an image", f"{self.architecture.macs:,}"),
+            ("MACs per image", f"{self.architecture.macs:,}"),
             *((name.replace("_", " "), clip(_plain(value), 64)) for name, value in self.provenance.items()),
             *([("temperature", f"{self.calibration['temperature']:.4g}")] if "temperature" in self.calibration else []),
             ("SHA-256 of the weights", self.weights_sha256),

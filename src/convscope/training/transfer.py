@@ -88,8 +88,8 @@ def transfer(
             weights[name] = old
         else:
             raise ArchitectureError(
-                f"images of {image_shape} need {name} of {weight.shape}, but the model, which reads "
-                f"{source.input.shape}, has {old.shape}; give images of its size, or a model that pools globally"
+                f"images of {image_shape} need {name} of {weight.shape}, but the model, trained on "
+                f"{source.input.shape}, has {old.shape}; use images of its size, or a model with global pooling"
             )
     known = {class_names[place] for place in kept}
     return Transfer(
@@ -105,7 +105,7 @@ def _for_classes(source: Architecture, image_shape: Shape, num_classes: int) -> 
     height, width, channels = image_shape
     if channels != source.input.channels:
         raise ArchitectureError(
-            f"the images have {channels} channels, but the model reads {source.input.channels}; give such images"
+            f"the images have {channels} channels, but the model needs {source.input.channels}; use images with as many"
         )
     layers, output = list(source.layers), set[str]()
     for place in reversed(range(len(layers))):
@@ -119,14 +119,16 @@ def _for_classes(source: Architecture, image_shape: Shape, num_classes: int) -> 
             break
         if isinstance(layer, DepthwiseConv2D):  # its kernel has the classes in another axis
             raise ArchitectureError(
-                f"{source.name}: {layer.name} is part of the output and has no place for other classes; give the same"
+                f"{source.name}: {layer.name} is part of the output and cannot be changed to other classes; use "
+                "the same classes"
             )
     try:
         found = Architecture(replace(source.input, height=height, width=width), tuple(layers), source.name)
         if found.num_classes == num_classes:
             return found, frozenset(output)
     except ArchitectureError as error:
-        raise ArchitectureError(f"{source.name} cannot be for images of {image_shape}: {error}") from error
+        raise ArchitectureError(f"{source.name} does not fit images of {image_shape}: {error}") from error
     raise ArchitectureError(
-        f"{source.name}: its outputs are not those of one layer and cannot become {num_classes}; give the same classes"
+        f"{source.name}: its outputs do not come from a single layer, so they cannot become {num_classes}; use the "
+        "same classes"
     )

@@ -263,8 +263,8 @@ def test_many_classes_are_folded_away_below_their_extremes():
     elements = Elements(dataset(250, names)._repr_html_())
     assert "details" in elements.tags
     assert "each of the 100 classes" in elements.texts
-    assert elements.texts[elements.texts.index("fewest of a class") + 1] == "2"
-    assert elements.texts[elements.texts.index("most of a class") + 1] == "3"
+    assert elements.texts[elements.texts.index("smallest class") + 1] == "2"
+    assert elements.texts[elements.texts.index("largest class") + 1] == "3"
     assert "class 99" in elements.texts
 
 

@@ -171,13 +171,13 @@ def test_of_several_pictures_in_a_jpeg_file_the_first_is_the_photo():
 def test_several_pages_are_refused(kind):
     pages = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (0, 100, 200)]
     content = encoded(pages[0], kind, save_all=True, append_images=pages[1:])
-    with pytest.raises(ImageFileError, match="holds several pictures; save the one"):
+    with pytest.raises(ImageFileError, match="holds several pictures; save the right one"):
         read_picture(content)
 
 
 def test_thirty_two_bits_are_refused():
     for values in (GREY.astype(np.float32), GREY.astype(np.int32)):
-        with pytest.raises(ImageFileError, match="32 bits a channel"):
+        with pytest.raises(ImageFileError, match="32 bits per channel"):
             read_picture(encoded(values, "TIFF"))
 
 
@@ -298,7 +298,7 @@ def test_tags_that_point_at_the_same_bytes_again_and_again_are_refused():
     content = b"II*\0" + struct.pack("<I", 8 + len(filler)) + filler + directory + bytes(4)
     tracemalloc.start()
     try:
-        with pytest.raises(ImageFileError, match="promises more data than it has"):
+        with pytest.raises(ImageFileError, match="is incomplete"):
             read_picture(content)
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:

@@ -131,7 +131,7 @@ def test_photos_have_no_even_ground(make):
 def test_grey_images_stored_as_colour_are_a_warning(make):
     splits = make(shape=(8, 8, 3))
     grey = with_images(splits, *(h.images[..., :1].repeat(3, axis=3) for h in (splits.train, splits.test)))
-    text = "The colour channels of all images are equal: the images are grey, stored three times."
+    text = "The colour channels of all images are equal: the images are grey, stored as colour."
     assert said(grey, "channels") == [("warning", text)]
 
 

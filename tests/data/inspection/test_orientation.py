@@ -27,7 +27,7 @@ def changed(splits: cs.Splits, orientation: str, *, test_only: bool = False) -> 
     return with_images(splits, None if test_only else change(splits.train.images), change(splits.test.images))
 
 
-BACK = {"turned by 90°": "turned by 270°", "turned by 270°": "turned by 90°"}
+BACK = {"rotated by 90°": "rotated by 270°", "rotated by 270°": "rotated by 90°"}
 
 
 @pytest.mark.slow

@@ -140,12 +140,12 @@ MORE = "; more seeds are needed to compare the architectures or recipes"
         (
             (94, 3, 2, 1),
             "No significant difference between this run of cnn and this run of ann: "
-            "accuracies +1.00 [\N{MINUS SIGN}4.44, +6.76] points apart",
+            "their accuracies differ by +1.00 [\N{MINUS SIGN}4.44, +6.76] points",
         ),
         (
             (10, 0, 0, 0),
             "No significant difference between this run of cnn and this run of ann: "
-            "accuracies 0.00 [\N{MINUS SIGN}27.75, +27.75] points apart",
+            "their accuracies differ by 0.00 [\N{MINUS SIGN}27.75, +27.75] points",
         ),
     ],
 )
@@ -208,7 +208,7 @@ def test_text_shows_costs_and_the_two_by_two_table():
     second = lines[lines.index("") + 1 :]
     assert " ".join(second[: second.index("")]) == f"{comparison.verdict}."
     assert "unknown" in next(line for line in lines if line.startswith("cnn  "))
-    assert [line.split() for line in lines[-2:]] == [["cnn", "right", "1", "2"], ["cnn", "wrong", "0", "1"]]
+    assert [line.split() for line in lines[-2:]] == [["cnn", "correct", "1", "2"], ["cnn", "wrong", "0", "1"]]
 
 
 def test_text_and_json_show_latencies_where_they_are_known():

@@ -70,7 +70,7 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: compare_all(groups()[:1]), "groups are 1; give at least two"),
+        (lambda: compare_all(groups()[:1]), "there are 1 groups; give at least two"),
         (lambda: compare_all([make_group("a", [1]), make_group("a", [0])]), "two groups are called 'a'"),
         (lambda: compare_all(groups(), pairs="some"), "pairs is 'some'"),
         (lambda: compare_all([make_group("a", [1]), make_group("b", [1, 0])]), "were evaluated on different images"),

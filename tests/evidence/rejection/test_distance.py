@@ -122,7 +122,7 @@ def test_a_distance_of_another_network_is_refused():
 def test_images_of_another_size_are_refused_where_the_hidden_layer_is_the_image():
     model = model_of(network(cs.Conv2D(4, 3), cs.GlobalAveragePooling2D()))
     distance = fit_distance(model, blobs())
-    with pytest.raises(ValueError, match="this model reads uint8"):
+    with pytest.raises(ValueError, match="this model needs uint8"):
         distance.scores(model, np.zeros((1, 5, 6, 1), np.uint8))
 
 

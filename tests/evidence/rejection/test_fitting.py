@@ -142,5 +142,5 @@ def test_fit_rules_rejects_other_classes_and_sizes():
         fit_rules(model, [(model, dataset, others)])
     with pytest.raises(ValueError, match="noise has 3 classes"):
         fit_rules(model, [(untrained(others), dataset, dataset)])
-    with pytest.raises(ValueError, match="this model reads uint8"):
+    with pytest.raises(ValueError, match="this model needs uint8"):
         fit_rules(model, [(model, larger, larger)])

@@ -90,7 +90,7 @@ def test_the_answers_to_strangers_are_what_predict_says(rules, part, known, othe
 def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rules, part, known):
     some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
     names = [one.name for one in measured.altered]
-    assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "turned by 15°", "turned by 30°"]
+    assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "rotated by 15°", "rotated by 30°"]
     for one, altered in zip(measured.altered, alter(some), strict=True):
         right = part[0].predict(altered.images) == some.labels
         assert one.accuracy == right.mean()
@@ -172,7 +172,7 @@ def test_text_and_html_have_a_row_for_each_set(measured):
     for name in (
         "classified correctly",
         "classified wrongly",
-        "turned by 30°",
+        "rotated by 30°",
         "negatives",
         "letters",
         "uniform noise",
@@ -210,7 +210,7 @@ def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_cla
 
 def test_measure_rejection_rejects_what_does_not_fit(rules, part, known, other):
     model = part[0]
-    with pytest.raises(ValueError, match=r"rules are of \[\]; give one or more"):
+    with pytest.raises(ValueError, match=r"rules are \[\]; give at least one"):
         measure_rejection([], model, known, other)
     with pytest.raises(ValueError, match="each with different scores"):
         measure_rejection([rules[0], rules[0]], model, known, other)

@@ -88,7 +88,7 @@ def test_a_score_that_is_no_number_is_refused(rules, part, monkeypatch):
 
 def test_images_of_another_size_are_refused_by_every_score(rules, part):
     for rule in rules:
-        with pytest.raises(ValueError, match="this model reads uint8"):
+        with pytest.raises(ValueError, match="this model needs uint8"):
             rule.scores(part[0], np.zeros((2, 20, 20, 1), np.uint8))
 
 

@@ -187,7 +187,7 @@ def test_a_part_of_the_images_is_attacked_as_in_the_whole(model, digits):
         (lambda *one: random_signs(one[1], 300), "epsilon is 300"),
         (lambda *one: pgd(*one, 3, steps=0), "steps is 0; it must be at least 1"),
         (lambda *one: pgd(*one, 3, restarts=0), "restarts is 0; it must be at least 1"),
-        (lambda model, images, _: loss_gradients(model, images[:, 1:], np.zeros(2, int)), "this model reads uint8"),
+        (lambda model, images, _: loss_gradients(model, images[:, 1:], np.zeros(2, int)), "this model needs uint8"),
         (lambda model, images, _: loss_gradients(model, images, np.zeros(3, int)), "labels have shape"),
         (lambda model, images, _: fgsm(model, images, np.array([0, 2]), 3), "give one of 0 to 1 for each of 2 images"),
         (lambda model, images, _: pgd(model, images, np.array([-1, 1]), 3), "give one of 0 to 1 for each of 2 images"),

@@ -154,5 +154,5 @@ def test_wrong_arguments_are_refused(model, digits):
     with pytest.raises(ValueError, match="this model answers with one of 10"):
         measure_robustness(model, noise(3))
     names = digits.class_names
-    with pytest.raises(ValueError, match="this model reads uint8"):
+    with pytest.raises(ValueError, match="this model needs uint8"):
         measure_robustness(model, cs.Dataset(np.zeros((2, 9, 9, 1), np.uint8), digits.labels[:2], names))

@@ -116,8 +116,8 @@ def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=images, prefix="net")
     text = " ".join((tmp_path / "net.h").read_text().split())
     deviation = measure_deviation(model, quantize(model, images[::2]), images[1::2], 200)
-    assert f"no logit was further than {deviation.largest:.6g} from" in text
-    assert "a chance of at most 1 in 201" in text
+    assert f"largest logit difference to the model was {deviation.largest:.6g}" in text
+    assert "is at most 1 in 201" in text
     stated = re.search(r"#define NET_LOGIT_BOUND (\S+)f", text)  # as a float literal
     assert stated is not None
     assert float(stated[1]) == pytest.approx(2 * deviation.largest)

@@ -190,14 +190,14 @@ def test_flat_pixels_are_a_square_or_what_is_said(read):
     [
         ([layer("Dense", "end", units=1, activation="sigmoid")], "a vector of two or more logits"),
         ([layer("Dense", "end", units=3, activation="sigmoid")], "ends the model with sigmoid"),
-        ([layer("Dense", "end", units=3, activation="softmax"), layer("Dense", "last", units=2)], "softmax may only"),
+        ([layer("Dense", "end", units=3, activation="softmax"), layer("Dense", "last", units=2)], "softmax is allowed"),
         ([layer("Dense", "end", units=3, activation="swish")], "its activation is 'swish'; train with one of"),
         ([layer("Softmax", "end", axis=1)], "its axis is 1"),
-        ([layer("GlobalMaxPooling2D", "end")], "reads maps"),
+        ([layer("GlobalMaxPooling2D", "end")], "needs maps"),
         ([layer("ReLU", "end", max_value=6.0)], "max_value is 6.0"),
         ([layer("ReLU", "end", threshold=1.0)], "threshold 1.0"),
-        ([layer("Identity", "end")], "it does nothing at prediction; leave it out"),
-        ([layer("RandomFlip", "end")], "it does nothing at prediction; leave it out"),
+        ([layer("Identity", "end")], "it has no effect at prediction; remove it from"),
+        ([layer("RandomFlip", "end")], "it has no effect at prediction; remove it from"),
         ([layer("Rescaling", "end", scale=[1.0, 2.0])], "it must be one number, or one for each channel"),
         ([layer("Dropout", "end", rate=0.5, noise_shape=[1, 1])], "its noise_shape"),
         ([layer("BatchNormalization", "end", axis=2)], "its axis is 2"),
@@ -233,10 +233,10 @@ def test_floats_of_other_sizes_and_orders_are_read(read, dtype):
 
 def test_weights_alone_need_an_architecture_and_a_model_none(read, tmp_path):
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(InterchangeError, match="holds weights alone; name its architecture"):
+    with pytest.raises(InterchangeError, match="holds weights only; also give its architecture,"):
         read(hdf5(ARRAYS))
     for whole in (archive(CONFIG, hdf5(ARRAYS)), legacy(CONFIG, BY_WEIGHT)):
-        with pytest.raises(InterchangeError, match="holds its own architecture; leave out"):
+        with pytest.raises(InterchangeError, match="holds its own architecture; omit"):
             read(whole, architecture=tmp_path / "a.json")
     with pytest.raises(InterchangeError, match="an object with `input` and `layers`"):
         read(hdf5(ARRAYS), architecture=tmp_path / "a.json")

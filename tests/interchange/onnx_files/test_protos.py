@@ -133,15 +133,15 @@ def _attributes_of_another_type(model: onnx.ModelProto) -> None:
 
 
 BAD = {
-    _external: "lie in another file, which is never opened",
-    _external_in_an_attribute: "lie in another file, which is never opened",
+    _external: "are in another file, which is never opened",
+    _external_in_an_attribute: "are in another file, which is never opened",
     _one_dimension_more: "'w' is damaged: it holds 216 bytes",
     _negative_dimension: "'w' is damaged: its shape is",
-    _text_as_weights: "no type of weights",
+    _text_as_weights: "not a type of weights",
     _too_few_floats: "it holds 1 numbers",
-    _circle: "the graph is a circle",
+    _circle: "the graph has a cycle",
     _missing_input: r"reads 'nothing\\n', which nothing before it gives",
-    _twice_the_same_output: "what another node gives",
+    _twice_the_same_output: "one that another node already has",
     _no_output: "output 'z' is given by no node",
     _two_inputs: "it has 2 inputs",
     _two_outputs: "it has 2 outputs",
@@ -149,12 +149,12 @@ BAD = {
     _custom_domain: "operator of 'com.example'",
     _subgraph: "no layer|graphs within the graph",
     _function: "operator of 'mine'",
-    _function_called_as_an_operator: "defines operators of ONNX anew",
+    _function_called_as_an_operator: "defines its own ONNX operators",
     _no_opset: "its opset is",
     _old_opset: r"its opset is \[3\]; one from 7 to 25",
     _wide_image: "at most",
     _many_filters_of_one_weight: "needed|at most",
-    _constants_that_grow: "more work than a small network",
+    _constants_that_grow: "more computation than a small network",
     _attributes_of_another_type: "strides is b'two', not a list",
 }
 

@@ -325,7 +325,7 @@ def test_bytes_become_numbers_as_asked_or_as_the_file_says(tmp_path: Path):
     constants = {"k": numbers(126, 4), "c": np.float32(255)}
     plain, divided = [node("Identity", "x", "m"), *head], [node("Div", "x c", "m"), *head]
     for nodes, dtype, arguments, expected, note in (
-        (plain, TensorProto.FLOAT, {}, (1 / 255, 0), "taken as byte / 255"),
+        (plain, TensorProto.FLOAT, {}, (1 / 255, 0), "scaled: byte / 255 is assumed"),
         (plain, TensorProto.FLOAT, {"scale": 0.5, "offset": -3}, (0.5, -3), None),
         (plain, TensorProto.FLOAT, {"scale": 1.0}, (1, 0), None),
         (divided, TensorProto.FLOAT, {}, (1 / 255, 0), "taken as bytes from 0 to 255"),
@@ -342,12 +342,12 @@ REFUSED = {
     "two branches with layers": (
         [node("Conv", "x w", "a"), node("Conv", "x w", "b"), node("Add", "a b", "m"), *HEAD],
         {"w": numbers(2, 2, 1, 1)},
-        "two branches that both have layers",
+        "two branches that both have",
     ),
     "dilation": ([node("Conv", "x w", "m", dilations=[2, 2]), *HEAD], {"w": numbers(2, 2, 3, 3)}, "dilations"),
     "groups": ([node("Conv", "x w", "m", group=2), *HEAD], {"w": numbers(2, 2, 3, 3)}, "does not fit 2 channels"),
-    "one axis": ([node("Conv", "x w", "m"), *HEAD], {"w": numbers(2, 2, 3)}, "4 are needed"),
-    "a kernel from the images": ([node("Conv", "x x", "m"), *HEAD], {}, "constants are needed"),
+    "one axis": ([node("Conv", "x w", "m"), *HEAD], {"w": numbers(2, 2, 3)}, "4"),
+    "a kernel from the images": ([node("Conv", "x x", "m"), *HEAD], {}, "it must be constant"),
     "a pool with pads below zero": (
         [node("MaxPool", "x", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 0, 0]), *HEAD],
         {},
@@ -363,14 +363,14 @@ REFUSED = {
         _batch_normalization(2),
         "training",
     ),
-    "a batch that moves": ([node("Transpose", "x", "m", perm=[1, 0, 2, 3]), *HEAD], {}, "batch must stay"),
+    "a batch that moves": ([node("Transpose", "x", "m", perm=[1, 0, 2, 3]), *HEAD], {}, "batch must remain"),
     "a reshape of the batch": (
         [node("Reshape", "x s", "m"), *HEAD],
         {"s": np.array([7, -1])},
-        "batch must stay",
+        "batch must remain",
     ),
-    "constants by pixel": ([node("Mul", "x c", "m"), *HEAD], {"c": numbers(9, 7)}, "one for each channel"),
-    "a softmax inside": ([node("Flatten", "x", "a"), node("Softmax", "a", "m"), *HEAD], {}, "only stand at the end"),
+    "constants by pixel": ([node("Mul", "x c", "m"), *HEAD], {"c": numbers(9, 7)}, "one per channel"),
+    "a softmax inside": ([node("Flatten", "x", "a"), node("Softmax", "a", "m"), *HEAD], {}, "allowed at the end"),
     "an erf by itself": ([node("Erf", "x", "m"), *HEAD], {}, "no layer does that"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
     "other padding": ([node("Pad", "x p", "m", mode="edge"), *HEAD], {"p": np.zeros(8, np.int64)}, "zeros"),
@@ -414,7 +414,7 @@ def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
 @pytest.mark.parametrize(
     ("shape", "image_shape", "message"),
     [
-        (("N", 126), None, r"give image_shape, as \(28, 28, 1\)"),
+        (("N", 126), None, r"give image_shape, such as \(28, 28, 1\)"),
         (("N", 2, None, 7), None, "give image_shape"),
         (("N", 126), (9, 7, 1), "does not fit images"),
         (("N", 2, 9, 7), (7, 9, 2), "does not fit images"),

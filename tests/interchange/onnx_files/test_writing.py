@@ -194,7 +194,7 @@ def test_write_onnx_refuses(case: str, small_model: cs.Model, tmp_path: Path):
 def test_write_onnx_refuses_wrong_arguments(small_model: cs.Model, tmp_path: Path):
     with pytest.raises(ValueError, match="dtype is 'int4'; it must be one of float32, float16, int8"):
         write_onnx(small_model, tmp_path / "m.onnx", dtype="int4")
-    with pytest.raises(ValueError, match="this model reads uint8"):
+    with pytest.raises(ValueError, match="this model needs uint8"):
         write_onnx(small_model, tmp_path / "m.onnx", dtype="int8", calibration_images=np.zeros((2, 3, 3, 1), np.uint8))
 
 

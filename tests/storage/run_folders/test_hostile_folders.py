@@ -29,7 +29,7 @@ def test_figures_are_not_written_through_a_link(run: Path, tmp_path: Path):
     (run / "figures").rename(tmp_path / "elsewhere")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()}
     (run / "figures").symlink_to(tmp_path / "elsewhere")
-    assert_one_error(invoke("report", run), "figures: is a symbolic link", "put what it points to in its place")
+    assert_one_error(invoke("report", run), "figures: is a symbolic link", "replace it by the file it points to")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()} == before
 
 

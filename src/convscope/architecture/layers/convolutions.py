@@ -105,7 +105,9 @@ class Dense:
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if len(input_shape) != 1:
-            raise ArchitectureError(f"{label(self)} reads maps of shape {input_shape}; put a Flatten before it")
+            raise ArchitectureError(
+                f"{label(self)} needs a vector, but its input is maps of shape {input_shape}; put a Flatten before it"
+            )
         return (self.units,)
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:

@@ -44,7 +44,7 @@ def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
     if rows < 1 or columns < 1:
         raise ArchitectureError(
             f"{label(layer)} with a window of {window.size[0]} x {window.size[1]} does not fit a map of "
-            f"{input_shape[0]} x {input_shape[1]}; use a smaller window, `same` padding or fewer poolings"
+            f"{input_shape[0]} x {input_shape[1]}; use a smaller window, `same` padding or fewer pooling layers"
         )
     return rows, columns
 
@@ -52,4 +52,4 @@ def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
 def check_maps(layer: Named, input_shape: Shape) -> None:
     """Refuse to let `layer` read a vector."""
     if len(input_shape) != 3:
-        raise ArchitectureError(f"{label(layer)} reads maps (H, W, C), but is given a vector of {input_shape[0]}")
+        raise ArchitectureError(f"{label(layer)} needs maps (H, W, C), but its input is a vector of {input_shape[0]}")

@@ -56,14 +56,14 @@ def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tupl
     if array.dtype.kind in "iu":
         return array.astype(np.int64), tuple(class_names)  # places already; `Dataset` checks that each has a name
     strange = next(name for name in names if name not in known)
-    raise ValueError(f"labels hold {strange!r}; they must be class names ({', '.join(class_names)}), or their places")
+    raise ValueError(f"labels hold {strange!r}; they must be class names ({', '.join(class_names)}), or their indices")
 
 
 def class_name(label: Any) -> str:
     """Return the name of the class with this label: text as it is, 3.0 as "3".
 
     Raises:
-        TypeError, ValueError: if it is no text and no whole number.
+        TypeError, ValueError: if it is neither text nor a whole number.
     """
     if isinstance(label, float):
         if not label.is_integer():
@@ -78,7 +78,7 @@ def _numbers(images: Any) -> NDArray[Any]:
     try:
         array = np.asarray(images)
     except ValueError as error:
-        raise ValueError(f"images are of unequal sizes ({error}); bring them to one size") from error
+        raise ValueError(f"images are of unequal sizes ({error}); resize them to one size") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"images are {describe(images)} of {array.dtype}; they must be numbers")
     return array
@@ -90,18 +90,20 @@ def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArr
         return rows
     low, high = float(rows.min()), float(rows.max())
     if not np.isfinite(low) or not np.isfinite(high):
-        raise ValueError("images hold a value that is not finite; replace or leave out such images")
+        raise ValueError("images hold a value that is not finite; replace or remove such images")
     if value_range is None:
         value_range = (0.0, 1.0) if rows.dtype.kind == "b" else usual_range(low, high)
     if value_range is None:
         raise ValueError(
-            f"images are {rows.dtype} from {low:g} to {high:g}, which is not clearly 0 to 255, 0 to 1 or -1 to 1; "
-            "state which numbers are black and white, such as value_range=(0, 16)"
+            f"images are {rows.dtype} from {low:g} to {high:g}, which is not clearly 0 to 255, 0 to 1 or -1 to 1; give "
+            "the values of black and white, such as value_range=(0, 16)"
         )
     least, most = value_range
     if not least < most:
         raise ValueError(f"value_range is {value_range!r}; the first number must be below the second")
     if low < least or high > most:
-        raise ValueError(f"images run from {low:g} to {high:g}, beyond value_range {value_range!r}; state a larger one")
+        raise ValueError(
+            f"images run from {low:g} to {high:g}, outside of value_range {value_range!r}; give a larger range"
+        )
     features = rows.shape[1]
     return PixelRange(np.full(features, float(least)), np.full(features, float(most))).to_bytes(rows)

@@ -83,6 +83,6 @@ def reason(error: Exception) -> str:
 
 
 def sealed(array: NDArray[Number]) -> NDArray[Number]:
-    """Return `array` made read-only: a data set is shared by whoever holds it."""
+    """Return `array` made read-only: a data set is shared by all its users."""
     array.flags.writeable = False
     return array

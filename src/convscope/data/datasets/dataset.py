@@ -61,7 +61,8 @@ class Dataset:
         for name, value in (("images", images), ("labels", labels)):
             if not isinstance(value, np.ndarray) and not (name == "images" and is_on_disk(value)):
                 raise TypeError(
-                    f"{name} is {describe(value)}; it must be an array, and Dataset.from_arrays takes lists and others"
+                    f"{name} is {describe(value)}; it must be an array (Dataset.from_arrays also takes lists and "
+                    "other types)"
                 )
         check_fields(self)
         if images.dtype != np.uint8 or images.ndim != 4:
@@ -69,7 +70,9 @@ class Dataset:
         if labels.dtype not in (np.uint8, np.int64) or labels.ndim != 1:
             raise ValueError(f"labels are {labels.dtype} of shape {labels.shape}; they must be uint8 or int64 (N,)")
         if len(images) != len(labels):
-            raise ValueError(f"{len(images)} images but {len(labels)} labels; there must be as many of each")
+            raise ValueError(
+                f"there are {len(images)} images but {len(labels)} labels; there must be one label per image"
+            )
         if images.size == 0:
             raise ValueError(f"images have shape {images.shape}; there must be at least one pixel of one image")
         if len(self.class_names) < 2:
@@ -111,7 +114,7 @@ class Dataset:
         Raises:
             ValueError: if shape, range or a label is not clear or does not fit, a number is not finite, or there are
                 fewer than two classes or not as many labels as images.
-            TypeError: if images are no numbers, or labels are neither whole numbers nor text.
+            TypeError: if images are not numbers, or labels are neither whole numbers nor text.
         """
         names = None if class_names is None else convert(class_names, Sequence[str], "class_names")
         limits = convert(value_range, tuple[float, float] | None, "value_range")
@@ -192,9 +195,9 @@ class Dataset:
             allowed = members if unseen is None else members[unseen[members]]
             if len(allowed) < wanted:
                 raise ValueError(
-                    f"needs {wanted:,} images of class {self.class_names[label]!r} that the network was not trained "
-                    f"on before, and {len(allowed):,} are known to be such; hold out fewer or none, add new images, or "
-                    "start from a network that was trained on fewer"
+                    f"needs {wanted:,} images of class {self.class_names[label]!r} that the network was not trained on "
+                    f"before, but only {len(allowed):,} are known; hold out fewer or none, add new images, or start "
+                    "from a network that was trained on fewer images"
                 )
             held_out[allowed[:wanted]] = True
         if held_out.all() or not held_out.any():
@@ -292,7 +295,9 @@ class Splits:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.train.image_shape != self.test.image_shape:
-            raise ValueError(f"train images are {self.train.image_shape}, but test images {self.test.image_shape}")
+            raise ValueError(
+                f"train images have shape {self.train.image_shape}, but test images {self.test.image_shape}"
+            )
         if self.train.class_names != self.test.class_names:
             raise ValueError("train and test have different class names")
 
@@ -344,8 +349,8 @@ def html_card(splits: "Sequence[Dataset]") -> str:
     if first.num_classes <= MOST_OPEN_CLASSES:
         table = html_table(head, [every, *each])
     else:
-        fewest = ("fewest of a class", *(f"{min(column):,}" for column in counts))
-        most = ("most of a class", *(f"{max(column):,}" for column in counts))
+        fewest = ("smallest class", *(f"{min(column):,}" for column in counts))
+        most = ("largest class", *(f"{max(column):,}" for column in counts))
         table = (
             f"{html_table(head, [every, fewest, most])}"
             f"<details><summary>each of the {first.num_classes} classes</summary>{html_table(head, each)}</details>"

@@ -1,4 +1,4 @@
-"""From arrays as they were read to a data set: the halves are held against each other, and errors name their files.
+"""From arrays as they were read to a data set: the halves are compared with each other, and errors name their files.
 
 A source without a test split is cut in two here, and images are brought to the size that was asked for.
 """
@@ -24,7 +24,7 @@ MAX_CHANNELS = 4
 
 @dataclass(frozen=True)
 class Half:
-    """One split as read: arrays not yet held against each other, and what to call their files in an error.
+    """One split as read: arrays not yet compared with each other, and what to call their files in an error.
 
     Attributes:
         images: uint8 (N, H, W) or (N, H, W, C).
@@ -74,16 +74,17 @@ def make_splits(
     if train is None:
         where = name if test is None else test.images_from
         raise DatasetError(
-            f"{where}: holds test images alone; add training images, or measure a run on these with convscope evaluate"
+            f"{where}: holds test images only; add training images, or measure a run on these images with "
+            "convscope evaluate"
         )
     if test is not None and options.test_fraction is not None:
         raise DatasetError(
-            f"{test.images_from}: is a test split already, so none is cut off; leave the test fraction out"
+            f"{test.images_from}: is already a test split, so no other is split off; omit the test fraction"
         )
     halves, class_names = check_halves([half for half in (train, test) if half], class_names, options.image_size)
     if len(class_names) < 2:
         raise DatasetError(
-            f"{train.labels_from}: all images are of the class {class_names[0]!r}; there must be two or more"
+            f"{train.labels_from}: all images are of class {class_names[0]!r}; there must be at least two classes"
         )
     if test is not None:
         parts = [
@@ -105,7 +106,7 @@ def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Ha
     places = cut_test(half.labels, num_classes, _fraction(options), options.seed)
     if len(places[1]) == 0:
         raise DatasetError(
-            f"{half.images_from}: no test split can be cut off, as each class has one image; add images or a test split"
+            f"{half.images_from}: cannot be split, because each class has one image; add images or a test split"
         )
     return {
         split: replace(half, images=_taken(half.images, part), labels=cast(Labels, sealed(half.labels[part])))
@@ -124,7 +125,7 @@ def _taken(images: Images, places: NDArray[np.int64]) -> Images:
 def check_halves(
     halves: list[Half], class_names: tuple[str, ...] | None, image_size: tuple[int, int] | None
 ) -> tuple[list[Half], tuple[str, ...]]:
-    """Return the halves, held against each other: images (N, H, W, C), labels as places in the class names returned.
+    """Return the halves, compared with each other: images (N, H, W, C), labels as places in the class names returned.
 
     Raises:
         DatasetError: naming the files that do not fit together.
@@ -136,8 +137,8 @@ def check_halves(
     first, last = halves[0], halves[-1]
     if first.images.shape[1:] != last.images.shape[1:]:
         raise DatasetError(
-            f"{first.images_from} holds images of (H, W, C) = {first.images.shape[1:]}, but {last.images_from} "
-            f"of {last.images.shape[1:]}; both splits must have images of one size"
+            f"{first.images_from} holds images of (H, W, C) = {first.images.shape[1:]}, but {last.images_from} of "
+            f"{last.images.shape[1:]}; both splits must have the same image size"
         )
     return _named(halves) if class_names is None else (halves, class_names)
 
@@ -167,8 +168,8 @@ def _named(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
     class_names = sorted_names(*(half.names or () for half in halves))
     if len(class_names) > MAX_CLASSES:
         raise DatasetError(
-            f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; "
-            f"{MAX_CLASSES} are the most"
+            f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; the "
+            f"limit is {MAX_CLASSES}"
         )
     place = {name: label for label, name in enumerate(class_names)}
     renumbered = []
@@ -187,8 +188,8 @@ def _check_half(half: Half, class_names: tuple[str, ...] | None) -> None:
         raise DatasetError(f"{half.labels_from} has the shape {half.labels.shape}; labels must be (N,)")
     if len(half.images) != len(half.labels):
         raise DatasetError(
-            f"{half.images_from} holds {len(half.images):,} images, but {half.labels_from} "
-            f"{len(half.labels):,} labels; there must be as many of each: are these files of one data set?"
+            f"{half.images_from} holds {len(half.images):,} images, but {half.labels_from} holds {len(half.labels):,} "
+            "labels; check that both files belong to the same data set"
         )
     if half.images.ndim == 4 and half.images.shape[3] > MAX_CHANNELS:
         raise DatasetError(

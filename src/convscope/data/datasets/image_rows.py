@@ -43,8 +43,8 @@ def image_shape_of(num_features: int, shown: ImageShape | None, wanted: Any = No
         return side, side, 1
     if num_features > 4096:
         raise ValueError(
-            f"X has {num_features} features, which are no square image and more than the 4096 that an image of one row "
-            "may have; give image_shape=(H, W, C), or fewer features"
+            f"X has {num_features} features, which is not a square image and more than the limit of 4096 for an image "
+            "of one row; give image_shape=(H, W, C), or fewer features"
         )
     return 1, num_features, 1
 

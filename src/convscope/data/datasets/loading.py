@@ -111,7 +111,7 @@ def load_for_classes(
     else:
         found = dict(zip(found, halves, strict=True))
     if split not in ("all", *found):
-        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(found)}; leave --split out")
+        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(found)}; omit --split")
     return [
         Dataset(half.images, _relabelled(half, names, class_names), class_names, name, key, half.source)
         for key, half in found.items()
@@ -127,7 +127,7 @@ def _relabelled(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> 
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise DatasetError(
             f"{half.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
-            f"{_listed(wanted)}. Leave these images out, or call the classes as the network does"
+            f"{_listed(wanted)}. Remove these images, or rename the classes as in the network"
         )
     numbers = np.zeros(max(used) + 1, np.int64)
     numbers[used] = [place[names[label]] for label in used]
@@ -153,8 +153,5 @@ def _read_parts(name_or_path: str | os.PathLike[str], image_size: tuple[int, int
 
 def _unknown(name: str) -> str:
     meant = get_close_matches(name, DATASETS, n=1)
-    hint = f"did you mean {meant[0]!r}" if meant else "see the names with `convscope data list`"
-    return (
-        f"{name[:200]!r} is neither the name of a data set nor a folder or file that can be read; {hint}, or give a "
-        "path"
-    )
+    hint = f"did you mean {meant[0]!r}" if meant else "run `convscope data list` for the names"
+    return f"{name[:200]!r} is neither the name of a data set nor a readable folder or file; {hint}, or give a path"

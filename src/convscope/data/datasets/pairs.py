@@ -29,16 +29,16 @@ def as_dataset(
     if isinstance(value, Dataset):
         return value
     if not isinstance(value, tuple) or len(value) != 2:
-        hint = "; give one of its two, train or test" if isinstance(value, Splits) else ""
+        hint = "; use one of its two splits, train or test" if isinstance(value, Splits) else ""
         raise TypeError(f"{name} is {describe(value)}; it must be {get_args(DatasetLike)[1]}{hint}")
     images, labels = value
     if isinstance(images, Dataset):
-        raise TypeError(f"{name} is a pair of data sets; make Splits(train, test) of them")
+        raise TypeError(f"{name} is a pair of data sets; use Splits(train, test) instead")
     rows = getattr(images, "ndim", None) == 2 or (not hasattr(images, "ndim") and _is_list_of_rows(images))
     try:
         return Dataset.from_arrays(images, labels, class_names=class_names, image_shape=image_shape if rows else None)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}; what a pair cannot state, Dataset.from_arrays takes") from error
+        raise type(error)(f"{name}: {error}; Dataset.from_arrays takes further arguments") from error
 
 
 def _is_list_of_rows(images: Any) -> bool:

@@ -42,7 +42,7 @@ def strip_png(images: Images) -> bytes:
     from PIL import Image  # here: it takes longer to import than the rest of this room, and few calls draw
 
     if len(images) == 0:
-        raise ValueError("images is empty; a strip needs at least one")
+        raise ValueError("images is empty; a strip needs at least one image")
     pieces = []
     for image in images:
         pixels = _colours(image)

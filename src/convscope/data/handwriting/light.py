@@ -50,7 +50,7 @@ def even_light(pixels: Picture, ink: Ink) -> Picture:
     the share of it that is missing, 255 · (g - lightness) / g: the same pen gives the same in sun and in shade. Each
     channel has a ground of its own, so coloured light is removed too.
 
-    A shadow narrower than two thirds of the picture's shorter side, or with a tip, is taken for ink.
+    A shadow narrower than two thirds of the picture's shorter side, or with a tip, is treated as ink.
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convscope.base.averaging import average, fitted
 
 Picture = Annotated[
-    NDArray[np.uint8], "an array (h, w), (h, w, 1) or (h, w, 3) of uint8; cs.read_picture(path) reads a file as one"
+    NDArray[np.uint8], "an array (h, w), (h, w, 1) or (h, w, 3) of uint8; cs.read_picture(path) reads a file into one"
 ]
 Ink = Literal["light", "dark"]
 

@@ -103,7 +103,7 @@ class Prepared:
     Attributes:
         image: (H, W, C) uint8.
         stages: the picture as it was given, in the colours that the network has, then after each step.
-        hints: what may be wrong with the picture, whether a step mends it or not; none for other than handwriting.
+        hints: what may be wrong with the picture, whether a step corrects it or not; none for other than handwriting.
         clipped: share of the ink that centring moved out of the image.
     """
 
@@ -151,7 +151,7 @@ def prepare(
     check_deadline()
     chosen = handwriting.steps if steps is None else steps
     if unknown := sorted(set(chosen) - set(STEPS)):
-        raise ValueError(f"steps has {unknown[0]!r}; there are {', '.join(STEPS)}")
+        raise ValueError(f"steps has {unknown[0]!r}; the steps are {', '.join(STEPS)}")
     if min(height, width) < 1 or not 1 <= channels <= 4:
         raise ValueError(f"the image is {height} × {width} × {channels}; it needs pixels, and 1 to 4 channels")
     ink = handwriting.ink

@@ -99,13 +99,13 @@ def _format(content: bytes) -> str:
     for signature, name in _SIGNATURES:
         if content.startswith(signature):
             return name
-    known = "PNG, JPEG, WebP, BMP, TIFF and GIF are read; save it as one of them"
+    known = "save it as PNG, JPEG, WebP, BMP, TIFF or GIF"
     if content[4:8] == b"ftyp":
         raise UnreadableError(f"is a HEIF, AVIF or video file; {known}")
     for signature, name in _OTHERS:
         if content.startswith(signature):
             raise UnreadableError(f"is a {name} file; {known}")
-    raise UnreadableError(f"is no picture of a known format; {known}")
+    raise UnreadableError(f"is not a picture in a known format; {known}")
 
 
 def _valid(orientation: int) -> int:
@@ -120,7 +120,7 @@ def _jpeg(content: bytes) -> Header:
     kept, orientation, place = [content[:2]], 1, 2
     while True:
         if place + 4 > len(content):
-            raise UnreadableError("is cut off before its picture begins; copy or save it again")
+            raise UnreadableError("is incomplete: it ends before its picture begins; copy or save it again")
         if content[place] != 0xFF:
             raise UnreadableError("is damaged before its picture begins; copy or save it again")
         marker = content[place + 1]
@@ -150,7 +150,7 @@ def _directory(content: bytes, at: int, left: list[int], depth: int = 0) -> dict
         left: bytes that the tags may still point at, in all directories together: no more than there are.
     """
     order = "<" if content[:2] == b"II" else ">"
-    damaged = UnreadableError("is damaged where its size should stand; copy or save it again")
+    damaged = UnreadableError("is damaged: its size cannot be read; copy or save it again")
     try:
         start = struct.unpack_from(order + "I", content, 4)[0] if depth == 0 else at
         (count,) = struct.unpack_from(order + "H", content, start)
@@ -162,7 +162,7 @@ def _directory(content: bytes, at: int, left: list[int], depth: int = 0) -> dict
             size = _TYPE_BYTES.get(kind, 0) * number
             left[0] -= size if size > 4 else 0
             if left[0] < 0:
-                raise UnreadableError("promises more data than it has; save it again")
+                raise UnreadableError("is incomplete; save it again")
             place = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
             if kind in (1, 3, 4) and number and place + _TYPE_BYTES[kind] <= len(content):
                 (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[kind], content, place)

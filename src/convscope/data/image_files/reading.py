@@ -73,7 +73,7 @@ def read_reduced(
     """
     with _opened(source, name) as (image, header):
         if getattr(image, "is_animated", False):
-            raise UnreadableError("holds several pictures; save the one that is meant as a file of its own")
+            raise UnreadableError("holds several pictures; save the right one as a file of its own")
         image.load()
         width, height = image.size
 
@@ -120,7 +120,7 @@ def _opened(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Ima
     try:
         content = source if isinstance(source, bytes) else _content(Path(source))
         if len(content) > MAX_FILE_BYTES:
-            raise UnreadableError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
+            raise UnreadableError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save a smaller version")
         header = read_header(content, MAX_PIXELS)
         with held(_one_at_a_time), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -176,7 +176,7 @@ def _orientation(image: "Image.Image", header: Header) -> int:
 
 def _refuse_size(size: str = "") -> NoReturn:
     raise UnreadableError(
-        f"is too large ({size}{MAX_PIXELS:,} pixels and {_MAX_SIDE:,} a side are the most); make it smaller"
+        f"is too large ({size}the limits are {MAX_PIXELS:,} pixels and {_MAX_SIDE:,} per side); make it smaller"
     )
 
 
@@ -187,7 +187,7 @@ def _pixels(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
     if image.mode.startswith("I;16"):
         return _from_16_bits(image, header)
     if image.mode in ("I", "F"):
-        raise UnreadableError("has 32 bits a channel, of which none is white; save it with 8 or 16")
+        raise UnreadableError("has 32 bits per channel, where white is undefined; save it with 8 or 16")
     grey = image.mode in ("1", "L", "LA", "La")
     if "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
         opaque = Image.new("L" if grey else "RGB", image.size, "white")

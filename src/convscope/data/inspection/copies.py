@@ -17,7 +17,7 @@ from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
 
 MOST_SEARCHED = 1_000_000
-"""Images that are searched at most; of more, evenly taken ones, the test images first."""
+"""Images that are searched at most; of more, evenly sampled ones, the test images first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int =
 
     Args:
         blank: for each split the indices of its blank images, which are equal for another reason.
-        most: images that are searched; of more, evenly taken ones.
+        most: images that are searched; of more, evenly sampled ones.
     """
     test_places = evenly(len(splits.test), most // 2)
     train_places = evenly(len(splits.train), most - len(test_places))

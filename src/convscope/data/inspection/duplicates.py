@@ -74,8 +74,8 @@ class Duplicates:
 
     Attributes:
         threshold: the correlation from which two images are near.
-        num_compared: distinct images that were held against each other; each was held against all for equality.
-        num_left_out: distinct images beyond the number that is compared, evenly taken.
+        num_compared: distinct images that were compared with each other; each was checked against all for equality.
+        num_left_out: distinct images beyond the number that is compared, sampled evenly.
         num_flat: distinct images of one shade (see `near.FLATTEST`), for which no correlation is defined.
         groups: those with two labels first, then those across the splits, then equal ones, then the larger ones.
     """
@@ -123,8 +123,8 @@ class Duplicates:
         near, images = len(self.groups) - equal, self.num_train + self.num_test
         left_out = f" ({self.num_left_out:,} images were not compared)" if self.num_left_out else ""
         return (
-            f"{equal:,} group{'s' * (equal != 1)} of equal images and {near:,} of near ones (correlation of at least "
-            f"{self.threshold:g}) among the {images:,} images of {self.dataset_name}{left_out}"
+            f"{equal:,} group{'s' * (equal != 1)} of identical images and {near:,} of similar ones (correlation of at "
+            f"least {self.threshold:g}) among the {images:,} images of {self.dataset_name}{left_out}"
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -160,7 +160,7 @@ def find_duplicates(
     Args:
         threshold: of the correlation of all pixel values. At 0.98 MNIST has 622 pairs of ones that are simply alike, at
             0.99 three, at 0.995 none.
-        most_compared: beyond so many distinct images, evenly taken ones are looked at for near ones; equal ones are
+        most_compared: beyond so many distinct images, evenly sampled ones are compared for near ones; equal ones are
             looked for among all. The time grows with the square of this number.
 
     Raises:

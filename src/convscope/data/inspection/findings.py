@@ -32,43 +32,45 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "fault",
             "duplicates",
             f"{count(copies.num_conflicts, 'image')} {_stand(copies.num_conflicts)} in the data more than once with "
-            "differing labels.",
-            "Look at them, keep the right label and drop the rest.",
+            "different labels.",
+            "Look at them, keep the correct label and remove the rest.",
         )
     if copies.num_leaked:
-        otherwise = f", {copies.num_leaked_otherwise:,} of them under another label" * bool(copies.num_leaked_otherwise)
+        otherwise = f", {copies.num_leaked_otherwise:,} of them with a different label" * bool(
+            copies.num_leaked_otherwise
+        )
         yield Finding(
             "fault",
             "duplicates",
-            f"{copies.num_leaked:,} of {test:,} test images ({percent(copies.num_leaked / test)}) are equal to a "
+            f"{copies.num_leaked:,} of {test:,} test images ({percent(copies.num_leaked / test)}) are identical to a "
             f"training image{otherwise}.",
-            "Drop them from the training images: on them the test measures memory.",
+            "Remove them from the training images: the test should measure generalisation, not memory.",
         )
     if copies.num_near_leaked:
         yield Finding(
             "warning" if copies.num_near_leaked > _RARE * test else "note",
             "duplicates",
             f"{count(copies.num_near_leaked, 'more test image' if copies.num_leaked else 'test image')} of {test:,} "
-            f"{'is' if copies.num_near_leaked == 1 else 'are'} near to a training image (correlation of at least "
+            f"{'is' if copies.num_near_leaked == 1 else 'are'} similar to a training image (correlation of at least "
             f"{copies.duplicates.threshold:g}).",
-            "Look at the pairs: simple drawings may be alike without being copies.",
+            "Look at the pairs: simple drawings can be similar without being copies.",
         )
     if any(copies.num_extra):
         train, in_test = copies.num_extra
         yield Finding(
             "warning" if train + in_test > 0.01 * (value.train.num_images + test) else "note",
             "duplicates",
-            f"{train:,} training and {in_test:,} test images repeat an earlier one of their split.",
-            "Drop the copies, or bear in mind that these images count several times.",
+            f"{train:,} training and {in_test:,} test images are identical to an earlier image of their split.",
+            "Remove the copies, or keep in mind that these images count several times.",
         )
     if copies.duplicates.num_left_out:
         searched = sum(copies.num_searched)
         yield Finding(
             "note",
             "duplicates",
-            f"Equal images were looked for among {searched:,} images and near ones among "
-            f"{copies.duplicates.num_compared:,}, of {value.train.num_images + test:,}.",
-            "Take the numbers of duplicates for lower bounds.",
+            f"{searched:,} images were searched for identical images and {copies.duplicates.num_compared:,} for "
+            f"similar ones, of {value.train.num_images + test:,}.",
+            "The numbers of duplicates are lower bounds.",
         )
 
 
@@ -80,22 +82,22 @@ def _orientation(value: Measurements) -> Iterator[Finding]:
             continue
         between = one.reference == TRAINING_IMAGES
         subject = (
-            "The test images lie otherwise than the training images"
+            "The test images have another orientation than the training images"
             if between
-            else (f"The {'training' if one.split == 'train' else 'test'} images are likely not upright")
+            else (f"The {'training' if one.split == 'train' else 'test'} images are probably not upright")
         )
         yield Finding("fault", "orientation", f"{subject}: {_readings(one)}.", _turn(one.verdict, one.split))
     if not told:
         is_named = any(one.reference != TRAINING_IMAGES for one in value.orientations)
         reason = (
-            "they do not look like what their classes' names say."
+            "they do not look like their class names."
             if is_named
-            else "what the classes look like upright is only known for digits and letters."
+            else "the upright form of the classes is only known for digits and letters."
         )
         yield Finding(
             "note",
             "orientation",
-            f"Whether the images are transposed, mirrored or turned cannot be told: {reason}",
+            f"The orientation of the images (transposed, mirrored or rotated) cannot be determined: {reason}",
             "Look at the first images of each class.",
         )
 
@@ -103,15 +105,15 @@ def _orientation(value: Measurements) -> Iterator[Finding]:
 def _readings(one: Orientation) -> str:
     best, first = one.best, one.as_they_are
     return (
-        f"{one.verdict}, {percent(best.accuracy)} of {one.num_images} are nearest to {one.reference} of their class, "
-        f"as they are {percent(first.accuracy)}"
+        f"{one.verdict}, {percent(best.accuracy)} of {one.num_images} are closest to {one.reference} of their class, "
+        f"as stored {percent(first.accuracy)}"
     )
 
 
 def _turn(verdict: str, split: str) -> str:
     if verdict == "transposed":
         return f"Swap rows and columns of the {split} images: images.swapaxes(1, 2)."
-    return f"Look at them; read best, the {split} images are {verdict} (turns are counter-clockwise)."
+    return f"Look at them; the {split} images match best {verdict} (rotations are counterclockwise)."
 
 
 def _polarity(value: Measurements) -> Iterator[Finding]:
@@ -135,8 +137,8 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
                 "warning",
                 "polarity",
                 f"{other:,} of {half.num_images:,} {half.name} images ({percent(other / half.num_images)}) have the "
-                f"opposite ground; most are {half.polarity}.",
-                "Look at them, and invert those that are inverted.",
+                f"opposite polarity; most are {half.polarity}.",
+                "Look at them and invert them if needed: 255 - images.",
             )
 
 
@@ -148,30 +150,30 @@ def _range(value: Measurements) -> Iterator[Finding]:
             "fault",
             "range",
             f"All pixels of both splits are {low}.",
-            "Check how the file was written: nothing is in it.",
+            "Check how the file was written: it contains no information.",
         )
     elif high < _NARROW_RANGE and train.polarity != "dark ink on light":
         yield Finding(
             "fault" if high <= 16 else "warning",
             "range",
-            f"Pixels run from {low} to {high} only; networks here expect 0 to 255.",
-            f"Scale them when the file is written: images * {255 / high:.4g}."
+            f"Pixels range from {low} to {high} only; networks here expect 0 to 255.",
+            f"Scale them when you write the file: images * {255 / high:.4g}."
             if high <= 16
-            else "Check the exposure, or that the file was not scaled by mistake.",
+            else "Check the exposure, and whether the file was scaled by mistake.",
         )
     if train.high != test.high and min(train.high, test.high) * 2 <= max(train.high, test.high):
         yield Finding(
             "fault",
             "range",
-            f"Training pixels reach {train.high}, test pixels {test.high}.",
-            "Bring both splits to one scale.",
+            f"The training pixels have a maximum of {train.high}, the test pixels of {test.high}.",
+            "Use the same scale for both splits.",
         )
     if len(set(train.values)) == 2 and high > low:
         yield Finding(
             "note",
             "range",
-            f"Training pixels have two values only, {train.values[0]} and {train.values[1]}.",
-            "Give a photo the same form before it is read: it has shades between.",
+            f"Training pixels have only two values, {train.values[0]} and {train.values[1]}.",
+            "Convert photos to two values before you classify them: photos have intermediate shades.",
         )
 
 
@@ -185,7 +187,7 @@ def _blank(value: Measurements) -> Iterator[Finding]:
                 "blank",
                 f"{count(number, f'{half.name} image')} of {half.num_images:,} {'is' if number == 1 else 'are'} blank: "
                 f"index {first}{more}.",
-                "Drop them: they show no class.",
+                "Remove them: they show no class.",
             )
 
 
@@ -193,30 +195,30 @@ def _shift(value: Measurements) -> Iterator[Finding]:
     shift = value.shift
     if shift.relevant:
         strongest = shift.relevant[0]
-        strength = "all of one shade" if strongest.effect is None else f"d = {strongest.effect:+.2f}"
+        strength = "without variation" if strongest.effect is None else f"d = {strongest.effect:+.2f}"
         yield Finding(
             "warning",
             "shift",
-            f"The brightness of {count(len(shift.relevant), 'class', 'classes')} differs between the splits, "
-            f"most that of {clip(value.class_names[strongest.label], 24)}: {strongest.train_mean:.1f} in training, "
+            f"The brightness of {count(len(shift.relevant), 'class', 'classes')} differs between the splits, most for "
+            f"{clip(value.class_names[strongest.label], 24)}: {strongest.train_mean:.1f} in training, "
             f"{strongest.test_mean:.1f} in test ({strength}).",
-            "Ask how the splits were made: were they made alike, they would not differ so.",
+            "Find out how the splits were made: splits made the same way would not differ like this.",
         )
     elif small := sum(one.p_value < LEVEL for one in shift.brightness):
         yield Finding(
             "note",
             "shift",
-            f"The brightness of {count(small, 'class', 'classes')} differs between the splits, but by less "
-            f"than {SMALL_EFFECT:g} standard deviations.",
-            "The splits come from slightly different writers or cameras; little hangs on it.",
+            f"The brightness of {count(small, 'class', 'classes')} differs between the splits, but by less than "
+            f"{SMALL_EFFECT:g} standard deviations.",
+            "The splits may come from slightly different writers or cameras; the effect is small.",
         )
     if shift.shares_p_value < 0.001 and shift.shares_distance >= _SHARES_APART:
         yield Finding(
             "warning",
             "shift",
-            f"The classes have other shares in the test images than in training ({percent(shift.shares_distance)} "
-            "would have to change class).",
-            "Split the data anew, stratified, or read balanced accuracy.",
+            "The class shares of the test images differ from those of the training images by "
+            f"{percent(shift.shares_distance)} (total variation distance).",
+            "Split the data again, stratified, or use balanced accuracy.",
         )
 
 
@@ -226,7 +228,7 @@ def _channels(value: Measurements) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "channels",
-            "The colour channels of all images are equal: the images are grey, stored three times.",
+            "The colour channels of all images are equal: the images are grey, stored as colour.",
             "Keep one channel, images[..., :1]: the same result with a third of the data.",
         )
     elif grey := train.num_grey + test.num_grey:
@@ -234,7 +236,7 @@ def _channels(value: Measurements) -> Iterator[Finding]:
             "note",
             "channels",
             f"{grey:,} of {train.num_images + test.num_images:,} images are grey, the others in colour.",
-            "Check that a class is not known by its colour alone.",
+            "Check whether a class can be recognised by its colour alone.",
         )
 
 

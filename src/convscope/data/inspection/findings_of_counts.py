@@ -19,15 +19,15 @@ def missing(value: Measurements) -> Iterator[Finding]:
             train - test,
             "fault",
             "{} in the test images, but in no training image",
-            "Split the data anew, stratified: none of these can be learnt.",
+            "Split the data again, stratified: a network cannot learn classes without training images.",
         ),
         (
             test - train,
             "warning",
             "{} in the training images, but in no test image",
-            "Split the data anew, stratified: nothing can be said about these.",
+            "Split the data again, stratified: classes without test images cannot be measured.",
         ),
-        (train & test, "note", "{} in no image at all", "Leave them out, unless the labels are shifted by one."),
+        (train & test, "note", "{} in no image at all", "Remove these classes, unless the labels are shifted by one."),
     ):
         if labels:
             many = f"{count(len(labels), 'class', 'classes')} ({names_of(value.class_names, sorted(labels))})"
@@ -48,17 +48,18 @@ def imbalance(value: Measurements) -> Iterator[Finding]:
             "warning",
             "balance",
             f"{clip(names[found.largest], 24)} has {found.largest_count:,} training images and "
-            f"{clip(names[found.smallest], 24)} has {found.smallest_count:,}: {found.ratio:,.0f} to 1. Always saying "
-            f"{clip(names[guess.majority], 24)} is right on {percent(guess.majority_accuracy)} of the test images.",
-            "Weight the classes, and read balanced accuracy and macro F1 beside accuracy.",
+            f"{clip(names[found.smallest], 24)} has {found.smallest_count:,}: {found.ratio:,.0f} to 1. Always "
+            f"answering {clip(names[guess.majority], 24)} is correct for {percent(guess.majority_accuracy)} of the "
+            "test images.",
+            "Use class weights, and report balanced accuracy and macro F1 besides accuracy.",
         )
     elif found.ratio >= _NOTED:
         yield Finding(
             "note",
             "balance",
-            f"The largest class has {found.ratio:.1f} times the training images of the smallest; always answering "
-            f"{clip(names[guess.majority], 24)} is right on {percent(guess.majority_accuracy)} of the test images.",
-            "Hold an accuracy against that.",
+            f"The largest class has {found.ratio:.1f} times as many training images as the smallest; always answering "
+            f"{clip(names[guess.majority], 24)} is correct for {percent(guess.majority_accuracy)} of the test images.",
+            "Compare the accuracy of a network with this figure.",
         )
     if found.smallest_count < _FEW:
         few = int((value.train.class_counts[value.train.class_counts > 0] < _FEW).sum())
@@ -67,29 +68,33 @@ def imbalance(value: Measurements) -> Iterator[Finding]:
             "size",
             f"{count(few, 'class has', 'classes have')} fewer than {_FEW} training images; "
             f"{clip(names[found.smallest], 24)} has {found.smallest_count}.",
-            "Collect more, join classes, or fine-tune a model of a larger set.",
+            "Collect more images, merge classes, or fine-tune a model of a larger data set.",
         )
 
 
 def size(value: Measurements) -> Iterator[Finding]:
     """Yield what the number of test images cannot tell."""
     found, (low, high) = value.resolution, value.resolution.interval
-    tells = f"{found.num_right:,} right of {found.num_images:,} leave {percent(low)} to {percent(high)} (95 % Wilson)"
+    tells = (
+        f"With {found.num_images:,} test images, a measured {percent(found.num_right / found.num_images)} could truly "
+        f"be {percent(low)} to {percent(high)} (95 % Wilson interval)"
+    )
     if found.width > _WIDE:
         apart = next(((a, b) for a, b in ((0.8, 0.95), (0.85, 0.95), (0.88, 0.92)) if low <= a and b <= high), None)
-        cannot = f": it cannot tell {apart[0] * 100:.0f} % from {apart[1] * 100:.0f} %" if apart else ""
-        text = f"The test set is small: {tells}{cannot}."
-        next_step = "Cross-fit over all images instead, or collect more; no ranking of models rests on this."
+        cannot = f". They cannot distinguish {apart[0] * 100:.0f} % from {apart[1] * 100:.0f} %" if apart else ""
+        text = f"The test set is small. {tells}{cannot}."
+        next_step = "Use cross-validation over all images or collect more: this test set cannot rank models."
         yield Finding("warning", "size", text, next_step)
     elif found.width > _NOTABLE:
-        next_step = "Take smaller differences between models for chance, or compare them image by image."
+        next_step = "Treat smaller differences between models as chance, or compare the models image by image."
         yield Finding("note", "size", f"{tells}.", next_step)
     few = value.class_resolution
     if few is not None and few.width > _WIDE_OF_CLASS and found.width <= _WIDE:
         yield Finding(
             "note",
             "size",
-            f"Of the smallest class the test set has {count(few.num_images, 'image')}: {few.num_right:,} right leave "
-            f"{percent(few.interval[0])} to {percent(few.interval[1])}.",
-            "Read no ranking of classes into their recalls.",
+            f"The smallest class has {count(few.num_images, 'test image')}: a measured "
+            f"{percent(few.num_right / max(few.num_images, 1))} could truly be {percent(few.interval[0])} to "
+            f"{percent(few.interval[1])}.",
+            "Do not rank classes by their recall.",
         )

@@ -91,7 +91,7 @@ class Inspection(Measurements):
 
     def _findings_text(self) -> str:
         if not self.findings:
-            return "Nothing to look at was found."
+            return "No problems were found."
         return "\n".join(printable(f"{one.severity}: {one.text} {one.next_step}") for one in self.findings)
 
     def _facts(self) -> Iterator[tuple[str, str, str]]:
@@ -107,29 +107,31 @@ class Inspection(Measurements):
         yield row("largest to smallest class", *(f"{half.balance.ratio:.2f}" for half in halves))
         yield row("effective classes", *(f"{half.balance.effective_classes:.2f}" for half in halves))
         yield (
-            "right by chance, by majority",
+            "accuracy by chance, by majority",
             "",
             f"{_percent(self.guessing.chance)}, {_percent(self.guessing.majority_accuracy)}",
         )
-        yield row("equal to an earlier one", *(f"{extra:,}" for extra in self.copies.num_extra))
-        yield "equal to a training image", "", f"{self.copies.num_leaked:,}"
-        yield "near to a training image", "", f"{self.copies.num_near_leaked:,}"
+        yield row("identical to an earlier one", *(f"{extra:,}" for extra in self.copies.num_extra))
+        yield "identical to a training image", "", f"{self.copies.num_leaked:,}"
+        yield "similar to a training image", "", f"{self.copies.num_near_leaked:,}"
         yield row("blank", *(f"{len(half.blank):,}" for half in halves))
-        yield row("pixel values", *(f"{half.low} to {half.high}, {len(half.values)} different" for half in halves))
-        yield row("at 0, at 255", *(f"{_percent(half.share_black)}, {_percent(half.share_white)}" for half in halves))
+        yield row("pixel values", *(f"{half.low} to {half.high}, {len(half.values)} distinct" for half in halves))
+        yield row(
+            "share of 0, of 255", *(f"{_percent(half.share_black)}, {_percent(half.share_white)}" for half in halves)
+        )
         yield row("mean, deviation", *(f"{half.mean:.1f}, {half.deviation:.1f}" for half in halves))
         if self.image_shape[2] >= 3:
             yield row("grey, stored as colour", *(f"{half.num_grey:,}" for half in halves))
-        yield row("ground", *(half.polarity for half in halves))
+        yield row("polarity", *(half.polarity for half in halves))
         yield row(
             "centred", *(f"yes, {h.handwriting.target} pixels long" if h.handwriting.centre else "no" for h in halves)
         )
         for reference in dict.fromkeys(one.reference for one in self.orientations):
             told = {one.split: one.verdict for one in self.orientations if one.reference == reference}
-            yield f"upright, by {reference}", told.get("train", ""), told.get("test", "")
+            yield f"orientation, compared with {reference}", told.get("train", ""), told.get("test", "")
         low, high = self.resolution.interval
         share = self.resolution.num_right / self.resolution.num_images
-        yield f"{_percent(share)} right may be", "", f"{_percent(low)} to {_percent(high)}"
+        yield f"{_percent(share)} correct could truly be", "", f"{_percent(low)} to {_percent(high)}"
 
     def _shown_classes(self) -> list[int]:
         order = range(len(self.class_names))

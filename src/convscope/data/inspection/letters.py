@@ -1,6 +1,6 @@
 """Letters and kana as images of a data set: drawn in fonts, varied a little, and prepared as handwriting is.
 
-Letters that a person may read as a digit are never drawn, since whoever answers "0" to an O is not wrong.
+Letters that a person may read as a digit are never drawn, since the answer "0" for an O is not wrong.
 """
 
 from collections.abc import Collection, Sequence
@@ -79,7 +79,8 @@ def kana_fonts() -> list[Path]:
 
 
 def letters_beside(class_names: Collection[str]) -> str:
-    """Return the letters to draw as strangers to these classes: those that are no class themselves, in either case."""
+    """Return the letters to draw as out-of-distribution images to these classes: those that are no class themselves, in
+    either case."""
     classes = {form for name in class_names for form in (name.lower(), name.upper())}
     return "".join(letter for letter in LETTERS if letter not in classes)
 

@@ -1,7 +1,7 @@
 """Pairs of images whose pixels are almost a linear function of each other, without comparing the pixels of all pairs.
 
 An image is described by a few numbers whose products cannot lie below the correlation of the pixels, so what they rule
-out is ruled out for certain; only what is left is held against the pixels.
+out is ruled out for certain; only what is left is checked against the pixels.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ FLATTEST = 1.0
 _DIMENSIONS = 47  # of a description, and one more for the rest
 _SAMPLE = 1024  # images that the directions are taken from
 _ROWS, _COLUMNS = 1024, 4096  # images whose descriptions are multiplied at once
-_MOST_LIKELY = 1 << 16  # pairs of such a block that are held against the pixels
+_MOST_LIKELY = 1 << 16  # pairs of such a block that are checked against the pixels
 _BLOCK_BYTES = 1 << 22  # of the pixels that are held as floats at once: what a cache holds
 _ROUNDING = 1e-4  # far above that of float32, far below what tells images apart
 
@@ -43,9 +43,9 @@ def components(count: int, pairs: Numbers) -> Numbers:
 def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numbers, Floats]:
     """Return pairs (P, 2) of the images `numbers` whose correlation is at least `threshold`, and the correlation (P,).
 
-    Two images that are linked through others are not held against each other, so of many that are near to one another
+    Two images that are linked through others are not compared with each other, so of many that are near to one another
     not all pairs are found. Where the descriptions alone leave more than 65,536 pairs of 1,024 by 4,096 images, only
-    the likeliest of each image is held against the pixels: then a near pair can be missed.
+    the likeliest of each image is checked against the pixels: then a near pair can be missed.
 
     With z an image less its mean, divided by its norm, the correlation of two images is z·z'. For directions V of
     orthonormal columns, p = z V and r = sqrt(1 - |p|²), Cauchy and Schwarz give z·z' <= p·p' + r r'.

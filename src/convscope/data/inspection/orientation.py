@@ -21,12 +21,12 @@ from convscope.data.inspection.references import FORM, SIDE, Reference, referenc
 from convscope.data.inspection.scan import ClassImages
 
 NUM_IMAGES = 400
-"""Of each split that are looked at, evenly taken."""
+"""Of each split that are looked at, sampled evenly."""
 
-AS_THEY_ARE, UNKNOWN = "as they are", "cannot be told"
+AS_THEY_ARE, UNKNOWN = "as they are", "unclear"
 
 TRAINING_IMAGES = "the training images"
-"""The reference of test images that are held against the mean training images."""
+"""The reference of test images that are compared with the mean training images."""
 
 # What is done to images (N, H, W, ...) before they are read; the name says how they then lie.
 ORIENTATIONS: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = MappingProxyType(
@@ -35,10 +35,10 @@ ORIENTATIONS: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = MappingProx
         "transposed": lambda images: images.swapaxes(1, 2),
         "mirrored": lambda images: images[:, :, ::-1],
         "upside down": lambda images: images[:, ::-1],
-        "turned by 90°": lambda images: np.rot90(images, 1, (1, 2)),
-        "turned by 180°": lambda images: np.rot90(images, 2, (1, 2)),
-        "turned by 270°": lambda images: np.rot90(images, 3, (1, 2)),
-        "transposed and turned by 180°": lambda images: np.rot90(images, 2, (1, 2)).swapaxes(1, 2),
+        "rotated by 90°": lambda images: np.rot90(images, 1, (1, 2)),
+        "rotated by 180°": lambda images: np.rot90(images, 2, (1, 2)),
+        "rotated by 270°": lambda images: np.rot90(images, 3, (1, 2)),
+        "transposed and rotated by 180°": lambda images: np.rot90(images, 2, (1, 2)).swapaxes(1, 2),
     }
 )
 """Counter-clockwise; each as it changes images (N, H, W, ...)."""
@@ -68,10 +68,10 @@ class Orientation(PlainFields):
 
     Attributes:
         split: whose images were read.
-        reference: what they were held against.
+        reference: what they were compared with.
         num_images, num_classes: that were read; only images of classes that the reference knows.
         readings: of each orientation, as they are first.
-        verdict: the orientation in which they read clearly better than in any other, or "cannot be told".
+        verdict: the orientation in which they read clearly better than in any other, or "unclear".
     """
 
     split: str

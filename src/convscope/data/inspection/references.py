@@ -55,7 +55,7 @@ def references_for(class_names: Sequence[str]) -> list[Reference]:
 
 
 def _characters(name: str) -> str:
-    """Return the characters that a class of this name shows, none if that cannot be told."""
+    """Return the characters that a class of this name shows, none if that is unknown."""
     plain = name.strip()
     if plain.lower() in _WORDS:
         return str(_WORDS.index(plain.lower()))

@@ -66,7 +66,7 @@ def find_shift(train: Scan, test: Scan) -> Shift:
     """Return how two splits differ in the brightness of their classes and in the shares of these.
 
     The brightness of a class is compared by Welch's test: t = (m - m') / sqrt(v/n + v'/n'), with the degrees of freedom
-    of Welch and Satterthwaite. Images of one person are taken for independent, so p-values are rather too small.
+    of Welch and Satterthwaite. Images of one person are treated as independent, so p-values are rather too small.
 
     Source: Welch 1947, Biometrika 34, 28-35; Holm 1979; Pearson 1900 (chi-squared).
     """

@@ -130,7 +130,9 @@ class KerasNetwork:
         check_images(dataset.images, self._architecture.input.shape)
         num_batches = -(-len(order) // batch_size)
         if not len(learning_rates) == num_batches > 0:
-            raise ValueError(f"{len(learning_rates)} learning rates for {num_batches} batches; there must be one each")
+            raise ValueError(
+                f"there are {len(learning_rates)} learning rates for {num_batches} batches; give one per batch"
+            )
         weights, state = self.weights(), self._state
         averages: dict[str, Array] | None = None
         if options.averaging:

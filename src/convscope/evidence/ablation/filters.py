@@ -1,6 +1,6 @@
 """What a filter is worth: `ablate` takes a model and a data set to an `Ablation`, the accuracy without each filter.
 
-A lesion makes one filter give the same value everywhere, zero or its mean over the data set, and leaves the rest of
+An ablation makes one filter give the same value everywhere, zero or its mean over the data set, and leaves the rest of
 the trained network as it is. It shows what this network loses at once, not what a filter is for: others may stand in
 for it, and a network trained without it may do as well.
 """
@@ -42,14 +42,15 @@ class FilterLesion:
 
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
-        accuracy_change: the accuracy with the lesion less that without, -1 to 1: below zero where the filter is missed.
-        interval: (low, high), the 95 % score interval of `accuracy_change` (see `metrics.paired_interval`): the luck of
-            the images, not of the seed. Of twenty filters without effect, one interval leaves zero out.
+        accuracy_change: the accuracy with the ablation less that without, -1 to 1: below zero where the filter is
+            missed.
+        interval: (low, high), the 95 % score interval of `accuracy_change` (see `metrics.paired_interval`): the choice
+            of the images, not of the seed. Of twenty filters without effect, one interval leaves zero out.
         p_value: McNemar's exact, for no change at all.
-        is_significant: whether the change is marked among those of all lesions; see `Ablation`.
+        is_significant: whether the change is marked among those of all ablations; see `Ablation`.
         accuracy_change_by_class: (K,), the change over the images of each class; 0.0 for a class without images.
         interval_by_class: (K, 2), the same interval for each of them; (-1.0, 1.0) for a class without images.
-        is_significant_by_class: (K,), whether it is marked among those of all lesions and classes.
+        is_significant_by_class: (K,), whether it is marked among those of all ablations and classes.
     """
 
     layer: str
@@ -81,18 +82,18 @@ class FilterLesion:
 class Ablation:
     """The accuracy of a network without each of its filters.
 
-    A change is marked as significant by Benjamini and Hochberg's rule over all lesions, and by class over all lesions
-    and classes with images: of the marked ones, at most one in twenty is expected to be luck.
+    A change is marked as significant by Benjamini and Hochberg's rule over all ablations, and by class over all
+    ablations and classes with images: of the marked ones, at most one in twenty is expected to be a false positive.
 
     Attributes:
-        num_images: on how many images all was measured, evenly taken from the data set.
+        num_images: on how many images all was measured, sampled evenly from the data set.
         num_images_left_out: how many more the data set has.
         accuracy: of the whole network on these images.
         num_filters_left_out: how many of the filters in question were not tried, evenly spread.
         layer_kinds: the kind of each layer in question, such as "Conv2D".
-        filters: a lesion each, by layer and filter; empty where there is neither a convolution nor a hidden layer.
-        marking: how many of the lesions are marked.
-        marking_by_class: how many of the lesions' changes by class.
+        filters: an ablation each, by layer and filter; empty where there is neither a convolution nor a hidden layer.
+        marking: how many of the ablations are marked.
+        marking_by_class: how many of the ablations' changes by class.
         redundancy: filters that are alike, and filters that say nothing.
     """
 
@@ -176,7 +177,7 @@ def ablate(
     activation, so what follows it, such as a batch normalisation, still adds what it adds to any value.
 
     Args:
-        replacements: by what each filter's output is replaced, one lesion each.
+        replacements: by what each filter's output is replaced, one ablation each.
         units: whether each unit of the hidden dense layers is tried beside the filters.
         means: what `filter_means` gives for `dataset`, where it is known already.
         most_lesions: beyond it, filters are left out, evenly over all layers.
@@ -193,7 +194,7 @@ def ablate(
     layers, behind = layers_with_filters(model, units=units), macs_behind(model)
     candidates: list[Part] = [(layer, number) for layer, count in layers.items() for number in range(count)]
     chosen = [candidates[place] for place in evenly(len(candidates), max(1, most_lesions // len(replacements)))]
-    cost = len(replacements) * max(sum(behind[layer] for layer, _ in chosen), 1)  # of an image with each lesion
+    cost = len(replacements) * max(sum(behind[layer] for layer, _ in chosen), 1)  # of an image with each ablation
     num_images = min(len(dataset), max(_LEAST_IMAGES, int(most_macs / cost)))
     most_filters = int(len(chosen) * most_macs / (cost * num_images))
     chosen = [chosen[place] for place in evenly(len(chosen), max(1, most_filters))]
@@ -228,10 +229,10 @@ def ablate(
 def _measure(
     whole: NDArray[np.bool_], right: NDArray[np.bool_], dataset: Dataset
 ) -> tuple[list[dict[str, Any]], Marking, Marking]:
-    """Return for each lesion what `FilterLesion` holds of it, and how many are marked.
+    """Return for each ablation what `FilterLesion` holds of it, and how many are marked.
 
     Args:
-        whole: (N,), which images are answered rightly without a lesion.
+        whole: (N,), which images are classified correctly without an ablation.
         right: (L, N), which with each.
     """
     broken, mended = whole & ~right, ~whole & right

@@ -41,10 +41,10 @@ class InputLesion(PlainFields):
         place: of rows and columns (first, number of them), of a quadrant and a window (top, left, height, width), of a
             border (its width,), of a resolution (how many pixels of each side become one,).
         fill: what stands there instead: zeros, the background, or each block's mean.
-        accuracy_change: the accuracy with the lesion less that without, -1 to 1.
-        interval: (low, high), its 95 % score interval (see `metrics.paired_interval`), for the luck of the images.
+        accuracy_change: the accuracy with the ablation less that without, -1 to 1.
+        interval: (low, high), its 95 % score interval (see `metrics.paired_interval`), for the choice of the images.
         p_value: McNemar's exact, for no change at all.
-        is_significant: whether the change is marked among those of all lesions; see `InputAblation`.
+        is_significant: whether the change is marked among those of all ablations; see `InputAblation`.
     """
 
     kind: InputKind
@@ -60,11 +60,11 @@ class InputLesion(PlainFields):
 class InputAblation:
     """The accuracy of a network on images that lack a part.
 
-    A change is marked as significant by Benjamini and Hochberg's rule over all lesions: of the marked ones at most one
-    in twenty is expected to be luck.
+    A change is marked as significant by Benjamini and Hochberg's rule over all ablations: of the marked ones at most
+    one in twenty is expected to be a false positive.
 
     Attributes:
-        num_images: on how many images all was measured, evenly taken.
+        num_images: on how many images all was measured, sampled evenly.
         num_images_left_out: how many more there are.
         image_shape: (H, W, C).
         background: (C,), the most frequent value of each channel in training images, 0 to 255. Where it is zero, there
@@ -124,7 +124,7 @@ class InputAblation:
 
 
 def place_text(kind: str, place: Sequence[int]) -> str:
-    """Return where a lesion is in words.
+    """Return where an ablation is in words.
 
     >>> place_text("row", (4, 2)), place_text("border", (3,)), place_text("window", (0, 4, 7, 7))
     ('4 to 5', '3 wide', '7 × 7 at row 0, column 4')
@@ -233,7 +233,7 @@ def _broken_and_mended(
     place: tuple[int, ...],
     fill: Fill,
 ) -> tuple[int, int]:
-    """Return how many images are answered wrongly only with the lesion, and how many only without."""
+    """Return how many images are classified wrongly only with the ablation, and how many only without."""
     step = max(1, _BLOCK_VALUES // int(np.prod(dataset.image_shape)))
     predictions = list[NDArray[np.int64]]()
     for start in range(0, len(dataset), step):

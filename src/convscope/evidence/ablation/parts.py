@@ -60,7 +60,7 @@ def block_length(model: Model) -> int:
 def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
     """Return by layer the mean output of each filter over the images (N, H, W, C), of maps over all places too.
 
-    The last layer's are means of logits, since a lesion there replaces a logit.
+    The last layer's are means of logits, since an ablation there replaces a logit.
     """
     table = model.architecture.table
     sums: dict[str, NDArray[Any]] = {row.layer.name: np.zeros(row.output_shape[-1]) for row in table}

@@ -1,6 +1,6 @@
 """How many filters a network can lose: `removal_curves` takes them away one after another, the least important first.
 
-Single lesions understate what filters carry together, because others stand in for the one that is lost (Meyes and
+Single ablations understate what filters carry together, because others stand in for the one that is lost (Meyes and
 others 2019). Here more and more of a layer go at once: in the order of their importance, in the reverse, and in random
 orders as the control. Importance is measured on training images, the curves on test images; nothing is retrained. The
 order with the least important filters first has more images than the controls, as it says how many filters can go.
@@ -50,7 +50,7 @@ class RemovalCurve(PlainFields):
         layers: those whose filters are removed: one, or all of them.
         counts: (P,) int64, how many filters are removed, from none to all.
         most_important_first: (P,), the accuracy, 0 to 1.
-        most_important_first_interval: (P, 2), its 95 % Wilson interval, for the luck of the images.
+        most_important_first_interval: (P, 2), its 95 % Wilson interval, for the choice of the images.
         least_important_first: (P,), and its interval likewise; on `Removal.num_images`, the others on the controls'.
         least_important_first_change_interval: (P, 2), the 95 % score interval of its accuracy minus the whole
             network's (see `metrics.paired_interval`).
@@ -78,9 +78,9 @@ class Removal:
     """The removal curves of a network.
 
     Attributes:
-        num_images: on how many images of `split` the order with the least important first was measured, evenly taken.
+        num_images: on how many images of `split` the order with the least important first was measured, sampled evenly.
         num_images_left_out: how many more there are.
-        num_control_images: on how many the other orders were measured, evenly taken.
+        num_control_images: on how many the other orders were measured, sampled evenly.
         accuracy: of the whole network on these images.
         num_ranking_images: on how many training images importance was measured.
         num_orders: how many random orders there are.
@@ -141,13 +141,15 @@ class Removal:
             half = int(np.abs(2 * curve.counts - curve.counts[-1]).argmin())
             low, high = curve.random_interval[half]
             rows.append(
-                curve.layers[0] if len(curve.layers) == 1 else "all",
-                f"{curve.counts[-1]}",
-                f"by {curve.replacement}",
-                f"{curve.counts[half]}",
-                f"{curve.least_important_first[half]:.4f}",
-                f"{curve.random_mean[half]:.4f} [{low:.4f}, {high:.4f}]",
-                f"{curve.most_important_first[half]:.4f}",
+                (
+                    curve.layers[0] if len(curve.layers) == 1 else "all",
+                    f"{curve.counts[-1]}",
+                    f"by {curve.replacement}",
+                    f"{curve.counts[half]}",
+                    f"{curve.least_important_first[half]:.4f}",
+                    f"{curve.random_mean[half]:.4f} [{low:.4f}, {high:.4f}]",
+                    f"{curve.most_important_first[half]:.4f}",
+                )
             )
         return rows
 

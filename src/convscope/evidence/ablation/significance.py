@@ -1,4 +1,5 @@
-"""Which changes are more than the luck of the images: exact tests on pairs, and a bound on how many marks are wrong.
+"""Which changes are more than sampling of the images explains: exact tests on pairs, and a bound on how many marks are
+wrong.
 
 With many filters and classes, one test in twenty would mark a change where there is none. So the p-values are judged
 together, by Benjamini and Hochberg's rule.
@@ -14,7 +15,7 @@ from convscope.base.metrics import mcnemar_exact
 from convscope.base.plain import PlainFields
 
 FALSE_DISCOVERY_RATE = 0.05
-"""At most this share of the marked changes is expected to be luck."""
+"""At most this share of the marked changes is expected to be false positives."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def mark(
 ) -> tuple[NDArray[np.bool_], Marking]:
     """Return which of the changes with `p_values` (of any shape) are marked, and how many.
 
-    Of the marked ones at most `FALSE_DISCOVERY_RATE` are expected to be luck, if the tests are independent or depend on
-    one another positively; on the same images they mostly do.
+    Of the marked ones at most `FALSE_DISCOVERY_RATE` are expected to be false positives, if the tests are independent
+    or depend on one another positively; on the same images they mostly do.
 
     Source: Benjamini and Hochberg 1995, as in `scipy.stats.false_discovery_control`.
 

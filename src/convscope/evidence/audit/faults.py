@@ -1,7 +1,7 @@
 """What is wrong with the data themselves: `audit` takes both splits and a model's probabilities to an `Audit`.
 
 Labels in doubt, labels that people have found to be wrong, images that stand there twice, and what of it the accuracy
-owes to each. Nothing is removed or mended: what to do about a suspect is for whoever looks at it.
+owes to each. Nothing is removed or corrected: what to do about a suspect is for the reader to decide.
 """
 
 from collections.abc import Iterator

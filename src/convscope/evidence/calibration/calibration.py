@@ -43,7 +43,7 @@ class Figures:
     """All that is measured of one set of probabilities.
 
     Attributes:
-        mean_confidence: the mean probability of the answers; above the accuracy the network is too sure of itself.
+        mean_confidence: the mean probability of the answers; above the accuracy the network is overconfident.
         by_width, by_mass: the images in bins of equal width and of equally many images.
         ece_by_width, ece_by_mass: their expected calibration errors. The interval is of the error of these bins on
             endless images; as noise only adds to an error, it may lie below the value.
@@ -91,7 +91,7 @@ class Calibration:
         accuracy, accuracy_interval: of the answers, which no temperature changes, with its 95 % Wilson interval.
         num_bins: of each reliability diagram.
         temperature: what the logits are divided by; above 1 it makes the network less sure.
-        temperature_interval: (low, high), its 95 % interval over the luck of the images it was fitted on; None where
+        temperature_interval: (low, high), its 95 % interval over the choice of the images it was fitted on; None where
             they do not tell it.
         is_at_bound: whether the temperature ran to the end of its range, 0.05 or 20, so that it says no more than on
             which side it lies.
@@ -99,7 +99,7 @@ class Calibration:
         num_fitted, num_fitted_left_out: how many of them, taken evenly, and how many more there are.
         before, after: what is measured at temperature 1 and at `temperature`.
         changes: after less before of the ECEs, Brier score, likelihood and AURC, from the same resamples.
-        num_resamples: how often the images were drawn anew for the intervals.
+        num_resamples: how often the images were drawn again for the intervals.
     """
 
     dataset_name: str

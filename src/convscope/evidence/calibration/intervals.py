@@ -1,4 +1,4 @@
-"""How far the figures of a calibration depend on the luck of the images: bootstrap intervals, and chance alone.
+"""How far the figures of a calibration depend on the choice of the images: bootstrap intervals, and chance alone.
 
 All figures before and after a temperature are taken from the same resamples, so their changes have intervals too.
 """
@@ -44,7 +44,8 @@ class Chance:
 
 
 def resamples_for(num_images: int) -> int:
-    """Return how many times `num_images` are drawn anew: 1,000, and for more than 100,000 images fewer, down to 200."""
+    """Return how many times `num_images` are drawn again: 1,000, and for more than 100,000 images fewer, down to
+    200."""
     return int(np.clip(_MOST_DRAWS // num_images, _LEAST_RESAMPLES, _MOST_RESAMPLES))
 
 

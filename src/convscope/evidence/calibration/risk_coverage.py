@@ -1,4 +1,5 @@
-"""What refusing buys: how many mistakes are left when the images that a network is least sure of are not answered."""
+"""What refusing buys: how many mistakes are left when the images that a network is least confident in are not
+answered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
     1.8205
     """
     check_logits("", logits, labels)
-    # Here and not above: scipy is slow to load, and whoever reads a stored temperature does not need it.
+    # Here and not above: scipy is slow to load, and reading a stored temperature does not need it.
     from scipy.optimize import minimize_scalar
 
     shifted = np.asarray(logits, np.float64)
@@ -60,7 +60,7 @@ def temperature_interval(
 ) -> tuple[float, float] | None:
     """Return (low, high), the 95 % interval of the temperature that `fit_temperature` found for these images.
 
-    It covers the luck of the images alone. None where they do not tell the temperature: at a bound, or where no
+    It covers the choice of the images alone. None where they do not tell the temperature: at a bound, or where no
     probability depends on it.
 
     Source: White 1982, the sandwich variance of b = 1 / T: Σ s² / (Σ v)², with s an image's logit of the label less its

@@ -16,7 +16,7 @@ from convscope.base.statistics import error_ratio_interval
 class PairedCounts:
     """McNemar's table of models A and B: how many images both, one of them, or neither gets right.
 
-    The intervals and the p-value cover the luck of the images, not that of the seeds.
+    The intervals and the p-value cover the choice of the images, not that of the seeds.
     """
 
     both_right: int

@@ -1,7 +1,7 @@
 """Two groups of models on the same images: `compare_groups` takes them to a `GroupComparison`.
 
-Several seeds of each side tell what is due to the architecture and recipe and what to the luck of a seed. One model of
-each is compared as `compare` does, by images alone.
+Several seeds of each side tell what is due to the architecture and recipe and what to the choice of a seed. One model
+of each is compared as `compare` does, by images alone.
 """
 
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class GroupComparison:
 
     @property
     def limits(self) -> str:
-        """What cannot be told from it, in words."""
+        """What it does not show, in words."""
         alone = [name for name, group in zip(self.names, (self.a, self.b), strict=True) if group.num_models == 1]
         if len(alone) == 2:
             return "With one run each, this comparison does not cover other seeds."

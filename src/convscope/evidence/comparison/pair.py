@@ -1,7 +1,7 @@
 """Two models on the same images: `compare` takes two candidates to a `Comparison`.
 
 Both answered every image, so they are compared image by image and not by two separate accuracies. One run of each is
-compared: what other seeds would give cannot be told from it.
+compared: it does not show what other seeds would give.
 """
 
 from dataclasses import dataclass

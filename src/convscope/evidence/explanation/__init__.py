@@ -1,4 +1,4 @@
-"""Looking inside a trained network: kernels, layers' outputs, what excites each filter, and what answers rest on."""
+"""Looking inside a trained network: kernels, layers' outputs, what activates each filter, and what answers rest on."""
 
 from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck, check_attributions
 from convscope.evidence.explanation.attributions import METHODS, Method, attribute

@@ -73,7 +73,7 @@ class AttributionChecks:
     """The methods that a network allows, each with its checks, and the maps of a few images.
 
     Attributes:
-        num_images: on how many images the checks were made, evenly taken from the data set.
+        num_images: on how many images the checks were made, sampled evenly from the data set.
         num_images_left_out: how many more the data set has.
         background: the grey level that blanked pixels get.
         random_deletion: (steps + 1,), the mean curve of random orders; `random_insertion` likewise.

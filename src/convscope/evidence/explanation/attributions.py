@@ -57,7 +57,7 @@ def attribute(
     """Return for each of `images` (N, H, W, C) uint8 what its pixels count for its logit `targets` (N,), as `Maps`.
 
     Logits are explained, not probabilities: a probability also falls because another logit rises. `gradient`,
-    `smoothgrad` and `grad_cam` are at least zero; the others are signed, below zero where a pixel speaks against it.
+    `smoothgrad` and `grad_cam` are at least zero; the others are signed, below zero where a pixel opposes it.
 
     Args:
         background: the grey level, 0 to 255, that stands for "nothing there": x0, and what blanked pixels get.

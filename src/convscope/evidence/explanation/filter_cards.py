@@ -22,7 +22,7 @@ _HEADER = ("Layer", "Filters", "Dead", "Nearly dead", "Duplicates", "Mean select
 
 @dataclass(frozen=True)
 class Exciting:
-    """An image that excites a filter, and where.
+    """An image that activates a filter, and where.
 
     Attributes:
         index: of the image in the data set.
@@ -100,9 +100,9 @@ class FilterLayerCards:
     Attributes:
         read_at: the layer behind which the outputs are read; see `FilterLayer`.
         shuffled_selectivity: the mean selectivity of the filters that are not dead with the labels shuffled once: how
-            much of it is luck.
+            much of it is chance.
         synthesis: how the synthetic images were made; None where there are none.
-        pictures: of filters evenly taken.
+        pictures: of evenly sampled filters.
     """
 
     layer: str
@@ -147,7 +147,7 @@ class FilterCards:
     """What the filters of a network answer to.
 
     Attributes:
-        num_images: on how many images all was measured, evenly taken from the data set.
+        num_images: on how many images all was measured, sampled evenly from the data set.
         num_images_left_out: how many more the data set has.
         layers: of convolutions, or of hidden dense layers where there is no convolution; from input to output.
     """

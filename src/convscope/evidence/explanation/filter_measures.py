@@ -123,8 +123,8 @@ def class_selectivity(
 
     It is (a - b) / (a + b), where a is the mean of the class that the filter answers most to and b the mean over the
     other classes' means: 0 where it answers to all classes alike, 1 where to one alone. A filter that never answers has
-    0. Some of it is luck: with few images, means differ also where nothing does. Where all images are of one class, it
-    is 1 and means nothing.
+    0. Some of it is chance: with few images, means differ also where nothing does. Where all images are of one class,
+    it is 1 and means nothing.
 
     Args:
         means: (N, F), of each image, not below zero.

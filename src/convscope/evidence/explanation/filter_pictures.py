@@ -1,4 +1,4 @@
-"""The pixels that excite filters, cut out of their images, for as many filters as fit into a page."""
+"""The pixels that activate filters, cut out of their images, for as many filters as fit into a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ Spot = tuple[int, tuple[int, int]]
 
 @dataclass(frozen=True, eq=False)
 class FilterPictures:
-    """What excites some filters of a layer, as pictures of one size.
+    """What activates some filters of a layer, as pictures of one size.
 
-    A picture is the receptive field of the most excited place, with zeros where that lies outside the image, or the
+    A picture is the receptive field of the most activated place, with zeros where that lies outside the image, or the
     whole image along a side where the receptive field is as large.
 
     Attributes:
@@ -64,7 +64,7 @@ def _side(start: int, size: int, pixels: int) -> tuple[int, int]:
 def picture_layers(
     layers: Sequence[FilterLayer], images: NDArray[np.uint8], spots: Sequence[Sequence[Sequence[Spot]]]
 ) -> list[FilterPictures]:
-    """Return for each layer the pictures of as many of its filters, evenly taken, as there is room for.
+    """Return for each layer the pictures of as many of its filters, sampled evenly, as there is room for.
 
     Args:
         images: (N, H, W, C) uint8.

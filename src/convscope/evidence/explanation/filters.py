@@ -1,6 +1,6 @@
 """What a network's filters answer to: `filter_cards` takes a model and a data set to a card for each filter.
 
-It shows what goes with a filter's answer, not what the filter is for: that an image excites it does not mean that the
+It shows what goes with a filter's answer, not what the filter is for: that an image activates it does not mean that the
 network's decision hangs on it, which `convscope.evidence.ablation` measures.
 """
 
@@ -37,7 +37,7 @@ from convscope.training.model import Model, dataset_for
 ALIKE = 0.99
 """From which correlation on two filters count as duplicates."""
 
-_LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly luck
+_LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
 _MOST_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
 _MOST_MACS = 2e11  # of the forward passes and of the products between filters
 _SYNTHESIS_STEPS = 128
@@ -52,12 +52,12 @@ def filter_cards(
     """Return what each filter of `model` answers to on `dataset`.
 
     They are the filters of its convolutions, or without one the units of its hidden dense layers. Pictures are kept of
-    at most about a hundred filters, evenly taken from each layer, and images made for as many of them as take a few
+    at most about a hundred filters, sampled evenly from each layer, and images made for as many of them as take a few
     seconds; the numbers are of all filters.
 
     Args:
         most_images: beyond it, images are left out evenly; for large networks also below it, down to 1,000.
-        with_synthetic: whether images are made that excite the pictured filters; see `synthesize`.
+        with_synthetic: whether images are made that activate the pictured filters; see `synthesize`.
         seed: of the shuffled labels, and of what `synthesize` starts with.
 
     Raises:
@@ -155,7 +155,7 @@ def _exciting(
 
 
 def _synthesize(model: Model, layer: FilterLayer, filters: Sequence[int], ascents: int, seed: int) -> Synthesis:
-    """Return images for as many of `filters`, evenly taken, as one of so many ascents has time for."""
+    """Return images for as many of `filters`, sampled evenly, as one of so many ascents has time for."""
     place = model.architecture.layers.index(layer.row.layer)
     macs = sum(row.macs for row in model.architecture.table[: place + 1])
     affordable = int(_SYNTHESIS_MACS / (ascents * 3 * _SYNTHESIS_STEPS * max(macs, 1)))

@@ -1,4 +1,4 @@
-"""The image that excites a filter most: `synthesize` finds it by gradient ascent from grey, no data set needed.
+"""The image that activates a filter most: `synthesize` finds it by gradient ascent from grey, no data set needed.
 
 What it finds is a local maximum from one start, under the regularisation of its parameters: another start finds another
 image, and none of them need look like anything that the network was trained on. Real images tell people more about a
@@ -72,7 +72,7 @@ def synthesize(
     decay: float = 0.005,
     seed: Seed = 0,
 ) -> Synthesis:
-    """Return for each of `filters` of `layer` (all by default) an image that excites its middle output strongly.
+    """Return for each of `filters` of `layer` (all by default) an image that activates its middle output strongly.
 
     The output is taken before its activation, which rises wherever the output does (of gelu: where it is positive), so
     that the gradient does not vanish where a relu is silent. Each step moves an image along its gradient, divided by

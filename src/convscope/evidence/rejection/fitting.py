@@ -1,6 +1,6 @@
 """Choose scores and their thresholds: a model and held-out training images to a `RejectionRule`.
 
-No test image and none of the strangers that the rule is measured on take part.
+No test image and none of the out-of-distribution images that the rule is measured on take part.
 """
 
 from collections.abc import Sequence
@@ -50,16 +50,16 @@ class _Scored:
 
 @checked
 def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: Seed = 0) -> RejectionRule:
-    """Return the best of `fit_rules` by made-up strangers; arguments and errors are the same."""
+    """Return the best of `fit_rules` by synthetic out-of-distribution images; arguments and errors are the same."""
     return fit_rules(model, parts, keep=keep, seed=seed)[0]
 
 
 def fit_rules(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: int = 0) -> tuple[RejectionRule, ...]:
     """Return a rule for each of `CANDIDATES`, the best first: the one that refuses the most made-up strangers.
 
-    "The most" is the mean share refused over the kinds of strangers, each made up from the held-out images (see
-    `made_up.make_up`). Thresholds are set by the held-out images alone, so that the scores of a rule together let at
-    least the share `keep` of them through. At most 20,000 held-out images are used, evenly taken.
+    "The most" is the mean share refused over the kinds of out-of-distribution images, each made up from the held-out
+    images (see `made_up.make_up`). Thresholds are set by the held-out images alone, so that the scores of a rule
+    together let at least the share `keep` of them through. At most 20,000 held-out images are used, sampled evenly.
 
     Args:
         parts: either the model itself with the images it was trained on and its validation images; or siblings of the

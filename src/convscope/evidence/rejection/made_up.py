@@ -25,7 +25,7 @@ _STRETCH, _SMOOTHING = 0.25, 0.07  # of the longer side: the displacements' size
 
 
 def make_up(dataset: Dataset, count: int, seed: int = 0) -> dict[str, Images]:
-    """Return by kind at most `count` images (n, H, W, C) made of as many images of `dataset`, evenly taken.
+    """Return by kind at most `count` images (n, H, W, C) made of as many images of `dataset`, sampled evenly.
 
     The kinds: "patches", 4 × 4 patches in another order; "halves", of two images of different classes, one below or
     beside the other; "blends", the mean of two such images; "inverted", bright for dark; "turned", a quarter clockwise;

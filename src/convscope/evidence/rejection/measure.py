@@ -1,6 +1,8 @@
-"""How well a model refuses what belongs to no class: rules, test images and strangers to a `Rejection`.
+"""How well a model refuses what belongs to no class: rules, test images and out-of-distribution images to a
+`Rejection`.
 
-It says nothing about strangers of other kinds, and nothing about a picture chosen on purpose to get through.
+It says nothing about out-of-distribution images of other kinds, and nothing about a picture chosen on purpose to get
+through.
 """
 
 import os

@@ -79,7 +79,7 @@ class RuleResult(PlainFields):
         refused: by the rule.
         auroc: the area under the curve of all test images against the set; 0.5 tells nothing, 1 all.
         auroc_interval: (low, high), of 95 %; see `separation.auroc_interval`.
-        false_positive_rate: of the strangers, where a threshold lets 95 % of the test images through.
+        false_positive_rate: of the out-of-distribution images, where a threshold lets 95 % of the test images through.
     """
 
     rule: str
@@ -128,7 +128,7 @@ class AlteredImages(PlainFields):
     Attributes:
         name: what was done to them.
         accuracy: on these images.
-        right: by rule, refused of those that are answered rightly.
+        right: by rule, refused of those that are classified correctly.
     """
 
     name: str
@@ -142,9 +142,9 @@ class KnownImages(PlainFields):
     """What refusing costs on the test images, and what it saves; by rule.
 
     Attributes:
-        right: refused of those that are answered rightly.
-        wrong: refused of those that are answered wrongly.
-        right_among_answered: answered rightly of those that are not refused.
+        right: refused of those that are classified correctly.
+        wrong: refused of those that are classified wrongly.
+        right_among_answered: classified correctly of those that are not refused.
         histogram: of the chosen rule's scores; see `Rejection.edges`.
         refused: a few that the chosen rule refuses.
     """
@@ -163,10 +163,10 @@ class Rejection:
     Attributes:
         rules: the chosen one first, each of other scores.
         temperature: that all probabilities are computed at, the model's; None where it has none.
-        num_images: test images, evenly taken.
+        num_images: test images, sampled evenly.
         num_images_left_out: how many more the data set has.
         altered: test images moved or turned a little, on which refusing costs more than on those as they are.
-        left_out: why a set of strangers is not there, by its name.
+        left_out: why a set of out-of-distribution images is not there, by its name.
         edges: (B + 1,), of the histograms' bins; the outer bins also hold what lies beyond.
     """
 

@@ -78,7 +78,7 @@ class RejectionRule(PlainFields):
         keep: the share of held-out training images that was to be let through.
         num_held_out: images by which the thresholds were set.
         num_kept: how many of them the rule lets through.
-        num_made_up: made-up strangers by which the scores were chosen.
+        num_made_up: synthetic out-of-distribution images by which the scores were chosen.
         made_up: by their kind, the share of them that the rule refuses.
         distance: what `mahalanobis` is computed with; None where it is not among the scores.
         statistics: what `image_statistics` is computed with; None where it is not among the scores.
@@ -138,7 +138,8 @@ class RejectionRule(PlainFields):
 
     @property
     def mean_made_up(self) -> float:
-        """The mean share refused over the kinds of made-up strangers, by which the scores were chosen; 0 of none."""
+        """The mean share refused over the kinds of synthetic out-of-distribution images, by which the scores were
+        chosen; 0 of none."""
         return float(np.mean(list(self.made_up.values()))) if self.made_up else 0.0
 
     def combine(self, scores: Mapping[ScoreName, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -165,9 +166,9 @@ class RejectionRule(PlainFields):
         )
 
     def refuses(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Return (N,), whether each image is taken for none of the classes; raises as `scores` does.
+        """Return (N,), whether each image is refused as none of the classes; raises as `scores` does.
 
-        A score that is no number is refused.
+        A score that is not a number is refused.
         """
         return np.asarray(~(self.scores(model, images) >= 0))
 

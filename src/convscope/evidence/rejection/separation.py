@@ -1,4 +1,5 @@
-"""How well a score tells images apart: functions of the scores of known images and of strangers, which are lower."""
+"""How well a score tells images apart: functions of the scores of known images and of out-of-distribution images, which
+are lower."""
 
 from collections.abc import Mapping
 from statistics import NormalDist
@@ -116,7 +117,7 @@ def auroc_interval(
 
     An end is the area that lies z of its own standard deviations from what was seen, so the interval is usable for an
     area of 1 too, where an estimated deviation is 0. It takes images as independent and scores as exponential, and
-    covers the luck of the images alone.
+    covers the choice of the images alone.
 
     Source: Newcombe 2006, Statistics in Medicine 25, 559-573, method 5, with Hanley and McNeil's variance 1982.
 

@@ -1,4 +1,5 @@
-"""The sets of strangers that a rejection is measured on: images that are of none of a data set's classes.
+"""The sets of out-of-distribution images that a rejection is measured on: images that are of none of a data set's
+classes.
 
 None of them is seen before, neither in training nor where scores and their thresholds are chosen: they are made of test
 images, letters of other fonts (`letters.measuring_fonts`), other characters, a photo, and other kinds of noise.
@@ -170,7 +171,7 @@ def _kana(dataset: Dataset, most: int, seed: int) -> Strangers | str:
 def _drawn(
     name: str, about: str, dataset: Dataset, characters: str, fonts: Sequence[Path], most: int, seed: int
 ) -> Strangers | str:
-    """Return drawings of characters as strangers, or why a font cannot draw them."""
+    """Return drawings of characters as out-of-distribution images, or why a font cannot draw them."""
     count = min(most, _LETTERS_EACH * len(characters) * len(fonts))
     handwriting = handwriting_of(dataset.images)
     try:
@@ -254,10 +255,10 @@ def _rounded(values: NDArray[np.float64]) -> Images:
 
 
 def _some(images: Images, most: int) -> Images:
-    """Return at most `most` of the images, evenly taken."""
+    """Return at most `most` of the images, sampled evenly."""
     return images[_places(len(images), most)]
 
 
 def _places(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of the places 0 to `count` - 1, evenly taken."""
+    """Return at most `most` of the places 0 to `count` - 1, sampled evenly."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

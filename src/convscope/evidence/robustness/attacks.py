@@ -56,7 +56,7 @@ class Attacked(PlainFields):
 
 @dataclass(frozen=True, eq=False)
 class AttackExamples:
-    """A few images that are answered rightly, as they are and after PGD.
+    """A few images that are classified correctly, as they are and after PGD.
 
     Attributes:
         indices: (M,) of the images in the data set, with their `labels` (M,).
@@ -89,14 +89,14 @@ class Attacks:
     """The accuracy of a network under attacks of growing size.
 
     Attributes:
-        num_images: on how many images all was measured, evenly taken from the data set.
+        num_images: on how many images all was measured, sampled evenly from the data set.
         num_images_left_out: how many more the data set has.
         steps: of PGD, from each of at most `restarts` random places (see `pgd`); at ε grey levels 8 ε at most.
         accuracy: on these images as they are.
         attacks: for each method at each size. An image that PGD fools at some size counts as fooled at any larger one,
-            which allows the same picture; an image answered wrongly as it is counts as wrong throughout, and PGD leaves
-            it alone.
-        median_epsilon: the size at which PGD fools half of the images that are answered rightly, on a straight line
+            which allows the same picture; an image classified wrongly as it is counts as wrong throughout, and PGD
+            leaves it alone.
+        median_epsilon: the size at which PGD fools half of the images that are classified correctly, on a straight line
             between the two sizes beside it; None if none does, or no image is.
     """
 
@@ -264,7 +264,7 @@ def _median(sizes: Sequence[int], clean: NDArray[np.bool_], wrong: Sequence[NDAr
 
 
 def _chosen(labels: NDArray[np.int64], clean: NDArray[np.bool_], num_classes: int) -> NDArray[np.int64]:
-    """Return places of images that are answered rightly: the first of each class, of classes evenly taken."""
+    """Return places of images that are classified correctly: the first of each class, of evenly sampled classes."""
     firsts = [np.flatnonzero(clean & (labels == label))[:1] for label in range(num_classes)]
     places = np.concatenate(firsts).astype(np.int64)
     return places[evenly(len(places), _MOST_EXAMPLES)]

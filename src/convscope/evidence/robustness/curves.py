@@ -132,7 +132,7 @@ def measure_curve(
     """Return the accuracy on `dataset`, whose images have `indices` (N,), over one number.
 
     Args:
-        clean: (N,) which images are answered rightly as they are.
+        clean: (N,) which images are classified correctly as they are.
     """
     values = [float(value) for value in parameter.values(max(dataset.image_shape[:2]))]
     right = np.empty((len(values), len(dataset)), bool)
@@ -174,7 +174,7 @@ def measured(
     """Return the accuracies, their intervals, their changes against `clean` (N,) and the changes' intervals.
 
     Args:
-        right: (M, N), which images are answered rightly in each of M settings.
+        right: (M, N), which images are classified correctly in each of M settings.
     """
     num_images = len(clean)
     counts = right.sum(axis=1)

@@ -84,7 +84,7 @@ class Robustness:
     """The accuracy of a network on spoiled images.
 
     Attributes:
-        num_images: on how many images all was measured, evenly taken from the data set.
+        num_images: on how many images all was measured, sampled evenly from the data set.
         num_images_left_out: how many more the data set has.
         accuracy: on these images as they are.
         corruptions: fifteen of them in five strengths each.

@@ -111,10 +111,10 @@ def _int8_lines(deviation: Deviation) -> list[str]:
     return [
         "Weights and values are 8-bit integers, sums 32-bit; only the logits are float. No sum can overflow: the "
         "exporter has checked each of them for the worst image.",
-        f"{deviation.ranges_images} images chose the ranges. Compared on {count} others, no logit was further than "
-        f"{largest} from the model's, and {deviation.changed} answers changed. Stated bound for images like these: "
-        f"{deviation.bound:.6g}, twice that. Of images drawn as those were, the next one is beyond even {largest} with "
-        f"a chance of at most 1 in {count + 1}. Images of another kind may be further off.",
+        f"The ranges come from {deviation.ranges_images} images. On {count} other images, the largest logit difference "
+        f"to the model was {largest}, and {deviation.changed} predictions changed. Stated bound for images like these: "
+        f"{deviation.bound:.6g}, twice the largest difference. The probability that the next such image exceeds even "
+        f"{largest} is at most 1 in {count + 1}. Other kinds of images may differ more.",
     ]
 
 
@@ -181,8 +181,9 @@ def _text(
 
 def _opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[str]:
     paragraphs = [
-        "Include it in one source file; every function and constant in it is static. It allocates nothing and keeps no "
-        "state: the caller gives the working memory, PREFIX_SCRATCH_BYTES; weights, PREFIX_WEIGHT_BYTES, are constant.",
+        "Include it in one source file; every function and constant in it is static. It allocates no memory and keeps "
+        "no state: the caller provides PREFIX_SCRATCH_BYTES of working memory. Weights (PREFIX_WEIGHT_BYTES) are "
+        "constant.",
         *arithmetic,
     ]
     return [

@@ -50,7 +50,7 @@ class KerasArchive:
         try:
             self._zip = zipfile.ZipFile(file)
         except _DAMAGE as error:
-            raise ModelFileError(f"is no whole .keras archive ({_reason(error)}); fetch it again") from error
+            raise ModelFileError(f"is not a complete .keras archive ({_reason(error)}); download it again") from error
         infos = self._zip.infolist()
         if len(infos) > _MOST_MEMBERS:
             raise ModelFileError(f"is an archive of {len(infos):,} members; a .keras file has three")
@@ -60,7 +60,7 @@ class KerasArchive:
         if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MOST_UNPACKED_BYTES:
             raise ModelFileError(
                 f"its archive would unpack to {unpacked:,} bytes, most of them {quoted(largest.orig_filename)}; it is "
-                "made to harm, or no network of this size"
+                "malicious, or not a network of this size"
             )
         names = [info.filename for info in infos]
         if len(set(names)) < len(names):
@@ -94,7 +94,7 @@ class KerasArchive:
         ):
             raise ModelFileError(
                 f"{name} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
-                f"{self._file_bytes:,} bytes cannot hold; it is damaged or made to harm"
+                f"{self._file_bytes:,} bytes cannot hold; it is damaged or malicious"
             )
         content = bytearray()
         try:
@@ -103,9 +103,9 @@ class KerasArchive:
                 while piece := member.read(_CHUNK_BYTES):
                     content += piece
         except _DAMAGE as error:
-            raise ModelFileError(f"{name} is damaged ({_reason(error)}); fetch the file again") from error
+            raise ModelFileError(f"{name} is damaged ({_reason(error)}); download the file again") from error
         if len(content) != info.file_size:
-            raise ModelFileError(f"{name} is cut short; fetch the file again")
+            raise ModelFileError(f"{name} is incomplete; download the file again")
         return bytes(content)
 
 
@@ -114,7 +114,7 @@ def _check_directory(file: BinaryIO, size: int) -> None:
     file.seek(max(size - _END_BYTES, 0))
     end = file.read(_END_BYTES)
     if len(end) < _END_BYTES or not end.startswith(b"PK\x05\x06") or not end.endswith(b"\0\0"):
-        raise ModelFileError("is no whole .keras archive (it does not end as one); fetch it again")
+        raise ModelFileError("is not a complete .keras archive (its end is missing); download it again")
     (directory_bytes,) = struct.unpack_from("<I", end, 12)
     if directory_bytes > _MOST_DIRECTORY_BYTES:
         raise ModelFileError(f"the table of its archive has {directory_bytes:,} bytes; a .keras file has three members")

@@ -43,7 +43,7 @@ class Problems:
             told = "; ".join(self.found[:_MOST_TOLD])
             more = f"; and {len(self.found) - _MOST_TOLD} more" if len(self.found) > _MOST_TOLD else ""
             raise ModelFileError(
-                f"{len(self.found)} of its {self._num_layers} layers cannot be taken over: {told}{more}"
+                f"{len(self.found)} of its {self._num_layers} layers cannot be converted: {told}{more}"
             )
 
 
@@ -153,7 +153,7 @@ class _Row:
             self._shape = self._input.shape
             if needs_flatten:
                 self._append(Flatten(), "flatten", "Flatten")
-                self._notes.append(f"a Flatten stands before `{layer.name}`, which reads flat pixels")
+                self._notes.append(f"a Flatten is inserted before `{layer.name}`, which needs flat pixels")
                 self._is_private = True
         if self._shape is None:
             check_activation(layer)  # all that can be said without a shape
@@ -170,12 +170,12 @@ class _Row:
         before = place - 1 if place else IMAGE
         expected = 2 if layer.class_name == "Add" else 1
         if len(layer.inputs) != expected:
-            raise UnsupportedError(f"it reads {len(layer.inputs)} layers, where {expected} can be taken over")
+            raise UnsupportedError(f"it has {len(layer.inputs)} inputs, where {expected} can be converted")
         if before not in layer.inputs:
             read = ", ".join("the image" if i == IMAGE else self._graph.layers[i].name for i in layer.inputs)
             raise UnsupportedError(
-                f"it reads {read}, so the network branches here; a network is a row of layers, in which an Add takes "
-                "the layer before it and an earlier one"
+                f"its input is {read}, so the network branches here; a network must be a chain of layers, in which an "
+                "Add takes the layer before it and an earlier one"
             )
 
     def _check_kept_axes(self, place: int, layer: KerasLayer) -> None:
@@ -191,7 +191,7 @@ class _Row:
         others = [other for other in layer.inputs if other != place - 1] or [place - 1]
         earlier = self._names_by_place.get(others[0])
         if earlier is None:
-            raise UnsupportedError("it adds the image itself; only what a layer gave can be added")
+            raise UnsupportedError("it adds the image itself; only outputs of layers can be added")
         self._append(Add(earlier), layer.name, "Add")
 
     def _convert(self, place: int, layer: KerasLayer, conversion: Conversion) -> None:
@@ -253,13 +253,13 @@ class _Row:
             activation = getattr(self._layers[-1], "activation", "linear")
             if len(self._shape) != 1 or self._shape[0] < 2:
                 wrong = (
-                    f"it ends the model with the shape {self._shape}; the end must be a vector of two or more logits, "
-                    "one for each class (instead of a single sigmoid output, train with two and softmax)"
+                    f"it ends the model with the shape {self._shape}; the model must end with a vector of two or more "
+                    "logits, one per class (instead of a single sigmoid output, train with two and softmax)"
                 )
             elif activation not in ("linear", "softmax"):
-                wrong = f"it ends the model with {activation}; the end gives logits: train with softmax or linear there"
+                wrong = f"it ends the model with {activation}; the last layer must have softmax or linear"
             elif activation == "linear":
-                self._notes.append(f"`{last.name}` ends without softmax: what it gives are the logits")
+                self._notes.append(f"`{last.name}` ends without softmax: its outputs are used as logits")
         if wrong is not None:
             self._problems.add(last, UnsupportedError(wrong))
 
@@ -284,4 +284,4 @@ def assembly_of(architecture: Architecture, file: Hdf5File) -> Assembly:
             keras_layer = KerasLayer(layer.name, layer.kind, {}, (), (layer.name,), group)
             stored.append(Stored(keras_layer, shapes, {f"{layer.name}/{weight}": weight for weight in shapes}))
     how = "names" if is_named else "order"
-    return Assembly(architecture, tuple(stored), (f"the weights were given to the layers by their {how}",))
+    return Assembly(architecture, tuple(stored), (f"the weights were assigned to the layers by their {how}",))

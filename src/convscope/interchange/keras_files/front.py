@@ -65,15 +65,17 @@ class Front:
             ArchitectureError: if no image can have that size.
         """
         if len(self.shape) == 2 and first.class_name != "Flatten":
-            raise UnsupportedError(f"it reads {self.shape}; put a Reshape to {(*self.shape, 1)} or a Flatten before it")
+            raise UnsupportedError(
+                f"its input has shape {self.shape}; put a Reshape to {(*self.shape, 1)} or a Flatten before it"
+            )
         image = self.image
         if image is None:
             image = _square(self.shape[0])
-            self.notes.append(f"{self.shape[0]} pixels are read as an image of {' x '.join(map(str, image))}")
+            self.notes.append(f"{self.shape[0]} pixels are used as an image of {' x '.join(map(str, image))}")
         is_rescaled = bool(self.rescalings) or first.class_name == "Rescaling"
         if scale is None and offset is None and not is_rescaled:
             self.notes.append(
-                "no Rescaling: a byte is divided by 255; give scale and offset if it was trained otherwise"
+                "no Rescaling layer: bytes are divided by 255; give scale and offset if it was trained differently"
             )
         factor = scale if scale is not None else 1.0 if is_rescaled or offset is not None else _BYTE
         total = 0.0 if offset is None else offset
@@ -94,22 +96,20 @@ def open_front(declared: tuple[int | None, ...] | None, given: Shape | None) -> 
     image = None if given is None else given if len(given) == 3 else (*given, 1)
     if declared is None:
         if given is None or image is None:
-            raise ModelFileError("its model does not say what shape it reads; give image_shape, such as (28, 28, 1)")
+            raise ModelFileError("its model does not declare its input shape; give image_shape, such as (28, 28, 1)")
         return Front(image, image)
     if len(declared) not in (1, 2, 3):
-        raise ModelFileError(f"its model reads {declared}; an image is (H, W, C), (H, W) or flat pixels")
+        raise ModelFileError(f"its model has input {declared}; an image is (H, W, C), (H, W) or flat pixels")
     if image is not None and len(declared) == 3 and given is not None and len(given) == 2 and declared[2] is not None:
         image = (*given, declared[2])
     if image is not None:
         fits = (prod(image),) if len(declared) == 1 else image[:2] if len(declared) == 2 and image[2] == 1 else image
         if len(fits) != len(declared) or any(n is not None and n != own for n, own in zip(declared, fits, strict=True)):
-            raise ModelFileError(
-                f"its model reads {declared}, not images of {given}; leave image_shape out or correct it"
-            )
+            raise ModelFileError(f"its model has input {declared}, not images of {given}; omit or correct image_shape")
         return Front(fits, image)
     shape = tuple(n for n in declared if n is not None)
     if len(shape) < len(declared):
-        raise ModelFileError(f"its model reads {declared}, images of any size; give image_shape, such as (28, 28, 1)")
+        raise ModelFileError(f"its model accepts {declared}, images of any size; give image_shape, such as (28, 28, 1)")
     return Front(shape, {1: None, 2: (*shape, 1), 3: shape}[len(shape)])
 
 
@@ -119,5 +119,5 @@ def _square(pixels: int) -> Shape:
         if side * side * channels == pixels:
             return side, side, channels
     raise UnsupportedError(
-        f"its model reads {pixels} flat pixels, which are no square; give image_shape, such as (20, 30)"
+        f"its model has {pixels} flat pixels as input, which are not a square; give image_shape, such as (20, 30)"
     )

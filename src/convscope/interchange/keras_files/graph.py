@@ -69,8 +69,8 @@ def read_graph(model: Mapping[str, Any]) -> KerasGraph:
     kind = str(model.get("class_name"))
     if kind not in _CHAINS + _GRAPHS or _is_foreign(model):
         raise ModelFileError(
-            f"its model is of the class {quoted(kind)}, which is Python code outside Keras and is never run; "
-            "build the same layers as a Sequential or Functional model and set_weights into it"
+            f"its model is of the class {quoted(kind)}, which is Python code outside Keras and is never run; build the "
+            "same layers as a Sequential or Functional model and copy the weights with set_weights"
         )
     outputs = reader.model(model, (IMAGE,), (), "", 0)
     if not reader.layers:
@@ -97,7 +97,7 @@ class _Reader:
     ) -> tuple[int, ...]:
         """Append the layers of `model`, which reads `inputs`, and return the places of its outputs."""
         if depth > _MOST_DEPTH:
-            raise ModelFileError(f"models stand within models more than {_MOST_DEPTH} deep; build it flat")
+            raise ModelFileError(f"models are nested more than {_MOST_DEPTH} levels deep; build a flat model")
         config = _config(model)
         if isinstance(config, list):  # as Keras before 2.2.3 wrote a Sequential
             config = {"layers": config}
@@ -107,7 +107,7 @@ class _Reader:
         self._entries += len(entries)
         if self._entries > _MOST_ENTRIES:
             raise ModelFileError(
-                f"its model has more than {_MOST_ENTRIES:,} layers, which is no network for such images"
+                f"its model has more than {_MOST_ENTRIES:,} layers; only small networks can be imported"
             )
         groups = _groups(entries, f"{group}/layers" if group else "layers")
         if str(model.get("class_name")) in _CHAINS:
@@ -128,19 +128,17 @@ class _Reader:
     ) -> tuple[int, ...]:
         named = {_name(entry): (entry, group) for entry, group in entries}
         if len(named) < len(entries):
-            raise ModelFileError("two layers of one model have one name; save the model with Keras again")
+            raise ModelFileError("two layers of one model have the same name; save the model with Keras again")
         read = {name: inbound(entry, name) for name, (entry, _) in named.items()}
         starts = layer_names(config.get("input_layers"))
         if len(starts) != 1 or starts[0] not in named:
-            raise ModelFileError(f"its model reads {len(starts)} inputs; build one that reads one image")
+            raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
         places: dict[str, tuple[int, ...]] = {}
         waiting = list(named)
         while waiting:
             ready = [name for name in waiting if all(source in places for source in read[name].sources)]
             if not ready:
-                raise ModelFileError(
-                    f"the layers {quoted(waiting[:4])} read each other in a circle, or one that is not there"
-                )
+                raise ModelFileError(f"the layers {quoted(waiting[:4])} form a cycle, or need a layer that is missing")
             for name in ready:
                 entry, group = named[name]
                 given = tuple(place for source in read[name].sources for place in places[source])
@@ -149,7 +147,9 @@ class _Reader:
             waiting = [name for name in waiting if name not in places]
         outputs = layer_names(config.get("output_layers"))
         if not outputs or any(name not in places for name in outputs):
-            raise ModelFileError("its model gives the output of no layer that is there; save it with Keras again")
+            raise ModelFileError(
+                "the output of its model does not come from any of its layers; save it with Keras again"
+            )
         return tuple(place for name in outputs for place in places[name])
 
     def _entry(
@@ -185,7 +185,7 @@ class _Reader:
         if not all(
             n is None or (isinstance(n, int) and not isinstance(n, bool) and 0 < n < 1 << 31) for n in shape[1:]
         ):
-            raise ModelFileError(f"its input has the shape {quoted(shape)}, which no image has")
+            raise ModelFileError(f"its input has the shape {quoted(shape)}, which is not an image shape")
         self.input_shape = tuple(shape[1:])
 
 

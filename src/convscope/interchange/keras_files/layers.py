@@ -66,13 +66,13 @@ def check_supported(layer: KerasLayer) -> None:
         )
         raise UnsupportedError(needed or "convscope has no such layer; replace it by layers that docs/keras.md lists")
     if layer.call:
-        raise UnsupportedError(f"{layer.call}; call each layer once, with what it reads alone")
+        raise UnsupportedError(f"{layer.call}; call each layer once, with its input only")
     for field, (plain, needed) in _PLAIN.items():
         if (value := layer.config.get(field)) is not None and value not in plain:
             raise UnsupportedError(f"its {field} is {quoted(value)}; {needed}")
     policy = layer.config.get("dtype")
     if isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized"):
-        raise UnsupportedError("its weights are quantized; save the model from before its quantization")
+        raise UnsupportedError("its weights are quantized; save the model before quantization")
 
 
 def check_activation(layer: KerasLayer) -> None:
@@ -132,7 +132,7 @@ def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
     conversion = _with_own_variables(
         Conv2D(dense.units, (1, 1), use_bias=dense.use_bias), dense.weight_shapes(shape[-1:]), config
     )
-    note = "{} is applied to maps, at each place alone, and became a Conv2D of 1 x 1"
+    note = "{} is applied at each position of the maps and became a Conv2D of 1 x 1"
     return Conversion(conversion.parts, conversion.variables, conversion.activation, (note,))
 
 
@@ -140,7 +140,7 @@ def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     axis = config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     if axis not in (-1, len(shape)):
-        raise UnsupportedError(f"its axis is {quoted(axis)}; only the last, of channels, is normalised here")
+        raise UnsupportedError(f"its axis is {quoted(axis)}; only the last axis (channels) can be normalised here")
     held = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
     missing: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
@@ -203,7 +203,7 @@ def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
             shape = tuple(values // known if n == -1 else n for n in target)
             if prod(shape) == values and min(shape, default=0) > 0:
                 return shape
-    raise UnsupportedError(f"its target_shape is {quoted(target)}, which {values} values do not fill")
+    raise UnsupportedError(f"its target_shape is {quoted(target)}, which does not fit {values} values")
 
 
 def _with_own_variables(
@@ -219,7 +219,7 @@ def _window(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _maps(shape: Shape) -> Shape:
     if len(shape) != 3:
-        raise UnsupportedError(f"it reads maps (H, W, C), but is given {shape}")
+        raise UnsupportedError(f"it needs maps (H, W, C), but its input is {shape}")
     return shape
 
 
@@ -248,14 +248,14 @@ _ONE = (1, [1], [1, 1])
 # Arguments that layers here do not have: the values at which they change nothing, and what else is needed.
 _PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "data_format": (("channels_last",), "build the model with channels_last"),
-    "dilation_rate": (_ONE, "only 1 is taken over"),
-    "groups": (_ONE, "only 1 is taken over"),
+    "dilation_rate": (_ONE, "only 1 is supported"),
+    "groups": (_ONE, "only 1 is supported"),
     "renorm": ((False,), "train it without"),
     "noise_shape": ((), "train it without"),
     "lora_rank": ((), "merge the LoRA into the kernel and save again"),
-    "quantization_config": ((), "save the model from before its quantization"),
+    "quantization_config": ((), "save the model before quantization"),
 }
-_AT_PREDICTION = "it does nothing at prediction; leave it out of the model and set_weights into that"
+_AT_PREDICTION = "it has no effect at prediction; remove it from the model and copy the weights with set_weights"
 _NEEDED: Mapping[str, str] = {
     "TFSMLayer": "it loads and runs a program from a folder, which is never done; replace it by layers of Keras",
     "TorchModuleWrapper": "it holds a module of PyTorch, pickled, which is never loaded; replace it by layers of Keras",
@@ -267,7 +267,7 @@ _NEEDED: Mapping[str, str] = {
     "GaussianDropout": _AT_PREDICTION,
     "AlphaDropout": _AT_PREDICTION,
     "SpatialDropout2D": _AT_PREDICTION,
-    "Concatenate": "a network here is a row of layers, in which two of them may be added but not joined",
+    "Concatenate": "a network here is a chain of layers; two outputs can be added but not concatenated",
     "Normalization": "write its mean and variance as a Rescaling: scale = 1 / sqrt(variance), offset = -mean * scale",
     "PReLU": "its slopes are learned; train with LeakyReLU",
     "ELU": "train with one of relu, leaky_relu, gelu, tanh or sigmoid",

@@ -36,13 +36,11 @@ def layer_names(tensors: Any) -> list[str]:
     if isinstance(tensors, dict):
         tensors = list(tensors.values())
     if not isinstance(tensors, list):
-        raise ModelFileError("its model does not say its inputs and outputs; save it with Keras again")
+        raise ModelFileError("its model does not declare its inputs and outputs; save it with Keras again")
     if _is_tensor(tensors):
         tensors = [tensors]
     if not all(_is_tensor(tensor) for tensor in tensors):
-        raise ModelFileError(
-            f"the inputs or outputs of its model are {quoted(tensors)}; build one that gives one output"
-        )
+        raise ModelFileError(f"the inputs or outputs of its model are {quoted(tensors)}; build a model with one output")
     return [tensor[0] for tensor in tensors]
 
 
@@ -97,4 +95,4 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _odd(name: str) -> ModelFileError:
-    return ModelFileError(f"what the layer {quoted(name)} reads is damaged; save the model with Keras again")
+    return ModelFileError(f"the input of the layer {quoted(name)} is damaged; save the model with Keras again")

@@ -26,7 +26,7 @@ def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
         names = _listed(file, root, "layer_names")
         if names is not None:
             return _Named(file, root, names, stored)
-    raise ModelFileError("it holds no weights of a Keras model; save the model, or its weights, with Keras again")
+    raise ModelFileError("it holds no weights of a Keras model; save the model or its weights with Keras again")
 
 
 def variable_name(name: str, stored: Stored) -> str:
@@ -67,7 +67,9 @@ class _Named:
             names = _listed(file, group, "weight_names") or []
             missing = [name for name in names if f"{group}/{name}" not in file.arrays]
             if missing:
-                raise ModelFileError(f"the weight {missing[0][:100]!r} that it lists is missing; fetch the file again")
+                raise ModelFileError(
+                    f"the weight {missing[0][:100]!r} that it lists is missing; download the file again"
+                )
             held = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
             if held:
                 self._by_layer[layer] = held

@@ -52,9 +52,9 @@ def read_keras(
             return _read_hdf5(file, architecture, asked)
         if start.lstrip().startswith(b"{"):
             raise ModelFileError(
-                "is a description without weights; name the file of weights, and this one as architecture"
+                "is a description without weights; name the weights file, and give this file as architecture"
             )
-        raise ModelFileError("is no Keras model: neither a .keras archive nor HDF5 (.h5); save it with model.save()")
+        raise ModelFileError("is not a Keras model: neither a .keras archive nor HDF5 (.h5); save it with model.save()")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _read_hdf5(file: BinaryIO, architecture: Path | str | None, asked: _Asked) -
         return _imported(file, asked.assemble(parse_json("".join(config), "model_config")), version, contents)
     if architecture is None:
         raise ModelFileError(
-            "holds weights alone; name its architecture too, as JSON of convscope or of Keras's to_json()"
+            "holds weights only; also give its architecture, as JSON of convscope or of Keras's to_json()"
         )
     return _imported(file, _read_architecture(Path(architecture), contents, asked), version, contents)
 
@@ -120,4 +120,4 @@ def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents:
 
 def _refuse_second(architecture: Path | str | None) -> None:
     if architecture is not None:
-        raise ModelFileError(f"holds its own architecture; leave out {architecture}")
+        raise ModelFileError(f"holds its own architecture; omit {architecture}")

@@ -76,13 +76,13 @@ def parse_json(content: bytes | str, called: str) -> dict[str, Any]:
     try:
         value = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError as error:
-        raise ModelFileError(f"{called} is nested too deeply to be a model's description") from error
+        raise ModelFileError(f"{called} is nested too deeply for a model's description") from error
     except ValueError as error:
-        raise ModelFileError(f"{called} is no JSON ({str(error)[:80]}); save the model again") from error
+        raise ModelFileError(f"{called} is not JSON ({str(error)[:80]}); save the model again") from error
     if not isinstance(value, dict):
         raise ModelFileError(f"{called} is not a JSON object; save the model again")
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")

@@ -1,4 +1,4 @@
-"""From stored arrays to weights: found for every layer, held against the shapes the layers need, and then read."""
+"""From stored arrays to weights: found for every layer, checked against the shapes the layers need, and then read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -34,7 +34,7 @@ def read_weights(
     found = [_in_shape(places.arrays(one), one) for one in stored]
     claimed = [array for arrays in found for array in arrays.values()]
     if sum(array.num_bytes for array in claimed) > file_bytes:
-        raise ModelFileError("its arrays lie over each other; it is damaged or made to harm")
+        raise ModelFileError("its arrays overlap; it is damaged or malicious")
     if extra := sorted(places.all_paths() - {array.path for array in claimed}):
         raise ModelFileError(
             f"it holds {len(extra)} weights that belong to no layer of the model, the first {extra[0][:100]!r}; "
@@ -76,10 +76,10 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]], stored: Stored) -> None:
         if shapes[name] != shape:
             raise ModelFileError(
                 f"the weight {name} of the layer {where!r} has the shape {shapes[name]}, but its configuration needs "
-                f"{shape}; the weights are of another model"
+                f"{shape}; the weights belong to another model"
             )
     if extra := sorted(shapes.keys() - stored.variables.keys()):
-        raise ModelFileError(f"the layer {where!r} has a weight {extra[0][:40]!r} more than its configuration needs")
+        raise ModelFileError(f"the layer {where!r} has a weight {extra[0][:40]!r} that its configuration does not have")
 
 
 def _in_shape(arrays: Mapping[str, StoredArray], stored: Stored) -> Mapping[str, StoredArray]:

@@ -41,7 +41,7 @@ class OnnxGraph:
             rounded = array.astype(self.dtype)
         if not np.isfinite(rounded).all():
             raise InterchangeError(
-                f"{name} holds {np.abs(array).max():.4g}, which is more than {self.dtype} holds; write float32"
+                f"{name} holds {np.abs(array).max():.4g}, which exceeds the range of {self.dtype}; write float32"
             )
         return self.constant(name, rounded)
 

@@ -31,7 +31,7 @@ def read_proto(path: Path) -> Any:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an ONNX file that is there") from error
+        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an existing ONNX file") from error
     if len(content) > MAX_BYTES:
         raise InterchangeError(f"{path}: larger than {MAX_BYTES >> 20} MiB; only small networks are read")
     try:
@@ -39,18 +39,18 @@ def read_proto(path: Path) -> Any:
         check_wire(content, onnx.ModelProto.DESCRIPTOR)
         proto = onnx.load_model_from_string(content)
     except ValueError as error:
-        raise InterchangeError(f"{path}: damaged or no ONNX file ({error}); use another copy") from error
+        raise InterchangeError(f"{path}: damaged or not an ONNX file ({error}); use another copy") from error
     except Exception as error:
         if type(error).__name__ != "DecodeError":  # of protobuf, which the onnx package brings
             raise
-        raise InterchangeError(f"{path}: damaged or no ONNX file (not a message); use another copy") from error
+        raise InterchangeError(f"{path}: damaged or not an ONNX file (not a message); use another copy") from error
     if not proto.HasField("graph") or not proto.graph.node:
         raise InterchangeError(f"{path}: holds no network; use another copy")
     for tensor in _tensors(proto.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise InterchangeError(
-                f"{path}: the numbers of {tensor.name!r:.80} lie in another file, which is never opened; "
-                "save the model with all data in one file"
+                f"{path}: the data of {tensor.name!r:.80} are in another file, which is never opened; save the model "
+                "with all data in one file"
             )
     return proto
 
@@ -95,7 +95,7 @@ def tensor_array(tensor: Any) -> NDArray[Any]:
         ValueError: if it is of another type, or does not hold as many numbers as its shape says.
     """
     if tensor.data_type not in _TYPES:
-        raise ValueError(f"its type has number {tensor.data_type}, which is no type of weights")
+        raise ValueError(f"its type has number {tensor.data_type}, which is not a type of weights")
     if tensor.HasField("segment"):
         raise ValueError("it is a part of a tensor")
     dtype, field = _TYPES[tensor.data_type]

@@ -48,14 +48,14 @@ def read_onnx(
     except InterchangeError as error:
         raise InterchangeError(f"{path}: {error}") from error
     except (ArchitectureError, NotTranslated) as error:
-        raise InterchangeError(f"{path}: makes no network of layers here: {error}") from error
+        raise InterchangeError(f"{path}: cannot be converted to layers: {error}") from error
 
 
 def _imported(
     proto: Any, image_shape: tuple[int, int, int] | None, scale: float | None, offset: float | None
 ) -> Imported:
     if any(function.domain in ("", "ai.onnx") for function in proto.functions):
-        raise InterchangeError("it defines operators of ONNX anew; export it again without functions")
+        raise InterchangeError("it defines its own ONNX operators; export it again without functions")
     translated = translate(proto, _opset(proto), image_shape)
     notes = list(translated.notes)
     scale, offset = _bytes_as_numbers(translated, scale, offset, notes)
@@ -69,7 +69,7 @@ def _imported(
     if declared is not None:
         weights, architecture = renamed(weights, architecture, declared), declared
     elif "convscope_version" in properties:
-        notes.append("written with layers folded into each other, which are read as they are in the file")
+        notes.append("written with folded layers, which are kept as they are in the file")
     names = declared_class_names(properties, architecture.num_classes)
     return Imported(architecture, weights, tuple(notes), names, _program(proto))
 
@@ -102,9 +102,7 @@ def _bytes_as_numbers(
     if translated.is_bytes:
         return 1.0, 0.0
     if abs(float(step.weights["scale"])) <= _SCALES_BYTES:
-        notes.append("it divides its input itself, so this is taken as bytes from 0 to 255")
+        notes.append("it scales its input itself, so the input is taken as bytes from 0 to 255")
         return 1.0, 0.0
-    notes.append(
-        "it does not say how its input is made of bytes: taken as byte / 255; give scale and offset if it is otherwise"
-    )
+    notes.append("it does not say how bytes are scaled: byte / 255 is assumed; give scale and offset if it differs")
     return _DEFAULT_SCALE, 0.0

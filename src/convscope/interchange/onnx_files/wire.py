@@ -64,7 +64,7 @@ def _check_text(text: memoryview) -> None:
     try:
         str(text, "utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError("a name that is no text") from error
+        raise ValueError("a name that is not text") from error
 
 
 def _varint(view: memoryview, position: int, end: int) -> tuple[int, int]:

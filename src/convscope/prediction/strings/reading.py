@@ -76,8 +76,8 @@ def read_strings(
     handwriting = preparation_of(model).handwriting
     if not handwriting.centre:
         raise ConvscopeError(
-            f"{model.name} reads images that do not hold one centred character each, so there is no way to tell where "
-            "one begins; cut the picture apart and read the parts one by one"
+            f"the images of {model.name} do not hold one centred character each, so characters cannot be separated; "
+            "cut the picture into characters and classify them one by one"
         )
     size = (picture.shape[0], picture.shape[1]) if size is None else size
     segments = find_segments(picture)

@@ -78,7 +78,9 @@ class StringReading:
             ValueError: if it is of another size or form.
         """
         if picture.shape[:2] != self.size or picture.shape[2:] not in ((), (1,), (3,)) or picture.dtype != np.uint8:
-            raise ValueError(f"picture is {picture.shape} {picture.dtype}; the one that was read is {self.size} uint8")
+            raise ValueError(
+                f"picture is {picture.shape} {picture.dtype}; it must be the same picture as before, {self.size} uint8"
+            )
         from PIL import Image, ImageDraw
 
         grey_or_colour = picture if picture.ndim == 3 else picture[..., None]
@@ -102,10 +104,10 @@ class StringReading:
         return np.asarray(image)
 
     def __str__(self) -> str:
-        return text_table(("Line", "Text", "Least sure"), self._rows(), left=2)
+        return text_table(("Line", "Text", "Lowest confidence"), self._rows(), left=2)
 
     def _repr_html_(self) -> str:
-        return html_table(("Line", "Text", "Least sure"), self._rows(), left=2)
+        return html_table(("Line", "Text", "Lowest confidence"), self._rows(), left=2)
 
     def _rows(self) -> list[tuple[str, str, str]]:
         rows = []

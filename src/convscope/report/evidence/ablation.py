@@ -92,7 +92,7 @@ def _filters(value: Value) -> list[Table | Chart]:
 
 
 def _class_finding(filters: list[Value], is_significant: Any, names: list[str], noun: str) -> str:
-    """Return which filter's silence costs which class most, of those changes that are more than luck."""
+    """Return which filter's silence costs which class most, of those changes that are significant."""
     main = main_replacement(filters)
     rows = [row for row, one in enumerate(filters) if one["replacement"] == main]
     changes = np.array([filters[row]["accuracy_change_by_class"] for row in rows])
@@ -131,7 +131,7 @@ def _lesion_numbers(value: Value) -> Table:
 
 
 def _class_numbers(value: Value, is_significant: Any) -> Table:
-    """Return the changes by class that are more than luck, the largest first."""
+    """Return the changes by class that are significant, the largest first."""
     intervals, names = unpack(value["interval_by_class"]), value["class_names"]
     found = [(value["filters"][lesion], int(lesion), int(label)) for lesion, label in np.argwhere(is_significant)]
     found.sort(key=lambda one: -abs(one[0]["accuracy_change_by_class"][one[2]]))

@@ -235,8 +235,8 @@ def _duplicates_gallery(found: Value, names: Sequence[str], picture: Picture) ->
         tiled = tile([pixels for _, pixels in shown], columns=len(shown))
         cards.append(Card(tiled, lines, first["split"], first["index"]))
     title = (
-        f"{_number(found['num_groups_with_two_labels'])} of {_count(found['num_groups'], 'groups')} have different "
-        f"labels; {_number(found['num_groups_across_splits']).lower()} span training and test images"
+        f"Groups with different labels: {found['num_groups_with_two_labels']:,} of {found['num_groups']:,}; across "
+        f"training and test images: {found['num_groups_across_splits']:,}"
     )
     look = "The images of each group side by side. Groups with different labels or across the splits come first."
     if len(cards) < found["num_groups"]:
@@ -247,10 +247,6 @@ def _duplicates_gallery(found: Value, names: Sequence[str], picture: Picture) ->
 def _card(picture: Picture, split: str, index: int, lines: Iterable[str]) -> Card | None:
     pixels = picture(split, index)
     return None if pixels is None else Card(pixels, list(lines), split, index)
-
-
-def _number(number: int) -> str:
-    return f"{number:,}" if number else "None"
 
 
 def _count(number: int, plural: str) -> str:

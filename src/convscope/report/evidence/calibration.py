@@ -71,7 +71,7 @@ def error_finding(value: Value) -> str:
 
 
 def confidence_finding(value: Value) -> str:
-    """Return whether the network as trained is too sure of itself, by its mean confidence and its accuracy."""
+    """Return whether the network as trained is overconfident, by its mean confidence and its accuracy."""
     mean, (low, high) = value["before"]["mean_confidence"], value["accuracy_interval"]
     said = f"its mean confidence is {percent(mean)}, its accuracy {percent(value['accuracy'])}"
     if mean > high:

@@ -1,4 +1,4 @@
-"""The section on filters: what excites each, in real images and in one made for it, and how selective it is."""
+"""The section on filters: what activates each, in real images and in one made for it, and how selective it is."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,5 @@
-"""The section on images of no class: what the model answers to strangers, and which of them it refuses."""
+"""The section on images of no class: what the model answers to out-of-distribution images, and which of them it
+refuses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -202,7 +203,8 @@ def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
 
 
 def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
-    """Draw how the chosen rule's score spreads over the test images and each set of strangers, about the threshold."""
+    """Draw how the chosen rule's score spreads over the test images and each set of out-of-distribution images, about
+    the threshold."""
     rule, known = value["rules"][0], value["known"]
     edges = np.array(value["edges"])
     refused = sum(known[answered][rule["name"]]["count"] for answered in ("right", "wrong"))

@@ -51,7 +51,7 @@ class Card:
     """A small picture with lines of text below it, the first of them strong.
 
     Attributes:
-        split: with `index`, of which image it is, where it is one of the data set as it stands.
+        split: with `index`, of which image it is, where it is one of the unchanged data set.
     """
 
     picture: Pixels
@@ -81,7 +81,7 @@ class Section:
 
     Attributes:
         anchor: the element's id, also what links to it say.
-        name: as it stands in the contents.
+        name: as in the contents.
         shows: in one sentence.
         does_not_show: in one sentence.
     """

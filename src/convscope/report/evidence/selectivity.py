@@ -67,7 +67,7 @@ def _numbers(layer: dict[str, Any], card: dict[str, Any], names: Sequence[str]) 
 
 
 def _draw(layers: Sequence[dict[str, Any]], title: str) -> Drawing:
-    """Draw each filter's selectivity as a dot, layer by layer, the most selective first, above what luck gives."""
+    """Draw each filter's selectivity as a dot, layer by layer, the most selective first, above what chance gives."""
     groups = [
         sorted((card["selectivity"] for card in layer["filters"] if not card["is_dead"]), reverse=True)
         for layer in layers

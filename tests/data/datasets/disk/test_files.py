@@ -120,8 +120,8 @@ def test_an_array_that_is_not_there_and_no_archive_at_all_are_left_to_the_reader
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (idx_header((40, 6, 5)) + bytes(1000), "cut short"),
-        (idx_header((40, 6, 5)) + bytes(1201), "damaged or of another format"),
+        (idx_header((40, 6, 5)) + bytes(1000), "incomplete, download"),
+        (idx_header((40, 6, 5)) + bytes(1201), "damaged or has another format"),
         (idx_header((2000,)) + bytes(2000), r"has the shape \(2000,\); images must be"),
         (b"\0\0\x0d\3" + bytes(1000), "float32"),
         (b"text" * 200, "not with those of an IDX file"),

@@ -67,7 +67,7 @@ BAD_LINES = {
     "an index of 0": ("1 0:1\n", "the index 0 follows 0"),
     "an index of 257": ("1 257:1\n", "the index 257 follows 0; they must rise and be at most 256"),
     "an index twice": ("1 5:1 5:1\n", "the index 5 follows 5"),
-    "no index": ("1 0.5\n", "b'0.5' is no index:value"),
+    "not index": ("1 0.5\n", "b'0.5' is no index:value"),
     "a value above 1": ("1 1:1.5\n", "the value is 1.5; it must be -1 to 1"),
     "a value that is no number": ("1 1:nan\n", "the value is nan"),
     "an index without end": (f"1 {'9' * 5000}:1\n", "line 1: "),

@@ -184,7 +184,7 @@ def test_files_packed_anew_are_read_if_the_digest_of_their_content_is_known(home
 def test_unpacked_files_among_those_of_many_sets_are_told_by_their_digest_alone(home):
     write(home / "data", unpacked(PACKED))
     assert is_good(read_entry(FASHION))
-    with pytest.raises(DatasetError, match="cannot be told from another data set's; put it into a folder of its own"):
+    with pytest.raises(DatasetError, match="has the name of a file of another data set; put it"):
         read_entry(KMNIST)
 
 
@@ -205,9 +205,7 @@ def test_a_damaged_copy_is_passed_over_for_a_good_one(home):
 def test_a_damaged_copy_is_named_where_there_is_no_other(home):
     name = "t10k-labels-idx1-ubyte.gz"
     write(home / "data" / "kmnist", {**PACKED, name: PACKED[name][:-1] + b"?"})
-    with pytest.raises(
-        DatasetError, match=rf"Put train.*passed over: data/kmnist/{name}: is not {name} as it is publish"
-    ):
+    with pytest.raises(DatasetError, match=rf"Put train.*passed over: data/kmnist/{name}: is not {name} as publish"):
         read_entry(KMNIST)
 
 
@@ -450,7 +448,7 @@ OTHER_ROWS = {
 @pytest.mark.parametrize("content", OTHER_ROWS.values(), ids=OTHER_ROWS)
 def test_what_scikit_learn_has_must_be_the_published_data(home, content):
     write_openml(home, content)
-    with pytest.raises(DatasetError, match="CONVSCOPE_OFFLINE forbids to fetch it"):
+    with pytest.raises(DatasetError, match="CONVSCOPE_OFFLINE forbids downloads"):
         read_entry(FASHION)
 
 

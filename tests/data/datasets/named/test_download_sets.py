@@ -76,6 +76,6 @@ def test_nothing_is_fetched_where_the_user_forbids_it(host, kmnist, monkeypatch,
     if fetched:
         read_entry(kmnist)
     else:
-        with pytest.raises(DatasetError, match="CONVSCOPE_OFFLINE forbids to fetch it"):
+        with pytest.raises(DatasetError, match="CONVSCOPE_OFFLINE forbids downloads"):
             read_entry(kmnist)
     assert bool(host.requests) == fetched

@@ -157,7 +157,7 @@ def test_labels_in_an_array_of_their_own_are_refused_by_its_name(tmp_path, label
 
 FOLDERS = {
     " ": "the folder ' ' names no class; rename it",
-    "\t\u00a0": "names no class; rename it",
+    "\t\u00a0": "is not a class name; rename it",
     "a" * 201: "has a label of 201 characters",
     "a\x1b[31m": None,
     "a\u202eb": None,
@@ -290,5 +290,5 @@ def test_parquet_files_whose_pages_lie_stay_within_a_gigabyte(tmp_path):
         [sys.executable, "-c", PROGRAM, *paths], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "is no whole Parquet file" in done.stdout
+    assert "is not a complete Parquet file" in done.stdout
     assert int(done.stdout.split()[-1]) < 1 << 20

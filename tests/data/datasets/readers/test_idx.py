@@ -21,11 +21,11 @@ from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 SHAPES = [(1,), (7,), (3, 5), (5, 28, 28), (2, 31, 17), (3, 4, 5, 3), (1, 1, 1, 1)]
 GOOD = idx_header((5, 7, 3)) + bytes(range(105))
 NEXT_STEPS = (
-    "fetch it again",
+    "download it again",
     "unpack it",
     "name a",
     "save it",
-    "of another format",
+    "has another format",
     "must be at least 1",
     "has 1 to 4",
 )

@@ -139,7 +139,7 @@ def test_one_array_is_read_alone(tmp_path):
     np.testing.assert_array_equal(read_array(write(tmp_path, archive()), "y_test", check_label_array), Y_TEST)
     with pytest.raises(DatasetError, match=r"has no array z \(it holds 'x_train', 'y_train'"):
         read_array(write(tmp_path, archive()), "z", check_label_array)
-    with pytest.raises(DatasetError, match=r"is no whole .npz archive"):
+    with pytest.raises(DatasetError, match=r"is not a complete .npz archive"):
         read_array(write(tmp_path, b"PK"), "z", check_label_array)
 
 
@@ -193,7 +193,7 @@ def pickled() -> bytes:
 
 FOLLOW = bytes(120)
 MALFORMED = {
-    "empty": (b"", "is no whole .npz archive"),
+    "empty": (b"", "is not a complete .npz archive"),
     "an IDX file": (b"\0\0\x08\x01\0\0\0\x01a", "or name a folder with four IDX files"),
     "no x_train": (without("x_train"), "has no array x_train (it holds 'y_train', 'x_test', 'y_test')"),
     "no y_test": (without("y_test"), "has no array y_test"),
@@ -237,10 +237,10 @@ MALFORMED = {
     "LZMA": (with_method(zipfile.ZIP_LZMA), "compressed by method 14"),
     "encrypted": (with_field(8, 1, 2), "x_train is encrypted"),
     "size of 4 GB": (with_field(24, 0xFFFFFFF0, 4), "claims to be 4,294,967,280 bytes packed into"),
-    "size one too small": (with_field(24, len(npy(X_TRAIN)) - 1, 4), "is no whole .npz archive"),
+    "size one too small": (with_field(24, len(npy(X_TRAIN)) - 1, 4), "is not a complete .npz archive"),
     "wrong checksum": (with_field(16, 0, 4), "Bad CRC-32"),
     "packed size too large": (with_field(20, 0x7FFFFFFF, 4), "packed into 2,147,483,647, which no such file"),
-    "place beyond the file": (with_field(42, 0x7FFFFFFF, 4), "is no whole .npz archive"),
+    "place beyond the file": (with_field(42, 0x7FFFFFFF, 4), "is not a complete .npz archive"),
 }
 
 

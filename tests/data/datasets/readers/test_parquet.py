@@ -153,7 +153,7 @@ REFUSED = {
     "no labels": (pa.table({"image": [png(IMAGES[0])]}), "has no column of labels beside 'image' .there are none."),
     "two odd columns": (pictures().rename_columns(["image", "a"]).append_column("b", [LABELS]), "there are 'a', 'b'"),
     "no images": (pa.table({"label": LABELS, "a": LABELS}), "columns that are neither label nor pixel .'a'."),
-    "pixels without labels": (pixels().drop_columns(["label"]), "has no column of labels; name it label"),
+    "pixels without labels": (pixels().drop_columns(["label"]), "has no label column; name it label"),
     "pixels as text": (
         pixels().cast(pa.schema([(n, pa.string()) for n in pixels().column_names])),
         "'pixel0' is string",
@@ -186,9 +186,9 @@ REFUSED = {
     "an empty list": (lists(pa.list_(pa.uint8()), [[], []]), "has images of several sizes"),
     "lists of text": (lists(pa.list_(pa.string()), [["a"]] * 3), "is list<.*string>; images must be"),
     "lists too deep": (lists(pa.list_(pa.list_(pa.list_(pa.list_(pa.uint8())))), [[[[[1]]]]] * 3), "images must be"),
-    "two columns of one name": (
+    "two columns of the same name": (
         pa.table([LABELS, LABELS, LABELS], names=["label", "pixel0", "pixel0"]),
-        "has two columns of one name",
+        "has two columns of the same name",
     ),
 }
 
@@ -236,7 +236,7 @@ def test_rows_that_are_packed_beyond_belief_are_refused(tmp_path):
     table = pa.table({"pixels": values.cast(kind), "label": pa.array(np.arange(1 << 14) % 2)})
     path = write(tmp_path, table, compression="zstd")
     assert path.stat().st_size < 60_000
-    with pytest.raises(DatasetError, match="bytes of pixels by its rows, and no data set is packed so small"):
+    with pytest.raises(DatasetError, match="bytes of pixels, which a file of this size cannot hold; download"):
         load_dataset(path)
 
 
@@ -245,5 +245,5 @@ def test_a_picture_that_stands_in_every_row_takes_no_more_memory_than_it_may(tmp
     table = pa.table({"image": [content] * 3000, "label": pa.array(np.arange(3000) % 2)})
     path = write(tmp_path, table, compression="zstd")
     assert path.stat().st_size < 100_000
-    with pytest.raises(DatasetError, match="bytes of pixels by its rows, and no data set is packed so small"):
+    with pytest.raises(DatasetError, match="bytes of pixels, which a file of this size cannot hold; download"):
         load_dataset(path)

@@ -70,7 +70,7 @@ def test_names_tell_the_columns(names, layout):
         (("label", "pixel0", "weight"), r"columns that are neither label nor pixel \('weight'\); name the columns"),
         (("label",), "has no columns of pixels"),
         (("label", "1x1", "1x2", "2x1"), "has 3 columns named by row and column, of 2 rows and 2 columns; each"),
-        (("label", "1x1", "1x1"), "each pixel must be there once"),
+        (("label", "1x1", "1x1"), "each pixel must occur once"),
     ],
 )
 def test_names_that_tell_nothing_are_refused(names, message):

@@ -124,14 +124,14 @@ REFUSED = {
     "a device": (table(rows=[("/dev/zero", "a")]), "outside the table's folder"),
     "no file": (table(rows=[*ROWS, ("", "cat")]), "line 6 has no file name"),
     "no label": (table(rows=[*ROWS, ("0.png", "")]), "line 6 has no label"),
-    "no column of labels": (table("file,a,b", [("0.png", "1,2")]), r"has no column of labels \('file', 'a', 'b'\)"),
+    "no label column": (table("file,a,b", [("0.png", "1,2")]), r"has no column of labels \('file', 'a', 'b'\)"),
     "a line too long": (table(rows=[("0.png", "a,b")]), "line 2 has 3 cells, but the first line 2"),
     "an odd split": (table("file,label,split", [("0.png", "a,7")]), "line 2 has the split '7'; write train, test or"),
     "validation alone": (
         table("file,label,split", [("0.png", "a,val")]),
-        "has no line with an image for training or tests",
+        "has no line with a training or test image",
     ),
-    "header alone": (table(rows=[]), "has no line with an image for training or tests"),
+    "header alone": (table(rows=[]), "has no line with a training or test image"),
     "no header and three columns": ("0.png,a,b\n", "has no header; add a first line such as file,label"),
     "the table itself": (table(rows=[("labels.csv", "a")]), r"labels\.csv: "),
 }

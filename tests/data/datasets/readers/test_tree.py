@@ -179,7 +179,7 @@ def test_a_file_of_a_hundred_megabytes_is_no_picture(tmp_path):
 
 def test_test_without_train_is_refused(tmp_path):
     write(tmp_path, "test/a/0.png", "test/b/0.png")
-    with pytest.raises(DatasetError, match="holds test images alone; add training images"):
+    with pytest.raises(DatasetError, match="holds test images only; add training images"):
         load_dataset(tmp_path)
 
 

@@ -79,7 +79,7 @@ DAMAGED = {
     ),
     "zip of two files": (zipped(a=b"", b=b""), "is an archive of 2 files ('a', 'b'); unpack it and name one"),
     "zip of a folder": (zipped(**{"a/": b""}), "is an archive of 0 files (nothing)"),
-    "zip cut short": (zipped(a=CONTENT)[:-9], "is no whole zip archive"),
+    "zip cut short": (zipped(a=CONTENT)[:-9], "is not a complete zip archive"),
     "zip with another checksum": (
         zipped(a=b"abc").replace((0x352441C2).to_bytes(4, "little"), bytes(4)),
         "the archive is damaged (Bad CRC-32",
@@ -100,7 +100,7 @@ def test_a_missing_member_is_refused_by_its_name(tmp_path):
     with pytest.raises(DatasetError, match=r"file: b: is not in the archive"), open_stream(tmp_path / "file", "b"):
         pass
     (tmp_path / "file").write_bytes(b"hello")
-    with pytest.raises(DatasetError, match=r"is no whole zip archive"):
+    with pytest.raises(DatasetError, match=r"is not a complete zip archive"):
         zip_names(tmp_path / "file")
 
 

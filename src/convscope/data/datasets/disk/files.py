@@ -1,7 +1,7 @@
 """Which files of images can stay on disk: plain IDX, `.npy`, and what lies unpacked in an `.npz`.
 
 Path to images that are read as they are needed, or None where the file is small enough to be read, or is of a kind that
-has to be: compressed, or not an array of bytes. Headers are held against the size of the file, as for reading.
+has to be: compressed, or not an array of bytes. Headers are checked against the size of the file, as for reading.
 """
 
 import math
@@ -66,7 +66,7 @@ def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
             with zipfile.ZipFile(file) as archive:
                 info = archive.getinfo(f"{name}.npy")
         except (KeyError, *npz.DAMAGE):
-            return None  # whoever reads it says what is wrong
+            return None  # the reader says what is wrong
         if (
             info.file_size <= disk.in_memory_bytes()
             or info.compress_type != zipfile.ZIP_STORED
@@ -76,14 +76,16 @@ def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
         file.seek(min(max(info.header_offset, 0), _size(file)))
         start = file.read(_LOCAL_HEADER.size)
         if len(start) < _LOCAL_HEADER.size or not start.startswith(_LOCAL_MARK):
-            raise DataFileError(f"{name} is not where the archive's table says; it is damaged, fetch it again")
+            raise DataFileError(
+                f"{name} is not where the archive's table says; the archive is damaged, download it again"
+            )
         _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(start)
         offset = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
         if info.compress_size != info.file_size or offset + info.file_size > _size(file):
-            raise DataFileError(f"{name} is cut short; fetch the archive again")
+            raise DataFileError(f"{name} is incomplete; download the archive again")
         images = _npy(path, file, offset, info.file_size, name)
         if images is not None and _checksum(file, offset, info.file_size) != info.CRC:
-            raise DataFileError(f"{name} is damaged (its checksum differs); fetch the archive again")
+            raise DataFileError(f"{name} is damaged (its checksum differs); download the archive again")
         return images
 
 
@@ -103,8 +105,8 @@ def _npy(path: str | os.PathLike[str], file: BufferedReader, offset: int, size: 
     promised, held = math.prod(shape), size - header.tell()
     if promised != held:
         raise DataFileError(
-            f"{name} promises {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; "
-            "it is damaged, fetch it again"
+            f"{name} should contain {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; it is damaged, "
+            "download it again"
         )
     return _left(path, offset + header.tell(), shape)
 

@@ -214,7 +214,7 @@ class DiskImages:
         if array.size == 0:
             array = array.astype(np.int64)
         if array.ndim != 1 or array.dtype.kind not in "iu":
-            raise IndexError(f"images on disk are taken by a number, a slice or a list of numbers, not by {indices!r}")
+            raise IndexError(f"images on disk take a number, a slice or a list of numbers as index, not {indices!r}")
         if array.size and not -len(self) <= array.min() <= array.max() < len(self):
             raise IndexError(f"index {array.min()} to {array.max()} is out of bounds for {len(self)} images")
         array = array.astype(np.int64)
@@ -223,8 +223,8 @@ class DiskImages:
     def _check_room(self, count: int) -> None:
         if count * self.image_bytes > _most_at_once():
             raise DatasetError(
-                f"{self.path}: {count:,} images at once are {count * self.image_bytes:,} bytes, more than is read into "
-                f"memory; go over them in parts, or set {IN_MEMORY_VARIABLE} to so many bytes"
+                f"{self.path}: {count:,} images at once are {count * self.image_bytes:,} bytes, more than the limit "
+                f"for memory; process them in parts, or set {IN_MEMORY_VARIABLE} to this number of bytes"
             )
 
     def __reduce__(self) -> tuple[Any, ...]:

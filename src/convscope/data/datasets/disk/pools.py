@@ -1,7 +1,7 @@
 """In which order an epoch sees the images, and in which pieces they are read for it.
 
 Up to `POOL_BYTES` of images are shuffled as a whole. Of more, neighbours in the file are taken together as a block,
-the blocks come in an order drawn anew for each epoch, and as many as fill a pool are shuffled image by image. So a set
+the blocks come in an order drawn again for each epoch, and as many as fill a pool are shuffled image by image. So a set
 of any size is read a block at a time, with two pools in memory: one that is trained on, and the next, which a thread
 reads meanwhile.
 

@@ -65,11 +65,11 @@ def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
         return None
     wanted = name.removeprefix(PREFIX)
     if reason := REFUSED.get(wanted):
-        raise DatasetError(f"{name}: is not read: {reason}; `convscope data list` names those that are")
+        raise DatasetError(f"{name}: is not supported: {reason}; `convscope data list` names the supported data sets")
     known = [other.removeprefix(PREFIX) for other in DATASETS if other.startswith(PREFIX)]
     meant = get_close_matches(wanted, known, n=1)
     hint = f"did you mean {PREFIX}{meant[0]}" if meant else f"MedMNIST has {', '.join(known)}"
-    raise DatasetError(f"{name[:200]!r} is no data set of MedMNIST; {hint}")
+    raise DatasetError(f"{name[:200]!r} is not a data set of MedMNIST; {hint}")
 
 
 def read_entry(
@@ -109,14 +109,14 @@ def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uin
     folder = cache_folder()
     copy = folder / entry.name / file.name if folder else None
     if copy:
-        with suppress(DatasetError):  # none yet, or damaged: it is written anew
+        with suppress(DatasetError):  # none yet, or damaged: it is written again
             array = read_idx(copy)
             if idx_sha256(array) == file.content_sha256:
                 return array
     packed = DATA_FOLDER / entry.name / f"{file.name}.gz"
     array = read_idx(packed)
     if (found := idx_sha256(array)) != file.content_sha256:
-        raise DatasetError(f"{packed}: its SHA-256 is {found}, not {file.content_sha256}; install convscope again")
+        raise DatasetError(f"{packed}: its SHA-256 is {found}, not {file.content_sha256}; reinstall convscope")
     if copy:
         with suppress(ConvscopeError):  # a read-only home or a full disk costs time, not the data set
             write_bytes(copy, b"".join((idx_header(array.shape), array.data)))
@@ -162,11 +162,11 @@ def _read_idx_half(
 
 
 def _read_array(path: Path, place: DataFolder, file: PublishedFile) -> _Array:
-    """Read a copy of an IDX file that is as published: as it is, or unpacked, or packed anew."""
+    """Read a copy of an IDX file that is as published: as it is, or unpacked, or packed again."""
     if file.content_sha256 is not None:
         array = read_idx(path)
         if (found := idx_sha256(array)) != file.content_sha256:
-            raise DatasetError(f"{path}: is not {file.name} as it is published (the SHA-256 of its content is {found})")
+            raise DatasetError(f"{path}: is not {file.name} as published (the SHA-256 of its content is {found})")
         return _Array(array, found, path, vouched=True)
     # Of an unpacked file the digest is not published: a folder of the data set's own, and the published counts, vouch.
     vouched = path.name == file.name
@@ -174,7 +174,7 @@ def _read_array(path: Path, place: DataFolder, file: PublishedFile) -> _Array:
         check_published(path, file)
     elif not place.own or path.suffix == ".gz":
         if not is_published(path, file):
-            raise DatasetError(f"{path}: cannot be told from another data set's; put it into a folder of its own")
+            raise DatasetError(f"{path}: has the name of a file of another data set; put it into a folder of its own")
         vouched = True
     values = read_idx(path, whole_numbers=True)
     return _Array(values, _content_sha256(values), path, vouched)
@@ -200,7 +200,7 @@ def _read_openml_set(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
         arrays = pixels[part].reshape(-1, height, width), labels[part]
         for file, array in zip(files, arrays, strict=True):
             if idx_sha256(array) != file.content_sha256:
-                raise DatasetError(f"{path}: is not {entry.name} as it is published, or in another order")
+                raise DatasetError(f"{path}: is not {entry.name} as published, or is in another order")
         source = tuple(SourceFile(file.name.removesuffix(".gz"), file.content_sha256 or "") for file in files)
         halves.append(Half(*arrays, str(path), str(path), source))
     return halves[0], halves[1]
@@ -216,7 +216,7 @@ def _read_usps_half(entry: CatalogueEntry, file: PublishedFile, on_progress: OnP
 
 
 def _read_medmnist(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
-    """Read the training and the test images; those for validation are left to whoever wants MedMNIST's own split."""
+    """Read the training and the test images; those for validation are left out."""
 
     def read(path: Path, _: DataFolder) -> tuple[Half, Half]:
         check_published(path, entry.files[0])
@@ -225,7 +225,7 @@ def _read_medmnist(entry: CatalogueEntry, on_progress: OnProgress | None) -> tup
         halves = []
         for pair in (archive.train, archive.test):
             if pair is None or pair.images is None:
-                raise DatasetError(f"{path}: has no test images; fetch it again")
+                raise DatasetError(f"{path}: has no test images; download it again")
             names = f"{path}: {pair.images_name}", f"{path}: {pair.labels_name}"
             halves.append(Half(pair.images, pair.labels, *names, source))
         return halves[0], halves[1]

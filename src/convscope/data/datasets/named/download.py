@@ -58,7 +58,7 @@ def download(
         ValueError: if there is no digest to hold it against, or a URL is neither https nor http.
     """
     if not digests:
-        raise ValueError(f"digests is empty; {path.name} could be anything")
+        raise ValueError(f"digests is empty, so {path.name} could not be verified")
     for url in urls:
         if urlsplit(url).scheme not in _SCHEMES:
             raise ValueError(f"{url} is neither https nor http")
@@ -83,7 +83,7 @@ def download(
             f"{path}: cannot be written ({error.strerror or error}); free some space, or set CONVSCOPE_CACHE to "
             "another folder"
         ) from error
-    raise DatasetError(f"{path.name} could not be fetched ({'; '.join(reasons)})")
+    raise DatasetError(f"{path.name} could not be downloaded ({'; '.join(reasons)})")
 
 
 class _FailedError(Exception):
@@ -174,7 +174,7 @@ def _fetch(url: str, partial: Path, wanted: _Wanted) -> None:
                 # Pieces that do not fit together, perhaps of another host's file: once more, from the start.
             elif partial.stat().st_size <= before:
                 raise _FailedError(str(broken)) from wrong
-    raise _FailedError(f"broke off {MAX_TRIES} times")
+    raise _FailedError(f"stopped {MAX_TRIES} times")
 
 
 def _receive(url: str, partial: Path, wanted: _Wanted, etag: str | None) -> tuple[str | None, bool]:
@@ -222,7 +222,7 @@ def _answer(url: str, headers: dict[str, str], timeout_seconds: float) -> Iterat
     except TimeoutError as error:
         raise _BrokenOffError(f"sent nothing for {timeout_seconds:g} s") from error
     except (OSError, HTTPException, ValueError) as error:  # ValueError: an address that is none, after a redirect
-        raise _BrokenOffError(f"gives no answer ({_short(error)})") from error
+        raise _BrokenOffError(f"does not respond ({_short(error)})") from error
     with response:
         yield response
 
@@ -249,7 +249,7 @@ def _where(response: HTTPResponse, start: int, wanted: _Wanted) -> tuple[int, in
         if wanted.size_bytes is not None and promised != wanted.size_bytes:
             raise _FailedError(f"has a file of {promised:,} bytes, not {wanted.size_bytes:,}")
         if promised > wanted.limit_bytes:
-            raise _FailedError(f"has a file of {promised:,} bytes; it cannot be more than {wanted.limit_bytes:,}")
+            raise _FailedError(f"has a file of {promised:,} bytes; the limit is {wanted.limit_bytes:,}")
     return start, promised
 
 
@@ -274,7 +274,7 @@ def _write(response: HTTPResponse, partial: Path, start: int, promised: int | No
         os.fsync(file.fileno())
     expected = promised if promised is not None else wanted.size_bytes
     if expected is not None and done < expected:
-        raise _BrokenOffError(f"broke off after {done:,} of {expected:,} bytes")
+        raise _BrokenOffError(f"stopped after {done:,} of {expected:,} bytes")
 
 
 def _piece(response: HTTPResponse, timeout_seconds: float) -> bytes:
@@ -283,8 +283,8 @@ def _piece(response: HTTPResponse, timeout_seconds: float) -> bytes:
         return response.read1(CHUNK_BYTES)
     except TimeoutError as error:
         raise _BrokenOffError(f"sent nothing for {timeout_seconds:g} s") from error
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: a length of a chunk that is no number
-        raise _BrokenOffError(f"broke off ({_short(error)})") from error
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a length of a chunk that is not a number
+        raise _BrokenOffError(f"stopped ({_short(error)})") from error
 
 
 def _short(error: Exception) -> str:
@@ -303,7 +303,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         allowed = _SCHEMES[:1] if req.type == "https" else _SCHEMES
         if urlsplit(newurl).scheme not in allowed:
-            raise _FailedError(f"sends elsewhere, to {newurl[:100]!r}, which is not followed")
+            raise _FailedError(f"redirects to {newurl[:100]!r}, which is not followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

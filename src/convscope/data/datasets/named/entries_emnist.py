@@ -1,10 +1,10 @@
 """The six sets of EMNIST: digits and letters of NIST's Special Database 19, in MNIST's format.
 
 All lie in one archive. Its MD5: torchvision.datasets.EMNIST; its size: TensorFlow Datasets' url_checksums/emnist.txt.
-The digests of the files within it are not published: a copy of these alone is held against what must be in it. Numbers
-of images and classes: NIST's page of the data set; how they part into training and test: the headers of the files, as
-programs print them that read them. Names: the mapping files, by the first character that they give a class; so a class
-of `letters`, which holds both cases, has the capital's name.
+The digests of the files within it are not published: a copy of these alone is checked against what must be in it.
+Numbers of images and classes: NIST's page of the data set. The split into training and test: the headers of the files.
+Names: the mapping files, by the first character that they give a class; so a class of `letters`, which holds both
+cases, has the capital's name.
 """
 
 import string

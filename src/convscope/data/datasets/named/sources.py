@@ -56,9 +56,9 @@ def first_good(
         return found
     cache = cache_folder()
     if cache is None:
-        raise _missing(entry, ["there is no folder to keep it in, as you have no home"], refused)
+        raise _missing(entry, ["there is no folder to keep it in, because you have no home folder"], refused)
     if offline():
-        raise _missing(entry, ["CONVSCOPE_OFFLINE forbids to fetch it"], refused)
+        raise _missing(entry, ["CONVSCOPE_OFFLINE forbids downloads"], refused)
     from convscope.data.datasets.named.download import (
         download,  # whose libraries take time to import, and few calls fetch
     )
@@ -109,7 +109,7 @@ def check_published(path: Path, file: PublishedFile) -> None:
     """Raise `DatasetError` if a copy is not what was published."""
     if not is_published(path, file):
         raise DatasetError(
-            f"{path}: is not {file.name} as it is published (another digest); remove it, or fetch it again"
+            f"{path}: is not {file.name} as published (its digest differs); remove it, or download it again"
         )
 
 
@@ -158,10 +158,10 @@ def _missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> D
     cache = cache_folder()
     where = f"{cache / entry.folder}, or " if cache else ""
     folder = entry.name.rpartition(":")[2]
-    passed_over = f"; passed over: {'; '.join(refused)}" if refused else ""
+    passed_over = f"; ignored: {'; '.join(refused)}" if refused else ""
     return DatasetError(
-        f"{entry.name}: {'; '.join(reasons)}. Put {names} into {where}a folder {folder} below one that CONVSCOPE_DATA "
-        f"names; from {' or '.join(hosts)}{passed_over}"
+        f"{entry.name}: {'; '.join(reasons)}. Put {names} into {where}a folder {folder} inside a folder that "
+        f"CONVSCOPE_DATA names; download from {' or '.join(hosts)}{passed_over}"
     )
 
 
@@ -186,7 +186,7 @@ def check_structure(
     place = 0 if split == "train" else 1
     count = (entry.num_train, entry.num_test)[place]
     shape = (count, *entry.image_shape[:2])
-    advice = f"it is not {entry.name}'s; remove it, or put the published file there"
+    advice = f"it does not belong to {entry.name}; remove it, or put the published file there"
     if images.shape != shape:
         raise DatasetError(f"{images_from}: holds images of shape {images.shape}, not {shape}: {advice}")
     if labels.shape != (count,):

@@ -49,15 +49,15 @@ def _numbers(text: bytes, num_columns: int) -> NDArray[np.uint16]:
     is_end = is_newline | (data == ord(","))
     digits = data - np.uint8(ord("0"))  # what is below 0 wraps to far above 9
     if (digits[~is_end] > 9).any():
-        raise DataFileError("has something else than whole numbers, commas and line feeds")
+        raise DataFileError("has something other than whole numbers, commas and line feeds")
     ends = np.flatnonzero(is_end)
     lengths = np.diff(ends, prepend=-1) - 1
     if lengths.min() < 1 or lengths.max() > 3:
-        raise DataFileError("has numbers of no digit, or of more than three; pixels are 0 to 255")
+        raise DataFileError("has numbers with no digit, or with more than three; pixels are 0 to 255")
     expected = np.zeros(len(ends), dtype=bool)
     expected[num_columns - 1 :: num_columns] = True
     if len(ends) % num_columns or (is_newline[ends] != expected).any():
-        raise DataFileError(f"has rows of another length than {num_columns}")
+        raise DataFileError(f"has rows that do not have {num_columns} columns")
     values = digits[ends - 1].astype(np.uint16)
     for place, weight in ((2, 10), (3, 100)):
         values += np.where(lengths >= place, digits[ends - place], 0).astype(np.uint16) * np.uint16(weight)
@@ -87,4 +87,4 @@ def _after_header(stream: ByteStream) -> bytes:
         place = text.lower().find(b"\n@data")
         if place >= 0 and (end := text.find(b"\n", place + 1)) >= 0:
             return text[end + 1 :].replace(b"\r", b"")
-    raise DataFileError("has no @DATA where an ARFF file has it")
+    raise DataFileError("has no @DATA line, which an ARFF file needs")

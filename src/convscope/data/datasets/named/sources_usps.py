@@ -40,15 +40,15 @@ def read_usps(path: Path) -> tuple[Images, NDArray[np.uint8], str]:
         for number, line in enumerate(_lines(file), 1):
             digest.update(line)
             if number > MAX_LINES:
-                raise DataFileError(f"has more than {MAX_LINES:,} lines; it is none of the USPS files")
+                raise DataFileError(f"has more than {MAX_LINES:,} lines; it is not one of the USPS files")
             try:
                 label, pixels = _digit(line)
             except ValueError as error:
-                raise DataFileError(f"line {number}: {error}; fetch the file again") from error
+                raise DataFileError(f"line {number}: {error}; download the file again") from error
             labels.append(label)
             images.append(pixels)
         if not images:
-            raise DataFileError("is empty; fetch it again")
+            raise DataFileError("is empty; download it again")
     return sealed(np.stack(images)), sealed(np.array(labels, dtype=np.uint8)), digest.hexdigest()
 
 
@@ -63,10 +63,10 @@ def _digit(line: bytes) -> tuple[int, NDArray[np.uint8]]:
     for pair in pairs:
         index_text, colon, value_text = pair.partition(b":")
         if not colon:
-            raise ValueError(f"{pair[:40]!r} is no index:value")
+            raise ValueError(f"{pair[:40]!r} is not index:value")
         index, value = int(index_text), float(value_text)
         if not before < index <= SIDE * SIDE:
-            raise ValueError(f"the index {index} follows {before}; they must rise and be at most {SIDE * SIDE}")
+            raise ValueError(f"the index {index} follows {before}; indices must rise and be at most {SIDE * SIDE}")
         if not -1 <= value <= 1:
             raise ValueError(f"the value is {value:g}; it must be -1 to 1")
         values[index - 1] = value
@@ -84,7 +84,7 @@ def _lines(file: BufferedReader) -> Iterator[bytes]:
             if line.strip():
                 yield line + b"\n"
         if len(rest) > MAX_LINE_BYTES:
-            raise DataFileError(f"has a line of more than {MAX_LINE_BYTES:,} bytes; it is none of the USPS files")
+            raise DataFileError(f"has a line of more than {MAX_LINE_BYTES:,} bytes; it is not one of the USPS files")
     if rest.strip():
         yield rest
 
@@ -103,7 +103,7 @@ def _unpacked(file: BufferedReader) -> Iterator[bytes]:
             elif unpacker.needs_input:
                 packed = file.read(CHUNK_BYTES)
                 if not packed:
-                    raise DataFileError("its bzip2 stream ends too early; the file is cut short, fetch it again")
+                    raise DataFileError("its bzip2 stream ends too early; the file is incomplete, download it again")
             yield unpacker.decompress(packed, CHUNK_BYTES)
     except (OSError, ValueError) as error:  # what bz2 raises on damage
-        raise DataFileError(f"its bzip2 stream is damaged ({error}); fetch it again") from error
+        raise DataFileError(f"its bzip2 stream is damaged ({error}); download it again") from error

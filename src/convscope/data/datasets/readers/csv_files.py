@@ -45,8 +45,8 @@ def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int]
     if len(train) > 1 or len(usable.get("test", [])) > 1:
         several = train if len(train) > 1 else usable["test"]
         raise DatasetError(
-            f"{place.path}: holds several tables ({', '.join(repr(name)[:60] for name in several[:6])}); name the one "
-            "that is meant"
+            f"{place.path}: holds several tables ({', '.join(repr(name)[:60] for name in several[:6])}); name one of "
+            "them"
         )
     if not train:
         if must_be and names:
@@ -57,9 +57,7 @@ def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int]
     if not test or test == train:
         return parts
     if parts.test is not None:
-        raise DatasetError(
-            f"{place.called(train[0])}: has a test split in a column already; name the table that is meant"
-        )
+        raise DatasetError(f"{place.called(train[0])}: has a column with a test split already; name one table")
     return Parts(parts.train, _read(place, test[0], image_size, label)[0].train)
 
 

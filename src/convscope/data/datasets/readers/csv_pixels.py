@@ -16,7 +16,7 @@ from convscope.data.datasets.readers.csv_text import CsvText, cell_bounds, is_nu
 from convscope.data.datasets.readers.labels import TextLabels, clean_name
 from convscope.data.datasets.readers.rows import layout_of, row_shape
 
-NO_LABEL = "has no column of labels; name it label"
+NO_LABEL = "has no label column; name it label"
 MANY_MORE = 4  # times as many different pixels as labels: ten digits against the greys of a photo's corner
 
 
@@ -79,7 +79,7 @@ def _read(text: CsvText, pixels: tuple[int, ...], others: tuple[int, ...]) -> tu
         for column, new in zip(cells, found, strict=True):
             column += [known.setdefault(cell, cell) for cell in new]
     if not parts:
-        raise DataFileError("has no line with an image; fetch it again")
+        raise DataFileError("has no line with an image; download it again")
     return np.concatenate(parts), cells
 
 
@@ -138,7 +138,7 @@ def _label_column(ends: list[list[str]]) -> int:
         if len(could_be) == 1:
             return -could_be[0]
     raise DataFileError(
-        "has no header, and its first and its last column could both be the labels; add a first line such as "
+        "has no header, and both its first and its last column could be the labels; add a first line such as "
         "label,pixel0,pixel1,..."
     )
 

@@ -53,14 +53,14 @@ class CsvText:
         if not start.strip():
             raise DataFileError("has an empty first line; save it with a header or an image there")
         if b"\0" in start:
-            raise DataFileError("is no text; name a CSV file")
+            raise DataFileError("is not a text file; name a CSV file")
         text = decoded(start, 1)
         self.delimiter = max(DELIMITERS, key=text.count)
         if text.count(self.delimiter) > MAX_COLUMNS:
-            raise DataFileError(f"has more than {MAX_COLUMNS:,} columns; is it a table with one image a line?")
+            raise DataFileError(f"has more than {MAX_COLUMNS:,} columns; is this a table with one image per line?")
         self.first = tuple(cell.strip() for cell in self.cells(text, 1))
         if len(self.first) < 2:
-            raise DataFileError("has one column only; part the columns by commas")
+            raise DataFileError("has one column only; separate the columns by commas")
         self.has_header = is_header(self.first)
 
     def cells(self, text: str, line: int) -> list[str]:
@@ -107,8 +107,8 @@ class CsvText:
             cells = self.cells(decoded(content, line), line)
             if len(cells) != len(self.first):
                 raise DataFileError(
-                    f"line {line:,} has {len(cells):,} cells, but the first line {len(self.first):,}; "
-                    "each line must hold one image"
+                    f"line {line:,} has {len(cells):,} cells, but the first line {len(self.first):,}; each line must "
+                    "hold one image"
                 )
             yield line, cells
 
@@ -128,8 +128,8 @@ class CsvText:
             has_end = has_end or b"\n" in piece
             if not has_end and size > MAX_LINE_BYTES:
                 raise DataFileError(
-                    f"line {self._line:,} or what should be one has more than {MAX_LINE_BYTES >> 20} MiB; is it a "
-                    "table with one image a line?"
+                    f"line {self._line:,} has more than {MAX_LINE_BYTES >> 20} MiB, or is not a line; is this a table "
+                    "with one image per line?"
                 )
         self._rest = b"".join(pieces)
 

@@ -47,7 +47,7 @@ def read_folder(folder: Path, image_size: Size) -> Parts:
         return _read_npz(folder / archives[0], image_size)
     if is_tree(place, least=1):
         return read_tree(place, image_size)
-    raise DatasetError(f"{folder}: holds no data set that is known; it may hold {READABLE}")
+    raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
 
 def read_file(path: Path, image_size: Size) -> Parts:
@@ -68,17 +68,17 @@ def read_file(path: Path, image_size: Size) -> Parts:
             return found
         if is_tree(place, least=1):
             return read_tree(place, image_size)
-        raise DatasetError(f"{path}: holds no data set that is known; unpack it, or let it hold {READABLE}")
+        raise DatasetError(f"{path}: is not a known data set; unpack it, or give {READABLE}")
     if path.suffix.lower() == ".npz":
         return _read_npz(path, image_size)
     if start.startswith(PARQUET_MAGIC):
         return _read_parquets(path.parent, [path.name], image_size)
     if start == NPY_MAGIC:
-        raise DatasetError(f"{path}: is one array; name a folder with x_train.npy and y_train.npy")
+        raise DatasetError(f"{path}: is a single array; name a folder with x_train.npy and y_train.npy")
     if start[:3] == b"\0\0\x08":
         raise DatasetError(
-            f"{path}: is an IDX file, but its name does not say of what; call it as train-images-idx3-ubyte and its "
-            "labels train-labels-idx1-ubyte, or name a folder with four IDX files"
+            f"{path}: is an IDX file, but its name does not say what it holds; rename it to train-images-idx3-ubyte "
+            "and its labels to train-labels-idx1-ubyte, or name a folder with four IDX files"
         )
     return read_csv_file(path, image_size)
 
@@ -178,7 +178,9 @@ def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Part
         return Parts(half, None, class_names)
     test, test_names = read_parquet(splits["test"], image_size)
     if test_names != class_names:
-        raise DatasetError(f"{test.images_from}: names other classes than {half.images_from}; give both the same")
+        raise DatasetError(
+            f"{test.images_from}: has other class names than {half.images_from}; both must have the same"
+        )
     return Parts(half, test, class_names)
 
 

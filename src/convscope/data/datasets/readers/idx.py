@@ -1,6 +1,6 @@
 """Read IDX files, the format MNIST came in: a header that says type and shape, then the numbers.
 
-Path to array. Nothing is believed before it is checked: the header is read first and held against what the file can
+Path to array. Nothing is believed before it is checked: the header is read first and checked against what the file can
 hold, so a damaged or hostile file costs an error and not the memory it asks for. What the numbers mean (images, labels)
 is for others to say.
 
@@ -114,9 +114,9 @@ def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
     header = start + file.read(4 * _num_dimensions(start, kinds))
     promised, held = _promised_bytes(header), size - file.tell()
     if held < promised:
-        raise DataFileError(f"{_promise(header)}, but only {held:,} follow; the file is cut short, fetch it again")
+        raise DataFileError(f"{_promise(header)}, but only {held:,} follow; the file is incomplete, download it again")
     if held > promised:
-        raise DataFileError(f"{_promise(header)}, but {held:,} follow; the file is damaged or of another format")
+        raise DataFileError(f"{_promise(header)}, but {held:,} follow; the file is damaged or has another format")
     return header
 
 
@@ -135,8 +135,8 @@ def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDA
     promised = _promised_bytes(header)
     if promised > stream.most:
         raise DataFileError(
-            f"{_promise(header)}, more than its compressed bytes can hold; the file is cut short or damaged, "
-            "fetch it again"
+            f"{_promise(header)}, more than its compressed bytes can hold; the file is incomplete or damaged, download "
+            "it again"
         )
     content = np.empty(promised, dtype=np.uint8)
     filled = 0
@@ -144,19 +144,19 @@ def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDA
         piece = stream.read_some(min(CHUNK_BYTES, promised - filled))
         if not piece:
             raise DataFileError(
-                f"{_promise(header)}, but only {filled:,} follow; the file is cut short, fetch it again"
+                f"{_promise(header)}, but only {filled:,} follow; the file is incomplete, download it again"
             )
         content[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
         filled += len(piece)
     # Reading on to the end also makes the checksum be compared.
     if stream.read_some(1):
-        raise DataFileError(f"{_promise(header)}, but more follow; the file is damaged or of another format")
+        raise DataFileError(f"{_promise(header)}, but more follow; the file is damaged or has another format")
     return header, content
 
 
 def _num_dimensions(start: bytes, kinds: tuple[int, ...]) -> int:
     if not start:
-        raise DataFileError("is empty; fetch it again")
+        raise DataFileError("is empty; download it again")
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataFileError(f"starts with the bytes {start.hex(' ')}, not with those of an IDX file; name an IDX file")
     if start[2] not in kinds:
@@ -164,19 +164,17 @@ def _num_dimensions(start: bytes, kinds: tuple[int, ...]) -> int:
         what = f"numbers of type {np.dtype(kind).name}" if kind else "an unknown type of number"
         raise DataFileError(f"holds {what} (0x{start[2]:02x}); save it as unsigned bytes (0x08)")
     if not 1 <= start[3] <= MAX_DIMENSIONS:
-        raise DataFileError(
-            f"says it has {start[3]} dimensions; an IDX file of images or labels has 1 to {MAX_DIMENSIONS}"
-        )
+        raise DataFileError(f"has {start[3]} dimensions; an IDX file of images or labels has 1 to {MAX_DIMENSIONS}")
     return start[3]
 
 
 def _shape(header: bytes) -> tuple[int, ...]:
     num_dimensions = header[3]
     if len(header) < 4 + 4 * num_dimensions:
-        raise DataFileError("ends within its header; the file is cut short, fetch it again")
+        raise DataFileError("ends within its header; the file is incomplete, download it again")
     shape = struct.unpack(f">{num_dimensions}I", header[4:])
     if 0 in shape:
-        raise DataFileError(f"says its shape is {shape}; every dimension must be at least 1")
+        raise DataFileError(f"has shape {shape}; every dimension must be at least 1")
     return shape
 
 
@@ -187,4 +185,4 @@ def _promised_bytes(header: bytes) -> int:
 def _promise(header: bytes) -> str:
     size = np.dtype(TYPES[header[2]]).itemsize
     numbers = "" if size == 1 else f" × {size}"
-    return f"promises {' × '.join(map(str, _shape(header)))}{numbers} = {_promised_bytes(header):,} bytes"
+    return f"should contain {' × '.join(map(str, _shape(header)))}{numbers} = {_promised_bytes(header):,} bytes"

@@ -73,7 +73,7 @@ def read_idx_files(place: FilePlace, only: str | None = None) -> Parts:
         one = next(iter(sets.values())).files
         raise DatasetError(
             f"{place.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); name "
-            f"one file of the set that is meant, such as {place.path / next(iter(one.values()))}"
+            f"one file of the set to load, such as {place.path / next(iter(one.values()))}"
         )
     files = next(iter(sets.values())).files
     for key in _KINDS:

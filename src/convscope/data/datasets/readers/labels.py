@@ -42,14 +42,13 @@ class TextLabels:
     def _new(self, text: str, where: str) -> int:
         name = clean_name(text)
         if not name:
-            raise DataFileError(f"{where} has no label; give every image one, or leave it out")
+            raise DataFileError(f"{where} has no label; label every image, or remove it")
         if len(name) > MAX_NAME:
-            raise DataFileError(f"{where} has a label of {len(name):,} characters; {MAX_NAME} are the most")
+            raise DataFileError(f"{where} has a label of {len(name):,} characters; the limit is {MAX_NAME}")
         number = self._numbers.get(name, len(self._names))
         if number >= MAX_CLASSES:
             raise DataFileError(
-                f"has more than {MAX_CLASSES} different labels (such as {name!r} in {where}); is this the column of "
-                "the labels?"
+                f"has more than {MAX_CLASSES} different labels (such as {name!r} in {where}); is this the label column?"
             )
         if number == len(self._names):
             self._names.append(name)

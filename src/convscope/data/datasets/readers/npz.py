@@ -151,7 +151,7 @@ def read_member(
 ) -> NDArray[Any]:
     """Return one array of an archive, read-only, after `check` has seen its name, shape and type and refused none.
 
-    Nothing is allocated before the header is held against the bytes that are there.
+    Nothing is allocated before the header is checked against the bytes that are there.
 
     Raises:
         DataFileError: if it is missing, damaged, cut short or longer than it says; and what `check` raises.
@@ -175,8 +175,8 @@ def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Ch
     promised, held = math.prod(shape) * dtype.itemsize, size - header.tell()
     if promised != held:
         raise DataFileError(
-            f"{name} promises {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; "
-            "the file is damaged, fetch it again"
+            f"{name} should contain {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; the file is "
+            "damaged, download it again"
         )
     if promised == 0:
         raise DataFileError(f"{name} holds {dtype}, which has no bytes; save it again")
@@ -187,11 +187,11 @@ def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Ch
     # One read more than is needed: at its end zipfile compares the checksum.
     while piece := read(min(CHUNK_BYTES, promised - filled) or 1):
         if filled + len(piece) > promised:
-            raise DataFileError(f"{name} is longer than the archive's table says; it is damaged, fetch it again")
+            raise DataFileError(f"{name} is longer than the archive's table says; it is damaged, download it again")
         flat[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
         filled += len(piece)
     if filled != promised:
-        raise DataFileError(f"{name} is cut short; fetch the file again")
+        raise DataFileError(f"{name} is incomplete; download the file again")
     array = flat.view(dtype).reshape(shape, order="F" if fortran_order else "C")
     return sealed(np.ascontiguousarray(array))
 
@@ -211,7 +211,7 @@ def read_header(header: BytesIO, name: str) -> tuple[tuple[int, ...], bool, np.d
             if version == (2, 0):
                 return npy_format.read_array_header_2_0(header, max_header_size=MAX_HEADER_BYTES)
     except (*DAMAGE, MemoryError) as error:  # MemoryError: the parser's stack, too
-        raise DataFileError(f"{name} has no readable .npy header ({reason(error)}); fetch the file again") from error
+        raise DataFileError(f"{name} has no readable .npy header ({reason(error)}); download the file again") from error
     raise DataFileError(f"{name} is of .npy version {version[0]}.{version[1]}; save it with NumPy again")
 
 
@@ -228,7 +228,7 @@ def check_label_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -
     if dtype.kind not in "iuUS":
         raise DataFileError(f"{name} is {_kind(dtype)}; save labels as whole numbers, counted from 0")
     if len(shape) != 1 and (len(shape) != 2 or shape[1] != 1):
-        raise DataFileError(f"{name} has the shape {shape}; labels must be (N,), one number or name an image")
+        raise DataFileError(f"{name} has the shape {shape}; labels must be (N,), one number or name per image")
 
 
 def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] | None]:
@@ -262,9 +262,7 @@ def _read_class_names(archive: zipfile.ZipFile, found: ArrayNames) -> tuple[str,
 
 def _check_texts(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "US" or len(shape) != 1:
-        raise DataFileError(
-            f"{name} is {_kind(dtype)} of shape {shape}; save the class names as text (K,), or leave it out"
-        )
+        raise DataFileError(f"{name} is {_kind(dtype)} of shape {shape}; save the class names as text (K,), or omit it")
 
 
 def _texts(array: NDArray[Any], name: str) -> list[str]:
@@ -289,5 +287,5 @@ def _names(archive: zipfile.ZipFile) -> list[str]:
 
 def _not_whole(error: Exception) -> DataFileError:
     return DataFileError(
-        f"is no whole .npz archive ({reason(error)}); fetch it again, or name a folder with four IDX files"
+        f"is not a complete .npz archive ({reason(error)}); download it again, or name a folder with four IDX files"
     )

@@ -43,7 +43,9 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
-        raise DatasetError(f"{paths[0]}: reading Parquet needs pyarrow; pip install 'convscope[parquet]'") from error
+        raise DatasetError(
+            f"{paths[0]}: reading Parquet files needs pyarrow; run pip install 'convscope[parquet]'"
+        ) from error
     kept = _Kept(image_size)
     sources = []
     for path in paths:
@@ -55,9 +57,9 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
             except (DataFileError, MemoryError, DatasetError):
                 raise
             except Exception as error:  # for damaged bytes pyarrow raises Python's own errors, of whatever kind
-                raise DataFileError(f"is no whole Parquet file ({reason(error)}); fetch it again") from error
+                raise DataFileError(f"is not a complete Parquet file ({reason(error)}); download it again") from error
     if not kept.parts:
-        raise DatasetError(f"{paths[0]}: has no row; fetch it again")
+        raise DatasetError(f"{paths[0]}: has no rows; download it again")
     called = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     return kept.half(called, tuple(sources)), kept.class_names
 
@@ -80,14 +82,14 @@ class _Kept:
         self.bytes += images.nbytes
         if self.bytes > self.most_bytes:
             raise DataFileError(
-                f"holds more than {self.bytes:,} bytes of pixels by its rows, and no data set is packed so small; "
-                "fetch it again"
+                f"should contain more than {self.bytes:,} bytes of pixels, which a file of this size cannot hold; "
+                "download it again"
             )
         if self.parts and images.shape[1:3] != self.parts[0].shape[1:3]:
             raise DataFileError(
-                f"row {self.rows + 1:,} has an image of {images.shape[1]} × {images.shape[2]} pixels, the first one of "
-                f"{self.parts[0].shape[1]} × {self.parts[0].shape[2]}; give an image size (height and width) to "
-                "average them to"
+                f"row {self.rows + 1:,} has an image of {images.shape[1]} × {images.shape[2]} pixels, the first one "
+                f"{self.parts[0].shape[1]} × {self.parts[0].shape[2]}; give an image size (height and width) to resize "
+                "them to"
             )
         self.parts.append(images)
         self.rows += len(images)
@@ -96,7 +98,7 @@ class _Kept:
         """Keep labels as pyarrow gives them: text, or numbers, which count through the class names if there are any."""
         for row, value in enumerate(values, first_row):
             if value is None or (self.class_names is not None and value == -1):
-                raise DataFileError(f"row {row:,} has no label; leave out a split without labels")
+                raise DataFileError(f"row {row:,} has no label; remove splits without labels")
             if self.class_names is not None and not 0 <= value < len(self.class_names):
                 raise DataFileError(
                     f"row {row:,} has the label {value}, but there are {len(self.class_names):,} class names; labels "
@@ -124,7 +126,7 @@ def _read_file(file: BufferedReader, kept: _Kept) -> None:
     parquet = ParquetFile(file, pre_buffer=False)
     columns = find_columns(parquet.schema_arrow)
     if kept.parts and columns.class_names != kept.class_names:
-        raise DataFileError("names other classes than the file before it; read one data set at a time")
+        raise DataFileError("has other class names than the file before it; read one data set at a time")
     kept.class_names = columns.class_names
     for batch in _batches(parquet, columns):
         first_row = kept.rows + 1
@@ -172,7 +174,7 @@ def _contents(batch: Any, name: str) -> Iterator[bytes | None]:
 
 def _picture(content: bytes | None, row: int, image_size: tuple[int, int] | None) -> Images:
     if not content:
-        raise DataFileError(f"row {row:,} has no picture in it; save the pictures within the file")
+        raise DataFileError(f"row {row:,} contains no picture; save the pictures within the file")
     try:
         picture = read_picture(content, f"row {row:,}")
     except ImageFileError as error:

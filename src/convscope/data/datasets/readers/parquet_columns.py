@@ -48,7 +48,7 @@ def find_columns(schema: Any) -> Columns:
 
     types = {field.name: field.type for field in schema}
     if len(types) < len(schema):
-        raise DataFileError("has two columns of one name; save it with a name for each")
+        raise DataFileError("has two columns of the same name; give each column its own name")
     lower = {name.strip().lower(): name for name in reversed(list(types))}
     label = next((lower[name] for name in LABEL_NAMES if name in lower), None)
     pictures = [name for name in types if _is_pictures(types[name]) and name != label]
@@ -59,12 +59,12 @@ def find_columns(schema: Any) -> Columns:
             image = (usual or held)[0]
             label = label or _only_other(types, image)
             if pa.types.is_nested(types[label]):
-                raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name an image")
+                raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name per image")
             return Columns(label, (image, label), _class_names(schema, label), **{argument: image})
     names = tuple(types)
     layout = layout_of(names)
     if layout.label is None:
-        raise DataFileError("has no column of labels; name it label")
+        raise DataFileError("has no label column; name it label")
     odd = [names[i] for i in layout.pixels if not _is_number(types[names[i]])]
     if odd:
         raise DataFileError(f"column {odd[0][:40]!r} is {types[odd[0]]}; pixels must be whole numbers from 0 to 255")
@@ -77,7 +77,7 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
     """Return the pixels of some rows: (n, pixels), or with the dimensions of nested lists.
 
     Raises:
-        DataFileError: if a row has another number of pixels, lacks some, or one is no whole number from 0 to 255.
+        DataFileError: if a row has another number of pixels, lacks some, or one is not a whole number from 0 to 255.
     """
     if columns.layout is not None:
         pixels = np.empty((batch.num_rows, len(columns.layout.pixels)), np.uint8)
@@ -89,11 +89,11 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
     while _is_list(values.type):
         values = getattr(values, "storage", values)
         if values.null_count:
-            raise DataFileError(f"{called} has rows without pixels; leave them out")
+            raise DataFileError(f"{called} has rows without pixels; remove them")
         inner = values.flatten()
         length, rest = divmod(len(inner), len(values)) if len(values) else (0, 0)
         if rest or length == 0 or not _all_of_length(values, length):
-            raise DataFileError(f"{called} has images of several sizes; save them all of one")
+            raise DataFileError(f"{called} has images of several sizes; save all images in one size")
         shape.append(length)
         values = inner
     if len(shape) > 4 or not _is_number(values.type):
@@ -112,7 +112,7 @@ def _all_of_length(values: Any, length: int) -> bool:
 
 def _as_bytes(values: Any, called: str) -> Images:
     if values.null_count:
-        raise DataFileError(f"{called} has gaps; give every pixel a number")
+        raise DataFileError(f"{called} has missing values; give every pixel a number")
     numbers = values.to_numpy(zero_copy_only=False)
     if numbers.dtype == np.uint8:
         return np.asarray(numbers, dtype=np.uint8)
@@ -150,7 +150,7 @@ def _only_other(types: dict[str, Any], image: str) -> str:
     others = [name for name in types if name != image]
     if len(others) != 1:
         shown = ", ".join(repr(name[:40]) for name in others[:6]) or "none"
-        raise DataFileError(f"has no column of labels beside {image!r} (there are {shown}); name it label")
+        raise DataFileError(f"has no label column besides {image!r} (there are {shown}); name it label")
     return others[0]
 
 

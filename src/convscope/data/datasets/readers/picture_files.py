@@ -70,7 +70,7 @@ def _room(count: int, shape: tuple[int, ...], called: str) -> Images:
             return np.empty((count, *shape), np.uint8)
     raise DatasetError(
         f"{called}: {count:,} pictures of {shape[0]} × {shape[1]} pixels do not fit into memory; give a smaller image "
-        "size (height and width) to average them to"
+        "size (height and width) to resize them to"
     )
 
 
@@ -91,6 +91,6 @@ def _sizes_differ(
     shown = ", ".join(f"{count:,} of {size[0]} × {size[1]} (such as {example[size]!r})" for size, count in common)
     more = f" and {len(sizes) - SIZES_SHOWN:,} other sizes" if len(sizes) > SIZES_SHOWN else ""
     return DatasetError(
-        f"{called(names[0])}: its size is not that of all pictures: {shown}{more}; give an image size (height and "
-        "width) to average them to"
+        f"{called(names[0])}: the pictures have different sizes: {shown}{more}; give an image size (height and width) "
+        "to resize them to"
     )

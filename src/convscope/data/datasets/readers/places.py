@@ -57,7 +57,7 @@ class FilePlace:
         try:
             info = zip_entry(archive, name)
             if info.file_size > MAX_FILE_BYTES:
-                raise DataFileError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
+                raise DataFileError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save a smaller version")
             with archive.open(info) as member:
                 return member.read(info.file_size + 1)
         except DataFileError as error:
@@ -65,7 +65,9 @@ class FilePlace:
         except KeyError:
             raise DatasetError(f"{self.called(name)}: is not in the archive; check the name") from None
         except ZIP_DAMAGE as error:
-            raise DatasetError(f"{self.called(name)}: is damaged ({reason(error)}); fetch the archive again") from error
+            raise DatasetError(
+                f"{self.called(name)}: is damaged ({reason(error)}); download the archive again"
+            ) from error
 
 
 def read_small(path: Path) -> bytes:
@@ -73,7 +75,7 @@ def read_small(path: Path) -> bytes:
     with open_data_file(path) as file:
         content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise DataFileError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save it smaller")
+            raise DataFileError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save a smaller version")
         return content
 
 
@@ -106,7 +108,9 @@ def list_folder(folder: Path) -> FilePlace:
             why = getattr(error, "strerror", None) or error
             raise DatasetError(f"{folder / below}: cannot be listed ({why}); check its permissions") from error
         if len(names) > MAX_FILES:
-            raise DatasetError(f"{folder}: holds more than {MAX_FILES:,} files; name a folder with the data set alone")
+            raise DatasetError(
+                f"{folder}: holds more than {MAX_FILES:,} files; name a folder that holds the data set only"
+            )
     return FilePlace(folder, _in_order(names), is_archive=False)
 
 

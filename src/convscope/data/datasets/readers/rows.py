@@ -67,7 +67,7 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
         label, odd = odd[0], []
     if odd or not pixels:
         shown = ", ".join(repr(names[i][:40]) for i in (odd or range(len(names)))[:5])
-        what = "columns that are neither label nor pixel" if odd else "no columns of pixels"
+        what = "columns that are neither label nor pixel" if odd else "no pixel columns"
         raise DataFileError(f"has {what} ({shown}); name the columns label, pixel0, pixel1, ...")
     places = [_PLACE.fullmatch(lower[i]) for i in pixels]
     found = [place for place in places if place]
@@ -82,8 +82,8 @@ def _placed(label: int | None, pixels: list[int], places: list[tuple[int, ...]])
     order = sorted(range(len(places)), key=places.__getitem__)
     if math.prod(sides) != len(places) or len(set(places)) != len(places):
         raise DataFileError(
-            f"has {len(places):,} columns named by row and column, of {sides[0]} rows and {sides[1]} columns; "
-            "each pixel must be there once"
+            f"has {len(places):,} columns named by row and column, of {sides[0]} rows and {sides[1]} columns; each "
+            "pixel must occur once"
         )
     return RowLayout(label, tuple(pixels[i] for i in order), (sides[0], sides[1], sides[2]))
 
@@ -98,7 +98,7 @@ def row_shape(num_pixels: int, image_size: tuple[int, int] | None) -> tuple[int,
         channels, rest = divmod(num_pixels, math.prod(image_size))
         if rest or channels not in (1, 2, 3, 4):
             raise DataFileError(
-                f"has {num_pixels:,} pixels an image, which is not {image_size[0]} × {image_size[1]} with 1 to 4 "
+                f"has {num_pixels:,} pixels per image, which is not {image_size[0]} × {image_size[1]} with 1 to 4 "
                 "channels; check the image size"
             )
         return (*image_size, channels)
@@ -107,6 +107,6 @@ def row_shape(num_pixels: int, image_size: tuple[int, int] | None) -> tuple[int,
         if side * side * channels == num_pixels > 0:
             return side, side, channels
     raise DataFileError(
-        f"has {num_pixels:,} pixels an image, which is no square in grey or colours; give the image size (height and "
-        "width), or name the columns by row and column: pixel0x0, pixel0x1, ..."
+        f"has {num_pixels:,} pixels per image, which is not a square in grey or colour; give the image size (height "
+        "and width), or name the columns by row and column: pixel0x0, pixel0x1, ..."
     )

@@ -75,7 +75,7 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
         names[kind].append(found(cells[file], line))
         labels[kind].extend([cells[label]], "line", line)
     if not names["train"] and not names["test"]:
-        raise DataFileError("has no line with an image for training or tests; add some")
+        raise DataFileError("has no line with a training or test image; add some")
     every = names["train"] + names["test"]
     with place.opened() as content_of:
         images, sha256 = read_pictures(every, content_of, place.called, image_size)
@@ -103,7 +103,7 @@ def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
     if label is None and len(others) == 1:
         label = others[0]
     if label is None:
-        raise DataFileError(f"has no column of labels ({', '.join(map(repr, text.first[:6]))}); name it label")
+        raise DataFileError(f"has no label column ({', '.join(map(repr, text.first[:6]))}); name it label")
     return file, label, split
 
 
@@ -125,10 +125,10 @@ class _Finder:
         name = text.strip().replace("\\", "/")
         path = PurePosixPath(os.path.normpath(name) if name else "")
         if not name or "\0" in name:
-            raise DataFileError(f"line {line:,} has no file name; give each line one")
+            raise DataFileError(f"line {line:,} has no file name; add one")
         if path.is_absolute() or ".." in path.parts or (len(name) > 1 and name[1] == ":"):
             raise DataFileError(
-                f"line {line:,} names {text[:60]!r}, which is outside the table's folder; put it in there"
+                f"line {line:,} names {text[:60]!r}, which is outside the table's folder; move the file there"
             )
         endings = ("",) if path.suffix.lower() in SUFFIXES else _ENDINGS
         for start in self._starts:
@@ -138,5 +138,5 @@ class _Finder:
                     self._starts.insert(0, start)  # the others will mostly lie there too
                     return candidate
         raise DataFileError(
-            f"line {line:,} names {text[:60]!r}, and there is no such file beside the table; check the name"
+            f"line {line:,} names {text[:60]!r}, but there is no such file in the table's folder; check the name"
         )

@@ -45,14 +45,16 @@ def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
     """
     splits = _by_split(place.names)
     if not splits.keys() & {"train", "test"}:
-        raise DatasetError(f"{place.path}: has no folder train beside {', '.join(splits)}; add it, or name one of them")
+        raise DatasetError(
+            f"{place.path}: has no folder train besides {', '.join(splits)}; add it, or name one of them"
+        )
     names = [name for split in ("train", "test") for name in splits.get(split, (0, []))[1]]
     labels = TextLabels()
     for split in ("train", "test"):
         depth, held = splits.get(split, (0, []))
         for folder in {_class_of(name, depth): None for name in held}:
             if not folder.strip():
-                raise DatasetError(f"{place.path}: the folder {folder!r} names no class; rename it")
+                raise DatasetError(f"{place.path}: the folder name {folder!r} is not a class name; rename it")
         with refusals_of(place.path):
             labels.extend((file_text(_class_of(name, depth)) for name in held), "picture")
     with place.opened() as content_of:

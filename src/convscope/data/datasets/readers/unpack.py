@@ -126,8 +126,8 @@ def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) ->
     size = archive.fp.seek(0, os.SEEK_END)
     if info.compress_size > size or info.file_size > MOST_RATIO[info.compress_type] * info.compress_size:
         raise DataFileError(
-            f"{called} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which no such file of "
-            f"{size:,} bytes can hold; the archive is damaged, fetch it again"
+            f"{called} should contain {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
+            f"{size:,} bytes cannot hold; the archive is damaged, download it again"
         )
     if info.compress_type != zipfile.ZIP_STORED and info.file_size > MOST_UNPACKED_BYTES:
         raise DataFileError(
@@ -176,7 +176,7 @@ def opened_zip(file: BufferedReader) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(file)
     except ZIP_DAMAGE as error:
-        raise DataFileError(f"is no whole zip archive ({reason(error)}); fetch it again") from error
+        raise DataFileError(f"is not a complete zip archive ({reason(error)}); download it again") from error
     with archive:
         yield archive
 
@@ -202,13 +202,13 @@ def _member_stream(archive: zipfile.ZipFile, name: str) -> tuple[ByteStream, int
     except KeyError:
         raise DataFileError("is not in the archive; check its name") from None
     except ZIP_DAMAGE as error:
-        raise DataFileError(f"the archive is damaged ({reason(error)}); fetch it again") from error
+        raise DataFileError(f"the archive is damaged ({reason(error)}); download it again") from error
 
     def pull(limit: int) -> bytes:
         try:
             return member.read(limit)
         except ZIP_DAMAGE as error:  # the checksum, too, when the end is reached
-            raise DataFileError(f"the archive is damaged ({reason(error)}); fetch it again") from error
+            raise DataFileError(f"the archive is damaged ({reason(error)}); download it again") from error
 
     return ByteStream(pull, info.file_size), info.compress_size
 
@@ -270,14 +270,16 @@ class _Unpacking:
             try:
                 piece, self._pending = self._decompressor.feed(packed, limit)
             except (zlib.error, lzma.LZMAError) as error:
-                raise DataFileError(f"its {self._kind} stream is damaged ({error}); fetch it again") from error
+                raise DataFileError(f"its {self._kind} stream is damaged ({error}); download it again") from error
             if piece:
                 self._given += len(piece)
                 if self._given > self._most:
                     raise DataFileError(
-                        f"its {self._kind} stream gives more than {self._most:,} bytes, which are the most for a file "
-                        "of its size; unpack it and name what is in it"
+                        f"its {self._kind} stream gives more than {self._most:,} bytes, the limit for a file of its "
+                        "size; unpack it and name the unpacked file"
                     )
                 return piece
             if not packed and not self._decompressor.eof:
-                raise DataFileError(f"its {self._kind} stream ends too early; the file is cut short, fetch it again")
+                raise DataFileError(
+                    f"its {self._kind} stream ends too early; the file is incomplete, download it again"
+                )

@@ -53,7 +53,7 @@ class StoredArray:
 
 
 def stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> StoredArray:
-    """Return what a data set's messages say, held against the file.
+    """Return what a data set's messages say, checked against the file.
 
     Raises:
         ModelFileError: if they are damaged, promise more than the file has, or store the array elsewhere or in chunks.
@@ -125,7 +125,7 @@ class Texts:
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
 
     def read(self, messages: list[bytes], name: str) -> list[str] | None:
-        """Return the texts of the attribute called `name`, one or many; None if there is none, or it is no text.
+        """Return the texts of the attribute called `name`, one or many; None if there is none, or it is not text.
 
         Raises:
             ModelFileError: if it is damaged or no UTF-8.

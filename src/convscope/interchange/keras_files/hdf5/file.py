@@ -83,7 +83,7 @@ class Hdf5File:
 
 def _root_address(source: Hdf5Bytes) -> int:
     if source.size < 96 or source.data(0, 8) != MAGIC:
-        raise ModelFileError("is no whole HDF5 file; fetch it again")
+        raise ModelFileError("is not a complete HDF5 file; download it again")
     version, offset_bytes, length_bytes = struct.unpack("<B4xBB", source.data(8, 7))
     if version not in (0, 1):
         raise unusual("HDF5 in the newer format (libver='latest')") if version in (2, 3) else damaged("superblock")

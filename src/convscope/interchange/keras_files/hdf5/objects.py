@@ -32,7 +32,7 @@ class Hdf5Bytes:
         self.step()
         self._structure_bytes += size
         if size > _MOST_PIECE_BYTES or self._structure_bytes > _MOST_STRUCTURE_BYTES:
-            raise ModelFileError("its HDF5 structure is larger than any model's; it is damaged or made to harm")
+            raise ModelFileError("its HDF5 structure is larger than any model's; it is damaged or malicious")
         return self.data(offset, size)
 
     def data(self, offset: int, size: int) -> bytes:
@@ -45,26 +45,26 @@ class Hdf5Bytes:
         """Raise `ModelFileError` unless the file has `size` bytes from `offset` on."""
         if offset + size > self.size:
             raise ModelFileError(
-                f"its HDF5 structure points to bytes {offset:,} to {offset + size:,}, but it has {self.size:,}; "
-                "the file is cut short or damaged, fetch it again"
+                f"its HDF5 structure points to bytes {offset:,} to {offset + size:,}, but it has {self.size:,}; the "
+                "file is incomplete or damaged, download it again"
             )
 
     def step(self) -> None:
         """Count one step through the structure; raises `ModelFileError` where there are more than honest files take."""
         self._pieces += 1
         if self._pieces > _MOST_PIECES:
-            raise ModelFileError("its HDF5 structure has more pieces than any model; it is damaged or made to harm")
+            raise ModelFileError("its HDF5 structure has more pieces than any model; it is damaged or malicious")
 
 
 def damaged(what: str) -> ModelFileError:
     """Return the error for a structure that is not what it should be."""
-    return ModelFileError(f"its HDF5 {what} is damaged; fetch the file again")
+    return ModelFileError(f"its HDF5 {what} is damaged; download the file again")
 
 
 def unusual(what: str) -> ModelFileError:
     """Return the error for what HDF5 has but Keras does not write."""
     return ModelFileError(
-        f"it holds {what}, which Keras does not write and this reader does not follow; save the model with Keras again"
+        f"it holds {what}, which Keras does not write and this reader does not support; save the model with Keras again"
     )
 
 

@@ -30,7 +30,7 @@ def assemble(
     last = end.step
     state.work.spend(end.index.size)
     if not (end.index.ravel() == np.arange(end.index.size)).all():
-        raise InterchangeError("its outputs stand in another order than a layer gives them")
+        raise InterchangeError("its outputs are not in the order of a layer")
     if len(last.shape) == 3:
         last = state.work.step(last, Flatten())
     if is_softmax:

@@ -22,7 +22,7 @@ def constant(_: State, node: Node) -> NDArray[Any]:
         if given is not None:
             dtype = np.float32 if "float" in name else np.int64
             return given if name == "value" else np.array(given, dtype)
-    raise NotTranslated("holds no numbers that are read; a dense tensor of numbers is needed")
+    raise NotTranslated("holds no readable numbers; a dense tensor of numbers is needed")
 
 
 def shape_of(state: State, node: Node) -> NDArray[Any]:
@@ -75,7 +75,7 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
         return np.asarray(np.sqrt(_counted(state, first)))
     if operator in _ARITHMETIC and len(given) == 2:
         return _combined(state, operator, *given)
-    raise NotTranslated("computes constants in a way that is not followed; simplify the file (onnxsim) and try again")
+    raise NotTranslated("computes constants in an unsupported way; simplify the file (onnxsim) and try again")
 
 
 def _counted(state: State, array: NDArray[Any]) -> NDArray[Any]:

@@ -30,7 +30,7 @@ def activation(state: State, node: Node) -> FileTensor:
 def gelu(state: State, node: Node) -> FileTensor:
     """Gelu as an operator."""
     if node.text("approximate", "none") != "none":
-        raise NotTranslated("is the approximation of Gelu by tanh; the one by the error function is needed")
+        raise NotTranslated("is the tanh approximation of Gelu; the exact Gelu (error function) is needed")
     return activated(state, state.plain(node), "gelu")
 
 
@@ -42,7 +42,7 @@ def erf(state: State, node: Node) -> FileTensor:
     value = state.value(node)
     is_first = not value.curve and np.ndim(value.factor) == 0 and np.all(value.shift == np.float64(0))
     if not is_first or abs(abs(value.factor) * sqrt(2) - 1) > _TOLERANCE:
-        raise NotTranslated("is an error function of something else than x / √2, as in Gelu; no layer does that")
+        raise NotTranslated("is an error function of something other than x / √2, as in Gelu; no layer does that")
     sign = 1.0 if value.factor > 0 else -1.0
     if node.operator == "Erfc":
         return replace(value, curve="erf", factor=-sign, shift=1.0)
@@ -57,7 +57,9 @@ def softmax(state: State, node: Node) -> FileTensor:
     if rank != 2 or axis not in (1, -1):
         raise NotTranslated(f"goes over axis {axis} of {rank}; the classes of (N, K) are needed")
     if node.operator == "LogSoftmax":
-        state.notes.append("its outputs are logarithms of probabilities: read as a softmax, which gives probabilities")
+        state.notes.append(
+            "its outputs are logarithms of probabilities: a softmax, which gives probabilities, is used instead"
+        )
         return replace(value, curve="log_softmax")
     return replace(value, curve="softmax")
 
@@ -88,7 +90,7 @@ def negative(state: State, node: Node) -> FileTensor:
     """Neg: times -1."""
     value = state.value(node)
     if value.curve in ("softmax", "log_softmax"):
-        raise NotTranslated("reads a softmax; that may only stand at the end")
+        raise NotTranslated("has a softmax as input, which is allowed at the end only")
     return replace(value, factor=simple(-1.0 * value.factor), shift=simple(-1.0 * value.shift))
 
 
@@ -117,7 +119,7 @@ def arithmetic(state: State, node: Node) -> FileTensor:
                 raise NotTranslated("divides by zero")
             factor, shift = 1 / numbers, 0.0
     if value.curve in ("softmax", "log_softmax"):
-        raise NotTranslated("reads a softmax; that may only stand at the end")
+        raise NotTranslated("has a softmax as input, which is allowed at the end only")
     return replace(value, factor=simple(value.factor * factor), shift=simple(value.shift * factor + shift))
 
 
@@ -129,11 +131,11 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
         raise NotTranslated("is in training mode; export the network for inference")
     is_maps = state.work.is_order(value.index, step.shape, CHANNELS_FIRST)
     if not is_maps and value.index.ndim != 1:
-        raise NotTranslated("does not read maps (N, C, H, W) or vectors (N, C) as a layer gives them")
+        raise NotTranslated("its input is neither maps (N, C, H, W) nor vectors (N, C)")
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     weights: dict[str, NDArray[Any]] = {name: state.weight(node, i + 1, name) for i, name in enumerate(names)}
     if any(array.shape != (step.shape[-1],) for array in weights.values()):
-        raise NotTranslated(f"its weights are not of the {step.shape[-1]} channels that it reads")
+        raise NotTranslated(f"its weights do not fit the {step.shape[-1]} channels of its input")
     if not is_maps:
         weights = {name: _put(value.index, array) for name, array in weights.items()}
     epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
@@ -158,14 +160,16 @@ def _of_two(state: State, node: Node) -> FileTensor:
         raise NotTranslated(f"is the {node.operator.lower()} of two values; only Add of two is a layer")
     first, second = state.plain(node, 0), state.plain(node, 1)
     if first.index.shape != second.index.shape or first.step.shape != second.step.shape:
-        raise NotTranslated(f"adds values of shapes {first.index.shape} and {second.index.shape}; one shape is needed")
+        raise NotTranslated(
+            f"adds values of shapes {first.index.shape} and {second.index.shape}; both must have the same shape"
+        )
     state.work.spend(first.index.size)
     if not (first.index == second.index).all():
-        raise NotTranslated("adds values whose numbers stand in different orders; one layout is needed")
+        raise NotTranslated("adds values with different memory order; both must have the same layout")
     longer, shorter = (first, second) if first.step.depth >= second.step.depth else (second, first)
     if not _leads_to(shorter.step, longer.step):
         raise NotTranslated(
-            "adds two branches that both have layers of their own; one of them must be an earlier output as it is"
+            "adds two branches that both have their own layers; one of them must be an unchanged earlier output"
         )
     layer = Add("layer", name=layer_name(node))  # the name of the other is known when all have one
     return FileTensor(state.work.step(longer.step, layer, other=shorter.step), longer.index)
@@ -182,10 +186,10 @@ def _product(state: State, node: Node) -> FileTensor:
         and all(np.ndim(number) == 0 for number in (line.factor, line.shift, share.factor, share.shift))
     )
     if not fits or line.shift or abs(share.shift - share.factor) > _TOLERANCE * abs(share.factor):
-        raise NotTranslated("is the product of two values, and no Gelu; no layer does that")
+        raise NotTranslated("is the product of two values, but not a Gelu; no layer does that")
     state.work.spend(line.index.size)
     if not (line.index == share.index).all():
-        raise NotTranslated("multiplies values whose numbers stand in different orders")
+        raise NotTranslated("multiplies values with different memory order")
     factor = float(2 * line.factor * share.factor)
     if abs(factor - 1) < _TOLERANCE:
         factor = 1.0  # what is left is rounding
@@ -214,7 +218,7 @@ def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDAr
     found = np.zeros(channels)
     found[channel] = full
     if not (found[channel] == full).all():
-        raise NotTranslated("its constants differ from pixel to pixel; one for each channel is needed")
+        raise NotTranslated("its constants differ from pixel to pixel; there must be one per channel")
     return found
 
 

@@ -35,7 +35,7 @@ def image_input(graph: Any, initializers: set[str]) -> ImageInput:
     inputs = [each for each in graph.input if each.name not in initializers]
     if len(inputs) != 1:
         names = ", ".join(f"{each.name!r:.40}" for each in inputs[:5]) or "none"
-        raise InterchangeError(f"it has {len(inputs)} inputs ({names}); one is needed, the images")
+        raise InterchangeError(f"it has {len(inputs)} inputs ({names}); it must have one, the images")
     tensor = inputs[0].type.tensor_type
     if tensor.elem_type not in _TYPES:
         raise InterchangeError(
@@ -70,14 +70,14 @@ def open_image(
     known = [size if size is not None else other for size, other in zip(sizes, axes, strict=True)]
     if None in known or (len(sizes) == 1 and image_shape is None):
         raise InterchangeError(
-            f"input {given.name!r:.60} is {_text(sizes)}, which leaves the images' size open; "
-            "give image_shape, as (28, 28, 1)"
+            f"input {given.name!r:.60} is {_text(sizes)}, which does not define the image size; give image_shape, such "
+            "as (28, 28, 1)"
         )
     numbers = [size for size in known if size is not None]
     if image_shape is not None and any(size != axis for size, axis in zip(numbers, axes, strict=True)):
         raise InterchangeError(
-            f"input {given.name!r:.60} is {_text(sizes)}, which does not fit images of {image_shape}; "
-            "give another image_shape or none"
+            f"input {given.name!r:.60} is {_text(sizes)}, which does not fit images of {image_shape}; give another "
+            "image_shape or omit it"
         )
     if len(numbers) == 3:
         shape = (numbers[order.index(0)], numbers[order.index(1)], numbers[order.index(2)])
@@ -87,7 +87,9 @@ def open_image(
         assert image_shape is not None
         shape = image_shape
     if len(numbers) == 2 and shape[2] != 1:
-        raise InterchangeError(f"input {given.name!r:.60} is {_text(sizes)}: images of one channel; give no other")
+        raise InterchangeError(
+            f"input {given.name!r:.60} is {_text(sizes)}: images of one channel; image_shape must have one channel"
+        )
     try:
         Input(*shape)
         index = work.order(shape, order)
@@ -114,7 +116,7 @@ def _order(given: ImageInput, nodes: Sequence[Node], image_shape: Size | None, n
         if given.sizes[order.index(2)] in (image_shape[2:] if image_shape else _COLOURS)
     ]
     if len(fits) == 2:
-        notes.append(f"input {given.name!r:.60} is {_text(given.sizes)}: taken as (N, C, H, W)")
+        notes.append(f"input {given.name!r:.60} is {_text(given.sizes)}: used as (N, C, H, W)")
     return fits[0] if fits else CHANNELS_FIRST
 
 

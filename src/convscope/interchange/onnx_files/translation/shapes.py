@@ -18,7 +18,7 @@ def transpose(state: State, node: Node) -> FileTensor:
     rank = value.index.ndim + 1
     axes = node.ints("perm", tuple(reversed(range(rank))))
     if sorted(axes) != list(range(rank)) or axes[0] != 0:
-        raise NotTranslated(f"has perm {axes!r:.60}; the batch must stay in front")
+        raise NotTranslated(f"has perm {axes!r:.60}; the batch must remain the first axis")
     return replace(value, index=value.index.transpose([axis - 1 for axis in axes[1:]]))
 
 
@@ -40,7 +40,9 @@ def reshape(state: State, node: Node) -> FileTensor:
         rest[rest.index(-1)] = size // others if others > 0 else -2
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
     if not keeps_batch or any(each < 1 for each in rest) or prod(rest) != size:
-        raise NotTranslated(f"makes another shape of (N, {_text(value.index.shape)}); the batch must stay in front")
+        raise NotTranslated(
+            f"changes the shape of (N, {_text(value.index.shape)}); the batch must remain the first axis"
+        )
     return _flat(state, node, value, tuple(rest))
 
 
@@ -49,7 +51,7 @@ def flatten(state: State, node: Node) -> FileTensor:
     value = state.value(node)
     axis = node.int("axis", 1)
     if axis not in (1, -value.index.ndim):
-        raise NotTranslated(f"has axis {axis}; 1 is needed, as the batch must stay in front")
+        raise NotTranslated(f"has axis {axis}; it must be 1, because the batch must remain the first axis")
     return _flat(state, node, value, (value.index.size,))
 
 
@@ -62,7 +64,7 @@ def squeeze(state: State, node: Node) -> FileTensor:
         axes = tuple(i + 1 for i, size in enumerate(shape) if size == 1)
     axes = tuple(axis % (len(shape) + 1) for axis in axes)
     if any(axis == 0 or shape[axis - 1] != 1 for axis in axes):
-        raise NotTranslated(f"leaves out axes {axes}, of which one is not of size 1")
+        raise NotTranslated(f"removes axes {axes}, of which one is not of size 1")
     return _flat(state, node, value, tuple(size for i, size in enumerate(shape) if i + 1 not in axes))
 
 
@@ -73,7 +75,7 @@ def unsqueeze(state: State, node: Node) -> FileTensor:
     rank = value.index.ndim + 1 + len(axes)
     places = {axis % rank for axis in axes}
     if 0 in places or len(places) != len(axes) or rank > 8:
-        raise NotTranslated(f"puts in axes {axes!r:.60}; the batch must stay in front")
+        raise NotTranslated(f"inserts axes {axes!r:.60}; the batch must remain the first axis")
     sizes = iter(value.index.shape)
     return _flat(state, node, value, tuple(1 if axis in places else next(sizes) for axis in range(1, rank)))
 
@@ -93,7 +95,7 @@ def gemm(state: State, node: Node) -> FileTensor:
     if len(node.inputs) > 2 and node.inputs[2]:
         bias = state.weight(node, 2, "bias")
         if bias.size not in (1, kernel.shape[-1]) or bias.size != (bias.shape[-1] if bias.ndim else 1):
-            raise NotTranslated(f"its bias has shape {bias.shape}; one number for each output is needed")
+            raise NotTranslated(f"its bias has shape {bias.shape}; it must have one number per output")
         bias = np.broadcast_to(bias.reshape(-1), kernel.shape[-1:]) * beta
     return _dense(state, node, kernel, bias)
 
@@ -108,7 +110,7 @@ def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None
     if kernel.ndim != 2 or value.index.ndim != 1:
         raise NotTranslated(f"multiplies (N, {_text(value.index.shape)}) by {kernel.shape}; vectors are needed")
     if len(kernel) != value.index.size:
-        raise NotTranslated(f"its kernel has shape {kernel.shape}, but reads vectors of {value.index.size}")
+        raise NotTranslated(f"its kernel has shape {kernel.shape}, but its input is vectors of {value.index.size}")
     if len(value.step.shape) == 3:  # an image that the file takes as a vector
         value = replace(value, step=state.after(value, Flatten()))
     ours = kernel

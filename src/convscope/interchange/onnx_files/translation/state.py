@@ -57,14 +57,14 @@ class State:
             return None
         array = self.constant(node, position)
         if array is None or array.dtype.kind not in "iu" or array.size > 16:
-            raise NotTranslated(f"{attribute} depends on the images; constants are needed")
+            raise NotTranslated(f"{attribute} depends on the images; it must be constant")
         return tuple(int(number) for number in array.ravel())
 
     def weight(self, node: Node, position: int, what: str) -> Array:
         """Return an input that must be constant numbers."""
         array = self.constant(node, position)
         if array is None:
-            raise NotTranslated(f"its {what} is computed from the images; constants are needed")
+            raise NotTranslated(f"its {what} is computed from the images; it must be constant")
         if array.dtype.kind != "f":
             raise NotTranslated(f"its {what} is {array.dtype}; floating-point numbers are needed")
         return array
@@ -72,7 +72,7 @@ class State:
     def value(self, node: Node, position: int = 0) -> FileTensor:
         """Return an input that is computed from the images, in whatever form."""
         if position >= len(node.inputs) or node.inputs[position] not in self.values:
-            raise NotTranslated(f"input {position} is a constant or missing; what comes from the images is needed")
+            raise NotTranslated(f"input {position} is a constant or missing; it must depend on the images")
         name = node.inputs[position]
         value = self.values[name]
         return value if value.is_plain else replace(value, users=max(value.users, self.readers[name]))
@@ -89,9 +89,9 @@ class State:
     def finished(self, value: FileTensor) -> FileTensor:
         """Return a value of which nothing is left to do."""
         if value.curve == "erf":
-            raise NotTranslated("reads an error function outside of a Gelu; no layer does that")
+            raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
         if value.curve:
-            raise NotTranslated("reads a softmax; that may only stand at the end")
+            raise NotTranslated("has a softmax as input, which is allowed at the end only")
         if value.is_plain:
             return value
         step = self._scaled(value.step, value.factor, value.shift, value.users == 1)
@@ -162,5 +162,5 @@ def activated(state: State, value: FileTensor, activation: str, slope: float = 0
 def new_layer(kind: str, what: str, **arguments: Any) -> Layer:
     """Return a layer of a kind by its name."""
     if kind not in LAYER_KINDS:
-        raise NotTranslated(f"is {what}, for which a layer {kind} would be needed")
+        raise NotTranslated(f"is {what}, which would need a layer {kind}")
     return LAYER_KINDS[kind](**arguments)

@@ -102,13 +102,13 @@ class TranslationBudget:
         """Count numbers that are copied; raises `InterchangeError` when there were too many."""
         self._left -= numbers
         if self._left < 0:
-            raise InterchangeError("it asks for more work than a small network does")
+            raise InterchangeError("it needs more computation than a small network")
 
     def order(self, shape: Shape, axes: tuple[int, ...]) -> Index:
         """Return the index of an output of `shape` whose axes the tensor holds in the order `axes`."""
         size = prod(shape)
         if size > MAX_VALUES:
-            raise NotTranslated(f"gives {size} numbers an image; at most {MAX_VALUES} are taken")
+            raise NotTranslated(f"gives {size} numbers per image; the limit is {MAX_VALUES}")
         if size > len(self._numbers):
             self._numbers = np.arange(max(size, 2 * len(self._numbers)), dtype=np.int32)
         return self._numbers[:size].reshape(shape).transpose(axes)
@@ -132,10 +132,10 @@ class TranslationBudget:
         weights = weights or {}
         shape = layer.output_shape(before.shape)
         if prod(shape) > MAX_VALUES:
-            raise NotTranslated(f"gives {prod(shape)} numbers an image; at most {MAX_VALUES} are taken")
+            raise NotTranslated(f"gives {prod(shape)} numbers per image; the limit is {MAX_VALUES}")
         for name, expected in layer.weight_shapes(before.shape).items():
             if weights[name].shape != expected:
-                raise NotTranslated(f"{name} has shape {weights[name].shape}, but {expected} fits what it reads")
+                raise NotTranslated(f"{name} has shape {weights[name].shape}, but its input needs {expected}")
         self.spend(sum(weight.size for weight in weights.values()))
         return Step(before, layer, shape, weights, other, before.depth + 1)
 

@@ -56,13 +56,13 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
 }
 """What is read, and by what. Of constants alone, also `_ON_CONSTANTS`."""
 _ON_CONSTANTS = ("Concat", "Expand", "Gather", "Slice", "Sqrt")
-_FLOATS = "numbers of 8 bits are not read; give the file in floats that it was made from"
+_FLOATS = "8-bit numbers are not supported; import the float model it was made from"
 _OTHER_ACTIVATION = "no layer does that; Relu, LeakyRelu, Gelu, Tanh and Sigmoid are"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
     **dict.fromkeys(("Clip", "Elu", "Selu", "PRelu", "HardSwish", "HardSigmoid", "Swish", "Mish"), _OTHER_ACTIVATION),
-    **dict.fromkeys(("If", "Loop", "Scan"), "graphs within the graph are not read; export the network for inference"),
-    "Concat": "branches can be added and not put side by side; Add is needed",
+    **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
+    "Concat": "branches can be added but not concatenated; use Add",
 }
 _MOST_TOLD = 10
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -139,7 +139,7 @@ def _translated(state: State, node: Node) -> FileTensor | NDArray[Any]:
     if node.operator == "Constant" or (inputs and all(name in state.constants for name in inputs)):
         return constants.constant(state, node) if not inputs else constants.evaluate(state, node)
     if node.operator in _ON_CONSTANTS:
-        raise NotTranslated(_NEEDED.get(node.operator, "reads what comes from the images; no layer does that"))
+        raise NotTranslated(_NEEDED.get(node.operator, "its input depends on the images; no layer does that"))
     return OPERATORS[node.operator](state, node)
 
 
@@ -166,7 +166,7 @@ def _output(graph: Any, nodes: Sequence[Node]) -> str:
         if len(candidates) == 1 and candidates[0] in names:
             return candidates[0]
     told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
-    raise InterchangeError(f"it has {len(names)} outputs ({told}); one is needed, or one called 'logits'")
+    raise InterchangeError(f"it has {len(names)} outputs ({told}); it must have one, or one called 'logits'")
 
 
 def _needed_nodes(nodes: Sequence[Node], end: str, known: set[str]) -> list[Node]:
@@ -180,15 +180,15 @@ def _needed_nodes(nodes: Sequence[Node], end: str, known: set[str]) -> list[Node
         for name in node.inputs:
             if name not in known:
                 raise InterchangeError(
-                    f"{node.label} reads {name!r:.60}, which nothing before it gives: "
-                    "an input is missing, or the graph is a circle"
+                    f"{node.label} needs {name!r:.60}, which no earlier node provides: an input is missing, or the "
+                    "graph has a cycle"
                 )
         outputs = [name for name in node.outputs if name]
         if not node.outputs or not node.outputs[0] or known & set(outputs) or len(set(outputs)) < len(outputs):
-            raise InterchangeError(f"{node.label} gives nothing, or what another node gives")
+            raise InterchangeError(f"{node.label} has no output, or one that another node already has")
         known |= set(outputs)
     if end not in known:
-        raise InterchangeError(f"output {end!r:.60} is given by no node")
+        raise InterchangeError(f"output {end!r:.60} is not provided by any node")
     needed, used = {end}, []
     for node in reversed(nodes):
         if needed & set(node.outputs):
@@ -204,12 +204,12 @@ def _unknown(nodes: Sequence[Node], graph: Any) -> list[str]:
     for node in nodes:
         domain = domains.get(node.outputs)
         if domain is not None:
-            faults.append(f"{node.label} is an operator of {domain!r:.60}; only those of ONNX itself are read")
+            faults.append(f"{node.label} is an operator of {domain!r:.60}; only standard ONNX operators are supported")
         elif node.operator not in OPERATORS and node.operator not in _ON_CONSTANTS:
-            faults.append(f"{node.label} is not read: {_NEEDED.get(node.operator, 'no layer does that')}")
+            faults.append(f"{node.label} is not supported: {_NEEDED.get(node.operator, 'no layer does that')}")
     return faults
 
 
 def _told(faults: Sequence[str]) -> str:
     more = f"; and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
-    return f"{len(faults)} of its nodes cannot be read: " + "; ".join(faults[:_MOST_TOLD]) + more
+    return f"{len(faults)} of its nodes are not supported: " + "; ".join(faults[:_MOST_TOLD]) + more

@@ -33,12 +33,12 @@ def conv(state: State, node: Node) -> FileTensor:
     value = _maps(state, node)
     kernel = state.weight(node, 1, "kernel")
     if kernel.ndim != 4:
-        raise NotTranslated(f"its kernel has {kernel.ndim} axes; 4 are needed, for pictures")
+        raise NotTranslated(f"its kernel has {kernel.ndim} axes; it must have 4")
     if (declared := node.ints("kernel_shape", kernel.shape[2:])) != kernel.shape[2:]:
         raise NotTranslated(f"kernel_shape is {declared}, but its kernel is {kernel.shape[2:]}")
     channels, group, filters = value.step.shape[2], node.int("group", 1), kernel.shape[0]
     if group not in (1, channels):
-        raise NotTranslated(f"has {group} groups for {channels} channels; 1 or one for each channel is needed")
+        raise NotTranslated(f"has {group} groups for {channels} channels; it must have 1, or one per channel")
     if kernel.shape[1] * group != channels or (group > 1 and filters % channels):
         raise NotTranslated(f"its kernel has shape {kernel.shape}, which does not fit {channels} channels")
     size, strides = kernel.shape[2:], _strides(node)
@@ -60,7 +60,7 @@ def conv(state: State, node: Node) -> FileTensor:
 def max_pool(state: State, node: Node) -> FileTensor:
     """MaxPool: pixels of padding are never the largest."""
     if any(name and state.readers[name] for name in node.outputs[1:]):
-        raise NotTranslated("gives where the largest values stand; only the values are needed")
+        raise NotTranslated("outputs the positions of the maximum values; only the values are supported")
     value, size, strides = _maps(state, node), _size(node), _strides(node)
     shape = value.step.shape
     pads = _pads(node, shape, size, strides)
@@ -75,7 +75,7 @@ def max_pool(state: State, node: Node) -> FileTensor:
             _outputs(*axis) for axis in zip(shape, pads, size, strides, strict=False)
         ]:
             raise NotTranslated(
-                f"has pads {pads} around {shape[0]} x {shape[1]}; those of `same` padding are needed, or none"
+                f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
             )
         step, padding = _zero_padded(state, step, pads), "valid"
     return _as_maps(state, state.work.step(step, MaxPooling2D(size, strides, padding, layer_name(node))))
@@ -89,13 +89,13 @@ def average_pool(state: State, node: Node) -> FileTensor:
     axes = list(zip(shape, pads, size, strides, strict=False))
     sizes = [_outputs(*axis) for axis in axes]
     if node.int("ceil_mode", 0) and sizes != [_outputs(*axis, ceil=True) for axis in axes]:
-        raise NotTranslated("has ceil_mode with windows that reach beyond the maps; ceil_mode=0 is needed")
+        raise NotTranslated("has ceil_mode with windows that extend beyond the maps; ceil_mode must be 0")
     padding = _padding_of(shape, pads, size, strides, sizes)
     if pads != _NO_PADS and padding != "valid" and node.int("count_include_pad", 0):
         step, padding = _zero_padded(state, step, pads), "valid"
     if padding is None:
         raise NotTranslated(
-            f"has pads {pads} around {shape[0]} x {shape[1]}; those of `same` padding are needed, or none"
+            f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
         )
     return _as_maps(state, state.work.step(step, AveragePooling2D(size, strides, padding, layer_name(node))))
 
@@ -198,7 +198,7 @@ def _pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[int, i
     if auto == "VALID":
         return _NO_PADS
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
-        raise NotTranslated(f"auto_pad is {auto!r:.20}, which is no padding")
+        raise NotTranslated(f"auto_pad is {auto!r:.20}, which is not a padding")
     both = []
     for given, kernel, stride in zip(shape, size, strides, strict=False):
         total = max((-(-given // stride) - 1) * stride + kernel - given, 0)
