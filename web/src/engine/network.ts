@@ -184,7 +184,7 @@ export class Network {
   #count(images: Uint8Array): number {
     const count = images.length / this.#imageBytes;
     if (!Number.isInteger(count)) {
-      throw new Error(`${images.length} bytes are no whole number of images of ${this.#imageBytes} bytes.`);
+      throw new Error(`${images.length} bytes are not a whole number of images of ${this.#imageBytes} bytes.`);
     }
     return count;
   }
@@ -223,7 +223,8 @@ export class Network {
       throw new Error(`There are ${learningRates.length} learning rates; it must be ${batches}, one for each batch.`);
     }
     for (const number of [key, first]) {
-      if (!Number.isSafeInteger(number) || number < 0) throw new Error(`${number} is no whole number from 0.`);
+      if (!Number.isSafeInteger(number) || number < 0)
+        throw new Error(`${number} is not a whole number of at least 0.`);
     }
   }
 }

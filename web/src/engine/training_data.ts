@@ -17,9 +17,9 @@ export class TrainingData {
     if (count === 0) throw new Error('There are no images to train on.');
     const numbers = Int32Array.from(labels);
     const [least, largest] = numbers.reduce(([low, high], n) => [Math.min(low, n), Math.max(high, n)], [0, 0]);
-    if (least < 0) throw new Error(`A label is ${least}; labels count from 0.`);
+    if (least < 0) throw new Error(`A label is ${least}; labels must be at least 0.`);
     if (!Number.isInteger(images.length / count)) {
-      throw new Error(`${images.length} bytes are no ${count} images of one size.`);
+      throw new Error(`${images.length} bytes are not ${count} images of one size.`);
     }
     this.count = count;
     this.imageBytes = images.length / count;
