@@ -4,6 +4,9 @@ import inspect
 from importlib.metadata import version as installed_version
 from typing import Any
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 import convscope
 
 project = "convscope"
@@ -18,7 +21,8 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 
 # The pages must also read well where the code is hosted, so little of MyST is used that is not plain Markdown.
 myst_heading_anchors = 4
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["deflist", "dollarmath"]
+html_math_renderer = "mathml"
 
 html_theme = "furo"
 html_copy_source = False
@@ -56,8 +60,17 @@ _PUBLIC = {
 
 
 def setup(app: Any) -> None:
-    """Let a name of the package lead to where the public one is described."""
+    """Let a name of the package lead to where the public one is described, and formulas need no script."""
     app.connect("missing-reference", _to_public_name)
+    app.add_html_math_renderer("mathml", (_add_formula, None), (_add_formula, None))
+
+
+def _add_formula(writer: Any, node: Any) -> None:
+    """Write a formula as MathML, which browsers draw themselves, so that the site works from a disk."""
+    is_block = isinstance(node, nodes.math_block)
+    formula = tex2mathml(node.astext(), as_block=is_block)
+    writer.body.append(f'<div class="formula">{formula}</div>' if is_block else formula)
+    raise nodes.SkipNode
 
 
 def _to_public_name(app: Any, env: Any, node: Any, text: Any) -> Any:

@@ -58,10 +58,11 @@ def test_the_command_line_s_page_and_the_schema_are_what_the_code_says():
 # --- Prose ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
-def test_prose_is_wrapped_at_100_characters(page: Path, wrap: ModuleType):
-    text = page.read_text(encoding="utf-8")
-    assert wrap.wrapped(text) == text, f"run: python docs/wrap.py {name(page)}"
+def test_prose_is_wrapped_at_100_characters(wrap: ModuleType):
+    assert len(wrap.pages()) > 40
+    for page in wrap.pages():
+        text = page.read_text(encoding="utf-8")
+        assert wrap.wrapped(text) == text, f"run: python docs/wrap.py {name(page)}"
 
 
 def test_code_tables_formulas_and_headings_are_not_wrapped(wrap: ModuleType):
