@@ -67,7 +67,13 @@ def test_a_folder_is_answered_a_row_a_picture(run, pictures):
     result = convscope_predict(run, pictures)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["file", "prediction", "probability", "runner-up", *"none of these preparation (height × width)".split()]
+    assert lines[0].split() == [
+        "file",
+        "prediction",
+        "probability",
+        "runner-up",
+        *["none", "of", "these", "preparation", "(height", "×", "width)"],
+    ]
     assert [line.split()[0].split("/")[-1] for line in lines[2:4]] == ["a.png", "b.png"]
     assert all("90 × 120 → 28 × 28, inverted, all steps" in line for line in lines[2:4])
 

@@ -295,7 +295,10 @@ BAD_CALLS = {
     "fraction out of range": (("--validation-fraction", 1), "validation_fraction is 1.0; it must be a number from 0"),
     "fraction too small": (("--validation-fraction", 1e-4), "validation_fraction 0.0001 of the 1000 images of small"),
     "nothing to choose by": (("--patience", 2), "set validation_fraction to a number such as 0.1"),
-    "no such recipe": (("--recipe", "slow"), "no recipe is called 'slow'; use one of classic, fast, accurate, or a JSON file"),
+    "no such recipe": (
+        ("--recipe", "slow"),
+        "no recipe is called 'slow'; use one of classic, fast, accurate, or a JSON file",
+    ),
     "no such architecture": (("--architecture", "rnn"), "no architecture is called 'rnn'; use one of cnn, ann"),
     "index out of range": (("--index", 300), "test images 0 to 299"),
     "nothing to resume": (("--resume", "nowhere"), "no such folder"),

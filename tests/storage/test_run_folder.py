@@ -152,7 +152,9 @@ def test_load_state_refuses_an_average_without_all_the_weights_it_is_of(record: 
 
 def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(RunError, match=r"already exists and is not empty; choose another `out`, or continue it with `resume`"):
+    with pytest.raises(
+        RunError, match=r"already exists and is not empty; choose another `out`, or continue it with `resume`"
+    ):
         create_run(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

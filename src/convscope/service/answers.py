@@ -91,7 +91,8 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
         raise RequestRefusedError(
-            413, f"the picture has {width:,} × {height:,} pixels; {most_pixels:,} are allowed, make it smaller"
+            413,
+            f"the picture has {height:,} × {width:,} pixels (height × width); {most_pixels:,} are allowed",
         )
     return read_reduced(content, _NAME, longest)
 
@@ -149,4 +150,4 @@ def _json(answer: dict[str, Any]) -> bytes:
     try:
         return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
-        raise RequestRefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None
+        raise RequestRefusedError(500, "the model's output is not a finite number; training diverged") from None

@@ -92,7 +92,7 @@ def infer(served: Served, body: bytes, json_bytes: int | None, most_images: int)
     try:
         parts[0] = json.dumps(answer, allow_nan=False).encode()
     except ValueError:
-        raise RequestRefusedError(500, "the model's answer is no finite number; it was trained to nonsense") from None
+        raise RequestRefusedError(500, "the model's output is not a finite number; training diverged") from None
     rejected = int(arrays["none_of_these"].sum()) if "none_of_these" in arrays else 0
     return Inferred(b"".join(parts), len(parts[0]), len(images), rejected)
 
