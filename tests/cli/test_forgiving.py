@@ -1,15 +1,18 @@
 """Typos, wrong paths and unfinished runs: each error names the next step."""
 
+import errno
 import json
 import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import convscope as cs
 from convscope.architecture.presets import PRESETS
 from convscope.base.errors import ArchitectureError
+from convscope.base.png import encode_png
 
 from .conftest import invoke
 
@@ -167,3 +170,69 @@ def test_sizes_are_height_times_width():
     assert wide.image_shape == (2, 3, 1)
     with pytest.raises(ArchitectureError, match=r"are 2 × 3 × 1 \(height × width × channels\), but .* reads 28 × 28"):
         cs.train(cs.presets.ann(), wide, cs.Recipe(epochs=1))
+
+
+def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
+    folder = tmp_path / "pictures"
+    for name in ("cat", "cat", "cat", "dog", "owl", "owl"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        number = len(list((folder / name).iterdir()))
+        (folder / name / f"{number}.png").write_bytes(encode_png(np.full((8, 8), 40 * number, np.uint8)))
+    (folder / "cat" / "3.png").write_bytes(b"damaged")
+    asked = ("train", "--dataset", folder, "--architecture", "ann", "--epochs", 30, "--batch-size", 1, "--out")
+    refused = invoke(*asked, tmp_path / "refused")
+    assert refused.exit_code == 1
+    assert "3.png: " in refused.stderr
+    assert "leave it out with --skip-damaged" in refused.stderr
+    done = invoke(*asked, tmp_path / "run", "--skip-damaged", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["warnings"] == [
+        "class 'dog' has one image: add some or drop it",
+        "1 damaged picture was left out",
+    ]
+    assert "--skip-damaged" in json.loads((tmp_path / "run" / "run.json").read_text())["command"]
+    assert "1 damaged picture was left out." in invoke("data", "info", folder, "--skip-damaged").stdout
+    for name in ("dog", "owl"):
+        shutil.rmtree(folder / name)
+    assert (
+        "holds one class only, 'cat'; add images of at least one other class"
+        in invoke(*asked, tmp_path / "one", "--skip-damaged").stderr
+    )
+
+
+def test_a_report_in_a_folder_that_cannot_be_written_says_what_to_do(shared_run: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("convscope.storage.writing.os.open", refuse)
+    done = invoke("report", shared_run)
+    assert done.stderr == (
+        f"Error: {shared_run}: cannot be written to (Read-only file system); make it writable, or use a copy in "
+        "another folder\n"
+    )
+
+
+def test_an_export_replaces_a_file_only_when_told_to(shared_run: Path, tmp_path: Path):
+    asked = ("export", shared_run / "model.safetensors", "--format", "safetensors", "--out", tmp_path / "a.safetensors")
+    assert invoke(*asked).exit_code == 0
+    done = invoke(*asked)
+    assert (done.exit_code, done.stderr) == (
+        1, f"Error: {tmp_path / 'a.safetensors'}: already exists; choose another --out, or add --force to replace it\n",
+    )  # fmt: skip
+    assert invoke(*asked, "--force").exit_code == 0
+
+
+def test_an_experiment_shows_epochs_and_keeps_earlier_groups(small_folder: Path, tmp_path: Path):
+    asked = ("experiment", "--dataset", small_folder, "--num-images", 100, "--seeds", 1, "--out", tmp_path / "all")
+    first = invoke(*asked, "--architecture", "ann", "--epochs", 2)
+    assert first.exit_code == 0, first.output
+    assert "ann, classic, seed 0, 100 images: epoch 2/2, loss " in first.stdout
+    done = invoke(*asked, "--architecture", "small", "--epochs", 1, "--json")
+    groups = [(group["architecture"], group["num_runs"]) for group in json.loads(done.stdout)["table"]]
+    assert groups == [("small", 1), ("ann", 1)]
+    assert [run["architecture"] for run in json.loads((tmp_path / "all" / "experiment.json").read_text())["runs"]] == [
+        "small", "ann",
+    ]  # fmt: skip
+    again = invoke(*asked, "--architecture", "ann", "--epochs", 1, "--json")
+    names = [(group["architecture"], group["name"]) for group in json.loads(again.stdout)["table"]]
+    assert sorted(names) == [("ann", ""), ("ann", "100 images"), ("small", "")]
