@@ -21,10 +21,8 @@ def test_the_schema_is_one_and_has_a_definition_for_every_command():
 
 def test_the_page_on_files_names_every_key_that_is_printed():
     page = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
-    printed = {
-        key for name, value in output_schema()["$defs"].items() if name in ("run", "train", "evidence", "predict", "export")
-        for key in value.get("properties", {})
-    }  # fmt: skip
+    definitions, names = output_schema()["$defs"], ("run", "train", "evidence", "export", "prediction")
+    printed = {key for name in names for key in definitions[name]["properties"]}
     assert not [key for key in printed if f"`{key}`" not in page]
 
 
