@@ -1,13 +1,17 @@
 """What tests share: results made once for all processes of a test run, and reports without slow parts."""
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,7 +21,24 @@ from convscope.runs import page, seeds, topics
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    """Run a command; what it prints with `--json` must be as its schema says."""
+    words = [str(argument) for argument in arguments]
+    done = CliRunner().invoke(main, words)
+    if "--json" in words and done.exit_code == 0:
+        check_output(" ".join(words[: 2 if words[0] == "data" else 1]), json.loads(done.stdout))
+    return done
+
+
+def check_output(command: str, printed: Any) -> None:
+    """Raise `jsonschema.ValidationError` unless `printed` is what `command --json` may print."""
+    schema = output_schema()
+    place = {"$ref": f"#/$defs/{command.replace(' ', '%20')}", "$defs": schema["$defs"]}
+    jsonschema.Draft202012Validator(place).validate(printed)
+
+
+@cache
+def output_schema() -> dict[str, Any]:
+    return json.loads(files("convscope.cli").joinpath("output.schema.json").read_text(encoding="utf-8"))
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

@@ -352,7 +352,7 @@ END = (Flatten(), Dense(10))
         (IMAGE, (Flatten(name="<b>"), Dense(5)), "layer name '<b>': use ASCII"),
         (IMAGE, (Conv2D(8), Dense(5)), r"dense \(Dense\) reads maps of shape \(26, 26, 8\); put a Flatten before it"),
         (IMAGE, (Flatten(), Conv2D(8), *END), r"conv2d \(Conv2D\) reads maps"),
-        (IMAGE, (*[MaxPooling2D()] * 5, *END), r"max_pooling2d_4 \(MaxPooling2D\) with a window of 2 x 2 does not fit"),
+        (IMAGE, (*[MaxPooling2D()] * 5, *END), r"max_pooling2d_4 \(MaxPooling2D\) with a window of 2 × 2 does not fit"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -391,7 +391,7 @@ def test_an_input_rejects(arguments, message):
         ({"input": {"height": 28}}, "input needs 'width'; add it"),
         ({"input": {"height": 28, "width": 28, "depth": 3}}, "input has no 'depth'; it has height, width"),
         ({"input": {"height": 28, "width": "28"}}, "input: width is '28'"),
-        ({"input": {"height": 3, "width": 3}}, "max_pooling2d .* does not fit a map of 1 x 1"),
+        ({"input": {"height": 3, "width": 3}}, "max_pooling2d .* does not fit a map of 1 × 1"),
     ],
     ids=str,
 )

@@ -4,16 +4,16 @@ from convscope.architecture import Add, Architecture, BatchNormalization, Conv2D
 def test_summary_of_the_cnn_is_the_table_that_keras_users_know():
     lines = [line.split() for line in presets.cnn().summary().splitlines()]
     rows = [" ".join(words) for words in lines]
-    assert rows[0] == 'Architecture "cnn": 28 x 28 x 1 -> 10 classes'
+    assert rows[0] == 'Architecture "cnn": images of 28 × 28 × 1 (height × width × channels), 10 classes'
     assert rows[2] == "Layer (kind) Output shape Parameters MACs Receptive field"
     assert rows[4:11] == [
-        "conv2d (Conv2D) (None, 26, 26, 16) 160 97,344 3 x 3",
-        "max_pooling2d (MaxPooling2D) (None, 13, 13, 16) 0 0 4 x 4",
-        "conv2d_1 (Conv2D) (None, 11, 11, 32) 4,640 557,568 8 x 8",
-        "max_pooling2d_1 (MaxPooling2D) (None, 5, 5, 32) 0 0 10 x 10",
-        "flatten (Flatten) (None, 800) 0 0 26 x 26",
-        "dense (Dense) (None, 128) 102,528 102,400 26 x 26",
-        "dense_1 (Dense) (None, 10) 1,290 1,280 26 x 26",
+        "conv2d (Conv2D) (None, 26, 26, 16) 160 97,344 3 × 3",
+        "max_pooling2d (MaxPooling2D) (None, 13, 13, 16) 0 0 4 × 4",
+        "conv2d_1 (Conv2D) (None, 11, 11, 32) 4,640 557,568 8 × 8",
+        "max_pooling2d_1 (MaxPooling2D) (None, 5, 5, 32) 0 0 10 × 10",
+        "flatten (Flatten) (None, 800) 0 0 26 × 26",
+        "dense (Dense) (None, 128) 102,528 102,400 26 × 26",
+        "dense_1 (Dense) (None, 10) 1,290 1,280 26 × 26",
     ]
     assert rows[12] == "Total: 108,618 parameters (424.29 KB), 758,592 MACs an image"
 
@@ -21,7 +21,7 @@ def test_summary_of_the_cnn_is_the_table_that_keras_users_know():
 def test_summary_counts_moving_statistics_with_their_layer_and_tells_them_apart_at_the_end():
     layers = (Conv2D(4, use_bias=False), BatchNormalization(), Flatten(), Dense(3))
     lines = Architecture(Input(5, 5), layers).summary().splitlines()
-    assert " ".join(lines[5].split()) == "batch_normalization (BatchNormalization) (None, 3, 3, 4) 16 0 3 x 3"
+    assert " ".join(lines[5].split()) == "batch_normalization (BatchNormalization) (None, 3, 3, 4) 16 0 3 × 3"
     assert lines[-2:] == [
         "Total: 163 parameters (0.64 KB), 432 MACs an image",
         "Trainable: 155 parameters; non-trainable: 8 parameters",
@@ -32,8 +32,8 @@ def test_summary_says_what_an_addition_reads():
     layers = (Conv2D(4, 3, padding="same"), Conv2D(4, 1), Add("conv2d"), Flatten(), Dense(3))
     lines = Architecture(Input(5, 5), layers).summary().splitlines()
     assert lines[2].endswith("Receptive field  Connected to")
-    assert lines[6].endswith("3 x 3  conv2d_1, conv2d")
-    assert lines[5].endswith("3 x 3")
+    assert lines[6].endswith("3 × 3  conv2d_1, conv2d")
+    assert lines[5].endswith("3 × 3")
     assert "Connected" not in presets.cnn().summary()
 
 

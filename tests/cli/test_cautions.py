@@ -29,10 +29,10 @@ def test_a_training_of_few_steps_says_how_many_epochs_would_do(small_folder: Pat
     few = ("train", "--dataset", small_folder, "--architecture", "ann")
     done = invoke(*few, "--epochs", 1, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
-    assert "Warning: only 8 steps of training in all" in done.stderr
-    assert "1 epoch of 1,000 images in batches of 128; try --epochs 25" in done.stderr
+    assert "Warning: training has only 8 steps" in done.stderr
+    assert "(1 epoch of 1,000 images in batches of 128); try --epochs 25" in done.stderr
     done = invoke(*few, "--epochs", 1, "--validation-fraction", 0.5, "--out", tmp_path / "half", "--json")
-    assert [text.partition(" of ")[0] for text in json.loads(done.stdout)["warnings"]] == ["only 4 steps"]
+    assert [text.partition(",")[0] for text in json.loads(done.stdout)["warnings"]] == ["training has only 4 steps"]
     done = invoke(*few, "--epochs", 7, "--out", tmp_path / "more", "--json")
     assert json.loads(done.stdout)["warnings"] == []
 
@@ -52,7 +52,7 @@ def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tm
     path, out = write(tmp_path / "few.npz", train, test), tmp_path / "run"
     done = invoke("train", "--dataset", path, "--architecture", "ann", "--epochs", 2, "--out", out)
     assert done.exit_code == 0, done.output
-    assert "no training image is of class '2', so the network cannot learn to recognise it" in done.stderr
+    assert "class '2' has no training images, so the network cannot learn it" in done.stderr
     assert "1 of 4 classes has no images and cannot be measured: '3'." in done.stdout
     assert re.search(r"^3 +0 +- +- +- +-$", done.stdout, re.MULTILINE)
     absent = json.loads((out / "evaluation.json").read_text())["classes"][3]
@@ -80,7 +80,7 @@ def test_an_import_that_is_interrupted_leaves_nothing_and_says_how_to_go_on(
         done = invoke("import", file, "--dataset", small_folder, "--out", out)
     assert done.exit_code == 1
     again = f"convscope import '{file}' --dataset {small_folder} --out {out}"
-    assert done.stderr.splitlines()[-1] == f"Error: interrupted; run it again with: {again}"
+    assert done.stderr.splitlines()[-1] == f"Error: interrupted; to start again, run: {again}"
     assert "Traceback" not in done.output
     assert not out.exists()
 
@@ -92,4 +92,4 @@ def test_any_command_that_is_interrupted_says_how_to_run_it_again(monkeypatch: p
     monkeypatch.setattr("convscope.cli.data.inspect_named", interrupt)
     done = invoke("data", "info", "mnist")
     assert done.exit_code == 1
-    assert done.output == "Error: interrupted; run it again with: convscope data info mnist\n"
+    assert done.output == "Error: interrupted; to start again, run: convscope data info mnist\n"

@@ -122,7 +122,7 @@ def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs
     left_out = compared(runs)["left_out"]
     assert [line.split()[0] for line in left_out] == [str(runs / "cnn-new"), str(runs / "cnn-again")]
     text = invoke("compare", runs).stdout
-    assert f"Left out: {runs / 'cnn-again'} has the seed 1 of another run like it" in text
+    assert f"Left out: {runs / 'cnn-again'} has the same seed (1) as another run of its group" in text
 
 
 @pytest.mark.slow
@@ -144,20 +144,20 @@ def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
 
 
 def test_one_group_alone_is_refused(runs):
-    assert "holds runs of cnn with recipe fast alone; give another folder" in refused(runs / "cnn-0")
+    assert "contains only runs of cnn with recipe fast; name another folder" in refused(runs / "cnn-0")
 
 
 def test_other_test_images_are_refused(runs, small_mnist, tmp_path):
     fewer = cs.Splits(small_mnist.train, small_mnist.test.take(np.arange(200)))
     other = write_run(tmp_path / "other", fewer)
-    assert f"{other}: was measured on other test images than {runs / 'cnn-0'}" in refused(runs / "cnn-0", other)
+    assert f"{other} and {runs / 'cnn-0'} have different test images" in refused(runs / "cnn-0", other)
 
 
 def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
     folder = open_run(runs / "ann-0")
     y_true = np.roll(small_mnist.test.labels.astype(np.int64), 1)
     np.savez(folder.path / "predictions.npz", y_true=y_true, y_pred=y_true)
-    assert "was measured on other test images" in refused(runs / "cnn-0", runs / "ann-0")
+    assert "have different test images" in refused(runs / "cnn-0", runs / "ann-0")
 
 
 @pytest.mark.slow
@@ -173,8 +173,8 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
     ("damage", "message"),
     [
         (lambda path: shutil.rmtree(path), "no such folder"),
-        (lambda path: (path / "run.json").unlink(), "holds no run"),
-        (lambda path: (path / "predictions.npz").unlink(), "has no predictions.npz yet; finish it with"),
+        (lambda path: (path / "run.json").unlink(), "contains no run"),
+        (lambda path: (path / "predictions.npz").unlink(), "is not finished; "),
         (lambda path: (path / "predictions.npz").write_bytes(b"no"), "is not a complete .npz archive"),
         (lambda path: (path / "run.json").write_text("{"), "damaged"),
         (lambda path: (path / "history.jsonl").write_text("{"), "damaged"),
@@ -203,8 +203,8 @@ def change(path, edit):
         ("[]", "damaged"),
         ('{"runs": [{"digest": "../../cnn-0"}]}', "damaged (a digest is none)"),
         ('{"runs": [{"digest": 7}]}', "damaged (a digest is none)"),
-        ('{"runs": []}', "holds no run"),
-        ('{"runs": [{"digest": "0123456789abcdef"}]}', "none of its 1 runs has predictions.npz"),
+        ('{"runs": []}', "contains no run"),
+        ('{"runs": [{"digest": "0123456789abcdef"}]}', "none of its 1 runs is finished"),
     ],
 )
 def test_damaged_experiments_are_refused_in_one_line(tmp_path, content, message):
@@ -213,7 +213,7 @@ def test_damaged_experiments_are_refused_in_one_line(tmp_path, content, message)
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):
-    assert "holds no run" in refused(tmp_path)
+    assert "contains no run" in refused(tmp_path)
 
 
 def test_no_folder_is_a_bad_command_line():

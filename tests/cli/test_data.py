@@ -123,7 +123,7 @@ def test_info_names_the_page_in_json(colour_folder, tmp_path):
 def test_info_replaces_a_page_only_when_forced(colour_folder, tmp_path):
     page = tmp_path / "data.html"
     page.write_text("precious")
-    assert "is there already" in refused("info", colour_folder, "--page", page)
+    assert "already exists" in refused("info", colour_folder, "--page", page)
     assert page.read_text() == "precious"
     assert convscope_data("info", colour_folder, "--page", page, "--force").exit_code == 0
     assert page.read_text() != "precious"
@@ -196,7 +196,7 @@ def test_show_names_the_picture_in_json(tmp_path):
 def test_show_replaces_a_picture_only_when_forced(tmp_path):
     path = tmp_path / "five.png"
     path.write_text("precious")
-    assert "is there already" in refused("show", "mnist", "--png", path)
+    assert "already exists" in refused("show", "mnist", "--png", path)
     assert path.read_text() == "precious"
     assert convscope_data("show", "mnist", "--png", path, "--force").exit_code == 0
     assert path.read_bytes().startswith(b"\x89PNG")
@@ -204,7 +204,7 @@ def test_show_replaces_a_picture_only_when_forced(tmp_path):
 
 def test_show_does_not_replace_a_link_that_leads_nowhere(tmp_path):
     (tmp_path / "link.png").symlink_to(tmp_path / "nowhere")
-    assert "is there already" in refused("show", "mnist", "--png", tmp_path / "link.png")
+    assert "already exists" in refused("show", "mnist", "--png", tmp_path / "link.png")
 
 
 @pytest.mark.parametrize("flags", [(), ("--force",)])

@@ -104,7 +104,7 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     assert cs.load_model(out).provenance["imported"]["program"] == "convscope"
     done = invoke("import", model_file, "--out", out)
     assert done.exit_code == 1
-    assert "is there already" in done.stderr
+    assert "already exists" in done.stderr
 
 
 @pytest.mark.slow

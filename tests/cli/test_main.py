@@ -65,7 +65,7 @@ def test_output_that_cannot_be_written_is_one_error():
     command = [sys.executable, "-c", EACH_IN_A_PROCESS, *lines]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    said = "Error: standard output: cannot be used (No space left on device); see to that and give the command again"
+    said = "Error: standard output: cannot be used (No space left on device); fix this and run the command again"
     assert done.stderr.splitlines() == [said, "1"] * len(lines)
 
 
@@ -75,7 +75,7 @@ def test_a_reader_that_has_ended_is_one_error():
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     assert process.stderr.read() == (
-        "Error: standard output: cannot be used (Broken pipe); see to that and give the command again\n"
+        "Error: standard output: cannot be used (Broken pipe); fix this and run the command again\n"
     )
     process.stderr.close()
     assert process.wait(600) == 1
@@ -89,7 +89,7 @@ def test_what_the_system_refuses_is_one_error_with_the_name(monkeypatch: pytest.
     done = CliRunner().invoke(main, ["summary", "cnn"])
     assert (done.exit_code, done.stderr) == (
         1,
-        "Error: /some/file: cannot be used (Permission denied); see to that and give the command again\n",
+        "Error: /some/file: cannot be used (Permission denied); fix this and run the command again\n",
     )
 
 
@@ -98,10 +98,10 @@ def test_summary_prints_the_table_that_keras_users_know():
     assert done.exit_code == 0
     lines = [" ".join(line.split()) for line in done.output.splitlines()]
     for start in (
-        "conv2d (Conv2D) (None, 26, 26, 16) 160 97,344 3 x 3",
-        "max_pooling2d (MaxPooling2D) (None, 13, 13, 16) 0 0 4 x 4",
-        "conv2d_1 (Conv2D) (None, 11, 11, 32) 4,640 557,568 8 x 8",
-        "max_pooling2d_1 (MaxPooling2D) (None, 5, 5, 32) 0 0 10 x 10",
+        "conv2d (Conv2D) (None, 26, 26, 16) 160 97,344 3 × 3",
+        "max_pooling2d (MaxPooling2D) (None, 13, 13, 16) 0 0 4 × 4",
+        "conv2d_1 (Conv2D) (None, 11, 11, 32) 4,640 557,568 8 × 8",
+        "max_pooling2d_1 (MaxPooling2D) (None, 5, 5, 32) 0 0 10 × 10",
         "flatten (Flatten) (None, 800) 0",
         "dense (Dense) (None, 128) 102,528",
         "dense_1 (Dense) (None, 10) 1,290",
@@ -132,7 +132,7 @@ BAD_ARCHITECTURES = {
     "a list": ("[]", "`input` and `layers`"),
     "nested too deep": ("[" * 100_000, "architecture.json"),
     "too large": (" " * 1_100_000, "more than"),
-    "no file": (None, "neither cnn, ann nor a JSON file"),
+    "no file": (None, "architecture.json: no such file; check the path, or use one of cnn, ann"),
     "a folder": ("folder", "architecture.json"),
 }  # fmt: skip
 

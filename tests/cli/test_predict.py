@@ -67,9 +67,15 @@ def test_a_folder_is_answered_a_row_a_picture(run, pictures):
     result = convscope_predict(run, pictures)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["file", "answer", "probability", "runner-up", "none", "of", "these", "done"]
+    assert lines[0].split() == [
+        "file",
+        "prediction",
+        "probability",
+        "runner-up",
+        *["none", "of", "these", "preparation", "(height", "×", "width)"],
+    ]
     assert [line.split()[0].split("/")[-1] for line in lines[2:4]] == ["a.png", "b.png"]
-    assert all("120 × 90 → 28 × 28, inverted, all steps" in line for line in lines[2:4])
+    assert all("90 × 120 → 28 × 28, inverted, all steps" in line for line in lines[2:4])
 
 
 def test_a_model_file_is_as_good_as_its_run(run, pictures):
@@ -181,7 +187,7 @@ def test_bad_arguments_are_errors(run, pictures, tmp_path):
 
 def test_what_the_model_lacks_is_said_under_the_table(run, model, pictures, tmp_path):
     text = convscope_predict(run, pictures).stdout
-    assert "not calibrated; measure them with: convscope evidence RUN calibration" in text
+    assert "not calibrated. To calibrate them, run: convscope evidence RUN calibration" in text
     assert "no rule for none of these; measure one with: convscope evidence RUN rejection" in text
     assert "guessed" not in text
     save_model(replace(model, handwriting=None, provenance={"dataset": "mnist"}), tmp_path / "old.safetensors")
@@ -235,7 +241,7 @@ def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
 def test_explain_replaces_a_file_only_if_told(run, pictures, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("mine")
-    assert "is there already" in refused(run, pictures, "--explain", page)
+    assert "already exists" in refused(run, pictures, "--explain", page)
     assert page.read_text() == "mine"
     assert convscope_predict(run, pictures, "--explain", page, "--force", "--json").exit_code == 0
     assert page.read_text().startswith("<!DOCTYPE html>")

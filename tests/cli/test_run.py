@@ -203,7 +203,7 @@ def test_a_run_that_stops_early_resumes_to_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "save_epoch", stop)
         done = invoke("train", *arguments)
-    assert "interrupted; go on with" in done.stderr
+    assert "interrupted; to continue, run: " in done.stderr
     assert invoke("train", "--resume", tmp_path / "run").exit_code == 0
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     for key in ("weights_sha256", "epochs_trained", "best_epoch"):
@@ -295,8 +295,11 @@ BAD_CALLS = {
     "fraction out of range": (("--validation-fraction", 1), "validation_fraction is 1.0; it must be a number from 0"),
     "fraction too small": (("--validation-fraction", 1e-4), "validation_fraction 0.0001 of the 1000 images of small"),
     "nothing to choose by": (("--patience", 2), "set validation_fraction to a number such as 0.1"),
-    "no such recipe": (("--recipe", "slow"), "neither classic, fast, accurate nor a JSON file"),
-    "no such architecture": (("--architecture", "rnn"), "neither cnn, ann nor a JSON file"),
+    "no such recipe": (
+        ("--recipe", "slow"),
+        "no recipe is called 'slow'; use one of classic, fast, accurate, or a JSON file",
+    ),
+    "no such architecture": (("--architecture", "rnn"), "no architecture is called 'rnn'; use one of cnn, ann"),
     "index out of range": (("--index", 300), "test images 0 to 299"),
     "nothing to resume": (("--resume", "nowhere"), "no such folder"),
 }
@@ -323,7 +326,7 @@ def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path:
     np.savez(data, **{**arrays, "x_train": 255 - train.images})
     done = invoke("train", "--resume", tmp_path / "run")
     assert done.exit_code == 1
-    assert f"{data}: the train images are not those that" in done.stderr
+    assert f"{data}: the train images have changed since" in done.stderr
 
 
 @pytest.mark.slow
@@ -360,4 +363,4 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 1
-    assert errors.splitlines()[-1] == f"Error: interrupted; go on with: convscope run --resume {out}"
+    assert errors.splitlines()[-1] == f"Error: interrupted; to continue, run: convscope run --resume {out}"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,21 @@ def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
         rest, log = process.communicate(timeout=600)
     assert (process.returncode, rest) == (0, "")
     assert [json.loads(line)["message"] for line in log.splitlines()].count("request") == 2
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_printed_curl_command_works_as_printed(run: Path):
+    command = [sys.executable, "-m", "convscope", "serve", str(run), "--port", "0", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        first, printed = process.stdout.readline(), process.stdout.readline().strip()
+        assert first.startswith("Serving dense at http://127.0.0.1:")
+        done = subprocess.run(printed, shell=True, capture_output=True, text=True, check=False)
+        process.terminate()
+        process.communicate(timeout=600)
+    answer = json.loads(done.stdout)
+    assert (answer["model"], answer["size"]) == ("dense", [28, 28])
+    assert answer["class_name"] in ("a", "b")
 
 
 def test_without_a_run_the_command_line_is_wrong():

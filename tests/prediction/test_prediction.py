@@ -116,13 +116,13 @@ def test_what_was_done_is_said_in_words():
     def done(steps=None, model=model):
         return predict(model, [pen()], steps=steps)[0].done
 
-    assert done() == "120 × 90 → 28 × 28, inverted, all steps"
-    assert done([step for step in usual if step != "crop"]) == "120 × 90 → 28 × 28, inverted, without crop"
-    assert done(["scale"]) == "120 × 90 → 28 × 28, only scale"
-    assert done([]) == "120 × 90 → 28 × 28, only resized"
+    assert done() == "90 × 120 → 28 × 28, inverted, all steps"
+    assert done([step for step in usual if step != "crop"]) == "90 × 120 → 28 × 28, inverted, without crop"
+    assert done(["scale"]) == "90 × 120 → 28 × 28, only scale"
+    assert done([]) == "90 × 120 → 28 × 28, only resized"
     assert done(model=model_of(handwriting=Handwriting("light", 20, centre=False))) == done([])
     for extra in set(STEPS) - set(usual):
-        assert done([*usual, extra]) == f"120 × 90 → 28 × 28, inverted, all steps, with {extra}"
+        assert done([*usual, extra]) == f"90 × 120 → 28 × 28, inverted, all steps, with {extra}"
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (20, 36, 1), (64, 64, 3)])

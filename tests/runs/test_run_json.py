@@ -130,7 +130,7 @@ OTHER_RUNS = {
     "--epochs": "50", "--recipe": "accurate", "--architecture": "cnn", "--dataset": "mnist", "--out": "z",
     "--seed": "8", "--test-fraction": "0.5", "--split-seed": "5", "--image-size": "14x14", "--patience": "3",
     "--validation-fraction": "0.3", "--class-weights": "balanced", "--precision": "bfloat16", "--from": "elsewhere",
-    "--engine": "reference", "--new-output": None,
+    "--engine": "reference", "--new-output": None, "--lr": "0.5", "--batch-size": "7", "--skip-damaged": None,
 }  # fmt: skip
 
 
@@ -141,8 +141,8 @@ def test_an_option_that_asks_for_another_run_is_an_error_on_resume(begun: Path, 
         done = invoke("train", "--resume", begun, option, *([] if value is None else [value]))
         assert done.exit_code == 1, option
         assert done.output.startswith(f"Error: {option}"), done.output
-        assert f"the run in {begun} was begun with" in done.output
-        assert f"leave {option} out, or start a new run without --resume" in done.output
+        assert f"the run in {begun} was started with" in done.output
+        assert f"remove {option}, or start a new run without --resume" in done.output
     assert (begun / "run.json").read_bytes() == before
     assert not (tmp_path / "z").exists()
 

@@ -152,7 +152,7 @@ def test_load_state_refuses_an_average_without_all_the_weights_it_is_of(record: 
 
 def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(RunError, match=r"already exists; choose another `out`, or continue the run with `resume`"):
+    with pytest.raises(RunError, match=r"already exists and is not empty; choose another `out`$"):
         create_run(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -314,7 +314,7 @@ def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp
 
 
 def test_open_run_says_when_there_is_no_folder(tmp_path: Path):
-    with pytest.raises(RunError, match="no such folder; give the folder of a run"):
+    with pytest.raises(RunError, match="no such folder; check the path, or name the folder of a run"):
         open_run(tmp_path / "nowhere")
 
 

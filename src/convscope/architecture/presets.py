@@ -1,16 +1,28 @@
 """The networks that come with convscope, for any image size and number of classes.
 
-A preset is a function of the images' shape (H, W, C) and the number of classes.
+A preset is a function of the images' shape (H, W, C) and the number of classes. The accuracies below are for MNIST,
+with seed 0: trained on the first 50,000 training images, measured on the other 10,000. No test image was used.
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from dataclasses import replace
 from typing import Annotated, get_args
 
-from convscope.architecture.layers import Conv2D, Dense, Flatten, MaxPooling2D, Shape
+from convscope.architecture.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    Layer,
+    MaxPooling2D,
+    Shape,
+)
 from convscope.architecture.network import Architecture
 from convscope.architecture.table import Input
 from convscope.base.arguments import checked, describe
+from convscope.base.errors import ArchitectureError
+from convscope.base.spelling import did_you_mean
 
 
 @checked
@@ -52,12 +64,144 @@ def ann(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture
     return Architecture(Input(*image_shape), layers, "ann")
 
 
+@checked
+def lenet5(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
+    """Return LeNet-5 as it is usually written today: 61,706 parameters on MNIST.
+
+    Source: LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", figure
+    2. The filters and units are those of the paper. As in most modern versions the activations are ReLU, the pooling
+    takes the maximum, the second convolution reads all maps of the first, and softmax replaces the radial basis
+    functions. The paper pads its 28 × 28 digits to 32 × 32; here the first convolution pads them. Accuracy: 98.7 % with
+    `fast`, 98.7 % with `classic`, 99.2 % with `accurate`.
+
+    >>> lenet5().parameters
+    61706
+    """
+    layers = (
+        Conv2D(6, (5, 5), padding="same", activation="relu"),
+        MaxPooling2D((2, 2)),
+        Conv2D(16, (5, 5), activation="relu"),
+        MaxPooling2D((2, 2)),
+        Flatten(),
+        Dense(120, activation="relu"),
+        Dense(84, activation="relu"),
+        Dense(num_classes, activation="softmax"),
+    )
+    return Architecture(Input(*image_shape), layers, "lenet5")
+
+
+@checked
+def small(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
+    """Return two small convolutions and one dense layer, for microcontrollers: 5,258 parameters on MNIST.
+
+    Accuracy: 98.7 % with `fast`, 98.3 % with `classic`, 98.9 % with `accurate`.
+
+    >>> small().parameters
+    5258
+    """
+    layers = (
+        Conv2D(8, (3, 3), activation="relu"),
+        MaxPooling2D((2, 2)),
+        Conv2D(16, (3, 3), activation="relu"),
+        MaxPooling2D((2, 2)),
+        Flatten(),
+        Dense(num_classes, activation="softmax"),
+    )
+    return Architecture(Input(*image_shape), layers, "small")
+
+
+@checked
+def wide(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
+    """Return the layers of `cnn` with twice the filters and units: 431,242 parameters on MNIST.
+
+    Accuracy: 99.4 % with `fast`.
+
+    >>> wide().parameters
+    431242
+    """
+    layers = (
+        Conv2D(32, (3, 3), activation="relu"),
+        MaxPooling2D((2, 2)),
+        Conv2D(64, (3, 3), activation="relu"),
+        MaxPooling2D((2, 2)),
+        Flatten(),
+        Dense(256, activation="relu"),
+        Dense(num_classes, activation="softmax"),
+    )
+    return Architecture(Input(*image_shape), layers, "wide")
+
+
+@checked
+def deep(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
+    """Return six convolutions with batch normalisation and global average pooling: 72,666 parameters on MNIST.
+
+    The moving statistics have a momentum of 0.9, so that they settle within one epoch of a small data set. Accuracy:
+    99.4 % with `fast`.
+
+    >>> deep().parameters
+    72666
+    """
+    layers: list[Layer] = []
+    for block, filters in enumerate((16, 32, 64)):
+        for _ in range(2):
+            layers += [
+                Conv2D(filters, (3, 3), padding="same", use_bias=False),
+                BatchNormalization(momentum=0.9, activation="relu"),
+            ]
+        layers.append(MaxPooling2D((2, 2)) if block < 2 else GlobalAveragePooling2D())
+    return Architecture(Input(*image_shape), (*layers, Dense(num_classes, activation="softmax")), "deep")
+
+
 ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
 AnyArchitecture = Annotated[
     Architecture | ArchitectureFor | str,
     "an Architecture, the name of a preset, or a function of image shape and number of classes such as cs.presets.cnn",
 ]
-PRESETS = {"cnn": cnn, "ann": ann}
+PRESETS = {preset.__name__: preset for preset in (cnn, ann, lenet5, small, wide, deep)}
+
+
+def is_preset(network: Architecture) -> bool:
+    """Return whether `network` is the preset of its name: a file may call its network as a preset is called."""
+    preset, image = PRESETS.get(network.name), network.input
+    shape = (image.height, image.width, image.channels)
+    if preset is None or not _fits(preset, shape, network.num_classes):
+        return False
+    return preset(shape, network.num_classes) == network
+
+
+def _fits(preset: ArchitectureFor, image_shape: tuple[int, int, int], num_classes: int) -> bool:
+    try:
+        preset(image_shape, num_classes)
+    except ArchitectureError:
+        return False
+    return True
+
+
+def widened(network: Architecture, width: float) -> Architecture:
+    """Return `network` with `width` times the filters and units of each layer but the last, at least one each.
+
+    The last layer keeps its units: one for each class.
+
+    >>> widened(cnn(), 0.5).name, widened(cnn(), 0.5).parameters
+    ('cnn-x0.5', 27882)
+
+    Raises:
+        ValueError: if `width` is not above 0 and at most 64.
+        ArchitectureError: if the network becomes too large.
+    """
+    if not 0 < width <= 64:
+        raise ValueError(f"width is {width!r}; it must be above 0 and at most 64")
+    if width == 1:
+        return network
+    layers = list(network.layers)
+    sized = [place for place, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
+    for place in sized[:-1]:
+        layer = layers[place]
+        if isinstance(layer, Conv2D):
+            layers[place] = replace(layer, filters=max(1, round(width * layer.filters)))
+        elif isinstance(layer, Dense):
+            layers[place] = replace(layer, units=max(1, round(width * layer.units)))
+    return Architecture(network.input, tuple(layers), f"{network.name}-x{width:g}")
 
 
 def network_for(
@@ -73,21 +217,31 @@ def network_for(
 
     Raises:
         ValueError: if there is no preset of that name.
+        ArchitectureError: if the preset does not fit the images or classes.
         TypeError: if it is something else, or the function returns something else.
     """
     if isinstance(architecture, Architecture):
         return architecture
     if isinstance(architecture, str):
         if architecture not in presets:
-            close = get_close_matches(architecture, presets, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(architecture, presets)
             raise ValueError(
                 f"architecture is {architecture!r}; it must be one of {', '.join(presets)}, or an Architecture{hint}"
             )
         architecture = presets[architecture]
     if not callable(architecture):
         raise TypeError(f"architecture is {describe(architecture)}; it must be {get_args(AnyArchitecture)[1]}")
-    network = architecture(image_shape, num_classes)
+    try:
+        network = architecture(image_shape, num_classes)
+    except ArchitectureError as error:
+        name = getattr(architecture, "__name__", "")
+        fitting = [other for other in presets if _fits(presets[other], image_shape, num_classes)]
+        if name not in presets or not fitting:
+            raise
+        raise ArchitectureError(
+            f"preset {name!r} does not fit images of {image_shape[0]} × {image_shape[1]} pixels (height × width): "
+            f"{error}; presets that fit: {', '.join(fitting)}"
+        ) from error
     if not isinstance(network, Architecture):
         raise TypeError(f"architecture returned {describe(network)}; the function must return an Architecture")
     return network

@@ -17,8 +17,9 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
         lines = [(*line, source) for line, source in zip(lines, ["Connected to", *sources], strict=True)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    size = " x ".join(map(str, image.shape))
-    text = [f'Architecture "{name}": {size} -> {table[-1].output_shape[0]} classes', rule]
+    size = " × ".join(map(str, image.shape))
+    classes = table[-1].output_shape[0]
+    text = [f'Architecture "{name}": images of {size} (height × width × channels), {classes} classes', rule]
     for number, line in enumerate(lines):
         cells = [
             cell.rjust(width) if 2 <= column < len(header) else cell.ljust(width)
@@ -47,5 +48,5 @@ def _cells(row: LayerRow) -> tuple[str, ...]:
         f"(None, {', '.join(map(str, row.output_shape))})",
         f"{row.parameters + row.non_trainable_parameters:,}",
         f"{row.macs:,}",
-        f"{size[0]} x {size[1]}",
+        f"{size[0]} × {size[1]}",
     )

@@ -5,6 +5,7 @@ the folder, `open_file` also pipes, devices and files that are too large. Every 
 and renamed: a crash, a full disk or a second reader meets the old file or the new one.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -128,12 +129,16 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary = None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConvscopeError(
-            f"{path}: cannot be written ({reason}); free some space or choose another folder"
-        ) from error
+        raise ConvscopeError(f"{path}: cannot be written ({reason}); {_advice(error)}") from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make the folder writable, or choose another folder"
+    return "free some space, or choose another folder"
 
 
 def write_text(path: Path, text: str) -> None:

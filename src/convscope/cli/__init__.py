@@ -1,4 +1,4 @@
-"""The command line: one function a command, each in the module of its name, loaded only when it is called."""
+"""The command line: one function per command, each in the module of its name, imported when it is called."""
 
 import shlex
 from collections.abc import Iterator
@@ -10,38 +10,39 @@ import click
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.tables import printable
+from convscope.cli.hints import HintingGroup
 from convscope.cli.output import printable_lines, with_options
 
-_WORDS = f"{__name__}.words"  # of the command line, in the context
+_WORDS = f"{__name__}.words"  # where the context keeps the words of the command line
 
-# Each with the first sentence of its help, so that listing them imports none of them.
+# Each command with the first sentence of its help, so that listing them imports none of them.
 _COMMANDS = {
-    "run": "Train, measure, look inside, compare with a dense network, and write the report.",
-    "train": "Train a network and measure it.",
-    "evaluate": "Measure a trained network.",
-    "evidence": "Measure what a run's answers are worth, and put it on its page.",
-    "predict": "Answer pictures of your own.",
-    "serve": "Answer over HTTP with trained networks.",
-    "ablate": "Measure what a trained network loses without its parts.",
+    "run": "Train a network, evaluate and explain it, compare it with a dense network, and write a report.",
+    "train": "Train and evaluate a network.",
+    "evaluate": "Evaluate a trained network on test images or on other data.",
+    "evidence": "Measure how far a run's predictions can be trusted, and add the results to its report.",
+    "predict": "Classify your own pictures.",
+    "serve": "Serve trained networks over HTTP.",
+    "ablate": "Measure the accuracy of a network without some of its parts.",
     "compare": "Compare runs, or groups of runs over seeds, on the same test images.",
-    "experiment": "Train architectures with recipes from many seeds, and say how they fare.",
+    "experiment": "Train several architectures and recipes over many seeds, and compare them.",
     "log": "Log trained runs to MLflow or TensorBoard.",
-    "report": "Write the report of a trained run again.",
+    "report": "Rewrite the report of a trained run.",
     "figures": "Write figures of a run as PNG, SVG or PDF, for slides and papers.",
-    "data": "List data sets, tell what a person would check first in one, or show an image as its matrix.",
-    "export": "Write a model in the formats of other programs, and prove that it answers the same there.",
-    "import": "Bring a network of Keras or ONNX, measure it, look inside, and write the report.",
+    "data": "List, check or show data sets.",
+    "export": "Export a model to the formats of other programs, and verify its predictions there.",
+    "import": "Import a network from Keras or ONNX, evaluate and explain it, and write a report.",
     "summary": "Print the layer table of an architecture.",
     "bench": "Measure how fast the native engine is on this machine.",
 }
 
-_MOST_CHARACTERS = 4000  # of an error
+_MOST_CHARACTERS = 4000  # in an error
 
 
-class _Commands(click.Group):
+class _Commands(HintingGroup):
     """A group that imports a command's module when the command is needed, and turns errors into one line.
 
-    So it does with Ctrl-C, where the command itself does not know better how to go on than to be run again.
+    Ctrl-C becomes such a line too, with the command to run again, unless the command itself says how to continue.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -72,7 +73,7 @@ class _Commands(click.Group):
                 return self._invoke(ctx)
             except KeyboardInterrupt:
                 again = shlex.join(["convscope", *ctx.meta[_WORDS]])
-                raise ConvscopeError(f"interrupted; run it again with: {again}") from None
+                raise ConvscopeError(f"interrupted; to start again, run: {again}") from None
 
     def _invoke(self, ctx: click.Context) -> object:
         try:
@@ -86,25 +87,25 @@ class _Commands(click.Group):
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """Turn our errors, and what the system refuses, into one `Error:` line and exit code 1."""
+    """Turn our errors, and those of the operating system, into one `Error:` line and exit code 1."""
     try:
         yield
     except ConvscopeError as error:
         raise _short(str(error)) from error
     except OSError as error:
-        # Files are written by `convscope.base.files`, whose errors are ours: what has no name here is the output.
+        # `convscope.base.files` writes files and raises our own errors: an error without a name is about the output.
         reason, name = error.strerror or str(error), error.filename or "standard output"
-        raise _short(f"{name}: cannot be used ({reason}); see to that and give the command again") from error
+        raise _short(f"{name}: cannot be used ({reason}); fix this and run the command again") from error
     except click.exceptions.NoArgsIsHelpError:
         raise
-    except click.UsageError as error:  # it quotes what stands on the command line
+    except click.UsageError as error:  # it quotes the command line
         raise click.UsageError(printable_lines(error.format_message()), error.ctx) from error
     except click.ClickException as error:
         raise click.ClickException(printable_lines(error.format_message())) from error
 
 
 def _short(text: str) -> click.ClickException:
-    """Return an error of one line, without its middle where that is very long: a value in it may come from a file."""
+    """Return an error of one line; a very long one, which may quote a file, loses its middle."""
     line = printable(" ".join(text.split()))
     return click.ClickException(line if len(line) <= _MOST_CHARACTERS else f"{line[:2000]} … {line[-1000:]}")
 
@@ -112,4 +113,4 @@ def _short(text: str) -> click.ClickException:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="convscope")
 def main() -> None:
-    """Train a small convolutional network in seconds on a CPU, measure it honestly, and see through it."""
+    """Train a small convolutional network in seconds on a CPU, evaluate it honestly, and see how it works."""

@@ -1,4 +1,4 @@
-"""How `convscope predict` prints what became of pictures: as JSON, as CSV, or as text, one picture after another."""
+"""How `convscope predict` prints its results: as JSON, CSV or text, one picture after another."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,11 +29,11 @@ _CSV_COLUMNS = (
     "error",
 )
 _CSV_STRING_COLUMNS = ("file", "line", *_BOX, *_CSV_COLUMNS[1:9], "error")
-_NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching ones were not cut apart"}
+_NOTICES = {"too many": "only the largest pieces of ink were read", "not cut": "touching characters were not separated"}
 
 
 def print_outcomes_json(outcomes: Iterable[PredictionOutcome]) -> None:
-    """Print one JSON list, an object at a time, so that thousands of files take no memory."""
+    """Print one JSON list, one object at a time, so that thousands of files need little memory."""
     before = "["
     for outcome in outcomes:
         echo(before + "\n" + json.dumps(outcome.to_dict(), indent=1, allow_nan=False), nl=False)
@@ -42,7 +42,7 @@ def print_outcomes_json(outcomes: Iterable[PredictionOutcome]) -> None:
 
 
 def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool) -> None:
-    """Print a row a picture, or for `strings` a row a digit; a file that could not be read has one with its error."""
+    """Print a row per picture, or for `strings` per digit; an unreadable file has a row with its error."""
     columns = _CSV_STRING_COLUMNS if strings else _CSV_COLUMNS
     echo(csv_line(columns), nl=False)
     for outcome in outcomes:
@@ -51,14 +51,16 @@ def print_outcomes_csv(outcomes: Iterable[PredictionOutcome], strings: bool) -> 
 
 
 def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], class_names: Sequence[str]) -> None:
-    """Print a table, a row a picture as soon as it is answered, and under it what the answers lack.
+    """Print a table with a row per picture, each as soon as it is classified, and notes on missing evidence.
 
-    A table of one picture that cannot be read is none.
+    For a single picture that cannot be read, nothing is printed.
     """
     file = max(len("file"), *(min(display_width(printable(name)), _FILE_WIDTH) for name in files))
-    name = max(len("answer"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
+    name = max(len("prediction"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
     widths = (file, name, len("probability"), name + len(" (99.9 %)"), len("none of these"))
-    header = _row(("file", "answer", "probability", "runner-up", "none of these", "done"), widths)
+    header = _row(
+        ("file", "prediction", "probability", "runner-up", "none of these", "preparation (height × width)"), widths
+    )
     has_header, last = False, None
     for outcome in outcomes:
         if outcome.result is None and len(files) == 1:
@@ -73,7 +75,7 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
 
 
 def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None:
-    """Print of each picture the lines as they are read, then a table of its digits with their boxes."""
+    """Print the lines of text in each picture, then a table of its characters with their boxes."""
     last = None
     for number, outcome in enumerate(outcomes):
         if outcome.result is None and num_files == 1:
@@ -82,7 +84,7 @@ def print_strings(outcomes: Iterable[PredictionOutcome], num_files: int) -> None
         if outcome.result is None or isinstance(outcome.result, Prediction):
             echo(printable(f"  not read: {' '.join(outcome.error.split())}"))
             continue
-        for line in outcome.result.lines or ("no writing was found",):
+        for line in outcome.result.lines or ("no writing found",):
             echo(printable(f"  {line}"))
         for notice in outcome.result.notices:
             if notice in _NOTICES:
@@ -103,7 +105,7 @@ def _digit_table(reading: StringReading) -> str:
         )
         for digit in reading.digits
     ]
-    return text_table(("line", "answer", "probability", "runner-up", "none of these", *_BOX), rows, left=5)
+    return text_table(("line", "prediction", "probability", "runner-up", "none of these", *_BOX), rows, left=5)
 
 
 def _csv_values(outcome: PredictionOutcome) -> Iterator[dict[str, Any]]:
@@ -150,7 +152,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _tail(text: str, width: int) -> str:
-    """Return `text`, its beginning replaced by an ellipsis where it is too long: the end tells files apart."""
+    """Return `text`; the beginning of a long one becomes an ellipsis, because the ends of paths differ."""
     text = printable(text)
     if display_width(text) <= width:
         return text
@@ -164,18 +166,20 @@ def _percent(share: float) -> str:
 
 
 def _print_notes(prediction: Prediction) -> None:
-    """Print what the answers of this model lack."""
+    """Print what is not known about this model's predictions."""
     notes = []
     if prediction.is_assumed:
-        notes.append("The model does not say how its images were made: it was guessed from its data set's name.")
+        notes.append(
+            "The model does not record how its images were made; the format was guessed from its data set's name."
+        )
     if not prediction.steps and not prediction.is_as_made:
         notes.append(
-            "Pictures were only resized, as this model's images are not handwriting in the middle of an even ground; "
-            "--with polarity inverts what is dark on a light ground."
+            "Your pictures were only resized, because the training images are not centred on a plain background. "
+            "--with polarity inverts dark pictures on a light background."
         )
     if not prediction.is_calibrated:
-        notes.append("The probabilities are not calibrated; measure them with: convscope evidence RUN calibration")
+        notes.append("The probabilities are not calibrated. To calibrate them, run: convscope evidence RUN calibration")
     if prediction.none_of_these is None:
-        notes.append("There is no rule for none of these; measure one with: convscope evidence RUN rejection")
+        notes.append('This model cannot answer "none of these" yet. To add that, run: convscope evidence RUN rejection')
     if notes:
         echo("\n" + "\n".join(notes))

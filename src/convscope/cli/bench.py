@@ -1,24 +1,32 @@
-"""`convscope bench`: how fast this machine is."""
+"""`convscope bench`: the speed of the engine on this machine."""
 
 import click
 
-from convscope.architecture.presets import PRESETS
-from convscope.cli.options import json_option, precision_option, print_json
+from convscope.cli.options import (
+    ARCHITECTURES,
+    RECIPE_NAMES,
+    dataset_option,
+    json_option,
+    precision_option,
+    print_json,
+    threads_option,
+)
 from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
 from convscope.recipes import Precision
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.benchmarking import BenchmarkRequest, run_benchmark
+from convscope.runs.choices import PRESET
 from convscope.runs.listeners import Listeners
 
 
 @click.command()
-@click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder.")
-@click.option("--architecture", default="cnn", show_default=True, help=f"{', '.join(PRESETS)}, or a JSON file.")
-@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="Name of a recipe, or a JSON file.")
+@dataset_option
+@click.option("--architecture", default=PRESET, show_default=True, help=f"Network to time: {ARCHITECTURES}.")
+@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help=f"Training recipe: {RECIPE_NAMES}.")
 @precision_option
-@click.option("--threads", type=click.IntRange(min=1), help="Of the engine; by default one a core.")
-@click.option("--epochs", type=click.IntRange(min=1), default=7, show_default=True, help="How many are timed.")
+@threads_option
+@click.option("--epochs", type=click.IntRange(min=1), default=7, show_default=True, help="Number of epochs to time.")
 @json_option
 def bench(
     dataset: str,
@@ -31,11 +39,10 @@ def bench(
 ) -> None:
     """Measure how fast the native engine is on this machine.
 
-    Prints the peaks of multiply-add in float32 and in bfloat16, measured, then what an epoch of training and a
-    prediction take, and what share of its precision's peak an epoch reaches, counting only work that cannot be left
-    out. On a busy machine repeat it. Last comes the memory that the process took at most until the epochs were done,
-    and what of it the data and the training account for; training takes what the architecture needs for one batch,
-    however many images there are.
+    Prints the measured peak rate of multiply-adds in float32 and bfloat16, the time of an epoch and of a prediction,
+    and the share of the peak that an epoch reaches. The share counts necessary multiply-adds only. Then it prints the
+    maximum memory of the process, with the parts that the data and training take. Memory for training depends on the
+    network and the batch size, not on the number of images. Repeat the command if the machine is busy.
     """
     request = BenchmarkRequest(dataset, architecture, recipe, precision, threads, epochs)
     with DownloadProgress(quiet=as_json) as progress:

@@ -1,4 +1,4 @@
-"""`convscope data`: which data sets there are, what is in one, and one image number by number."""
+"""`convscope data`: the data sets, what to check in one, and a single image as numbers."""
 
 import os
 import shlex
@@ -10,6 +10,7 @@ import click
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
 from convscope.base.tables import printable, text_table
+from convscope.cli.hints import Choice, HintingGroup
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
@@ -26,15 +27,15 @@ _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
 _dataset_argument = click.argument("dataset", metavar="NAME_OR_PATH")
 
 
-@click.group()
+@click.group(cls=HintingGroup)
 def data() -> None:
-    """List data sets, tell what a person would check first in one, or show an image as its matrix."""
+    """List, check or show data sets."""
 
 
 @data.command("list")
 @json_option
 def list_datasets(as_json: bool) -> None:
-    """List the data sets that have a name, and where their files are."""
+    """List the named data sets and the place of their files."""
     places = {name: located(entry) for name, entry in DATASETS.items()}
     if as_json:
         print_json([entry.to_dict() | {"located": places[name]} for name, entry in DATASETS.items()])
@@ -42,7 +43,7 @@ def list_datasets(as_json: bool) -> None:
     for name, entry in DATASETS.items():
         place = places[name]
         echo(printable(f"{name}: {entry.title}"))
-        echo(printable(f"  files:   {'not here; they are fetched when asked for' if place is None else place}"))
+        echo(printable(f"  files:   {'not on this machine; downloaded at first use' if place is None else place}"))
         echo(printable(f"  licence: {entry.licence}"))
         echo(printable(f"  source:  {entry.source}"))
 
@@ -50,32 +51,35 @@ def list_datasets(as_json: bool) -> None:
 @data.command()
 @_dataset_argument
 @loading_options
-@click.option("--page", "page_path", type=click.Path(path_type=Path), help="Write all of it to this HTML file.")
-@click.option("--force", is_flag=True, help="Let --page replace a file.")
-@click.option("--open", "open_page", is_flag=True, help="Open the page when it is written; without --page a new one.")
+@click.option("--page", "page_path", type=click.Path(path_type=Path), help="HTML file for the full result.")
+@click.option("--force", is_flag=True, help="Allow --page to replace a file.")
+@click.option(
+    "--open", "open_page", is_flag=True, help="Open the page in the browser; without --page, a temporary one."
+)
 @json_option
 def info(
     dataset: str,
     test_fraction: float | None,
     split_seed: int,
     image_size: tuple[int, int] | None,
+    skip_damaged: bool,
     page_path: Path | None,
     force: bool,
     open_page: bool,
     as_json: bool,
 ) -> None:
-    """Tell what a person would check first in a data set: counts, balance, duplicates, range, orientation and more.
+    """Check a data set for common problems: counts, balance, duplicates, range, orientation and more.
 
-    NAME_OR_PATH is a name that `list` prints, or a file or folder. Nothing is trained and nothing changed. What needs a
-    person's eye comes first, faults before warnings before notes, each with what to do about it.
+    NAME_OR_PATH is a name from `convscope data list`, or a file or folder. Nothing is trained or changed. Faults come
+    first, then warnings, then notes, each with advice.
     """
     if page_path is None and open_page:
         page_path = _new_page(dataset)
     if page_path is not None and os.path.lexists(page_path) and not force:
-        raise ConvscopeError(f"{page_path}: is there already; choose another file, or replace it with --force")
+        raise ConvscopeError(f"{page_path}: already exists; choose another file, or add --force to replace it")
     with DownloadProgress(quiet=as_json) as progress:
         listeners = Listeners(on_download=progress.on_progress)
-        found = inspect_named(dataset, LoadOptions(test_fraction, split_seed, image_size), listeners)
+        found = inspect_named(dataset, LoadOptions(test_fraction, split_seed, image_size, skip_damaged), listeners)
     if page_path is not None:
         found.write_page(page_path, _command(click.get_current_context()))
     if as_json:
@@ -84,11 +88,13 @@ def info(
     else:
         about = found.about
         echo(printable(f"{found.splits.name}: {about['title'] or dataset}"))
-        echo(printable(f"licence: {about['licence'] or 'not known here; ask where the files come from'}"))
+        echo(printable(f"licence: {about['licence'] or 'unknown; ask the source of the files'}"))
         for name, key in (("source: ", "source"), ("reached:", "accuracy"), ("note:   ", "notes")):
             if about[key]:
                 echo(printable(f"{name} {about[key]}"))
         echo(f"\n{found.inspection}\n\n{_sizes(found.splits)}\n\n{_digests(found.splits)}")
+        if damaged := found.splits.num_damaged:
+            echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
         if page_path is not None:
             echo(f"\n{printable(f'The page is {page_path}')}")
     if open_page:
@@ -98,34 +104,35 @@ def info(
 @data.command()
 @_dataset_argument
 @loading_options
-@click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
-@click.option("--index", type=int, default=0, show_default=True, help="Which image, counted from 0.")
-@click.option("--png", "png_path", type=click.Path(path_type=Path), help="Write the image to this file as a picture.")
-@click.option("--force", is_flag=True, help="Let --png replace a file.")
+@click.option(
+    "--split", type=Choice(["train", "test"]), default="train", show_default=True, help="Split that the image is in."
+)
+@click.option("--index", type=int, default=0, show_default=True, help="Index of the image, from 0.")
+@click.option("--png", "png_path", type=click.Path(path_type=Path), help="PNG file for the image.")
+@click.option("--force", is_flag=True, help="Allow --png to replace a file.")
 @json_option
 def show(
     dataset: str,
     test_fraction: float | None,
     split_seed: int,
     image_size: tuple[int, int] | None,
+    skip_damaged: bool,
     split: str,
     index: int,
     png_path: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Print an image as its matrix of numbers, in full, with its label."""
-    splits = load(dataset, test_fraction, split_seed, image_size, quiet=as_json)
+    """Print an image as a matrix of numbers, with its label."""
+    splits = load(dataset, test_fraction, split_seed, image_size, skip_damaged, quiet=as_json)
     chosen = splits.train if split == "train" else splits.test
     if not 0 <= index < len(chosen):
-        raise ConvscopeError(
-            f"--index {index}: the {split} split of {chosen.name} has images 0 to {len(chosen) - 1}; choose one of them"
-        )
+        raise ConvscopeError(f"--index {index}: the {split} split of {chosen.name} has images 0 to {len(chosen) - 1}")
     image = chosen.images[index]
     label = int(chosen.labels[index])
     if png_path is not None:
         if os.path.lexists(png_path) and not force:
-            raise ConvscopeError(f"{png_path}: is there already; choose another file, or replace it with --force")
+            raise ConvscopeError(f"{png_path}: already exists; choose another file, or add --force to replace it")
         write_bytes(png_path, image_png(image))
     if as_json:
         print_json(
@@ -143,7 +150,7 @@ def show(
     height, width, channels = chosen.image_shape
     echo(printable(f"{chosen.name}, {split}, image {index} of {len(chosen):,}"))
     echo(printable(f"label {label}, class {chosen.class_names[label]}"))
-    echo(f"{height} × {width} pixels, {channels} {'channel' if channels == 1 else 'channels'}")
+    echo(f"{height} × {width} pixels (height × width), {channels} {'channel' if channels == 1 else 'channels'}")
     for channel in range(channels):
         name = f", {_COLOURS[channel]}" if channels == 3 else ""
         title = f"\nchannel {channel}{name}" if channels > 1 else ""
@@ -153,8 +160,8 @@ def show(
 
 
 def _command(context: click.Context) -> str:
-    """Return the command that makes the page again."""
-    asked = (context.params[name] for name in ("test_fraction", "split_seed", "image_size"))
+    """Return the command that makes the page."""
+    asked = (context.params[name] for name in ("test_fraction", "split_seed", "image_size", "skip_damaged"))
     words = ["convscope", "data", "info", context.params["dataset"], *loading_words(LoadOptions(*asked))]
     if page := context.params["page_path"]:
         words += ["--page", str(page), "--force"]
@@ -162,7 +169,7 @@ def _command(context: click.Context) -> str:
 
 
 def _new_page(dataset: str) -> Path:
-    """Return a file for a page that nothing is said about: a new one in the folder of temporary files."""
+    """Return a new file in the folder of temporary files, for a page without a path."""
     words = "".join(letter if letter.isalnum() else "-" for letter in Path(dataset).name)[:40] or "data"
     return Path(mkdtemp(prefix="convscope-")) / f"{words}.html"
 
@@ -170,7 +177,7 @@ def _new_page(dataset: str) -> Path:
 def _sizes(splits: Splits) -> str:
     halves = (splits.train, splits.test)
     rows: list[tuple[str, ...]] = [
-        ("shape of the images", *(str(half.images.shape) for half in halves)),
+        ("shape of images (n, height, width, channels)", *(str(half.images.shape) for half in halves)),
         ("type of the images", *(str(half.images.dtype) for half in halves)),
         ("shape of the labels", *(str(half.labels.shape) for half in halves)),
         ("type of the labels", *(str(half.labels.dtype) for half in halves)),
@@ -179,7 +186,7 @@ def _sizes(splits: Splits) -> str:
 
 
 def _digests(splits: Splits) -> str:
-    """The files, each once, and the two splits as such, which are equal whatever files they came in."""
+    """Return the digest of each file, and of each split, which does not depend on the file format."""
     files = dict.fromkeys((*splits.train.source, *splits.test.source))
     rows = [(file.name, file.sha256) for file in files]
     rows += [(f"the {half.split} split", half.sha256) for half in (splits.train, splits.test)]

@@ -1,10 +1,11 @@
-"""`convscope evaluate`: measure a trained network, on its own test images or on others."""
+"""`convscope evaluate`: a trained network on its own test images or on others."""
 
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from convscope.cli.hints import Choice
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
@@ -16,11 +17,13 @@ from convscope.runs.listeners import Listeners
 
 @click.command()
 @run_argument
-@click.option("--dataset", help="Other images of the run's classes, or of some of them; by default its own data set.")
+@click.option(
+    "--dataset", help="Data set to evaluate on, with some or all of the run's classes; by default the run's own."
+)
 @click.option(
     "--split",
-    type=click.Choice(get_args(Part)),
-    help="Which images: by default test of the run's own data set, and all of another.",
+    type=Choice(get_args(Part)),
+    help="Images to evaluate on; by default test for the run's own data set, and all for another.",
 )
 @loading_options
 @json_option
@@ -31,29 +34,32 @@ def evaluate(
     test_fraction: float | None,
     split_seed: int,
     image_size: tuple[int, int] | None,
+    skip_damaged: bool,
     as_json: bool,
 ) -> None:
-    """Measure a trained network.
+    """Evaluate a trained network on test images or on other data.
 
-    RUN is a run folder. Nothing in it is changed. Another data set may lack some of the run's classes, and need not
-    have both training and test images. Classes are matched by name. --test-fraction and --split-seed count only with
-    --split train or test, for data that come without a test split.
+    RUN is a run folder; it is not changed. Another data set may lack some of the run's classes, and may have only
+    training or only test images. Classes are matched by name. --test-fraction and --split-seed apply only to data
+    without a test split, with --split train or test.
     """
-    request = EvaluationRequest(dataset, split, LoadOptions(test_fraction, split_seed, image_size))
+    request = EvaluationRequest(dataset, split, LoadOptions(test_fraction, split_seed, image_size, skip_damaged))
     is_own = request.is_own(run_path)
     if is_own and request.loading != LoadOptions():
-        raise click.UsageError("the run's own data set is read as the run was; give other data with --dataset")
+        raise click.UsageError("these options do not apply to the run's own data set; name other data with --dataset")
     if not is_own and split in (None, "all") and (test_fraction is not None or split_seed):
-        raise click.UsageError("--test-fraction and --split-seed cut a part off; say which to measure with --split")
+        raise click.UsageError("--test-fraction and --split-seed need --split train or --split test")
     with DownloadProgress(quiet=as_json) as progress:
         done = evaluate_images(run_path, request, Listeners(on_download=progress.on_progress))
     evaluation, seen = done.evaluation, done.num_trained_on
     if as_json:
         print_json(evaluation.to_dict() | ({} if is_own else {"num_trained_on": seen}))
         return
-    kinds = {"all": "images, which come without splits", "train": "training images", "test": "test images"}
+    kinds = {"all": "images without splits", "train": "training images", "test": "test images"}
     counts = " and ".join(f"{len(part):,} {kinds[part.split]}" for part in done.parts)
-    echo(f"Measured on {dataset or done.parts[0].name}: {counts}.")
+    echo(f"Evaluated on {dataset or done.parts[0].name}: {counts}.")
     if seen:
-        echo(f"The network was trained on {seen:,} of them, so they say little about new images.")
+        echo(
+            f"The network was trained on {seen:,} of these images, so the result does not show how it does on new ones."
+        )
     echo(f"\n{evaluation}")

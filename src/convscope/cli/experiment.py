@@ -1,4 +1,4 @@
-"""`convscope experiment`: many runs over seeds, and what they say together."""
+"""`convscope experiment`: many runs over seeds, and their joint result."""
 
 import re
 import shlex
@@ -7,22 +7,29 @@ from pathlib import Path
 
 import click
 
-from convscope.architecture.presets import PRESETS
 from convscope.cli.loading import loading_options
 from convscope.cli.options import (
+    ARCHITECTURES,
+    RECIPE_NAMES,
+    batch_size_option,
+    dataset_option,
+    engine_option,
+    epochs_option,
     json_option,
+    learning_rate_option,
     log_option,
     open_trackers,
     precision_option,
     print_json,
+    width_option,
 )
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
-from convscope.engine import ENGINES, EngineName
+from convscope.engine import EngineName
 from convscope.experiment import argument_of
 from convscope.experiment.run_json import loading_words
-from convscope.recipes import RECIPES, Precision
+from convscope.recipes import Precision
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
@@ -38,20 +45,20 @@ def _seed_list(value: str | list[int]) -> list[int]:
     for part in value.split(","):
         match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part.strip())
         if not match:
-            raise click.BadParameter(f"{part.strip()!r}: give a number of seeds (30), a range (0-29) or a list (1,5,7)")
+            raise click.BadParameter(f"{part.strip()!r}: use a number of seeds (30), a range (0-29) or a list (1,5,7)")
         first, last = int(match[1]), int(match[2] or match[1])
         if value.strip().isdecimal():
             first, last = 0, first - 1
         if not first <= last < first + _MOST_SEEDS:
-            raise click.BadParameter(f"{part.strip()!r}: must stand for 1 to {_MOST_SEEDS:,} seeds")
+            raise click.BadParameter(f"{part.strip()!r}: must mean 1 to {_MOST_SEEDS:,} seeds")
         seeds += range(first, last + 1)
     if len(seeds) != len(set(seeds)):
-        raise click.BadParameter(f"{value!r}: a seed comes twice")
+        raise click.BadParameter(f"{value!r}: contains a seed twice")
     return seeds
 
 
 @click.command()
-@click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder.")
+@dataset_option
 @loading_options
 @click.option(
     "--architecture",
@@ -59,15 +66,16 @@ def _seed_list(value: str | list[int]) -> list[int]:
     multiple=True,
     default=("cnn",),
     show_default=True,
-    help=f"{', '.join(PRESETS)}, or a JSON file; may be given several times.",
+    help=f"Network to train: {ARCHITECTURES}; repeatable.",
 )
+@width_option
 @click.option(
     "--recipe",
     "recipes",
     multiple=True,
     default=(DEFAULT_RECIPE,),
     show_default=True,
-    help=f"{', '.join(RECIPES)}, or a JSON file; may be given several times.",
+    help=f"Training recipe: {RECIPE_NAMES}; repeatable.",
 )
 @click.option(
     "--seeds",
@@ -75,19 +83,26 @@ def _seed_list(value: str | list[int]) -> list[int]:
     metavar="SEEDS",
     default="5",
     show_default=True,
-    help="How many from 0 on, or a list such as 0-4,7.",
+    help="Number of seeds, from 0, or a list such as 0-4,7.",
 )
-@click.option("--epochs", type=int, help="In place of the recipes'.")
+@epochs_option
+@batch_size_option
+@learning_rate_option
 @precision_option
-@click.option("--num-images", type=click.IntRange(min=1), help="Train each run on so many images, drawn by its seed.")
-@click.option("--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes.")
+@click.option(
+    "--num-images",
+    type=click.IntRange(min=1),
+    help="Number of training images for each run, drawn by its seed; by default all.",
+)
+@engine_option
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Of the engine in each run; by default one a core, with an executor one.",
+    help="Number of threads for each run; by default one per core, or one with an executor.",
 )
 @click.option(
-    "--executor", help="local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process."
+    "--executor",
+    help="Place to train: local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/experiment-DATASET."
@@ -99,10 +114,14 @@ def experiment(
     test_fraction: float | None,
     split_seed: int,
     image_size: tuple[int, int] | None,
+    skip_damaged: bool,
     architectures: tuple[str, ...],
+    width: float,
     recipes: tuple[str, ...],
     seeds: list[int],
     epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
     precision: Precision | None,
     num_images: int | None,
     engine: EngineName,
@@ -112,21 +131,23 @@ def experiment(
     trackers: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Train architectures with recipes from many seeds, and say how they fare.
+    """Train several architectures and recipes over many seeds, and compare them.
 
-    Every architecture is trained with every recipe from every seed, and measured on the test images. Of each pair the
-    mean is given with its 95 % interval (Student's t), the standard deviation, and every single value. A run that is
-    finished is never run again: after an interruption, or with more seeds, the same command on the same folder goes on.
-    A cluster runs what anybody who reaches its port sends: keep it in a network that you trust.
+    Every architecture is trained with every recipe from every seed, and evaluated on the test images. The table shows
+    the mean accuracy of each pair with its 95 % interval, the standard deviation and every single value. It also shows
+    the groups that earlier commands trained in the same folder. Finished runs are kept: after an interruption, or for
+    more seeds, run the same command on the same folder. A cluster runs whatever reaches its port, so use one only in a
+    network that you trust.
     """
     tracking = open_trackers(trackers)
     request = ExperimentRequest(
         dataset,
-        LoadOptions(test_fraction, split_seed, image_size),
+        LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
         architectures,
         recipes,
         seeds,
-        RecipeChanges(epochs, precision=precision),
+        RecipeChanges(epochs, batch_size, learning_rate, precision=precision),
+        width,
         num_images,
         engine,
         threads,
@@ -138,9 +159,7 @@ def experiment(
         names = {"--architecture": [one.name for one in plan.networks], "--recipe": [one.name for one in plan.recipes]}
         for option, given in names.items():
             if twice := [name for name in given if given.count(name) > 1]:
-                raise click.UsageError(
-                    f"{option}: two are called {twice[0]!r}; give each a name of its own in its file"
-                )
+                raise click.UsageError(f"{option}: two have the name {twice[0]!r}; change the name in one of the files")
         if not as_json:
             echo(plan)
         command = partial(_command, click.get_current_context(), dataset)
@@ -148,8 +167,8 @@ def experiment(
             result, page = experiment_job(plan, command, tracking, progress.listeners())
         except KeyboardInterrupt:
             raise click.ClickException(
-                f"interrupted with {progress.runs_done} of {plan.num_runs} runs finished in {plan.folder}; the same "
-                "command goes on"
+                f"interrupted; {progress.runs_done} of {plan.num_runs} runs are finished in {plan.folder}; "
+                "run the same command to continue"
             ) from None
     if as_json:
         print_json({"experiment": str(plan.folder), **result.to_dict()})
@@ -158,12 +177,13 @@ def experiment(
 
 
 def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:
-    """Return the command that makes the experiment again, without what leaves its result as it is."""
+    """Return the command that repeats the experiment, without options that do not change the result."""
     words = ["convscope", "experiment", "--dataset", argument_of(dataset), *loading_words(options)]
-    said = {"dataset", "test_fraction", "split_seed", "image_size", "threads", "executor", "out", "trackers", "as_json"}
+    said = {"dataset", "test_fraction", "split_seed", "image_size", "skip_damaged"}
+    said |= {"threads", "executor", "out", "trackers", "as_json"}
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if parameter.name in said or value is None:
+        if parameter.name in said or value is None or (parameter.name == "width" and value == 1):
             continue
         if parameter.name == "seeds":
             is_range = len(value) > 1 and value == list(range(value[0], value[-1] + 1))

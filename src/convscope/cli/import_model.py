@@ -1,4 +1,4 @@
-"""`convscope import`: a network of another program as a run, to see through it."""
+"""`convscope import`: a network of another program as a run."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
-from convscope.cli.options import index_option, json_option, print_json
+from convscope.cli.options import RECIPE_NAMES, index_option, json_option, print_json
 from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions
@@ -25,40 +25,45 @@ def _number(value: str) -> float:
     try:
         return float(above) / float(below or 1)
     except (ValueError, ZeroDivisionError) as error:
-        raise click.BadParameter(f"{value!r}: give a number, or a fraction such as 1/255") from error
+        raise click.BadParameter(f"{value!r}: use a number, or a fraction such as 1/255") from error
 
 
 @click.command("import")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
-    "--dataset", default="mnist", show_default=True, help="What it was trained for: a name, a file or folder."
+    "--dataset", default="mnist", show_default=True, help="Data set of the network: name, or path of a file or folder."
 )
 @loading_options
 @click.option(
     "--architecture",
     type=click.Path(path_type=Path),
-    help="JSON of convscope or Keras, for a file that holds weights alone.",
+    help="JSON file of convscope or Keras, for a file with weights only.",
 )
 @click.option(
     "--scale",
     type=_number,
     metavar="NUMBER",
-    help="What a byte is multiplied by, where the network does not; or 1/255.",
+    help="Factor for each pixel byte, if the network has no scaling of its own; by default 1/255.",
 )
-@click.option("--offset", type=_number, metavar="NUMBER", help="What is added then, where the network does not; or 0.")
+@click.option(
+    "--offset",
+    type=_number,
+    metavar="NUMBER",
+    help="Number added to each scaled pixel, if the network adds none itself; by default 0.",
+)
 @click.option(
     "--recipe",
     default=DEFAULT_RECIPE,
     show_default=True,
-    help="By which evidence trains networks like it, where it must.",
+    help=f"Recipe for networks that `convscope evidence` trains: {RECIPE_NAMES}.",
 )
 @index_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help=f"Folder for the results, by default a new one under runs/; or a {_SUFFIX} file, for the model alone.",
+    help=f"Folder for the results, or {_SUFFIX} file for the model only; by default a new folder under runs/.",
 )
-@click.option("--open", "open_report", is_flag=True, help="Open the report when it is written.")
+@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
 @json_option
 def import_model(
     path: Path,
@@ -66,6 +71,7 @@ def import_model(
     test_fraction: float | None,
     split_seed: int,
     image_size: tuple[int, int] | None,
+    skip_damaged: bool,
     architecture: Path | None,
     scale: float | None,
     offset: float | None,
@@ -75,15 +81,15 @@ def import_model(
     open_report: bool,
     as_json: bool,
 ) -> None:
-    """Bring a network of Keras or ONNX, measure it, look inside, and write the report.
+    """Import a network from Keras or ONNX, evaluate and explain it, and write a report.
 
-    FILE is a .keras, .h5, .weights.h5 or .onnx file. Nothing in it is run: its numbers are read, and layers that
-    convscope does not have are named. The folder is a run like any other, but for the training, which was elsewhere.
+    FILE is a .keras, .h5, .weights.h5 or .onnx file. No code in the file is run. Layers that convscope does not support
+    are listed. The result is a run folder without a training history.
     """
     request = ImportRequest(
         path,
         dataset,
-        LoadOptions(test_fraction, split_seed, image_size),
+        LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
         architecture=architecture,
         scale=scale,
         offset=offset,
@@ -114,7 +120,7 @@ def import_model(
         )
     else:
         _describe(done.found, model)
-        last = f"{done.timings['total']:.1f} s in all; the report is {done.report}"
+        last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
         print_result([*filter(None, (evaluation, in_options(done.advice))), last])
     if open_report:
         click.launch(str(done.report))

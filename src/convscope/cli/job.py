@@ -1,5 +1,6 @@
 """What the commands that make or open a run share: how a job begins, and what is printed of it."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,8 +20,8 @@ from convscope.runs.resume import check_same, options_of
 from convscope.runs.run_json import JobOptions
 from convscope.storage import RunFolder
 
-_LOADING = ("test_fraction", "split_seed", "image_size")
-_CHANGES = ("epochs", "validation_fraction", "patience", "precision", "class_weights")
+_LOADING = ("test_fraction", "split_seed", "image_size", "skip_damaged")
+_CHANGES = ("epochs", "batch_size", "learning_rate", "validation_fraction", "patience", "precision", "class_weights")
 
 
 @contextmanager
@@ -36,9 +37,11 @@ def begun(
     """
     if resume is None:
         if asked["new_output"] and asked["start"] is None:
-            raise click.UsageError("--new-output says what to take from a run; give one with --from")
+            raise click.UsageError("--new-output needs --from RUN")
         if asked["start"] is not None and asked["architecture"] is not None:
-            raise click.UsageError("--from takes the architecture of the run; leave out --architecture")
+            raise click.UsageError("--from uses the architecture of the run; remove --architecture")
+        if asked["start"] is not None and asked["width"] != 1:
+            raise click.UsageError("--from uses the architecture of the run; remove --width")
         with new_job(request_of(asked, options), listeners) as job:
             yield job
         return
@@ -100,7 +103,8 @@ def in_options(text: str) -> str:
 
 def interrupted(folder: RunFolder, command: str) -> click.ClickException:
     """Return what a user who pressed Ctrl-C is told."""
-    return click.ClickException(f"interrupted; go on with: convscope {command} --resume {folder.path}")
+    again = shlex.join(["convscope", command, "--resume", str(folder.path)])
+    return click.ClickException(f"interrupted; to continue, run: {again}")
 
 
 def print_result(values: Sequence[object]) -> None:

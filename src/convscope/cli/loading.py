@@ -1,4 +1,4 @@
-"""What the commands that load data share: the options that say how, and the bar of what is fetched."""
+"""What the commands that load data share: their options, and the progress bar of a download."""
 
 import re
 from collections.abc import Callable
@@ -26,26 +26,27 @@ def _size(value: str) -> tuple[int, int]:
 
 
 def loading_options(command: _Command) -> _Command:
-    """Add what says how a data set is read that comes without a test split, or with images of several sizes."""
+    """Add the options for data without a test split, with pictures of several sizes, or with damaged pictures."""
     options = (
         click.option(
             "--test-fraction",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            help="Share of each class that is cut off as the test split, where there is none; by default a fifth.",
+            help="Fraction of each class used for testing, if the data have no test split; by default 0.2.",
         ),
         click.option(
             "--split-seed",
             type=click.IntRange(0, MOST_SEED),
             default=0,
             show_default=True,
-            help="Which images are cut off.",
+            help="Random seed for choosing the test images.",
         ),
         click.option(
             "--image-size",
             type=_size,
             metavar="HxW",
-            help="Bring pictures of several sizes to this one, such as 28x28.",
+            help="Height and width that all pictures are resized to, such as 28x28.",
         ),
+        click.option("--skip-damaged", is_flag=True, help="Leave out pictures that cannot be read, and count them."),
     )
     for option in reversed(options):
         command = option(command)
@@ -57,10 +58,11 @@ def load(
     test_fraction: float | None = None,
     split_seed: int = 0,
     image_size: tuple[int, int] | None = None,
+    skip_damaged: bool = False,
     *,
     quiet: bool = False,
 ) -> Splits:
-    """Load a data set; unless `quiet`, stderr shows what is fetched."""
+    """Load a data set; unless `quiet`, stderr shows the progress of a download."""
     with DownloadProgress(quiet=quiet) as progress:
-        options = LoadOptions(test_fraction, split_seed, image_size)
+        options = LoadOptions(test_fraction, split_seed, image_size, skip_damaged)
         return load_data(name, options, progress.on_progress)[1]

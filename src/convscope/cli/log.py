@@ -1,4 +1,4 @@
-"""`convscope log`: runs into other people's trackers, from their folders."""
+"""`convscope log`: finished or unfinished runs into MLflow or TensorBoard."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ from convscope.runs.tracking import log_run, open_tracker
     metavar="TRACKER",
     multiple=True,
     required=True,
-    help="mlflow:URI or tensorboard:DIR; may be given several times.",
+    help="Tracker to log to, mlflow:URI or tensorboard:DIR; repeatable.",
 )
 @json_option
 def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> None:
     """Log trained runs to MLflow or TensorBoard.
 
-    RUN is a run folder, finished or stopped. What is logged is what `convscope run --log` would have logged on the way:
-    parameters, the metrics of each epoch, results, figures, the report and the model, and the same of the baseline
-    and of further seeds. A run that is there already is brought up to date, and nothing is there twice.
+    RUN is a run folder, finished or not. The command logs what `convscope run --log` logs during training: parameters,
+    the metrics of each epoch, results, figures, the report and the model, also for the baseline and for further seeds.
+    A run that was logged before is updated.
     """
     for spec in trackers:
         open_tracker(spec)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what their values stand for."""
+"""The options that several commands share."""
 
 import json
 from collections.abc import Callable
@@ -9,12 +9,13 @@ import click
 
 from convscope.architecture.presets import PRESETS
 from convscope.base.tables import printable
+from convscope.cli.hints import Choice
 from convscope.cli.loading import loading_options
 from convscope.cli.output import echo
 from convscope.engine import ENGINES
 from convscope.recipes import PRECISIONS, RECIPES
 from convscope.recipes.presets import DEFAULT_RECIPE
-from convscope.runs.jobs import PRESET
+from convscope.runs.choices import PRESET
 from convscope.runs.tracking import Trackers, open_tracker
 from convscope.storage.run_folder import MOST_SEED
 
@@ -23,79 +24,109 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
 index_option = click.option(
-    "--index", type=click.IntRange(min=0), default=0, show_default=True, help="Test image whose feature maps are shown."
+    "--index",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Index of the test image whose feature maps are shown.",
 )
-
+dataset_option = click.option(
+    "--dataset", default="mnist", show_default=True, help="Name of a data set, or path of a file or folder."
+)
 class_weights_option = click.option(
     "--class-weights",
-    type=click.Choice(["none", "balanced"]),
-    help="In place of the recipe's: balanced counts every class alike in the loss, however many images it has.",
+    type=Choice(["none", "balanced"]),
+    help="Class weights in the loss, in place of the recipe's; balanced gives every class the same total weight.",
 )
-precision_option = click.option("--precision", type=click.Choice(PRECISIONS), help="In place of the recipe's.")
+epochs_option = click.option("--epochs", type=int, help="Number of epochs, in place of the recipe's.")
+batch_size_option = click.option("--batch-size", type=int, help="Images per training step, in place of the recipe's.")
+learning_rate_option = click.option(
+    "--lr", "learning_rate", type=float, help="Learning rate of the optimizer, in place of the recipe's."
+)
+precision_option = click.option(
+    "--precision", type=Choice(PRECISIONS), help="Number format of training, in place of the recipe's."
+)
+width_option = click.option(
+    "--width",
+    type=click.FloatRange(0, 64, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Factor for the filters and units of all layers but the last.",
+)
+engine_option = click.option(
+    "--engine", type=Choice(ENGINES), default="native", show_default=True, help="Compute engine."
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Number of threads; by default one per core."
+)
 
 log_option = click.option(
     "--log",
     "trackers",
     metavar="TRACKER",
     multiple=True,
-    help="Log what is trained as it goes to mlflow:URI or tensorboard:DIR; may be given several times.",
+    help="Tracker that training is logged to, mlflow:URI or tensorboard:DIR; repeatable.",
 )
+
+ARCHITECTURES = f"preset ({', '.join(PRESETS)}) or JSON file"
+"""What an architecture is given as, in the words of a help text."""
+RECIPE_NAMES = f"name ({', '.join(RECIPES)}) or JSON file"
+"""What a recipe is given as, in the words of a help text."""
 
 
 def training_options(command: _Command) -> _Command:
-    """Add what `run` and `train` are told: data, network, recipe, seed, engine and place."""
+    """Add the options of `run` and `train`: data, network, recipe, seed, engine and place."""
     options = (
-        click.option("--dataset", default="mnist", show_default=True, help="Name of a data set, or a file or folder."),
+        dataset_option,
         loading_options,
         click.option(
             "--architecture",
-            help=f"{', '.join(PRESETS)}, or a JSON file (also run.json of a run); by default {PRESET}, with --from "
-            "that of the run.",
+            help=f"Network to train: {ARCHITECTURES}, such as run.json of a run; by default {PRESET}, or that of "
+            "--from.",
         ),
+        width_option,
         click.option(
             "--from",
             "start",
             type=click.Path(path_type=Path),
             metavar="RUN",
-            help="Start from the model of a run, for the same classes or others, and not from random weights.",
+            help="Run whose trained weights training starts from; its classes may be others.",
         ),
         click.option(
             "--new-output",
             is_flag=True,
-            help="With --from: start all outputs at random; by default those of classes of the same name are kept.",
+            help="With --from: start all outputs from random weights. By default classes of the same name keep theirs.",
         ),
         click.option(
             "--recipe",
             default=DEFAULT_RECIPE,
             show_default=True,
-            help=f"{', '.join(RECIPES)}, or a JSON file (also run.json of a run).",
+            help=f"Training recipe: {RECIPE_NAMES}, such as run.json of a run.",
         ),
-        click.option("--epochs", type=int, help="In place of the recipe's; with --patience the most."),
+        click.option(
+            "--epochs", type=int, help="Number of epochs, in place of the recipe's; with --patience the maximum."
+        ),
+        batch_size_option,
+        learning_rate_option,
         click.option(
             "--validation-fraction",
             type=float,
-            help="Of the training images, held out and measured after each epoch in place of the test images.",
+            help="Fraction of the training images to hold out; they replace the test images after each epoch.",
         ),
         click.option(
             "--patience",
             type=int,
-            help="Stop after so many epochs without a better val_loss and keep the best epoch's weights.",
+            help="Epochs without a lower validation loss before training stops; the best epoch's weights are kept.",
         ),
         class_weights_option,
         precision_option,
+        click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Random seed."),
+        engine_option,
+        threads_option,
         click.option(
-            "--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Of all randomness."
+            "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
         ),
-        click.option(
-            "--engine", type=click.Choice(ENGINES), default="native", show_default=True, help="What computes."
-        ),
-        click.option("--threads", type=click.IntRange(min=1), help="Of the engine; by default one a core."),
-        click.option(
-            "--out",
-            type=click.Path(path_type=Path),
-            help="Folder for the results; by default a new one under runs/.",
-        ),
-        click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a stopped run."),
+        click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Unfinished run to continue."),
         log_option,
     )
     for option in reversed(options):
@@ -104,7 +135,7 @@ def training_options(command: _Command) -> _Command:
 
 
 def open_trackers(specs: tuple[str, ...]) -> Trackers:
-    """Return the trackers that `specs` name; one that fails later costs a line on stderr and not the run."""
+    """Return the trackers that `specs` name; one that fails later prints a warning, and the run continues."""
     trackers = [open_tracker(spec) for spec in specs]
     return Trackers(trackers, lambda text: echo(f"Warning: {printable(text)}", err=True))
 

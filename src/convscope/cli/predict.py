@@ -1,4 +1,4 @@
-"""`convscope predict`: answers to pictures of one's own, as a table, JSON or CSV, and a page that explains them."""
+"""`convscope predict`: your own pictures classified, as a table, JSON or CSV, and explained on a page."""
 
 import os
 import shlex
@@ -9,6 +9,7 @@ import click
 from convscope.base.errors import ConvscopeError, ImageFileError
 from convscope.base.tables import printable
 from convscope.cli.answers import print_answers, print_outcomes_csv, print_outcomes_json, print_strings
+from convscope.cli.hints import Choice
 from convscope.cli.options import json_option, run_argument
 from convscope.cli.output import echo
 from convscope.data.handwriting import STEPS, Step
@@ -20,20 +21,20 @@ from convscope.storage import load_model
 @click.command()
 @run_argument
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--strings", is_flag=True, help="Find all that is written in each picture, and read it line by line.")
-@click.option("--with", "also", multiple=True, type=click.Choice(STEPS), help="Take this step too; may be repeated.")
+@click.option("--strings", is_flag=True, help="Read all characters in each picture, line by line.")
+@click.option("--with", "also", multiple=True, type=Choice(STEPS), help="Preparation step to add; repeatable.")
 @click.option(
-    "--without", "without", multiple=True, type=click.Choice(STEPS), help="Leave this step out; may be repeated."
+    "--without", "without", multiple=True, type=Choice(STEPS), help="Preparation step to leave out; repeatable."
 )
 @click.option(
     "--explain",
     "page_path",
     metavar="PAGE.html",
     type=click.Path(path_type=Path),
-    help="Write a page: each picture, each step, the answer, and the pixels it rests on.",
+    help="HTML file that shows each picture, each step, the prediction, and the pixels that contributed to it.",
 )
-@click.option("--force", is_flag=True, help="Let --explain replace a file.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print one table of comma-separated values and nothing else.")
+@click.option("--force", is_flag=True, help="Allow --explain to replace a file.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values and nothing else.")
 @json_option
 def predict(
     run_path: Path,
@@ -46,23 +47,23 @@ def predict(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Answer pictures of your own.
+    """Classify your own pictures.
 
-    RUN is a run folder or a model.safetensors. An IMAGE is a PNG, JPEG, WebP, BMP, TIFF or GIF file, a folder, which
-    stands for all pictures in it at any depth, or - for standard input. Each is made into an image as those that the
-    model learnt from were made: a photo of handwriting by steps, for which --with and --without name others; a picture
-    that is such an image already is left as it is. With --strings a picture holds several, such as the digits of a
-    number or a form, which are found, parted and read in their order. A file that cannot be read has its line in the
-    result, the others are answered, and the exit status is 1.
+    RUN is a run folder or a model.safetensors. An IMAGE is a PNG, JPEG, WebP, BMP, TIFF or GIF file, a folder of
+    pictures at any depth, or - for standard input. Each picture is converted to the format of the training images.
+    Photos of handwriting are converted in several steps; --with and --without change the list. A picture that already
+    has this format stays as it is. With --strings, a picture may contain several characters, such as a number or a
+    form. They are found, separated and read in order. A file that cannot be read is listed with its error. The other
+    files are still classified, and the exit status is 1.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: choose one")
     if strings and (also or without):
-        raise click.UsageError("--strings: takes its own steps; leave --with and --without out")
+        raise click.UsageError("--strings: uses its own steps; remove --with and --without")
     if images.count(STDIN) > 1:
-        raise click.UsageError("-: standard input can be read once")
+        raise click.UsageError("-: standard input can be read only once")
     if page_path is not None and os.path.lexists(page_path) and not force:
-        raise ConvscopeError(f"{page_path}: is there already; choose another file, or replace it with --force")
+        raise ConvscopeError(f"{page_path}: already exists; choose another file, or add --force to replace it")
     if both := [step for step in also if step in without]:
         raise click.UsageError(f"--with {both[0]} --without {both[0]}: choose one")
     model = load_model(run_path)
@@ -84,11 +85,13 @@ def predict(
     if len(errors) == 1 == len(paths):
         raise ImageFileError(errors[0])
     if errors:
-        raise ImageFileError(f"{len(errors):,} of {len(paths):,} pictures could not be read; their lines say why")
+        raise ImageFileError(
+            f"{len(errors):,} of {len(paths):,} pictures could not be read; the reasons are in their lines"
+        )
 
 
 def _command(page_path: Path) -> str:
-    """Return the command that makes the page again."""
+    """Return the command that makes the page."""
     given = click.get_current_context().params
     words = ["convscope", "predict", path_text(given["run_path"]), *map(path_text, given["images"])]
     words += ["--strings"] if given["strings"] else []

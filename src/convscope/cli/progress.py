@@ -9,7 +9,7 @@ from tqdm import tqdm
 from convscope.base.tables import printable
 from convscope.cli.output import echo
 from convscope.evidence.evaluation import Evaluation
-from convscope.experiment import DivergedRun, RunResult
+from convscope.experiment import DivergedRun, RunResult, RunSpec
 from convscope.runs.listeners import Listeners, Result
 from convscope.training import History, TrainingState
 
@@ -84,6 +84,7 @@ class JobProgress:
             on_trained=lambda _, choice: self._training.on_end(choice),
             on_plan=self._show,
             on_runs=self._on_runs,
+            on_run_epoch=lambda spec, state: self._runs.on_epoch(spec, state),
             on_result=lambda result: self._runs.on_result(result),
             on_diverged=lambda run: self._runs.on_diverged(run),
             on_fold=self._on_fold,
@@ -152,6 +153,17 @@ class RunsProgress:
         self._quiet = quiet
         on_terminal = sys.stdout.isatty() and not quiet
         self._bar = tqdm(total=total, unit=" runs", file=sys.stdout, leave=False) if on_terminal else None
+
+    def on_epoch(self, spec: RunSpec, state: TrainingState) -> None:
+        """Show the epoch beside the bar, or print its line."""
+        epoch = len(state.history)
+        if not epoch:
+            return
+        text = f"{spec.title}: epoch {epoch}/{spec.recipe.epochs}"
+        if self._bar is not None:
+            self._bar.set_postfix_str(printable(text))
+        elif not self._quiet:
+            echo(f"{text}, loss {state.history.loss[-1]:.4f}, accuracy {state.history.accuracy[-1]:.4f}")
 
     def on_result(self, result: RunResult) -> None:
         """Move the bar, or print the run's line."""

@@ -15,16 +15,16 @@ from convscope.runs.page import complete_page, load_found
 @click.command()
 @run_argument
 @index_option
-@click.option("--payload", is_flag=True, help="Print all that the page shows as one JSON document; write nothing.")
-@click.option("--open", "open_report", is_flag=True, help="Open the report when it is written.")
+@click.option("--payload", is_flag=True, help="Print the content of the report as one JSON document and write nothing.")
+@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
 @json_option
 def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json: bool) -> None:
-    """Write the report of a trained run again.
+    """Rewrite the report of a trained run.
 
-    RUN is a run folder. The report is report.html in it, one file that needs no network.
+    RUN is a run folder. The report is its report.html, a single file that needs no internet connection.
     """
     start, timings = perf_counter(), dict[str, float]()
-    with run_of(run_path, quiet=as_json or payload) as (folder, splits):
+    with run_of(run_path, quiet=as_json or payload, writes=not payload) as (folder, splits):
         check_index(index, splits)
         page = complete_page(load_found(folder, splits), splits, index, timings)
         if payload:
@@ -35,6 +35,6 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
     if as_json:
         print_json({"run": str(folder.path), "report": str(path), "timings": timings})
     else:
-        echo(f"{timings['total']:.1f} s; the report is {path}")
+        echo(f"Finished in {timings['total']:.1f} s. The report is {path}")
     if open_report:
         click.launch(str(path))

@@ -23,11 +23,11 @@ from convscope.runs.steps import timed
 @click.option(
     "--seeds",
     type=click.IntRange(min=1),
-    help="Runs of each network, from --seed on; by default 5, or as many as half a minute more allows.",
+    help="Number of seeds for each network, from --seed up; by default 5, or as many as fit into half a minute.",
 )
 @index_option
-@click.option("--open", "open_report", is_flag=True, help="Open the report when it is written.")
-@click.option("--quiet", is_flag=True, help="Print the accuracy and the path of the page and nothing else.")
+@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
+@click.option("--quiet", is_flag=True, help="Print the accuracy and the path of the report and nothing else.")
 @json_option
 def run(
     resume: Path | None,
@@ -40,12 +40,12 @@ def run(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    """Train, measure, look inside, compare with a dense network, and write the report.
+    """Train a network, evaluate and explain it, compare it with a dense network, and write a report.
 
-    All of it lands in one folder under runs/, the report as report.html. The report can be opened as soon as the
-    network is trained; the other measurements are added to it one after another. Ctrl-C leaves it as it is then, and
-    --resume goes on. The network that the report looks into is that of --seed; further seeds say how far its accuracy
-    is luck.
+    All results are in one folder under runs/; the report is its report.html. You can open the report as soon as the
+    network is trained; later measurements are added one after another. After Ctrl-C, the report stays as it is, and
+    --resume continues. The report explains the network of --seed. More seeds show how much accuracy varies between
+    runs.
     """
     timings = dict[str, float]()
     tracking = open_trackers(trackers)
@@ -75,11 +75,11 @@ def run(
     else:
         path = shlex.quote(str(job.folder.path))
         steps = (
-            f"{timings['total']:.1f} s in all. What to do next:\n"
-            f"  open the page in a browser: {outcome.report}\n"
+            f"Finished in {timings['total']:.1f} s. Next steps:\n"
+            f"  open the report in a browser: {outcome.report}\n"
             f"  see each class and its confusions: convscope evaluate {path}\n"
             f"  write figures for slides: convscope figures {path}\n"
-            f"  measure what else its answers are worth: convscope evidence {path}"
+            f"  test the predictions further: convscope evidence {path}"
         )
         found = outcome.seeds or outcome.comparison  # the runs from all seeds say more than one run of each
         print_result([*([] if found is None else [found.summary]), steps])

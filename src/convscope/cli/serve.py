@@ -13,17 +13,21 @@ _MIB = 1 << 20
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to answer at; 0.0.0.0 for all.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Network address to listen on; 0.0.0.0 for all.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to answer at; 0 for any."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 for any free one.",
 )
 @click.option(
     "--allow-host",
     "allowed",
     multiple=True,
-    help="Name that requests may give as their host, besides localhost; by default all if --host is not this machine.",
+    help="Host name allowed in requests, besides localhost; repeatable. By default any, unless --host is this machine.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Number of worker threads; by default one a core.")
+@click.option("--threads", type=click.IntRange(min=1), help="Number of worker threads; by default one per core.")
 @click.option(
     "--limit-body", type=click.IntRange(1, 1024), default=16, show_default=True, help="Maximum request body in MiB."
 )
@@ -32,35 +36,35 @@ _MIB = 1 << 20
     type=click.IntRange(1, 50),
     default=25,
     show_default=True,
-    help="Maximum megapixels of a picture.",
+    help="Maximum megapixels per picture.",
 )
 @click.option(
     "--limit-images",
     type=click.IntRange(min=1),
     default=256,
     show_default=True,
-    help="Maximum images of one inference.",
+    help="Maximum images per inference request.",
 )
 @click.option(
     "--limit-requests",
     type=click.IntRange(min=1),
     default=64,
     show_default=True,
-    help="Maximum requests in work at once.",
+    help="Maximum requests processed at the same time.",
 )
 @click.option(
     "--limit-seconds",
     type=click.FloatRange(0, 86400, min_open=True),
     default=30.0,
     show_default=True,
-    help="Seconds that a request body may take to arrive.",
+    help="Maximum seconds for a request body to arrive.",
 )
 @click.option(
     "--deadline",
     type=click.FloatRange(0, 86400, min_open=True),
     default=30.0,
     show_default=True,
-    help="Seconds from a complete request to its answer; a later answer is given up with status 503.",
+    help="Maximum seconds from a complete request to its response; later ones fail with status 503.",
 )
 @json_option
 def serve(
@@ -77,16 +81,16 @@ def serve(
     deadline: float,
     as_json: bool,
 ) -> None:
-    """Answer over HTTP with trained networks.
+    """Serve trained networks over HTTP.
 
-    RUN is a run folder or a model file, or NAME=RUN; without a name it is called as its folder is. The page of a run is
-    at /, the Open Inference Protocol at /v2, and POST /v1/predict takes an image file. It answers this machine alone
-    unless told otherwise. At Ctrl-C or SIGTERM it finishes the requests in work, for 30 seconds at most, and ends. The
-    log is on stderr.
+    RUN is a run folder or a model file, or NAME=RUN; by default the name is that of the folder. The report of a run is
+    at /, the Open Inference Protocol at /v2, and POST /v1/predict takes a picture, as the body or as a form field. The
+    server listens to this machine only, unless --host is set. After Ctrl-C or SIGTERM it finishes open requests within
+    30 seconds and ends. The log goes to stderr.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise click.ClickException(f'{missing[0]} is not installed; install it with: pip install "convscope[serve]"')
-    from convscope.service import Limits, create_app, hosts_for, load_served
+    from convscope.service import Limits, create_app, example_command, hosts_for, load_served
     from convscope.service import serve as run_service
 
     models = load_served(runs)
@@ -105,6 +109,8 @@ def serve(
             print_json({"address": address, "models": [{"name": one.name, "version": one.version} for one in models]})
             return
         names = ", ".join(one.name for one in models)
-        echo(f"{address} answers with {names}; stop it with Ctrl-C")
+        echo(f"Serving {names} at {address}; stop with Ctrl-C. To classify a picture:")
+        echo(f"  {example_command(address, models)}")
+        echo(f"For a picture of your own:\n  {example_command(address, models, 'PICTURE.png')}")
 
     run_service(create_app(models, limits, hosts_for(host, allowed)), limits, host=host, port=port, on_start=started)

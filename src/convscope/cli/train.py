@@ -1,4 +1,4 @@
-"""`convscope train`: one network, trained and measured."""
+"""`convscope train`: one network, trained and evaluated."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,9 +19,10 @@ from convscope.runs.steps import timed
 @training_options
 @json_option
 def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked: Any) -> None:
-    """Train a network and measure it.
+    """Train and evaluate a network.
 
-    The run folder then holds the model, its history and its evaluation; `convscope report` adds the pictures.
+    The run folder holds the model, its training history and its evaluation. `convscope report` adds figures and a
+    report.
     """
     timings = dict[str, float]()
     tracking = open_trackers(trackers)
@@ -46,4 +47,4 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
         )
     else:
         print_result([outcome.evaluation, f"Memory: {outcome.memory}"])
-        echo(f"{timings['total']:.1f} s in all; the run is in {job.folder.path}")
+        echo(f"Finished in {timings['total']:.1f} s. The run is in {job.folder.path}")

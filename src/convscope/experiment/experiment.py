@@ -27,7 +27,7 @@ from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.experiment.result import DivergedRun, RunResult
-from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
+from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import AnyRecipe, classic, recipe_named
 
@@ -307,6 +307,7 @@ def run_experiment(
     threads: int | None = None,
     on_result: OnResult | None = None,
     on_diverged: OnDiverged | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Experiment:
     """Train every architecture with every recipe from every seed, and return how they fare on the test images.
 
@@ -324,7 +325,8 @@ def run_experiment(
         recipes: recipes or names of those that come with convscope, each with a name of its own.
         dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
         num_images: on how many of the training images each run trains, drawn by its seed; None is all of them.
-        folder, executor, threads, on_result: as for `train_runs`. With a folder, running the same again goes on.
+        folder, executor, threads, on_result, on_epoch: as for `train_runs`. With a folder, the same call again
+            continues.
         on_diverged: called in this thread for each run whose training diverges; the others go on.
 
     Raises:
@@ -363,7 +365,14 @@ def run_experiment(
             on_diverged(run)
 
     runs = train_runs(
-        specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result, on_diverged=keep
+        specs,
+        splits,
+        folder=folder,
+        executor=executor,
+        threads=threads,
+        on_result=on_result,
+        on_diverged=keep,
+        on_epoch=on_epoch,
     )
     if not runs:
         raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; all other runs diverged too")

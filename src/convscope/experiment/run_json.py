@@ -10,8 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from convscope.architecture import Architecture
-from convscope.architecture.presets import PRESETS
+from convscope.architecture.presets import is_preset
 from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName, keras
 from convscope.experiment.spec import RunSpec
@@ -65,12 +64,6 @@ def cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def is_preset(network: Architecture) -> bool:
-    """Return whether `network` is the preset of its name: a file may call its network as a preset is called."""
-    preset = PRESETS.get(network.name)
-    return preset is not None and preset(network.input.shape, network.num_classes) == network
-
-
 def loading_words(options: LoadOptions) -> list[str]:
     """Return the words of a command that load with `options`."""
     words = []
@@ -78,6 +71,8 @@ def loading_words(options: LoadOptions) -> list[str]:
         words += ["--test-fraction", str(options.test_fraction), "--split-seed", str(options.seed)]
     if options.image_size is not None:
         words += ["--image-size", "x".join(map(str, options.image_size))]
+    if options.skip_damaged:
+        words += ["--skip-damaged"]
     return words
 
 
@@ -88,7 +83,7 @@ def _command(spec: RunSpec, options: LoadOptions) -> str:
     words += [
         "--architecture",
         network.name if is_preset(network) else "ARCHITECTURE.json",
-        *_recipe_words(spec.recipe),
+        *(recipe_words(spec.recipe) or ["--recipe", "RECIPE.json"]),
     ]
     words += ["--seeds", f"{spec.seed}-{spec.seed}", "--engine", spec.engine]
     if spec.num_images is not None:
@@ -96,9 +91,16 @@ def _command(spec: RunSpec, options: LoadOptions) -> str:
     return shlex.join(words)
 
 
-def _recipe_words(recipe: Recipe) -> list[str]:
+def recipe_words(recipe: Recipe) -> list[str]:
+    """Return the words of a command that make a preset into `recipe`; none where other options would be needed."""
     preset = RECIPES.get(recipe.name)
-    if preset is None or replace(preset, epochs=recipe.epochs) != recipe:
-        return ["--recipe", "RECIPE.json"]
-    epochs = [] if preset.epochs == recipe.epochs else ["--epochs", str(recipe.epochs)]
-    return ["--recipe", recipe.name, *epochs]
+    if preset is None or type(preset.optimizer) is not type(recipe.optimizer):
+        return []
+    rate, words = recipe.optimizer.learning_rate, ["--recipe", recipe.name]
+    optimizer = replace(preset.optimizer, learning_rate=rate)
+    changes: dict[str, Any] = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "precision": recipe.precision}
+    if replace(preset, optimizer=optimizer, **changes) != recipe:
+        return []
+    for name, value in changes.items():
+        words += [] if value == getattr(preset, name) else [f"--{name.replace('_', '-')}", str(value)]
+    return words if optimizer == preset.optimizer else [*words, "--lr", str(rate)]

@@ -22,10 +22,11 @@ from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, WorkerResult, execute, read_reply, train_one, write_order
 from convscope.storage import writing
-from convscope.training import check_classes, check_fit, check_recipe, hold_out
+from convscope.training import TrainingState, check_classes, check_fit, check_recipe, hold_out
 
 OnResult = Callable[[RunResult], None]
 OnDiverged = Callable[[DivergedRun], None]
+OnEpoch = Callable[[RunSpec, TrainingState], None]
 
 _MOST_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
 
@@ -40,6 +41,7 @@ def train_runs(
     threads: int | None = None,
     on_result: OnResult | None = None,
     on_diverged: OnDiverged | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> list[RunResult]:
     """Train each of `specs` and measure it on the test images; return the results in the order of the specs.
 
@@ -62,6 +64,8 @@ def train_runs(
         on_result: called in this thread with each result as it comes, those found in the folder first.
         on_diverged: called in this thread for each run whose training diverges, which is then left out of what is
             returned; by default this is an error that ends the others too.
+        on_epoch: called with a spec and its training state after each epoch, and first with the untrained network; not
+            called for runs of an executor.
 
     Raises:
         ValueError: if the specs name different data, or data in memory alone are to be used by an executor, or a spec
@@ -75,7 +79,7 @@ def train_runs(
     splits = data if isinstance(data, Splits) else load_dataset(data)
     _check(specs, splits, executor)
     with nullcontext() if folder is None else writing(Path(folder)):
-        return _train_runs(specs, splits, folder, executor, threads, on_result, on_diverged)
+        return _train_runs(specs, splits, folder, executor, threads, on_result, on_diverged, on_epoch)
 
 
 def _train_runs(
@@ -86,6 +90,7 @@ def _train_runs(
     threads: int | None,
     on_result: OnResult | None,
     on_diverged: OnDiverged | None,
+    on_epoch: OnEpoch | None,
 ) -> list[RunResult]:
     store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
     digests = [spec.digest(splits) for spec in specs]
@@ -118,7 +123,8 @@ def _train_runs(
             waiting[digest] = spec
     if executor is None:
         for digest, spec in waiting.items():
-            receive(digest, partial(train_one, spec, splits, threads))
+            listener = None if on_epoch is None else partial(on_epoch, spec)
+            receive(digest, partial(train_one, spec, splits, threads, listener))
     else:
         _submit_all(waiting, splits, executor, threads or 1, receive)
     store.remove_leftovers(set(digests))

@@ -6,7 +6,7 @@ loads the data itself and makes sure that they are the ones that were meant.
 
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from convscope.engine.keras import backend_name
 from convscope.experiment.run_json import available_cores, machine_record
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
-from convscope.training import History, train
+from convscope.training import History, TrainingState, train
 from convscope.training.model import Model
 
 Reply = tuple[str, dict[str, bytes]]
@@ -51,8 +51,15 @@ class WorkerResult:
     threads: int
 
 
-def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> WorkerResult:
+def train_one(
+    spec: RunSpec,
+    splits: Splits,
+    threads: int | None = None,
+    on_epoch: Callable[[TrainingState], None] | None = None,
+) -> WorkerResult:
     """Train as `spec` says on `splits`, and compute the logits of the test images.
+
+    `on_epoch` is called as by `train`.
 
     Raises:
         ConvscopeError: as `train` does, the run named in it.
@@ -68,6 +75,7 @@ def train_one(spec: RunSpec, splits: Splits, threads: int | None = None) -> Work
             threads=threads,
             state=spec.state(splits),
             unseen=spec.unseen(drawn.train),
+            on_epoch=on_epoch,
         )
     except ConvscopeError as error:
         raise type(error)(f"{spec.title}: {error}") from error
@@ -174,7 +182,11 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
 @lru_cache(maxsize=1)  # a process trains many runs on the same data
 def _load(dataset: str, options: LoadOptions, train_sha256: str, test_sha256: str) -> Splits:
     splits = load_dataset(
-        dataset, test_fraction=options.test_fraction, seed=options.seed, image_size=options.image_size
+        dataset,
+        test_fraction=options.test_fraction,
+        seed=options.seed,
+        image_size=options.image_size,
+        skip_damaged=options.skip_damaged,
     )
     for part, sha256 in ((splits.train, train_sha256), (splits.test, test_sha256)):
         if part.sha256 != sha256:

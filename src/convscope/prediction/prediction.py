@@ -89,7 +89,7 @@ class Prediction:
         if self.is_as_made:
             return "as it is"
         height, width = self.prepared.image.shape[:2]
-        words = [f"{self.size[1]} × {self.size[0]} → {width} × {height}"]
+        words = [f"{self.size[0]} × {self.size[1]} → {height} × {width}"]
         if "inverted" in self.hints and "polarity" in self.steps:
             words.append("inverted")
         if not self.steps:

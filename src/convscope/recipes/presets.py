@@ -1,10 +1,10 @@
 """The recipes that come with convscope."""
 
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Annotated, get_args
 
 from convscope.base.arguments import describe
+from convscope.base.spelling import did_you_mean
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.optimizers import Adam
 from convscope.recipes.recipe import Recipe
@@ -54,7 +54,6 @@ def recipe_named(recipe: AnyRecipe) -> Recipe:
     if not isinstance(recipe, str):
         raise TypeError(f"recipe is {describe(recipe)}; it must be {get_args(AnyRecipe)[1]}")
     if recipe not in RECIPES:
-        close = get_close_matches(recipe, RECIPES, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(recipe, RECIPES)
         raise ValueError(f"recipe is {recipe!r}; it must be one of {', '.join(RECIPES)}, or a Recipe{hint}")
     return RECIPES[recipe]

@@ -12,7 +12,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from convscope.architecture.presets import PRESETS
+from convscope.architecture import Architecture
+from convscope.architecture.presets import is_preset
 from convscope.base.tables import printable
 from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.explanation import Explanation, KernelBank
@@ -114,10 +115,8 @@ def _python_lines(payload: dict[str, Any]) -> str:
         read = f"model = cs.import_model({printable(record['imported']['file'])!r}, class_names=data.class_names)"
         return "\n".join(["import convscope as cs", "", loading, read, "print(cs.evaluate(model, data.test))"])
     architecture, settings = f"cs.presets.{name}", f"cs.recipes.{recipe['name']}"
-    shape, num_classes = payload["data"]["train"]["image_shape"], len(payload["data"]["train"]["class_names"])
     needs_file = False
-    preset = PRESETS.get(name)
-    if preset is None or preset(tuple(shape), num_classes).to_dict() != payload["model"]["architecture"]:
+    if not is_preset(Architecture.from_dict(payload["model"]["architecture"])):
         architecture, needs_file = 'cs.Architecture.from_dict(run["architecture"])', True
     known = RECIPES.get(recipe["name"])
     if known is None or known.to_dict() != recipe:
@@ -145,6 +144,8 @@ def _loading_arguments(dataset: Any) -> list[str]:
         words += [f"test_fraction={options['test_fraction']}", f"seed={options['seed']}"]
     if options["image_size"] is not None:
         words += [f"image_size={tuple(options['image_size'])}"]
+    if options.get("skip_damaged"):
+        words += ["skip_damaged=True"]
     return words
 
 

@@ -1,4 +1,4 @@
-"""What a training that is about to begin cannot achieve, in sentences; see also the cautions of an evaluation."""
+"""What to know before a training begins, in sentences: what it cannot achieve, and what was left out."""
 
 from math import ceil
 
@@ -13,19 +13,31 @@ _MOST_NAMES = 5
 
 
 def cautions_of(folder: RunFolder, splits: Splits) -> list[str]:
-    """Return what the recipe and the training images of a run cannot achieve; often nothing."""
+    """Return what the recipe and the images of a run cannot achieve, and what was left out; often nothing."""
     recipe, counts, found = folder.recipe, splits.train.class_counts, []
     images = int(sum(count - round(recipe.validation_fraction * count) for count in counts.tolist()))
     each = ceil(images / recipe.batch_size)
     steps = recipe.epochs * each
     if steps < _FEW_STEPS and "from" not in folder.record:
         found.append(
-            f"only {steps} {'step' if steps == 1 else 'steps'} of training in all, which is too few to learn much: "
-            f"{recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'} of {images:,} images in batches of "
-            f"{recipe.batch_size}; try `epochs` {ceil(_ENOUGH_STEPS / each)}"
+            f"training has only {steps} {'step' if steps == 1 else 'steps'}, too few to learn much "
+            f"({recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'} of {images:,} images in batches of "
+            f"{recipe.batch_size}); try `epochs` {ceil(_ENOUGH_STEPS / each)}"
         )
-    if missing := [splits.class_names[label] for label in np.flatnonzero(counts == 0)]:
-        names = ", ".join(repr(clip(name, 24)) for name in missing[:_MOST_NAMES])
-        more = f" and {len(missing) - _MOST_NAMES} more" if len(missing) > _MOST_NAMES else ""
-        found.append(f"no training image is of class {names}{more}, so the network cannot learn to recognise it")
+    if missing := np.flatnonzero(counts == 0).tolist():
+        has, it = ("has", "it") if len(missing) == 1 else ("have", "them")
+        found.append(f"{_listed(splits, missing)} {has} no training images, so the network cannot learn {it}")
+    if alone := np.flatnonzero(counts + splits.test.class_counts == 1).tolist():
+        has, it = ("has", "it") if len(alone) == 1 else ("have", "them")
+        found.append(f"{_listed(splits, alone)} {has} one image: add some or drop {it}")
+    if damaged := splits.num_damaged:
+        pictures = "picture was" if damaged == 1 else "pictures were"
+        found.append(f"{damaged:,} damaged {pictures} left out")
     return found
+
+
+def _listed(splits: Splits, labels: list[int]) -> str:
+    """Return the names of classes, the first few of many."""
+    names = ", ".join(repr(clip(splits.class_names[label], 24)) for label in labels[:_MOST_NAMES])
+    more = f" and {len(labels) - _MOST_NAMES} more" if len(labels) > _MOST_NAMES else ""
+    return f"{'class' if len(labels) == 1 else 'classes'} {names}{more}"

@@ -1,15 +1,16 @@
 """The architecture, the recipe and the data that a caller names: a preset, a file, or the value itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from convscope.architecture import Architecture
-from convscope.architecture.presets import PRESETS, network_for
+from convscope.architecture.presets import PRESETS, network_for, widened
 from convscope.base.errors import ArchitectureError, RecipeError
 from convscope.base.files import open_file
 from convscope.base.plain import parse_json
+from convscope.base.spelling import did_you_mean, is_path
 from convscope.recipes import RECIPES, EarlyStopping, Precision, Recipe, recipe_named
 
 ArchitectureChoice = Annotated[
@@ -17,6 +18,9 @@ ArchitectureChoice = Annotated[
     "an Architecture, the name of a preset, a JSON file, or a function such as cs.presets.cnn",
 ]
 RecipeChoice = Annotated[str | Path | Recipe, f"a Recipe, the name of one ({', '.join(RECIPES)}), or a JSON file"]
+
+PRESET = "cnn"
+"""The architecture that is trained where none is asked for."""
 
 _MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
 
@@ -26,11 +30,14 @@ class RecipeChanges:
     """What replaces parts of a recipe; None leaves a part as it is.
 
     Attributes:
+        learning_rate: of the optimizer.
         patience: of early stopping, which begins with it where the recipe has none.
         class_weights: "balanced" or "none".
     """
 
     epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
     validation_fraction: float | None = None
     patience: int | None = None
     precision: Precision | None = None
@@ -40,6 +47,10 @@ class RecipeChanges:
         """Return `recipe` with these changes; raises `RecipeError` if a value is out of range."""
         if self.epochs is not None:
             recipe = replace(recipe, epochs=self.epochs)
+        if self.batch_size is not None:
+            recipe = replace(recipe, batch_size=self.batch_size)
+        if self.learning_rate is not None:
+            recipe = replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=self.learning_rate))
         if self.validation_fraction is not None:
             recipe = replace(recipe, validation_fraction=self.validation_fraction)
         if self.patience is not None:
@@ -52,21 +63,33 @@ class RecipeChanges:
         return recipe
 
 
-def architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, int], num_classes: int) -> Architecture:
+def architecture_for(
+    choice: ArchitectureChoice, image_shape: tuple[int, int, int], num_classes: int, width: float = 1.0
+) -> Architecture:
     """Return `choice` itself, the preset of that name for such images, or the architecture in the JSON file there.
 
+    Args:
+        image_shape: (H, W, C), for a preset, a function, and a file that does not say its `input`.
+        width: by what the filters and units of each layer but the last are multiplied.
+
     Raises:
-        ArchitectureError: if there is neither a preset nor a file, or the file is damaged.
+        ArchitectureError: if there is neither a preset nor a file, the file is damaged, or a preset does not fit.
         TypeError: if `choice` is none of these.
+        ValueError: if `width` is out of range.
     """
+    return widened(_architecture_for(choice, image_shape, num_classes), width)
+
+
+def _architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, int], num_classes: int) -> Architecture:
     if not isinstance(choice, str | Path) or choice in PRESETS:
         return network_for(choice, image_shape, num_classes)
     try:
-        return Architecture.from_dict(_read_json_file(choice, "architecture"))
+        value = _read_json_file(choice, "architecture")
+        if isinstance(value, dict) and "input" not in value:
+            value = {**value, "input": dict(zip(("height", "width", "channels"), image_shape, strict=True))}
+        return Architecture.from_dict(value)
     except FileNotFoundError as error:
-        raise ArchitectureError(
-            f"architecture {str(choice)!r}: neither {', '.join(PRESETS)} nor a JSON file"
-        ) from error
+        raise ArchitectureError(_not_found("architecture", str(choice), PRESETS)) from error
     except (ArchitectureError, OSError, ValueError) as error:
         raise ArchitectureError(f"{choice}: {error}") from error
 
@@ -83,10 +106,17 @@ def recipe_for(choice: RecipeChoice, changes: RecipeChanges = RecipeChanges()) -
     try:
         recipe = Recipe.from_dict(_read_json_file(choice, "recipe"))
     except FileNotFoundError as error:
-        raise RecipeError(f"recipe {str(choice)!r}: neither {', '.join(RECIPES)} nor a JSON file") from error
+        raise RecipeError(_not_found("recipe", str(choice), RECIPES)) from error
     except (RecipeError, OSError, ValueError) as error:
         raise RecipeError(f"{choice}: {error}") from error
     return changes.apply(recipe)
+
+
+def _not_found(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return what is wrong with a name that is neither known nor a file, or with a path where no file is."""
+    if is_path(name):
+        return f"{name}: no such file; check the path, or use one of {', '.join(known)}"
+    return f"no {kind} is called {name!r}; use one of {', '.join(known)}, or a JSON file{did_you_mean(name, known)}"
 
 
 def _read_json_file(name: str | Path, part: str) -> Any:

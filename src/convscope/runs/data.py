@@ -47,6 +47,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
         test_fraction=options.test_fraction,
         seed=options.seed,
         image_size=options.image_size,
+        skip_damaged=options.skip_damaged,
         on_progress=on_progress,
     )
     return argument_of(data), splits
@@ -72,8 +73,7 @@ def load_again(
     for part in (splits.train, splits.test):
         if part.sha256 != recorded[part.split]["sha256"]:
             raise RunError(
-                f"{name}: the {part.split} images are not those that {place} was made from; "
-                "put those back or start a new run"
+                f"{name}: the {part.split} images have changed since {place} was made; restore them, or start a new run"
             )
     return splits
 

@@ -72,13 +72,15 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
             test_fraction=request.loading.test_fraction,
             seed=request.loading.seed,
             image_size=request.loading.image_size or _recorded_size(folder),
+            skip_damaged=request.loading.skip_damaged,
             on_progress=listeners.on_download,
         )
     shape, expected = parts[0].image_shape, model.architecture.input.shape
     if shape != expected:
         raise DatasetError(
-            f"{request.dataset or parts[0].name}: has images of {shape}, but {path} reads {expected}; bring pictures "
-            f"to its size with `image_size` {expected[0]}x{expected[1]}, or give others"
+            f"{request.dataset or parts[0].name}: has images of {' × '.join(map(str, shape))} (height × width × "
+            f"channels), but {path} reads {' × '.join(map(str, expected))}; resize pictures with `image_size` "
+            f"{expected[0]}x{expected[1]}, or use other images"
         )
     try:
         evaluation = evaluate_together(model, parts, split)

@@ -1,7 +1,7 @@
 """An experiment as a job: architectures and recipes by name, over seeds, in a folder, with its files and its page."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from convscope.architecture import Architecture
@@ -9,6 +9,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
 from convscope.experiment import Experiment, RunResult, open_executor, run_experiment, write_experiment
+from convscope.experiment.earlier import earlier_runs
 from convscope.recipes import Recipe
 from convscope.runs.choices import ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
 from convscope.runs.data import load_data
@@ -23,6 +24,7 @@ class ExperimentRequest:
 
     Attributes:
         data: a name or path, as `load_dataset` takes it.
+        width: by what the filters and units of each architecture are multiplied.
         num_images: how many training images each run takes, drawn by its seed; None is all.
         threads: of the engine in each run; None is one a core, with an executor one.
         executor: where the runs are, see `open_executor`; None is this process.
@@ -35,6 +37,7 @@ class ExperimentRequest:
     recipes: Sequence[RecipeChoice]
     seeds: Sequence[int]
     changes: RecipeChanges = field(default_factory=RecipeChanges)
+    width: float = 1.0
     num_images: int | None = None
     engine: EngineName = "native"
     threads: int | None = None
@@ -62,8 +65,8 @@ class ExperimentPlan:
     def __str__(self) -> str:
         images = self.request.num_images or len(self.splits.train)
         return (
-            f"{self.splits.name}: {images:,} training images and {len(self.splits.test):,} test images; "
-            f"{self.num_runs} runs, in {self.folder}"
+            f"{self.splits.name}: {images:,} training images and {len(self.splits.test):,} test images. "
+            f"{self.num_runs} {'run' if self.num_runs == 1 else 'runs'} in {self.folder}"
         )
 
 
@@ -75,8 +78,12 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
     """
     _, splits = load_data(request.data, request.loading, listeners.on_download)
     if request.num_images is not None and request.num_images > len(splits.train):
-        raise DatasetError(f"`num_images` {request.num_images}: {splits.name} has {len(splits.train)} training images")
-    networks = [architecture_for(one, splits.image_shape, splits.num_classes) for one in request.architectures]
+        raise DatasetError(
+            f"`num_images` {request.num_images}: {splits.name} has only {len(splits.train):,} training images"
+        )
+    networks = [
+        architecture_for(one, splits.image_shape, splits.num_classes, request.width) for one in request.architectures
+    ]
     return ExperimentPlan(request, splits, networks, [recipe_for(one, request.changes) for one in request.recipes])
 
 
@@ -84,6 +91,8 @@ def experiment_job(
     plan: ExperimentPlan, command: Callable[[LoadOptions], str], tracking: Trackers, listeners: Listeners
 ) -> tuple[Experiment, Path]:
     """Train what is not trained yet, write the files and the page, and return the experiment and the page's path.
+
+    The experiment also has the groups that earlier commands trained on the same images in the same folder.
 
     Args:
         command: gives the command that makes the experiment again, by how the data were loaded.
@@ -113,7 +122,9 @@ def experiment_job(
             threads=request.threads,
             on_result=on_result,
             on_diverged=listeners.on_diverged,
+            on_epoch=listeners.on_run_epoch,
         )
+        result = replace(result, runs=(*result.runs, *earlier_runs(folder, plan.splits, result.runs)))
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)

@@ -1,5 +1,6 @@
-"""A model in the formats of other programs, each file with the proof that it answers the same."""
+"""A model in the formats of other programs, each file verified against the model."""
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ class ExportRequest:
         out: a folder; or the file, where there is one; None is exports/ beside the model.
         dataset: other images to prove the files on, whose table is not kept; None is those of the run.
         leave_out: whether a format whose packages are missing is left out.
+        force: whether existing files are replaced.
     """
 
     files: Sequence[tuple[ExportFormat, Dtype]]
@@ -37,6 +39,7 @@ class ExportRequest:
     out: Path | None = None
     dataset: str | None = None
     leave_out: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
 
     Raises:
         ConvscopeError: if there is no model, the images are not for it, a package is missing or a file cannot be
-            written.
+            written or exists already.
     """
     keeps = request.dataset is None
     with ExitStack() as stack:
@@ -66,9 +69,11 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
         model = load_model(path) if folder is None else folder.load_model()
         if splits is not None:
             _check(model, splits, path)
+        places = [_place(request, path, form, dtype) for form, dtype in request.files]
+        if not request.force and (there := next(filter(os.path.lexists, places), None)):
+            raise ConvscopeError(f"{there}: already exists; choose another `out`, or add `force` to replace it")
         rows, missing = list[Parity](), dict[str, str]()
-        for form, dtype in request.files:
-            place = _place(request, path, form, dtype)
+        for place, (form, dtype) in zip(places, request.files, strict=True):
             options = _options(request, form, dtype, splits, path)
             try:
                 export_model(model, place, form.name, options)
@@ -90,7 +95,7 @@ def _check(model: Model, splits: Splits, path: Path) -> None:
         check_fit(model.architecture, splits.test)
         model.check_classes(splits.test)
     except ValueError as error:
-        raise InterchangeError(f"{path}: {error}; name data like the model's with `dataset`") from error
+        raise InterchangeError(f"{path}: {error}; name the model's data with `dataset`") from error
 
 
 def _options(
@@ -99,7 +104,7 @@ def _options(
     images = None
     if dtype == "int8":
         if splits is None:
-            raise InterchangeError(f"{path}: int8 needs images to choose its ranges by; name some with `dataset`")
+            raise InterchangeError(f"{path}: int8 needs images for choosing its ranges; name some with `dataset`")
         images = calibration_images(splits.train, request.num_calibration_images)
     options = request.onnx if form.name == "onnx" else ExportOptions()
     return replace(options, dtype=dtype, calibration_images=images)
@@ -114,7 +119,7 @@ def _place(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype)
         return out
     if out.exists() and not out.is_dir():
         raise ConvscopeError(
-            f"{out}: is a file, and no {form.suffix}; give a folder, or a name ending in {form.suffix}"
+            f"{out}: is a file but not a {form.suffix} file; name a folder, or a file ending in {form.suffix}"
         )
     return out / form.file_name(dtype)
 

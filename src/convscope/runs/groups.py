@@ -30,7 +30,7 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all") -> tuple[Grou
     groups, left_out = read_groups(folders)
     if pairs == "all" and len(groups) * (len(groups) - 1) // 2 > MOST_PAIRS:
         raise RunError(
-            f"{len(groups)} groups have more than {MOST_PAIRS} pairs; compare each with the first: `pairs` first"
+            f"{len(groups)} groups have more than {MOST_PAIRS} pairs; compare each group with the first: `pairs` first"
         )
     return compare_all(groups, pairs=pairs), left_out
 
@@ -51,8 +51,8 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
     if len(found) < 2:
         first = found[0].runs[0].folder
         raise RunError(
-            f"{folders[0]}: holds runs of {first.architecture.name} with recipe {first.recipe.name} alone; "
-            "give another folder to compare them with"
+            f"{folders[0]}: contains only runs of {first.architecture.name} with recipe {first.recipe.name}; "
+            "name another folder to compare with"
         )
     images = _test_images(found[0].runs[0].folder)
     return [group.named(name, images) for group, name in zip(found, _names(found), strict=True)], left_out
@@ -120,18 +120,18 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[_Run]:
     """Yield the runs in the folder `path`, and add to `left_out` those that are not finished."""
     if (path / "run.json").exists():
         if not (path / _PREDICTIONS).exists():
-            raise RunError(f"{path}: has no {_PREDICTIONS} yet; finish it with: convscope train --resume {path}")
+            raise RunError(f"{path}: is not finished; {open_run(path).next_step}")
         yield _read_run(path)
         return
     if not path.is_dir():
-        raise RunError(f"{path}: no such folder; give a run, a folder with runs in it, or an experiment")
+        raise RunError(f"{path}: no such folder; name a run, a folder of runs, or an experiment")
     paths = _experiment_runs(path) if (path / "experiment.json").exists() else _run_folders(path)
     if not paths:
-        raise RunError(f"{path}: holds no run; give a run, a folder with runs in it, or an experiment")
+        raise RunError(f"{path}: contains no run; name a run, a folder of runs, or an experiment")
     finished = [run for run in paths if (run / _PREDICTIONS).exists()]
     if not finished:
-        raise RunError(f"{path}: none of its {len(paths)} runs has {_PREDICTIONS}; finish them first")
-    left_out += [f"{run} has no {_PREDICTIONS}" for run in paths if run not in finished]
+        raise RunError(f"{path}: none of its {len(paths)} runs is finished; finish them first")
+    left_out += [f"{run} is not finished" for run in paths if run not in finished]
     yield from map(_read_run, finished)
 
 
@@ -177,7 +177,7 @@ def _group(argument: Path, runs: Iterator[_Run], left_out: list[str]) -> list[_R
     for run in runs:
         group = groups.setdefault(run.kind, [])
         if any(run.folder.seed == other.folder.seed for other in group):
-            left_out.append(f"{run.folder.path} has the seed {run.folder.seed} of another run like it")
+            left_out.append(f"{run.folder.path} has the same seed ({run.folder.seed}) as another run of its group")
         else:
             group.append(run)
     return [_Runs(argument, group) for group in groups.values()]
@@ -200,8 +200,8 @@ def _check_images(groups: Sequence[_Runs]) -> None:
         for run in group.runs:
             if group.test_sha256 != first.test_sha256 or not np.array_equal(run.y_true, first.runs[0].y_true):
                 raise RunError(
-                    f"{run.folder.path}: was measured on other test images than {first.runs[0].folder.path}; "
-                    "give runs on the same data"
+                    f"{run.folder.path} and {first.runs[0].folder.path} have different test images; name runs on the "
+                    "same data"
                 )
 
 

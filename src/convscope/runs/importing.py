@@ -81,8 +81,8 @@ class ImportedRun:
         if self.measured.evaluation.accuracy_interval[0] > 2 / self.measured.model.architecture.num_classes:
             return ""
         return (
-            "That is little better than guessing. If it was better where it was trained, it was trained on other "
-            "numbers than `scale` and `offset` give, on inverted or turned images, or on labels in another order."
+            "This is little better than guessing. If the network did better where it was trained, its pixels had "
+            "another `scale` or `offset`, its images were inverted or rotated, or its labels were in another order."
         )
 
 
@@ -118,7 +118,7 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
         ConvscopeError: if the file cannot be read, or there is something at `out` already.
     """
     if out.exists():
-        raise RunError(f"{out}: is there already; choose another `out`")
+        raise RunError(f"{out}: already exists; choose another `out`")
     size = request.loading.image_size
     found = read_network(
         request.path,

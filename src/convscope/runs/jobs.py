@@ -13,16 +13,20 @@ from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
 from convscope.recipes import RECIPES
 from convscope.recipes.presets import DEFAULT_RECIPE
-from convscope.runs.choices import ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
+from convscope.runs.choices import (
+    PRESET,
+    ArchitectureChoice,
+    RecipeChanges,
+    RecipeChoice,
+    architecture_for,
+    recipe_for,
+)
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.run_json import JobOptions, job_record, run_record
 from convscope.runs.start import open_start
 from convscope.storage import RunFolder, create_run, open_run, writing
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
-
-PRESET = "cnn"
-"""The architecture that is trained where none is asked for."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Request:
     Attributes:
         loading: how the data are loaded.
         architecture: None is `PRESET`, or that of `start`.
+        width: by what the filters and units of `architecture` are multiplied.
         start: a run folder or model file whose weights training starts from; None is random weights.
         new_output: whether the weights of the outputs are random all the same.
         changes: what replaces parts of `recipe`.
@@ -43,6 +48,7 @@ class Request:
     data: DataChoice = "mnist"
     loading: LoadOptions = field(default_factory=LoadOptions)
     architecture: ArchitectureChoice | None = None
+    width: float = 1.0
     start: Path | None = None
     new_output: bool = False
     recipe: RecipeChoice = DEFAULT_RECIPE
@@ -86,7 +92,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         else open_start(request.start, splits, request.seed, new_output=request.new_output)
     )
     network = (
-        architecture_for(request.architecture or PRESET, splits.image_shape, splits.num_classes)
+        architecture_for(request.architecture or PRESET, splits.image_shape, splits.num_classes, request.width)
         if begin is None
         else begin.transfer.architecture
     )
@@ -176,6 +182,6 @@ def free_folder(name: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise RunError(f"{path}: cannot be made ({error.strerror}); choose another `out`") from error
+            raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
         return path
     raise AssertionError("numbers never end")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from convscope.evidence.evaluation import Evaluation
-from convscope.experiment import DivergedRun, RunResult
+from convscope.experiment import DivergedRun, RunResult, RunSpec
 from convscope.training import TrainingState
 
 
@@ -32,6 +32,8 @@ class Listeners:
         on_trained: with the architecture's name and the sentence that says which epoch was chosen ("": the last).
         on_plan: with a sentence on what is about to be trained, before long work that was asked for.
         on_runs: with the number of further runs, before these begin.
+        on_run_epoch: with the spec of a further run and its training state, after each epoch and once before the
+            first; not for runs of an executor.
         on_result: with each further run that has ended.
         on_diverged: with each further run that has diverged.
         on_fold: with the number of sibling networks trained so far and in all, see `crossfit`.
@@ -49,6 +51,7 @@ class Listeners:
     on_trained: Callable[[str, str], None] = _ignore
     on_plan: Callable[[str], None] = _ignore
     on_runs: Callable[[int], None] = _ignore
+    on_run_epoch: Callable[[RunSpec, TrainingState], None] = _ignore
     on_result: Callable[[RunResult], None] = _ignore
     on_diverged: Callable[[DivergedRun], None] = _ignore
     on_fold: Callable[[int, int], None] = _ignore
@@ -60,4 +63,4 @@ class Listeners:
 
 
 SILENT = Listeners()
-"""Nobody is told."""
+"""No function is called."""

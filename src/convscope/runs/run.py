@@ -358,6 +358,7 @@ def run(
     test_fraction: float | None = None,
     split_seed: Seed = 0,
     image_size: tuple[int, int] | None = None,
+    skip_damaged: bool = False,
     start: str | Path | None = None,
     new_output: bool = False,
     engine: EngineName = "native",
@@ -382,7 +383,8 @@ def run(
         index: of the test image whose feature maps the report shows.
         test_fraction: share of each class that is cut off as the test split, where there is none; None is a fifth.
         split_seed: which images are cut off.
-        image_size: (H, W) to which the images are brought.
+        image_size: (H, W) to which the images are resized.
+        skip_damaged: whether pictures that cannot be read are left out.
         start: a run folder or model file whose weights training starts from; None is random weights.
         new_output: with `start`, whether all outputs start at random.
         engine: "native", "reference" or "keras".
@@ -398,7 +400,7 @@ def run(
     """
     request = Request(
         data=data,
-        loading=LoadOptions(test_fraction, split_seed, image_size),
+        loading=LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
         architecture=architecture,
         start=None if start is None else Path(start),
         new_output=new_output,

@@ -2,16 +2,17 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from convscope.architecture import Architecture
+from convscope.architecture.presets import is_preset
 from convscope.base.errors import RunError
 from convscope.base.plain import from_plain
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.experiment import RunSpec
-from convscope.experiment.run_json import is_preset, loading_words, machine_record
+from convscope.experiment.run_json import loading_words, machine_record, recipe_words
 from convscope.recipes import RECIPES, Recipe
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.data import IN_MEMORY
@@ -104,6 +105,8 @@ def _call(
         words += [f"test_fraction={options.test_fraction}", f"split_seed={options.seed}"]
     if options.image_size is not None:
         words += [f"image_size={tuple(options.image_size)}"]
+    if options.skip_damaged:
+        words += ["skip_damaged=True"]
     if start is None:
         words += [f"architecture={architecture!r}"]
     else:
@@ -117,18 +120,19 @@ def _recipe_words(recipe: Recipe) -> list[str]:
     """Return the options that make a preset into `recipe`; none if none do."""
     if recipe.name not in RECIPES:
         return []
-    preset, words = RECIPES[recipe.name], ["--recipe", recipe.name]
+    preset = RECIPES[recipe.name]
     asked: dict[str, Any] = {}
-    if recipe.epochs != preset.epochs:
-        asked["epochs"] = recipe.epochs
     if recipe.validation_fraction != preset.validation_fraction:
         asked["validation_fraction"] = recipe.validation_fraction
     if recipe.early_stopping not in (None, preset.early_stopping):
         asked["patience"] = recipe.early_stopping.patience
     if recipe.class_weights != preset.class_weights and recipe.class_weights in (None, "balanced"):
         asked["class_weights"] = recipe.class_weights or "none"
-    if recipe.precision != preset.precision:
-        asked["precision"] = recipe.precision
+    parts = ("validation_fraction", "early_stopping", "class_weights")
+    rest = replace(recipe, **{part: getattr(preset, part) for part in parts})
+    words = recipe_words(rest)
+    if not words or RecipeChanges(**asked).apply(rest) != recipe:
+        return []
     for name, value in asked.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
-    return words if RecipeChanges(**asked).apply(preset) == recipe else []
+    return words

@@ -42,16 +42,16 @@ class Start:
         if self.known is None:
             if validation_fraction > 0:
                 raise RecipeError(
-                    f"`start` {self.path}: nobody knows which images it was trained on, so none can be held out; leave "
-                    "`validation_fraction` and `patience` out, or start from a run of convscope run or train"
+                    f"`start` {self.path}: its training images are unknown, so none can be held out; remove "
+                    "`validation_fraction` and `patience`, or start from a run of convscope run or train"
                 )
             return
         also = self.known.includes(splits.test) & ~NOTHING.and_also(splits.train).includes(splits.test)
         if count := int(also.sum()):
             raise DatasetError(
                 f"`start` {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
-                f"{splits.name}, so these cannot measure it; cut the test split off as for that run (its "
-                "`test_fraction` and `split_seed`), or give data with other test images"
+                f"{splits.name}, so they cannot be used for testing; use the `test_fraction` and `split_seed` of that "
+                "run, or data with other test images"
             )
 
     def to_dict(self, splits: Splits) -> dict[str, Any]:

@@ -91,7 +91,8 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     height, width = picture_size(content, _NAME)
     if height * width > most_pixels:
         raise RequestRefusedError(
-            413, f"the picture has {width:,} × {height:,} pixels, and the limit is {most_pixels:,}; make it smaller"
+            413,
+            f"the picture has {height:,} × {width:,} pixels (height × width); {most_pixels:,} are allowed",
         )
     return read_reduced(content, _NAME, longest)
 

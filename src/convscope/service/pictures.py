@@ -1,15 +1,21 @@
-"""The routes for pictures: POST /v1/predict takes the bytes of an image file, and GET /v1/models tells who answers."""
+"""The routes for pictures: POST /v1/predict takes an image file, GET /v1/models lists the models."""
 
-from collections.abc import Callable
+import shlex
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field, create_model
 
+from convscope.base.png import encode_png
 from convscope.service import schemas
 from convscope.service.answers import Answered, answer_picture, answer_strings, reads_strings
+from convscope.service.forms import FIELD, FORM_TYPE, picture_in_form
 from convscope.service.pages import report_path
 from convscope.service.schemas import Asked, AskedOfStrings
 from convscope.service.served import Served
@@ -17,25 +23,27 @@ from convscope.service.work import Work, check_content_type, documented
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 _BODIES = (*PICTURE_TYPES, "application/octet-stream")
+_FORM = {"type": "object", "properties": {FIELD: {"type": "string", "format": "binary"}}, "required": [FIELD]}
 
 
 def picture_routes(work: Work) -> APIRouter:
     """Return the routes under /v1."""
     routes = APIRouter(tags=["Pictures"])
     picture: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-    body = {"requestBody": {"required": True, "content": dict.fromkeys(_BODIES, picture)}}
+    contents = {**dict.fromkeys(_BODIES, picture), FORM_TYPE: {"schema": _FORM}}
+    body = {"requestBody": {"required": True, "content": contents}}
     answers = documented(schemas.PictureAnswer, 400, 404, 408, 413, 415)
 
     @routes.get("/v1/models", responses=documented(schemas.ServedModels))
     async def models() -> JSONResponse:
-        """List the models, with what their answers mean."""
+        """List the models, and what their predictions mean."""
         return JSONResponse({"models": [_described(one) for one in work.models]})
 
     Queried = _queried(work.names, Asked, len(work.models) == 1)  # noqa: N806 (a type, made here: hence the two "type: ignore" below)
 
     @routes.post("/v1/predict", responses=answers, openapi_extra=body)
     async def predict(request: Request, asked: Annotated[Queried, Query()]) -> Response:  # type: ignore[valid-type]
-        """Answer one picture: PNG, JPEG, WebP, BMP, TIFF or GIF of one page, as the body."""
+        """Classify one picture (PNG, JPEG, WebP, BMP, TIFF or GIF), sent as the body or as the form field `image`."""
         return await _answer(work, request, answer_picture, asked)
 
     readers = tuple(one.name for one in work.models if reads_strings(one))
@@ -44,16 +52,31 @@ def picture_routes(work: Work) -> APIRouter:
 
     @routes.post("/v1/strings", responses=strings, openapi_extra=body)
     async def read_strings(request: Request, asked: Annotated[QueriedOfStrings, Query()]) -> Response:  # type: ignore[valid-type]
-        """Find all that is written in a picture, and read it line by line."""
+        """Read all characters in a picture, line by line."""
         return await _answer(work, request, answer_strings, asked)
 
     return routes
 
 
+def example_command(address: str, models: Sequence[Served], file: str = "-") -> str:
+    """Return a shell command that sends a picture to the first of `models` at `address`.
+
+    `file` "-" is a small drawing that the command itself contains.
+    """
+    stroke = np.full((28, 28), 255, np.uint8)
+    stroke[4:24, 13:16] = 0
+    query = {"explain": "false"} | ({"model": models[0].name} if len(models) > 1 else {})
+    url = f"{address}/v1/predict?{urlencode(query)}"
+    curl = f"curl -F {FIELD}=@{file} {shlex.quote(url)}"
+    return curl if file != "-" else f"echo {b64encode(encode_png(stroke)).decode()} | base64 -d | {curl}"
+
+
 async def _answer(work: Work, request: Request, function: Callable[..., Answered], asked: Any) -> Response:
     served = work.model(asked.model)
-    check_content_type(request, _BODIES)
-    content = await request.body()
+    check_content_type(request, (*_BODIES, FORM_TYPE))
+    content, kind = await request.body(), request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() == FORM_TYPE:
+        content = picture_in_form(content, kind)
     found = await work.compute(request, served, partial(function, served, content, asked, work.limits.pixels))
     work.count(served, found.num_images, found.num_rejected)
     return Response(found.body, media_type="application/json")

@@ -5,6 +5,8 @@ allocated, and the tensors against the architecture before any is read.
 """
 
 import json
+import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from safetensors.numpy import save
 from convscope.architecture import Architecture
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.files import inside, open_file, write_bytes
+from convscope.base.files import inside, open_file, read_json, write_bytes
 from convscope.base.plain import parse_json
 from convscope.data.handwriting import Handwriting
 from convscope.training.model import Model
@@ -63,6 +65,7 @@ def load_model(path: Path | str) -> Model:
     """
     path = Path(path)
     if path.is_dir():
+        _check_finished(path)
         path = inside(path, "model.safetensors")
     with open_tensors(path) as file:
         description = read_description(path, file)
@@ -92,6 +95,33 @@ def load_model(path: Path | str) -> Model:
             raise RunError(f"{path}: not a convscope model ({error}); train it again or use another copy") from error
 
 
+def _check_finished(folder: Path) -> None:
+    """Raise `RunError` if `folder` is a run without a trained model, or no run."""
+    if os.path.lexists(folder / "model.safetensors"):
+        return
+    if not (folder / "run.json").exists():
+        raise RunError(f"{folder}: has neither run.json nor model.safetensors; name the folder of a run")
+    try:
+        record = read_json(inside(folder, "run.json"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / 'run.json'}: damaged ({error}); use another copy of the run") from error
+    raise RunError(f"{folder}: is not trained yet; {next_step(folder, record)}")
+
+
+def next_step(folder: Path, record: Any) -> str:
+    """Return what to do about the run in `folder` that is not finished, as the end of a sentence.
+
+    Args:
+        record: what its run.json holds.
+    """
+    if "digest" in record:
+        return "run its experiment again to finish it"
+    if "imported" in record:
+        return "import the network again"
+    command = "run" if "job" in record else "train"
+    return f"to continue it, run: {shlex.join(['convscope', command, '--resume', str(folder)])}"
+
+
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> None:
     """Write named arrays with one JSON `description` as a safetensors file, the same bytes for the same content."""
     # One metadata entry: the library does not keep the order of several.
@@ -105,7 +135,7 @@ def open_tensors(path: Path) -> safe_open:
         open_file(path).close()
         return safe_open(path, framework="numpy")
     except FileNotFoundError as error:
-        raise RunError(f"{path}: not found; give an existing run folder or model file") from error
+        raise RunError(f"{path}: no such file; check the path, or name a run folder or model file") from error
     except (SafetensorError, OSError) as error:
         raise RunError(f"{path}: damaged or not a safetensors file ({error}); use another copy") from error
 

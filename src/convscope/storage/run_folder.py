@@ -12,6 +12,7 @@ figures/          report.html   DONE (written last)   baseline/ (the run it is c
 
 import io
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from convscope.engine import ENGINES, Weights
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.evidence.evaluation import Evaluation, evaluate_answers
 from convscope.recipes import Recipe
-from convscope.storage.model_file import FORMAT, check_format, load_model, write_model
+from convscope.storage.model_file import FORMAT, check_format, load_model, next_step, write_model
 from convscope.storage.state_file import load_state, save_state
 from convscope.storage.writing import LOCK_FILE
 from convscope.training import History, TrainingState, with_choice
@@ -87,6 +88,11 @@ class RunFolder:
         return self.has("DONE")
 
     @property
+    def next_step(self) -> str:
+        """What to do about a run that is not finished, as the end of a sentence."""
+        return next_step(self.path, self.record)
+
+    @property
     def seed(self) -> int:
         return int(self.record["seed"])
 
@@ -141,7 +147,7 @@ class RunFolder:
             rows = parse_json(b"[" + b",".join(_read(path, read_bytes).splitlines()) + b"]")
             return self._with_choice(History.from_rows(rows))
         except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{path}: damaged ({error}); continue the run with --resume or start it again") from error
+            raise RunError(f"{path}: damaged ({error}); continue the run with `resume`, or start it again") from error
 
     def write_model(self, model: Model, history: History) -> None:
         """Keep the trained model, and in `run.json` its digest and the epoch that it is of."""
@@ -244,7 +250,10 @@ def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
-            raise RunError(f"{path}: already exists; choose another `out`, or continue the run with `resume` {path}")
+            advice = "choose another `out`"
+            if (path / "run.json").exists():
+                advice += f", or continue it with `resume` {shlex.quote(str(path))}"
+            raise RunError(f"{path}: already exists and is not empty; {advice}")
     except OSError as error:
         raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
     record = {"format": FORMAT, **record}
@@ -258,8 +267,12 @@ def open_run(path: Path) -> RunFolder:
     Raises:
         RunError: if there is none, or its `run.json` is damaged or of a newer format.
     """
+    if path.is_file():
+        raise RunError(f"{path}: is a file; name the folder of a run")
     if not path.is_dir():
-        raise RunError(f"{path}: no such folder; give the folder of a run")
+        raise RunError(f"{path}: no such folder; check the path, or name the folder of a run")
+    if not (path / "run.json").is_symlink() and not (path / "run.json").exists():
+        raise RunError(f"{path}: is not a run, because it has no run.json; name the folder of a run")
     return _run_folder(path, _read_object(inside(path, "run.json")))
 
 
@@ -342,7 +355,7 @@ def _read(path: Path, read: Callable[[Path], _Content]) -> _Content:
     try:
         return read(path)
     except FileNotFoundError as error:
-        raise RunError(f"{path}: missing; continue the run with --resume or start it again") from error
+        raise RunError(f"{path}: missing; continue the run with `resume`, or start it again") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}); use another copy of the run") from error
 

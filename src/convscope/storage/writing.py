@@ -72,7 +72,7 @@ def _lock(path: Path, folder: Path) -> int:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
         except OSError as error:
             raise RunError(
-                f"{folder}: is not writable ({error.strerror}); check its permissions or choose another folder"
+                f"{folder}: cannot be written to ({error.strerror}); make it writable, or use a copy in another folder"
             ) from error
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -78,8 +78,9 @@ def check_fit(architecture: Architecture, dataset: Dataset | None) -> None:
         return
     if dataset.image_shape != architecture.input.shape:
         raise ArchitectureError(
-            f"the {dataset.split} images of {dataset.name} have shape {dataset.image_shape}, but architecture "
-            f"{architecture.name} needs {architecture.input.shape}"
+            f"the {dataset.split} images of {dataset.name} are {' × '.join(map(str, dataset.image_shape))} "
+            f"(height × width × channels), but architecture {architecture.name} reads "
+            f"{' × '.join(map(str, architecture.input.shape))}"
         )
     if dataset.num_classes != architecture.num_classes:
         raise ArchitectureError(

@@ -121,7 +121,7 @@ def test_to_dict_is_plain_json_without_pixels():
     assert value["class_names"] == list(NAMES)
     assert value["class_counts"] == [10, 10, 10]
     assert value["sha256"] == dataset.sha256
-    assert value["source"] == [{"name": "zoo.npz", "sha256": "ab" * 32}]
+    assert value["source"] == [{"name": "zoo.npz", "sha256": "ab" * 32, "num_damaged": 0}]
 
 
 def test_splits_to_dict_holds_both_halves():
@@ -182,7 +182,7 @@ def test_divide_rejects_a_fraction_that_leaves_one_side_empty(fraction):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (make(shape=(5, 4, 3)), r"train images are \(4, 5, 3\), but test images \(5, 4, 3\)"),
+        (make(shape=(5, 4, 3)), "train images are 4 × 5 × 3, but test images 5 × 4 × 3 .height × width × channels."),
         (make(names=("a", "b", "c")), "train and test have different class names"),
     ],
     ids=["size", "names"],

@@ -50,7 +50,7 @@ def test_what_is_not_there_cannot_be_taken_out():
 
 def test_a_variant_without_a_valid_shape_is_left_out_with_the_reason():
     reasons = {one.name: one.reason for one in variants_left_out(cs.presets.cnn((12, 12, 1), 2))}
-    assert reasons["5 × 5 kernels"].startswith("conv2d_1 (Conv2D) with a window of 5 x 5 does not fit a map of 4 x 4")
+    assert reasons["5 × 5 kernels"].startswith("conv2d_1 (Conv2D) with a window of 5 × 5 does not fit a map of 4 × 4")
 
 
 def test_the_network_itself_is_no_variant():

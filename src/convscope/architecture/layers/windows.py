@@ -43,8 +43,9 @@ def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
     )
     if rows < 1 or columns < 1:
         raise ArchitectureError(
-            f"{label(layer)} with a window of {window.size[0]} x {window.size[1]} does not fit a map of "
-            f"{input_shape[0]} x {input_shape[1]}; use a smaller window, `same` padding or fewer pooling layers"
+            f"{label(layer)} with a window of {window.size[0]} × {window.size[1]} does not fit a map of "
+            f"{input_shape[0]} × {input_shape[1]} (height × width); use a smaller window, `same` padding or fewer "
+            "poolings"
         )
     return rows, columns
 

@@ -26,10 +26,15 @@ _LABELS_AT_ONCE = 1 << 20  # NumPy widens what it counts
 
 @dataclass(frozen=True)
 class SourceFile(PlainFields):
-    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is)."""
+    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is).
+
+    Attributes:
+        num_damaged: how many damaged pictures of a folder, archive or table were left out.
+    """
 
     name: str
     sha256: str
+    num_damaged: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,6 +250,7 @@ class LoadOptions(PlainFields):
         test_fraction: share of each class that was cut off as the test split; None if the data came with one.
         seed: which images were cut off.
         image_size: (H, W) that the images were brought to; None if they are as in the file.
+        skip_damaged: whether pictures that cannot be read are left out.
 
     Raises:
         ValueError: if the share is not between 0 and 1, or a side of the size is not from 1 to 4,096.
@@ -253,6 +259,7 @@ class LoadOptions(PlainFields):
     test_fraction: float | None = None
     seed: int = 0
     image_size: tuple[int, int] | None = None
+    skip_damaged: bool = False
 
     def __post_init__(self) -> None:
         fraction, size = self.test_fraction, self.image_size
@@ -295,9 +302,8 @@ class Splits:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.train.image_shape != self.test.image_shape:
-            raise ValueError(
-                f"train images have shape {self.train.image_shape}, but test images {self.test.image_shape}"
-            )
+            shapes = [" × ".join(map(str, half.image_shape)) for half in (self.train, self.test)]
+            raise ValueError(f"train images are {shapes[0]}, but test images {shapes[1]} (height × width × channels)")
         if self.train.class_names != self.test.class_names:
             raise ValueError("train and test have different class names")
 
@@ -312,6 +318,11 @@ class Splits:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.train.class_names
+
+    @property
+    def num_damaged(self) -> int:
+        """How many damaged pictures were left out."""
+        return sum(file.num_damaged for file in dict.fromkeys((*self.train.source, *self.test.source)))
 
     @property
     def num_classes(self) -> int:

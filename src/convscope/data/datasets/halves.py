@@ -84,7 +84,7 @@ def make_splits(
     halves, class_names = check_halves([half for half in (train, test) if half], class_names, options.image_size)
     if len(class_names) < 2:
         raise DatasetError(
-            f"{train.labels_from}: all images are of class {class_names[0]!r}; there must be at least two classes"
+            f"{train.labels_from}: holds one class only, {class_names[0]!r}; add images of at least one other class"
         )
     if test is not None:
         parts = [
@@ -106,7 +106,7 @@ def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Ha
     places = cut_test(half.labels, num_classes, _fraction(options), options.seed)
     if len(places[1]) == 0:
         raise DatasetError(
-            f"{half.images_from}: cannot be split, because each class has one image; add images or a test split"
+            f"{half.images_from}: each class has one image, so none is left for testing; add images or a test split"
         )
     return {
         split: replace(half, images=_taken(half.images, part), labels=cast(Labels, sealed(half.labels[part])))
@@ -137,8 +137,9 @@ def check_halves(
     first, last = halves[0], halves[-1]
     if first.images.shape[1:] != last.images.shape[1:]:
         raise DatasetError(
-            f"{first.images_from} holds images of (H, W, C) = {first.images.shape[1:]}, but {last.images_from} of "
-            f"{last.images.shape[1:]}; both splits must have the same image size"
+            f"{first.images_from} holds images of {' × '.join(map(str, first.images.shape[1:]))} (height × width × "
+            f"channels), but {last.images_from} of {' × '.join(map(str, last.images.shape[1:]))}; both splits must "
+            "have images of one size"
         )
     return _named(halves) if class_names is None else (halves, class_names)
 

@@ -3,7 +3,6 @@
 import os
 from contextlib import suppress
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.errors import DatasetError
+from convscope.base.spelling import did_you_mean, is_path
 from convscope.data.datasets.data_file import Labels
 from convscope.data.datasets.dataset import Dataset, LoadOptions, Splits
 from convscope.data.datasets.halves import Half, Parts, check_halves, cut_half, file_name, make_splits
@@ -26,6 +26,7 @@ def load_dataset(
     test_fraction: float | None = None,
     seed: Seed = 0,
     image_size: tuple[int, int] | None = None,
+    skip_damaged: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Splits:
     """Load a data set, by its name or from a folder or file of one's own.
@@ -39,6 +40,7 @@ def load_dataset(
             told otherwise.
         seed: which images are cut off.
         image_size: (H, W) of all images: pictures of other sizes are averaged to it, and rows of pixels cut into it.
+        skip_damaged: whether pictures that cannot be read are left out; `Splits.num_damaged` counts them.
         on_progress: called as `on_progress(file, bytes_so_far, bytes_in_all_or_None)` while something is fetched.
 
     Returns:
@@ -57,12 +59,12 @@ def load_dataset(
         >>> data.train.images.shape, data.train.class_names[data.train.labels[0]]
         ((60000, 28, 28, 1), '5')
     """
-    options = LoadOptions(test_fraction, seed, image_size)
+    options = LoadOptions(test_fraction, seed, image_size, skip_damaged)
     entry = find_entry(name_or_path)
     if entry is not None:
         return read_entry(entry, options, on_progress=on_progress)
     path = Path(name_or_path)
-    parts = _read_parts(name_or_path, options.image_size)
+    parts = _read_parts(name_or_path, options)
     return make_splits(file_name(path), parts.train, parts.test, parts.class_names, options)
 
 
@@ -74,6 +76,7 @@ def load_for_classes(
     test_fraction: float | None = None,
     seed: int = 0,
     image_size: tuple[int, int] | None = None,
+    skip_damaged: bool = False,
     on_progress: OnProgress | None = None,
 ) -> list[Dataset]:
     """Load images of a data set, labelled as a network for the classes `class_names` labels them.
@@ -81,7 +84,7 @@ def load_for_classes(
     The data set may lack some of these classes, and training images or test images; classes are known by name.
 
     Args:
-        name_or_path, image_size, on_progress: as for `load_dataset`.
+        name_or_path, image_size, skip_damaged, on_progress: as for `load_dataset`.
         split: which images. A source without splits is cut for "train" and "test" as `load_dataset` cuts it.
         test_fraction, seed: as for `load_dataset`; they have no say in "all".
 
@@ -94,14 +97,14 @@ def load_for_classes(
             that needs both splits or several classes for.
         ValueError: as `load_dataset`.
     """
-    options, entry = LoadOptions(test_fraction, seed, image_size), find_entry(name_or_path)
+    options, entry = LoadOptions(test_fraction, seed, image_size, skip_damaged), find_entry(name_or_path)
     if entry is not None:
         splits = read_entry(entry, replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
         train, test = (Half(one.images, one.labels, name, name, one.source) for one in (splits.train, splits.test))
         parts = Parts(train, test, splits.class_names)
     else:
-        name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options.image_size)
+        name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options)
     found = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
     halves, names = check_halves(list(found.values()), parts.class_names, options.image_size)
     if set(found) == {"train"} and split == "all":
@@ -139,7 +142,7 @@ def _listed(names: tuple[str, ...]) -> str:
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 
 
-def _read_parts(name_or_path: str | os.PathLike[str], image_size: tuple[int, int] | None) -> Parts:
+def _read_parts(name_or_path: str | os.PathLike[str], options: LoadOptions) -> Parts:
     """Return what lies at a path; raises `DatasetError` if nothing does that can be read."""
     path = Path(name_or_path)
     is_folder = exists = False
@@ -148,10 +151,12 @@ def _read_parts(name_or_path: str | os.PathLike[str], image_size: tuple[int, int
             is_folder, exists = path.is_dir(), path.exists()
     if not exists:
         raise DatasetError(_unknown(str(name_or_path)))
-    return read_folder(path, image_size) if is_folder else read_file(path, image_size)
+    read = read_folder if is_folder else read_file
+    return read(path, options.image_size, skip_damaged=options.skip_damaged)
 
 
 def _unknown(name: str) -> str:
-    meant = get_close_matches(name, DATASETS, n=1)
-    hint = f"did you mean {meant[0]!r}" if meant else "run `convscope data list` for the names"
-    return f"{name[:200]!r} is neither the name of a data set nor a readable folder or file; {hint}, or give a path"
+    if is_path(name):
+        return f"{name[:200]}: no such file or folder; check the path"
+    hint = did_you_mean(name, DATASETS) or "; `convscope data list` prints the names; a path works too"
+    return f"{name[:200]!r}: no data set, file or folder has this name{hint}"

@@ -165,7 +165,7 @@ def _check_size(size: tuple[int, int]) -> None:
     if width < 1 or height < 1:
         raise UnreadableError("has no pixels; save it again")
     if width * height > MAX_PIXELS or max(size) > _MAX_SIDE:
-        _refuse_size(f"{width:,} × {height:,} pixels; ")
+        _refuse_size(f"{height:,} × {width:,} pixels (height × width); ")
 
 
 def _orientation(image: "Image.Image", header: Header) -> int:

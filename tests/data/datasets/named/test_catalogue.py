@@ -124,7 +124,7 @@ def test_a_set_of_medmnist_that_is_no_set_of_flat_images_with_a_class_each_is_re
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("pathmist", "'medmnist:pathmist' is no data set of MedMNIST; did you mean medmnist:pathmnist"),
+        ("pathmist", "'medmnist:pathmist' is no data set of MedMNIST; did you mean 'medmnist:pathmnist'"),
         ("zebra", "MedMNIST has pathmnist, dermamnist, .*organsmnist"),
         ("", "MedMNIST has pathmnist"),
     ],

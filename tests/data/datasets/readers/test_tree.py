@@ -120,15 +120,15 @@ def test_pictures_of_several_sizes_are_counted_and_refused(tmp_path):
     with pytest.raises(DatasetError) as caught:
         load_dataset(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path / 'a/0.png'}: its size is not that of all pictures: 3 of 5 × 7 (such as 'a/0.png'), "
-        "1 of 9 × 9 (such as 'a/2.png'); give an image size (height and width) to average them to"
+        f"{tmp_path / 'a/0.png'}: the pictures have several sizes (height × width): 3 of 5 × 7 (such as "
+        "'a/0.png'), 1 of 9 × 9 (such as 'a/2.png'); resize them all with `image_size`, such as 28x28"
     )
 
 
 def test_many_sizes_are_not_all_listed(tmp_path):
     for size in range(1, 8):
         write(tmp_path, f"a/{size}.png", f"b/{size}.png", shape=(size, size))
-    with pytest.raises(DatasetError, match=r"2 of 1 × 1 .* and 3 other sizes; give"):
+    with pytest.raises(DatasetError, match=r"2 of 1 × 1 .* and 3 other sizes; resize"):
         load_dataset(tmp_path)
 
 
@@ -190,7 +190,7 @@ def test_pictures_without_classes_are_no_data_set(tmp_path):
 
 @pytest.mark.parametrize("names", [("a/0.png", "a/1.png"), ("a/0.png",), ("around/a/0.png",), ("train/a/0.png",)])
 def test_pictures_of_one_class_are_not_enough(tmp_path, names):
-    with pytest.raises(DatasetError, match="all images are of the class 'a'; there must be two or more"):
+    with pytest.raises(DatasetError, match="holds one class only, 'a'; add images of at least one other class"):
         load_dataset(write(tmp_path, *names))
 
 

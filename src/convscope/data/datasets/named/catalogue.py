@@ -11,7 +11,6 @@ import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.base.files import write_bytes
+from convscope.base.spelling import did_you_mean
 from convscope.data.datasets.data_file import Labels, sealed
 from convscope.data.datasets.dataset import LoadOptions, SourceFile, Splits
 from convscope.data.datasets.halves import Half, make_splits
@@ -67,9 +67,8 @@ def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
     if reason := REFUSED.get(wanted):
         raise DatasetError(f"{name}: is not supported: {reason}; `convscope data list` names the supported data sets")
     known = [other.removeprefix(PREFIX) for other in DATASETS if other.startswith(PREFIX)]
-    meant = get_close_matches(wanted, known, n=1)
-    hint = f"did you mean {PREFIX}{meant[0]}" if meant else f"MedMNIST has {', '.join(known)}"
-    raise DatasetError(f"{name[:200]!r} is not a data set of MedMNIST; {hint}")
+    hint = did_you_mean(wanted, known).replace("'", f"'{PREFIX}", 1) or f"; MedMNIST has {', '.join(known)}"
+    raise DatasetError(f"{name[:200]!r} is not a data set of MedMNIST{hint}")
 
 
 def read_entry(

@@ -22,9 +22,9 @@ _SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "te
 )
 
 
-def read_csv_file(path: Path, image_size: tuple[int, int] | None) -> Parts:
+def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> Parts:
     """Return the data set of one table; raises `DatasetError` if it is damaged or none."""
-    return _read(FilePlace(path.parent, (), is_archive=False), path.name, image_size)[0]
+    return _read(FilePlace(path.parent, (), is_archive=False, skip_damaged=skip_damaged), path.name, image_size)[0]
 
 
 def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None, must_be: bool) -> Parts | None:

@@ -5,6 +5,7 @@ A folder or a file to `Parts`. A file is told by its first bytes, a folder or zi
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from convscope.base.errors import DatasetError
@@ -31,9 +32,9 @@ READABLE = (
 Size = tuple[int, int] | None
 
 
-def read_folder(folder: Path, image_size: Size) -> Parts:
+def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
     """Return the data set in a folder; raises `DatasetError` if there is none, or what its reader raises."""
-    place = list_folder(folder)
+    place = replace(list_folder(folder), skip_damaged=skip_damaged)
     top = [name for name in place.names if "/" not in name]
     if find_idx(place.names):
         return read_idx_files(place)
@@ -50,18 +51,18 @@ def read_folder(folder: Path, image_size: Size) -> Parts:
     raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
 
-def read_file(path: Path, image_size: Size) -> Parts:
+def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
     """Return the data set in a file, or of which it is a part; raises `DatasetError` as its reader does."""
     with open_data_file(path) as file:
         start = file.read(len(NPY_MAGIC))
     if is_idx_name(path.name):
         return read_idx_files(_beside(path), only=path.name)
     if start.startswith(ZIP_MAGIC):
-        place = list_archive(path)
+        place = replace(list_archive(path), skip_damaged=skip_damaged)
         if any(name.endswith(".npy") for name in place.names) or path.suffix.lower() == ".npz":
             return _read_npz(path, image_size)
         if len(place.names) == 1:
-            return read_csv_file(path, image_size)
+            return read_csv_file(path, image_size, skip_damaged=skip_damaged)
         if find_idx(place.names):
             return read_idx_files(place)
         if found := _read_tables_or_tree(place, image_size):
@@ -80,7 +81,7 @@ def read_file(path: Path, image_size: Size) -> Parts:
             f"{path}: is an IDX file, but its name does not say what it holds; rename it to train-images-idx3-ubyte "
             "and its labels to train-labels-idx1-ubyte, or name a folder with four IDX files"
         )
-    return read_csv_file(path, image_size)
+    return read_csv_file(path, image_size, skip_damaged=skip_damaged)
 
 
 def _read_tables_or_tree(place: FilePlace, image_size: Size) -> Parts | None:

@@ -27,11 +27,13 @@ class FilePlace:
 
     Attributes:
         names: of its files, in natural order, parted by "/".
+        skip_damaged: whether pictures that cannot be read are left out.
     """
 
     path: Path
     names: tuple[str, ...]
     is_archive: bool
+    skip_damaged: bool = False
 
     def located(self, name: str) -> tuple[Path, str | None]:
         """Return the path, and the member's name in an archive, as the readers take them."""

@@ -78,12 +78,15 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
         raise DataFileError("has no line with a training or test image; add some")
     every = names["train"] + names["test"]
     with place.opened() as content_of:
-        images, sha256 = read_pictures(every, content_of, place.called, image_size)
-    source = (SourceFile(file_name(Path(table)), text.sha256()), SourceFile("pictures", sha256))
-    called, count = place.called(table), len(names["train"])
+        images, kept, sha256 = read_pictures(every, content_of, place.called, image_size, place.skip_damaged)
+    pictures = SourceFile("pictures", sha256, len(every) - len(kept))
+    source = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
+    called, num_train = place.called(table), len(names["train"])
+    count = int((kept < num_train).sum())
+    places = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
     train, test = (
-        Half(part, sealed(labels[kind].labels), called, called, source, labels[kind].names) if len(part) else None
-        for kind, part in (("train", images[:count]), ("test", images[count:]))
+        Half(part, sealed(labels[kind].labels[at]), called, called, source, labels[kind].names) if len(part) else None
+        for kind, (part, at) in places.items()
     )
     return Parts(train, test)
 

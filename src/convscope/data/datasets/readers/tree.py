@@ -58,10 +58,10 @@ def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
         with refusals_of(place.path):
             labels.extend((file_text(_class_of(name, depth)) for name in held), "picture")
     with place.opened() as content_of:
-        images, sha256 = read_pictures(names, content_of, place.called, image_size)
-    source = (SourceFile(file_name(place.path), sha256),)
-    count = len(splits.get("train", (0, []))[1])
-    numbers = sealed(labels.labels)
+        images, kept, sha256 = read_pictures(names, content_of, place.called, image_size, place.skip_damaged)
+    source = (SourceFile(file_name(place.path), sha256, len(names) - len(kept)),)
+    count = int((kept < len(splits.get("train", (0, []))[1])).sum())
+    numbers = sealed(labels.labels[kept])
     called = str(place.path)
     train, test = (
         Half(images[part], numbers[part], called, called, source, labels.names) if len(numbers[part]) else None

@@ -1,0 +1,27 @@
+"""What a name that is not known was meant to be."""
+
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that asks for the closest of the `known` names; "" where none is close.
+
+    >>> did_you_mean("mnits", ["mnist", "usps"])
+    "; did you mean 'mnist'?"
+    >>> did_you_mean("letters", ["mnist", "usps"])
+    ''
+    """
+    close = get_close_matches(given, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def is_path(text: str) -> bool:
+    """Return whether `text` is written as a path rather than as a name: with a folder, or an ending such as .json.
+
+    >>> is_path("nets/mine"), is_path("mine.json"), is_path("cnn")
+    (True, True, False)
+    """
+    return "/" in text or os.sep in text or bool(Path(text).suffix)

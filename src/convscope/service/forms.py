@@ -1,0 +1,78 @@
+"""The picture in a form: the body of a request of type multipart/form-data to the bytes of its one file.
+
+The body is whole and within the service's limit before it is read here, and only the picture is copied out of it.
+Source: RFC 7578 (forms) and RFC 2046, section 5.1 (parts and their boundary).
+"""
+
+import re
+from email.message import Message
+
+from convscope.service.refusal import RequestRefusedError
+
+FORM_TYPE = "multipart/form-data"
+FIELD = "image"
+"""The form field that holds the picture."""
+
+_MOST_PARTS = 16
+_MOST_HEADER_BYTES = 8192  # of one part
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+
+
+def picture_in_form(body: bytes, content_type: str) -> bytes:
+    """Return the content of the field `image` of a form.
+
+    Raises:
+        RequestRefusedError: if the form is damaged, has several pictures or none, or has more than 16 fields.
+    """
+    message = Message()
+    message["content-type"] = content_type
+    boundary = message.get_param("boundary")
+    if not isinstance(boundary, str) or not _BOUNDARY.fullmatch(boundary):
+        raise _refused("its Content-Type has no valid boundary")
+    delimiter = b"--" + boundary.encode()
+    found: bytes | None = None
+    start = 0 if body.startswith(delimiter) else _next(body, delimiter, 0) + 2
+    for _ in range(_MOST_PARTS):
+        start += len(delimiter)
+        if body.startswith(b"--", start):
+            break
+        head_end = body.find(b"\r\n\r\n", start, start + _MOST_HEADER_BYTES)
+        if not body.startswith(b"\r\n", start) or head_end < 0:
+            raise _refused("the header of a field is damaged or too long")
+        end = _next(body, delimiter, head_end + 4)
+        if _name(body[start + 2 : head_end]) == FIELD:
+            if found is not None:
+                raise _refused("it has several pictures; send one request for each")
+            found = body[head_end + 4 : end]
+        start = end + 2
+    else:
+        raise _refused(f"it has more than {_MOST_PARTS} fields")
+    if found is None:
+        raise _refused(f"it has no field {FIELD!r}")
+    return found
+
+
+def _next(body: bytes, delimiter: bytes, start: int) -> int:
+    """Return where the line break before the next delimiter is."""
+    place = body.find(b"\r\n" + delimiter, start)
+    if place < 0:
+        raise _refused("it is cut off")
+    return place
+
+
+def _name(head: bytes) -> str | None:
+    """Return the name of the field with this header."""
+    for line in head.split(b"\r\n"):
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == b"content-disposition":
+            message = Message()
+            message["content-disposition"] = value.strip().decode("utf-8", "replace")
+            name = message.get_param("name", header="content-disposition")
+            return name if isinstance(name, str) else None
+    return None
+
+
+def _refused(reason: str) -> RequestRefusedError:
+    return RequestRefusedError(
+        400, f"the form cannot be read: {reason}; send the picture as the field {FIELD!r}, or as the body itself"
+    )

@@ -1,0 +1,62 @@
+"""The networks that come with convscope, and what is made of them."""
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.architecture import Architecture, BatchNormalization, Input, presets
+from convscope.architecture.presets import PRESETS, is_preset, network_for, widened
+from convscope.base.errors import ArchitectureError
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(("shape", "num_classes"), [((28, 28, 1), 10), ((20, 33, 3), 2), ((64, 64, 1), 47)])
+def test_a_preset_is_for_any_image_size_and_number_of_classes(name: str, shape: tuple[int, int, int], num_classes: int):
+    network = network_for(name, shape, num_classes)
+    assert (network.name, network.input.shape, network.num_classes) == (name, shape, num_classes)
+    assert is_preset(network)
+
+
+def test_the_presets_have_the_parameters_that_are_stated_of_them():
+    counts = {name: preset().parameters for name, preset in PRESETS.items()}
+    assert counts == {
+        "cnn": 108_618, "ann": 118_282, "lenet5": 61_706, "small": 5_258, "wide": 431_242, "deep": 72_666,
+    }  # fmt: skip
+    assert sum(isinstance(layer, BatchNormalization) for layer in presets.deep().layers) == 6
+
+
+@pytest.mark.parametrize("name", ["cnn", "lenet5", "small", "wide"])
+def test_images_too_small_for_a_preset_are_refused_with_those_that_fit(name: str):
+    with pytest.raises(ArchitectureError) as caught:
+        network_for(name, (4, 9, 1), 10)
+    text = str(caught.value)
+    assert text.startswith(f"preset {name!r} does not fit images of 4 × 9 pixels (height × width): ")
+    assert text.endswith("; presets that fit: ann, deep")
+
+
+def test_a_network_of_a_presets_name_need_not_be_the_preset():
+    tiny = Architecture(Input(1, 1, 1), presets.ann((1, 1, 1)).layers, "lenet5")
+    assert not is_preset(tiny)
+
+
+@pytest.mark.parametrize("name", ["small", "lenet5", "deep"])
+def test_a_preset_learns_from_few_images(name: str, small_mnist: cs.Splits):
+    model, _ = cs.train(name, small_mnist.train, cs.Recipe(epochs=2, batch_size=20), seed=1, threads=1)
+    assert np.isfinite(list(model.weights.values())[-1]).all()
+    assert cs.evaluate(model, small_mnist.test).accuracy > 0.6
+
+
+def test_a_width_multiplies_filters_and_units_but_not_the_classes():
+    assert widened(presets.wide(), 0.5) == presets.cnn()
+    half = widened(presets.deep((20, 20, 3), 5), 0.5)
+    assert (half.name, half.num_classes, half.input.shape) == ("deep-x0.5", 5, (20, 20, 3))
+    assert [layer.filters for layer in half.layers if hasattr(layer, "filters")] == [8, 8, 16, 16, 32, 32]
+    assert widened(presets.small(), 0.001).parameters > 0
+    assert widened(presets.cnn(), 1) is not None
+    assert not is_preset(half)
+
+
+@pytest.mark.parametrize("width", [0, -1, 65, float("nan")])
+def test_a_width_out_of_range_is_refused(width: float):
+    with pytest.raises(ValueError, match=f"width is {width}; it must be above 0 and at most 64"):
+        widened(presets.cnn(), width)

@@ -1,0 +1,238 @@
+"""Typos, wrong paths and unfinished runs: each error names the next step."""
+
+import errno
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.architecture.presets import PRESETS
+from convscope.base.errors import ArchitectureError
+from convscope.base.png import encode_png
+
+from .conftest import invoke
+
+pytestmark = pytest.mark.usefixtures("bare_reports")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("trian",), "did you mean 'train'?"),
+        (("data", "inof"), "did you mean 'info'?"),
+        (("run", "--epoch", 1), "--epochs"),
+        (("run", "--engine", "natve"), "did you mean 'native'?"),
+        (("evidence", "RUN", "calibratoin"), "did you mean 'calibration'?"),
+        (("export", "RUN", "--format", "onxx"), "did you mean 'onnx'?"),
+        (("summary", "lenet"), "did you mean 'lenet5'?"),
+        (("train", "--recipe", "fats"), "did you mean 'fast'?"),
+        (("train", "--dataset", "mnits"), "did you mean 'mnist'?"),
+        (("data", "info", "medmnist:bloodmist"), "did you mean 'medmnist:bloodmnist'?"),
+    ],
+)
+def test_a_typo_is_answered_with_the_name_that_was_meant(words: tuple[object, ...], hint: str):
+    done = invoke(*words)
+    assert done.exit_code in (1, 2)
+    assert hint in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("summary", "no/net.json"),
+        ("train", "--architecture", "net.json"),
+        ("train", "--recipe", "no/recipe.json"),
+        ("train", "--dataset", "no/folder"),
+        ("train", "--dataset", "digits.npz"),
+        ("predict", "no/run", "a.png"),
+        ("evaluate", "no/run"),
+    ],
+)
+def test_a_missing_file_is_called_missing(words: tuple[str, ...]):
+    done = invoke(*words)
+    assert done.exit_code == 1
+    assert ": no such f" in done.stderr  # file, file or folder, folder
+    assert "check the path" in done.stderr
+
+
+@pytest.fixture
+def unfinished(shared_run: Path, tmp_path: Path) -> Path:
+    """A run whose training was interrupted, in a folder with a space in its name."""
+    folder = tmp_path / "my runs" / "first"
+    folder.mkdir(parents=True)
+    shutil.copy(shared_run / "run.json", folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "{}"),
+        ("predict", "{}", "a.png"),
+        ("report", "{}"),
+        ("compare", "{}", "{}"),
+        ("export", "{}", "--format", "onnx"),
+    ],
+)
+def test_an_unfinished_run_is_named_with_the_command_to_continue(unfinished: Path, words: tuple[str, ...]):
+    done = invoke(*(word.format(unfinished) for word in words))
+    assert done.exit_code == 1
+    command = shlex.join(["convscope", "run", "--resume", str(unfinished)])
+    assert "'" in command, "a path with a space is quoted"
+    assert done.stderr.rstrip().endswith(f"; to continue it, run: {command}")
+
+
+def test_a_run_of_train_is_continued_by_train(unfinished: Path):
+    record = json.loads((unfinished / "run.json").read_text())
+    del record["job"]
+    (unfinished / "run.json").write_text(json.dumps(record))
+    assert "run: convscope train --resume" in invoke("evaluate", unfinished).stderr
+
+
+def test_only_a_run_is_offered_for_resume(small_folder: Path, shared_run: Path, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    asked = ("train", "--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out")
+    done = invoke(*asked, tmp_path / "mine")
+    assert done.stderr.endswith("mine: already exists and is not empty; choose another --out\n")
+    assert f"or continue it with --resume {shared_run}" in invoke(*asked, shared_run).stderr
+    assert "mine: is not a run, because it has no run.json" in invoke("run", "--resume", tmp_path / "mine").stderr
+
+
+def test_a_printed_command_quotes_paths(small_folder: Path, tmp_path: Path):
+    out = tmp_path / "my run"
+    asked = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--no-baseline", "--seeds", 1)
+    done = invoke("run", *asked, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert f"convscope evidence {shlex.quote(str(out))}" in done.stdout
+
+
+def test_options_change_recipe_and_width_and_the_recorded_command_repeats_them(small_folder: Path, tmp_path: Path):
+    first, again = tmp_path / "first", tmp_path / "again"
+    asked = ("train", "--dataset", small_folder, "--recipe", "fast", "--json")
+    changed = ("--lr", 0.004, "--batch-size", 50, "--width", 0.25, "--architecture", "small")
+    done = invoke(*asked, *changed, "--out", first)
+    assert done.exit_code == 0, done.output
+    record = json.loads((first / "run.json").read_text())
+    assert (record["recipe"]["optimizer"]["learning_rate"], record["recipe"]["batch_size"]) == (0.004, 50)
+    assert record["architecture"]["name"] == "small-x0.25"
+    assert record["architecture"]["layers"][0]["filters"] == 2
+    assert "--batch-size 50 --lr 0.004" in record["command"]
+    repeated = invoke(*shlex.split(record["command"])[1:], "--out", again)
+    assert repeated.exit_code == 0, repeated.output
+    assert json.loads((again / "run.json").read_text())["weights_sha256"] == record["weights_sha256"]
+    same = ("train", "--resume", first)
+    assert invoke(*same, *changed).exit_code == 0
+    for other in (("--lr", 0.01), ("--batch-size", 64), ("--width", 0.5, "--architecture", "small"), ("--width", 2)):
+        done = invoke(*same, *other)
+        assert done.exit_code == 1
+        assert "was started with" in done.stderr
+
+
+def test_width_does_not_go_with_a_start(shared_run: Path):
+    done = invoke("train", "--from", shared_run, "--width", 2)
+    assert (done.exit_code, "remove --width" in done.stderr) == (2, True)
+
+
+def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: Path, tmp_path: Path):
+    file = tmp_path / "a net.json"
+    file.write_text(invoke("summary", "small", "--width", 0.5, "--json").stdout)
+    common = ("--dataset", small_folder, "--architecture", file)
+    assert "small-x0.5" in invoke("summary", file).stdout
+    done = invoke("train", *common, "--epochs", 1, "--out", tmp_path / "run", "--json")
+    assert done.exit_code == 0, done.output
+    seeds = invoke("experiment", *common, "--epochs", 1, "--seeds", 1, "--out", tmp_path / "runs", "--json")
+    assert seeds.exit_code == 0, seeds.output
+    assert json.loads(seeds.stdout)["runs"][0]["architecture"] == "small-x0.5"
+
+
+def test_an_architecture_file_without_input_fits_any_image_size(tmp_path: Path):
+    file = tmp_path / "net.json"
+    file.write_text(json.dumps({"layers": [{"kind": "Flatten"}, {"kind": "Dense", "units": 10}]}))
+    for size in ("28x28", "9x30x3"):
+        done = invoke("summary", file, "--image", size, "--json")
+        given = json.loads(done.stdout)["architecture"]["input"]
+        assert "x".join(str(given[key]) for key in ("height", "width", "channels")).startswith(size)
+
+
+def test_the_summary_names_every_preset():
+    shown = invoke("summary", "--help").output
+    assert all(name in shown for name in PRESETS)
+
+
+def test_sizes_are_height_times_width():
+    assert "images of 20 × 30 × 3 (height × width × channels)" in invoke("summary", "ann", "--image", "20x30x3").stdout
+    wide = cs.Dataset.from_arrays([[[0, 255, 0]] * 2] * 4, ["a", "b"] * 2)
+    assert wide.image_shape == (2, 3, 1)
+    with pytest.raises(ArchitectureError, match=r"are 2 × 3 × 1 \(height × width × channels\), but .* reads 28 × 28"):
+        cs.train(cs.presets.ann(), wide, cs.Recipe(epochs=1))
+
+
+def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
+    folder = tmp_path / "pictures"
+    for name in ("cat", "cat", "cat", "dog", "owl", "owl"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        number = len(list((folder / name).iterdir()))
+        (folder / name / f"{number}.png").write_bytes(encode_png(np.full((8, 8), 40 * number, np.uint8)))
+    (folder / "cat" / "3.png").write_bytes(b"damaged")
+    asked = ("train", "--dataset", folder, "--architecture", "ann", "--epochs", 30, "--batch-size", 1, "--out")
+    refused = invoke(*asked, tmp_path / "refused")
+    assert refused.exit_code == 1
+    assert "3.png: " in refused.stderr
+    assert "leave it out with --skip-damaged" in refused.stderr
+    done = invoke(*asked, tmp_path / "run", "--skip-damaged", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["warnings"] == [
+        "class 'dog' has one image: add some or drop it",
+        "1 damaged picture was left out",
+    ]
+    assert "--skip-damaged" in json.loads((tmp_path / "run" / "run.json").read_text())["command"]
+    assert "1 damaged picture was left out." in invoke("data", "info", folder, "--skip-damaged").stdout
+    for name in ("dog", "owl"):
+        shutil.rmtree(folder / name)
+    assert (
+        "holds one class only, 'cat'; add images of at least one other class"
+        in invoke(*asked, tmp_path / "one", "--skip-damaged").stderr
+    )
+
+
+def test_a_report_in_a_folder_that_cannot_be_written_says_what_to_do(shared_run: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("convscope.storage.writing.os.open", refuse)
+    done = invoke("report", shared_run)
+    assert done.stderr == (
+        f"Error: {shared_run}: cannot be written to (Read-only file system); make it writable, or use a copy in "
+        "another folder\n"
+    )
+
+
+def test_an_export_replaces_a_file_only_when_told_to(shared_run: Path, tmp_path: Path):
+    asked = ("export", shared_run / "model.safetensors", "--format", "safetensors", "--out", tmp_path / "a.safetensors")
+    assert invoke(*asked).exit_code == 0
+    done = invoke(*asked)
+    assert (done.exit_code, done.stderr) == (
+        1, f"Error: {tmp_path / 'a.safetensors'}: already exists; choose another --out, or add --force to replace it\n",
+    )  # fmt: skip
+    assert invoke(*asked, "--force").exit_code == 0
+
+
+def test_an_experiment_shows_epochs_and_keeps_earlier_groups(small_folder: Path, tmp_path: Path):
+    asked = ("experiment", "--dataset", small_folder, "--num-images", 100, "--seeds", 1, "--out", tmp_path / "all")
+    first = invoke(*asked, "--architecture", "ann", "--epochs", 2)
+    assert first.exit_code == 0, first.output
+    assert "ann, classic, seed 0, 100 images: epoch 2/2, loss " in first.stdout
+    done = invoke(*asked, "--architecture", "small", "--epochs", 1, "--json")
+    groups = [(group["architecture"], group["num_runs"]) for group in json.loads(done.stdout)["table"]]
+    assert groups == [("small", 1), ("ann", 1)]
+    assert [run["architecture"] for run in json.loads((tmp_path / "all" / "experiment.json").read_text())["runs"]] == [
+        "small", "ann",
+    ]  # fmt: skip
+    again = invoke(*asked, "--architecture", "ann", "--epochs", 1, "--json")
+    names = [(group["architecture"], group["name"]) for group in json.loads(again.stdout)["table"]]
+    assert sorted(names) == [("ann", ""), ("ann", "100 images"), ("small", "")]

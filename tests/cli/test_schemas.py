@@ -1,0 +1,48 @@
+"""The schema of what commands print with `--json`. `invoke` checks every such output of the other tests against it."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from tests.shared import check_output, output_schema
+
+from convscope.cli import _COMMANDS, main
+
+from .conftest import invoke
+
+
+def test_the_schema_is_one_and_has_a_definition_for_every_command():
+    schema = output_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    subcommands = {f"data {name}" for name in main.get_command(None, "data").commands}
+    assert {*_COMMANDS, *subcommands} - {"data"} <= set(schema["$defs"])
+
+
+def test_the_page_on_files_names_every_key_that_is_printed():
+    page = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
+    definitions, names = output_schema()["$defs"], ("run", "train", "evidence", "export", "prediction")
+    printed = {key for name in names for key in definitions[name]["properties"]}
+    assert not [key for key in printed if f"`{key}`" not in page]
+
+
+def test_outputs_without_a_training_are_as_the_schema_says(small_folder: Path, shared_run: Path):
+    for words in (
+        ("summary", "deep"),
+        ("data", "list"),
+        ("data", "show", small_folder),
+        ("data", "info", small_folder),
+        ("evaluate", shared_run),
+        ("compare", shared_run, shared_run / "baseline"),
+    ):
+        assert invoke(*words, "--json").exit_code == 0, words
+
+
+def test_a_run_without_a_key_or_with_another_type_is_not_as_the_schema_says(shared_run: Path):
+    printed = json.loads((shared_run.parent / "printed.json").read_text())
+    check_output("run", printed)
+    less = {key: value for key, value in printed.items() if key != "warnings"}
+    wrong = printed | {"evaluation": printed["evaluation"] | {"accuracy": "high"}}
+    for value in (less, wrong, printed | {"more": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            check_output("run", value)

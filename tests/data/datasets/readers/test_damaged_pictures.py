@@ -1,0 +1,66 @@
+"""Damaged pictures in folders and tables: all are listed at once, or left out and counted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convscope.base.errors import DatasetError
+from convscope.base.png import encode_png
+from convscope.data.datasets import load_dataset
+from convscope.data.datasets.readers.picture_files import DAMAGED_SHOWN
+
+PIXELS = np.arange(35, dtype=np.uint8).reshape(5, 7)
+
+
+def write(folder: Path, damaged: int = 2, good: int = 4) -> Path:
+    """Make two classes of `good` pictures each; class a also has `damaged` files that are none, the first of all."""
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for number in range(good):
+            (folder / name / f"{number + 500}.png").write_bytes(encode_png(PIXELS + number))
+    for number in range(damaged):
+        (folder / "a" / f"{number}.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_all_damaged_pictures_are_listed_at_once_and_many_are_counted(tmp_path: Path):
+    with pytest.raises(DatasetError) as caught:
+        load_dataset(write(tmp_path / "few"))
+    text = str(caught.value)
+    assert text.startswith("2 of 10 pictures cannot be read (")
+    assert all(str(tmp_path / "few" / "a" / f"{number}.png") in text for number in range(2))
+    assert text.endswith("; replace or remove them, or leave them out with `skip_damaged`")
+    with pytest.raises(DatasetError, match=r"12 of 20 pictures .*; and 2 more\);") as caught:
+        load_dataset(write(tmp_path / "many", damaged=12))
+    assert str(caught.value).count(".png: ") == DAMAGED_SHOWN == 10
+
+
+def test_damaged_pictures_can_be_left_out_and_are_counted(tmp_path: Path):
+    whole, folder = load_dataset(write(tmp_path / "whole", damaged=0)), write(tmp_path / "mine")
+    data = load_dataset(folder, skip_damaged=True)
+    assert (data.num_damaged, whole.num_damaged) == (2, 0)
+    assert data.options.skip_damaged
+    for part, expected in ((data.train, whole.train), (data.test, whole.test)):
+        assert np.array_equal(part.images, expected.images)
+        assert np.array_equal(part.labels, expected.labels)
+
+
+def test_damaged_pictures_of_a_table_are_left_out_with_their_labels(tmp_path: Path):
+    write(tmp_path)
+    lines = [f"{name}/{file.name},{name},{split}" for name, split in (("a", "train"), ("b", "test"))
+             for file in sorted((tmp_path / name).iterdir())]  # fmt: skip
+    lines[-1] = lines[-1].replace(",b,", ",a,")
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label,split", *lines]))
+    data = load_dataset(tmp_path / "labels.csv", skip_damaged=True)
+    assert (len(data.train), len(data.test), data.num_damaged) == (4, 4, 2)
+    assert data.train.labels.tolist() == [0] * 4
+    assert data.test.labels.tolist() == [1, 1, 1, 0]
+
+
+def test_a_data_set_without_a_single_good_picture_is_refused_either_way(tmp_path: Path):
+    folder = write(tmp_path / "mine", damaged=3, good=0)
+    (folder / "b" / "0.png").write_bytes(b"no picture")
+    for skip in (False, True):
+        with pytest.raises(DatasetError, match=r"none of the 4 pictures can be read: .*0\.png: "):
+            load_dataset(folder, skip_damaged=skip)

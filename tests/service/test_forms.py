@@ -1,0 +1,66 @@
+"""Pictures in forms, and the command that `convscope serve` prints."""
+
+import pytest
+
+from convscope.service import Served, example_command
+from convscope.service.forms import picture_in_form
+from convscope.service.refusal import RequestRefusedError
+
+from .conftest import Client
+from .test_pictures import file_of, stroke
+
+TYPE = "multipart/form-data; boundary=xy"
+
+
+def form(*parts: bytes, end: bytes = b"--xy--\r\n") -> bytes:
+    return b"".join(b"--xy\r\n" + part + b"\r\n" for part in parts) + end
+
+
+def field(content: bytes, name: bytes = b"image") -> bytes:
+    return b'Content-Disposition: form-data; name="' + name + b'"; filename="a.png"\r\n\r\n' + content
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n--x\r\n\0\xff", bytes(range(256)) * 50, b"--xy", b"\r\n"])
+def test_the_picture_comes_out_of_a_form_byte_by_byte(content: bytes):
+    text = field(b"hello", b"note")
+    assert picture_in_form(form(text, field(content)), TYPE) == content
+    assert (
+        picture_in_form(b"preamble\r\n" + form(field(content), text), 'multipart/form-data; boundary="xy"') == content
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        (form(field(b"a")), "multipart/form-data", "its Content-Type has no valid boundary"),
+        (form(field(b"a")), "multipart/form-data; boundary=" + "x" * 71, "no valid boundary"),
+        (b"", TYPE, "it is cut off"),
+        (form(field(b"a"), end=b""), TYPE, "it is cut off"),
+        (form(field(b"a", b"photo")), TYPE, "it has no field 'image'"),
+        (form(field(b"a"), field(b"b")), TYPE, "it has several pictures"),
+        (form(*[field(b"a", b"x")] * 17), TYPE, "it has more than 16 fields"),
+        (form(b"x" * 9000 + b"\r\n\r\n"), TYPE, "the header of a field is damaged or too long"),
+        (b"--xyz\r\n", TYPE, "the header of a field is damaged or too long"),
+    ],
+)
+def test_a_form_that_cannot_be_read_is_refused_with_the_reason(body: bytes, kind: str, reason: str):
+    with pytest.raises(RequestRefusedError, match=reason) as caught:
+        picture_in_form(body, kind)
+    assert caught.value.status == 400
+
+
+def test_a_form_is_answered_as_the_picture_alone(client: Client):
+    picture = file_of(stroke())
+    alone = client.post("/v1/predict?explain=false", content=picture)
+    sent = client.post("/v1/predict?explain=false", files={"image": ("a.png", picture, "image/png")})
+    assert (sent.status_code, sent.json()) == (200, alone.json())
+    wrong = client.post("/v1/predict", files={"photo": ("a.png", picture)})
+    assert wrong.status_code == 400
+    assert "send the picture as the field 'image'" in wrong.json()["error"]
+
+
+def test_the_command_names_a_model_only_where_there_are_several(both: tuple[Served, ...]):
+    assert "model=" not in example_command("http://localhost:1", both[:1])
+    assert example_command("http://h:1", both, "a.png") == (
+        "curl -F image=@a.png 'http://h:1/v1/predict?explain=false&model=grey'"
+    )
