@@ -6,12 +6,21 @@ namespace convscope {
 
 namespace {
 
-// A replacement in a map of a plan: one channel of some of its pixels.
+struct Channel {
+    int64_t channel = 0;
+    float value = 0;
+};
+
+// Replacements in a map of a plan: some channels of some of its pixels. They are made pixel by pixel, where the channels lie
+// side by side. Of two that replace the same channel the later one counts.
 struct Patch {
     std::size_t map = 0;
     int64_t top = 0, bottom = 0, left = 0, right = 0;
-    int64_t channel = 0;
-    float value = 0;
+    std::vector<Channel> channels;
+
+    bool same_pixels(const Patch& other) const {
+        return map == other.map && top == other.top && bottom == other.bottom && left == other.left && right == other.right;
+    }
 };
 
 struct Patches {
@@ -20,28 +29,17 @@ struct Patches {
     std::size_t first = 0;       // the map where the lesion begins; the logits', if it replaces nothing
 };
 
-std::size_t places(const Patch& patch) {
-    return static_cast<std::size_t>((patch.bottom - patch.top) * (patch.right - patch.left));
-}
-
-template <class Visit>
-void for_places(const Layout& layout, const Patch& patch, Visit visit) {
-    for (int64_t y = patch.top; y < patch.bottom; ++y) {
-        for (int64_t x = patch.left; x < patch.right; ++x) visit(layout.at(y, x) + patch.channel);
-    }
-}
-
 Patch patch(const Network& network, const Plan& plan, const Replacement& replacement) {
     // A layer without a map of its own is fused with the pooling behind it.
     const int own = plan.map_of_layer[replacement.layer];
     const auto map = static_cast<std::size_t>(own >= 0 ? own : plan.map_of_layer[replacement.layer + 1]);
     const Shape shape = plan.maps[map].value.shape;
     if (network.layers()[replacement.layer].kind != Kind::flatten) {
-        return {map, 0, shape.height, 0, shape.width, replacement.filter, replacement.value};
+        return {map, 0, shape.height, 0, shape.width, {{replacement.filter, replacement.value}}};
     }
     // A flattened map may lie there as the map that it was.
     const int64_t pixel = replacement.filter / shape.channels, y = pixel / shape.width, x = pixel % shape.width;
-    return {map, y, y + 1, x, x + 1, replacement.filter % shape.channels, replacement.value};
+    return {map, y, y + 1, x, x + 1, {{replacement.filter % shape.channels, replacement.value}}};
 }
 
 Lesion by_layer(Lesion lesion) {
@@ -57,7 +55,14 @@ std::vector<Patches> arranged(const Network& network, const Plan& plan, const st
     for (const Lesion& lesion : lesions) {
         Patches one;
         one.lesion = all.size();
-        for (const Replacement& replacement : by_layer(lesion)) one.patches.push_back(patch(network, plan, replacement));
+        for (const Replacement& replacement : by_layer(lesion)) {
+            Patch next = patch(network, plan, replacement);
+            if (!one.patches.empty() && one.patches.back().same_pixels(next)) {
+                one.patches.back().channels.push_back(next.channels.front());
+            } else {
+                one.patches.push_back(std::move(next));
+            }
+        }
         one.first = one.patches.empty() ? plan.steps.size() : one.patches.front().map;
         all.push_back(std::move(one));
     }
@@ -75,28 +80,23 @@ class Slice {
     // those behind are not.
     void compute(const Patches& lesion) {
         network_.forward_read(plan_, {reached_, lesion.first}, workspace_, count_);
+        if (reached_ != lesion.first) kept_.clear();
         reached_ = lesion.first;
-        saved_.clear();
+        if (!lesion.patches.empty() && kept_.empty()) keep();
         std::size_t map = reached_;
         for (const Patch& patch : lesion.patches) {
             network_.forward_read(plan_, {map, patch.map}, workspace_, count_);
             map = patch.map;
-            if (map == reached_) save(patch);
             apply(patch);
         }
         network_.forward_read(plan_, {map, plan_.steps.size()}, workspace_, count_);
     }
 
     void restore(const Patches& lesion) {
-        for (auto patch = lesion.patches.rbegin(); patch != lesion.patches.rend(); ++patch) {
-            if (patch->map != reached_) continue;
-            const std::size_t size = static_cast<std::size_t>(count_) * places(*patch);
-            const float* old = saved_.data() + (saved_.size() - size);
-            for (int64_t i = 0; i < count_; ++i) {
-                float* values = workspace_.values[reached_].image(i);
-                for_places(plan_.maps[reached_].value, *patch, [&](int64_t place) { values[place] = *old++; });
-            }
-            saved_.resize(saved_.size() - size);
+        if (lesion.patches.empty()) return;
+        const auto size = plan_.maps[reached_].value.size();
+        for (int64_t i = 0; i < count_; ++i) {
+            std::copy_n(kept_.data() + i * size, size, workspace_.values[reached_].image(i));
         }
     }
 
@@ -118,17 +118,26 @@ class Slice {
     }
 
    private:
-    void save(const Patch& patch) {
+    // A whole map is copied faster than channels here and there.
+    void keep() {
+        const auto size = plan_.maps[reached_].value.size();
+        kept_.resize(static_cast<std::size_t>(count_ * size));
         for (int64_t i = 0; i < count_; ++i) {
-            const float* values = workspace_.values[patch.map].image(i);
-            for_places(plan_.maps[patch.map].value, patch, [&](int64_t place) { saved_.push_back(values[place]); });
+            std::copy_n(workspace_.values[reached_].image(i), size, kept_.data() + i * size);
         }
     }
 
     void apply(const Patch& patch) {
+        const Layout& layout = plan_.maps[patch.map].value;
+        const Channel* const end = patch.channels.data() + patch.channels.size();
         for (int64_t i = 0; i < count_; ++i) {
-            float* values = workspace_.values[patch.map].image(i);
-            for_places(plan_.maps[patch.map].value, patch, [&](int64_t place) { values[place] = patch.value; });
+            float* const values = workspace_.values[patch.map].image(i);
+            for (int64_t y = patch.top; y < patch.bottom; ++y) {
+                for (int64_t x = patch.left; x < patch.right; ++x) {
+                    float* const pixel = values + layout.at(y, x);
+                    for (const Channel* one = patch.channels.data(); one != end; ++one) pixel[one->channel] = one->value;
+                }
+            }
         }
     }
 
@@ -137,7 +146,7 @@ class Slice {
     Workspace& workspace_;
     const int64_t count_;
     std::size_t reached_ = 0;    // the last map that is as it is without a lesion
-    std::vector<float> saved_;  // what the patches of that map replaced, in their order
+    std::vector<float> kept_;  // that map, as soon as a lesion begins there
 };
 
 }  // namespace

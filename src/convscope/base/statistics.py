@@ -53,6 +53,17 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     return middle - half, middle + half
 
 
+def average_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return (N,) the ranks of `values` (N,) from 1; equal values share the mean of their ranks.
+
+    >>> average_ranks(np.array([0.5, 0.1, 0.5]))
+    array([2.5, 1. , 2.5])
+    """
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return np.asarray((ends - (counts - 1) / 2)[places])
+
+
 def mean_share_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
     """Return `mean_interval` of shares such as accuracies, cut off at 0 and 1, which no share can pass.
 

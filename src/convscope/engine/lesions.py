@@ -20,7 +20,7 @@ class LesionEffects:
 
     Attributes:
         predictions: (L, N) int64, the label with the largest logit, the first of equals.
-        losses: (L, N) float64, the cross-entropy of each image in nats.
+        losses: (L, N) float64, the cross-entropy of each image in nats; (0, N) where they were not asked for.
     """
 
     predictions: NDArray[np.int64]
@@ -28,9 +28,14 @@ class LesionEffects:
 
 
 def lesion_effects(
-    network: Network, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], lesions: Sequence[Lesion]
+    network: Network,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    lesions: Sequence[Lesion],
+    *,
+    with_losses: bool = True,
 ) -> LesionEffects:
-    """Return predictions and losses of the images (N, H, W, C) uint8 with labels (N,) under each lesion.
+    """Return the predictions, and losses if wanted, of images (N, H, W, C) uint8 with labels (N,) under each lesion.
 
     The logits are computed for a block of images at a time, and block after block forgotten.
 
@@ -42,7 +47,7 @@ def lesion_effects(
         raise ValueError(f"labels have shape {labels.shape} for {len(images)} images; give one label per image")
     num_classes = network.architecture.num_classes
     predictions = np.empty((len(lesions), len(images)), np.int64)
-    losses = np.empty((len(lesions), len(images)))
+    losses = np.empty((len(lesions) if with_losses else 0, len(images)))
     image_bytes = images.nbytes // max(len(images), 1)  # they may have to be read from disk
     step = max(64, BLOCK_BYTES // max(4 * len(lesions) * num_classes, image_bytes, 1))
     for start in range(0, len(images), step):
@@ -50,5 +55,6 @@ def lesion_effects(
         logits = network.lesioned_logits(images[block], lesions)
         for lesion, one in enumerate(logits):
             predictions[lesion, block] = one.argmax(axis=1)
-            losses[lesion, block] = cross_entropies(one, labels[block])
+            if with_losses:
+                losses[lesion, block] = cross_entropies(one, labels[block])
     return LesionEffects(predictions, losses)

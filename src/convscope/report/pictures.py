@@ -23,8 +23,8 @@ def kernel_columns(number: int) -> int:
 
 
 def large_channels(maps: NDArray[np.floating[Any]]) -> tuple[int, ...]:
-    """Return which of a layer's `maps` (H, W, M) are shown large: the four with the highest mean, in their order."""
-    strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
+    """Return which of the drawn maps of a layer (H, W, M) are shown large: the four with the highest mean, in order."""
+    strongest = np.argsort(-maps[:, :, :MOST_MAPS].mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
     return tuple(sorted(strongest.tolist()))
 
 

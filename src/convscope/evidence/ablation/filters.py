@@ -207,7 +207,7 @@ def ablate(
         return float(means[layer][number]) if means is not None and replacement == "mean" else 0.0
 
     lesions = [[Replacement(one[0], one[1], value(*one))] for one in named]
-    effects = lesion_effects(model.network, measured.images, measured.labels, [[], *lesions])
+    effects = lesion_effects(model.network, measured.images, measured.labels, [[], *lesions], with_losses=False)
     right = effects.predictions == measured.labels  # (1 + L, N), the whole network first
     measures, marking, marking_by_class = _measure(right[0], right[1:], measured)
     return Ablation(

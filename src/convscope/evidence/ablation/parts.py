@@ -16,6 +16,7 @@ Part = tuple[str, int]
 """A filter by its layer and its number, from 0."""
 
 _BLOCK_BYTES = 1 << 24  # of the activations that are held at once
+_NEAR_BYTES = 1 << 21  # of those that are only summed up: what the processor keeps near
 
 
 def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
@@ -63,12 +64,12 @@ def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[n
     The last layer's are means of logits, since an ablation there replaces a logit.
     """
     table = model.architecture.table
-    sums: dict[str, NDArray[Any]] = {row.layer.name: np.zeros(row.output_shape[-1]) for row in table}
-    last, step = table[-1].layer.name, block_length(model)
+    sums: dict[str, NDArray[Any]] = {row.layer.name: np.zeros(int(np.prod(row.output_shape))) for row in table}
+    last, step = table[-1].layer.name, max(1, block_length(model) * _NEAR_BYTES // _BLOCK_BYTES)
     for start in range(0, len(images), step):
         block = images[start : start + step]
         activations = {**model.activations(block, [name for name in sums if name != last]), last: model.logits(block)}
         for name, outputs in activations.items():
-            places = outputs.reshape(len(block), -1, outputs.shape[-1])
-            sums[name] += places.mean(axis=1, dtype=np.float64).sum(axis=0)
-    return {name: (total / len(images)).astype(np.float32) for name, total in sums.items()}
+            sums[name] += outputs.reshape(len(block), -1).sum(axis=0, dtype=np.float64)
+    means = {row.layer.name: (sums[row.layer.name] / len(images)).reshape(-1, row.output_shape[-1]) for row in table}
+    return {name: places.mean(axis=0).astype(np.float32) for name, places in means.items()}

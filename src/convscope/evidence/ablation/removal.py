@@ -322,7 +322,8 @@ def _right(
     inner = [int(count) for count in counts[1:-1]]
     lesions = [_lesion(sequence[:count], values) for count in inner for sequence in sequences]
     ends = [[], _lesion(sequences[0], values)]  # with none and all removed the order does not matter
-    effects = lesion_effects(model.network, dataset.images, dataset.labels, [*ends, *lesions])
+    all_lesions = [*ends, *lesions]
+    effects = lesion_effects(model.network, dataset.images, dataset.labels, all_lesions, with_losses=False)
     answers = effects.predictions == dataset.labels
     right = np.empty((len(sequences), len(counts), len(dataset)), bool)
     right[:, 0], right[:, -1] = answers[0], answers[1]

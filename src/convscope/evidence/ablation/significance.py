@@ -60,9 +60,15 @@ def mark(
     """
     tested = np.ones(p_values.shape, bool) if is_tested is None else is_tested
     marked, values = np.zeros(p_values.shape, bool), p_values[tested]
-    if values.size:
-        from scipy.stats import false_discovery_control  # here: slow to load
-
-        marked[tested] = false_discovery_control(values, method="bh") <= FALSE_DISCOVERY_RATE
+    marked[tested] = _adjusted(values) <= FALSE_DISCOVERY_RATE
     below = int((values <= FALSE_DISCOVERY_RATE).sum())
     return marked, Marking(values.size, FALSE_DISCOVERY_RATE * values.size, below, int(marked.sum()))
+
+
+def _adjusted(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each p-value the smallest rate of false discoveries at which it is marked."""
+    order = np.argsort(values)
+    rates = values[order] * (len(values) / np.arange(1, len(values) + 1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum.accumulate(rates[::-1])[::-1]
+    return adjusted

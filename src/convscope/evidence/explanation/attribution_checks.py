@@ -17,7 +17,7 @@ from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax
 from convscope.base.packing import pack
 from convscope.base.plain import PlainFields
-from convscope.base.statistics import mean_interval
+from convscope.base.statistics import average_ranks, mean_interval
 from convscope.base.streams import random_stream
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import DatasetLike, evenly
@@ -30,6 +30,7 @@ Interval = tuple[float, float]
 _STEPS = 20  # of a deletion or insertion curve
 _RANDOM_ORDERS = 4  # an image
 _MOST_EXAMPLES = 6
+_IMAGES_AT_ONCE = 2000  # answered by one call
 _HEADER = ("Method", "Deletion", "minus random", "Insertion", "minus random", "Random weights", "Completeness gap")
 
 
@@ -253,11 +254,14 @@ def perturbation_curves(
     np.put_along_axis(ranks, order, np.broadcast_to(np.arange(places), order.shape), axis=1)
     ranks = ranks.reshape(*images.shape[:3], 1)
     curves = np.empty((2, count, _STEPS + 1))
-    for step in range(_STEPS + 1):
-        changed = ranks < round(places * step / _STEPS)
-        for way, mask in enumerate((changed, ~changed)):
-            seen = np.where(mask, np.uint8(background), images)
-            curves[way, :, step] = softmax(model.logits(seen))[np.arange(count), targets]
+    at_once = max(1, _IMAGES_AT_ONCE // (2 * count))  # steps: a call for a few images would keep few threads busy
+    for first in range(0, _STEPS + 1, at_once):
+        steps = range(first, min(first + at_once, _STEPS + 1))
+        changed = np.stack([ranks < round(places * step / _STEPS) for step in steps])
+        masks = np.stack([changed, ~changed])  # (2, steps, N, H, W, 1)
+        seen = np.where(masks, np.uint8(background), images).reshape(-1, *images.shape[1:])
+        answers = softmax(model.logits(seen)).reshape(2, len(steps), count, -1)
+        curves[:, :, first : first + len(steps)] = answers[:, :, np.arange(count), targets].swapaxes(1, 2)
     return curves[0], curves[1]
 
 
@@ -312,11 +316,9 @@ def rank_correlations(a: Maps, b: Maps, drawn: NDArray[np.bool_]) -> NDArray[np.
     On the background x - x0 is zero in any network, and a method that multiplies by it would seem to agree there. NaN
     where fewer than two pixels are drawn or one of the maps is the same on all of them.
     """
-    from scipy.stats import rankdata
-
     found = np.full(len(a), np.nan)
     for number, mask in enumerate(drawn):
-        first, second = (rankdata(maps[number][mask]) for maps in (a, b))
+        first, second = (average_ranks(maps[number][mask]) for maps in (a, b))
         if len(first) > 1 and np.ptp(first) > 0 and np.ptp(second) > 0:
             found[number] = np.corrcoef(first, second)[0, 1]
     return found

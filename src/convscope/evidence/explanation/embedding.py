@@ -19,6 +19,8 @@ from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import DatasetLike
 from convscope.training.model import Model, dataset_for
 
+_ROWS_AT_ONCE = 256  # of the distances that are sorted
+
 
 def neighbours(points: NDArray[np.float64]) -> NDArray[np.int32]:
     """Return (N, N - 1) the indices of the others of `points` (N, D), the nearest first, the first of equals first."""
@@ -30,7 +32,15 @@ def neighbours(points: NDArray[np.float64]) -> NDArray[np.int32]:
     distances += squares
     np.maximum(distances, 0, out=distances)
     np.fill_diagonal(distances, np.inf)
-    return np.argsort(distances, axis=1, kind="stable")[:, :-1].astype(np.int32)
+    nearest = np.empty(distances.shape, np.int32)
+    for start in range(0, len(distances), _ROWS_AT_ONCE):
+        rows = distances[start : start + _ROWS_AT_ONCE]
+        order = np.argsort(rows, axis=1)  # several times faster than a stable sort, which equal distances need
+        ordered = np.take_along_axis(rows, order, axis=1)
+        tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+        order[tied] = np.argsort(rows[tied], axis=1, kind="stable")
+        nearest[start : start + _ROWS_AT_ONCE] = order
+    return nearest[:, :-1]
 
 
 def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:

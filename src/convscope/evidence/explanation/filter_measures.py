@@ -94,7 +94,7 @@ class _Collector:
         cells = maps.reshape(len(maps), -1, maps.shape[-1])
         lowest = float(cells.min())
         self.lowest = min(self.lowest, lowest)
-        self.maxima[block] = cells.max(axis=1)
+        self.maxima[block] = _highest(cells)
         self.means[block] = (cells if lowest >= 0 else np.maximum(cells, 0)).mean(axis=1)
         flat = cells.reshape(-1, cells.shape[-1])
         if self.shift is None:
@@ -114,6 +114,14 @@ class _Collector:
         correlation = np.clip(covariance / np.outer(scale, scale), -1, 1)
         correlation[is_constant], correlation[:, is_constant] = 0, 0
         return FilterMeasures(self.maxima, self.means, correlation, is_constant, self.lowest < 0)
+
+
+def _highest(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, F) the highest of `cells` (n, P, F): halves against each other, so that whole rows are compared."""
+    while cells.shape[1] > 1:
+        half = -(-cells.shape[1] // 2)
+        cells = np.maximum(cells[:, :half], cells[:, -half:])
+    return cells[:, 0]
 
 
 def class_selectivity(

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.statistics import average_ranks
+
 Name = TypeVar("Name", bound=str)
 Scores = NDArray[np.floating[Any]]
 _NEAR = 1e-12  # to an end of the interval from 0 to 1
@@ -74,10 +76,8 @@ def auroc(known: Scores, strangers: Scores) -> float:
     >>> auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
     0.875
     """
-    from scipy.stats import rankdata
-
     count, others = len(known), len(strangers)
-    ranks = rankdata(np.concatenate([known, strangers]))[:count].sum()
+    ranks = average_ranks(np.concatenate([known, strangers]))[:count].sum()
     return float((ranks - count * (count + 1) / 2) / (count * others))
 
 
