@@ -226,7 +226,7 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
             "index": one["index"],
             "true": printable(names[one["true"]]),
             "predicted": printable(names[one["predicted"]]),
-            "probability": findings.percent(one["probability"], 1),
+            "probability": findings.confidence_text(one["probability"]),
             "probability_of_true": findings.percent(one["probability_of_true"], 1),
         }
         for picture, one in zip(payload["mistake_pictures"], mistakes, strict=False)
