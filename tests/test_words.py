@@ -20,8 +20,9 @@ PACKAGE = ROOT / "src" / "convscope"
 WEB = ROOT / "web" / "src"
 DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
+LESION = r"\blesion(s|ed)?\b(?! of the skin|\.\w)(?<!vascular lesions)(?<!-like lesions)"
 AVOIDED = {
-    r"\blesion(s|ed)?\b(?! of the skin|\.\w)(?<!vascular lesions)(?<!-like lesions)": "ablation, remove a filter",
+    LESION: "ablation, remove a filter",
     r"\bmend(s|ed|ing)?\b": "fix; newly correct",
     r"\b(answers?|predictions?|images?) broken\b": "newly wrong",
     r"\b(is|are|was|were) taken for\b|\bTaken for\b": "predicted as",
@@ -62,27 +63,12 @@ PENDING = {
     "runs/steps.py",
     "docs/c_header.md",
     "docs/cli.md",
-    "docs/engines.md",
-    "docs/exports.md",
     "docs/files.md",
-    "docs/keras.md",
     "docs/methods/ablation.md",
-    "docs/methods/audit.md",
-    "docs/methods/calibration.md",
     "docs/methods/comparison.md",
-    "docs/methods/filters.md",
-    "docs/methods/handwriting.md",
-    "docs/methods/inspection.md",
-    "docs/methods/larger_than_memory.md",
     "docs/methods/rejection.md",
-    "docs/methods/robustness.md",
-    "docs/onnx.md",
     "docs/page.md",
-    "docs/python.md",
-    "docs/pytorch.md",
-    "docs/sklearn.md",
     "docs/style.md",
-    "docs/trackers.md",
 }
 
 
@@ -97,7 +83,11 @@ def avoided_in(text: str) -> Iterator[tuple[str, str]]:
 def check(texts: dict[str, str]) -> None:
     wrong = list[str]()
     for name, text in texts.items():
-        found = [f"{name}: ...{around}... (write: {AVOIDED[pattern]})" for pattern, around in avoided_in(text)]
+        found = [
+            f"{name}: ...{around}... (write: {AVOIDED[pattern]})"
+            for pattern, around in avoided_in(text)
+            if (name, pattern) != ("docs/engines.md", LESION)  # the engine's own word
+        ]
         if name not in PENDING:
             wrong += found
         elif not found:

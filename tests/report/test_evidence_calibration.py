@@ -77,7 +77,7 @@ def test_the_titles_say_what_the_temperature_did() -> None:
     value = value_of(3000)
     assert re.fullmatch(
         r"Temperature (1\.9|2\.)\d+ lowers the calibration error from 1\d\.\d\d\s% to \d\.\d\d\s%, "
-        "which is within chance",
+        "no more than expected by chance",
         error_finding(value),
     )
     assert "As trained, the network is overconfident" in confidence_finding(value)

@@ -14,6 +14,16 @@ def percent(fraction: float, digits: int = 2) -> str:
     return f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def confidence_text(probability: float, digits: int = 1) -> str:
+    """Return a probability of a prediction in percent; one that rounds to 100 % is above the next lower number.
+
+    >>> confidence_text(0.99997).replace("\N{NO-BREAK SPACE}", " ")
+    'above 99.9 %'
+    """
+    text = percent(probability, digits)
+    return f"above {percent(1 - 10 ** -(digits + 2), digits)}" if text.startswith("100") else text
+
+
 def chart_titles(payload: dict[str, Any]) -> dict[str, str]:
     """Return the title of each chart of a run by the chart's name."""
     data, evaluation = payload["data"], payload["evaluation"]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip
+from convscope.report.findings import confidence_text
 from convscope.report.pixels import Palette, Pixels, enlarge, paint, scale_to, tile
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 
@@ -213,6 +214,10 @@ def draw_mistakes(mistakes: Sequence[tuple[Pixels, str, str, float]], title: str
             text = f"{clip(true, 6)} as {clip(predicted, 6)}"
             drawing.text(left / whole[0], below, text, va="top", color=INK)
             drawing.text(
-                left / whole[0], below - 16 / whole[1], f"{100 * probability:.1f} % confidence", va="top", color=MUTED
+                left / whole[0],
+                below - 16 / whole[1],
+                f"confidence {confidence_text(probability)}",
+                va="top",
+                color=MUTED,
             )
     return drawing

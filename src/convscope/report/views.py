@@ -227,7 +227,7 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
             "index": one["index"],
             "true": printable(names[one["true"]]),
             "predicted": printable(names[one["predicted"]]),
-            "probability": findings.percent(one["probability"], 1),
+            "probability": findings.confidence_text(one["probability"]),
             "probability_of_true": findings.percent(one["probability_of_true"], 1),
         }
         for picture, one in zip(payload["mistake_pictures"], mistakes, strict=False)
@@ -294,7 +294,7 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
     order = list(range(len(names)))
     if len(names) > _MOST_BARS:
         order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MOST_BARS])
-    verdict = "right" if label == predicted else f"wrong: it is {names[label]}"
+    verdict = "correct" if label == predicted else f"wrong (true class {names[label]})"
     return {
         "sentence": f"The output of each layer for {explanation['split']} image {explanation['index']:,}. The model "
         f"predicts {names[predicted]}, which is {verdict}. Bright cells are strong activations: some maps follow an "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.packing import pack
 from convscope.base.plain import PlainFields, plain_attributes
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
-from convscope.evidence.rejection.rule import RejectionRule
+from convscope.evidence.rejection.rule import TITLES, RejectionRule
 
 SURE = 0.99
 """The probability from which an answer counts as sure."""
@@ -221,8 +221,12 @@ class Rejection:
     def _headline(self) -> str:
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        kept = f"{rule.num_kept:,} of {rule.num_held_out:,}"
-        return printable(f"Refused by {rule.title}; it accepts {kept} held-out training images. Measured on {where}:")
+        limits = " or ".join(f"{TITLES[score]} below {limit:.4g}" for score, limit in rule.thresholds.items())
+        kept = 100 * rule.num_kept / rule.num_held_out
+        return printable(
+            f"Images with {limits} are refused; {kept:.1f} % of {rule.num_held_out:,} held-out training images are "
+            f"accepted. Measured on {where}:"
+        )
 
     def _rows(self) -> list[tuple[str, ...]]:
         rule = self.rules[0].name

@@ -66,7 +66,7 @@ def _filters(value: Value) -> list[Table | Chart]:
     chart = Chart(
         name="ablation",
         title=title,
-        look=f"Most {noun}s can usually be removed without a loss; look for the few that cannot. "
+        look=f"Look for the few {noun}s whose removal lowers accuracy. "
         f"{_measured(value)}{part} {marking['num_significant']:,} of {marking['num_tests']:,} changes are "
         "statistically significant; at most one in twenty of these is expected to be a false positive. Each interval "
         f"is for a single {noun}; the largest of many losses tends to be overestimated.",
@@ -172,8 +172,9 @@ def _redundancy(value: Value, noun: str) -> list[Table | Chart]:
     said = said if count else []
     said += [f"{silent:,} {noun}{' never changes' if silent == 1 else 's never change'}"] if silent else []
     look = (
-        "Redundant filters can be removed without a loss. A pair is redundant if the outputs have a correlation of at "
-        f"least 0.99, or the kernels a cosine similarity of at least 0.999, on {value['num_images']:,} images."
+        "One filter of a redundant pair can usually be removed without a loss. A pair is redundant if the outputs have "
+        f"a correlation of at least 0.99, or the kernels a cosine similarity of at least 0.999, on "
+        f"{value['num_images']:,} images."
     )
     return [Table("; ".join(said), look, ["Layer", f"{noun.capitalize()}s", "Correlation", "Cosine"], rows, left=2)]
 

@@ -10,7 +10,7 @@ from convscope.base.packing import unpack
 from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
-from convscope.report.findings import percent
+from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
 
@@ -116,7 +116,7 @@ def _gallery(value: dict[str, Any]) -> Gallery:
     cards = []
     for row, index in enumerate(shown["indices"]):
         lines = [
-            [clip(classes[answer], 12), f"confidence {percent(probability, 1)}"]
+            [clip(classes[answer], 12), f"confidence {confidence_text(probability)}"]
             for answer, probability in zip(shown["answers"][row], shown["probabilities"][row], strict=True)
         ]
         clean = pictures[row, 0]

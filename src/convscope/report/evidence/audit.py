@@ -6,7 +6,7 @@ from typing import Any
 from convscope.base.packing import unpack
 from convscope.base.tables import clip
 from convscope.report.evidence.section import Card, Gallery, Section, Table
-from convscope.report.findings import percent
+from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
 
 _MOST_PAIRS = 12
@@ -123,7 +123,10 @@ def _suspects_gallery(found: Value, known: Value | None, names: Sequence[str], p
     rejected = {error["index"] for error in known["errors"]} if known and split == "test" else set[int]()
     cards = []
     for one in found["suspects"]:
-        lines = [f"{names[one['given']]} → {names[one['suggested']]}", f"confidence {percent(one['probability'])}"]
+        lines = [
+            f"{names[one['given']]} → {names[one['suggested']]}",
+            f"confidence {confidence_text(one['probability'], 2)}",
+        ]
         if one["index"] in rejected:
             lines.append("also rejected by people")
         cards.append(_card(picture, split, one["index"], lines))

@@ -66,7 +66,7 @@ def error_finding(value: Value) -> str:
         return f"{temperature} raises the calibration error from {first} to {second}"
     is_chance = after["ece_by_width"]["value"] <= after["chance_by_width"]["limit"]
     return f"{temperature} lowers the calibration error from {first} to {second}" + (
-        ", which is within chance" if is_chance else ""
+        ", no more than expected by chance" if is_chance else ""
     )
 
 
@@ -140,9 +140,9 @@ def _figures_look(value: Value) -> str:
     few = f" With only {errors} errors, these bootstrap intervals are too narrow." if errors < 10 else ""
     return (
         f"{bound}Lower is better. All figures are for {value['num_images']:,} {value['split']} images, which were not "
-        "used to fit the temperature; it changes no predicted class. Noise can only raise a calibration error, so its "
-        "interval can lie below the measured value. In simulations with 2,000 images this interval contained the true "
-        f"error in 82 to 98 % of cases.{few}"
+        "used to fit the temperature; it changes no predicted class. Noise raises a calibration error on average, so "
+        "its interval can lie below the measured value. In simulations with 2,000 images this interval contained the "
+        f"true error in 82 to 98 % of cases.{few}"
     )
 
 

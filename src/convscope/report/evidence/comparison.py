@@ -131,8 +131,8 @@ def _difference_look(value: Value) -> str:
             how += ", paired by seed"
     holm = "" if value["adjusted_p_value"] is None else ", with Holm's correction"
     return (
-        "The lowest band is the 95\N{NO-BREAK SPACE}% interval of the difference. If it does not contain zero, the "
-        f"difference is significant. It covers {luck}. p: {how}{holm}."
+        "The lowest band is the 95\N{NO-BREAK SPACE}% interval of the difference: check whether it contains zero. "
+        f"It covers {luck}. p: {how}{holm}."
     )
 
 

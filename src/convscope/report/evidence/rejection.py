@@ -55,7 +55,8 @@ def _strangers(value: Mapping[str, Any]) -> Gallery:
     if through:
         probability, name, answer = max(through)
         title = (
-            f"Confident and wrong: an image of {clip(name, _NAME)} is predicted as {answer} with {_sure(probability)}"
+            f"Confident and wrong: an image of the set {clip(name, _NAME)} is predicted as {answer} with "
+            f"{_sure(probability)}"
         )
     each = max(len(one["examples"]["answers"]) for one in value["strangers"])
     look = "The prediction is below each image. Each set is ordered by score, from the most to the least like a class."
