@@ -38,7 +38,7 @@ _RANGES: dict[str, dict[str, Any]] = {
 
 
 def architecture_schema() -> dict[str, Any]:
-    """Return the schema of what `Architecture.to_dict` gives and `Architecture.from_dict` reads."""
+    """Return the schema of an architecture file; without `input` it fits the images of the data set."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Architecture of a convscope network",
@@ -62,7 +62,7 @@ def architecture_schema() -> dict[str, Any]:
                 },
             },
         },
-        "required": ["input", "layers"],
+        "required": ["layers"],
         "$defs": {"Input": _object(Input), **{kind: _object(layer, kind) for kind, layer in LAYER_KINDS.items()}},
     }
 

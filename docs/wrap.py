@@ -18,15 +18,10 @@ _GLUE = "\0"
 _WHOLE = re.compile(r"`[^`\n]+`|\$[^$\n]+\$| (?:[-+*=#>|]|\d+\.)(?= )")
 
 
-# Many people add to these at once, and wrapping them again would set every addition in conflict with the others.
-_ADDED_TO = {"CHANGELOG.md", "files.md", "LOG.md"}
-
-
 def pages() -> list[Path]:
-    """Return the pages whose prose is wrapped."""
+    """Return the pages whose prose is wrapped; the log of experiments is only ever added to."""
     folders = ("docs", "examples", "benchmarks")
-    found = [*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))]
-    return sorted(page for page in found if page.name not in _ADDED_TO)
+    return sorted([*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))])
 
 
 def wrapped(text: str) -> str:

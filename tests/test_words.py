@@ -61,14 +61,6 @@ PENDING = {
     "cli/export.py",
     "runs/groups.py",
     "runs/steps.py",
-    "docs/c_header.md",
-    "docs/cli.md",
-    "docs/files.md",
-    "docs/methods/ablation.md",
-    "docs/methods/comparison.md",
-    "docs/methods/rejection.md",
-    "docs/page.md",
-    "docs/style.md",
 }
 
 
