@@ -54,13 +54,6 @@ AVOIDED = {
 
 # Pages and modules that still use such words. An entry goes when its page has been rewritten; none may be added.
 PENDING = {
-    "help of convscope run",
-    "help of convscope evidence",
-    "help of convscope compare",
-    "help of convscope export",
-    "cli/export.py",
-    "runs/groups.py",
-    "runs/steps.py",
 }
 
 

@@ -6,6 +6,7 @@ from typing import get_args
 import click
 
 from convscope.base.figure_style import FigureFormat, FigureStyle, Theme
+from convscope.cli.hints import Choice
 from convscope.cli.job import run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
@@ -19,13 +20,13 @@ from convscope.runs.page import load_found, write_run_figures
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(get_args(FigureFormat)),
+    type=Choice(get_args(FigureFormat)),
     default="png",
     show_default=True,
     help="File format.",
 )
 @click.option(
-    "--theme", type=click.Choice(get_args(Theme)), default="light", show_default=True, help="Colours of the figures."
+    "--theme", type=Choice(get_args(Theme)), default="light", show_default=True, help="Colours of the figures."
 )
 @click.option(
     "--dpi",

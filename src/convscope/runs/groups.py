@@ -162,7 +162,7 @@ def _read_run(path: Path) -> _Run:
         num_images, num_classes = dataset["test"]["num_images"], len(dataset["test"]["class_names"])
         num_trained = folder.record.get("num_images", dataset["train"]["num_images"])
         if not all(isinstance(number, int) for number in (num_images, num_trained)):
-            raise TypeError("num_images is no number")
+            raise TypeError("num_images is not a number")
     except (KeyError, TypeError) as error:
         raise RunError(f"{path / 'run.json'}: damaged ({error}); use another copy of the run") from error
     y_true, y_pred = read_answers(folder.place(_PREDICTIONS), num_images, num_classes)

@@ -223,5 +223,5 @@ def _kept_latencies(folder: RunFolder) -> list[tuple[float | None, float | None]
 
 def _seconds(value: Any) -> float | None:
     if value is not None and not (isinstance(value, float) and 0 <= value < inf):
-        raise ValueError(f"{value!r:.60} is no number of seconds")
+        raise ValueError(f"{value!r:.60} is not a number of seconds")
     return value
