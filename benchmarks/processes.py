@@ -26,12 +26,14 @@ class Finished:
 
     Attributes:
         seconds: from its start to its end.
+        cpu_seconds: of the processor, of it and its children, all cores together.
         peak_memory_bytes: of the largest single process among it and its children (where several are large at once,
             they together held more).
         output: what it wrote to stdout.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_memory_bytes: int
     output: str
 
@@ -64,7 +66,7 @@ def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
         if process.returncode != 0:
             last = said.splitlines()[-1] if said else "it said nothing"
             raise MeasurementError(f"{_short(words)} failed ({process.returncode}): {last}")
-        return Finished(seconds, usage.ru_maxrss * 1024, output.read().decode())
+        return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output.read().decode())
 
 
 def run_json(command: Sequence[str | Path], folder: Path) -> dict[str, Any]:

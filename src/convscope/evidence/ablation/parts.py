@@ -16,7 +16,6 @@ Part = tuple[str, int]
 """A filter by its layer and its number, from 0."""
 
 _BLOCK_BYTES = 1 << 24  # of the activations that are held at once
-_NEAR_BYTES = 1 << 21  # of those that are only summed up: what the processor keeps near
 
 
 def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
@@ -65,7 +64,7 @@ def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[n
     """
     table = model.architecture.table
     sums: dict[str, NDArray[Any]] = {row.layer.name: np.zeros(int(np.prod(row.output_shape))) for row in table}
-    last, step = table[-1].layer.name, max(1, block_length(model) * _NEAR_BYTES // _BLOCK_BYTES)
+    last, step = table[-1].layer.name, block_length(model)
     for start in range(0, len(images), step):
         block = images[start : start + step]
         activations = {**model.activations(block, [name for name in sums if name != last]), last: model.logits(block)}
