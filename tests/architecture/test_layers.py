@@ -297,14 +297,18 @@ def test_a_layer_rejects(kind, arguments, message):
 @pytest.mark.parametrize(
     ("layer", "input_shape", "message"),
     [
-        (Conv2D(8), (800,), r"Conv2D reads maps \(H, W, C\), but is given a vector of 800"),
+        (Conv2D(8), (800,), r"Conv2D needs maps \(H, W, C\), but its input is a vector of 800"),
         (Conv2D(8, 5), (4, 9, 1), "Conv2D with a window of 5 × 5 does not fit a map of 4 × 9 .*; use a smaller window"),
         (Conv2D(8, (3, 5)), (9, 4, 1), "window of 3 × 5 does not fit a map of 9 × 4"),
         (MaxPooling2D(name="pool"), (1, 1, 8), r"pool \(MaxPooling2D\) with a window of 2 × 2 does not fit"),
-        (MaxPooling2D(), (8,), "MaxPooling2D reads maps"),
-        (ZeroPadding2D(), (8,), r"ZeroPadding2D reads maps \(H, W, C\), but is given a vector of 8"),
-        (GlobalAveragePooling2D(), (8,), "GlobalAveragePooling2D reads maps"),
-        (Dense(8), (5, 5, 3), r"Dense reads maps of shape \(5, 5, 3\); put a Flatten before it"),
+        (MaxPooling2D(), (8,), "MaxPooling2D needs maps"),
+        (ZeroPadding2D(), (8,), r"ZeroPadding2D needs maps \(H, W, C\), but its input is a vector of 8"),
+        (GlobalAveragePooling2D(), (8,), "GlobalAveragePooling2D needs maps"),
+        (
+            Dense(8),
+            (5, 5, 3),
+            r"Dense needs a vector, but its input is maps of shape \(5, 5, 3\); put a Flatten before it",
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -316,10 +320,10 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "a layer is an object with a `kind`, not None"),
+        (None, "a layer must be an object with a `kind`, not None"),
         (["Conv2D"], "a layer must be an object with a `kind`"),
         ({"name": "conv2d"}, "a layer must be an object with a `kind`"),
-        ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; known are Conv2D, .*, Dense"),
+        ({"kind": "Conv3D"}, "unknown layer kind 'Conv3D'; the known kinds are Conv2D, .*, Dense"),
         ({"kind": ["Conv2D"]}, "unknown layer kind"),
         ({"kind": "Dense", "units": 3, "bias": False}, "Dense has no 'bias'; it has units, activation, use_bias, name"),
         ({"kind": "Dense"}, "Dense needs 'units'; add it"),

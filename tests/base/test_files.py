@@ -156,7 +156,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     with path.open("wb") as file:
         file.truncate(files.MOST_BYTES[suffix] + 1)  # a hole, which takes no room
-    with pytest.raises(RunError, match=r"has [\d,]+ bytes, and at most [\d,]+ are read of such a file"):
+    with pytest.raises(RunError, match=r"has [\d,]+ bytes, and the limit for such a file is [\d,]+"):
         open_file(path)
 
 
@@ -165,5 +165,5 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end(tmp_path, mon
     real = os.fstat
     monkeypatch.setattr("os.fstat", lambda handle: os.stat_result((*real(handle)[:6], 0, *real(handle)[7:])))
     (tmp_path / "a.json").write_text("[1, 2, 3, 4]")
-    with pytest.raises(RunError, match="has more than the 8 bytes"):
+    with pytest.raises(RunError, match="has more than 8 bytes"):
         read_bytes(tmp_path / "a.json")

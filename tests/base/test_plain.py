@@ -56,7 +56,7 @@ def test_a_text_of_too_many_values_is_refused_before_they_are_made():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (5, "point is an object with x, y, not 5"),
+        (5, "point must be an object with x, y, not 5"),
         ({"x": 1, "z": 2}, "point has no 'z'; it has x, y"),
         ({"y": 1}, "point needs 'x'; add it"),
     ],
@@ -101,5 +101,5 @@ def test_a_dataclass_becomes_plain_json_and_what_is_in_it_too():
 
 
 def test_what_is_no_plain_json_is_refused_by_its_type():
-    with pytest.raises(TypeError, match="is a set, which is no plain JSON"):
+    with pytest.raises(TypeError, match="is a set, which is not plain JSON"):
         to_plain({1})

@@ -75,7 +75,7 @@ def test_an_instruction_set_in_the_environment_that_is_not_there_is_one_line(
     monkeypatch.setenv("CONVSCOPE_ISA", "vax")
     done = bench(small_folder)
     assert done.exit_code == 1
-    assert done.stderr.startswith("Error: CONVSCOPE_ISA is 'vax'; usable on this processor for float32 are ")
+    assert done.stderr.startswith("Error: CONVSCOPE_ISA is 'vax'; on this processor, float32 can use ")
 
 
 @pytest.mark.slow

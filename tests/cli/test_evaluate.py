@@ -105,7 +105,7 @@ def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, othe
     ("arguments", "code", "message"),
     [
         (("--dataset", "UNKNOWN"), 1, "has images of class 'x', which the network does not know; it knows 0, 1, 2"),
-        (("--dataset", "TEST", "--split", "train"), 1, "has no train split, only test; leave --split out"),
+        (("--dataset", "TEST", "--split", "train"), 1, "has no train split, only test; omit --split"),
         (("--dataset", "TEST", "--test-fraction", "0.5"), 2, "say which to measure with --split"),
         (("--image-size", "14x14"), 2, "the run's own data set is read as the run was"),
     ],

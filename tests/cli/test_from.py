@@ -132,7 +132,9 @@ def test_images_that_the_network_was_trained_on_are_never_held_out(source: Path,
     options = ("train", "--dataset", small_folder, "--epochs", 1, "--validation-fraction", 0.1)
     refused = invoke(*options, "--from", source, "--out", tmp_path / "refused")
     assert refused.exit_code == 1
-    assert re.search("needs 10 images of class '0' that the network was not trained on before, and 0", refused.output)
+    assert re.search(
+        "needs 10 images of class '0' that the network was not trained on before, but only 0", refused.output
+    )
     assert not (tmp_path / "refused").exists()
 
 

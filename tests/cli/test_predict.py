@@ -169,7 +169,7 @@ def test_a_bad_file_among_others_has_its_row_and_the_others_are_answered(run, pi
 
 def test_one_bad_file_alone_is_one_error(run, pictures):
     message = refused(run, pictures / "notes.txt", error=ImageFileError)
-    assert re.search(r"notes\.txt: is no picture of a known format", message)
+    assert re.search(r"notes\.txt: is not a picture in a known format", message)
     assert convscope_predict(run, pictures / "notes.txt").stdout == ""
     assert json.loads(convscope_predict(run, pictures / "notes.txt", "--json").stdout)[0]["error"]
 

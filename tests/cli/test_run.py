@@ -231,7 +231,7 @@ BAD_RECIPES = {
     "no validation images": ('{"early_stopping": {"patience": 2}}', "set validation_fraction to a number such as 0.1"),
     "no JSON": ("{epochs", "Expecting property name"),
     "no text": (b"\xff\xfe\x00", "can't decode"),
-    "no object": ("[1]", "recipe is an object with epochs"),
+    "no object": ("[1]", "recipe must be an object with epochs"),
     "far too large": (" " * ((1 << 20) + 1), "has more than 1,048,576 bytes; give a JSON file of a few kB"),
 }
 
@@ -289,7 +289,7 @@ BAD_CALLS = {
     "recipe out of range": (("--epochs", 0), "epochs is 0"),
     "another precision than the engine's": (
         ("--precision", "bfloat16", "--engine", "reference"),
-        "precision is bfloat16, but engine reference computes in float64; take engine native or precision float32",
+        "precision is bfloat16, but engine reference computes in float64; use engine native or precision float32",
     ),
     "patience out of range": (("--patience", 0, "--validation-fraction", 0.1), "patience is 0"),
     "fraction out of range": (("--validation-fraction", 1), "validation_fraction is 1.0; it must be a number from 0"),

@@ -46,7 +46,7 @@ def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
         assert httpx.get(started["address"] + "/v2/health/ready", timeout=600).json() == {"ready": True}
         tensor = {"name": "images", "shape": [4, 8, 8, 1], "datatype": "UINT8", "data": [0] * 256}
         done = httpx.post(started["address"] + "/v2/models/b/infer", json={"inputs": [tensor]}, timeout=600)
-        assert (done.status_code, done.json()) == (413, {"error": "4 images; there may be 1 to 3 in a request"})
+        assert (done.status_code, done.json()) == (413, {"error": "there are 4 images; a request may have 1 to 3"})
         process.terminate()
         rest, log = process.communicate(timeout=600)
     assert (process.returncode, rest) == (0, "")

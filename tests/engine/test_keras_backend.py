@@ -87,7 +87,7 @@ def test_a_run_by_an_engine_that_is_missing_ends_in_one_line(installed, small_fo
 
 def test_precision_is_refused_before_anything_is_looked_for(installed):
     installed()
-    with pytest.raises(RecipeError, match="engine keras computes in float32; take engine native or precision float32"):
+    with pytest.raises(RecipeError, match="engine keras computes in float32; use engine native or precision float32"):
         open_network(cs.presets.ann(), initial_weights(cs.presets.ann(), 0), "keras", precision="bfloat16")
 
 

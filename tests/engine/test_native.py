@@ -392,7 +392,7 @@ def test_measure_peak_rejects(arguments: tuple[int, str | None], message: str) -
 
 def test_unknown_instruction_set_in_the_environment_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVSCOPE_ISA", "vax")
-    with pytest.raises(ValueError, match="CONVSCOPE_ISA is 'vax'; usable on this processor for float32 are"):
+    with pytest.raises(ValueError, match="CONVSCOPE_ISA is 'vax'; on this processor, float32 can use"):
         NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
 
 

@@ -209,9 +209,7 @@ def test_a_set_for_bfloat16_computes_in_float32_as_another() -> None:
 def test_a_set_without_instructions_for_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     usable = ", ".join(instruction_sets("bfloat16"))
     weights = random_weights(presets.ann())
-    with pytest.raises(
-        ValueError, match=f"instruction_set is 'avx2'; usable on this processor for bfloat16 are {usable}"
-    ):
+    with pytest.raises(ValueError, match=f"instruction_set is 'avx2'; on this processor, bfloat16 can use {usable}"):
         NativeNetwork(presets.ann(), weights, 1, "avx2", "bfloat16")
     monkeypatch.setenv("CONVSCOPE_ISA", "avx2")
     with pytest.raises(ValueError, match="CONVSCOPE_ISA is 'avx2'"):

@@ -85,7 +85,7 @@ def test_a_signal_handler_may_read_logits_in_the_midst_of_logits() -> None:
     [
         (
             np.zeros((2, 28, 27, 1), np.uint8),
-            r"uint8 of shape \(2, 28, 27, 1\); this model reads uint8 \(N, 28, 28, 1\)",
+            r"uint8 of shape \(2, 28, 27, 1\); this model needs uint8 \(N, 28, 28, 1\)",
         ),
         (np.zeros((28, 28, 1), np.uint8), r"uint8 of shape \(28, 28, 1\)"),
         (np.zeros((2, 28, 28, 1), np.float32), "float32 of shape"),

@@ -61,7 +61,7 @@ def test_the_lead_is_the_comparison_of_the_two_best_corrected_for_all_pairs(expe
 
 
 def test_labels_of_other_images_are_refused(experiment: Experiment):
-    with pytest.raises(ValueError, match=r"has answers \(300,\) for labels \(2,\)"):
+    with pytest.raises(ValueError, match=r"has predictions \(300,\) for labels \(2,\)"):
         Experiment("mnist", np.zeros(2, np.uint8), 1000, experiment.runs)
 
 
@@ -164,7 +164,7 @@ BAD = {
     "no architectures": ({"architectures": []}, "there are no architectures"),
     "two recipes of one name": (
         {"recipes": [cs.Recipe(epochs=1), cs.Recipe(epochs=2)]},
-        "2 recipes are 'custom'; each must be told from the others",
+        "2 recipes are 'custom'; each needs its own name",
     ),
     "a seed twice": ({"seeds": [1, 2, 1]}, "2 seeds are 1"),
 }

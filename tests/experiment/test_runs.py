@@ -156,7 +156,7 @@ def test_a_worker_of_another_version_says_so(small_splits: cs.Splits, small_fold
 
 def test_an_error_that_is_nobody_s_fault_shows_where_it_was(small_splits: cs.Splits, small_folder: Path):
     spec = specs_of(small_folder, [0])[0]
-    with pytest.raises(RuntimeError, match=r"a worker met KeyError(.|\n)*Traceback"):
+    with pytest.raises(RuntimeError, match=r"a worker failed with KeyError(.|\n)*Traceback"):
         read_reply(spec, small_splits, execute("{}"))
 
 

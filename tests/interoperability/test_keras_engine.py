@@ -224,7 +224,7 @@ def test_settings_of_keras_change_nothing(architecture, weights, images):
 
 def test_the_engine_refuses_what_does_not_fit(residual):
     network, data = open_network(residual, initial_weights(residual, 0), "keras"), dataset(residual)
-    with pytest.raises(RecipeError, match="engine keras computes in float32; take engine native or precision float32"):
+    with pytest.raises(RecipeError, match="engine keras computes in float32; use engine native or precision float32"):
         open_network(residual, initial_weights(residual, 0), "keras", precision="bfloat16")
     with pytest.raises(ValueError, match="images are float64"):
         network.logits(np.zeros((2, 9, 8, 1)))

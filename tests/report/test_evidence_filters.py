@@ -82,8 +82,8 @@ def test_dead_and_duplicate_filters_are_marked_and_counted() -> None:
     assert pairs.title == "One pair of filters is redundant"
     assert pairs.rows == [["conv2d", "0 and 2", "1.0000"]]
     first, dead, third, _ = galleries(value)[0].cards
-    assert "answers like 2 (1.000)" in first.lines
-    assert "answers like 0 (1.000)" in third.lines
+    assert "similar to 2 (1.000)" in first.lines
+    assert "similar to 0 (1.000)" in third.lines
     assert dead.lines[1] == "dead: always 0"
     assert (dead.split, dead.index) == (None, None)
 

@@ -219,7 +219,7 @@ def test_what_was_not_measured_has_no_section(runs: dict[str, RunContents]) -> N
 
 
 def test_evidence_of_an_unknown_topic_is_refused() -> None:
-    with pytest.raises(KeyError, match="evidence on 'astrology' has no section"):
+    with pytest.raises(KeyError, match="evidence has the unknown topic 'astrology'"):
         render_evidence({"astrology": {}})
 
 

@@ -102,7 +102,7 @@ def test_a_body_is_refused_by_the_length_it_says(grey: Served):
     app = create_app([grey], Limits(body_bytes=1000))
     status, _, answer = asyncio.run(ask(app, [b"x" * 10], content_length="1001"))
     assert status == 413
-    assert answer == {"error": "the body has more than the 1,000 bytes that are allowed; send less"}
+    assert answer == {"error": "the body has more than 1,000 bytes, the limit; send less"}
 
 
 @pytest.mark.parametrize("length", [None, "10", "no number"])

@@ -131,8 +131,12 @@ ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
         (json.dumps({"inputs": [ONE | {"shape": [-1, 8, 8, 1]}]}), 400, "inputs.0.shape.0: Input should be greater"),
         (json.dumps({"inputs": [ONE | {"shape": ["1", 8, 8, 1]}]}), 400, "inputs.0.shape.0: Input should be a valid"),
         (json.dumps({"inputs": [ONE | {"shape": [10**30, 8, 8, 1]}]}), 400, "inputs.0.shape.0"),
-        (json.dumps({"inputs": [ONE | {"shape": [1, 4, 16, 1]}]}), 400, "this model reads (N, 8, 8, 1)"),
-        (json.dumps({"inputs": [ONE | {"shape": [99, 8, 8, 1]}]}), 413, "99 images; there may be 1 to 4"),
+        (json.dumps({"inputs": [ONE | {"shape": [1, 4, 16, 1]}]}), 400, "this model needs (N, 8, 8, 1)"),
+        (
+            json.dumps({"inputs": [ONE | {"shape": [99, 8, 8, 1]}]}),
+            413,
+            "there are 99 images; a request may have 1 to 4",
+        ),
         (json.dumps({"inputs": [ONE | {"data": [0] * 2000}]}), 413, "the JSON holds 2,0"),
         (json.dumps({"inputs": [ONE | {"data": [0]}]}), 400, "has 1 values"),
         (json.dumps({"inputs": [ONE | {"data": "0" * 64}]}), 400, "inputs.0.data: Input should be a valid array"),
@@ -150,7 +154,7 @@ ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
             400,
             "outputs.0.name: Input should be 'logits'",
         ),
-        (json.dumps({"inputs": [ONE], "outputs": [{"name": "label"}] * 2}), 400, "'label' is asked for twice"),
+        (json.dumps({"inputs": [ONE], "outputs": [{"name": "label"}] * 2}), 400, "'label' is requested twice"),
     ],
 )
 def test_a_body_that_is_not_as_it_must_be_is_refused_with_a_reason(

@@ -107,7 +107,7 @@ def test_a_failure_of_ours_is_500_with_an_id_and_the_rest_in_the_log(
     monkeypatch.setattr("convscope.service.protocol.infer", broken)
     done = client.post(INFER, json={"inputs": [ONE]}, headers={"x-request-id": "mine"})
     assert done.status_code == 500
-    assert done.json() == {"error": "this is our fault; the log tells more under id mine"}
+    assert done.json() == {"error": "internal error; see the log under request id mine"}
     (record,) = [record for record in caplog.records if record.name == LOGGER]
     entry = json.loads(JsonFormatter().format(record))
     assert entry["level"] == "error"

@@ -34,7 +34,7 @@ def test_a_folder_with_an_equals_sign_in_its_name_is_a_folder(tmp_path: Path):
 
 
 def test_two_models_of_one_name_are_refused(folder: Path):
-    with pytest.raises(RunError, match="there is a model 'grey' already; give this one another name"):
+    with pytest.raises(RunError, match="there already is a model 'grey'; give this one another name"):
         load_served([str(folder / "grey"), str(folder / "grey")])
 
 

@@ -34,11 +34,11 @@ GOOD = [0] * 12
 @pytest.mark.parametrize(
     ("shape", "data", "status", "reason"),
     [
-        ((1, 2, 3, 2), GOOD, 400, r"shape of images is \(1, 2, 3, 2\); this model reads \(N, 3, 2, 2\)"),
+        ((1, 2, 3, 2), GOOD, 400, r"shape of images is \(1, 2, 3, 2\); this model needs \(N, 3, 2, 2\)"),
         ((12,), GOOD, 400, "this model needs"),
         ((1,) * 20, GOOD, 400, "…"),
-        ((0, *SHAPE), [], 400, "0 images; there may be 1 to 2"),
-        ((3, *SHAPE), GOOD * 3, 413, "3 images; there may be 1 to 2"),
+        ((0, *SHAPE), [], 400, "there are 0 images; a request may have 1 to 2"),
+        ((3, *SHAPE), GOOD * 3, 413, "there are 3 images; a request may have 1 to 2"),
         ((1, *SHAPE), GOOD[1:], 400, "has 11 values; its shape"),
         ((1, *SHAPE), [], 400, "has 0 values"),
         ((1, *SHAPE), [*GOOD[1:], 256], 400, "value 11 of images is 256.0; pixels are whole numbers from 0 to 255"),

@@ -87,7 +87,7 @@ def test_a_class_of_one_image_is_answered_for_by_a_model_that_never_saw_it():
     _, trained_on, held_out = cross.parts(data)[cross.fold[only]]
     assert trained_on.class_counts[5] == 0
     assert held_out.class_counts[5] == 1
-    assert "1 of the classes have one image, whose model never saw the class: 5." in str(cross)
+    assert "1 of the classes have one image each, so the model that classifies it never saw the class: 5." in str(cross)
 
 
 def test_with_fewer_images_than_folds_there_is_one_an_image():
@@ -104,7 +104,7 @@ def test_siblings_hold_nothing_out_and_train_all_epochs():
     assert stopped.logits.tobytes() == plain.logits.tobytes()
     assert (stopped.is_early_stopping_left_out, plain.is_early_stopping_left_out) == (True, False)
     assert stopped.recipe == cs.Recipe(epochs=3)
-    assert "The siblings did not stop early: they trained all 3 epochs." in str(stopped)
+    assert "The models did not stop early: they trained all 3 epochs." in str(stopped)
     assert "did not stop early" not in str(plain)
 
 

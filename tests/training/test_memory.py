@@ -108,7 +108,7 @@ def test_the_reference_has_no_bound(small_mnist: cs.Splits) -> None:
 
 def test_memory_says_what_it_was_for() -> None:
     assert str(Memory(100 * 2**20, 52 * 2**20, 10 * 2**20)) == (
-        "100.0 MiB at most: 52.0 MiB of data, up to 10.0 MiB to train, the rest Python and its libraries"
+        "100.0 MiB at most: 52.0 MiB of data, up to 10.0 MiB for training, the rest for Python and its libraries"
     )
     assert str(Memory(None, 2**20, 2**20)).startswith("not known: 1.0 MiB of data")
 

@@ -142,10 +142,10 @@ def test_one_bit_of_one_weight_changes_the_digest():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (images() / 255, r"images are float64 of shape \(20, 9, 7, 3\); this model reads uint8 \(N, 9, 7, 3\)"),
-        (images()[0], r"images are uint8 of shape \(9, 7, 3\); this model reads"),
-        (images()[..., :1], r"images are uint8 of shape \(20, 9, 7, 1\); this model reads"),
-        (images().transpose(0, 2, 1, 3), r"images are uint8 of shape \(20, 7, 9, 3\); this model reads"),
+        (images() / 255, r"images are float64 of shape \(20, 9, 7, 3\); this model needs uint8 \(N, 9, 7, 3\)"),
+        (images()[0], r"images are uint8 of shape \(9, 7, 3\); this model needs"),
+        (images()[..., :1], r"images are uint8 of shape \(20, 9, 7, 1\); this model needs"),
+        (images().transpose(0, 2, 1, 3), r"images are uint8 of shape \(20, 7, 9, 3\); this model needs"),
     ],
 )
 @pytest.mark.parametrize("method", ["logits", "probabilities", "predict", "activations"])
@@ -185,7 +185,7 @@ def test_a_model_rejects(weights, names, message):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("a", "b"), "zoo has 2 classes, but this model answers with one of 3"),
+        (("a", "b"), "zoo has 2 classes, but this model has 3"),
         ((NAMES[0], NAMES[2], NAMES[1]), f"label 1 is '猫' in zoo, but '{NAMES[1]}' to this model"),
     ],
 )

@@ -199,7 +199,7 @@ ALONE = replace(STOPPING, validation_fraction=0)
         (replace(STOPPING, validation_fraction=0.001), "none",
          r"validation_fraction 0\.001 of the 200 images of mnist leaves none on one side"),
         (replace(STOPPING, validation_fraction=0.98), "none",
-         r"validation_fraction 0\.98 of the 200 images of mnist leaves none of class '.' to train on"),
+         r"validation_fraction 0\.98 of the 200 images of mnist leaves no training image of class '.'"),
     ],
     ids=["no images", "test images", "two ways", "too few", "too many"],
 )  # fmt: skip
@@ -315,7 +315,7 @@ def test_history_goes_through_json_unchanged():
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"loss": (1.0,)}, "1 losses but 0 values of accuracy"),
+        ({"loss": (1.0,)}, "1 values of loss but 0 of accuracy"),
         ({"loss": (1.0,), "accuracy": (1.0,), "seconds": (1.0,), "val_loss": (1.0,)}, "0 values of val_accuracy"),
         ({"best_epoch": 1}, "best_epoch is 1, but history has epochs 1 to 0"),
         ({"loss": (float("nan"),), "accuracy": (1.0,), "seconds": (1.0,)}, "not finite"),

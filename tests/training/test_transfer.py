@@ -91,9 +91,9 @@ def test_training_goes_on_from_what_was_transferred(small_mnist):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((12, 10, 3), "the images have 3 channels, but the model reads 1"),
+        ((12, 10, 3), "the images have 3 channels, but the model needs 1"),
         ((28, 28, 1), r"images of \(28, 28, 1\) need dense/kernel of .* has"),
-        ((2, 2, 1), r"cnn cannot be for images of \(2, 2, 1\)"),
+        ((2, 2, 1), r"cnn does not fit images of \(2, 2, 1\)"),
     ],
 )
 def test_transfer_refuses_images_that_the_weights_do_not_fit(model, shape, message):

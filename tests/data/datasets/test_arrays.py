@@ -54,7 +54,7 @@ def test_labels_are_names_of_classes_or_their_places(labels, names, indices, cla
     ("images", "labels", "stated", "message"),
     [
         (BYTES.astype(float) / 16, LABELS, {}, r"images are float64 .* not clearly .* value_range=\(0, 16\)"),
-        (BYTES / 255, LABELS, {"value_range": (0, 0.5)}, "images run from 0 to 1, beyond value_range"),
+        (BYTES / 255, LABELS, {"value_range": (0, 0.5)}, "images run from 0 to 1, outside of value_range"),
         (BYTES / 255, LABELS, {"value_range": (1, 0)}, "value_range is .*; the first number must be below"),
         (BYTES / 255, LABELS, {"value_range": 255}, "value_range is 255; it must be"),
         (np.full((6, 2, 2), np.nan), LABELS, {}, "images hold a value that is not finite"),

@@ -424,7 +424,7 @@ def test_an_archive_alone_in_a_folder_is_found(tmp_path):
 
 def test_a_folder_with_nothing_known_says_what_it_may_hold(tmp_path):
     (tmp_path / "notes.md").write_text("")
-    with pytest.raises(DatasetError, match=r"holds no data set that is known; it may hold four IDX files, an .npz"):
+    with pytest.raises(DatasetError, match=r"holds no known data set; it may hold four IDX files, an .npz"):
         load_dataset(tmp_path)
 
 

@@ -184,7 +184,7 @@ def test_thirty_two_bits_are_refused():
 def test_an_error_names_the_file(tmp_path):
     path = tmp_path / "notes.png"
     path.write_bytes(b"not a picture")
-    with pytest.raises(ImageFileError, match=r"notes\.png: is no picture of a known format; PNG, JPEG"):
+    with pytest.raises(ImageFileError, match=r"notes\.png: is not a picture in a known format; save it as PNG, JPEG"):
         read_picture(path)
     with pytest.raises(ImageFileError, match=r"^upload 3: is empty"):
         read_picture(b"", "upload 3")

@@ -175,7 +175,7 @@ def test_it_shows_itself_as_text_and_as_html():
     train = cs.Dataset(images, np.arange(20) % 2, ("<b>", "b\x1b"), "made up")
     test = cs.Dataset(images[:1], np.array([1]), ("<b>", "b\x1b"), "made up", "test")
     found = find_duplicates(train, test)
-    assert "1 group of equal images and 0 of near ones" in str(found)
+    assert "1 group of identical images and 0 of similar ones" in str(found)
     assert "train 0, test 0" in str(found)
     assert "\x1b" not in str(found)
     assert "&lt;b&gt;" in found._repr_html_()

@@ -34,7 +34,7 @@ def test_transposed_images_are_a_fault_that_says_how_to_mend_it(small_mnist):
     turned = with_images(small_mnist, *(h.images.swapaxes(1, 2) for h in (small_mnist.train, small_mnist.test)))
     first = inspect_dataset(turned).findings[0]
     assert (first.severity, first.topic) == ("fault", "orientation")
-    assert first.text.startswith("The training images are likely not upright: transposed, ")
+    assert first.text.startswith("The training images are probably not upright: transposed, ")
     assert "images.swapaxes(1, 2)" in first.next_step
 
 
@@ -43,8 +43,8 @@ def test_unequal_classes_are_a_warning_with_what_guessing_gives(make):
     labels = np.repeat([0, 1, 2], [215, 20, 5])
     splits = cs.Splits(half(splits.train.images, labels, splits.class_names, "train"), splits.test)
     text = (
-        "class 0 has 215 training images and class 2 has 5: 43 to 1. Always saying class 0 is right on 35.0 % of the "
-        "test images."
+        "class 0 has 215 training images and class 2 has 5: 43 to 1. Always answering class 0 is correct for 35.0 % of "
+        "the test images."
     )
     assert said(splits, "balance") == [("warning", text)]
 
@@ -88,16 +88,16 @@ def test_blank_images_are_listed_by_their_place(make):
 def test_a_range_of_0_to_16_says_by_what_to_multiply(make):
     splits = make(high=17)
     found = [one for one in inspect_dataset(splits).findings if one.topic == "range"]
-    assert found[0].text == "Pixels run from 0 to 16 only; networks here expect 0 to 255."
-    assert (found[0].severity, found[0].next_step) == ("fault", "Scale them when the file is written: images * 15.94.")
+    assert found[0].text == "Pixels range from 0 to 16 only; networks here expect 0 to 255."
+    assert (found[0].severity, found[0].next_step) == ("fault", "Scale them when you write the file: images * 15.94.")
 
 
 def test_splits_of_two_ranges_and_images_of_two_values_are_said(make):
     splits = make(num_train=60)
     train = (splits.train.images > 127).astype(np.uint8) * 255
     assert said(with_images(splits, train, splits.test.images // 4), "range") == [
-        ("fault", "Training pixels reach 255, test pixels 63."),
-        ("note", "Training pixels have two values only, 0 and 255."),
+        ("fault", "The training pixels have a maximum of 255, the test pixels of 63."),
+        ("note", "Training pixels have only two values, 0 and 255."),
     ]
 
 
@@ -118,7 +118,7 @@ def test_an_inverted_split_is_a_fault(small_mnist):
 def test_some_inverted_images_are_a_warning(small_mnist):
     train = small_mnist.train.images.copy()
     train[:40] = 255 - train[:40]
-    text = "40 of 1,000 training images (4.0 %) have the opposite ground; most are light ink on dark."
+    text = "40 of 1,000 training images (4.0 %) have the opposite polarity; most are light ink on dark."
     assert said(with_images(small_mnist, train), "polarity") == [("warning", text)]
 
 
@@ -136,7 +136,10 @@ def test_grey_images_stored_as_colour_are_a_warning(make):
 
 
 def test_ten_test_images_cannot_tell_80_from_95_percent(make):
-    text = "The test set is small: 9 right of 10 leave 59.6 % to 98.2 % (95 % Wilson): it cannot tell 80 % from 95 %."
+    text = (
+        "The test set is small. With 10 test images, a measured 90.0 % could truly be 59.6 % to 98.2 % (95 % Wilson "
+        "interval). They cannot distinguish 80 % from 95 %."
+    )
     assert ("warning", text) in said(make(num_test=10), "size")
 
 

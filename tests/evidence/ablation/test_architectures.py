@@ -77,9 +77,9 @@ def test_to_dict_is_the_contracts_list_with_the_whole_network_first(ablated):
 
 def test_text_and_html_have_a_row_for_each(ablated):
     lines = str(ablated).splitlines()
-    assert lines[0].startswith("ann with one thing taken out or changed, recipe fast, 3 seeds: accuracy on 300 test")
+    assert lines[0].startswith("Variants of ann, recipe fast, 3 seeds: accuracy on 300 test")
     assert lines[4].startswith("whole network")
-    assert "Left out, since there are only 1,000 training images: 1,000 images, 10,000 images" in lines
+    assert "Left out because there are only 1,000 training images: 1,000 images, 10,000 images" in lines
     assert ">linear model</td>" in ablated._repr_html_()
 
 

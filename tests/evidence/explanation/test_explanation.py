@@ -113,13 +113,13 @@ def test_explain_rejects_an_index(index, error, message):
 
 def test_explain_rejects_images_of_another_size():
     model, other = make_model(cs.presets.ann()), make_model(cs.presets.ann((8, 8, 1)))
-    with pytest.raises(ValueError, match=r"this model reads uint8 \(N, 28, 28, 1\)"):
+    with pytest.raises(ValueError, match=r"this model needs uint8 \(N, 28, 28, 1\)"):
         cs.explain(model, make_dataset(other))
 
 
 def test_explain_rejects_other_classes():
     model, other = make_model(cs.presets.ann()), make_model(cs.presets.ann(num_classes=3))
-    with pytest.raises(ValueError, match="shapes has 3 classes, but this model answers with one of 10"):
+    with pytest.raises(ValueError, match="shapes has 3 classes, but this model has 10"):
         cs.explain(model, make_dataset(other))
 
 

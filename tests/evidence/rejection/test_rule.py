@@ -102,8 +102,8 @@ GIVEN = packed(np.zeros(4, np.float32).tobytes(), [4])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (None, "rejection is an object with thresholds"),
-        ([1], "rejection is an object with thresholds"),
+        (None, "rejection must be an object with thresholds"),
+        ([1], "rejection must be an object with thresholds"),
         ({"thresholds": {"best": 1.0}}, "thresholds are for"),
         ({"thresholds": {}}, "thresholds are for"),
         ({"thresholds": 3}, "thresholds is 3; it must be numbers by name"),
@@ -127,7 +127,7 @@ GIVEN = packed(np.zeros(4, np.float32).tobytes(), [4])
         ({"made_up": {"patches": 2}}, "made_up 'patches' is 2"),
         ({"made_up": [0.5]}, r"made_up is \[0.5\]"),
         ({"more": 1}, "rejection has no 'more'"),
-        ({"distance": 5}, "distance is an object with layer"),
+        ({"distance": 5}, "distance must be an object with layer"),
         ({"distance": {"layer": "dense"}}, "distance needs 'centre'"),
     ],
 )

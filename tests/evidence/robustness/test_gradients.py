@@ -189,8 +189,14 @@ def test_a_part_of_the_images_is_attacked_as_in_the_whole(model, digits):
         (lambda *one: pgd(*one, 3, restarts=0), "restarts is 0; it must be at least 1"),
         (lambda model, images, _: loss_gradients(model, images[:, 1:], np.zeros(2, int)), "this model needs uint8"),
         (lambda model, images, _: loss_gradients(model, images, np.zeros(3, int)), "labels have shape"),
-        (lambda model, images, _: fgsm(model, images, np.array([0, 2]), 3), "give one of 0 to 1 for each of 2 images"),
-        (lambda model, images, _: pgd(model, images, np.array([-1, 1]), 3), "give one of 0 to 1 for each of 2 images"),
+        (
+            lambda model, images, _: fgsm(model, images, np.array([0, 2]), 3),
+            "give one label from 0 to 1 for each of 2 images",
+        ),
+        (
+            lambda model, images, _: pgd(model, images, np.array([-1, 1]), 3),
+            "give one label from 0 to 1 for each of 2 images",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(call, message):

@@ -242,7 +242,7 @@ def test_hdf5_of_the_newer_format_is_refused(read):
         ("layers/dense/vars/1", np.array([b"a", b"b", b"c"]), "holds text, not floats"),
         ("layers/dense/vars/1", np.ones(4, np.float32), r"has the shape \(4,\)"),
         ("layers/dense/vars/1", None, "is missing"),
-        ("layers/dense/vars/2", np.ones(3, np.float32), "a weight '2' more than its configuration needs"),
+        ("layers/dense/vars/2", np.ones(3, np.float32), "a weight '2' that its configuration does not have"),
         ("layers/dense_1/vars/0", np.ones(3, np.float32), "belong to no layer"),
     ],
 )

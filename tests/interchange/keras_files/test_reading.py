@@ -201,11 +201,11 @@ def test_flat_pixels_are_a_square_or_what_is_said(read):
         ([layer("Rescaling", "end", scale=[1.0, 2.0])], "it must be one number, or one for each channel"),
         ([layer("Dropout", "end", rate=0.5, noise_shape=[1, 1])], "its noise_shape"),
         ([layer("BatchNormalization", "end", axis=2)], "its axis is 2"),
-        ([layer("Reshape", "end", target_shape=[7, 7])], "which 40 values do not fill"),
+        ([layer("Reshape", "end", target_shape=[7, 7])], "which does not fit 40 values"),
         ([layer("Reshape", "end", target_shape=[5, 8])], "only one that flattens"),
         ([layer("Dense", "end", units=3, lora_rank=4)], "merge the LoRA"),
         ([layer("Dense", "end", units=3, dtype={"class_name": "QuantizedDTypePolicy"})], "are quantized"),
-        ([layer("Activation", "end", activation="relu"), layer("Add", "sum")], "it reads 1 layers, where 2"),
+        ([layer("Activation", "end", activation="relu"), layer("Add", "sum")], "it has 1 inputs, where 2"),
     ],
 )
 def test_what_is_not_supported_is_refused_with_what_is_needed(read, layers, why):

@@ -142,7 +142,7 @@ BAD = {
     _circle: "the graph has a cycle",
     _missing_input: r"reads 'nothing\\n', which nothing before it gives",
     _twice_the_same_output: "one that another node already has",
-    _no_output: "output 'z' is given by no node",
+    _no_output: "output 'z' is not provided by any node",
     _two_inputs: "it has 2 inputs",
     _two_outputs: "it has 2 outputs",
     _text_as_images: "of type 8",

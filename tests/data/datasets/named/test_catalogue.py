@@ -124,7 +124,7 @@ def test_a_set_of_medmnist_that_is_no_set_of_flat_images_with_a_class_each_is_re
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("pathmist", "'medmnist:pathmist' is no data set of MedMNIST; did you mean 'medmnist:pathmnist'"),
+        ("pathmist", "'medmnist:pathmist' is not a data set of MedMNIST; did you mean 'medmnist:pathmnist'"),
         ("zebra", "MedMNIST has pathmnist, dermamnist, .*organsmnist"),
         ("", "MedMNIST has pathmnist"),
     ],
@@ -265,7 +265,7 @@ def test_a_user_without_a_home_can_load(small_entry, monkeypatch):
 def test_an_embedded_file_with_another_digest_is_refused(small_entry, tmp_path):
     packed = tmp_path / "embedded" / "small" / "t10k-labels-idx1-ubyte.gz"
     packed.write_bytes(gzip.compress(idx_header((2,)) + b"\0\1"))
-    with pytest.raises(DatasetError, match=r"t10k-labels-idx1-ubyte\.gz: its SHA-256 is .*; install convscope again"):
+    with pytest.raises(DatasetError, match=r"t10k-labels-idx1-ubyte\.gz: its SHA-256 is .*; reinstall convscope"):
         read_entry(small_entry)
 
 

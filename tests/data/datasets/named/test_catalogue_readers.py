@@ -65,9 +65,9 @@ BAD_LINES = {
     "half a label": ("1.5 1:1\n", "the label is 1.5"),
     "a label that is no number": ("one 1:1\n", "line 1: could not convert string to float"),
     "an index of 0": ("1 0:1\n", "the index 0 follows 0"),
-    "an index of 257": ("1 257:1\n", "the index 257 follows 0; they must rise and be at most 256"),
+    "an index of 257": ("1 257:1\n", "the index 257 follows 0; indices must rise and be at most 256"),
     "an index twice": ("1 5:1 5:1\n", "the index 5 follows 5"),
-    "not index": ("1 0.5\n", "b'0.5' is no index:value"),
+    "not index": ("1 0.5\n", "b'0.5' is not index:value"),
     "a value above 1": ("1 1:1.5\n", "the value is 1.5; it must be -1 to 1"),
     "a value that is no number": ("1 1:nan\n", "the value is nan"),
     "an index without end": (f"1 {'9' * 5000}:1\n", "line 1: "),
@@ -161,7 +161,7 @@ def test_the_small_differences_of_writers_cost_nothing(tmp_path, content):
     [
         (3, 4, "has 2 rows, not 3"),
         (1, 4, "has more than 1 rows"),
-        (2, 3, "has rows of another length than 4"),
+        (2, 3, "has rows that do not have 4 columns"),
     ],
 )
 def test_another_shape_is_refused(tmp_path, count, num_pixels, message):

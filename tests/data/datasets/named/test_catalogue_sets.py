@@ -486,7 +486,9 @@ def test_a_user_without_a_home_is_told_so(monkeypatch):
 
     monkeypatch.delenv("CONVSCOPE_CACHE")
     monkeypatch.setattr(Path, "home", homeless)
-    with pytest.raises(DatasetError, match=r"kmnist: there is no folder to keep it in, as you have no home\. Put"):
+    with pytest.raises(
+        DatasetError, match=r"kmnist: there is no folder to keep it in, because you have no home folder\. Put"
+    ):
         read_entry(DATASETS["kmnist"])
 
 

@@ -205,7 +205,7 @@ def test_a_host_is_given_a_moment_before_it_is_asked_again(host, tmp_path, monke
 
 
 def test_a_host_that_brings_nothing_is_asked_once(host, tmp_path):
-    with pytest.raises(DatasetError, match="broke off after 0 of 300,000 bytes"):
+    with pytest.raises(DatasetError, match="stopped after 0 of 300,000 bytes"):
         fetch(tmp_path, host.at("/a", whole(stop=0)))
     assert len(host.requests) == 1
 
@@ -273,6 +273,6 @@ def test_an_address_of_another_kind_is_refused(tmp_path, url):
 
 
 def test_a_file_without_a_digest_is_refused(host, tmp_path):
-    with pytest.raises(ValueError, match=r"digests is empty; file\.gz could be anything"):
+    with pytest.raises(ValueError, match=r"digests is empty, so file\.gz could not be verified"):
         fetch(tmp_path, host.at("/a", whole()), digests={})
     assert host.requests == []

@@ -44,7 +44,7 @@ BAD = {
     "no more": (stalling, "sent nothing for 0.4 s"),
     "a part that was not asked for": (another_part, "sends another part of the file than bytes 0-"),
     "to a file": (status(302, Location="file:///etc/passwd"), "answers 302 .*'file:///etc/passwd' is not allowed"),
-    "to FTP": (status(302, Location="ftp://127.0.0.1/x"), "sends elsewhere, to 'ftp://127.0.0.1/x'"),
+    "to FTP": (status(302, Location="ftp://127.0.0.1/x"), "redirects to 'ftp://127.0.0.1/x'"),
     "in circles": (status(302, Location="/bad"), "answers 302 .*redirect"),
 }
 
@@ -71,7 +71,7 @@ def impatient(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(("answer", "message"), BAD.values(), ids=BAD)
 def test_a_bad_host_is_named_with_the_reason(host, tmp_path, answer, message):
-    with pytest.raises(DatasetError, match=rf"file\.gz could not be fetched \(127.0.0.1: {message}"):
+    with pytest.raises(DatasetError, match=rf"file\.gz could not be downloaded \(127.0.0.1: {message}"):
         fetch(tmp_path, host.at("/bad", answer), timeout_seconds=patience(answer))
     assert not (tmp_path / "cache" / "file.gz").exists()
 
@@ -162,5 +162,5 @@ def test_a_proxy_of_the_environment_is_used(host, tmp_path, monkeypatch):
 
 def test_https_is_never_left_for_http():
     request = module.urllib.request.Request("https://data.invalid/a")
-    with pytest.raises(module._FailedError, match=r"sends elsewhere, to 'http://data\.invalid/b'"):
+    with pytest.raises(module._FailedError, match=r"redirects to 'http://data\.invalid/b'"):
         module._Redirects().redirect_request(request, None, 302, "Found", {}, "http://data.invalid/b")

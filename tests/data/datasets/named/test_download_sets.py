@@ -63,7 +63,7 @@ def test_a_set_that_no_host_gives_is_asked_of_the_user(host, kmnist):
     host.at(f"/up/{name}", status(404))
     with pytest.raises(DatasetError) as caught:
         read_entry(kmnist)
-    assert f"{name} could not be fetched (127.0.0.1: answers 503 Service Unavailable; 127.0.0.1: answers 404" in str(
+    assert f"{name} could not be downloaded (127.0.0.1: answers 503 Service Unavailable; 127.0.0.1: answers 404" in str(
         caught.value
     )
     assert f"Put {name}, " in str(caught.value)

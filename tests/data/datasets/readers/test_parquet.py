@@ -150,7 +150,7 @@ def with_value(column: str, value: object) -> pa.Table:
 
 REFUSED = {
     "no rows": (pictures().slice(0, 0), "has no row"),
-    "no labels": (pa.table({"image": [png(IMAGES[0])]}), "has no column of labels beside 'image' .there are none."),
+    "no labels": (pa.table({"image": [png(IMAGES[0])]}), "has no label column besides 'image' .there are none."),
     "two odd columns": (pictures().rename_columns(["image", "a"]).append_column("b", [LABELS]), "there are 'a', 'b'"),
     "no images": (pa.table({"label": LABELS, "a": LABELS}), "columns that are neither label nor pixel .'a'."),
     "pixels without labels": (pixels().drop_columns(["label"]), "has no label column; name it label"),
@@ -158,18 +158,18 @@ REFUSED = {
         pixels().cast(pa.schema([(n, pa.string()) for n in pixels().column_names])),
         "'pixel0' is string",
     ),
-    "a gap": (with_value("pixel3", None), "column 'pixel3' has gaps; give every pixel a number"),
+    "a gap": (with_value("pixel3", None), "column 'pixel3' has missing values; give every pixel a number"),
     "256": (with_value("pixel3", 256.0), "column 'pixel3' holds 256.0; pixels must be whole numbers from 0 to 255"),
     "nan": (with_value("pixel3", float("nan")), "holds nan; pixels must be whole"),
     "a fraction": (with_value("pixel3", 0.5), "multiply fractions of 1 by 255 and round them"),
     "minus": (with_value("pixel3", -1.0), "holds -1.0"),
-    "no label in a row": (pictures(label=[None, *LABELS[1:]]), "row 1 has no label; leave out a split without labels"),
+    "no label in a row": (pictures(label=[None, *LABELS[1:]]), "row 1 has no label; remove splits without labels"),
     "an empty label": (pictures(label=["", *map(str, LABELS[1:])]), "row 1 has no label"),
     "a label of -1": (pictures(names=["a", "b", "c"], label=[*LABELS[:11], -1]), "row 12 has no label"),
     "a label too high": (pictures(names=["a", "b"]), "row 3 has the label 2, but there are 2 class names"),
     "many labels": (
         pictures(label=[[1, 0]] * 12),
-        "'label' is list<.*>; the label must be one number or name an image",
+        "'label' is list<.*>; the label must be one number or name per image",
     ),
     "no picture": (pictures(image=[{"bytes": b"", "path": "a"}] * 12), "row 1 has no picture in it; save the pictures"),
     "no bytes": (pictures(image=[{"bytes": None, "path": "a"}] * 12), "row 1 has no picture in it"),
@@ -204,10 +204,10 @@ def test_a_table_that_cannot_be_is_refused(tmp_path, table, message):
 def test_files_that_name_other_classes_are_refused(tmp_path):
     write(tmp_path, pictures(names=["a", "b", "c"]), "train-0.parquet")
     write(tmp_path, pictures(names=["a", "c", "b"]), "train-1.parquet")
-    with pytest.raises(DatasetError, match=r"train-1\.parquet: names other classes than the file before it"):
+    with pytest.raises(DatasetError, match=r"train-1\.parquet: has other class names than the file before it"):
         load_dataset(tmp_path)
     (tmp_path / "train-1.parquet").rename(tmp_path / "test-1.parquet")
-    with pytest.raises(DatasetError, match=r"test-1\.parquet: names other classes than .*train-0\.parquet"):
+    with pytest.raises(DatasetError, match=r"test-1\.parquet: has other class names than .*train-0\.parquet"):
         load_dataset(tmp_path)
 
 
@@ -215,7 +215,7 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path):
     whole_file = write(tmp_path, pictures()).read_bytes()
     for length in range(4, len(whole_file), 97):
         (tmp_path / "mine.parquet").write_bytes(whole_file[:length])
-        with pytest.raises(DatasetError, match=r"mine\.parquet: is no whole Parquet file"):
+        with pytest.raises(DatasetError, match=r"mine\.parquet: is not a complete Parquet file"):
             load_dataset(tmp_path / "mine.parquet")
 
 
@@ -223,7 +223,8 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
     path = write(tmp_path, pictures())
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(
-        DatasetError, match=r"mine\.parquet: reading Parquet needs pyarrow; pip install 'convscope\[parquet\]'"
+        DatasetError,
+        match=r"mine\.parquet: reading Parquet files needs pyarrow; run pip install 'convscope\[parquet\]'",
     ):
         load_dataset(path)
 

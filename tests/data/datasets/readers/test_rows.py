@@ -66,9 +66,9 @@ def test_names_tell_the_columns(names, layout):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("a", "b", "c"), r"has no columns of pixels|neither label nor pixel"),
+        (("a", "b", "c"), r"has no pixel columns|neither label nor pixel"),
         (("label", "pixel0", "weight"), r"columns that are neither label nor pixel \('weight'\); name the columns"),
-        (("label",), "has no columns of pixels"),
+        (("label",), "has no pixel columns"),
         (("label", "1x1", "1x2", "2x1"), "has 3 columns named by row and column, of 2 rows and 2 columns; each"),
         (("label", "1x1", "1x1"), "each pixel must occur once"),
     ],

@@ -184,7 +184,7 @@ def test_test_without_train_is_refused(tmp_path):
 
 
 def test_pictures_without_classes_are_no_data_set(tmp_path):
-    with pytest.raises(DatasetError, match=r"holds no data set that is known; it may hold .* a folder of pictures"):
+    with pytest.raises(DatasetError, match=r"holds no known data set; it may hold .* a folder of pictures"):
         load_dataset(write(tmp_path, "0.png", "1.png"))
 
 
@@ -223,7 +223,7 @@ def test_a_class_whose_name_is_no_text_is_shown_as_far_as_it_can_be(tmp_path):
 
 def test_a_folder_of_too_many_files_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "MAX_FILES", 5)
-    with pytest.raises(DatasetError, match="holds more than 5 files; name a folder with the data set alone"):
+    with pytest.raises(DatasetError, match="holds more than 5 files; name a folder that holds the data set only"):
         load_dataset(write(tmp_path, *BOTH))
 
 
