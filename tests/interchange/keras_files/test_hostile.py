@@ -122,7 +122,7 @@ def test_a_file_cut_short_is_refused(read, kept):
         ('{"a": ' * 100_000, "nested too deeply"),
         ("[" * 1_000_000, "nested too deeply"),
         ('{"a": "' + "x" * (1 << 22) + '"}', "at most 4,194,304"),
-        ('{"config": NaN}', "NaN is no number"),
+        ('{"config": NaN}', "NaN is not a number"),
         ("[1]", "is not a JSON object"),
         ("{", "is not JSON"),
         ('{"class_name": "Sequential"}', "has no list of layers"),
