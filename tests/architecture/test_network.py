@@ -305,7 +305,7 @@ def test_architectures_are_equal_whatever_they_are_called():
 
 def test_row_finds_a_layer_by_its_name():
     assert presets.cnn().row("conv2d_1").output_shape == (11, 11, 32)
-    with pytest.raises(KeyError, match="no layer 'conv2d_2'; there are conv2d, max_pooling2d, conv2d_1"):
+    with pytest.raises(KeyError, match="no layer 'conv2d_2'; the layers are conv2d, max_pooling2d, conv2d_1"):
         presets.cnn().row("conv2d_2")
 
 
@@ -323,8 +323,8 @@ END = (Flatten(), Dense(10))
         (IMAGE, (Flatten(), Dense(1)), r"dense ends the network with shape \(1,\).*two or more numbers"),
         (IMAGE, (Flatten(), Dense(5, "softmax"), Dense(5)), "dense: softmax is allowed in the last layer only"),
         (IMAGE, (Conv2D(8, activation="softmax"), *END), "conv2d: softmax is allowed in the last layer only"),
-        (IMAGE, (BatchNormalization(activation="softmax"), *END), "batch_normalization: softmax may only stand in the"),
-        (IMAGE, (*END, BatchNormalization(activation="relu")), "batch_normalization: the last layer gives logits"),
+        (IMAGE, (BatchNormalization(activation="softmax"), *END), "batch_normalization: softmax is allowed in the"),
+        (IMAGE, (*END, BatchNormalization(activation="relu")), "batch_normalization: the last layer must have the activation"),
         (
             IMAGE,
             (Add("flatten"), *END),
@@ -336,15 +336,15 @@ END = (Flatten(), Dense(10))
         (
             IMAGE,
             (Conv2D(8, name="a"), MaxPooling2D(name="b"), Add("a", name="sum"), *END),
-            r"sum \(Add\) adds a of shape \(26, 26, 8\) to b of shape \(13, 13, 8\); make them one shape",
+            r"sum \(Add\) adds a of shape \(26, 26, 8\) to b of shape \(13, 13, 8\); give both the same shape",
         ),
         (IMAGE, (Conv2D(8, padding="same"), Conv2D(9, 1), Add("conv2d"), *END), r"\(28, 28, 8\) to conv2d_1 of .* 9\)"),
         (IMAGE, (*END, Activation()), "activation: the last layer must have the activation softmax or linear"),
-        (IMAGE, (*END, Activation("softmax"), Activation("linear")), "activation: softmax may only stand in the last"),
+        (IMAGE, (*END, Activation("softmax"), Activation("linear")), "activation: softmax is allowed in the last"),
         (IMAGE, (Conv2D(8), Activation("softmax"), *END), "activation: softmax is allowed in the last layer only"),
-        (IMAGE, (*END, ZeroPadding2D()), r"zero_padding2d \(ZeroPadding2D\) reads maps"),
-        (IMAGE, (*END, Add("dense", "relu")), "add: the last layer gives logits; use softmax or linear"),
-        (IMAGE, (Flatten(), Dense(5, "relu")), "dense: the last layer gives logits; use softmax or linear"),
+        (IMAGE, (*END, ZeroPadding2D()), r"zero_padding2d \(ZeroPadding2D\) needs maps"),
+        (IMAGE, (*END, Add("dense", "relu")), "add: the last layer must have the activation softmax or linear"),
+        (IMAGE, (Flatten(), Dense(5, "relu")), "dense: the last layer must have the activation softmax or linear"),
         (IMAGE, (Flatten(name="a"), Dense(5, name="a")), "two layers are called 'a'; layer names must be unique"),
         (IMAGE, (Flatten(name="input"), Dense(5)), "no layer may be called 'input'"),
         (IMAGE, (Flatten(name="a/b"), Dense(5)), "layer name 'a/b': use ASCII letters, digits and underscores"),
@@ -355,7 +355,7 @@ END = (Flatten(), Dense(10))
             (Conv2D(8), Dense(5)),
             r"dense \(Dense\) needs a vector, but its input is maps of shape \(26, 26, 8\); put a Flatten before it",
         ),
-        (IMAGE, (Flatten(), Conv2D(8), *END), r"conv2d \(Conv2D\) reads maps"),
+        (IMAGE, (Flatten(), Conv2D(8), *END), r"conv2d \(Conv2D\) needs maps"),
         (IMAGE, (*[MaxPooling2D()] * 5, *END), r"max_pooling2d_4 \(MaxPooling2D\) with a window of 2 × 2 does not fit"),
     ],
     ids=lambda value: str(value)[:40],

@@ -145,7 +145,7 @@ def test_no_lesions_and_no_images_give_nothing(engine):
             ValueError,
             "filter 2 of conv2d is replaced 2 times",
         ),
-        ([Replacement("input", 0)], KeyError, "no layer 'input'; there are conv2d, max_pooling2d"),
+        ([Replacement("input", 0)], KeyError, "no layer 'input'; the layers are conv2d, max_pooling2d"),
     ],
 )
 def test_lesioned_logits_reject(engine, lesion, error, message):

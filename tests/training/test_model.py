@@ -155,7 +155,7 @@ def test_a_model_rejects_images(method, given, message):
 
 
 def test_activations_reject_a_layer_that_is_not_there():
-    with pytest.raises(KeyError, match="no layer 'conv2d_7'; there are conv2d, max_pooling2d, flatten, dense"):
+    with pytest.raises(KeyError, match="no layer 'conv2d_7'; the layers are conv2d, max_pooling2d, flatten, dense"):
         make().activations(images(), ["conv2d_7"])
 
 

@@ -31,7 +31,7 @@ def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception
     if not isinstance(value, Mapping):
         raise error(f"{label} must be an object with {', '.join(known)}, not {value!r:.60}")
     if unknown := sorted(str(name) for name in value if name not in known):
-        raise error(f"{label} has no {unknown[0]!r}; it may have {', '.join(known)}")
+        raise error(f"{label} has no {unknown[0]!r}; it has {', '.join(known)}")
     required = [name for name, field in known.items() if field.default is field.default_factory is MISSING]
     if missing := [name for name in required if name not in value]:
         raise error(f"{label} needs {missing[0]!r}; add it")

@@ -72,7 +72,7 @@ def test_leaks_come_before_everything_that_is_less_grave(make):
     test = splits.test.images.copy()
     test[:3] = splits.train.images[:3]
     found = inspect_dataset(with_images(splits, test=test)).findings
-    assert found[0].text == "3 of 40 test images (7.5 %) are equal to a training image."
+    assert found[0].text == "3 of 40 test images (7.5 %) are identical to a training image."
     ranks = [("fault", "warning", "note").index(one.severity) for one in found]
     assert ranks == sorted(ranks)
 

@@ -238,7 +238,7 @@ def test_what_is_out_of_range_is_rejected(options, message):
 
 
 def test_a_layer_without_filters_is_rejected():
-    with pytest.raises(KeyError, match="no layer 'dense' with filters; there are conv2d, conv2d_1"):
+    with pytest.raises(KeyError, match="no layer 'dense' with filters; the layers are conv2d, conv2d_1"):
         synthesize(untrained(cs.presets.cnn((10, 10, 1), 2)), "dense")
     linear = cs.Architecture(cs.Input(8, 8), (cs.Flatten(), cs.Dense(2)))
     with pytest.raises(KeyError, match="this network has none"):
