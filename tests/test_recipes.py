@@ -80,7 +80,7 @@ def test_recipes_are_equal_whatever_they_are_called():
         ({"precision": "float16"}, "recipe: precision is 'float16'; it must be one of float32, bfloat16"),
         ({"averaging": 1}, "recipe: averaging is 1; it must be a number from 0 and below 1"),
         ({"clip_norm": 0}, "recipe: clip_norm is 0; it must be a number above 0"),
-        ({"class_weights": 3}, "recipe: class_weights is 3; it must list a number a class"),
+        ({"class_weights": 3}, "recipe: class_weights is 3; it must list one number per class"),
         (
             {"class_weights": "even"},
             "recipe: class_weights is 'even'; it must list one number per class, or be 'balanced'",

@@ -324,7 +324,11 @@ END = (Flatten(), Dense(10))
         (IMAGE, (Flatten(), Dense(5, "softmax"), Dense(5)), "dense: softmax is allowed in the last layer only"),
         (IMAGE, (Conv2D(8, activation="softmax"), *END), "conv2d: softmax is allowed in the last layer only"),
         (IMAGE, (BatchNormalization(activation="softmax"), *END), "batch_normalization: softmax is allowed in the"),
-        (IMAGE, (*END, BatchNormalization(activation="relu")), "batch_normalization: the last layer must have the activation"),
+        (
+            IMAGE,
+            (*END, BatchNormalization(activation="relu")),
+            "batch_normalization: the last layer must have the activation",
+        ),
         (
             IMAGE,
             (Add("flatten"), *END),

@@ -49,7 +49,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch,
     with pytest.raises(ConvscopeError) as error:
         write_text(path, "new")
     assert str(error.value) == (
-        f"{path}: cannot be written (No space left on device); free some space or choose another folder"
+        f"{path}: cannot be written (No space left on device); free some space, or choose another folder"
     )
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]

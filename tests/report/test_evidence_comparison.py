@@ -54,9 +54,9 @@ def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers()
 def test_the_drawing_shows_means_difference_and_p() -> None:
     comparison = compared()
     svg = svg_text(chart_of(comparison_section(value_of(comparison))).drawing)
-    for text in (f"{100 * comparison.a.accuracy:.2f}\xa0%", f"+{100 * comparison.accuracy_difference:.2f}", "n 5"):
+    for text in (f"{100 * comparison.a.accuracy:.2f}\xa0%", f"+{100 * comparison.accuracy_difference:.2f}", "n = 5"):
         assert text in svg
-    assert f"p {comparison.p_value:.2g}" in svg
+    assert f"p = {comparison.p_value:.2g}" in svg
 
 
 def test_one_model_each_adds_the_two_by_two_table() -> None:
@@ -64,10 +64,10 @@ def test_one_model_each_adds_the_two_by_two_table() -> None:
     assert comparison.counts is not None
     tables = [part for part in comparison_section(value_of(comparison)).parts if isinstance(part, Table)]
     counts = comparison.counts
-    assert tables[0].rows[0] == ["cnn right", f"{counts.both_right}", f"{counts.only_a_right}"]
+    assert tables[0].rows[0] == ["cnn correct", f"{counts.both_right}", f"{counts.only_a_right}"]
     assert tables[0].rows[1] == ["cnn wrong", f"{counts.only_b_right}", f"{counts.both_wrong}"]
     differing = counts.only_a_right + counts.only_b_right
-    assert tables[0].title == f"Exactly one of the two classifies {differing} images of 400"
+    assert tables[0].title == f"Exactly one of the two classifies {differing} images of 400 correctly"
     assert len([part for part in comparison_section(value_of(compared())).parts if isinstance(part, Table)]) == 1
 
 

@@ -56,7 +56,7 @@ GOOD = [0] * 12
         ((1, *SHAPE), [[[[0, 0]] * 2] * 2], 400, "not nested as its shape"),
         ((1, *SHAPE), [[[[0, 0], [0]]] * 3], 400, "not nested as its shape"),
         ((1, *SHAPE), [[[[0, [0]]] * 2] * 3], 400, "not nested as its shape|holds list"),
-        ((1, *SHAPE), b"\0" * 13, 400, "have 13 bytes; 12 values of UINT8 have 12"),
+        ((1, *SHAPE), b"\0" * 13, 400, "have 13 bytes, but 12 values of UINT8 have 12"),
     ],
 )
 def test_what_is_no_image_is_refused(shape: tuple[int, ...], data: list | bytes, status: int, reason: str):

@@ -242,7 +242,10 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path, arrays, message):
 
 
 ARCHIVES = {
-    "counts differ": ({"y_test": labels(1)}, r"mine\.npz: x_test holds 2 images, but .*mine\.npz: y_test 1 labels"),
+    "counts differ": (
+        {"y_test": labels(1)},
+        r"mine\.npz: x_test holds 2 images, but .*mine\.npz: y_test holds 1 labels",
+    ),
     "sizes differ": ({"x_train": random_images(4, 6, 8)}, "x_train holds .* 6 × 8 × 1 .*, but .*x_test of 6 × 9 × 1"),
     "label below 0": ({"y_train": np.array([0, -1, 2, 1])}, "y_train has labels from -1 to 2; .* between 0 and 4095"),
     "label too high": (
@@ -278,7 +281,9 @@ def test_a_damaged_file_of_a_folder_is_named(tmp_path):
 
 def test_an_idx_file_whose_name_says_nothing_is_refused_with_the_way_out(tmp_path):
     path = write_folder(tmp_path / "mine") / "train-images-idx3-ubyte"
-    with pytest.raises(DatasetError, match=r"its name does not say of what; .*or name a folder with four IDX files"):
+    with pytest.raises(
+        DatasetError, match=r"its name does not say what it holds; .*or name a folder with four IDX files"
+    ):
         load_dataset(path.rename(tmp_path / "digits"))
 
 
@@ -394,7 +399,7 @@ def test_npy_files_are_a_data_set(tmp_path):
 def test_rows_of_pixels_become_images(tmp_path):
     np.savez(tmp_path / "mine.npz", X=TRAIN_IMAGES.reshape(4, 54), y=TRAIN_LABELS)
     assert load_dataset(tmp_path / "mine.npz", image_size=(6, 9)).image_shape == (6, 9, 1)
-    with pytest.raises(DatasetError, match=r"mine.npz: has 54 pixels an image, which is no square"):
+    with pytest.raises(DatasetError, match=r"mine.npz: has 54 pixels per image, which is not a square"):
         load_dataset(tmp_path / "mine.npz")
 
 

@@ -140,12 +140,12 @@ MORE = "; more seeds are needed to compare the architectures or recipes"
         (
             (94, 3, 2, 1),
             "No significant difference between this run of cnn and this run of ann: "
-            "their accuracies differ by +1.00 [\N{MINUS SIGN}4.44, +6.76] points",
+            "accuracies differ by +1.00 [\N{MINUS SIGN}4.44, +6.76] points",
         ),
         (
             (10, 0, 0, 0),
             "No significant difference between this run of cnn and this run of ann: "
-            "their accuracies differ by 0.00 [\N{MINUS SIGN}27.75, +27.75] points",
+            "accuracies differ by 0.00 [\N{MINUS SIGN}27.75, +27.75] points",
         ),
     ],
 )

@@ -179,7 +179,7 @@ def test_flat_pixels_are_a_square_or_what_is_said(read):
     assert read(flat(784)).architecture.input.shape == (28, 28, 1)
     assert read(flat(48)).architecture.input.shape == (4, 4, 3)
     assert read(flat(600), image_shape=(20, 30)).architecture.input.shape == (20, 30, 1)
-    with pytest.raises(InterchangeError, match=r"600 flat pixels, which are no square; give image_shape"):
+    with pytest.raises(InterchangeError, match=r"600 flat pixels as input, which are not a square; give image_shape"):
         read(flat(600))
     with pytest.raises(InterchangeError, match=r"not images of .28, 28."):
         read(flat(600), image_shape=(28, 28))

@@ -91,7 +91,7 @@ def verdict(
     )
     if p_value >= SIGNIFICANCE or difference == 0:
         change = points_with_interval(difference, difference_interval)
-        return f"No significant difference between {first} and {second}: their accuracies differ by {change}"
+        return f"No significant difference between {first} and {second}: accuracies differ by {change}"
     low, high = ratio_interval
     if difference > 0:  # the first is better: its errors as a share of the second's
         share, low, high = errors[0] / errors[1], 1 / high, 1 / low if low else inf

@@ -130,14 +130,14 @@ def test_colour_beside_grey_makes_three_channels(tmp_path):
 
 def test_pictures_of_other_sizes_are_refused_or_averaged(tmp_path):
     path = write(tmp_path, pictures([*IMAGES[:3], IMAGES[3, :2], *IMAGES[4:6]]))
-    with pytest.raises(DatasetError, match="row 4 has an image of 2 × 4 pixels, the first one of 4 × 4; give an image"):
+    with pytest.raises(DatasetError, match="row 4 has an image of 2 × 4 pixels, the first one 4 × 4; give an image"):
         load_dataset(path)
     assert load_dataset(path, image_size=(2, 2), test_fraction=0.5).image_shape == (2, 2, 1)
 
 
 def test_pixels_that_are_not_of_a_square_need_a_size(tmp_path):
     path = write(tmp_path, pixels(images=IMAGES[:, :2]))
-    with pytest.raises(DatasetError, match="has 8 pixels an image, which is no square"):
+    with pytest.raises(DatasetError, match="has 8 pixels per image, which is not a square"):
         load_dataset(path)
     assert load_dataset(path, image_size=(2, 4)).image_shape == (2, 4, 1)
 
@@ -171,8 +171,8 @@ REFUSED = {
         pictures(label=[[1, 0]] * 12),
         "'label' is list<.*>; the label must be one number or name per image",
     ),
-    "no picture": (pictures(image=[{"bytes": b"", "path": "a"}] * 12), "row 1 has no picture in it; save the pictures"),
-    "no bytes": (pictures(image=[{"bytes": None, "path": "a"}] * 12), "row 1 has no picture in it"),
+    "no picture": (pictures(image=[{"bytes": b"", "path": "a"}] * 12), "row 1 contains no picture; save the pictures"),
+    "no bytes": (pictures(image=[{"bytes": None, "path": "a"}] * 12), "row 1 contains no picture"),
     "a damaged picture": (pictures(image=[{"bytes": b"no", "path": "a"}] * 12), "row 1: "),
     "lists of several lengths": (
         lists(pa.list_(pa.uint8()), [[1] * 9, [1] * 4, [1] * 14]),

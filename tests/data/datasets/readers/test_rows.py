@@ -25,7 +25,7 @@ def test_the_number_of_pixels_tells_the_shape(number, size, shape):
 @pytest.mark.parametrize(
     ("number", "size", "message"),
     [
-        (54, None, "has 54 pixels an image, which is no square in grey or colours; give the image size"),
+        (54, None, "has 54 pixels per image, which is not a square in grey or colour; give the image size"),
         (0, None, "has 0 pixels"),
         (54, (6, 8), "which is not 6 × 8 with 1 to 4 channels"),
         (54 * 5, (6, 9), "which is not 6 × 9 with 1 to 4 channels"),

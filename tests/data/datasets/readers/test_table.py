@@ -115,16 +115,19 @@ def test_a_zip_archive_with_a_table_is_read(tmp_path):
 REFUSED = {
     "a missing file": (
         table(rows=[*ROWS, ("9.png", "cat")]),
-        r"labels\.csv: line 6 names '9\.png', and there is no such",
+        r"labels\.csv: line 6 names '9\.png', but there is no such",
     ),
-    "a file above": (table(before="../"), r"line 2 names '\.\./0\.png', which is outside the table's folder; put it"),
+    "a file above": (
+        table(before="../"),
+        r"line 2 names '\.\./0\.png', which is outside the table's folder; move the file",
+    ),
     "a way around": (table(before="a/../../"), "outside the table's folder"),
     "an absolute path": (table(rows=[("/etc/passwd", "a")]), "'/etc/passwd', which is outside the table's folder"),
     "a drive": (table(rows=[("C:\\0.png", "a")]), "outside the table's folder"),
     "a device": (table(rows=[("/dev/zero", "a")]), "outside the table's folder"),
     "no file": (table(rows=[*ROWS, ("", "cat")]), "line 6 has no file name"),
     "no label": (table(rows=[*ROWS, ("0.png", "")]), "line 6 has no label"),
-    "no label column": (table("file,a,b", [("0.png", "1,2")]), r"has no column of labels \('file', 'a', 'b'\)"),
+    "no label column": (table("file,a,b", [("0.png", "1,2")]), r"has no label column \('file', 'a', 'b'\)"),
     "a line too long": (table(rows=[("0.png", "a,b")]), "line 2 has 3 cells, but the first line 2"),
     "an odd split": (table("file,label,split", [("0.png", "a,7")]), "line 2 has the split '7'; write train, test or"),
     "validation alone": (
