@@ -267,7 +267,7 @@ def test_evaluate_predictions_rejects(logits, message):
     ("arguments", "message"),
     [
         ((make_dataset([0], "01"),), "shapes has 2 classes, but this model has 3"),
-        ((make_dataset([0], "0x2"),), "label 1 is 'x' in shapes, but '1' to this model"),
+        ((make_dataset([0], "0x2"),), "label 1 is 'x' in shapes, but '1' in this model"),
         ((make_dataset([0], "012", (8, 8, 1)),), "this model needs uint8"),
         ((make_dataset([0], "012"), 0), "batch_size is 0"),
     ],

@@ -99,7 +99,7 @@ def test_a_corrected_p_value_is_drawn_and_named_in_place_of_the_single_one() -> 
     comparison = replace(compared(), adjusted_p_value=0.0625)
     chart = chart_of(comparison_section(value_of(comparison)))
     assert "with Holm's correction" in chart.look
-    assert "p 0.062" in svg_text(chart.drawing)
+    assert "p = 0.062" in svg_text(chart.drawing)
 
 
 @pytest.mark.parametrize("models", [(1, 1), (2, 1), (300, 300)])

@@ -20,5 +20,5 @@ def test_a_damaged_file_is_named(payloads: dict[str, dict[str, Any]], value: Any
 
 def test_a_file_without_a_key_is_named(payloads: dict[str, dict[str, Any]]):
     damaged = {name: one for name, one in payloads["cnn"]["evidence"]["ablation"].items() if name != "class_names"}
-    with pytest.raises(RunError, match=r"ablation\.json: damaged \(KeyError: .class_names.\); remove it"):
+    with pytest.raises(RunError, match=r"ablation\.json: damaged \(KeyError: .class_names.\); delete the file"):
         render_evidence({"ablation": damaged})

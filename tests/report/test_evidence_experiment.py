@@ -145,7 +145,7 @@ def test_without_epochs_to_compare_there_are_no_curves():
 
 
 FINDINGS = {
-    "one group": r"cnn comes to \d\d\.\d\d.% over 30 seeds, from .* to .*",
+    "one group": r"cnn reaches \d\d\.\d\d.% on average over 30 seeds, from .* to .*",
     "one run": r"One run of cnn reaches .*; other seeds may differ",
     "two": r"cnn has the highest mean, .*, significantly higher than ann \(p = .*\)",
     "equal": r"cnn has the highest mean, .*, but does not differ significantly from ann \(p = .*\)",
