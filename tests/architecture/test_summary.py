@@ -15,7 +15,7 @@ def test_summary_of_the_cnn_is_the_table_that_keras_users_know():
         "dense (Dense) (None, 128) 102,528 102,400 26 × 26",
         "dense_1 (Dense) (None, 10) 1,290 1,280 26 × 26",
     ]
-    assert rows[12] == "Total: 108,618 parameters (424.29 KB), 758,592 MACs an image"
+    assert rows[12] == "Total: 108,618 parameters (424.29 KB), 758,592 MACs per image"
 
 
 def test_summary_counts_moving_statistics_with_their_layer_and_tells_them_apart_at_the_end():
@@ -23,7 +23,7 @@ def test_summary_counts_moving_statistics_with_their_layer_and_tells_them_apart_
     lines = Architecture(Input(5, 5), layers).summary().splitlines()
     assert " ".join(lines[5].split()) == "batch_normalization (BatchNormalization) (None, 3, 3, 4) 16 0 3 × 3"
     assert lines[-2:] == [
-        "Total: 163 parameters (0.64 KB), 432 MACs an image",
+        "Total: 163 parameters (0.64 KB), 432 MACs per image",
         "Trainable: 155 parameters; non-trainable: 8 parameters",
     ]
 

@@ -105,7 +105,7 @@ def test_summary_prints_the_table_that_keras_users_know():
         "flatten (Flatten) (None, 800) 0",
         "dense (Dense) (None, 128) 102,528",
         "dense_1 (Dense) (None, 10) 1,290",
-        "Total: 108,618 parameters (424.29 KB), 758,592 MACs an image",
+        "Total: 108,618 parameters (424.29 KB), 758,592 MACs per image",
     ):
         assert any(line.startswith(start) for line in lines), start
 

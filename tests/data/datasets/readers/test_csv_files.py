@@ -265,5 +265,5 @@ def test_several_tables_are_refused(tmp_path):
 def test_splits_of_other_sizes_are_refused(tmp_path):
     write(tmp_path, csv(), "train.csv")
     write(tmp_path, csv(IMAGES[:, :3, :3], header=[*HEADER[:10]]), "test.csv")
-    with pytest.raises(DatasetError, match=r"train.csv holds images of .*\(4, 4, 1\), but .*test.csv of \(3, 3, 1\)"):
+    with pytest.raises(DatasetError, match=r"train.csv holds images of 4 × 4 × 1 .*, but .*test.csv of 3 × 3 × 1"):
         load_dataset(tmp_path)
