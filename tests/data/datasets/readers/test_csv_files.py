@@ -116,11 +116,11 @@ def test_colour_is_told_from_the_number_of_pixels(tmp_path):
 def test_images_that_are_not_square_need_a_size(tmp_path):
     path = write(tmp_path, csv(IMAGES[:, :2], header=HEADER[:9]))
     with pytest.raises(
-        DatasetError, match=r"mine\.csv: has 8 pixels an image, which is no square .*give the image size"
+        DatasetError, match=r"mine\.csv: has 8 pixels per image, which is not a square .*give the image size"
     ):
         load_dataset(path)
     assert load_dataset(path, image_size=(2, 4)).image_shape == (2, 4, 1)
-    with pytest.raises(DatasetError, match="has 8 pixels an image, which is not 5 × 5"):
+    with pytest.raises(DatasetError, match="has 8 pixels per image, which is not 5 × 5"):
         load_dataset(path, image_size=(5, 5))
 
 
@@ -213,7 +213,7 @@ REFUSED = {
     "nan": (csv().replace(",7,", ",nan,", 1), "line 2, column 3 is 'nan'"),
     "an infinity": (csv().replace(",7,", ",1e999,", 1), "line 2, column 3 is '1e999'"),
     "no label": (csv().replace("\n0,", "\n,", 1), "image 1 has no label"),
-    "one class": (csv(labels=["a"] * 12), "all images are of the class 'a'; there must be two or more"),
+    "one class": (csv(labels=["a"] * 12), "holds one class only, 'a'; add images of at least one other class"),
     "no label column": (csv(header=["pixel99", *HEADER[1:]]), "has no label column; name it label"),
     "two odd columns": (csv(header=["a", "b", *HEADER[2:]]), r"columns that are neither label nor pixel \('a', 'b'\)"),
     "either column could be the labels": (
@@ -227,7 +227,7 @@ REFUSED = {
     "a cell of 200 kB": (csv().replace(",7,", "," + "7" * 200_000 + ",", 1), "line 2 cannot be read"),
     "5,000 labels": (
         csv(np.zeros((5000, 1, 1), np.uint8), range(5000), HEADER[:2]),
-        "has more than 4096 different labels .*is this the column of the labels",
+        "has more than 4096 different labels .*is this the label column",
     ),
 }
 
@@ -258,7 +258,7 @@ def test_the_only_table_of_a_folder_is_named_when_it_is_wrong(tmp_path):
 def test_several_tables_are_refused(tmp_path):
     write(tmp_path, csv(), "a.csv")
     write(tmp_path, csv(), "b.csv")
-    with pytest.raises(DatasetError, match=r"holds several tables \('a.csv', 'b.csv'\); name the one that is meant"):
+    with pytest.raises(DatasetError, match=r"holds several tables \('a.csv', 'b.csv'\); name one of them"):
         load_dataset(tmp_path)
 
 
