@@ -63,7 +63,7 @@ def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mn
     assert measured(trained, "--dataset", path, "--split", "test")["num_images"] == 100
     done = invoke("evaluate", trained, "--dataset", path)
     assert f"Evaluated on {path}: 50 training images and 100 test images." in done.output
-    assert "The network was trained on 50 of them" in done.output
+    assert "The network was trained on 50 of these images" in done.output
 
 
 @pytest.mark.parametrize("kind", ["pictures", "npz", "idx"])
