@@ -94,7 +94,7 @@ def test_what_was_measured_of_other_weights_is_forgotten(trained: Path) -> None:
     [
         (("--no-filters", "--no-removal", "--no-inputs"), 2, "nothing to measure"),
         (("--seeds", 0), 2, "0 is not in the range x>=1"),
-        (("--recipe", "slow", "--architectures"), 1, "recipe 'slow': neither"),
+        (("--recipe", "slow", "--architectures"), 1, "no recipe is called 'slow'"),
         (("--no-filters", "--no-removal", "--no-inputs", "--architectures", "--executor", "mars:1"), 1, "executor"),
     ],
 )

@@ -93,7 +93,7 @@ def test_info_as_json_has_the_numbers_of_both_splits(small_folder):
 
 
 def test_info_of_a_folder_has_no_licence_to_tell(colour_folder):
-    assert "licence: not known here" in convscope_data("info", colour_folder).output
+    assert "licence: unknown" in convscope_data("info", colour_folder).output
     document = json.loads(convscope_data("info", colour_folder, "--json").stdout)
     assert document["licence"] is None
     assert document["train"]["image_shape"] == [5, 7, 3]
@@ -109,7 +109,7 @@ def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
 def test_info_writes_a_page(colour_folder, tmp_path):
     page = tmp_path / "data.html"
     result = convscope_data("info", colour_folder, "--page", page)
-    assert result.output.endswith(f"The page is{page}\n")
+    assert result.output.endswith(f"The page is {page}\n")
     text = page.read_text()
     assert text.startswith("<!DOCTYPE html>")
     assert f"convscope data info {colour_folder} --page {page} --force" in text

@@ -48,7 +48,7 @@ def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset
     assert (found["num_images"], found["split"], found["num_trained_on"]) == (100, "all", 0)
     assert found["confusion_matrix"] == expected.confusion_matrix.tolist()
     done = invoke("evaluate", trained, "--dataset", folder)
-    assert f"Measured on {folder}: 100 images, which come without splits." in done.output
+    assert f"Evaluated on {folder}: 100 images, which come without splits." in done.output
     cut = measured(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3, "--split-seed", 1)
     data = cs.load_dataset(folder, test_fraction=0.3, seed=1)
     assert (cut["num_images"], cut["split"]) == (len(data.test), "test")
@@ -62,8 +62,8 @@ def test_data_with_splits_are_measured_whole_or_by_split(trained: Path, small_mn
     assert (found["num_images"], found["num_trained_on"]) == (150, 50)
     assert measured(trained, "--dataset", path, "--split", "test")["num_images"] == 100
     done = invoke("evaluate", trained, "--dataset", path)
-    assert f"Measured on {path}: 50 training images and 100 test images." in done.output
-    assert "The network was trained on 50 of them" in done.output
+    assert f"Evaluated on {path}: 50 training images and 100 test images." in done.output
+    assert "The network was trained on 50 of these images" in done.output
 
 
 @pytest.mark.parametrize("kind", ["pictures", "npz", "idx"])
@@ -97,7 +97,7 @@ def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, othe
     folder = write_pictures(tmp_path / "large", others.take(np.arange(20)), size=40)
     refused = invoke("evaluate", trained, "--dataset", folder)
     assert refused.exit_code == 1
-    assert "bring pictures to its size with --image-size 28x28" in refused.output
+    assert "resize pictures with --image-size 28x28" in refused.output
     assert measured(trained, "--dataset", folder, "--image-size", "28x28")["num_images"] == 20
 
 
@@ -106,8 +106,8 @@ def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, othe
     [
         (("--dataset", "UNKNOWN"), 1, "has images of class 'x', which the network does not know; it knows 0, 1, 2"),
         (("--dataset", "TEST", "--split", "train"), 1, "has no train split, only test; omit --split"),
-        (("--dataset", "TEST", "--test-fraction", "0.5"), 2, "say which to measure with --split"),
-        (("--image-size", "14x14"), 2, "the run's own data set is read as the run was"),
+        (("--dataset", "TEST", "--test-fraction", "0.5"), 2, "need --split train or --split test"),
+        (("--image-size", "14x14"), 2, "these options do not apply to the run's own data set"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(

@@ -120,14 +120,14 @@ def test_seeds_are_a_number_a_range_or_a_list(text: str):
 
 
 BAD_LINES = {
-    "seeds that are no numbers": (("--seeds", "a"), 2, "'a': give a number of seeds (30), a range (0-29)"),
-    "no seed": (("--seeds", "0"), 2, "'0': must stand for 1 to 10,000 seeds"),
-    "a range that falls": (("--seeds", "5-1"), 2, "'5-1': must stand for"),
-    "a seed twice": (("--seeds", "1,0-2"), 2, "a seed comes twice"),
-    "an architecture twice": (("--architecture", "cnn", "--architecture", "cnn"), 2, "two are called 'cnn'"),
+    "seeds that are no numbers": (("--seeds", "a"), 2, "'a': use a number of seeds (30), a range (0-29)"),
+    "no seed": (("--seeds", "0"), 2, "'0': must mean 1 to 10,000 seeds"),
+    "a range that falls": (("--seeds", "5-1"), 2, "'5-1': must mean"),
+    "a seed twice": (("--seeds", "1,0-2"), 2, "contains a seed twice"),
+    "an architecture twice": (("--architecture", "cnn", "--architecture", "cnn"), 2, "two have the name 'cnn'"),
     "an unknown executor": (("--executor", "local"), 1, "executor 'local': it must be local:N (processes)"),
     "more images than there are": (("--num-images", 1001), 1, "--num-images 1001"),
-    "an unknown recipe": (("--recipe", "none"), 1, "recipe 'none': neither classic"),
+    "an unknown recipe": (("--recipe", "none"), 1, "no recipe is called 'none'; use one of classic"),
 }
 
 

@@ -37,7 +37,7 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path):
 
 def test_a_second_time_replaces_the_row_of_that_file(run: Path):
     for _ in range(2):
-        assert invoke("export", run, "--format", "safetensors").exit_code == 0
+        assert invoke("export", run, "--format", "safetensors", "--force").exit_code == 0
     assert len(json.loads((run / "exports.json").read_text())["exports"]) == 1
 
 
@@ -46,7 +46,8 @@ def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: 
     done = invoke("export", model, "--format", "safetensors", "--out", out, "--json")
     assert json.loads(done.stdout)["exports"] == []
     assert cs.load_model(out).weights_sha256 == cs.load_model(run).weights_sha256
-    done = invoke("export", model, "--format", "safetensors", "--out", out, "--dataset", small_folder, "--json")
+    again = ("--out", out, "--dataset", small_folder, "--force", "--json")
+    done = invoke("export", model, "--format", "safetensors", *again)
     assert json.loads(done.stdout)["exports"][0]["file"] == "copy.safetensors"
 
 
@@ -84,7 +85,7 @@ def test_data_of_another_kind_are_refused_before_anything_is_written(run: Path, 
     done = invoke("export", run, "--format", "safetensors", "--dataset", tmp_path / "small.npz")
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")
-    assert "(9, 8, 1)" in done.stderr
+    assert "9 × 8 × 1" in done.stderr
     assert not (run / "exports").exists()
 
 
@@ -92,4 +93,4 @@ def test_a_folder_in_the_way_of_a_file_is_said(run: Path, tmp_path: Path):
     (tmp_path / "file").write_text("")
     done = invoke("export", run, "--format", "safetensors", "--out", tmp_path / "file")
     assert done.exit_code == 1
-    assert "give a folder" in done.stderr
+    assert "name a folder" in done.stderr

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ import convscope as cs
 from convscope.architecture.presets import PRESETS
 from convscope.base.errors import ArchitectureError
 from convscope.base.png import encode_png
+from convscope.storage.writing import LOCK_FILE
 
 from .conftest import invoke
 
@@ -201,10 +203,14 @@ def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
 
 
 def test_a_report_in_a_folder_that_cannot_be_written_says_what_to_do(shared_run: Path, monkeypatch: pytest.MonkeyPatch):
-    def refuse(*_: object, **__: object) -> int:
-        raise OSError(errno.EROFS, "Read-only file system")
+    opened = os.open
 
-    monkeypatch.setattr("convscope.storage.writing.os.open", refuse)
+    def refuse(path: object, *arguments: int) -> int:
+        if str(path).endswith(LOCK_FILE):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse)
     done = invoke("report", shared_run)
     assert done.stderr == (
         f"Error: {shared_run}: cannot be written to (Read-only file system); make it writable, or use a copy in "

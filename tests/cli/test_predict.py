@@ -113,7 +113,7 @@ def test_standard_input_is_a_picture(run, pictures):
     (value,) = json.loads(convscope_predict(run, "-", "--json", input=content).stdout)
     (same,) = json.loads(convscope_predict(run, pictures / "a.png", "--json").stdout)
     assert value == {**same, "file": "-"}
-    assert "standard input can be read once" in convscope_predict(run, "-", "-").stderr
+    assert "standard input can be read only once" in convscope_predict(run, "-", "-").stderr
 
 
 def test_a_picture_of_the_data_set_is_answered_as_it_is(run, model, mnist, tmp_path):
@@ -177,7 +177,7 @@ def test_one_bad_file_alone_is_one_error(run, pictures):
 def test_bad_arguments_are_errors(run, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "has no pictures" in refused(run, tmp_path / "empty")
-    assert "not found" in refused(tmp_path / "none", pictures)
+    assert "no such file" in refused(tmp_path / "none", pictures)
     assert "not a safetensors file" in refused(pictures / "a.png", pictures)
     assert convscope_predict(run).exit_code == 2
     both = convscope_predict(run, pictures, "--json", "--csv")
@@ -188,7 +188,7 @@ def test_bad_arguments_are_errors(run, pictures, tmp_path):
 def test_what_the_model_lacks_is_said_under_the_table(run, model, pictures, tmp_path):
     text = convscope_predict(run, pictures).stdout
     assert "not calibrated. To calibrate them, run: convscope evidence RUN calibration" in text
-    assert "no rule for none of these; measure one with: convscope evidence RUN rejection" in text
+    assert "This model cannot answer \"none of these\" yet. To add that, run: convscope evidence RUN rejection" in text
     assert "guessed" not in text
     save_model(replace(model, handwriting=None, provenance={"dataset": "mnist"}), tmp_path / "old.safetensors")
     assert "guessed from its data set's name" in convscope_predict(tmp_path / "old.safetensors", pictures).stdout
@@ -228,7 +228,7 @@ def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
     (pictures / "a.png").rename(pictures / "<script>a.png")
     result = convscope_predict(run, pictures, "--explain", page)
     assert result.exit_code == 0, result.output
-    assert f"The page is{page}" in result.stdout
+    assert f"The page is {page}" in result.stdout
     html = page.read_text(encoding="utf-8")
     assert "default-src 'none'" in html
     assert "<script" not in html

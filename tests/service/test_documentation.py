@@ -115,7 +115,7 @@ def test_the_limits_are_those_of_the_table():
         str(limits.images),
         str(limits.requests),
         str(limits.connections),
-        "one a core",
+        "one per core",
         f"{limits.body_seconds:g}",
         f"{limits.answer_seconds:g}",
         f"{limits.header_seconds:g}",
