@@ -1,13 +1,13 @@
 """The figures of a run: from what it measured to named drawings, and to files for slides and papers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
 from convscope.base.errors import FigureError
 from convscope.base.figure_style import FigureStyle
 from convscope.base.files import write_bytes
+from convscope.base.spelling import did_you_mean
 from convscope.report import findings
 from convscope.report.charts import (
     draw_accuracies,
@@ -136,6 +136,5 @@ def write_figures(
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"this run has {', '.join(known)}"
-    return f"there is no figure {name!r:.80}; {hint}"
+    hint = did_you_mean(name, known) or f"; this run has {', '.join(known)}"
+    return f"there is no figure {name!r:.80}{hint}"
