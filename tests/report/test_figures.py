@@ -208,7 +208,7 @@ def test_counts_are_written_only_where_they_fit() -> None:
 def test_a_figure_that_shows_a_part_says_so(runs: dict[str, RunContents]) -> None:
     pictures = draw_pictures(runs["colour"])
     assert "the first 64 maps" in svg_text(pictures["maps-conv2d"])
-    assert "conv2d_1: all kernels, 100 x 70 (the first 64 a side)" in svg_text(pictures["kernels-conv2d_1-all"])
+    assert "conv2d_1: all kernels, 100 x 70 (the first 64 per side)" in svg_text(pictures["kernels-conv2d_1-all"])
 
 
 def test_a_depthwise_convolution_has_all_its_filters_in_one_picture(runs: dict[str, RunContents]) -> None:
