@@ -102,7 +102,7 @@ def test_only_a_run_is_offered_for_resume(small_folder: Path, shared_run: Path, 
     done = invoke(*asked, tmp_path / "mine")
     assert done.stderr.endswith("mine: already exists and is not empty; choose another --out\n")
     assert f"or continue it with --resume {shared_run}" in invoke(*asked, shared_run).stderr
-    assert "mine: is not a run, because it has no run.json" in invoke("run", "--resume", tmp_path / "mine").stderr
+    assert "mine/run.json: missing, so the folder is not a run" in invoke("run", "--resume", tmp_path / "mine").stderr
 
 
 def test_a_printed_command_quotes_paths(small_folder: Path, tmp_path: Path):

@@ -40,8 +40,12 @@ COMMANDS = {
     "a network that only bears the name": (
         replace(CNN, layers=CNN.layers[-3:]), CLASSIC, "--architecture /place/run.json --recipe classic --seed",
     ),
+    "another batch size and learning rate": (
+        CNN, replace(CLASSIC, batch_size=64, optimizer=cs.Adam(0.01)),
+        "--architecture cnn --recipe classic --batch-size 64 --lr 0.01 --seed",
+    ),
     "a recipe that only bears the name": (
-        CNN, replace(CLASSIC, batch_size=64), "--architecture cnn --recipe /place/run.json --seed",
+        CNN, replace(CLASSIC, label_smoothing=0.1), "--architecture cnn --recipe /place/run.json --seed",
     ),
     "both from files": (
         replace(CNN, name="mine"), replace(CLASSIC, name="mine"),

@@ -272,7 +272,7 @@ def open_run(path: Path) -> RunFolder:
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; check the path, or name the folder of a run")
     if not (path / "run.json").is_symlink() and not (path / "run.json").exists():
-        raise RunError(f"{path}: is not a run, because it has no run.json; name the folder of a run")
+        raise RunError(f"{path / 'run.json'}: missing, so the folder is not a run; name the folder of a run")
     return _run_folder(path, _read_object(inside(path, "run.json")))
 
 
