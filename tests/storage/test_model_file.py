@@ -133,7 +133,7 @@ def test_load_model_refuses_a_bad_file_and_names_it(model: cs.Model, tmp_path: P
 
 
 def test_load_model_says_what_is_missing(tmp_path: Path):
-    with pytest.raises(RunError, match=r"model\.safetensors: no such file; check the path"):
+    with pytest.raises(RunError, match="has neither run.json nor model.safetensors"):
         load_model(tmp_path)
 
 
@@ -154,6 +154,6 @@ def test_save_model_to_a_full_disk_keeps_what_was_there(model: cs.Model, tmp_pat
 
 def test_save_refuses_a_folder_that_is_not_there(model: cs.Model, tmp_path: Path):
     path = tmp_path / "missing" / "model.safetensors"
-    with pytest.raises(RunError, match=r"model.safetensors: there is no folder .*missing; make it first"):
+    with pytest.raises(RunError, match=r"model.safetensors: there is no folder .*missing; create it"):
         save_model(model, path)
     assert not path.parent.exists()

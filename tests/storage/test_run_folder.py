@@ -198,13 +198,13 @@ def _change(**changes):
 
 
 BAD_RECORDS = {
-    "missing": (lambda run: (run / "run.json").unlink(), "missing"),
+    "missing": (lambda run: (run / "run.json").unlink(), "has no run.json"),
     "empty": (lambda run: (run / "run.json").write_text(""), "damaged"),
     "half": (lambda run: (run / "run.json").write_text((run / "run.json").read_text()[:99]), "damaged"),
     "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
     "a list": (lambda run: (run / "run.json").write_text("[]"), "not a JSON object"),
     "nested too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "damaged"),
-    "newer format": (_change(format=2), "format 2 is newer than this convscope"),
+    "newer format": (_change(format=2), "format 2 is newer than this version of convscope"),
     "no format": (_change(format=None), "format is None"),
     "no seed": (_change(seed=None), "has no 'seed'"),
     "seed no number": (_change(seed="five"), "seed is damaged"),
@@ -272,7 +272,7 @@ def test_nothing_in_a_run_folder_is_followed_waited_for_or_read_without_bound(wh
     else:
         with file.open("wb") as opened:
             opened.truncate(MOST_BYTES[file.suffix] + 1)
-    message = "is a symbolic link" if "link" in kind else "is not a regular file|and at most"
+    message = "is a symbolic link" if "link" in kind else "is not a regular file|and the limit for such a file is"
     with pytest.raises(RunError, match=message) as caught:
         READERS[name](whole)
     assert str(file.parent if kind == "link of a folder" else file) in str(caught.value)

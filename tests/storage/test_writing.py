@@ -111,7 +111,7 @@ def test_a_lock_file_that_is_a_link_or_a_pipe_is_refused(tmp_path: Path):
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("precious")
-    with pytest.raises(RunError, match=r"file: cannot be made \(File exists\)"), writing(tmp_path / "file"):
+    with pytest.raises(RunError, match=r"file: cannot be created \(File exists\)"), writing(tmp_path / "file"):
         pass
 
 
