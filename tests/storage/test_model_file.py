@@ -133,7 +133,7 @@ def test_load_model_refuses_a_bad_file_and_names_it(model: cs.Model, tmp_path: P
 
 
 def test_load_model_says_what_is_missing(tmp_path: Path):
-    with pytest.raises(RunError, match="has neither run.json nor model.safetensors"):
+    with pytest.raises(RunError, match=r"has neither run\.json nor model\.safetensors"):
         load_model(tmp_path)
 
 

@@ -198,7 +198,7 @@ def _change(**changes):
 
 
 BAD_RECORDS = {
-    "missing": (lambda run: (run / "run.json").unlink(), "has no run.json"),
+    "missing": (lambda run: (run / "run.json").unlink(), "is not a run|missing|no run.json"),
     "empty": (lambda run: (run / "run.json").write_text(""), "damaged"),
     "half": (lambda run: (run / "run.json").write_text((run / "run.json").read_text()[:99]), "damaged"),
     "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
