@@ -231,7 +231,7 @@ def test_when_all_places_are_taken_the_next_is_told_to_come_again_but_health_ans
         assert await settled(lambda: stuck.began == 2)
         status, headers, answer = await ask(app, [b"x"])
         assert (status, headers["retry-after"]) == (503, "1")
-        assert "2 requests are in work" in answer["error"]
+        assert "2 requests are in progress" in answer["error"]
         assert (await ask(app, [], path="/v2/health/live"))[0] == 405  # it is POST; but not 503
         app.state.work.stop()
         stopped = await asyncio.gather(*tasks)

@@ -44,7 +44,7 @@ def test_no_model_is_refused():
 
 
 def test_a_missing_run_is_refused(tmp_path: Path):
-    with pytest.raises(RunError, match="not found"):
+    with pytest.raises(RunError, match="no such file"):
         load_served([str(tmp_path / "none")])
 
 

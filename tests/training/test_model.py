@@ -186,7 +186,7 @@ def test_a_model_rejects(weights, names, message):
     ("names", "message"),
     [
         (("a", "b"), "zoo has 2 classes, but this model has 3"),
-        ((NAMES[0], NAMES[2], NAMES[1]), f"label 1 is '猫' in zoo, but '{NAMES[1]}' to this model"),
+        ((NAMES[0], NAMES[2], NAMES[1]), f"label 1 is '猫' in zoo, but '{NAMES[1]}' in this model"),
     ],
 )
 def test_check_classes_rejects_other_classes(names, message):

@@ -139,7 +139,7 @@ def test_models_within_models_without_end_are_refused(read):
     config = CONFIG
     for _ in range(40):
         config = sequential(config)
-    with pytest.raises(InterchangeError, match="more than 16 deep"):
+    with pytest.raises(InterchangeError, match="more than 16 levels deep"):
         read(archive(config, hdf5(ARRAYS)))
 
 
