@@ -116,7 +116,7 @@ def test_a_name_finds_its_entry_and_a_path_none():
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_set_of_medmnist_that_is_no_set_of_flat_images_with_a_class_each_is_refused(name):
     reason = "several of its 14 findings" if name == "chestmnist" else "volumes of 28 × 28 × 28"
-    with pytest.raises(DatasetError, match=f"medmnist:{name}: is not read: .*{reason}"):
+    with pytest.raises(DatasetError, match=f"medmnist:{name}: is not supported: .*{reason}"):
         find_entry(f"medmnist:{name}")
     assert f"medmnist:{name}" not in DATASETS
 

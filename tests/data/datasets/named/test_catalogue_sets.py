@@ -50,7 +50,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def published(name: str, content: bytes, unpacked: bytes | None = None) -> PublishedFile:
-    """The file as it is published; `unpacked` where the digest of what is in it is known too."""
+    """The file as published; `unpacked` where the digest of what is in it is known too."""
     return PublishedFile(
         name,
         urls=(f"https://data.invalid/set/{name}",),
@@ -175,9 +175,7 @@ def test_unpacked_files_are_read_from_a_folder_of_their_own(home, entry):
 def test_files_packed_anew_are_read_if_the_digest_of_their_content_is_known(home):
     write(home / "data", {name: gzip.compress(gzip.decompress(content), 1) for name, content in PACKED.items()})
     assert is_good(read_entry(FASHION))
-    with pytest.raises(
-        DatasetError, match=r"train-images-idx3-ubyte.gz: is not train-images-idx3-ubyte.gz as it is publ"
-    ):
+    with pytest.raises(DatasetError, match=r"train-images-idx3-ubyte.gz: is not train-images-idx3-ubyte.gz as publ"):
         read_entry(KMNIST)
 
 
@@ -205,7 +203,7 @@ def test_a_damaged_copy_is_passed_over_for_a_good_one(home):
 def test_a_damaged_copy_is_named_where_there_is_no_other(home):
     name = "t10k-labels-idx1-ubyte.gz"
     write(home / "data" / "kmnist", {**PACKED, name: PACKED[name][:-1] + b"?"})
-    with pytest.raises(DatasetError, match=rf"Put train.*passed over: data/kmnist/{name}: is not {name} as publish"):
+    with pytest.raises(DatasetError, match=rf"Put train.*ignored: data/kmnist/{name}: is not {name} as publish"):
         read_entry(KMNIST)
 
 
@@ -222,7 +220,7 @@ WRONG = {
 @pytest.mark.parametrize(("arrays", "message"), WRONG.values(), ids=WRONG)
 def test_files_that_no_digest_vouches_for_must_hold_what_is_published(home, arrays, message):
     write(home / "data" / "kmnist", unpacked(packed(arrays)))
-    with pytest.raises(DatasetError, match=f"data/kmnist/.*{message}.*it is not kmnist's; remove it"):
+    with pytest.raises(DatasetError, match=f"data/kmnist/.*{message}.*it does not belong to kmnist; remove it"):
         read_entry(KMNIST)
 
 
@@ -318,9 +316,7 @@ def test_letters_that_count_from_0_are_refused(home):
 def test_another_archive_is_not_emnists(home):
     entry = write_emnist(home / "data" / "emnist" / "gzip.zip", emnist_files(1))
     (home / "data" / "emnist" / "gzip.zip").write_bytes(b"PK" + bytes(entry.files[0].size_bytes - 2))
-    with pytest.raises(
-        DatasetError, match=r"Put gzip.zip into .*passed over: .*gzip.zip: is not gzip.zip as it is publ"
-    ):
+    with pytest.raises(DatasetError, match=r"Put gzip.zip into .*ignored: .*gzip.zip: is not gzip.zip as publ"):
         read_entry(entry)
 
 
@@ -328,7 +324,7 @@ def test_emnist_files_with_other_counts_are_refused(home):
     files = emnist_files(1)
     files[member(LETTERS, "test", "labels")] = gzip.compress(idx(np.ones(10, np.uint8)))
     write(home / "data" / "emnist", files)
-    with pytest.raises(DatasetError, match=r"test-labels.*: its classes have \(10, 0.*not emnist-letters's"):
+    with pytest.raises(DatasetError, match=r"test-labels.*: its classes have \(10, 0.*not belong to emnist-letters"):
         read_entry(small(LETTERS, (published("gzip.zip", b"the archive"),)))
 
 
@@ -391,7 +387,7 @@ def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, c
 def test_another_archive_is_not_medmnists(home):
     write(home / ".medmnist", {"bloodmnist.npz": b"PK another"})
     with pytest.raises(
-        DatasetError, match=r"Put bloodmnist\.npz into .* a folder bloodmnist below .*passed over: .*digest"
+        DatasetError, match=r"Put bloodmnist\.npz into .* a folder bloodmnist inside .*ignored: .*digest"
     ):
         read_entry(DATASETS["medmnist:bloodmnist"])
 
@@ -461,7 +457,7 @@ def test_offline_the_error_says_which_file_to_put_where(home):
     message = str(caught.value)
     for file in DATASETS["kmnist"].files:
         assert file.name in message
-    assert f"into {home}/cache/kmnist, or a folder kmnist below one that CONVSCOPE_DATA names" in message
+    assert f"into {home}/cache/kmnist, or a folder kmnist inside a folder that CONVSCOPE_DATA names" in message
     assert "from https://codh.rois.ac.jp/kmnist/dataset/kmnist/" in message
     assert "\n" not in message
 

@@ -191,7 +191,7 @@ def test_a_partial_file_that_is_being_written_is_left_alone(host, tmp_path):
 
 
 def test_a_connection_that_breaks_off_again_and_again_is_given_up(host, tmp_path):
-    with pytest.raises(DatasetError, match=f"127.0.0.1: broke off {module.MAX_TRIES} times"):
+    with pytest.raises(DatasetError, match=f"127.0.0.1: stopped {module.MAX_TRIES} times"):
         fetch(tmp_path, host.at("/a", whole(stop=1000)))
     assert host.starts == [1000 * attempt for attempt in range(module.MAX_TRIES)]
 
