@@ -94,7 +94,7 @@ def test_a_class_folder_without_a_name_is_one_line(tmp_path: Path):
         Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name / "0.png")
     done = invoke("data", "info", tmp_path)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {tmp_path}: the folder ' ' is not a class name; rename it\n"
+    assert done.stderr == f"Error: {tmp_path}: the folder name ' ' is not a class name; rename it\n"
 
 
 @pytest.mark.parametrize("command", [("data", "info"), ("data", "show"), ("run", "--dataset")])

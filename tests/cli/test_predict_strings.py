@@ -66,7 +66,7 @@ def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):
     lines = result.stdout.splitlines()
     assert lines[0] == str(scan)[-120:]
     assert lines[1:3] == [f"  {line}" for line in value["lines"]]
-    assert lines[3] == "  (touching ones were not cut apart)"
+    assert lines[3] == "  (touching characters were not separated)"
     assert lines[5].split()[-4:] == ["left", "top", "right", "bottom"]
     assert [line.split()[0] for line in lines[7:10]] == ["1", "1", "2"]
     assert lines[7].split()[-4:] == ["10", "5", "31", "45"]
@@ -86,8 +86,8 @@ def test_bad_files_and_empty_ones_have_their_place(run, scan):
     Image.new("L", (40, 40), "white").save(scan.with_name("b.png"))
     result = convscope_predict(run, scan.parent, "--strings")
     assert result.exit_code == 1
-    assert re.search(r"a\.png\n  not read: is no picture", result.stdout)
-    assert re.search(r"b\.png\n  no writing was found", result.stdout)
+    assert re.search(r"a\.png\n  not read: is not a picture", result.stdout)
+    assert re.search(r"b\.png\n  no writing found", result.stdout)
     page = scan.parent / "page.html"
     assert convscope_predict(run, scan.with_name("b.png"), "--strings", "--explain", page).exit_code == 0
     assert page.read_text(encoding="utf-8").count("No writing was found") == 2
@@ -100,7 +100,7 @@ def test_bad_files_and_empty_ones_have_their_place(run, scan):
 def test_steps_cannot_be_named(run, scan):
     result = convscope_predict(run, scan, "--strings", "--without", "crop")
     assert result.exit_code == 2
-    assert "takes its own steps" in result.stderr
+    assert "uses its own steps" in result.stderr
 
 
 def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
@@ -109,7 +109,7 @@ def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 3
     assert '<rect x="10" y="5" width="21" height="40"/>' in html
-    assert html.count("what each pixel counts for the answer") == 3
+    assert html.count("the attribution of each pixel") == 3
     assert "3 characters found" in html
     assert "scan &lt;1&gt;.png" in html
     assert "--strings" in html
@@ -117,8 +117,8 @@ def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     assert convscope_predict(run, scan, scan, "--strings", "--explain", page, "--force").exit_code == 0
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 6
-    assert html.count("what each pixel counts for the answer") == 4
-    assert "2 more are not shown one by one" in html
+    assert html.count("the attribution of each pixel") == 4
+    assert "2 more characters are not shown individually" in html
 
 
 def _with_few_digits(page):

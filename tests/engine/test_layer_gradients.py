@@ -160,7 +160,7 @@ def test_no_images_and_no_layers_give_nothing(engine):
         (np.zeros((2, 3)), ["input"], ValueError, r"dlogits have shape \(2, 3\); they must be \(2, 4\)"),
         (np.zeros((1, 4)), ["input"], ValueError, r"dlogits have shape \(1, 4\); they must be \(2, 4\)"),
         (np.full((2, 4), np.nan), ["input"], ValueError, "dlogits hold a value that is not finite"),
-        (np.zeros((2, 4)), ["conv2d"], KeyError, "no layer 'conv2d'; there are flatten, dense"),
+        (np.zeros((2, 4)), ["conv2d"], KeyError, "no layer 'conv2d'; the layers are flatten, dense"),
     ],
 )
 def test_layer_gradients_reject(engine, dlogits, layers, error, message):

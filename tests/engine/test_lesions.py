@@ -138,8 +138,16 @@ def test_no_lesions_and_no_images_give_nothing(engine):
         ([Replacement("conv2d", 16)], ValueError, "filter is 16; conv2d has filters 0 to 15"),
         ([Replacement("dense", -1)], ValueError, "filter is -1; dense has filters 0 to 127"),
         ([Replacement("flatten", 800)], ValueError, "filter is 800; flatten has filters 0 to 799"),
-        ([Replacement("conv2d", 0, float("nan"))], ValueError, "filter 0 of conv2d is to be nan; give a finite"),
-        ([Replacement("conv2d", 0, 1e39)], ValueError, "filter 0 of conv2d is to be 1e\\+39; give a finite"),
+        (
+            [Replacement("conv2d", 0, float("nan"))],
+            ValueError,
+            "the value of filter 0 of conv2d is nan; it must be a finite",
+        ),
+        (
+            [Replacement("conv2d", 0, 1e39)],
+            ValueError,
+            "the value of filter 0 of conv2d is 1e\\+39; it must be a finite",
+        ),
         (
             [Replacement("conv2d", 2), Replacement("conv2d", 2, 1.0)],
             ValueError,
@@ -174,5 +182,5 @@ def test_effects_are_those_of_the_logits_however_the_images_are_cut(engine, smal
 def test_effects_reject_labels_of_other_images(small_mnist):
     architecture, test = presets.cnn(), small_mnist.test
     network = open_network(architecture, initial_weights(architecture, 0))
-    with pytest.raises(ValueError, match=r"labels have shape \(299,\) for 300 images; give one for each"):
+    with pytest.raises(ValueError, match=r"labels have shape \(299,\) for 300 images; give one label per image"):
         lesion_effects(network, test.images, test.labels[1:], [[]])

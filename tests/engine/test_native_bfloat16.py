@@ -230,5 +230,5 @@ def test_a_processor_without_instructions_for_it_is_told_what_it_lacks(monkeypat
 
 
 def test_the_reference_has_no_other_precision_than_its_own() -> None:
-    with pytest.raises(RecipeError, match="engine reference computes in float64; take engine native"):
+    with pytest.raises(RecipeError, match="engine reference computes in float64; use engine native"):
         open_network(presets.ann(), initial_weights(presets.ann(), 0), "reference", precision="bfloat16")

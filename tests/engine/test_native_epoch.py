@@ -312,7 +312,7 @@ def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Datas
         ({"batch_size": 0}, "batch_size is 0"),
         (
             {"options": EpochOptions(class_weights=(1.0, 2.0))},
-            r"class_weights has shape \(2,\); it must be \(5,\), one a class",
+            r"class_weights has shape \(2,\); it must be \(5,\), one per class",
         ),
         ({"learning_rates": np.zeros(3, np.float32)}, r"learning_rates has shape \(3,\); it must be \(2,\)"),
         ({"dataset": random_dataset(20, (9, 10, 1), 5)}, r"images are uint8 of shape \(20, 9, 10, 1\)"),

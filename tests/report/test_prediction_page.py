@@ -106,7 +106,7 @@ def test_what_the_model_lacks_is_said():
     html = render_prediction_page(page_of(model_of(handwriting=None), [pen()]))
     assert "not calibrated" in html
     assert "does not say how its images were made" in html
-    assert "<h1>The answer</h1>" in html
+    assert "<h1>The prediction</h1>" in html
 
 
 def test_beyond_the_limit_pictures_are_only_counted(monkeypatch):

@@ -68,7 +68,7 @@ def page(request: pytest.FixtureRequest, pages: dict[str, str]) -> Page:
 def test_the_layer_table_tells_trained_from_moving_numbers_and_what_is_added(pages: dict[str, str]) -> None:
     text = re.sub(r"\s+", " ", Page(pages["residual"]).text)
     assert "Add of stem" in text
-    assert "18 of them are moving statistics, which no gradient trains." in text
+    assert "18 of the parameters are moving statistics, which are not trained by gradients." in text
     assert "moving statistics" not in pages["cnn"]
 
 

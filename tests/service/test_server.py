@@ -324,7 +324,7 @@ def test_an_address_that_is_taken_is_refused(grey: Served):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(RunError, match=f"127.0.0.1:{port}: cannot be bound .* choose another --host or --port"):
+        with pytest.raises(RunError, match=f"127.0.0.1:{port}: cannot bind .* choose another --host or --port"):
             serve(create_app([grey]), Limits(), port=port)
 
 

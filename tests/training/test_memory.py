@@ -110,7 +110,7 @@ def test_memory_says_what_it_was_for() -> None:
     assert str(Memory(100 * 2**20, 52 * 2**20, 10 * 2**20)) == (
         "100.0 MiB at most: 52.0 MiB of data, up to 10.0 MiB for training, the rest for Python and its libraries"
     )
-    assert str(Memory(None, 2**20, 2**20)).startswith("not known: 1.0 MiB of data")
+    assert str(Memory(None, 2**20, 2**20)).startswith("unknown: 1.0 MiB of data")
 
 
 def test_a_batch_of_no_images_is_rejected() -> None:

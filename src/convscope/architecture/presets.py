@@ -183,7 +183,7 @@ def widened(network: Architecture, width: float) -> Architecture:
     The last layer keeps its units: one for each class.
 
     >>> widened(cnn(), 0.5).name, widened(cnn(), 0.5).parameters
-    ('cnn-x0.5', 27882)
+    ('cnn-x0.5', 27562)
 
     Raises:
         ValueError: if `width` is not above 0 and at most 64.

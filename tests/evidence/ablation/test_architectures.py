@@ -114,7 +114,7 @@ def test_the_plan_counts_runs_and_multiply_adds(mnist):
 def test_variants_that_cost_too_much_are_left_out_with_the_reason(mnist):
     plan = plan_architectures(cs.presets.cnn(), mnist, most_times_macs=3)
     reasons = {one.name: one.reason for one in plan.left_out}
-    assert reasons["no pooling"] == "it costs 7 times the multiply-adds of the network"
+    assert reasons["no pooling"] == "it needs 7 times the multiply-adds of the network"
     assert "double width" not in {one.name for one in plan.variants}
     large = cs.Splits(*(cs.Dataset(np.zeros((4, 64, 64, 1), np.uint8), np.arange(4) % 2, ("a", "b"))
                         for _ in range(2)))  # fmt: skip

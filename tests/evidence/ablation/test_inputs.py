@@ -158,7 +158,7 @@ def test_places_in_words():
     assert place_text("column", (3, 1)) == "3"
     assert place_text("quadrant", (0, 14, 14, 14)) == "upper right"
     assert place_text("quadrant", (14, 0, 14, 14)) == "lower left"
-    assert place_text("resolution", (4,)) == "4 × 4 to one"
+    assert place_text("resolution", (4,)) == "4 × 4 averaged"
 
 
 def test_other_classes_are_rejected():

@@ -170,9 +170,9 @@ def test_it_is_the_same_each_time_and_plain(splits: cs.Splits, y_prob):
 
 def test_it_shows_itself_as_text_and_as_html(splits: cs.Splits, y_prob):
     found = audit(splits, *y_prob)
-    assert "without twins (3)" in str(found)
-    assert "1 of 60 labels of the train split of made up are in doubt" in str(found)
-    assert "3 groups of equal images" in str(found)
+    assert "without duplicates (3)" in str(found)
+    assert "1 of 60 labels of the train split of made up are suspect" in str(found)
+    assert "3 groups of identical images" in str(found)
     assert found._repr_html_().count("<table") == 4
 
 

@@ -164,7 +164,7 @@ def test_it_shows_itself_as_text_and_as_html():
     dataset = labelled(labels, 3)
     dataset = cs.Dataset(dataset.images, dataset.labels, ("<b>", "b\x1b", "c"), "made up", "train")
     found = label_suspects(y_prob, dataset)
-    assert f"{len(found.suspects)} of 200 labels of the train split of made up are in doubt" in str(found)
+    assert f"{len(found.suspects)} of 200 labels of the train split of made up are suspect" in str(found)
     assert "\x1b" not in str(found)
     assert "&lt;b&gt;" in found._repr_html_()
 

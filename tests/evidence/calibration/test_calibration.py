@@ -119,7 +119,7 @@ def test_text_and_html_show_the_figures_and_the_refusals():
     calibration = measured()
     text = str(calibration)
     assert f"{calibration.before.brier.value:.5f}" in text
-    assert "ECE, 15 bins of equal mass" in text
+    assert "ECE, 15 bins of equal size" in text
     assert text.splitlines()[-1].split()[:4] == ["10", "%", "720", str(refused_errors(calibration))]
     html = calibration._repr_html_()
     assert html.count("<table") == 2

@@ -223,7 +223,7 @@ def test_text_and_html_show_a_line_for_each_class():
         ({"num_components": 4}, "num_components is 4; it must be 2 or 3"),
         ({"most_images": 3}, "3 images are too few to embed; take at least 4"),
         ({"dataset": noise(9, (10, 10, 1), 3)}, "made has 3 classes"),
-        ({"dataset": noise(9, (9, 10, 1), 4)}, r"reads uint8 \(N, 10, 10, 1\)"),
+        ({"dataset": noise(9, (9, 10, 1), 4)}, r"needs uint8 \(N, 10, 10, 1\)"),
     ],
 )
 def test_what_does_not_fit_is_rejected(options, message):

@@ -92,9 +92,9 @@ def test_text_names_every_layer_and_the_verdict():
     model = make_model(cs.presets.cnn())
     explanation = cs.explain(model, make_dataset(model))
     text = str(explanation)
-    assert "Image 0 of the test split of shapes: answered" in text
+    assert "Image 0 of the test split of shapes: predicted" in text
     assert all(f"{row.layer.name} ({row.layer.kind})" in text for row in model.architecture.table)
-    assert ("right" in text.splitlines()[0]) == (explanation.predicted == explanation.label)
+    assert ("(correct" in text.splitlines()[0]) == (explanation.predicted == explanation.label)
 
 
 @pytest.mark.parametrize(

@@ -372,11 +372,11 @@ def test_text_and_html_show_a_line_for_each_layer():
     [
         (lambda model, data: filter_cards(model, data, most_images=0), "most_images is 0; it must be at least 1"),
         (lambda model, _: filter_cards(model, noise(9, (8, 8, 1), 3)), "made has 3 classes"),
-        (lambda model, _: filter_cards(model, dataset_of(np.ones((3, 9, 8, 1)))), r"reads uint8 \(N, 8, 8, 1\)"),
+        (lambda model, _: filter_cards(model, dataset_of(np.ones((3, 9, 8, 1)))), r"needs uint8 \(N, 8, 8, 1\)"),
         (lambda model, data: duplicate_filters(model, data.images, 0), "threshold is 0; it must be above 0"),
         (lambda model, data: duplicate_filters(model, data.images, 1.5), "at most 1"),
         (lambda model, data: duplicate_filters(model, data.images[:0]), "images is empty"),
-        (lambda model, data: duplicate_filters(model, data.images[:, :7]), r"reads uint8 \(N, 8, 8, 1\)"),
+        (lambda model, data: duplicate_filters(model, data.images[:, :7]), r"needs uint8 \(N, 8, 8, 1\)"),
     ],
 )
 def test_what_does_not_fit_is_rejected(call, message):

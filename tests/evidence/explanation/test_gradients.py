@@ -78,7 +78,7 @@ def test_gradients_of_a_logit_times_the_input_add_up_in_a_linear_network():
 @pytest.mark.parametrize(
     ("labels", "options", "error", "message"),
     [
-        (LABELS[:4], {}, ValueError, "labels are 4 for 5 images"),
+        (LABELS[:4], {}, ValueError, "there are 4 labels for 5 images"),
         (LABELS + 1, {}, ValueError, "labels run from 1 to 3; they must be from 0 to 2"),
         (LABELS, {"of": "accuracy"}, ValueError, "of is 'accuracy'; it must be one of loss, logit"),
         (LABELS, {"by": "conv"}, KeyError, "no layer 'conv'"),

@@ -224,7 +224,7 @@ def test_small_windows_are_neither_moved_nor_blurred_and_the_parameters_say_so()
     [
         ({"filters": []}, "filters is empty"),
         ({"filters": [16]}, "filter is 16; conv2d has filters 0 to 15"),
-        ({"filters": [-1]}, "filter -1 is none"),
+        ({"filters": [-1]}, "filter is -1; conv2d has filters 0 to"),
         ({"steps": 0}, "steps is 0; it must be at least 1"),
         ({"step_size": 0}, "step_size is 0; it must be above 0"),
         ({"jitter": -1}, "jitter is -1; it must be at least 0"),

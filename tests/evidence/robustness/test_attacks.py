@@ -171,7 +171,7 @@ def test_wrong_arguments_are_refused(model, digits, arguments, message):
 
 
 def test_a_data_set_of_other_classes_or_sizes_is_refused(model, digits):
-    with pytest.raises(ValueError, match="this model answers with one of 10"):
+    with pytest.raises(ValueError, match="but this model has 10"):
         measure_attacks(model, cs.Dataset(digits.images, digits.labels % 2, ("even", "odd")))
     with pytest.raises(ValueError, match="this model needs uint8"):
         measure_attacks(model, cs.Dataset(digits.images[:, 1:], digits.labels, digits.class_names))

@@ -151,7 +151,7 @@ def test_a_smaller_picture_has_the_means_of_the_pixels():
 def test_wrong_arguments_are_refused(model, digits):
     with pytest.raises(ValueError, match="most_images is 0; it must be at least 1"):
         measure_robustness(model, digits, most_images=0)
-    with pytest.raises(ValueError, match="this model answers with one of 10"):
+    with pytest.raises(ValueError, match="but this model has 10"):
         measure_robustness(model, noise(3))
     names = digits.class_names
     with pytest.raises(ValueError, match="this model needs uint8"):

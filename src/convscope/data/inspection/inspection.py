@@ -174,7 +174,7 @@ def inspect_dataset(splits: Splits) -> Inspection:
     >>> train = Dataset(images[:3], np.array([0, 1, 1]), ("a", "b"))
     >>> test = Dataset(images[2:], np.array([1, 0]), ("a", "b"), split="test")
     >>> inspect_dataset(Splits(train, test)).findings[0].text
-    '1 of 2 test images (50.0 %) are equal to a training image.'
+    '1 of 2 test images (50.0 %) are identical to a training image.'
     """
     train_scan, class_images = scan_classes(splits.train)
     test_scan = scan_split(splits.test)

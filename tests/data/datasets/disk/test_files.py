@@ -140,7 +140,7 @@ def test_a_large_npy_file_that_is_cut_short_is_refused(tmp_path):
     content = (tmp_path / "images.npy").read_bytes()
     for damaged in (content[:-1], content + b"x"):
         (tmp_path / "images.npy").write_bytes(damaged)
-        with pytest.raises(DatasetError, match="promises uint8 of shape"):
+        with pytest.raises(DatasetError, match="should contain uint8 of shape"):
             open_npy(tmp_path / "images.npy")
 
 

@@ -131,7 +131,7 @@ def test_without_preadv_it_reads_the_same(images: DiskImages, array, monkeypatch
 
 def test_too_many_at_once_are_refused_with_what_to_do(images: DiskImages):
     for read in (lambda: images[:201], lambda: np.asarray(images), lambda: images[np.arange(300)]):
-        with pytest.raises(DatasetError, match="go over them in parts, or set CONVSCOPE_IN_MEMORY_BYTES"):
+        with pytest.raises(DatasetError, match="process them in parts, or set CONVSCOPE_IN_MEMORY_BYTES"):
             read()
 
 

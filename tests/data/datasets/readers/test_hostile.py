@@ -156,7 +156,7 @@ def test_labels_in_an_array_of_their_own_are_refused_by_its_name(tmp_path, label
 
 
 FOLDERS = {
-    " ": "the folder ' ' is not a class name; rename it",
+    " ": "the folder name ' ' is not a class name; rename it",
     "\t\u00a0": "is not a class name; rename it",
     "a" * 201: "has a label of 201 characters",
     "a\x1b[31m": None,

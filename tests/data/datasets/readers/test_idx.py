@@ -99,7 +99,7 @@ def test_floats_are_refused_even_where_whole_numbers_are_let(tmp_path, pack):
 def test_wide_numbers_are_counted_in_bytes(tmp_path):
     refused_numbers = header(2, start=b"\0\0\x0c") + bytes(7)
     (tmp_path / "labels").write_bytes(refused_numbers)
-    with pytest.raises(DatasetError, match="promises 2 × 4 = 8 bytes, but only 7 follow"):
+    with pytest.raises(DatasetError, match="should contain 2 × 4 = 8 bytes, but only 7 follow"):
         read_idx(tmp_path / "labels", whole_numbers=True)
 
 
@@ -154,13 +154,13 @@ MALFORMED = {
     "five dimensions": (header(1, 1, 1, 1, 1) + b"a", "5 dimensions"),
     "255 dimensions": (header(1, dimensions=255) + b"a", "255 dimensions"),
     "header cut short": (header(2, dimensions=3), "ends within its header"),
-    "zero images": (header(0, 28, 28), "shape is (0, 28, 28)"),
-    "zero width": (header(2, 28, 0), "shape is (2, 28, 0)"),
-    "dimension too large": (header(6, 7, 3) + GOOD[16:], "promises 6 × 7 × 3 = 126 bytes, but only 105 follow"),
-    "dimension too small": (header(4, 7, 3) + GOOD[16:], "promises 4 × 7 × 3 = 84 bytes, but 105 follow"),
+    "zero images": (header(0, 28, 28), "has shape (0, 28, 28)"),
+    "zero width": (header(2, 28, 0), "has shape (2, 28, 0)"),
+    "dimension too large": (header(6, 7, 3) + GOOD[16:], "should contain 6 × 7 × 3 = 126 bytes, but only 105 follow"),
+    "dimension too small": (header(4, 7, 3) + GOOD[16:], "should contain 4 × 7 × 3 = 84 bytes, but 105 follow"),
     "trailing byte": (GOOD + b"\0", "105 bytes, but 106 follow"),
-    "product beyond 64 bits": (header(2**32 - 1, 2**32 - 1, 2**32 - 1) + b"a", "promises 4294967295 × 4294967295 ×"),
-    "product zero in 64 bits": (header(2**31, 2**31, 4, 1), "promises 2147483648 × 2147483648 ×"),
+    "product beyond 64 bits": (header(2**32 - 1, 2**32 - 1, 2**32 - 1) + b"a", "contain 4294967295 × 4294967295 ×"),
+    "product zero in 64 bits": (header(2**31, 2**31, 4, 1), "contain 2147483648 × 2147483648 ×"),
 }
 DAMAGED_GZIP = {
     "magic alone": (b"\x1f\x8b", "ends too early"),
@@ -183,7 +183,7 @@ def test_a_malformed_file_is_refused(tmp_path, content, message):
 
 @pytest.mark.parametrize(("content", "message"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_file_is_refused_in_gzip_too(tmp_path, content, message):
-    # What follows is only counted as far as the header promises it.
+    # What follows is only counted as far as the header should contain it.
     message = message.partition(", but")[0]
     refused(tmp_path / "images.gz", gzip.compress(content), message)
 

@@ -28,7 +28,7 @@ def test_names_are_cleaned(text, name):
     [
         (["a", ""], "line 8 has no label"),
         (["a", " \t"], "line 8 has no label"),
-        (["x" * 201], "line 7 has a label of 201 characters; 200 are the most"),
+        (["x" * 201], "line 7 has a label of 201 characters; the limit is 200"),
         ([str(i) for i in range(MAX_CLASSES + 1)], "has more than 4096 different labels .*'4096' in line 4,103"),
     ],
     ids=["empty", "blank", "long", "many"],

@@ -208,7 +208,7 @@ MALFORMED = {
     "labels as dates": (archive(y_train=Y_TRAIN.astype("M8[D]")), "y_train is datetime64[D]; save labels as whole"),
     "labels in two columns": (archive(y_train=np.stack([Y_TRAIN] * 2, 1)), "(6, 2); labels must be (N,)"),
     "a label of blanks": (archive(y_train=np.array(["a", " "] * 3)), "y_train: image 2 has no label"),
-    "a label of 300 letters": (archive(y_train=np.array(["a" * 300] * 6)), "a label of 300 characters; 200 are"),
+    "a label of 300 letters": (archive(y_train=np.array(["a" * 300] * 6)), "label of 300 characters; the limit is 200"),
     "a label that is no UTF-8": (archive(y_train=np.array([b"\xff"] * 6)), "holds text that cannot be read"),
     "5,000 labels": (archive(y_train=np.arange(5000).astype(str)), "more than 4096 different labels"),
     "class names as numbers": (archive(class_names=np.arange(3)), "class_names is int64 of shape (3,); save"),
@@ -236,10 +236,10 @@ MALFORMED = {
     "bzip2": (with_method(zipfile.ZIP_BZIP2), "compressed by method 12; save the archive with deflate"),
     "LZMA": (with_method(zipfile.ZIP_LZMA), "compressed by method 14"),
     "encrypted": (with_field(8, 1, 2), "x_train is encrypted"),
-    "size of 4 GB": (with_field(24, 0xFFFFFFF0, 4), "claims to be 4,294,967,280 bytes packed into"),
+    "size of 4 GB": (with_field(24, 0xFFFFFFF0, 4), "should contain 4,294,967,280 bytes packed into"),
     "size one too small": (with_field(24, len(npy(X_TRAIN)) - 1, 4), "is not a complete .npz archive"),
     "wrong checksum": (with_field(16, 0, 4), "Bad CRC-32"),
-    "packed size too large": (with_field(20, 0x7FFFFFFF, 4), "packed into 2,147,483,647, which no such file"),
+    "packed size too large": (with_field(20, 0x7FFFFFFF, 4), "packed into 2,147,483,647, which a file of"),
     "place beyond the file": (with_field(42, 0x7FFFFFFF, 4), "is not a complete .npz archive"),
 }
 
