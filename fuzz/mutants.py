@@ -27,7 +27,7 @@ PARTS = {
 CONFIG = """
 [cosmic-ray]
 module-path = {module!r}
-timeout = 240.0
+timeout = 600.0
 excluded-modules = []
 test-command = {command!r}
 
