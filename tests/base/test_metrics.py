@@ -224,6 +224,10 @@ def test_mcnemar_exact_of_a_hand_worked_case():
     assert metrics.mcnemar_exact(1, 3) == pytest.approx(2 * 5 / 16)
 
 
+def test_mcnemar_exact_is_never_above_one():
+    assert max(metrics.mcnemar_exact(number, number + 1) for number in range(100)) == 1
+
+
 LABELS = np.array([0, 1])
 
 

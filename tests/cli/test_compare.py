@@ -165,7 +165,7 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
     monkeypatch.setattr("convscope.runs.groups.MOST_PAIRS", 9)
     for number in range(3):
         write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
-    assert "compare each with the first: --pairs first" in refused(runs)
+    assert "compare each group with the first: --pairs first" in refused(runs)
     assert len(compared(runs, "--pairs", "first")["comparisons"]) == 4
 
 

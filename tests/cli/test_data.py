@@ -69,7 +69,7 @@ def test_list_as_json_is_one_document():
 def test_info_prints_what_mnist_holds(mnist):
     lines = [" ".join(line.split()) for line in convscope_data("info", "mnist").output.splitlines()]
     assert "images 60,000 10,000" in lines
-    assert "shape of the images (60000, 28, 28, 1) (10000, 28, 28, 1)" in lines
+    assert "shape of images (n, height, width, channels) (60000, 28, 28, 1) (10000, 28, 28, 1)" in lines
     assert "type of the images uint8 uint8" in lines
     assert "pixel values 0 to 255, 256 different 0 to 255, 256 different" in lines
     assert "upright, by MNIST's digits as they are as they are" in lines

@@ -48,7 +48,7 @@ def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset
     assert (found["num_images"], found["split"], found["num_trained_on"]) == (100, "all", 0)
     assert found["confusion_matrix"] == expected.confusion_matrix.tolist()
     done = invoke("evaluate", trained, "--dataset", folder)
-    assert f"Evaluated on {folder}: 100 images, which come without splits." in done.output
+    assert f"Evaluated on {folder}: 100 images without splits" in done.output
     cut = measured(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3, "--split-seed", 1)
     data = cs.load_dataset(folder, test_fraction=0.3, seed=1)
     assert (cut["num_images"], cut["split"]) == (len(data.test), "test")

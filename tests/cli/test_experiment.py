@@ -167,7 +167,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to children too
     _, said = process.communicate(timeout=600)
     assert process.returncode == 1
-    assert said.startswith("Error: interrupted with ")
+    assert said.startswith("Error: interrupted; ")
     assert said.count("\n") == 1
     assert ends_soon(process.pid)
     kept = list(out.glob("runs/*"))

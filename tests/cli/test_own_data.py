@@ -56,7 +56,7 @@ def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
 def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, pictures: Path):
     out, _ = own_run
     record = open_run(out).record
-    assert record["dataset"]["options"] == {"test_fraction": 0.25, "seed": 3, "image_size": None}
+    assert record["dataset"]["options"] == {"test_fraction": 0.25, "seed": 3, "image_size": None, "skip_damaged": False}
     assert "--test-fraction 0.25 --split-seed 3" in record["command"]
     assert "--class-weights balanced" in record["command"]
     again = cs.load_dataset(pictures, test_fraction=0.25, seed=3)

@@ -175,7 +175,7 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     one = value["filters"][4]
     assert (
         chart.title
-        == f"Class {names[7]} loses 50.0\N{NO-BREAK SPACE}points with filter {one['filter']} of {one['layer']}"
+        == f"Class {names[7]} loses 50.0\N{NO-BREAK SPACE}points without filter {one['filter']} of {one['layer']}"
     )
     assert chart.numbers is not None
     assert [row[:5] for row in chart.numbers.rows] == [
@@ -338,7 +338,7 @@ def test_filters_that_are_alike_or_silent_are_listed() -> None:
     constant = [{"layer": "conv2d_1", "filter": 2}, {"layer": "conv2d_1", "filter": 4}]
     value["redundancy"] |= {"num_pairs": 1, "pairs": [pair], "constant_filters": constant}
     table = next(part for part in ablation_section(value).parts if isinstance(part, Table))
-    assert table.title == "1 pair of filters says the same; 2 filters never change"
+    assert table.title == "1 pair of filters is redundant; 2 filters never change"
     assert table.rows == [["conv2d", "3 and 7", "0.999", "0.500"], ["conv2d_1", "2, 4", "never changes", ""]]
     value["redundancy"] |= {"num_pairs": 0, "pairs": [], "constant_filters": []}
     parts = ablation_section(value).parts

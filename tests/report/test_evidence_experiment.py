@@ -137,7 +137,7 @@ def test_what_is_left_out_of_the_curves_is_said():
     axes = draw_experiment_curves(curves).axes[0]
     gaps = sum(int(np.isnan(np.asarray(line.get_xdata(), float)).sum()) for line in axes.lines)
     assert gaps == drawn < 400
-    assert f"Of 400 runs {drawn} are drawn" in charts(value)[1].look
+    assert f"{drawn} of 400 runs are drawn" in charts(value)[1].look
 
 
 def test_without_epochs_to_compare_there_are_no_curves():

@@ -42,7 +42,7 @@ def test_a_page_of_mnist_stays_below_five_megabytes(evidence_bytes: int) -> None
         for one, evaluation in zip((run, other), evaluations, strict=True)
     ]
     section = Section("size", "Size", "", "", [])
-    rendered = [RenderedSection("size", {}, section, f'<section id="size">{"x" * evidence_bytes}</section>', {})]
+    rendered = [RenderedSection("size", {}, section, f'<section id="size">{"x" * evidence_bytes}</section>')]
     contents = RunContents(
         splits,
         classic,

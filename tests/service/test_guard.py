@@ -251,7 +251,7 @@ def test_an_answer_that_takes_too_long_is_given_up_and_its_thread_freed(grey: Se
         second = asyncio.create_task(ask(app, [b"x"]))
         status, headers, answer = await first
         assert (status, "retry-after" in headers) == (503, False)
-        assert answer["error"].startswith("the answer was not ready after 2 s and is given up")
+        assert answer["error"].startswith("the answer was not ready after 2 s, so it was cancelled")
         assert (await second)[0] == 503
         assert await settled(lambda: stuck.ended == stuck.began)
 

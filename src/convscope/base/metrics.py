@@ -228,7 +228,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     # Here and not above: it takes four times as long to import as NumPy, and only a comparison needs it.
     from scipy.special import bdtr
 
-    return float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5))
+    return min(1.0, float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5)))  # which rounding may take above 1
 
 
 def paired_interval(

@@ -111,7 +111,7 @@ def test_a_filter_of_zeros_costs_nothing_and_is_named_and_so_is_a_duplicate(smal
     assert [one.accuracy_change for one in lesions] == [0.0, 0.0]
     assert ("conv2d", 3) in ablation.redundancy.constant_filters
     assert ("conv2d", (5, 9)) in [(pair.layer, pair.filters) for pair in ablation.redundancy.pairs]
-    assert "conv2d: filters 5 and 9 are alike" in str(ablation)
+    assert "conv2d: filters 5 and 9 are redundant" in str(ablation)
     assert "conv2d: always the same output: 3" in str(ablation)
 
 

@@ -71,7 +71,7 @@ def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
         logits, labels, 9 * np.eye(4), np.arange(4), fitted_on="validation images", dataset_name="drawn"
     )
     assert (calibration.temperature, calibration.is_at_bound, calibration.temperature_interval) == (0.05, True, None)
-    assert "Temperature 0.050, fitted on 4 validation images, the end of its range" in str(calibration)
+    assert "Temperature 0.050, fitted on 4 validation images, the limit of its range" in str(calibration)
     assert not measured().is_at_bound
 
 

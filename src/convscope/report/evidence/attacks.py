@@ -116,7 +116,7 @@ def _gallery(value: dict[str, Any]) -> Gallery:
     cards = []
     for row, index in enumerate(shown["indices"]):
         lines = [
-            [clip(classes[answer], 12), f"confidence {confidence_text(probability)}"]
+            [clip(classes[answer], 12), confidence_text(probability)]
             for answer, probability in zip(shown["answers"][row], shown["probabilities"][row], strict=True)
         ]
         clean = pictures[row, 0]
@@ -133,7 +133,8 @@ def _gallery(value: dict[str, Any]) -> Gallery:
         "predicted differently"
     )
     look = (
-        "Each row shows one image, then the same image under PGD for three values of ε. Beside each is the change: "
+        "Each row shows one image, then the same image under PGD for three values of ε, with the predicted class and "
+        "its probability. Beside each is the change: "
         f"orange is added, blue is subtracted; the full colour is {widest} grey levels."
     )
     return Gallery(title, look, cards, _SIDE, 1 + 2 * len(shown["epsilons"]))

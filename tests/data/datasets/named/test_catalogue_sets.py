@@ -151,7 +151,7 @@ def test_fashion_mnist_is_no_kmnist(home):
     for name in IDX:
         (folder / name).write_bytes(gzip.decompress((DEBIAN / f"{name}.gz").read_bytes()))
     with pytest.raises(
-        DatasetError, match="train-images-idx3-ubyte: holds the images of fashion-mnist: it is not kmnist"
+        DatasetError, match="train-images-idx3-ubyte: holds the images of fashion-mnist: it does not belong to kmnist"
     ):
         read_entry(DATASETS["kmnist"])
 
