@@ -39,7 +39,7 @@ def test_a_zeroed_filter_costs_nothing_and_a_duplicated_one_is_named(trained: Pa
     assert [(one["replacement"], one["accuracy_change"]) for one in lesions] == [("zero", 0), ("mean", 0)]
     assert "conv2d: filters 5 and 9 are redundant" in done.stdout
     assert "conv2d: always the same output: 3" in done.stdout
-    assert f"on the page with: convscope report {trained}" in done.stdout
+    assert f"To show them in the report, run: convscope report {trained}" in done.stdout
     assert {"filters", "redundancy", "removal", "inputs"} <= values.keys()
     assert "architectures" not in values
     model = cs.load_model(trained)

@@ -53,7 +53,7 @@ def test_names_are_data_and_no_markup() -> None:
             [((-0.3, -0.1), (0.1, 0.3)), ((-0.2, -0.1), (0.1, 0.2))],
             "Every method orders the pixels significantly better than chance",
         ),
-        ([((-0.3, -0.1), (0.1, 0.3)), ((-0.2, 0.1), (0.1, 0.2))], "occlusion does not order the pixels better"),
+        ([((-0.3, -0.1), (0.1, 0.3)), ((-0.2, 0.1), (0.1, 0.2))], "occlusion does not order the pixels significantly"),
         ([(None, None), ((-0.2, 0.1), (0.1, 0.2))], "No method orders the pixels significantly better than chance"),
     ],
 )
