@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.statistics import (
     LEAST_PAIRS,
+    average_ranks,
     error_ratio_interval,
     group_accuracy_interval,
     group_difference,
@@ -179,6 +180,22 @@ def test_the_variance_is_that_of_the_hand_worked_analysis_of_variance():
     assert found.degrees_of_freedom == pytest.approx(freedom, rel=1e-3)
     half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
     assert found.interval == pytest.approx((x.mean() - half, x.mean() + half), rel=2e-3)
+
+
+@pytest.mark.parametrize(("errors", "is_surely_above_zero"), [(2, False), (6, True)])
+def test_an_end_of_a_ratio_is_zero_where_the_errors_may_be_none_at_all(errors, is_surely_above_zero):
+    # With k errors the rate lies about the root of k standard errors above 0.
+    many, few = (np.arange(1000) < 20)[None], (np.arange(1000) >= 1000 - errors)[None]
+    low, high = group_difference(many, few, paired=False).ratio_interval
+    assert (low > 0) == is_surely_above_zero
+    assert low < errors / 20 < high
+    swapped = group_difference(few, many, paired=False).ratio_interval
+    assert np.isfinite(swapped[1]) == is_surely_above_zero
+
+
+def test_average_ranks_are_scipys():
+    values = np.random.default_rng(0).integers(0, 5, 40)
+    np.testing.assert_array_equal(average_ranks(values), stats.rankdata(values))
 
 
 def test_one_model_each_has_nearly_the_score_intervals():
