@@ -52,6 +52,8 @@ def test_the_curve_runs_from_all_images_down_and_is_the_risk_at_each_coverage():
     assert (np.diff(curve.coverage) < 0).all()
     for coverage, risk in zip(curve.coverage, curve.risk, strict=True):
         assert risk == pytest.approx(1 - left_after(doubt, right, round(500 * coverage)).mean())
+    assert curve.coverage[-1] == pytest.approx(0.01)  # to 1 in 100, in steps of at most 1 in 100
+    assert np.abs(np.diff(curve.coverage)).max() < 0.0101
 
 
 def test_of_equal_doubts_the_later_image_is_refused_first():
