@@ -29,8 +29,9 @@ from convscope.training import History
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("style", [FigureStyle("png", dpi=36), FigureStyle("svg", "dark", transparent=True)])
-def test_every_figure_of_every_run_is_written(run: RunContents, tmp_path: Path, style: FigureStyle) -> None:
+def test_every_figure_of_every_run_is_written(run: RunContents, tmp_path: Path) -> None:
+    is_odd = len(run.evaluation.class_names) % 2 == 1  # half of the runs in each style
+    style = FigureStyle("svg", "dark", transparent=True) if is_odd else FigureStyle("png", dpi=36)
     paths = write_figures(tmp_path / "figures", run, (), style)
     assert len(paths) == len(set(paths)) == len(list((tmp_path / "figures").iterdir()))
     for path in paths:
