@@ -151,7 +151,7 @@ describe('a network', () => {
     expect(train({ batchSize: 0 })).toThrow('A batch cannot have 0 images');
     expect(train({ learningRates: new Float32Array(2) })).toThrow('it must be 13');
     expect(train({ key: 0.5 })).toThrow('0.5 is not a whole number');
-    expect(() => engine.trainingData(images, [1, 2, 3])).toThrow('no 3 images of one size');
+    expect(() => engine.trainingData(images, [1, 2, 3])).toThrow('are not 3 images of one size');
     expect(() => engine.trainingData(images.subarray(0, 100), [-1])).toThrow('A label is -1');
     const wrong = engine.trainingData(images.subarray(0, 100), [CLASSES]);
     expect(() => network.train(wrong, { ...steps, order: Int32Array.of(0) })).toThrow('this network has 3 classes');
