@@ -2,9 +2,11 @@
 
 Where a part of it is missing, as in `make test`, they are not even read.
 
-They run on the backend that KERAS_BACKEND names; `test_keras_backends.py` runs them on the others.
+They run on the backend that KERAS_BACKEND names, by default TensorFlow; `test_keras_backends.py` runs them on the
+others.
 """
 
+import os
 from importlib.util import find_spec
 
 import numpy as np
@@ -28,6 +30,8 @@ from convscope.architecture import (
     MaxPooling2D,
     ZeroPadding2D,
 )
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # before anything imports Keras, which then keeps to it
 from convscope.engine import initial_weights
 
 _NEEDED = ("jax", "keras", "mlflow", "onnx", "tensorflow", "torch")

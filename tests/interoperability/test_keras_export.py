@@ -75,7 +75,7 @@ def damaged(path, change):
 
 
 CONFIGURATIONS = {
-    "another module": (lambda config: config.replace(b'"keras.layers"', b'"os.path"', 1), "no layer of Keras"),
+    "another module": (lambda config: config.replace(b'"keras.layers"', b'"os.path"', 1), "not a layer of Keras"),
     "a class of nobody": (lambda config: config.replace(b'"Conv2D"', b'"Conv9D"', 1), "Keras cannot open it"),
     "a Lambda": (lambda config: config.replace(b'"Conv2D"', b'"Lambda"', 1), "Lambda layer, which holds code"),
     "no JSON": (lambda config: config[:50], "Keras cannot open it"),

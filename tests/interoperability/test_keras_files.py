@@ -1,9 +1,5 @@
 """Models that Keras itself made and saved, read without it: the same logits."""
 
-import os
-
-os.environ.setdefault("KERAS_BACKEND", "torch")  # computes at once, where others compile each small network first
-
 import json
 
 import numpy as np
