@@ -60,7 +60,7 @@ def _curve(value: dict[str, Any]) -> Chart:
     by_method = _by_method(value)
     header = ["ε, grey levels"]
     for name in _NAMES.values():
-        header += [name, "low", "high", "predictions changed"]
+        header += [name, "low", "high", "changed"]
     rows = [
         [
             f"{ones[0]['epsilon']}",
@@ -72,7 +72,8 @@ def _curve(value: dict[str, Any]) -> Chart:
         "attacks",
         title,
         "Accuracy over ε with 95 % intervals. The gap between random signs and the attacks shows the effect of knowing "
-        "the weights. 25.5, 51 and 76.5 grey levels correspond to ε = 0.1, 0.2 and 0.3 in the literature.",
+        "the weights. In the table, changed is the share of predictions that an attack changes. 25.5, 51 and 76.5 "
+        "grey levels correspond to ε = 0.1, 0.2 and 0.3 in the literature.",
         _draw(by_method, title),
         Table("", "", header, rows, left=0),
     )
