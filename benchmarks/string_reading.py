@@ -54,7 +54,7 @@ def why(truth: str, read: str) -> str:
 
 
 def figure(outcomes: list[bool]) -> dict[str, Any]:
-    """Return how many of some pictures were read right, with its interval."""
+    """Return how many of some pictures are classified correctly, with its interval."""
     right, count = sum(outcomes), len(outcomes)
     return {"num_images": count, "accuracy": right / count, "interval": wilson_interval(right, count)}
 

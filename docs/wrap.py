@@ -49,7 +49,7 @@ def _lines(lines: Iterable[str]) -> Iterable[str]:
             yield line
             is_end = bool(fence) and line.strip() == fence
             is_short = bool(mark) and not fence and line.strip().count(mark[1]) == 2
-            fence = "" if is_end or is_short else fence or mark[1]  # type: ignore[index]  # one of both
+            fence = "" if is_end or is_short else fence or mark[1]  # type: ignore[index]  # without a fence, this line opens one
         elif item := _ITEM.match(line):
             yield from flush()
             indent = item[0]
@@ -60,7 +60,7 @@ def _lines(lines: Iterable[str]) -> Iterable[str]:
             yield line.rstrip()
         else:
             if not prose:
-                indent = re.match(" *", line)[0]  # type: ignore[index]  # always matches
+                indent = re.match(" *", line)[0]  # type: ignore[index]  # it matches every line, with no blank too
             prose.append(line.strip())
     yield from flush()
 

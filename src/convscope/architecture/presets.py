@@ -1,7 +1,6 @@
 """The networks that come with convscope, for any image size and number of classes.
 
-A preset is a function of the images' shape (H, W, C) and the number of classes. The accuracies below are for MNIST,
-with seed 0: trained on the first 50,000 training images, measured on the other 10,000. No test image was used.
+A preset is a function of the images' shape (H, W, C) and the number of classes.
 """
 
 from collections.abc import Callable, Mapping
@@ -71,8 +70,7 @@ def lenet5(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
     Source: LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", figure
     2. The filters and units are those of the paper. As in most modern versions the activations are ReLU, the pooling
     takes the maximum, the second convolution reads all maps of the first, and softmax replaces the radial basis
-    functions. The paper pads its 28 × 28 digits to 32 × 32; here the first convolution pads them. Accuracy: 98.7 % with
-    `fast`, 98.7 % with `classic`, 99.2 % with `accurate`.
+    functions. The paper pads its 28 × 28 digits to 32 × 32; here the first convolution pads them.
 
     >>> lenet5().parameters
     61706
@@ -94,8 +92,6 @@ def lenet5(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
 def small(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
     """Return two small convolutions and one dense layer, for microcontrollers: 5,258 parameters on MNIST.
 
-    Accuracy: 98.7 % with `fast`, 98.3 % with `classic`, 98.9 % with `accurate`.
-
     >>> small().parameters
     5258
     """
@@ -113,8 +109,6 @@ def small(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectu
 @checked
 def wide(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
     """Return the layers of `cnn` with twice the filters and units: 431,242 parameters on MNIST.
-
-    Accuracy: 99.4 % with `fast`.
 
     >>> wide().parameters
     431242
@@ -135,8 +129,7 @@ def wide(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectur
 def deep(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
     """Return six convolutions with batch normalisation and global average pooling: 72,666 parameters on MNIST.
 
-    The moving statistics have a momentum of 0.9, so that they settle within one epoch of a small data set. Accuracy:
-    99.4 % with `fast`.
+    The moving statistics have a momentum of 0.9, so that they settle within one epoch of a small data set.
 
     >>> deep().parameters
     72666
