@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from hashlib import sha256
 from html import escape
 from io import BytesIO
@@ -173,10 +174,8 @@ def svg_text(drawing: Figure) -> str:
 
 
 def figure_bytes(drawing: Figure, style: FigureStyle) -> bytes:
-    """Return the file of a drawing in `style`, the same bytes for the same drawing. The dark theme recolours it."""
-    if style.theme == "dark":
-        _recolour(drawing)
-    return _saved(drawing, style)
+    """Return the file of a drawing in `style`, the same bytes for the same drawing, which stays as it is."""
+    return _saved(_in_dark_theme(drawing) if style.theme == "dark" else drawing, style)
 
 
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {
@@ -194,11 +193,12 @@ def _saved(drawing: Figure, style: FigureStyle) -> bytes:
     return buffer.getvalue()
 
 
-def _recolour(drawing: Figure) -> None:
-    """Replace each colour of the light theme in a drawing by that of the dark theme; other colours stay."""
+def _in_dark_theme(drawing: Figure) -> Figure:
+    """Return a copy of a drawing with the dark theme's colours instead of the light one's; other colours stay."""
+    dark = deepcopy(drawing)
     with house_style():
-        drawing.draw_without_rendering()  # which makes all ticks
-    for artist in drawing.findobj():
+        dark.draw_without_rendering()  # which makes all ticks
+    for artist in dark.findobj():
         for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
             read, write = (getattr(artist, f"{verb}_{name}", None) for verb in ("get", "set"))
             if read is None or write is None:
@@ -209,6 +209,7 @@ def _recolour(drawing: Figure) -> None:
                     write([_in_dark(colour) or colour for colour in map(tuple, old.reshape(-1, 4))])
             elif (new := _in_dark(old)) is not None:
                 write(new)
+    return dark
 
 
 def _in_dark(colour: Any) -> tuple[float, float, float, float] | None:
