@@ -40,11 +40,6 @@ CONFIG = SchemathesisConfig.from_dict(
                 "include-path-regex": "infer$",
                 "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "413"]}},
             },
-            # A form holds a file, of which a schema cannot say that it is a picture.
-            {
-                "include-path-regex": "(predict|strings)$",
-                "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "413", "415"]}},
-            },
         ]
     }
 )

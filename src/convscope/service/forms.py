@@ -13,7 +13,7 @@ FORM_TYPE = "multipart/form-data"
 FIELD = "image"
 """The form field that holds the picture."""
 
-_MOST_PARTS = 16
+MOST_PARTS = 16
 _MOST_HEADER_BYTES = 8192  # of one part
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
@@ -32,7 +32,7 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
     delimiter = b"--" + boundary.encode()
     found: bytes | None = None
     start = 0 if body.startswith(delimiter) else _next(body, delimiter, 0) + 2
-    for _ in range(_MOST_PARTS):
+    for _ in range(MOST_PARTS):
         start += len(delimiter)
         if body.startswith(b"--", start):
             break
@@ -46,7 +46,7 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
             found = body[head_end + 4 : end]
         start = end + 2
     else:
-        raise _refused(f"it has more than {_MOST_PARTS} fields")
+        raise _refused(f"it has more than {MOST_PARTS} fields")
     if found is None:
         raise _refused(f"it has no field {FIELD!r}")
     return found

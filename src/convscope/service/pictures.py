@@ -15,7 +15,7 @@ from pydantic import Field, create_model
 from convscope.base.png import encode_png
 from convscope.service import schemas
 from convscope.service.answers import Answered, answer_picture, answer_strings, reads_strings
-from convscope.service.forms import FIELD, FORM_TYPE, picture_in_form
+from convscope.service.forms import FIELD, FORM_TYPE, MOST_PARTS, picture_in_form
 from convscope.service.pages import report_path
 from convscope.service.schemas import Asked, AskedOfStrings
 from convscope.service.served import Served
@@ -23,14 +23,20 @@ from convscope.service.work import Work, check_content_type, documented
 
 PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
 _BODIES = (*PICTURE_TYPES, "application/octet-stream")
-_FORM = {"type": "object", "properties": {FIELD: {"type": "string", "format": "binary"}}, "required": [FIELD]}
+_FORM = {
+    "type": "object",
+    "properties": {FIELD: {"type": "string", "format": "binary"}},
+    "required": [FIELD],
+    "maxProperties": MOST_PARTS,
+}
 
 
 def picture_routes(work: Work) -> APIRouter:
     """Return the routes under /v1."""
     routes = APIRouter(tags=["Pictures"])
     picture: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-    contents = {**dict.fromkeys(_BODIES, picture), FORM_TYPE: {"schema": _FORM}}
+    form = {"schema": _FORM, "encoding": {FIELD: {"contentType": ", ".join(PICTURE_TYPES)}}}
+    contents = {**dict.fromkeys(_BODIES, picture), FORM_TYPE: form}
     body = {"requestBody": {"required": True, "content": contents}}
     answers = documented(schemas.PictureAnswer, 400, 404, 408, 413, 415)
 
