@@ -115,7 +115,7 @@ def test_known_errors_have_their_votes_and_what_the_network_says(mnist_value: di
         "10 cases"
     )
     gallery = parts(section, Gallery)[title]
-    assert gallery.cards[0].lines == ["8 → 9", "0 of 5 confirmed 8", "network: 8, 90\N{NO-BREAK SPACE}%"]
+    assert gallery.cards[0].lines == ["8 → 9", "0 of 5 confirmed 8", "network: 8, 90.0\N{NO-BREAK SPACE}%"]
     assert gallery.cards[3].lines[0] == "4 → ?"
     assert "The network predicts 1 of the rejected labels and marks 14 of these images as suspect" in gallery.look
     assert "With 15 known errors, answers that agree with people score at most 99.85\N{NO-BREAK SPACE}%" in parts(

@@ -69,7 +69,7 @@ def test_the_title_names_the_surest_stranger_that_gets_through() -> None:
     examples = value["strangers"][1]["examples"]
     examples["refused"][2], examples["answers"][2], examples["probabilities"][2] = False, 3, 0.99999
     title = rejection_section(value).parts[0].title.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
-    assert title == "Confident and wrong: an image of the set letters is predicted as 3 with 99.9 %"
+    assert title == "Confident and wrong: an image of the set letters is predicted as 3 (confidence > 99.9 %)"
 
 
 def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:

@@ -36,6 +36,20 @@ def percent_with_interval(value: float, interval: tuple[float, float]) -> str:
     return f"{100 * value:.2f} % [{100 * low:.2f}, {100 * high:.2f}]"
 
 
+def confidence_text(probability: float, digits: int = 1) -> str:
+    """Return a probability of a prediction in percent.
+
+    What rounds to 100 % or 0 % is stated as a limit, because a softmax is never 1 or 0.
+
+    >>> confidence_text(0.876), confidence_text(0.99997), confidence_text(0.0002), confidence_text(1, digits=2)
+    ('87.6 %', '> 99.9 %', '< 0.1 %', '> 99.99 %')
+    """
+    number, step = f"{100 * probability:.{digits}f}", 10.0**-digits
+    if float(number) >= 100:
+        return f"> {100 - step:.{digits}f} %"
+    return f"< {step:.{digits}f} %" if float(number) <= 0 else f"{number} %"
+
+
 def printable(text: str) -> str:
     """Return `text` with everything that a terminal would obey rather than show replaced by U+FFFD."""
     return "".join(c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for c in text)

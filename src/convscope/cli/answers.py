@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from convscope.base.tables import clip, csv_line, display_width, printable, text_table
+from convscope.base.tables import clip, confidence_text, csv_line, display_width, printable, text_table
 from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
 from convscope.runs.predicting import PredictionOutcome
@@ -57,7 +57,7 @@ def print_answers(outcomes: Iterable[PredictionOutcome], files: Sequence[str], c
     """
     file = max(len("file"), *(min(display_width(printable(name)), _FILE_WIDTH) for name in files))
     name = max(len("prediction"), *(min(display_width(printable(name)), _CLASS_WIDTH) for name in class_names))
-    widths = (file, name, len("probability"), name + len(" (99.9 %)"), len("none of these"))
+    widths = (file, name, len("probability"), name + len(" (< 0.1 %)"), len("none of these"))
     header = _row(
         ("file", "prediction", "probability", "runner-up", "none of these", "preparation (height × width)"), widths
     )
@@ -139,8 +139,8 @@ def _cells(outcome: PredictionOutcome) -> tuple[str, ...]:
 def _answer_cells(one: Prediction) -> tuple[str, str, str, str]:
     return (
         clip(one.class_name, _CLASS_WIDTH),
-        _percent(one.probability),
-        f"{clip(one.runner_up.class_name, _CLASS_WIDTH)} ({_percent(one.runner_up.probability)})",
+        confidence_text(one.probability),
+        f"{clip(one.runner_up.class_name, _CLASS_WIDTH)} ({confidence_text(one.runner_up.probability)})",
         {True: "yes", False: "no", None: "?"}[one.none_of_these],
     )
 
@@ -159,10 +159,6 @@ def _tail(text: str, width: int) -> str:
     while display_width(text) > width - 1:
         text = text[1:]
     return f"…{text}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _print_notes(prediction: Prediction) -> None:

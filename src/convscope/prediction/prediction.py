@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.arguments import checked
 from convscope.base.errors import RunError
 from convscope.base.plain import PlainFields
-from convscope.base.tables import clip, html_table, text_table
+from convscope.base.tables import clip, confidence_text, html_table, text_table
 from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Picture, Prepared, Stage, Step, prepare
 from convscope.evidence.explanation.attributions import Method, attribute
 from convscope.evidence.rejection import RejectionRule
@@ -247,7 +247,7 @@ def _refused(model: Model, images: NDArray[np.uint8]) -> list[bool] | list[None]
 
 
 def _words(answer: Answer) -> str:
-    return f"{clip(answer.class_name, 40)} ({100 * answer.probability:.1f} %)"
+    return f"{clip(answer.class_name, 40)} ({confidence_text(answer.probability)})"
 
 
 METHOD: Method = "integrated_gradients"

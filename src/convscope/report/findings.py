@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope.base import tables
 from convscope.base.tables import clip
 from convscope.evidence.comparison.words import SIGNIFICANCE, p_text
 
@@ -15,13 +16,8 @@ def percent(fraction: float, digits: int = 2) -> str:
 
 
 def confidence_text(probability: float, digits: int = 1) -> str:
-    """Return a probability of a prediction in percent; one that rounds to 100 % is above the next lower number.
-
-    >>> confidence_text(0.99997).replace("\N{NO-BREAK SPACE}", " ")
-    'above 99.9 %'
-    """
-    text = percent(probability, digits)
-    return f"above {percent(1 - 10 ** -(digits + 2), digits)}" if text.startswith("100") else text
+    """Return what `tables.confidence_text` gives, on one line."""
+    return tables.confidence_text(probability, digits).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def chart_titles(payload: dict[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.averaging import average
 from convscope.base.tables import clip, printable
 from convscope.prediction import Prediction, StringReading
-from convscope.report.findings import percent
+from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, paint, png_of, scale_to
 
 PHOTO_SIDE = 640
@@ -102,8 +102,8 @@ def strings_view(reading: StringReading, photo: NDArray[np.uint8], attributions:
                 "image": _stage_picture(prediction.prepared.image, _DIGIT_SIDE),
                 "map": _framed(paint(one, "signed", -limit, limit), _DIGIT_SIDE),
                 "answer": printable(prediction.class_name),
-                "probability": percent(prediction.probability, 1),
-                "runner_up": f"{printable(runner.class_name)}, {percent(runner.probability, 1)}",
+                "probability": confidence_text(prediction.probability),
+                "runner_up": f"{printable(runner.class_name)}, {confidence_text(runner.probability)}",
                 "refused": prediction.none_of_these is True,
             }
         )
@@ -126,12 +126,13 @@ def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str
     rest = len(prediction.probabilities) - len(order)
     return {
         "answer": printable(prediction.class_name),
-        "probability": percent(prediction.probability, 1),
+        "probability": confidence_text(prediction.probability),
         "refused": prediction.none_of_these is True,
         "bars": [
-            {"name": printable(name), "width": f"{100 * share:.2f}", "text": percent(share, 1)} for name, share in bars
+            {"name": printable(name), "width": f"{100 * share:.2f}", "text": confidence_text(share)}
+            for name, share in bars
         ],
-        "rest": f"{rest:,} more classes, {percent(max(0.0, 1 - sum(share for _, share in bars)), 1)} together."
+        "rest": f"{rest:,} more classes, {confidence_text(max(0.0, 1 - sum(share for _, share in bars)))} together."
         if rest > 0
         else "",
     }

@@ -228,7 +228,7 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
             "true": printable(names[one["true"]]),
             "predicted": printable(names[one["predicted"]]),
             "probability": findings.confidence_text(one["probability"]),
-            "probability_of_true": findings.percent(one["probability_of_true"], 1),
+            "probability_of_true": findings.confidence_text(one["probability_of_true"]),
         }
         for picture, one in zip(payload["mistake_pictures"], mistakes, strict=False)
     ]
@@ -307,7 +307,7 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
             {
                 "name": names[i],
                 "probability": probabilities[i],
-                "text": findings.percent(probabilities[i]),
+                "text": findings.confidence_text(probabilities[i], 2),
             }
             for i in order
         ],

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.plain import plain_attributes
-from convscope.base.tables import clip, html_table, text_table
+from convscope.base.tables import clip, confidence_text, html_table, text_table
 from convscope.prediction.prediction import Prediction
 
 Notice = Literal["no ink", "too many", "not cut"]
@@ -113,7 +113,7 @@ class StringReading:
         rows = []
         for number, line in enumerate(self.lines):
             least = min(digit.prediction.probability for digit in self.digits if digit.line == number)
-            rows.append((str(number + 1), clip(line, 64), f"{100 * least:.1f} %"))
+            rows.append((str(number + 1), clip(line, 64), confidence_text(least)))
         return rows
 
 

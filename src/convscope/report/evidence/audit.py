@@ -102,7 +102,7 @@ def _known_gallery(known: Value | None, names: Sequence[str], picture: Picture) 
         lines = [
             f"{names[error['given']]} → {other}",
             f"{error['votes_given']} of {people} confirmed {names[error['given']]}",
-            f"network: {names[error['predicted']]}, {percent(error['probability'], 0)}",
+            f"network: {names[error['predicted']]}, {confidence_text(error['probability'])}",
         ]
         cards.append(_card(picture, "test", error["index"], lines))
     found = sum(error["rank"] is not None for error in errors)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.packing import unpack
 from convscope.base.tables import clip, display_width
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
-from convscope.report.findings import percent
+from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels
 from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
 
@@ -47,7 +47,7 @@ def _strangers(value: Mapping[str, Any]) -> Gallery:
         answers = zip(shown["answers"], shown["probabilities"], shown["refused"], strict=True)
         for image, (answer, probability, refused) in zip(unpack(shown["images"]), answers, strict=True):
             taken_for = clip(names[answer], _CLASS)
-            lines = (f"{taken_for}, {_sure(probability)}", clip(one["name"], _NAME), _verdict(refused))
+            lines = (f"{taken_for}, {confidence_text(probability)}", clip(one["name"], _NAME), _verdict(refused))
             cards.append(Card(image_pixels(image), lines))
             if not refused:
                 through.append((probability, one["name"], taken_for))
@@ -55,8 +55,8 @@ def _strangers(value: Mapping[str, Any]) -> Gallery:
     if through:
         probability, name, answer = max(through)
         title = (
-            f"Confident and wrong: an image of the set {clip(name, _NAME)} is predicted as {answer} with "
-            f"{_sure(probability)}"
+            f"Confident and wrong: an image of the set {clip(name, _NAME)} is predicted as {answer} "
+            f"(confidence {confidence_text(probability)})"
         )
     each = max(len(one["examples"]["answers"]) for one in value["strangers"])
     look = "The prediction is below each image. Each set is ordered by score, from the most to the least like a class."
@@ -77,7 +77,7 @@ def _refused(value: Mapping[str, Any]) -> Table:
     for one in value["strangers"]:
         counts = (one["num_sure"], one["num_sure_answered"])
         answer = f"{clip(names[one['answer']], _CLASS)}, {percent(one['num_answer'] / one['num_images'], 0)}"
-        cells = (percent(one["mean_probability"], 1), *(percent(count / one["num_images"], 1) for count in counts))
+        cells = (confidence_text(one["mean_probability"]), *(percent(count / one["num_images"], 1) for count in counts))
         rows.append(
             (clip(one["name"], _NAME), f"{one['num_images']:,}", *_share(one["rules"][0]["refused"]), *cells, answer)
         )
@@ -191,7 +191,7 @@ def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
         unpack(shown["images"]), *(shown[column] for column in columns), strict=True
     ):
         truth = "right" if answer == label else f"truth: {clip(names[label], _CLASS)}"
-        lines = (f"{clip(names[answer], _CLASS)}, {_sure(probability)}", truth)
+        lines = (f"{clip(names[answer], _CLASS)}, {confidence_text(probability)}", truth)
         cards.append(Card(image_pixels(image), lines, value["split"], index))
     title = f"The rule refuses {right['count']:,} of {right['total']:,} correctly classified images"
     if wrong["total"]:
@@ -255,11 +255,6 @@ def _share(share: Mapping[str, Any]) -> tuple[str, str]:
 
 def _left_out(value: Mapping[str, Any]) -> str:
     return " ".join(f"Left out: {name}; {why}." for name, why in value["left_out"].items())
-
-
-def _sure(probability: float) -> str:
-    """Return a probability of an answer, cut and not rounded, so that only what is certain is 100 %."""
-    return percent(int(1000 * probability) / 1000, 1)
 
 
 def _verdict(refused: bool) -> str:

@@ -13,7 +13,7 @@ from convscope.base.palette import ORANGE
 from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import percent, points
+from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, Drawing, add_axes, house_style, new_drawing
 
@@ -147,7 +147,7 @@ def _pictures(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[n
     drawing = _draw_pictures(value, names, accuracies, answers != example["label"], title)
     header = ["Corruption", "Strength", "Answer", "Probability"]
     rows = [
-        [_spoken(name), f"{strength + 1}", clip(classes[answers[row, strength]], 24), percent(probability, 1)]
+        [_spoken(name), f"{strength + 1}", clip(classes[answers[row, strength]], 24), confidence_text(probability)]
         for row, name in enumerate(names)
         for strength, probability in enumerate(example["probabilities"][row])
     ]

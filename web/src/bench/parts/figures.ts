@@ -2,9 +2,15 @@
 
 // What is not all and not nothing never reads as if it were.
 export function percent(share: number): string {
-  if (share >= 0.9995 && share < 1) return '>99.9 %';
-  if (share > 0 && share < 0.0005) return '<0.1 %';
+  if (share >= 0.9995 && share < 1) return '> 99.9 %';
+  if (share > 0 && share < 0.0005) return '< 0.1 %';
   return `${(100 * share).toFixed(1)} %`;
+}
+
+// Of a prediction: what rounds to all or nothing is stated as a limit, because a softmax is never 1 or 0.
+export function confidence(probability: number): string {
+  const text = percent(probability);
+  return text === '100.0 %' ? '> 99.9 %' : text === '0.0 %' ? '< 0.1 %' : text;
 }
 
 // With a sign, and a minus that is as wide as a plus.
