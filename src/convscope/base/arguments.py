@@ -311,7 +311,8 @@ def check_range(
     """Raise `RecipeError` unless a recipe's `value` is a number in the interval; ends belong to it where not open."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not good or not low <= value <= high or (open_below and value == low) or (open_above and value == high):
-        interval = f"{'above' if open_below else 'from'} {low} {'and below' if open_above else 'to'} {high}"
+        above, below = "above" if open_below else "of at least", "below" if open_above else "at most"
+        interval = f"{above} {low} and {below} {high}" if open_below or open_above else f"from {low} to {high}"
         raise RecipeError(f"recipe: {name} is {value!r}; it must be a number {interval}")
 
 
