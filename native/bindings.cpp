@@ -35,7 +35,7 @@ using Outs = std::vector<Out>;
 const Kernels* find_or_throw(const std::string& name) {
     if (name.empty()) return usable_kernels().front();
     const Kernels* kernels = find_kernels(name.c_str());
-    if (kernels == nullptr) throw nb::value_error(("no instruction set " + name).c_str());
+    if (kernels == nullptr) throw nb::value_error(("this processor cannot use the instruction set " + name).c_str());
     return kernels;
 }
 
@@ -232,7 +232,7 @@ class Core {
         Turn(Core& core, bool changes) : core_(core.in_this_process()), changes_(changes), lock_(*core_.mutex_) {
             if (!changes) return;
             if (core_.changing_) {
-                throw std::runtime_error("a progress callback cannot change the network that is being trained");
+                throw std::runtime_error("a progress callback cannot change the network during its training");
             }
             core_.changer_ = std::this_thread::get_id();
             core_.changing_ = true;
@@ -258,7 +258,7 @@ class Core {
         if (changing_ && changer_ != std::this_thread::get_id()) {
             throw std::runtime_error(
                 "another thread was training this network when the process was forked, so its weights are incomplete "
-                "here; fork before training starts, or start processes with the method \"spawn\"");
+                "here; fork before the training starts, or start processes with the method \"spawn\"");
         }
         static_cast<void>(mutex_.release());
         mutex_ = std::make_unique<std::recursive_mutex>();
@@ -348,12 +348,12 @@ NB_MODULE(_native, module) {
                "Return the names of the instruction sets usable here, of all or of those that multiply bfloat16 numbers, "
                "the fastest first.");
     module.def("measure_peak", measured_peak, nb::arg("threads"), nb::arg("instruction_set"), nb::arg("bfloat16"),
-               nb::arg("seconds"), "Return the operations a second of multiply-add that so many threads reach.");
+               nb::arg("seconds"), "Return how many operations per second these threads reach; a multiply-add is two.");
     module.def("training_bytes", training_bytes,
-               "Return the bytes of all arrays that training in batches of so many images makes, and measuring in between.",
+               "Return the bytes of all arrays that training with this batch size and measuring need.",
                nb::arg("image"), nb::arg("layers"), nb::arg("threads"), nb::arg("instruction_set"), nb::arg("batch_size"),
                nb::arg("settings"));
-    module.def("augment", augment, "Write images as training sees them at positions from `first`.",
+    module.def("augment", augment, "Write the augmented images of the training positions from `first`.",
                nb::arg("images"), nb::arg("augmentation"), nb::arg("first"), nb::arg("instruction_set"),
                nb::arg("output"));
     nb::class_<Core>(module, "Core")

@@ -71,7 +71,7 @@ template <class Element>
 void check_marks(const Element* first, int64_t count) {
     const int64_t missing = find_missing_mark(first, count);
     if (missing == count) return;
-    std::fprintf(stderr, "element %lld of %lld behind an array or an image's map was written\n",
+    std::fprintf(stderr, "out-of-bounds write: element %lld of the %lld after an array or an image's map has changed\n",
                  static_cast<long long>(missing), static_cast<long long>(count));
     std::abort();
 }

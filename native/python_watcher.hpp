@@ -31,8 +31,8 @@ class PythonWatcher final : public Watcher {
             }
             if (process_id() != process_) {
                 throw std::runtime_error(
-                    "a progress callback or signal handler returned in a process that it forked, where the engine's other "
-                    "threads do not exist; end that process with os._exit()");
+                    "a progress callback or signal handler forked the process and returned in the child, which has no "
+                    "engine threads; end the child with os._exit()");
             }
         } catch (...) {
             error_ = std::current_exception();

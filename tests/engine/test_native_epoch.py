@@ -89,7 +89,7 @@ def test_progress_may_read_the_network_but_not_train_it(digits: Dataset) -> None
         seen.append(network.logits(digits.images).shape)
         train(network, digits)
 
-    with pytest.raises(RuntimeError, match="cannot change the network that is being trained"):
+    with pytest.raises(RuntimeError, match="cannot change the network during its training"):
         train(network, digits, long_order(), progress=read_then_train)
     assert seen == [(128, 10)]
 
@@ -288,7 +288,7 @@ def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Datas
         train(network, digits, long_order()[:30_000], progress=fork)
     except RuntimeError as error:
         if os.getpid() != parent:
-            os._exit(0 if "returned in a process that it forked" in str(error) else 4)
+            os._exit(0 if "returned in the child" in str(error) else 4)
         raise
     finally:
         if os.getpid() != parent:
