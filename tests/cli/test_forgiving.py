@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.interchange.keras_files.keras_archives import hdf5
 
 import convscope as cs
 from convscope.architecture.presets import PRESETS
@@ -150,6 +151,20 @@ def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: 
     seeds = invoke("experiment", *common, "--epochs", 1, "--seeds", 1, "--out", tmp_path / "runs", "--json")
     assert seeds.exit_code == 0, seeds.output
     assert json.loads(seeds.stdout)["runs"][0]["architecture"] == "small-x0.5"
+    assert invoke("bench", *common, "--epochs", 1, "--json").exit_code == 0
+
+
+def test_what_summary_prints_is_the_architecture_of_weights_to_import(tmp_path: Path):
+    file, weights, out = tmp_path / "a.json", tmp_path / "cnn.weights.h5", tmp_path / "model.safetensors"
+    file.write_text(invoke("summary", "cnn", "--json").stdout)
+    arrays = dict[str, np.ndarray]()
+    for name, shape in cs.presets.cnn().weight_shapes.items():
+        layer, _, part = name.partition("/")
+        arrays[f"layers/{layer}/vars/{('kernel', 'bias').index(part)}"] = np.full(shape, 0.25, np.float32)
+    weights.write_bytes(hdf5(arrays))
+    done = invoke("import", weights, "--architecture", file, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert cs.load_model(out).architecture == cs.presets.cnn()
 
 
 def test_an_architecture_file_without_input_fits_any_image_size(tmp_path: Path):

@@ -146,6 +146,22 @@ class Architecture:
         return json.dumps(self.to_dict())
 
 
+def architecture_in(value: Any, image_shape: Shape | None = None) -> Architecture:
+    """Return the architecture that a JSON value is, or that it holds as `architecture`, as run.json does.
+
+    Args:
+        image_shape: (H, W, C), for an architecture without `input`.
+
+    Raises:
+        ArchitectureError: as `Architecture.from_dict` does.
+    """
+    if isinstance(value, Mapping) and "architecture" in value:
+        value = value["architecture"]
+    if isinstance(value, Mapping) and "input" not in value and image_shape is not None:
+        value = {**value, "input": dict(zip(("height", "width", "channels"), image_shape, strict=True))}
+    return Architecture.from_dict(value)
+
+
 def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     taken = Counter(layer.name for layer in layers if layer.name)
     if taken and max(taken.values()) > 1:

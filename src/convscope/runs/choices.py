@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from convscope.architecture import Architecture
+from convscope.architecture.network import architecture_in
 from convscope.architecture.presets import PRESETS, network_for, widened
 from convscope.base.errors import ArchitectureError, RecipeError
 from convscope.base.files import open_file
@@ -84,10 +85,7 @@ def _architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, i
     if not isinstance(choice, str | Path) or choice in PRESETS:
         return network_for(choice, image_shape, num_classes)
     try:
-        value = _read_json_file(choice, "architecture")
-        if isinstance(value, dict) and "input" not in value:
-            value = {**value, "input": dict(zip(("height", "width", "channels"), image_shape, strict=True))}
-        return Architecture.from_dict(value)
+        return architecture_in(_read_json_file(choice), image_shape)
     except FileNotFoundError as error:
         raise ArchitectureError(_not_found("architecture", str(choice), PRESETS)) from error
     except (ArchitectureError, OSError, ValueError) as error:
@@ -104,7 +102,7 @@ def recipe_for(choice: RecipeChoice, changes: RecipeChanges = RecipeChanges()) -
     if not isinstance(choice, str | Path) or choice in RECIPES:
         return changes.apply(recipe_named(choice))
     try:
-        recipe = Recipe.from_dict(_read_json_file(choice, "recipe"))
+        recipe = _recipe_in(_read_json_file(choice))
     except FileNotFoundError as error:
         raise RecipeError(_not_found("recipe", str(choice), RECIPES)) from error
     except (RecipeError, OSError, ValueError) as error:
@@ -119,11 +117,13 @@ def _not_found(kind: str, name: str, known: Iterable[str]) -> str:
     return f"no {kind} is called {name!r}; use one of {', '.join(known)}, or a JSON file{did_you_mean(name, known)}"
 
 
-def _read_json_file(name: str | Path, part: str) -> Any:
-    """Return what is in a JSON file; of a run's run.json its `part`."""
+def _recipe_in(value: Any) -> Recipe:
+    return Recipe.from_dict(value["recipe"] if isinstance(value, dict) and "recipe" in value else value)
+
+
+def _read_json_file(name: str | Path) -> Any:
     with open_file(Path(name)) as file:
         content = file.read(_MOST_JSON_BYTES + 1)
     if len(content) > _MOST_JSON_BYTES:
         raise ValueError(f"has more than {_MOST_JSON_BYTES:,} bytes; give a JSON file of a few kB")
-    value = parse_json(content)
-    return value[part] if isinstance(value, dict) and part in value else value
+    return parse_json(content)

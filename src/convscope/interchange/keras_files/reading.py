@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convscope.architecture import Architecture, Shape
+from convscope.architecture import Shape
+from convscope.architecture.network import architecture_in
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.archive import CONFIG, DESCRIPTION, METADATA, KerasArchive
 from convscope.interchange.keras_files.archive import MAGIC as ZIP_MAGIC
@@ -106,7 +107,7 @@ def _read_architecture(path: Path, contents: Hdf5File, asked: _Asked) -> Assembl
         description = parse_json(file.read(MAX_JSON_BYTES + 1), "it")
         if "class_name" in description:
             return asked.assemble(description)
-        return assembly_of(Architecture.from_dict(description), contents)
+        return assembly_of(architecture_in(description, asked.image_shape), contents)
 
 
 def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents: Hdf5File | None = None) -> Imported:
