@@ -1,10 +1,13 @@
-"""What is shown while a data set is fetched: never on stdout; a bar on a terminal, and else a line a file."""
+"""What is shown while a data set is fetched, and while further runs end: a bar on a terminal, and else lines."""
 
 import io
 
+import numpy as np
 import pytest
 
-from convscope.cli.progress import DownloadProgress
+from convscope.cli.progress import DownloadProgress, RunsProgress
+from convscope.experiment import DivergedRun, RunResult
+from convscope.training import History
 
 
 class Terminal(io.StringIO):
@@ -54,3 +57,24 @@ def test_the_bar_is_taken_away_when_something_breaks_off(monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="broken"):
         break_off()
     assert terminal.getvalue().rstrip(" ").endswith("\r")
+
+
+def test_each_run_that_ends_is_counted_and_the_time_left_follows_from_those_trained_now(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    times = iter([0.0, 0.1, 20.0, 30.0])  # the first run was trained before
+    monkeypatch.setattr("convscope.cli.progress.monotonic", lambda: next(times))
+    progress = RunsProgress(4, quiet=False)
+    history, answers = History(), np.zeros(1, np.uint16)
+    results = [RunResult("", "cnn", "fast", seed, 0.5, 1.0, 10.0, history, "", 1, 1, 1, answers) for seed in range(3)]
+    for result in results[:2]:
+        progress.on_result(result)
+    progress.on_diverged(DivergedRun("cnn", "fast", 3, "", "its loss is not a number"))
+    progress.on_result(results[2])
+    assert capsys.readouterr().out.splitlines() == [
+        "run 1 of 4, cnn, fast, seed 0: accuracy 0.5000, trained in 10.00 s",
+        "run 2 of 4, cnn, fast, seed 1: accuracy 0.5000, trained in 10.00 s; about 40 s left",
+        "run 3 of 4, cnn, fast, seed 3: its loss is not a number",
+        "run 4 of 4, cnn, fast, seed 2: accuracy 0.5000, trained in 10.00 s",
+    ]
+    assert progress.done == 3

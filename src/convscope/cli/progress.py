@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 
 from tqdm import tqdm
@@ -150,7 +151,7 @@ class RunsProgress:
 
     def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
         self._lines, self.done = lines and not quiet, 0
-        self._quiet = quiet
+        self._quiet, self._total, self._ended, self._trained, self._start = quiet, total, 0, 0, monotonic()
         on_terminal = sys.stdout.isatty() and not quiet
         self._bar = tqdm(total=total, unit=" runs", file=sys.stdout, leave=False) if on_terminal else None
 
@@ -168,26 +169,35 @@ class RunsProgress:
     def on_result(self, result: RunResult) -> None:
         """Move the bar, or print the run's line."""
         self.done += 1
+        self._ended += 1
+        elapsed = monotonic() - self._start
+        self._trained += result.seconds <= elapsed  # another one was trained before, and took no time now
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
         if self._bar is not None:
             self._bar.set_postfix_str(f"{printable(name)}: {result.accuracy:.4f}", refresh=False)
             self._bar.update()
         elif self._lines:
-            echo(f"{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s")
+            text = f"{self._place()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
+            left = elapsed / max(1, self._trained) * (self._total - self._ended)
+            echo(f"{text}; about {max(1, round(left)):,} s left" if left and self._trained else text)
 
     def on_diverged(self, run: DivergedRun) -> None:
         """Move the bar, or print the run's line."""
+        self._ended, self._trained = self._ended + 1, self._trained + 1
         if self._bar is not None:
             self._bar.set_postfix_str(f"{printable(run.title)}: diverged", refresh=False)
             self._bar.update()
         elif not self._quiet:
-            echo(printable(f"{run.title}: {run.reason}"))
+            echo(printable(f"{self._place()}{run.title}: {run.reason}"))
 
     def close(self) -> None:
         """Take the bar away, at the end or when something broke off."""
         if self._bar is not None:
             self._bar.close()
+
+    def _place(self) -> str:
+        return f"run {self._ended} of {self._total}, "
 
 
 class DownloadProgress:
