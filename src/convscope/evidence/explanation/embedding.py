@@ -19,28 +19,33 @@ from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import DatasetLike
 from convscope.training.model import Model, dataset_for
 
-_ROWS_AT_ONCE = 256  # of the distances that are sorted
+_ROWS_AT_ONCE = 256  # whose distances to all points are held together
 
 
-def neighbours(points: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Return (N, N - 1) the indices of the others of `points` (N, D), the nearest first, the first of equals first."""
+def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[np.int32]:
+    """Return (N, N - 1) the indices of the others of `points` (N, D), the nearest first, the first of equals first.
+
+    Args:
+        most: how many others of each point are returned, the nearest ones; None stands for all.
+    """
     points = points - points.mean(axis=0)
     squares = np.square(points).sum(axis=1)
-    distances = points @ points.T  # squared, in place: N × N numbers are most of what an embedding takes
-    distances *= -2
-    distances += squares[:, None]
-    distances += squares
-    np.maximum(distances, 0, out=distances)
-    np.fill_diagonal(distances, np.inf)
-    nearest = np.empty(distances.shape, np.int32)
-    for start in range(0, len(distances), _ROWS_AT_ONCE):
-        rows = distances[start : start + _ROWS_AT_ONCE]
-        order = np.argsort(rows, axis=1)  # several times faster than a stable sort, which equal distances need
-        ordered = np.take_along_axis(rows, order, axis=1)
+    count = len(points) - 1 if most is None else min(most, len(points) - 1)
+    nearest = np.empty((len(points), count), np.int32)
+    for start in range(0, len(points), _ROWS_AT_ONCE):
+        some = np.arange(start, min(start + _ROWS_AT_ONCE, len(points)))
+        distances = points[some] @ points.T  # squared, in place
+        distances *= -2
+        distances += squares[some, None]
+        distances += squares
+        np.maximum(distances, 0, out=distances)
+        distances[some - start, some] = np.inf
+        order = np.argsort(distances, axis=1)  # several times faster than a stable sort, which equal distances need
+        ordered = np.take_along_axis(distances, order, axis=1)
         tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
-        order[tied] = np.argsort(rows[tied], axis=1, kind="stable")
-        nearest[start : start + _ROWS_AT_ONCE] = order
-    return nearest[:, :-1]
+        order[tied] = np.argsort(distances[tied], axis=1, kind="stable")
+        nearest[some] = order[:, :count]
+    return nearest
 
 
 def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -61,14 +66,16 @@ def trustworthiness(original: NDArray[np.int32], picture: NDArray[np.int32], k: 
 
     Args:
         original: what `neighbours` returns for the points in the original space, and `picture` for those in the
-            picture, (N, N - 1).
+            picture, (N, k) or more.
 
     Source: Venna and Kaski 2001, equation 2.
     """
-    count = len(original)
-    ranks = np.empty((count, count), np.int32)
-    np.put_along_axis(ranks, original, np.arange(1, count)[None, :], axis=1)
-    penalty = int(np.maximum(np.take_along_axis(ranks, picture[:, :k], axis=1) - k, 0).sum(dtype=np.int64))
+    count, penalty = len(original), 0
+    for start in range(0, count, _ROWS_AT_ONCE):
+        near, shown = original[start : start + _ROWS_AT_ONCE], picture[start : start + _ROWS_AT_ONCE, :k]
+        ranks = np.empty((len(near), count), np.int32)
+        np.put_along_axis(ranks, near, np.arange(1, count)[None, :], axis=1)
+        penalty += int(np.maximum(np.take_along_axis(ranks, shown, axis=1) - k, 0).sum(dtype=np.int64))
     return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
 
 
@@ -223,7 +230,7 @@ def embed(
     else:
         points = _umap(hidden, num_components, seed)
     k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
-    original, picture = neighbours(hidden), neighbours(points)
+    original, picture = neighbours(hidden), neighbours(points, k)
     shares, picture_shares = agreements(original[:, :k], labels), agreements(picture[:, :k], labels)
     counts = np.bincount(labels, minlength=dataset.num_classes)
     return Embedding(
