@@ -204,8 +204,10 @@ class Core {
         std::vector<LayerGradient> wanted;
         for (std::size_t j = 0; j < layers.size(); ++j) wanted.push_back({layers[j], outputs[j].data()});
         watched([&](Watcher& watcher) {
-            convscope::layer_gradients(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)),
-                                       dlogits.data(), wanted, watcher);
+            std::unique_ptr<LayerGradients> gradients = std::move(gradients_);  // as in `logits`
+            if (!gradients) gradients = std::make_unique<LayerGradients>(network_);
+            gradients->compute(threads_, list(images), static_cast<int64_t>(images.shape(0)), dlogits.data(), wanted, watcher);
+            gradients_ = std::move(gradients);
         });
     }
 
@@ -282,7 +284,8 @@ class Core {
     const int threads_;
     const Kernels* const kernels_;
     Network network_;
-    std::unique_ptr<Predictor> predictor_;  // of logits, kept between calls
+    std::unique_ptr<Predictor> predictor_;       // of logits, kept between calls
+    std::unique_ptr<LayerGradients> gradients_;  // kept likewise
     int64_t steps_ = 0;
     std::unique_ptr<std::recursive_mutex> mutex_ = std::make_unique<std::recursive_mutex>();
     int64_t process_ = process_id();

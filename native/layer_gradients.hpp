@@ -10,10 +10,21 @@ struct LayerGradient {
     float* gradients = nullptr;  // (count, the layer's output)
 };
 
-// Writes for each of `count` images the gradient of the sum over k of dlogits[i, k] logits[i, k] by each layer's output,
-// which is what comes out of its activation. Layers are not fused and maps not cut, since every layer's own gradient is
-// asked for; false if the watcher stopped it.
-bool layer_gradients(const Network& network, int threads, const Images& images, int64_t count, const float* dlogits,
-                     const std::vector<LayerGradient>& wanted, Watcher& watcher);
+// Keeps what it computes in from call to call. Layers are not fused and maps not cut, since every layer's own gradient may be
+// asked for.
+class LayerGradients {
+   public:
+    explicit LayerGradients(const Network& network);
+
+    // Writes for each of `count` images the gradient of the sum over k of dlogits[i, k] logits[i, k] by each layer's output,
+    // which is what comes out of its activation; false if the watcher stopped it.
+    bool compute(int threads, const Images& images, int64_t count, const float* dlogits,
+                 const std::vector<LayerGradient>& wanted, Watcher& watcher);
+
+   private:
+    const Network& network_;
+    const Plan plan_;
+    Predictor predictor_;
+};
 
 }  // namespace convscope

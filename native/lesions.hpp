@@ -1,7 +1,8 @@
 // What a network answers when some of its filters always give the same value.
 //
 // A network is walked through once for a slice of images. At every map the lesions that begin there go the rest of the way
-// by themselves, so that no lesion computes again what it does not touch.
+// by themselves, so that no lesion computes again what it does not touch. A layer that reads whole replaced channels is not
+// computed again either: their parts are taken off its sums (ChannelSums).
 #pragma once
 
 #include "prediction.hpp"

@@ -172,6 +172,7 @@ struct Session {
     Network network;
     const Plan outputs_plan;
     Predictor outputs, logits;
+    std::unique_ptr<LayerGradients> gradients;
     std::unique_ptr<Trainer> trainer;  // for batches of `batch_size`
     int32_t batch_size = 0;
     int64_t steps = 0;
@@ -281,7 +282,8 @@ void network_layer_gradients(Session* session, const uint8_t* images, int32_t co
         gradients += count * shape.size();
     }
     GoOn watcher;
-    layer_gradients(network, 1, listed(images), count, dlogits, all, watcher);
+    if (!session->gradients) session->gradients = std::make_unique<LayerGradients>(network);
+    session->gradients->compute(1, listed(images), count, dlogits, all, watcher);
 }
 
 CONVSCOPE_PAGE(data_make) TrainingData* data_make(int32_t count, int32_t image_bytes) {

@@ -32,6 +32,19 @@ double sum_of_squares(const float* values, int64_t count) {
     return sum;
 }
 
+float largest_size(const float* values, int64_t count) {
+    int32_t largest = 0;  // without their sign, numbers have the order of their bits, and what is no number comes last
+    for (int64_t i = 0; i < count; ++i) {
+        int32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        bits &= 0x7fffffff;
+        largest = bits > largest ? bits : largest;
+    }
+    float size;
+    memcpy(&size, &largest, sizeof size);
+    return size;
+}
+
 double cross_entropy(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,
                      float* gradient, bool* correct) {
     int64_t answer = 0;

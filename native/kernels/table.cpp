@@ -28,6 +28,7 @@ const Kernels kernels = {
     .approach = approach,
     .multiply_by = multiply_by,
     .sum_of_squares = sum_of_squares,
+    .largest_size = largest_size,
     .cross_entropy = cross_entropy,
     .softmax = softmax,
     .add = add,

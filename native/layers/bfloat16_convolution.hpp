@@ -23,6 +23,7 @@ class Bfloat16Convolution final : public Convolution {
                         const Kernels& kernels, bool wants_input_gradient);
 
     int64_t group() const override { return group_; }
+    std::unique_ptr<ChannelSums> channel_sums() const override { return nullptr; }
     int64_t bfloat16_scratch_size() const override;
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
     void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient, std::size_t map) const override;

@@ -11,6 +11,7 @@ class Bfloat16Dense final : public Dense {
     Bfloat16Dense(const Layer& layer, int index, std::size_t vector, const std::vector<Map>& maps, Parameters& parameters,
                   const Kernels& kernels, bool wants_input_gradient);
 
+    std::unique_ptr<ChannelSums> channel_sums() const override { return nullptr; }
     int64_t bfloat16_scratch_size() const override;
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;

@@ -1,6 +1,9 @@
 #include "convolution.hpp"
 
 #include <algorithm>
+#include <cstring>
+
+#include "channel_sums.hpp"
 
 namespace convscope {
 
@@ -46,7 +49,8 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
       output_(maps[static_cast<std::size_t>(index) + 1]),
       parameters_(parameters),
       kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient) {
+      wants_input_gradient_(wants_input_gradient),
+      has_few_channels_(has_few_channels(layer, kernels)) {
     for (int64_t y = 0; y < layer.output.height; ++y) {
         for (int64_t x = 0; x < layer.output.width; ++x) {
             // The kernel's corner in the frame: the padding is the frame's own.
@@ -73,6 +77,12 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
         }
         back_writes_ = input_.gradient.places();
         back_masks_ = input_.value.places();
+        if (has_few_channels_) {
+            gradient_places_ = output_.gradient.places();
+            for (std::size_t i = 0; i < gradient_places_.size(); ++i) {
+                product_rows_.push_back(static_cast<int64_t>(i) * parameters.inputs());
+            }
+        }
     }
 }
 
@@ -105,7 +115,65 @@ void Convolution::backward_image(Workspace& workspace, int64_t image, float* gra
         kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
         bias_gradient(output_gradient, gradient);
     }
-    if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
+    if (!wants_input_gradient_) return;
+    if (has_few_channels_) return input_gradient_of_few_channels(workspace, image, output_gradient);
+    input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
+}
+
+bool Convolution::has_few_channels(const Layer& layer, const Kernels& kernels) {
+    const auto registers = [&](int64_t numbers) { return (numbers + kernels.vector_width - 1) / kernels.vector_width; };
+    const int64_t run = layer.window[1] * layer.input.channels, kernel = layer.window[0] * run;
+    const int64_t taps = layer.window[0] * layer.window[1];
+    // Of a place: steps of the product by all channels, and of this one with its additions, number by number.
+    return taps * layer.output.channels * registers(layer.input.channels) >
+           2 * (layer.output.channels * registers(kernel) + kernel);
+}
+
+int64_t Convolution::scratch_size() const {
+    if (!wants_input_gradient_ || !has_few_channels_) return 0;
+    const int64_t turned = parameters_.filters() * round_up(parameters_.inputs(), kernels_.panel_width);
+    return round_up(input_.value.size(), 16) + turned + static_cast<int64_t>(gradient_places_.size()) * parameters_.inputs();
+}
+
+void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const {
+    const auto map = static_cast<std::size_t>(index_);
+    const int64_t width = kernels_.panel_width, inputs = parameters_.inputs(), filters = parameters_.filters();
+    float* const frame = workspace.scratch->backward[map].data();
+    float* const turned = frame + round_up(input_.value.size(), 16);  // panels of (filter, panel_width)
+    float* const products = turned + filters * round_up(inputs, width);
+    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
+        for (int64_t row = 0; row < inputs; row += width) {
+            kernels_.transpose(parameters_.panel(panel) + row * width, width, turned + row * filters + panel * width * width,
+                               width, std::min(width, inputs - row), parameters_.columns(panel));
+        }
+    }
+    Product p;
+    p.a = output_gradient;
+    p.a_rows = gradient_places_.data();
+    p.b = turned;
+    p.b_step = width;
+    p.b_panel = filters * width;
+    p.length = filters;
+    p.rows = static_cast<int64_t>(gradient_places_.size());
+    p.columns = inputs;
+    p.c = products;
+    p.c_rows = product_rows_.data();
+    kernels_.multiply(p);
+
+    std::memset(frame, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
+    const int64_t run = layer_.window[1] * layer_.input.channels, row = input_.value.row();
+    const float* product = products;
+    for (const int64_t place : reads_) {
+        for (int64_t r = 0; r < layer_.window[0]; ++r) {
+            float* const to = frame + place + r * row;
+            for (int64_t i = 0; i < run; ++i) to[i] += product[i];
+            product += run;
+        }
+    }
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        write_gradient_row(kernels_, frame + input_.value.at(y, 0), input_, workspace.values[map].image(image), y,
+                           workspace.gradients[map].image(image));
+    }
 }
 
 void Convolution::kernel_gradient(const float* input, const float* output_gradient, float* gradient) const {
@@ -185,6 +253,11 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
 void Convolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
     add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+}
+
+std::unique_ptr<ChannelSums> Convolution::channel_sums() const {
+    return std::make_unique<ConvolutionSums>(layer_, nullptr, static_cast<std::size_t>(index_), input_.value,
+                                             output_.value, parameters_, kernels_);
 }
 
 Extents Convolution::extents() const {

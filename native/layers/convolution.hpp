@@ -18,6 +18,8 @@ class Convolution : public MapLayer {
     static Layout input_layout(const Layer& layer);
 
     Extents extents() const override;
+    std::unique_ptr<ChannelSums> channel_sums() const override;
+    int64_t scratch_size() const override;
     int64_t gradient_size() const override { return parameters_.size(); }
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
 
@@ -34,6 +36,10 @@ class Convolution : public MapLayer {
         int64_t begin, end, first_row, end_row;
     };
 
+    // The gradient by the input, of an input with so few channels that most of a register would hold nothing: for each
+    // place a number by each of the kernel's, which are then added where the kernel stands.
+    static bool has_few_channels(const Layer& layer, const Kernels& kernels);
+    void input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const;
     // dkernel[(r, s, c), f] = sum over p of x[p + (r, s), c] dy[p, f]
     void kernel_gradient(const float* input, const float* output_gradient, float* gradient) const;
     void bias_gradient(const float* output_gradient, float* gradient) const;
@@ -43,11 +49,12 @@ class Convolution : public MapLayer {
     const Map input_, output_;
     const Parameters& parameters_;
     const Kernels& kernels_;
-    const bool wants_input_gradient_;
+    const bool wants_input_gradient_, has_few_channels_;
     std::vector<int64_t> reads_, writes_;                             // forward: where each place reads and writes
     std::vector<Band> bands_;                                         // input_gradient
     std::vector<int64_t> back_reads_, back_writes_, back_masks_;      // input_gradient
     std::vector<int64_t> kernel_reads_, kernel_writes_;               // kernel_gradient
+    std::vector<int64_t> gradient_places_, product_rows_;             // input_gradient_of_few_channels
 };
 
 // Where each row of a kernel matrix (kernel row, kernel column, channel) reads, from where the kernel stands.

@@ -1,5 +1,7 @@
 #include "dense.hpp"
 
+#include "channel_sums.hpp"
+
 namespace convscope {
 
 namespace {
@@ -85,6 +87,10 @@ void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, 
         p.rows = 1;
         kernels_.multiply(p);
     }
+}
+
+std::unique_ptr<ChannelSums> Dense::channel_sums() const {
+    return std::make_unique<DenseSums>(relu_, map_, input_.value.shape, parameters_, kernels_);
 }
 
 Extents Dense::extents() const {

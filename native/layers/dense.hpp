@@ -27,6 +27,7 @@ class Dense : public MapLayer {
     Extents extents() const override;
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
+    std::unique_ptr<ChannelSums> channel_sums() const override;
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
                  float* total) const override;
 

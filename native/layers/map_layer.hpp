@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "map.hpp"
@@ -38,6 +39,27 @@ struct Extents {
     Cells reads_other = {}, writes_other_gradient = {};
 };
 
+// The sums of a layer as they come from the channels that it reads.
+//
+// Before its activation a convolution or a dense layer is a sum over the channels of its input. Where a few of them become
+// constants, their parts are taken off the sums of the whole input and those of the constants are put on: additions in
+// place of products. Lesions ask many such questions about one input. An image has size() sums.
+class ChannelSums {
+   public:
+    virtual ~ChannelSums() = default;
+
+    virtual int64_t channels() const = 0;
+    virtual int64_t size() const = 0;
+    // Writes the sums of the whole input, with the bias, of images [0, count) of the slice, `sums` (count, size()).
+    virtual void whole(const Workspace& workspace, int64_t count, float* sums) const = 0;
+    // Writes what a channel adds to them.
+    virtual void part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const = 0;
+    // Writes what the channel adds to the sums of any image, (size()), where it is one everywhere.
+    virtual void part_of_one(int64_t channel, float* sums) const = 0;
+    // Makes an image's output of its sums.
+    virtual void finish(Workspace& workspace, int64_t image, const float* sums) const = 0;
+};
+
 // Layer `index` of a plan reads map `index` and writes map `index + 1`.
 class MapLayer {
    public:
@@ -54,6 +76,9 @@ class MapLayer {
     virtual void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
         for (int64_t image = begin; image < end; ++image) backward_image(workspace, image, gradient);
     }
+
+    // Null where the output is no such sum, or not one of float32 numbers.
+    virtual std::unique_ptr<ChannelSums> channel_sums() const { return nullptr; }
 
     // How many images it is best given at once, a power of two: a network's layers go by the largest of these.
     virtual int64_t group() const { return 1; }

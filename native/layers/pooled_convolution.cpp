@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "bfloat16_convolution.hpp"
+#include "channel_sums.hpp"
 
 namespace convscope {
 
@@ -51,6 +52,7 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
                                      const std::vector<Map>& maps, Parameters& parameters, const Kernels& kernels,
                                      bool wants_input_gradient)
     : layer_(convolution),
+      pooling_(pooling),
       index_(index),
       input_(maps[static_cast<std::size_t>(index)]),
       output_(maps[static_cast<std::size_t>(index) + 1]),
@@ -358,6 +360,12 @@ void PooledConvolution::collect(const Batch& batch, int64_t, int64_t offset, int
             total[(inputs - begin) * width + column] = sums[0];
         }
     }
+}
+
+std::unique_ptr<ChannelSums> PooledConvolution::channel_sums() const {
+    if (forward_ == Forward::bfloat16) return nullptr;
+    return std::make_unique<ConvolutionSums>(layer_, &pooling_, static_cast<std::size_t>(index_), input_.value,
+                                             output_.value, parameters_, kernels_);
 }
 
 Extents PooledConvolution::extents() const {

@@ -18,6 +18,7 @@ class PooledConvolution final : public MapLayer {
                       Parameters& parameters, const Kernels& kernels, bool wants_input_gradient);
 
     Extents extents() const override;
+    std::unique_ptr<ChannelSums> channel_sums() const override;
     int64_t order_size() const override { return forward_ == Forward::live_cells ? cells() + 1 : 0; }  // and how many of them are live
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
@@ -45,7 +46,7 @@ class PooledConvolution final : public MapLayer {
     // By a product over all places, for kernels that `winners_input` does not know.
     void spread_and_multiply(Workspace& workspace, int64_t image) const;
 
-    const Layer layer_;
+    const Layer layer_, pooling_;
     const int index_;
     const Map input_, output_;
     const Parameters& parameters_;

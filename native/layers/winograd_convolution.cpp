@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "channel_sums.hpp"
+
 namespace convscope {
 
 namespace {
@@ -295,6 +297,10 @@ void WinogradConvolution::collect(const Batch& batch, int64_t, int64_t offset, i
     const int64_t width = kernels_.panel_width;
     add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
                total);
+}
+
+std::unique_ptr<ChannelSums> WinogradConvolution::channel_sums() const {
+    return std::make_unique<ConvolutionSums>(layer_, nullptr, map_, input_.value, output_.value, parameters_, kernels_);
 }
 
 Extents WinogradConvolution::extents() const {

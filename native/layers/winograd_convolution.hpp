@@ -29,6 +29,7 @@ class WinogradConvolution final : public MapLayer {
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
 
+    std::unique_ptr<ChannelSums> channel_sums() const override;
     int64_t group() const override { return slice_images; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;

@@ -58,6 +58,16 @@ TEST(values_are_multiplied_and_their_squares_summed_in_double) {
             squares += static_cast<double>(values[i]) * static_cast<double>(values[i]);
         }
         CHECK_NEAR(kernels.sum_of_squares(values.data(), count), squares, 1e-13 * squares);
+        float largest = 0;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) largest = std::max(largest, std::abs(values[i]));
+        CHECK(kernels.largest_size(values.data(), count) == largest);
+        if (count > 0) {
+            Buffer<float> strange = values;
+            strange[static_cast<std::size_t>(count) / 2] = -INFINITY;
+            CHECK(kernels.largest_size(strange.data(), count) == INFINITY);
+            strange.front() = NAN;
+            CHECK(std::isnan(kernels.largest_size(strange.data(), count)));
+        }
         Buffer<float> multiplied = values;
         kernels.multiply_by(multiplied.data(), count, -0.3f);
         for (std::size_t i = 0; i < values.size(); ++i) {

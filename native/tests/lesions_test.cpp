@@ -136,9 +136,10 @@ TEST(gradients_by_layers_and_image_are_those_of_the_naive_network) {
             gradients.emplace_back(static_cast<std::size_t>(count * size));
             wanted.push_back({static_cast<int64_t>(l) - 1, gradients.back().data()});
         }
+        LayerGradients together(c.engine.network());
         std::vector<std::vector<float>> first;
         for (int threads : {1, 3}) {
-            CHECK(layer_gradients(c.engine.network(), threads, c.images, count, c.dlogits.data(), wanted, c.watcher));
+            CHECK(together.compute(threads, c.images, count, c.dlogits.data(), wanted, c.watcher));
             CHECK(first.empty() || gradients == first);
             first = gradients;
         }
@@ -215,7 +216,7 @@ TEST(a_watcher_stops_lesions_and_gradients) {
     std::vector<float> logits(c.lesions.size() * static_cast<std::size_t>(count * a.classes()));
     CHECK(!lesioned_logits(c.engine.network(), 2, c.images, count, c.lesions, logits.data(), stop));
     std::vector<float> gradients(static_cast<std::size_t>(count * a.input.shape.size()));
-    CHECK(!layer_gradients(c.engine.network(), 2, c.images, count, c.dlogits.data(), {{-1, gradients.data()}}, stop));
+    CHECK(!LayerGradients(c.engine.network()).compute(2, c.images, count, c.dlogits.data(), {{-1, gradients.data()}}, stop));
 }
 
 }  // namespace convscope::test

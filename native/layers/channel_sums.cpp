@@ -1,0 +1,195 @@
+#include "channel_sums.hpp"
+
+#include "convolution.hpp"
+#include "max_pooling.hpp"
+
+namespace convscope {
+
+namespace {
+
+constexpr int64_t places_at_once = 512;  // what they read stays in cache while the panels pass
+constexpr float one = 1;
+
+std::vector<int64_t> multiples_of(int64_t step, int64_t count) {
+    std::vector<int64_t> numbers;
+    for (int64_t i = 0; i < count; ++i) numbers.push_back(i * step);
+    return numbers;
+}
+
+// Where the kernel's corner stands in `frame` for each place of the convolution's output.
+std::vector<int64_t> corners(const Layer& layer, const Layout& frame) {
+    std::vector<int64_t> places;
+    for (int64_t y = 0; y < layer.output.height; ++y) {
+        for (int64_t x = 0; x < layer.output.width; ++x) {
+            places.push_back(y * layer.stride[0] * frame.row() + x * layer.stride[1] * frame.shape.channels);
+        }
+    }
+    return places;
+}
+
+Layout with_one_channel(Layout layout) {
+    layout.shape.channels = 1;
+    return layout;
+}
+
+}  // namespace
+
+ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling, std::size_t map, const Layout& input,
+                                 const Layout& output, const Parameters& parameters, const Kernels& kernels)
+    : layer_(convolution),
+      pooling_(pooling == nullptr ? nullptr : std::make_unique<const Layer>(*pooling)),
+      map_(map),
+      input_(input),
+      output_(output),
+      parameters_(parameters),
+      kernels_(kernels),
+      ones_(with_one_channel(Convolution::input_layout(convolution))),
+      reads_(corners(convolution, input)),
+      ones_reads_(corners(convolution, ones_)),
+      writes_(multiples_of(convolution.output.channels, convolution.output.height * convolution.output.width)),
+      cells_(output.places()) {}
+
+Product ConvolutionSums::product() const {
+    Product p;
+    p.a_segment = input_.row();
+    p.b_step = kernels_.panel_width;
+    p.segments = layer_.window[0];
+    p.length = layer_.window[1] * layer_.input.channels;
+    p.b_segment = p.length * p.b_step;
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.columns = parameters_.filters();
+    return p;
+}
+
+Product ConvolutionSums::product_of(int64_t channel) const {
+    Product p = product();
+    p.a_step = layer_.input.channels;
+    p.b_step *= layer_.input.channels;
+    p.length = layer_.window[1];
+    p.b += channel * kernels_.panel_width;
+    return p;
+}
+
+void ConvolutionSums::multiply(Product p, const std::vector<int64_t>& reads) const {
+    const auto places = static_cast<int64_t>(reads.size());
+    for (int64_t begin = 0; begin < places; begin += places_at_once) {
+        p.rows = std::min(places_at_once, places - begin);
+        p.a_rows = reads.data() + begin;
+        p.c_rows = writes_.data() + begin;
+        kernels_.multiply(p);
+    }
+}
+
+void ConvolutionSums::whole(const Workspace& workspace, int64_t count, float* sums) const {
+    Product p = product();
+    p.bias = parameters_.bias(0);
+    p.finish = Finish::bias;
+    for (int64_t image = 0; image < count; ++image) {
+        p.a = workspace.values[map_].image(image);
+        p.c = sums + image * size();
+        multiply(p, reads_);
+    }
+}
+
+void ConvolutionSums::part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const {
+    Product p = product_of(channel);
+    for (int64_t image = 0; image < count; ++image) {
+        p.a = workspace.values[map_].image(image) + channel;
+        p.c = sums + image * size();
+        multiply(p, reads_);
+    }
+}
+
+void ConvolutionSums::part_of_one(int64_t channel, float* sums) const {
+    Buffer<float> ones = make_buffer<float>(ones_.size());
+    for (int64_t place : ones_.places()) ones[static_cast<std::size_t>(place)] = 1;
+    Product p = product_of(channel);
+    p.a = ones.data();
+    p.a_step = 1;
+    p.a_segment = ones_.row();
+    p.c = sums;
+    multiply(p, ones_reads_);
+}
+
+void ConvolutionSums::finish(Workspace& workspace, int64_t image, const float* sums) const {
+    const Activation activation = layer_.relu ? Activation::relu : Activation::none;
+    const int64_t run = output_.shape.width * output_.shape.channels;
+    float* output = workspace.values[map_ + 1].image(image);
+    if (pooling_ != nullptr) {
+        PoolingImage p = pooling_image(*pooling_);
+        p.input = sums;
+        p.output = output;
+        p.output_places = cells_.data();
+        kernels_.pool(p);
+        if (!layer_.relu) return;
+    }
+    for (int64_t y = 0; y < output_.shape.height; ++y) {
+        float* row = output + output_.at(y, 0);
+        kernels_.activate(activation, 0, pooling_ != nullptr ? row : sums + y * run, run, row);  // relu and max commute
+    }
+}
+
+DenseSums::DenseSums(bool relu, std::size_t map, const Shape& input, const Parameters& parameters, const Kernels& kernels)
+    : relu_(relu),
+      map_(map),
+      input_(input),
+      parameters_(parameters),
+      kernels_(kernels),
+      writes_(multiples_of(size(), slice_images)) {}
+
+Product DenseSums::product(int64_t count, float* sums) const {
+    Product p;
+    p.b_step = kernels_.panel_width;
+    p.length = parameters_.inputs();
+    p.rows = count;
+    p.columns = size();
+    p.b = parameters_.panel(0);
+    p.b_panel = parameters_.panel_size();
+    p.c = sums;
+    p.c_rows = writes_.data();
+    return p;
+}
+
+Product DenseSums::product_of(int64_t channel, int64_t count, float* sums) const {
+    Product p = product(count, sums);
+    p.a_step = input_.channels;
+    p.b_step *= input_.channels;
+    p.length = input_.height * input_.width;
+    p.b += channel * kernels_.panel_width;
+    return p;
+}
+
+void DenseSums::whole(const Workspace& workspace, int64_t count, float* sums) const {
+    const MapImages& from = workspace.values[map_];
+    const std::vector<int64_t> reads = multiples_of(from.stride, count);
+    Product p = product(count, sums);
+    p.a = from.image(0);
+    p.a_rows = reads.data();
+    p.bias = parameters_.bias(0);
+    p.finish = Finish::bias;
+    kernels_.multiply(p);
+}
+
+void DenseSums::part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const {
+    const MapImages& from = workspace.values[map_];
+    const std::vector<int64_t> reads = multiples_of(from.stride, count);
+    Product p = product_of(channel, count, sums);
+    p.a = from.image(0) + channel;
+    p.a_rows = reads.data();
+    kernels_.multiply(p);
+}
+
+void DenseSums::part_of_one(int64_t channel, float* sums) const {
+    Product p = product_of(channel, 1, sums);
+    p.a = &one;
+    p.a_step = 0;
+    p.a_rows = writes_.data();
+    kernels_.multiply(p);
+}
+
+void DenseSums::finish(Workspace& workspace, int64_t image, const float* sums) const {
+    kernels_.activate(relu_ ? Activation::relu : Activation::none, 0, sums, size(), workspace.values[map_ + 1].image(image));
+}
+
+}  // namespace convscope
