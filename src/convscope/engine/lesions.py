@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convscope.base.metrics import cross_entropies
 from convscope.engine.network import Lesion, Network
 
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
 """How much of images and of all lesions' logits is held at once: enough for every thread, little beside a data set."""
 
 

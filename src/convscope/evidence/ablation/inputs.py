@@ -27,7 +27,7 @@ _MOST_BANDS = 32  # of rows, of columns, and widths of borders
 _WINDOWS = 7  # a side
 _FACTORS = (2, 4, 7, 14, 28)
 _MOST_BACKGROUND_IMAGES = 5000  # whose most frequent value is taken
-_BLOCK_VALUES = 1 << 22  # pixels that are changed at once
+_BLOCK_VALUES = 1 << 20  # pixels that are changed at once
 _LEAST_IMAGES = 200
 _HEADER = ("Removed", "Filled with", "Tested", "Significant losses", "Largest loss", "Where", "95 % interval")
 

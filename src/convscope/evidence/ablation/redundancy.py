@@ -133,7 +133,7 @@ def _correlations(
     """
     origins, sums, products = dict[str, Any](), dict[str, Any](), dict[str, Any]()
     count = dict.fromkeys(compared, 0)
-    step = block_length(model)
+    step = max(1, block_length(model) // 4)  # copies of them in float64 are made
     for start in range(0, len(images), step):
         activations = model.activations(images[start : start + step], list(compared))
         for layer, chosen in compared.items():

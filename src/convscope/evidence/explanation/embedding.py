@@ -19,7 +19,7 @@ from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import DatasetLike
 from convscope.training.model import Model, dataset_for
 
-_ROWS_AT_ONCE = 256  # whose distances to all points are held together
+_ROWS_AT_ONCE = 128  # whose distances to all points are held together
 
 
 def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[np.int32]:
