@@ -1,10 +1,13 @@
-"""The notebook that brings a Keras model, executed on the backend at hand."""
+"""The notebooks that need Keras, executed on the backend at hand, or that train for long."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from tests.test_examples import EXAMPLES, executed
+
+NOTEBOOK = EXAMPLES / "mnist_cnn.ipynb"
 
 
 @pytest.mark.slow
@@ -16,3 +19,37 @@ def test_the_notebook_brings_a_keras_model_and_gives_it_back(tmp_path: Path):
     assert float(re.search(r"largest difference of a logit ([\d.e-]+)", page)[1]) < 1e-4
     assert "became the activation of" in page
     assert re.search(r"Accuracy on the test split of mnist: 9[3-9]", page)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("notebook")
+    page = executed(NOTEBOOK, folder)
+    assert (folder / "mnist_cnn.safetensors").is_file()
+    return page
+
+
+def test_the_notebook_reaches_what_its_network_reaches(page: str):
+    accuracy = re.search(r"Accuracy on the test split of mnist: ([\d.]+) %", page)
+    assert accuracy is not None
+    assert 98.6 < float(accuracy[1]) < 99.5
+    errors = re.search(r"cnn makes (\d+) errors and ann (\d+)", page)
+    assert errors is not None
+    assert int(errors[1]) < int(errors[2])
+
+
+def test_the_notebook_shows_data_network_curves_matrix_kernels_and_maps(page: str):
+    code = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    drawn = sum("report.draw_" in "".join(cell["source"]) for cell in code)
+    assert drawn > 5
+    assert page.count("<figcaption style=") >= drawn + 2  # and the first images of both splits
+    assert "max_pooling2d_1 (MaxPooling2D)" in page
+    assert "<title>A network of 7 layers, from images of 28 × 28 × 1 to 10 classes</title>" in page
+    assert "test_accuracy" in page
+
+
+def test_the_notebook_on_changes_comes_to_a_verdict(tmp_path: Path):
+    page = executed(EXAMPLES / "is_my_change_better.ipynb", tmp_path)
+    assert "% fewer errors than" in page
+    assert "Variants of normalized, recipe" in page
+    assert page.count("<svg") + page.count("image/png") >= 3
