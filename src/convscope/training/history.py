@@ -47,7 +47,7 @@ class History:
             missing = name.startswith("val_") and not self.val_loss and not self.val_accuracy
             if len(values) != len(self.loss) and not missing:
                 raise ValueError(f"history has {len(self.loss)} values of loss but {len(values)} of {name}")
-            if not all(isfinite(value) for value in values):
+            if not all(map(isfinite, values)):  # at once, as a long training checks it after each epoch
                 raise ValueError(f"history's {name} holds a value that is not finite: {values}")
         if self.best_epoch is not None and not 1 <= self.best_epoch <= len(self):
             raise ValueError(f"best_epoch is {self.best_epoch}, but history has epochs 1 to {len(self)}")
@@ -130,7 +130,8 @@ def with_choice(history: History, recipe: Recipe, split: str) -> History:
     best = 0
     if stopping is not None and stopping.restore_best_weights:
         best = stopping.best_epoch(getattr(history, stopping.monitor))
-    return replace(history, val_split="test" if split == "test" else "validation", best_epoch=best or None)
+    chosen: dict[str, Any] = {"val_split": "test" if split == "test" else "validation", "best_epoch": best or None}
+    return history if all(getattr(history, name) == chosen[name] for name in chosen) else replace(history, **chosen)
 
 
 def describe_choice(history: History, recipe: Recipe) -> str:
