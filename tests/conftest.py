@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
-from tests.shared import all_seeds, bare_reports, invoke, made_once, weak_attacks
+from tests.shared import all_seeds, bare_reports, invoke, made_once, small_evidence
 
 import convscope as cs
 
@@ -82,7 +82,7 @@ def shared_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def measured_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory, _weak_attacks: None) -> Path:
+def measured_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory, _small_evidence: None) -> Path:
     """A copy of `shared_run` with every topic measured, to be read only, and what `--json` printed beside it."""
 
     def make(folder: Path) -> None:
@@ -96,8 +96,8 @@ def measured_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory, _we
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _weak_attacks() -> Iterator[None]:
-    with weak_attacks():
+def _small_evidence() -> Iterator[None]:
+    with small_evidence():
         yield
 
 

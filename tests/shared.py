@@ -1,4 +1,4 @@
-"""What tests share: results made once for all processes of a test run, and reports without slow parts."""
+"""What tests share: results made once for all processes of a test run, and evidence and reports without slow parts."""
 
 import fcntl
 import json
@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from convscope.cli import main
+from convscope.evidence.rejection import measure_rejection
 from convscope.evidence.robustness import measure_attacks
 from convscope.runs import page, seeds, topics
 
@@ -62,9 +63,11 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @contextmanager
 def bare_reports() -> Iterator[None]:
-    """Leave the quick evidence out of each report, where no assertion looks at it."""
+    """Leave the evidence out of each report: measure none of it for the report, and draw none of what there is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "QUICK", ())
+        patch.setattr(page, "TOPICS", ())
+        patch.setattr(page, "render_evidence", lambda evidence: [None for _ in evidence])
         yield
 
 
@@ -77,8 +80,12 @@ def all_seeds() -> Iterator[None]:
 
 
 @contextmanager
-def weak_attacks() -> Iterator[None]:
-    """Let `convscope evidence` attack with few steps: how strong attacks are is tested where they are made."""
+def small_evidence() -> Iterator[None]:
+    """Let `convscope evidence` attack with few steps and measure a rejection with few out-of-distribution images.
+
+    How strong attacks are, and what is rejected, is tested where these are made.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(topics, "measure_attacks", partial(measure_attacks, steps=5, restarts=1))
+        patch.setattr(topics, "measure_rejection", partial(measure_rejection, most=60))
         yield

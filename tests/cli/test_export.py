@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import convscope as cs
+from convscope.report.evidence import render_evidence
+from convscope.runs import page
 
 from .conftest import invoke
 
@@ -20,7 +22,7 @@ def run(run_folder: tuple[Path, dict], tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_file_is_proved_and_the_run_keeps_it(run: Path):
+def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.MonkeyPatch):
     done = invoke("export", run, "--format", "safetensors", "--json")
     assert done.exit_code == 0, done.output
     (row,) = json.loads(done.stdout)["exports"]
@@ -31,6 +33,8 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path):
     kept = json.loads((run / "exports.json").read_text())
     assert kept["exports"] == [row]
     assert kept["weights_sha256"] == cs.load_model(run).weights_sha256
+    monkeypatch.setattr(page, "TOPICS", ("exports",))
+    monkeypatch.setattr(page, "render_evidence", render_evidence)
     assert invoke("report", run).exit_code == 0
     assert ' id="exports"' in (run / "report.html").read_text()
 

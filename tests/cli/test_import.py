@@ -10,6 +10,7 @@ import pytest
 from tests.shared import bare_reports
 
 import convscope as cs
+from convscope.runs import topics
 
 from .conftest import invoke
 
@@ -85,7 +86,13 @@ def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_fol
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
-def test_what_needs_unseen_images_is_refused_or_left_out(imported: tuple[Path, dict], tmp_path: Path):
+def test_what_needs_unseen_images_is_refused_or_left_out(
+    imported: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    measured = dict(topics._MEASURE)
+    for topic in ("filters", "attributions", "ablation", "robustness", "attacks"):  # whose values do not matter here
+        measured[topic] = measured["embedding"]
+    monkeypatch.setattr(topics, "_MEASURE", measured)
     out = shutil.copytree(imported[0], tmp_path / "run")
     done = invoke("evidence", out, "calibration")
     assert done.exit_code == 1

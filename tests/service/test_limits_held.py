@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[2] / "docs"
 UNIT_MIB = 1024 * int(re.findall(r"^MemoryMax=(\d+)G$", (DOCS / "serving.md").read_text(), re.MULTILINE)[0])
 PIXELS = 25_000_000
+SOON_KILLED = "from convscope.service import server; server._LAST_SECONDS = 0.5\n" + SCRIPT
 DEFAULTS = {"body_bytes": 16 << 20, "body_seconds": 30.0, "send_seconds": 30.0, "threads": 2}
 
 
@@ -53,8 +54,8 @@ def noise(side: int, density: float) -> bytes:
 def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_path: Path):
     pictures = large_pictures()
     with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=300.0) as service:
-        asked = [(service.address + "/v1/strings?explain=false", content) for content in pictures.values()]
-        asked.append((service.address + "/v1/predict?explain=false", pictures["webp"]))
+        paths = {"jpeg": "strings", "png": "strings", "webp": "predict", "tiff": "predict"}
+        asked = [(f"{service.address}/v1/{path}?explain=false", pictures[kind]) for kind, path in paths.items()]
         with ThreadPoolExecutor(len(asked)) as clients:
             answers = list(clients.map(lambda one: httpx.post(one[0], content=one[1], timeout=600), asked))
         assert [answer.status_code for answer in answers] == [200] * len(asked)
@@ -77,7 +78,8 @@ def test_a_picture_of_noise_ends_at_its_deadline_and_others_are_answered(folder:
 def test_it_ends_soon_after_sigterm_whatever_is_under_way(folder: Path, tmp_path: Path):
     content = noise(2000, 0.3)
     request = head(f"Content-Length: {len(content)}\r\n", "/v1/strings") + content
-    with running(folder, tmp_path / "log", **DEFAULTS, answer_seconds=600.0, stop_seconds=1.0) as service:
+    limits = DEFAULTS | {"answer_seconds": 600.0, "stop_seconds": 0.5}
+    with running(folder, tmp_path / "log", SOON_KILLED, **limits) as service:
         connections = [service.connect() for _ in range(6)]
         for connection in connections:
             connection.sendall(request)
@@ -92,7 +94,7 @@ def test_it_ends_soon_after_sigterm_whatever_is_under_way(folder: Path, tmp_path
 
 
 def test_a_thread_that_never_ends_does_not_keep_the_process(folder: Path, tmp_path: Path):
-    stuck = SCRIPT.replace("serve(app", "import time; app.state.work.threads.submit(time.sleep, 600); serve(app")
+    stuck = SOON_KILLED.replace("serve(app", "import time; app.state.work.threads.submit(time.sleep, 600); serve(app")
     with running(folder, tmp_path / "log", stuck, stop_seconds=0.5) as service:
         service.process.terminate()
         assert service.process.wait(600) == -signal.SIGKILL
