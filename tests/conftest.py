@@ -67,6 +67,17 @@ def small_folder(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def reader(mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> cs.Model:
+    """A network that reads photographed digits too, trained on 12,000 images, without calibration or rule."""
+
+    def make(folder: Path) -> None:
+        model, _ = cs.train(cs.presets.cnn, mnist.train.take(np.arange(12_000)), cs.recipes.fast)
+        cs.save_model(model, folder / "model.safetensors")
+
+    return cs.load_model(made_once(tmp_path_factory, "reader", make) / "model.safetensors")
+
+
+@pytest.fixture(scope="session")
 def shared_run(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of two epochs, to be read only, and in `printed.json` beside it what `--json` printed."""
 

@@ -97,8 +97,9 @@ def small_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(
     small_run: Path, data: Path, small_folder: Path, mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """A folder with the runs and files that the pages speak of."""
+    """A folder with the runs and files that the pages speak of; MNIST is cut short."""
     monkeypatch.chdir(tmp_path)
+    cut_mnist_short(monkeypatch)
     for name in ("mnist-cnn-001", "mnist-cnn-002", "fashion-mnist-cnn-001"):
         shutil.copytree(small_run, tmp_path / "runs" / name)
     for name in ("mine", "my_network", "fast"):
@@ -115,6 +116,11 @@ def desk(
     return tmp_path
 
 
+def cut_mnist_short(patch: pytest.MonkeyPatch) -> None:
+    whole = catalogue._read_embedded
+    patch.setattr(catalogue, "_read_embedded", lambda *file: whole(*file)[: 300 if "train" in file[1].name else 100])
+
+
 def keras_file() -> bytes:
     config, arrays = small(28, 28, units=10)
     return archive(config, hdf5(arrays))
@@ -124,10 +130,7 @@ def keras_file() -> bytes:
 def readers_folder(small_run: Path, mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder but for the files that the first pages call the reader's own; MNIST is cut short."""
     monkeypatch.chdir(tmp_path)
-    whole = catalogue._read_embedded
-    monkeypatch.setattr(
-        catalogue, "_read_embedded", lambda *file: whole(*file)[: 600 if "train" in file[1].name else 200]
-    )
+    cut_mnist_short(monkeypatch)
     for name, labels in (("my_images", "01"), ("class_digits", "37")):
         for label in labels:
             save_digits(mnist.test, int(label), tmp_path / name / label, count=20)

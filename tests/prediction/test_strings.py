@@ -18,11 +18,8 @@ from convscope.prediction.strings.result import joined_names
 
 
 @pytest.fixture(scope="module")
-def model(mnist):
-    """A network of a few seconds, without calibration or a rule to refuse by."""
-    train = mnist.train.take(np.arange(12_000))
-    found, _ = cs.train(cs.presets.cnn(), cs.Splits(*train.divide(0.1)), cs.recipes.fast)
-    return found
+def model(reader):
+    return reader
 
 
 def ones(mnist, label, count):
@@ -36,11 +33,11 @@ def texts(dataset, rows):
 @pytest.mark.slow
 def test_photographed_strings_of_five_are_read_whole_three_times_in_four(model, mnist):
     random, whole = np.random.default_rng(3), 0
-    for number in range(16):
+    for number in range(8):
         chosen = random.choice(len(mnist.test), 5, replace=False)
         picture, _ = photographed_string(list(mnist.test.images[chosen]), 3000 + number, touching=0.03)
         whole += read_strings(model, picture).lines == texts(mnist.test, [chosen])
-    assert whole >= 12
+    assert whole >= 6
 
 
 @pytest.mark.slow

@@ -123,6 +123,7 @@ def test_a_run_from_arrays_needs_them_again_and_no_others(run: cs.Run, data: cs.
         _ = cs.open_run(run.path, small_mnist).splits
 
 
+@pytest.mark.usefixtures("bare_reports")
 def test_arrays_alone_are_cut_the_same_way_again(data: cs.Splits, tmp_path: Path):
     pair = (data.train.images[..., 0], data.train.labels)
     run = cs.run(pair, architecture="ann", recipe=RECIPE, seeds=1, baseline=False, out=tmp_path / "cut")
@@ -133,6 +134,7 @@ def test_arrays_alone_are_cut_the_same_way_again(data: cs.Splits, tmp_path: Path
     assert again.cautions
 
 
+@pytest.mark.usefixtures("bare_reports")
 def test_a_stopped_run_goes_on_to_the_same_bits(run: cs.Run, data: cs.Splits, tmp_path: Path):
     def stop(state: cs.TrainingState) -> None:
         if len(state.history) == 1:
