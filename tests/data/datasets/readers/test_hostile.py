@@ -66,7 +66,7 @@ FILES = {
     "csv": (HEADER + PIXELS).encode(),
     "csv without header": PIXELS.encode(),
     "csv in gzip": gzip.compress((HEADER + PIXELS).encode(), mtime=0),
-    "csv in xz": lzma.compress((HEADER + PIXELS).encode()),
+    "csv in xz": lzma.compress((HEADER + PIXELS).encode(), preset=0),
     "table": TABLE.encode(),
     "npz": npz(),
     "npz that is not packed": npz(save=np.savez, class_names=np.array(["a", "b", "c"])),

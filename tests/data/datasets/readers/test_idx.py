@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def zipped(content: bytes) -> bytes:
     return packed.getvalue()
 
 
-PACKS = {"plain": bytes, "gzip": gzip.compress, "xz": lzma.compress, "zip": zipped}
+PACKS = {"plain": bytes, "gzip": gzip.compress, "xz": partial(lzma.compress, preset=0), "zip": zipped}
 
 
 @pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
