@@ -269,6 +269,7 @@ def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):
         assert (str(arrays["y_true"].dtype), str(arrays["y_prob"].dtype)) == ("int64", "float32")
 
 
+@pytest.mark.slow
 def test_every_figure_is_documented(finished_run: Path, tmp_path: Path):
     layers = "conv2d_1|max_pooling2d_1|conv2d|max_pooling2d"
     paths = cs.open_run(finished_run).figures(dpi=18, out=tmp_path)

@@ -12,6 +12,7 @@ from convscope.base.errors import FigureError
 from .conftest import invoke
 
 
+@pytest.mark.slow
 def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")}
     asked = ("--format", "svg", "--theme", "dark", "--transparent", "--out", tmp_path / "out")
@@ -25,6 +26,7 @@ def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, t
     assert {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_the_resolution_is_the_one_asked_for(shared_run: Path, tmp_path: Path):
     done = invoke("figures", shared_run, "comparison", "--dpi", 36, "--out", tmp_path, "--json")
     (path,) = json.loads(done.stdout)["figures"]
@@ -32,6 +34,7 @@ def test_the_resolution_is_the_one_asked_for(shared_run: Path, tmp_path: Path):
         assert picture.width == 448 // 2
 
 
+@pytest.mark.slow
 def test_a_misspelt_figure_is_one_line_that_says_what_was_meant(shared_run: Path, tmp_path: Path):
     done = invoke("figures", shared_run, "confusion-matrx", "--out", tmp_path / "out")
     assert done.exit_code == 1

@@ -38,6 +38,7 @@ def chapters(out: Path) -> set[str]:
     return set(re.findall(r'<section[^>]* id="([a-z]+)"', (out / "report.html").read_text()))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrupted: tuple[Path, str, str]):
     out, printed, errors = interrupted
     assert errors.splitlines()[-1] == f"Error: interrupted; to continue, run: convscope run --resume {out}"
@@ -51,6 +52,7 @@ def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrup
     assert phases == ["comparison", "filters", "attributions"]
 
 
+@pytest.mark.slow
 def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str], shared_run: Path):
     out, _, _ = interrupted
     filters = (out / "filters.json").stat().st_mtime_ns
@@ -65,6 +67,7 @@ def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str
     assert not (out / "figures").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
 def test_quiet_prints_the_accuracy_and_the_page(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
@@ -74,6 +77,7 @@ def test_quiet_prints_the_accuracy_and_the_page(small_folder: Path, tmp_path: Pa
     assert page == str(out / "report.html")
 
 
+@pytest.mark.slow
 def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path):
     with opened(shared_run, writes=False) as (folder, splits):
         found = load_found(folder, splits)

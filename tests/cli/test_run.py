@@ -143,6 +143,7 @@ def test_resuming_a_finished_run_keeps_the_time_that_training_took(run_folder, t
 STOPPING = ("--epochs", 9, "--validation-fraction", 0.2, "--patience", 1)
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Splits, early_run: tuple[Path, str]):
     out, printed = early_run
     record = json.loads((out / "run.json").read_text())

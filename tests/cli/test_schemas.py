@@ -26,6 +26,7 @@ def test_the_page_on_files_names_every_key_that_is_printed():
     assert not [key for key in printed if f"`{key}`" not in page]
 
 
+@pytest.mark.slow
 def test_outputs_without_a_training_are_as_the_schema_says(small_folder: Path, shared_run: Path):
     for words in (
         ("summary", "deep"),

@@ -53,6 +53,7 @@ def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
     assert [json.loads(line)["message"] for line in log.splitlines()].count("request") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_printed_curl_command_works_as_printed(run: Path):
     command = [sys.executable, "-m", "convscope", "serve", str(run), "--port", "0", "--threads", "1"]

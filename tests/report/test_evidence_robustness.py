@@ -177,6 +177,7 @@ def test_the_sections_say_how_many_images_were_left_out(small):
     assert f"takes up to {STEPS} steps" in attacks_section(small[1]).shows
 
 
+@pytest.mark.slow
 def test_no_text_is_a_number_of_python(small):
     for text in texts(robustness_section(small[0])) + texts(attacks_section(small[1])):
         assert "np." not in text

@@ -51,6 +51,7 @@ def test_every_figure_of_every_run_is_written(run: RunContents, tmp_path: Path) 
             assert ET.fromstring(path.read_text(encoding="utf-8")).tag.endswith("svg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
 def test_a_figure_in_the_dark_theme_has_none_of_the_light_colours_and_the_same_bytes_each_time(
     runs: dict[str, RunContents], tmp_path: Path, kind: FigureFormat
