@@ -36,13 +36,12 @@ def test_there_is_a_rule_for_each_candidate_and_the_one_that_refuses_the_most_ma
         expected = {kind: rule.refuses(model, images).mean() for kind, images in made_up.items()}
         assert rule.made_up == pytest.approx(expected, abs=1e-12)
         assert rule.num_made_up == sum(map(len, made_up.values()))
-    assert fit_rejection(model, [part]).to_dict() == rules[0].to_dict()
 
 
 @pytest.mark.parametrize("keep", [0.9, 0.99])
-def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_held_out_images(part, keep):
+def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_held_out_images(part, rules, keep):
     model, _, held_out = part
-    for rule in fit_rules(model, [part], keep=keep):
+    for rule in rules if keep == 0.99 else fit_rules(model, [part], keep=keep):  # 0.99 is the default
         refused = rule.refuses(model, held_out.images)
         assert (~refused).sum() == rule.num_kept
         assert keep <= rule.num_kept / len(held_out) < keep + 3.5 / len(held_out)
@@ -90,8 +89,8 @@ def test_few_images_and_many_classes_give_rules_too(preset, count, num_classes, 
         assert np.isfinite(rule.scores(model, some.images)).all()
 
 
-def test_the_same_arguments_give_the_same_rules(part, rules):
-    assert [rule.to_dict() for rule in fit_rules(part[0], [part])] == [rule.to_dict() for rule in rules]
+def test_the_same_arguments_give_the_same_rule_which_is_the_first(part, rules):
+    assert fit_rejection(part[0], [part]).to_dict() == rules[0].to_dict()
 
 
 def test_it_refuses_what_a_glance_refuses(rules, part):
