@@ -68,7 +68,7 @@ def small_folder(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def reader(mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> cs.Model:
-    """A network that reads photographed digits too, trained on 12,000 images, without calibration or rule."""
+    """A network that reads digits well, trained on 12,000 images, without calibration or rule."""
 
     def make(folder: Path) -> None:
         model, _ = cs.train(cs.presets.cnn, mnist.train.take(np.arange(12_000)), cs.recipes.fast)

@@ -156,7 +156,20 @@ def ends_soon(group: int) -> bool:
 @pytest.mark.parametrize("executor", [(), ("--executor", "local:2")], ids=["here", "local"])
 def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_path: Path, executor: tuple[str, ...]):
     out = tmp_path / "out"
-    words = ["-m", "convscope", "experiment", "--dataset", small_folder, "--seeds", "200", "--out", out, *executor]
+    words = [
+        "-m",
+        "convscope",
+        "experiment",
+        "--dataset",
+        small_folder,
+        "--epochs",
+        1,
+        "--seeds",
+        "1000",
+        "--out",
+        out,
+        *executor,
+    ]
     process = subprocess.Popen(
         [sys.executable, *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

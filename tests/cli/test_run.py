@@ -355,9 +355,20 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(small_mnist: c
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path):
+def test_ctrl_c_says_how_to_go_on(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "convscope", "run", "--epochs", "500", "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "convscope",
+        "run",
+        "--dataset",
+        str(small_folder),
+        "--epochs",
+        "5000",
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while not (out / "checkpoints" / "epoch-0001.safetensors").exists():
         time.sleep(0.01)

@@ -59,7 +59,7 @@ def heavy() -> cs.Architecture:
 @pytest.mark.parametrize(
     ("architecture", "recipe", "train", "test"),
     [
-        (cs.presets.cnn(), cs.Recipe(epochs=2), 40_000, 10_000),
+        (cs.presets.cnn(), cs.Recipe(epochs=2), 10_000, 2500),
         (wide(), cs.Recipe(epochs=1, batch_size=128, clip_norm=1.0, augmentation=Augmentation(rotation=5)), 256, 64),
         (heavy(), cs.Recipe(epochs=2, averaging=0.9), 256, 64),
     ],

@@ -19,8 +19,8 @@ from convscope.evidence.explanation.attributions import METHODS, attribute
 
 
 @pytest.fixture(scope="module")
-def model(mnist: cs.Splits) -> cs.Model:
-    return cs.train(cs.presets.cnn, mnist.train.take(np.arange(4000)), cs.recipes.fast, threads=1)[0]
+def model(reader: cs.Model) -> cs.Model:
+    return reader
 
 
 def test_deletion_and_insertion_worked_by_hand():
