@@ -1,4 +1,5 @@
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,17 @@ DIGITS = tuple("0123456789")
 def measured(
     names: tuple[str, ...] = DIGITS, shape: tuple[int, int, int] = (12, 11, 1), other: str = "others", **change: Any
 ) -> dict[str, Any]:
+    return {**json.loads(_measured(names, shape, other)), **change}
+
+
+@cache
+def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -> str:
     known = make_split("test", shape, names, 40)
     network = presets.ann(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
     rules = fit_rules(model, [(model, known, known)], keep=0.8)
     strangers = Dataset(255 - known.images, known.labels, names, other, "test")
-    value = measure_rejection(rules, model, known, strangers, most=30).to_dict()
-    return {**json.loads(json.dumps(value)), **change}
+    return json.dumps(measure_rejection(rules, model, known, strangers, most=30).to_dict())
 
 
 def test_a_section_holds_strangers_shares_scores_and_what_it_costs() -> None:
