@@ -47,9 +47,8 @@ def finished_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     def make(folder: Path) -> None:
         out = folder / "run"
         trained = ("run", "--dataset", tiny_data, "--recipe", "fast", "--epochs", 2, "--seeds", 2, "--out", out)
-        with bare_reports():  # the report of all evidence is written next
-            done = [invoke(*trained)]
-        done.append(invoke("evidence", out))
+        with bare_reports():
+            done = [invoke(*trained), invoke("evidence", out)]
         done.append(invoke("export", out, "--format", "safetensors", "--format", "c"))
         assert [one.exit_code for one in done] == [0, 0, 0], [one.output for one in done]
 
