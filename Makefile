@@ -90,7 +90,7 @@ format: $(VENV)/.test ## Put the code and the prose of the pages into their stan
 	$(BIN)/ruff format .
 	$(BIN)/python docs/wrap.py
 
-interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves.
+interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves, and execute the notebooks that need Keras or train for long.
 	.venv-peers/bin/python -m pytest tests/interoperability $(ARGS)
 	KERAS_BACKEND=jax .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
 	KERAS_BACKEND=torch .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
