@@ -202,7 +202,7 @@ def _background(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     for image in images[evenly(len(images), _MOST_BACKGROUND_IMAGES)]:  # one by one: counting takes 8 bytes a pixel
         for channel, values in enumerate(np.moveaxis(image, -1, 0)):
             counts[channel] += np.bincount(values.ravel(), minlength=256)
-    return counts.argmax(axis=1).astype(np.uint8)
+    return np.asarray(counts.argmax(axis=1), np.uint8)
 
 
 def _places(height: int, width: int) -> list[tuple[InputKind, tuple[int, ...]]]:
