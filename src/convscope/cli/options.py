@@ -65,7 +65,8 @@ log_option = click.option(
     "trackers",
     metavar="TRACKER",
     multiple=True,
-    help="Tracker that training is logged to, mlflow:URI or tensorboard:DIR; repeatable.",
+    help="Tracker to log to, mlflow:URI or tensorboard:DIR; repeatable. It gets numbers, report and model, but no "
+    "separate figures.",
 )
 
 ARCHITECTURES = f"preset ({', '.join(PRESETS)}) or JSON file"
