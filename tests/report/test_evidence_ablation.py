@@ -267,7 +267,7 @@ def test_each_panel_draws_its_three_curves_and_many_groups_are_thinned_out() -> 
 
 def test_the_map_of_windows_has_the_costs_in_their_places() -> None:
     value = RUNS["cnn"]()["inputs"]
-    windows = [one for one in value["lesions"] if one["kind"] == "window" and one["fill"] != "zero"]
+    windows = [one for one in value["ablations"] if one["kind"] == "window" and one["fill"] != "zero"]
     for one in windows:
         one["accuracy_change"] = 0.0
     windows[3 * 7 + 5]["accuracy_change"] = -0.25
@@ -281,7 +281,7 @@ def test_the_map_of_windows_has_the_costs_in_their_places() -> None:
 @pytest.mark.slow
 def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() -> None:
     value = RUNS["cnn"]()["inputs"]
-    windows = [one for one in value["lesions"] if one["kind"] == "window"]
+    windows = [one for one in value["ablations"] if one["kind"] == "window"]
     windows[0] |= {"accuracy_change": -0.9, "is_significant": True}
     title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
     assert title == ("The window of 3 × 3 at row 0, column 0 matters most: without it accuracy falls by 90.0 points")

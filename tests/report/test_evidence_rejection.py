@@ -45,12 +45,12 @@ def test_a_section_holds_strangers_shares_scores_and_what_it_costs() -> None:
     assert isinstance(chart, Chart)
     assert isinstance(scores, Table)
     assert isinstance(costs, Gallery)
-    assert len(strangers.cards) == 4 * len(value["strangers"])
+    assert len(strangers.cards) == 4 * len(value["out_of_distribution"])
     assert strangers.columns == 8
-    assert len(shares.rows) == 6 + len(value["strangers"])
+    assert len(shares.rows) == 6 + len(value["out_of_distribution"])
     assert chart.numbers is not None
-    assert len(chart.numbers.rows) == len(value["rules"]) * len(value["strangers"])
-    assert len(scores.rows) == 7 + len(value["strangers"])
+    assert len(chart.numbers.rows) == len(value["rules"]) * len(value["out_of_distribution"])
+    assert len(scores.rows) == 7 + len(value["out_of_distribution"])
     for table in (shares, scores, chart.numbers):
         assert {len(row) for row in table.rows} == {len(table.header)}
 
@@ -67,11 +67,11 @@ def test_refused_test_images_lead_to_the_bench() -> None:
 
 def test_the_title_names_the_surest_stranger_that_gets_through() -> None:
     value = measured()
-    for one in value["strangers"]:
+    for one in value["out_of_distribution"]:
         one["examples"]["refused"] = [True] * 4
     title = rejection_section(value).parts[0].title  # type: ignore[union-attr]
     assert title == "All of these out-of-distribution images are refused"
-    examples = value["strangers"][1]["examples"]
+    examples = value["out_of_distribution"][1]["examples"]
     examples["refused"][2], examples["answers"][2], examples["probabilities"][2] = False, 3, 0.99999
     title = rejection_section(value).parts[0].title.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
     assert title == "Confident and wrong: an image of the set letters is predicted as 3 (confidence > 99.9 %)"
@@ -79,10 +79,10 @@ def test_the_title_names_the_surest_stranger_that_gets_through() -> None:
 
 def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
     value = measured(left_out={"letters": "no font is installed"})
-    for one in value["strangers"]:
+    for one in value["out_of_distribution"]:
         one["rules"][0]["refused"]["value"] = 0.5
-    number = next(number for number, one in enumerate(value["strangers"]) if one["name"] == "shuffled pixels")
-    value["strangers"][number]["rules"][0]["refused"]["value"] = 0.25
+    number = next(number for number, one in enumerate(value["out_of_distribution"]) if one["name"] == "shuffled pixels")
+    value["out_of_distribution"][number]["rules"][0]["refused"]["value"] = 0.25
     table = rejection_section(value).parts[1]
     assert isinstance(table, Table)
     assert table.title.replace("\N{NO-BREAK SPACE}", " ").startswith(
@@ -100,24 +100,24 @@ def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_th
     look = rejection_section(value).parts[1].look.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
     assert "Of correctly classified test images rotated by 30°, 75.0 % are refused" in look
     assert "Probabilities are calibrated with temperature 0.62, as in `convscope predict`." in look
-    letters = next(one for one in value["strangers"] if one["name"] == "letters")
+    letters = next(one for one in value["out_of_distribution"] if one["name"] == "letters")
     assert f"letters in {letters['num_clusters']} characters" in look
     assert "no temperature" in rejection_section(measured()).parts[1].look  # type: ignore[union-attr]
 
 
 def test_the_rules_say_on_how_many_sets_another_does_better() -> None:
     value = measured()
-    for number, one in enumerate(value["strangers"]):
+    for number, one in enumerate(value["out_of_distribution"]):
         for place, result in enumerate(one["rules"]):
             result["refused"]["value"] = 0.6 if place == 3 and number < 2 else 0.5
     table = rejection_section(value).parts[3]
-    assert table.title.endswith(f"on 2 of {len(value['strangers'])} sets another rule refuses more")  # type: ignore[union-attr]
+    assert table.title.endswith(f"on 2 of {len(value['out_of_distribution'])} sets another rule refuses more")  # type: ignore[union-attr]
 
 
 def test_one_rule_alone_and_no_refused_image_leave_their_parts_out() -> None:
     value = measured()
     value["rules"] = value["rules"][:1]
-    for one in value["strangers"]:
+    for one in value["out_of_distribution"]:
         one["rules"] = one["rules"][:1]
     value["known"]["refused"] |= {"answers": []}
     assert [type(part) for part in rejection_section(value).parts] == [Gallery, Table, Chart]
@@ -129,9 +129,9 @@ def test_the_chart_has_a_row_for_each_set_and_stays_small() -> None:
     assert isinstance(chart, Chart)
     svg = svg_text(chart.drawing)
     assert len(svg) < 60_000
-    for one in value["strangers"]:
+    for one in value["out_of_distribution"]:
         assert f">{one['name']}</text>" in svg
-    assert svg.count("% refused</text>") == 1 + len(value["strangers"])
+    assert svg.count("% refused</text>") == 1 + len(value["out_of_distribution"])
 
 
 def test_names_are_data_and_no_markup() -> None:

@@ -31,23 +31,23 @@ def dots(row, column, count=60, size=(8, 6), background=0):
 
 def test_only_what_covers_the_read_pixel_costs():
     ablation = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4))
-    missed = {(one.kind, one.place) for one in ablation.lesions if one.accuracy_change < 0}
+    missed = {(one.kind, one.place) for one in ablation.ablations if one.accuracy_change < 0}
     assert {place for kind, place in missed if kind == "row"} == {(2, 1)}
     assert {place for kind, place in missed if kind == "column"} == {(4, 1)}
     assert {place for kind, place in missed if kind == "quadrant"} == {(0, 3, 4, 3)}
     assert {place for kind, place in missed if kind == "border"} == {(2,)}  # column 4 is the second from the right
     covering = {
         one.place
-        for one in ablation.lesions
+        for one in ablation.ablations
         if one.kind == "window" and one.place[0] <= 2 < one.place[0] + 2 and one.place[1] <= 4 < one.place[1] + 2
     }
     assert {place for kind, place in missed if kind == "window"} == covering != set()
-    for one in ablation.lesions:
+    for one in ablation.ablations:
         assert one.accuracy_change in (0, -0.5)
         assert one.is_significant == (one.accuracy_change < 0)
         low, high = paired_interval(np.array([0]), np.array([30 if one.accuracy_change else 0]), 60)
         assert one.interval == (low[0], high[0])
-    assert ablation.marking.num_tests == len(ablation.lesions)
+    assert ablation.marking.num_tests == len(ablation.ablations)
 
 
 def covers(kind, place, row, column):
@@ -70,8 +70,8 @@ def test_every_lesion_is_the_evaluation_of_images_changed_by_loops():
     assert ablation.accuracy == whole.accuracy
     values = np.bincount(data.train.images.ravel(), minlength=256)
     assert ablation.background == (values.argmax(),)
-    assert {one.fill for one in ablation.lesions} == {"background", "zero", "block mean"}
-    for one in ablation.lesions[::17]:
+    assert {one.fill for one in ablation.ablations} == {"background", "zero", "block mean"}
+    for one in ablation.ablations[::17]:
         images = data.test.images.copy()
         for row, column in np.ndindex(12, 11):
             if covers(one.kind, one.place, row, column):
@@ -106,10 +106,10 @@ def test_blanked_leaves_the_images_as_they_were():
 def test_a_background_that_is_not_zero_is_tried_beside_zero():
     ablation = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4, background=90))
     assert ablation.background == (90,)
-    kinds = [(one.kind, one.place) for one in ablation.lesions if one.fill == "zero"]
-    assert kinds == [(one.kind, one.place) for one in ablation.lesions if one.fill == "background"]
+    kinds = [(one.kind, one.place) for one in ablation.ablations if one.fill == "zero"]
+    assert kinds == [(one.kind, one.place) for one in ablation.ablations if one.fill == "background"]
     on_black = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4))
-    assert {one.fill for one in on_black.lesions} == {"background", "block mean"}
+    assert {one.fill for one in on_black.ablations} == {"background", "block mean"}
 
 
 def test_large_images_are_read_in_bands_that_cover_them():
@@ -117,10 +117,10 @@ def test_large_images_are_read_in_bands_that_cover_them():
     model = untrained(cs.Architecture(cs.Input(*shape), (cs.MaxPooling2D(10), cs.Flatten(), cs.Dense(2))))
     ablation = ablate_inputs(model, noises(12, 2, shape))
     for kind, size in (("row", 70), ("column", 40)):
-        bands = [one.place for one in ablation.lesions if one.kind == kind and one.fill == "background"]
+        bands = [one.place for one in ablation.ablations if one.kind == kind and one.fill == "background"]
         assert len(bands) <= 32
         assert [place for first, number in bands for place in range(first, first + number)] == list(range(size))
-    borders = [one.place[0] for one in ablation.lesions if one.kind == "border" and one.fill == "background"]
+    borders = [one.place[0] for one in ablation.ablations if one.kind == "border" and one.fill == "background"]
     assert (borders[0], borders[-1], len(borders)) == (1, 19, 19)
 
 
@@ -128,8 +128,8 @@ def test_large_images_are_read_in_bands_that_cover_them():
 def test_the_smallest_images_have_something_to_take_away(shape):
     model = untrained(cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(2))))
     ablation = ablate_inputs(model, noises(12, 2, shape))
-    assert {"row", "column", "window"} <= {one.kind for one in ablation.lesions}
-    assert ("border" in {one.kind for one in ablation.lesions}) == (min(shape[:2]) > 2)
+    assert {"row", "column", "window"} <= {one.kind for one in ablation.ablations}
+    assert ("border" in {one.kind for one in ablation.ablations}) == (min(shape[:2]) > 2)
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_to_dict_is_finite_plain_json_and_text_names_the_worst():
     ablation = ablate_inputs(reads_one_pixel(2, 4), dots(2, 4))
     values = ablation.to_dict()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert values["lesions"][2]["place"] == [2, 1]
+    assert values["ablations"][2]["place"] == [2, 1]
     row = str(ablation).splitlines()[4].split()
     assert row[:6] == ["row", "background", "8", "1", "-0.5000", "2"]
     assert ">-0.5000</td>" in ablation._repr_html_()

@@ -47,9 +47,9 @@ def test_what_is_refused_of_the_test_images_is_what_each_rule_refuses(measured, 
 def test_every_set_is_measured_by_every_score(measured, rules, part, known, other):
     model = part[0]
     sets, _ = stranger_sets(known, other, most=120)
-    assert [one.name for one in measured.strangers] == [one.name for one in sets]
-    assert measured.strangers[0].name == "negatives"
-    for one, result in zip(sets, measured.strangers, strict=True):
+    assert [one.name for one in measured.out_of_distribution] == [one.name for one in sets]
+    assert measured.out_of_distribution[0].name == "negatives"
+    for one, result in zip(sets, measured.out_of_distribution, strict=True):
         assert result.num_images == len(one.images)
         assert [score.rule for score in result.rules] == [rule.name for rule in rules]
         for rule, score in zip(rules, result.rules, strict=True):
@@ -73,7 +73,7 @@ def test_the_answers_to_strangers_are_what_predict_says(rules, part, known, othe
     model = replace(part[0], calibration={"temperature": 0.5})
     measured = measure_rejection(rules, model, known, other, most=60)
     sets, _ = stranger_sets(known, other, most=60)
-    for one, result in zip(sets, measured.strangers, strict=True):
+    for one, result in zip(sets, measured.out_of_distribution, strict=True):
         probabilities = model.calibrated_probabilities(one.images)
         sure = probabilities.max(axis=1) >= 0.99
         assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
@@ -84,7 +84,9 @@ def test_the_answers_to_strangers_are_what_predict_says(rules, part, known, othe
     assert measured.to_dict()["temperature"] == 0.5
     plain = measure_rejection(rules, part[0], known, other, most=60)
     assert plain.to_dict()["temperature"] is None
-    assert sum(one.num_sure for one in plain.strangers) < sum(one.num_sure for one in measured.strangers)
+    assert sum(one.num_sure for one in plain.out_of_distribution) < sum(
+        one.num_sure for one in measured.out_of_distribution
+    )
 
 
 def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rules, part, known):
@@ -114,7 +116,7 @@ def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, r
     below = np.searchsorted(edges, 0)
     refused = measured.known.right[rule.name].count + measured.known.wrong[rule.name].count
     assert (sum(measured.known.histogram), sum(measured.known.histogram[:below])) == (700, refused)
-    for result in measured.strangers:
+    for result in measured.out_of_distribution:
         assert sum(result.histogram) == result.num_images
         assert sum(result.histogram[:below]) == result.rules[0].refused.count
 
@@ -122,7 +124,7 @@ def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, r
 def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rules, part, known, other):
     model, rule = part[0], rules[0]
     sets, _ = stranger_sets(known, other, most=120)
-    for one, result in zip(sets, measured.strangers, strict=True):
+    for one, result in zip(sets, measured.out_of_distribution, strict=True):
         shown = result.examples
         assert len(shown.images) == len(shown.answers) == 4
         scores = rule.scores(model, shown.images)
@@ -151,7 +153,7 @@ def test_the_same_arguments_give_the_same_result(measured, rules, part, known, o
 
 def test_one_rule_is_measured_as_it_is_among_others(measured, rules, part, known, other):
     alone = measure_rejection(rules[0], part[0], known, other, most=120)
-    assert [one.rules for one in alone.strangers] == [one.rules[:1] for one in measured.strangers]
+    assert [one.rules for one in alone.out_of_distribution] == [one.rules[:1] for one in measured.out_of_distribution]
     assert "Refused by each rule" in str(measured)
     assert "Refused by each rule" not in str(alone)
 
@@ -161,9 +163,11 @@ def test_to_dict_is_finite_plain_json(measured):
     text = json.dumps(value, allow_nan=False)
     assert json.loads(text) == value
     assert len(text) < 120_000
-    strangers = value["strangers"][0]
-    np.testing.assert_array_equal(unpack(strangers["examples"]["images"]), measured.strangers[0].examples.images)
-    assert strangers["rules"][0]["refused"]["value"] == measured.strangers[0].rules[0].refused.value
+    strangers = value["out_of_distribution"][0]
+    np.testing.assert_array_equal(
+        unpack(strangers["examples"]["images"]), measured.out_of_distribution[0].examples.images
+    )
+    assert strangers["rules"][0]["refused"]["value"] == measured.out_of_distribution[0].rules[0].refused.value
     assert not {"distance", "statistics"} & set(value["rules"][0])
 
 
@@ -180,7 +184,7 @@ def test_text_and_html_have_a_row_for_each_set(measured):
     ):
         assert any(line.startswith(name) for line in text.splitlines())
         assert f">{name}</td>" in html
-    share = measured.strangers[0].rules[0].refused
+    share = measured.out_of_distribution[0].rules[0].refused
     assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
 
 
@@ -205,7 +209,7 @@ def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_cla
     value = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
     assert value["num_images"] == count
     assert measured.known.refused.images.shape[0] == 0  # less than one of a hundred
-    assert max(measured.strangers[0].examples.images.shape[1:3]) <= 64
+    assert max(measured.out_of_distribution[0].examples.images.shape[1:3]) <= 64
 
 
 def test_measure_rejection_rejects_what_does_not_fit(rules, part, known, other):

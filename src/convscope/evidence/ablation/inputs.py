@@ -79,7 +79,7 @@ class InputAblation:
     image_shape: tuple[int, int, int]
     background: tuple[int, ...]
     accuracy: float
-    lesions: tuple[InputLesion, ...] = field(repr=False)
+    ablations: tuple[InputLesion, ...] = field(repr=False)
     marking: Marking
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class InputAblation:
             "image_shape": list(self.image_shape),
             "background": list(self.background),
             "accuracy": self.accuracy,
-            "lesions": [lesion.to_dict() for lesion in self.lesions],
+            "ablations": [lesion.to_dict() for lesion in self.ablations],
             "false_discovery_rate": FALSE_DISCOVERY_RATE,
             "marking": self.marking.to_dict(),
         }
@@ -111,7 +111,7 @@ class InputAblation:
 
     def _rows(self) -> list[tuple[str, ...]]:
         groups = dict[tuple[str, str], list[InputLesion]]()
-        for lesion in self.lesions:
+        for lesion in self.ablations:
             groups.setdefault((lesion.kind, lesion.fill), []).append(lesion)
         rows = list[tuple[str, ...]]()
         for (kind, fill), lesions in groups.items():
@@ -182,7 +182,7 @@ def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) ->
         image_shape=splits.image_shape,
         background=tuple(background.tolist()),
         accuracy=float(whole.mean()),
-        lesions=tuple(
+        ablations=tuple(
             InputLesion(
                 *one,
                 accuracy_change=int(counts[lesion, 1] - counts[lesion, 0]) / len(measured),

@@ -95,7 +95,7 @@ def measure_rejection(
         altered=tuple(
             _measure_altered(given, model, altered.name, altered.images, some.labels) for altered in alter(some, seed)
         ),
-        strangers=tuple(
+        out_of_distribution=tuple(
             _measure_set(given, model, one, logits, scores, known_scores, edges, room)
             for one, logits, scores in zip(sets, set_logits, set_scores, strict=True)
         ),

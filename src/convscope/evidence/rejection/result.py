@@ -179,7 +179,7 @@ class Rejection:
     num_images_left_out: int
     known: KnownImages
     altered: tuple[AlteredImages, ...]
-    strangers: tuple[StrangerResult, ...]
+    out_of_distribution: tuple[StrangerResult, ...]
     left_out: Mapping[str, str]
     edges: tuple[float, ...] = field(repr=False)
 
@@ -195,7 +195,7 @@ class Rejection:
             "rules": [self._rule(rule) for rule in self.rules],
             "known": self.known.to_dict(),
             "altered": [altered.to_dict() for altered in self.altered],
-            "strangers": [strangers.to_dict() for strangers in self.strangers],
+            "out_of_distribution": [strangers.to_dict() for strangers in self.out_of_distribution],
             "left_out": dict(self.left_out),
             "edges": list(self.edges),
         }
@@ -236,7 +236,7 @@ class Rejection:
             *((altered.name, altered.right[rule]) for altered in self.altered),
         ]
         rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", str(share), "", "", "", "") for name, share in shares]
-        for strangers in self.strangers:
+        for strangers in self.out_of_distribution:
             one, count = strangers.rules[0], strangers.num_images
             area = f"{one.auroc:.4f} [{one.auroc_interval[0]:.4f}, {one.auroc_interval[1]:.4f}]"
             sure = (f"{number / count:.4f}" for number in (strangers.num_sure, strangers.num_sure_answered))
@@ -254,7 +254,7 @@ class Rejection:
             *((altered.name, altered.right) for altered in self.altered),
         ]
         rows = [(name, *(f"{100 * by_rule[rule.name].value:.2f} %" for rule in self.rules)) for name, by_rule in shares]
-        for strangers in self.strangers:
+        for strangers in self.out_of_distribution:
             cells = (f"{100 * one.refused.value:.2f} %, {one.auroc:.4f}" for one in strangers.rules)
             rows.append((clip(strangers.name, 24), *cells))
         made_up = (f"{100 * rule.mean_made_up:.2f} %" for rule in self.rules)

@@ -238,7 +238,7 @@ def _removal_numbers(curves: list[Value]) -> Table:
 
 
 def _inputs(value: Value) -> Chart:
-    places = [one for one in value["lesions"] if one["kind"] in ("window", "row", "column", "quadrant")]
+    places = [one for one in value["ablations"] if one["kind"] in ("window", "row", "column", "quadrant")]
     windows = [one for one in places if one["kind"] == "window"]
     missed = [one for one in windows if one["is_significant"] and one["accuracy_change"] < 0]
     title = (
@@ -259,7 +259,7 @@ def _inputs(value: Value) -> Chart:
             *map(points, one["interval"]),
             "yes" if one["is_significant"] else "",
         ]
-        for one in value["lesions"]
+        for one in value["ablations"]
     ]
     return Chart(
         name="ablation-inputs",

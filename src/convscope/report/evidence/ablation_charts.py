@@ -101,7 +101,7 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
     curve, coarse, last = 200, 150, 64
     total = right + curve + last + coarse + 24
     whole = _TOP + 20 + tall + gap + profile + 44
-    lesions = [one for one in value["lesions"] if one["fill"] != "zero"]
+    lesions = [one for one in value["ablations"] if one["fill"] != "zero"]
     kinds = {kind: [one for one in lesions if one["kind"] == kind] for kind in ("window", "row", "column", "border")}
     with house_style():
         drawing = new_drawing(total, whole, title)
@@ -119,7 +119,7 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
         if kinds["border"]:
             borders = add_axes(drawing, right, _TOP + 20, curve, tall)
             _borders(borders, kinds["border"])
-        blocks = [one for one in value["lesions"] if one["kind"] == "resolution"]
+        blocks = [one for one in value["ablations"] if one["kind"] == "resolution"]
         if blocks:
             resolution = add_axes(drawing, right + curve + last, _TOP + 20, coarse, tall)
             _resolution(resolution, blocks)

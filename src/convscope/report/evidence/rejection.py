@@ -42,7 +42,7 @@ def rejection_section(value: Mapping[str, Any]) -> Section:
 
 def _strangers(value: Mapping[str, Any]) -> Gallery:
     names, cards, through = value["class_names"], list[Card](), list[tuple[float, str, str]]()
-    for one in value["strangers"]:
+    for one in value["out_of_distribution"]:
         shown = one["examples"]
         answers = zip(shown["answers"], shown["probabilities"], shown["refused"], strict=True)
         for image, (answer, probability, refused) in zip(unpack(shown["images"]), answers, strict=True):
@@ -58,7 +58,7 @@ def _strangers(value: Mapping[str, Any]) -> Gallery:
             f"Confident and wrong: an image of the set {clip(name, _NAME)} is predicted as {answer} "
             f"(confidence {confidence_text(probability)})"
         )
-    each = max(len(one["examples"]["answers"]) for one in value["strangers"])
+    each = max(len(one["examples"]["answers"]) for one in value["out_of_distribution"])
     look = "The prediction is below each image. Each set is ordered by score, from the most to the least like a class."
     return Gallery(title, look, cards, columns=each * max(1, _COLUMNS // each))
 
@@ -74,14 +74,14 @@ def _refused(value: Mapping[str, Any]) -> Table:
     rows: list[tuple[str, ...]] = [
         (name, f"{share['total']:,}", *_share(share), "", "", "", "") for name, share in shares
     ]
-    for one in value["strangers"]:
+    for one in value["out_of_distribution"]:
         counts = (one["num_sure"], one["num_sure_answered"])
         answer = f"{clip(names[one['answer']], _CLASS)}, {percent(one['num_answer'] / one['num_images'], 0)}"
         cells = (confidence_text(one["mean_probability"]), *(percent(count / one["num_images"], 1) for count in counts))
         rows.append(
             (clip(one["name"], _NAME), f"{one['num_images']:,}", *_share(one["rules"][0]["refused"]), *cells, answer)
         )
-    hardest = min(value["strangers"], key=lambda one: one["rules"][0]["refused"]["value"])
+    hardest = min(value["out_of_distribution"], key=lambda one: one["rules"][0]["refused"]["value"])
     title = (
         f"Hardest to refuse: {clip(hardest['name'], _NAME)}, {percent(hardest['rules'][0]['refused']['value'], 1)} "
         f"refused, against {percent(right['value'])} of correctly classified images"
@@ -113,7 +113,7 @@ def _refused_look(value: Mapping[str, Any]) -> str:
         else f"calibrated with temperature {value['temperature']:.3g}"
     )
     sentences.append(f"Probabilities are {at}, as in `convscope predict`.")
-    clustered = [one for one in value["strangers"] if one["num_clusters"] is not None]
+    clustered = [one for one in value["out_of_distribution"] if one["num_clusters"] is not None]
     if clustered:
         groups = ", ".join(f"{one['name']} in {one['num_clusters']} {one['clustered_by']}" for one in clustered)
         sentences.append(f"The intervals treat similar images as clusters: {groups}.")
@@ -121,7 +121,7 @@ def _refused_look(value: Mapping[str, Any]) -> str:
 
 
 def _separation(value: Mapping[str, Any]) -> Chart:
-    nearest = min(value["strangers"], key=lambda one: one["rules"][0]["auroc"])
+    nearest = min(value["out_of_distribution"], key=lambda one: one["rules"][0]["auroc"])
     area = percent(nearest["rules"][0]["auroc"], 1)
     title = (
         f"Hardest to separate: {clip(nearest['name'], _NAME)}, with a lower score than a test image in {area} of pairs"
@@ -136,7 +136,7 @@ def _separation(value: Mapping[str, Any]) -> Chart:
             f"{result['auroc_interval'][0]:.4f} to {result['auroc_interval'][1]:.4f}",
             percent(result["false_positive_rate"]),
         )
-        for one in value["strangers"]
+        for one in value["out_of_distribution"]
         for result in one["rules"]
     ]
     numbers = Table(
@@ -162,15 +162,16 @@ def _rules(value: Mapping[str, Any]) -> tuple[Table, ...]:
         *((one["name"], one["right"]) for one in value["altered"]),
     ]
     rows = [(name, *(percent(by_rule[rule["name"]]["value"]) for rule in rules)) for name, by_rule in shares]
-    for one in value["strangers"]:
+    for one in value["out_of_distribution"]:
         rows.append((clip(one["name"], _NAME), *(percent(result["refused"]["value"]) for result in one["rules"])))
     rows.append(("synthetic OOD images, mean", *(percent(rule["mean_made_up"]) for rule in rules)))
     outdone = sum(
         max(result["refused"]["value"] for result in one["rules"]) > one["rules"][0]["refused"]["value"]
-        for one in value["strangers"]
+        for one in value["out_of_distribution"]
     )
     title = (
-        f"Chosen rule: {rules[0]['title']}; on {outdone} of {len(value['strangers'])} sets another rule refuses more"
+        f"Chosen rule: {rules[0]['title']}; on {outdone} of {len(value['out_of_distribution'])} sets another rule "
+        "refuses more"
     )
     look = (
         "The first column is the chosen rule. It refuses the most synthetic out-of-distribution images, which are made "
@@ -210,7 +211,9 @@ def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
     edges = np.array(value["edges"])
     refused = sum(known[answered][rule["name"]]["count"] for answered in ("right", "wrong"))
     rows = [(f"{value['split']} images", known["histogram"], refused / value["num_images"])]
-    rows += [(one["name"], one["histogram"], one["rules"][0]["refused"]["value"]) for one in value["strangers"]]
+    rows += [
+        (one["name"], one["histogram"], one["rules"][0]["refused"]["value"]) for one in value["out_of_distribution"]
+    ]
     left = 24 + round(7.6 * max(display_width(clip(name, _NAME)) for name, _, _ in rows))
     with house_style():
         drawing = new_drawing(_WIDTH, _TOP + _ROW * len(rows) + _BOTTOM, title)
