@@ -94,10 +94,11 @@ interoperability-test: .venv-peers/.test ## Test against Keras on its three back
 	.venv-peers/bin/python -m pytest tests/interoperability $(ARGS)
 	KERAS_BACKEND=jax .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
 	KERAS_BACKEND=torch .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
-	.venv-peers/bin/python -m pytest tests/test_docs.py tests/test_doc_commands.py -k "keras or pytorch or tflite or engines or exports"
+	.venv-peers/bin/python -m pytest tests/documentation -k "keras or pytorch or tflite or engines or exports"
 
-docs: $(VENV)/.test .venv-docs/.installed ## Write docs/cli.md again and build the site into build/docs (ARGS=--check-links follows links to other sites).
+docs: $(VENV)/.test .venv-docs/.installed ## Write docs/cli.md again, execute the code and the commands of the pages, and build the site into build/docs (ARGS=--check-links follows links to other sites).
 	$(BIN)/python docs/generate.py
+	$(PYTEST) tests/documentation
 	.venv-docs/bin/python docs/build_site.py $(ARGS)
 
 notebooks: .venv-peers/.test ## Execute the example notebooks and export them as dark HTML pages into build/.

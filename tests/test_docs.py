@@ -1,6 +1,5 @@
 """The documentation against what it documents: links, paths, commands, code, keys."""
 
-import doctest
 import json
 import re
 import shlex
@@ -9,10 +8,8 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import click
 import numpy as np
@@ -173,37 +170,6 @@ def test_every_run_time_dependency_has_its_reason_in_contributing():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = {re.split(r"[<>=!~\[ ]", line)[0] for line in project["dependencies"]}
     assert set(keys(ROOT / "CONTRIBUTING.md", "Run-time dependencies")) == wanted
-
-
-# --- Code -------------------------------------------------------------------------------------------------------------
-
-WITH_CODE = [page for page in USED if any(language == "python" for language, _ in blocks(page))]
-NEEDED = {"keras.md": "keras", "pytorch.md": "torch", "tflite.md": "ai_edge_litert"}
-"""What the code of a page needs beyond the extra `test`."""
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
-@pytest.mark.parametrize("page", WITH_CODE, ids=name)
-def test_the_code_of_a_page_runs_from_top_to_bottom(
-    page: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    if (package := NEEDED.get(page.name)) and find_spec(package) is None:
-        pytest.skip(f"{package} is not installed")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(finished_run)
-    names: dict[str, Any] = {}
-    for number, (language, text) in enumerate(blocks(page)):
-        if language != "python":
-            continue
-        if ">>>" not in text:
-            exec(compile(text, f"{page.name}, block {number}", "exec"), names)
-            continue
-        test = doctest.DocTestParser().get_doctest(text, names, f"{page.name}, block {number}", str(page), 0)
-        told = list[str]()
-        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=told.append, clear_globs=False)
-        assert not told, "".join(told)
-        names = test.globs
 
 
 # --- The run folder ---------------------------------------------------------------------------------------------------

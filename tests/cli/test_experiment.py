@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -84,7 +85,7 @@ def test_the_same_command_again_runs_nothing_and_prints_the_table(finished: tupl
     assert done.exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("*")} == before
     assert (out / "table.txt").read_text() in done.stdout
-    assert len([line for line in done.stdout.splitlines() if line.startswith("ann, short, seed")]) == 3
+    assert re.findall(r"^run (\d) of 3, ann, short, seed", done.stdout, re.MULTILINE) == ["1", "2", "3"]
     assert "\r" not in done.stdout
 
 

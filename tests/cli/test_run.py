@@ -293,7 +293,10 @@ BAD_CALLS = {
         "precision is bfloat16, but engine reference computes in float64; use engine native or precision float32",
     ),
     "patience out of range": (("--patience", 0, "--validation-fraction", 0.1), "patience is 0"),
-    "fraction out of range": (("--validation-fraction", 1), "validation_fraction is 1.0; it must be a number from 0"),
+    "fraction out of range": (
+        ("--validation-fraction", 1),
+        "validation_fraction is 1.0; it must be a number of at least 0 and below 1",
+    ),
     "fraction too small": (("--validation-fraction", 1e-4), "validation_fraction 0.0001 of the 1000 images of small"),
     "nothing to choose by": (("--patience", 2), "set validation_fraction to a number such as 0.1"),
     "no such recipe": (

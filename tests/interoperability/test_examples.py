@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.test_examples import EXAMPLES, executed
+from tests.documentation.test_notebooks import EXAMPLES, executed
 
 NOTEBOOK = EXAMPLES / "mnist_cnn.ipynb"
 
