@@ -9,7 +9,10 @@ ARGS ?=
 
 # One process per core, each with one thread of NumPy and scikit-learn. Hundreds of tests start Python: where bytecode is
 # not kept, each of them compiles the package again.
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+SETTINGS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+PYTEST := $(SETTINGS) $(BIN)/pytest --numprocesses auto --dist worksteal
+# The networks of a file are made once, for all its tests.
+PEERS_PYTEST := $(SETTINGS) .venv-peers/bin/python -m pytest --numprocesses auto --dist loadfile
 
 NODE_MODULES := web/node_modules/.package-lock.json
 
@@ -91,10 +94,10 @@ format: $(VENV)/.test ## Put the code and the prose of the pages into their stan
 	$(BIN)/python docs/wrap.py
 
 interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves, and execute the notebooks that need Keras or train for long.
-	.venv-peers/bin/python -m pytest tests/interoperability $(ARGS)
-	KERAS_BACKEND=jax .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
-	KERAS_BACKEND=torch .venv-peers/bin/python -m pytest tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
-	.venv-peers/bin/python -m pytest tests/documentation -k "keras or pytorch or tflite or engines or exports"
+	$(PEERS_PYTEST) tests/interoperability $(ARGS)
+	KERAS_BACKEND=jax $(PEERS_PYTEST) tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
+	KERAS_BACKEND=torch $(PEERS_PYTEST) tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
+	$(PEERS_PYTEST) tests/documentation -k "keras or pytorch or tflite or engines or exports"
 
 docs: $(VENV)/.test .venv-docs/.installed ## Write docs/cli.md again, execute the code and the commands of the pages, and build the site into build/docs (ARGS=--check-links follows links to other sites).
 	$(BIN)/python docs/generate.py
