@@ -6,17 +6,17 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 _FOLDERS = ("native", "src/convscope/engine")
-_TESTS = "native/tests"
+_OTHERS = ("native/tests", "native/page.cpp", "native/page.sh", "native/wasm32.cmake")  # the tests, and the page's own
 _SUFFIXES = {".cpp", ".hpp", ".py", ".pyi", ".sh", ".cmake"}
 
 
 def digest(project: Path = PROJECT) -> str:
-    """Return the SHA-256 over names and contents of the engine's sources, without its tests."""
+    """Return the SHA-256 over names and contents of the engine's sources, without the tests and the page."""
     paths = sorted(path for folder in _FOLDERS for path in (project / folder).rglob("*") if path.suffix in _SUFFIXES)
     whole = hashlib.sha256()
     for path in paths:
         name = path.relative_to(project).as_posix()
-        if not name.startswith(f"{_TESTS}/"):
+        if not any(name == other or name.startswith(f"{other}/") for other in _OTHERS):
             whole.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return whole.hexdigest()
 
@@ -27,7 +27,7 @@ def commit() -> str:
     Raises:
         ValueError: if they have changes that are not committed.
     """
-    where = ["--", *_FOLDERS, f":!{_TESTS}"]
+    where = ["--", *_FOLDERS, *(f":!{other}" for other in _OTHERS)]
     if changed := _git("status", "--porcelain", *where):
         raise ValueError(f"the engine's sources have changes that are not committed; commit them first:\n{changed}")
     return _git("log", "-1", "--format=%H", *where)

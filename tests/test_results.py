@@ -61,12 +61,15 @@ def test_every_part_says_how_and_on_what_it_was_measured(publish: ModuleType):
         assert all((found["commands"], found["machine"]["processor"], found["versions"]["numpy"])), name
 
 
-def test_the_digest_of_the_engine_follows_its_sources_and_not_its_tests(publish: ModuleType, tmp_path: Path):
-    for name in ("native/a.cpp", "native/tests/a_test.cpp", "src/convscope/engine/steps.py"):
+def test_the_digest_of_the_engine_follows_its_sources_and_neither_its_tests_nor_the_page(
+    publish: ModuleType, tmp_path: Path
+):
+    for name in ("native/a.cpp", "native/page.cpp", "native/tests/a_test.cpp", "src/convscope/engine/steps.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
     first = publish.engine_sources.digest(tmp_path)
     (tmp_path / "native/tests/a_test.cpp").write_text("2")
+    (tmp_path / "native/page.cpp").write_text("2")
     assert publish.engine_sources.digest(tmp_path) == first
     (tmp_path / "native/a.cpp").write_text("2")
     assert publish.engine_sources.digest(tmp_path) != first
