@@ -110,7 +110,8 @@ class SliceSums {
     SliceSums(const Kernels& kernels, const Reader& reader, Workspace& workspace, int64_t count)
         : kernels_(kernels), reader_(reader), workspace_(workspace), count_(count), size_(reader.sums->size()) {
         Buffer<float>& memory = workspace.scratch->sums;
-        if (static_cast<int64_t>(memory.size()) < sums_size(*reader.sums)) memory = make_buffer<float>(sums_size(*reader.sums));
+        const int64_t wanted = sums_size(*reader.sums);
+        if (static_cast<int64_t>(memory.size()) < wanted + slack) memory = make_buffer<float>(wanted);
         changed_ = memory.data();
         constants_ = changed_ + size_;
         whole_.numbers = constants_ + size_;
