@@ -54,7 +54,6 @@ std::vector<Architecture> architectures() {
             .dense(3)
             .addition(13, true),
         A(6, 5, 3).flatten().dense(33, true).flatten().dense(2),
-        A(6, 5, 3).flatten().dense(3, true).dense(4, true).dense(4),  // the second needs a little more memory than the first
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
         A(6, 7, 2)
             .zero_padding(1, 0, 2, 1)
@@ -79,6 +78,8 @@ std::vector<Architecture> architectures() {
             .max_pooling(3, 2, {3, 3})
             .flatten()
             .dense(3),
+        // Sums of the second dense layer need a little more memory than those of the first.
+        A(6, 5, 3).flatten().dense(3, true).dense(4, true).dense(4),
     };
 }
 
