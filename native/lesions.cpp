@@ -125,17 +125,16 @@ class SliceSums {
     template <class Compute>
     void replace(const std::vector<Channel>& channels, Compute compute) {
         const bool has_constants = add_constants(channels);
-        for (const Channel& one : channels) find_part(one.channel);
+        for (const Channel& one : channels) find_part(one);
         for (int64_t i = 0; i < count_; ++i) {  // one after another, so that their sums stay in the first cache
             std::copy_n(whole_.numbers + i * size_, size_, changed_);
-            float largest = whole_.largest[i];
-            for (const Channel& one : channels) {
-                const Sums& part = parts_[static_cast<std::size_t>(one.channel)];
-                kernels_.add(changed_, part.numbers + i * size_, size_);
-                largest = std::max(largest, part.largest[i]);
-            }
+            for (const Channel& one : channels) kernels_.add(changed_, part_of(one).numbers + i * size_, size_);
             if (has_constants) kernels_.add(changed_, constants_, size_);
-            if (largest <= most_cancelled * kernels_.largest_size(changed_, size_)) {
+            const float most = most_cancelled * kernels_.largest_size(changed_, size_);
+            const bool all_are_small = std::all_of(channels.begin(), channels.end(), [&](const Channel& one) {
+                return part_of(one).largest[i] <= most;  // a NaN is not
+            });
+            if (std::isfinite(most) && all_are_small && whole_.largest[i] <= most) {
                 reader_.sums->finish(workspace_, i, changed_);
             } else {
                 compute(i);
@@ -160,12 +159,14 @@ class SliceSums {
         }
     }
 
+    Sums& part_of(const Channel& one) { return parts_[static_cast<std::size_t>(one.channel)]; }
+
     // Finds what taking the channel away adds.
-    void find_part(int64_t channel) {
-        Sums& part = parts_[static_cast<std::size_t>(channel)];
+    void find_part(const Channel& one) {
+        Sums& part = part_of(one);
         if (part.numbers != nullptr) return;
-        part.numbers = whole_.numbers + (channel + 1) * slice_images * size_;
-        reader_.sums->part(workspace_, count_, channel, part.numbers);
+        part.numbers = whole_.numbers + (one.channel + 1) * slice_images * size_;
+        reader_.sums->part(workspace_, count_, one.channel, part.numbers);
         kernels_.multiply_by(part.numbers, count_ * size_, -1);
         measure(part);
     }

@@ -1,12 +1,27 @@
 // Maps between layers, and how they lie in memory.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "kernels/kernels.hpp"
 #include "layers/layer.hpp"
 
 namespace convscope {
+
+// 0, step, 2 step, ...
+inline std::vector<int64_t> multiples(int64_t step, int64_t count) {
+    std::vector<int64_t> numbers(static_cast<std::size_t>(count));
+    for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = i * step;
+    return numbers;
+}
+
+template <std::size_t count>
+std::array<int64_t, count> multiples(int64_t step) {
+    std::array<int64_t, count> numbers;
+    for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<int64_t>(i) * step;
+    return numbers;
+}
 
 // How a map (rows, columns, channels) lies in memory: within a frame of zeros, and where a stride asks for it with zeros
 // between its pixels. The frames are what makes padding free: nobody ever writes them.

@@ -34,7 +34,7 @@ bool has_clean_frame(const Layout& layout, const float* map) {
         for (int64_t i = 0; i < std::min(count, map.held); ++i) {
             check_marks(map.image(i) + map.used, map.stride - map.used);
             if (layout.is_plain() || has_clean_frame(layout, map.image(i))) continue;
-            std::fprintf(stderr, "the frame of a map was written\n");
+            std::fprintf(stderr, "out-of-bounds write in the frame of a map\n");
             std::abort();
         }
     };

@@ -333,8 +333,8 @@ void Plan::check_extents(const Kernels& kernels) const {
     }
     if (all_fit) return;
 #if defined(__cpp_exceptions)
-    throw std::logic_error("a layer would read or write beyond its maps, which is an error of the engine; please report "
-                           "the architecture");
+    throw std::logic_error("a layer would access memory outside its maps; this is a bug of the engine, please report the "
+                           "architecture");
 #else
     std::abort();
 #endif

@@ -7,25 +7,7 @@ namespace convscope {
 
 namespace {
 
-constexpr int64_t places_at_once = 512;  // what they read stays in cache while the panels pass
 constexpr float one = 1;
-
-std::vector<int64_t> multiples_of(int64_t step, int64_t count) {
-    std::vector<int64_t> numbers;
-    for (int64_t i = 0; i < count; ++i) numbers.push_back(i * step);
-    return numbers;
-}
-
-// Where the kernel's corner stands in `frame` for each place of the convolution's output.
-std::vector<int64_t> corners(const Layer& layer, const Layout& frame) {
-    std::vector<int64_t> places;
-    for (int64_t y = 0; y < layer.output.height; ++y) {
-        for (int64_t x = 0; x < layer.output.width; ++x) {
-            places.push_back(y * layer.stride[0] * frame.row() + x * layer.stride[1] * frame.shape.channels);
-        }
-    }
-    return places;
-}
 
 Layout with_one_channel(Layout layout) {
     layout.shape.channels = 1;
@@ -44,9 +26,9 @@ ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling,
       parameters_(parameters),
       kernels_(kernels),
       ones_(with_one_channel(Convolution::input_layout(convolution))),
-      reads_(corners(convolution, input)),
-      ones_reads_(corners(convolution, ones_)),
-      writes_(multiples_of(convolution.output.channels, convolution.output.height * convolution.output.width)),
+      reads_(kernel_corners(convolution, input)),
+      ones_reads_(kernel_corners(convolution, ones_)),
+      writes_(multiples(convolution.output.channels, convolution.output.height * convolution.output.width)),
       cells_(output.places()) {}
 
 Product ConvolutionSums::product() const {
@@ -71,16 +53,6 @@ Product ConvolutionSums::product_of(int64_t channel) const {
     return p;
 }
 
-void ConvolutionSums::multiply(Product p, const std::vector<int64_t>& reads) const {
-    const auto places = static_cast<int64_t>(reads.size());
-    for (int64_t begin = 0; begin < places; begin += places_at_once) {
-        p.rows = std::min(places_at_once, places - begin);
-        p.a_rows = reads.data() + begin;
-        p.c_rows = writes_.data() + begin;
-        kernels_.multiply(p);
-    }
-}
-
 void ConvolutionSums::whole(const Workspace& workspace, int64_t count, float* sums) const {
     Product p = product();
     p.bias = parameters_.bias(0);
@@ -88,7 +60,7 @@ void ConvolutionSums::whole(const Workspace& workspace, int64_t count, float* su
     for (int64_t image = 0; image < count; ++image) {
         p.a = workspace.values[map_].image(image);
         p.c = sums + image * size();
-        multiply(p, reads_);
+        multiply_places(kernels_, p, reads_, writes_);
     }
 }
 
@@ -97,7 +69,7 @@ void ConvolutionSums::part(const Workspace& workspace, int64_t count, int64_t ch
     for (int64_t image = 0; image < count; ++image) {
         p.a = workspace.values[map_].image(image) + channel;
         p.c = sums + image * size();
-        multiply(p, reads_);
+        multiply_places(kernels_, p, reads_, writes_);
     }
 }
 
@@ -109,7 +81,7 @@ void ConvolutionSums::part_of_one(int64_t channel, float* sums) const {
     p.a_step = 1;
     p.a_segment = ones_.row();
     p.c = sums;
-    multiply(p, ones_reads_);
+    multiply_places(kernels_, p, ones_reads_, writes_);
 }
 
 void ConvolutionSums::finish(Workspace& workspace, int64_t image, const float* sums) const {
@@ -136,7 +108,7 @@ DenseSums::DenseSums(bool relu, std::size_t map, const Shape& input, const Param
       input_(input),
       parameters_(parameters),
       kernels_(kernels),
-      writes_(multiples_of(size(), slice_images)) {}
+      writes_(multiples(size(), slice_images)) {}
 
 Product DenseSums::product(int64_t count, float* sums) const {
     Product p;
@@ -162,7 +134,7 @@ Product DenseSums::product_of(int64_t channel, int64_t count, float* sums) const
 
 void DenseSums::whole(const Workspace& workspace, int64_t count, float* sums) const {
     const MapImages& from = workspace.values[map_];
-    const std::vector<int64_t> reads = multiples_of(from.stride, count);
+    const std::vector<int64_t> reads = multiples(from.stride, count);
     Product p = product(count, sums);
     p.a = from.image(0);
     p.a_rows = reads.data();
@@ -173,7 +145,7 @@ void DenseSums::whole(const Workspace& workspace, int64_t count, float* sums) co
 
 void DenseSums::part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const {
     const MapImages& from = workspace.values[map_];
-    const std::vector<int64_t> reads = multiples_of(from.stride, count);
+    const std::vector<int64_t> reads = multiples(from.stride, count);
     Product p = product_of(channel, count, sums);
     p.a = from.image(0) + channel;
     p.a_rows = reads.data();

@@ -25,7 +25,6 @@ class ConvolutionSums final : public ChannelSums {
     Product product() const;
     Product product_of(int64_t channel) const;
     // Writes the product with what stands at `reads`, by place of the convolution's output.
-    void multiply(Product product, const std::vector<int64_t>& reads) const;
 
     const Layer layer_;
     const std::unique_ptr<const Layer> pooling_;

@@ -15,6 +15,27 @@ constexpr float one = 1;
 
 }  // namespace
 
+std::vector<int64_t> kernel_corners(const Layer& layer, const Layout& input) {
+    std::vector<int64_t> places;
+    for (int64_t y = 0; y < layer.output.height; ++y) {
+        for (int64_t x = 0; x < layer.output.width; ++x) {
+            places.push_back(y * layer.stride[0] * input.row() + x * layer.stride[1] * input.shape.channels);
+        }
+    }
+    return places;
+}
+
+void multiply_places(const Kernels& kernels, Product product, const std::vector<int64_t>& reads,
+                     const std::vector<int64_t>& writes) {
+    const auto count = static_cast<int64_t>(reads.size());
+    for (int64_t begin = 0; begin < count; begin += places_at_once) {
+        product.rows = std::min(places_at_once, count - begin);
+        product.a_rows = reads.data() + begin;
+        product.c_rows = writes.data() + begin;
+        kernels.multiply(product);
+    }
+}
+
 std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input) {
     std::vector<int64_t> places;
     for (int64_t r = 0; r < layer.window[0]; ++r) {
@@ -50,16 +71,11 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
       parameters_(parameters),
       kernels_(kernels),
       wants_input_gradient_(wants_input_gradient),
-      has_few_channels_(has_few_channels(layer, kernels)) {
-    for (int64_t y = 0; y < layer.output.height; ++y) {
-        for (int64_t x = 0; x < layer.output.width; ++x) {
-            // The kernel's corner in the frame: the padding is the frame's own.
-            reads_.push_back(y * layer.stride[0] * input_.value.row() + x * layer.stride[1] * layer.input.channels);
-        }
-    }
-    writes_ = output_.value.places();
-    kernel_reads_ = kernel_places(layer, input_.value);
-    for (int64_t row = 0; row < parameters.inputs(); ++row) kernel_writes_.push_back(row * kernels.panel_width);
+      has_few_channels_(has_few_channels(layer, kernels)),
+      reads_(kernel_corners(layer, input_.value)),
+      writes_(output_.value.places()),
+      kernel_reads_(kernel_places(layer, input_.value)),
+      kernel_writes_(multiples(kernels.panel_width, parameters.inputs())) {
     if (wants_input_gradient) {
         parameters.keep_turned();
         for (int64_t y = 0; y < layer.input.height; ++y) {
@@ -79,9 +95,7 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
         back_masks_ = input_.value.places();
         if (has_few_channels_) {
             gradient_places_ = output_.gradient.places();
-            for (std::size_t i = 0; i < gradient_places_.size(); ++i) {
-                product_rows_.push_back(static_cast<int64_t>(i) * parameters.inputs());
-            }
+            product_rows_ = multiples(parameters.inputs(), static_cast<int64_t>(gradient_places_.size()));
         }
     }
 }
@@ -100,13 +114,7 @@ void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     p.columns = parameters_.filters();
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
     p.c = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
-    const int64_t count = static_cast<int64_t>(reads_.size());
-    for (int64_t begin = 0; begin < count; begin += places_at_once) {
-        p.rows = std::min(places_at_once, count - begin);
-        p.a_rows = reads_.data() + begin;
-        p.c_rows = writes_.data() + begin;
-        kernels_.multiply(p);
-    }
+    multiply_places(kernels_, p, reads_, writes_);
 }
 
 void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {

@@ -57,6 +57,11 @@ class Convolution : public MapLayer {
     std::vector<int64_t> gradient_places_, product_rows_;             // input_gradient_of_few_channels
 };
 
+// Where the kernel's corner stands in `input` for each place of the convolution's output: the padding is its frame's own.
+std::vector<int64_t> kernel_corners(const Layer& layer, const Layout& input);
+// Multiplies from the places `reads` of the product's `a` to the places `writes` of its `c`.
+void multiply_places(const Kernels& kernels, Product product, const std::vector<int64_t>& reads,
+                     const std::vector<int64_t>& writes);
 // Where each row of a kernel matrix (kernel row, kernel column, channel) reads, from where the kernel stands.
 std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input);
 

@@ -3,20 +3,10 @@
 // one product of them.
 #pragma once
 
-#include <array>
-
 #include "map_layer.hpp"
 #include "parameters.hpp"
 
 namespace convscope {
-
-// 0, step, 2 step, ...
-template <std::size_t count>
-std::array<int64_t, count> multiples(int64_t step) {
-    std::array<int64_t, count> numbers;
-    for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<int64_t>(i) * step;
-    return numbers;
-}
 
 class Dense : public MapLayer {
    public:

@@ -24,12 +24,6 @@ int64_t row_step(int64_t numbers) {
 
 int64_t divide_up(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
-std::vector<int64_t> multiples(int64_t step, int64_t count) {
-    std::vector<int64_t> numbers(static_cast<std::size_t>(count));
-    for (int64_t i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = i * step;
-    return numbers;
-}
-
 }  // namespace
 
 Layout WinogradConvolution::input_layout(const Layer& layer) {

@@ -211,6 +211,21 @@ TEST(outputs_with_a_lesion_are_those_of_the_naive_network) {
     }
 }
 
+TEST(a_lesion_whose_part_of_the_sums_overflows_is_computed_without_them) {
+    const Architecture a = Architecture(1, 2, 1).convolution(2, 1, 1, false).convolution(1, 1, 2, false).flatten();
+    // All outputs of the first layer are 2, and what both of its first channel's add is 4e38.
+    const std::vector<Weights> weights = {{{0, 0}, {2, 2}}, {{1e38, -1e38, 1e38, -0.5e38}, {0}}, {}};
+    Engine engine(a, weights, kernels);
+    const std::vector<uint8_t> bytes = {1, 2};
+    Images images;
+    images.bytes = bytes.data();
+    float logit = 0;
+    GoOn watcher;
+    const Lesion lesion = {{0, 0, 0.0f}};
+    CHECK(lesioned_logits(engine.network(), 1, images, 1, {lesion}, &logit, watcher));
+    CHECK_NEAR_ALL(&logit, outputs(a, weights, bytes.data(), lesion).back(), 1e-5, 1e-3);
+}
+
 TEST(a_watcher_stops_lesions_and_gradients) {
     const Architecture a = architectures().front();
     Case c(a, 361, kernels);
