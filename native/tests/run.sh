@@ -112,6 +112,7 @@ arm() {
 }
 
 coverage() {
+  rm -rf "$build/coverage" # it would count for sources that are gone
   run_tests coverage -DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS="--coverage -fprofile-update=atomic" \
     -DCONVSCOPE_OPTIMIZATION=-O1
 }
