@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-# By default such small data are trained for up to 500 epochs, which the checks do 80 times.
+# By default such small data are trained for up to 500 epochs, and the checks do so 80 times.
 # In a process of its own: SciPy must be told before it is imported that arrays of other libraries are to be tried too.
 PROGRAM = """
 import json
 from sklearn.utils.estimator_checks import check_estimator
 from convscope import CNNClassifier
-results = check_estimator(CNNClassifier(epochs=100), on_skip=None, on_fail=None)
+results = check_estimator(CNNClassifier(epochs=30), on_skip=None, on_fail=None)
 print(json.dumps([[each["check_name"], each["status"], str(each["exception"])] for each in results]))
 """
 

@@ -68,7 +68,13 @@ def test_list_as_json_is_one_document():
 @pytest.mark.slow
 def test_info_prints_what_mnist_holds(mnist):
     lines = [" ".join(line.split()) for line in convscope_data("info", "mnist").output.splitlines()]
+    assert not [line for line in lines if line.startswith(("fault:", "warning:"))]
     assert "images 60,000 10,000" in lines
+    assert "accuracy by chance, by majority 10.0 %, 11.3 %" in lines
+    assert "identical to a training image 0" in lines
+    assert "mean, deviation 33.3, 78.6 33.8, 79.2" in lines  # 0.1307 and 0.3081 of 255 for training
+    assert "polarity light ink on dark light ink on dark" in lines
+    assert "centred yes, 20 pixels long yes, 20 pixels long" in lines
     assert "shape of images (n, height, width, channels) (60000, 28, 28, 1) (10000, 28, 28, 1)" in lines
     assert "type of the images uint8 uint8" in lines
     assert "pixel values 0 to 255, 256 distinct 0 to 255, 256 distinct" in lines

@@ -16,20 +16,6 @@ def said(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-def test_mnist_has_no_fault_and_the_facts_that_are_known_of_it(mnist):
-    found = inspect_dataset(mnist)
-    assert {one.severity for one in found.findings} == {"note"}
-    assert found.train.class_counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert found.train.mean / 255 == pytest.approx(0.1307, abs=1e-4)
-    assert found.train.deviation / 255 == pytest.approx(0.3081, abs=1e-4)
-    assert found.train.polarity == found.test.polarity == "light ink on dark"
-    assert found.train.handwriting.centre
-    assert found.guessing.majority_accuracy == pytest.approx(0.1135)
-    assert {one.verdict for one in found.orientations} == {"as they are"}
-    assert found.copies.num_leaked == 0
-
-
-@pytest.mark.slow
 def test_transposed_images_are_a_fault_that_says_how_to_mend_it(small_mnist):
     turned = with_images(small_mnist, *(h.images.swapaxes(1, 2) for h in (small_mnist.train, small_mnist.test)))
     first = inspect_dataset(turned).findings[0]

@@ -159,13 +159,13 @@ def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
 @pytest.mark.slow
 def test_the_noises_have_the_statistics_that_they_are_named_after():
     dataset = photos(200)
-    sets = by_name(dataset, most=500)
+    sets = by_name(dataset, most=100)
     uniform, normal = sets["uniform noise"].astype(float), sets["Gaussian noise"].astype(float)
     assert uniform.mean() == pytest.approx(127.5, abs=1)
     assert uniform.std() == pytest.approx(np.sqrt((256**2 - 1) / 12), abs=1)
     assert normal.mean() == pytest.approx(dataset.images.mean(), abs=1)
     assert normal.std() == pytest.approx(dataset.images.std(), abs=1)
-    assert len(uniform) == len(normal) == 500
+    assert len(uniform) == len(normal) == 100
 
 
 @pytest.mark.slow
