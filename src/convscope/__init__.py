@@ -25,7 +25,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.data.image_files import read_picture
 from convscope.data.inspection import Inspection, find_duplicates, inspect_dataset
-from convscope.evidence.ablation import Ablation, FilterLesion, ablate, ablate_inputs, removal_curves
+from convscope.evidence.ablation import Ablation, FilterAblation, ablate, ablate_inputs, removal_curves
 from convscope.evidence.audit import Audit, audit, label_suspects
 from convscope.evidence.calibration import Calibration, fit_temperature, measure_calibration
 from convscope.evidence.comparison import (
@@ -118,8 +118,8 @@ __all__ = [
     "Experiment",
     "Explanation",
     "ExportOptions",
+    "FilterAblation",
     "FilterCards",
-    "FilterLesion",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",

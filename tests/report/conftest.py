@@ -80,7 +80,7 @@ def make_contents(
     strength: float = 4,
     history: History = HISTORY,
     recipe: Recipe | None = None,
-    most_lesions: int = 512,
+    most_ablations: int = 512,
 ) -> RunContents:
     names = tuple(names)
     splits = Splits(*(make_split(split, shape, names, 20 * len(names)) for split in ("train", "test")))
@@ -104,7 +104,7 @@ def make_contents(
         RECORD,
         baseline,
         comparison,
-        render_evidence({"ablation": ablate(model, few, most_lesions=most_lesions).to_dict()}),
+        render_evidence({"ablation": ablate(model, few, most_ablations=most_ablations).to_dict()}),
     )
 
 

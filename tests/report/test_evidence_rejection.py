@@ -33,20 +33,20 @@ def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -
     network = presets.ann(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
     rules = fit_rules(model, [(model, known, known)], keep=0.8)
-    strangers = Dataset(255 - known.images, known.labels, names, other, "test")
-    return json.dumps(measure_rejection(rules, model, known, strangers, most=30).to_dict())
+    outside = Dataset(255 - known.images, known.labels, names, other, "test")
+    return json.dumps(measure_rejection(rules, model, known, outside, most=30).to_dict())
 
 
-def test_a_section_holds_strangers_shares_scores_and_what_it_costs() -> None:
+def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
     value = measured()
-    strangers, shares, chart, scores, costs = rejection_section(value).parts
-    assert isinstance(strangers, Gallery)
+    outside, shares, chart, scores, costs = rejection_section(value).parts
+    assert isinstance(outside, Gallery)
     assert isinstance(shares, Table)
     assert isinstance(chart, Chart)
     assert isinstance(scores, Table)
     assert isinstance(costs, Gallery)
-    assert len(strangers.cards) == 4 * len(value["out_of_distribution"])
-    assert strangers.columns == 8
+    assert len(outside.cards) == 4 * len(value["out_of_distribution"])
+    assert outside.columns == 8
     assert len(shares.rows) == 6 + len(value["out_of_distribution"])
     assert chart.numbers is not None
     assert len(chart.numbers.rows) == len(value["rules"]) * len(value["out_of_distribution"])
@@ -65,7 +65,7 @@ def test_refused_test_images_lead_to_the_bench() -> None:
     np.testing.assert_array_equal(costs.cards[0].picture[..., 0], known.images[shown["indices"][0]][..., 0])
 
 
-def test_the_title_names_the_surest_stranger_that_gets_through() -> None:
+def test_the_title_names_the_surest_image_that_gets_through() -> None:
     value = measured()
     for one in value["out_of_distribution"]:
         one["examples"]["refused"] = [True] * 4

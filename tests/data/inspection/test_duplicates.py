@@ -66,7 +66,7 @@ def test_equal_images_are_those_numpy_finds():
     assert all(group.is_equal and group.correlation == 1 for group in found.groups)
 
 
-def test_a_brighter_copy_and_a_noisy_one_are_near_and_a_stranger_is_not():
+def test_a_brighter_copy_and_a_noisy_one_are_near_and_another_is_not():
     images = noise(30)
     copies = [images[4] // 2 + 60, np.clip(images[7] + np.random.default_rng(0).normal(0, 2, images[7].shape), 0, 255)]
     found = find_duplicates(dataset(images), dataset(np.array([*copies, noise(1, seed=9)[0]]), "test"))

@@ -124,7 +124,7 @@ def test_units_of_hidden_dense_layers_are_tried_on_request():
 
 
 def test_of_many_filters_some_are_left_out_evenly():
-    ablation = cs.ablate(untrained(cs.presets.cnn((12, 11, 1), 7)), noise(), most_lesions=25)
+    ablation = cs.ablate(untrained(cs.presets.cnn((12, 11, 1), 7)), noise(), most_ablations=25)
     assert len(ablation.filters) == 24  # both lesions of 12
     assert ablation.num_filters_left_out == 48 - 12
     layers = [lesion.layer for lesion in ablation.filters[::2]]

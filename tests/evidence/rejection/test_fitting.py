@@ -26,7 +26,7 @@ def untrained(dataset, seed=0, preset=cs.presets.ann):
     return cs.Model(architecture, initial_weights(architecture, seed), dataset.class_names)
 
 
-def test_there_is_a_rule_for_each_candidate_and_the_one_that_refuses_the_most_made_up_strangers_is_first(rules, part):
+def test_there_is_a_rule_for_each_candidate_and_the_one_that_refuses_the_most_made_up_images_is_first(rules, part):
     model, _, held_out = part
     assert {tuple(rule.thresholds) for rule in rules} == {(*names, GUARD) for names in CANDIDATES}
     means = [rule.mean_made_up for rule in rules]

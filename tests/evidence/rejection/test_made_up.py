@@ -13,7 +13,7 @@ def pictures(count=20, shape=(11, 9, 3), num_classes=3):
 
 
 @pytest.mark.slow
-def test_the_same_seed_makes_the_same_strangers_and_another_others():
+def test_the_same_seed_makes_the_same_images_and_another_others():
     first, again, other = (make_up(pictures(), 20, seed) for seed in (4, 4, 5))
     for kind in ("patches", "halves", "blends", "scribbles", "letters", "ramps", "specks"):
         np.testing.assert_array_equal(first[kind], again[kind])
@@ -69,7 +69,7 @@ def test_of_one_class_there_are_no_halves():
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 1), (3, 2, 4)])
-def test_the_smallest_images_have_strangers_too(shape):
+def test_the_smallest_images_have_made_up_ones_too(shape):
     for images in make_up(pictures(6, shape), 6).values():
         assert images.shape == (6, *shape)
 

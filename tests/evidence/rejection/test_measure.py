@@ -11,7 +11,7 @@ from convscope.base.packing import unpack
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.evidence.rejection.made_up import alter
-from convscope.evidence.rejection.strangers import stranger_sets
+from convscope.evidence.rejection.out_of_distribution import out_of_distribution_sets
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def other(mnist):
 
 @pytest.fixture(scope="module")
 def sets(known, other):
-    return stranger_sets(known, other, most=120)[0]
+    return out_of_distribution_sets(known, other, most=120)[0]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_every_set_is_measured_by_every_score(measured, rules, part, known, sets
                 assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-def test_the_answers_to_strangers_are_what_predict_says(measured, rules, part, known, other, sets):
+def test_the_answers_to_each_set_are_what_predict_says(measured, rules, part, known, other, sets):
     """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
     model = replace(part[0], calibration={"temperature": 0.5})
     surer = measure_rejection(rules, model, known, other, most=120)
@@ -164,11 +164,11 @@ def test_to_dict_is_finite_plain_json(measured):
     text = json.dumps(value, allow_nan=False)
     assert json.loads(text) == value
     assert len(text) < 120_000
-    strangers = value["out_of_distribution"][0]
+    outside = value["out_of_distribution"][0]
     np.testing.assert_array_equal(
-        unpack(strangers["examples"]["images"]), measured.out_of_distribution[0].examples.images
+        unpack(outside["examples"]["images"]), measured.out_of_distribution[0].examples.images
     )
-    assert strangers["rules"][0]["refused"]["value"] == measured.out_of_distribution[0].rules[0].refused.value
+    assert outside["rules"][0]["refused"]["value"] == measured.out_of_distribution[0].rules[0].refused.value
     assert not {"distance", "statistics"} & set(value["rules"][0])
 
 
@@ -190,7 +190,7 @@ def test_text_and_html_have_a_row_for_each_set(measured):
 
 
 def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
-    monkeypatch.setattr("convscope.evidence.rejection.strangers.FASHION_MNIST", tmp_path / "<none>.gz")
+    monkeypatch.setattr("convscope.evidence.rejection.out_of_distribution.FASHION_MNIST", tmp_path / "<none>.gz")
     measured = measure_rejection(rules, part[0], known, most=3)
     assert measured.to_dict()["left_out"].keys() - {"kana"} == {"other data set"}
     assert "Left out: other data set" in str(measured)

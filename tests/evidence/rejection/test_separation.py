@@ -13,17 +13,17 @@ from convscope.evidence.rejection.separation import (
 )
 
 
-def drawn(seed, num_known=300, num_strangers=170):
+def drawn(seed, num_known=300, num_outside=170):
     """Scores with many ties."""
     stream = np.random.default_rng(seed)
-    return np.round(stream.normal(1, 1, num_known), 1), np.round(stream.normal(0, 1.5, num_strangers), 1)
+    return np.round(stream.normal(1, 1, num_known), 1), np.round(stream.normal(0, 1.5, num_outside), 1)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_auroc_is_that_of_scikit_learn(seed):
-    known, strangers = drawn(seed)
-    truth = np.r_[np.ones(len(known)), np.zeros(len(strangers))]
-    assert auroc(known, strangers) == pytest.approx(roc_auc_score(truth, np.r_[known, strangers]), abs=1e-12)
+    known, outside = drawn(seed)
+    truth = np.r_[np.ones(len(known)), np.zeros(len(outside))]
+    assert auroc(known, outside) == pytest.approx(roc_auc_score(truth, np.r_[known, outside]), abs=1e-12)
 
 
 def test_auroc_is_the_share_of_pairs_worked_by_hand():
@@ -33,10 +33,10 @@ def test_auroc_is_the_share_of_pairs_worked_by_hand():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_false_positive_rate_is_where_scikit_learns_curve_reaches_95_percent(seed):
-    known, strangers = drawn(seed)
-    truth = np.r_[np.ones(len(known)), np.zeros(len(strangers))]
-    rates, kept, _ = roc_curve(truth, np.r_[known, strangers], drop_intermediate=False)
-    assert false_positive_rate(known, strangers) == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
+    known, outside = drawn(seed)
+    truth = np.r_[np.ones(len(known)), np.zeros(len(outside))]
+    rates, kept, _ = roc_curve(truth, np.r_[known, outside], drop_intermediate=False)
+    assert false_positive_rate(known, outside) == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
 
 
 @pytest.mark.parametrize(

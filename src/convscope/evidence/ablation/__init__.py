@@ -1,7 +1,7 @@
 """What a network is worth without a part: filters, several at once, parts of its input, and parts of its design."""
 
-from convscope.evidence.ablation.filters import Ablation, FilterLesion, ablate
-from convscope.evidence.ablation.inputs import InputAblation, InputLesion, ablate_inputs
+from convscope.evidence.ablation.filters import Ablation, FilterAblation, ablate
+from convscope.evidence.ablation.inputs import InputAblation, PartAblation, ablate_inputs
 from convscope.evidence.ablation.parts import Replaced, filter_means
 from convscope.evidence.ablation.redundancy import FilterPair, Redundancy, find_redundancy
 from convscope.evidence.ablation.removal import Removal, RemovalCurve, removal_curves
@@ -10,12 +10,12 @@ from convscope.evidence.ablation.variants import LeftOut, Variant, variants, var
 
 __all__ = [
     "Ablation",
-    "FilterLesion",
+    "FilterAblation",
     "FilterPair",
     "InputAblation",
-    "InputLesion",
     "LeftOut",
     "Marking",
+    "PartAblation",
     "Redundancy",
     "Removal",
     "RemovalCurve",

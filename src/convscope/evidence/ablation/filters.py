@@ -37,7 +37,7 @@ _HEADER = ("Layer", "Filters", "Replaced", "Significant losses", "Largest loss",
 
 
 @dataclass(frozen=True)
-class FilterLesion:
+class FilterAblation:
     """What a network loses with one of its filters.
 
     Attributes:
@@ -65,7 +65,7 @@ class FilterLesion:
     is_significant_by_class: tuple[bool, ...] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, but for intervals and marks by class, which the `Ablation` packs for all lesions."""
+        """Return it as plain JSON, but for intervals and marks by class, which `Ablation` packs for all."""
         return {
             "layer": self.layer,
             "filter": self.filter,
@@ -105,15 +105,15 @@ class Ablation:
     accuracy: float
     num_filters_left_out: int
     layer_kinds: Mapping[str, str] = field(repr=False)
-    filters: tuple[FilterLesion, ...] = field(repr=False)
+    filters: tuple[FilterAblation, ...] = field(repr=False)
     marking: Marking
     marking_by_class: Marking
     redundancy: Redundancy = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON, arrays packed: `interval_by_class` (L, K, 2), `is_significant_by_class`."""
-        intervals = np.array([lesion.interval_by_class for lesion in self.filters], np.float32)
-        marked = np.array([lesion.is_significant_by_class for lesion in self.filters], np.uint8)
+        intervals = np.array([one.interval_by_class for one in self.filters], np.float32)
+        marked = np.array([one.is_significant_by_class for one in self.filters], np.uint8)
         num_classes = len(self.class_names)
         return {
             "dataset": self.dataset_name,
@@ -124,7 +124,7 @@ class Ablation:
             "accuracy": self.accuracy,
             "num_filters_left_out": self.num_filters_left_out,
             "layer_kinds": dict(self.layer_kinds),
-            "filters": [lesion.to_dict() for lesion in self.filters],
+            "filters": [one.to_dict() for one in self.filters],
             "interval_by_class": pack(intervals.reshape(-1, num_classes, 2)),
             "is_significant_by_class": pack(marked.reshape(-1, num_classes)),
             "false_discovery_rate": FALSE_DISCOVERY_RATE,
@@ -145,18 +145,16 @@ class Ablation:
         return printable(f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing one filter:")
 
     def _rows(self) -> list[tuple[str, ...]]:
-        groups = dict[tuple[str, Replaced], list[FilterLesion]]()
-        for lesion in self.filters:
-            groups.setdefault((lesion.layer, lesion.replacement), []).append(lesion)
+        groups = dict[tuple[str, Replaced], list[FilterAblation]]()
+        for one in self.filters:
+            groups.setdefault((one.layer, one.replacement), []).append(one)
         rows = list[tuple[str, ...]]()
-        for (layer, replacement), lesions in groups.items():
-            worst = min(lesions, key=lambda lesion: lesion.accuracy_change)
+        for (layer, replacement), group in groups.items():
+            worst = min(group, key=lambda one: one.accuracy_change)
             interval = f"[{worst.interval[0]:+.4f}, {worst.interval[1]:+.4f}]"
-            missed = sum(lesion.is_significant and lesion.accuracy_change < 0 for lesion in lesions)
+            missed = sum(one.is_significant and one.accuracy_change < 0 for one in group)
             change = f"{worst.accuracy_change:+.4f}"
-            rows.append(
-                (layer, f"{len(lesions)}", f"by {replacement}", f"{missed}", change, f"{worst.filter}", interval)
-            )
+            rows.append((layer, f"{len(group)}", f"by {replacement}", f"{missed}", change, f"{worst.filter}", interval))
         return rows
 
 
@@ -168,7 +166,7 @@ def ablate(
     *,
     units: bool = False,
     means: Mapping[str, NDArray[np.floating[Any]]] | None = None,
-    most_lesions: int = 512,
+    most_ablations: int = 512,
     most_macs: float = 4e11,
 ) -> Ablation:
     """Return what `model` loses on `dataset` with each filter of its convolutions.
@@ -180,7 +178,7 @@ def ablate(
         replacements: by what each filter's output is replaced, one ablation each.
         units: whether each unit of the hidden dense layers is tried beside the filters.
         means: what `filter_means` gives for `dataset`, where it is known already.
-        most_lesions: beyond it, filters are left out, evenly over all layers.
+        most_ablations: beyond it, filters are left out, evenly over all layers.
         most_macs: how many multiply-adds it may cost, about: beyond it images are left out evenly down to 1,000, then
             filters, down to one. The default takes a few seconds.
 
@@ -193,7 +191,7 @@ def ablate(
     model.check_classes(dataset)
     layers, behind = layers_with_filters(model, units=units), macs_behind(model)
     candidates: list[Part] = [(layer, number) for layer, count in layers.items() for number in range(count)]
-    chosen = [candidates[place] for place in evenly(len(candidates), max(1, most_lesions // len(replacements)))]
+    chosen = [candidates[place] for place in evenly(len(candidates), max(1, most_ablations // len(replacements)))]
     cost = len(replacements) * max(sum(behind[layer] for layer, _ in chosen), 1)  # of an image with each ablation
     num_images = min(len(dataset), max(_LEAST_IMAGES, int(most_macs / cost)))
     most_filters = int(len(chosen) * most_macs / (cost * num_images))
@@ -219,7 +217,7 @@ def ablate(
         accuracy=float(right[0].mean()),
         num_filters_left_out=len(candidates) - len(chosen),
         layer_kinds=layer_kinds(model, layers),
-        filters=tuple(FilterLesion(*one, **measure) for one, measure in zip(named, measures, strict=True)),
+        filters=tuple(FilterAblation(*one, **measure) for one, measure in zip(named, measures, strict=True)),
         marking=marking,
         marking_by_class=marking_by_class,
         redundancy=find_redundancy(model, measured.images, units=units),
@@ -229,7 +227,7 @@ def ablate(
 def _measure(
     whole: NDArray[np.bool_], right: NDArray[np.bool_], dataset: Dataset
 ) -> tuple[list[dict[str, Any]], Marking, Marking]:
-    """Return for each ablation what `FilterLesion` holds of it, and how many are marked.
+    """Return for each ablation what `FilterAblation` holds of it, and how many are marked.
 
     Args:
         whole: (N,), which images are classified correctly without an ablation.
@@ -253,14 +251,14 @@ def _measure(
     is_significant_by_class, marking_by_class = mark(p_values(mended_by_class, broken_by_class), is_tested)
     measures = [
         {
-            "accuracy_change": int(gained[lesion] - lost[lesion]) / len(dataset),
-            "interval": tuple(intervals[lesion].tolist()),
-            "p_value": float(values[lesion]),
-            "is_significant": bool(is_significant[lesion]),
-            "accuracy_change_by_class": tuple(by_class[lesion].tolist()),
-            "interval_by_class": tuple(map(tuple, intervals_by_class[lesion].tolist())),
-            "is_significant_by_class": tuple(is_significant_by_class[lesion].tolist()),
+            "accuracy_change": int(gained[place] - lost[place]) / len(dataset),
+            "interval": tuple(intervals[place].tolist()),
+            "p_value": float(values[place]),
+            "is_significant": bool(is_significant[place]),
+            "accuracy_change_by_class": tuple(by_class[place].tolist()),
+            "interval_by_class": tuple(map(tuple, intervals_by_class[place].tolist())),
+            "is_significant_by_class": tuple(is_significant_by_class[place].tolist()),
         }
-        for lesion in range(len(right))
+        for place in range(len(right))
     ]
     return measures, marking, marking_by_class

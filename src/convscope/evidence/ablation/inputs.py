@@ -33,7 +33,7 @@ _HEADER = ("Removed", "Filled with", "Tested", "Significant losses", "Largest lo
 
 
 @dataclass(frozen=True)
-class InputLesion(PlainFields):
+class PartAblation(PlainFields):
     """What a network loses with a part of every image.
 
     Attributes:
@@ -79,7 +79,7 @@ class InputAblation:
     image_shape: tuple[int, int, int]
     background: tuple[int, ...]
     accuracy: float
-    ablations: tuple[InputLesion, ...] = field(repr=False)
+    ablations: tuple[PartAblation, ...] = field(repr=False)
     marking: Marking
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class InputAblation:
             "image_shape": list(self.image_shape),
             "background": list(self.background),
             "accuracy": self.accuracy,
-            "ablations": [lesion.to_dict() for lesion in self.ablations],
+            "ablations": [one.to_dict() for one in self.ablations],
             "false_discovery_rate": FALSE_DISCOVERY_RATE,
             "marking": self.marking.to_dict(),
         }
@@ -110,16 +110,16 @@ class InputAblation:
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
-        groups = dict[tuple[str, str], list[InputLesion]]()
-        for lesion in self.ablations:
-            groups.setdefault((lesion.kind, lesion.fill), []).append(lesion)
+        groups = dict[tuple[str, str], list[PartAblation]]()
+        for one in self.ablations:
+            groups.setdefault((one.kind, one.fill), []).append(one)
         rows = list[tuple[str, ...]]()
-        for (kind, fill), lesions in groups.items():
-            worst = min(lesions, key=lambda lesion: lesion.accuracy_change)
-            missed = sum(lesion.is_significant and lesion.accuracy_change < 0 for lesion in lesions)
+        for (kind, fill), group in groups.items():
+            worst = min(group, key=lambda one: one.accuracy_change)
+            missed = sum(one.is_significant and one.accuracy_change < 0 for one in group)
             interval = f"[{worst.interval[0]:+.4f}, {worst.interval[1]:+.4f}]"
             change = f"{worst.accuracy_change:+.4f}"
-            rows.append((kind, fill, f"{len(lesions)}", f"{missed}", change, place_text(kind, worst.place), interval))
+            rows.append((kind, fill, f"{len(group)}", f"{missed}", change, place_text(kind, worst.place), interval))
         return rows
 
 
@@ -183,14 +183,14 @@ def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) ->
         background=tuple(background.tolist()),
         accuracy=float(whole.mean()),
         ablations=tuple(
-            InputLesion(
+            PartAblation(
                 *one,
-                accuracy_change=int(counts[lesion, 1] - counts[lesion, 0]) / len(measured),
-                interval=(float(intervals[lesion, 0]), float(intervals[lesion, 1])),
-                p_value=float(values[lesion]),
-                is_significant=bool(is_significant[lesion]),
+                accuracy_change=int(counts[place, 1] - counts[place, 0]) / len(measured),
+                interval=(float(intervals[place, 0]), float(intervals[place, 1])),
+                p_value=float(values[place]),
+                is_significant=bool(is_significant[place]),
             )
-            for lesion, one in enumerate(named)
+            for place, one in enumerate(named)
         ),
         marking=marking,
     )
@@ -249,7 +249,7 @@ def _broken_and_mended(
 def blanked(
     images: NDArray[np.uint8], kind: InputKind, place: Sequence[int], value: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Return the images (N, H, W, C) with a part of each, as `InputLesion` names it, set to `value` (C,)."""
+    """Return the images (N, H, W, C) with a part of each, as `PartAblation` names it, set to `value` (C,)."""
     if kind == "border":
         width = place[0]
         changed = np.broadcast_to(value, images.shape).copy()

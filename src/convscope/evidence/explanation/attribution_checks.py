@@ -173,11 +173,11 @@ def check_attributions(
     images = dataset.images[chosen]
     targets, background = model.predict(images), background_of(images)
     random_curves = _random_curves(model, images, targets, background, seed)
-    strangers = [_randomised(model, seed, only_last=only_last) for only_last in (False, True)]
+    randomised = [_randomised(model, seed, only_last=only_last) for only_last in (False, True)]
     checks, examples = [], dict[Method, Maps]()
     for method in methods:
         maps, other, last = (
-            attribute(one, images, targets, method, background=background, seed=seed) for one in (model, *strangers)
+            attribute(one, images, targets, method, background=background, seed=seed) for one in (model, *randomised)
         )
         examples[method] = maps[:_MOST_EXAMPLES]
         checks.append(_check(model, images, targets, background, method, maps, (other, last), random_curves))

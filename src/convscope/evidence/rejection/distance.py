@@ -2,7 +2,7 @@
 
 The score is the relative Mahalanobis distance (Ren and others 2021): how much nearer the image is to the nearest class
 than to the training images as a whole, each in the standard deviations of its own covariance. The plain distance (Lee
-and others 2018) fails here: a stranger that hardly moves the layer lies near everything.
+and others 2018) fails here: an out-of-distribution image that hardly moves the layer lies near everything.
 
 Both covariances are diagonal in the axes of linear discriminant analysis, and equal but for the K - 1 axes along which
 the class means differ. All the others add the same to both distances, so these few are all that is kept.

@@ -55,7 +55,7 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99, se
 
 
 def fit_rules(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: int = 0) -> tuple[RejectionRule, ...]:
-    """Return a rule for each of `CANDIDATES`, the best first: the one that refuses the most made-up strangers.
+    """Return a rule for each of `CANDIDATES`, the best first: the one that refuses the most made-up images.
 
     "The most" is the mean share refused over the kinds of out-of-distribution images, each made up from the held-out
     images (see `made_up.make_up`). Thresholds are set by the held-out images alone, so that the scores of a rule
@@ -66,7 +66,7 @@ def fit_rules(model: Model, parts: Sequence[Part], *, keep: float = 0.99, seed: 
             model, trained in the same way on a part of the training images each, with the images left out. What a
             sibling answers to images it has not seen stands for what the model will answer to new ones.
         keep: share of the images of the known classes that is to be let through.
-        seed: of the made-up strangers.
+        seed: of the made-up images.
 
     Raises:
         ValueError: if there is no part, `keep` is not between 0 and 1, or images or classes are not the model's.

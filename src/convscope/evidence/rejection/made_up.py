@@ -1,10 +1,8 @@
-"""Strangers made up from training images, by which scores are chosen: images that belong to none of the classes.
+"""Images made up from training images, by which scores are chosen: they belong to none of the classes.
 
-They differ from the sets that the choice is measured on (`convscope.evidence.rejection.strangers`): in kind, or in how
-they are made, and in the images and fonts they are made of. So choosing by them is not choosing by the measurement.
-Some of them are readable after all: two halves can make a whole.
-
-Test images moved or turned a little keep their classes: each refusal of one that is answered correctly is a cost.
+They differ from the sets that the choice is measured on (`convscope.evidence.rejection.out_of_distribution`): in kind,
+or in how they are made, and in the images and fonts they are made of. So choosing by them is not choosing by the
+measurement. Some of them are readable after all: two halves can make a whole.
 """
 
 from collections.abc import Callable, Mapping

@@ -16,19 +16,19 @@ from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax, wilson_interval
 from convscope.data.datasets import Dataset, DatasetLike, Splits
 from convscope.evidence.rejection.made_up import alter
+from convscope.evidence.rejection.out_of_distribution import OutOfDistributionSet, out_of_distribution_sets
 from convscope.evidence.rejection.result import (
     SURE,
     AlteredImages,
     Examples,
     KnownImages,
+    OutOfDistributionResult,
     Rejection,
     RuleResult,
     Share,
-    StrangerResult,
 )
 from convscope.evidence.rejection.rule import RejectionRule, scores_of
 from convscope.evidence.rejection.separation import auroc, auroc_interval, effective_number, false_positive_rate
-from convscope.evidence.rejection.strangers import Strangers, stranger_sets
 from convscope.training.model import Model, dataset_for
 
 _MOST_KNOWN = 10_000  # test images
@@ -52,14 +52,14 @@ def measure_rejection(
     most: int = 2000,
     seed: Seed = 0,
 ) -> Rejection:
-    """Return how often each of `rules` refuses the test images `dataset` and each set of strangers.
+    """Return how often each of `rules` refuses the test images `dataset` and each out-of-distribution set.
 
     Probabilities are those at the temperature that the model keeps, as `predict` gives them.
 
     Args:
         rules: the chosen one first, as `fit_rules` gives them, each of other scores; or one.
         dataset: test images, none of which the rules were fitted to; of more than 10,000 as many are taken evenly.
-        other: images of another data set; see `stranger_sets`, also for `most`, the images of a set, and `seed`.
+        other: images of another data set; see `out_of_distribution_sets`, also for `most` and `seed`.
 
     Raises:
         DatasetError: if `other` cannot be read.
@@ -73,13 +73,13 @@ def measure_rejection(
     model.check_classes(dataset)
     places = np.linspace(0, len(dataset) - 1, min(len(dataset), _MOST_KNOWN)).round().astype(np.int64)
     known = dataset.take(places)
-    sets, left_out = stranger_sets(known, other, most=most, seed=seed)
+    sets, left_out = out_of_distribution_sets(known, other, most=most, seed=seed)
     chosen = given[0].name
     room = _MOST_EXAMPLE_BYTES // (len(sets) + 2)
 
     known_logits = model.logits(known.images)
     known_scores = _scores(given, model, known.images, known_logits)
-    set_logits = [model.logits(strangers.images) for strangers in sets]
+    set_logits = [model.logits(outside.images) for outside in sets]
     set_scores = [_scores(given, model, one.images, logits) for one, logits in zip(sets, set_logits, strict=True)]
     edges = _edges([known_scores[chosen], *(scores[chosen] for scores in set_scores)])
     some = known.take(np.linspace(0, len(known) - 1, min(len(known), most)).round().astype(np.int64))
@@ -163,43 +163,43 @@ def _measure_altered(
 def _measure_set(
     rules: Sequence[RejectionRule],
     model: Model,
-    strangers: Strangers,
+    outside: OutOfDistributionSet,
     logits: NDArray[np.float32],
     scores: Scores,
     known: Scores,
     edges: NDArray[np.float64],
     room: int,
-) -> StrangerResult:
+) -> OutOfDistributionResult:
     probabilities = _probabilities(model, logits)
     answers, largest = logits.argmax(axis=1), probabilities.max(axis=1)
     refused = {name: ~(some >= 0) for name, some in scores.items()}
-    chosen, count = rules[0].name, len(strangers.images)
+    chosen, count = rules[0].name, len(outside.images)
     measured = []
     for rule in rules:
         mine, theirs = known[rule.name], scores[rule.name]
         area = auroc(mine, theirs)
-        # Of each stranger the share of known images above it: their mean is the area.
+        # Of each image outside the share of known images above it: their mean is the area.
         above = 1 - np.searchsorted(np.sort(mine), theirs) / len(mine)
-        number = count if strangers.clusters is None else effective_number(above, strangers.clusters)
+        number = count if outside.clusters is None else effective_number(above, outside.clusters)
         measured.append(
             RuleResult(
                 rule.name,
-                _share(refused[rule.name], strangers.clusters),
+                _share(refused[rule.name], outside.clusters),
                 area,
                 auroc_interval(area, len(mine), number),
                 false_positive_rate(mine, theirs),
             )
         )
     counts = np.bincount(answers, minlength=probabilities.shape[1])
-    most = _number(strangers.images.shape[1:], room, _MOST_EACH)
+    most = _number(outside.images.shape[1:], room, _MOST_EACH)
     shown = _spread(np.arange(count), scores[chosen], most)
     sure = largest >= SURE
-    return StrangerResult(
-        name=strangers.name,
-        about=strangers.about,
+    return OutOfDistributionResult(
+        name=outside.name,
+        about=outside.about,
         num_images=count,
-        num_clusters=None if strangers.clusters is None else len(np.unique(strangers.clusters)),
-        clustered_by=strangers.clustered_by,
+        num_clusters=None if outside.clusters is None else len(np.unique(outside.clusters)),
+        clustered_by=outside.clustered_by,
         mean_probability=float(largest.mean()),
         num_sure=int(sure.sum()),
         num_sure_answered=int((sure & ~refused[chosen]).sum()),
@@ -207,7 +207,7 @@ def _measure_set(
         num_answer=int(counts.max()),
         rules=tuple(measured),
         histogram=_histogram(scores[chosen], edges),
-        examples=_examples(strangers.images, shown, answers, probabilities, refused[chosen]),
+        examples=_examples(outside.images, shown, answers, probabilities, refused[chosen]),
     )
 
 
@@ -222,7 +222,7 @@ def _share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None)
 def _edges(scores: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return the edges of bins that hold nearly all scores of each set; the threshold, 0, is the edge between two.
 
-    Strangers far below the threshold share the lowest bin: no bin reaches lower than the highest score is high.
+    Images far below the threshold share the lowest bin: no bin reaches lower than the highest score is high.
     """
     ends = np.array(
         [np.quantile(some[np.isfinite(some)], (_TAIL, 1 - _TAIL)) for some in scores if np.isfinite(some).any()]

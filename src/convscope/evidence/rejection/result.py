@@ -72,7 +72,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class RuleResult(PlainFields):
-    """How a rule does on one set of strangers.
+    """How a rule does on one out-of-distribution set.
 
     Attributes:
         rule: its name.
@@ -90,8 +90,8 @@ class RuleResult(PlainFields):
 
 
 @dataclass(frozen=True, eq=False)
-class StrangerResult(PlainFields):
-    """What the model does with one set of strangers.
+class OutOfDistributionResult(PlainFields):
+    """What the model does with one out-of-distribution set.
 
     Attributes:
         about: what the images are.
@@ -179,7 +179,7 @@ class Rejection:
     num_images_left_out: int
     known: KnownImages
     altered: tuple[AlteredImages, ...]
-    out_of_distribution: tuple[StrangerResult, ...]
+    out_of_distribution: tuple[OutOfDistributionResult, ...]
     left_out: Mapping[str, str]
     edges: tuple[float, ...] = field(repr=False)
 
@@ -195,7 +195,7 @@ class Rejection:
             "rules": [self._rule(rule) for rule in self.rules],
             "known": self.known.to_dict(),
             "altered": [altered.to_dict() for altered in self.altered],
-            "out_of_distribution": [strangers.to_dict() for strangers in self.out_of_distribution],
+            "out_of_distribution": [outside.to_dict() for outside in self.out_of_distribution],
             "left_out": dict(self.left_out),
             "edges": list(self.edges),
         }
@@ -236,12 +236,12 @@ class Rejection:
             *((altered.name, altered.right[rule]) for altered in self.altered),
         ]
         rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", str(share), "", "", "", "") for name, share in shares]
-        for strangers in self.out_of_distribution:
-            one, count = strangers.rules[0], strangers.num_images
+        for outside in self.out_of_distribution:
+            one, count = outside.rules[0], outside.num_images
             area = f"{one.auroc:.4f} [{one.auroc_interval[0]:.4f}, {one.auroc_interval[1]:.4f}]"
-            sure = (f"{number / count:.4f}" for number in (strangers.num_sure, strangers.num_sure_answered))
+            sure = (f"{number / count:.4f}" for number in (outside.num_sure, outside.num_sure_answered))
             rate = f"{one.false_positive_rate:.4f}"
-            rows.append((clip(strangers.name, 24), f"{count:,}", str(one.refused), area, rate, *sure))
+            rows.append((clip(outside.name, 24), f"{count:,}", str(one.refused), area, rate, *sure))
         return rows
 
     def _rules_header(self) -> tuple[str, ...]:
@@ -254,8 +254,8 @@ class Rejection:
             *((altered.name, altered.right) for altered in self.altered),
         ]
         rows = [(name, *(f"{100 * by_rule[rule.name].value:.2f} %" for rule in self.rules)) for name, by_rule in shares]
-        for strangers in self.out_of_distribution:
-            cells = (f"{100 * one.refused.value:.2f} %, {one.auroc:.4f}" for one in strangers.rules)
-            rows.append((clip(strangers.name, 24), *cells))
+        for outside in self.out_of_distribution:
+            cells = (f"{100 * one.refused.value:.2f} %, {one.auroc:.4f}" for one in outside.rules)
+            rows.append((clip(outside.name, 24), *cells))
         made_up = (f"{100 * rule.mean_made_up:.2f} %" for rule in self.rules)
         return [*rows, ("synthetic OOD, used for the choice", *made_up)]

@@ -66,8 +66,8 @@ def joint_thresholds(
     return thresholds(low)
 
 
-def auroc(known: Scores, strangers: Scores) -> float:
-    """Return how often a known image scores above a stranger, both drawn at random; half of the ties count.
+def auroc(known: Scores, outside: Scores) -> float:
+    """Return how often a known image scores above one outside, both drawn at random; half of the ties count.
 
     The area under the receiver operating characteristic, by ranks: 0.5 tells nothing, 1 tells all apart.
 
@@ -76,8 +76,8 @@ def auroc(known: Scores, strangers: Scores) -> float:
     >>> auroc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
     0.875
     """
-    count, others = len(known), len(strangers)
-    ranks = average_ranks(np.concatenate([known, strangers]))[:count].sum()
+    count, others = len(known), len(outside)
+    ranks = average_ranks(np.concatenate([known, outside]))[:count].sum()
     return float((ranks - count * (count + 1) / 2) / (count * others))
 
 
@@ -110,9 +110,7 @@ def effective_number(
     return float(max(1.0, min(number, len(numbers)) * (z / t.ppf(0.975, groups - 1)) ** 2))
 
 
-def auroc_interval(
-    area: float, num_known: float, num_strangers: float, confidence: float = 0.95
-) -> tuple[float, float]:
+def auroc_interval(area: float, num_known: float, num_outside: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return (low, high), the score interval of an `auroc` from so many images; effective numbers need not be whole.
 
     An end is the area that lies z of its own standard deviations from what was seen, so the interval is usable for an
@@ -128,10 +126,10 @@ def auroc_interval(
     from scipy.optimize import brentq
 
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    more = (num_known + num_strangers) / 2 - 1
+    more = (num_known + num_outside) / 2 - 1
 
     def beyond(end: float) -> float:
-        variance = end * (1 - end) / (num_known * num_strangers)
+        variance = end * (1 - end) / (num_known * num_outside)
         variance *= 1 + more * ((1 - end) / (2 - end) + end / (1 + end))
         return float((end - area) ** 2 - z**2 * variance)
 
@@ -141,10 +139,10 @@ def auroc_interval(
     return float(low), float(high)
 
 
-def false_positive_rate(known: Scores, strangers: Scores, keep: float = 0.95) -> float:
-    """Return which share of `strangers` a threshold lets through that lets the share `keep` of `known` through.
+def false_positive_rate(known: Scores, outside: Scores, keep: float = 0.95) -> float:
+    """Return which share of `outside` a threshold lets through that lets the share `keep` of `known` through.
 
     >>> false_positive_rate(np.arange(100.0), np.array([1.0, 7.0]))
     0.5
     """
-    return float((strangers >= threshold_of(known, keep)).mean())
+    return float((outside >= threshold_of(known, keep)).mean())

@@ -36,11 +36,11 @@ def rejection_section(value: Mapping[str, Any]) -> Section:
             "It does not cover other kinds of out-of-distribution (OOD) images, nor adversarial images. The intervals "
             "cover the choice of images or drawn characters, not the choice of fonts or of the photo."
         ),
-        parts=(_strangers(value), _refused(value), _separation(value), *_rules(value), *_costs(value)),
+        parts=(_out_of_distribution(value), _refused(value), _separation(value), *_rules(value), *_costs(value)),
     )
 
 
-def _strangers(value: Mapping[str, Any]) -> Gallery:
+def _out_of_distribution(value: Mapping[str, Any]) -> Gallery:
     names, cards, through = value["class_names"], list[Card](), list[tuple[float, str, str]]()
     for one in value["out_of_distribution"]:
         shown = one["examples"]

@@ -42,7 +42,7 @@ _NUM_COMPARED = 200  # images by which a data set is recognised as another
 
 
 @dataclass(frozen=True, eq=False)
-class Strangers:
+class OutOfDistributionSet:
     """Images of none of the classes.
 
     Attributes:
@@ -61,13 +61,13 @@ class Strangers:
     clustered_by: str = ""
 
 
-def stranger_sets(
+def out_of_distribution_sets(
     dataset: Dataset,
     other: Dataset | Splits | str | os.PathLike[str] | None = None,
     *,
     most: int = 2000,
     seed: int = 0,
-) -> tuple[tuple[Strangers, ...], dict[str, str]]:
+) -> tuple[tuple[OutOfDistributionSet, ...], dict[str, str]]:
     """Return the sets for the test images `dataset`, each of at most `most` images, and why a set is left out, by name.
 
     The images of another data set, letters, kana, crops of a photo, pairs of test images laid over each other, test
@@ -84,14 +84,16 @@ def stranger_sets(
     """
     if most < 1:
         raise ValueError(f"most is {most}; it must be at least 1")
-    found, left_out = list[Strangers](), dict[str, str]()
+    found, left_out = list[OutOfDistributionSet](), dict[str, str]()
     chosen = _other_data(dataset, other)
     if isinstance(chosen, str):
         left_out["other data set"] = chosen
     else:
         name, images = chosen
-        found.append(Strangers(name, f"test images of {name}", fit_images(_some(images, most), dataset.image_shape)))
-    makers: dict[str, Callable[[], Strangers | str]] = {
+        found.append(
+            OutOfDistributionSet(name, f"test images of {name}", fit_images(_some(images, most), dataset.image_shape))
+        )
+    makers: dict[str, Callable[[], OutOfDistributionSet | str]] = {
         "letters": lambda: _letters(dataset, most, seed),
         "kana": lambda: _kana(dataset, most, seed),
         "photo crops": lambda: _photo_crops(dataset, most, seed),
@@ -147,7 +149,7 @@ def _is_among(dataset: Dataset, images: Images) -> bool:
     return 2 * len(some & {image.tobytes() for image in images}) > len(some)
 
 
-def _letters(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+def _letters(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return letters that are no class of the data set, or why there are none."""
     letters, fonts = letters_beside(dataset.class_names), measuring_fonts()
     if not letters:
@@ -158,7 +160,7 @@ def _letters(dataset: Dataset, most: int, seed: int) -> Strangers | str:
     return _drawn("letters", about, dataset, letters, fonts, most, seed)
 
 
-def _kana(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+def _kana(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return hiragana that look like no digit, or why there are none."""
     kana, fonts = "".join(one for one in KANA if one not in dataset.class_names), kana_fonts()
     if not kana:
@@ -170,7 +172,7 @@ def _kana(dataset: Dataset, most: int, seed: int) -> Strangers | str:
 
 def _drawn(
     name: str, about: str, dataset: Dataset, characters: str, fonts: Sequence[Path], most: int, seed: int
-) -> Strangers | str:
+) -> OutOfDistributionSet | str:
     """Return drawings of characters as out-of-distribution images, or why a font cannot draw them."""
     count = min(most, _LETTERS_EACH * len(characters) * len(fonts))
     handwriting = handwriting_of(dataset.images)
@@ -181,10 +183,12 @@ def _drawn(
     except OSError as error:
         return f"a font cannot be read: {error}"
     # Both cases of a letter are one group: C and c, drawn in one size, are the same shape.
-    return Strangers(name, about, images, np.array([ord(one.lower()) for one in drawn], np.int64), "characters")
+    return OutOfDistributionSet(
+        name, about, images, np.array([ord(one.lower()) for one in drawn], np.int64), "characters"
+    )
 
 
-def _photo_crops(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return squares of different sizes cut out of matplotlib's example photo, or why there are none."""
     from PIL import Image
 
@@ -204,20 +208,20 @@ def _photo_crops(dataset: Dataset, most: int, seed: int) -> Strangers | str:
         row, column = (top + side // 2) * _CELLS // height, (left + side // 2) * _CELLS // width
         cells.append(row * _CELLS + column)
     about = "squares of different sizes cut out of matplotlib's example photo, a portrait"
-    return Strangers("photo crops", about, np.stack(crops), np.array(cells, np.int64), "parts of the photo")
+    return OutOfDistributionSet("photo crops", about, np.stack(crops), np.array(cells, np.int64), "parts of the photo")
 
 
-def _overlaid(dataset: Dataset, most: int, seed: int) -> Strangers | str:
+def _overlaid(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return the larger value of each pixel of two test images of different classes, or why there are none."""
     some = dataset.take(_places(len(dataset), most))
     places, others = partners(some, random_stream(seed, "strangers overlaid"))
     if not len(places):
         return "all images are of one class"
     about = "two test images of different classes laid over each other (maximum of each pixel)"
-    return Strangers("overlaid", about, np.maximum(some.images[places], some.images[others]))
+    return OutOfDistributionSet("overlaid", about, np.maximum(some.images[places], some.images[others]))
 
 
-def _changed(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
+def _changed(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
     """Return test images that were changed beyond what their classes look like."""
     sources = dataset.images[_places(len(dataset), most)]
     stream = random_stream(seed, "strangers shuffled")
@@ -226,13 +230,13 @@ def _changed(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
     shuffled = np.take_along_axis(pixels, order[..., None], axis=1).reshape(sources.shape)
     about_turned = "test images rotated by 90° counterclockwise, some of which still look like a class"
     return (
-        Strangers("inverted", "test images with inverted brightness", 255 - sources),
-        Strangers("turned", about_turned, quarter_turned(sources, 1)),
-        Strangers("shuffled pixels", "test images with randomly permuted pixels", shuffled),
+        OutOfDistributionSet("inverted", "test images with inverted brightness", 255 - sources),
+        OutOfDistributionSet("turned", about_turned, quarter_turned(sources, 1)),
+        OutOfDistributionSet("shuffled pixels", "test images with randomly permuted pixels", shuffled),
     )
 
 
-def _noises(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
+def _noises(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
     shape, sources = dataset.image_shape, dataset.images[_places(len(dataset), most)]
     uniform = random_stream(seed, "strangers uniform").integers(0, 256, (most, *shape), np.uint8)
     mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
@@ -240,13 +244,13 @@ def _noises(dataset: Dataset, most: int, seed: int) -> tuple[Strangers, ...]:
     levels = np.linspace(0, 255, min(most, 256)).round().astype(np.uint8)
     blank = np.broadcast_to(levels[:, None, None, None], (len(levels), *shape)).copy()
     return (
-        Strangers("uniform noise", "each pixel uniformly distributed over all values", uniform),
-        Strangers(
+        OutOfDistributionSet("uniform noise", "each pixel uniformly distributed over all values", uniform),
+        OutOfDistributionSet(
             "Gaussian noise",
             "each pixel normal, with the mean and standard deviation of the test images",
             _rounded(normal),
         ),
-        Strangers("blank", "uniform grey images, from black to white", blank),
+        OutOfDistributionSet("blank", "uniform grey images, from black to white", blank),
     )
 
 

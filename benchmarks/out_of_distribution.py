@@ -1,6 +1,6 @@
-"""Print what networks refuse as "none of these": strangers that took no part in the choice of the rule, on MNIST.
+"""Print which images outside the distribution networks refuse as "none of these", none of which chose the rule.
 
-python benchmarks/strangers.py [--recipes fast classic] [--seed 0] [--validation-fraction 0.1]
+python benchmarks/out_of_distribution.py [--recipes fast classic] [--seed 0] [--validation-fraction 0.1]
 
 For each recipe `cnn` is trained without the validation images, a rule is fitted to these, and the table of
 `measure_rejection` is printed with its 95 % intervals: beside the chosen rule those of one score and the image

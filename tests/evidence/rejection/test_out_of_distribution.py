@@ -5,8 +5,8 @@ from PIL import Image
 import convscope as cs
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.readers.idx import idx_header
-from convscope.evidence.rejection import strangers
-from convscope.evidence.rejection.strangers import fit_images, stranger_sets
+from convscope.evidence.rejection import out_of_distribution
+from convscope.evidence.rejection.out_of_distribution import fit_images, out_of_distribution_sets
 
 
 def photos(count=30, shape=(9, 12, 3), names=("cat", "dog"), seed=0):
@@ -15,7 +15,7 @@ def photos(count=30, shape=(9, 12, 3), names=("cat", "dog"), seed=0):
 
 
 def by_name(dataset, *arguments, **options):
-    return {one.name: one.images for one in stranger_sets(dataset, *arguments, **options)[0]}
+    return {one.name: one.images for one in out_of_distribution_sets(dataset, *arguments, **options)[0]}
 
 
 @pytest.fixture(autouse=True)
@@ -24,12 +24,12 @@ def fashion(monkeypatch, tmp_path):
     images = np.random.default_rng(5).integers(0, 256, (20, 28, 28), np.uint8)
     path = tmp_path / "t10k-images-idx3-ubyte"
     path.write_bytes(idx_header(images.shape) + images.tobytes())
-    monkeypatch.setattr(strangers, "FASHION_MNIST", path)
+    monkeypatch.setattr(out_of_distribution, "FASHION_MNIST", path)
     return images[..., None]
 
 
 def test_all_sets_have_the_images_of_the_data_set_size():
-    sets, left_out = stranger_sets(photos(), most=10)
+    sets, left_out = out_of_distribution_sets(photos(), most=10)
     names = [one.name for one in sets if one.name != "kana"]
     assert names == [
         "Fashion-MNIST", "letters", "photo crops", "overlaid", "inverted", "turned", "shuffled pixels",
@@ -50,7 +50,7 @@ def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
         assert len(others) == 1
         assert dataset.labels[others[0]] != dataset.labels[number]
     one = cs.Dataset(dataset.images, np.zeros(12, np.int64), ("cat", "dog"), "photos", "test")
-    assert stranger_sets(one, most=3)[1]["overlaid"] == "all images are of one class"
+    assert out_of_distribution_sets(one, most=3)[1]["overlaid"] == "all images are of one class"
 
 
 def test_inverted_and_turned_images_are_test_images():
@@ -62,26 +62,26 @@ def test_inverted_and_turned_images_are_test_images():
 
 @pytest.mark.slow
 def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
-    crops = next(one for one in stranger_sets(photos(), most=200)[0] if one.name == "photo crops")
+    crops = next(one for one in out_of_distribution_sets(photos(), most=200)[0] if one.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
     assert 8 <= len(np.unique(crops.clusters)) <= 16
     assert np.ptp(crops.images[..., 0].astype(int) - crops.images[..., 2]) > 30  # in colour
 
 
 def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
-    letters = next(one for one in stranger_sets(photos(), most=96)[0] if one.name == "letters")
+    letters = next(one for one in out_of_distribution_sets(photos(), most=96)[0] if one.name == "letters")
     assert len(np.unique(letters.clusters)) == 17
     np.testing.assert_array_equal(letters.clusters[:32], letters.clusters[32:64])
 
 
 def test_kana_are_left_out_with_a_reason_where_no_font_has_them(monkeypatch):
-    monkeypatch.setattr(strangers, "kana_fonts", list)
-    assert "fonts-ipafont-gothic" in stranger_sets(photos(), most=3)[1]["kana"]
+    monkeypatch.setattr(out_of_distribution, "kana_fonts", list)
+    assert "fonts-ipafont-gothic" in out_of_distribution_sets(photos(), most=3)[1]["kana"]
 
 
 def test_fashion_mnist_is_left_out_with_a_reason_where_it_is_not_installed(monkeypatch, tmp_path):
-    monkeypatch.setattr(strangers, "FASHION_MNIST", tmp_path / "missing.gz")
-    sets, left_out = stranger_sets(photos(), most=3)
+    monkeypatch.setattr(out_of_distribution, "FASHION_MNIST", tmp_path / "missing.gz")
+    sets, left_out = out_of_distribution_sets(photos(), most=3)
     assert "Fashion-MNIST" not in [one.name for one in sets]
     assert "missing.gz" in left_out["other data set"]
     assert "install Debian's package dataset-fashion-mnist" in left_out["other data set"]
@@ -101,48 +101,48 @@ def test_another_data_set_may_be_given_as_images_splits_or_a_path(small_mnist, s
     dataset = photos(shape=(28, 28, 1))
     expected = small_mnist.test.images[[0, 299]]
     for other in (small_mnist.test, small_mnist, small_folder, str(small_folder)):
-        sets, _ = stranger_sets(dataset, other, most=2)
+        sets, _ = out_of_distribution_sets(dataset, other, most=2)
         np.testing.assert_array_equal(sets[0].images, expected)
 
 
-def test_the_data_set_itself_is_no_stranger(small_mnist):
+def test_the_data_set_itself_is_refused(small_mnist):
     with pytest.raises(ValueError, match="other is mnist, which has the images of mnist"):
-        stranger_sets(small_mnist.test, small_mnist)
+        out_of_distribution_sets(small_mnist.test, small_mnist)
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match="nothing here"):
-        stranger_sets(photos(), tmp_path / "nothing here")
+        out_of_distribution_sets(photos(), tmp_path / "nothing here")
 
 
-def test_there_is_at_least_one_stranger():
+def test_there_is_at_least_one_image():
     with pytest.raises(ValueError, match="most is 0"):
-        stranger_sets(photos(), most=0)
+        out_of_distribution_sets(photos(), most=0)
 
 
 def test_letters_are_left_out_with_a_reason_where_there_is_no_font(monkeypatch):
-    monkeypatch.setattr(strangers, "measuring_fonts", list)
-    sets, left_out = stranger_sets(photos(), most=3)
+    monkeypatch.setattr(out_of_distribution, "measuring_fonts", list)
+    sets, left_out = out_of_distribution_sets(photos(), most=3)
     assert "letters" not in [one.name for one in sets]
     assert left_out["letters"] == "no font is installed"
 
 
 def test_letters_are_left_out_with_a_reason_where_a_font_is_damaged(monkeypatch, tmp_path):
     (tmp_path / "a.ttf").write_bytes(b"no font")
-    monkeypatch.setattr(strangers, "measuring_fonts", lambda: [tmp_path / "a.ttf"])
-    assert stranger_sets(photos(), most=3)[1]["letters"].startswith("a font cannot be read")
+    monkeypatch.setattr(out_of_distribution, "measuring_fonts", lambda: [tmp_path / "a.ttf"])
+    assert out_of_distribution_sets(photos(), most=3)[1]["letters"].startswith("a font cannot be read")
 
 
-def test_letters_that_are_classes_are_no_strangers():
-    some, _ = stranger_sets(photos(names=("A", "e")), most=3)
+def test_letters_that_are_classes_are_no_out_of_distribution():
+    some, _ = out_of_distribution_sets(photos(names=("A", "e")), most=3)
     about = next(one.about for one in some if one.name == "letters")
     assert "the letters CFHKLMNPRTUVWXcdfhkmnprtuvwx drawn" in about
     letters = tuple("abcdefghijklmnopqrstuvwxyz")
-    assert stranger_sets(photos(names=letters), most=3)[1]["letters"] == "the classes are letters themselves"
+    assert out_of_distribution_sets(photos(names=letters), most=3)[1]["letters"] == "the classes are letters themselves"
 
 
 def test_letters_say_which_are_drawn_and_which_left_out():
-    about = next(one.about for one in stranger_sets(photos(), most=3)[0] if one.name == "letters")
+    about = next(one.about for one in out_of_distribution_sets(photos(), most=3)[0] if one.name == "letters")
     assert about.endswith("without BDGIJOQSYZbgijloqsyz, which look like digits")
 
 
