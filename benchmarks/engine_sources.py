@@ -6,7 +6,14 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 _FOLDERS = ("native", "src/convscope/engine")
-_OTHERS = ("native/tests", "native/page.cpp", "native/page.sh", "native/wasm32.cmake")  # the tests, and the page's own
+_OTHERS = (  # the tests, and the page's own
+    "native/tests",
+    "native/page.cpp",
+    "native/page_fields.hpp",
+    "native/page_gradients.hpp",
+    "native/page.sh",
+    "native/wasm32.cmake",
+)
 _SUFFIXES = {".cpp", ".hpp", ".py", ".pyi", ".sh", ".cmake"}
 
 

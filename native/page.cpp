@@ -1,16 +1,14 @@
 // The page's side: the engine as functions of plain numbers, which JavaScript calls in WebAssembly's memory. One thread, no
 // exceptions. What is passed in has been checked by web/src/engine.
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <new>
-#include <type_traits>
-#include <utility>
 
 #include "layer_gradients.hpp"
 #include "lesions.hpp"
+#include "page_fields.hpp"
+#include "page_gradients.hpp"
 #include "prediction.hpp"
 
 #define CONVSCOPE_PAGE(name) extern "C" __attribute__((export_name(#name)))
@@ -44,52 +42,6 @@ struct PlainScore {
     double images, loss, correct;
 };
 
-class GoOn final : public Watcher {
-   public:
-    bool go_on(const Score&) override { return true; }
-};
-
-// A struct's fields as JavaScript writes them: doubles one behind the other, in the order of `for_fields`. One that is not a
-// number leaves a field as it is by default.
-template <class Value>
-constexpr int field_size = 1;
-template <>
-constexpr int field_size<Shape> = 3;
-template <>
-constexpr int field_size<std::array<int64_t, 2>> = 2;
-template <>
-constexpr int field_size<std::vector<float>> = 0;  // class weights, which the page has no use for
-
-template <class Value>
-void set_field(Value& value, const double* from) {
-    if constexpr (std::is_enum_v<Value>) {
-        value = names_of(value)[static_cast<std::size_t>(*from)].value;
-    } else if constexpr (std::is_same_v<Value, bool>) {
-        value = *from != 0;
-    } else {
-        value = static_cast<Value>(*from);
-    }
-}
-void set_field(std::array<int64_t, 2>& value, const double* from) {
-    value = {static_cast<int64_t>(from[0]), static_cast<int64_t>(from[1])};
-}
-void set_field(Shape& value, const double* from) {
-    value = {static_cast<int64_t>(from[0]), static_cast<int64_t>(from[1]), static_cast<int64_t>(from[2])};
-}
-void set_field(std::vector<float>&, const double*) {}
-
-// Reads a struct and moves on to what stands behind it.
-template <class Struct>
-Struct read(const double*& from) {
-    Struct read;
-    Struct::for_fields([&](const char*, auto field) {
-        constexpr int size = field_size<std::remove_reference_t<decltype(read.*field)>>;
-        if (size > 0 && !std::isnan(*from)) set_field(read.*field, from);
-        from += size;
-    });
-    return read;
-}
-
 std::vector<Layer> read_layers(const double* from, int32_t count) {
     std::vector<Layer> layers;
     for (int32_t i = 0; i < count; ++i) layers.push_back(read<Layer>(from));
@@ -109,48 +61,6 @@ Settings read_settings(const double* from) {
     constexpr uint64_t nowhere = 0xffffffff;  // a place that no image of an epoch has
     settings.dropout_key = random_bits(augmentation.key, nowhere, 0);
     return settings;
-}
-
-// Writes what `read` expects, for JavaScript: for each field " name *size", or " name =choice|choice|" where it is one of an
-// enum. Called when the module is compiled, so that it holds nothing but the text.
-template <class Struct, class Write>
-constexpr void describe_fields(Write write) {
-    const auto write_all = [&](const char* text) {
-        for (; *text != 0; ++text) write(*text);
-    };
-    Struct::for_fields([&](const char* name, auto field) {
-        using Value = std::remove_reference_t<decltype(std::declval<Struct&>().*field)>;
-        write(' ');
-        write_all(name);
-        write(' ');
-        if constexpr (std::is_enum_v<Value>) {
-            write('=');
-            for (const auto& choice : names_of(Value{})) {
-                write_all(choice.name);
-                write('|');
-            }
-        } else {
-            write('*');
-            write(static_cast<char>('0' + field_size<Value>));
-        }
-    });
-}
-
-template <class... Structs>
-const char* fields() {
-    constexpr auto describe = [](auto write) { (describe_fields<Structs>(write), ...); };
-    constexpr std::size_t size = [&] {
-        std::size_t size = 0;
-        describe([&](char) { ++size; });
-        return size;
-    }();
-    static constexpr auto text = [&] {
-        std::array<char, size + 1> text = {};
-        std::size_t at = 0;
-        describe([&](char letter) { text[at++] = letter; });
-        return text;
-    }();
-    return text.data();
 }
 
 Images listed(const uint8_t* bytes) { return {bytes, nullptr, nullptr, {}}; }
@@ -192,7 +102,7 @@ CONVSCOPE_PAGE(allocate) void* allocate(std::size_t bytes) { return ::operator n
 
 CONVSCOPE_PAGE(release) void release(void* memory) { ::operator delete(memory); }
 
-// The fields of what the functions below are given as doubles; see `describe_fields`.
+// The fields of what the functions below are given as doubles; see page_fields.hpp.
 CONVSCOPE_PAGE(input_fields) const char* input_fields() { return fields<Input>(); }
 
 CONVSCOPE_PAGE(layer_fields) const char* layer_fields() { return fields<Layer>(); }
@@ -314,6 +224,55 @@ void network_train(Session* session, const TrainingData* data, const int32_t* or
     GoOn watcher;
     const Score sums = session->trainer->train(images, count, read_settings(settings), learning_rates, session->steps, watcher);
     *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
+}
+
+// The mean loss of the `count` images that `order` lists, and its gradient by the weights of each layer that has any: of one
+// layer behind the other its kernel and its bias in Keras layout, zeros for a bias that it does not have. The network is as in
+// a prediction, or for `is_step` as in the step that `network_train` would take by these images as one batch.
+CONVSCOPE_PAGE(network_gradients)
+void network_gradients(Session* session, const TrainingData* data, const int32_t* order, int32_t count, double first,
+                       int32_t is_step, const double* settings, PlainScore* score, float* gradients) {
+    Network& network = session->network;
+    const std::vector<int64_t> indices(order, order + count);
+    Images images = {data->images.data(), data->labels.data(), indices.data(), {}};
+    images.chance.first = static_cast<int64_t>(first);
+    const Settings read = read_settings(settings);
+    const Score sums = is_step != 0 ? step_gradients(network, images, count, read, gradients)
+                                    : prediction_gradients(network, images, count, read.loss, gradients);
+    *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
+}
+
+// What the optimizer remembers of a layer's weights, in Keras layout; and after how many steps.
+CONVSCOPE_PAGE(network_read_moments)
+void network_read_moments(Session* session, int32_t layer, float* m_kernel, float* m_bias, float* v_kernel, float* v_bias) {
+    const Parameters& parameters = *session->network.parameters(static_cast<std::size_t>(layer));
+    parameters.read(Parameters::m, m_kernel, m_bias);
+    parameters.read(Parameters::v, v_kernel, v_bias);
+}
+
+CONVSCOPE_PAGE(network_write_moments)
+void network_write_moments(Session* session, int32_t layer, const float* m_kernel, const float* m_bias,
+                           const float* v_kernel, const float* v_bias) {
+    Parameters& parameters = *session->network.parameters(static_cast<std::size_t>(layer));
+    parameters.write(Parameters::m, m_kernel, m_bias);
+    parameters.write(Parameters::v, v_kernel, v_bias);
+}
+
+CONVSCOPE_PAGE(network_steps) double network_steps(const Session* session) { return static_cast<double>(session->steps); }
+
+CONVSCOPE_PAGE(network_set_steps) void network_set_steps(Session* session, double steps) {
+    session->steps = static_cast<int64_t>(steps);
+}
+
+// Writes `copies` of one image as they are at the positions from `first` of the epoch's order.
+CONVSCOPE_PAGE(augment)
+void augment(const uint8_t* image, int32_t height, int32_t width, int32_t channels, const double* settings, double first,
+             int32_t copies, uint8_t* augmented) {
+    const Shape shape = {height, width, channels};
+    Augmenter augmenter(read_settings(settings).augmentation, shape, *usable_kernels().front());
+    for (int32_t i = 0; i < copies; ++i) {
+        std::copy_n(augmenter.change(static_cast<int64_t>(first) + i, image), shape.size(), augmented + i * shape.size());
+    }
 }
 
 // As if no step had been taken; the weights stay.

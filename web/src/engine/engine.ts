@@ -1,8 +1,9 @@
 // The native engine as WebAssembly. It works in a window, in a worker and in Node.
-import { EngineError, type Exports } from './memory';
+import { call, EngineError, type Exports } from './memory';
 import { Network } from './network';
+import { plainSettings } from './plain';
 import { TrainingData } from './training_data';
-import type { Architecture, Weights } from './types';
+import type { Architecture, Augmentation, Shape, Weights } from './types';
 
 export class Engine {
   readonly bytes: Uint8Array; // of the module, for whoever starts another one
@@ -20,6 +21,27 @@ export class Engine {
 
   trainingData(images: Uint8Array, labels: ArrayLike<number>): TrainingData {
     return new TrainingData(this.#exports, images, labels);
+  }
+
+  // Copies of one image (H, W, C) as training would see it at the places from `first` of the epoch with this key: (n, H, W, C).
+  augmented(
+    image: Uint8Array,
+    [height, width, channels]: Shape,
+    augmentation: Augmentation,
+    { copies, key, first = 0 }: { copies: number; key: number; first?: number },
+  ): Uint8Array {
+    const size = height * width * channels;
+    if (image.length !== size) throw new Error(`An image has ${size} bytes here, not ${image.length}.`);
+    for (const number of [copies, key, first]) {
+      if (!Number.isSafeInteger(number) || number < 0)
+        throw new Error(`${number} is not a whole number of at least 0.`);
+    }
+    return call(this.#exports, (arrays) => {
+      const settings = arrays.place(plainSettings(arrays, { augmentation, key }));
+      const [placed, room] = [arrays.place(image), arrays.room(copies * size)];
+      this.#exports.augment(placed, height, width, channels, settings, first, copies, room);
+      return arrays.bytes(room, copies * size);
+    });
   }
 }
 

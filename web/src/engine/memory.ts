@@ -64,7 +64,46 @@ export interface Exports {
     settings: Pointer,
     score: Pointer,
   ): void;
+  network_gradients(
+    network: Pointer,
+    data: Pointer,
+    order: Pointer,
+    count: number,
+    first: number,
+    isStep: number,
+    settings: Pointer,
+    score: Pointer,
+    gradients: Pointer,
+  ): void;
+  network_read_moments(
+    network: Pointer,
+    layer: number,
+    mKernel: Pointer,
+    mBias: Pointer,
+    vKernel: Pointer,
+    vBias: Pointer,
+  ): void;
+  network_write_moments(
+    network: Pointer,
+    layer: number,
+    mKernel: Pointer,
+    mBias: Pointer,
+    vKernel: Pointer,
+    vBias: Pointer,
+  ): void;
+  network_steps(network: Pointer): number;
+  network_set_steps(network: Pointer, steps: number): void;
   network_reset_optimizer(network: Pointer): void;
+  augment(
+    image: Pointer,
+    height: number,
+    width: number,
+    channels: number,
+    settings: Pointer,
+    first: number,
+    copies: number,
+    augmented: Pointer,
+  ): void;
 }
 
 export class EngineError extends Error {
@@ -94,6 +133,10 @@ export class Arrays {
 
   floats(pointer: Pointer, count: number): Float32Array {
     return new Float32Array(this.exports.memory.buffer, pointer, count).slice();
+  }
+
+  bytes(pointer: Pointer, count: number): Uint8Array {
+    return new Uint8Array(this.exports.memory.buffer, pointer, count).slice();
   }
 
   doubles(pointer: Pointer, count: number): Float64Array {

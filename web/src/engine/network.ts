@@ -4,8 +4,28 @@ import { product } from './layers';
 import { call, type Arrays, type Exports } from './memory';
 import { plainInput, plainLayers, plainSettings } from './plain';
 import type { TrainingData } from './training_data';
-import type { Architecture, LayerRow, Replacement, TrainingScore, TrainingSteps, Weights } from './types';
-import { checkWeights, readWeights, writeWeights } from './weights';
+import { checkBatch, checkSteps } from './checks';
+import type {
+  Architecture,
+  Batch,
+  Gradients,
+  LayerRow,
+  OptimizerState,
+  Replacement,
+  TrainingScore,
+  TrainingSteps,
+  Weights,
+} from './types';
+import {
+  checkTrained,
+  checkWeights,
+  readMoments,
+  readWeights,
+  splitTrained,
+  trainedSize,
+  writeMoments,
+  writeWeights,
+} from './weights';
 import { softmax } from './softmax';
 
 export type { TrainingData } from './training_data';
@@ -138,17 +158,58 @@ export class Network {
 
   // Takes a step for each batch of the order; the loss and the accuracy are those just before each image's step.
   train(data: TrainingData, steps: TrainingSteps): TrainingScore {
-    this.#checkSteps(data, steps);
+    checkBatch(data, steps, this.#imageBytes, this.numClasses);
+    checkSteps(steps);
     return this.#call((arrays) => {
       const score = arrays.room(3 * 8);
       const order = arrays.place(steps.order);
       const rates = arrays.place(steps.learningRates);
-      const settings = arrays.place(plainSettings(this.#exports, steps));
+      const settings = arrays.place(plainSettings(arrays, steps));
       const { order: images, batchSize, first = 0 } = steps;
       const [network, count] = [this.#handle, images.length];
       this.#exports.network_train(network, data.handle, order, count, first, batchSize, rates, settings, score);
-      const [seen, loss, correct] = arrays.doubles(score, 3);
-      return { images: seen, loss: loss / seen, accuracy: correct / seen };
+      return scoreAt(arrays, score);
+    });
+  }
+
+  // The mean loss of a batch and its gradient by every trained weight, in Keras layout; nothing of the network changes.
+  // 'prediction': the network is as it is when it predicts. Nothing is dropped or augmented, and a batch normalisation uses
+  // its moving statistics. 'step': as in the step that `train` would take by this batch, before the gradient is clipped.
+  gradients(data: TrainingData, batch: Batch, seen: 'prediction' | 'step' = 'prediction'): Gradients {
+    checkBatch(data, batch, this.#imageBytes, this.numClasses);
+    const size = trainedSize(this.table);
+    return this.#call((arrays) => {
+      const score = arrays.room(3 * 8);
+      const gradients = arrays.room(4 * size);
+      const order = arrays.place(batch.order);
+      const settings = arrays.place(plainSettings(arrays, batch));
+      const [network, count, first, isStep] = [
+        this.#handle,
+        batch.order.length,
+        batch.first ?? 0,
+        Number(seen === 'step'),
+      ];
+      this.#exports.network_gradients(network, data.handle, order, count, first, isStep, settings, score, gradients);
+      return { ...scoreAt(arrays, score), weights: splitTrained(this.table, arrays.floats(gradients, size)) };
+    });
+  }
+
+  optimizerState(): OptimizerState {
+    return this.#call((arrays) => ({
+      steps: this.#exports.network_steps(this.#handle),
+      ...readMoments(arrays, this.#handle, this.table),
+    }));
+  }
+
+  setOptimizerState(state: OptimizerState): void {
+    if (!Number.isSafeInteger(state.steps) || state.steps < 0) {
+      throw new Error(`${state.steps} is not a number of steps.`);
+    }
+    checkTrained(this.table, state.m, 'm');
+    checkTrained(this.table, state.v, 'v');
+    this.#call((arrays) => {
+      writeMoments(arrays, this.#handle, this.table, state);
+      this.#exports.network_set_steps(this.#handle, state.steps);
     });
   }
 
@@ -205,28 +266,11 @@ export class Network {
       arrays.place(Float32Array.from(replacements, (one) => one.value)),
     ];
   }
+}
 
-  #checkSteps(data: TrainingData, { order, batchSize, learningRates, key = 0, first = 0 }: TrainingSteps): void {
-    if (data.isFree) throw new Error('The images to train on have been freed.');
-    if (data.imageBytes !== this.#imageBytes) {
-      throw new Error(`The images have ${data.imageBytes} bytes each; this network reads ${this.#imageBytes}.`);
-    }
-    if (data.largestLabel >= this.numClasses) {
-      throw new Error(`A label is ${data.largestLabel}; this network has ${this.numClasses} classes, from 0.`);
-    }
-    if (order.length === 0 || order.some((i) => i < 0 || i >= data.count)) {
-      throw new Error(`The order must list images from 0 to ${data.count - 1}.`);
-    }
-    if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`A batch cannot have ${batchSize} images.`);
-    const batches = Math.ceil(order.length / batchSize);
-    if (learningRates.length !== batches) {
-      throw new Error(`There are ${learningRates.length} learning rates; it must be ${batches}, one for each batch.`);
-    }
-    for (const number of [key, first]) {
-      if (!Number.isSafeInteger(number) || number < 0)
-        throw new Error(`${number} is not a whole number of at least 0.`);
-    }
-  }
+function scoreAt(arrays: Arrays, pointer: number): TrainingScore {
+  const [images, loss, correct] = arrays.doubles(pointer, 3);
+  return { images, loss: loss / images, accuracy: correct / images };
 }
 
 function split(arrays: Arrays, pointer: number, sizes: number[]): Float32Array[] {

@@ -1,6 +1,6 @@
 // Architectures and settings as rows of numbers. Which numbers stand where, the engine says itself: see native/page.cpp.
-import type { Exports } from './memory';
-import type { Architecture, LayerRow, LayerSpec, Shape, TrainingSteps } from './types';
+import type { Arrays, Exports } from './memory';
+import type { Architecture, LayerRow, LayerSpec, Optimizer, Shape, TrainingSteps } from './types';
 
 type FieldValue = number | boolean | string | readonly number[] | undefined;
 
@@ -78,13 +78,17 @@ export function plainLayers(exports: Exports, table: LayerRow[]): Float64Array {
   );
 }
 
-export function plainSettings(exports: Exports, steps: TrainingSteps): Float64Array {
+// Of a batch whose gradient is asked for, there is no optimizer.
+export function plainSettings(arrays: Arrays, steps: Partial<TrainingSteps>): Float64Array {
+  const { exports } = arrays;
   const fields = new Fields(exports, exports.settings_fields());
-  const { learning_rate: _, ...optimizer } = steps.optimizer; // each step has its own
+  const { learning_rate: _, ...optimizer }: Partial<Optimizer> = steps.optimizer ?? {}; // each step has its own
+  const { classWeights } = steps;
   return Float64Array.from(
     fields.row({
       ...optimizer,
       label_smoothing: steps.labelSmoothing,
+      class_weights: classWeights && [arrays.place(Float32Array.from(classWeights)), classWeights.length],
       clip_norm: steps.clipNorm,
       ...steps.augmentation,
       key: steps.key,

@@ -94,21 +94,37 @@ export interface Augmentation {
   noise?: number;
 }
 
-// Some steps of training, one a batch: `order` lists images, `learningRates` has one number for each batch of it.
-export interface TrainingSteps {
-  order: Int32Array;
-  batchSize: number;
-  learningRates: Float32Array;
-  optimizer: Optimizer;
+// Images in the order in which they are trained on, and how the loss is taken of them.
+export interface Batch {
+  order: Int32Array; // indices into the data
   labelSmoothing?: number;
-  clipNorm?: number;
+  classWeights?: ArrayLike<number>; // by class, what the loss of its images is multiplied by; one each if left out
   augmentation?: Augmentation;
   key?: number; // of the epoch's random numbers: augmentation and dropout follow from it and an image's place
   first?: number; // the place in the epoch of the first image of `order`
+}
+
+// Some steps of training, one a batch: `learningRates` has one number for each batch of `order`.
+export interface TrainingSteps extends Batch {
+  batchSize: number;
+  learningRates: Float32Array;
+  optimizer: Optimizer;
+  clipNorm?: number; // a longer gradient, of all weights together, is shortened to this Euclidean norm
 }
 
 export interface TrainingScore {
   images: number;
   loss: number; // mean over the images, as they were seen
   accuracy: number;
+}
+
+export interface Gradients extends TrainingScore {
+  weights: Weights; // the gradient of the mean loss by each trained weight
+}
+
+// What an optimizer remembers. Adam: the moving averages of the gradient (m) and of its square (v). SGD: the velocity (m).
+export interface OptimizerState {
+  steps: number; // taken so far
+  m: Weights; // by the names of the trained weights, as are v
+  v: Weights;
 }

@@ -1,8 +1,8 @@
 // A network's weights on their way into the engine and out of it. It keeps two arrays of a layer together: a kernel and its
 // bias, the gamma and the beta of a normalisation, and its moving means and variances.
-import { product } from './layers';
+import { NON_TRAINABLE_WEIGHTS, product } from './layers';
 import type { Arrays } from './memory';
-import type { LayerRow, Weights } from './types';
+import type { LayerRow, OptimizerState, Shape, Weights } from './types';
 
 interface Pair {
   layer: number;
@@ -64,13 +64,71 @@ export function writeWeights(arrays: Arrays, network: number, table: LayerRow[],
   }
 }
 
+// How many numbers the engine writes where it writes both arrays of every layer with trained weights one behind the other.
+export function trainedSize(table: LayerRow[]): number {
+  return trainedPairs(table).reduce((sum, { sizes }) => sum + sizes[0] + sizes[1], 0);
+}
+
+// Those numbers by the names of the trained weights.
+export function splitTrained(table: LayerRow[], numbers: Float32Array): Weights {
+  const weights: Weights = {};
+  let at = 0;
+  for (const { names, sizes } of trainedPairs(table)) {
+    sizes.forEach((size, i) => {
+      const name = names[i];
+      if (name !== undefined) weights[name] = numbers.slice(at, at + size);
+      at += size;
+    });
+  }
+  return weights;
+}
+
+export function readMoments(arrays: Arrays, network: number, table: LayerRow[]): Pick<OptimizerState, 'm' | 'v'> {
+  const [m, v]: [Weights, Weights] = [{}, {}];
+  for (const { layer, names, sizes } of trainedPairs(table)) {
+    const rooms = [...sizes, ...sizes].map((size) => arrays.room(4 * size));
+    arrays.exports.network_read_moments(network, layer, rooms[0], rooms[1], rooms[2], rooms[3]);
+    [m, v].forEach((moments, which) => {
+      names.forEach((name, i) => {
+        if (name !== undefined) moments[name] = arrays.floats(rooms[2 * which + i], sizes[i]);
+      });
+    });
+  }
+  return { m, v };
+}
+
+// Takes moments that `checkTrained` has checked.
+export function writeMoments(arrays: Arrays, network: number, table: LayerRow[], { m, v }: OptimizerState): void {
+  for (const { layer, names, sizes } of trainedPairs(table)) {
+    const placed = [m, v].flatMap((moments) =>
+      names.map((name, i) => arrays.place(name === undefined ? new Float32Array(sizes[i]) : moments[name])),
+    );
+    arrays.exports.network_write_moments(network, layer, placed[0], placed[1], placed[2], placed[3]);
+  }
+}
+
+const shapesOf = (table: LayerRow[]) => table.flatMap(({ weightShapes }) => Object.entries(weightShapes));
+const isTrained = (name: string) => !NON_TRAINABLE_WEIGHTS.includes(name.slice(name.indexOf('/') + 1));
+
 export function checkWeights(table: LayerRow[], weights: Weights): void {
-  for (const { weightShapes } of table) {
-    for (const [name, shape] of Object.entries(weightShapes)) {
-      if (weights[name] === undefined) throw new Error(`The weights ${name} are missing.`);
-      if (weights[name].length !== product(shape)) {
-        throw new Error(`${name} has ${weights[name].length} numbers; the architecture needs ${shape.join(' × ')}.`);
-      }
+  checkArrays(shapesOf(table), weights, '');
+}
+
+// The same of arrays for the trained weights only; `what` they are is said in an error.
+export function checkTrained(table: LayerRow[], weights: Weights, what: string): void {
+  checkArrays(
+    shapesOf(table).filter(([name]) => isTrained(name)),
+    weights,
+    ` of ${what}`,
+  );
+}
+
+function checkArrays(shapes: [string, Shape][], weights: Weights, what: string): void {
+  for (const [name, shape] of shapes) {
+    if (weights[name] === undefined) throw new Error(`The weights ${name}${what} are missing.`);
+    if (weights[name].length !== product(shape)) {
+      const needed = shape.join(' × ');
+      throw new Error(`${name}${what} has ${weights[name].length} numbers; the architecture needs ${needed}.`);
     }
   }
 }

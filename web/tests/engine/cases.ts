@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { layerTable } from '../../src/engine/architecture';
 import { loadEngine, type Engine } from '../../src/engine/engine';
 import { product } from '../../src/engine/layers';
-import type { Architecture, LayerRow, Optimizer, Replacement, Weights } from '../../src/engine/types';
+import type { Architecture, Augmentation, LayerRow, Optimizer, Replacement, Weights } from '../../src/engine/types';
 
 interface Trained {
   optimizer: Optimizer;
@@ -28,6 +28,60 @@ export interface Case {
   lesions: Replacement[][];
   lesionedLogits: string;
   trained: Trained | null;
+}
+
+interface StepCase {
+  name: string; // of the architecture in `readCases`
+  gradients: {
+    order: number[];
+    labelSmoothing: number;
+    classWeights: number[];
+    loss: number;
+    weights: Record<string, string>;
+  };
+  oneImage: {
+    label: number;
+    loss: number;
+    logits: string;
+    dlogits: string;
+    layers: Record<string, string>;
+    weights: Record<string, string>;
+  };
+  updates: {
+    optimizer: Optimizer;
+    clipNorm: number | null;
+    loss: number;
+    norm: number;
+    gradients: Record<string, string>;
+    weights: Record<string, string>;
+    m: Record<string, string>;
+    v: Record<string, string>;
+    logitsBefore: string;
+    logitsAfter: string;
+  }[];
+}
+
+// What fixtures/make_step_fixtures.py wrote.
+export interface Steps {
+  orders: number[][];
+  learningRates: number[];
+  labelSmoothing: number;
+  key: number;
+  cases: StepCase[];
+  augmented: {
+    shape: number[];
+    augmentation: Augmentation;
+    key: number;
+    first: number;
+    image: number[];
+    copies: number[];
+  }[];
+  model: { description: Record<string, unknown>; images: number[][][][]; logits: number[][] };
+}
+
+export async function readSteps(): Promise<Steps> {
+  const file = new URL('../fixtures/steps.json', import.meta.url);
+  return JSON.parse(await readFile(file, 'utf8')) as Steps;
 }
 
 export async function readCases(): Promise<Case[]> {
@@ -77,4 +131,11 @@ export function largestDifference(one: ArrayLike<number>, other: ArrayLike<numbe
     if (!(difference <= largest)) largest = difference; // NaN too
   }
   return largest;
+}
+
+// As a share of the largest number that is expected.
+export function relativeDifference(one: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const difference = largestDifference(one, expected);
+  const size = Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return size === 0 ? difference : difference / size;
 }
