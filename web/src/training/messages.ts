@@ -1,7 +1,10 @@
 // What the page and the worker that trains say to each other.
 import type { Architecture, Weights } from '../engine/types';
+import type { ChosenImages, Conditions } from './conditions';
+import type { EpochPoint } from './epoch';
 import type { Recipe } from './recipe';
 import type { Score } from './score';
+import type { Update } from './update';
 
 export interface Labelled {
   images: Uint8Array; // (N, H, W, C)
@@ -21,12 +24,14 @@ export type Request =
       architecture: Architecture;
       weights: Weights;
       recipe: Recipe;
+      conditions: Conditions;
       seed: number;
       paused: boolean;
     }
   | { kind: 'resume' }
   | { kind: 'pause' }
-  | { kind: 'step' }
+  // One step; with images to watch, it is also told what happened in it: they are what its `Update` answers before and after.
+  | { kind: 'step'; watched: Uint8Array | null }
   | { kind: 'rate'; learningRate: number }
   | { kind: 'stop' }
   | { kind: 'seen' }; // the last update is on the screen: the next may come
@@ -36,6 +41,13 @@ export interface Stretch {
   images: number;
   loss: number;
   accuracy: number;
+}
+
+// One step in all its parts, and the images that it was taken by.
+export interface TakenStep {
+  update: Update;
+  images: Uint8Array; // (n, H, W, C), before augmentation
+  labels: Int32Array; // given to them, right or wrong
 }
 
 export interface Progress {
@@ -50,6 +62,9 @@ export interface Progress {
 export type Reply =
   | { kind: 'data'; name: string | null; train: number; test: number } // name null: the embedded images
   | { kind: 'refused'; message: string } // the files; what was there stays
+  | { kind: 'chosen'; run: number; chosen: ChosenImages } // what this run trains on
+  | { kind: 'epoch'; run: number; point: EpochPoint } // after each epoch, and first of all for the untrained network
+  | { kind: 'step'; run: number; taken: TakenStep }
   | { kind: 'update'; run: number; progress: Progress; stretch: Stretch; sample: Score | null; weights: Weights }
   | { kind: 'paused'; run: number }
   | { kind: 'done'; run: number }

@@ -10,6 +10,7 @@ export interface Recipe {
   optimizer: Optimizer;
   schedule: Schedule;
   labelSmoothing: number;
+  classWeights?: number[] | 'balanced'; // by class; balanced: each class counts alike
   clipNorm?: number;
   augmentation: Augmentation;
 }
@@ -52,11 +53,44 @@ export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: str
     augmentation: written.augmentation,
   };
   if (typeof written.clip_norm === 'number') recipe.clipNorm = written.clip_norm;
+  const { class_weights: classWeights } = written;
+  if (classWeights === 'balanced' || Array.isArray(classWeights)) {
+    recipe.classWeights = classWeights as Recipe['classWeights'];
+  }
   const leftOut: string[] = [];
-  if (Array.isArray(written.class_weights)) leftOut.push('class weights');
   if (Number(written.averaging ?? 0) > 0) leftOut.push('weight averaging');
   if (Number(written.validation_fraction ?? 0) > 0) leftOut.push('validation images');
   if (written.early_stopping != null) leftOut.push('early stopping');
   if ((written.precision ?? 'float32') !== 'float32') leftOut.push(`precision ${String(written.precision)}`);
   return { recipe, leftOut };
+}
+
+// A recipe as `convscope train` writes it into a model's provenance.
+export function writtenRecipe(recipe: Recipe): WrittenRecipe {
+  const { kind, ...optimizer } = recipe.optimizer;
+  return {
+    name: recipe.name,
+    epochs: recipe.epochs,
+    batch_size: recipe.batchSize,
+    optimizer: { kind, learning_rate: recipe.learningRate, ...optimizer },
+    schedule: { ...recipe.schedule },
+    label_smoothing: recipe.labelSmoothing,
+    class_weights: recipe.classWeights ?? null,
+    augmentation: { ...recipe.augmentation },
+    clip_norm: recipe.clipNorm ?? null,
+  };
+}
+
+// The weight of each class of the images with these labels; undefined is one each. Source: the weights "balanced" are those of
+// King and Zeng 2001, as the Python package has them.
+export function classWeightsFor(
+  { classWeights }: Recipe,
+  labels: ArrayLike<number>,
+  classes: number,
+): number[] | undefined {
+  if (classWeights !== 'balanced') return classWeights;
+  const counts = new Array<number>(classes).fill(0);
+  for (let i = 0; i < labels.length; i++) counts[labels[i]]++;
+  const share = labels.length / counts.filter((count) => count > 0).length;
+  return counts.map((count) => (count > 0 ? share / count : 1));
 }

@@ -55,7 +55,7 @@ interface Answering {
 export function* measuring(
   network: Answering,
   images: Uint8Array,
-  labels: Uint8Array,
+  labels: Uint8Array | Int32Array,
   classes: number,
 ): Generator<number, Score, void> {
   const scores = new Scores(classes);
@@ -69,7 +69,12 @@ export function* measuring(
 }
 
 // The same without a pause.
-export function measure(network: Answering, images: Uint8Array, labels: Uint8Array, classes: number): Score {
+export function measure(
+  network: Answering,
+  images: Uint8Array,
+  labels: Uint8Array | Int32Array,
+  classes: number,
+): Score {
   const work = measuring(network, images, labels, classes);
   for (;;) {
     const step = work.next();

@@ -1,6 +1,8 @@
 // A training in the page as the page sees it: what the worker has told, as runes.
 import type { Architecture, Weights } from '../engine/types';
-import type { Progress, Reply, Request } from './messages';
+import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
+import type { EpochPoint } from './epoch';
+import type { Progress, Reply, Request, TakenStep } from './messages';
 import type { Recipe } from './recipe';
 import type { Score } from './score';
 import TrainingWorker from './worker?worker&inline';
@@ -33,6 +35,9 @@ export class TrainingSession {
   sample = $state.raw<Score | null>(null);
   train = $state.raw<CurvePoint[]>([]); // the images as they were trained on
   test = $state.raw<CurvePoint[]>([]); // the sample
+  chosen = $state.raw<ChosenImages | null>(null); // what the run trains on
+  epochs = $state.raw<EpochPoint[]>([]); // one for each epoch that is done, the untrained network first
+  taken = $state.raw<TakenStep | null>(null); // the last step that was asked for with images to watch
   whole = $state.raw<{ score: Score; seconds: number } | null>(null); // of a test set that the reader gave
   weights = $state.raw<Weights | null>(null);
   architecture = $state.raw<Architecture | null>(null); // of the run
@@ -61,12 +66,19 @@ export class TrainingSession {
     return (this.#worker = worker);
   }
 
-  start(architecture: Architecture, weights: Weights, recipe: Recipe, seed: number, paused = false): void {
+  start(
+    architecture: Architecture,
+    weights: Weights,
+    recipe: Recipe,
+    seed: number,
+    paused = false,
+    conditions: Conditions = ALL_IMAGES,
+  ): void {
     this.#clear();
     this.architecture = architecture;
     this.starting = true;
     this.state = paused ? 'paused' : 'running';
-    this.#send({ kind: 'start', run: this.#run, architecture, weights, recipe, seed, paused });
+    this.#send({ kind: 'start', run: this.#run, architecture, weights, recipe, conditions, seed, paused });
   }
 
   resume(): void {
@@ -79,8 +91,9 @@ export class TrainingSession {
     if (this.state === 'running') this.#send({ kind: 'pause' });
   }
 
-  step(): void {
-    if (this.state === 'paused') this.#send({ kind: 'step' });
+  // With images to watch, `taken` then has the step in all its parts.
+  step(watched: Uint8Array | null = null): void {
+    if (this.state === 'paused') this.#send({ kind: 'step', watched });
   }
 
   setLearningRate(learningRate: number): void {
@@ -113,8 +126,10 @@ export class TrainingSession {
     this.state = 'idle';
     this.starting = false;
     this.progress = this.sample = this.whole = this.weights = this.architecture = null;
+    this.chosen = this.taken = null;
     this.train = [];
     this.test = [];
+    this.epochs = [];
     this.message = '';
   }
 
@@ -138,6 +153,15 @@ export class TrainingSession {
       case 'refused':
         this.reading = false;
         this.message = reply.message;
+        return;
+      case 'chosen':
+        this.chosen = reply.chosen;
+        return;
+      case 'epoch':
+        this.epochs = [...this.epochs, reply.point];
+        return;
+      case 'step':
+        this.taken = reply.taken;
         return;
       case 'update':
         return this.#update(reply);

@@ -1,8 +1,8 @@
 // Trains a network batch by batch through the epochs of a recipe.
 import type { Network, TrainingData } from '../engine/network';
-import type { Weights } from '../engine/types';
+import type { TrainingSteps, Weights } from '../engine/types';
 import type { Stretch } from './messages';
-import type { Recipe } from './recipe';
+import { classWeightsFor, type Recipe } from './recipe';
 import { factors } from './schedule';
 import { epochKey, permutation } from './shuffle';
 
@@ -16,14 +16,20 @@ export class Trainer {
   #order: Int32Array = new Int32Array();
   #key = 0;
   #perEpoch: number;
+  #images: number; // of an epoch
+  #classWeights: number[] | undefined;
 
+  // `indices` are the images of the data that it trains on; all of them if left out.
   constructor(
     readonly network: Network,
     readonly data: TrainingData,
     readonly recipe: Recipe,
     readonly seed: number,
+    readonly indices: Int32Array | null = null,
   ) {
-    this.#perEpoch = Math.ceil(data.count / recipe.batchSize);
+    this.#images = indices?.length ?? data.count;
+    this.#perEpoch = Math.ceil(this.#images / recipe.batchSize);
+    this.#classWeights = this.#weighClasses();
     this.steps = recipe.epochs * this.#perEpoch;
     this.learningRate = recipe.learningRate;
     this.#factors = factors(recipe.schedule, this.steps);
@@ -42,30 +48,52 @@ export class Trainer {
     return this.learningRate * this.#factors[Math.min(this.step, this.steps - 1)];
   }
 
+  // How many epochs are done to their end; null within one.
+  get epochsDone(): number | null {
+    return this.step % this.#perEpoch === 0 ? this.step / this.#perEpoch : null;
+  }
+
   // Takes up to so many steps, none of them of the next epoch. The loss is that of the recipe, smoothed labels and all.
   train(most: number): Stretch {
+    const steps = this.next(most);
+    const score = this.network.train(this.data, steps);
+    this.step += steps.learningRates.length;
+    this.images += score.images;
+    return score;
+  }
+
+  // What `train` would do.
+  next(most: number): TrainingSteps {
     const { recipe } = this;
     const inEpoch = this.step % this.#perEpoch;
     if (inEpoch === 0) {
       this.#key = epochKey(this.seed, this.epoch);
-      this.#order = permutation(this.data.count, this.#key);
+      this.#order = permutation(this.#images, this.#key);
+      const { indices } = this;
+      if (indices !== null) this.#order = this.#order.map((i) => indices[i]);
     }
     const batches = Math.min(most, this.#perEpoch - inEpoch);
     const first = inEpoch * recipe.batchSize;
-    const score = this.network.train(this.data, {
-      order: this.#order.subarray(first, Math.min(first + batches * recipe.batchSize, this.data.count)),
+    return {
+      order: this.#order.subarray(first, Math.min(first + batches * recipe.batchSize, this.#images)),
       batchSize: recipe.batchSize,
       learningRates: Float32Array.from({ length: batches }, (_, i) => this.learningRate * this.#factors[this.step + i]),
       optimizer: recipe.optimizer,
       labelSmoothing: recipe.labelSmoothing,
+      classWeights: this.#classWeights,
       clipNorm: recipe.clipNorm,
       augmentation: recipe.augmentation,
       key: this.#key,
       first,
-    });
-    this.step += batches;
-    this.images += score.images;
-    return score;
+    };
+  }
+
+  #weighClasses(): number[] | undefined {
+    const { classWeights } = this.recipe;
+    if (classWeights === undefined) return undefined;
+    const labels = this.data.labels;
+    const trained = this.indices === null ? labels : this.indices.map((i) => labels[i]);
+    return classWeightsFor(this.recipe, trained, this.network.numClasses);
   }
 
   weights(): Weights {

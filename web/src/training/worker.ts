@@ -1,18 +1,27 @@
 // The worker that trains. It works in short pieces, so that what the page asks for happens at once.
 import { loadEngine, type Engine } from '../engine/engine';
 import type { TrainingData } from '../engine/network';
-import type { Labelled, Reply, Request, Stretch } from './messages';
+import { chooseImages, type ChosenImages } from './conditions';
+import { measuringEpoch, type EpochPoint } from './epoch';
+import type { Labelled, Reply, Request, Stretch, TakenStep } from './messages';
 import { readSets } from './sets';
 import { measure, measuring, type Score } from './score';
 import { Trainer } from './trainer';
+import { oneUpdate } from './update';
 
 const PIECE = 50; // ms of training without a look at the messages
 const BETWEEN = 100; // ms from one update of the page to the next
 const MEASURING = 0.1; // of the time at most goes into measuring the sample
 
 let engine: Engine;
-let embedded: TrainingData | null = null; // null where there are none
-let data: TrainingData | null = null; // what is trained on
+interface Material {
+  images: TrainingData;
+  labels: Int32Array; // the images' own, whatever a run gives them
+}
+
+let embedded: Material | null = null; // null where there are none
+let data: Material | null = null; // what is trained on
+let chosen: ChosenImages; // of it, by the present run
 let test: Labelled | null = null;
 let sample: Labelled;
 let trainer: Trainer | null = null;
@@ -20,7 +29,8 @@ let classes = 0;
 let run = 0;
 
 let running = false;
-let oneStep = false;
+let oneStep: { watched: Uint8Array | null } | null = null; // that was asked for
+let epochWork: Generator<number, EpochPoint, void> | null = null; // measures an epoch that is done
 let scheduled = false; // whether a piece is to come
 let awaited = false; // whether the page has yet to show the last update
 let batches = 1; // that fit into a piece
@@ -86,6 +96,40 @@ function take(now: Trainer, most: number): void {
   }
 }
 
+// What the next step is, taken on a copy.
+function explainNext(now: Trainer, watched: Uint8Array): TakenStep {
+  const { network, data: images } = now;
+  const steps = now.next(1);
+  const update = oneUpdate(engine, {
+    architecture: network.architecture,
+    weights: network.weights(),
+    optimizer: network.optimizerState(),
+    data: images,
+    steps,
+    watched,
+  });
+  const { labels } = images;
+  return { update, images: images.images(steps.order), labels: steps.order.map((i) => labels[i]) };
+}
+
+function measureEpoch(now: Trainer): void {
+  const epoch = now.epochsDone;
+  if (epoch === null || sample.labels.length === 0) return;
+  epochWork = measuringEpoch(now.network, now.data, chosen, sample, classes, { epoch, step: now.step });
+}
+
+// Measures for a piece of time; whether it is through.
+function measuredEpoch(work: Generator<number, EpochPoint, void>): boolean {
+  const start = performance.now();
+  let done = work.next();
+  while (!done.done && performance.now() - start < PIECE) done = work.next();
+  if (running) seconds += (performance.now() - start) / 1000;
+  if (!done.done) return false;
+  epochWork = null;
+  reply({ kind: 'epoch', run, point: done.value });
+  return true;
+}
+
 async function finish(now: Trainer): Promise<void> {
   update(now, true);
   running = false;
@@ -107,17 +151,26 @@ async function finish(now: Trainer): Promise<void> {
 async function piece(): Promise<void> {
   scheduled = false;
   const now = trainer;
-  if (now === null || !(running || oneStep)) return;
+  if (now === null) return;
   try {
-    if (oneStep) {
-      oneStep = false;
-      take(now, 1);
-      if (now.done) await finish(now);
-      else update(now, true);
-      return;
+    if (epochWork !== null) {
+      if (!measuredEpoch(epochWork)) return schedule();
+      if (now.done) return await finish(now);
     }
-    take(now, batches);
+    if (!(running || oneStep !== null)) return;
+    if (oneStep !== null) {
+      const { watched } = oneStep;
+      oneStep = null;
+      if (watched !== null) reply({ kind: 'step', run, taken: explainNext(now, watched) });
+      take(now, 1);
+      if (!now.done) update(now, true);
+    } else {
+      take(now, batches);
+    }
+    measureEpoch(now);
+    if (epochWork !== null) return schedule();
     if (now.done) return await finish(now);
+    if (!running) return;
     if (!awaited && performance.now() - updatedAt >= BETWEEN) update(now, false);
     schedule();
   } catch (error) {
@@ -133,24 +186,27 @@ function fail(error: unknown): void {
 function end(): void {
   trainer?.network.free();
   trainer = null;
-  running = oneStep = awaited = false;
+  epochWork = oneStep = null;
+  running = awaited = false;
 }
 
-function useData(next: TrainingData | null, nextTest: Labelled | null, name: string | null): void {
+function materialOf({ images, labels }: Labelled): Material {
+  return { images: engine.trainingData(images, labels), labels: Int32Array.from(labels) };
+}
+
+function useData(next: Material | null, nextTest: Labelled | null, name: string | null): void {
   end();
-  if (data !== embedded && data !== next) data?.free();
+  if (data !== embedded && data !== next) data?.images.free();
   data = next;
   test = nextTest;
-  reply({ kind: 'data', name, train: data?.count ?? 0, test: test?.labels.length ?? 0 });
+  reply({ kind: 'data', name, train: data?.labels.length ?? 0, test: test?.labels.length ?? 0 });
 }
 
 async function handle(request: Request): Promise<void> {
   switch (request.kind) {
     case 'open':
       engine = await loadEngine(request.engine);
-      if (request.train.labels.length > 0) {
-        data = embedded = engine.trainingData(request.train.images, request.train.labels);
-      }
+      if (request.train.labels.length > 0) data = embedded = materialOf(request.train);
       sample = request.sample;
       classes = request.classes;
       return;
@@ -159,7 +215,7 @@ async function handle(request: Request): Promise<void> {
         reply({ kind: 'refused', message: error instanceof Error ? error.message : String(error) });
         return null;
       });
-      if (sets !== null) useData(engine.trainingData(sets.train.images, sets.train.labels), sets.test, sets.train.name);
+      if (sets !== null) useData(materialOf(sets.train), sets.test, sets.train.name);
       return;
     }
     case 'embedded':
@@ -167,13 +223,19 @@ async function handle(request: Request): Promise<void> {
     case 'start': {
       end();
       if (data === null) throw new Error('There are no training images; open the files of a data set.');
-      const { architecture, weights, recipe, seed } = request;
-      trainer = new Trainer(engine.network(architecture, weights), data, recipe, seed);
+      const { architecture, weights, recipe, conditions, seed } = request;
+      chosen = chooseImages(data.labels, classes, conditions, seed);
+      const given = data.labels.slice();
+      chosen.indices.forEach((image, i) => (given[image] = chosen.labels[i]));
+      data.images.setLabels(given);
+      trainer = new Trainer(engine.network(architecture, weights), data.images, recipe, seed, chosen.indices);
       run = request.run;
+      reply({ kind: 'chosen', run, chosen });
       seconds = 0;
       batches = 1;
       stretch = { images: 0, loss: 0, accuracy: 0 };
       update(trainer, true);
+      measureEpoch(trainer);
       running = !request.paused;
       schedule();
       return;
@@ -189,7 +251,7 @@ async function handle(request: Request): Promise<void> {
       return reply({ kind: 'paused', run });
     case 'step':
       if (trainer === null || running || trainer.done) return;
-      oneStep = true;
+      oneStep = { watched: request.watched };
       schedule();
       return;
     case 'rate':

@@ -1,0 +1,33 @@
+// How good a network is after an epoch, on images that it trains on and on images that it does not.
+import type { Network, TrainingData } from '../engine/network';
+import type { ChosenImages } from './conditions';
+import type { Labelled } from './messages';
+import { measuring, type Score } from './score';
+
+export const MOST_MEASURED = 2000; // training images that are measured: of more, the first drawn, which are even over the classes
+
+export interface EpochPoint {
+  epoch: number; // how many are done; 0 is the untrained network
+  step: number;
+  train: Score; // with the labels given to the images, right or wrong, and without augmentation or dropout
+  test: Score; // on the sample of test images
+  gap: number; // train accuracy - test accuracy
+}
+
+export const accuracyOf = ({ right, count }: Score): number => right / count;
+
+// A few images at a time; between them it gives which share is done.
+export function* measuringEpoch(
+  network: Network,
+  data: TrainingData,
+  chosen: ChosenImages,
+  sample: Labelled,
+  classes: number,
+  at: { epoch: number; step: number },
+): Generator<number, EpochPoint, void> {
+  const count = Math.min(chosen.indices.length, MOST_MEASURED);
+  const images = data.images(chosen.indices.subarray(0, count));
+  const train = yield* measuring(network, images, chosen.labels.subarray(0, count), classes);
+  const test = yield* measuring(network, sample.images, sample.labels, classes);
+  return { ...at, train, test, gap: accuracyOf(train) - accuracyOf(test) };
+}

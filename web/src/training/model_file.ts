@@ -1,0 +1,77 @@
+// A network that was trained in the page as the bytes of a `model.safetensors`, which `convscope evaluate`, `predict` and
+// `cs.load_model` open. docs/files.md describes the file.
+import { layerTable } from '../engine/architecture';
+import type { Architecture, Weights } from '../engine/types';
+import { checkWeights } from '../engine/weights';
+import { writtenRecipe, type Recipe } from './recipe';
+
+const FORMAT = 1; // of src/convscope/storage/model_file.py
+const ALIGNMENT = 8; // of the tensors' first byte
+
+export interface TrainedModel {
+  architecture: Architecture;
+  weights: Weights;
+  classNames: readonly string[];
+  provenance: Record<string, unknown>;
+  handwriting?: object; // how an image for it is made from a photo, as the payload has it
+}
+
+// Where the weights come from, as `convscope train` writes it, and how many of the labels were made wrong.
+export function provenanceOf(training: {
+  dataset: string;
+  numImages: number; // trained on
+  wrongLabels: number; // a share
+  recipe: Recipe;
+  seed: number;
+  epoch: number; // how many were trained
+}): Record<string, unknown> {
+  const { dataset, numImages, wrongLabels, recipe, seed, epoch } = training;
+  const provenance = { dataset, num_images: numImages, recipe: writtenRecipe(recipe), seed, engine: 'page', epoch };
+  return wrongLabels > 0 ? { ...provenance, wrong_labels: wrongLabels } : provenance;
+}
+
+export function modelFile({ architecture, weights, classNames, provenance, handwriting }: TrainedModel): Uint8Array {
+  const table = layerTable(architecture);
+  checkWeights(table, weights);
+  const classes = table[table.length - 1].outputShape[0];
+  if (classNames.length !== classes) {
+    throw new Error(`There are ${classNames.length} class names; this network has ${classes} classes.`);
+  }
+  const description = JSON.stringify({
+    format: FORMAT,
+    architecture,
+    class_names: classNames,
+    provenance,
+    ...(handwriting && { handwriting }),
+  });
+  const header: Record<string, unknown> = { __metadata__: { convscope: description } };
+  const shapes = table
+    .flatMap((row) => Object.entries(row.weightShapes))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+  let size = 0;
+  for (const [name, shape] of shapes) {
+    if (!weights[name].every(Number.isFinite)) {
+      throw new Error(
+        `${name} has a value that is not a finite number, so the network cannot be saved. Train it again.`,
+      );
+    }
+    const end = size + 4 * weights[name].length;
+    header[name] = { dtype: 'F32', shape, data_offsets: [size, end] };
+    size = end;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(text.length / ALIGNMENT) * ALIGNMENT;
+  const file = new Uint8Array(8 + length + size);
+  const view = new DataView(file.buffer);
+  view.setBigUint64(0, BigInt(length), true);
+  file.fill(0x20, 8, 8 + length); // blanks behind the header
+  file.set(text, 8);
+  let at = 8 + length;
+  for (const [name] of shapes) {
+    for (const value of weights[name]) {
+      view.setFloat32(at, value, true);
+      at += 4;
+    }
+  }
+  return file;
+}
