@@ -39,9 +39,9 @@ def evaluate(
 ) -> None:
     """Evaluate a trained network on test images or on other data.
 
-    RUN is a run folder; it is not changed. Another data set may lack some of the run's classes, and may have only
-    training or only test images. Classes are matched by name. --test-fraction and --split-seed apply only to data
-    without a test split, with --split train or test.
+    RUN is a run folder, or with --dataset a model.safetensors; it is not changed. Another data set may lack some of
+    the run's classes, and may have only training or only test images. Classes are matched by name. --test-fraction and
+    --split-seed apply only to data without a test split, with --split train or test.
     """
     request = EvaluationRequest(dataset, split, LoadOptions(test_fraction, split_seed, image_size, skip_damaged))
     is_own = request.is_own(run_path)

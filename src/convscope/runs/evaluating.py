@@ -1,4 +1,4 @@
-"""A trained run measured on images: its own test images, or others of its classes. Nothing in its folder changes."""
+"""A trained network measured on images: those of its run, or others of its classes. Nothing in its folder changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from convscope.evidence.evaluation import Evaluation, evaluate_together
 from convscope.experiment import argument_of
 from convscope.runs.jobs import opened
 from convscope.runs.listeners import Listeners
-from convscope.storage import RunFolder, load_model, load_trained_on, open_run
+from convscope.storage import load_model, load_trained_on, open_run
 from convscope.training.model import Model
 
 Part = Literal["all", "train", "test"]
@@ -32,7 +32,15 @@ class EvaluationRequest:
     loading: LoadOptions = field(default_factory=LoadOptions)
 
     def is_own(self, path: Path) -> bool:
-        """Whether the images are those of the run at `path`; raises `RunError` if there is no run."""
+        """Whether the images are those of the run at `path`; a model file has none of its own.
+
+        Raises:
+            RunError: if there is no run, or a model file and no data set.
+        """
+        if path.is_file():
+            if self.dataset is None:
+                raise RunError(f"{path}: a model file has no images of its own; name a data set with --dataset")
+            return False
         return self.dataset is None or argument_of(self.dataset) == open_run(path).record["dataset"]["argument"]
 
 
@@ -51,14 +59,14 @@ class Evaluated:
 
 
 def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners) -> Evaluated:
-    """Return what the run at `path` answers to images.
+    """Return what the run or the model file at `path` answers to images.
 
     Raises:
         ConvscopeError: if there is no trained run, the images cannot be loaded or are not for it, or it gives numbers
             that are not finite.
     """
-    folder, is_own = open_run(path), request.is_own(path)
-    model = load_model(folder.path)
+    is_own = request.is_own(path)
+    model = load_model(path)
     if is_own:
         split = request.split or "test"
         with opened(path, None, listeners, writes=False) as (_, splits):
@@ -71,7 +79,7 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
             split,
             test_fraction=request.loading.test_fraction,
             seed=request.loading.seed,
-            image_size=request.loading.image_size or _recorded_size(folder),
+            image_size=request.loading.image_size or _recorded_size(path),
             skip_damaged=request.loading.skip_damaged,
             on_progress=listeners.on_download,
         )
@@ -85,15 +93,17 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
     try:
         evaluation = evaluate_together(model, parts, split)
     except DivergedError as error:
-        raise RunError(f"{folder.path}: {error}") from error
-    return Evaluated(evaluation, parts, None if is_own else _num_trained_on(folder, model, parts))
+        raise RunError(f"{path}: {error}") from error
+    return Evaluated(evaluation, parts, None if is_own else _num_trained_on(path, model, parts))
 
 
-def _recorded_size(folder: RunFolder) -> tuple[int, int] | None:
-    """Return the size to which the run's own images were brought, if they were."""
-    return LoadOptions.from_dict(folder.record["dataset"].get("options", {}), RunError).image_size
+def _recorded_size(path: Path) -> tuple[int, int] | None:
+    """Return the size to which the run's own images were brought, if they were; of a model file nobody knows."""
+    if path.is_file():
+        return None
+    return LoadOptions.from_dict(open_run(path).record["dataset"].get("options", {}), RunError).image_size
 
 
-def _num_trained_on(folder: RunFolder, model: Model, parts: Sequence[Dataset]) -> int | None:
-    known = load_trained_on(folder.path, model)
+def _num_trained_on(path: Path, model: Model, parts: Sequence[Dataset]) -> int | None:
+    known = load_trained_on(path, model)
     return None if known is None else sum(int(known.includes(part).sum()) for part in parts)

@@ -1,0 +1,38 @@
+"""A model that was trained in the page and saved there; web/tests/model_file.test.ts holds the page to these bytes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tests.shared import invoke
+
+import convscope as cs
+
+FIXTURES = Path(__file__).parents[2] / "web/tests/fixtures"
+FILE = FIXTURES / "page_model.safetensors"
+EXPECTED = json.loads((FIXTURES / "steps.json").read_text())["model"]
+
+
+def test_load_model_reads_a_model_saved_in_the_page():
+    model = cs.load_model(FILE)
+    np.testing.assert_allclose(model.logits(np.array(EXPECTED["images"], np.uint8)), EXPECTED["logits"], atol=1e-4)
+    assert model.name == "residual, changed"
+    assert list(model.class_names) == EXPECTED["description"]["class_names"]
+    assert model.provenance == EXPECTED["description"]["provenance"]
+    assert model.handwriting is not None
+    assert model.handwriting.to_dict() == EXPECTED["description"]["handwriting"]
+    recipe = cs.Recipe.from_dict(model.provenance["recipe"])
+    assert (recipe.epochs, recipe.optimizer) == (3, cs.SGD(0.05, 0.9, nesterov=True))
+
+
+def test_evaluate_measures_a_model_saved_in_the_page(tmp_path: Path):
+    images, answers = np.array(EXPECTED["images"], np.uint8), np.argmax(EXPECTED["logits"], axis=1)
+    names = np.array(EXPECTED["description"]["class_names"])
+    np.savez(tmp_path / "drawn.npz", x_test=images, y_test=answers, class_names=names)
+    done = invoke("evaluate", FILE, "--dataset", tmp_path / "drawn.npz", "--json")
+    assert done.exit_code == 0, done.output
+    measured = json.loads(done.stdout)
+    alone = invoke("evaluate", FILE)
+    assert (alone.exit_code, alone.output.count("Error: ")) == (1, 1)
+    assert "a model file has no images of its own; name a data set with --dataset" in alone.output
+    assert (measured["num_images"], measured["accuracy"], measured["num_trained_on"]) == (4, 1.0, None)
