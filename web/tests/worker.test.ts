@@ -1,0 +1,101 @@
+// The worker that trains, without a browser: what it is asked and what it replies.
+import { readFile } from 'node:fs/promises';
+import { expect, test, vi } from 'vitest';
+import { initialWeights } from '../src/engine/initialization';
+import type { Architecture } from '../src/engine/types';
+import { chooseImages } from '../src/training/conditions';
+import type { Reply, Request } from '../src/training/messages';
+import { fast } from '../src/training/recipe';
+import { uniform } from './engine/cases';
+
+const heard: Reply[] = [];
+const page = {
+  onmessage: (_: { data: Request }): void => undefined,
+  postMessage(reply: Reply): void {
+    heard.push(reply);
+    if (reply.kind === 'update') page.onmessage({ data: { kind: 'seen' } });
+  },
+};
+vi.stubGlobal('self', page);
+await import('../src/training/worker');
+
+const ask = (request: Request) => page.onmessage({ data: request });
+
+async function reply<Kind extends Reply['kind']>(kind: Kind): Promise<Extract<Reply, { kind: Kind }>> {
+  return vi.waitFor(
+    () => {
+      const failed = heard.find((one) => one.kind === 'failed');
+      if (failed !== undefined) throw new Error(failed.message);
+      const found = heard.find((one) => one.kind === kind);
+      if (found === undefined) throw new Error(`nothing of kind ${kind} was said`);
+      return found as Extract<Reply, { kind: Kind }>;
+    },
+    { timeout: 60_000 },
+  );
+}
+
+const architecture: Architecture = {
+  name: 'small',
+  input: { height: 4, width: 4, channels: 1, scale: 1 / 255, offset: 0 },
+  layers: [
+    { kind: 'Flatten', name: 'flatten' },
+    { kind: 'Dense', name: 'dense', units: 8, activation: 'relu', use_bias: true },
+    { kind: 'Dropout', name: 'dropout', rate: 0.2 },
+    { kind: 'Dense', name: 'dense_1', units: 4, activation: 'softmax', use_bias: true },
+  ],
+};
+const labels = Uint8Array.from({ length: 200 }, (_, i) => i % 4);
+const images = Uint8Array.from(uniform(1, 200 * 16, 0, 256));
+const sample = { images: images.slice(0, 10 * 16), labels: labels.slice(0, 10) };
+const recipe = { ...fast, epochs: 2, batchSize: 8 };
+const conditions = { images: 20, wrongLabels: 0.5 };
+const start = {
+  kind: 'start' as const,
+  architecture,
+  weights: initialWeights(architecture, 0),
+  recipe,
+  conditions,
+  seed: 3,
+};
+
+test('a run tells what it trains on, and has a point for each epoch, the untrained network first', async () => {
+  const engine = new Uint8Array(
+    await readFile(new URL('../../src/convscope/report/bundle/engine.wasm', import.meta.url)),
+  );
+  ask({ kind: 'open', engine, train: { images, labels }, sample, classes: 4 });
+  ask({ ...start, run: 1, paused: false });
+  await reply('done');
+  const { chosen } = await reply('chosen');
+  expect(chosen).toEqual(chooseImages(labels, 4, conditions, 3));
+  const points = heard.flatMap((one) => (one.kind === 'epoch' ? [one.point] : []));
+  expect(points.map(({ epoch, step, train, test }) => [epoch, step, train.count, test.count])).toEqual([
+    [0, 0, 20, 10],
+    [1, 3, 20, 10],
+    [2, 6, 20, 10],
+  ]);
+  for (const { train, test, gap } of points) expect(gap).toBeCloseTo(train.right / 20 - test.right / 10, 12);
+});
+
+test('one step in all its parts is the step that is then taken, by labels as they were given', async () => {
+  heard.length = 0;
+  ask({ ...start, run: 2, paused: true });
+  const { chosen } = await reply('chosen');
+  ask({ kind: 'step', watched: sample.images });
+  const { taken } = await reply('step');
+  const { update, images: batch } = taken;
+  expect(batch.length).toBe(8 * 16);
+  const given = new Map(
+    Array.from(chosen.indices, (image, i) => [String(images.slice(16 * image, 16 * image + 16)), chosen.labels[i]]),
+  );
+  taken.labels.forEach((label, i) => expect(label).toBe(given.get(String(batch.slice(16 * i, 16 * i + 16)))));
+  expect(update.before.weights).toEqual(start.weights);
+  expect(update.after.logits).not.toEqual(update.before.logits);
+  const updates = await vi.waitFor(() => {
+    const found = heard.filter((one) => one.kind === 'update');
+    if (found.length < 2) throw new Error('the step was not taken');
+    return found;
+  });
+  expect(updates[1].progress.step).toBe(1);
+  expect(updates[1].weights).toEqual(update.after.weights);
+  expect(updates[1].stretch.loss).toBeCloseTo(update.loss, 10);
+});
