@@ -126,10 +126,11 @@ def test_the_script_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch, runs
     assert "<style>\n.bench { color: red }</style>" in text
 
 
-def test_the_bench_stands_before_the_report_and_the_badge_in_its_header(pages: dict[str, str]) -> None:
+def test_the_bench_stands_before_the_report_and_the_header_has_places_for_the_script(pages: dict[str, str]) -> None:
     text = pages["cnn"]
     header = text[text.index("<header>") : text.index("</header>")]
-    assert '<div id="badge"></div>' in header
+    for place in ("state", "tools", "badge", "share"):
+        assert f'<div id="{place}"></div>' in header
     assert '</header>\n<div id="bench"></div>\n<div class="sheet">' in text
 
 
@@ -293,12 +294,12 @@ def luminance(colour: str) -> float:
 
 
 def test_texts_have_contrast_in_every_theme(pages: dict[str, str]) -> None:
-    themes = re.findall(r"(--paper: #.*?--warm: #\w+)", pages["tiny"])
+    themes = re.findall(r"(--paper: #.*?--wrong: #\w+)", pages["tiny"])
     assert len(themes) == 5  # dark and light, by the system and by the reader, and print
     for theme in themes:
         colours = dict(re.findall(r"--(\w+): (#\w{6})", theme))
         paper = luminance(colours["paper"])
-        for name in ("ink", "muted", "accent", "warm"):
+        for name in ("ink", "muted", "accent", "warm", "right", "wrong"):
             light, dark = max(paper, luminance(colours[name])), min(paper, luminance(colours[name]))
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, theme)
 

@@ -1,7 +1,11 @@
 // Starts the page: reads the payload, loads the engine, and puts the bench and what belongs to the report in their places.
 import { mount } from 'svelte';
 import App from './App.svelte';
-import Badge from './bench/Badge.svelte';
+import Accuracy from './bench/header/Accuracy.svelte';
+import Badge from './bench/header/Badge.svelte';
+import Share from './bench/header/Share.svelte';
+import State from './bench/header/State.svelte';
+import Tools from './bench/header/Tools.svelte';
 import { loadEngine } from './engine/engine';
 import type { Payload } from './payload/types';
 import { inflate } from './payload/unpack';
@@ -16,6 +20,19 @@ function textOf(id: string): string {
   return element.textContent ?? '';
 }
 
+// The header stands in the document; the script fills the places that it keeps for it.
+function mountHeader(bench: Bench): void {
+  const place = (id: string) => document.getElementById(id)!;
+  const props = { bench };
+  mount(State, { target: place('state'), props });
+  mount(Tools, { target: place('tools'), props });
+  const title = place('accuracy').querySelector('a')?.title ?? '';
+  place('accuracy').replaceChildren();
+  mount(Accuracy, { target: place('accuracy'), props: { bench, title } });
+  mount(Badge, { target: place('badge'), props });
+  mount(Share, { target: place('share'), props });
+}
+
 async function start(): Promise<void> {
   const payload = JSON.parse(textOf('payload')) as Payload;
   const module = inflate(textOf('engine')).then((bytes) => loadEngine(new Uint8Array(bytes)));
@@ -25,7 +42,7 @@ async function start(): Promise<void> {
   const snapshots = loadSnapshots(payload, models);
   await followFragment(bench, snapshots);
   mount(App, { target: document.getElementById('bench')!, props: { bench } });
-  mount(Badge, { target: document.getElementById('badge')!, props: { bench } });
+  mountHeader(bench);
   extendReport(bench);
   document.documentElement.dataset.ready = 'true';
 }

@@ -33,7 +33,7 @@ describe('grids', () => {
   const shapes = [[26, 26, 16], [13, 13, 16], [5, 5, 176], [128]];
   const fitted = (width: number, scale: number, all = false) =>
     fitGrids(
-      shapes.map((shape) => ({ shape, all, folded: null })),
+      shapes.map((shape) => ({ shape, all, narrowest: 80, folded: null })),
       width,
       432,
       scale,

@@ -49,6 +49,7 @@ const nothing: Shown = {
   lesions: [],
   rival: null,
   scaling: 'layer',
+  tab: 'how',
 };
 
 const strokes: Stroke[] = [
@@ -81,6 +82,7 @@ describe('a state of the bench', () => {
       ],
       rival: 9,
       scaling: 'map',
+      tab: 'why',
     };
     const text = encode(shown);
     expect(text).toMatch(/^#bench\?[\w=&.,:%-]+$/);

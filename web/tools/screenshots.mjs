@@ -15,14 +15,13 @@ if (folder === undefined) {
 const url = pathToFileURL(resolve(report)).href + fragment;
 const SIZES = [
   [1440, 900],
-  [1024, 768],
-  [360, 740],
+  [1280, 720],
+  [390, 844],
 ];
 const SETTLED = 1200; // ms, for what is computed in slices
 mkdirSync(folder, { recursive: true });
 
 const settle = () => new Promise((done) => setTimeout(done, SETTLED));
-const letGo = (buttons) => buttons.find((one) => one.textContent.trim() === 'let go')?.click();
 const browser = await launch('chromium');
 for (const [width, height] of SIZES) {
   for (const theme of ['light', 'dark']) {
@@ -34,7 +33,6 @@ for (const [width, height] of SIZES) {
     await settle();
     const file = (what) => join(folder, `${what}-${width}-${theme}.png`);
     await page.screenshot({ path: file('page'), fullPage: true });
-    if (width < 560) await page.$$eval('[data-testid="microscope"] button', letGo); // its sheet lies over the rest
     for (const tab of await page.$$eval('[data-tab]', (tabs) => tabs.map((one) => one.dataset.tab))) {
       await page.$eval(`[data-tab="${tab}"]`, (button) => button.click());
       await settle();

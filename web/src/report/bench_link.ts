@@ -1,13 +1,15 @@
 // From the report to the bench: an image or a map is put on it, and the page goes there.
 import type { Bench } from '../state/bench.svelte';
+import { leaveEntry } from '../state/fragment.svelte';
 
 export function goToBench(): void {
+  leaveEntry(); // Back returns to where the reader was
   const target = document.getElementById('bench');
   if (target === null) return;
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   target.tabIndex = -1;
   target.focus({ preventScroll: true });
-  target.scrollIntoView({ behavior: still ? 'auto' : 'smooth', block: 'start' });
+  window.scrollTo({ top: 0, behavior: still ? 'auto' : 'smooth' });
 }
 
 export function putImage(bench: Bench, position: number): void {

@@ -9,8 +9,9 @@ import type { LayerRow, Weights } from '../engine/types';
 import type { Payload } from '../payload/types';
 import type { Images, LoadedModel } from './models';
 import type { Source } from './source';
+import type { Tab } from './tabs';
 
-export type { Cell };
+export type { Cell, Tab };
 
 export type Scaling = 'layer' | 'map';
 
@@ -30,7 +31,8 @@ export class Bench {
   held = $state.raw<Cell | null>(null);
   rival = $state<number | null>(null); // a class; null is the second best
   scaling = $state<Scaling>('layer');
-  tab = $state('filter'); // which instrument is open
+  sliding = $state.raw<Cell | null>(null); // where the kernel is while it slides over a map
+  tab = $state<Tab>('how'); // which instrument is open
   source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
   pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): what the network sees
   // A network that trained in the page; while it is set it stands in the place of the first model.
@@ -81,18 +83,19 @@ export class Bench {
   readonly against = $derived.by((): number =>
     this.rival === null || this.rival === this.answer ? this.runnerUp : this.rival,
   );
-  // The strongest number of the last convolution, or of the first layer with weights: what is looked at before anything else.
+  // The strongest number of the first convolution, or of the first layer with weights: what is looked at before anything else.
   readonly strongest = $derived.by((): Cell => {
     const row =
-      this.table.findLast(({ layer }) => layer.kind === 'Conv2D') ??
+      this.table.find(({ layer }) => layer.kind === 'Conv2D') ??
       this.table.find(({ parameters }) => parameters > 0) ??
       this.table[0];
-    const at = largest(this.forward.activations[row.index]);
-    const [width, maps] = row.outputShape.length === 3 ? row.outputShape.slice(1) : [1, row.outputShape[0]];
-    const place = Math.floor(at / maps);
-    return { layer: row.layer.name, map: at % maps, row: Math.floor(place / width), column: place % width };
+    return this.strongestIn(row);
   });
-  readonly cell = $derived.by((): Cell => this.held ?? this.hovered ?? this.strongest);
+  // What the reader looks at: where the kernel slides, or what is held, or what is pointed at.
+  readonly looked = $derived.by((): Cell | null => this.sliding ?? this.held ?? this.hovered);
+  readonly cell = $derived.by((): Cell => this.looked ?? this.strongest);
+  // Nothing was drawn yet, so there is nothing to answer.
+  readonly isEmpty = $derived.by((): boolean => this.source.kind === 'drawing' && this.source.strokes.length === 0);
   readonly label = $derived.by((): number | null =>
     this.source.kind === 'image' ? this.images.labels[this.source.position] : null,
   );
@@ -122,6 +125,24 @@ export class Bench {
     return network;
   }
 
+  // The largest number of a layer's output.
+  strongestIn(row: LayerRow): Cell {
+    const at = largest(this.forward.activations[row.index]);
+    const [width, maps] = row.outputShape.length === 3 ? row.outputShape.slice(1) : [1, row.outputShape[0]];
+    const place = Math.floor(at / maps);
+    return { layer: row.layer.name, map: at % maps, row: Math.floor(place / width), column: place % width };
+  }
+
+  letGo(): void {
+    this.held = this.hovered = this.sliding = null;
+  }
+
+  // Back to the run's own model as it was trained, whole.
+  showTrained(): void {
+    this.trained = null;
+    this.show(0);
+  }
+
   // Puts an embedded image on the bench, by its position among them.
   choose(position: number): void {
     this.source = { kind: 'image', position };
@@ -132,7 +153,7 @@ export class Bench {
     this.modelIndex = model;
     this.epoch = null;
     this.lesions = [];
-    this.held = this.hovered = null;
+    this.letGo();
   }
 
   isOff(lesion: Lesion): boolean {

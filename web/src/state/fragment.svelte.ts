@@ -26,6 +26,7 @@ function shownOn(bench: Bench): Shown {
     lesions: own ? bench.lesions : [],
     rival: bench.rival,
     scaling: bench.scaling,
+    tab: bench.tab,
   };
 }
 
@@ -36,6 +37,7 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
   bench.lesions = shown.lesions;
   bench.rival = shown.rival;
   bench.scaling = shown.scaling;
+  bench.tab = shown.tab;
   bench.held = shown.cell;
   if (shown.epoch === null) return;
   await snapshots.catch(() => undefined); // what could not be unpacked is not there
@@ -43,30 +45,56 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
     bench.epoch = shown.epoch;
 }
 
+export function linkTo(bench: Bench): string {
+  return location.href.split('#')[0] + encode(shownOn(bench));
+}
+
+// The reader goes elsewhere: what was shown until now becomes an entry that Back returns to, at the place in the page.
+let hasLeft = false; // and what changes with it belongs to the new entry
+export function leaveEntry(): void {
+  try {
+    history.pushState(null, '', location.href);
+    hasLeft = true;
+  } catch {
+    // A browser that is asked too often, or not allowed to, keeps no entry.
+  }
+}
+
 export async function followFragment(bench: Bench, snapshots: Promise<void>): Promise<void> {
+  const first = encode(shownOn(bench)); // what was there at the start needs no address
+  let written = first;
+  let tab = bench.tab;
+  // Of an address without a fragment the start is shown; one that leads into the report changes nothing.
   const follow = async () => {
-    const shown = decode(location.hash, knownOf(bench));
-    if (shown !== null) await restore(bench, shown, snapshots);
+    const shown = decode(location.hash === '' ? first : location.hash, knownOf(bench));
+    if (shown === null) return;
+    await restore(bench, shown, snapshots);
+    written = encode(shownOn(bench));
+    tab = bench.tab;
   };
   await follow();
-  window.addEventListener('hashchange', () => void follow());
+  window.addEventListener('popstate', () => void follow());
 
-  let written = encode(shownOn(bench)); // what was there at the start needs no address
   let timer = 0;
   $effect.root(() => {
     $effect(() => {
       const shown = shownOn(bench);
       clearTimeout(timer);
-      timer = window.setTimeout(() => {
+      const write = () => {
         const text = encode(shown);
         if (text === written) return;
         written = text;
+        const isOther = shown.tab !== tab && !hasLeft; // Back goes to the instrument before
+        tab = shown.tab;
+        hasLeft = false;
         try {
-          history.replaceState(history.state, '', text);
+          if (isOther) history.pushState(null, '', text);
+          else history.replaceState(history.state, '', text);
         } catch {
           // A browser that is asked too often, or not allowed to, leaves the address as it was.
         }
-      }, PAUSE);
+      };
+      timer = window.setTimeout(write, PAUSE);
     });
   });
 }

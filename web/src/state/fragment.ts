@@ -4,6 +4,7 @@ import type { LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';
 import type { Stroke } from '../handwriting/strokes';
 import { packStrokes, unpackStrokes } from './strokes';
+import { TABS, type Tab } from './tabs';
 
 export interface Shown {
   index: number | null; // of an image, by its place in the split
@@ -14,6 +15,7 @@ export interface Shown {
   lesions: Lesion[];
   rival: number | null;
   scaling: Scaling;
+  tab: Tab;
 }
 
 // What there is to show; whatever a fragment asks for beyond it is left out.
@@ -66,6 +68,7 @@ export function encode(shown: Shown): string {
   if (shown.lesions.length > 0) fields.push(`l=${shown.lesions.map(lesionText).join(',')}`);
   if (shown.rival !== null) fields.push(`r=${shown.rival}`);
   if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
+  if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
   if (shown.strokes !== null) fields.push(`d=${packStrokes(shown.strokes)}`);
   return START + fields.join('&');
 }
@@ -123,5 +126,6 @@ export function decode(fragment: string, known: Known): Shown | null {
     lesions,
     rival: number('r', known.numClasses),
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
+    tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',
   };
 }

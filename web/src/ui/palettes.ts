@@ -11,6 +11,8 @@ export type Theme = 'dark' | 'light';
 export type Palette = Uint8ClampedArray; // 256 x RGBA
 
 export const sequential: Palette = interpolate(VIRIDIS);
+// For images, as they are.
+export const grey: Palette = interpolate(['#000000', '#ffffff']);
 
 export function signed(theme: Theme, ground: string): Palette {
   return interpolate([BELOW[theme], ground, ABOVE[theme]]);

@@ -2,7 +2,7 @@
 import type { Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 
-export type Tab = 'filter' | 'lesions' | 'why' | 'time' | 'models' | 'train';
+export type Tab = 'how' | 'filter' | 'lesions' | 'why' | 'models' | 'train';
 type Point = [x: number, y: number];
 
 // The maps of one layer, as its canvas says they lie; lengths in CSS pixels.
@@ -24,6 +24,7 @@ export interface Place {
 
 export async function click(page: Page, selector: string): Promise<void> {
   const element = await page.waitForSelector(selector, { visible: true });
+  // Not by the pointer's place alone: the header and the epochs lie over what scrolls below them.
   await element!.evaluate((one) => one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' }));
   await element!.click();
 }
@@ -43,7 +44,7 @@ export async function answerOf(page: Page): Promise<number> {
 
 // By class. Where there are many, those that are not likely are shown first.
 export async function logitsOf(page: Page): Promise<number[]> {
-  const more = await page.$('[data-answer] > button[aria-expanded="false"]');
+  const more = await page.$('[data-answer] button[aria-expanded="false"]');
   if (more !== null) await more.evaluate((button) => (button as HTMLButtonElement).click());
   return page.$$eval('[data-class][data-logit]', (rows) => {
     const logits: number[] = [];
@@ -97,26 +98,37 @@ export async function hover(page: Page, maps: Maps, { map, row, column }: Place)
   const canvas = await page.waitForSelector(`canvas[data-layer="${maps.layer}"]`, { visible: true });
   const x = (map % maps.gridColumns) * (maps.columns * maps.cell + maps.gap) + (column + 0.5) * maps.cell;
   const y = Math.floor(map / maps.gridColumns) * (maps.rows * maps.cell + maps.gap) + (row + 0.5) * maps.cell;
-  const corner = await canvas!.evaluate((one) => {
-    one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
-    const { left, top } = one.getBoundingClientRect();
-    return { left, top };
-  });
-  await page.mouse.move(corner.left + x, corner.top + y);
+  const at = await canvas!.evaluate(
+    (one, x, y) => {
+      // The strip scrolls within itself.
+      const strip = one.closest('.strip')!;
+      one.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior: 'instant' });
+      const [before, frame] = [one.getBoundingClientRect(), strip.getBoundingClientRect()];
+      strip.scrollBy({
+        left: before.left + x - frame.left - frame.width / 2,
+        top: before.top + y - frame.top - frame.height / 2,
+        behavior: 'instant',
+      });
+      const { left, top } = one.getBoundingClientRect();
+      return { x: left + x, y: top + y };
+    },
+    x,
+    y,
+  );
+  await page.mouse.move(at.x, at.y);
 }
 
 export interface Written {
-  title: string; // of the number that is looked at
+  cell: string; // that is looked at: its layer, map, row and column
   sum: number; // of its arithmetic
   value: number; // that the layer holds
 }
 
-export async function microscopeOf(page: Page): Promise<Written> {
-  return page.$eval('[data-testid="microscope"]', (one) => ({
-    title: one.querySelector('b')?.textContent ?? '',
-    sum: Number((one as HTMLElement).dataset.sum ?? NaN),
-    value: Number((one as HTMLElement).dataset.value ?? NaN),
-  }));
+export async function lensOf(page: Page): Promise<Written> {
+  return page.$eval('[data-testid="lens"]', (one) => {
+    const { layer, map, row, column, sum, value } = (one as HTMLElement).dataset;
+    return { cell: `${layer} ${map} ${row} ${column}`, sum: Number(sum ?? NaN), value: Number(value ?? NaN) };
+  });
 }
 
 // Hovers some numbers of every layer and holds each one's arithmetic to its value; returns the layers' names.
@@ -126,12 +138,9 @@ export async function checkArithmetic(page: Page): Promise<string[]> {
   for (const maps of layers) {
     for (const place of placesOf(maps)) {
       await hover(page, maps, place);
-      const title =
-        maps.rows * maps.columns === 1
-          ? new RegExp(`^${maps.layer} · (unit ${place.map}$|map ${place.map} )`)
-          : new RegExp(`^${maps.layer} · map ${place.map} · row ${place.row}, column ${place.column}$`);
-      await expect.poll(async () => (await microscopeOf(page)).title, { interval: 20 }).toMatch(title);
-      const { sum, value } = await microscopeOf(page);
+      const cell = `${maps.layer} ${place.map} ${place.row} ${place.column}`;
+      await expect.poll(async () => (await lensOf(page)).cell, { interval: 20 }).toBe(cell);
+      const { sum, value } = await lensOf(page);
       const difference = Math.abs(sum - value) / Math.max(1, Math.abs(value));
       expect(difference, `${maps.layer}, ${JSON.stringify(place)}: ${sum} for ${value}`).toBeLessThanOrEqual(1e-4);
     }

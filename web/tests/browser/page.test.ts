@@ -86,7 +86,6 @@ inEachBrowser((browser, name) => {
 
   test('goes back to the untrained network, and to the trained one', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
-      await openTab(page, 'time');
       const slider = await page.waitForSelector('input[type="range"][aria-label="Epoch"]');
       const trained = await logitsOf(page);
       await slider!.focus();
@@ -104,10 +103,10 @@ inEachBrowser((browser, name) => {
     await visit(browser(), path, { fragment }, async ({ page }) => {
       const seen = () =>
         page.evaluate(() => ({
-          title: document.querySelector('[data-testid="microscope"] b')?.textContent,
+          title: document.querySelector('[data-testid="lens"] h2')?.textContent,
           rival: document.querySelector('[data-class][aria-pressed="true"]')?.getAttribute('data-class'),
         }));
-      expect(await seen()).toEqual({ title: 'conv2d_1 · map 12 · row 4, column 7', rival: '4' });
+      expect(await seen()).toEqual({ title: 'Convolution 2, filter 12', rival: '4' });
       await openTab(page, 'lesions');
       const off = await page.$$eval('[data-lesion][aria-pressed="true"]', (all) =>
         all.map((one) => one.getAttribute('data-lesion')),
@@ -118,7 +117,7 @@ inEachBrowser((browser, name) => {
       await click(page, '[data-lesion="conv2d/4"]');
       await expect.poll(() => page.url()).toContain('conv2d.3:zero,conv2d.4:zero');
       await click(page, '[data-lesion="conv2d/4"]');
-      await expect.poll(() => page.url()).toMatch(new RegExp(`${fragment.replace(/[?.]/g, '\\$&')}$`));
+      await expect.poll(() => page.url()).toMatch(new RegExp(`${fragment.replace(/[?.]/g, '\\$&')}&t=lesions$`));
       expect(await logitsOf(page)).toEqual(logits);
     });
   });

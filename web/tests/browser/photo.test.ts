@@ -17,7 +17,7 @@ async function drop(page: Page, file: string): Promise<void> {
     dataTransfer.items.add(new File([bytes], 'photo.png', { type: 'image/png' }));
     document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
   }, readFileSync(file).toString('base64'));
-  await page.waitForFunction(() => document.querySelector('.open .name')?.textContent === 'photo.png');
+  await page.waitForSelector('[data-opened="photo.png"]');
 }
 
 // Each stage's name, whether its step is on (null where there is no step), and its size.
@@ -45,7 +45,7 @@ inEachBrowser((browser) => {
       const shown = await stagesOf(page);
       expect(Object.fromEntries(shown.map(([name, , size]) => [name, size]))).toEqual(stages);
       expect(shown.filter(([, on]) => on === false).map(([name]) => name)).toEqual(['deslant']);
-      expect(await page.$$eval('.steps .hint', (all) => all.map((one) => one.textContent))).toEqual([
+      expect(await page.$$eval('[data-answer] .caution', (all) => all.map((one) => one.textContent))).toEqual([
         expect.stringContaining('Polarity inverts it'),
       ]);
     });
@@ -74,7 +74,7 @@ inEachBrowser((browser) => {
     async (theme) => {
       await visit(browser(), path, { width: 320, height: 740, theme }, async ({ page }) => {
         await drop(page, photoPath(folder));
-        expect(await axeFindings(page, '.panel', GRAVE)).toEqual([]);
+        expect(await axeFindings(page, '.lens', GRAVE)).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
       });
     },

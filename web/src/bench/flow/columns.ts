@@ -1,28 +1,74 @@
 // The layers as columns of the flow.
 import type { Lesion } from '../../analysis/lesions';
 import type { LayerRow } from '../../engine/types';
-import { activationText, kindText, parametersText, shapeText } from '../parts/words';
+import { headings, type Heading } from '../parts/headings';
 
 export interface Column {
   row: LayerRow;
-  facts: string[];
-  folds: boolean; // it changes no number, so a thin bracket stands for it until it is opened
+  heading: Heading;
+  folds: boolean; // it changes no number, so a thin line stands for it until it is opened
   folded: boolean;
   parts: string[]; // that lesions took away
 }
 
 export function columnsOf(table: LayerRow[], lesions: Lesion[], opened: string[], looked: string): Column[] {
-  return table.map((row) => {
+  const named = headings(table);
+  return table.map((row, i) => {
     const { kind, name } = row.layer;
     const folds = kind === 'Flatten' || kind === 'Dropout';
     return {
       row,
-      facts: [kindText(row), shapeText(row.outputShape), activationText(row), folds ? '' : parametersText(row)].filter(
-        Boolean,
-      ),
+      heading: named[i],
       folds,
       folded: folds && !opened.includes(name) && looked !== name,
       parts: lesions.flatMap((lesion) => (lesion.part !== 'filter' && lesion.layer === name ? [lesion.part] : [])),
     };
   });
+}
+
+// Heights and widths of headings, in CSS pixels, as LayerColumn writes them.
+const LINE = 20;
+const MOST_LINES = 3; // of the facts
+const LETTER = 8.4; // where nothing can be measured
+const [BOLD, PLAIN] = ['600', '400'];
+
+let pen: CanvasRenderingContext2D | null = null;
+const known = new Map<string, number>();
+
+function widthOf(text: string, weight: string): number {
+  if (typeof document === 'undefined') return text.length * LETTER;
+  const key = weight + text;
+  let width = known.get(key);
+  if (width === undefined) {
+    pen ??= document.createElement('canvas').getContext('2d');
+    if (pen === null) return text.length * LETTER;
+    pen.font = `${weight} 15px ${getComputedStyle(document.body).fontFamily}`;
+    known.set(key, (width = pen.measureText(text).width));
+  }
+  return width;
+}
+
+const words = (text: string) => text.replaceAll(' × ', '\u00a0×\u00a0').split(' ');
+
+function linesIn(text: string, weight: string, width: number): number {
+  let lines = 1;
+  let line = '';
+  for (const word of words(text)) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && widthOf(longer, weight) > width) [lines, line] = [lines + 1, word];
+    else line = longer;
+  }
+  return lines;
+}
+
+// The least width at which the title needs at most two lines and the facts three.
+export function narrowestFor({ title, facts }: Heading): number {
+  const longest = (text: string, weight: string) => Math.max(...words(text).map((word) => widthOf(word, weight)));
+  let width = Math.ceil(Math.max(longest(title, BOLD), longest(facts, PLAIN)));
+  while (linesIn(title, BOLD, width) > 2 || linesIn(facts, PLAIN, width) > MOST_LINES) width += 4;
+  return width;
+}
+
+export function heightOf({ title, facts }: Heading, width: number): number {
+  return (linesIn(title, BOLD, width) + linesIn(facts, PLAIN, width)) * LINE;
 }

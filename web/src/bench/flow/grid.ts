@@ -23,12 +23,12 @@ export const MOST_MAPS = 64; // shown at once, unless all are asked for
 const MOST_UNITS = 400;
 const FEW_UNITS = 32;
 // In CSS pixels.
-const NARROWEST = 80; // a column, for its head
-const BETWEEN = 24; // columns
-const READABLE = 33; // at least the side of a map, unless its numbers would be larger than 4
-const LARGEST_CELL = 6;
-const LARGEST_SIDE = 96; // of a map
-const LARGEST_UNIT = 14;
+export const BETWEEN = 8; // columns
+const READABLE = 33; // at least the side of a map where the columns are wider than the flow, unless a cell would exceed 4
+const SMALLEST = 20; // the side of a map, where that makes all columns fit
+const LARGEST_CELL = 12;
+const LARGEST_SIDE = 168; // of a map
+const LARGEST_UNIT = 20;
 
 export function canvasSize(grid: Grid): { width: number; height: number } {
   const down = Math.ceil(grid.shown / grid.gridColumns);
@@ -57,7 +57,7 @@ export function numberAt(grid: Grid, { x, y }: Point): { map: number; row: numbe
   return inside ? { map, row, column } : null;
 }
 
-function gridOf({ shape, all }: Wanted, cell: number, height: number, scale: number): Grid {
+function gridOf({ shape, all, narrowest }: Wanted, cell: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
   const shown = all ? maps : Math.min(maps, isVector(shape) ? MOST_UNITS : MOST_MAPS);
   const gap = Math.max(1, Math.round((isVector(shape) ? 1 : 2) * scale));
@@ -65,9 +65,15 @@ function gridOf({ shape, all }: Wanted, cell: number, height: number, scale: num
   const needed = Math.ceil(shown / fitting);
   // A narrow column is filled up to the width that its head has anyway; a few units stay one below the other.
   const filling =
-    isVector(shape) && maps <= FEW_UNITS ? 1 : Math.floor((NARROWEST * scale + gap) / (columns * cell + gap));
-  const across = Math.max(1, needed, Math.min(filling, shown));
-  return { rows, columns, maps, shown, gridColumns: evenly(shown, across), cell, gap, scale };
+    isVector(shape) && maps <= FEW_UNITS ? 1 : Math.floor((narrowest * scale + gap) / (columns * cell + gap));
+  const gridColumns = filling > needed ? divisor(shown, needed, Math.min(filling, shown)) : evenly(shown, needed);
+  return { rows, columns, maps, shown, gridColumns, cell, gap, scale };
+}
+
+// The largest number within the two that leaves no row short, or else the second.
+function divisor(shown: number, least: number, most: number): number {
+  for (let across = most; across >= least; across--) if (shown % across === 0) return across;
+  return most;
 }
 
 // So many or a few more, if then no row is left short.
@@ -80,26 +86,31 @@ function isVector(shape: Shape): boolean {
   return shape.length === 1;
 }
 
-function firstCell({ shape }: Wanted, scale: number): number {
+// `least` is the least side of a number, in CSS pixels, and `side` that of a map.
+function firstCell({ shape }: Wanted, side: number, least: number, scale: number): number {
   const [rows, columns, maps] = sizesOf(shape);
   if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? 12 : 8) * scale));
-  const readable = Math.ceil((READABLE * scale) / Math.max(rows, columns));
-  return Math.max(1, Math.min(readable, Math.round(4 * scale)));
+  return Math.max(1, Math.round(least * scale), Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(4 * scale)));
 }
 
 export interface Wanted {
   shape: Shape;
   all: boolean; // show every map
-  folded: number | null; // CSS pixels, if the layer is only a thin bracket
+  narrowest: number; // CSS pixels of its column, for the heading
+  folded: number | null; // CSS pixels, if the layer is only a line
 }
 
 // The grids of all layers. While there is width left, the smallest maps become larger, number by whole number, and then the
 // units; where there is too little for maps that can be read, the columns are wider than the flow.
 export function fitGrids(wanted: Wanted[], width: number, height: number, scale: number): Grid[] {
-  const grids = wanted.map((one) => gridOf(one, firstCell(one, scale), height, scale));
   const columnWidth = (grid: Grid, i: number) =>
-    (wanted[i].folded ?? Math.max(NARROWEST, canvasSize(grid).width / scale)) + (i > 0 ? BETWEEN : 0);
-  let left = width - grids.reduce((sum, grid, i) => sum + columnWidth(grid, i), 0);
+    (wanted[i].folded ?? Math.max(wanted[i].narrowest, canvasSize(grid).width / scale)) + (i > 0 ? BETWEEN : 0);
+  const first = (side: number, least: number) =>
+    wanted.map((one) => gridOf(one, firstCell(one, side, least, scale), height, scale));
+  const widthLeft = (grids: Grid[]) => width - grids.reduce((sum, grid, i) => sum + columnWidth(grid, i), 0);
+  const starts = [first(SMALLEST, 2), first(SMALLEST, 1)];
+  const grids = starts.find((one) => widthLeft(one) >= 0) ?? first(READABLE, 1);
+  let left = widthLeft(grids);
   const side = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell;
   const grow = (growing: Set<number>, largestCell: number) => {
     while (growing.size > 0) {
@@ -118,10 +129,14 @@ export function fitGrids(wanted: Wanted[], width: number, height: number, scale:
   return grids;
 }
 
-export function imageGrid(shape: Shape, side: number, scale: number): Grid {
+// The image in one column: its channels below each other, and above three of them the image in colour.
+export function imageGrid(shape: Shape, side: number, height: number, scale: number): Grid {
   const [rows, columns, maps] = sizesOf(shape);
-  const cell = Math.max(1, Math.floor((side * scale) / Math.max(rows, columns)));
   const gap = Math.max(1, Math.round(2 * scale));
+  const pictures = maps === 3 ? 4 : maps;
+  const across = Math.floor((side * scale) / columns);
+  const down = Math.floor((height * scale) / pictures / rows);
+  const cell = Math.max(1, Math.min(across, down));
   return { rows, columns, maps, shown: maps, gridColumns: 1, cell, gap, scale };
 }
 

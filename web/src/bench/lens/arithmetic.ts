@@ -9,9 +9,9 @@ export interface Part {
   value: string;
 }
 
-// What the sum is made of, in one line: "Σ window × kernel (16 inputs)", then the bias. The printed numbers add up to the
-// printed sum.
-export function partsOf(found: CellArithmetic, decimals: number): Part[] {
+// What the sum is made of, line by line: "Σ window × kernel", then the bias. The printed numbers add up to the printed sum.
+// `name` gives a layer's heading.
+export function partsOf(found: CellArithmetic, decimals: number, name: (layer: string) => string): Part[] {
   const { work, bias } = found;
   const add = (texts: string[], values: number[]) => {
     const rounded = roundTerms(values, decimals);
@@ -21,12 +21,12 @@ export function partsOf(found: CellArithmetic, decimals: number): Part[] {
     bias === null ? add([text], [value]) : add([text, 'bias'], [value, bias]);
   switch (work.step) {
     case 'products': {
-      const count = work.channels.length;
-      const inputs = count === 1 ? '' : ` (${count} inputs)`;
-      return withBias(`Σ window × kernel${inputs}`, found.sum - (bias ?? 0));
+      const { length } = work.channels;
+      const text = length === 1 ? `Σ of ${work.channels[0].products.length} products` : `Σ of ${length} maps`;
+      return withBias(text, found.sum - (bias ?? 0));
     }
     case 'weighted':
-      return withBias(`Σ input × weight (${work.terms.length} inputs)`, found.sum - (bias ?? 0));
+      return withBias(`Σ of ${work.terms.length} products`, found.sum - (bias ?? 0));
     case 'largest':
       return add([`max of ${inside(work.window.values)}`], [found.sum]);
     case 'mean':
@@ -35,16 +35,19 @@ export function partsOf(found: CellArithmetic, decimals: number): Part[] {
       return add(['γ × (x − mean) / √(variance + ε)', 'β'], [found.sum - work.beta, work.beta]);
     case 'added':
       return add(
-        work.cells.map((cell) => cell.layer),
+        work.cells.map((cell) => name(cell.layer)),
         [work.value, work.other],
       );
     case 'copied':
-      return add([`copy of ${placeText(work.from)}`], [work.value]);
+      return add(
+        [`${name(work.from.layer)}, map ${work.from.map}, row ${work.from.row}, column ${work.from.column}`],
+        [work.value],
+      );
     case 'zero':
       return add(['zero of the padding'], [0]);
     case 'pixel':
       return add(
-        [`byte ${work.byte} × ${Number(work.scale.toPrecision(6))}`, 'offset'],
+        [`pixel ${work.byte} × ${Number(work.scale.toPrecision(6))}`, 'offset'],
         [work.byte * work.scale, work.offset],
       );
   }
@@ -54,27 +57,13 @@ function inside(values: number[]): number {
   return values.filter((value) => !Number.isNaN(value)).length;
 }
 
-export function placeText({
-  layer,
-  map,
-  row,
-  column,
-}: {
-  layer: string;
-  map: number;
-  row: number;
-  column: number;
-}): string {
-  return `${layer}, map ${map}, row ${row}, column ${column}`;
-}
-
 // As many as the largest number of the line needs.
 export function decimalsOf(found: CellArithmetic): number {
   const { work } = found;
   const sizes = [found.sum, found.bias ?? 0, found.value];
   if (work.step === 'products') sizes.push(...work.channels.map((channel) => channel.sum));
   if (work.step === 'weighted') sizes.push(...work.terms.slice(0, 1).map((term) => term.product));
-  return Math.max(2, decimalsFor(Math.max(...sizes.map(Math.abs))));
+  return Math.min(3, Math.max(2, decimalsFor(Math.max(...sizes.map(Math.abs)))));
 }
 
 // Where an input of a dense layer comes from: behind a flattening, the place in the map that it was.

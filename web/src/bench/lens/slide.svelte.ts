@@ -1,0 +1,40 @@
+// A window that slides over a map: which cell it computes, and when it moves on.
+
+export const SPEEDS = [
+  { value: 4, text: '1×' },
+  { value: 16, text: '4×' },
+  { value: 64, text: '16×' },
+] as const; // cells a second
+
+export class Slide {
+  position = $state<number | null>(null); // of the cell in reading order; null before it starts
+  playing = $state(false);
+  speed = $state<number>(16);
+
+  // Starts at the first cell, also after the last one.
+  play(count: number): void {
+    if (this.position === null || this.position >= count - 1) this.position = 0;
+    this.playing = true;
+  }
+
+  pause(): void {
+    this.playing = false;
+  }
+
+  step(count: number): void {
+    this.playing = false;
+    this.position = this.position === null ? 0 : (this.position + 1) % count;
+  }
+
+  // So many cells further, and a stop at the last one.
+  advance(cells: number, count: number): void {
+    if (this.position === null) return;
+    this.position = Math.min(count - 1, this.position + cells);
+    if (this.position === count - 1) this.playing = false;
+  }
+
+  stop(): void {
+    this.playing = false;
+    this.position = null;
+  }
+}

@@ -1,0 +1,34 @@
+// What the lens shows of a layer: one map as numbers, and the range and colours that it has in the flow.
+import { mapRanges, wholeRange, type Range } from '../../analysis/ranges';
+import { sizesOf } from '../../analysis/receptive';
+import type { LayerRow } from '../../engine/types';
+import type { Scaling } from '../../state/bench.svelte';
+import { mapOf, type ShownOutput } from '../parts/outputs';
+
+export interface MapView extends Range {
+  values: Float32Array; // (rows, columns)
+  rows: number;
+  columns: number;
+  palette: 'sequential' | 'signed' | 'grey';
+}
+
+export interface Shown {
+  table: LayerRow[];
+  outputs: ShownOutput[]; // by layer
+  pixels: Uint8Array; // (H, W, C)
+  scaling: Scaling;
+  brightest: number; // the largest number that the network reads of a pixel
+}
+
+export function viewOf({ table, outputs, pixels, scaling }: Shown, layer: string, map: number): MapView {
+  const row = table.find((one) => one.layer.name === layer);
+  if (row === undefined) {
+    const [rows, columns, channels] = sizesOf(table[0].inputShape);
+    return { values: mapOf(pixels, channels, map), rows, columns, low: 0, high: 255, palette: 'grey' };
+  }
+  const { values, signed } = outputs[row.index];
+  const [rows, columns, maps] = sizesOf(row.outputShape);
+  const ranges = mapRanges(values, maps, signed);
+  const range = scaling === 'map' && row.outputShape.length === 3 ? ranges[map] : wholeRange(ranges);
+  return { values: mapOf(values, maps, map), rows, columns, ...range, palette: signed ? 'signed' : 'sequential' };
+}

@@ -1,0 +1,23 @@
+// What the page shows of every layer: its output, or of a layer with a softmax the logits, from which the probabilities
+// beside it are computed.
+import type { Forward } from '../../engine/network';
+import type { LayerRow } from '../../engine/types';
+
+export interface ShownOutput {
+  values: ArrayLike<number>; // (places, maps)
+  signed: boolean; // whether they can be negative
+}
+
+export const showsLogits = ({ layer }: LayerRow): boolean =>
+  layer.kind !== 'Activation' && layer.activation === 'softmax';
+
+export function shownOutputs(table: LayerRow[], signed: boolean[], forward: Forward): ShownOutput[] {
+  return table.map((row, i) =>
+    showsLogits(row) ? { values: forward.logits, signed: true } : { values: forward.activations[i], signed: signed[i] },
+  );
+}
+
+// The numbers of one map, (rows, columns), of (places, maps).
+export function mapOf(values: ArrayLike<number>, maps: number, map: number): Float32Array {
+  return Float32Array.from({ length: values.length / maps }, (_, i) => values[i * maps + map]);
+}

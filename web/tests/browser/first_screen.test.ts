@@ -1,0 +1,146 @@
+// The first screen: everything in sight at once, and the lens that explains what is pointed at.
+import type { Page } from 'puppeteer-core';
+import { expect, inject, test } from 'vitest';
+import { answerOf, click, draw, layersOf, lensOf, openTab } from './bench';
+import { inEachBrowser, visit } from './open';
+import { made, pagePath } from './reports';
+
+const folder = inject('reports');
+const path = pagePath(folder, 'mnist');
+const ONE: [number, number][] = [
+  [0.5, 0.2],
+  [0.5, 0.8],
+];
+
+interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+const boxOf = (page: Page, selector: string): Promise<Box> =>
+  page.$eval(selector, (one) => {
+    const { left, top, right, bottom } = one.getBoundingClientRect();
+    return { left, top, right, bottom };
+  });
+
+// Whether it lies in the window, to a pixel.
+async function isInSight(page: Page, selector: string): Promise<boolean> {
+  const { left, top, right, bottom } = await boxOf(page, selector);
+  const [width, height] = await page.evaluate(() => [innerWidth, innerHeight]);
+  return left >= -1 && top >= -1 && right <= width + 1 && bottom <= height + 1;
+}
+
+// Where the held cell is drawn.
+const heldBox = (page: Page): Promise<Box> => boxOf(page, '.strip path.frame.held');
+
+inEachBrowser((browser) => {
+  test.each([
+    [1280, 720],
+    [1440, 900],
+    [1920, 1080],
+    [2560, 1440],
+  ])('at %i × %i all of cnn is in sight without scrolling', async (width, height) => {
+    await visit(browser(), path, { width, height, fragment: '#bench?i=0' }, async ({ page }) => {
+      for (const part of ['header', '.pad', '.strip', '.answer li:last-child', '.lens', '.epochs']) {
+        expect(await isInSight(page, part), part).toBe(true);
+      }
+      const [shown, all] = await page.$eval('.strip', (strip) => [strip.clientWidth, strip.scrollWidth]);
+      expect(all).toBeLessThanOrEqual(shown + 1);
+      const layers = await layersOf(page);
+      for (const { layer, rows, columns, cell } of layers) {
+        expect(Number.isInteger(cell), layer).toBe(true);
+        if (rows * columns > 1) expect(cell, layer).toBeGreaterThanOrEqual(width >= 1920 ? 3 : 2);
+      }
+    });
+  });
+
+  test('hovering and drawing move nothing', async () => {
+    await visit(browser(), path, { width: 1440, height: 900, fragment: '#bench?i=0' }, async ({ page }) => {
+      const places = () => Promise.all(['.strip canvas[data-layer="dense"]', '.answer ol', '.lens'].map((one) => boxOf(page, one)));
+      const before = await places();
+      const input = await boxOf(page, '.strip canvas[data-layer="input"]');
+      await page.mouse.move(input.left + 40, input.top + 40);
+      await expect.poll(async () => (await lensOf(page)).cell).toMatch(/^input /);
+      expect(await places()).toEqual(before);
+    });
+  });
+
+  test.each(made(folder, ['mnist', 'fashion', 'letters']))('the held cell of %s stays in sight', async (name) => {
+    const asked = { width: 1280, height: 720, fragment: '#bench?i=0' };
+    await visit(browser(), pagePath(folder, name), asked, async ({ page }) => {
+      for (const { layer, shown } of await layersOf(page)) {
+        await page.evaluate((hash) => (location.hash = hash), `#bench?i=0&c=${layer}.${shown - 1}.0.0`);
+        await expect.poll(async () => (await lensOf(page)).cell).toBe(`${layer} ${shown - 1} 0 0`);
+        const strip = await boxOf(page, '.strip');
+        const inside = async () => {
+          const held = await heldBox(page);
+          return held.left >= strip.left - 2 && held.right <= strip.right + 2 && held.bottom <= strip.bottom + 2;
+        };
+        await expect.poll(inside, { message: layer }).toBe(true);
+      }
+    });
+  });
+
+  test('on a telephone pad and answer are in sight together, also while one draws', async () => {
+    await visit(browser(), path, { width: 390, height: 844 }, async ({ page }) => {
+      await click(page, '.pad button[title^="Clear"]');
+      await expect.poll(() => page.$eval('[data-answer]', (one) => (one as HTMLElement).dataset.answer)).toBe('');
+      const before = await boxOf(page, '.answer ol');
+      await draw(page, [ONE]);
+      await expect.poll(() => answerOf(page)).toBe(1);
+      expect(await boxOf(page, '.answer ol')).toEqual(before);
+      for (const part of ['.pad canvas', '.answer .name', '.answer li:last-child']) expect(await isInSight(page, part), part).toBe(true);
+      expect((await boxOf(page, '.lens')).top).toBeLessThan((await boxOf(page, '.strip')).top);
+    });
+  });
+
+  test('the kernel slides over the map, cell by cell', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0&c=conv2d.3.4.5' }, async ({ page }) => {
+      await click(page, '[data-slide-step]');
+      await expect.poll(async () => (await lensOf(page)).cell).toBe('conv2d 3 0 0');
+      await click(page, '[data-slide-step]');
+      await expect.poll(async () => (await lensOf(page)).cell).toBe('conv2d 3 0 1');
+      const { sum, value } = await lensOf(page);
+      expect(Math.abs(sum - value)).toBeLessThanOrEqual(1e-4);
+      await click(page, '[data-slide="paused"]');
+      await expect.poll(async () => (await lensOf(page)).cell).toMatch(/^conv2d 3 [1-9]/); // the next rows
+      await click(page, '[data-slide="playing"]');
+      await page.keyboard.press('Escape');
+      await expect.poll(async () => page.$('.lens.held')).toBeNull();
+    });
+  });
+
+  test('the state says which network is shown, and only the trained one has its accuracy', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
+      const accuracy = () => page.$$eval('#accuracy a', (all) => all.map((one) => one.textContent));
+      const [trained] = await accuracy();
+      const state = () => page.$eval('[data-state]', (one) => one.textContent?.trim() ?? '');
+      expect(await state()).toMatch(/^Trained model · epoch \d+$/);
+      await page.focus('input[type="range"][aria-label="Epoch"]');
+      await page.keyboard.press('Home');
+      await expect.poll(state).toMatch(/^Untrained/);
+      expect(await accuracy()).toEqual([]);
+      await click(page, '[data-state="other"]');
+      await expect.poll(accuracy).toEqual([trained]);
+    });
+  });
+
+  test('Back returns from an instrument, and from the bench to the place in the report', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
+      await openTab(page, 'lesions');
+      await expect.poll(() => page.url()).toMatch(/t=lesions/);
+      await page.goBack();
+      await page.waitForSelector('[data-tab="how"][aria-selected="true"]');
+      const image = await page.$('main img[data-split="test"]');
+      await image!.evaluate((one) => one.scrollIntoView({ block: 'center', behavior: 'instant' }));
+      const place = await page.evaluate(() => scrollY);
+      expect(place).toBeGreaterThan(1000);
+      await image!.click();
+      await expect.poll(() => page.evaluate(() => scrollY)).toBe(0);
+      await page.goBack();
+      await expect.poll(() => page.evaluate((at) => Math.abs(scrollY - at), place)).toBeLessThan(100);
+    });
+  });
+});
