@@ -58,7 +58,8 @@ inEachBrowser((browser) => {
 
   test('hovering and drawing move nothing', async () => {
     await visit(browser(), path, { width: 1440, height: 900, fragment: '#bench?i=0' }, async ({ page }) => {
-      const places = () => Promise.all(['.strip canvas[data-layer="dense"]', '.answer ol', '.lens'].map((one) => boxOf(page, one)));
+      const places = () =>
+        Promise.all(['.strip canvas[data-layer="dense"]', '.answer ol', '.lens'].map((one) => boxOf(page, one)));
       const before = await places();
       const input = await boxOf(page, '.strip canvas[data-layer="input"]');
       await page.mouse.move(input.left + 40, input.top + 40);
@@ -91,7 +92,8 @@ inEachBrowser((browser) => {
       await draw(page, [ONE]);
       await expect.poll(() => answerOf(page)).toBe(1);
       expect(await boxOf(page, '.answer ol')).toEqual(before);
-      for (const part of ['.pad canvas', '.answer .name', '.answer li:last-child']) expect(await isInSight(page, part), part).toBe(true);
+      for (const part of ['.pad canvas', '.answer .name', '.answer li:last-child'])
+        expect(await isInSight(page, part), part).toBe(true);
       expect((await boxOf(page, '.lens')).top).toBeLessThan((await boxOf(page, '.strip')).top);
     });
   });

@@ -90,7 +90,11 @@ function isVector(shape: Shape): boolean {
 function firstCell({ shape }: Wanted, side: number, least: number, scale: number): number {
   const [rows, columns, maps] = sizesOf(shape);
   if (isVector(shape)) return Math.max(1, Math.round((maps <= FEW_UNITS ? 12 : 8) * scale));
-  return Math.max(1, Math.round(least * scale), Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(4 * scale)));
+  return Math.max(
+    1,
+    Math.round(least * scale),
+    Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(4 * scale)),
+  );
 }
 
 export interface Wanted {

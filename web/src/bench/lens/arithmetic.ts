@@ -73,7 +73,7 @@ export function inputText(table: LayerRow[], source: string, input: number): str
   while (from >= 0 && ['Dropout', 'Activation'].includes(table[from].layer.kind)) from--;
   if (from >= 0 && table[from].layer.kind === 'Flatten' && table[from].inputShape.length === 3) {
     const { map, row, column } = unflattened(table[from].inputShape, input);
-    return `map ${map} at ${row}, ${column}`;
+    return table[from].inputShape[2] === 1 ? `pixel ${row}, ${column}` : `map ${map} at ${row}, ${column}`;
   }
   return `unit ${input}`;
 }

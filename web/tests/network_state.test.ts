@@ -1,0 +1,39 @@
+// Which network is shown, and the accuracy that is known of it.
+import { expect, test } from 'vitest';
+import type { Bench } from '../src/state/bench.svelte';
+import { networkState } from '../src/state/network_state';
+
+const history = { val_accuracy: [0.9, 0.95], loss: [1, 0.5], best_epoch: null, val_split: 'test' };
+
+const shown = (changes: Record<string, unknown>) =>
+  networkState({
+    payload: {
+      history,
+      baseline_history: { ...history, val_accuracy: [0.8, 0.85] },
+      evaluation: { accuracy: 0.95, split: 'test' },
+      comparison: { b: { accuracy: 0.85 } },
+    },
+    modelIndex: 0,
+    model: { name: 'ann' },
+    epoch: null,
+    lesions: [],
+    replacements: [],
+    trained: null,
+    ...changes,
+  } as unknown as Bench);
+
+const filter = { part: 'filter', layer: 'conv2d', filter: 3, value: 'zero' };
+
+test.each([
+  ['Trained model · epoch 2', true, 0.95, {}],
+  ['Untrained', false, null, { epoch: 0 }],
+  ['Epoch 1', false, 0.9, { epoch: 1 }],
+  ['ann', false, 0.85, { modelIndex: 1 }],
+  ['ann · Epoch 2', false, 0.85, { modelIndex: 1, epoch: 2 }],
+  ['Trained in this page', false, null, { trained: {} }],
+  ['2 filters removed', false, null, { lesions: [filter, filter], replacements: [{}, {}] }],
+  ['1 part removed', false, null, { lesions: [{ part: 'bias', layer: 'conv2d' }] }],
+  ['Epoch 1 · 1 filter removed', false, null, { epoch: 1, lesions: [filter], replacements: [{}] }],
+])('%s', (text, isTrained, accuracy, changes) => {
+  expect(shown(changes)).toMatchObject({ text, isTrained, accuracy });
+});
