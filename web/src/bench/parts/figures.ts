@@ -21,7 +21,8 @@ export function signedText(value: number, digits = 2): string {
 }
 
 export function plainText(value: number, digits = 3): string {
-  return value.toFixed(digits).replace('-', '−');
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace('-', '') : text).replace('-', '−');
 }
 
 export function several(count: number, one: string, many = `${one}s`): string {
