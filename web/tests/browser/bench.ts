@@ -115,7 +115,8 @@ export async function hover(page: Page, maps: Maps, { map, row, column }: Place)
     x,
     y,
   );
-  await page.mouse.move(at.x, at.y);
+  // Browsers differ in which way they round the half of a pixel, and a cell may have just one.
+  await page.mouse.move(Math.ceil(at.x - 0.5), Math.ceil(at.y - 0.5));
 }
 
 export interface Written {
