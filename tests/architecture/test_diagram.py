@@ -210,7 +210,7 @@ def test_the_diagram_stands_alone(svg):
 
 def test_colours_come_from_the_page(svg):
     colours = re.findall(r"(?:fill|stroke)[:=]\"?([^;\"]+)", svg)
-    assert set(colours) <= {"currentColor", "none", "var(--accent, #3d86d8)"}
+    assert set(colours) <= {"currentColor", "none", "var(--accent, #9a6ee0)"}
 
 
 def test_the_diagram_has_a_title_and_a_description_for_those_who_do_not_see_it(architecture, svg):

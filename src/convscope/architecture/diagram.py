@@ -19,7 +19,7 @@ from convscope.architecture.table import Input, LayerRow
 # All lengths are pixels. The font is monospaced, so that a text's width is known without asking a browser.
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _FONT_SIZE, _LINE, _CHARACTER = 12, 17, 7.4
-_ACCENT = "var(--accent, #3d86d8)"
+_ACCENT = "var(--accent, #9a6ee0)"
 _WIDTH = 1000  # of a full row: what a page shows without scrolling
 _MARGIN, _GAP, _ROW_GAP = 20, 26, 44
 _LANE = 12  # between arcs over the blocks

@@ -27,10 +27,19 @@ PAPER = "#fbfaf7"
 INK = "#1b2028"
 MUTED = "#59626e"
 HAIRLINE = "#dcdfe3"
-ACCENT = "#0a5fb0"
+ACCENT = "#7435c9"
 WARM = "#b8530a"
+AGAINST = "#0a5fb0"
 
-_DARK = {PAPER: "#14171c", INK: "#e6e8eb", MUTED: "#9fa8b4", HAIRLINE: "#2d343e", ACCENT: "#74b6f8", WARM: "#f0a35e"}
+_DARK = {
+    PAPER: "#14171c",
+    INK: "#e6e8eb",
+    MUTED: "#9fa8b4",
+    HAIRLINE: "#2d343e",
+    ACCENT: "#c3a0ff",
+    WARM: "#f0a35e",
+    AGAINST: "#6fb7ff",
+}
 """The colours of the page's dark theme by those of the light one."""
 
 _VARIABLES = {
@@ -40,6 +49,7 @@ _VARIABLES = {
     HAIRLINE: "--hairline",
     ACCENT: "--accent",
     WARM: "--warm",
+    AGAINST: "--against",
 }
 
 # A notebook is light or dark, and a drawing in it cannot ask which: text follows the text around it.
@@ -48,8 +58,9 @@ _NOTEBOOK_COLOURS = {
     "--ink": "currentColor",
     "--muted": "color-mix(in srgb, currentColor 70%, transparent)",
     "--hairline": "rgba(128, 128, 128, 0.35)",
-    "--accent": "#3d86d8",
+    "--accent": "#9a6ee0",
     "--warm": "#d9772b",
+    "--against": "#3d86d8",
 }
 
 POINTS = 72

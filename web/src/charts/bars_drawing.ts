@@ -26,7 +26,7 @@ export function drawBars(
   const numbers = Math.max(...shown.map((bar) => widthOf(bar.text)), 0);
   const left = names + 2 * GAP;
   const x = scaleLinear([low, high > low ? high : low + 1], [left, left + ACROSS]).clamp(true);
-  const [above, below] = signed ? [colour('warm'), colour('accent')] : [colour('accent'), colour('warm')];
+  const [above, below] = signed ? [colour('for'), colour('against')] : [colour('accent'), colour('warm')];
   const width = Math.max(left + ACROSS + numbers + 2 * GAP, widthOf(heading) + 2 * GAP);
   const bar = (value: number, middle: number, height: number, fill: string) =>
     element('rect', {

@@ -9,7 +9,7 @@ export interface Series {
   band?: [number, number, number][]; // x, low, high
 }
 
-// Blue, orange, ink and grey differ in lightness too, so they are told apart in deuteranopia and in print.
+// Violet, orange, ink and grey differ in lightness too, so they are told apart in deuteranopia and in print.
 const COLOURS = ['var(--accent)', 'var(--warm)', 'var(--ink)', 'var(--muted)'];
 
 export function colourOf(series: Series, place: number): string {

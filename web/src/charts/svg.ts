@@ -17,7 +17,7 @@ export function drawing(width: number, height: number, children: SVGElement[]): 
   return svg;
 }
 
-export function colour(name: 'ink' | 'muted' | 'hairline' | 'accent' | 'warm'): string {
+export function colour(name: 'ink' | 'muted' | 'hairline' | 'accent' | 'warm' | 'for' | 'against'): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 

@@ -190,7 +190,7 @@ def _removal(value: Value) -> list[Table | Chart]:
     chart = Chart(
         name="ablation-removal",
         title=title,
-        look=f"The blue line shows how many {noun}s can be removed before accuracy falls. The importance of a {noun} "
+        look=f"The violet line shows how many {noun}s can be removed before accuracy falls. The importance of a {noun} "
         f"is the increase of the loss without it on {value['num_ranking_images']:,} training images. "
         f"{_measured(value)} The other orders ({value['num_orders']:,} random ones) were measured on "
         f"{value['num_control_images']:,} of these images.{without}",

@@ -11,6 +11,7 @@ from convscope.report.charts import CHART_WIDTH
 from convscope.report.pixels import paint
 from convscope.report.style import (
     ACCENT,
+    AGAINST,
     HAIRLINE,
     INK,
     MUTED,
@@ -238,7 +239,7 @@ def draw_architectures(architectures: Sequence[Value], num_images: int, title: s
     lowest, highest = min(drawn) / 1.3, min(1.4 * max(drawn), 1.0)
     width, plot = 2 * CHART_WIDTH - 96, row * len(ordered)
     height = _TOP + plot + 56
-    colours = {"worse": WARM, "better": ACCENT}
+    colours = {"worse": WARM, "better": AGAINST}
     with house_style():
         drawing = new_drawing(width, height, title)
         axes = add_axes(drawing, left, _TOP, width - left - right, plot)

@@ -1,0 +1,53 @@
+// One grammar of colours: what is held or clickable, signed values, and mistakes never share a hue, in any theme.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { rgbOf } from '../src/ui/colour';
+import { grey, signed } from '../src/ui/palettes';
+
+const css = readFileSync(join(import.meta.dirname, '../../src/convscope/report/page.css'), 'utf8');
+const THEMES = [...css.matchAll(/--paper: .*?--against: #\w{6};/g)].map(([text]) =>
+  Object.fromEntries([...text.matchAll(/--([\w-]+): (#\w{6})/g)].map(([, name, value]) => [name, value])),
+);
+const HELD = /--held: (#\w{6});/.exec(css)![1];
+const LEAST = 25; // degrees of hue between two roles
+
+function hueOf(colour: string): number {
+  const [r, g, b] = rgbOf(colour);
+  const [most, least] = [Math.max(r, g, b), Math.min(r, g, b)];
+  const part =
+    most === r
+      ? ((g - b) / (most - least)) % 6
+      : most === g
+        ? (b - r) / (most - least) + 2
+        : (r - g) / (most - least) + 4;
+  return (60 * part + 360) % 360;
+}
+
+function apart(a: string, b: string): number {
+  const difference = Math.abs(hueOf(a) - hueOf(b));
+  return Math.min(difference, 360 - difference);
+}
+
+describe('colours', () => {
+  test('the style sheet has its themes', () => expect(THEMES).toHaveLength(5));
+
+  test.each(THEMES.map((theme, i) => [i, theme] as const))('theme %i keeps the roles apart', (_, theme) => {
+    for (const held of [theme.accent, HELD]) {
+      for (const role of ['for', 'against', 'wrong', 'right']) {
+        expect(apart(held, theme[role]), `${held}, ${role}`).toBeGreaterThanOrEqual(LEAST);
+      }
+    }
+    expect(apart(theme.wrong, theme.against)).toBeGreaterThanOrEqual(LEAST);
+    expect(theme.wrong).not.toBe(theme.for);
+  });
+
+  test('signed maps end in the colours for and against, and images are grey', () => {
+    for (const [i, name] of (['dark', 'light'] as const).entries()) {
+      const palette = signed(name, THEMES[i].paper);
+      expect([...palette.slice(0, 3)]).toEqual(rgbOf(THEMES[i].against));
+      expect([...palette.slice(-4, -1)]).toEqual(rgbOf(THEMES[i].for));
+    }
+    for (let at = 0; at < grey.length; at += 4) expect(new Set(grey.slice(at, at + 3)).size).toBe(1);
+  });
+});
