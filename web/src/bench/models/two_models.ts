@@ -30,3 +30,17 @@ export function* disagreements(bench: Bench): Work<Disagreement[]> {
   });
   return found;
 }
+
+export type Verdict = 'a' | 'b' | 'neither'; // which of the two is correct
+
+export function verdictOf({ label, answers: [a, b] }: Disagreement): Verdict {
+  return a === label ? 'a' : b === label ? 'b' : 'neither';
+}
+
+// How many of each kind are among the first `numSample` images: those are a fair sample, and behind them follow mistakes
+// of the first model, among which it would look worse than it is.
+export function tally(found: Disagreement[], numSample: number): Record<Verdict, number> {
+  const counts = { a: 0, b: 0, neither: 0 };
+  for (const one of found) if (one.position < numSample) counts[verdictOf(one)] += 1;
+  return counts;
+}
