@@ -12,6 +12,8 @@ const ONE: [number, number][] = [
   [0.5, 0.8],
 ];
 
+const shifted = (stroke: [number, number][], by: number): [number, number][] => stroke.map(([x, y]) => [x + by, y]);
+
 interface Box {
   left: number;
   top: number;
@@ -56,6 +58,27 @@ inEachBrowser((browser) => {
     });
   });
 
+  test.each(made(folder, ['mnist', 'fashion']))(
+    'in the cell of a notebook pad, layers, answer and lens of %s stand in sight',
+    async (name) => {
+      const cell = { width: 900, height: 700, fragment: '#bench?i=0' };
+      await visit(browser(), pagePath(folder, name), cell, async ({ page }) => {
+        for (const part of ['.pad canvas', '.strip', '.answer li:last-child', '.work figure:last-of-type', '.epochs'])
+          expect(await isInSight(page, part), part).toBe(true);
+        const [pad, strip, answer, lens] = await Promise.all(
+          ['.pad', '.strip', '.answer', '.lens'].map((part) => boxOf(page, part)),
+        );
+        expect(pad.top).toBe(answer.top);
+        expect(strip.left).toBeGreaterThan(pad.right);
+        expect(strip.right).toBeLessThan(answer.left);
+        expect(lens.top).toBeGreaterThanOrEqual(Math.max(strip.bottom, answer.bottom) - 1);
+        const within = await page.$eval('.strip', (one) => one.scrollWidth > one.clientWidth);
+        expect(within).toBe(true);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(900);
+      });
+    },
+  );
+
   test('hovering and drawing move nothing', async () => {
     await visit(browser(), path, { width: 1440, height: 900, fragment: '#bench?i=0' }, async ({ page }) => {
       const places = () =>
@@ -98,6 +121,103 @@ inEachBrowser((browser) => {
     });
   });
 
+  test.each(made(folder, ['mnist', 'fashion']))('the input of %s is grey in every view', async (name) => {
+    await visit(browser(), pagePath(folder, name), { fragment: '#bench?i=0&c=conv2d.3.4.5' }, async ({ page }) => {
+      const coloured = (selector: string) =>
+        page.$$eval(selector, (canvases) =>
+          (canvases as HTMLCanvasElement[]).map((canvas) => {
+            const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) count += 1;
+            return count;
+          }),
+        );
+      const views = '.pad canvas, .examples canvas, canvas[data-layer="input"], .work canvas[aria-label="Input"]';
+      const [first, ...others] = await coloured(views);
+      expect(others.length).toBeGreaterThan(3);
+      for (const one of [first, ...others]) expect(one).toBe(0);
+      expect(Math.min(...(await coloured('canvas[data-layer="conv2d"]')))).toBeGreaterThan(0);
+    });
+  });
+
+  test('a caution stands under the answer and moves nothing', async () => {
+    await visit(browser(), path, { width: 1280, height: 720 }, async ({ page }) => {
+      const places = () => Promise.all(['.answer ol', '.strip', '.lens', '.pad canvas'].map((one) => boxOf(page, one)));
+      await click(page, '.pad button[title^="Clear"]');
+      await draw(page, [shifted(ONE, -0.25)]);
+      await expect.poll(() => page.$$('.caution').then((all) => all.length)).toBeGreaterThan(0); // off centre
+      await draw(page, [ONE]);
+      const before = await places();
+      await draw(page, [shifted(ONE, 0.25)]);
+      const cautions = () => page.$$eval('.caution', (all) => all.map((one) => one.textContent ?? '').join(' '));
+      await expect.poll(cautions).toContain('several characters');
+      expect(await places()).toEqual(before);
+      const [note, name] = await Promise.all([boxOf(page, '.notes'), boxOf(page, '.answer .name')]);
+      expect(note.top - name.bottom).toBeLessThan(16);
+      // Pointed at, all of it can be read, over what lies below.
+      await page.hover('.notes');
+      const [wide, room] = await page.$eval('.notes div', (one) => [one.scrollWidth, one.clientWidth]);
+      expect(wide).toBeLessThanOrEqual(room);
+      expect(await places()).toEqual(before);
+    });
+  });
+
+  test('an empty pad invites to draw, and answers nothing', async () => {
+    await visit(browser(), path, {}, async ({ page }) => {
+      await click(page, '.pad button[title^="Clear"]');
+      const seen = () => page.$eval('[data-answer]', (one) => (one as HTMLElement).innerText);
+      await expect.poll(seen).toMatch(/^Draw on the pad/);
+      expect(await seen()).not.toMatch(/%/);
+    });
+  });
+
+  test('the text of the first screen has 15 pixels or more, but for the heads of columns', async () => {
+    for (const cell of ['conv2d.3.4.5', 'max_pooling2d.3.4.5', 'dense_1.7.0.0', 'input.0.9.9']) {
+      const fragment = `#bench?i=0&c=${cell}`;
+      await visit(browser(), path, { width: 1440, fragment }, async ({ page }) => {
+        const small = await page.evaluate(() => {
+          const found: string[] = [];
+          const parts = document.querySelectorAll('header, #bench');
+          for (const part of parts) {
+            const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+            for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+              const element = node.parentElement!;
+              if (node.textContent!.trim() === '' || element.closest('.columns, script, style') !== null) continue;
+              if (!element.checkVisibility() || element.getBoundingClientRect().width <= 1) continue;
+              if (parseFloat(getComputedStyle(element).fontSize) < 15) found.push(node.textContent!.trim());
+            }
+          }
+          return found;
+        });
+        expect(small, cell).toEqual([]);
+      });
+    }
+  });
+
+  test.each(made(folder, ['fashion', 'hostile', 'letters']))('no class name of %s is cut', async (name) => {
+    for (const [width, height] of [
+      [390, 844],
+      [900, 700],
+      [1280, 720],
+    ]) {
+      const asked = { width, height, fragment: '#bench?i=0' };
+      await visit(browser(), pagePath(folder, name), asked, async ({ page }) => {
+        const cut = await page.$$eval('.answer :is(.name, .class)', (names) =>
+          names.flatMap((one) => {
+            const style = getComputedStyle(one);
+            const range = document.createRange();
+            range.selectNodeContents(one);
+            const [text, box] = [range.getBoundingClientRect(), one.closest('.answer')!.getBoundingClientRect()];
+            const isInside = text.left >= box.left - 1 && text.right <= box.right + 1;
+            const isCut = style.overflow !== 'visible' || style.textOverflow === 'ellipsis' || !isInside;
+            return isCut ? [one.textContent] : [];
+          }),
+        );
+        expect(cut, String(width)).toEqual([]);
+      });
+    }
+  });
+
   test('the kernel slides over the map, cell by cell', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0&c=conv2d.3.4.5' }, async ({ page }) => {
       await click(page, '[data-slide-step]');
@@ -126,6 +246,30 @@ inEachBrowser((browser) => {
       expect(await accuracy()).toEqual([]);
       await click(page, '[data-state="other"]');
       await expect.poll(accuracy).toEqual([trained]);
+    });
+  });
+
+  test('a presentation fills the window with larger type, without tabs, until Escape', async () => {
+    await visit(browser(), path, { width: 1920, height: 1080, fragment: '#bench?i=0' }, async ({ page }) => {
+      const seen = () =>
+        page.evaluate(() => ({
+          type: parseFloat(getComputedStyle(document.querySelector('.answer .class')!).fontSize),
+          tabs: document.querySelector('#tools')!.checkVisibility(),
+          isWhole: document.documentElement.scrollHeight <= innerHeight + 1,
+        }));
+      const before = await seen();
+      expect(before).toMatchObject({ type: 15, tabs: true });
+      await page.keyboard.press('f');
+      await expect.poll(seen).toMatchObject({ tabs: false, isWhole: true });
+      expect((await seen()).type).toBeGreaterThan(16); // full screen may have another size than the window
+      for (const part of ['.pad canvas', '.strip', '.answer li:last-child', '.lens', '.epochs'])
+        expect(await isInSight(page, part), part).toBe(true);
+      await page.keyboard.press('Escape');
+      await expect.poll(seen).toEqual(before);
+      await click(page, '[data-present]');
+      await expect.poll(async () => (await seen()).tabs).toBe(false);
+      await click(page, '[data-present]');
+      await expect.poll(seen).toEqual(before);
     });
   });
 

@@ -26,9 +26,8 @@ export function columnsOf(table: LayerRow[], lesions: Lesion[], opened: string[]
   });
 }
 
-// Heights and widths of headings, in CSS pixels, as LayerColumn writes them.
+// Heights and widths of headings, in CSS pixels, as LayerColumn writes them; `scale` is that of the text.
 const LINE = 20;
-const MOST_LINES = 3; // of the facts
 const LETTER = 8.4; // where nothing can be measured
 const [BOLD, PLAIN] = ['600', '400'];
 
@@ -61,14 +60,16 @@ function linesIn(text: string, weight: string, width: number): number {
   return lines;
 }
 
-// The least width at which the title needs at most two lines and the facts three.
-export function narrowestFor({ title, facts }: Heading): number {
+// The least width at which the title needs at most two lines and the facts three, or where there is room one and two.
+export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy = false): number {
+  const [titleLines, factLines] = isRoomy ? [1, 2] : [2, 3];
   const longest = (text: string, weight: string) => Math.max(...words(text).map((word) => widthOf(word, weight)));
   let width = Math.ceil(Math.max(longest(title, BOLD), longest(facts, PLAIN)));
-  while (linesIn(title, BOLD, width) > 2 || linesIn(facts, PLAIN, width) > MOST_LINES) width += 4;
-  return width;
+  while (linesIn(title, BOLD, width) > titleLines || linesIn(facts, PLAIN, width) > factLines) width += 4;
+  return Math.ceil(width * scale);
 }
 
-export function heightOf({ title, facts }: Heading, width: number): number {
-  return (linesIn(title, BOLD, width) + linesIn(facts, PLAIN, width)) * LINE;
+export function heightOf({ title, facts }: Heading, width: number, scale: number): number {
+  const lines = linesIn(title, BOLD, width / scale) + linesIn(facts, PLAIN, width / scale);
+  return lines * LINE * scale;
 }

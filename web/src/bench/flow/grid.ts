@@ -104,23 +104,29 @@ export interface Wanted {
   folded: number | null; // CSS pixels, if the layer is only a line
 }
 
+// What the columns take of the width, in CSS pixels.
+export function widthOf(wanted: Wanted[], grids: Grid[], scale: number): number {
+  return grids.reduce((sum, grid, i) => sum + columnWidth(wanted[i], grid, scale) + (i > 0 ? BETWEEN : 0), 0);
+}
+
+function columnWidth({ folded, narrowest }: Wanted, grid: Grid, scale: number): number {
+  return folded ?? Math.max(narrowest, canvasSize(grid).width / scale);
+}
+
 // The grids of all layers. While there is width left, the smallest maps become larger, number by whole number, and then the
 // units; where there is too little for maps that can be read, the columns are wider than the flow.
 export function fitGrids(wanted: Wanted[], width: number, height: number, scale: number): Grid[] {
-  const columnWidth = (grid: Grid, i: number) =>
-    (wanted[i].folded ?? Math.max(wanted[i].narrowest, canvasSize(grid).width / scale)) + (i > 0 ? BETWEEN : 0);
   const first = (side: number, least: number) =>
     wanted.map((one) => gridOf(one, firstCell(one, side, least, scale), height, scale));
-  const widthLeft = (grids: Grid[]) => width - grids.reduce((sum, grid, i) => sum + columnWidth(grid, i), 0);
-  const starts = [first(SMALLEST, 2), first(SMALLEST, 1)];
-  const grids = starts.find((one) => widthLeft(one) >= 0) ?? first(READABLE, 1);
-  let left = widthLeft(grids);
+  const small = first(SMALLEST, 2);
+  const grids = widthOf(wanted, small, scale) <= width ? small : first(READABLE, 1);
+  let left = width - widthOf(wanted, grids, scale);
   const side = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell;
   const grow = (growing: Set<number>, largestCell: number) => {
     while (growing.size > 0) {
       const i = [...growing].reduce((least, one) => (side(grids[one]) < side(grids[least]) ? one : least));
       const larger = gridOf(wanted[i], grids[i].cell + 1, height, scale);
-      const more = columnWidth(larger, i) - columnWidth(grids[i], i);
+      const more = columnWidth(wanted[i], larger, scale) - columnWidth(wanted[i], grids[i], scale);
       const isLargest = side(larger) > LARGEST_SIDE * scale || larger.cell > largestCell * scale;
       const isHigh = canvasSize(larger).height > height * scale && canvasSize(grids[i]).height <= height * scale;
       if (isLargest || isHigh || more > left) growing.delete(i);

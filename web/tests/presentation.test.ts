@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+
+test('type of a presentation grows with the screen, by the side that has less room', async () => {
+  Object.assign(globalThis, { document: { documentElement: {} } });
+  const { scaleFor } = await import('../src/ui/presentation.svelte');
+  expect(scaleFor(1920, 1080)).toBe(1.35);
+  expect(scaleFor(3840, 2160)).toBe(2.7);
+  expect(scaleFor(3840, 1080)).toBe(1.35);
+  expect(scaleFor(800, 600)).toBe(1.1);
+});
