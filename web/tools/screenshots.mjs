@@ -1,4 +1,4 @@
-// Takes pictures of a report, for people to look at: both themes, three widths, the whole page and the bench with each
+// Takes pictures of a report, for people to look at: both themes, six sizes, the whole page and the bench with each
 // of its instruments.
 //
 //   node tools/screenshots.mjs REPORT FOLDER [FRAGMENT]
@@ -14,8 +14,11 @@ if (folder === undefined) {
 }
 const url = pathToFileURL(resolve(report)).href + fragment;
 const SIZES = [
-  [1440, 900],
   [1280, 720],
+  [1440, 900],
+  [1920, 1080],
+  [2560, 1440],
+  [900, 700],
   [390, 844],
 ];
 const SETTLED = 1200; // ms, for what is computed in slices

@@ -80,7 +80,7 @@ inEachBrowser((browser) => {
         await page.keyboard.up('Shift');
       }
       expect(await focused()).toBe('Skip the layers');
-      expect((await page.$eval('.skip', (one) => one.getBoundingClientRect())).width).toBeGreaterThan(60);
+      expect(await page.$eval('.skip', (one) => one.getBoundingClientRect().width)).toBeGreaterThan(60);
       await page.keyboard.press('Enter');
       expect(await page.evaluate(() => document.activeElement!.id)).toBe('answer');
     });

@@ -1,7 +1,7 @@
 // The first screen: everything in sight at once, and the lens that explains what is pointed at.
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
-import { answerOf, click, draw, layersOf, lensOf, openTab } from './bench';
+import { answerOf, click, draw, layersOf, lensOf, logitsOf, openTab } from './bench';
 import { inEachBrowser, visit } from './open';
 import { made, pagePath } from './reports';
 
@@ -216,6 +216,59 @@ inEachBrowser((browser) => {
         expect(cut, String(width)).toEqual([]);
       });
     }
+  });
+
+  test('at 1280 × 720 no calculation of cnn is cut off', async () => {
+    await visit(browser(), path, { width: 1280, height: 720, fragment: '#bench?i=0' }, async ({ page }) => {
+      for (const cell of [
+        'input.0.9.9',
+        'conv2d.3.4.5',
+        'max_pooling2d.3.4.5',
+        'conv2d_1.3.4.5',
+        'dense.7.0.0',
+        'dense_1.7.0.0',
+      ]) {
+        await page.evaluate((hash) => (location.hash = hash), `#bench?i=0&c=${cell}`);
+        await expect.poll(async () => (await lensOf(page)).cell).toBe(cell.replaceAll('.', ' '));
+        const [wide, room, high, height] = await page.$eval('.work', (one) => [
+          one.scrollWidth,
+          one.clientWidth,
+          one.scrollHeight,
+          one.clientHeight,
+        ]);
+        expect(wide, cell).toBeLessThanOrEqual(room);
+        expect(high, cell).toBeLessThanOrEqual(height);
+      }
+    });
+  });
+
+  test('softmax is shown as logit, exponential and share, and the outputs are never all at full colour', async () => {
+    const fragment = '#bench?i=0&c=dense_1.7.0.0&s=map';
+    await visit(browser(), path, { width: 1440, fragment }, async ({ page }) => {
+      const rows = await page.$$eval('.work table:last-of-type tbody tr:not(.sum)', (all) =>
+        all.map((row) => [...row.children].map((cell) => cell.textContent!.trim().replace('−', '-'))),
+      );
+      const logits = await logitsOf(page);
+      const most = Math.max(...logits);
+      const sum = logits.reduce((total, logit) => total + Math.exp(logit - most), 0);
+      expect(rows.length).toBeGreaterThan(3);
+      for (const [name, logit, power, share] of rows) {
+        const value = logits[Number(name)];
+        expect(Number(logit)).toBeCloseTo(value, 1);
+        expect(Number(power)).toBeCloseTo(Math.exp(value - most), 2);
+        const expected = (100 * Math.exp(value - most)) / sum;
+        if (!/[<>]/.test(share)) expect(parseFloat(share)).toBeCloseTo(expected, 0);
+        // As it stands beside its class.
+        const shown = await page.$eval(`[data-class="${name}"] .number`, (one) => one.textContent);
+        expect(share).toBe(shown);
+      }
+      const colours = await page.$eval('canvas[data-layer="dense_1"]', (one) => {
+        const canvas = one as HTMLCanvasElement;
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 4).join())).size;
+      });
+      expect(colours).toBeGreaterThan(3); // the gap too
+    });
   });
 
   test('the kernel slides over the map, cell by cell', async () => {

@@ -24,7 +24,7 @@ const MOST_UNITS = 400;
 const FEW_UNITS = 32;
 // In CSS pixels.
 export const BETWEEN = 8; // columns
-const READABLE = 33; // at least the side of a map where the columns are wider than the flow, unless a cell would exceed 4
+const READABLE = 40; // at least the side of a map where the columns are wider than the flow, unless a cell would exceed 8
 const SMALLEST = 20; // the side of a map, where that makes all columns fit
 const LARGEST_CELL = 12;
 const LARGEST_SIDE = 168; // of a map
@@ -93,7 +93,7 @@ function firstCell({ shape }: Wanted, side: number, least: number, scale: number
   return Math.max(
     1,
     Math.round(least * scale),
-    Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(4 * scale)),
+    Math.min(Math.ceil((side * scale) / Math.max(rows, columns)), Math.round(8 * scale)),
   );
 }
 

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { explanationOf } from '../src/bench/lens/words';
+import { layerTable } from '../src/engine/architecture';
+import type { Architecture } from '../src/engine/types';
+
+const ARCHITECTURE: Architecture = {
+  name: 'pooled',
+  input: { height: 8, width: 8, channels: 1, scale: 1 / 255, offset: 0 },
+  layers: [
+    { name: 'conv2d', kind: 'Conv2D', filters: 2, kernel_size: [3, 3], activation: 'relu' },
+    { name: 'max_pooling2d', kind: 'MaxPooling2D', pool_size: [2, 2] },
+    { name: 'average_pooling2d', kind: 'AveragePooling2D', pool_size: [3, 3] },
+    { name: 'flatten', kind: 'Flatten' },
+    { name: 'dense', kind: 'Dense', units: 3, activation: 'softmax' },
+  ],
+};
+
+test('pooling keeps the largest or the mean and has no weights, and an output becomes probabilities by softmax', () => {
+  const [convolution, largest, mean, , output] = layerTable(ARCHITECTURE).map((row, i) =>
+    explanationOf(row, i === 0, 'divided by 255'),
+  );
+  expect(convolution).toMatch(
+    /3 × 3 kernel slides over the image.*multiply, add up, add the bias, set negatives to zero/,
+  );
+  expect(largest).toMatch(/2 × 2 window.*largest/);
+  expect(mean).toMatch(/3 × 3 window.*mean/);
+  for (const text of [largest, mean]) expect(text).not.toMatch(/weight/);
+  expect(output).toMatch(/weight.*logit.*Softmax turns all logits into probabilities/);
+});
