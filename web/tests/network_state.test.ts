@@ -15,12 +15,21 @@ const shown = (changes: Record<string, unknown>) =>
     },
     modelIndex: 0,
     model: { name: 'ann' },
+    images: { split: 'test' },
     epoch: null,
     lesions: [],
     replacements: [],
     trained: null,
     ...changes,
   } as unknown as Bench);
+
+const here = (changes: Record<string, unknown>) => ({
+  isTraining: false,
+  epoch: 4,
+  accuracy: 0.7,
+  sample: 300,
+  ...changes,
+});
 
 const filter = { part: 'filter', layer: 'conv2d', filter: 3, value: 'zero' };
 
@@ -30,7 +39,14 @@ test.each([
   ['Epoch 1', false, 0.9, { epoch: 1 }],
   ['ann', false, 0.85, { modelIndex: 1 }],
   ['ann · Epoch 2', false, 0.85, { modelIndex: 1, epoch: 2 }],
-  ['Trained in this page', false, null, { trained: {} }],
+  ['Training here · epoch 0', false, null, { trained: here({ isTraining: true, epoch: 0, accuracy: null }) }],
+  ['Trained here · epoch 4', false, 0.7, { trained: here({}) }],
+  [
+    'Trained here · epoch 4 · 1 filter removed',
+    false,
+    null,
+    { trained: here({}), lesions: [filter], replacements: [{}] },
+  ],
   ['2 filters removed', false, null, { lesions: [filter, filter], replacements: [{}, {}] }],
   ['1 part removed', false, null, { lesions: [{ part: 'bias', layer: 'conv2d' }] }],
   ['Epoch 1 · 1 filter removed', false, null, { epoch: 1, lesions: [filter], replacements: [{}] }],

@@ -13,6 +13,14 @@ import type { Tab } from './tabs';
 
 export type { Cell, Tab };
 
+export interface TrainedHere {
+  model: LoadedModel;
+  epoch: number; // how many are done
+  accuracy: number | null; // as it was last measured, on so many images of the sample
+  sample: number;
+  isTraining: boolean;
+}
+
 export type Scaling = 'layer' | 'map';
 
 const MOST_NETWORKS = 8; // kept at once
@@ -36,7 +44,7 @@ export class Bench {
   source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
   pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): what the network sees
   // A network that trained in the page; while it is set it stands in the place of the first model.
-  trained = $state.raw<{ model: LoadedModel } | null>(null);
+  trained = $state.raw<TrainedHere | null>(null);
 
   forwardMilliseconds = 0; // of the last pass, for the flow's figure; nothing depends on it
 

@@ -13,7 +13,12 @@ export function networkState(bench: Bench): NetworkState {
   const { evaluation } = payload;
   const history = modelIndex === 0 ? payload.history : payload.baseline_history;
   const removed = lesions.length === 0 ? [] : [removedText(bench)];
-  if (trained !== null) return other(['Trained in this page', ...removed]);
+  if (trained !== null) {
+    const { isTraining, epoch, accuracy, sample } = trained;
+    const texts = [isTraining ? 'Training here' : 'Trained here', `epoch ${epoch}`, ...removed];
+    const measured = removed.length > 0 ? undefined : (accuracy ?? undefined);
+    return other(texts, measured, `first ${sample} ${bench.images.split}`);
+  }
   const name = modelIndex === 0 ? [] : [bench.model.name];
   if (epoch !== null) {
     const when = epoch === 0 ? 'Untrained' : `Epoch ${epoch}`;

@@ -1,6 +1,7 @@
 // What the reader has chosen to train, before it starts.
 import { layerTable } from '../engine/architecture';
-import type { Architecture, LayerRow } from '../engine/types';
+import type { Architecture, Augmentation, LayerRow } from '../engine/types';
+import { ALL_IMAGES, type Conditions } from './conditions';
 import {
   dropoutRate,
   lastIndex,
@@ -22,6 +23,8 @@ export class Plan {
   seed = $state(0);
   width = $state(1);
   dropout = $state(0);
+  conditions = $state.raw<Conditions>(ALL_IMAGES);
+  augmentation = $state.raw<Augmentation>({});
   #edited = $state.raw<Architecture>() as Architecture;
   #base = $state.raw<Architecture>() as Architecture;
 
@@ -49,6 +52,7 @@ export class Plan {
     learningRate: this.learningRate,
     batchSize: this.batchSize,
     epochs: this.epochs,
+    augmentation: this.augmentation,
   }));
 
   useRecipe(recipe: Recipe): void {
@@ -56,6 +60,7 @@ export class Plan {
     this.learningRate = recipe.learningRate;
     this.batchSize = recipe.batchSize;
     this.epochs = recipe.epochs;
+    this.augmentation = recipe.augmentation;
   }
 
   useArchitecture(architecture: Architecture): void {

@@ -27,6 +27,18 @@ export const fast: Recipe = {
   augmentation: { shift: 1 },
 };
 
+// Enough small steps to memorise a few hundred images, without anything that holds against it.
+export const memorising: Recipe = {
+  name: 'memorising',
+  epochs: 30,
+  batchSize: 16,
+  learningRate: 0.002,
+  optimizer: { kind: 'Adam', beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 },
+  schedule: { kind: 'constant', warmup: 0 },
+  labelSmoothing: 0,
+  augmentation: {},
+};
+
 // A recipe as a run's record writes it.
 export interface WrittenRecipe {
   name: string;

@@ -1,5 +1,7 @@
 // A network that trains in the page.
+import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
+import { axeFindings, GRAVE } from './axe';
 import { click, logitsOf, openTab } from './bench';
 import { inEachBrowser, visit } from './open';
 import { pagePath } from './reports';
@@ -7,7 +9,65 @@ import { pagePath } from './reports';
 const path = pagePath(inject('reports'), 'mnist');
 const CHANCE = 0.1;
 
-inEachBrowser((browser) => {
+// Runs an experiment to its end; the gap in points, and how many seconds it took.
+async function experiment(page: Page, id: string): Promise<{ gap: number; seconds: number }> {
+  const start = performance.now();
+  await click(page, `[data-experiment="${id}"]`);
+  await page.waitForSelector('.train[data-state="running"], .train[data-state="done"]');
+  await page.waitForSelector('.train[data-state="done"]', { timeout: 120_000 });
+  const seconds = (performance.now() - start) / 1000;
+  return { gap: await page.$eval('[data-points]', (one) => Number((one as HTMLElement).dataset.points)), seconds };
+}
+
+// The next file that the page hands over.
+function nextFile(page: Page): Promise<{ name: string; bytes: number[] }> {
+  return page.evaluate(
+    () =>
+      new Promise<{ name: string; bytes: number[] }>((resolve) => {
+        let blob: Blob;
+        const make = URL.createObjectURL;
+        URL.createObjectURL = (given: Blob) => make.call(URL, (blob = given));
+        const click = HTMLAnchorElement.prototype.click;
+        HTMLAnchorElement.prototype.click = function () {
+          URL.createObjectURL = make;
+          HTMLAnchorElement.prototype.click = click;
+          const name = this.download;
+          void blob.arrayBuffer().then((buffer) => resolve({ name, bytes: [...new Uint8Array(buffer)] }));
+        };
+        const save = [...document.querySelectorAll('button')].find((one) => one.textContent?.includes('safetensors'));
+        save!.click();
+      }),
+  );
+}
+
+inEachBrowser((browser, name) => {
+  test('100 images are memorised, augmentation makes the gap smaller, and the network can be saved', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
+      await openTab(page, 'train');
+      const few = await experiment(page, 'few');
+      console.log(`${name}: 30 epochs of 100 images in ${few.seconds.toFixed(1)} s, gap ${few.gap.toFixed(1)} points`);
+      expect(few.gap).toBeGreaterThan(5);
+      const shown = await page.$eval('header [data-accuracy]', (one) => Number((one as HTMLElement).dataset.accuracy));
+      expect(shown).toBe(Number(await page.$eval('.train', (train) => (train as HTMLElement).dataset.accuracy)));
+      expect(await page.$eval('header [data-state]', (chip) => chip.textContent)).toContain('Trained here · epoch 30');
+
+      const augmented = await experiment(page, 'augmented');
+      expect(augmented.gap).toBeLessThan(few.gap);
+      expect(await page.$$eval('.earlier tbody tr', (rows) => rows.length)).toBe(2);
+      expect(await page.$$eval('.preview canvas', (copies) => copies.length)).toBeGreaterThan(3);
+      if (name === 'chromium') expect(await axeFindings(page, '.train', GRAVE)).toEqual([]);
+
+      const { name: file, bytes } = await nextFile(page);
+      expect(await page.$eval('.save code', (code) => code.textContent)).toContain(`evaluate ${file} --dataset mnist`);
+      const length = new DataView(Uint8Array.from(bytes).buffer).getBigUint64(0, true);
+      const header = new TextDecoder().decode(Uint8Array.from(bytes.slice(8, 8 + Number(length))));
+      const { provenance } = JSON.parse(
+        (JSON.parse(header) as { __metadata__: { convscope: string } }).__metadata__.convscope,
+      ) as { provenance: Record<string, unknown> };
+      expect(provenance).toMatchObject({ dataset: 'mnist', num_images: 100, engine: 'page', epoch: 30 });
+    });
+  });
+
   test('a fresh network learns in the page, pauses, and leaves the bench again', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
       const trained = await logitsOf(page);

@@ -1,0 +1,37 @@
+// The gap between the two curves of a training: which part of the axis shows it, and what it says.
+import { wilson } from '../../analysis/statistics';
+import { accuracyOf, type EpochPoint } from '../../training/epoch';
+
+const TIDY = 0.05; // the axis begins and ends at a multiple of it
+const LEAST_SPAN = 0.1;
+
+export const points = (share: number): string => (100 * share).toFixed(1).replace('-', '−');
+
+// From where to where the accuracy axis goes: what the curves do once the first steps are behind them.
+export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, number] {
+  const settled = epochs.filter(({ epoch }) => epoch >= planned / 5);
+  const seen = settled.length > 0 ? settled : epochs.slice(-1);
+  const all = seen.flatMap(({ train, test }) => [accuracyOf(train), accuracyOf(test)]);
+  if (all.length === 0 || settled.length === 0) return [0, 1];
+  const high = Math.max(LEAST_SPAN, Math.min(1, Math.ceil(Math.max(...all) / TIDY - 1e-9) * TIDY));
+  const low = Math.max(0, (Math.floor(Math.min(...all) / TIDY + 1e-9) - 1) * TIDY);
+  return [Math.min(low, high - LEAST_SPAN), high].map((one) => Number(one.toFixed(2))) as [number, number];
+}
+
+// Half the 95 % interval of the test accuracy: a gap that is smaller may be chance.
+export function uncertainty({ test }: EpochPoint): number {
+  const [low, high] = wilson(test.right, test.count);
+  return (high - low) / 2;
+}
+
+export function gapText(point: EpochPoint, split: string): string {
+  const { train, test, gap, epoch } = point;
+  if (epoch === 0) return 'Untrained: the network guesses, on all images alike.';
+  const chance = uncertainty(point);
+  if (Math.abs(gap) <= chance) {
+    return `The gap is within chance: ${test.count} ${split} images measure the accuracy to about ± ${points(chance)} points.`;
+  }
+  if (gap < 0) return `The network is better on the ${split} images than on those that it trains on.`;
+  const images = `${train.count.toLocaleString('en')} images`;
+  return `Overfitting: on the ${images} that it trains on, the network is ${points(gap)} points better than on images that it has never seen.`;
+}
