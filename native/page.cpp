@@ -242,6 +242,17 @@ void network_gradients(Session* session, const TrainingData* data, const int32_t
     *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
 }
 
+// One step of the optimizer by the gradients of these images, of the network as in a prediction.
+CONVSCOPE_PAGE(network_prediction_step)
+void network_prediction_step(Session* session, const TrainingData* data, const int32_t* order, int32_t count,
+                             float learning_rate, const double* settings, PlainScore* score) {
+    const std::vector<int64_t> indices(order, order + count);
+    const Images images = {data->images.data(), data->labels.data(), indices.data(), {}};
+    const Score sums =
+        prediction_step(session->network, images, count, read_settings(settings), learning_rate, session->steps);
+    *score = {static_cast<double>(sums.images), sums.loss, static_cast<double>(sums.correct)};
+}
+
 // What the optimizer remembers of a layer's weights, in Keras layout; and after how many steps.
 CONVSCOPE_PAGE(network_read_moments)
 void network_read_moments(Session* session, int32_t layer, float* m_kernel, float* m_bias, float* v_kernel, float* v_bias) {

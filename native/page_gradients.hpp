@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "prediction.hpp"
@@ -58,9 +59,9 @@ class NetworkState {
 };
 
 // Of the mean loss over `count` images, of the network as it predicts: nothing is dropped or augmented, and batches are
-// normalised by the moving statistics.
-inline Score prediction_gradients(const Network& network, const Images& images, int64_t count, const Loss& loss,
-                                  float* gradients) {
+// normalised by the moving statistics. By step of the plan, in the layout of Parameters.
+inline Score prediction_sums(const Network& network, const Images& images, int64_t count, const Loss& loss,
+                             std::vector<Buffer<float>>& sums) {
     const Plan& plan = network.plan();
     const int64_t width = network.kernels().panel_width;
     Scratch scratch = network.make_scratch(plan, Kept::gradients);
@@ -68,7 +69,6 @@ inline Score prediction_gradients(const Network& network, const Images& images, 
     workspace.scratch = &scratch;
     Batch batch = network.make_batch(plan, slice_images, 1, Kept::gradients);
     network.use_moving_statistics(plan, batch);
-    std::vector<Buffer<float>> sums;  // by step
     for (const Plan::Step& step : plan.steps) {
         sums.push_back(make_buffer<float>(step.parameters == nullptr ? 0 : step.parameters->size()));
     }
@@ -101,12 +101,46 @@ inline Score prediction_gradients(const Network& network, const Images& images, 
         }
         score.images += size;
     }
+    return score;
+}
+
+inline Score prediction_gradients(const Network& network, const Images& images, int64_t count, const Loss& loss,
+                                  float* gradients) {
+    std::vector<Buffer<float>> sums;
+    const Score score = prediction_sums(network, images, count, loss, sums);
+    const Plan& plan = network.plan();
     for (std::size_t step = 0; step < plan.steps.size(); ++step) {  // in the layers' order
         const Parameters* parameters = plan.steps[step].parameters;
         if (parameters == nullptr) continue;
         float* bias = gradients + parameters->inputs() * parameters->filters();
         parameters->unpack(sums[step].data(), gradients, bias);
         gradients = bias + parameters->filters();
+    }
+    return score;
+}
+
+// A step of the optimizer by these gradients; `steps` counts it. The moving statistics stay as they are.
+inline Score prediction_step(Network& network, const Images& images, int64_t count, const Settings& settings,
+                             float learning_rate, int64_t& steps) {
+    std::vector<Buffer<float>> sums;
+    const Score score = prediction_sums(network, images, count, settings.loss, sums);
+    double squares = 0;
+    for (const Buffer<float>& sum : sums) squares += network.kernels().sum_of_squares(sum.data(), sum.size());
+    const double norm = std::sqrt(squares);
+    const bool clips = settings.clip_norm > 0 && norm > settings.clip_norm;
+    const float factor = clips ? static_cast<float>(settings.clip_norm / norm) : 1;
+    ++steps;
+    const Step rule = {settings.optimizer.step(static_cast<double>(learning_rate), steps)};
+    for (std::size_t layer = 0, step = 0; layer < network.layers().size(); ++layer) {
+        Parameters* parameters = network.parameters(layer);
+        if (parameters == nullptr) continue;
+        while (network.plan().steps[step].parameters != parameters) ++step;  // they are in the layers' order
+        float* sum = sums[step].data();
+        if (clips) network.kernels().multiply_by(sum, parameters->size(), factor);
+        for (int64_t panel = 0; panel < parameters->panels(); ++panel) {
+            parameters->update(panel, 0, parameters->trained_rows(), sum + panel * parameters->panel_size(), rule);
+            parameters->finish_panel(panel);
+        }
     }
     return score;
 }

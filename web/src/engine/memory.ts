@@ -75,6 +75,15 @@ export interface Exports {
     score: Pointer,
     gradients: Pointer,
   ): void;
+  network_prediction_step(
+    network: Pointer,
+    data: Pointer,
+    order: Pointer,
+    count: number,
+    learningRate: number,
+    settings: Pointer,
+    score: Pointer,
+  ): void;
   network_read_moments(
     network: Pointer,
     layer: number,

@@ -194,6 +194,20 @@ export class Network {
     });
   }
 
+  // One step of the optimizer by the gradients of this one batch, of the network as it predicts: moving statistics stay.
+  trainAsPredicting(data: TrainingData, steps: TrainingSteps): TrainingScore {
+    checkBatch(data, steps, this.#imageBytes, this.numClasses);
+    checkSteps({ ...steps, batchSize: steps.order.length });
+    return this.#call((arrays) => {
+      const score = arrays.room(3 * 8);
+      const order = arrays.place(steps.order);
+      const settings = arrays.place(plainSettings(arrays, steps));
+      const [network, count, [rate]] = [this.#handle, steps.order.length, steps.learningRates];
+      this.#exports.network_prediction_step(network, data.handle, order, count, rate, settings, score);
+      return scoreAt(arrays, score);
+    });
+  }
+
   optimizerState(): OptimizerState {
     return this.#call((arrays) => ({
       steps: this.#exports.network_steps(this.#handle),

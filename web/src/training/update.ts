@@ -10,6 +10,8 @@ export interface StepQuestion {
   optimizer: OptimizerState | null; // what it remembers; null if no step was taken before
   data: TrainingData;
   steps: TrainingSteps; // one batch
+  // As in training, or by the gradients of the network as it predicts: nothing dropped or augmented, moving statistics used.
+  seen?: 'prediction' | 'step';
   watched: Uint8Array; // images (N, H, W, C), apart from the batch, whose logits are given before and after the step
 }
 
@@ -20,7 +22,7 @@ export interface Moment {
 }
 
 export interface Update {
-  loss: number; // mean over the batch before the step, as the batch was seen: augmented, with dropout
+  loss: number; // mean over the batch before the step, as the batch was seen
   accuracy: number;
   gradients: Weights; // of that loss, by each trained weight, before clipping
   gradientNorm: number; // Euclidean, of all gradients together
@@ -31,14 +33,15 @@ export interface Update {
 }
 
 export function oneUpdate(engine: Engine, question: StepQuestion): Update {
-  const { architecture, weights, optimizer, data, steps, watched } = question;
+  const { architecture, weights, optimizer, data, steps, seen = 'step', watched } = question;
   if (steps.learningRates.length !== 1) throw new Error('One update takes one batch.');
   const network = engine.network(architecture, weights);
   try {
     if (optimizer !== null) network.setOptimizerState(optimizer);
     const before = momentOf(network, watched);
-    const { loss, accuracy, weights: gradients } = network.gradients(data, steps, 'step');
-    network.train(data, steps);
+    const { loss, accuracy, weights: gradients } = network.gradients(data, steps, seen);
+    if (seen === 'step') network.train(data, steps);
+    else network.trainAsPredicting(data, steps);
     const gradientNorm = normOf(gradients);
     const { clipNorm, learningRates } = steps;
     return {

@@ -30,6 +30,29 @@ export interface Case {
   trained: Trained | null;
 }
 
+// All gradients of one image, and two steps by them.
+export interface OneImage<Numbers> {
+  label: number;
+  loss: number;
+  logits: string;
+  dlogits: string;
+  layers: Record<string, Numbers>;
+  weights: Record<string, Numbers>;
+  optimizer: Optimizer;
+  clipNorm: number | null;
+  learningRate: number;
+  steps: { norm: number; weights: Record<string, Numbers>; logits: string; loss: number }[];
+}
+
+// What many numbers are compared by.
+export interface Digest {
+  size: number;
+  norm: number;
+  product: number; // with drawn numbers
+  largest: number;
+  entries: number[]; // evenly spaced
+}
+
 interface StepCase {
   name: string; // of the architecture in `readCases`
   gradients: {
@@ -39,14 +62,7 @@ interface StepCase {
     loss: number;
     weights: Record<string, string>;
   };
-  oneImage: {
-    label: number;
-    loss: number;
-    logits: string;
-    dlogits: string;
-    layers: Record<string, string>;
-    weights: Record<string, string>;
-  };
+  oneImage: OneImage<string>;
   updates: {
     optimizer: Optimizer;
     clipNorm: number | null;
@@ -68,6 +84,7 @@ export interface Steps {
   labelSmoothing: number;
   key: number;
   cases: StepCase[];
+  cnn: { architecture: Architecture; seed: number; oneImage: OneImage<Digest> };
   augmented: {
     shape: number[];
     augmentation: Augmentation;
@@ -138,4 +155,24 @@ export function relativeDifference(one: ArrayLike<number>, expected: ArrayLike<n
   const difference = largestDifference(one, expected);
   const size = Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return size === 0 ? difference : difference / size;
+}
+
+const DIGEST_SEED = 77;
+
+// The largest of the differences that a digest can tell, each as a share of what is usual for it.
+export function digestDifference(values: ArrayLike<number>, digest: Digest): number {
+  if (values.length !== digest.size) return Infinity;
+  const drawn = uniform(DIGEST_SEED, values.length, -1, 1);
+  let [squares, product] = [0, 0];
+  for (let i = 0; i < values.length; i++) {
+    squares += values[i] ** 2;
+    product += values[i] * drawn[i];
+  }
+  const entries = digest.entries.map((_, i) => values[Math.floor((i * values.length) / digest.entries.length)]);
+  const differences = [
+    Math.abs(Math.sqrt(squares) - digest.norm) / digest.norm,
+    Math.abs(product - digest.product) / digest.norm,
+    largestDifference(entries, digest.entries) / digest.largest,
+  ];
+  return differences.some(Number.isNaN) ? Infinity : Math.max(...differences);
 }

@@ -1,0 +1,59 @@
+// One training step on one image, in all its parts: the way forward, the loss, the way back, the update, the new answer.
+import { backward, type Backward } from '../../analysis/backward';
+import type { Engine } from '../../engine/engine';
+import { softmax } from '../../engine/softmax';
+import type { Architecture, Optimizer, OptimizerState, Weights } from '../../engine/types';
+import { oneUpdate, type Update } from '../../training/update';
+
+export interface StepFrom {
+  architecture: Architecture;
+  weights: Weights;
+  optimizerState: OptimizerState | null; // null: it has seen nothing yet
+  image: Uint8Array;
+  label: number;
+  optimizer: Optimizer;
+  clipNorm?: number;
+  learningRate: number;
+}
+
+export interface OneStep {
+  back: Backward; // of the network before the step
+  update: Update;
+  after: { loss: number; probabilities: Float32Array };
+  change: Weights; // of each trained weight
+}
+
+// The network is as it predicts, so that the gradients that are shown are those that the optimizer gets.
+export function takeOneStep(engine: Engine, from: StepFrom): OneStep {
+  const { architecture, weights, image, label, optimizer, clipNorm, learningRate } = from;
+  const network = engine.network(architecture, weights);
+  const data = engine.trainingData(image, [label]);
+  try {
+    const back = backward(engine, network, image, label);
+    const steps = {
+      order: Int32Array.of(0),
+      batchSize: 1,
+      learningRates: Float32Array.of(learningRate),
+      optimizer,
+      clipNorm,
+    };
+    const question = { architecture, weights, optimizer: from.optimizerState, data, steps, watched: image };
+    const update = oneUpdate(engine, { ...question, seen: 'prediction' });
+    const probabilities = softmax(update.after.logits, network.numClasses);
+    const change: Weights = {};
+    for (const name of Object.keys(update.gradients)) {
+      const before = weights[name];
+      change[name] = update.after.weights[name].map((value, i) => value - before[i]);
+    }
+    return { back, update, after: { loss: crossEntropy(update.after.logits, label), probabilities }, change };
+  } finally {
+    data.free();
+    network.free();
+  }
+}
+
+function crossEntropy(logits: Float32Array, label: number): number {
+  const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+  return Math.log(total) + most - logits[label];
+}

@@ -1,0 +1,106 @@
+// The state of a training step that is taken apart: the network as it was left by the steps before, and how much is shown.
+import type { LayerRow, OptimizerState, Weights } from '../../engine/types';
+import type { Bench } from '../../state/bench.svelte';
+import type { LoadedModel } from '../../state/models';
+import type { Recipe } from '../../training/recipe';
+import { takeOneStep, type OneStep } from './one_step';
+import { hasPicture } from './pictures';
+
+// What is shown, from the way forward to the new answer; the way back has a phase for each layer, the last first.
+export type Phase = { kind: 'forward' | 'loss' | 'update' | 'answer' } | { kind: 'back'; layer: string }; // "input" is the image
+
+export function phasesOf(table: LayerRow[]): Phase[] {
+  const layers = table.filter(hasPicture).map(({ layer }) => layer.name);
+  const back = ['input', ...layers].reverse().map((layer): Phase => ({ kind: 'back', layer }));
+  return [{ kind: 'forward' }, { kind: 'loss' }, ...back, { kind: 'update' }, { kind: 'answer' }];
+}
+
+interface Left {
+  model: LoadedModel; // that the steps began with
+  start: Weights;
+  weights: Weights;
+  optimizer: OptimizerState;
+  losses: number[]; // before each step
+}
+
+export class StepLab {
+  learningRate = $state(0);
+  chosen = $state<number | null>(null); // a label; null is the image's own, or the answer
+  phase = $state(0); // into the phases
+  playing = $state(false);
+  #left = $state.raw<Left | null>(null);
+
+  constructor(
+    readonly bench: Bench,
+    readonly recipe: Recipe,
+  ) {
+    this.learningRate = recipe.learningRate;
+  }
+
+  readonly label = $derived.by((): number => this.chosen ?? this.bench.label ?? this.bench.answer);
+  readonly phases = $derived.by(() => phasesOf(this.bench.table));
+  // Steps that were taken of another network are gone.
+  readonly #now = $derived.by((): Left | null => {
+    const left = this.#left;
+    return left !== null && left.model === this.bench.model && left.start === this.bench.weights ? left : null;
+  });
+  readonly taken = $derived.by(() => this.#now?.losses.length ?? 0);
+  readonly weights = $derived.by((): Weights => this.#now?.weights ?? this.bench.weights);
+  readonly step = $derived.by((): OneStep =>
+    takeOneStep(this.bench.engine, {
+      architecture: this.bench.model.architecture,
+      weights: this.weights,
+      optimizerState: this.#now?.optimizer ?? null,
+      image: this.bench.pixels,
+      label: this.label,
+      optimizer: this.recipe.optimizer,
+      clipNorm: this.recipe.clipNorm,
+      learningRate: this.learningRate,
+    }),
+  );
+  readonly losses = $derived.by(() => [...(this.#now?.losses ?? []), this.step.back.loss]);
+
+  // Whether this part of the step is shown already.
+  reached(kind: Phase['kind'], layer = ''): boolean {
+    const at = this.phases.findIndex((one) => one.kind === kind && (one.kind !== 'back' || one.layer === layer));
+    return at >= 0 && this.phase >= at;
+  }
+
+  get isLast(): boolean {
+    return this.phase >= this.phases.length - 1;
+  }
+
+  // One phase further; behind the last one the next step begins, on the network as this one left it.
+  next(): void {
+    if (!this.isLast) this.phase++;
+    else {
+      this.accept();
+      this.phase = 0;
+    }
+  }
+
+  back(): void {
+    this.phase = Math.max(0, this.phase - 1);
+  }
+
+  all(): void {
+    this.phase = this.phases.length - 1;
+  }
+
+  // The network is what the step made of it, unless its loss is no longer a number.
+  accept(): void {
+    const { model, weights: start } = this.bench;
+    const { after } = this.step.update;
+    if (!Number.isFinite(this.step.after.loss)) {
+      this.playing = false;
+      return;
+    }
+    this.#left = { model, start, weights: after.weights, optimizer: after.optimizer, losses: this.losses };
+  }
+
+  restart(): void {
+    this.playing = false;
+    this.#left = null;
+    this.phase = 0;
+  }
+}

@@ -1,0 +1,49 @@
+// One training step, taken apart.
+import { expect, inject, test } from 'vitest';
+import { axeFindings, GRAVE } from './axe';
+import { click, openTab } from './bench';
+import { inEachBrowser, visit } from './open';
+import { made, pagePath } from './reports';
+
+const folder = inject('reports');
+
+inEachBrowser((browser, name) => {
+  test.each(made(folder, ['mnist', 'ann', 'hostile']))(
+    'a step of %s goes forward, back and makes the loss smaller',
+    async (report) => {
+      await visit(browser(), pagePath(folder, report), { fragment: '#bench?i=0' }, async ({ page }) => {
+        await openTab(page, 'step');
+        const phase = () => page.$eval('.step', (one) => (one as HTMLElement).dataset.phase);
+        const losses = () =>
+          page.$eval('.step .loss', (one) => [
+            Number((one as HTMLElement).dataset.loss),
+            Number((one as HTMLElement).dataset.after),
+          ]);
+        // The label is one that the network does not give, so that there is something to learn.
+        await page.$eval('.step label select', (select) => {
+          const one = select as HTMLSelectElement;
+          one.value = String((Number(one.value) + 1) % one.options.length);
+          one.dispatchEvent(new Event('change'));
+        });
+        await page.select('.step label:nth-of-type(2) select', '0.0001');
+        const seen: (string | undefined)[] = [await phase()];
+        for (let i = 0; seen.at(-1) !== 'answer' && i < 60; i++) {
+          await click(page, '.step .main');
+          seen.push(await phase());
+        }
+        expect([seen[0], seen[1], ...seen.slice(-3)]).toEqual(['forward', 'loss', 'input', 'update', 'answer']);
+        expect(await page.$$eval('[data-back] canvas', (all) => all.length)).toBe(seen.length - 4);
+        const [before, after] = await losses();
+        expect(after).toBeLessThan(before);
+        if (name === 'chromium') expect(await axeFindings(page, '.step', GRAVE)).toEqual([]);
+
+        await click(page, '.step .main'); // the next step starts from the changed network
+        await expect.poll(async () => (await losses())[0]).toBeCloseTo(after, 6);
+        await click(page, '[data-playing]');
+        await page.waitForFunction(() => Number(document.querySelector<HTMLElement>('.step')!.dataset.taken) > 4);
+        await click(page, '[data-playing]');
+        expect((await losses())[0]).toBeLessThan(after);
+      });
+    },
+  );
+});

@@ -1,0 +1,109 @@
+// What the view of one step shows: its pictures hold the numbers of the reference engine, and the step is its step.
+import { describe, expect, test } from 'vitest';
+import { takeOneStep, type OneStep, type StepFrom } from '../src/bench/step/one_step';
+import { hasPicture, kernelMosaic, mapMosaic, type Mosaic } from '../src/bench/step/pictures';
+import { layerTable } from '../src/engine/architecture';
+import type { Architecture, LayerRow } from '../src/engine/types';
+import {
+  digestDifference,
+  imagesOf,
+  openEngine,
+  readCases,
+  readSteps,
+  relativeDifference,
+  unpacked,
+  weightsOf,
+  type OneImage,
+} from './engine/cases';
+
+const engine = await openEngine();
+const cases = await readCases();
+const { cases: steps, cnn } = await readSteps();
+const TOLERANCE = 1e-4;
+
+function stepsOf(architecture: Architecture, seed: number, expected: OneImage<unknown>): [StepFrom, OneStep[]] {
+  const from: StepFrom = {
+    architecture,
+    weights: weightsOf(architecture, seed),
+    optimizerState: null,
+    image: imagesOf(architecture, seed + 100, 1),
+    label: expected.label,
+    optimizer: expected.optimizer,
+    clipNorm: expected.clipNorm ?? undefined,
+    learningRate: expected.learningRate,
+  };
+  const first = takeOneStep(engine, from);
+  const { weights, optimizer: optimizerState } = first.update.after;
+  return [from, [first, takeOneStep(engine, { ...from, weights, optimizerState })]];
+}
+
+// What is drawn of a layer in a mosaic, back in the layer's own order (places, maps).
+function mapsOf({ values, columns }: Mosaic, { outputShape }: LayerRow): Float32Array {
+  const [height, width, maps] = outputShape.length === 3 ? outputShape : [1, 1, outputShape[0]];
+  const across = (columns + 1) / (width + 1);
+  return Float32Array.from({ length: height * width * maps }, (_, i) => {
+    const [place, map] = [Math.floor(i / maps), i % maps];
+    const row = Math.floor(map / across) * (height + 1) + Math.floor(place / width);
+    return values[row * columns + (map % across) * (width + 1) + (place % width)];
+  });
+}
+
+function checkSteps<Numbers>(
+  [from, taken]: [StepFrom, OneStep[]],
+  expected: OneImage<Numbers>,
+  difference: (values: ArrayLike<number>, numbers: Numbers) => number,
+): void {
+  expect(taken[0].back.loss / expected.loss).toBeCloseTo(1, 4);
+  const table = layerTable(from.architecture);
+  for (const row of table.filter(hasPicture)) {
+    const name = row.layer.name;
+    const shown = mapsOf(mapMosaic(taken[0].back.layers[name], row.outputShape), row);
+    expect(difference(shown, expected.layers[name]), name).toBeLessThan(TOLERANCE);
+  }
+  for (const [name, numbers] of Object.entries(expected.weights)) {
+    expect(difference(taken[0].update.gradients[name], numbers), name).toBeLessThan(TOLERANCE);
+    expect(taken[0].update.gradients[name]).toEqual(taken[0].back.weights[name]); // what is shown is what is taken
+  }
+  expected.steps.forEach((step, i) => {
+    const { update, after } = taken[i];
+    expect(update.gradientNorm / step.norm).toBeCloseTo(1, 4);
+    for (const [name, numbers] of Object.entries(step.weights)) {
+      expect(difference(update.after.weights[name], numbers), `${name}, step ${i + 1}`).toBeLessThan(TOLERANCE);
+    }
+    expect(relativeDifference(update.after.logits, unpacked(step.logits))).toBeLessThan(TOLERANCE);
+    expect(after.loss / step.loss).toBeCloseTo(1, 3);
+    expect(update.after.optimizer.steps).toBe(i + 1);
+  });
+}
+
+describe.each(steps)('$name', ({ name, oneImage }) => {
+  const { architecture, seed } = cases.find((one) => one.architecture.name === name)!;
+  test('shows the gradients of the reference and takes its steps, with moving statistics left alone', () => {
+    const [from, taken] = stepsOf(architecture, seed, oneImage);
+    checkSteps([from, taken], oneImage, (values, numbers) => relativeDifference(values, unpacked(numbers)));
+    for (const moving of Object.keys(from.weights).filter((one) => one.includes('moving'))) {
+      expect(taken[1].update.after.weights[moving]).toEqual(from.weights[moving]);
+    }
+  });
+});
+
+test('the preset cnn shows the gradients of the reference and takes its steps', () => {
+  checkSteps(stepsOf(cnn.architecture, cnn.seed, cnn.oneImage), cnn.oneImage, digestDifference);
+});
+
+test('pictures of kernels have a column for each filter and a row for each map or weight', () => {
+  const { architecture, seed } = cases.find((one) => one.architecture.name === 'residual')!;
+  const [table, weights] = [layerTable(architecture), weightsOf(architecture, seed)];
+  const convolution = kernelMosaic(table, weights, table[2]); // 3 × 3, of 4 maps, 4 filters
+  expect([convolution.rows, convolution.columns, convolution.tiles]).toEqual([15, 15, 4]);
+  const at = (row: number, column: number) => convolution.values[row * 15 + column];
+  const kernel = weights[`${table[2].layer.name}/kernel`];
+  expect(at(1, 2)).toBe(kernel[(1 * 3 + 2) * 16]); // filter 0, map 0, row 1, column 2
+  expect(at(4 + 2, 8)).toBe(kernel[2 * 3 * 16 + 1 * 4 + 2]); // filter 2, map 1, row 2, column 0
+  expect(at(3, 3)).toBeNaN();
+  const normalisation = kernelMosaic(table, weights, table[1]);
+  expect([normalisation.rows, normalisation.columns]).toEqual([7, 7]);
+  expect(normalisation.values[2 * 7 + 2]).toBe(weights[`${table[1].layer.name}/beta`][1]);
+  const flat = kernelMosaic(table, weights, table.at(-1)!);
+  expect(flat.limit).toBeGreaterThan(0);
+});
