@@ -1,6 +1,6 @@
 // Receptive fields against what changes when a pixel changes.
 import { describe, expect, test } from 'vitest';
-import { cellIn, receptiveFrame } from '../src/analysis/receptive';
+import { cellIn, receptiveFrame, wayBack } from '../src/analysis/receptive';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture, LayerSpec } from '../src/engine/types';
 import { plainForward } from './plain_network';
@@ -167,4 +167,18 @@ test('a cell that the layers do not have is none', () => {
   for (const other of [{ layer: 'elsewhere' }, { map: 1 }, { row: 3 }, { column: -1 }, { row: 0.5 }, { row: NaN }]) {
     expect(cellIn(table, { ...cell, ...other })).toBeNull();
   }
+});
+
+test('the way back of a cell goes from its own layer to the image, and names each layer that it reads once', () => {
+  const input = { height: 9, width: 9, channels: 1, scale: 1, offset: 0 };
+  const wayOf = (layers: string, layer: string) => {
+    const end: LayerSpec[] = [
+      { kind: 'Flatten', name: 'flat' },
+      { kind: 'Dense', name: 'dense', units: 2, activation: 'linear', use_bias: true },
+    ];
+    const table = layerTable({ name: 'n', input, layers: [...LAYERS[layers], ...end] });
+    return wayBack(table, receptiveFrame(table, { layer, map: 0, row: 1, column: 1 }));
+  };
+  expect(wayOf('valid padding', 'b')).toEqual(['b', 'pool', 'a', 'input']);
+  expect(wayOf('a residual around a convolution', 'add')).toEqual(['add', 'b', 'a', 'input']);
 });

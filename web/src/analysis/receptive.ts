@@ -56,6 +56,12 @@ export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame
   return frames;
 }
 
+// The layers that a cell was made of, from its own back to the image.
+export function wayBack(table: LayerRow[], frames: ReadonlyMap<string, Frame>): string[] {
+  const place = (layer: string) => table.findIndex((row) => row.layer.name === layer); // the image is before all of them
+  return [...frames.keys()].sort((a, b) => place(b) - place(a));
+}
+
 function readBy(row: LayerRow, frame: Frame): Frame {
   const { kind } = row.layer;
   const [height, width] = sizesOf(row.inputShape);

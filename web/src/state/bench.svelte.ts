@@ -40,6 +40,7 @@ export class Bench {
   rival = $state<number | null>(null); // a class; null is the second best
   scaling = $state<Scaling>('layer');
   sliding = $state.raw<Cell | null>(null); // where the kernel is while it slides over a map
+  reach = $state<number | null>(null); // how many layers back from the cell its window is framed; null: all the way
   tab = $state<Tab>('how'); // which instrument is open
   source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
   pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): what the network sees

@@ -1,0 +1,36 @@
+// What a deep cell sees, layer by layer, in the lens and in the flow.
+import { expect, inject, test } from 'vitest';
+import { inEachBrowser, visit } from './open';
+import { pagePath } from './reports';
+
+const path = pagePath(inject('reports'), 'mnist');
+
+inEachBrowser((browser) => {
+  test('the window of a cell grows from layer to layer until the image, and the flow frames the same layers', async () => {
+    const asked = { width: 1440, height: 900, fragment: '#bench?i=0&c=conv2d_1.12.4.7' };
+    await visit(browser(), path, asked, async ({ page }) => {
+      const seen = async (back: number) => {
+        await page.$eval(
+          '.sees input',
+          (input, to) => {
+            (input as HTMLInputElement).value = String(to);
+            input.dispatchEvent(new Event('input', { bubbles: true }));
+          },
+          back,
+        );
+        return page.evaluate(() => [
+          document.querySelector<HTMLElement>('.sees')!.dataset.sees,
+          document.querySelectorAll('.strip path.frame:not(.held)').length,
+        ]);
+      };
+      expect(await page.$eval('.sees', (one) => (one as HTMLElement).dataset.sees)).toBe('input 8 8');
+      expect(await seen(0)).toEqual(['conv2d_1 1 1', 0]);
+      expect(await seen(1)).toEqual(['max_pooling2d 3 3', 1]);
+      expect(await seen(2)).toEqual(['conv2d 6 6', 2]);
+      expect(await seen(3)).toEqual(['input 8 8', 3]);
+      await page.click('.sees button');
+      await page.waitForSelector('.sees[data-sees="conv2d 6 6"]');
+      await page.waitForSelector('.sees[data-sees="input 8 8"]');
+    });
+  });
+});
