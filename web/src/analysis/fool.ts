@@ -1,0 +1,102 @@
+// The smallest change of an image that the gradient finds for another answer, and what is answered on the way to it or to
+// another image.
+import type { Network } from '../engine/network';
+import { softmax } from '../engine/softmax';
+import { largest } from './largest';
+import type { Work } from './schedule';
+
+const MOST_STEPS = 60;
+const OVERSHOOT = 1.02; // a little over the border, which is where the two logits are equal
+const MARGIN = 1e-3; // of a logit
+
+export interface Change {
+  change: Float32Array; // of each byte of the image, not rounded, (H, W, C)
+  steps: number; // of the gradient
+  found: boolean; // whether the changed image gets the wanted answer
+}
+
+// Source: Moosavi-Dezfooli, Fawzi and Frossard 2016 (DeepFool), algorithm 1 for one wanted class: each step goes straight to
+// where the linear network that the gradient describes would give it. Pixels stay from 0 to 255.
+export function* smallestChange(network: Network, image: Uint8Array, wanted: number): Work<Change> {
+  const { scale } = network.architecture.input;
+  const change = new Float32Array(image.length);
+  const K = network.numClasses;
+  for (let steps = 0; ; steps++) {
+    const now = changed(image, change, 1);
+    const logits = network.logits(now);
+    const answer = largest(logits);
+    if (answer === wanted) return { change: shortened(network, image, change, wanted), steps, found: true };
+    if (steps === MOST_STEPS) return { change, steps, found: false };
+    const dlogits = new Float32Array(K);
+    dlogits[wanted] = 1;
+    dlogits[answer] = -1;
+    const { input } = network.layerGradients(now, dlogits, ['input']);
+    // A pixel at its limit goes no further, so the step is shared among the others.
+    const gradient = input.map((value, i) => (isAtLimit(now[i], value * scale) ? 0 : value * scale));
+    const squares = gradient.reduce((sum, value) => sum + value * value, 0);
+    if (squares === 0) return { change, steps, found: false };
+    const distance = (OVERSHOOT * (logits[answer] - logits[wanted]) + MARGIN) / squares;
+    for (let i = 0; i < change.length; i++) {
+      change[i] = Math.max(-image[i], Math.min(255 - image[i], change[i] + distance * gradient[i]));
+    }
+    yield (steps + 1) / MOST_STEPS;
+  }
+}
+
+const HALVINGS = 8;
+
+// The steps may go over the border: the least share of the change that still gets the wanted answer, by halving.
+function shortened(network: Network, image: Uint8Array, change: Float32Array, wanted: number): Float32Array {
+  let [low, high] = [0, 1];
+  for (let i = 0; i < HALVINGS; i++) {
+    const middle = (low + high) / 2;
+    if (largest(network.logits(changed(image, change, middle))) === wanted) high = middle;
+    else low = middle;
+  }
+  return change.map((value) => high * value);
+}
+
+const isAtLimit = (byte: number, direction: number) => (byte === 0 && direction < 0) || (byte === 255 && direction > 0);
+
+// The image with a share of the change, in bytes as the network reads them.
+export function changed(image: Uint8Array, change: Float32Array, share: number): Uint8Array {
+  return Uint8Array.from(image, (byte, i) => Math.max(0, Math.min(255, Math.round(byte + share * change[i]))));
+}
+
+// Part of the way from one image to another, pixel by pixel.
+export function between(from: Uint8Array, to: Uint8Array, share: number): Uint8Array {
+  return Uint8Array.from(from, (byte, i) => Math.round(byte + share * (to[i] - byte)));
+}
+
+export interface Along {
+  shares: number[];
+  probabilities: Float32Array[]; // (K,) at each share
+  answers: number[];
+}
+
+// What is answered at these shares of the way; the images are made by `at`.
+export function* answersAlong(network: Network, at: (share: number) => Uint8Array, shares: number[]): Work<Along> {
+  const probabilities: Float32Array[] = [];
+  for (const share of shares) {
+    probabilities.push(softmax(network.logits(at(share)), network.numClasses));
+    yield probabilities.length / shares.length;
+  }
+  return { shares, probabilities, answers: probabilities.map((one) => largest(one)) };
+}
+
+export interface Size {
+  mean: number; // of the absolute changes, in grey levels of 255
+  most: number;
+  pixels: number; // that change at all
+}
+
+export function sizeOf(from: Uint8Array, to: Uint8Array): Size {
+  let [sum, most, pixels] = [0, 0, 0];
+  for (let i = 0; i < from.length; i++) {
+    const size = Math.abs(to[i] - from[i]);
+    sum += size;
+    most = Math.max(most, size);
+    pixels += size > 0 ? 1 : 0;
+  }
+  return { mean: sum / from.length, most, pixels };
+}

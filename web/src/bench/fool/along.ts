@@ -1,0 +1,41 @@
+// What is drawn of the answers along a way between two images.
+import type { Along } from '../../analysis/fool';
+import type { Series } from '../../charts/series';
+import type { Images } from '../../state/models';
+
+const SEEN = 0.2; // a class is drawn that is at least so likely anywhere
+const MOST = 4;
+
+// The probabilities of these classes and of those that come between, each as a line.
+export function classesAlong({ shares, probabilities }: Along, names: string[], always: number[]): Series[] {
+  const peak = (k: number) => Math.max(...probabilities.map((one) => one[k]));
+  const others = Array.from(names, (_, k) => k)
+    .filter((k) => !always.includes(k) && peak(k) >= SEEN)
+    .sort((a, b) => peak(b) - peak(a));
+  const drawn = [...new Set([...always, ...others])].slice(0, MOST);
+  return drawn.map((k) => ({
+    name: names[k],
+    points: shares.map((share, i): [number, number] => [share, probabilities[i][k]]),
+  }));
+}
+
+export const percentPoints = (share: number): string => `${Math.round(100 * share)} %`;
+
+// The change of each pixel, (H, W), the strongest of its channels with its sign; and the largest size, at least one level.
+export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [Float32Array, number] {
+  const map = new Float32Array(from.length / channels);
+  let most = 1;
+  for (let i = 0; i < from.length; i++) {
+    const value = to[i] - from[i];
+    const pixel = Math.floor(i / channels);
+    if (Math.abs(value) > Math.abs(map[pixel])) map[pixel] = value;
+    most = Math.max(most, Math.abs(value));
+  }
+  return [map, most];
+}
+
+// The first embedded image of a class, other than this one; null if there is none.
+export function towards(images: Pick<Images, 'labels' | 'count'>, label: number, except: number): number | null {
+  for (let i = 0; i < images.count; i++) if (images.labels[i] === label && i !== except) return i;
+  return null;
+}

@@ -1,0 +1,96 @@
+// The smallest change for another answer, and what is answered on the way to it and to another image.
+import { describe, expect, test } from 'vitest';
+import { answersAlong, between, changed, sizeOf, smallestChange } from '../src/analysis/fool';
+import { largest } from '../src/analysis/largest';
+import { classesAlong, signedMap, towards } from '../src/bench/fool/along';
+import { softmax } from '../src/engine/softmax';
+import type { Architecture } from '../src/engine/types';
+import { atOnce } from './at_once';
+import { imagesOf, openEngine, readCases, uniform, weightsOf } from './engine/cases';
+
+const engine = await openEngine();
+const cases = await readCases();
+
+const REACHABLE = ['valid', 'letters', 'ann', 'wide', 'padded'];
+
+describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, architecture, seed })))(
+  '$name',
+  ({ architecture, seed }) => {
+    const network = engine.network(architecture, weightsOf(architecture, seed));
+    const image = imagesOf(architecture, seed + 100, 1);
+    const logits = network.logits(image);
+    const wanted = largest(logits, largest(logits));
+
+    const { change, found } = atOnce(smallestChange(network, image, wanted));
+    const after = network.logits(changed(image, change, 1));
+
+    test.runIf(REACHABLE.includes(architecture.name))('gets the wanted answer, and not by nine tenths of it', () => {
+      expect(found).toBe(true);
+      expect(largest(after)).toBe(wanted);
+      expect(largest(network.logits(changed(image, change, 0.9)))).not.toBe(wanted);
+      expect(changed(image, change, 0)).toEqual(image);
+    });
+
+    // None of 500 images of noise gets the wanted answer from these networks either.
+    test.runIf(!REACHABLE.includes(architecture.name))('comes nearer to an answer that it does not reach', () => {
+      expect(found).toBe(false);
+      const gap = (of: Float32Array) => of[largest(of)] - of[wanted];
+      expect(gap(after)).toBeLessThan(gap(logits));
+    });
+  },
+);
+
+const linear: Architecture = {
+  name: 'linear',
+  input: { height: 6, width: 6, channels: 1, scale: 1 / 255, offset: 0 },
+  layers: [
+    { kind: 'Flatten', name: 'flatten' },
+    { kind: 'Dense', name: 'dense', units: 3, activation: 'softmax', use_bias: true },
+  ],
+};
+
+test('of a linear network it is the shortest way to the border', () => {
+  const kernel = uniform(3, 36 * 3, -1, 1);
+  const network = engine.network(linear, { 'dense/kernel': kernel, 'dense/bias': Float32Array.of(0.2, 0, -3) });
+  const image = new Uint8Array(36).fill(128);
+  const logits = network.logits(image);
+  const [answer, wanted] = [largest(logits), largest(logits, largest(logits))];
+  const { change } = atOnce(smallestChange(network, image, wanted));
+  const normal = Array.from({ length: 36 }, (_, i) => (kernel[3 * i + wanted] - kernel[3 * i + answer]) / 255);
+  const length = Math.hypot(...normal);
+  expect(Math.hypot(...change) / ((logits[answer] - logits[wanted]) / length)).toBeCloseTo(1, 1);
+  const product = change.reduce((sum, value, i) => sum + value * normal[i], 0);
+  expect(product / length / Math.hypot(...change)).toBeGreaterThan(0.999); // along the normal
+});
+
+test('where no pixel has a gradient, nothing is found', () => {
+  const network = engine.network(linear, {
+    'dense/kernel': new Float32Array(108),
+    'dense/bias': Float32Array.of(1, 0, 0),
+  });
+  expect(atOnce(smallestChange(network, new Uint8Array(36), 1)).found).toBe(false);
+});
+
+test('a morph begins and ends at its images, and its answers are those of the network', () => {
+  const { architecture, seed } = cases[0];
+  const network = engine.network(architecture, weightsOf(architecture, seed));
+  const [from, to] = [imagesOf(architecture, 1, 1), imagesOf(architecture, 2, 1)];
+  expect([between(from, to, 0), between(from, to, 1)]).toEqual([from, to]);
+  const along = atOnce(answersAlong(network, (share) => between(from, to, share), [0, 0.5, 1]));
+  const expected = softmax(network.logits(to), network.numClasses);
+  expect(along.probabilities[2]).toEqual(expected);
+  expect(along.answers[2]).toBe(largest(expected));
+  const names = Array.from({ length: network.numClasses }, (_, k) => `class ${k}`);
+  const lines = classesAlong(along, names, [3, 5, 3]);
+  expect(lines.slice(0, 2).map(({ name }) => name)).toEqual(['class 3', 'class 5']);
+  expect(lines[0].points[2]).toEqual([1, expected[3]]);
+});
+
+test('a change is shown by the strongest channel of each pixel, and told in grey levels', () => {
+  const [from, to] = [Uint8Array.of(10, 20, 30, 40), Uint8Array.of(12, 15, 30, 40)];
+  expect(signedMap(from, to, 2)).toEqual([Float32Array.of(-5, 0), 5]);
+  expect(signedMap(from, from, 1)[1]).toBe(1);
+  expect(sizeOf(from, to)).toEqual({ mean: 7 / 4, most: 5, pixels: 2 });
+  expect(towards({ labels: [3, 1, 3], count: 3 }, 3, 0)).toBe(2);
+  expect(towards({ labels: [3, 1, 3], count: 3 }, 0, -1)).toBeNull();
+});
